@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// Says in one line what is missing, where the real program could only fail with a stack trace.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(
+    `error: dynamo needs Node 20.19 or newer, this is ${process.version}\nfix: install Node 22 LTS\n`,
+  );
+  process.exit(78);
+}
+await import('../dist/main.js');

@@ -1,0 +1,75 @@
+/** `dynamo attach`: watch a detached run: its logs and its state changes; Ctrl-C leaves it running. */
+import { DynamoError } from '../base/error.ts';
+import { stateFolders } from '../run/folders.ts';
+import { followLogs } from '../run/log-follow.ts';
+import { logTail } from '../run/log-tail.ts';
+import { readPlan } from '../run/record.ts';
+import { logLineShower } from '../view/log-lines.ts';
+import { progressLines } from '../view/progress-lines.ts';
+import { styleFor } from '../view/style.ts';
+import { findRun, onlyLiveRun } from './find-run.ts';
+import { requireLinux } from './platform.ts';
+import { lookForReader, readerGone } from './reader.ts';
+import { eventsOf } from './run-events.ts';
+import { watchSignals } from './signals.ts';
+import type { Configure } from './verbs.ts';
+
+/** So much of the past is shown for orientation. */
+const shownLines = 10;
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[run]', 'name or id of a run; default: the one that is up')
+    .action(async (asked: string | undefined) => settle(await attach(asked)));
+};
+
+/** Returns 0 when the user leaves or the run has stopped well, 1 when it failed. */
+async function attach(asked: string | undefined): Promise<number> {
+  requireLinux('attach');
+  const folders = stateFolders(process.env);
+  const run = asked === undefined ? onlyLiveRun(folders, 'attach') : findRun(folders, asked);
+  const plan = run?.supervised === true ? readPlan(run.files) : undefined;
+  if (run === undefined || plan === undefined) {
+    throw new DynamoError(
+      'run-not-found',
+      asked === undefined ? 'Nothing is up.' : `Run ${asked} is not up.`,
+      {
+        hint: 'dynamo logs   # shows what an ended run wrote',
+      },
+    );
+  }
+  const style = styleFor(process.stdout, process.env);
+  const show = logLineShower(
+    plan.processes.map(({ name }) => name),
+    style,
+    true,
+  );
+  const print = (name: string, line: string): void => void process.stdout.write(show(name, line));
+  const logs = plan.processes.map(({ name, logFile }) => {
+    const tail = logTail(logFile, shownLines, style.level > 0);
+    for (const line of tail.lines) print(name, line);
+    return { process: name, file: logFile, from: tail.end };
+  });
+  const follower = followLogs(logs, print, style.level > 0);
+  const states = progressLines((text) => process.stderr.write(text));
+  const since = Date.now();
+  let failed = false;
+  const leaving = new Promise<void>((resolve) => {
+    watchSignals(
+      () => resolve(),
+      () => {},
+    );
+    lookForReader();
+    readerGone.addEventListener('abort', () => resolve());
+  });
+  const watching = (async () => {
+    for await (const event of eventsOf(folders, run.record.runId)) {
+      failed ||= event.type === 'failed';
+      if (event.at >= since) states.show(event);
+    }
+  })();
+  const ended = await Promise.race([watching.then(() => true), leaving.then(() => false)]);
+  follower.end();
+  if (!ended) process.stderr.write(`\n${plan.runId} goes on; stop it: dynamo down\n`);
+  return ended && failed ? 1 : 0;
+}

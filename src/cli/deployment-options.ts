@@ -1,0 +1,150 @@
+/** The options that `up` and `plan` share, and what they mean for profile and plan. */
+import { type Command, Option } from 'commander';
+import { DynamoError } from '../base/error.ts';
+import type { PlanOptions } from '../plan/request.ts';
+import type { Setting } from '../profile/setting.ts';
+
+export interface DeploymentFlags {
+  readonly engine: PlanOptions['engine'];
+  readonly infra: PlanOptions['infra'];
+  readonly model?: string;
+  readonly gpus?: string[];
+  readonly httpPort?: number;
+  readonly httpHost?: string;
+  readonly discovery?: 'etcd' | 'file';
+  readonly events?: 'nats' | 'zmq' | 'none';
+  readonly set: readonly Setting[];
+  readonly replicas: Readonly<Record<string, number>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+  readonly stopTimeout?: number;
+  readonly name?: string;
+}
+
+export function addDeploymentOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--engine <engine>', 'what serves tokens')
+        .choices(['auto', 'sglang', 'mocker', 'sim'])
+        .default('auto'),
+    )
+    .option('--model <model>', 'Hugging Face id or local folder')
+    .option('--gpus <list>', 'GPUs that may be used: indices or UUIDs', list('--gpus'))
+    .option(
+      '--http-port <port>',
+      'port of the HTTP API; default: 8000, or the next free one',
+      port('--http-port'),
+    )
+    .option('--http-host <address>', 'address that the HTTP API listens on; default: loopback only')
+    .addOption(
+      new Option('--infra <how>', 'where etcd and NATS come from')
+        .choices(['auto', 'process', 'docker', 'external', 'none'])
+        .default('auto'),
+    )
+    .addOption(new Option('--discovery <backend>', 'how processes find each other').choices(['etcd', 'file']))
+    .addOption(new Option('--events <plane>', 'how KV events travel').choices(['nats', 'zmq', 'none']))
+    .option('--set <path=value>', 'a parameter of the profile, or any of its keys (repeatable)', setting, [])
+    .option('--replicas <role=n>', 'how many workers of a role (repeatable)', replicas, {})
+    .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
+    .option('--timeout <seconds>', 'how long everything may take to become ready', seconds('--timeout'))
+    .option(
+      '--stop-timeout <seconds>',
+      'how long stopping may take before SIGKILL',
+      seconds('--stop-timeout'),
+    )
+    .option('--name <name>', 'name of the run; default: the profile', runName);
+}
+
+/** `--model` is a setting like any other; it comes first, so that --set wins. */
+export function settingsOf(flags: DeploymentFlags): Setting[] {
+  const model = flags.model === undefined ? [] : [{ path: 'model', value: flags.model, flag: '--model' }];
+  return [...model, ...flags.set];
+}
+
+export function planOptionsOf(
+  flags: DeploymentFlags,
+  rawArgs: readonly string[],
+  detached: boolean,
+): PlanOptions {
+  return {
+    engine: flags.engine,
+    infra: flags.infra,
+    name: flags.name,
+    gpus: flags.gpus,
+    httpHost: flags.httpHost,
+    httpPort: flags.httpPort,
+    discovery: flags.discovery,
+    events: flags.events,
+    replicas: flags.replicas,
+    env: flags.env,
+    timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
+    stopTimeoutMs: flags.stopTimeout === undefined ? undefined : flags.stopTimeout * 1000,
+    rawArgs,
+    detached,
+  };
+}
+
+function bad(flag: string, seen: string, wanted: string): DynamoError {
+  return new DynamoError('usage', `${flag} ${JSON.stringify(seen)}: ${wanted}.`, {
+    hint: 'dynamo up --help',
+  });
+}
+
+function pair(flag: string, text: string): [key: string, value: string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw bad(flag, text, 'expected KEY=VALUE');
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function setting(text: string, before: readonly Setting[]): Setting[] {
+  const [path, value] = pair('--set', text);
+  return [...before, { path, value, flag: '--set' }];
+}
+
+function replicas(text: string, before: Readonly<Record<string, number>>): Record<string, number> {
+  const [role, value] = pair('--replicas', text);
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > 64)
+    throw bad('--replicas', text, 'expected a number from 1 to 64');
+  return { ...before, [role]: count };
+}
+
+function variable(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const [name, value] = pair('--env', text);
+  if (!/^[A-Za-z_]\w*$/.test(name)) throw bad('--env', text, 'expected KEY=VALUE');
+  return { ...before, [name]: value };
+}
+
+function port(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > 65_535)
+      throw bad(flag, text, 'expected a port from 1 to 65535');
+    return value;
+  };
+}
+
+/** Parses a number of seconds, fractions too. */
+export function seconds(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+      throw bad(flag, text, 'expected a number of seconds');
+    return value;
+  };
+}
+
+function list(flag: string): (text: string) => string[] {
+  return (text) => {
+    const items = text.split(',').map((item) => item.trim());
+    if (items.includes('')) throw bad(flag, text, 'expected a list such as 0,1');
+    return items;
+  };
+}
+
+function runName(text: string): string {
+  if (!/^[a-z0-9][a-z0-9_-]{0,39}$/.test(text)) {
+    throw bad('--name', text, 'expected up to 40 lower-case letters, digits, _ and -');
+  }
+  return text;
+}

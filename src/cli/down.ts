@@ -1,0 +1,115 @@
+/** `dynamo down`: stop runs in order, and look by ourselves whether anything is left. */
+import { systemClock } from '../base/clock.ts';
+import { isAlive } from '../process/identity.ts';
+import { askStop, followEvents, isUnreachable } from '../run/control-client.ts';
+import { socketPath, stateFolders, type StateFolders } from '../run/folders.ts';
+import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
+import type { StopReport } from '../supervisor/child.ts';
+import { type Progress, silentProgress } from '../view/progress.ts';
+import { progressLines, stoppedText } from '../view/progress-lines.ts';
+import { leftBehindError } from './failure-error.ts';
+import { findRun, onlyLiveRun } from './find-run.ts';
+import { requireLinux } from './platform.ts';
+import { reapRun, trackerOf, untilKeeperLeft } from './reap-run.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo down              stop the run that is up
+  dynamo down disagg       stop this one
+  dynamo down --all        stop all of them`;
+
+interface DownFlags {
+  readonly all?: true;
+  readonly now?: true;
+  readonly quiet?: true;
+}
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[run]', 'name or id of a run; default: the one that is up')
+    .option('-a, --all', 'every run')
+    .option('--now', 'SIGKILL at once instead of SIGTERM first')
+    .option('-q, --quiet', 'say nothing but errors')
+    .addHelpText('after', examples)
+    .action(async (asked: string | undefined, flags: DownFlags) => settle(await down(asked, flags)));
+};
+
+async function down(asked: string | undefined, flags: DownFlags): Promise<number> {
+  requireLinux('down');
+  const folders = stateFolders(process.env);
+  const now = flags.now === true;
+  const runs = chosenRuns(folders, asked, flags);
+  const say = (text: string): void => void (flags.quiet === true || process.stderr.write(text));
+  if (runs.length === 0) say('nothing is up\n');
+  const progress =
+    flags.quiet === true ? silentProgress : progressLines((text) => process.stderr.write(text));
+  const reports = await Promise.all(
+    runs.map(async (run) => {
+      if (run.supervised) await stopBySupervisor(folders, run, now, progress);
+      const report = await endRest(folders, run, now);
+      if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
+      if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
+      return report;
+    }),
+  );
+  const left = reports.flatMap((report) => report.left);
+  if (left.length > 0) throw leftBehindError(left);
+  return 0;
+}
+
+/** Runs whose supervisor was killed are as good as up: something of them may live. */
+function chosenRuns(folders: StateFolders, asked: string | undefined, flags: DownFlags): StoredRun[] {
+  if (asked !== undefined) return [findRun(folders, asked)];
+  const stored = storedRuns(folders, isAlive);
+  const dying = stored.filter((run) => !run.supervised && (run.record.endedAt === undefined || isKept(run)));
+  if (flags.all === true) return [...stored.filter(({ supervised }) => supervised), ...dying];
+  const only = onlyLiveRun(folders, 'down');
+  return only === undefined ? dying : [only];
+}
+
+/** Its keeper is still tidying up. */
+function isKept({ files }: StoredRun): boolean {
+  const keeper = readKeeper(files);
+  return keeper !== undefined && isAlive(keeper);
+}
+
+/**
+ * Ends when the supervisor has, whatever it managed. A supervisor that has only just started may not listen yet, and
+ * the command that prepared the run may hand it to another process: so the record is read again each time.
+ */
+async function stopBySupervisor(
+  folders: StateFolders,
+  { record }: StoredRun,
+  now: boolean,
+  progress: Progress,
+): Promise<void> {
+  const socket = socketPath(folders, record.runId);
+  while (findRun(folders, record.runId).supervised) {
+    try {
+      await askStop(socket, now);
+      await showStopping(socket, progress);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+    }
+    await systemClock.sleep(5);
+  }
+}
+
+async function showStopping(socket: string, progress: Progress): Promise<void> {
+  let stopping = false;
+  for await (const event of followEvents(socket)) {
+    stopping ||= event.type === 'run' && event.phase === 'stopping';
+    if (stopping) progress.show(event);
+  }
+}
+
+/** Does not take the supervisor's word: looks again, and ends what it finds. */
+async function endRest(folders: StateFolders, run: StoredRun, now: boolean): Promise<StopReport> {
+  const ended = findRun(folders, run.record.runId).record.endedAt !== undefined;
+  if (ended && (await trackerOf(run).look()).length === 0) {
+    await untilKeeperLeft(run);
+    return { killed: [], left: [] };
+  }
+  return await reapRun(folders, run, now);
+}

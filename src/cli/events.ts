@@ -1,0 +1,35 @@
+/** `dynamo events`: state changes of a run, from its first one on, until it has ended. */
+import { stateFolders } from '../run/folders.ts';
+import { progressLines } from '../view/progress-lines.ts';
+import { findRun, latestRun } from './find-run.ts';
+import { requireLinux } from './platform.ts';
+import { lookForReader, readerGone } from './reader.ts';
+import { eventsOf } from './run-events.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo events                  what happened, and what happens
+  dynamo events --json | jq .    one JSON object a line`;
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[run]', 'name or id of a run; default: the one that is up, else the last one')
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', examples)
+    .action(async (asked: string | undefined, flags: { json?: true }) => settle(await events(asked, flags)));
+};
+
+async function events(asked: string | undefined, { json }: { json?: true }): Promise<number> {
+  requireLinux('events');
+  const folders = stateFolders(process.env);
+  const run = asked === undefined ? latestRun(folders, 'events') : findRun(folders, asked);
+  const lines = progressLines((text) => process.stdout.write(text));
+  lookForReader();
+  for await (const event of eventsOf(folders, run.record.runId)) {
+    if (readerGone.aborted) break;
+    if (json === true) process.stdout.write(`${JSON.stringify(event)}\n`);
+    else lines.show(event);
+  }
+  return 0;
+}

@@ -1,0 +1,79 @@
+/** `dynamo plan`: what `up` would do on this host, as a tree, as JSON, or as a bash script. Changes nothing. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoError } from '../base/error.ts';
+import { makePlan, wishedHttpPort } from '../plan/make-plan.ts';
+import type { HostFacts, PlanOptions } from '../plan/request.ts';
+import { shellScript } from '../plan/shell.ts';
+import type { Profile } from '../profile/profile.ts';
+import { stateFolders } from '../run/folders.ts';
+import { planTree } from '../view/plan-tree.ts';
+import { styleFor } from '../view/style.ts';
+import {
+  addDeploymentOptions,
+  type DeploymentFlags,
+  planOptionsOf,
+  settingsOf,
+} from './deployment-options.ts';
+import { gatherFacts, placeFacts } from './host-facts.ts';
+import { openProfile } from './load-profile.ts';
+import { splitRawArgs } from './raw-args.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo plan disagg                  processes, ports, order, and why each choice fell so
+  dynamo plan disagg --json           the same as JSON (its field "version" says when its meaning changes)
+  dynamo plan disagg --shell > up.sh  a bash script that starts the same without this tool`;
+
+interface PlanFlags extends DeploymentFlags {
+  readonly detach?: true;
+  readonly json?: true;
+  readonly shell?: true;
+}
+
+export const configure: Configure = (command, settle) => {
+  addDeploymentOptions(
+    command
+      .argument('[profile]', 'profile, alias, upstream script or YAML file')
+      .argument('[args...]', 'after --: arguments for the workers'),
+  )
+    .option('-d, --detach', 'the plan of `up --detach`, which restarts what crashes')
+    .option('--json', 'as JSON on stdout')
+    .option('--shell', 'as a bash script on stdout')
+    .addHelpText('after', examples)
+    .action(async (_profile, _args, flags: PlanFlags) =>
+      settle(await plan(splitRawArgs(command.args), flags)),
+    );
+};
+
+async function plan(
+  { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
+  flags: PlanFlags,
+): Promise<number> {
+  if (flags.json === true && flags.shell === true) {
+    throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
+  }
+  const { profile, note } = await openProfile(operands, 'plan', settingsOf(flags));
+  if (note !== undefined) process.stderr.write(`${note}\n`);
+  const options = planOptionsOf(flags, rawArgs, flags.detach === true);
+  const made = makePlan(profile, options, await factsFor(profile, options));
+  const text =
+    flags.json === true
+      ? JSON.stringify(made, undefined, 2)
+      : flags.shell === true
+        ? shellScript(made)
+        : planTree(made, styleFor(process.stdout, process.env));
+  process.stdout.write(`${text.trimEnd()}\n`);
+  return 0;
+}
+
+/** A plan has no run yet: its id says so. Where nothing can be run, only what needs no look at the host is known. */
+async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFacts> {
+  const runId = `${options.name ?? profile.name}-plan`;
+  if (process.platform === 'linux') {
+    return await gatherFacts(stateFolders(process.env), runId, [wishedHttpPort(profile, options)]);
+  }
+  const runFolder = join(tmpdir(), 'dynamo', runId);
+  return { ...placeFacts(), runId, runFolder, busyPorts: new Map(), gpus: [], python: undefined };
+}

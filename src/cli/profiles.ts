@@ -1,0 +1,124 @@
+/** `dynamo profiles`: what can be brought up, with which parameters, and whether a file of one's own is right. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DynamoError } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
+import { listProfiles } from '../profile/list.ts';
+import { validateProfile } from '../profile/load.ts';
+import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
+import { styleFor } from '../view/style.ts';
+import { openProfile, profileLibrary } from './load-profile.ts';
+import { packageRoot } from './package-root.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo profiles                           all profiles, and from where each comes
+  dynamo profiles show disagg               its components and parameters
+  dynamo profiles validate ./mine.yaml      every fault at once, each with line and column
+  dynamo profiles schema > profile.schema.json
+
+Own profiles: ./launch-profiles or $XDG_CONFIG_HOME/dynamo/launch-profiles; the first wins.`;
+
+interface ProfilesFlags {
+  readonly json?: true;
+}
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[what]')
+    .option('--json', 'as JSON on stdout')
+    .addHelpText('after', examples)
+    .action(async (what: string | undefined, flags: ProfilesFlags) => {
+      if (what !== undefined) throw unknownSubcommand(what);
+      settle(await list(flags));
+    });
+  command
+    .command('list', { isDefault: false })
+    .description('all profiles')
+    .option('--json', 'as JSON on stdout')
+    .action(async (_, self) => settle(await list(self.optsWithGlobals())));
+  command
+    .command('show')
+    .description('one profile with its parameters')
+    .argument('<profile>')
+    .option('--json', 'as JSON on stdout')
+    .action(async (asked: string, _, self) => settle(await show(asked, self.optsWithGlobals())));
+  command
+    .command('validate')
+    .description('check profiles, every fault at once')
+    .argument('<profile...>')
+    .action(async (asked: string[]) => settle(await validate(asked)));
+  command
+    .command('schema')
+    .description('the JSON Schema of profile files')
+    .action(async () => settle(await schema()));
+  // After the subcommands, which would inherit it: `profiles shwo agg` is a typing mistake, not one word too many.
+  command.allowExcessArguments();
+  for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
+};
+
+function unknownSubcommand(what: string): DynamoError {
+  const known = ['list', 'show', 'validate', 'schema'];
+  const meant = nearest(what, known);
+  return new DynamoError('usage', `There is no command ${JSON.stringify(`profiles ${what}`)}.`, {
+    hint: meant === undefined ? `one of: ${known.join(', ')}` : `did you mean: dynamo profiles ${meant}`,
+  });
+}
+
+async function list({ json }: ProfilesFlags): Promise<number> {
+  const profiles = await listProfiles(profileLibrary());
+  if (json === true) {
+    const rows = profiles.map(({ profile, error, ...row }) => ({
+      ...row,
+      gpus: profile === undefined ? undefined : gpuCount(profile),
+      error: error?.message,
+    }));
+    process.stdout.write(`${JSON.stringify({ version: 1, profiles: rows }, undefined, 2)}\n`);
+    return 0;
+  }
+  process.stdout.write(`${profileTable(profiles, styleFor(process.stdout, process.env))}\n`);
+  return 0;
+}
+
+async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
+  const { profile } = await openProfile([asked], 'profiles show', []);
+  const text =
+    json === true
+      ? JSON.stringify(profile, undefined, 2)
+      : profilePage(profile, styleFor(process.stdout, process.env));
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+/** Checks them all before it fails with the first one's exit code. */
+async function validate(asked: readonly string[]): Promise<number> {
+  const errors: DynamoError[] = [];
+  for (const each of asked) {
+    try {
+      const { profile } = await validateProfile({
+        ...profileLibrary(),
+        asked: each,
+        settings: [],
+        environment: process.env,
+      });
+      process.stdout.write(`${profile.file}: valid\n`);
+    } catch (error) {
+      if (!(error instanceof DynamoError)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first, ...rest] = errors;
+  if (first === undefined) return 0;
+  if (rest.length === 0) throw first;
+  const details = errors.flatMap((error) => [error.message, ...error.details, '']);
+  throw new DynamoError(first.code, `${errors.length} of ${asked.length} profiles are not valid.`, {
+    details,
+    hint: first.hint,
+  });
+}
+
+async function schema(): Promise<number> {
+  process.stdout.write(await readFile(join(packageRoot(), 'launch-profiles', 'profile.schema.json'), 'utf8'));
+  return 0;
+}

@@ -1,0 +1,84 @@
+/** Ends what a dead supervisor left: the same proven stop, from the ledger. */
+import { appendFileSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { identify, isAlive } from '../process/identity.ts';
+import { childrenInLedger } from '../process/launch.ts';
+import { readDescendants, readLedger } from '../process/ledger.ts';
+import { createTracker, type Tracker } from '../process/tracker.ts';
+import { claim, unclaim } from '../run/claim.ts';
+import { appendEvent } from '../run/event-file.ts';
+import type { StateFolders } from '../run/folders.ts';
+import { deadRuns, readKeeper, readPlan, type StoredRun } from '../run/record.ts';
+import type { StopReport } from '../supervisor/child.ts';
+import { stopInWaves } from '../supervisor/stop-in-waves.ts';
+import { stoppedText } from '../view/progress-lines.ts';
+import { tidyUp } from './tidy-up.ts';
+
+/** So long a keeper may take to find that all is done: it starts Node for that. */
+const keeperMs = 2_000;
+
+/** What is alive of a run, as its ledger proves. */
+export function trackerOf({ files }: StoredRun): Tracker {
+  return createTracker(files.ledger, readLedger(files.ledger), readDescendants(files.ledger));
+}
+
+/**
+ * Stops in the order of the plan, with its grace, or at once when `now`. When another process is doing the same
+ * already, waits for it instead: nobody gets a second SIGTERM.
+ */
+export async function reapRun(folders: StateFolders, run: StoredRun, now: boolean): Promise<StopReport> {
+  const report = await reapAlone(folders, run, now);
+  await untilKeeperLeft(run);
+  return report;
+}
+
+/** Its keeper wakes up for the same work, and tidies up last: who asked for the end shall find it gone, too. */
+export async function untilKeeperLeft({ files }: StoredRun): Promise<void> {
+  const keeper = readKeeper(files);
+  if (keeper === undefined || keeper.pid === process.pid) return;
+  const deadline = systemClock.now() + keeperMs;
+  while (isAlive(keeper) && systemClock.now() < deadline) await systemClock.sleep(5);
+}
+
+async function reapAlone(folders: StateFolders, run: StoredRun, now: boolean): Promise<StopReport> {
+  const { files, record } = run;
+  const plan = readPlan(files);
+  const holder = identify(process.pid);
+  if (plan === undefined || holder === undefined) return { killed: [], left: [] };
+  for (;;) {
+    const other = claim(files.reaper, { runId: record.runId, holder }, isAlive);
+    if (other === undefined) break;
+    while (isAlive(other.holder)) await systemClock.sleep(10);
+  }
+  try {
+    const tracker = trackerOf(run);
+    const children = childrenInLedger(tracker, systemClock);
+    const report = await stopInWaves(plan, {
+      children,
+      clock: systemClock,
+      enter: () => {},
+      graceless: () => now,
+    });
+    appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report });
+    appendFileSync(
+      files.supervisorLog,
+      `${new Date().toISOString()} reaped by pid ${process.pid}: ${stoppedText(report)}\n`,
+    );
+    if (report.left.length === 0) tidyUp({ plan, files, folders });
+    return report;
+  } finally {
+    unclaim(files.reaper, record.runId);
+  }
+}
+
+/** Before something new starts: what runs of ours that died left behind is ended, and said by name. */
+export async function reapDeadRuns(folders: StateFolders, say: (line: string) => void): Promise<void> {
+  for (const run of deadRuns(folders, isAlive)) {
+    const alive = await trackerOf(run).look();
+    if (alive.length > 0) {
+      say(`run ${run.record.runId} lost its supervisor and left ${alive.length} processes: ending them`);
+    }
+    const report = await reapRun(folders, run, false);
+    if (alive.length > 0) say(`${run.record.runId}: ${stoppedText(report)}`);
+  }
+}

@@ -1,0 +1,44 @@
+/** Shows what went wrong and says which exit code it means. */
+import { CommanderError } from 'commander';
+import { DynamoError, exitCodes } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
+import { errorText } from '../view/error.ts';
+import { styleFor } from '../view/style.ts';
+import { verbs } from './verbs.ts';
+import { version } from './version.ts';
+
+export function report(thrown: unknown): number {
+  const error = asDynamoError(thrown);
+  process.stderr.write(errorText(error, styleFor(process.stderr, process.env)));
+  return error.exitCode;
+}
+
+function asDynamoError(thrown: unknown): DynamoError {
+  if (thrown instanceof DynamoError) return thrown;
+  if (thrown instanceof CommanderError) return usageError(thrown);
+  // Only a bug of ours ends here: the stack is what whoever mends it needs.
+  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new DynamoError('internal', `This is a bug in dynamo ${version} (exit ${exitCodes.internal}).`, {
+    details: [stack],
+    hint: 'report it with the lines above',
+  });
+}
+
+function usageError({ message }: CommanderError): DynamoError {
+  const [first = '', suggestion = ''] = message.replace(/^error: /, '').split('\n');
+  const meant = /Did you mean (.*)\?/.exec(suggestion)?.[1] ?? nearestChoice(first);
+  const verb = verbs.find(({ name }) => name === process.argv[2])?.name;
+  const help = verb === undefined ? 'dynamo --help' : `dynamo ${verb} --help`;
+  return new DynamoError('usage', `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`, {
+    hint: meant === undefined ? help : `did you mean ${meant}?`,
+  });
+}
+
+/** Commander names the choices but not the likely one. */
+function nearestChoice(message: string): string | undefined {
+  const match = /^[Oo]ption '(\S+).*argument '(.*)' is invalid\. Allowed choices are (.*?)\.?$/.exec(message);
+  if (match === null) return undefined;
+  const [, flag, seen = '', choices = ''] = match;
+  const meant = nearest(seen, choices.split(', '));
+  return meant === undefined ? undefined : `${flag} ${meant}`;
+}

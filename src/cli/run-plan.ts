@@ -1,0 +1,101 @@
+/** Wires a prepared run to the world: launcher, prober, control socket, files; and tidies up when it has ended. */
+import { messageOf } from '../base/error-code.ts';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import type { Plan } from '../plan/plan.ts';
+import { startKeeper } from '../process/keeper.ts';
+import { createLauncher } from '../process/launch.ts';
+import { foreignListeners } from '../process/listeners.ts';
+import { createTracker } from '../process/tracker.ts';
+import { createProber } from '../probe/prober.ts';
+import { openControlServer } from '../run/control-server.ts';
+import { appendEvent } from '../run/event-file.ts';
+import { socketPath } from '../run/folders.ts';
+import { writeKeeper } from '../run/record.ts';
+import type { RunEvent } from '../supervisor/event.ts';
+import { initialStatus, reduce } from '../supervisor/status.ts';
+import { type Supervision, supervise } from '../supervisor/supervise.ts';
+import { packageRoot } from './package-root.ts';
+import { type HeldRun, tidyUp } from './tidy-up.ts';
+
+/** How often descendants are looked for, so that one that hides later is known by then. */
+const beatMs = 5_000;
+
+/** Supervises in this process. `done` settles when everything is gone and tidied up. */
+export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
+  const { plan, files, folders } = prepared;
+  const history: RunEvent[] = [];
+  let status = initialStatus(plan, systemClock.now());
+  let supervision: Supervision | undefined;
+  const control = await openControlServer(socketPath(folders, plan.runId), {
+    status: () => status,
+    history: () => history,
+    stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
+    act: async (action, process) => await supervision?.act(action, process),
+  });
+  const tell = (event: RunEvent): void => {
+    history.push(event);
+    status = reduce(status, event);
+    control.publish(event);
+    try {
+      appendEvent(files, event);
+    } catch (error) {
+      // A full disk must not end a deployment that serves.
+      warn(files.supervisorLog, `events are not written: ${messageOf(error)}`);
+    }
+    onEvent(event);
+  };
+  const tracker = createTracker(files.ledger);
+  const beat = setInterval(() => void tracker.look().catch(() => {}), beatMs);
+  const keeper = startKeeper({
+    reapCommand: reapCommand(plan.runId),
+    logFile: files.supervisorLog,
+    onStart: (identity) => writeKeeper(files, identity),
+  });
+  const started = supervise(plan, {
+    launcher: createLauncher({
+      runId: plan.runId,
+      ledgerFile: files.ledger,
+      tracker,
+      environment: childEnvironment(plan),
+      clock: systemClock,
+    }),
+    prober: createProber(systemClock, foreignListeners),
+    clock: systemClock,
+    random: Math.random,
+    onEvent: tell,
+  });
+  supervision = {
+    ...started,
+    done: started.done.then(async (outcome) => {
+      clearInterval(beat);
+      await keeper.release();
+      await control.close();
+      // What could not be ended stays known, so that the next command can try again.
+      if (outcome.left.length === 0) tidyUp(prepared);
+      return outcome;
+    }),
+  };
+  return supervision;
+}
+
+function reapCommand(runId: string): string[] {
+  return [process.execPath, join(packageRoot(), 'bin', 'dynamo.js'), 'reap', runId];
+}
+
+function childEnvironment(plan: Plan): Record<string, string> {
+  const scrubbed = new Set(plan.scrubbed);
+  const kept = Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
+    value === undefined || scrubbed.has(name) ? [] : [[name, value]],
+  );
+  return Object.fromEntries(kept);
+}
+
+function warn(file: string, text: string): void {
+  try {
+    appendFileSync(file, `${new Date().toISOString()} ${text}\n`);
+  } catch {
+    // nothing can be written at all
+  }
+}

@@ -1,0 +1,38 @@
+/** Turns signals to the command into an orderly stop, and a second one into a quick one. */
+import { constants } from 'node:os';
+
+export interface SignalWatch {
+  /** The first signal that came, if any. */
+  readonly first: () => NodeJS.Signals | undefined;
+  /** Stops listening. */
+  end(): void;
+}
+
+/** npm and shells send a signal to the whole group and then again by hand: the same one so soon is the same wish. */
+const sameWishMs = 100;
+const watched = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** `stop` on the first signal, `kill` on each later one. */
+export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () => void): SignalWatch {
+  let first: NodeJS.Signals | undefined;
+  let firstAt = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (first === undefined) {
+      first = signal;
+      firstAt = Date.now();
+      stop(signal);
+    } else if (Date.now() - firstAt >= sameWishMs) kill();
+  };
+  for (const signal of watched) process.on(signal, onSignal);
+  return {
+    first: () => first,
+    end: () => {
+      for (const signal of watched) process.off(signal, onSignal);
+    },
+  };
+}
+
+/** Exit code after an orderly end that a signal asked for: 128 + n. */
+export function signalExitCode(signal: NodeJS.Signals): number {
+  return 128 + (constants.signals[signal] ?? 0);
+}

@@ -1,0 +1,4 @@
+/** `dynamo start`: start a process of a live run that was stopped. */
+import { processVerb } from './process-verb.ts';
+
+export const configure = processVerb('start');

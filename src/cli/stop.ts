@@ -1,0 +1,4 @@
+/** `dynamo stop`: stop one process of a live run. */
+import { processVerb } from './process-verb.ts';
+
+export const configure = processVerb('stop');

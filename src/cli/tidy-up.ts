@@ -1,0 +1,32 @@
+/** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
+import { rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Plan } from '../plan/plan.ts';
+import { unclaim } from '../run/claim.ts';
+import { type RunFiles, socketPath, type StateFolders } from '../run/folders.ts';
+import { portsOf, releasePorts } from '../run/port-leases.ts';
+import { markEnded } from '../run/record.ts';
+
+export interface HeldRun {
+  readonly plan: Plan;
+  readonly files: RunFiles;
+  readonly folders: StateFolders;
+}
+
+export function tidyUp({ plan, files, folders }: HeldRun): void {
+  rmSync(plan.discovery.folder, { recursive: true, force: true });
+  try {
+    rmdirSync(plan.mediaFolder); // stays when the user has images in it
+  } catch {
+    // not empty
+  }
+  releaseRun({ plan, files, folders });
+  rmSync(socketPath(folders, plan.runId), { force: true });
+  markEnded(files);
+}
+
+/** Gives back names and ports only, for a run that was never supervised. */
+export function releaseRun({ plan, folders }: HeldRun): void {
+  releasePorts(folders, portsOf(plan), plan.runId);
+  unclaim(join(folders.names, plan.name), plan.runId);
+}

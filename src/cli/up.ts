@@ -1,0 +1,84 @@
+/** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
+import type { Command } from 'commander';
+import { secretsOf } from '../plan/make-plan.ts';
+import { stateFolders } from '../run/folders.ts';
+import { choiceLines } from '../view/choices.ts';
+import { styleFor } from '../view/style.ts';
+import {
+  addDeploymentOptions,
+  type DeploymentFlags,
+  planOptionsOf,
+  settingsOf,
+} from './deployment-options.ts';
+import { openProfile } from './load-profile.ts';
+import { requireLinux } from './platform.ts';
+import { prepareRun } from './prepare-run.ts';
+import { splitRawArgs } from './raw-args.ts';
+import { reapDeadRuns } from './reap-run.ts';
+import { signalExitCode, watchSignals } from './signals.ts';
+import { tidyUp } from './tidy-up.ts';
+import { detach } from './up-detached.ts';
+import { stayInForeground } from './up-foreground.ts';
+import type { Configure } from './verbs.ts';
+
+export interface UpFlags extends DeploymentFlags {
+  readonly detach?: true;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+const examples = `
+Examples:
+  dynamo up disagg                           prefill and decode in separate workers
+  dynamo up agg --detach                     returns when it serves; stop it with: dynamo down
+  dynamo up agg_router --replicas worker=4   four workers behind the KV-aware router
+  dynamo up ./launch/disagg.sh               upstream's script names work too
+  dynamo up agg --set tracing=true           a parameter of the profile: dynamo profiles show agg
+  dynamo up agg -- --context-length 8192     arguments for the workers, as they are
+
+Exit codes: 0 ended well, 1 a process failed, 64 bad flag, 65 bad profile, 66 no such profile,
+69 not ready in time, 75 port or name taken, 78 the host lacks something, 130 Ctrl-C, 143 SIGTERM.`;
+
+export const configure: Configure = (command: Command, settle) => {
+  addDeploymentOptions(
+    command
+      .argument('[profile]', 'profile, alias, upstream script or YAML file')
+      .argument('[args...]', 'after --: arguments for the workers'),
+  )
+    .option('-d, --detach', 'return when it serves; it goes on in the background')
+    .option('--json', 'with --detach: the run as JSON on stdout')
+    .option('-q, --quiet', 'no progress and no logs, only the result')
+    .option('-v, --verbose', 'show the logs from the first line on')
+    .addHelpText('after', examples)
+    .action(async (_profile, _args, flags: UpFlags) => settle(await up(splitRawArgs(command.args), flags)));
+};
+
+async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags: UpFlags): Promise<number> {
+  requireLinux('up');
+  const { profile, note } = await openProfile(operands, 'up', settingsOf(flags));
+  const style = styleFor(process.stderr, process.env);
+  const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
+  // Secrets reach the processes through our own environment, so that they stand in no plan and no file.
+  Object.assign(process.env, secretsOf(profile, flags));
+  await reapDeadRuns(stateFolders(process.env), say);
+  // A signal must not end us while names and ports are held. Node loses one that comes while nobody watches, so this
+  // watch goes on beside the next.
+  const early = watchSignals(
+    () => {},
+    () => {},
+  );
+  const prepared = await prepareRun(
+    profile,
+    planOptionsOf(flags, rawArgs, flags.detach === true),
+    flags.detach === true,
+  );
+  const signal = early.first();
+  if (signal !== undefined) {
+    tidyUp(prepared);
+    return signalExitCode(signal);
+  }
+  if (note !== undefined) say(note);
+  for (const line of choiceLines(prepared.plan, style)) say(line);
+  return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
+}

@@ -1,0 +1,110 @@
+/** Every verb, with the line that stands in `dynamo --help`; its module is loaded only when it runs. */
+import type { Command } from 'commander';
+
+/** What a verb's module exports: options, help and action are added to its command. `settle` takes the exit code. */
+export type Configure = (command: Command, settle: (exitCode: number) => void) => void;
+
+export interface Verb {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  readonly hidden?: true;
+  readonly load: () => Promise<{ readonly configure: Configure }>;
+}
+
+export const verbs: readonly Verb[] = [
+  {
+    name: 'up',
+    usage: '[profile] [options] [-- worker arguments]',
+    summary: 'start a deployment, prove that it serves, follow its logs',
+    load: () => import('./up.ts'),
+  },
+  {
+    name: 'down',
+    usage: '[run] [options]',
+    summary: 'stop a run in order and verify that nothing is left',
+    load: () => import('./down.ts'),
+  },
+  { name: 'ps', usage: '[options]', summary: 'runs and their processes', load: () => import('./ps.ts') },
+  {
+    name: 'logs',
+    usage: '[process...] [options]',
+    summary: 'logs of a run, also after it has ended',
+    load: () => import('./logs.ts'),
+  },
+  {
+    name: 'start',
+    usage: '<process...> [options]',
+    summary: 'start a process that was stopped',
+    load: () => import('./start.ts'),
+  },
+  {
+    name: 'stop',
+    usage: '<process...> [options]',
+    summary: 'stop one process of a live run',
+    load: () => import('./stop.ts'),
+  },
+  {
+    name: 'restart',
+    usage: '<process...> [options]',
+    summary: 'stop and start one process of a live run',
+    load: () => import('./restart.ts'),
+  },
+  {
+    name: 'attach',
+    usage: '[run]',
+    summary: 'watch a detached run; Ctrl-C leaves it running',
+    load: () => import('./attach.ts'),
+  },
+  {
+    name: 'wait',
+    usage: '[run] [options]',
+    summary: 'until a run is ready or has stopped',
+    load: () => import('./wait.ts'),
+  },
+  {
+    name: 'events',
+    usage: '[run] [options]',
+    summary: 'state changes of a run as they happen',
+    load: () => import('./events.ts'),
+  },
+  {
+    name: 'plan',
+    usage: '<profile> [options] [-- worker arguments]',
+    summary: 'what `up` would do, and why',
+    load: () => import('./plan.ts'),
+  },
+  {
+    name: 'profiles',
+    usage: '[list|show|validate|schema]',
+    summary: 'shipped, user and project profiles',
+    load: () => import('./profiles.ts'),
+  },
+  {
+    name: 'completion',
+    usage: '<bash|zsh|fish>',
+    summary: 'shell completion, to be sourced',
+    load: () => import('./completion.ts'),
+  },
+  {
+    name: 'supervise',
+    usage: '<run>',
+    summary: 'supervise a prepared run (started by `up --detach`)',
+    hidden: true,
+    load: () => import('./supervise.ts'),
+  },
+  {
+    name: 'reap',
+    usage: '<run>',
+    summary: 'end what a dead supervisor left (started by the keeper)',
+    hidden: true,
+    load: () => import('./reap.ts'),
+  },
+  {
+    name: 'complete',
+    usage: '[words...]',
+    summary: 'candidates for shell completion',
+    hidden: true,
+    load: () => import('./complete.ts'),
+  },
+];

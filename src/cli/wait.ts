@@ -1,0 +1,73 @@
+/** `dynamo wait`: until a run is ready or has stopped. */
+import { Option } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import { stateFolders } from '../run/folders.ts';
+import type { Failure, RunEvent } from '../supervisor/event.ts';
+import { seconds } from './deployment-options.ts';
+import { failureError } from './failure-error.ts';
+import { findRun, latestRun } from './find-run.ts';
+import { requireLinux } from './platform.ts';
+import { eventsOf } from './run-events.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo up disagg --detach & dynamo wait disagg
+  dynamo wait --for stopped --timeout 60`;
+
+interface WaitFlags {
+  readonly for: 'ready' | 'stopped';
+  readonly timeout?: number;
+}
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[run]', 'name or id of a run; default: the one that is up, else the last one')
+    .addOption(new Option('--for <state>', 'what to wait for').choices(['ready', 'stopped']).default('ready'))
+    .option('--timeout <seconds>', 'give up after this long', seconds('--timeout'))
+    .addHelpText('after', examples)
+    .action(async (asked: string | undefined, flags: WaitFlags) => settle(await wait(asked, flags)));
+};
+
+async function wait(asked: string | undefined, flags: WaitFlags): Promise<number> {
+  requireLinux('wait');
+  const folders = stateFolders(process.env);
+  const run = asked === undefined ? latestRun(folders, 'wait') : findRun(folders, asked);
+  const { runId } = run.record;
+  const limit = new AbortController();
+  try {
+    const reached = untilReached(eventsOf(folders, run.record.runId), runId, flags.for);
+    if (flags.timeout === undefined) await reached;
+    else await Promise.race([reached, timeUp(flags.timeout, runId, flags.for, limit.signal)]);
+  } finally {
+    limit.abort();
+  }
+  process.stderr.write(`${runId} is ${flags.for}\n`);
+  return 0;
+}
+
+/** Throws the run's failure when it ends before it is ready. */
+async function untilReached(
+  events: AsyncIterable<RunEvent>,
+  runId: string,
+  state: WaitFlags['for'],
+): Promise<void> {
+  let failure: Failure | undefined;
+  for await (const event of events) {
+    if (event.type === 'failed') failure = event.reason;
+    if (event.type === state) return;
+  }
+  if (state === 'stopped') return; // its supervisor was killed
+  if (failure !== undefined) throw failureError(failure, runId);
+  throw new DynamoError('process-failed', `Run ${runId} ended before it was ready.`, {
+    hint: `dynamo logs --run ${runId}`,
+  });
+}
+
+async function timeUp(timeout: number, runId: string, state: string, cancelled: AbortSignal): Promise<never> {
+  await systemClock.sleep(timeout * 1000, cancelled);
+  throw new DynamoError('not-ready', `Run ${runId} was not ${state} within ${timeout} s.`, {
+    hint: 'dynamo ps',
+  });
+}

@@ -1,0 +1,33 @@
+/** The variables through which Dynamo's processes find each other: always set, so that no inherited value decides. */
+import type { Deployment } from './engine.ts';
+
+/**
+ * Variables of every process of a deployment, on loopback.
+ * Source: upstream/verified.md sections 4 and 6.
+ */
+export function dynamoVariables(deployment: Deployment): Record<string, string> {
+  const { discovery, events, profile } = deployment;
+  return {
+    DYN_DISCOVERY_BACKEND: discovery.backend,
+    DYN_FILE_KV: discovery.folder,
+    DYN_NAMESPACE: profile.namespace,
+    DYN_REQUEST_PLANE: profile.requestPlane,
+    DYN_EVENT_PLANE: events,
+    DYN_TCP_RPC_HOST: '127.0.0.1',
+    DYN_SDK_DISABLE_ANSI_LOGGING: '1',
+  };
+}
+
+/** Verbosity is the user's to choose; it changes no plan. */
+const harmless = /^DYN_(LOG$|LOGGING_|SDK_)/;
+const deciding = /^(DYN_|ETCD_|NATS_)/;
+
+/**
+ * Names of inherited variables that would change what a process does against the plan, sorted.
+ * A leaked DYN_SYSTEM_PORT makes every worker bind one port; a set NATS_SERVER forces a connection on 1.1.1.
+ */
+export function decidingVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(environment)
+    .filter((name) => deciding.test(name) && !harmless.test(name))
+    .toSorted();
+}

@@ -1,0 +1,50 @@
+/** What a component needs on an engine: the one interface between a plan and the programs that serve tokens. */
+import type { FrontendSpec, Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
+
+export type EngineName = 'sglang' | 'mocker' | 'sim';
+
+/** Ports that one process may need beside the HTTP port; each is planned, none is left to chance. */
+export type PortName = 'system' | 'bootstrap' | 'kvEvents' | 'nccl' | 'engine';
+export type Ports = Readonly<Partial<Record<PortName, number>>>;
+
+/** What all processes of a deployment share, fully decided. */
+export interface Deployment {
+  readonly profile: Profile;
+  readonly servedModelName: string;
+  readonly discovery: Discovery;
+  readonly events: 'zmq' | 'nats' | 'none';
+  readonly http: { readonly host: string; readonly port: number };
+  readonly mediaFolder: string;
+}
+
+export interface Discovery {
+  readonly backend: 'file';
+  readonly folder: string;
+}
+
+/** One worker process of a deployment, with what the plan gave it. */
+export interface WorkerSeat {
+  readonly spec: WorkerSpec;
+  readonly ports: Ports;
+  /** Values for CUDA_VISIBLE_DEVICES; empty when the engine takes none. */
+  readonly gpus: readonly string[];
+  /** Raw arguments of the user, after `--` on the command line. */
+  readonly rawArgs: readonly string[];
+}
+
+export interface Launch {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly needsGpus: boolean;
+  /** Longest time between SIGTERM and a clean end of an idle process, in milliseconds, doubled for slow machines. */
+  readonly stopGraceMs: number;
+  frontend(spec: FrontendSpec, deployment: Deployment): Launch;
+  worker(seat: WorkerSeat, deployment: Deployment): Launch;
+  portsOf(spec: WorkerSpec): readonly PortName[];
+  /** Component under which a mode registers in discovery. Source: upstream/verified.md section 4. */
+  componentOf(mode: WorkerMode): string;
+}

@@ -1,0 +1,82 @@
+/** The embedded engine: Node processes that behave as upstream's do, without Python and without a GPU. */
+import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
+import { dynamoVariables } from './dynamo-variables.ts';
+import type { Deployment, Engine, Launch, PortName, WorkerSeat } from './engine.ts';
+
+/** `node`: the Node binary; `entry`: the built entry file of src/sim. */
+export function simEngine(node: string, entry: string): Engine {
+  return {
+    name: 'sim',
+    needsGpus: false,
+    stopGraceMs: 10_000,
+    componentOf,
+    portsOf,
+    frontend: (spec, deployment) => ({
+      argv: [
+        node,
+        entry,
+        'frontend',
+        `--http-host=${deployment.http.host}`,
+        `--http-port=${deployment.http.port}`,
+        `--router-mode=${spec.router.mode}`,
+        ...(spec.router.kvEvents ? [] : ['--no-router-kv-events']),
+        ...(spec.engineArgs.sim ?? []),
+      ],
+      env: dynamoVariables(deployment),
+    }),
+    worker: (seat, deployment) => worker(node, entry, seat, deployment),
+  };
+}
+
+function worker(node: string, entry: string, seat: WorkerSeat, deployment: Deployment): Launch {
+  const { spec, ports } = seat;
+  const flags: [flag: string, value: string | number | undefined][] = [
+    ['--mode', spec.mode],
+    ['--model-path', deployment.profile.model],
+    ['--served-model-name', deployment.servedModelName],
+    ['--page-size', spec.pageSize],
+    ['--context-length', spec.memory.contextLength],
+    ['--max-total-tokens', spec.memory.maxTotalTokens],
+    ['--bootstrap-port', ports.bootstrap],
+    ['--endpoint', spec.endpoint],
+    ['--media-dir', isMedia(spec.mode) ? mediaFolder(spec, deployment) : undefined],
+    ['--media-http-url', isMedia(spec.mode) ? spec.media?.httpUrl : undefined],
+  ];
+  const switches: [flag: string, on: boolean][] = [
+    ['--multimodal', spec.multimodal],
+    ['--dedicated-encoder', spec.dedicatedEncoder],
+    ['--kv-events', spec.kvEvents],
+  ];
+  return {
+    argv: [
+      node,
+      entry,
+      'worker',
+      ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
+      ...switches.flatMap(([flag, on]) => (on ? [flag] : [])),
+      ...(spec.engineArgs.sim ?? []),
+      ...seat.rawArgs,
+    ],
+    env: {
+      ...dynamoVariables(deployment),
+      DYN_SYSTEM_HOST: '127.0.0.1',
+      DYN_SYSTEM_PORT: String(ports.system),
+    },
+  };
+}
+
+function isMedia(mode: WorkerMode): boolean {
+  return mode === 'image' || mode === 'video';
+}
+
+function mediaFolder(spec: WorkerSpec, deployment: Deployment): string {
+  return spec.media?.fsUrl?.replace(/^file:\/\//, '') ?? deployment.mediaFolder;
+}
+
+function portsOf(spec: WorkerSpec): readonly PortName[] {
+  return spec.mode === 'prefill' ? ['system', 'bootstrap'] : ['system'];
+}
+
+function componentOf(mode: WorkerMode): string {
+  return mode === 'prefill' || mode === 'encode' ? mode : 'backend';
+}

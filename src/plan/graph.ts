@@ -1,0 +1,59 @@
+/** The order of start and stop, from who waits for whom. */
+import { DynamoError } from '../base/error.ts';
+import type { Condition } from './plan.ts';
+import type { Seat } from './seats.ts';
+
+export interface Edge {
+  readonly process: string;
+  readonly condition: Condition;
+}
+
+/** Edges of each process: a dependency on a component is one on all its replicas. */
+export function edgesOf(seats: readonly Seat[]): Map<string, readonly Edge[]> {
+  return new Map(
+    seats.map((seat) => [
+      seat.name,
+      Object.entries(seat.spec.dependsOn).flatMap(([component, condition]) =>
+        seats
+          .filter((other) => other.component === component)
+          .map(({ name }) => ({ process: name, condition })),
+      ),
+    ]),
+  );
+}
+
+/** The names so that everything stands after what it waits for; otherwise in the order given. */
+export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): string[] {
+  const ordered: string[] = [];
+  const visiting = new Set<string>();
+  const visit = (name: string): void => {
+    if (ordered.includes(name)) return;
+    if (visiting.has(name)) {
+      const chain = [...visiting, name].join(' → ');
+      throw new DynamoError('profile-invalid', `These processes wait for each other: ${chain}.`);
+    }
+    visiting.add(name);
+    for (const edge of edges.get(name) ?? []) visit(edge.process);
+    visiting.delete(name);
+    ordered.push(name);
+  };
+  for (const name of edges.keys()) visit(name);
+  return ordered;
+}
+
+/**
+ * Waves in which to stop: the frontend first, so that no request reaches a worker that is leaving; then each process
+ * before what it waited for.
+ */
+export function stopWaves(seats: readonly Seat[], edges: ReadonlyMap<string, readonly Edge[]>): string[][] {
+  const kinds = new Map(seats.map(({ name, kind }) => [name, kind]));
+  const depth = new Map<string, number>();
+  for (const name of topologicalOrder(edges).toReversed()) {
+    const dependents = [...edges].filter(([, list]) => list.some((edge) => edge.process === name));
+    const after = dependents.map(([dependent]) => (depth.get(dependent) ?? 0) + 1);
+    const floor = kinds.get(name) === 'frontend' ? 0 : 1;
+    depth.set(name, Math.max(floor, ...after));
+  }
+  const waves = [...new Set(depth.values())].toSorted((a, b) => a - b);
+  return waves.map((wave) => seats.map(({ name }) => name).filter((name) => depth.get(name) === wave));
+}

@@ -1,0 +1,194 @@
+/** Makes the plan: a pure function of profile, host facts and options. The same input gives the same plan, byte for byte. */
+import { isSecret } from '../base/secrets.ts';
+import { decidingVariables } from '../engine/dynamo-variables.ts';
+import type { Deployment, Engine, Launch, Ports } from '../engine/engine.ts';
+import type { Profile, WorkerSpec } from '../profile/profile.ts';
+import { chooseEngine } from './choose-engine.ts';
+import { choosePlanes } from './choose-planes.ts';
+import { allowedGpus, placeWorkers } from './gpus.ts';
+import { edgesOf, stopWaves, topologicalOrder } from './graph.ts';
+import { chooseHttpPort, portPool, type PortPool } from './ports.ts';
+import {
+  type ExpectedInstances,
+  type Plan,
+  planVersion,
+  type ProcessSpec,
+  type RestartRule,
+} from './plan.ts';
+import type { HostFacts, PlanOptions } from './request.ts';
+import { type Seat, seatsOf } from './seats.ts';
+
+/** Upstream's default HTTP port. */
+const defaultHttpPort = 8000;
+
+/** The port that the frontend gets unless it is taken. */
+export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
+  const frontend = Object.values(profile.components).find((spec) => spec.kind === 'frontend');
+  return options.httpPort ?? frontend?.httpPort ?? defaultHttpPort;
+}
+
+/** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
+export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts): Plan {
+  const { engine, choice } = chooseEngine(options.engine, host);
+  const planes = choosePlanes(profile, options, host);
+  const seats = seatsOf(profile, options.replicas);
+  const workers = seats.filter((seat) => seat.kind === 'worker');
+  const http = planHttp(profile, options, host);
+  const gpus = engine.needsGpus
+    ? placeWorkers(workers, usableGpus(options, host))
+    : new Map<string, string[]>();
+  const deployment: Deployment = {
+    profile,
+    servedModelName: profile.servedModelName ?? profile.model,
+    discovery: planes.discovery,
+    events: planes.events,
+    http,
+    mediaFolder: `${host.runFolder}/media`,
+  };
+  const edges = edgesOf(seats);
+  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), [http.port]);
+  const seating: Seating = { engine, deployment, options, host, pool, gpus, edges };
+  const specs = new Map(seats.map((seat) => [seat.name, processSpec(seat, seating)]));
+  return {
+    version: planVersion,
+    runId: host.runId,
+    name: options.name ?? profile.name,
+    profile: { name: profile.name, file: profile.file, description: profile.description },
+    engine: engine.name,
+    model: { path: profile.model, servedName: deployment.servedModelName },
+    http: { host: http.host, port: http.port, url: http.url },
+    namespace: profile.namespace,
+    discovery: planes.discovery,
+    events: planes.events,
+    runFolder: host.runFolder,
+    mediaFolder: deployment.mediaFolder,
+    choices: [choice, ...planes.choices, ...http.choices],
+    processes: topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []),
+    stopOrder: stopWaves(seats, edges),
+    expected: expectedInstances(specs.values()),
+    proof: profile.proof,
+    scrubbed: decidingVariables(host.environment).filter((name) => !(name in options.env)),
+    secrets: Object.keys(secretsOf(profile, options)).toSorted(),
+    liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
+    readyTimeoutMs:
+      options.timeoutMs ?? Math.max(...seats.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
+    ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
+  };
+}
+
+interface Seating {
+  readonly engine: Engine;
+  readonly deployment: Deployment;
+  readonly options: PlanOptions;
+  readonly host: HostFacts;
+  readonly pool: PortPool;
+  readonly gpus: ReadonlyMap<string, readonly string[]>;
+  readonly edges: ReturnType<typeof edgesOf>;
+}
+
+function processSpec(seat: Seat, seating: Seating): ProcessSpec {
+  const { engine, deployment, options, host } = seating;
+  const ports: Ports =
+    seat.kind === 'worker'
+      ? Object.fromEntries(engine.portsOf(seat.spec).map((port) => [port, seating.pool.take()]))
+      : {};
+  const gpus = seating.gpus.get(seat.name) ?? [];
+  const launch: Launch =
+    seat.kind === 'frontend'
+      ? engine.frontend(seat.spec, deployment)
+      : engine.worker({ spec: seat.spec, ports, gpus, rawArgs: options.rawArgs }, deployment);
+  const grace =
+    seat.spec.stopTimeoutSeconds === undefined ? engine.stopGraceMs : seat.spec.stopTimeoutSeconds * 1000;
+  return {
+    name: seat.name,
+    kind: seat.kind,
+    component: seat.component,
+    ...(seat.kind === 'worker' ? { mode: seat.spec.mode } : {}),
+    argv: launch.argv,
+    env: {
+      ...withoutSecrets({ ...deployment.profile.env, ...seat.spec.env }),
+      ...launch.env,
+      ...(gpus.length > 0 ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
+      ...noProxy(host.environment),
+      ...withoutSecrets(options.env),
+      DYNAMO_RUN_ID: host.runId,
+      DYNAMO_PROCESS: seat.name,
+    },
+    cwd: host.runFolder,
+    ports: seat.kind === 'frontend' ? { http: deployment.http.port } : ports,
+    gpus,
+    dependsOn: seating.edges.get(seat.name) ?? [],
+    probe:
+      seat.kind === 'frontend'
+        ? { kind: 'http', url: `${planUrl(deployment.http)}/live` }
+        : { kind: 'endpoint', url: `http://127.0.0.1:${ports.system}/health`, endpoint: 'generate' },
+    ...(seat.kind === 'worker' ? { registersAs: registration(seat.spec, engine, deployment.profile) } : {}),
+    startupTimeoutMs: seat.spec.startupTimeoutSeconds * 1000,
+    stopGraceMs: options.stopTimeoutMs === undefined ? grace : Math.min(grace, options.stopTimeoutMs),
+    restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),
+    logFile: `${host.runFolder}/logs/${seat.name}.log`,
+  };
+}
+
+function planHttp(profile: Profile, options: PlanOptions, host: HostFacts) {
+  const { port, choices } = chooseHttpPort({
+    asked: options.httpPort,
+    wished: wishedHttpPort(profile, options),
+    busy: host.busyPorts,
+  });
+  const http = { host: options.httpHost ?? '127.0.0.1', port };
+  return { ...http, url: planUrl(http), choices };
+}
+
+/** An address that this host can always call, also when the frontend listens on all of them. */
+function planUrl({ host, port }: { host: string; port: number }): string {
+  if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
+  if (host === '::') return `http://[::1]:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function usableGpus(options: PlanOptions, host: HostFacts) {
+  return allowedGpus(host.gpus, options.gpus, host.environment.CUDA_VISIBLE_DEVICES);
+}
+
+function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {
+  const [namespace = profile.namespace, component = engine.componentOf(spec.mode), endpoint = 'generate'] =
+    spec.endpoint?.split('.') ?? [];
+  return { namespace, component, endpoint };
+}
+
+function expectedInstances(specs: Iterable<ProcessSpec>): ExpectedInstances[] {
+  const expected = new Map<string, ExpectedInstances>();
+  for (const { registersAs } of specs) {
+    if (registersAs === undefined) continue;
+    const key = Object.values(registersAs).join('.');
+    expected.set(key, { ...registersAs, count: (expected.get(key)?.count ?? 0) + 1 });
+  }
+  return [...expected.values()];
+}
+
+function restartRule(policy: RestartRule['policy']): RestartRule {
+  return { policy, maxRestarts: 5, windowMs: 600_000, firstDelayMs: 1_000, maxDelayMs: 30_000 };
+}
+
+/** Proxies must never stand between processes of one host. */
+function noProxy(environment: HostFacts['environment']): Record<string, string> {
+  const inherited = environment.no_proxy ?? environment.NO_PROXY;
+  const value = [...(inherited ? [inherited] : []), 'localhost', '127.0.0.1', '0.0.0.0', '::1'].join(',');
+  const proxied = Object.keys(environment).some((name) => /^(https?|all)_proxy$/i.test(name));
+  return proxied ? { no_proxy: value, NO_PROXY: value } : {};
+}
+
+/**
+ * Secret variables that a profile or an option sets, with their values: for the environment of the supervisor, from
+ * which every process inherits them. They stand in no plan.
+ */
+export function secretsOf(profile: Profile, { env }: Pick<PlanOptions, 'env'>): Record<string, string> {
+  const components = Object.values(profile.components).map((spec) => spec.env);
+  const all = Object.assign({}, profile.env, ...components, env) as Record<string, string>;
+  return Object.fromEntries(Object.entries(all).filter(([name, value]) => isSecret(name, value)));
+}
+
+function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isSecret(name, value)));
+}

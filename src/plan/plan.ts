@@ -1,0 +1,105 @@
+/** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
+import type { EngineName, Ports } from '../engine/engine.ts';
+import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
+
+/** Raised when a field changes its meaning or goes; adding one does not. */
+export const planVersion = 1;
+
+/** A condition that a process reaches; others may wait for it. */
+export type Condition = 'started' | 'ready';
+
+/** How we know that one process is up. */
+export type Probe =
+  /** GET answers with status 200. */
+  | { readonly kind: 'http'; readonly url: string }
+  /** The status server of a worker says that this endpoint is ready, whatever its status code (encode says 503 for ever). */
+  | { readonly kind: 'endpoint'; readonly url: string; readonly endpoint: string };
+
+/** What follows when a process ends unasked after the deployment served; before that it is a failure to start. */
+export interface RestartRule {
+  readonly policy: 'no' | 'on-failure' | 'always';
+  /** More restarts than this within the window are a crash loop. */
+  readonly maxRestarts: number;
+  readonly windowMs: number;
+  /** Doubles with each restart in the window, up to `maxDelayMs`. */
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** When a process that was ready counts as dead although it lives. Fields are named as in Kubernetes. */
+export interface LivenessRule {
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  readonly failureThreshold: number;
+}
+
+export interface ProcessSpec {
+  /** Unique in the plan: `prefill`, or `prefill-2` where there are replicas. */
+  readonly name: string;
+  readonly kind: 'frontend' | 'worker';
+  /** Key of the component in the profile. */
+  readonly component: string;
+  readonly mode?: WorkerMode | undefined;
+  readonly argv: readonly string[];
+  /** Set on top of the caller's environment, less `Plan.scrubbed`. Never holds a secret. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly ports: Ports & { readonly http?: number };
+  readonly gpus: readonly string[];
+  readonly dependsOn: readonly { readonly process: string; readonly condition: Condition }[];
+  readonly probe: Probe;
+  /** As what the frontend knows it; absent for processes that do not register. */
+  readonly registersAs?:
+    | { readonly namespace: string; readonly component: string; readonly endpoint: string }
+    | undefined;
+  readonly startupTimeoutMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly stopGraceMs: number;
+  readonly restart: RestartRule;
+  readonly logFile: string;
+}
+
+/** Instances of one component that must be seen through the frontend before the deployment serves. */
+export interface ExpectedInstances {
+  readonly namespace: string;
+  readonly component: string;
+  readonly endpoint: string;
+  readonly count: number;
+}
+
+/** A choice that nobody spelled out, and why it fell so. */
+export interface Choice {
+  readonly what: string;
+  readonly value: string;
+  readonly because: string;
+}
+
+export interface Plan {
+  readonly version: typeof planVersion;
+  readonly runId: string;
+  readonly name: string;
+  readonly profile: { readonly name: string; readonly file: string; readonly description: string };
+  readonly engine: EngineName;
+  readonly model: { readonly path: string; readonly servedName: string };
+  readonly http: { readonly host: string; readonly port: number; readonly url: string };
+  readonly namespace: string;
+  readonly discovery: { readonly backend: 'file'; readonly folder: string };
+  readonly events: 'zmq' | 'nats' | 'none';
+  readonly runFolder: string;
+  readonly mediaFolder: string;
+  readonly choices: readonly Choice[];
+  /** In the order in which they start. */
+  readonly processes: readonly ProcessSpec[];
+  /** Waves of process names; a wave is stopped when the one before is gone. */
+  readonly stopOrder: readonly (readonly string[])[];
+  readonly expected: readonly ExpectedInstances[];
+  readonly proof: ProofSpec;
+  /** Names of inherited variables that no process gets. */
+  readonly scrubbed: readonly string[];
+  /** Names of secret variables that processes inherit; their values stand nowhere. */
+  readonly secrets: readonly string[];
+  readonly readyTimeoutMs: number;
+  readonly liveness: LivenessRule;
+  /** Caps every `stopGraceMs`. */
+  readonly stopTimeoutMs?: number | undefined;
+}

@@ -1,0 +1,78 @@
+/** Gives every process its ports, together and at once, so that no two ever share one. */
+import { DynamoError } from '../base/error.ts';
+import type { Choice } from './plan.ts';
+
+/** Upstream reads DYN_SYSTEM_PORT as a signed 16-bit number; below 10000 live other people's services. */
+export const firstPort = 10_000;
+export const lastPort = 32_767;
+const highestPort = 65_535;
+
+export interface PortPool {
+  /** The next free port; throws `busy` when there is none. */
+  take(): number;
+}
+
+/**
+ * Hands out free ports in an order that `seed` decides, so that runs that start at once rarely want the same ones.
+ * The same seed and the same busy ports give the same ports.
+ */
+export function portPool(
+  seed: string,
+  isBusy: (port: number) => boolean,
+  reserved: readonly number[] = [],
+): PortPool {
+  const size = lastPort - firstPort + 1;
+  const taken = new Set(reserved);
+  let next = hash(seed) % size;
+  return {
+    take: () => {
+      for (let tried = 0; tried < size; tried++) {
+        const port = firstPort + next;
+        next = (next + 1) % size;
+        if (taken.has(port) || isBusy(port)) continue;
+        taken.add(port);
+        return port;
+      }
+      throw new DynamoError('busy', `No free port between ${firstPort} and ${lastPort}.`, {
+        hint: 'ss -ltnp   # shows who listens',
+      });
+    },
+  };
+}
+
+export interface HttpPortRequest {
+  /** From the command line: taken or refused, never changed. */
+  readonly asked: number | undefined;
+  /** From the profile, or 8000: the next free one when taken. */
+  readonly wished: number;
+  readonly busy: ReadonlyMap<number, string>;
+}
+
+/** Throws `busy`, naming the holder, when the port that was asked for is taken. */
+export function chooseHttpPort({ asked, wished, busy }: HttpPortRequest): {
+  port: number;
+  choices: Choice[];
+} {
+  if (asked !== undefined) {
+    const holder = busy.get(asked);
+    if (holder === undefined) return { port: asked, choices: [] };
+    throw new DynamoError('busy', `--http-port ${asked}: the port is held by ${holder}.`, {
+      hint: `leave --http-port out to get a free port, or stop ${holder}`,
+    });
+  }
+  const holder = busy.get(wished);
+  if (holder === undefined) return { port: wished, choices: [] };
+  let port = wished;
+  while (busy.has(port)) port = port < highestPort ? port + 1 : firstPort;
+  return {
+    port,
+    choices: [{ what: 'http port', value: String(port), because: `${wished} is held by ${holder}` }],
+  };
+}
+
+/** FNV-1a: spreads seeds well enough, and is the same everywhere. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return value;
+}

@@ -1,0 +1,53 @@
+/** What planning starts from beside the profile: the facts of this host and the options of this command. */
+import type { EngineName } from '../engine/engine.ts';
+
+/** A GPU that this user may use, as the driver names it. */
+export interface Gpu {
+  readonly index: number;
+  readonly uuid: string;
+  readonly name: string;
+  readonly totalMiB: number;
+  readonly usedMiB: number;
+}
+
+/** A Python environment that holds Dynamo. */
+export interface PythonEnvironment {
+  readonly folder: string;
+  readonly dynamoVersion: string;
+  readonly sglangVersion: string | undefined;
+}
+
+export interface HostFacts {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Path of the Node binary and of the built embedded engine. */
+  readonly node: string;
+  readonly simEntry: string;
+  /** Id of the run that the plan is for, and its folder. */
+  readonly runId: string;
+  readonly runFolder: string;
+  /** Ports that are taken, each with who holds it. */
+  readonly busyPorts: ReadonlyMap<number, string>;
+  readonly gpus: readonly Gpu[];
+  /** Why `gpus` may be wrong or empty although there is a GPU. */
+  readonly gpuProblem?: string | undefined;
+  readonly python: PythonEnvironment | undefined;
+}
+
+export interface PlanOptions {
+  readonly engine: 'auto' | EngineName;
+  readonly name?: string | undefined;
+  readonly gpus?: readonly string[] | undefined;
+  readonly httpHost?: string | undefined;
+  readonly httpPort?: number | undefined;
+  readonly infra: 'auto' | 'process' | 'docker' | 'external' | 'none';
+  readonly discovery?: 'etcd' | 'file' | undefined;
+  readonly events?: 'nats' | 'zmq' | 'none' | undefined;
+  readonly replicas: Readonly<Record<string, number>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number | undefined;
+  readonly stopTimeoutMs?: number | undefined;
+  readonly rawArgs: readonly string[];
+  /** In the foreground a crash should be seen; in the background it should be mended. */
+  readonly detached: boolean;
+}

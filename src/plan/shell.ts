@@ -1,0 +1,74 @@
+/** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
+import type { Plan, Probe, ProcessSpec } from './plan.ts';
+import { proofRequest } from './proof-request.ts';
+
+export function shellScript(plan: Plan): string {
+  const { path, body } = proofRequest(plan.proof, plan.model.servedName);
+  return [
+    '#!/usr/bin/env bash',
+    `# ${plan.profile.name} on the engine ${plan.engine}, as dynamo would start it. Ctrl-C stops everything.`,
+    'set -euo pipefail',
+    `mkdir -p ${[plan.discovery.folder, plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
+    'groups=()',
+    // A process that has just been started may not lead its group yet: then it is tried again.
+    'stop() { until kill -TERM -- "-$1" 2>/dev/null || ! kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }',
+    `trap 'trap "" INT TERM; for g in "\${groups[@]}"; do stop "$g"; done; wait' EXIT`,
+    "trap 'exit 130' INT",
+    "trap 'exit 143' TERM",
+    'until_ready() { # name pid command...',
+    '  local name=$1 pid=$2; shift 2',
+    '  until "$@" >/dev/null 2>&1; do',
+    '    kill -0 "$pid" 2>/dev/null || { echo "$name ended before it was ready" >&2; exit 1; }',
+    '    sleep 0.2',
+    '  done',
+    '}',
+    ...unsetLine(plan.scrubbed),
+    ...plan.processes.flatMap((spec) => ['', ...startLines(spec)]),
+    '',
+    ...plan.processes.map(waitLine),
+    `until curl -sf ${quote(`${plan.http.url}/v1/models`)} | grep -qF ${quote(JSON.stringify(plan.model.servedName))}; do sleep 0.2; done`,
+    `curl -sf ${quote(plan.http.url + path)} -H 'Content-Type: application/json' -d ${quote(JSON.stringify(body))}`,
+    'echo',
+    'wait -n',
+    '',
+  ].join('\n');
+}
+
+/** An environment may hold names that bash can neither read nor unset. */
+function unsetLine(scrubbed: readonly string[]): string[] {
+  const names = scrubbed.filter((name) => /^\w+$/.test(name));
+  return names.length === 0 ? [] : [`unset ${names.join(' ')}`];
+}
+
+function startLines(spec: ProcessSpec): string[] {
+  const variables = Object.entries(spec.env).map(([name, value]) => `  ${name}=${quote(value)} \\`);
+  return [
+    `# ${spec.name}`,
+    ...spec.dependsOn
+      .filter(({ condition }) => condition === 'ready')
+      .map(({ process }) => `wait_${shellName(process)}`),
+    'env \\',
+    ...variables,
+    `  setsid ${spec.argv.map(quote).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
+    `pid_${shellName(spec.name)}=$!; groups+=("$!")`,
+    `wait_${shellName(spec.name)}() { until_ready ${spec.name} "$pid_${shellName(spec.name)}" ${probeCommand(spec.probe)}; }`,
+  ];
+}
+
+function waitLine(spec: ProcessSpec): string {
+  return `wait_${shellName(spec.name)}`;
+}
+
+function probeCommand(probe: Probe): string {
+  if (probe.kind === 'http') return `curl -sf ${quote(probe.url)}`;
+  return `sh -c ${quote(`curl -s ${quote(probe.url)} | grep -q '"${probe.endpoint}":"ready"'`)}`;
+}
+
+function shellName(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+/** Quotes a word for POSIX shells where it needs it. */
+export function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

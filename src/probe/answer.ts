@@ -1,0 +1,69 @@
+/** Judges the answer to a proving request by what it holds: an HTTP 200 alone proves nothing. */
+import type { ProofSpec } from '../profile/profile.ts';
+
+export type Verdict = { readonly answer: string } | { readonly wrong: string };
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** `text` is the body of a 200 answer. Never throws. */
+export function judge(request: ProofSpec['request'], text: string): Verdict {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return { wrong: `an answer that is not JSON: ${text.slice(0, 80)}` };
+  }
+  if (!isJson(body)) return { wrong: 'an answer that is not an object' };
+  switch (request) {
+    case 'chat':
+    case 'vision':
+      return judgeChat(body);
+    case 'embedding':
+      return judgeEmbedding(body);
+    case 'image':
+    case 'video':
+      return judgeMedia(request, body);
+  }
+}
+
+/**
+ * Tokens must have been counted: a broken KV transfer answers 200 with `completion_tokens: 0`. Null text with tokens
+ * counted is a real answer, of token ids that the tokenizer does not know. Source: upstream/sglang-on-cpu.md.
+ */
+function judgeChat(body: Json): Verdict {
+  const usage = isJson(body.usage) ? body.usage : {};
+  const tokens = Number(usage.completion_tokens ?? 0);
+  const [choice] = Array.isArray(body.choices) ? (body.choices as unknown[]) : [];
+  const message = isJson(choice) && isJson(choice.message) ? choice.message : {};
+  const content = typeof message.content === 'string' ? message.content : undefined;
+  if (!(tokens > 0)) {
+    return {
+      wrong: `HTTP 200 without an answer (completion_tokens ${tokens}, content ${JSON.stringify(content ?? null)})`,
+    };
+  }
+  return { answer: content?.trim() || `${tokens} tokens that the tokenizer shows as no text` };
+}
+
+function judgeEmbedding(body: Json): Verdict {
+  const [first] = Array.isArray(body.data) ? (body.data as unknown[]) : [];
+  const vector = isJson(first) && Array.isArray(first.embedding) ? (first.embedding as unknown[]) : [];
+  if (vector.length === 0) return { wrong: 'HTTP 200 without a vector' };
+  const finite = vector.every((value) => typeof value === 'number' && Number.isFinite(value));
+  if (!finite) return { wrong: 'a vector with values that are not finite numbers' };
+  return { answer: `a vector of ${vector.length} numbers` };
+}
+
+/** A failed generation answers 200 with empty data and an error, too. */
+function judgeMedia(request: 'image' | 'video', body: Json): Verdict {
+  const [first] = Array.isArray(body.data) ? (body.data as unknown[]) : [];
+  const place = isJson(first) ? first.url : undefined;
+  const inline = isJson(first) ? first.b64_json : undefined;
+  if (typeof place === 'string' && place !== '') return { answer: place };
+  if (typeof inline === 'string' && inline !== '') return { answer: `${inline.length} characters of base64` };
+  const reason = typeof body.error === 'string' ? `: ${body.error}` : '';
+  return { wrong: `HTTP 200 without a ${request}${reason}` };
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,53 @@
+/** One HTTP exchange with a process of this host: no proxy, no kept connection, no waiting beyond the time-out. */
+import { request } from 'node:http';
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Answers longer than this are cut off: a probe never needs them. */
+const longestAnswer = 64 * 1024 * 1024;
+
+/**
+ * GET, or POST with a JSON body. Rejects when there is no answer within `timeoutMs`, or `signal` aborts.
+ * node:http and not fetch: fetch costs 30 ms on its first call and may follow proxy settings.
+ */
+export async function exchange(
+  url: string,
+  { body, timeoutMs, signal }: { body?: unknown; timeoutMs: number; signal?: AbortSignal },
+): Promise<HttpAnswer> {
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const limit = AbortSignal.timeout(timeoutMs);
+  return await new Promise((resolve, reject) => {
+    const call = request(
+      url,
+      {
+        method: payload === undefined ? 'GET' : 'POST',
+        agent: false,
+        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+        headers:
+          payload === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let length = 0;
+        response.on('data', (chunk: Buffer) => {
+          length += chunk.length;
+          if (length > longestAnswer) response.destroy(new Error(`answer over ${longestAnswer} bytes`));
+          else chunks.push(chunk);
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+        );
+        response.on('error', reject);
+      },
+    );
+    call.on('error', (error) =>
+      reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error),
+    );
+    call.end(payload);
+  });
+}

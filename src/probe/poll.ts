@@ -1,0 +1,41 @@
+/** Asks again and again until the answer is yes, often while things are young and rarely later. */
+import { errorCode, messageOf } from '../base/error-code.ts';
+import type { Clock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+
+/** An attempt says `undefined` for yes, or in words what it saw instead. */
+export type Attempt<T> = (signal: AbortSignal) => Promise<{ readonly done: T } | { readonly seen: string }>;
+
+const fastMs = 20;
+const slowMs = 500;
+/** So long the fast pace holds; every question to a loading upstream worker writes an ERROR line into its log. */
+const youngMs = 10_000;
+
+/** Rejects with the reason of `signal` when that aborts, and with a DynamoError of an attempt at once. `saw` hears what every failed attempt saw. */
+export async function poll<T>(
+  attempt: Attempt<T>,
+  { clock, signal, saw }: { clock: Clock; signal: AbortSignal; saw: (what: string) => void },
+): Promise<T> {
+  const begin = clock.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const result = await attempt(signal).catch((error: unknown) => {
+      // Any other error means "not yet": nobody listens, the answer is no JSON.
+      if (error instanceof DynamoError) throw error;
+      return { seen: reasonOf(error) };
+    });
+    signal.throwIfAborted();
+    if ('done' in result) return result.done;
+    saw(result.seen);
+    const age = clock.now() - begin;
+    const pause = age < youngMs ? fastMs : Math.min(slowMs, fastMs + (age - youngMs) / 100);
+    await clock.sleep(pause, signal).catch(() => signal.throwIfAborted());
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = errorCode(error);
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  if (code === 'ECONNRESET') return 'connection reset';
+  return messageOf(error) || String(code);
+}

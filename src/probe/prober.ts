@@ -1,0 +1,104 @@
+/** The prober: repeats checks until they hold, and remembers what it saw last. */
+import type { Clock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import { messageOf } from '../base/error-code.ts';
+import type { Plan, Probe } from '../plan/plan.ts';
+import type { Prober } from '../supervisor/child.ts';
+import { exchange, type HttpAnswer } from './http.ts';
+import { instancesIn, missingInstances } from './instances.ts';
+import { type Attempt, poll } from './poll.ts';
+import { proveServing } from './serving.ts';
+
+const startTimeoutMs = 2_000;
+const neverAborts = new AbortController().signal;
+
+/** Of these ports, each with the session that should listen there, those where another process does; with its name. */
+export type ForeignListeners = (owners: ReadonlyMap<number, number>) => ReadonlyMap<number, string>;
+
+export function createProber(clock: Clock, foreignListeners: ForeignListeners): Prober {
+  let last: string | undefined;
+  const seenAt = new Map<string, string>();
+  const saw = (what: string): void => void (last = what);
+  const sawAt =
+    (url: string) =>
+    (what: string): void => {
+      saw(`${url}: ${what}`);
+      seenAt.set(url, `${url}: ${what}`);
+    };
+  return {
+    lastSeen: (probe) => (probe === undefined ? last : seenAt.get(probe.url)),
+    ready: (probe, signal) => poll(probeOnce(probe), { clock, signal, saw: sawAt(probe.url) }),
+    listenersAreOurs: async (plan, pidOf) => {
+      const owners = plan.processes.map(({ name, probe }): [number, number] => [
+        Number(new URL(probe.url).port),
+        pidOf(name) ?? 0,
+      ]);
+      for (const [port, holder] of foreignListeners(new Map(owners))) {
+        throw new DynamoError('busy', `Port ${port} is planned for this run, but ${holder} answers there.`, {
+          hint: 'stop it, or start again: other ports will be taken',
+        });
+      }
+    },
+    check: async (probe, checkTimeoutMs) => {
+      const look = probeOnce(probe, checkTimeoutMs);
+      const result = await look(neverAborts).catch((error: unknown) => ({ seen: messageOf(error) }));
+      return 'done' in result ? undefined : result.seen;
+    },
+    missing: async (plan, checkTimeoutMs) => {
+      try {
+        const answer = await exchange(`${plan.http.url}/health`, { timeoutMs: checkTimeoutMs });
+        const instances = instancesIn(answer.body);
+        return plan.expected.filter((one) => missingInstances([one], instances) !== undefined);
+      } catch {
+        return [];
+      }
+    },
+    instances: (plan, expected, signal) =>
+      poll(
+        async () => {
+          const answer = await exchange(`${plan.http.url}/health`, { timeoutMs: startTimeoutMs, signal });
+          if (answer.status !== 200) return { seen: `frontend /health says ${answer.status}` };
+          const missing = missingInstances(expected, instancesIn(answer.body));
+          return missing === undefined
+            ? { done: undefined }
+            : { seen: `workers that the frontend knows: ${missing}` };
+        },
+        { clock, signal, saw },
+      ),
+    modelListed: (plan, signal) => poll(listed(plan), { clock, signal, saw }),
+    serves: (plan, signal) => proveServing(plan, { clock, signal, saw }),
+  };
+}
+
+function probeOnce(probe: Probe, timeoutMs = startTimeoutMs): Attempt<undefined> {
+  return async (signal) => {
+    const answer = await exchange(probe.url, { timeoutMs, signal });
+    const ready = probe.kind === 'http' ? answer.status === 200 : endpointReady(answer, probe.endpoint);
+    return ready ? { done: undefined } : { seen: `HTTP ${answer.status} ${answer.body.slice(0, 160)}` };
+  };
+}
+
+/** The body counts, not the code: an encode worker answers 503 for ever while it serves. */
+function endpointReady({ body }: HttpAnswer, endpoint: string): boolean {
+  const status: unknown = JSON.parse(body);
+  if (typeof status !== 'object' || status === null || !('endpoints' in status)) return false;
+  const { endpoints } = status as { endpoints?: Record<string, unknown> };
+  return endpoints?.[endpoint] === 'ready';
+}
+
+function listed(plan: Plan): Attempt<undefined> {
+  return async (signal) => {
+    const { status, body } = await exchange(`${plan.http.url}/v1/models`, {
+      timeoutMs: startTimeoutMs,
+      signal,
+    });
+    const names = status === 200 ? modelNames(body) : [];
+    if (names.includes(plan.model.servedName)) return { done: undefined };
+    return { seen: `models listed: ${names.join(', ') || 'none'}; wanted: ${plan.model.servedName}` };
+  };
+}
+
+function modelNames(body: string): string[] {
+  const { data } = JSON.parse(body) as { data?: { id?: unknown }[] };
+  return (data ?? []).flatMap(({ id }) => (typeof id === 'string' ? [id] : []));
+}

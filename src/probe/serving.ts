@@ -1,0 +1,91 @@
+/** Proves that a deployment serves: one real request through the front door, its content checked, every role counted. */
+import type { Clock } from '../base/clock.ts';
+import { timeLimit } from '../base/time-limit.ts';
+import { DynamoError } from '../base/error.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { proofRequest } from '../plan/proof-request.ts';
+import type { Proof } from '../supervisor/child.ts';
+import { judge } from './answer.ts';
+import { generateRequests } from './counters.ts';
+import { exchange } from './http.ts';
+import { type Attempt, poll } from './poll.ts';
+
+/** First requests compile kernels: real workers took 13 s, videos minutes. Source: upstream/sglang-on-gpu.md section 1. */
+const requestTimeoutMs = 600_000;
+/** Answers 404 and 503 may still come for a moment after the model is listed. */
+const settleMs = 10_000;
+
+export interface Asking {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly saw: (what: string) => void;
+}
+
+export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
+  const before = await counts(plan, asking.signal);
+  const begin = asking.clock.now();
+  const request = proofRequest(plan.proof, plan.model.servedName);
+  const attempt: Attempt<string> = async (signal) => {
+    const { status, body } = await exchange(plan.http.url + request.path, {
+      body: request.body,
+      timeoutMs: requestTimeoutMs,
+      signal,
+    });
+    const seen = `HTTP ${status} from ${request.path}: ${body.slice(0, 300)}`;
+    if (status === 200) {
+      const verdict = judge(plan.proof.request, body);
+      if ('answer' in verdict) return { done: verdict.answer };
+      throw wrongAnswer(plan, verdict.wrong);
+    }
+    const settling = (status === 404 || status === 503) && asking.clock.now() - begin < settleMs;
+    if (!settling) throw wrongAnswer(plan, seen);
+    return { seen };
+  };
+  const answer = await poll(attempt, asking);
+  const tookMs = asking.clock.now() - begin;
+  const usedRoles = await rolesUsed(plan, before, asking);
+  return { request: `POST ${request.path}`, answer, tookMs, usedRoles };
+}
+
+type Counts = ReadonlyMap<string, number>;
+
+/** With several roles a request that skipped one is answered just as well: only the counters tell. */
+function countedWorkers(plan: Plan): readonly ProcessSpec[] {
+  const workers = plan.processes.filter(({ kind }) => kind === 'worker');
+  return new Set(workers.map(({ mode }) => mode)).size > 1 ? workers : [];
+}
+
+async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
+  const entries = countedWorkers(plan).map(async ({ name, ports }): Promise<[string, number]> => {
+    const { body } = await exchange(`http://127.0.0.1:${ports.system}/metrics`, { timeoutMs: 5_000, signal });
+    return [name, generateRequests(body)];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+async function rolesUsed(plan: Plan, before: Counts, asking: Asking): Promise<string[]> {
+  const workers = countedWorkers(plan);
+  if (workers.length === 0) return [];
+  const limit = timeLimit(settleMs, asking.clock, asking.signal);
+  const roles = [...new Set(workers.flatMap(({ mode }) => mode ?? []))];
+  const attempt: Attempt<string[]> = async (signal) => {
+    const after = await counts(plan, signal);
+    const rose = workers.filter(({ name }) => (after.get(name) ?? 0) > (before.get(name) ?? 0));
+    const unused = roles.filter((role) => !rose.some(({ mode }) => mode === role));
+    return unused.length === 0 ? { done: roles } : { seen: `no request counted on ${unused.join(' and ')}` };
+  };
+  try {
+    return await poll(attempt, { ...asking, signal: limit.signal });
+  } catch (error) {
+    if (!limit.isOver()) throw error;
+    throw wrongAnswer(plan, `the request was answered, but not by all roles (${roles.join(', ')})`);
+  } finally {
+    limit.clear();
+  }
+}
+
+function wrongAnswer(plan: Plan, what: string): DynamoError {
+  return new DynamoError('not-ready', `The deployment is up but does not serve: ${what}`, {
+    hint: `dynamo logs --run ${plan.runId}`,
+  });
+}

@@ -1,0 +1,68 @@
+/** The append-only record of every process that a run started: what proves, after any crash, what is ours. */
+import { createHash } from 'node:crypto';
+import { appendFileSync, readFileSync } from 'node:fs';
+import type { Identity } from '../base/identity.ts';
+
+export interface LedgerEntry extends Identity {
+  readonly runId: string;
+  readonly process: string;
+  readonly pgrp: number;
+  readonly session: number;
+  /** `device:inode` of the log file, which every descendant inherits. */
+  readonly logFile: string;
+  /** Tells that two entries were the same command, without storing it. */
+  readonly command: string;
+}
+
+/** A process that one of ours started, seen while its origin could still be proved. */
+export interface DescendantEntry extends Identity {
+  readonly runId: string;
+  readonly process: string;
+}
+
+/** One write of one line: a crash can tear the last line, never another. */
+export function appendToLedger(file: string, entry: LedgerEntry): void {
+  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+}
+
+export function appendDescendant(file: string, entry: DescendantEntry): void {
+  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+}
+
+/** Entries in the order of starts; a torn last line is left out. */
+export function readLedger(file: string): LedgerEntry[] {
+  return readLines(file).filter(isEntry);
+}
+
+/** Descendants that were seen; a torn last line is left out. */
+export function readDescendants(file: string): DescendantEntry[] {
+  return readLines(file).filter((value): value is DescendantEntry => isIdentity(value) && !isEntry(value));
+}
+
+function readLines(file: string): unknown[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return [];
+  }
+  return text.split('\n').flatMap((line): unknown[] => {
+    try {
+      return [JSON.parse(line)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export function commandDigest(argv: readonly string[]): string {
+  return createHash('sha256').update(argv.join('\0')).digest('hex').slice(0, 16);
+}
+
+function isEntry(value: unknown): value is LedgerEntry {
+  return isIdentity(value) && 'session' in value;
+}
+
+function isIdentity(value: unknown): value is Identity {
+  return typeof value === 'object' && value !== null && 'pid' in value && 'startTime' in value;
+}

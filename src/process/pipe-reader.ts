@@ -1,0 +1,42 @@
+/** Tells whether anybody still reads a pipe that we write to; Node hears of it only when it writes. */
+import { constants, fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { errorCode } from '../base/error-code.ts';
+import { livingProcesses } from './proc.ts';
+
+/** O_ACCMODE, which Node does not name. */
+const accessMode = 3;
+
+/** False only when it is certain: the descriptor is a pipe, and no process that we can look into has it open. */
+export function hasReader(descriptor: number): boolean {
+  try {
+    if (!fstatSync(descriptor).isFIFO()) return true;
+    const pipe = readlinkSync(`/proc/self/fd/${descriptor}`);
+    const others = livingProcesses().filter(({ pid }) => pid !== process.pid);
+    // Nearly always it is somebody's standard input.
+    return (
+      others.some(({ pid }) => reads(pid, '0', pipe)) || others.some(({ pid }) => readsAnywhere(pid, pipe))
+    );
+  } catch {
+    return true;
+  }
+}
+
+/** A process of another user may read it. */
+function readsAnywhere(pid: number, pipe: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((descriptor) => reads(pid, descriptor, pipe));
+  } catch (error) {
+    return errorCode(error) !== 'ENOENT';
+  }
+}
+
+/** Others may hold the end that is written to, as we do: the flags tell. */
+function reads(pid: number, descriptor: string, pipe: string): boolean {
+  try {
+    if (readlinkSync(`/proc/${pid}/fd/${descriptor}`) !== pipe) return false;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, 'utf8'))?.[1];
+    return (Number.parseInt(flags ?? '0', 8) & accessMode) !== constants.O_WRONLY;
+  } catch {
+    return false;
+  }
+}

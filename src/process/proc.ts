@@ -1,0 +1,102 @@
+/** Reads what the kernel says about processes in /proc. Every reader answers `undefined` for one that is gone. */
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+
+export interface ProcessStat {
+  readonly pid: number;
+  readonly comm: string;
+  readonly state: string;
+  readonly ppid: number;
+  readonly pgrp: number;
+  readonly session: number;
+  readonly startTime: string;
+  readonly threads: number;
+}
+
+export function readStat(pid: number): ProcessStat | undefined {
+  const text = read(`/proc/${pid}/stat`)?.toString('latin1');
+  if (text === undefined) return undefined;
+  // comm stands in parentheses and may hold any character, parentheses too: the last one closes it.
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  const fields = text.slice(close + 2).split(' ');
+  return {
+    pid,
+    comm: text.slice(open + 1, close),
+    state: fields[0] ?? 'X',
+    ppid: Number(fields[1]),
+    pgrp: Number(fields[2]),
+    session: Number(fields[3]),
+    startTime: fields[19] ?? '',
+    threads: Number(fields[17]),
+  };
+}
+
+/**
+ * Zombies count as dead: in containers whose first process never reaps, they stay for ever. But one whose first thread
+ * has ended looks the same while its other threads still hold its files, ports and GPU memory.
+ */
+export function isLiving(stat: ProcessStat | undefined): stat is ProcessStat {
+  return stat !== undefined && stat.state !== 'X' && (stat.state !== 'Z' || stat.threads > 1);
+}
+
+export function livingProcesses(): ProcessStat[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readStat(Number(name)))
+    .filter(isLiving);
+}
+
+/** Only ours are readable; others answer `undefined`, as do those that wiped theirs. */
+export function readVariable(pid: number, name: string): string | undefined {
+  const environment = read(`/proc/${pid}/environ`)?.toString('utf8');
+  const prefix = `${name}=`;
+  return environment
+    ?.split('\0')
+    .find((entry) => entry.startsWith(prefix))
+    ?.slice(prefix.length);
+}
+
+/** The command line for people, at most `length` characters; the name in brackets for those without one. */
+export function commandLine(pid: number, length = 80): string {
+  const words = read(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0').filter(Boolean).join(' ');
+  const text = words || `[${readStat(pid)?.comm ?? 'gone'}]`;
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+/** `device:inode` of what an open file descriptor of a process leads to. */
+export function fileOf(pid: number, descriptor: number): string | undefined {
+  try {
+    const { dev, ino } = statSync(`/proc/${pid}/fd/${descriptor}`);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Inodes of the sockets that a process has open. */
+export function socketsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      const link = readLink(`/proc/${pid}/fd/${fd}`);
+      return link?.startsWith('socket:[') ? [link.slice(8, -1)] : [];
+    });
+  } catch {
+    return [];
+  }
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function read(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}

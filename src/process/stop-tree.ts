@@ -1,0 +1,84 @@
+/** Ends one process and all that came from it: SIGTERM once, wait, SIGKILL what is left, look twice. */
+import { errorCode } from '../base/error-code.ts';
+import type { Clock } from '../base/clock.ts';
+import type { StopReport } from '../supervisor/child.ts';
+import { isAlive } from './identity.ts';
+import type { OwnedProcess } from './owned.ts';
+import { commandLine } from './proc.ts';
+import type { Tracker } from './tracker.ts';
+
+/** What SIGKILL cannot end within this time is stuck in the kernel. */
+const killGraceMs = 5_000;
+
+export interface TreeStop {
+  /** Name in the plan of the process whose tree shall end. */
+  readonly process: string;
+  readonly tracker: Tracker;
+  readonly graceMs: number;
+  readonly clock: Clock;
+  /** Aborts when SIGKILL shall come now. */
+  readonly hurry: AbortSignal;
+}
+
+/** Safe to call on a tree that has ended. Processes that fork while they are being ended are found by the next look. */
+export async function stopTree(stop: TreeStop): Promise<StopReport> {
+  const { clock, graceMs, hurry } = stop;
+  if (graceMs > 0 && !hurry.aborted) {
+    const deadline = clock.now() + graceMs;
+    signalOnce(stop, await treeOf(stop));
+    await untilEmpty(stop, () => hurry.aborted || clock.now() >= deadline);
+  }
+  const killed = new Map<number, string>();
+  const last = clock.now() + killGraceMs;
+  for (let empty = 0; empty < 2;) {
+    const alive = await treeOf(stop);
+    empty = alive.length === 0 ? empty + 1 : 0;
+    if (alive.length > 0) {
+      if (clock.now() > last) return { killed: [...killed.values()], left: alive.map(describe) };
+      for (const owned of alive) {
+        killed.set(owned.pid, killed.get(owned.pid) ?? describe(owned));
+        signalOne(owned.pid, 'SIGKILL');
+      }
+      await clock.sleep(2);
+    }
+  }
+  return { killed: [...killed.values()], left: [] };
+}
+
+async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {
+  return (await tracker.look()).filter((owned) => owned.process === process);
+}
+
+/** Each group once, and by hand those that left it: nobody gets a second SIGTERM, as upstream may then skip draining. */
+function signalOnce({ tracker, process }: TreeStop, tree: readonly OwnedProcess[]): void {
+  const groups = new Set(
+    tracker.entries.filter((entry) => entry.process === process).map(({ pgrp }) => pgrp),
+  );
+  // Only groups with a proven member: an old id may belong to somebody else by now.
+  for (const pgrp of new Set(tree.map((owned) => owned.pgrp)))
+    if (groups.has(pgrp)) signalOne(-pgrp, 'SIGTERM');
+  for (const owned of tree) if (!groups.has(owned.pgrp)) signalOne(owned.pid, 'SIGTERM');
+}
+
+/** While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. */
+async function untilEmpty(stop: TreeStop, givenUp: () => boolean): Promise<void> {
+  const leaders = stop.tracker.entries.filter((entry) => entry.process === stop.process);
+  for (let wait = 2; !givenUp(); wait = Math.min(wait * 1.5, 50)) {
+    if (!leaders.some(isAlive) && (await treeOf(stop)).length === 0) return;
+    await stop.clock.sleep(wait);
+  }
+}
+
+function signalOne(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // One that may not be signalled (it became another user's) is found by the next look, and told as left.
+    const code = errorCode(error);
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error;
+  }
+}
+
+function describe(owned: OwnedProcess): string {
+  return `${owned.pid} (${commandLine(owned.pid, 60)}, from ${owned.process}, known by ${owned.evidence})`;
+}

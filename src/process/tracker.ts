@@ -1,0 +1,54 @@
+/** Keeps an eye on everything that a run started, and writes down descendants while they can still be recognised. */
+import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
+import { findOwned, type OwnedProcess } from './owned.ts';
+
+export interface Tracker {
+  readonly entries: readonly LedgerEntry[];
+  add(entry: LedgerEntry): void;
+  /** What is alive now. All who ask at the same time share one look through /proc. */
+  look(): Promise<readonly OwnedProcess[]>;
+}
+
+/**
+ * `descendants`: what an earlier tracker of this run wrote down. A descendant that later calls setsid, forks twice,
+ * wipes its environment and closes its files is known by pid and start time from the look that saw it before.
+ */
+export function createTracker(
+  ledgerFile: string,
+  entries: readonly LedgerEntry[] = [],
+  descendants: readonly DescendantEntry[] = [],
+): Tracker {
+  const known = [...entries];
+  const seen = new Map(descendants.map((each) => [`${each.pid}@${each.startTime}`, each]));
+  let next: Promise<readonly OwnedProcess[]> | undefined;
+
+  const record = (owned: OwnedProcess): void => {
+    const key = `${owned.pid}@${owned.startTime}`;
+    const [first] = known;
+    if (owned.evidence === 'ledger' || first === undefined || seen.has(key)) return;
+    const { pid, startTime, process } = owned;
+    const entry: DescendantEntry = { bootId: first.bootId, pid, startTime, runId: first.runId, process };
+    seen.set(key, entry);
+    appendDescendant(ledgerFile, entry);
+  };
+
+  return {
+    entries: known,
+    add: (entry) => void known.push(entry),
+    look: () => {
+      next ??= new Promise((resolve, reject) => {
+        setImmediate(() => {
+          next = undefined;
+          try {
+            const owned = findOwned(known, [...seen.values()]);
+            for (const each of owned) record(each);
+            resolve(owned);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+      return next;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/** One thing that is wrong with a profile, and how it is shown: place, message, line, caret, fix. */
+import { DynamoError, type ErrorCode } from '../base/error.ts';
+import { isSecret } from '../base/secrets.ts';
+import type { Chooser, Position } from './tree.ts';
+
+export interface Diagnostic {
+  readonly at: Position;
+  readonly message: string;
+  /** What to write instead. */
+  readonly fix?: string | undefined;
+  /** Set when not the file but an option or a variable brought the value. */
+  readonly chooser?: Chooser['kind'] | undefined;
+}
+
+const mostShown = 25;
+const widest = 100;
+
+/** All problems as one error. `file`: path of the profile as shown, for the command to run next. */
+export function invalidProfile(file: string, problems: readonly Diagnostic[]): DynamoError {
+  const sorted = distinct(problems).toSorted(byPosition);
+  const frames = sorted.slice(0, mostShown).map((problem) => frame(problem).join('\n'));
+  const more = sorted.length - frames.length;
+  const code = codeOf(sorted);
+  const details = [...frames, ...(more > 0 ? [`… and ${more} more`] : [])];
+  if (code !== 'profile-invalid') {
+    const what = code === 'usage' ? 'An option does' : 'A variable of the environment does';
+    return new DynamoError(code, `${what} not fit profile ${file}.`, {
+      details,
+      hint: `dynamo profiles show ${file}`,
+    });
+  }
+  return new DynamoError(
+    code,
+    `Profile ${file} has ${sorted.length === 1 ? 'an error' : `${sorted.length} errors`}.`,
+    {
+      details,
+      hint: `dynamo profiles validate ${file}`,
+    },
+  );
+}
+
+/** A value as people should see it in a message: short, quoted where it is text. */
+export function shownValue(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === null || value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value !== 'string') return 'a mapping';
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
+}
+
+/** The same with its type in front, where the type is what is wrong. */
+export function typedValue(value: unknown): string {
+  return typeof value === 'string' ? `string ${shownValue(value)}` : shownValue(value);
+}
+
+function frame({ at, message, fix }: Diagnostic): string[] {
+  const { source, line, column } = at;
+  const { text, caret } = cut(source.lines[line - 1] ?? '', column);
+  const gutter = ' '.repeat(String(line).length + 2);
+  return [
+    `${source.shown}:${line}:${column}: ${harmless(message)}`,
+    `  ${line} | ${text}`,
+    `${gutter} | ${caret}^${fix === undefined ? '' : ` ${harmless(fix)}`}`,
+  ];
+}
+
+/** The part of a line around a column, harmless to print, and the blanks that put a caret under that column. */
+function cut(line: string, column: number): { text: string; caret: string } {
+  const start = column > widest ? column - Math.floor(widest / 2) : 0;
+  const text = harmless(hideSecret(line)).slice(start, start + widest);
+  // A tab before the caret stays a tab: it is as wide as the one above.
+  const caret = text.slice(0, column - 1 - start).replaceAll(/[^\t]/g, ' ');
+  return { text, caret: caret.padEnd(column - 1 - start) };
+}
+
+/** Control characters of a hostile file must not reach a terminal. */
+function harmless(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '·');
+}
+
+/** Stars of the same length, so that columns stay right. */
+function hideSecret(line: string): string {
+  return line.replaceAll(
+    /([A-Za-z_]\w*)(["']?\s*[:=]\s*)([^\s,{}]+)/g,
+    (all: string, name: string, between: string, value: string) =>
+      isSecret(name, value) ? `${name}${between}${'*'.repeat(value.length)}` : all,
+  );
+}
+
+function codeOf(problems: readonly Diagnostic[]): ErrorCode {
+  if (problems.length === 0) return 'profile-invalid';
+  if (problems.every(({ chooser }) => chooser === 'option')) return 'usage';
+  return problems.every(({ chooser }) => chooser === 'environment') ? 'environment' : 'profile-invalid';
+}
+
+function distinct(problems: readonly Diagnostic[]): Diagnostic[] {
+  return [
+    ...new Map(
+      problems.map((problem) => {
+        const { at, message } = problem;
+        return [`${at.source.shown}:${at.line}:${at.column}:${message}`, problem];
+      }),
+    ).values(),
+  ];
+}
+
+function byPosition(a: Diagnostic, b: Diagnostic): number {
+  if (a.at.source.shown !== b.at.source.shown) return a.at.source.shown < b.at.source.shown ? -1 : 1;
+  return a.at.line - b.at.line || a.at.column - b.at.column;
+}

@@ -1,0 +1,89 @@
+/** Complaints of the schema in the words of somebody who writes YAML, at the place where they wrote it. */
+import type { z } from 'zod';
+import { nearest } from '../base/nearest.ts';
+import { type Diagnostic, shownValue, typedValue } from './diagnostic.ts';
+import { describe, keysAt, schemaAt } from './expectation.ts';
+import { keyPositionAt, type MapTree, type Path, positionAt, toPlain, treeAt } from './tree.ts';
+
+type Issue = z.core.$ZodIssue;
+
+export function explain(issues: readonly Issue[], tree: MapTree): Diagnostic[] {
+  const plain = toPlain(tree);
+  return issues.flatMap((issue): Diagnostic[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return unknownKeys(issue.path, issue.keys, tree, plain);
+    }
+    return [
+      issue.code === 'invalid_key' ? badKey(issue.path, issue.issues, tree) : badValue(issue, tree, plain),
+    ];
+  });
+}
+
+function unknownKeys(parent: Path, keys: readonly string[], tree: MapTree, plain: unknown): Diagnostic[] {
+  const valid = keysAt(parent, plain) ?? [];
+  return keys.map((key, i) => {
+    const path = [...parent, key];
+    // A hostile file has a hundred thousand of them; nobody reads advice on the last.
+    const meant = i < 50 ? nearest(key, valid) : undefined;
+    const fix = meant === undefined ? `valid here: ${valid.join(', ')}` : `did you mean ${meant}?`;
+    return { at: keyPositionAt(tree, path), message: `${shownPathOf(path)}: unknown key`, fix };
+  });
+}
+
+function badKey(path: Path, issues: readonly Issue[], tree: MapTree): Diagnostic {
+  const [first] = issues;
+  return {
+    at: keyPositionAt(tree, path),
+    message: `${shownPathOf(path)}: ${first?.message ?? 'not a valid name'}, got ${shownValue(String(path.at(-1)))}`,
+  };
+}
+
+function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
+  const { path } = issue;
+  const found = treeAt(tree, path);
+  const at = positionAt(tree, path);
+  const schema = schemaAt(path, plain);
+  const wanted = describe(schema);
+  if (found === undefined) {
+    const parent = treeAt(tree, path.slice(0, -1));
+    const gone = parent?.kind === 'map' ? parent.gone?.get(String(path.at(-1))) : undefined;
+    const why = gone === undefined ? '' : `, for ${gone.why}`;
+    const fix = gone === undefined ? `add ${String(path.at(-1))}: (${wanted})` : `expected: ${wanted}`;
+    return { at: gone?.at ?? at, message: `${shownPathOf(path)}: missing${why}`, fix };
+  }
+  const value = toPlain(found);
+  const chooser = found.kind === 'scalar' ? found.chooser : undefined;
+  const from = chooser === undefined || at.source.shown.startsWith('--') ? '' : ` (from ${chooser.text})`;
+  // A message of our own (a pattern's) says more than the pattern.
+  const expected = issue.code === 'invalid_format' ? issue.message : `expected ${wanted}`;
+  const got =
+    issue.code === 'invalid_type' || issue.code === 'invalid_union' ? typedValue(value) : shownValue(value);
+  return {
+    at,
+    message: `${shownPathOf(path)}: ${expected}, got ${got}${from}`,
+    fix: fixFor(value, path, plain),
+    chooser: chooser?.kind,
+  };
+}
+
+function fixFor(value: unknown, path: Path, plain: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const schema = schemaAt(path, plain);
+  const type = schema?.type;
+  if ((type === 'integer' || type === 'number') && /^-?\d+(\.\d+)?$/.test(value))
+    return `remove the quotes: ${value}`;
+  if (type === 'boolean' && /^(yes|on|true)$/i.test(value)) return 'write true';
+  if (type === 'boolean' && /^(no|off|false)$/i.test(value)) return 'write false';
+  if (type === 'array') return `write a list: [${value}]`;
+  const meant = nearest(value, (schema?.enum ?? []).map(String));
+  return meant === undefined ? undefined : `did you mean ${meant}?`;
+}
+
+/** `components.decode.replicas`, `overlays[0].when`. */
+function shownPathOf(path: Path): string {
+  if (path.length === 0) return 'profile';
+  const parts = path.map((key, i) =>
+    typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`,
+  );
+  return parts.join('');
+}

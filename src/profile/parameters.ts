@@ -1,0 +1,101 @@
+/** The parameters that a profile declares, each with the value it has this time: option, else variable, else default. */
+import { DynamoError } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
+import { type Diagnostic, shownValue } from './diagnostic.ts';
+import { expected, isAllowed, parseValue } from './parameter-value.ts';
+import type { ResolvedParameter } from './profile.ts';
+import { type ParameterSpec, parameterSchema } from './schema.ts';
+import { badSetting, type Setting, shownSetting } from './setting.ts';
+import { type Chooser, entriesAt, type MapTree, positionAt, toPlain } from './tree.ts';
+
+export interface Parameter extends ResolvedParameter {
+  readonly chooser: Chooser | undefined;
+}
+
+export interface Parameters {
+  readonly values: ReadonlyMap<string, Parameter>;
+  /** Names that are declared, though wrongly: the schema reports them, references to them are right. */
+  readonly broken: ReadonlySet<string>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws `usage` or `environment` for a value from there that does not fit; faults of the file go to `problems`. */
+export function resolveParameters(
+  tree: MapTree,
+  settings: readonly Setting[],
+  environment: Environment,
+  problems: Diagnostic[],
+): Parameters {
+  const values = new Map<string, Parameter>();
+  const broken = new Set<string>();
+  for (const [name, { value }] of entriesAt(tree, ['parameters'])) {
+    const parsed = parameterSchema.safeParse(toPlain(value));
+    if (!parsed.success || !defaultFits(name, parsed.data, tree, problems)) broken.add(name);
+    else values.set(name, resolveParameter(name, parsed.data, settings, environment));
+  }
+  return { values, broken };
+}
+
+function resolveParameter(
+  name: string,
+  spec: ParameterSpec,
+  settings: readonly Setting[],
+  environment: Environment,
+): Parameter {
+  // The last one wins, as with every option that is given twice.
+  const setting = settings.findLast(({ path }) => path === name);
+  if (setting !== undefined) {
+    const parsed = parseValue(setting.value, spec);
+    if ('expected' in parsed) {
+      throw badSetting(
+        setting,
+        `expected ${parsed.expected}, got ${shownValue(setting.value)}.`,
+        likely(setting, spec),
+      );
+    }
+    return {
+      ...spec,
+      value: parsed.value,
+      from: 'option',
+      chooser: { kind: 'option', text: shownSetting(setting) },
+    };
+  }
+  // Empty means unset, as in upstream's scripts (${NAME:-default}).
+  const variable = spec.env?.find((each) => (environment[each] ?? '') !== '');
+  const text = variable === undefined ? undefined : environment[variable];
+  if (variable === undefined || text === undefined) {
+    return { ...spec, value: spec.default, from: 'default', chooser: undefined };
+  }
+  const parsed = parseValue(text, spec);
+  if ('expected' in parsed) {
+    throw new DynamoError(
+      'environment',
+      `The environment says ${variable}=${text}; parameter ${name} expects ${parsed.expected}.`,
+      { hint: `unset ${variable}` },
+    );
+  }
+  return {
+    ...spec,
+    value: parsed.value,
+    from: 'environment',
+    chooser: { kind: 'environment', text: `${variable}=${text}` },
+  };
+}
+
+/** An allowed value to paste, the one nearest to what was typed. */
+function likely(setting: Setting, { type, choices }: ParameterSpec): string | undefined {
+  const allowed = (choices ?? (type === 'boolean' ? [true, false] : [])).map(String);
+  const value = nearest(setting.value, allowed) ?? allowed[0];
+  return value === undefined ? undefined : shownSetting({ ...setting, value });
+}
+
+function defaultFits(name: string, spec: ParameterSpec, tree: MapTree, problems: Diagnostic[]): boolean {
+  const { default: preset } = spec;
+  if (preset === undefined || isAllowed(preset, spec)) return true;
+  problems.push({
+    at: positionAt(tree, ['parameters', name, 'default']),
+    message: `parameters.${name}.default: expected ${expected(spec)}, got ${shownValue(preset)}`,
+  });
+  return false;
+}

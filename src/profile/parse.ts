@@ -1,0 +1,106 @@
+/** YAML text to a tree with positions; every fault of the text is reported, none thrown. */
+import { Composer, type Document, LineCounter, Parser, type YAMLError } from 'yaml';
+import { convert } from './convert.ts';
+import { decode } from './decode.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import { tooDeep } from './depth.ts';
+import type { MapTree, Position } from './tree.ts';
+
+/** Copies that aliases may make of what they name; a bomb makes billions, a profile a few. */
+const maxAliasCount = 100;
+
+/** The faults that people make most, without the words of the YAML specification. */
+const plainWords: Readonly<Partial<Record<YAMLError['code'], Omit<Diagnostic, 'at'>>>> = {
+  TAB_AS_INDENT: { message: 'a tab cannot indent in YAML', fix: 'use spaces' },
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: 'YAML: a second "key: value" inside a value',
+    fix: 'quote the value, or put the key on a line of its own',
+  },
+  MULTILINE_IMPLICIT_KEY: {
+    message: 'YAML: this line is no "key: value"',
+    fix: 'is a colon missing, or the indent wrong?',
+  },
+  TAG_RESOLVE_FAILED: { message: 'tags (!name) are not used in profiles', fix: 'remove the tag' },
+};
+
+/** The mapping that a profile file is, or undefined with the reasons pushed to `problems`. */
+export function parseProfile(bytes: Uint8Array, shown: string, problems: Diagnostic[]): MapTree | undefined {
+  const decoded = decode(bytes, shown, problems);
+  if (decoded === undefined) return undefined;
+  const { text, source } = decoded;
+  const counter = new LineCounter();
+  const at = (offset: number): Position => {
+    const { line, col } = counter.linePos(offset);
+    return { source, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const tokens = [...new Parser(counter.addNewLine).parse(text)];
+  const deep = tooDeep(tokens);
+  if (deep !== undefined) {
+    problems.push({
+      at: at(deep),
+      message: 'nested too deeply for a profile',
+      fix: 'is a bracket not closed?',
+    });
+    return undefined;
+  }
+  // Duplicate keys are found while converting: the check of the library takes quadratic time.
+  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
+  const [document, second] = [...composer.compose(tokens, true, text.length)];
+  if (document === undefined) return undefined;
+  if (second !== undefined) {
+    problems.push({
+      at: at(second.range[0]),
+      message: 'a second document starts before this line',
+      fix: 'a profile is one document: remove the ---',
+    });
+  }
+  const faults = [...document.errors, ...document.warnings];
+  for (const fault of faults) problems.push({ at: at(fault.pos[0]), ...explainFault(fault) });
+  return faults.length > 0 || second !== undefined ? undefined : rootOf(document, text, at, problems);
+}
+
+function rootOf(
+  document: Document.Parsed,
+  text: string,
+  at: (offset: number) => Position,
+  problems: Diagnostic[],
+): MapTree | undefined {
+  if (!aliasesAreFew(document)) {
+    problems.push({
+      at: at(document.contents?.range[0] ?? 0),
+      message: `aliases (*name) multiply their anchors more than ${maxAliasCount} times`,
+      fix: 'write the values out',
+    });
+    return undefined;
+  }
+  const before = problems.length;
+  const tree = document.contents === null ? undefined : convert(document, text, at, problems);
+  if (problems.length > before) return undefined;
+  if (tree?.kind === 'map') return tree;
+  const empty = tree === undefined || (tree.kind === 'scalar' && tree.value === null);
+  problems.push({
+    at: tree?.at ?? at(0),
+    message: empty ? 'the file is empty' : `expected a mapping (key: value), got a ${tree.kind}`,
+    fix: 'start with: extends: agg',
+  });
+  return undefined;
+}
+
+/** Only the library's own conversion counts aliases; unresolved ones are reported with their place by ours. */
+function aliasesAreFew(document: Document.Parsed): boolean {
+  try {
+    document.toJS({ maxAliasCount });
+    return true;
+  } catch (error) {
+    return !(error instanceof ReferenceError && error.message.includes('Excessive alias count'));
+  }
+}
+
+function explainFault({ code, message }: YAMLError): Omit<Diagnostic, 'at'> {
+  return (
+    plainWords[code] ?? {
+      message: `YAML: ${message}`,
+      fix: code === 'BAD_SCALAR_START' ? 'quote the value' : undefined,
+    }
+  );
+}

@@ -1,0 +1,23 @@
+/** A checked profile: the value that planning starts from. */
+import type { ParameterSpec, ProfileDocument } from './schema.ts';
+
+export type { FrontendSpec, ProofSpec, WorkerMode, WorkerSpec } from './schema.ts';
+
+/** Where a profile file was found. Project files win over user files, user files over shipped ones. */
+export type ProfileOrigin = 'shipped' | 'user' | 'project' | 'file';
+
+export type ParameterValue = string | number | boolean | undefined;
+
+/** How one parameter got its value. */
+export interface ResolvedParameter extends ParameterSpec {
+  readonly value: ParameterValue;
+  readonly from: 'default' | 'environment' | 'option';
+}
+
+export interface Profile extends Omit<ProfileDocument, 'name' | 'parameters' | 'overlays' | 'extends'> {
+  readonly name: string;
+  readonly origin: ProfileOrigin;
+  /** Absolute path of the file that it was read from. */
+  readonly file: string;
+  readonly parameters: Readonly<Record<string, ResolvedParameter>>;
+}

@@ -1,0 +1,209 @@
+/** What a launch profile may say: the one definition from which types, validation and the published JSON Schema come. */
+import * as z from 'zod';
+
+export const workerModes = [
+  'aggregated',
+  'prefill',
+  'decode',
+  'encode',
+  'embedding',
+  'image',
+  'video',
+  'diffusion-lm',
+] as const;
+
+const port = z.int().min(1).max(65_535);
+const count = z.int().min(1).max(64);
+const seconds = z.number().positive().max(86_400);
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const words = z.array(z.string()).default([]);
+const rawArguments = z.array(scalar.transform(String)).default([]);
+const environment = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable'),
+    scalar.transform(String),
+  )
+  .default({});
+
+const router = z
+  .strictObject({
+    mode: z
+      .enum(['round-robin', 'random', 'kv'])
+      .default('round-robin')
+      .describe('How the frontend picks a worker'),
+    kvEvents: z
+      .boolean()
+      .default(true)
+      .describe('In mode kv: follow the KV events of the workers; false predicts from its own routing'),
+  })
+  .describe('Request routing of the frontend');
+
+/** Arguments for one engine only: the escape hatch, used as they are and after everything that the plan decides. */
+const engineArgs = z
+  .strictObject({ sglang: rawArguments, mocker: rawArguments, sim: rawArguments })
+  .partial()
+  .describe('Escape hatch: raw arguments for one engine, appended as they are');
+
+const shared = {
+  dependsOn: z
+    .record(z.string(), z.enum(['started', 'ready']))
+    .default({})
+    .describe('Components that must have reached a condition before this one starts'),
+  env: environment.describe('Environment variables of these processes'),
+  engineArgs: engineArgs.default({}),
+  startupTimeoutSeconds: seconds.default(1800).describe('How long this component may take to become ready'),
+  stopTimeoutSeconds: seconds
+    .optional()
+    .describe('Grace between SIGTERM and SIGKILL; default: what the engine needs'),
+  restart: z
+    .enum(['no', 'on-failure', 'always'])
+    .optional()
+    .describe('Default: no in the foreground, on-failure when detached'),
+};
+
+const frontend = z.strictObject({
+  kind: z.literal('frontend'),
+  router: router.prefault({}),
+  httpPort: port.optional().describe('Wished HTTP port; --http-port wins'),
+  chatProcessor: z.enum(['dynamo', 'sglang']).optional().describe('Who renders chat templates'),
+  ...shared,
+});
+
+const worker = z.strictObject({
+  kind: z.literal('worker'),
+  mode: z.enum(workerModes),
+  replicas: count.default(1),
+  gpus: z.int().min(0).max(64).default(1).describe('GPUs of each replica'),
+  tensorParallel: count.optional().describe('Tensor parallel size; default: gpus'),
+  shareGpuWith: z.string().optional().describe('Run on the same GPUs as this other component'),
+  gpuMemoryGiB: z.number().positive().optional().describe('Hint: GPU memory that one replica needs'),
+  pageSize: z
+    .int()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('Tokens in one KV block; must be equal on all workers of a model'),
+  kvEvents: z.boolean().default(false).describe('Publish KV cache events for the router'),
+  transfer: z
+    .strictObject({ backend: z.enum(['nixl', 'mooncake']).default('nixl') })
+    .optional()
+    .describe('KV hand-over between prefill and decode'),
+  multimodal: z.boolean().default(false).describe('Accept images in requests'),
+  dedicatedEncoder: z.boolean().default(false).describe('Images are encoded by a separate encode component'),
+  frontendDecoding: z.boolean().default(false).describe('Decode images in the frontend'),
+  embeddingCacheGiB: z.number().min(0).optional().describe('Multimodal embedding cache of an encode worker'),
+  chatTemplate: z.string().optional().describe('Name or path of a chat template'),
+  diffusion: z
+    .strictObject({ algorithm: z.string(), config: z.string().optional() })
+    .optional()
+    .describe('Diffusion language model: decoding algorithm and its YAML file'),
+  media: z
+    .strictObject({ fsUrl: z.string().optional(), httpUrl: z.string().optional() })
+    .optional()
+    .describe('Where generated images and videos go; default: the folder of the run'),
+  memory: z
+    .strictObject({
+      contextLength: z.int().positive().optional(),
+      maxTotalTokens: z.int().positive().optional(),
+      maxRunningRequests: z.int().positive().optional(),
+      chunkedPrefillSize: z.int().positive().optional(),
+      maxPrefillTokens: z.int().positive().optional(),
+      staticFraction: z.number().gt(0).max(1).optional(),
+      saver: z.boolean().optional().describe('Memory saver of SGLang'),
+      deleteCheckpointAfterLoading: z.boolean().optional(),
+    })
+    .default({})
+    .describe('Caps that keep an engine within its memory'),
+  radixCache: z.boolean().default(true),
+  endpoint: z
+    .string()
+    .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'expected namespace.component.endpoint')
+    .optional()
+    .describe('Where the worker registers; default: what its mode means upstream'),
+  unified: z.boolean().default(false).describe("Upstream 1.1.x only: the worker's unified entry point"),
+  ...shared,
+});
+
+const component = z.discriminatedUnion('kind', [frontend, worker]);
+
+/** One declaration under `parameters`. */
+export const parameterSchema = z
+  .strictObject({
+    type: z.enum(['string', 'integer', 'number', 'boolean']),
+    default: scalar
+      .optional()
+      .describe('Absent: the parameter is unset, and every key that is exactly ${it} is left out'),
+    description: z.string().min(1),
+    choices: z.array(scalar).min(1).optional(),
+    env: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .transform((names) => (typeof names === 'string' ? [names] : names))
+      .optional()
+      .describe(
+        'Environment variables that set it when --set does not; the first that is set and not empty wins',
+      ),
+  })
+  .describe('One value that a user can set with --set name=value');
+
+const overlay = z.strictObject({
+  when: z.record(z.string(), scalar).describe('Applies when every named parameter has this value'),
+  set: z.record(z.string(), z.unknown()).describe('Merged over the profile, by the rule of extends'),
+});
+
+/** One request that proves that the deployment serves, sent before it is called ready. */
+const proof = z
+  .strictObject({
+    request: z.enum(['chat', 'vision', 'embedding', 'image', 'video']),
+    prompt: z.string().optional(),
+    maxTokens: z.int().min(1).max(4096).default(16),
+    size: z
+      .string()
+      .regex(/^\d+x\d+$/, 'expected WIDTHxHEIGHT')
+      .optional(),
+    steps: z.int().positive().optional(),
+    frames: z.int().positive().optional(),
+    seconds: z.number().positive().optional(),
+    fps: z.int().positive().optional(),
+  })
+  .describe('The request that proves that the deployment serves');
+
+export const profileSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9_-]*$/, 'expected lower-case letters, digits, _ and - only')
+      .optional(),
+    description: z.string().min(1).describe('One line for lists'),
+    aliases: words.describe('Other names of this profile'),
+    upstreamScripts: words.describe("Upstream's launch scripts that this profile replaces"),
+    extends: z.string().optional().describe('Profile that this one is merged over'),
+    parameters: z
+      .record(z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'expected a name in camelCase'), parameterSchema)
+      .default({}),
+    overlays: z.array(overlay).default([]),
+    model: z.string().min(1).describe('Hugging Face id or local folder'),
+    servedModelName: z.string().min(1).optional().describe('Name in the API; default: the model'),
+    namespace: z
+      .string()
+      .regex(/^[\w-]+$/, 'expected letters, digits, _ and - only')
+      .default('dynamo'),
+    discovery: z.enum(['auto', 'file', 'etcd']).default('auto'),
+    events: z.enum(['auto', 'zmq', 'nats', 'none']).default('auto'),
+    requestPlane: z.enum(['tcp', 'nats']).default('tcp'),
+    tracing: z.boolean().default(false).describe('Export OpenTelemetry traces'),
+    device: z.enum(['gpu', 'cpu']).default('gpu').describe('cpu: tiny models on a machine without a GPU'),
+    env: environment.describe('Environment variables of every process'),
+    components: z.record(
+      z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and - only'),
+      component,
+    ),
+    proof: proof,
+  })
+  .describe('Launch profile of dynamo');
+
+export type ProfileDocument = z.infer<typeof profileSchema>;
+export type FrontendSpec = z.infer<typeof frontend>;
+export type WorkerSpec = z.infer<typeof worker>;
+export type WorkerMode = (typeof workerModes)[number];
+export type ParameterSpec = z.infer<typeof parameterSchema>;
+export type ProofSpec = z.infer<typeof proof>;

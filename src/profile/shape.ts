@@ -1,0 +1,182 @@
+/** Whether the components of a profile make a deployment together: what the schema cannot say of one alone. */
+import type { ProfileDocument } from './schema.ts';
+import { type NamedWorker, type ShapeFault, withMode, workersOf } from './workers.ts';
+
+export function shapeFaults(document: ProfileDocument): ShapeFault[] {
+  const workers = workersOf(document);
+  return [
+    ...counts(document, workers),
+    ...partners(workers),
+    ...pageSizes(workers),
+    ...routing(document, workers),
+    ...encoders(workers),
+    ...fields(document, workers),
+  ];
+}
+
+function counts({ components }: ProfileDocument, workers: readonly NamedWorker[]): ShapeFault[] {
+  const frontends = Object.entries(components).filter(([, { kind }]) => kind === 'frontend');
+  const faults: ShapeFault[] = [];
+  if (frontends.length === 0) {
+    faults.push({
+      path: ['components'],
+      message: 'components: no frontend',
+      fix: 'add frontend: {kind: frontend}',
+    });
+  }
+  for (const [name] of frontends.slice(1)) {
+    faults.push({
+      path: ['components', name],
+      message: `components.${name}: a second frontend`,
+      fix: 'keep exactly one',
+    });
+  }
+  if (workers.length === 0) {
+    faults.push({
+      path: ['components'],
+      message: 'components: no worker',
+      fix: 'add worker: {kind: worker, mode: aggregated}',
+    });
+  }
+  return faults;
+}
+
+/** Modes that serve nothing alone. */
+function partners(workers: readonly NamedWorker[]): ShapeFault[] {
+  const prefill = withMode(workers, 'prefill');
+  const decode = withMode(workers, 'decode');
+  const lonely =
+    prefill.length > 0 && decode.length === 0
+      ? prefill
+      : decode.length > 0 && prefill.length === 0
+        ? decode
+        : [];
+  return lonely.slice(0, 1).map(({ path, spec }) => ({
+    path: [...path, 'mode'],
+    message: `${path.join('.')}: mode ${spec.mode} without a worker of mode ${spec.mode === 'prefill' ? 'decode' : 'prefill'}`,
+    fix: 'add one, or use mode aggregated',
+  }));
+}
+
+/** Blocks of different size can be neither handed over nor found again by the router. */
+function pageSizes(workers: readonly NamedWorker[]): ShapeFault[] {
+  const exchanging = withMode(workers, 'aggregated', 'prefill', 'decode');
+  const [first] = exchanging;
+  const shared = exchanging.some(({ spec }) => spec.mode !== 'aggregated' || spec.kvEvents);
+  if (first === undefined || !shared) return [];
+  return exchanging
+    .filter(({ spec }) => spec.pageSize !== first.spec.pageSize)
+    .map(({ path, spec }) => ({
+      path: [...path, 'pageSize'],
+      message: `${path.join('.')}.pageSize: is ${spec.pageSize ?? 'unset'}, but ${first.spec.pageSize ?? 'unset'} in ${first.name}`,
+      fix: 'use the same page size on all workers that exchange KV blocks',
+    }));
+}
+
+function routing({ components }: ProfileDocument, workers: readonly NamedWorker[]): ShapeFault[] {
+  if (workers.some(({ spec }) => spec.kvEvents)) return [];
+  return Object.entries(components).flatMap(([name, spec]) =>
+    spec.kind === 'frontend' && spec.router.mode === 'kv' && spec.router.kvEvents
+      ? [
+          {
+            path: ['components', name, 'router'],
+            message: `components.${name}.router: follows KV events, but no worker publishes any`,
+            fix: 'set kvEvents: true on the workers, or router.kvEvents: false',
+          },
+        ]
+      : [],
+  );
+}
+
+/** An encode worker serves only after a worker that decodes is there: waiting for it the other way round never ends. */
+function encoders(workers: readonly NamedWorker[]): ShapeFault[] {
+  const encoding = withMode(workers, 'encode');
+  const needing = workers.filter(({ spec }) => spec.dedicatedEncoder);
+  const faults: ShapeFault[] = [];
+  for (const { path } of encoding.length === 0 ? needing.slice(0, 1) : []) {
+    faults.push({
+      path: [...path, 'dedicatedEncoder'],
+      message: `${path.join('.')}.dedicatedEncoder: there is no worker of mode encode`,
+      fix: 'add one',
+    });
+  }
+  for (const { path } of needing.length === 0 ? encoding.slice(0, 1) : []) {
+    faults.push({
+      path: [...path, 'mode'],
+      message: `${path.join('.')}: no worker sends images to this encode worker`,
+      fix: 'set dedicatedEncoder: true where they are needed',
+    });
+  }
+  for (const { path, spec } of withMode(workers, 'aggregated', 'decode')) {
+    const awaited = encoding.find(({ name }) => waitsFor(workers, spec.dependsOn, name));
+    if (awaited === undefined) continue;
+    faults.push({
+      path: [...path, 'dependsOn'],
+      message: `${path.join('.')}.dependsOn: waits for ${awaited.name}, which itself waits for this worker`,
+      fix: `remove it; ${awaited.name} may depend on this worker instead`,
+    });
+  }
+  return faults;
+}
+
+/** Cycles are another check's; a path that repeats a name is not followed. */
+function waitsFor(
+  workers: readonly NamedWorker[],
+  dependsOn: Readonly<Record<string, string>>,
+  wanted: string,
+  seen: readonly string[] = [],
+): boolean {
+  return Object.entries(dependsOn).some(([name, condition]) => {
+    if (condition !== 'started' && name === wanted) return true;
+    const next = workers.find((worker) => worker.name === name);
+    return (
+      next !== undefined &&
+      !seen.includes(name) &&
+      waitsFor(workers, next.spec.dependsOn, wanted, [...seen, name])
+    );
+  });
+}
+
+function fields(document: ProfileDocument, workers: readonly NamedWorker[]): ShapeFault[] {
+  return workers.flatMap(({ path, spec }) => {
+    const at = path.join('.');
+    const faults: ShapeFault[] = [];
+    const namespace = spec.endpoint?.split('.')[0] ?? document.namespace;
+    if (namespace !== document.namespace) {
+      faults.push({
+        path: [...path, 'endpoint'],
+        message: `${at}.endpoint: namespace ${namespace} is not the profile's, ${document.namespace}: the frontend would not see it`,
+        fix: `start it with ${document.namespace}.`,
+      });
+    }
+    if (spec.mode === 'diffusion-lm' && spec.diffusion === undefined) {
+      faults.push({
+        path,
+        message: `${at}: mode diffusion-lm without diffusion:`,
+        fix: 'add diffusion: {algorithm: LowConfidence}',
+      });
+    }
+    if (spec.diffusion !== undefined && spec.mode !== 'diffusion-lm') {
+      faults.push({
+        path: [...path, 'diffusion'],
+        message: `${at}.diffusion: only for mode diffusion-lm, got mode ${spec.mode}`,
+        fix: 'remove it',
+      });
+    }
+    if (spec.media !== undefined && spec.mode !== 'image' && spec.mode !== 'video') {
+      faults.push({
+        path: [...path, 'media'],
+        message: `${at}.media: only for modes image and video, got mode ${spec.mode}`,
+        fix: 'remove it',
+      });
+    }
+    if ((spec.tensorParallel ?? 0) > spec.gpus && document.device === 'gpu') {
+      faults.push({
+        path: [...path, 'tensorParallel'],
+        message: `${at}.tensorParallel: ${spec.tensorParallel} needs as many GPUs, got gpus: ${spec.gpus}`,
+        fix: `gpus: ${spec.tensorParallel}`,
+      });
+    }
+    return faults;
+  });
+}

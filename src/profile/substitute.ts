@@ -1,0 +1,101 @@
+/**
+ * `${name}` in the strings of a profile.
+ *
+ * - A scalar that is exactly `${name}` takes the typed value; when the parameter is unset, its key is left out.
+ * - Inside a longer string the value is written in; when the parameter is unset, that is an error.
+ * - `$${` stands for `${`.
+ */
+import { nearest } from '../base/nearest.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import type { Parameters } from './parameters.ts';
+import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts';
+
+/** Parts of a profile that say what it is or declare parameters, and so cannot use them. */
+const untouched = new Set(['name', 'aliases', 'upstreamScripts', 'extends', 'parameters', 'overlays']);
+
+export interface Substitution {
+  readonly parameters: Parameters;
+  /** Names that something refers to. */
+  readonly used: Set<string>;
+  readonly problems: Diagnostic[];
+  /** For parts that do not apply this time: an unset parameter is no fault there. */
+  readonly lenient?: boolean;
+}
+
+/** The profile with every reference outside its head replaced. */
+export function substituteProfile(tree: MapTree, substitution: Substitution): MapTree {
+  const entries = [...tree.entries].filter(([key]) => !untouched.has(key));
+  const body = substitute({ ...tree, entries: new Map(entries) }, substitution);
+  const head = [...tree.entries].filter(([key]) => untouched.has(key));
+  return { ...body, entries: new Map([...head, ...body.entries]) };
+}
+
+export function substitute(tree: MapTree, substitution: Substitution): MapTree {
+  const entries = new Map<string, Entry>();
+  const gone = new Map(tree.gone);
+  for (const [key, { keyAt, value }] of tree.entries) {
+    const replaced = substituteTree(value, substitution);
+    if (replaced !== undefined) entries.set(key, { keyAt, value: replaced });
+    else gone.set(key, { at: value.at, why: `${value.kind === 'scalar' ? value.text : key} is unset` });
+  }
+  return { ...tree, entries, gone };
+}
+
+function substituteTree(tree: Tree, substitution: Substitution): Tree | undefined {
+  switch (tree.kind) {
+    case 'map':
+      return substitute(tree, substitution);
+    case 'list':
+      return { ...tree, items: tree.items.flatMap((item) => substituteTree(item, substitution) ?? []) };
+    case 'scalar':
+      return typeof tree.value === 'string' && tree.value.includes('${')
+        ? substituteText(tree, tree.value, substitution)
+        : tree;
+  }
+}
+
+function substituteText(tree: ScalarTree, text: string, substitution: Substitution): ScalarTree | undefined {
+  const whole = /^\$\{([^{}]*)\}$/.exec(text)?.[1];
+  if (whole !== undefined) {
+    const found = lookUp(whole, tree, substitution);
+    if (found?.value === undefined) return undefined;
+    const { value, chooser } = found;
+    return { ...tree, value, text: String(value), chooser };
+  }
+  let chooser = tree.chooser;
+  const value = text.replaceAll(/\$\$\{|\$\{([^{}]*)\}|\$\{/g, (match, name: string | undefined) => {
+    if (match === '$${') return '${';
+    if (name === undefined) {
+      substitution.problems.push({
+        at: tree.at,
+        message: '${ without its }',
+        fix: 'write $${ for a literal ${',
+      });
+      return '';
+    }
+    const found = lookUp(name, tree, substitution);
+    if (found !== undefined && found.value === undefined && substitution.lenient !== true) {
+      substitution.problems.push({
+        at: tree.at,
+        message: `\${${name}} stands inside a longer text, but the parameter is unset`,
+        fix: `--set ${name}=…, or give it a default`,
+      });
+    }
+    chooser ??= found?.chooser;
+    return String(found?.value ?? '');
+  });
+  return { ...tree, value, text: value, chooser };
+}
+
+function lookUp(name: string, tree: ScalarTree, { parameters, used, problems }: Substitution) {
+  used.add(name);
+  const found = parameters.values.get(name);
+  if (found !== undefined || parameters.broken.has(name)) return found;
+  const meant = nearest(name, parameters.values.keys());
+  problems.push({
+    at: tree.at,
+    message: `\${${name}}: there is no parameter ${name}`,
+    fix: meant === undefined ? 'declare it under parameters:' : `did you mean \${${meant}}?`,
+  });
+  return undefined;
+}

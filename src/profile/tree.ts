@@ -1,0 +1,123 @@
+/** YAML values that remember where they were written, so that an error found after merging names the right line. */
+
+/** A text that people can look at: a file, or an option of the command line. */
+export interface Source {
+  /** As shown to people: a path relative to where they are, or `--set`. */
+  readonly shown: string;
+  readonly lines: readonly string[];
+}
+
+export interface Position {
+  readonly source: Source;
+  /** Both from 1; a column counts UTF-16 units, as editors do. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export type Scalar = string | number | boolean | null;
+
+/** Who chose a value, when it was not the file itself. */
+export interface Chooser {
+  readonly kind: 'option' | 'environment';
+  /** As typed: `--set replicas=0` or `MAX_TOTAL_TOKENS=x`. */
+  readonly text: string;
+}
+
+export interface ScalarTree {
+  readonly kind: 'scalar';
+  readonly at: Position;
+  readonly value: Scalar;
+  /** As written, so that `1.10` in an environment variable does not become `1.1`. */
+  readonly text: string;
+  readonly chooser?: Chooser | undefined;
+}
+
+export interface ListTree {
+  readonly kind: 'list';
+  readonly at: Position;
+  readonly items: readonly Tree[];
+}
+
+export interface Entry {
+  readonly keyAt: Position;
+  readonly value: Tree;
+}
+
+export interface MapTree {
+  readonly kind: 'map';
+  readonly at: Position;
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Keys that were written but count as absent, each with where and why, for errors about what is missing. */
+  readonly gone?: ReadonlyMap<string, Gone> | undefined;
+}
+
+export interface Gone {
+  readonly at: Position;
+  readonly why: string;
+}
+
+export type Tree = ScalarTree | ListTree | MapTree;
+export type Path = readonly PropertyKey[];
+
+export function toPlain(tree: Tree): unknown {
+  switch (tree.kind) {
+    case 'scalar':
+      return tree.value;
+    case 'list':
+      return tree.items.map(toPlain);
+    case 'map':
+      return Object.fromEntries([...tree.entries].map(([key, { value }]) => [key, toPlain(value)]));
+  }
+}
+
+/** What stands at a path, if anything. */
+export function treeAt(tree: Tree, path: Path): Tree | undefined {
+  let found: Tree | undefined = tree;
+  for (const key of path) found = found && childOf(found, key);
+  return found;
+}
+
+/** The mapping at a path; an empty one when there is none. */
+export function entriesAt(tree: Tree, path: Path): ReadonlyMap<string, Entry> {
+  const found = treeAt(tree, path);
+  return found?.kind === 'map' ? found.entries : new Map();
+}
+
+/** The string at a path, if it is one. */
+export function stringAt(tree: Tree, path: Path): string | undefined {
+  const found = treeAt(tree, path);
+  return found?.kind === 'scalar' && typeof found.value === 'string' ? found.value : undefined;
+}
+
+/** The strings of the list at a path. */
+export function stringsAt(tree: Tree, path: Path): string[] {
+  const found = treeAt(tree, path);
+  if (found?.kind !== 'list') return [];
+  return found.items.flatMap((item) =>
+    item.kind === 'scalar' && typeof item.value === 'string' ? [item.value] : [],
+  );
+}
+
+/** Where the value at a path stands; where it is missing, the nearest thing around it. */
+export function positionAt(tree: Tree, path: Path): Position {
+  let nearest = tree;
+  for (const key of path) {
+    const child = childOf(nearest, key);
+    if (child === undefined) break;
+    nearest = child;
+  }
+  return nearest.at;
+}
+
+/** Where the key that a path ends in stands. */
+export function keyPositionAt(tree: Tree, path: Path): Position {
+  const parent = treeAt(tree, path.slice(0, -1));
+  const key = String(path.at(-1));
+  const entry = parent?.kind === 'map' ? parent.entries.get(key) : undefined;
+  return entry?.keyAt ?? positionAt(tree, path);
+}
+
+function childOf(tree: Tree, key: PropertyKey): Tree | undefined {
+  if (tree.kind === 'map') return tree.entries.get(String(key))?.value;
+  return tree.kind === 'list' ? tree.items[Number(key)] : undefined;
+}

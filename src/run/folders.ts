@@ -1,0 +1,119 @@
+/** Where runs live on disk. */
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { DynamoError } from '../base/error.ts';
+import { errorCode, messageOf } from '../base/error-code.ts';
+
+export interface StateFolders {
+  /** One folder a run. */
+  readonly runs: string;
+  /** One lock file a name of a live run. */
+  readonly names: string;
+  /** One lease file a planned port. */
+  readonly ports: string;
+  /** Control sockets: a short path whatever the state folder is, as the kernel takes 107 bytes. */
+  readonly sockets: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `$XDG_STATE_HOME/dynamo`, or `~/.local/state/dynamo`. Throws `cannot-write` when the folders can't be made. */
+export function stateFolders(environment: Environment): StateFolders {
+  const state = join(environment.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'dynamo');
+  const folders = {
+    runs: join(state, 'runs'),
+    names: join(state, 'names'),
+    ports: join(state, 'ports'),
+    sockets: join(socketBase(environment), 'dynamo'),
+  };
+  for (const folder of Object.values(folders)) makePrivate(folder);
+  // In /tmp anybody could have made it before us.
+  closeToOthers(folders.sockets);
+  return folders;
+}
+
+/** Files of one run. */
+export interface RunFiles {
+  readonly folder: string;
+  readonly run: string;
+  readonly plan: string;
+  readonly ledger: string;
+  readonly events: string;
+  readonly logs: string;
+  readonly supervisorLog: string;
+  /** Claimed by the one process that ends what a dead supervisor left. */
+  readonly reaper: string;
+  /** Which process keeps the run now. */
+  readonly keeper: string;
+}
+
+export function runFiles(folders: StateFolders, runId: string): RunFiles {
+  const folder = join(folders.runs, runId);
+  return {
+    folder,
+    run: join(folder, 'run.json'),
+    plan: join(folder, 'plan.json'),
+    ledger: join(folder, 'ledger.jsonl'),
+    events: join(folder, 'events.jsonl'),
+    logs: join(folder, 'logs'),
+    supervisorLog: join(folder, 'supervisor.log'),
+    reaper: join(folder, 'reaper'),
+    keeper: join(folder, 'keeper.json'),
+  };
+}
+
+/** The kernel takes 107 bytes: a run with a long name has a socket with a short one. */
+export function socketPath(folders: StateFolders, runId: string): string {
+  const path = join(folders.sockets, `${runId}.sock`);
+  if (Buffer.byteLength(path) <= 107) return path;
+  return join(folders.sockets, `${createHash('sha256').update(runId).digest('hex').slice(0, 16)}.sock`);
+}
+
+const longestBase = 60;
+
+function socketBase(environment: Environment): string {
+  const runtime = environment.XDG_RUNTIME_DIR;
+  if (runtime !== undefined && runtime !== '' && Buffer.byteLength(runtime) <= longestBase) return runtime;
+  // Not userInfo(): it fails for users without a name, as containers have them.
+  return `/tmp/dynamo-${process.getuid?.() ?? 'user'}`;
+}
+
+function makePrivate(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (cause) {
+    throw new DynamoError('cannot-write', `The state folder ${folder} cannot be made: ${messageOf(cause)}.`, {
+      cause,
+      hint: 'export XDG_STATE_HOME=/a/folder/that/you/can/write',
+    });
+  }
+}
+
+function closeToOthers(folder: string): void {
+  const { mode, uid } = statSync(folder);
+  if (process.getuid !== undefined && uid !== process.getuid()) {
+    throw new DynamoError(
+      'not-allowed',
+      `The folder for control sockets, ${folder}, belongs to another user (${uid}).`,
+      {
+        hint: 'export XDG_RUNTIME_DIR=/a/folder/of/your/own',
+      },
+    );
+  }
+  if ((mode & 0o077) !== 0) chmodSync(folder, 0o700);
+}
+
+/** Not `recursive`: Node 20 never comes back from that below /proc. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(folder) === folder || existsSync(dirname(folder))) throw error;
+    makeFolder(dirname(folder));
+    makeFolder(folder);
+  }
+}

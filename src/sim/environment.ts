@@ -1,0 +1,37 @@
+/** The variables through which the launcher configures every process, checked once at the start. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exitWith } from './log.ts';
+
+export function readEnvironment() {
+  const env = process.env;
+  allow('DYN_DISCOVERY_BACKEND', ['file']);
+  allow('DYN_REQUEST_PLANE', ['tcp']);
+  return {
+    discoveryFolder: env['DYN_FILE_KV'] || join(tmpdir(), 'dynamo_store_kv'),
+    /** Undefined: a frontend serves every namespace, a worker registers in `dynamo`. */
+    namespace: env['DYN_NAMESPACE'] || undefined,
+    events: allow('DYN_EVENT_PLANE', ['zmq', 'none']) === 'zmq',
+    rpcHost: env['DYN_TCP_RPC_HOST'] || '127.0.0.1',
+    systemHost: env['DYN_SYSTEM_HOST'] || '127.0.0.1',
+    bodyLimit: (Number(env['DYN_HTTP_BODY_LIMIT_MB']) || 45) * 1024 * 1024,
+  };
+}
+
+/** The first is the default; an honest refusal is better than a process that joins nothing. */
+function allow(name: string, possible: readonly string[]): string | undefined {
+  const value = process.env[name] || possible[0];
+  if (value === undefined || possible.includes(value)) return value;
+  const has = possible.join(', ');
+  exitWith(1, `Exception: ${name}=${value}: the embedded engine sim does not have it yet, it has ${has}`);
+}
+
+/** Undefined: no status server. Upstream reads the port as an i16 and dies above 32767; verified.md section 5. */
+export function systemPort(): number | undefined {
+  const text = process.env['DYN_SYSTEM_PORT'] || '-1';
+  const port = Number(text);
+  if (Number.isInteger(port) && port <= 32_767) return port < 0 ? undefined : port;
+  const kind = Number.isInteger(port) ? `unsigned int \`${text}\`` : `string "${text}"`;
+  const where = 'expected i16 for key "SYSTEM_PORT" in `DYN_SYSTEM_` environment variable(s)';
+  exitWith(1, `Exception: invalid value ${kind}, ${where}`);
+}

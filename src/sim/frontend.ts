@@ -1,0 +1,71 @@
+/** `sim frontend`: finds workers, answers OpenAI requests and drains as `python -m dynamo.frontend` does. */
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { errorCode } from '../base/error-code.ts';
+import { readEnvironment } from './environment.ts';
+import { fileDiscovery } from './file-discovery.ts';
+import { oneOf, onOff, readFlags, text, whole } from './flags.ts';
+import { answer, type FrontendState } from './frontend-server.ts';
+import { listen } from './http.ts';
+import { followEvents } from './kv-events.ts';
+import { exitWith, log } from './log.ts';
+import { metrics } from './metrics.ts';
+import { faultFlags, misbehave } from './misbehave.ts';
+import { registry } from './registry.ts';
+import { router, routerModes } from './router.ts';
+import { sleep } from './sleep.ts';
+
+const table = {
+  ...faultFlags,
+  'http-host': text,
+  'http-port': whole(0, 65_535),
+  'router-mode': oneOf(routerModes),
+  'router-kv-events': onOff,
+  'no-router-kv-events': onOff,
+  namespace: text,
+};
+
+const target = 'dynamo_llm::http::service::service_v2';
+/** Upstream answers 503 for so long while it drains, then closes the port; verified.md section 7. */
+const refusalMs = 5_000;
+
+export async function frontend(argv: readonly string[], stop: AbortSignal): Promise<void> {
+  const flags = readFlags('frontend', argv, table);
+  const environment = readEnvironment();
+  await misbehave(flags, stop);
+  await sleep((flags['startup-time'] ?? 0) * 1000, stop);
+
+  const discovery = fileDiscovery(environment.discoveryFolder);
+  const measures = metrics();
+  measures.gauge('dynamo_frontend_disconnected_clients', {}, 0);
+  const mode = flags['router-mode'] ?? 'round-robin';
+  const events = mode === 'kv' && environment.events && flags['no-router-kv-events'] !== true;
+  const routing = router(mode, measures);
+  if (events) followEvents(discovery, routing);
+  const open = new Set<ServerResponse>();
+  const server = await serve(flags['http-host'] ?? '127.0.0.1', flags['http-port'] ?? 8000, {
+    registry: registry(discovery, flags.namespace ?? environment.namespace),
+    router: routing,
+    metrics: measures,
+    bodyLimit: environment.bodyLimit,
+    draining: () => stop.aborted,
+    open,
+  });
+
+  if (!stop.aborted) await once(stop, 'abort');
+  log('INFO', target, 'HTTP server shutdown requested');
+  setTimeout(() => server.close(), refusalMs);
+  for (const response of open) await once(response, 'close');
+  await discovery.close();
+}
+
+async function serve(host: string, port: number, state: FrontendState) {
+  const listening = listen(host, port, (request, response) => void answer(state, request, response));
+  const { server, port: bound } = await listening.catch((error: unknown) => {
+    const taken = `port ${port} already in use. Use --http-port to specify a different port.`;
+    const reason = errorCode(error) === 'EADDRINUSE' ? taken : String(error);
+    return exitWith(1, `Exception: Failed to start HTTP server: ${reason}`);
+  });
+  log('INFO', target, 'Starting HTTP(S) service', { protocol: 'HTTP', address: `${host}:${bound}` });
+  return server;
+}

@@ -1,0 +1,41 @@
+/** The few things that all of sim's HTTP servers do: listen, read a body within a limit, send text. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ApiError } from './api-error.ts';
+
+/** Resolves with the server and its real port; rejects as `listen` does. */
+export async function listen(host: string, port: number, listener: RequestListener) {
+  const server = createServer(listener).listen(port, host);
+  await once(server, 'listening');
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    // The rest is read and dropped: an answer while the client still sends would reach it as a reset connection.
+    if (size <= limit) parts.push(part);
+  }
+  if (size > limit) throw new ApiError(413, `Request body is larger than ${limit / 1024 / 1024} MB`);
+  return Buffer.concat(parts).toString();
+}
+
+export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text);
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  sendText(response, status, 'application/json', typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+/** Aborts when the other side goes away before the answer is complete. */
+export function abandoned(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}

@@ -1,0 +1,34 @@
+/** Log lines on stderr in upstream's plain format (never coloured), or one JSON object a line. */
+type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
+type Fields = Readonly<Record<string, string | number | boolean>>;
+
+const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'OFF'];
+// `DYN_LOG` may hold per-target filters (`info,dynamo_llm=debug`): only the general level counts here.
+const general = process.env['DYN_LOG']?.split(',').find((part) => !part.includes('='));
+const asked = levels.indexOf(general?.trim().toUpperCase() ?? '');
+const threshold = asked === -1 ? levels.indexOf('INFO') : asked;
+const asJson = /^(1|true)$/i.test(process.env['DYN_LOGGING_JSONL'] ?? '');
+
+// A closed stderr is no reason to die: the launcher may have gone.
+process.stderr.on('error', () => {});
+
+export function log(level: Level, target: string, message: string, fields: Fields = {}): void {
+  if (levels.indexOf(level) < threshold) return;
+  // Six decimals, as tracing prints it.
+  const time = new Date().toISOString().replace('Z', '000Z');
+  const shown = Object.entries(fields).map(([key, value]) => ` ${key}=${shownValue(value)}`);
+  const line = asJson
+    ? JSON.stringify({ time, level, target, message, ...fields })
+    : `${time} ${level.padStart(5)} ${target}: ${message}${shown.join('')}`;
+  process.stderr.write(`${line}\n`);
+}
+
+/** For what upstream prints outside its logger: tracebacks and refusals to start. */
+export function exitWith(code: number, text: string): never {
+  process.stderr.write(`${text}\n`);
+  process.exit(code);
+}
+
+function shownValue(value: string | number | boolean): string {
+  return typeof value === 'string' && /[\s"]/.test(value) ? JSON.stringify(value) : String(value);
+}

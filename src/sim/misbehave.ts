@@ -1,0 +1,38 @@
+/** Faults on request, so that tests can see what the launcher makes of them. */
+import { amount, onOff, whole, type Values } from './flags.ts';
+import { exitWith } from './log.ts';
+
+export const faultFlags = {
+  'startup-time': amount,
+  'crash-after': amount,
+  'exit-after': amount,
+  'exit-code': whole(0, 255),
+  'ignore-sigterm': onOff,
+  'spawn-children': whole(0),
+  'escape-children': whole(0),
+};
+
+export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSignal): Promise<void> {
+  after(faults['crash-after'], () => exitWith(1, traceback));
+  after(faults['exit-after'], () => process.exit(faults['exit-code'] ?? 0));
+  const [staying, escaping] = [faults['spawn-children'] ?? 0, faults['escape-children'] ?? 0];
+  if (staying + escaping === 0) return;
+
+  const { spawn } = await import('node:child_process');
+  for (let i = 0; i < staying + escaping; i++) {
+    // Children keep the worker's stderr open, as SGLang's scheduler and detokenizer keep its log file.
+    const child = spawn('sleep', ['86400'], { detached: i >= staying, stdio: 'inherit' });
+    child.on('error', () => {}).unref();
+    // A clean stop takes the ordinary ones along; a crash or a SIGKILL leaves all of them behind.
+    if (i < staying) stop.addEventListener('abort', () => child.kill('SIGKILL'));
+  }
+}
+
+function after(seconds: number | undefined, run: () => void): void {
+  if (seconds !== undefined) setTimeout(run, seconds * 1000).unref();
+}
+
+const traceback = `Traceback (most recent call last):
+  File "sim/worker.py", line 1, in <module>
+    main()
+RuntimeError: simulated crash because of --crash-after`;

@@ -1,0 +1,100 @@
+/** What all text routes share: start the work, measure it, and answer as one body or as server-sent events. */
+import { asApiError, errorBody } from './api-error.ts';
+import { dispatchText, type Dispatched, type TextWork } from './dispatch.ts';
+import type { Exchange } from './exchange.ts';
+import { asObject, flag, type Body } from './fields.ts';
+import { sendJson } from './http.ts';
+import type { Frames } from './protocol.ts';
+
+export interface Finished {
+  readonly text: string;
+  readonly finishReason: string;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+}
+
+/** How a route puts an answer on the wire; events with a `type` are named by it. */
+export interface Shape {
+  whole(done: Finished): Body;
+  readonly begin: readonly Body[];
+  piece(text: string): Body;
+  end(done: Finished): readonly Body[];
+}
+
+/** Reads the answer to its end; `onText` sees each piece as it comes. */
+type Finish = (onText: (text: string) => void) => Promise<Finished>;
+
+export async function answerText(exchange: Exchange, work: TextWork, shape: Shape): Promise<void> {
+  const { body, response, metrics, model } = exchange;
+  const streamed = flag(body, 'stream');
+  const dispatched = await dispatchText(exchange, work);
+  const extension = extensionOf(body, dispatched);
+  // Known before the status is sent: what fails until then still gets its own.
+  const start = (await dispatched.frames.next()).value;
+  if (start?.type !== 'start') throw new Error('the worker did not begin its answer');
+  const { promptTokens, cachedTokens } = start;
+  metrics.observe('dynamo_frontend_input_sequence_tokens', { model }, promptTokens);
+  metrics.observe('dynamo_frontend_cached_tokens', { model }, cachedTokens);
+  const finish: Finish = async (onText) => {
+    const rest = await collect(exchange, dispatched.frames, onText);
+    return { ...rest, promptTokens, cachedTokens };
+  };
+  if (streamed) await stream(exchange, shape, finish, extension);
+  else sendJson(response, 200, withExtension(shape.whole(await finish(() => {})), extension));
+}
+
+async function stream(
+  { response, signal }: Exchange,
+  shape: Shape,
+  finish: Finish,
+  extension: string,
+): Promise<void> {
+  const send = (event: Body, more = ''): void => {
+    const name = 'type' in event ? `event: ${String(event['type'])}\n` : '';
+    response.write(`${name}data: ${withExtension(event, more)}\n\n`);
+  };
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  try {
+    for (const event of shape.begin) send(event);
+    const done = await finish((text) => send(shape.piece(text)));
+    for (const [index, event] of shape.end(done).entries()) send(event, index === 0 ? extension : '');
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // The status is sent already: the failure becomes an event; verified.md section 8.
+    response.write(`data: ${JSON.stringify(errorBody(asApiError(error)))}\n\n`);
+  }
+  response.end('data: [DONE]\n\n');
+}
+
+async function collect({ metrics, model }: Exchange, frames: Frames, onText: (text: string) => void) {
+  const labels = { model };
+  let before = performance.now();
+  let latency = 'dynamo_frontend_time_to_first_token_seconds';
+  let text = '';
+  let end = { finishReason: '', completionTokens: 0 };
+  for await (const frame of frames) {
+    if (frame.type === 'text') {
+      const now = performance.now();
+      metrics.observe(latency, labels, (now - before) / 1000);
+      before = now;
+      latency = 'dynamo_frontend_inter_token_latency_seconds';
+      text += frame.text;
+      onText(frame.text);
+    } else if (frame.type === 'end') end = frame;
+  }
+  metrics.observe('dynamo_frontend_output_sequence_tokens', labels, end.completionTokens);
+  metrics.count('dynamo_frontend_output_tokens_total', labels, end.completionTokens);
+  return { text, finishReason: end.finishReason, completionTokens: end.completionTokens };
+}
+
+/** Worker ids are beyond 2^53, so they are put into the JSON as they are. */
+function extensionOf(body: Body, { prefillId, decodeId }: Dispatched): string {
+  const fields = asObject(body['nvext'])?.['extra_fields'];
+  if (!Array.isArray(fields) || !fields.includes('worker_id')) return '';
+  return `,"nvext":{"worker_id":{"prefill_worker_id":${prefillId},"decode_worker_id":${decodeId}}}`;
+}
+
+function withExtension(body: Body, extension: string): string {
+  return `${JSON.stringify(body).slice(0, -1)}${extension}}`;
+}

@@ -1,0 +1,88 @@
+/** `sim worker`: loads, registers, serves and leaves as `python -m dynamo.sglang` does. */
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serveBootstrap } from './bootstrap.ts';
+import { embeddings } from './embeddings.ts';
+import { readEnvironment, systemPort } from './environment.ts';
+import { fileDiscovery } from './file-discovery.ts';
+import { eventPublisher } from './kv-events.ts';
+import { loadImages } from './load-image.ts';
+import { images, videos, type MediaStore } from './media.ts';
+import { metrics } from './metrics.ts';
+import { misbehave } from './misbehave.ts';
+import { prefixCache } from './prefix-cache.ts';
+import type { Frames, WorkRequest } from './protocol.ts';
+import { register } from './register.ts';
+import { serveRequests } from './request-server.ts';
+import { sleep } from './sleep.ts';
+import { serveStatus } from './status-server.ts';
+import { generate, type TextEngine } from './text-engine.ts';
+import { cardOf, placeOf, readWorkerFlags, type WorkerFlags } from './worker-flags.ts';
+
+export async function worker(argv: readonly string[], stop: AbortSignal): Promise<void> {
+  const flags = readWorkerFlags(argv);
+  const environment = readEnvironment();
+  const status = { host: environment.systemHost, port: systemPort(), neverReady: flags.mode === 'encode' };
+  const place = placeOf(flags, environment.namespace);
+  await misbehave(flags, stop);
+  const measures = metrics();
+  let registered: readonly string[] = [];
+  const closeStatus = await serveStatus(status, measures, () => registered);
+
+  // The engine loads before anything is served or registered.
+  await sleep((flags['startup-time'] ?? 0) * 1000, stop);
+  if (stop.aborted) return;
+
+  const started = performance.now();
+  const bootstrap = flags.mode === 'prefill' ? await openBootstrap(flags) : undefined;
+  const card = cardOf(flags, bootstrap?.address ?? null);
+  const events = eventPublisher();
+  const cache = prefixCache(card.total_kv_blocks, events.publish);
+  const tokensPerSecond = flags['tokens-per-second'] || 500;
+  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures };
+  const folder = flags['media-dir'] ?? join(tmpdir(), 'dynamo_media');
+  const [dynamo_namespace, dynamo_component, dynamo_endpoint] = place;
+  const requests = await serveRequests({
+    host: environment.rpcHost,
+    endpoint: dynamo_endpoint,
+    labels: { dynamo_namespace, dynamo_component, dynamo_endpoint, model: card.display_name },
+    metrics: measures,
+    answers: () => performance.now() - started < (flags['hang-after'] ?? Infinity) * 1000,
+    work: (request, signal) => work(request, engine, { folder, httpUrl: flags['media-http-url'] }, signal),
+    events: (response) => events.subscribe(response, cache.contents()),
+  });
+
+  const discovery = fileDiscovery(environment.discoveryFolder);
+  const publishes = flags['kv-events'] === true && environment.events;
+  registered = await register(discovery, place, card, requests, publishes);
+  if (!stop.aborted) await once(stop, 'abort');
+
+  // Upstream's order: unregistered and status port closed at once, then what is in flight may end.
+  await discovery.close();
+  closeStatus();
+  events.close();
+  await requests.drain();
+}
+
+function openBootstrap(flags: WorkerFlags) {
+  const [host, port] = [flags['bootstrap-host'] ?? '127.0.0.1', flags['bootstrap-port'] ?? 0];
+  return serveBootstrap(host, port, flags['broken-transfer'] === true);
+}
+
+async function* work(
+  request: WorkRequest,
+  engine: TextEngine,
+  media: MediaStore,
+  signal: AbortSignal,
+): Frames {
+  if (request.kind === 'text') yield* generate(engine, request, signal);
+  else if (request.kind === 'encode')
+    yield { type: 'seen', images: await loadImages(request.images, signal) };
+  else if (request.kind === 'embedding') yield { type: 'whole', body: embeddings(request.body) };
+  else
+    yield {
+      type: 'whole',
+      body: await { image: images, video: videos }[request.kind](request.id, request.body, media),
+    };
+}

@@ -1,0 +1,110 @@
+/** One process of a plan through all its lives: started, watched, stopped, started again on the same ports and GPUs. */
+import type { Clock } from '../base/clock.ts';
+import { type Deferred, deferred } from '../base/deferred.ts';
+import { timeLimit } from '../base/time-limit.ts';
+import type { ProcessSpec } from '../plan/plan.ts';
+import type { Child, Exit, Launcher, Prober, StopReport } from './child.ts';
+import type { Failure } from './event.ts';
+import { exitedTooEarly, notReadyInTime, StartFailure } from './failure.ts';
+import type { ProcessState } from './state.ts';
+
+export interface ActorWorld {
+  readonly launcher: Launcher;
+  readonly prober: Prober;
+  readonly clock: Clock;
+  /** Aborts when the whole run is being taken down. */
+  readonly leaving: AbortSignal;
+  readonly enter: (state: ProcessState, about?: { pid?: number; exit?: Exit }) => void;
+  /** The process ended after it had been ready, and nobody had asked it to. */
+  readonly onLost: (reason: Failure) => void;
+}
+
+export interface Actor {
+  readonly spec: ProcessSpec;
+  readonly started: Promise<void>;
+  readonly ready: Promise<void>;
+  /** The handle on its present or last life. */
+  child(): Child | undefined;
+  /** False once somebody asked for its end: then its end is no failure, and it is not restarted. */
+  wanted(): boolean;
+  /** Settles when it is ready. Rejects with StartFailure when it is not in time or ends before. */
+  start(): Promise<void>;
+  stop(graceMs: number): Promise<StopReport>;
+  /** Ends the present life because it is no good; what follows is as if it had ended by itself. */
+  discard(reason: Failure): Promise<void>;
+}
+
+const nothing: StopReport = { killed: [], left: [] };
+
+export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
+  const started: Deferred<void> = deferred();
+  const ready: Deferred<void> = deferred();
+  let child: Child | undefined;
+  let wanted = true;
+  let doom: Failure | undefined;
+
+  const lost = (life: Child): void => {
+    if (!world.leaving.aborted && wanted) {
+      void life.exited.then((exit) => world.onLost(doom ?? exitedTooEarly(spec, exit)));
+    }
+  };
+
+  const watch = async (life: Child, gone: AbortController): Promise<void> => {
+    const exit = await life.exited;
+    if (!world.leaving.aborted && wanted) world.enter('failed', { exit });
+    gone.abort(new StartFailure(exitedTooEarly(spec, exit)));
+  };
+
+  const untilReady = async (gone: AbortSignal): Promise<void> => {
+    const limit = timeLimit(spec.startupTimeoutMs, world.clock, AbortSignal.any([world.leaving, gone]));
+    try {
+      await world.prober.ready(spec.probe, limit.signal);
+    } catch (error) {
+      throw limit.isOver()
+        ? new StartFailure(notReadyInTime(spec, world.prober.lastSeen(spec.probe)))
+        : error;
+    } finally {
+      limit.clear();
+    }
+  };
+
+  return {
+    spec,
+    started: started.promise,
+    ready: ready.promise,
+    child: () => child,
+    wanted: () => wanted,
+    start: async () => {
+      wanted = true;
+      doom = undefined;
+      world.enter('starting');
+      const life = await world.launcher.launch(spec).catch((error: unknown) => {
+        world.enter('failed');
+        throw error;
+      });
+      child = life;
+      world.enter('started', { pid: life.pid });
+      started.resolve();
+      const gone = new AbortController();
+      void watch(life, gone);
+      await untilReady(gone.signal);
+      world.enter('ready');
+      ready.resolve();
+      gone.signal.addEventListener('abort', () => lost(life));
+      if (gone.signal.aborted) lost(life);
+    },
+    stop: async (graceMs) => {
+      wanted = false;
+      if (child === undefined) return nothing;
+      world.enter('stopping');
+      const report = await child.stop(graceMs);
+      world.enter('stopped', report.left.length === 0 ? { exit: await child.exited } : {});
+      return report;
+    },
+    discard: async (reason) => {
+      if (doom !== undefined) return;
+      doom = reason;
+      await child?.stop(spec.stopGraceMs);
+    },
+  };
+}

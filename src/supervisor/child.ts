@@ -1,0 +1,57 @@
+/** What the supervisor needs from the world, in its own words; adapters implement it. */
+import type { ExpectedInstances, Plan, Probe, ProcessSpec } from '../plan/plan.ts';
+
+/** How a process ended. Exactly one of the two is set. */
+export interface Exit {
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+}
+
+export interface StopReport {
+  /** Processes that had to be ended with SIGKILL, as `pid (name)`. */
+  readonly killed: readonly string[];
+  /** Processes that are still there after that; empty unless the kernel keeps them. */
+  readonly left: readonly string[];
+}
+
+/** Handle on a started ProcessSpec. */
+export interface Child {
+  readonly pid: number;
+  /** Settles when the process itself has ended; descendants may still live. Never rejects. */
+  readonly exited: Promise<Exit>;
+  /** SIGTERM once to the group, wait until all that it started is gone, SIGKILL after `graceMs`, verify twice. */
+  stop(graceMs: number): Promise<StopReport>;
+  /** Makes a stop that is under way, or the next one, go to SIGKILL now. */
+  kill(): void;
+}
+
+export interface Launcher {
+  launch(spec: ProcessSpec): Promise<Child>;
+}
+
+/** What the proving request brought back. */
+export interface Proof {
+  readonly request: string;
+  /** The answer in words: text of a chat, size of a vector, place of an image. */
+  readonly answer: string;
+  readonly tookMs: number;
+  /** Roles whose request counters rose, where the deployment is disaggregated. */
+  readonly usedRoles: readonly string[];
+}
+
+/** Every method waits until what it names is true, and rejects with the reason of `signal` when that aborts. */
+export interface Prober {
+  ready(probe: Probe, signal: AbortSignal): Promise<void>;
+  /** Rejects with DynamoError `busy` when a port of the plan answers, but from a process that is not of this run. */
+  listenersAreOurs(plan: Plan, pidOf: (process: string) => number | undefined): Promise<void>;
+  /** One look at a process that was ready: what is wrong with it in words, or `undefined`. Never rejects. */
+  check(probe: Probe, timeoutMs: number): Promise<string | undefined>;
+  /** Components of which the frontend knows fewer than planned; none when it does not answer. Never rejects. */
+  missing(plan: Plan, timeoutMs: number): Promise<readonly ExpectedInstances[]>;
+  instances(plan: Plan, expected: readonly ExpectedInstances[], signal: AbortSignal): Promise<void>;
+  modelListed(plan: Plan, signal: AbortSignal): Promise<void>;
+  /** Sends the proving request and checks what the answer holds. Rejects with DynamoError `not-ready` when it is wrong. */
+  serves(plan: Plan, signal: AbortSignal): Promise<Proof>;
+  /** The last thing that a wait for this probe saw, or that any wait saw, for the message when it times out. */
+  lastSeen(probe?: Probe): string | undefined;
+}

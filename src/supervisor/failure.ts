@@ -1,0 +1,69 @@
+/** Says why a run failed, in the words that a user needs. */
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { DynamoError } from '../base/error.ts';
+import type { Exit } from './child.ts';
+import type { Failure } from './event.ts';
+
+/** Carries a Failure through a promise. */
+export class StartFailure extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+export function exitText(exit: Exit): string {
+  if (exit.signal !== undefined) return `was ended by ${exit.signal}`;
+  return `exited with code ${exit.code ?? 'unknown'}`;
+}
+
+/** Any end that nobody asked for is a failure, also with code 0: real workers end so when they lose etcd. */
+export function exitedTooEarly(spec: ProcessSpec, exit: Exit): Failure {
+  return {
+    code: 'process-failed',
+    message: `${spec.name} ${exitText(exit)}`,
+    process: spec.name,
+    logFile: spec.logFile,
+  };
+}
+
+export function unhealthy(spec: ProcessSpec, seen: string): Failure {
+  return {
+    code: 'process-failed',
+    message: `${spec.name} is alive but unhealthy: ${seen}`,
+    process: spec.name,
+    logFile: spec.logFile,
+  };
+}
+
+export function notReadyInTime(
+  spec: ProcessSpec | undefined,
+  lastSeen: string | undefined,
+  plan?: Plan,
+): Failure {
+  const seconds = Math.round((plan?.readyTimeoutMs ?? spec?.startupTimeoutMs ?? 0) / 1000);
+  const seen = lastSeen === undefined ? '' : `; last seen: ${lastSeen}`;
+  return {
+    code: 'not-ready',
+    message: `${spec?.name ?? 'the deployment'} was not ready within ${seconds} s${seen}`,
+    hint: 'a longer wait: --timeout SECONDS',
+    ...(spec === undefined ? {} : { process: spec.name, logFile: spec.logFile }),
+  };
+}
+
+/** The failure that an error of starting or proving means. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof StartFailure) return error.failure;
+  if (error instanceof DynamoError) {
+    return {
+      code: error.code === 'not-ready' ? 'not-ready' : 'process-failed',
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    };
+  }
+  return {
+    code: 'internal',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}

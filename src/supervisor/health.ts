@@ -1,0 +1,64 @@
+/** Looks after processes that were ready: one that lives but does not answer, or that the frontend lost, has failed. */
+import type { Clock } from '../base/clock.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import type { Prober } from './child.ts';
+
+export interface HealthWorld {
+  readonly prober: Prober;
+  readonly clock: Clock;
+  readonly leaving: AbortSignal;
+  readonly isReady: (process: string) => boolean;
+  /** It failed as often in a row as its rule allows; `seen` is what was wrong the last time. */
+  readonly onUnhealthy: (spec: ProcessSpec, seen: string) => void;
+}
+
+/** One round for all processes every period. Settles when the run is being taken down; never rejects. */
+export async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
+  const { clock, leaving, isReady, onUnhealthy } = world;
+  const { periodMs, failureThreshold } = plan.liveness;
+  const failures = new Map<string, number>();
+  for (;;) {
+    await clock.sleep(periodMs, leaving).catch(() => {});
+    if (leaving.aborted) return;
+    const ready = plan.processes.filter(({ name }) => isReady(name));
+    const wrong = await whatIsWrong(plan, ready, world.prober);
+    if (leaving.aborted) return;
+    for (const spec of plan.processes) {
+      const seen = wrong.get(spec.name);
+      // What ended meanwhile is not unhealthy but gone, and is treated as that.
+      const count = seen === undefined || !isReady(spec.name) ? 0 : (failures.get(spec.name) ?? 0) + 1;
+      failures.set(spec.name, count % failureThreshold);
+      if (seen !== undefined && count === failureThreshold) onUnhealthy(spec, seen);
+    }
+  }
+}
+
+/**
+ * In words, by process. A worker that stood still for longer than its lease never comes back by itself, while its own
+ * status stays good. Which of several equal workers is missing cannot be told from here.
+ * Source: upstream/verified.md section 8.
+ */
+async function whatIsWrong(
+  plan: Plan,
+  ready: readonly ProcessSpec[],
+  prober: Prober,
+): Promise<Map<string, string>> {
+  const { timeoutMs } = plan.liveness;
+  const [missing, ...checks] = await Promise.all([
+    prober.missing(plan, timeoutMs),
+    ...ready.map(async ({ probe }) => await prober.check(probe, timeoutMs)),
+  ]);
+  const lost = new Set(missing.filter(({ count }) => count === 1).map(nameOf));
+  return new Map(
+    ready.flatMap(({ name, registersAs }, i): [string, string][] => {
+      const seen = checks[i];
+      if (seen !== undefined) return [[name, seen]];
+      const gone = registersAs !== undefined && lost.has(nameOf(registersAs));
+      return gone ? [[name, 'the frontend does not know it any more']] : [];
+    }),
+  );
+}
+
+function nameOf(instance: { namespace: string; component: string; endpoint: string }): string {
+  return `${instance.namespace}.${instance.component}.${instance.endpoint}`;
+}

@@ -1,0 +1,62 @@
+/** The state of a run, folded from its events: what `ps` shows, live or long after. */
+import type { Plan } from '../plan/plan.ts';
+import type { Exit, Proof } from './child.ts';
+import type { Failure, RunEvent } from './event.ts';
+import type { ProcessState } from './state.ts';
+
+export type Phase = 'starting' | 'proving' | 'ready' | 'stopping' | 'stopped' | 'failed';
+
+export interface ProcessStatus {
+  readonly name: string;
+  readonly state: ProcessState;
+  readonly pid?: number;
+  readonly since: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+  readonly exit?: Exit;
+}
+
+export interface RunStatus {
+  readonly phase: Phase;
+  readonly since: number;
+  readonly processes: Readonly<Record<string, ProcessStatus>>;
+  readonly proof?: Proof;
+  readonly failure?: Failure;
+}
+
+export function initialStatus(plan: Plan, at: number): RunStatus {
+  const processes = plan.processes.map(({ name }): [string, ProcessStatus] => [
+    name,
+    { name, state: 'pending', since: at, restarts: 0 },
+  ]);
+  return { phase: 'starting', since: at, processes: Object.fromEntries(processes) };
+}
+
+export function reduce(status: RunStatus, event: RunEvent): RunStatus {
+  switch (event.type) {
+    case 'process': {
+      const before = status.processes[event.process];
+      const { process: name, state, at: since, pid = before?.pid, exit = before?.exit } = event;
+      const after: ProcessStatus = {
+        name,
+        state,
+        since,
+        restarts: (before?.restarts ?? 0) + (state === 'starting' && before?.state !== 'pending' ? 1 : 0),
+        ...(pid === undefined ? {} : { pid }),
+        ...(exit === undefined ? {} : { exit }),
+      };
+      return { ...status, processes: { ...status.processes, [name]: after } };
+    }
+    case 'run':
+      return { ...status, phase: event.phase, since: event.at };
+    case 'unhealthy':
+    case 'waiting':
+      return status;
+    case 'ready':
+      return { ...status, phase: 'ready', since: event.at, proof: event.proof };
+    case 'failed':
+      return { ...status, failure: event.reason };
+    case 'stopped':
+      return { ...status, phase: status.failure === undefined ? 'stopped' : 'failed', since: event.at };
+  }
+}

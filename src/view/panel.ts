@@ -1,0 +1,63 @@
+/** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
+import type { ChalkInstance } from 'chalk';
+import { quote } from '../plan/shell.ts';
+import { proofRequest } from '../plan/proof-request.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Proof } from '../supervisor/child.ts';
+import { durationText } from './duration.ts';
+import { homePath } from './home-path.ts';
+
+/** `tookMs`: from the start to the proof. Ends with a newline. */
+export function readyPanel(plan: Plan, proof: Proof, tookMs: number, style: ChalkInstance): string {
+  const engine = plan.choices.find(({ what }) => what === 'engine');
+  const gpus = plan.processes.filter((spec) => spec.gpus.length > 0);
+  const rows: [string, string][] = [
+    ['URL', style.bold.underline(plan.http.url)],
+    ['Model', plan.model.servedName],
+    ['Engine', `${plan.engine}: ${engine?.because ?? ''}`],
+    ['Processes', plan.processes.map(({ name }) => name).join(', ')],
+    [
+      'GPUs',
+      gpus.length === 0 ? 'none' : gpus.map((spec) => `${spec.name} on ${spec.gpus.join(',')}`).join('; '),
+    ],
+    ['Logs', homePath(`${plan.runFolder}/logs`)],
+    ['Proof', `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}`],
+    ['Answer', style.italic(shorten(proof.answer, 240))],
+  ];
+  const reach = reachability(plan);
+  if (reach !== undefined) rows.splice(1, 0, ['Reach', style.yellow(reach)]);
+  return [
+    `${style.green('✔')} ${style.bold(plan.runId)} is ready after ${durationText(tookMs)}`,
+    '',
+    ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(9))}  ${value}`),
+    '',
+    ...curlLines(plan).map((line) => `  ${line}`),
+    '',
+    '',
+  ].join('\n');
+}
+
+function rolesText(proof: Proof): string {
+  return proof.usedRoles.length === 0 ? '' : `, through ${proof.usedRoles.join(' and ')}`;
+}
+
+/** Who else can call this, when it listens on more than loopback. */
+function reachability({ http }: Plan): string | undefined {
+  if (/^(127\.|localhost$|::1$)/.test(http.host)) return undefined;
+  const place = http.host === '0.0.0.0' || http.host === '::' ? 'every address of this host' : http.host;
+  return `everybody who can reach ${place} on port ${http.port} can use it: there is no password`;
+}
+
+function curlLines(plan: Plan): string[] {
+  const { path, body } = proofRequest(plan.proof, plan.model.servedName);
+  return [
+    `curl ${plan.http.url}${path} \\`,
+    `  -H 'Content-Type: application/json' \\`,
+    `  -d ${quote(JSON.stringify(body))}`,
+  ];
+}
+
+function shorten(text: string, length: number): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}

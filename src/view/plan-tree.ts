@@ -1,0 +1,51 @@
+/** A plan as a tree for people. */
+import type { ChalkInstance } from 'chalk';
+import { quote } from '../plan/shell.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { choiceLines } from './choices.ts';
+import { durationText } from './duration.ts';
+
+/** Ends without a newline. */
+export function planTree(plan: Plan, style: ChalkInstance): string {
+  const blocks = plan.processes.map((spec, i) => branch(spec, i === plan.processes.length - 1, style));
+  return [
+    `${style.bold(plan.name)}  ${plan.profile.description}`,
+    style.dim(plan.profile.file),
+    '',
+    ...choiceLines(plan, style),
+    '',
+    `${style.dim('model')}      ${plan.model.servedName}`,
+    `${style.dim('URL')}        ${plan.http.url}`,
+    `${style.dim('namespace')}  ${plan.namespace}`,
+    '',
+    `${style.bold('starts')} ${style.dim('(a process waits only for what stands after "after")')}`,
+    ...blocks.flat(),
+    '',
+    `${style.bold('ready')} when ${readyWords(plan)}`,
+    `${style.bold('stops')} ${plan.stopOrder.map((wave) => wave.join(' + ')).join('  →  ')}`,
+  ].join('\n');
+}
+
+function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[] {
+  const [corner, bar] = last ? ['└─', '  '] : ['├─', '│ '];
+  const ports = Object.entries(spec.ports).map(([name, port]) => `${name} ${port}`);
+  const after = spec.dependsOn.map(({ process, condition }) => `${process} ${condition}`);
+  const facts = [
+    spec.mode ?? spec.kind,
+    ports.length > 0 ? `ports ${ports.join(', ')}` : '',
+    spec.gpus.length > 0 ? `GPU ${spec.gpus.join(',')}` : '',
+    after.length > 0 ? `after ${after.join(', ')}` : '',
+    `stop within ${durationText(spec.stopGraceMs)}`,
+  ].filter(Boolean);
+  const env = Object.entries(spec.env).map(([name, value]) => `${name}=${quote(value)}`);
+  return [
+    `${corner} ${style.bold(spec.name)}  ${style.dim(facts.join(' · '))}`,
+    `${bar}   ${spec.argv.map(quote).join(' ')}`,
+    `${bar}   ${style.dim(env.join(' '))}`,
+  ];
+}
+
+function readyWords(plan: Plan): string {
+  const instances = plan.expected.map(({ component, count }) => `${count} × ${component}`).join(', ');
+  return `${instances} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof.request} request is answered`;
+}

@@ -1,0 +1,54 @@
+/** Progress as plain lines with a time: for logs, pipes and CI. */
+import { exitText } from '../supervisor/failure.ts';
+import type { RunEvent } from '../supervisor/event.ts';
+import type { Progress } from './progress.ts';
+import { durationText } from './duration.ts';
+
+export function progressLines(write: (text: string) => void): Progress {
+  const startedAt = new Map<string, number>();
+  return {
+    show: (event) => {
+      if (event.type === 'process' && event.state === 'starting') startedAt.set(event.process, event.at);
+      const text = lineFor(event, startedAt);
+      if (text !== undefined) write(`${new Date(event.at).toISOString()}  ${text}\n`);
+    },
+    end: async () => {},
+  };
+}
+
+function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): string | undefined {
+  switch (event.type) {
+    case 'process': {
+      const { process, state, pid, exit, at } = event;
+      if (state === 'starting') return undefined;
+      if (state === 'ready')
+        return `${process} ready after ${durationText(at - (startedAt.get(process) ?? at))}`;
+      if (state === 'failed' && exit !== undefined) return `${process} failed: ${exitText(exit)}`;
+      return `${process} ${state}${pid === undefined ? '' : ` (pid ${pid})`}`;
+    }
+    case 'run':
+      return event.phase === 'proving' ? undefined : event.phase;
+    case 'unhealthy':
+      return `${event.process} is unhealthy: ${event.seen}`;
+    case 'waiting':
+      return `waiting for ${event.for}`;
+    case 'failed':
+      return `failed: ${event.reason.message}`;
+    case 'ready':
+      return `ready after ${durationText(event.tookMs)}`;
+    case 'stopped':
+      return stoppedText(event);
+  }
+}
+
+export function stoppedText({
+  killed,
+  left,
+}: {
+  killed: readonly string[];
+  left: readonly string[];
+}): string {
+  const forced = killed.length === 0 ? '' : `; ended with SIGKILL: ${killed.join(', ')}`;
+  if (left.length > 0) return `NOT stopped, still there: ${left.join(', ')}`;
+  return `stopped: nothing is left${forced}`;
+}

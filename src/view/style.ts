@@ -1,0 +1,24 @@
+/** Colours, where the stream and the user allow them. */
+import { Chalk, type ChalkInstance } from 'chalk';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Stream {
+  readonly isTTY?: boolean;
+  getColorDepth?(env?: object): number;
+}
+
+/** NO_COLOR wins (any value but an empty one), then FORCE_COLOR, then whether it is a terminal, and which. */
+export function styleFor(stream: Stream, environment: Environment): ChalkInstance {
+  return new Chalk({ level: levelFor(stream, environment) });
+}
+
+function levelFor(stream: Stream, environment: Environment): 0 | 1 | 2 | 3 {
+  if (environment.NO_COLOR !== undefined && environment.NO_COLOR !== '') return 0;
+  const forced = environment.FORCE_COLOR;
+  if (forced !== undefined)
+    return forced === '0' || forced === 'false' ? 0 : forced === '2' ? 2 : forced === '3' ? 3 : 1;
+  if (stream.isTTY !== true || environment.TERM === 'dumb') return 0;
+  const depth = stream.getColorDepth?.(environment) ?? 4;
+  return depth >= 24 ? 3 : depth >= 8 ? 2 : depth >= 4 ? 1 : 0;
+}

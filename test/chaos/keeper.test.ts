@@ -1,0 +1,54 @@
+/** The supervisor, its keeper, or both are killed at any moment of a start; CHAOS_KILLS says how often each. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { start, succeed } from '../e2e/harness/cli.ts';
+import { freePort } from '../e2e/harness/ports.ts';
+import { until } from '../e2e/harness/until.ts';
+import { test, type World } from '../e2e/harness/world.ts';
+import { keepers, leaders, processesOfRuns, send, supervisors } from './scene.ts';
+
+const times = Array.from({ length: Number(process.env['CHAOS_KILLS'] ?? 5) }, (_, i) => i);
+
+async function upWords(): Promise<string[]> {
+  return ['up', 'disagg', '--engine', 'sim', '--detach', '--http-port', String(await freePort())];
+}
+
+/** Starts a run, and returns a little after its supervisor was first seen: up to half a second, as long as a start takes. */
+async function beginStart(world: World): Promise<Promise<unknown>> {
+  const command = start(world, await upWords());
+  await until('a keeper', () => keepers(world).length > 0);
+  await delay(Math.random() * 500);
+  return command.ended;
+}
+
+test.for(times)('a killed supervisor leaves nothing within a second, unasked (%i)', async (_, { world }) => {
+  const command = await beginStart(world);
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await until('all processes to be gone', () => processesOfRuns(world).length === 0, 1_000);
+  // It has become the reaper, which tidies up for a moment longer.
+  await until('the keeper to be gone', () => keepers(world).length === 0);
+  await command;
+});
+
+test.for(times)('a killed keeper is replaced, and the run goes on (%i)', async (_, { world }) => {
+  const command = await beginStart(world);
+  const [first] = keepers(world);
+  if (first === undefined) throw new Error('no keeper');
+  send(first.pid, 'SIGKILL');
+  await until('another keeper', () => keepers(world).some(({ pid }) => pid !== first.pid));
+  await command;
+  expect(leaders(world)).toHaveLength(3);
+  await succeed(world, ['down']);
+});
+
+test.for(times)('both killed: the next up ends the rest and starts its own (%i)', async (_, { world }) => {
+  const command = await beginStart(world);
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await command;
+  await succeed(world, await upWords());
+  expect(leaders(world)).toHaveLength(3);
+  expect(supervisors(world)).toHaveLength(1);
+  expect(keepers(world)).toHaveLength(1);
+  await succeed(world, ['down']);
+});

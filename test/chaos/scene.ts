@@ -1,0 +1,74 @@
+/** What a sequence can see and break, by /proc and files alone: no code of the product. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { World } from '../e2e/harness/world.ts';
+import { markVariable } from '../oracle/leftovers.ts';
+import { environmentOf, livingProcesses, type SeenProcess } from '../oracle/processes.ts';
+
+/** Processes of runs, children and escaped ones included: all that carry the name of a process of a plan. */
+export function processesOfRuns(world: World): SeenProcess[] {
+  return marked(world).filter(({ pid }) => environmentOf(pid).has('DYNAMO_PROCESS'));
+}
+
+/**
+ * Main processes of components, which lead a session; those that escaped lead one as well, but are no sim. A shell that
+ * still waits to become one is not yet in a ledger, and ends by itself when its supervisor is killed.
+ */
+export function leaders(world: World): number[] {
+  const found = processesOfRuns(world).filter(
+    ({ pid, session, command }) => pid === session && /^\S*node \S*sim\.js/.test(command),
+  );
+  return found.map(({ pid }) => pid);
+}
+
+/** Also those that have become reapers. */
+export function keepers(world: World): SeenProcess[] {
+  return marked(world).filter(({ command }) => /dynamo-keeper|dynamo\.js reap /.test(command));
+}
+
+/** Living supervisors, by what their runs wrote down. */
+export function supervisors(world: World): number[] {
+  const living = new Set(marked(world).map(({ pid }) => pid));
+  return runFolders(world).flatMap((folder) => {
+    const text = read(join(folder, 'run.json'));
+    const pid =
+      text === '' ? undefined : (JSON.parse(text) as { supervisor: { pid: number } }).supervisor.pid;
+    return pid !== undefined && living.has(pid) ? [pid] : [];
+  });
+}
+
+/** Pids in all ledgers. */
+export function ledgerPids(world: World): Set<number> {
+  const lines = runFolders(world).flatMap((folder) => read(join(folder, 'ledger.jsonl')).split('\n'));
+  return new Set(lines.filter(Boolean).map((line) => (JSON.parse(line) as { pid: number }).pid));
+}
+
+/** Ends a process that may be gone already. */
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // gone
+  }
+}
+
+function marked(world: World): SeenProcess[] {
+  return livingProcesses().filter(({ pid }) => environmentOf(pid).get(markVariable) === world.mark);
+}
+
+function runFolders(world: World): string[] {
+  const runs = join(world.state, 'dynamo', 'runs');
+  try {
+    return readdirSync(runs).map((name) => join(runs, name));
+  } catch {
+    return [];
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

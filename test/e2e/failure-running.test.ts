@@ -1,0 +1,77 @@
+/** What goes wrong after a deployment serves, and processes that do not want to go. */
+import { expect } from 'vitest';
+import { isLiving, livingProcesses } from '../oracle/processes.ts';
+import { dynamo, type Session, start, succeed } from './harness/cli.ts';
+import { faulty, pidOf, up } from './harness/deployment.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+import { test, type World } from './harness/world.ts';
+
+async function foreground(world: World, profile: string, ...more: string[]): Promise<Session> {
+  const port = String(await freePort());
+  const session = start(world, ['up', profile, '--engine', 'sim', '--http-port', port, ...more]);
+  await session.until(/is ready after/);
+  return session;
+}
+
+test('a worker that crashes after ready takes the run down and is named, with its last lines', async ({
+  world,
+}) => {
+  const session = await foreground(world, faulty(world, 'disagg', { decode: ['--crash-after', '1.5'] }));
+  const { code, stderr } = await session.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: decode exited with code 1/m);
+  expect(stderr).toContain('RuntimeError: simulated crash because of --crash-after');
+  expect(stderr).toMatch(/^log: .*decode\.log$/m);
+});
+
+test('an exit with 0 that nobody asked for is a failure', async ({ world }) => {
+  const session = await foreground(world, faulty(world, 'agg', { worker: ['--exit-after', '1.5'] }));
+  const { code, stderr } = await session.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: worker exited with code 0/m);
+});
+
+test('a worker that is killed from outside is named with the signal', async ({ world }) => {
+  const session = await foreground(world, 'disagg');
+  process.kill(await pidOf(world, 'prefill'), 'SIGKILL');
+  const { code, stderr } = await session.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: prefill was ended by SIGKILL/m);
+});
+
+test('children of a worker that is killed are gone with the run', async ({ world }) => {
+  const faults = ['--spawn-children', '2', '--escape-children', '2'];
+  const session = await foreground(world, faulty(world, 'agg', { worker: faults }));
+  process.kill(await pidOf(world, 'worker'), 'SIGKILL');
+  expect(await session.ended).toMatchObject({ code: 1 });
+});
+
+test('`down` ends children in the group of a worker and such that escaped with setsid', async ({ world }) => {
+  const faults = ['--spawn-children', '2', '--escape-children', '2'];
+  await up(world, faulty(world, 'agg', { worker: faults }));
+  const worker = await pidOf(world, 'worker');
+  const children = await until('four children', () => {
+    const found = livingProcesses().filter(({ parent }) => parent === worker);
+    return found.length === 4 && found;
+  });
+  expect(new Set(children.map(({ session }) => session)).size).toBe(3);
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toMatch(/is down: nothing is left/);
+  expect(children.filter(({ pid }) => isLiving(pid))).toEqual([]);
+});
+
+test('a worker that ignores SIGTERM is ended at --stop-timeout, and that is said', async ({ world }) => {
+  await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }), ['--stop-timeout', '1']);
+  const { stderr, tookMs } = await succeed(world, ['down']);
+  expect(tookMs).toBeGreaterThan(800);
+  expect(tookMs).toBeLessThan(5_000);
+  expect(stderr).toMatch(/ended with SIGKILL: \d+ \(.*worker/);
+});
+
+test('`down --now` does not wait for it', async ({ world }) => {
+  await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
+  const { code, tookMs } = await dynamo(world, ['down', '--now']);
+  expect(code).toBe(0);
+  expect(tookMs).toBeLessThan(3_000);
+});

@@ -1,0 +1,89 @@
+/** What goes wrong before a deployment serves: said with name, evidence and log, and everything else is taken down. */
+import { existsSync } from 'node:fs';
+import { expect } from 'vitest';
+import { dynamo, type Ended } from './harness/cli.ts';
+import { faulty } from './harness/deployment.ts';
+import { freePort } from './harness/ports.ts';
+import { test, type World } from './harness/world.ts';
+
+async function tryUp(world: World, profile: string, ...more: string[]): Promise<Ended> {
+  const port = String(await freePort());
+  return await dynamo(world, ['up', profile, '--engine', 'sim', '--http-port', port, ...more]);
+}
+
+for (const detached of [[], ['--detach']]) {
+  const how = detached.length === 0 ? 'in the foreground' : 'detached';
+
+  test(`a worker that crashes during start, ${how}: 1, its name, exit code, last lines and log`, async ({
+    world,
+  }) => {
+    const profile = faulty(world, 'disagg', { decode: ['--startup-time', '20', '--crash-after', '0.2'] });
+    const { code, stdout, stderr, tookMs } = await tryUp(world, profile, ...detached);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: decode exited with code 1/m);
+    expect(stderr).toContain('RuntimeError: simulated crash because of --crash-after');
+    const log = /^log: (.*)$/m.exec(stderr)?.[1] ?? '';
+    expect(log).toMatch(/decode\.log$/);
+    expect(existsSync(log)).toBe(true);
+    expect(tookMs).toBeLessThan(8_000);
+  });
+
+  test(`a broken KV transfer, ${how}: 69, because an answer without tokens proves nothing`, async ({
+    world,
+  }) => {
+    const profile = faulty(world, 'disagg', { prefill: ['--broken-transfer'] });
+    const { code, stdout, stderr } = await tryUp(world, profile, ...detached);
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toMatch(/^error: .*(completion_tokens|no tokens|empty|0 tokens)/m);
+    expect(stderr).not.toMatch(/is ready after/);
+  });
+
+  test(`not ready within --timeout, ${how}: 69 with what was seen last`, async ({ world }) => {
+    const profile = faulty(world, 'agg', { worker: ['--startup-time', '30'] });
+    const { code, stdout, stderr, tookMs } = await tryUp(world, profile, '--timeout', '1', ...detached);
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toMatch(/not ready within 1 s.*last seen: .*HTTP 503/);
+    expect(stderr).toContain('--timeout');
+    expect(tookMs).toBeLessThan(6_000);
+  });
+}
+
+test('a frontend that ends during start is named too', async ({ world }) => {
+  const profile = faulty(world, 'agg', {
+    frontend: ['--exit-after', '0.05', '--exit-code', '7'],
+    worker: ['--startup-time', '20'],
+  });
+  const { code, stderr } = await tryUp(world, profile);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: frontend exited with code 7/m);
+});
+
+test('a worker that ends with 0 during start is a failure: nobody asked it to', async ({ world }) => {
+  const profile = faulty(world, 'agg', { worker: ['--exit-after', '0.1', '--startup-time', '20'] });
+  const { code, stderr } = await tryUp(world, profile);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: worker exited with code 0/m);
+});
+
+test('an argument that the engine refuses is shown in its own words', async ({ world }) => {
+  const { code, stderr } = await tryUp(world, 'agg', '--', '--page-size', 'many');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: worker exited with code 2/m);
+  expect(stderr).toContain('argument --page-size: expected a whole number, got "many"');
+});
+
+test('children of a worker that crashes are gone, in its group and out of it', async ({ world }) => {
+  const faults = [
+    '--spawn-children',
+    '2',
+    '--escape-children',
+    '2',
+    '--startup-time',
+    '20',
+    '--crash-after',
+    '0.3',
+  ];
+  const { code, stderr } = await tryUp(world, faulty(world, 'agg', { worker: faults }));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: worker exited with code 1/m);
+});

@@ -1,0 +1,27 @@
+/** Free ports for tests: each worker of vitest has a range of its own, below those that runs and the kernel hand out. */
+import { createServer } from 'node:net';
+
+const size = 900;
+const first = 2_000 + (Number(process.env['VITEST_POOL_ID'] ?? 1) % 8) * size;
+let next = first + Math.floor(Math.random() * size);
+
+/** Ports on which `fetch` calls nobody, by its standard. */
+const refusedByFetch = new Set([
+  2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+]);
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    next = next + 1 < first + size ? next + 1 : first;
+    const port = next;
+    if (!refusedByFetch.has(port) && (await isFree(port))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,85 @@
+/** A world of its own for each test: home, state, temporary files, PATH; and the proof afterwards that it is empty. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { test as base } from 'vitest';
+import { endLeftovers, leftovers, markVariable, type Scene } from '../../oracle/leftovers.ts';
+
+export interface World extends Scene {
+  readonly config: string;
+  /** Where commands are run. */
+  readonly work: string;
+  /** First in PATH, for stand-ins. */
+  readonly bin: string;
+  /** The whole environment of commands: nothing of the tests' own leaks in. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What the product and its scripts may need, and nothing else: no nvidia-smi that this host may have. */
+const tools = ['sh', 'bash', 'env', 'sleep', 'setsid', 'mkdir', 'curl', 'grep', 'head', 'cat', 'seq', 'kill'];
+
+/** `test` with a `world`; after each test the oracle looks for leftovers, fails with a list, and ends them. */
+export const test = base.extend<{ world: World }>({
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads the names of the fixtures from the pattern
+  world: async ({}, use) => {
+    const world = createWorld();
+    try {
+      await use(world);
+      const left = leftovers(world);
+      if (left.length > 0) throw new Error(`left behind:\n${left.map(({ text }) => `  ${text}`).join('\n')}`);
+    } finally {
+      await endLeftovers(world);
+      rmSync(world.root, { recursive: true, force: true });
+    }
+  },
+});
+
+/** Short paths: the kernel takes 107 bytes for a socket's. */
+export function createWorld(): World {
+  const root = mkdtempSync('/tmp/e2e-');
+  const at = (name: string): string => join(root, name);
+  const world = {
+    mark: randomUUID(),
+    root,
+    state: at('s'),
+    runtime: at('r'),
+    temporary: at('t'),
+    config: at('c'),
+    work: at('w'),
+    bin: at('bin'),
+  };
+  const home = at('h');
+  for (const folder of [
+    home,
+    world.state,
+    world.runtime,
+    world.temporary,
+    world.config,
+    world.work,
+    world.bin,
+  ]) {
+    mkdirSync(folder, { mode: 0o700 });
+  }
+  symlinkSync(process.execPath, join(world.bin, 'node'));
+  for (const tool of tools) {
+    const found = ['/usr/bin', '/bin'].map((folder) => join(folder, tool)).find((file) => existsSync(file));
+    if (found !== undefined) symlinkSync(found, join(world.bin, tool));
+  }
+  return {
+    ...world,
+    env: {
+      [markVariable]: world.mark,
+      HOME: home,
+      PATH: world.bin,
+      TMPDIR: world.temporary,
+      XDG_STATE_HOME: world.state,
+      XDG_CONFIG_HOME: world.config,
+      XDG_RUNTIME_DIR: world.runtime,
+    },
+  };
+}
+
+/** Writes `text` as an executable into PATH. */
+export function standIn(world: World, name: string, text: string): void {
+  writeFileSync(join(world.bin, name), text, { mode: 0o755 });
+}

@@ -1,0 +1,81 @@
+/** Help, version and shell completion. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { executable, packageFolder, startCommand, succeed } from './harness/cli.ts';
+import { standIn, test } from './harness/world.ts';
+
+const verbs = [
+  'up',
+  'down',
+  'ps',
+  'logs',
+  'start',
+  'stop',
+  'restart',
+  'attach',
+  'wait',
+  'events',
+  'plan',
+  'profiles',
+  'completion',
+];
+
+test('--help lists every verb with examples; each verb has a help of its own', async ({ world }) => {
+  const [long, short, bare] = [
+    await succeed(world, ['--help']),
+    await succeed(world, ['-h']),
+    await succeed(world, []),
+  ];
+  expect(short.stdout).toBe(long.stdout);
+  expect(bare.stdout).toBe(long.stdout);
+  for (const verb of verbs) {
+    expect(long.stdout).toMatch(new RegExp(`^ +${verb}\\b`, 'm'));
+    const help = await succeed(world, [verb, '--help']);
+    expect(help.stdout, verb).toMatch(new RegExp(`^Usage: dynamo ${verb}`));
+    expect(help.stdout, verb).toContain('--help');
+    expect(help.stderr, verb).toBe('');
+  }
+  expect(long.stdout).toContain('Examples:');
+  expect(long.stdout).not.toMatch(/^ +(supervise|reap|complete)\b/m);
+  expect((await succeed(world, ['up', '--help'])).stdout).toContain('Examples:');
+});
+
+test('--version is the version of the package', async ({ world }) => {
+  const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect((await succeed(world, ['--version'])).stdout).toBe(`${version}\n`);
+  expect((await succeed(world, ['-V'])).stdout).toBe(`${version}\n`);
+});
+
+test('in bash, completion offers verbs, profiles and flags', async ({ world }) => {
+  standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
+  const complete = async (...words: string[]): Promise<string[]> => {
+    const list = words.map((word) => `'${word}'`).join(' ');
+    const script = `source <(dynamo completion bash); complete -p dynamo >&2
+COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _dynamo; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout, stderr, code } = await startCommand(world, ['bash', '-c', script]).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'complete -o default -F _dynamo dynamo\n' });
+    return stdout.split('\n').filter(Boolean);
+  };
+  expect(await complete('dynamo', '')).toEqual(expect.arrayContaining(verbs));
+  expect(await complete('dynamo', 'pl')).toEqual(['plan']);
+  expect(await complete('dynamo', 'up', 'disagg_')).toEqual(['disagg_router', 'disagg_same_gpu']);
+  expect(await complete('dynamo', 'up', 'agg', '--det')).toEqual(['--detach']);
+  expect(await complete('dynamo', 'up', 'agg', '--engine', 's')).toEqual(['sglang', 'sim']);
+});
+
+for (const shell of ['zsh', 'fish']) {
+  test(`the completion script for ${shell} is one that ${shell} can read`, async ({ world, skip }) => {
+    const { stdout } = await succeed(world, ['completion', shell]);
+    expect(stdout).toContain('dynamo complete --');
+    const program = ['/usr/bin', '/bin', '/usr/local/bin']
+      .map((folder) => join(folder, shell))
+      .find(existsSync);
+    if (program === undefined && process.env['CI'] === undefined) return skip(`no ${shell} here`);
+    if (program === undefined) throw new Error(`CI must have ${shell}: .ci/run installs it`);
+    const { code, stderr } = await startCommand(world, [program, '-n', '-c', stdout]).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+}

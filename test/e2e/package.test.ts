@@ -1,0 +1,79 @@
+/** The package as npm makes and installs it: complete, without a development dependency, in a folder that knows nothing. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'vitest';
+import { type Ended, packageFolder, startCommand } from './harness/cli.ts';
+import { clientOf, type Up } from './harness/deployment.ts';
+import { freePort } from './harness/ports.ts';
+import { test, type World } from './harness/world.ts';
+
+/** npm of the Node that runs the tests; its cache outside the world saves the registry. */
+async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended> {
+  const real = dirname(process.execPath);
+  const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm');
+  const env = {
+    PATH: `${world.bin}:${real}`,
+    npm_config_cache: cache,
+    npm_config_update_notifier: 'false',
+    npm_config_loglevel: 'error',
+  };
+  const ended = await startCommand(world, [join(real, 'npm'), ...args], { cwd, env }).ended;
+  if (ended.code !== 0) throw new Error(`npm ${args.join(' ')}:\n${ended.stdout}\n${ended.stderr}`);
+  return ended;
+}
+
+test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) => {
+  // The bundle was built before the tests; building it again would pull it from under the others.
+  const packed = await npm(
+    world,
+    packageFolder,
+    'pack',
+    '--ignore-scripts',
+    '--json',
+    '--pack-destination',
+    world.work,
+  );
+  const [{ filename, files }] = JSON.parse(packed.stdout) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  const paths = files.map(({ path }) => path);
+  expect(paths).toEqual(
+    expect.arrayContaining(['bin/dynamo.js', 'dist/main.js', 'dist/sim.js', 'LICENSE', 'README.md']),
+  );
+  expect(paths).toContain('launch-profiles/profile.schema.json');
+  expect(paths.filter((path) => /^(src|test|node_modules|scripts)\//.test(path))).toEqual([]);
+  const shipped = readdirSync(join(packageFolder, 'launch-profiles')).filter((name) =>
+    name.endsWith('.yaml'),
+  );
+  expect(shipped).toHaveLength(12);
+  for (const name of shipped) expect(paths).toContain(`launch-profiles/${name}`);
+
+  const place = join(world.root, 'elsewhere');
+  mkdirSync(place);
+  writeFileSync(join(place, 'package.json'), '{"private":true}');
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', '--ignore-scripts'];
+  await npm(world, place, 'install', ...options, join(world.work, filename));
+  const { devDependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>;
+  };
+  for (const name of Object.keys(devDependencies).filter((each) => !each.startsWith('@types/'))) {
+    expect(existsSync(join(place, 'node_modules', name)), name).toBe(false);
+  }
+
+  const npx = async (...words: string[]): Promise<Ended> =>
+    await npm(world, place, 'exec', '--offline', '--', 'dynamo', ...words);
+  const installed = join(place, 'node_modules', '.bin', 'dynamo');
+  const run = async (...words: string[]): Promise<Ended> =>
+    await startCommand(world, [installed, ...words], { cwd: place }).ended;
+  const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect((await run('--version')).stdout.trim()).toBe(version);
+  const port = String(await freePort());
+  const brought = await npx('up', 'agg', '--detach', '--json', '--engine', 'sim', '--http-port', port);
+  const { url } = JSON.parse(brought.stdout) as Up;
+  expect((await clientOf(url).models.list()).data).toHaveLength(1);
+  expect((await run('profiles', 'schema')).stdout).toContain('"$schema"');
+  expect((await run('down')).stderr).toMatch(/is down: nothing is left/);
+});

@@ -1,0 +1,107 @@
+/** `dynamo plan`: the same plan as a tree, as JSON and as a script that really runs. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { leftovers } from '../oracle/leftovers.ts';
+import { startCommand, succeed } from './harness/cli.ts';
+import { clientOf } from './harness/deployment.ts';
+import { freePort } from './harness/ports.ts';
+import { test } from './harness/world.ts';
+
+interface SeenPlan {
+  readonly version: number;
+  readonly http: { readonly port: number };
+  readonly processes: readonly {
+    readonly name: string;
+    readonly argv: readonly string[];
+    readonly env: Record<string, string>;
+  }[];
+}
+
+test('as a tree: choices with reasons, processes with ports and order, what ready means', async ({
+  world,
+}) => {
+  const { stdout, stderr } = await succeed(world, ['plan', 'disagg_same_gpu', '--engine', 'sim']);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^engine +sim +--engine sim$/m);
+  expect(stdout).toMatch(/decode .*after prefill ready/);
+  expect(stdout).toMatch(/^ready when .*prefill.* is listed, and a chat request is answered$/m);
+  expect(stdout).toMatch(/^stops frontend {2}→ {2}/m);
+});
+
+test('as JSON: versioned, the same byte for byte each time, and with what the options ask for', async ({
+  world,
+}) => {
+  const port = await freePort();
+  const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', String(port), '--json'];
+  const more = [
+    '--replicas',
+    'worker=3',
+    '--env',
+    'COLOUR=blue',
+    '--set',
+    'pageSize=32',
+    '--',
+    '--tokens-per-second',
+    '9',
+  ];
+  const [once, again] = [
+    await succeed(world, [...words, ...more]),
+    await succeed(world, [...words, ...more]),
+  ];
+  expect(again.stdout).toBe(once.stdout);
+  const plan = JSON.parse(once.stdout) as SeenPlan;
+  expect(plan).toMatchObject({ version: 1, http: { port } });
+  expect(plan.processes.map(({ name }) => name)).toEqual(['frontend', 'worker-1', 'worker-2', 'worker-3']);
+  for (const { name, argv, env } of plan.processes) {
+    expect(env['COLOUR']).toBe('blue');
+    if (name === 'frontend') continue;
+    expect(argv.slice(-2)).toEqual(['--tokens-per-second', '9']);
+    expect(argv[argv.indexOf('--page-size') + 1]).toBe('32');
+  }
+});
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`as a script: bash runs it, it answers, and ${signal} ends it with ${code} and nothing left`, async ({
+    world,
+  }) => {
+    const port = await freePort();
+    const words = ['plan', 'disagg', '--engine', 'sim', '--http-port', String(port), '--shell'];
+    const script = join(world.work, 'up.sh');
+    writeFileSync(script, (await succeed(world, words)).stdout);
+    const session = startCommand(world, ['bash', script], { ownGroup: true });
+    await session.until(/"chat\.completion"/);
+    const client = clientOf(`http://127.0.0.1:${port}`);
+    const [model] = (await client.models.list()).data;
+    const messages = [{ role: 'user' as const, content: 'x' }];
+    const answer = await client.chat.completions.create({ model: model?.id ?? '', messages, max_tokens: 4 });
+    expect(answer.usage?.completion_tokens).toBe(4);
+    process.kill(-session.pid, signal);
+    expect(await session.ended).toMatchObject({ code });
+    expect(leftovers(world)).toEqual([]);
+  });
+}
+
+test('as a script: a process that ends early ends the script with 1 and a name', async ({ world }) => {
+  const port = await freePort();
+  const words = [
+    'plan',
+    'agg',
+    '--engine',
+    'sim',
+    '--http-port',
+    String(port),
+    '--shell',
+    '--',
+    '--page-size',
+    'many',
+  ];
+  const script = join(world.work, 'up.sh');
+  writeFileSync(script, (await succeed(world, words)).stdout);
+  const { code, stderr } = await startCommand(world, ['bash', script]).ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain('worker ended before it was ready');
+});

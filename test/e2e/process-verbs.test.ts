@@ -1,0 +1,85 @@
+/** One process of a live run: stop, start, restart; what crashes in a detached run comes back. */
+import { expect } from 'vitest';
+import { dynamo, start, succeed } from './harness/cli.ts';
+import { faulty, pidOf, ps, up } from './harness/deployment.ts';
+import { until } from './harness/until.ts';
+import { test } from './harness/world.ts';
+
+test('a process is stopped, started and restarted on its ports, by name or by component', async ({
+  world,
+}) => {
+  const running = await up(world, 'agg', ['--replicas', 'worker=2']);
+  const ports = running.processes.map((each) => each.ports);
+  await succeed(world, ['stop', 'worker']);
+  const [stopped] = await ps(world);
+  expect(stopped?.processes.map(({ name, state }) => [name, state])).toEqual([
+    ['frontend', 'ready'],
+    ['worker-1', 'stopped'],
+    ['worker-2', 'stopped'],
+  ]);
+  await succeed(world, ['start', 'worker-1']);
+  const first = await pidOf(world, 'worker-1');
+  await succeed(world, ['restart', 'worker-1']);
+  expect(await pidOf(world, 'worker-1')).not.toBe(first);
+  const [run] = await ps(world);
+  expect(run?.processes.map((each) => each.ports)).toEqual(ports);
+  const answer = await running.client.chat.completions.create({
+    model: running.model,
+    messages: [{ role: 'user', content: 'Hello' }],
+  });
+  expect(answer.usage?.completion_tokens).toBeGreaterThan(0);
+  await succeed(world, ['down']);
+});
+
+test('what cannot be done is refused with its exit code', async ({ world }) => {
+  expect(await dynamo(world, ['stop', 'worker'])).toMatchObject({ code: 66 });
+  await up(world, 'agg');
+  expect(await dynamo(world, ['stop', 'wroker'])).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('worker'),
+  });
+  expect(await dynamo(world, ['start', 'worker'])).toMatchObject({ code: 75 });
+  await succeed(world, ['down']);
+});
+
+test('in a detached run a worker that is killed comes back', async ({ world }) => {
+  await up(world, 'disagg');
+  const before = await pidOf(world, 'decode');
+  process.kill(before, 'SIGKILL');
+  await until('decode to be ready again', async () => {
+    const [run] = await ps(world);
+    const decode = run?.processes.find(({ name }) => name === 'decode');
+    return decode?.state === 'ready' && decode.pid !== before;
+  });
+  await succeed(world, ['down']);
+});
+
+test('wait, events and attach follow a run from its start to its end', async ({ world }) => {
+  const { runId } = await up(world, 'agg');
+  expect((await succeed(world, ['wait', '--timeout', '5'])).stderr).toContain(`${runId} is ready`);
+  expect(await dynamo(world, ['wait', '--for', 'stopped', '--timeout', '0.2'])).toMatchObject({ code: 69 });
+  const events = start(world, ['events', '--json']);
+  const attached = start(world, ['attach']);
+  const left = start(world, ['attach']);
+  await Promise.all([events.until(/"type":"ready"/), attached.until(/worker +\|/), left.until(/worker +\|/)]);
+  left.child.kill('SIGINT');
+  expect(await left.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('goes on') });
+  const stopped = start(world, ['wait', '--for', 'stopped']);
+  await succeed(world, ['down']);
+  expect(await attached.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing is left') });
+  expect(await stopped.ended).toMatchObject({ code: 0 });
+  const types = (await events.ended).stdout
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { type: string }).type);
+  expect([types[0], types.at(-1)]).toEqual(['run', 'stopped']);
+});
+
+test('a run that fails is told by wait with the reason', async ({ world }) => {
+  const profile = faulty(world, 'agg', { worker: ['--startup-time', '0.3', '--crash-after', '0.2'] });
+  const failed = start(world, ['up', profile, '--detach', '--engine', 'sim']);
+  await until('the run to be known', async () => (await ps(world)).length > 0);
+  const waited = await dynamo(world, ['wait', 'faulty']);
+  expect(waited).toMatchObject({ code: 1, stderr: expect.stringContaining('worker exited with code 1') });
+  expect(await failed.ended).toMatchObject({ code: 1 });
+});

@@ -1,0 +1,149 @@
+/** The proof that a deployment serves, against real HTTP servers that play frontend and workers. */
+import type { RequestListener } from 'node:http';
+import { expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { proveServing } from '../../../src/probe/serving.ts';
+import { fakePlan } from '../../support/fake-plan.ts';
+import { serve } from '../../support/http-server.ts';
+import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
+
+const good = { choices: [{ message: { content: 'Hello.' } }], usage: { completion_tokens: 3 } };
+const json =
+  (status: number, body: unknown): RequestListener =>
+  (request, response) => {
+    request.resume().on('end', () => response.writeHead(status).end(JSON.stringify(body)));
+  };
+const counter = (count: number): string =>
+  `dynamo_component_requests_total{dynamo_endpoint="generate"} ${count}\ndynamo_component_requests_total{dynamo_endpoint="other"} ${count * 7}\n`;
+
+async function planOn(
+  front: RequestListener,
+  counters: () => Readonly<Record<string, number>> = () => ({}),
+): Promise<Plan> {
+  const profile =
+    Object.keys(counters()).length > 0
+      ? disaggregated
+      : profileOf({ components: { frontend, w: worker('aggregated') } });
+  const plan = fakePlan(profile);
+  const { url, port } = await serve(front);
+  const processes = await Promise.all(
+    plan.processes.map(async (spec) => {
+      if (spec.kind === 'frontend') return spec;
+      const metrics = await serve((_, response) => response.end(counter(counters()[spec.name] ?? 0)));
+      return { ...spec, ports: { system: metrics.port } };
+    }),
+  );
+  return { ...plan, http: { host: '127.0.0.1', port, url }, processes };
+}
+
+/** Time passes only in pauses, and fast there: so waiting for ten seconds takes no time, however slow the machine is. */
+function fastClock(): Clock {
+  let now = 0;
+  const pauseMs = 1_000;
+  return {
+    now: () => now,
+    sleep: async (ms, signal) => {
+      if (ms >= pauseMs) {
+        const end = now + ms;
+        const over = (): boolean => now >= end;
+        while (!over()) await systemClock.sleep(1, signal);
+        return;
+      }
+      await systemClock.sleep(1, signal);
+      now += ms * 50;
+    },
+  };
+}
+
+function asking(clock: Clock = systemClock) {
+  const seen: string[] = [];
+  const stop = new AbortController();
+  return { seen, stop, clock, signal: stop.signal, saw: (what: string) => void seen.push(what) };
+}
+
+test('an answer with tokens is the proof', async () => {
+  const plan = await planOn(json(200, good));
+  expect(await proveServing(plan, asking())).toEqual({
+    request: 'POST /v1/chat/completions',
+    answer: 'Hello.',
+    tookMs: expect.any(Number),
+    usedRoles: [],
+  });
+});
+
+test('a 200 without tokens is refused at once, with what was seen', async () => {
+  const plan = await planOn(
+    json(200, { choices: [{ message: { content: null } }], usage: { completion_tokens: 0 } }),
+  );
+  await expect(proveServing(plan, asking())).rejects.toMatchObject({
+    code: 'not-ready',
+    message:
+      'The deployment is up but does not serve: HTTP 200 without an answer (completion_tokens 0, content null)',
+    hint: `dynamo logs --run ${plan.runId}`,
+  });
+});
+
+test.each([400, 500])('status %i is refused at once', async (status) => {
+  const plan = await planOn(json(status, { error: 'broken' }));
+  await expect(proveServing(plan, asking())).rejects.toMatchObject({
+    message: `The deployment is up but does not serve: HTTP ${status} from /v1/chat/completions: {"error":"broken"}`,
+  });
+});
+
+test('404 and 503 are waited out for a moment', async () => {
+  const statuses = [404, 503, 503];
+  const plan = await planOn((request, response) => {
+    const status = statuses.shift();
+    json(status ?? 200, status === undefined ? good : {})(request, response);
+  });
+  const ask = asking();
+  expect((await proveServing(plan, ask)).answer).toBe('Hello.');
+  expect(ask.seen).toHaveLength(3);
+});
+
+test('but not for ever', async () => {
+  const plan = await planOn(json(503, { message: 'Service is not ready' }));
+  await expect(proveServing(plan, asking(fastClock()))).rejects.toMatchObject({
+    message: expect.stringContaining('HTTP 503'),
+  });
+});
+
+test('in a disaggregated deployment every role must have counted a request', async () => {
+  const counts = { prefill: 5, 'decode-1': 0, 'decode-2': 2 };
+  const plan = await planOn(
+    (request, response) => {
+      counts.prefill += 1;
+      counts['decode-2'] += 1;
+      json(200, good)(request, response);
+    },
+    () => counts,
+  );
+  expect((await proveServing(plan, asking())).usedRoles).toEqual(['prefill', 'decode']);
+});
+
+test('an answer that skipped a role is no proof, however good', async () => {
+  const counts = { prefill: 5, 'decode-1': 0, 'decode-2': 2 };
+  const plan = await planOn(
+    (request, response) => {
+      counts['decode-1'] += 1;
+      json(200, good)(request, response);
+    },
+    () => counts,
+  );
+  const ask = asking(fastClock());
+  await expect(proveServing(plan, ask)).rejects.toMatchObject({
+    code: 'not-ready',
+    message: expect.stringContaining('not by all roles (prefill, decode)'),
+  });
+  expect(ask.seen).toContain('no request counted on prefill');
+});
+
+test('the signal ends the wait for an answer with its own reason', async () => {
+  const plan = await planOn(() => {});
+  const ask = asking();
+  const reason = new Error('stop was asked for');
+  const proving = proveServing(plan, ask);
+  setTimeout(() => ask.stop.abort(reason), 20);
+  await expect(proving).rejects.toBe(reason);
+});

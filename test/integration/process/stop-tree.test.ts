@@ -1,0 +1,278 @@
+/** Ending a process and all that came from it, whatever it did to get away. */
+import { spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { LedgerEntry } from '../../../src/process/ledger.ts';
+import { readLedger } from '../../../src/process/ledger.ts';
+import { findOwned } from '../../../src/process/owned.ts';
+import { stopTree } from '../../../src/process/stop-tree.ts';
+import { createTracker } from '../../../src/process/tracker.ts';
+import { look } from '../../support/oracle.ts';
+import { start, startShell } from '../../support/tree.ts';
+import { until } from '../../support/until.ts';
+
+const graceMs = 8_000;
+/** Writes the pid of a process whole or not at all. */
+const note = (file: string, pid = '$$'): string =>
+  `echo ${pid} >"$D/${file}.new"; mv "$D/${file}.new" "$D/${file}"`;
+const perlNote = (file: string): string =>
+  `open F, ">", "$ENV{D}/${file}.new"; print F "$$\\n"; close F; rename "$ENV{D}/${file}.new", "$ENV{D}/${file}";`;
+
+async function timed<T>(run: () => Promise<T>): Promise<[T, number]> {
+  const begin = performance.now();
+  const value = await run();
+  return [value, performance.now() - begin];
+}
+
+test('a clean tree ends on the first SIGTERM, long before its grace is over', async () => {
+  const tree = await startShell(`sleep 60 & ${note('child', '$!')}; trap 'exit 3' TERM; ${note('me')}; wait`);
+  const seen = [await tree.pidIn('me'), await tree.pidIn('child')];
+  const [report, ms] = await timed(() => tree.child.stop(graceMs));
+  expect(report).toEqual({ killed: [], left: [] });
+  expect(await tree.child.exited).toEqual({ code: 3, signal: undefined });
+  expect(ms).toBeLessThan(graceMs / 2);
+  tree.expectNothingLeft(...seen);
+});
+
+test('SIGTERM comes once, also to one that takes its time', async () => {
+  const tree = await start([
+    'perl',
+    '-e',
+    `my $n = 0; $SIG{TERM} = sub { $n++ }; ${perlNote('me')} until ($n) { select undef, undef, undef, 0.01 } for (1..20) { select undef, undef, undef, 0.01 } exit 10 + $n`,
+  ]);
+  await tree.pidIn('me');
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  expect(await tree.child.exited).toEqual({ code: 11, signal: undefined });
+});
+
+test('a leader that ignores SIGTERM is killed when its grace is over, and not before', async () => {
+  const tree = await startShell(`trap '' TERM; ${note('me')}; while :; do sleep 0.05; done`);
+  const seen = await tree.pidIn('me');
+  const [report, ms] = await timed(() => tree.child.stop(400));
+  expect(report.killed).toContainEqual(
+    expect.stringMatching(new RegExp(`^${seen.pid} \\(.*from w, known by ledger\\)$`)),
+  );
+  expect(report.left).toEqual([]);
+  expect(await tree.child.exited).toEqual({ code: undefined, signal: 'SIGKILL' });
+  expect(ms).toBeGreaterThanOrEqual(399);
+  tree.expectNothingLeft(seen);
+});
+
+test('a leader that is gone does not end the wait for its stubborn child', async () => {
+  const tree = await startShell(
+    `sh -c 'trap "" TERM; ${note('child')}; while :; do sleep 0.05; done' & wait`,
+  );
+  const seen = await tree.pidIn('child');
+  const [report, ms] = await timed(() => tree.child.stop(400));
+  expect(report.killed).toContainEqual(expect.stringMatching(new RegExp(`^${seen.pid} `)));
+  expect(report.killed).not.toContainEqual(expect.stringMatching(new RegExp(`^${tree.child.pid} `)));
+  expect(ms).toBeGreaterThanOrEqual(399);
+  tree.expectNothingLeft(seen);
+});
+
+test('children of a leader that ended long ago are still found', async () => {
+  const tree = await startShell(`sleep 60 & ${note('child', '$!')}; exit 0`);
+  const seen = await tree.pidIn('child');
+  expect(await tree.child.exited).toEqual({ code: 0, signal: undefined });
+  await until('the leader to be gone', () => look(tree.child.pid) === undefined);
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft(seen);
+});
+
+test('one that left with setsid gets its SIGTERM, too', async () => {
+  const tree = await startShell(
+    `setsid sh -c 'trap "exit 0" TERM; ${note('child')}; while :; do sleep 0.05; done' & ${note('me')}; wait`,
+  );
+  const seen = await tree.pidIn('child');
+  expect(seen.session).not.toBe(tree.child.pid);
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft(seen);
+});
+
+test('one that left with setsid and ignores SIGTERM is killed', async () => {
+  const tree = await startShell(
+    `setsid sh -c 'trap "" TERM; ${note('child')}; while :; do sleep 0.05; done' & exec sleep 60`,
+  );
+  const seen = await tree.pidIn('child');
+  const report = await tree.child.stop(300);
+  expect(report.killed).toContainEqual(expect.stringMatching(new RegExp(`^${seen.pid} `)));
+  tree.expectNothingLeft(seen);
+});
+
+/** Forks twice with setsid between, so that neither parent nor session leads to it; then renames itself over its environment. */
+const doubleFork = (then: string): readonly string[] => [
+  'perl',
+  '-e',
+  `use POSIX; if (!fork) { POSIX::setsid(); exit if fork; ${then} ${perlNote('child')} sleep 60; exit } wait; ${perlNote('me')} sleep 60`,
+];
+const rename = '$0 = "sglang::scheduler" . (" " x 4000);';
+
+test('a double fork whose environment is overwritten is known by its log file', async () => {
+  const tree = await start(doubleFork(rename));
+  const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
+  expect(seen[0]).toMatchObject({ ppid: expect.not.toSatisfy((pid: number) => pid === tree.child.pid) });
+  const [found] = findOwned(readLedger(tree.ledgerFile)).filter(({ pid }) => pid === seen[0]?.pid);
+  expect(found?.evidence).toBe('log file');
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft(...seen);
+});
+
+test('a double fork that closed all its files is known by the marker', async () => {
+  const tree = await start(doubleFork('close STDOUT; close STDERR; close STDIN;'));
+  const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
+  const [found] = findOwned(readLedger(tree.ledgerFile)).filter(({ pid }) => pid === seen[0]?.pid);
+  expect(found?.evidence).toBe('marker');
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft(...seen);
+});
+
+test('a child that has no file, no environment and another session is known by its parent', async () => {
+  const tree = await start([
+    'perl',
+    '-e',
+    `use POSIX; if (!fork) { POSIX::setsid(); close STDOUT; close STDERR; ${rename} ${perlNote('child')} sleep 60; exit } ${perlNote('me')} sleep 60`,
+  ]);
+  const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
+  const [found] = findOwned(readLedger(tree.ledgerFile)).filter(({ pid }) => pid === seen[0]?.pid);
+  expect(found?.evidence).toBe('parent');
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft(...seen);
+});
+
+test('one that forks on SIGTERM does not get away', async () => {
+  const tree = await startShell(
+    `trap 'setsid sleep 60 & ${note('late', '$!').replaceAll("'", '')}; exit 0' TERM; ${note('me')}; while :; do sleep 0.02; done`,
+  );
+  await tree.pidIn('me');
+  const report = await tree.child.stop(300);
+  expect(report.left).toEqual([]);
+  tree.expectNothingLeft();
+});
+
+test('without grace, SIGKILL comes at once', async () => {
+  const tree = await startShell(`trap 'exit 0' TERM; ${note('me')}; while :; do sleep 0.05; done`);
+  const seen = await tree.pidIn('me');
+  const report = await tree.child.stop(0);
+  expect(report.killed.length).toBeGreaterThan(0);
+  expect(await tree.child.exited).toEqual({ code: undefined, signal: 'SIGKILL' });
+  tree.expectNothingLeft(seen);
+});
+
+test('kill hurries a stop that is under way', async () => {
+  const tree = await startShell(`trap 'echo >"$D/termed"' TERM; ${note('me')}; while :; do sleep 0.05; done`);
+  const seen = await tree.pidIn('me');
+  const [report, ms] = await timed(async () => {
+    const stopping = tree.child.stop(60_000);
+    tree.child.kill();
+    return await stopping;
+  });
+  expect(report.killed).toContainEqual(expect.stringMatching(new RegExp(`^${seen.pid} `)));
+  expect(ms).toBeLessThan(5_000);
+  tree.expectNothingLeft(seen);
+});
+
+test('a second stop is harmless, at the same time or later', async () => {
+  const tree = await startShell('exec sleep 60');
+  const both = await Promise.all([tree.child.stop(graceMs), tree.child.stop(graceMs)]);
+  expect(both).toEqual([
+    { killed: [], left: [] },
+    { killed: [], left: [] },
+  ]);
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft();
+});
+
+/** Somebody else's process: same name, own session, nothing of ours. */
+function bystander(): { pid: number } {
+  const child = spawn('perl', ['-e', `$0 = "sglang::scheduler"; sleep 60`], {
+    detached: true,
+    stdio: 'ignore',
+    env: {},
+  });
+  const pid = child.pid ?? -1;
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return { pid };
+}
+
+test('a look-alike in another session is left alone', async () => {
+  const { pid } = bystander();
+  const before = await until('the bystander', () => look(pid));
+  const tree = await start(doubleFork(rename));
+  await tree.pidIn('child');
+  expect(findOwned(readLedger(tree.ledgerFile)).map((owned) => owned.pid)).not.toContain(pid);
+  await tree.child.stop(0);
+  expect(look(pid)?.startTime).toBe(before.startTime);
+});
+
+test.each<[string, Partial<LedgerEntry>]>([
+  ['start time', { startTime: '1' }],
+  ['boot id', { bootId: 'another-boot' }],
+])('a living pid with the wrong %s in the ledger is never signalled', async (_, forged) => {
+  const { pid } = bystander();
+  const before = await until('the bystander', () => look(pid));
+  const tree = await startShell('exec sleep 60');
+  const [real] = readLedger(tree.ledgerFile);
+  await tree.child.stop(0);
+  const entry = {
+    ...(real as LedgerEntry),
+    startTime: before.startTime,
+    ...forged,
+    pid,
+    pgrp: pid,
+    session: pid,
+    logFile: '0:0',
+    runId: 'nobody',
+  };
+  expect(findOwned([entry])).toEqual([]);
+  const hurry = new AbortController().signal;
+  for (const grace of [200, 0]) {
+    expect(
+      await stopTree({
+        process: entry.process,
+        tracker: createTracker(tree.ledgerFile, [entry]),
+        graceMs: grace,
+        clock: systemClock,
+        hurry,
+      }),
+    ).toEqual({
+      killed: [],
+      left: [],
+    });
+  }
+  expect(look(pid)?.startTime).toBe(before.startTime);
+});
+
+test('a torn last line of the ledger hides no other line', async () => {
+  const tree = await startShell(`${note('me')}; exec sleep 60`);
+  await tree.pidIn('me');
+  appendFileSync(tree.ledgerFile, '{"bootId":"x","pid":1,"startTi');
+  expect(readLedger(tree.ledgerFile)).toHaveLength(1);
+  expect(findOwned(readLedger(tree.ledgerFile)).map(({ pid }) => pid)).toEqual([tree.child.pid]);
+  await tree.child.stop(graceMs);
+  tree.expectNothingLeft();
+});
+
+test('a process that may not be signalled is told as left, and stopping goes on', async () => {
+  const tree = await startShell('exec sleep 60');
+  const real = process.kill.bind(process);
+  const refused = new Set<number>([tree.child.pid, -tree.child.pid]);
+  process.kill = (pid, signal) => {
+    if (refused.has(pid) && signal !== 0) throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+    return real(pid, signal);
+  };
+  const entry = readLedger(tree.ledgerFile)[0] as LedgerEntry;
+  let time = 0;
+  // Time flies: only the kernel would take five seconds to give up.
+  const clock = { now: () => (time += 500), sleep: async () => {} };
+  const report = await stopTree({
+    process: entry.process,
+    tracker: createTracker(tree.ledgerFile, [entry]),
+    graceMs: 1_000,
+    clock,
+    hurry: new AbortController().signal,
+  }).finally(() => (process.kill = real));
+  expect(report.left).toEqual([expect.stringContaining(`${tree.child.pid} (`)]);
+  await tree.child.stop(0);
+  tree.expectNothingLeft();
+});

@@ -1,0 +1,104 @@
+/** Several processes that want the same file at the same moment: exactly one gets it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { buildSync } from 'esbuild';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { claim, readClaim } from '../../../src/run/claim.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const racers = 4;
+const rounds = 250;
+const programs = new Map<string, string>();
+
+beforeAll(() => {
+  for (const name of ['racer', 'claimer']) {
+    const entryPoints = [`test/support/${name}.ts`];
+    const { outputFiles } = buildSync({
+      entryPoints,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      write: false,
+    });
+    programs.set(name, outputFiles[0]?.text ?? '');
+  }
+});
+
+function scriptOf(name: string): string {
+  const script = join(tempFolder(), `${name}.mjs`);
+  writeFileSync(script, programs.get(name) ?? '');
+  return script;
+}
+
+const dead = { runId: 'dead', holder: { bootId: 'this', pid: 2 ** 22 + 7, startTime: '1' } };
+
+async function race(prepare: (file: string, round: number) => void): Promise<void> {
+  const folder = tempFolder();
+  const script = scriptOf('racer');
+  for (let round = 0; round < rounds; round++) prepare(join(folder, String(round)), round);
+  const startAt = Date.now() + 400;
+  const children = Array.from({ length: racers }, () =>
+    spawn(process.execPath, [script, folder, String(rounds), String(startAt), '2'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  );
+  onTestFinished(() => children.forEach((child) => child.kill('SIGKILL')));
+  const won = await Promise.all(children.map(firstLine));
+  const winners = Array.from(
+    { length: rounds },
+    (_, round) => won.filter((list) => list.includes(round)).length,
+  );
+  expect(winners).toEqual(Array.from({ length: rounds }, () => 1));
+  for (let round = 0; round < rounds; round++) {
+    const winner = children[won.findIndex((list) => list.includes(round))];
+    expect(readClaim(join(folder, String(round)))?.holder.pid).toBe(winner?.pid);
+  }
+  // No draft, nothing set aside.
+  expect(readdirSync(folder).filter((name) => !/^\d+$/.test(name))).toEqual([]);
+  await Promise.all(children.map(ended));
+}
+
+async function firstLine(child: ChildProcess & { stdout: NodeJS.ReadableStream }): Promise<number[]> {
+  for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line) as number[];
+  throw new Error('a racer ended early');
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  child.stdin?.end();
+  if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve));
+}
+
+test('nobody holds it', async () => {
+  await race(() => {});
+});
+
+test('a dead run holds it', async () => {
+  await race((file) => writeFileSync(file, JSON.stringify(dead)));
+});
+
+test('others that come whenever we look whether a holder lives change nothing: one of all gets it', () => {
+  const script = scriptOf('claimer');
+  const file = join(tempFolder(), 'name');
+  writeFileSync(file, JSON.stringify(dead));
+  const living = [1, 2, 3, 4, 5];
+  const results = new Map<number, string>();
+  const others = living.slice(1);
+  const standing = claim(
+    file,
+    { runId: 'run-1', holder: { bootId: 'this', pid: 1, startTime: '1' } },
+    ({ pid }) => {
+      const other = others.shift();
+      if (other !== undefined) {
+        const words = [script, file, String(other), ...living.map(String)];
+        results.set(other, execFileSync(process.execPath, words, { encoding: 'utf8' }));
+      }
+      return living.includes(pid);
+    },
+  );
+  results.set(1, standing === undefined ? 'won' : 'lost');
+  const winners = [...results].filter(([, result]) => result === 'won').map(([pid]) => pid);
+  expect(winners).toHaveLength(1);
+  expect(readClaim(file)?.holder.pid).toBe(winners[0]);
+});

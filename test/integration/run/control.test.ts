@@ -1,0 +1,205 @@
+/** The control socket of a run, with real clients, good and bad. */
+import { existsSync, statSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished, test } from 'vitest';
+import { askStatus, askStop, followEvents } from '../../../src/run/control-client.ts';
+import { type ControlServer, openControlServer } from '../../../src/run/control-server.ts';
+import type { RunEvent } from '../../../src/supervisor/event.ts';
+import { initialStatus, type RunStatus } from '../../../src/supervisor/status.ts';
+import { fakePlan } from '../../support/fake-plan.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
+
+interface Run {
+  readonly path: string;
+  readonly server: ControlServer;
+  readonly history: RunEvent[];
+  readonly stops: boolean[];
+  readonly status: RunStatus;
+  tell(event: RunEvent): void;
+}
+
+async function open(): Promise<Run> {
+  const path = join(tempFolder(), 'run.sock');
+  const history: RunEvent[] = [];
+  const stops: boolean[] = [];
+  const status = initialStatus(fakePlan(), 1);
+  const server = await openControlServer(path, {
+    status: () => status,
+    history: () => history,
+    stop: (now) => void stops.push(now),
+    act: async () => {},
+  });
+  onTestFinished(() => server.close());
+  const tell = (event: RunEvent): void => {
+    history.push(event);
+    server.publish(event);
+  };
+  return { path, server, history, stops, status, tell };
+}
+
+const waiting = (at: number, text = 'x'): RunEvent => ({ at, type: 'waiting', for: text });
+
+async function raw(path: string): Promise<{ socket: Socket; replies: unknown[] }> {
+  const socket = connect(path);
+  const replies: unknown[] = [];
+  createInterface({ input: socket })
+    .on('line', (line) => replies.push(JSON.parse(line)))
+    .on('error', () => {});
+  await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+  onTestFinished(() => void socket.destroy());
+  return { socket, replies };
+}
+
+test('only this user may connect', async () => {
+  const { path } = await open();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('a socket file that a dead supervisor left is replaced', async () => {
+  const { path } = await open();
+  const again = await openControlServer(path, {
+    status: () => initialStatus(fakePlan(), 7),
+    history: () => [],
+    stop: () => {},
+    act: async () => {},
+  });
+  onTestFinished(() => again.close());
+  expect((await askStatus(path)).since).toBe(7);
+});
+
+test('the status is told as it is', async () => {
+  const { path, status } = await open();
+  expect(await askStatus(path)).toEqual(status);
+});
+
+test('stop and stop now reach the run', async () => {
+  const { path, stops } = await open();
+  await askStop(path, false);
+  await askStop(path, true);
+  expect(stops).toEqual([false, true]);
+});
+
+test('a follower gets the history, then each event as it comes, until the run closes', async () => {
+  const { path, server, tell } = await open();
+  tell(waiting(1));
+  tell(waiting(2));
+  const seen: number[] = [];
+  const following = (async () => {
+    for await (const { at } of followEvents(path)) {
+      seen.push(at);
+      if (at === 2) tell(waiting(3));
+    }
+  })();
+  await until('the third event', () => seen.length === 3);
+  tell(waiting(4));
+  await server.close();
+  await following;
+  expect(seen).toEqual([1, 2, 3, 4]);
+});
+
+test('events that are published right before the end arrive', async () => {
+  const { path, server, tell } = await open();
+  tell(waiting(0));
+  const events = followEvents(path);
+  expect((await events.next()).value).toEqual(waiting(0));
+  const long = 'y'.repeat(1_000);
+  for (let at = 1; at <= 2_000; at++) tell(waiting(at, long));
+  const closed = server.close();
+  let count = 0;
+  for await (const event of events) count += event.type === 'waiting' ? 1 : 0;
+  await closed;
+  expect(count).toBe(2_000);
+});
+
+test.each([
+  '',
+  'null',
+  '7',
+  '"status"',
+  '[]',
+  '{',
+  '{"ask":"status"}',
+  '{"protocol":2,"ask":"status"}',
+  '{"protocol":1,"ask":"dance"}',
+])('the request %j is refused in words, and the run goes on', async (line) => {
+  const { path } = await open();
+  const { socket, replies } = await raw(path);
+  socket.write(`${line}\n`);
+  await until('a reply', () => replies.length > 0);
+  expect(replies).toEqual([{ error: expect.any(String) }]);
+  socket.write('{"protocol":1,"ask":"status"}\n');
+  await until('the next reply', () => replies.length > 1);
+  expect(replies[1]).toHaveProperty('status');
+});
+
+test('another protocol version is named on both sides', async () => {
+  const { path } = await open();
+  const { socket, replies } = await raw(path);
+  socket.write('{"protocol":99,"ask":"status"}\n');
+  await until('a reply', () => replies.length > 0);
+  expect(replies).toEqual([{ error: 'this run speaks control protocol 1, the request 99' }]);
+});
+
+test('a client is told what to do when its supervisor refuses it', async () => {
+  const path = join(tempFolder(), 'old.sock');
+  const server = createServer((socket) =>
+    socket.end('{"error":"this run speaks control protocol 0, the request 1"}\n'),
+  );
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => void server.close());
+  await expect(askStatus(path)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('control protocol 0'),
+    hint: expect.stringContaining('version of dynamo'),
+  });
+});
+
+test('clients that vanish at any moment do not disturb the run', async () => {
+  const { path, tell } = await open();
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(path);
+    await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+    socket.write(i % 4 === 0 ? '{"protocol":1,"as' : '{"protocol":1,"ask":"events"}\n');
+    tell(waiting(i, 'z'.repeat(10_000)));
+    // Now the server has read the request, and who leaves without reading the answer resets the connection.
+    if (i % 2 === 0) await askStatus(path);
+    socket.destroy();
+  }
+  tell(waiting(100));
+  expect(await askStatus(path)).toHaveProperty('phase');
+});
+
+test('a follower that reads no more does not keep the run from closing', async () => {
+  const { path, server, tell } = await open();
+  const { socket } = await raw(path);
+  socket.write('{"protocol":1,"ask":"events"}\n');
+  tell(waiting(1, 'z'));
+  await askStatus(path);
+  socket.pause();
+  for (let at = 0; at < 50; at++) tell(waiting(at, 'z'.repeat(100_000)));
+  const begin = performance.now();
+  await server.close();
+  expect(performance.now() - begin).toBeLessThan(5_000);
+});
+
+test('after closing, nobody listens', async () => {
+  const { path, server } = await open();
+  await server.close();
+  await expect(askStatus(path)).rejects.toMatchObject({ code: expect.stringMatching(/ENOENT|ECONNREFUSED/) });
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a supervisor that dies in the middle of a line ends the conversation without a stack trace of ours', async () => {
+  const path = join(tempFolder(), 'dying.sock');
+  const server = createServer((socket) =>
+    socket.end('{"event":{"at":1,"type":"waiting","for":"x"}}\n{"event":{"at":2,"ty'),
+  );
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => void server.close());
+  const seen: number[] = [];
+  for await (const { at } of followEvents(path)) seen.push(at);
+  expect(seen).toEqual([1]);
+});

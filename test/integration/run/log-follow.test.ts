@@ -1,0 +1,115 @@
+/** Following log files while they are written. */
+import { appendFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { followLogs, type LogFollower } from '../../../src/run/log-follow.ts';
+import { logTail } from '../../../src/run/log-tail.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
+
+interface Followed {
+  readonly lines: string[];
+  readonly follower: LogFollower;
+}
+
+function follow(files: Readonly<Record<string, string>>, from = 0): Followed {
+  const lines: string[] = [];
+  const logs = Object.entries(files).map(([process, file]) => ({ process, file, from }));
+  const follower = followLogs(logs, (process, line) => void lines.push(`${process}: ${line}`));
+  onTestFinished(() => follower.end());
+  return { lines, follower };
+}
+
+test('what is there comes at once, what is added comes as it is written', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, 'one\n');
+  const { lines } = follow({ w: file });
+  expect(lines).toEqual(['w: one']);
+  appendFileSync(file, 'two\nthr');
+  await until('the second line', () => lines.length === 2);
+  appendFileSync(file, 'ee\n');
+  await until('the third line', () => lines.length === 3);
+  expect(lines).toEqual(['w: one', 'w: two', 'w: three']);
+});
+
+test('a change is seen at once, not at the next slow look', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, '');
+  const { lines } = follow({ w: file });
+  const begin = performance.now();
+  for (let i = 1; i <= 10; i++) {
+    appendFileSync(file, `${i}\n`);
+    await until('the line', () => lines.length === i);
+  }
+  expect(performance.now() - begin).toBeLessThan(5_000);
+});
+
+test('a file that appears later is followed from its beginning', async () => {
+  const folder = tempFolder();
+  const { lines } = follow({ a: join(folder, 'a.log'), b: join(folder, 'b.log') });
+  writeFileSync(join(folder, 'b.log'), 'hello\n');
+  await until('the line', () => lines.length === 1);
+  expect(lines).toEqual(['b: hello']);
+});
+
+test('a folder that appears later is followed, too', async () => {
+  const folder = join(tempFolder(), 'logs');
+  const { lines } = follow({ a: join(folder, 'a.log') });
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'a.log'), 'hello\n');
+  await until('the line', () => lines.length === 1);
+});
+
+test('a file that is cut is read again from its beginning, and its lines do not run together', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, 'old line\nhalf a li');
+  const { lines } = follow({ w: file });
+  truncateSync(file, 0);
+  appendFileSync(file, 'new\n');
+  await until('the new line', () => lines.includes('w: new'));
+  expect(lines).toEqual(['w: old line', 'w: half a li', 'w: new']);
+});
+
+test('a file that is rotated goes on with the new one', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, 'a long line of the old file\n');
+  const { lines } = follow({ w: file });
+  renameSync(file, `${file}.1`);
+  writeFileSync(file, 'new\n');
+  await until('the new line', () => lines.includes('w: new'));
+});
+
+test('the end shows what has no newline yet, once, and then nothing more', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, 'one\n');
+  const { lines, follower } = follow({ w: file });
+  appendFileSync(file, 'two\nrest');
+  follower.end();
+  expect(lines).toEqual(['w: one', 'w: two', 'w: rest']);
+  appendFileSync(file, ' more\n');
+  expect(lines).toHaveLength(3);
+});
+
+test('following goes on exactly where the tail ended', () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, '1\n2\nhalf');
+  const { end } = logTail(file, 1);
+  const { lines, follower } = follow({ w: file }, end);
+  appendFileSync(file, ' done\n3\n');
+  follower.end();
+  expect(lines).toEqual(['w: half done', 'w: 3']);
+});
+
+test('a hundred thousand lines come whole and in order', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, '');
+  const { lines } = follow({ w: file });
+  const expected: string[] = [];
+  for (let block = 0; block < 10; block++) {
+    const part = Array.from({ length: 10_000 }, (_, i) => `${block} ${i} ${'x'.repeat(i % 50)}`);
+    for (const line of part) expected.push(`w: ${line}`);
+    appendFileSync(file, `${part.join('\n')}\n`);
+  }
+  await until('all lines', () => lines.length >= expected.length);
+  expect(lines).toEqual(expected);
+});

@@ -1,0 +1,126 @@
+/** Starts sim processes for tests and proves, by /proc alone, that all of them are gone afterwards. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+
+/** SIM_ENTRY lets the tests run against a bundle made by hand. */
+const entry = process.env['SIM_ENTRY'] ?? 'dist/sim.js';
+
+export interface Started {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null; at: number }>;
+  readonly log: () => string;
+}
+
+const running: { pid: number; startTime: string }[] = [];
+const folders: string[] = [];
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sim-test-'));
+  folders.push(folder);
+  return folder;
+}
+
+export function start(argv: readonly string[], env: Readonly<Record<string, string>>): Started {
+  const child = spawn(process.execPath, [entry, ...argv], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const pid = child.pid ?? 0;
+  remember(pid);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (part) => (text += String(part)));
+  const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null; at: number }>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal, at: performance.now() }));
+  });
+  return { pid, child, exit, log: () => text };
+}
+
+/** To be killed at the end too, by pid and start time. */
+export function remember(pid: number): void {
+  const startTime = startTimeOf(pid);
+  if (startTime !== undefined) running.push({ pid, startTime });
+}
+
+/** Undefined when there is no such process; a zombie counts as gone. Field 22 of /proc/PID/stat. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((candidate) => statField(candidate, 1) === String(pid));
+}
+
+/** Field after the name: 1 parent, 2 process group, 3 session. */
+export function statField(pid: number, index: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')[index];
+  } catch {
+    return undefined;
+  }
+}
+
+afterEach(async () => {
+  const left = running.splice(0);
+  for (const { pid, startTime } of left) if (startTimeOf(pid) === startTime) process.kill(pid, 'SIGKILL');
+  await until('all processes are gone', () =>
+    left.every(({ pid, startTime }) => startTimeOf(pid) !== startTime),
+  );
+  for (const folder of folders.splice(0)) if (existsSync(folder)) rmSync(folder, { recursive: true });
+});
+
+/** Polls until the answer is neither false nor undefined; a failing probe counts as "not yet". */
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  limitMs = 8_000,
+): Promise<Exclude<NonNullable<T>, false>> {
+  const deadline = performance.now() + limitMs;
+  let last: unknown;
+  while (performance.now() < deadline) {
+    try {
+      const value = await probe();
+      if (value !== false && value !== undefined && value !== null) {
+        return value as Exclude<NonNullable<T>, false>;
+      }
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`not within ${limitMs} ms: ${what}`, { cause: last });
+}
+
+/** A port that nobody listens on; below 32768 because upstream reads the status port as an i16. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_767);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,108 @@
+/** Proves that a test left nothing behind: no process, listener, socket, temporary file or lock. */
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { listeners } from './listeners.ts';
+import { environmentOf, isLiving, livingProcesses, openedBy } from './processes.ts';
+
+/** Where a test lives, and the mark in the environment of all that it starts. */
+export interface Scene {
+  readonly mark: string;
+  /** Holds all of the folders below. */
+  readonly root: string;
+  readonly state: string;
+  readonly runtime: string;
+  readonly temporary: string;
+}
+
+export interface Leftover {
+  /** For people: what it is, and how we know. */
+  readonly text: string;
+  /** Set for processes, which can be ended. */
+  readonly pid?: number;
+}
+
+export const markVariable = 'E2E_MARK';
+
+export function leftovers(scene: Scene): Leftover[] {
+  return [...processesLeft(scene), ...listenersLeft(scene), ...filesLeft(scene)];
+}
+
+/** Ends by pid what `leftovers` found, until it is gone, so that the next test starts clean. */
+export async function endLeftovers(scene: Scene): Promise<void> {
+  for (let round = 0; round < 100; round++) {
+    const pids = processesLeft(scene).flatMap(({ pid }) => pid ?? []);
+    if (pids.length === 0) return;
+    for (const pid of pids) if (isLiving(pid)) process.kill(pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function processesLeft({ mark, root }: Scene): Leftover[] {
+  return livingProcesses().flatMap(({ pid, command, state }): Leftover[] => {
+    if (pid === process.pid) return [];
+    const marked = environmentOf(pid).get(markVariable) === mark;
+    const opened = openedBy(pid).find((path) => path === root || path.startsWith(`${root}/`));
+    const evidence = [
+      ...(marked ? ['its environment'] : []),
+      ...(opened === undefined ? [] : [`it holds ${opened}`]),
+    ];
+    if (evidence.length === 0) return [];
+    return [
+      { pid, text: `process ${pid} (${state}) ${command.slice(0, 160)}: known by ${evidence.join(', ')}` },
+    ];
+  });
+}
+
+/** A port that another test was given after us is that test's: its owner carries another mark. */
+function listenersLeft({ mark, state }: Scene): Leftover[] {
+  const planned = new Set(plansIn(state).flatMap(portsOf));
+  const open = [...listeners()].filter(([port]) => planned.has(port));
+  if (open.length === 0) return [];
+  const owners = livingProcesses().map(({ pid }) => ({ pid, opened: openedBy(pid) }));
+  return open.flatMap(([port, inodes]): Leftover[] => {
+    const owner = owners.find(({ opened }) => inodes.some((inode) => opened.includes(`socket:[${inode}]`)));
+    const ownerMark = owner === undefined ? undefined : environmentOf(owner.pid).get(markVariable);
+    if (ownerMark !== undefined && ownerMark !== mark) return [];
+    return [
+      {
+        text: `a listener on the planned port ${port}, owned by ${owner === undefined ? 'nobody we see' : `pid ${owner.pid}`}`,
+      },
+    ];
+  });
+}
+
+function plansIn(state: string): string[] {
+  return filesBelow(state).filter((file) => file.endsWith('/plan.json'));
+}
+
+/** Every value of every `ports` object, wherever it stands in the file. */
+function portsOf(planFile: string): number[] {
+  const ports: number[] = [];
+  JSON.parse(readFileSync(planFile, 'utf8'), (key: string, value: unknown) => {
+    if (key === 'ports' && typeof value === 'object' && value !== null) ports.push(...Object.values(value));
+    return value;
+  });
+  return ports;
+}
+
+function filesLeft({ state, runtime, temporary }: Scene): Leftover[] {
+  const inState = filesBelow(state);
+  const locks = inState.filter((file) => /\/dynamo\/(names|ports)\/[^/]+$/.test(file));
+  const sockets = inState.filter((file) => lstatSync(file).isSocket());
+  return [
+    ...filesBelow(temporary).map((file) => ({ text: `a temporary file: ${file}` })),
+    ...[...filesBelow(runtime), ...sockets].map((file) => ({ text: `a socket or runtime file: ${file}` })),
+    ...locks.map((file) => ({ text: `a lock: ${file}: ${readFileSync(file, 'utf8')}` })),
+  ];
+}
+
+/** All that is no folder. */
+function filesBelow(folder: string): string[] {
+  let entries;
+  try {
+    entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  } catch {
+    return []; // never made
+  }
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+}

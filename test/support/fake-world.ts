@@ -1,0 +1,157 @@
+/** A launcher and a prober that follow a script in virtual time, and write down what is asked of them. */
+import { deferred } from '../../src/base/deferred.ts';
+import type { Child, Exit, Launcher, Prober, Proof } from '../../src/supervisor/child.ts';
+import type { RunEvent } from '../../src/supervisor/event.ts';
+import type { World } from '../../src/supervisor/supervise.ts';
+import { type VirtualClock, virtualClock } from './virtual-clock.ts';
+
+/** Times are in milliseconds after the step before; what has none never happens. */
+export interface ProcessScript {
+  readonly launchMs?: number | undefined;
+  readonly launchFails?: boolean | undefined;
+  readonly readyMs?: number | undefined;
+  /** The same for every life after the first. */
+  readonly laterReadyMs?: number | undefined;
+  readonly exitMs?: number | undefined;
+  readonly exit?: Exit | undefined;
+  readonly stopMs?: number | undefined;
+  readonly stopFails?: boolean | undefined;
+}
+
+export interface WorldScript {
+  readonly processes?: Readonly<Record<string, ProcessScript>>;
+  readonly instancesMs?: number | undefined;
+  readonly servesMs?: number | undefined;
+  /** What the proving request fails with. */
+  readonly servesWrong?: Error | undefined;
+  readonly readyWrong?: Error | undefined;
+  readonly foreignListener?: Error | undefined;
+  readonly lastSeen?: string;
+}
+
+export type Note =
+  | {
+      readonly what: 'launch' | 'launched' | 'exited' | 'stop' | 'stopped' | 'kill';
+      readonly process: string;
+      /** Of this life; a process that is restarted has another. */
+      readonly pid?: number;
+      readonly graceMs?: number;
+    }
+  | { readonly what: 'event'; readonly event: RunEvent };
+
+export interface FakeWorld extends World {
+  readonly clock: VirtualClock;
+  /** Everything in the order in which it happened. */
+  readonly notes: Note[];
+  readonly events: RunEvent[];
+}
+
+export const proof: Proof = {
+  request: 'POST /v1/chat/completions',
+  answer: 'Hello.',
+  tookMs: 5,
+  usedRoles: [],
+};
+const never = 1e9;
+
+export function fakeWorld(script: WorldScript = {}): FakeWorld {
+  const clock = virtualClock(1_000);
+  const notes: Note[] = [];
+  const events: RunEvent[] = [];
+  let pid = 100;
+  const launcher: Launcher = {
+    launch: async ({ name }) => {
+      const one = script.processes?.[name] ?? {};
+      notes.push({ what: 'launch', process: name });
+      await clock.sleep(one.launchMs ?? 0);
+      if (one.launchFails) throw new Error(`${name} cannot be launched`);
+      pid += 1;
+      notes.push({ what: 'launched', process: name, pid });
+      return fakeChild(name, one, pid, clock, notes);
+    },
+  };
+  const after = async (ms: number | undefined, signal: AbortSignal): Promise<void> => {
+    await clock.sleep(ms ?? never, signal);
+  };
+  const asked = new Set<string>();
+  const prober: Prober = {
+    ready: async (probe, signal) => {
+      const name = nameOf(probe.url);
+      const one = script.processes?.[name];
+      const first = !asked.has(name);
+      asked.add(name);
+      const readyMs = first ? one?.readyMs : (one?.laterReadyMs ?? one?.readyMs);
+      await after(readyMs ?? (script.processes === undefined ? 0 : never), signal);
+      if (script.readyWrong !== undefined) throw script.readyWrong;
+    },
+    listenersAreOurs: async () => {
+      if (script.foreignListener !== undefined) throw script.foreignListener;
+    },
+    instances: (_plan, _expected, signal) => after(script.instancesMs ?? 0, signal),
+    modelListed: (_plan, signal) => after(0, signal),
+    serves: async (_plan, signal) => {
+      await after(script.servesMs ?? 0, signal);
+      if (script.servesWrong !== undefined) throw script.servesWrong;
+      return proof;
+    },
+    check: async () => undefined,
+    missing: async () => [],
+    lastSeen: () => script.lastSeen,
+  };
+  return {
+    clock,
+    notes,
+    events,
+    launcher,
+    prober,
+    random: () => 0.5,
+    onEvent: (event) => {
+      events.push(event);
+      notes.push({ what: 'event', event });
+    },
+  };
+}
+
+/** Plans of these tests have the name of the process as the host of its probe. */
+function nameOf(url: string): string {
+  return new URL(url).hostname;
+}
+
+function fakeChild(
+  name: string,
+  script: ProcessScript,
+  pid: number,
+  clock: VirtualClock,
+  notes: Note[],
+): Child {
+  const exited = deferred<Exit>();
+  const hurry = new AbortController();
+  let over = false;
+  const exit = (how: Exit): void => {
+    if (over) return;
+    over = true;
+    notes.push({ what: 'exited', process: name, pid });
+    exited.resolve(how);
+  };
+  if (script.exitMs !== undefined) {
+    void clock.sleep(script.exitMs).then(() => exit(script.exit ?? { code: 1, signal: undefined }));
+  }
+  return {
+    pid,
+    exited: exited.promise,
+    stop: async (graceMs) => {
+      notes.push({ what: 'stop', process: name, pid, graceMs });
+      if (script.stopFails) throw new Error('not permitted');
+      const needsMs = over ? 0 : (script.stopMs ?? 1);
+      if (!hurry.signal.aborted) await clock.sleep(Math.min(needsMs, graceMs), hurry.signal).catch(() => {});
+      const killed = !over && (hurry.signal.aborted || graceMs < needsMs);
+      exit({ code: undefined, signal: killed ? 'SIGKILL' : 'SIGTERM' });
+      notes.push({ what: 'stopped', process: name, pid });
+      return { killed: killed ? [`${pid} (${name})`] : [], left: [] };
+    },
+    kill: () => {
+      notes.push({ what: 'kill', process: name });
+      hurry.abort();
+    },
+  };
+}

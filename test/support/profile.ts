@@ -1,0 +1,50 @@
+/** Builds checked profiles, host facts and options from the few keys that a test is about. */
+import type { HostFacts, PlanOptions } from '../../src/plan/request.ts';
+import type { Profile } from '../../src/profile/profile.ts';
+import { profileSchema } from '../../src/profile/schema.ts';
+
+export function profileOf(document: Readonly<Record<string, unknown>>): Profile {
+  const { name = 'test', ...parsed } = profileSchema.parse({
+    description: 'A profile of the tests',
+    model: 'tiny/model',
+    proof: { request: 'chat' },
+    ...document,
+  });
+  const { parameters: _parameters, overlays: _overlays, extends: _extends, ...rest } = parsed;
+  return { ...rest, name, origin: 'file', file: `/profiles/${name}.yaml`, parameters: {} };
+}
+
+export const frontend = { kind: 'frontend' };
+
+export function worker(mode: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return { kind: 'worker', mode, ...more };
+}
+
+/** A frontend, a prefill worker and two decode workers that wait for it. */
+export const disaggregated = profileOf({
+  name: 'disagg',
+  components: {
+    frontend,
+    prefill: worker('prefill'),
+    decode: worker('decode', { replicas: 2, dependsOn: { prefill: 'started' } }),
+  },
+});
+
+export function host(facts: Partial<HostFacts> = {}): HostFacts {
+  return {
+    environment: {},
+    cwd: '/home/user',
+    node: '/usr/bin/node',
+    simEntry: '/opt/dynamo/dist/sim.js',
+    runId: 'test-abcd',
+    runFolder: '/state/runs/test-abcd',
+    busyPorts: new Map(),
+    gpus: [],
+    python: undefined,
+    ...facts,
+  };
+}
+
+export function options(more: Partial<PlanOptions> = {}): PlanOptions {
+  return { engine: 'sim', infra: 'auto', replicas: {}, env: {}, rawArgs: [], detached: false, ...more };
+}

@@ -1,0 +1,17 @@
+/** Waits for what a test expects, with a deadline instead of a guess. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The first value of `look` that is neither undefined nor false. Throws after `deadlineMs`, saying what was awaited. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false,
+  deadlineMs = 10_000,
+): Promise<T> {
+  const end = Date.now() + deadlineMs;
+  for (;;) {
+    const seen = look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    await delay(3);
+  }
+}

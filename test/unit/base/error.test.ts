@@ -1,0 +1,30 @@
+/** Errors carry the exit code that the closed table says. */
+import { expect, test } from 'vitest';
+import { errorCode, messageOf } from '../../../src/base/error-code.ts';
+import { DynamoError, type ErrorCode, exitCodes } from '../../../src/base/error.ts';
+
+test('each code has its documented exit code', () => {
+  expect(exitCodes).toEqual({
+    'process-failed': 1,
+    'left-behind': 1,
+    usage: 64,
+    'profile-invalid': 65,
+    'profile-not-found': 66,
+    'run-not-found': 66,
+    unavailable: 69,
+    'not-ready': 69,
+    internal: 70,
+    'cannot-write': 73,
+    busy: 75,
+    'not-allowed': 77,
+    environment: 78,
+  } satisfies Record<ErrorCode, number>);
+  expect(new DynamoError('busy', 'taken').exitCode).toBe(75);
+});
+
+test('the code of a failed system call is read, of any other error there is none', () => {
+  expect(errorCode(Object.assign(new Error('x'), { code: 'ENOENT' }))).toBe('ENOENT');
+  expect(errorCode(Object.assign(new Error('x'), { code: 7 }))).toBeUndefined();
+  expect(errorCode('ENOENT')).toBeUndefined();
+  expect([messageOf(new Error('said')), messageOf('text')]).toEqual(['said', 'text']);
+});

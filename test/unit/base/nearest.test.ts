@@ -1,0 +1,28 @@
+/** "Did you mean" finds typos and stays silent otherwise. */
+import { expect, test } from 'vitest';
+import { editDistance, nearest } from '../../../src/base/nearest.ts';
+
+test.each([
+  ['', '', 0],
+  ['agg', 'agg', 0],
+  ['agg', '', 3],
+  ['agg', 'gag', 1],
+  ['disagg', 'disag', 1],
+  ['kitten', 'sitting', 3],
+])('%j is %j after %i edits', (a, b, distance) => {
+  expect(editDistance(a, b)).toBe(distance);
+  expect(editDistance(b, a)).toBe(distance);
+});
+
+test('a typo finds its word, whatever its case', () => {
+  expect(nearest('Disag', ['agg', 'disagg', 'video'])).toBe('disagg');
+});
+
+test('a word that resembles none finds nothing', () => {
+  expect(nearest('kubernetes', ['agg', 'disagg', 'video'])).toBeUndefined();
+  expect(nearest('up', [])).toBeUndefined();
+});
+
+test('of equally near words the first one wins', () => {
+  expect(nearest('ab', ['ax', 'ay'])).toBe('ax');
+});

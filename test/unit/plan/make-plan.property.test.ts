@@ -1,0 +1,122 @@
+/** What holds for every plan, whatever the profile, the host and the options. */
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { type Planned, planned } from '../../support/arbitrary-plan.ts';
+
+function holds(check: (plan: Plan, from: Planned) => void): void {
+  fc.assert(
+    fc.property(planned, (from) => void check(makePlan(from.profile, from.options, from.host), from)),
+    { numRuns: 30 },
+  );
+}
+
+const portsOf = (plan: Plan): number[] => plan.processes.flatMap(({ ports }) => Object.values(ports));
+
+test('no two processes share a port', () => {
+  holds((plan) => expect(new Set(portsOf(plan)).size).toBe(portsOf(plan).length));
+});
+
+test('no planned port is busy, and those of workers fit in 16 bits with sign', () => {
+  holds((plan, { host }) => {
+    expect(portsOf(plan).filter((port) => host.busyPorts.has(port))).toEqual([]);
+    const workerPorts = plan.processes.flatMap(({ kind, ports }) =>
+      kind === 'worker' ? Object.values(ports) : [],
+    );
+    expect(workerPorts.filter((port) => port < 10_000 || port > 32_767)).toEqual([]);
+  });
+});
+
+test('a crowded host still gives every process free ports of its own', () => {
+  fc.assert(
+    fc.property(planned, fc.integer({ min: 0, max: 6 }), (from, gap) => {
+      const busy = new Map(Array.from({ length: 22_000 }, (_, i) => [10_000 + i, 'somebody']));
+      for (let i = 0; i < 60; i++) busy.delete(12_000 + i * (gap + 1));
+      const plan = makePlan(from.profile, from.options, { ...from.host, busyPorts: busy });
+      expect(new Set(portsOf(plan)).size).toBe(portsOf(plan).length);
+      expect(portsOf(plan).filter((port) => busy.has(port))).toEqual([]);
+    }),
+    { numRuns: 3 },
+  );
+});
+
+test('every process stands after those that it waits for', () => {
+  holds((plan) => {
+    const place = new Map(plan.processes.map(({ name }, i) => [name, i]));
+    for (const { name, dependsOn } of plan.processes) {
+      for (const edge of dependsOn) expect(place.get(edge.process)).toBeLessThan(place.get(name) ?? -1);
+    }
+  });
+});
+
+test('every process is stopped exactly once, before what it waited for', () => {
+  holds((plan) => {
+    const wave = new Map(plan.stopOrder.flatMap((names, i) => names.map((name) => [name, i])));
+    expect(plan.stopOrder.flat().toSorted()).toEqual(plan.processes.map(({ name }) => name).toSorted());
+    expect(plan.stopOrder.filter((names) => names.length === 0)).toEqual([]);
+    for (const { name, dependsOn } of plan.processes) {
+      for (const edge of dependsOn)
+        expect(wave.get(edge.process)).toBeGreaterThan(wave.get(name) ?? Infinity);
+    }
+  });
+});
+
+test('the frontend is stopped first and alone, unless something waited for it', () => {
+  holds((plan) => {
+    const awaited = plan.processes.some(({ dependsOn }) =>
+      dependsOn.some((edge) => edge.process === 'frontend'),
+    );
+    if (!awaited) expect(plan.stopOrder[0]).toEqual(['frontend']);
+  });
+});
+
+test('the same input gives the same plan byte for byte', () => {
+  holds((plan, { profile, options, host }) => {
+    const again = makePlan(structuredClone(profile), structuredClone(options), structuredClone(host));
+    expect(JSON.stringify(again)).toBe(JSON.stringify(plan));
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+  });
+});
+
+test('names, log files and the marker of a process are its own', () => {
+  holds((plan) => {
+    const count = plan.processes.length;
+    expect(new Set(plan.processes.map(({ name }) => name)).size).toBe(count);
+    expect(new Set(plan.processes.map(({ logFile }) => logFile)).size).toBe(count);
+    for (const { name, env } of plan.processes) {
+      expect([env.DYNAMO_PROCESS, env.DYNAMO_RUN_ID]).toEqual([name, plan.runId]);
+    }
+  });
+});
+
+test('every worker is expected once', () => {
+  holds((plan) => {
+    const workers = plan.processes.filter(({ kind }) => kind === 'worker').length;
+    expect(plan.expected.reduce((sum, { count }) => sum + count, 0)).toBe(workers);
+  });
+});
+
+test('--stop-timeout caps every grace', () => {
+  holds((plan, { options: { stopTimeoutMs } }) => {
+    for (const { stopGraceMs } of plan.processes)
+      expect(stopGraceMs).toBeLessThanOrEqual(stopTimeoutMs ?? Infinity);
+  });
+});
+
+test('a secret given as an option stands nowhere in the plan, its name does', () => {
+  const secretName = fc.constantFrom('HF_TOKEN', 'MY_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'DB_PASSWORD');
+  fc.assert(
+    fc.property(planned, secretName, (from, name) => {
+      const value = 'hf_verySecretValue';
+      const plan = makePlan(
+        from.profile,
+        { ...from.options, env: { ...from.options.env, [name]: value } },
+        from.host,
+      );
+      expect(JSON.stringify(plan)).not.toContain(value);
+      expect(plan.secrets).toContain(name);
+    }),
+    { numRuns: 15 },
+  );
+});

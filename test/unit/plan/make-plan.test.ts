@@ -1,0 +1,161 @@
+/** Single decisions of the plan: environment, planes, timeouts, names. */
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { disaggregated, frontend, host, options, profileOf, worker } from '../../support/profile.ts';
+
+const thrown = (run: () => unknown): unknown => {
+  try {
+    return run();
+  } catch (error) {
+    return error;
+  }
+};
+
+test('replicas are numbered, a single one keeps the name of its component', () => {
+  const plan = makePlan(disaggregated, options(), host());
+  expect(plan.processes.map(({ name }) => name)).toEqual(['frontend', 'prefill', 'decode-1', 'decode-2']);
+  expect(plan.stopOrder).toEqual([['frontend'], ['decode-1', 'decode-2'], ['prefill']]);
+});
+
+test('--replicas overrides the profile and must name a worker', () => {
+  const plan = makePlan(disaggregated, options({ replicas: { decode: 1, prefill: 3 } }), host());
+  expect(plan.processes.map(({ name }) => name)).toEqual([
+    'frontend',
+    'prefill-1',
+    'prefill-2',
+    'prefill-3',
+    'decode',
+  ]);
+  expect(thrown(() => makePlan(disaggregated, options({ replicas: { decod: 1 } }), host()))).toMatchObject({
+    code: 'usage',
+    hint: 'did you mean --replicas decode=…?',
+  });
+  expect(thrown(() => makePlan(disaggregated, options({ replicas: { frontend: 2 } }), host()))).toMatchObject(
+    {
+      code: 'usage',
+    },
+  );
+});
+
+test("a component whose name is that of another one's replica is refused", () => {
+  const profile = profileOf({
+    components: { frontend, decode: worker('decode', { replicas: 2 }), 'decode-2': worker('prefill') },
+  });
+  expect(thrown(() => makePlan(profile, options(), host()))).toMatchObject({
+    code: 'profile-invalid',
+    message: expect.stringContaining('decode-2'),
+  });
+});
+
+test('processes that wait for each other are refused with the chain', () => {
+  const profile = profileOf({
+    components: {
+      frontend,
+      a: worker('aggregated', { dependsOn: { b: 'ready' } }),
+      b: worker('aggregated', { dependsOn: { a: 'started' } }),
+    },
+  });
+  expect(thrown(() => makePlan(profile, options(), host()))).toMatchObject({
+    code: 'profile-invalid',
+    message: 'These processes wait for each other: a → b → a.',
+  });
+});
+
+test('inherited variables that would decide are scrubbed, unless given as options', () => {
+  const environment = {
+    DYN_SYSTEM_PORT: '1',
+    NATS_SERVER: 'x',
+    ETCD_ENDPOINTS: 'y',
+    DYN_LOG: 'debug',
+    PATH: '/bin',
+  };
+  const plan = makePlan(disaggregated, options({ env: { NATS_SERVER: 'mine' } }), host({ environment }));
+  expect(plan.scrubbed).toEqual(['DYN_SYSTEM_PORT', 'ETCD_ENDPOINTS']);
+  for (const { env } of plan.processes) expect(env.NATS_SERVER).toBe('mine');
+});
+
+test('an environment with a proxy never puts it between local processes', () => {
+  const [first] = makePlan(
+    disaggregated,
+    options(),
+    host({ environment: { https_proxy: 'p', no_proxy: 'a.b' } }),
+  ).processes;
+  expect(first?.env.no_proxy).toBe('a.b,localhost,127.0.0.1,0.0.0.0,::1');
+  expect(first?.env.NO_PROXY).toBe(first?.env.no_proxy);
+  expect(makePlan(disaggregated, options(), host()).processes[0]?.env).not.toHaveProperty('no_proxy');
+});
+
+test.each([
+  ['127.0.0.1', 'http://127.0.0.1:8000'],
+  ['0.0.0.0', 'http://127.0.0.1:8000'],
+  ['::', 'http://[::1]:8000'],
+  ['fe80::1', 'http://[fe80::1]:8000'],
+  ['gpu-box', 'http://gpu-box:8000'],
+])('a frontend that listens on %s is called at %s', (httpHost, url) => {
+  expect(makePlan(disaggregated, options({ httpHost }), host()).http.url).toBe(url);
+});
+
+test('without a choice, discovery goes by file and events by zmq, each with a reason', () => {
+  const plan = makePlan(disaggregated, options(), host());
+  expect(plan.choices.map(({ what, value }) => [what, value])).toEqual([
+    ['engine', 'sim'],
+    ['discovery', 'file'],
+    ['events', 'zmq'],
+  ]);
+  expect(plan.discovery).toEqual({ backend: 'file', folder: '/state/runs/test-abcd/discovery' });
+  const decided = makePlan(disaggregated, options({ discovery: 'file', events: 'none' }), host());
+  expect(decided.choices.map(({ what }) => what)).toEqual(['engine']);
+  expect(decided.events).toBe('none');
+});
+
+test.each([
+  options({ infra: 'docker' }),
+  options({ infra: 'process' }),
+  options({ infra: 'external' }),
+  options({ discovery: 'etcd' }),
+  options({ events: 'nats' }),
+])('what needs etcd or NATS is refused with a way on: %j', (asked) => {
+  expect(thrown(() => makePlan(disaggregated, asked, host()))).toMatchObject({
+    code: 'unavailable',
+    hint: 'add --infra none --discovery file --events zmq',
+  });
+});
+
+test('an endpoint of its own is what is expected of a worker', () => {
+  const profile = profileOf({
+    namespace: 'home',
+    components: {
+      frontend,
+      a: worker('aggregated', { endpoint: 'other.place.generate', replicas: 2 }),
+      b: worker('encode'),
+    },
+  });
+  expect(makePlan(profile, options(), host()).expected).toEqual([
+    { namespace: 'other', component: 'place', endpoint: 'generate', count: 2 },
+    { namespace: 'home', component: 'encode', endpoint: 'generate', count: 1 },
+  ]);
+});
+
+test('--timeout decides how long everything may take, else the slowest component', () => {
+  const profile = profileOf({
+    components: {
+      frontend: { ...frontend, startupTimeoutSeconds: 5 },
+      a: worker('aggregated', { startupTimeoutSeconds: 9 }),
+    },
+  });
+  expect(makePlan(profile, options(), host()).readyTimeoutMs).toBe(9_000);
+  expect(makePlan(profile, options({ timeoutMs: 1_500 }), host()).readyTimeoutMs).toBe(1_500);
+});
+
+test('raw arguments go to workers, last; arguments of an engine to that engine', () => {
+  const profile = profileOf({
+    components: {
+      frontend,
+      a: worker('aggregated', { engineArgs: { sim: ['--speed', '2'], sglang: ['--tp', '2'] } }),
+    },
+  });
+  const [first, second] = makePlan(profile, options({ rawArgs: ['--crash-after', '1'] }), host()).processes;
+  expect(second?.argv.slice(-4)).toEqual(['--speed', '2', '--crash-after', '1']);
+  expect(second?.argv).not.toContain('--tp');
+  expect(first?.argv).not.toContain('--crash-after');
+});

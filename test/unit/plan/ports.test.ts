@@ -1,0 +1,54 @@
+/** Ports: asked ones are taken or refused, others move on, none is given twice. */
+import { expect, test } from 'vitest';
+import { chooseHttpPort, firstPort, lastPort, portPool } from '../../../src/plan/ports.ts';
+
+test('a port that was asked for and is busy is refused, naming the holder', () => {
+  const busy = new Map([[8080, 'pid 912 (node server.js)']]);
+  expect(() => chooseHttpPort({ asked: 8080, wished: 8000, busy })).toThrow(
+    expect.objectContaining({
+      code: 'busy',
+      message: '--http-port 8080: the port is held by pid 912 (node server.js).',
+      hint: expect.stringContaining('stop pid 912 (node server.js)'),
+    }),
+  );
+  expect(chooseHttpPort({ asked: 8081, wished: 8000, busy })).toEqual({ port: 8081, choices: [] });
+});
+
+test('the default port moves to the next free one and says why', () => {
+  const busy = new Map([
+    [8000, 'run agg-1234'],
+    [8001, 'another process'],
+  ]);
+  expect(chooseHttpPort({ asked: undefined, wished: 8000, busy })).toEqual({
+    port: 8002,
+    choices: [{ what: 'http port', value: '8002', because: '8000 is held by run agg-1234' }],
+  });
+  expect(chooseHttpPort({ asked: undefined, wished: 9000, busy })).toEqual({ port: 9000, choices: [] });
+});
+
+test('the next free port is always one that exists', () => {
+  const busy = new Map([[65_535, 'somebody']]);
+  const { port } = chooseHttpPort({ asked: undefined, wished: 65_535, busy });
+  expect(port).toBeGreaterThan(0);
+  expect(port).toBeLessThan(65_535);
+});
+
+test('the pool gives each free port once and then says that there is none', () => {
+  const free = new Set([firstPort, 20_000, lastPort]);
+  const pool = portPool('any', (port) => !free.has(port));
+  const taken = [pool.take(), pool.take(), pool.take()];
+  expect(new Set(taken)).toEqual(free);
+  expect(() => pool.take()).toThrow(expect.objectContaining({ code: 'busy' }));
+});
+
+test('the pool never gives a reserved port', () => {
+  const first = portPool('seed', () => false).take();
+  expect(portPool('seed', () => false, [first]).take()).not.toBe(first);
+});
+
+test('runs with different ids begin at different places', () => {
+  const starts = ['agg-aaaa', 'agg-aaab', 'agg-baaa', 'disagg-aaaa'].map((seed) =>
+    portPool(seed, () => false).take(),
+  );
+  expect(new Set(starts).size).toBe(4);
+});

@@ -1,0 +1,28 @@
+/** Request counters of a worker, from Prometheus text. */
+import { expect, test } from 'vitest';
+import { generateRequests } from '../../../src/probe/counters.ts';
+
+const metrics = `# HELP dynamo_component_requests_total Total number of requests processed by work handler
+# TYPE dynamo_component_requests_total counter
+dynamo_component_requests_total{dynamo_component="prefill",dynamo_endpoint="generate",dynamo_namespace="dynamo",model="m"} 3
+dynamo_component_requests_total{dynamo_component="prefill",dynamo_endpoint="generate",dynamo_namespace="dynamo",model="n"} 2
+dynamo_component_requests_total{dynamo_component="prefill",dynamo_endpoint="clear_kv_blocks",dynamo_namespace="dynamo"} 40
+dynamo_component_request_bytes_total{dynamo_component="prefill",dynamo_endpoint="generate"} 500
+`;
+
+test('requests to generate are summed over all series, others left out', () => {
+  expect(generateRequests(metrics)).toBe(5);
+});
+
+test('before the first request there is no series, and the sum is 0', () => {
+  expect(generateRequests('')).toBe(0);
+  expect(generateRequests('dynamo_component_uptime_seconds 12\n')).toBe(0);
+});
+
+const line = (value: string): string =>
+  `dynamo_component_requests_total{dynamo_endpoint="generate"} ${value}\n`;
+
+test('numbers as Prometheus writes them, and lines that are none', () => {
+  expect(generateRequests(line('1e+03'))).toBe(1000);
+  expect(generateRequests(line('NaN') + line('2'))).toBe(2);
+});

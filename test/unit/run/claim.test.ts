@@ -1,0 +1,103 @@
+/** Claims on names and ports: one living holder, dead ones are taken over. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Identity } from '../../../src/base/identity.ts';
+import { adopt, type Claim, claim, readClaim, takeOverOf, unclaim } from '../../../src/run/claim.ts';
+import type { StateFolders } from '../../../src/run/folders.ts';
+import { leasedPorts, leasePorts, releasePorts } from '../../../src/run/port-leases.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const holder = (pid: number): Identity => ({ bootId: 'boot', pid, startTime: '7' });
+const of = (runId: string, pid: number): Claim => ({ runId, holder: holder(pid) });
+const alive =
+  (...pids: number[]) =>
+  (identity: Identity) =>
+    pids.includes(identity.pid);
+const file = (): string => join(tempFolder(), 'name');
+const folders = (): StateFolders => ({ runs: '', names: '', sockets: '', ports: tempFolder() });
+
+test('the first gets it, the second is told who has it', () => {
+  const path = file();
+  expect(claim(path, of('a', 1), alive(1, 2))).toBeUndefined();
+  expect(claim(path, of('b', 2), alive(1, 2))).toEqual(of('a', 1));
+  expect(readClaim(path)).toEqual(of('a', 1));
+});
+
+test('a dead holder is taken over, and nothing else is left in the folder', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  expect(claim(path, of('b', 2), alive(2))).toBeUndefined();
+  expect(readClaim(path)).toEqual(of('b', 2));
+  expect(readdirSync(dirname(path))).toEqual(['name']);
+});
+
+test.each(['', '{"runId":"a","hol', 'null', '7', '{}'])(
+  'a claim that says nothing (%j) is taken over',
+  (text) => {
+    const path = file();
+    writeFileSync(path, text);
+    expect(claim(path, of('b', 2), alive(2))).toBeUndefined();
+    expect(readClaim(path)).toEqual(of('b', 2));
+  },
+);
+
+test('a take-over whose maker died halfway is taken over itself', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  const first = takeOverOf(path, readFileSync(path, 'utf8'));
+  claim(first, of('b', 2), alive(2));
+  claim(takeOverOf(first, readFileSync(first, 'utf8')), of('c', 3), alive(3));
+  expect(claim(path, of('d', 4), alive(4))).toBeUndefined();
+  expect(readClaim(path)).toEqual(of('d', 4));
+  expect(readdirSync(dirname(path))).toEqual(['name']);
+});
+
+test('who finds another one at the take-over is told who', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  claim(takeOverOf(path, readFileSync(path, 'utf8')), of('b', 2), alive(2));
+  expect(claim(path, of('c', 3), alive(2, 3))).toEqual(of('b', 2));
+});
+
+test('only the run that holds it can give it up', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  unclaim(path, 'b');
+  expect(readClaim(path)).toEqual(of('a', 1));
+  unclaim(path, 'a');
+  expect(existsSync(path)).toBe(false);
+  unclaim(path, 'a');
+});
+
+test('a claim passes to another process of the same run', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  adopt(path, of('a', 3));
+  expect(claim(path, of('b', 2), alive(2, 3))).toEqual(of('a', 3));
+  expect(readdirSync(dirname(path))).toEqual(['name']);
+});
+
+test('ports are leased all or none', () => {
+  const where = folders();
+  const all = alive(1, 2);
+  expect(leasePorts(where, [10_001, 10_002], of('a', 1), all)).toBeUndefined();
+  expect(leasePorts(where, [10_003, 10_002, 10_004], of('b', 2), all)).toBe(10_002);
+  expect(leasedPorts(where, all)).toEqual(
+    new Map([
+      [10_001, 'run a'],
+      [10_002, 'run a'],
+    ]),
+  );
+  releasePorts(where, [10_001, 10_002], 'b');
+  expect(leasedPorts(where, all).size).toBe(2);
+  releasePorts(where, [10_001, 10_002], 'a');
+  expect(leasePorts(where, [10_003, 10_002, 10_004], of('b', 2), all)).toBeUndefined();
+});
+
+test('leases of the dead are free', () => {
+  const where = folders();
+  leasePorts(where, [10_001], of('a', 1), alive(1));
+  expect(leasedPorts(where, alive()).size).toBe(0);
+  expect(leasePorts(where, [10_001], of('b', 2), alive(2))).toBeUndefined();
+});

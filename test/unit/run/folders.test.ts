@@ -1,0 +1,78 @@
+/** Where runs live: private folders, short socket paths. */
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { runFiles, socketPath, stateFolders } from '../../../src/run/folders.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const modeOf = (path: string): number => statSync(path).mode & 0o777;
+
+test('all folders are made, for this user only', () => {
+  const [state, runtime] = [tempFolder(), tempFolder()];
+  const folders = stateFolders({ XDG_STATE_HOME: join(state, 'deep'), XDG_RUNTIME_DIR: runtime });
+  expect(folders).toEqual({
+    runs: join(state, 'deep/dynamo/runs'),
+    names: join(state, 'deep/dynamo/names'),
+    ports: join(state, 'deep/dynamo/ports'),
+    sockets: join(runtime, 'dynamo'),
+  });
+  expect(Object.values(folders).map(modeOf)).toEqual([0o700, 0o700, 0o700, 0o700]);
+  expect(stateFolders({ XDG_STATE_HOME: join(state, 'deep'), XDG_RUNTIME_DIR: runtime })).toEqual(folders);
+});
+
+test('a folder for sockets that others may enter is closed to them', () => {
+  const [state, runtime] = [tempFolder(), tempFolder()];
+  mkdirSync(join(runtime, 'dynamo'));
+  chmodSync(join(runtime, 'dynamo'), 0o777);
+  const { sockets } = stateFolders({ XDG_STATE_HOME: state, XDG_RUNTIME_DIR: runtime });
+  expect(modeOf(sockets)).toBe(0o700);
+});
+
+test.runIf(process.getuid?.() === 0)('a folder for sockets that belongs to somebody else is refused', () => {
+  const [state, runtime] = [tempFolder(), tempFolder()];
+  mkdirSync(join(runtime, 'dynamo'));
+  chownSync(join(runtime, 'dynamo'), 12_345, 12_345);
+  expect(() => stateFolders({ XDG_STATE_HOME: state, XDG_RUNTIME_DIR: runtime })).toThrow(
+    expect.objectContaining({
+      code: 'not-allowed',
+      message: expect.stringContaining('another user (12345)'),
+    }),
+  );
+});
+
+test('a long runtime folder is not used: sockets go to a short path of this user', () => {
+  const state = tempFolder();
+  const long = join(tempFolder(), 'x'.repeat(80));
+  const { sockets } = stateFolders({ XDG_STATE_HOME: state, XDG_RUNTIME_DIR: long });
+  expect(sockets).toBe(`/tmp/dynamo-${process.getuid?.()}/dynamo`);
+});
+
+test.each(['x', 'x'.repeat(40), 'x'.repeat(100)])(
+  'the socket of a run named %s fits in 107 bytes and is its own',
+  (name) => {
+    const folders = { runs: '', names: '', ports: '', sockets: `/run/user/${'1'.repeat(50)}/dynamo` };
+    const paths = [`${name}-aaaa`, `${name}-bbbb`].map((runId) => socketPath(folders, runId));
+    for (const path of paths) expect(Buffer.byteLength(path)).toBeLessThanOrEqual(107);
+    expect(paths[0]).not.toBe(paths[1]);
+    expect(socketPath(folders, `${name}-aaaa`)).toBe(paths[0]);
+  },
+);
+
+test('a state folder that cannot be made is an error with a way on', () => {
+  const file = join(tempFolder(), 'file');
+  writeFileSync(file, '');
+  expect(() => stateFolders({ XDG_STATE_HOME: file, XDG_RUNTIME_DIR: tempFolder() })).toThrow(
+    expect.objectContaining({
+      code: 'cannot-write',
+      exitCode: 73,
+      message: expect.stringContaining(`${file}/dynamo/runs cannot be made`),
+      hint: expect.stringContaining('XDG_STATE_HOME'),
+    }),
+  );
+});
+
+test('a run has one folder for all its files', () => {
+  const files = runFiles({ runs: '/s/runs', names: '', ports: '', sockets: '' }, 'agg-abcd');
+  expect(new Set(Object.values(files)).size).toBe(Object.values(files).length);
+  for (const file of Object.values(files)) expect(file).toMatch(/^\/s\/runs\/agg-abcd/);
+});

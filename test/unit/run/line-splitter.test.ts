@@ -1,0 +1,67 @@
+/** Cutting the bytes of a log into lines, whatever a process writes. */
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { lineSplitter } from '../../../src/run/line-splitter.ts';
+
+const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
+
+function split(text: string | Uint8Array, keepColours = false): (string | undefined)[] {
+  const splitter = lineSplitter(keepColours);
+  const lines = splitter.push(typeof text === 'string' ? bytes(text) : text);
+  return [...lines, splitter.rest()];
+}
+
+test('lines end at newlines, the rest stays apart', () => {
+  expect(split('a\n\nb\nc')).toEqual(['a', '', 'b', 'c']);
+  expect(split('a\n')).toEqual(['a', undefined]);
+  expect(split('')).toEqual([undefined]);
+});
+
+test('lines of Windows lose their carriage return', () => {
+  expect(split('a\r\nb\r\n')).toEqual(['a', 'b', undefined]);
+});
+
+test('of a progress bar the last state is kept', () => {
+  expect(split('\r 10%\r 50%\r100%\ndone\n')).toEqual(['100%', 'done', undefined]);
+  expect(split(' 10%\r 50%\r')).toEqual([' 50%']);
+  expect(split(' 50%\r100%\r\r\n')).toEqual(['100%', undefined]);
+});
+
+test('colours and other control sequences are taken out, or kept', () => {
+  expect(split('\u001b[31mred\u001b[0m \u001b]8;;http://x\u0007link\u001b]8;;\u0007\n')).toEqual([
+    'red link',
+    undefined,
+  ]);
+  expect(split('\u001b[31mred\u001b[0m\n', true)).toEqual(['\u001b[31mred\u001b[0m', undefined]);
+});
+
+test('bytes that are no UTF-8 become replacement characters and lose no line', () => {
+  expect(split(Buffer.from([0x61, 0xff, 0xfe, 0x62, 0x0a, 0xc3, 0x28, 0x0a]))).toEqual([
+    'a\ufffd\ufffdb',
+    '\ufffd(',
+    undefined,
+  ]);
+});
+
+test('a line of a megabyte comes whole when its end is there, in pieces when it never ends', () => {
+  const long = 'x'.repeat(1024 * 1024);
+  expect(split(`${long}\n`)).toEqual([long, undefined]);
+  const splitter = lineSplitter();
+  expect(splitter.push(bytes(long))).toEqual([]);
+  expect(splitter.push(bytes('yy'))).toEqual([`${long}yy`]);
+  expect(splitter.push(bytes('z\n'))).toEqual(['z']);
+});
+
+test('however the bytes are cut, the lines are the same', () => {
+  const text = fc.array(fc.constantFrom('a', 'ö', '😀', '\n', '\r', '\r\n', '\u001b[1m'), { maxLength: 30 });
+  fc.assert(
+    fc.property(text, fc.array(fc.nat(60)), (parts, cuts) => {
+      const all = bytes(parts.join(''));
+      const splitter = lineSplitter();
+      const at = [0, ...cuts.filter((cut) => cut < all.length).toSorted((a, b) => a - b), all.length];
+      const lines = at.slice(1).flatMap((end, i) => splitter.push(all.subarray(at[i], end)));
+      expect([...lines, splitter.rest()]).toEqual(split(all));
+    }),
+    { numRuns: 80 },
+  );
+});

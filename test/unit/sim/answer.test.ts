@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { answer } from '../../../src/sim/answer.ts';
+
+const begin = 'This is a simulated answer.';
+
+test('an answer begins with its introduction, goes on to its limit, and is the same for the same prompt', () => {
+  const { tokens, stopped } = answer('x', begin, 50, []);
+  expect([tokens.length, stopped]).toEqual([50, false]);
+  expect(tokens.join('').startsWith(begin)).toBe(true);
+  expect(answer('x', begin, 50, []).tokens).toEqual(tokens);
+  expect(answer('y', begin, 50, []).tokens).not.toEqual(tokens);
+});
+
+test.each([
+  { stops: ['simulated'], shown: 'This is a ', stopped: true },
+  { stops: ['ulated an', 'sim'], shown: 'This is a ', stopped: true },
+  { stops: ['lated'], shown: 'This is a simu', stopped: true },
+  { stops: ['This'], shown: '', stopped: true },
+  { stops: ['never'], shown: 'This is a simulated', stopped: false },
+  { stops: [], shown: 'This is a simulated', stopped: false },
+])('it ends before the first of $stops', ({ stops, shown, stopped }) => {
+  const given = answer('x', begin, 5, stops);
+  expect({ shown: given.tokens.join(''), stopped: given.stopped }).toEqual({ shown, stopped });
+});

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { blockHashes } from '../../../src/sim/block-hash.ts';
+import type { Card, WorkerMode } from '../../../src/sim/instance.ts';
+import { metrics } from '../../../src/sim/metrics.ts';
+import type { Peer } from '../../../src/sim/registry.ts';
+import { cheapest, router } from '../../../src/sim/router.ts';
+
+const tokens = Array.from({ length: 100 }, (_, index) => index);
+
+function peer(id: string, mode: WorkerMode = 'aggregated'): Peer {
+  const card: Card = {
+    display_name: 'm',
+    source_path: 'm',
+    context_length: 1000,
+    kv_cache_block_size: 4,
+    total_kv_blocks: 1000,
+    worker_mode: mode,
+    multimodal: false,
+    dedicated_encoder: false,
+    bootstrap: null,
+  };
+  return { card, instance: { namespace: 'n', component: 'backend', endpoint: 'generate', id, tcp: '' } };
+}
+
+test('the cheapest wins, equals take turns', () => {
+  expect(cheapest([3, 1, 2], 5)).toBe(1);
+  expect([0, 1, 2].map((turn) => cheapest([1, 1, 9], turn))).toEqual([0, 1, 0]);
+});
+
+test('round robin goes round', () => {
+  const route = router('round-robin', metrics());
+  const peers = [peer('1'), peer('2'), peer('3')];
+  const chosen = [1, 2, 3, 4].map(() => route.byPrefix(peers, tokens).peer.instance.id);
+  expect(chosen).toEqual(['1', '2', '3', '1']);
+});
+
+test('kv goes where the events say that the prefix is', () => {
+  const route = router('kv', metrics());
+  route.learn('2', { stored: blockHashes(tokens, 4), removed: [] });
+  const choice = route.byPrefix([peer('1'), peer('2')], tokens);
+  expect(choice.peer.instance.id).toBe('2');
+});
+
+test('kv leaves a cached worker that is too busy', () => {
+  const route = router('kv', metrics());
+  const peers = [peer('1'), peer('2')];
+  route.learn('2', { stored: blockHashes(tokens, 4), removed: [] });
+  const first = route.byPrefix(peers, tokens);
+  const second = route.byPrefix(peers, tokens);
+  const third = route.byPrefix(peers, tokens);
+  const ids = [first, second, third].map(({ peer: { instance } }) => instance.id);
+  // Equal at the second request (25 blocks of work either way), dearer at one of the two afterwards.
+  expect(new Set(ids)).toEqual(new Set(['1', '2']));
+  for (const choice of [first, second, third]) choice.done();
+  expect(route.byPrefix(peers, [...tokens, 1, 2, 3, 4]).peer.instance.id).toBeDefined();
+});
+
+test('without events the own choices are believed', () => {
+  const route = router('kv', metrics());
+  const peers = [peer('1'), peer('2')];
+  const ids = [1, 2, 3, 4].map(() => {
+    const choice = route.byPrefix(peers, tokens);
+    choice.done();
+    return choice.peer.instance.id;
+  });
+  expect(new Set(ids).size).toBe(1);
+});
+
+test('what a worker removed or forgot attracts nothing', () => {
+  const route = router('kv', metrics());
+  const peers = [peer('1'), peer('2')];
+  const blocks = blockHashes(tokens, 4);
+  const chosen = (): string => {
+    const { peer: found, done } = route.byPrefix(peers, tokens);
+    done();
+    route.forget(found.instance.id);
+    return found.instance.id;
+  };
+  route.learn('2', { stored: blocks, removed: [] });
+  expect(chosen()).toBe('2');
+  route.learn('2', { stored: blocks, removed: [] });
+  route.learn('2', { stored: [], removed: blocks });
+  route.learn('1', { stored: blocks.slice(0, 1), removed: [] });
+  expect(chosen()).toBe('1');
+});

@@ -1,0 +1,335 @@
+/** The supervisor in single stories: up, crash, time-out, stop, kill. */
+import { expect, test } from 'vitest';
+import { DynamoError } from '../../../src/base/error.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { supervise } from '../../../src/supervisor/supervise.ts';
+import { fakePlan } from '../../support/fake-plan.ts';
+import { fakeWorld, type ProcessScript, proof, type WorldScript } from '../../support/fake-world.ts';
+import { collectGarbage } from '../../support/garbage.ts';
+import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
+
+const names = ['frontend', 'prefill', 'decode-1', 'decode-2'];
+const all = (
+  script: ProcessScript,
+  change: Readonly<Record<string, ProcessScript>> = {},
+): Record<string, ProcessScript> => ({
+  ...Object.fromEntries(names.map((name) => [name, script])),
+  ...change,
+});
+
+function begin(script: WorldScript = {}, plan = fakePlan()) {
+  const world = fakeWorld(script);
+  return { world, plan, supervision: supervise(plan, world) };
+}
+
+const statesOf = ({ events }: ReturnType<typeof fakeWorld>, name: string): string[] =>
+  events.flatMap((event) => (event.type === 'process' && event.process === name ? [event.state] : []));
+
+function restarting({
+  maxRestarts,
+  startupTimeoutMs = 10_000,
+}: {
+  maxRestarts: number;
+  startupTimeoutMs?: number;
+}): Plan {
+  const plan = fakePlan();
+  const restart = {
+    policy: 'always',
+    maxRestarts,
+    windowMs: 60_000,
+    firstDelayMs: 100,
+    maxDelayMs: 1_000,
+  } as const;
+  return { ...plan, processes: plan.processes.map((spec) => ({ ...spec, restart, startupTimeoutMs })) };
+}
+
+const stopsOf = ({ notes }: ReturnType<typeof fakeWorld>): string[] =>
+  notes.flatMap((note) => (note.what === 'stop' ? [note.process] : []));
+
+test('a deployment comes up, proves that it serves, and is stopped in order on request', async () => {
+  const { world, supervision } = begin();
+  await world.clock.advance(1);
+  expect(await supervision.ready).toEqual(proof);
+  supervision.stop();
+  await world.clock.advance(10);
+  expect(await supervision.done).toEqual({ killed: [], left: [] });
+  expect(stopsOf(world)).toEqual(['frontend', 'decode-1', 'decode-2', 'prefill']);
+  const told = world.events.map((event) => (event.type === 'run' ? event.phase : event.type));
+  expect(told.filter((type) => type !== 'process' && type !== 'waiting')).toEqual([
+    'starting',
+    'proving',
+    'ready',
+    'stopping',
+    'stopped',
+  ]);
+});
+
+test('a process starts only when what it waits for has got there', async () => {
+  const profile = profileOf({
+    components: {
+      frontend,
+      first: worker('prefill'),
+      second: worker('decode', { dependsOn: { first: 'ready' } }),
+    },
+  });
+  const processes = { frontend: { readyMs: 0 }, first: { readyMs: 50 }, second: { readyMs: 0 } };
+  const { world } = begin({ processes }, fakePlan(profile));
+  const launched = (): string[] =>
+    world.notes.flatMap((note) => (note.what === 'launch' ? [note.process] : []));
+  await world.clock.advance(49);
+  expect(launched()).toEqual(['frontend', 'first']);
+  await world.clock.advance(1);
+  expect(launched()).toEqual(['frontend', 'first', 'second']);
+});
+
+test.each([
+  [{ code: 3, signal: undefined }, 'prefill exited with code 3'],
+  [{ code: 0, signal: undefined }, 'prefill exited with code 0'],
+  [{ code: undefined, signal: 'SIGSEGV' }, 'prefill was ended by SIGSEGV'],
+])('a crash names the process and how it ended (%j), and takes the rest down', async (exit, message) => {
+  const { world, supervision, plan } = begin({
+    processes: all({ readyMs: 5 }, { prefill: { readyMs: 5, exitMs: 20, exit } }),
+  });
+  await world.clock.advance(100);
+  const logFile = plan.processes.find(({ name }) => name === 'prefill')?.logFile;
+  expect(await supervision.done).toEqual({
+    killed: [],
+    left: [],
+    failure: { code: 'process-failed', message, process: 'prefill', logFile },
+  });
+  expect(new Set(stopsOf(world))).toEqual(new Set(names));
+});
+
+test('a crash before anything is ready ends the wait at once', async () => {
+  const { world, supervision } = begin({ processes: all({}, { 'decode-1': { exitMs: 7 } }) });
+  await world.clock.advance(20);
+  expect(await supervision.ready).toBeUndefined();
+  expect(await supervision.done).toMatchObject({ failure: { process: 'decode-1' } });
+});
+
+test('two crashes are one failure: the first', async () => {
+  const { world, supervision } = begin({ processes: all({ exitMs: 30 }, { prefill: { exitMs: 20 } }) });
+  await world.clock.advance(100);
+  expect(await supervision.done).toMatchObject({ failure: { process: 'prefill' } });
+  expect(world.events.filter(({ type }) => type === 'failed')).toHaveLength(1);
+});
+
+test('a process that is not ready within its time fails with what was seen last', async () => {
+  const plan = fakePlan();
+  const processes = plan.processes.map((spec) => ({
+    ...spec,
+    startupTimeoutMs: spec.name === 'prefill' ? 3_000 : 9_000,
+  }));
+  const { world, supervision } = begin(
+    { processes: all({}), lastSeen: 'connection refused' },
+    { ...plan, processes },
+  );
+  await world.clock.advance(2_999);
+  expect(world.events.some(({ type }) => type === 'failed')).toBe(false);
+  await world.clock.advance(100);
+  expect(await supervision.done).toMatchObject({
+    failure: {
+      code: 'not-ready',
+      message: 'prefill was not ready within 3 s; last seen: connection refused',
+      process: 'prefill',
+    },
+  });
+});
+
+test('a deployment that is not ready within its time fails as a whole', async () => {
+  const { world, supervision } = begin(
+    { instancesMs: 10_000 },
+    fakePlan(disaggregated, { readyTimeoutMs: 4_000 }),
+  );
+  await world.clock.advance(5_000);
+  expect(await supervision.done).toMatchObject({
+    failure: { code: 'not-ready', message: 'the deployment was not ready within 4 s' },
+  });
+});
+
+test('once it serves, no time-out can end it', async () => {
+  const { world, supervision } = begin({}, fakePlan(disaggregated, { readyTimeoutMs: 4_000 }));
+  await world.clock.advance(1e7);
+  expect(world.events.at(-1)?.type).toBe('ready');
+  supervision.stop();
+  await world.clock.advance(10);
+  expect(await supervision.done).not.toHaveProperty('failure');
+});
+
+test('the time-out of a process survives garbage collection', async () => {
+  const { world, supervision } = begin({ processes: all({}) });
+  await world.clock.advance(1);
+  collectGarbage();
+  await world.clock.advance(2_000_000);
+  expect(await supervision.done).toMatchObject({ failure: { code: 'not-ready' } });
+});
+
+test('what the prober finds wrong is told as it is, not as a time-out', async () => {
+  const readyWrong = new DynamoError('busy', 'Port 10001 answers, but another process listens there.', {
+    hint: 'ss -ltnp',
+  });
+  const { world, supervision } = begin({ readyWrong });
+  await world.clock.advance(10);
+  expect(await supervision.done).toMatchObject({
+    failure: { code: 'process-failed', message: readyWrong.message, hint: 'ss -ltnp' },
+  });
+});
+
+test('a port that answers for somebody else takes everything down', async () => {
+  const foreignListener = new DynamoError('busy', 'Port 8000 answers, but pid 7 listens there.', {
+    hint: 'ss -ltnp',
+  });
+  const { world, supervision } = begin({ foreignListener });
+  await world.clock.advance(10);
+  expect(await supervision.done).toMatchObject({
+    failure: { code: 'process-failed', message: foreignListener.message, hint: 'ss -ltnp' },
+  });
+});
+
+test('a wrong answer to the proving request takes everything down', async () => {
+  const servesWrong = new DynamoError('not-ready', 'up but does not serve: no tokens');
+  const { world, supervision } = begin({ servesWrong });
+  await world.clock.advance(10);
+  expect(await supervision.ready).toBeUndefined();
+  expect(await supervision.done).toMatchObject({
+    failure: { code: 'not-ready', message: servesWrong.message },
+  });
+});
+
+test('what cannot be launched is a failure, and its process ends as stopped', async () => {
+  const { world, supervision } = begin({
+    processes: all({ readyMs: 0 }, { prefill: { launchFails: true } }),
+  });
+  await world.clock.advance(10);
+  expect(await supervision.done).toMatchObject({
+    failure: { message: expect.stringContaining('prefill cannot be launched') },
+  });
+  const states = world.events.flatMap((event) =>
+    event.type === 'process' && event.process === 'prefill' ? [event.state] : [],
+  );
+  expect(states).toEqual(['starting', 'failed', 'stopped']);
+});
+
+test('a launch that is under way when stop comes is waited for and stopped', async () => {
+  const { world, supervision } = begin({ processes: all({ readyMs: 0 }, { frontend: { launchMs: 50 } }) });
+  await world.clock.advance(10);
+  supervision.stop();
+  await world.clock.advance(20);
+  expect(stopsOf(world)).toEqual([]);
+  await world.clock.advance(50);
+  await supervision.done;
+  expect(stopsOf(world)).toContain('frontend');
+});
+
+test('a stop while processes start is no failure', async () => {
+  const { world, supervision } = begin({ processes: all({ launchMs: 2 }) });
+  await world.clock.advance(5);
+  supervision.stop();
+  await world.clock.advance(10);
+  expect(await supervision.done).toEqual({ killed: [], left: [] });
+  expect(world.events.filter(({ type }) => type === 'failed')).toEqual([]);
+});
+
+test('kill hurries a stop that is under way and gives no grace to the rest', async () => {
+  const { world, supervision } = begin({ processes: all({ readyMs: 0, stopMs: 5_000 }) });
+  await world.clock.advance(10);
+  supervision.stop();
+  await world.clock.advance(10);
+  supervision.kill();
+  await world.clock.advance(0);
+  const outcome = await supervision.done;
+  expect(outcome.killed).toHaveLength(4);
+  expect(world.clock.now()).toBe(1_020);
+  const graces = world.notes.flatMap((note) => (note.what === 'stop' ? [note.graceMs] : []));
+  expect(graces).toEqual([10_000, 0, 0, 0]);
+});
+
+test('--stop-timeout caps all waves together', async () => {
+  const { world, supervision } = begin(
+    { processes: all({ readyMs: 0, stopMs: 600 }) },
+    fakePlan(disaggregated, { stopTimeoutMs: 1_000 }),
+  );
+  await world.clock.advance(10);
+  supervision.stop();
+  await world.clock.advance(1_000);
+  const outcome = await supervision.done;
+  expect(outcome.killed.map((text) => text.replace(/\d+ /, ''))).toEqual([
+    '(decode-1)',
+    '(decode-2)',
+    '(prefill)',
+  ]);
+});
+
+test('one that cannot be stopped is reported as left and does not keep the others', async () => {
+  const { world, supervision } = begin({
+    processes: all({ readyMs: 0 }, { frontend: { readyMs: 0, stopFails: true } }),
+  });
+  await world.clock.advance(10);
+  supervision.stop();
+  await world.clock.advance(10);
+  const outcome = await supervision.done;
+  expect(outcome.left).toEqual([expect.stringMatching(/^\d+ \(frontend: not permitted\)$/)]);
+  expect(stopsOf(world).toSorted()).toEqual(names.toSorted());
+});
+
+test('a process that is lost comes back on the rule of its plan, and the run goes on', async () => {
+  const { world, supervision } = begin(
+    { processes: all({ readyMs: 0 }, { prefill: { readyMs: 0, exitMs: 500 } }) },
+    restarting({ maxRestarts: 3 }),
+  );
+  await world.clock.advance(700);
+  const states = statesOf(world, 'prefill');
+  expect(states).toEqual([
+    'starting',
+    'started',
+    'ready',
+    'failed',
+    'backoff',
+    'starting',
+    'started',
+    'ready',
+  ]);
+  supervision.stop();
+  await world.clock.advance(10);
+  expect(await supervision.done).toEqual({ killed: [], left: [] });
+});
+
+test('one that is lost again and again is a crash loop, and says so', async () => {
+  const { world, supervision } = begin(
+    { processes: all({ readyMs: 0 }, { prefill: { readyMs: 0, exitMs: 500 } }) },
+    restarting({ maxRestarts: 2 }),
+  );
+  await world.clock.advance(10_000);
+  expect(await supervision.done).toMatchObject({
+    failure: { message: 'prefill exited with code 1; a crash loop: it was restarted 2 times' },
+  });
+});
+
+test('a restart that is not ready in time counts as lost, and every life is told', async () => {
+  const { world, supervision } = begin(
+    { processes: all({ readyMs: 0 }, { prefill: { readyMs: 0, laterReadyMs: 1e9, exitMs: 500 } }) },
+    restarting({ maxRestarts: 2, startupTimeoutMs: 300 }),
+  );
+  await world.clock.advance(10_000);
+  expect(await supervision.done).toMatchObject({ failure: { code: 'not-ready', process: 'prefill' } });
+  const life = ['starting', 'started'];
+  expect(statesOf(world, 'prefill').filter((state) => life.includes(state))).toEqual([
+    ...life,
+    ...life,
+    ...life,
+  ]);
+});
+
+test('twenty processes are watched without a warning about listeners', async () => {
+  const warnings: Error[] = [];
+  const listen = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', listen);
+  const many = profileOf({ components: { frontend, w: worker('aggregated', { replicas: 20 }) } });
+  const { world, supervision } = begin({}, fakePlan(many));
+  await world.clock.advance(5);
+  supervision.stop();
+  await world.clock.advance(10);
+  await supervision.done;
+  process.off('warning', listen);
+  expect(warnings).toEqual([]);
+});

@@ -1,0 +1,132 @@
+/** A plan and a ready deployment as people see them, without colour. */
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { planTree } from '../../../src/view/plan-tree.ts';
+import { readyPanel } from '../../../src/view/panel.ts';
+import { runTable, type RunView } from '../../../src/view/run-table.ts';
+import { styleFor } from '../../../src/view/style.ts';
+import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';
+
+const plain = styleFor({}, {});
+const profile = profileOf({
+  name: 'disagg',
+  description: 'Prefill and decode apart',
+  components: {
+    frontend,
+    prefill: worker('prefill'),
+    decode: worker('decode', { dependsOn: { prefill: 'ready' } }),
+  },
+});
+const ports = {
+  runId: 'disagg-abcd',
+  runFolder: '/state/disagg-abcd',
+  busyPorts: new Map([[8000, 'run agg-1234']]),
+};
+const plan: Plan = makePlan(profile, options(), host({ ...ports, environment: { DYN_NAMESPACE: 'x' } }));
+const proof = {
+  request: 'POST /v1/chat/completions',
+  answer: 'Hello\nthere.',
+  tookMs: 41,
+  usedRoles: ['prefill', 'decode'],
+};
+
+test('the tree shows choices with reasons, each process, and when it is ready and how it stops', () => {
+  const [, prefill, decode] = plan.processes.map(({ ports: mine }) => mine);
+  const lines = planTree(plan, plain).split('\n');
+  expect(lines.filter((line) => !/^(│| ) {4}/.test(line))).toEqual([
+    'disagg  Prefill and decode apart',
+    '/profiles/disagg.yaml',
+    '',
+    'engine     sim  --engine sim',
+    'discovery  file  all processes are on this host: no etcd needed',
+    'events     zmq  events go from worker to frontend directly: no NATS needed',
+    'http port  8001  8000 is held by run agg-1234',
+    'ignored    DYN_NAMESPACE: the plan decides these',
+    '',
+    'model      tiny/model',
+    'URL        http://127.0.0.1:8001',
+    'namespace  dynamo',
+    '',
+    'starts (a process waits only for what stands after "after")',
+    '├─ frontend  frontend · ports http 8001 · stop within 10.0 s',
+    `├─ prefill  prefill · ports system ${prefill?.system}, bootstrap ${prefill?.bootstrap} · stop within 10.0 s`,
+    `└─ decode  decode · ports system ${decode?.system} · after prefill ready · stop within 10.0 s`,
+    '',
+    'ready when 1 × prefill, 1 × backend are known to the frontend, tiny/model is listed, and a chat request is answered',
+    'stops frontend  →  decode  →  prefill',
+  ]);
+  expect(lines.filter((line) => line.includes('/usr/bin/node /opt/dynamo/dist/sim.js'))).toHaveLength(3);
+});
+
+test('the panel of a deployment that serves', () => {
+  expect(readyPanel(plan, proof, 1_234, plain)).toBe(`✔ disagg-abcd is ready after 1.2 s
+
+  URL        http://127.0.0.1:8001
+  Model      tiny/model
+  Engine     sim: --engine sim
+  Processes  frontend, prefill, decode
+  GPUs       none
+  Logs       /state/disagg-abcd/logs
+  Proof      POST /v1/chat/completions answered in 41 ms, through prefill and decode
+  Answer     Hello there.
+
+  curl http://127.0.0.1:8001/v1/chat/completions \\
+    -H 'Content-Type: application/json' \\
+    -d '{"model":"tiny/model","messages":[{"role":"user","content":"Say hello in one short sentence."}],"max_tokens":16,"stream":false}'
+
+`);
+});
+
+test('who listens on more than loopback is told who can reach it', () => {
+  const open = makePlan(profile, options({ httpHost: '0.0.0.0' }), host());
+  expect(readyPanel(open, proof, 1, plain)).toContain(
+    '  Reach      everybody who can reach every address of this host on port 8000 can use it: there is no password\n',
+  );
+  for (const httpHost of ['127.0.0.1', 'localhost', '::1']) {
+    expect(readyPanel(makePlan(profile, options({ httpHost }), host()), proof, 1, plain)).not.toContain(
+      'Reach',
+    );
+  }
+});
+
+test('a long answer is cut', () => {
+  const text = readyPanel(plan, { ...proof, answer: 'a'.repeat(5_000) }, 1, plain);
+  expect(text).toContain(`${'a'.repeat(239)}…\n`);
+});
+
+test('runs and their processes as a table', () => {
+  const since = new Date(Date.now() - 65_000).toISOString();
+  const view: RunView = {
+    runId: 'disagg-abcd',
+    name: 'disagg',
+    profile: 'disagg',
+    engine: 'sim',
+    state: 'ready',
+    url: 'http://127.0.0.1:8001',
+    startedAt: since,
+    detached: true,
+    supervisorPid: 77,
+    logs: '/logs',
+    processes: [
+      { name: 'frontend', state: 'ready', pid: 78, restarts: 0, gpus: [], ports: { http: 8001 }, since },
+      {
+        name: 'decode',
+        state: 'pending',
+        pid: undefined,
+        restarts: 2,
+        gpus: ['0', '1'],
+        ports: { system: 10_001 },
+        since,
+      },
+    ],
+  };
+  expect(runTable([view], plain)).toBe(
+    [
+      'RUN     PROCESS        STATE    RESTARTS  PID  GPUS  PORTS                  SINCE',
+      'disagg  disagg on sim  ready              77         http://127.0.0.1:8001  1 min 5 s',
+      '        frontend       ready    0         78   -     http:8001              1 min 5 s',
+      '        decode         pending  2         -    0,1   system:10001           1 min 5 s',
+    ].join('\n'),
+  );
+});
