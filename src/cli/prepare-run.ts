@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
-import type { Plan } from '../plan/plan.ts';
+import { discoveryFolders, type Plan } from '../plan/plan.ts';
 import { makePlan, wishedHttpPort } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -36,7 +36,7 @@ export async function prepareRun(
   try {
     const plan = await planAndLease(profile, options, folders, mine);
     const files = runFiles(folders, runId);
-    for (const folder of [files.logs, plan.discovery.folder, plan.mediaFolder]) {
+    for (const folder of [files.logs, ...discoveryFolders(plan), plan.mediaFolder]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     writePlan(files, plan);

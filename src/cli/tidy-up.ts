@@ -1,7 +1,7 @@
 /** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Plan } from '../plan/plan.ts';
+import { discoveryFolders, type Plan } from '../plan/plan.ts';
 import { unclaim } from '../run/claim.ts';
 import { type RunFiles, socketPath, type StateFolders } from '../run/folders.ts';
 import { portsOf, releasePorts } from '../run/port-leases.ts';
@@ -14,7 +14,7 @@ export interface HeldRun {
 }
 
 export function tidyUp({ plan, files, folders }: HeldRun): void {
-  rmSync(plan.discovery.folder, { recursive: true, force: true });
+  for (const folder of discoveryFolders(plan)) rmSync(folder, { recursive: true, force: true });
   try {
     rmdirSync(plan.mediaFolder); // stays when the user has images in it
   } catch {

@@ -1,21 +1,27 @@
 /** The variables through which Dynamo's processes find each other: always set, so that no inherited value decides. */
-import type { Deployment } from './engine.ts';
+import type { Deployment, Discovery } from './engine.ts';
 
 /**
  * Variables of every process of a deployment, on loopback.
  * Source: upstream/verified.md sections 4 and 6.
  */
 export function dynamoVariables(deployment: Deployment): Record<string, string> {
-  const { discovery, events, profile } = deployment;
+  const { discovery, events, nats, profile } = deployment;
   return {
     DYN_DISCOVERY_BACKEND: discovery.backend,
-    DYN_FILE_KV: discovery.folder,
+    ...whereabouts(discovery),
+    ...(nats === undefined ? {} : { NATS_SERVER: nats }),
     DYN_NAMESPACE: profile.namespace,
     DYN_REQUEST_PLANE: profile.requestPlane,
     DYN_EVENT_PLANE: events,
     DYN_TCP_RPC_HOST: '127.0.0.1',
     DYN_SDK_DISABLE_ANSI_LOGGING: '1',
   };
+}
+
+function whereabouts(discovery: Discovery): Record<string, string> {
+  if (discovery.backend === 'file') return { DYN_FILE_KV: discovery.folder };
+  return { ETCD_ENDPOINTS: discovery.endpoints.join(',') };
 }
 
 /** Verbosity is the user's to choose; it changes no plan. */

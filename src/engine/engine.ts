@@ -13,14 +13,16 @@ export interface Deployment {
   readonly servedModelName: string;
   readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
+  /** Where NATS listens, without credentials; absent when nothing needs it. */
+  readonly nats?: string | undefined;
   readonly http: { readonly host: string; readonly port: number };
   readonly mediaFolder: string;
 }
 
-export interface Discovery {
-  readonly backend: 'file';
-  readonly folder: string;
-}
+/** How the processes of a deployment find each other. */
+export type Discovery =
+  | { readonly backend: 'file'; readonly folder: string }
+  | { readonly backend: 'etcd'; readonly endpoints: readonly string[] };
 
 /** One worker process of a deployment, with what the plan gave it. */
 export interface WorkerSeat {

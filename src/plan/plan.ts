@@ -1,5 +1,5 @@
 /** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
-import type { EngineName, Ports } from '../engine/engine.ts';
+import type { Discovery, EngineName, Ports } from '../engine/engine.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 
 /** Raised when a field changes its meaning or goes; adding one does not. */
@@ -83,8 +83,9 @@ export interface Plan {
   readonly model: { readonly path: string; readonly servedName: string };
   readonly http: { readonly host: string; readonly port: number; readonly url: string };
   readonly namespace: string;
-  readonly discovery: { readonly backend: 'file'; readonly folder: string };
+  readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
+  readonly nats?: string | undefined;
   readonly runFolder: string;
   readonly mediaFolder: string;
   readonly choices: readonly Choice[];
@@ -102,4 +103,9 @@ export interface Plan {
   readonly liveness: LivenessRule;
   /** Caps every `stopGraceMs`. */
   readonly stopTimeoutMs?: number | undefined;
+}
+
+/** Folders that discovery needs before the first process starts, and that go with the run. */
+export function discoveryFolders({ discovery }: Plan): string[] {
+  return discovery.backend === 'file' ? [discovery.folder] : [];
 }

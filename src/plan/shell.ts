@@ -1,5 +1,5 @@
 /** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
-import type { Plan, Probe, ProcessSpec } from './plan.ts';
+import { discoveryFolders, type Plan, type Probe, type ProcessSpec } from './plan.ts';
 import { proofRequest } from './proof-request.ts';
 
 export function shellScript(plan: Plan): string {
@@ -8,7 +8,7 @@ export function shellScript(plan: Plan): string {
     '#!/usr/bin/env bash',
     `# ${plan.profile.name} on the engine ${plan.engine}, as dynamo would start it. Ctrl-C stops everything.`,
     'set -euo pipefail',
-    `mkdir -p ${[plan.discovery.folder, plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
+    `mkdir -p ${[...discoveryFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
     'groups=()',
     // A process that has just been started may not lead its group yet: then it is tried again.
     'stop() { until kill -TERM -- "-$1" 2>/dev/null || ! kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }',
