@@ -7,6 +7,7 @@ import type { Setting } from '../profile/setting.ts';
 export interface DeploymentFlags {
   readonly engine: PlanOptions['engine'];
   readonly infra: PlanOptions['infra'];
+  readonly python?: string;
   readonly model?: string;
   readonly gpus?: string[];
   readonly httpPort?: number;
@@ -27,6 +28,10 @@ export function addDeploymentOptions(command: Command): Command {
       new Option('--engine <engine>', 'what serves tokens')
         .choices(['auto', 'sglang', 'mocker', 'sim'])
         .default('auto'),
+    )
+    .option(
+      '--python <environment>',
+      'folder or python3 of the environment with Dynamo; default: DYNAMO_PYTHON, the active one, dynamo setup',
     )
     .option('--model <model>', 'Hugging Face id or local folder')
     .option('--gpus <list>', 'GPUs that may be used: indices or UUIDs', list('--gpus'))
@@ -69,6 +74,7 @@ export function planOptionsOf(
   return {
     engine: flags.engine,
     infra: flags.infra,
+    python: flags.python,
     name: flags.name,
     gpus: flags.gpus,
     httpHost: flags.httpHost,

@@ -1,7 +1,7 @@
 /** Gathers what planning must know about this host. */
 import { join } from 'node:path';
 import { inventory } from '../gpu/inventory.ts';
-import type { HostFacts } from '../plan/request.ts';
+import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
 import { holderOf, listeningPorts } from '../process/listeners.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
@@ -9,22 +9,35 @@ import type { StateFolders } from '../run/folders.ts';
 import { leasedPorts } from '../run/port-leases.ts';
 import { packageRoot } from './package-root.ts';
 
-/** `wanted`: ports whose holder will be named to the user; finding that out costs a search through /proc each. */
-export async function gatherFacts(
-  folders: StateFolders,
-  runId: string,
-  wanted: readonly number[],
-): Promise<HostFacts> {
+/** What facts depend on beside the host. */
+export interface FactWishes {
+  readonly runId: string;
+  /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
+  readonly ports: readonly number[];
+  readonly engine: PlanOptions['engine'];
+  /** The Python environment that the user named. */
+  readonly python: string | undefined;
+}
+
+/** Throws `environment` when the Python environment that the user named holds no Dynamo. */
+export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Promise<HostFacts> {
   const { gpus, problem } = await inventory(process.env.PATH);
   return {
     ...placeFacts(),
-    runId,
-    runFolder: join(folders.runs, runId),
-    busyPorts: busyPorts(folders, wanted),
+    runId: wishes.runId,
+    runFolder: join(folders.runs, wishes.runId),
+    busyPorts: busyPorts(folders, wishes.ports),
     gpus,
     ...(problem === undefined ? {} : { gpuProblem: problem }),
-    python: gpus.length > 0 ? findPythonEnvironment(process.env) : undefined,
+    python: pythonFor(wishes, gpus.length > 0),
   };
+}
+
+/** `auto` never takes a Python engine on a host without GPUs, so nothing is looked for there. */
+function pythonFor({ engine, python }: FactWishes, hasGpus: boolean): PythonEnvironment | undefined {
+  if (engine === 'sim' || (engine === 'auto' && !hasGpus)) return undefined;
+  const need = engine === 'mocker' ? 'base' : 'sglang';
+  return findPythonEnvironment({ environment: process.env, asked: python, need });
 }
 
 /** Facts that need no look at the host: enough to plan where nothing can be run. */

@@ -72,7 +72,9 @@ async function plan(
 async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFacts> {
   const runId = `${options.name ?? profile.name}-plan`;
   if (process.platform === 'linux') {
-    return await gatherFacts(stateFolders(process.env), runId, [wishedHttpPort(profile, options)]);
+    const ports = [wishedHttpPort(profile, options)];
+    const { engine, python } = options;
+    return await gatherFacts(stateFolders(process.env), { runId, ports, engine, python });
   }
   const runFolder = join(tmpdir(), 'dynamo', runId);
   return { ...placeFacts(), runId, runFolder, busyPorts: new Map(), gpus: [], python: undefined };

@@ -66,7 +66,12 @@ async function planAndLease(
   folders: StateFolders,
   mine: Claim,
 ): Promise<Plan> {
-  const facts = await gatherFacts(folders, mine.runId, [wishedHttpPort(profile, options)]);
+  const facts = await gatherFacts(folders, {
+    runId: mine.runId,
+    ports: [wishedHttpPort(profile, options)],
+    engine: options.engine,
+    python: options.python,
+  });
   const busyPorts = new Map(facts.busyPorts);
   for (let attempt = 0; attempt < planAttempts; attempt++) {
     const host: HostFacts = { ...facts, busyPorts };

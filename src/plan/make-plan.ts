@@ -15,6 +15,7 @@ import {
   type ProcessSpec,
   type RestartRule,
 } from './plan.ts';
+import { pythonChoices } from './python-choice.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 import { type Seat, seatsOf } from './seats.ts';
 
@@ -62,7 +63,7 @@ export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts
     events: planes.events,
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
-    choices: [choice, ...planes.choices, ...http.choices],
+    choices: [choice, ...pythonChoices(engine.name, host.python), ...planes.choices, ...http.choices],
     processes: topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []),
     stopOrder: stopWaves(seats, edges),
     expected: expectedInstances(specs.values()),

@@ -13,8 +13,14 @@ export interface Gpu {
 /** A Python environment that holds Dynamo. */
 export interface PythonEnvironment {
   readonly folder: string;
+  /** Path of its interpreter. */
+  readonly python: string;
+  /** Versions as package metadata say, with `.postN` where there is one. */
   readonly dynamoVersion: string;
   readonly sglangVersion: string | undefined;
+  readonly torchVersion: string | undefined;
+  /** Why this one, and what was passed over, for the choices of a plan. */
+  readonly because: string;
 }
 
 export interface HostFacts {
@@ -31,11 +37,14 @@ export interface HostFacts {
   readonly gpus: readonly Gpu[];
   /** Why `gpus` may be wrong or empty although there is a GPU. */
   readonly gpuProblem?: string | undefined;
+  /** The one that fits the engine that is asked for; without GPUs, `auto` asks for none. */
   readonly python: PythonEnvironment | undefined;
 }
 
 export interface PlanOptions {
   readonly engine: 'auto' | EngineName;
+  /** Folder or interpreter of the Python environment, as the user named it; the facts hold what it led to. */
+  readonly python?: string | undefined;
   readonly name?: string | undefined;
   readonly gpus?: readonly string[] | undefined;
   readonly httpHost?: string | undefined;

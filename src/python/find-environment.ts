@@ -1,53 +1,120 @@
-/** Finds a Python environment that holds Dynamo, by reading package folders: asking Python takes seconds. */
-import { readdirSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+/** Finds the Python environment that shall serve: one that the user has, before those that `dynamo setup` made. */
+import { DynamoError } from '../base/error.ts';
+import { compareVersions } from '../base/package-version.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
+import { dataFolders } from './data-folders.ts';
+import { inFolder, type Located, locateOnPath, locatePython } from './locate-python.ts';
+import { type Installed, readEnvironment } from './read-environment.ts';
+import { listSetups, readSetupRecord } from './setup-record.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export interface PythonSearch {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What the user named with --python: a folder, an interpreter, or a command on PATH. */
+  readonly asked?: string | undefined;
+  /** Frontend and mocker need the base packages alone. */
+  readonly need: 'sglang' | 'base';
+}
 
-/** The first of: the active venv, the active conda environment, the one that `python3` on PATH belongs to. */
-export function findPythonEnvironment(environment: Environment): PythonEnvironment | undefined {
-  const folders = [environment.VIRTUAL_ENV, environment.CONDA_PREFIX, prefixOnPath(environment.PATH)];
-  for (const folder of folders) {
-    const found = folder === undefined || folder === '' ? undefined : readEnvironment(folder);
-    if (found !== undefined) return found;
+interface Candidate {
+  /** Why it comes into question, as a plan says it. */
+  readonly origin: string;
+  readonly found: Installed;
+  readonly unfinished: boolean;
+}
+
+/**
+ * The first that has what is needed, of: --python, DYNAMO_PYTHON, the active venv, the active conda environment, those
+ * of `dynamo setup` (newest first), the one of python3 on PATH. When none has SGLang, the first with Dynamo alone, so
+ * that a message can say what it lacks. What the user names counts, or fails with `environment` when it holds no Dynamo.
+ */
+export function findPythonEnvironment(search: PythonSearch): PythonEnvironment | undefined {
+  const named = namedByUser(search);
+  if (named !== undefined) return toEnvironment(named, []);
+  const candidates = [...active(search.environment), ...fromSetup(search), ...onPath(search.environment)];
+  const fitting = candidates.find((each) => lack(each, search.need) === undefined);
+  const best = fitting ?? candidates.find((each) => lack(each, 'base') === undefined);
+  if (best === undefined) return undefined;
+  return toEnvironment(best, passedOver(candidates.slice(0, candidates.indexOf(best)), search.need));
+}
+
+function namedByUser({ environment, asked }: PythonSearch): Candidate | undefined {
+  const variable = environment.DYNAMO_PYTHON;
+  const [origin, value] = asked === undefined ? ['DYNAMO_PYTHON', variable] : ['--python', asked];
+  if (value === undefined || value === '') return undefined;
+  const located = locatePython(value, environment);
+  if (located === undefined) {
+    throw new DynamoError('environment', `${origin} ${value}: there is no Python interpreter.`, {
+      hint: 'give the folder of an environment, or the path of its python3',
+    });
   }
-  return undefined;
+  const candidate = look(origin, located, environment.HOME);
+  const missing = lack(candidate, 'base');
+  if (missing === undefined) return candidate;
+  throw new DynamoError('environment', `${origin} ${value}: ${missing}.`, {
+    hint: `dynamo setup   # makes one; then leave ${origin} out`,
+  });
 }
 
-function readEnvironment(folder: string): PythonEnvironment | undefined {
-  const packages = sitePackages(folder).flatMap(list);
-  const dynamoVersion = versionOf('ai_dynamo', packages);
-  if (dynamoVersion === undefined) return undefined;
-  return { folder, dynamoVersion, sglangVersion: versionOf('sglang', packages) };
+function active(environment: PythonSearch['environment']): Candidate[] {
+  const places: readonly (readonly [string, string | undefined])[] = [
+    ['the active environment, VIRTUAL_ENV', environment.VIRTUAL_ENV],
+    ['the active conda environment, CONDA_PREFIX', environment.CONDA_PREFIX],
+  ];
+  return places.flatMap(([origin, folder]) => {
+    const located = folder === undefined || folder === '' ? undefined : inFolder(folder);
+    return located === undefined ? [] : [look(origin, located, environment.HOME)];
+  });
 }
 
-function sitePackages(folder: string): string[] {
-  return ['lib', 'lib64', 'local/lib'].flatMap((lib) =>
-    list(join(folder, lib))
-      .filter((name) => /^python3(\.\d+)?$/.test(name))
-      .flatMap((name) => ['site-packages', 'dist-packages'].map((kind) => join(folder, lib, name, kind))),
+function fromSetup({ environment, need }: PythonSearch): Candidate[] {
+  const made = listSetups(dataFolders(environment).environments).flatMap(({ folder }) => {
+    const located = inFolder(folder);
+    return located === undefined ? [] : [look('made by dynamo setup', located, undefined)];
+  });
+  const fitting = made.filter((each) => lack(each, need) === undefined).length;
+  const origin = fitting > 1 ? `made by dynamo setup, the newest of ${fitting}` : 'made by dynamo setup';
+  const newest = made.toSorted((a, b) => compareVersions(b.found.dynamo ?? '', a.found.dynamo ?? ''));
+  // Those that fit come first, so that a plan does not explain why the others were passed over.
+  const [fit, unfit] = [true, false].map((fits) =>
+    newest.filter((each) => (lack(each, need) === undefined) === fits),
   );
+  return [...(fit ?? []), ...(unfit ?? [])].map((each) => ({ ...each, origin }));
 }
 
-/** From `ai_dynamo-1.3.0.post1.dist-info`, say. */
-function versionOf(name: string, packages: readonly string[]): string | undefined {
-  const info = packages.find((entry) => entry.startsWith(`${name}-`) && entry.endsWith('.dist-info'));
-  return info?.slice(name.length + 1, -'.dist-info'.length);
+function onPath(environment: PythonSearch['environment']): Candidate[] {
+  const located = locateOnPath('python3', environment);
+  return located === undefined ? [] : [look('python3 on PATH', located, environment.HOME)];
 }
 
-function prefixOnPath(path: string | undefined): string | undefined {
-  for (const folder of (path ?? '').split(delimiter)) {
-    // The folder decides, not what the link leads to: in a venv it leads out of it.
-    if (folder !== '' && list(folder).includes('python3')) return dirname(folder);
-  }
-  return undefined;
+function look(origin: string, { folder, python }: Located, home: string | undefined): Candidate {
+  const unfinished = readSetupRecord(folder)?.state === 'unfinished';
+  return { origin, found: readEnvironment(folder, python, home), unfinished };
 }
 
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+function lack({ found, unfinished }: Candidate, need: PythonSearch['need']): string | undefined {
+  if (unfinished) return 'dynamo setup has not finished it';
+  if (found.dynamo === undefined) return 'it holds no Dynamo (the package ai-dynamo)';
+  return need === 'sglang' && found.sglang === undefined ? 'it holds Dynamo without SGLang' : undefined;
+}
+
+function passedOver(candidates: readonly Candidate[], need: PythonSearch['need']): string[] {
+  return candidates.flatMap((each) => {
+    const missing = lack(each, need);
+    return missing === undefined ? [] : [`not ${each.found.folder}: ${missing}`];
+  });
+}
+
+function toEnvironment(
+  { origin, found }: Candidate,
+  remarks: readonly string[],
+): PythonEnvironment | undefined {
+  if (found.dynamo === undefined) return undefined;
+  return {
+    folder: found.folder,
+    python: found.python,
+    dynamoVersion: found.dynamo,
+    sglangVersion: found.sglang,
+    torchVersion: found.torch,
+    because: [origin, ...remarks].join('; '),
+  };
 }

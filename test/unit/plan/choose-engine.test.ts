@@ -6,7 +6,14 @@ import { host } from '../../support/profile.ts';
 
 const h200: Gpu = { index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB: 0 };
 const gpus = [h200, { ...h200, index: 1, uuid: 'GPU-2' }];
-const base: PythonEnvironment = { folder: '/venv', dynamoVersion: '1.4.2', sglangVersion: undefined };
+const base: PythonEnvironment = {
+  folder: '/venv',
+  python: '/venv/bin/python3',
+  dynamoVersion: '1.4.2',
+  sglangVersion: undefined,
+  torchVersion: undefined,
+  because: 'the active environment, VIRTUAL_ENV',
+};
 
 test('without a GPU the embedded engine serves, and says why', () => {
   const { engine, choice } = chooseEngine('auto', host());

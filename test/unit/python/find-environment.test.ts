@@ -1,56 +1,164 @@
-/** Finds Dynamo by package folders, in the order in which a shell would. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** Which Python environment serves: the order of places, what each must hold, and the reason that a plan shows. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findPythonEnvironment } from '../../../src/python/find-environment.ts';
+import { findPythonEnvironment, type PythonSearch } from '../../../src/python/find-environment.ts';
+import { prefix, setUp, venv } from '../../support/python-folder.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-function venv(packages: readonly string[], site = 'lib/python3.12/site-packages'): string {
-  const folder = tempFolder();
-  for (const name of packages) mkdirSync(join(folder, site, name), { recursive: true });
-  mkdirSync(join(folder, 'bin'), { recursive: true });
-  writeFileSync(join(folder, 'bin', 'python3'), '');
-  return folder;
-}
+const base = ['ai_dynamo-1.4.2', 'ai_dynamo_runtime-9.9'];
+const both = [...base, 'sglang-0.5.16.post1', 'torch-2.11.0'];
 
-const both = [
-  'ai_dynamo-1.4.2.dist-info',
-  'ai_dynamo_runtime-9.9.dist-info',
-  'sglang-0.5.16.post1.dist-info',
-  'sglang',
-];
+/** Nothing of this machine's own shows through. */
+function find(
+  environment: PythonSearch['environment'],
+  need: PythonSearch['need'] = 'sglang',
+  asked?: string,
+) {
+  const HOME = tempFolder();
+  return findPythonEnvironment({ environment: { HOME, ...environment }, need, asked });
+}
 
 test('the active venv is read: versions as the packages say', () => {
   const folder = venv(both);
-  expect(findPythonEnvironment({ VIRTUAL_ENV: folder })).toEqual({
+  expect(find({ VIRTUAL_ENV: folder })).toEqual({
     folder,
+    python: join(folder, 'bin', 'python3'),
     dynamoVersion: '1.4.2',
     sglangVersion: '0.5.16.post1',
+    torchVersion: '2.11.0',
+    because: 'the active environment, VIRTUAL_ENV',
   });
 });
 
 test('the GPU-free base has no SGLang; another package with that prefix is none', () => {
-  const folder = venv(['ai_dynamo-1.4.2.dist-info', 'sglang_router-0.1.9.dist-info']);
-  expect(findPythonEnvironment({ CONDA_PREFIX: folder })).toEqual({
-    folder,
-    dynamoVersion: '1.4.2',
-    sglangVersion: undefined,
-  });
+  const folder = venv([...base, 'sglang_router-0.1.9']);
+  const found = find({ CONDA_PREFIX: folder }, 'base');
+  expect(found).toMatchObject({ dynamoVersion: '1.4.2', sglangVersion: undefined, torchVersion: undefined });
+  expect(found?.because).toBe('the active conda environment, CONDA_PREFIX');
 });
 
-test('an environment without Dynamo is passed over, also when it is the active one', () => {
-  const [empty, full] = [venv(['sglang-0.5.16.dist-info', 'ai_dynamo_runtime-1.4.2.dist-info']), venv(both)];
-  expect(findPythonEnvironment({ VIRTUAL_ENV: empty, CONDA_PREFIX: full })?.folder).toBe(full);
-  expect(findPythonEnvironment({ VIRTUAL_ENV: empty })).toBeUndefined();
+test('each place comes before the next', () => {
+  const [asked, variable, active, conda, path] = [0, 1, 2, 3, 4].map(() => venv(both)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const data = tempFolder();
+  const made = setUp(data, 'sglang-1.4.2', both);
+  const places: Record<string, string> = {
+    DYNAMO_PYTHON: variable,
+    VIRTUAL_ENV: active,
+    CONDA_PREFIX: conda,
+    XDG_DATA_HOME: data,
+    PATH: `${path}/bin`,
+  };
+  expect(find(places, 'sglang', asked)?.folder).toBe(asked);
+  for (const [name, folder] of Object.entries({ ...places, XDG_DATA_HOME: made, PATH: path })) {
+    expect(find(places)?.folder, name).toBe(folder);
+    delete places[name];
+  }
+  expect(find(places)).toBeUndefined();
 });
 
-test('without an active environment, the one of python3 on PATH is read', () => {
-  const [first, second] = [venv(both, 'local/lib/python3.11/dist-packages'), venv([])];
-  expect(findPythonEnvironment({ PATH: `/nowhere:${first}/bin:${second}/bin` })?.folder).toBe(first);
-  expect(findPythonEnvironment({ PATH: `${second}/bin:${first}/bin` })).toBeUndefined();
+test('what is active but lacks SGLang is passed over for one that has it, and the plan says so', () => {
+  const [active, data] = [venv(base), tempFolder()];
+  const made = setUp(data, 'sglang-1.4.2', both);
+  const places = { VIRTUAL_ENV: active, XDG_DATA_HOME: data };
+  const found = find(places);
+  expect(found?.folder).toBe(made);
+  expect(found?.because).toBe(`made by dynamo setup; not ${active}: it holds Dynamo without SGLang`);
+  expect(find(places, 'base')?.folder).toBe(active);
+});
+
+test('where none has SGLang, the first with Dynamo is told, so that a message can say what it lacks', () => {
+  const folder = venv(base);
+  expect(find({ VIRTUAL_ENV: folder })).toMatchObject({ folder, sglangVersion: undefined });
+});
+
+test('of those of `dynamo setup` the newest that fits is taken, and never an unfinished one', () => {
+  const data = tempFolder();
+  setUp(data, 'mocker-1.6.1', ['ai_dynamo-1.6.1']);
+  setUp(data, 'sglang-1.9.0', ['ai_dynamo-1.9.0', 'sglang-1.0'], 'unfinished');
+  setUp(data, 'sglang-1.3.0', ['ai_dynamo-1.3.0', 'sglang-0.5.13']);
+  const newest = setUp(data, 'sglang-1.3.0.post1', ['ai_dynamo-1.3.0.post1', 'sglang-0.5.14']);
+  const found = find({ XDG_DATA_HOME: data });
+  expect(found).toMatchObject({ folder: newest, dynamoVersion: '1.3.0.post1' });
+  expect(found?.because).toBe('made by dynamo setup, the newest of 2');
+  expect(find({ XDG_DATA_HOME: data }, 'base')?.dynamoVersion).toBe('1.6.1');
+});
+
+test('an unfinished environment is not taken when it is active either', () => {
+  const folder = setUp(tempFolder(), 'sglang-1.4.2', both, 'unfinished');
+  expect(find({ VIRTUAL_ENV: folder })).toBeUndefined();
+  expect(() => find({ DYNAMO_PYTHON: folder })).toThrow(/dynamo setup has not finished it/);
+});
+
+test('without XDG_DATA_HOME the home folder is where `dynamo setup` puts them', () => {
+  const HOME = tempFolder();
+  const folder = setUp(join(HOME, '.local/share'), 'mocker-1.1.1', ['ai_dynamo-1.1.1']);
+  expect(find({ HOME }, 'base')?.folder).toBe(folder);
+});
+
+test('--python takes a folder, an interpreter, or a command on PATH', () => {
+  const folder = venv(both);
+  for (const asked of [folder, join(folder, 'bin', 'python3'), 'python3.12']) {
+    const found = find({ PATH: `/nowhere:${folder}/bin` }, 'sglang', asked);
+    expect(found?.folder, asked).toBe(folder);
+    expect(found?.because).toBe('--python');
+  }
+  expect(find({ PATH: `${folder}/bin` }, 'sglang', 'python3.12')?.python).toBe(`${folder}/bin/python3.12`);
+});
+
+test('what the user names counts or is an error: nothing else is taken in its place', () => {
+  const [full, empty] = [venv(both), venv(['sglang-0.5.16'])];
+  expect(() => find({ VIRTUAL_ENV: full }, 'sglang', empty)).toThrow(
+    `--python ${empty}: it holds no Dynamo (the package ai-dynamo).`,
+  );
+  expect(() => find({ VIRTUAL_ENV: full, DYNAMO_PYTHON: '/nowhere' })).toThrow(
+    'DYNAMO_PYTHON /nowhere: there is no Python interpreter.',
+  );
+  const lacking = venv(base);
+  expect(find({ VIRTUAL_ENV: full }, 'sglang', lacking)).toMatchObject({ folder: lacking });
+});
+
+test('Debian keeps packages of a system Python in dist-packages, and those of others do not count', () => {
+  const system = prefix(both, tempFolder(), 'local/lib/python3.11/dist-packages');
+  mkdirSync(join(system, 'lib/python3.9/site-packages/ai_dynamo-0.1.0.dist-info'), { recursive: true });
+  const found = find({ PATH: `/nowhere:${system}/bin` });
+  expect(found).toMatchObject({ folder: system, dynamoVersion: '1.4.2', because: 'python3 on PATH' });
+});
+
+test('`pip install --user` counts for a system Python, not for a venv', () => {
+  const HOME = tempFolder();
+  prefix(both, join(HOME, '.local'));
+  const [system, virtual] = [prefix([]), venv([])];
+  expect(find({ HOME, PATH: `${system}/bin` })?.folder).toBe(system);
+  expect(find({ HOME, PATH: `${virtual}/bin` })).toBeUndefined();
+});
+
+test('a venv with system packages has those of its base', () => {
+  const [system, folder] = [prefix(both), venv([])];
+  writeFileSync(
+    join(folder, 'pyvenv.cfg'),
+    `home = ${system}/bin\ninclude-system-site-packages = true\nversion = 3.12.1\n`,
+  );
+  expect(find({ VIRTUAL_ENV: folder })?.folder).toBe(folder);
+});
+
+test('a pyenv shim leads to the version that pyenv would start', () => {
+  const root = tempFolder();
+  const folder = prefix(both, join(root, 'versions', '3.12.1'));
+  mkdirSync(join(root, 'shims'));
+  symlinkSync('/bin/sh', join(root, 'shims', 'python3'));
+  writeFileSync(join(root, 'version'), '3.12.1\n');
+  expect(find({ PATH: `${root}/shims` })?.folder).toBe(folder);
+  expect(find({ PATH: `${root}/shims`, PYENV_VERSION: '3.9.0' })).toBeUndefined();
 });
 
 test('nothing is found in nothing', () => {
-  expect(findPythonEnvironment({})).toBeUndefined();
-  expect(findPythonEnvironment({ VIRTUAL_ENV: '', PATH: '' })).toBeUndefined();
+  expect(find({})).toBeUndefined();
+  expect(find({ VIRTUAL_ENV: '', PATH: '', DYNAMO_PYTHON: '' })).toBeUndefined();
 });

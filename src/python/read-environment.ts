@@ -1,0 +1,91 @@
+/** Reads what one Python environment holds from its package folders: asking Python takes seconds. */
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+export interface Installed {
+  readonly folder: string;
+  /** Path of the interpreter. */
+  readonly python: string;
+  /** Versions as their packages say, `.postN` and all; `undefined` where a package is missing. */
+  readonly dynamo: string | undefined;
+  readonly sglang: string | undefined;
+  readonly torch: string | undefined;
+}
+
+/** `home`: whose packages `pip install --user` puts beside those of a Python that is no virtual environment. */
+export function readEnvironment(folder: string, python: string, home: string | undefined): Installed {
+  const packages = packageFolders(folder, python, home).flatMap(list);
+  return {
+    folder,
+    python,
+    dynamo: versionOf('ai_dynamo', packages),
+    sglang: versionOf('sglang', packages),
+    torch: versionOf('torch', packages),
+  };
+}
+
+function packageFolders(folder: string, python: string, home: string | undefined): string[] {
+  const virtual = readText(join(folder, 'pyvenv.cfg'));
+  if (virtual === undefined) return systemFolders(folder, python, home);
+  const base = settingOf(virtual, 'home');
+  const own = below(folder, ['lib', 'lib64'], /^python3\.\d+t?$/);
+  if (settingOf(virtual, 'include-system-site-packages') !== 'true' || base === undefined) return own;
+  return [...own, ...systemFolders(dirname(base), join(base, basename(python)), home)];
+}
+
+/** A system may hold the packages of several Pythons; only those of this one count. */
+function systemFolders(prefix: string, python: string, home: string | undefined): string[] {
+  const minor = minorOf(python);
+  const version = minor === undefined ? /^python3(\.\d+t?)?$/ : new RegExp(`^python3(\\.${minor}t?)?$`);
+  const user = home === undefined ? [] : below(join(home, '.local'), ['lib'], version);
+  return [...user, ...below(prefix, ['lib', 'lib64', 'local/lib'], version)];
+}
+
+function below(prefix: string, libs: readonly string[], version: RegExp): string[] {
+  return libs.flatMap((lib) =>
+    list(join(prefix, lib))
+      .filter((name) => version.test(name))
+      .flatMap((name) => ['site-packages', 'dist-packages'].map((kind) => join(prefix, lib, name, kind))),
+  );
+}
+
+/** `12` for /usr/bin/python3, which leads to python3.12; `undefined` when the name does not tell. */
+function minorOf(python: string): string | undefined {
+  try {
+    return /^python3\.(\d+)t?$/.exec(basename(realpathSync(python)))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** From `ai_dynamo-1.3.0.post1.dist-info`, say. */
+function versionOf(name: string, packages: readonly string[]): string | undefined {
+  const info = packages.find((entry) => entry.startsWith(`${name}-`) && entry.endsWith('.dist-info'));
+  return info?.slice(name.length + 1, -'.dist-info'.length);
+}
+
+function settingOf(text: string, name: string): string | undefined {
+  const line = text.split('\n').find((each) => each.split('=', 1)[0]?.trim() === name);
+  return line?.slice(line.indexOf('=') + 1).trim();
+}
+
+/** The interpreter of an environment, or `undefined` where there is none. */
+export function interpreterIn(folder: string): string | undefined {
+  return ['python3', 'python'].map((name) => join(folder, 'bin', name)).find((file) => existsSync(file));
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

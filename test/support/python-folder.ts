@@ -1,0 +1,45 @@
+/** Python environments as folders look, with no Python in them: for tests of what finds and makes them. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeSetupRecord } from '../../src/python/setup-record.ts';
+import { tempFolder } from './temp-folder.ts';
+
+/** `packages` as `ai_dynamo-1.4.2`: what stands before `.dist-info`. */
+export function venv(packages: readonly string[], folder = tempFolder()): string {
+  prefix(packages, folder, 'lib/python3.12/site-packages');
+  writeFileSync(join(folder, 'pyvenv.cfg'), 'home = /usr/bin\nversion = 3.12.1\n');
+  return folder;
+}
+
+/** A Python that is no virtual environment, its packages in `site`. */
+export function prefix(
+  packages: readonly string[],
+  folder = tempFolder(),
+  site = 'lib/python3.12/site-packages',
+) {
+  for (const name of packages) mkdirSync(join(folder, site, `${name}.dist-info`), { recursive: true });
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  const version = /python3\.\d+/.exec(site)?.[0] ?? 'python3.12';
+  writeFileSync(join(folder, 'bin', version), '#!/bin/sh\n', { mode: 0o755, flag: 'a' });
+  symlinkSync(version, join(folder, 'bin', 'python3'));
+  return folder;
+}
+
+/** One that `dynamo setup` has made, or not finished, below `data`. */
+export function setUp(
+  data: string,
+  name: string,
+  packages: readonly string[],
+  state: 'complete' | 'unfinished' = 'complete',
+): string {
+  const folder = venv(packages, join(data, 'dynamo', 'envs', name));
+  const [engine, version = ''] = name.split('-');
+  writeSetupRecord(folder, {
+    state,
+    engine: engine === 'sglang' ? 'sglang' : 'mocker',
+    version,
+    requirements: [],
+    overrides: [],
+  });
+  return folder;
+}
