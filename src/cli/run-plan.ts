@@ -45,6 +45,8 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       warn(files.supervisorLog, `events are not written: ${messageOf(error)}`);
     }
     onEvent(event);
+    // What it started by now is known from here on, whatever it does to hide.
+    if (event.type === 'process') void tracker.look().catch(() => {});
   };
   const tracker = createTracker(files.ledger);
   const beat = setInterval(() => void tracker.look().catch(() => {}), beatMs);

@@ -37,6 +37,8 @@ export interface WorkerSeat {
 export interface Launch {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Regular expression on the command lines of processes that it starts and cannot serve without. */
+  readonly vitalChildren?: string | undefined;
 }
 
 export interface Engine {

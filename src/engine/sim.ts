@@ -62,6 +62,7 @@ function worker(node: string, entry: string, seat: WorkerSeat, deployment: Deplo
       DYN_SYSTEM_HOST: '127.0.0.1',
       DYN_SYSTEM_PORT: String(ports.system),
     },
+    vitalChildren: '^sim::scheduler',
   };
 }
 

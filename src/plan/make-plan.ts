@@ -115,6 +115,7 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
       DYNAMO_RUN_ID: host.runId,
       DYNAMO_PROCESS: seat.name,
     },
+    ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
     cwd: host.runFolder,
     ports: seat.kind === 'frontend' ? { http: deployment.http.port } : ports,
     gpus,

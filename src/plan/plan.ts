@@ -43,6 +43,11 @@ export interface ProcessSpec {
   readonly argv: readonly string[];
   /** Set on top of the caller's environment, less `Plan.scrubbed`. Never holds a secret. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Regular expression on the command lines of processes that this one starts and cannot serve without: when one of
+   * them ends, it has failed. SGLang itself notices after 5 to 65 s. Source: upstream/sglang-on-gpu.md section 3.
+   */
+  readonly vitalChildren?: string | undefined;
   readonly cwd: string;
   readonly ports: Ports & { readonly http?: number };
   readonly gpus: readonly string[];

@@ -12,6 +12,7 @@ import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
 import { fileOf, readStat } from './proc.ts';
 import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
+import { lossOfVital } from './vital-children.ts';
 
 /** Waits for a byte on descriptor 3, so that the ledger knows the process before it can start another. */
 const gate = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
@@ -49,7 +50,8 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Ch
     const entry = writtenDown(running, spec, settings);
     settings.tracker.add(entry);
     recorded.resolve();
-    return childOf(entry, exited, settings);
+    const crippled = lossOfVital(spec, settings.tracker, exited);
+    return { ...childOf(entry, exited, settings), crippled };
   } finally {
     closeSync(log);
   }
@@ -104,6 +106,7 @@ function childOf(
   return {
     pid: entry.pid,
     exited,
+    crippled: new Promise(() => {}),
     stop: (graceMs) => stopTree({ process: entry.process, tracker, graceMs, clock, hurry: hurry.signal }),
     kill: () => hurry.abort(),
   };

@@ -2,11 +2,16 @@
 import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
 import { findOwned, type OwnedProcess } from './owned.ts';
 
+type Listener = (seen: readonly OwnedProcess[]) => void;
+
 export interface Tracker {
   readonly entries: readonly LedgerEntry[];
   add(entry: LedgerEntry): void;
   /** What is alive now. All who ask at the same time share one look through /proc. */
   look(): Promise<readonly OwnedProcess[]>;
+  /** Calls after each look with what it saw, in the same turn in which that was written down. */
+  onLook(listener: Listener): void;
+  offLook(listener: Listener): void;
 }
 
 /**
@@ -21,6 +26,7 @@ export function createTracker(
   const known = [...entries];
   const seen = new Map(descendants.map((each) => [`${each.pid}@${each.startTime}`, each]));
   let next: Promise<readonly OwnedProcess[]> | undefined;
+  const listeners = new Set<Listener>();
 
   const record = (owned: OwnedProcess): void => {
     const key = `${owned.pid}@${owned.startTime}`;
@@ -34,6 +40,8 @@ export function createTracker(
 
   return {
     entries: known,
+    onLook: (listener) => void listeners.add(listener),
+    offLook: (listener) => void listeners.delete(listener),
     add: (entry) => void known.push(entry),
     look: () => {
       next ??= new Promise((resolve, reject) => {
@@ -42,6 +50,7 @@ export function createTracker(
           try {
             const owned = findOwned(known, [...seen.values()]);
             for (const each of owned) record(each);
+            for (const listener of listeners) listener(owned);
             resolve(owned);
           } catch (error) {
             reject(error);

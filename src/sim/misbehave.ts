@@ -10,22 +10,27 @@ export const faultFlags = {
   'ignore-sigterm': onOff,
   'spawn-children': whole(0),
   'escape-children': whole(0),
+  schedulers: whole(0),
 };
 
 export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSignal): Promise<void> {
   after(faults['crash-after'], () => exitWith(1, traceback));
   after(faults['exit-after'], () => process.exit(faults['exit-code'] ?? 0));
   const [staying, escaping] = [faults['spawn-children'] ?? 0, faults['escape-children'] ?? 0];
-  if (staying + escaping === 0) return;
+  const schedulers = faults.schedulers ?? 0;
+  if (staying + escaping + schedulers === 0) return;
 
   const { spawn } = await import('node:child_process');
-  for (let i = 0; i < staying + escaping; i++) {
+  const start = (argv0: string, detached: boolean): void => {
     // Children keep the worker's stderr open, as SGLang's scheduler and detokenizer keep its log file.
-    const child = spawn('sleep', ['86400'], { detached: i >= staying, stdio: 'inherit' });
+    const child = spawn('sleep', ['86400'], { argv0, detached, stdio: 'inherit' });
     child.on('error', () => {}).unref();
     // A clean stop takes the ordinary ones along; a crash or a SIGKILL leaves all of them behind.
-    if (i < staying) stop.addEventListener('abort', () => child.kill('SIGKILL'));
-  }
+    if (!detached) stop.addEventListener('abort', () => child.kill('SIGKILL'));
+  };
+  for (let i = 0; i < staying; i++) start('sleep', false);
+  for (let i = 0; i < escaping; i++) start('sleep', true);
+  for (let i = 0; i < schedulers; i++) start('sim::scheduler', false);
 }
 
 function after(seconds: number | undefined, run: () => void): void {

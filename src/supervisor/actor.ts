@@ -17,6 +17,8 @@ export interface ActorWorld {
   readonly enter: (state: ProcessState, about?: { pid?: number; exit?: Exit }) => void;
   /** The process ended after it had been ready, and nobody had asked it to. */
   readonly onLost: (reason: Failure) => void;
+  /** It lives, but lost a process that it cannot serve without. */
+  readonly onCrippled: (seen: string) => void;
 }
 
 export interface Actor {
@@ -31,7 +33,7 @@ export interface Actor {
   start(): Promise<void>;
   stop(graceMs: number): Promise<StopReport>;
   /** Ends the present life because it is no good; what follows is as if it had ended by itself. */
-  discard(reason: Failure): Promise<void>;
+  discard(reason: Failure, graceMs?: number): Promise<void>;
 }
 
 const nothing: StopReport = { killed: [], left: [] };
@@ -52,7 +54,12 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
   const watch = async (life: Child, gone: AbortController): Promise<void> => {
     const exit = await life.exited;
     if (!world.leaving.aborted && wanted) world.enter('failed', { exit });
-    gone.abort(new StartFailure(exitedTooEarly(spec, exit)));
+    gone.abort(new StartFailure(doom ?? exitedTooEarly(spec, exit)));
+  };
+
+  const watchChildren = async (life: Child, gone: AbortSignal): Promise<void> => {
+    const seen = await life.crippled;
+    if (wanted && !gone.aborted && !world.leaving.aborted) world.onCrippled(seen);
   };
 
   const untilReady = async (gone: AbortSignal): Promise<void> => {
@@ -87,6 +94,7 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       started.resolve();
       const gone = new AbortController();
       void watch(life, gone);
+      void watchChildren(life, gone.signal);
       await untilReady(gone.signal);
       world.enter('ready');
       ready.resolve();
@@ -101,10 +109,10 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       world.enter('stopped', report.left.length === 0 ? { exit: await child.exited } : {});
       return report;
     },
-    discard: async (reason) => {
+    discard: async (reason, graceMs = spec.stopGraceMs) => {
       if (doom !== undefined) return;
       doom = reason;
-      await child?.stop(spec.stopGraceMs);
+      await child?.stop(graceMs);
     },
   };
 }

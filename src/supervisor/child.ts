@@ -19,6 +19,8 @@ export interface Child {
   readonly pid: number;
   /** Settles when the process itself has ended; descendants may still live. Never rejects. */
   readonly exited: Promise<Exit>;
+  /** Settles with its description when a process that it cannot serve without has ended; else never. */
+  readonly crippled: Promise<string>;
   /** SIGTERM once to the group, wait until all that it started is gone, SIGKILL after `graceMs`, verify twice. */
   stop(graceMs: number): Promise<StopReport>;
   /** Makes a stop that is under way, or the next one, go to SIGKILL now. */

@@ -32,6 +32,9 @@ export interface Supervision {
   act(action: ProcessAction, process: string): Promise<void>;
 }
 
+/** Time for one that can serve no more to leave discovery, which real workers do first on SIGTERM, in milliseconds. */
+const crippledGraceMs = 2_000;
+
 export interface World {
   readonly launcher: Launcher;
   readonly prober: Prober;
@@ -90,6 +93,11 @@ export function supervise(plan: Plan, world: World): Supervision {
           const actor = actors.get(spec.name);
           if (proved && actor !== undefined) void track(recover(actor, reason));
           else fail(reason);
+        },
+        onCrippled: (seen) => {
+          emit({ type: 'unhealthy', process: spec.name, seen });
+          const grace = Math.min(spec.stopGraceMs, crippledGraceMs);
+          void track(actors.get(spec.name)?.discard(unhealthy(spec, seen), grace) ?? Promise.resolve());
         },
       }),
     ]),

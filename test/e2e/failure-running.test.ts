@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { isLiving, livingProcesses } from '../oracle/processes.ts';
 import { dynamo, type Session, start, succeed } from './harness/cli.ts';
-import { faulty, pidOf, up } from './harness/deployment.ts';
+import { faulty, pidOf, ps, textBelow, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from './harness/until.ts';
 import { test, type World } from './harness/world.ts';
@@ -74,4 +74,24 @@ test('`down --now` does not wait for it', async ({ world }) => {
   const { code, tookMs } = await dynamo(world, ['down', '--now']);
   expect(code).toBe(0);
   expect(tookMs).toBeLessThan(3_000);
+});
+
+test('a worker that lost its scheduler is failed at once, named, and started again', async ({ world }) => {
+  const run = await up(world, faulty(world, 'agg', { worker: ['--schedulers', '1'] }));
+  const worker = await pidOf(world, 'worker');
+  const [scheduler] = livingProcesses().filter(({ parent }) => parent === worker);
+  const pid = scheduler?.pid ?? 0;
+  // A scheduler counts from the first look that saw it; the looks come with changes of state.
+  await until('it is known', () => textBelow(world.state).includes(`"pid":${pid},`));
+  process.kill(pid, 'SIGKILL');
+  await until('it is failed and named', () =>
+    textBelow(world.state).includes(`its sim::scheduler (pid ${pid}) ended`),
+  );
+  await until('it is back', async () =>
+    (await ps(world))[0]?.processes.every(({ state }) => state === 'ready'),
+  );
+  expect(await pidOf(world, 'worker')).not.toBe(worker);
+  expect(isLiving(worker)).toBe(false);
+  await run.client.chat.completions.create({ model: run.model, messages: [{ role: 'user', content: 'Hi' }] });
+  await succeed(world, ['down']);
 });

@@ -14,6 +14,8 @@ export interface ProcessScript {
   readonly laterReadyMs?: number | undefined;
   readonly exitMs?: number | undefined;
   readonly exit?: Exit | undefined;
+  /** When it loses a child, after its launch. */
+  readonly crippledMs?: number | undefined;
   readonly stopMs?: number | undefined;
   readonly stopFails?: boolean | undefined;
 }
@@ -139,6 +141,7 @@ function fakeChild(
   return {
     pid,
     exited: exited.promise,
+    crippled: clock.sleep(script.crippledMs ?? never).then(() => 'its scheduler (7) ended'),
     stop: async (graceMs) => {
       notes.push({ what: 'stop', process: name, pid, graceMs });
       if (script.stopFails) throw new Error('not permitted');

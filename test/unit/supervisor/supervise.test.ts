@@ -333,3 +333,34 @@ test('twenty processes are watched without a warning about listeners', async () 
   process.off('warning', listen);
   expect(warnings).toEqual([]);
 });
+
+test('a process that lost a child that it cannot serve without has failed, and gets little time to leave', async () => {
+  const { world, supervision } = begin({
+    processes: all({ readyMs: 1 }, { prefill: { readyMs: 1, crippledMs: 50 } }),
+  });
+  await world.clock.advance(5_000);
+  expect((await supervision.done).failure?.message).toBe(
+    'prefill is alive but unhealthy: its scheduler (7) ended',
+  );
+  expect(world.notes.find((note) => note.what === 'stop')).toMatchObject({
+    process: 'prefill',
+    graceMs: 2_000,
+  });
+});
+
+test('one that loses it before it is ready has not started', async () => {
+  const { world, supervision } = begin({
+    processes: all({ readyMs: 1 }, { prefill: { readyMs: 9_000, crippledMs: 50 } }),
+  });
+  await world.clock.advance(5_000);
+  expect((await supervision.done).failure?.message).toMatch(/its scheduler \(7\) ended/);
+});
+
+test('children that end because they were asked to are no news', async () => {
+  const { world, supervision } = begin({ processes: all({ readyMs: 1, stopMs: 500, crippledMs: 100 }) });
+  await world.clock.advance(50);
+  supervision.stop();
+  await world.clock.advance(5_000);
+  await supervision.done;
+  expect(world.events.filter(({ type }) => type === 'unhealthy')).toEqual([]);
+});
