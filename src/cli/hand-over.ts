@@ -1,4 +1,4 @@
-/** Gives a prepared run to the process that will supervise it: name, ports and record stand and fall with that one. */
+/** Gives a prepared run to the process that will supervise it: name, ports, GPUs and record stand and fall with that one. */
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
@@ -6,6 +6,7 @@ import type { Identity } from '../base/identity.ts';
 import { identify, isAlive } from '../process/identity.ts';
 import { adopt } from '../run/claim.ts';
 import type { StateFolders } from '../run/folders.ts';
+import { adoptGpus } from '../run/gpu-leases.ts';
 import { portsOf } from '../run/port-leases.ts';
 import { writeRecord } from '../run/record.ts';
 import { findRun } from './find-run.ts';
@@ -18,6 +19,7 @@ export function handOver({ plan, files, folders }: HeldRun, supervisor: Identity
   const theirs = { runId: plan.runId, holder: supervisor };
   adopt(join(folders.names, plan.name), theirs);
   for (const port of portsOf(plan)) adopt(join(folders.ports, String(port)), theirs);
+  adoptGpus(folders, theirs);
 }
 
 /** Waits to be named. Throws when whoever prepared the run is dead: then it is being reaped, and must not begin. */

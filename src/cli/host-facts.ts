@@ -1,17 +1,20 @@
 /** Gathers what planning must know about this host. */
 import { join } from 'node:path';
-import { inventory } from '../gpu/inventory.ts';
+import { modelWeightsMiB } from '../gpu/model-weights.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
 import { holderOf, listeningPorts } from '../process/listeners.ts';
+import type { Profile } from '../profile/profile.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { leasedPorts } from '../run/port-leases.ts';
+import { gpusHere } from './gpu-facts.ts';
 import { packageRoot } from './package-root.ts';
 
 /** What facts depend on beside the host. */
 export interface FactWishes {
   readonly runId: string;
+  readonly profile: Profile;
   /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
   readonly ports: readonly number[];
   readonly engine: PlanOptions['engine'];
@@ -21,7 +24,8 @@ export interface FactWishes {
 
 /** Throws `environment` when the Python environment that the user named holds no Dynamo. */
 export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Promise<HostFacts> {
-  const { gpus, problem } = await inventory(process.env.PATH);
+  const { gpus, problem } = await gpusHere(folders);
+  const { profile } = wishes;
   return {
     ...placeFacts(),
     runId: wishes.runId,
@@ -29,6 +33,8 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
     busyPorts: busyPorts(folders, wishes.ports),
     gpus,
     ...(problem === undefined ? {} : { gpuProblem: problem }),
+    weightsMiB:
+      gpus.length > 0 ? modelWeightsMiB(profile.model, { ...process.env, ...profile.env }) : undefined,
     python: pythonFor(wishes, gpus.length > 0),
   };
 }

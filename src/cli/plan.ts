@@ -74,7 +74,7 @@ async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFac
   if (process.platform === 'linux') {
     const ports = [wishedHttpPort(profile, options)];
     const { engine, python } = options;
-    return await gatherFacts(stateFolders(process.env), { runId, ports, engine, python });
+    return await gatherFacts(stateFolders(process.env), { runId, profile, ports, engine, python });
   }
   const runFolder = join(tmpdir(), 'dynamo', runId);
   return { ...placeFacts(), runId, runFolder, busyPorts: new Map(), gpus: [], python: undefined };

@@ -9,14 +9,16 @@ import type { Profile } from '../profile/profile.ts';
 import { identify, isAlive } from '../process/identity.ts';
 import { type Claim, claim, unclaim } from '../run/claim.ts';
 import { runFiles, stateFolders, type StateFolders } from '../run/folders.ts';
-import { leasePorts, portsOf } from '../run/port-leases.ts';
+import { leaseGpus } from '../run/gpu-leases.ts';
+import { leasePorts, portsOf, releasePorts } from '../run/port-leases.ts';
 import { writePlan, writeRecord } from '../run/record.ts';
 import { newRunId } from '../run/run-id.ts';
+import { withLeases } from './gpu-facts.ts';
 import { gatherFacts } from './host-facts.ts';
 import type { HeldRun } from './tidy-up.ts';
 import { version } from './version.ts';
 
-/** How often another run may be faster to take a port between our look and our lease. */
+/** How often another run may be faster to take a port or a GPU between our look and our lease. */
 const planAttempts = 20;
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
@@ -68,19 +70,26 @@ async function planAndLease(
 ): Promise<Plan> {
   const facts = await gatherFacts(folders, {
     runId: mine.runId,
+    profile,
     ports: [wishedHttpPort(profile, options)],
     engine: options.engine,
     python: options.python,
   });
   const busyPorts = new Map(facts.busyPorts);
+  let { gpus } = facts;
   for (let attempt = 0; attempt < planAttempts; attempt++) {
-    const host: HostFacts = { ...facts, busyPorts };
+    const host: HostFacts = { ...facts, busyPorts, gpus };
     const plan = makePlan(profile, options, host);
     const lost = leasePorts(folders, portsOf(plan), mine, isAlive);
-    if (lost === undefined) return plan;
-    busyPorts.set(lost, 'another run that starts now');
+    if (lost !== undefined) {
+      busyPorts.set(lost, 'another run that starts now');
+      continue;
+    }
+    if (leaseGpus(folders, plan.gpuUuids, mine, isAlive) === undefined) return plan;
+    releasePorts(folders, portsOf(plan), mine.runId);
+    gpus = withLeases(gpus, folders);
   }
-  throw new DynamoError('busy', `Other runs took the planned ports ${planAttempts} times in a row.`, {
+  throw new DynamoError('busy', `Other runs took what was planned ${planAttempts} times in a row.`, {
     hint: 'start them one after the other',
   });
 }

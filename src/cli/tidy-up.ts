@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { discoveryFolders, type Plan } from '../plan/plan.ts';
 import { unclaim } from '../run/claim.ts';
 import { type RunFiles, socketPath, type StateFolders } from '../run/folders.ts';
+import { releaseGpus } from '../run/gpu-leases.ts';
 import { portsOf, releasePorts } from '../run/port-leases.ts';
 import { markEnded } from '../run/record.ts';
 
@@ -25,8 +26,9 @@ export function tidyUp({ plan, files, folders }: HeldRun): void {
   markEnded(files);
 }
 
-/** Gives back names and ports only, for a run that was never supervised. */
+/** Gives back names, ports and GPUs only, for a run that was never supervised. */
 export function releaseRun({ plan, folders }: HeldRun): void {
   releasePorts(folders, portsOf(plan), plan.runId);
+  releaseGpus(folders, plan.runId);
   unclaim(join(folders.names, plan.name), plan.runId);
 }

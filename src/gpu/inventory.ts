@@ -1,69 +1,143 @@
 /** The NVIDIA GPUs of this host, as nvidia-smi tells them. */
-import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { messageOf } from '../base/error-code.ts';
 import type { Gpu } from '../plan/request.ts';
+import { numberIn, reasonIn, textIn } from './cells.ts';
+import { parseMigInstances } from './mig.ts';
+import { askNvidiaSmi, findNvidiaSmi, longestMs } from './nvidia-smi.ts';
 
-export interface Inventory {
-  readonly gpus: readonly Gpu[];
-  /** Why the list may be wrong or empty although there is a GPU. */
-  readonly problem?: string;
+/** What beside its memory decides whether a GPU can be used. A field that nvidia-smi does not tell is absent. */
+export interface GpuDetails extends Gpu {
+  /** `Default`, `Exclusive_Process`, `Prohibited`. */
+  readonly computeMode?: string;
+  readonly driver?: string;
+  /** Uncorrected memory errors since the driver was loaded. */
+  readonly eccErrors?: number;
+  /** What the driver wants after a fault (an Xid): `Reset`, `Reboot`, `Drain P2P`; absent when all is well. */
+  readonly recovery?: string;
 }
 
-const fields = ['index', 'uuid', 'name', 'memory.total', 'memory.used'];
-/** nvidia-smi hangs when a GPU does. */
-const longestMs = 5_000;
-/** Where WSL2 keeps it, often outside PATH. */
-const wslFolder = '/usr/lib/wsl/lib';
+export interface Inventory {
+  readonly gpus: readonly GpuDetails[];
+  /** Why the list may be wrong or empty although there is a GPU. */
+  readonly problem?: string;
+  /** What could not be read of GPUs that are listed, in words. */
+  readonly notes: readonly string[];
+}
+
+const fields = [
+  'index',
+  'uuid',
+  'name',
+  'memory.total',
+  'memory.used',
+  'memory.free',
+  'mig.mode.current',
+  'compute_mode',
+  'driver_version',
+  'ecc.errors.uncorrected.volatile.total',
+  'gpu_recovery_action',
+] as const;
+type Field = (typeof fields)[number];
+/** Without these a row says nothing. */
+const needed: readonly Field[] = ['index', 'uuid', 'name', 'memory.total', 'memory.used'];
 
 /** Costs nothing on a host without nvidia-smi. Never throws. */
 export async function inventory(path: string | undefined, timeoutMs = longestMs): Promise<Inventory> {
-  const command = [...(path ?? '').split(delimiter), wslFolder]
-    .filter(Boolean)
-    .map((folder) => join(folder, 'nvidia-smi'))
-    .find(isExecutable);
-  if (command === undefined) return { gpus: [] };
-  try {
-    const query = [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader,nounits'];
-    return { gpus: parseGpus(await ask(command, query, timeoutMs)) };
-  } catch (error) {
-    return { gpus: [], problem: `nvidia-smi is here but ${messageOf(error)}` };
+  const command = findNvidiaSmi(path);
+  if (command === undefined) return { gpus: [], notes: [] };
+  const { rows, failure } = await queryGpus(command, timeoutMs);
+  const gpus = rows.flatMap((row) => gpuOf(row) ?? []);
+  const whole = gpus.filter(({ index }) => !isDivided(rows, index));
+  const instances = whole.length === gpus.length ? [] : await migInstances(command, gpus, timeoutMs);
+  return {
+    gpus: [...whole, ...instances].toSorted((a, b) => a.index - b.index),
+    ...(failure === undefined ? {} : { problem: `nvidia-smi is here but ${failure}` }),
+    notes: rows.flatMap(noteOf),
+  };
+}
+
+type Row = Partial<Record<Field, string>>;
+
+/** Older drivers know fewer fields and then answer nothing at all: the one that they name is left out and asked again. */
+async function queryGpus(command: string, timeoutMs: number): Promise<{ rows: Row[]; failure?: string }> {
+  let asked: readonly Field[] = fields;
+  for (;;) {
+    const query = [`--query-gpu=${asked.join(',')}`, '--format=csv,noheader,nounits'];
+    const { stdout, failure } = await askNvidiaSmi(command, query, timeoutMs);
+    const unknown = /Field "([^"]+)" is not a valid field/.exec(stdout)?.[1];
+    const left = asked.filter((field) => field !== unknown || needed.includes(field));
+    if (left.length < asked.length) asked = left;
+    else return { rows: parseRows(stdout, asked), ...trouble(stdout, failure) };
   }
+}
+
+/** A GPU that has fallen off the bus is a line among the rows, at times with status 0. */
+function trouble(stdout: string, failure: string | undefined): { failure?: string } {
+  const lost = /^.*Unable to determine the device handle.*$/m.exec(stdout)?.[0];
+  const told = lost === undefined ? failure : `cannot reach a GPU: ${lost.trim()}`;
+  return told === undefined ? {} : { failure: told };
 }
 
 /** Lines that are no GPU (warnings, "No devices were found") are left out. */
-export function parseGpus(csv: string): Gpu[] {
-  return csv.split('\n').flatMap((line) => {
-    const [index = '', uuid = '', name = '', total, used] = line.split(',').map((cell) => cell.trim());
-    if (!/^\d+$/.test(index) || !/^(GPU|MIG)-/.test(uuid)) return [];
-    return [{ index: Number(index), uuid, name, totalMiB: Number(total) || 0, usedMiB: Number(used) || 0 }];
+export function parseRows(csv: string, asked: readonly Field[] = fields): Row[] {
+  return csv.split('\n').flatMap((line): Row[] => {
+    const cells = line.split(',').map((cell) => cell.trim());
+    const row: Row = Object.fromEntries(asked.map((field, i) => [field, cells[i] ?? '']));
+    return /^\d+$/.test(row.index ?? '') && /^(GPU|MIG)-/.test(row.uuid ?? '') ? [row] : [];
   });
 }
 
-/** Gives up also on one that cannot be ended: who waits for a hung driver heeds not even SIGKILL. */
-async function ask(command: string, words: readonly string[], timeoutMs: number): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const child = execFile(command, words, (error, stdout, stderr) => {
-      clearTimeout(limit);
-      if (error === null) resolve(stdout);
-      else reject(new Error(`failed: ${(stderr || stdout || error.message).trim().split('\n')[0]}`));
-    });
-    const limit = setTimeout(() => {
-      child.kill('SIGKILL');
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      child.unref();
-      reject(new Error(`did not answer within ${timeoutMs / 1000} s`));
-    }, timeoutMs);
-  });
+export function gpuOf(row: Row): GpuDetails {
+  const [freeMiB, eccErrors] = [
+    numberIn(row['memory.free']),
+    numberIn(row['ecc.errors.uncorrected.volatile.total']),
+  ];
+  const [computeMode, driver, recovery] = [
+    textIn(row.compute_mode),
+    textIn(row.driver_version),
+    textIn(row.gpu_recovery_action),
+  ];
+  return {
+    index: Number(row.index),
+    uuid: row.uuid ?? '',
+    name: textIn(row.name) ?? 'NVIDIA GPU',
+    totalMiB: numberIn(row['memory.total']) ?? 0,
+    usedMiB: numberIn(row['memory.used']) ?? 0,
+    ...(freeMiB === undefined ? {} : { freeMiB }),
+    ...(computeMode === undefined ? {} : { computeMode }),
+    ...(driver === undefined ? {} : { driver }),
+    ...(eccErrors === undefined ? {} : { eccErrors }),
+    ...(recovery === undefined || recovery === 'None' ? {} : { recovery }),
+  };
 }
 
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+function noteOf(row: Row): string[] {
+  const reason = reasonIn(row['memory.total']) ?? reasonIn(row['memory.used']);
+  return reason === undefined || isMig(row)
+    ? []
+    : [`nvidia-smi does not tell the memory of GPU ${row.index}: ${reason}`];
+}
+
+function isMig(row: Row): boolean {
+  return row['mig.mode.current'] === 'Enabled';
+}
+
+function isDivided(rows: readonly Row[], index: number): boolean {
+  return rows.some((row) => Number(row.index) === index && isMig(row));
+}
+
+/** A divided GPU can't be used as a whole; its instances are known by UUID only. */
+async function migInstances(
+  command: string,
+  gpus: readonly GpuDetails[],
+  timeoutMs: number,
+): Promise<GpuDetails[]> {
+  const { stdout } = await askNvidiaSmi(command, ['-L'], timeoutMs);
+  return parseMigInstances(stdout).flatMap(({ gpu, uuid, profile, totalMiB }): GpuDetails[] => {
+    const parent = gpus.find(({ index }) => index === gpu);
+    if (parent === undefined) return [];
+    const { freeMiB: _free, ...rest } = parent;
+    return [
+      { ...rest, uuid, name: `${parent.name} MIG ${profile}`, totalMiB, usedMiB: 0, migOf: parent.uuid },
+    ];
+  });
 }

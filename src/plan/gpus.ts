@@ -1,33 +1,102 @@
 /** Places workers on GPUs: each gets its own, unless the profile says that two share. */
-import { DynamoError } from '../base/error.ts';
+import { deviceName } from './allowed-gpus.ts';
+import { type GpuDemand, gib, gpuDemand } from './gpu-demand.ts';
+import { freeOf, type GpuGroup, type GpuOffer, hasRoom } from './gpu-group.ts';
+import { doesNotFit } from './gpu-refusal.ts';
+import type { Choice } from './plan.ts';
 import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './seats.ts';
 
-/** The GPUs that the user allows: `--gpus` (indices or UUIDs), else CUDA_VISIBLE_DEVICES, else all. Never widened. */
-export function allowedGpus(
-  gpus: readonly Gpu[],
-  asked: readonly string[] | undefined,
-  visibleDevices: string | undefined,
-): readonly Gpu[] {
-  const visible =
-    visibleDevices === undefined ? gpus : select(gpus, splitList(visibleDevices), 'CUDA_VISIBLE_DEVICES');
-  return asked === undefined ? visible : select(visible, asked, '--gpus');
+/** More than the driver keeps on an idle GPU: somebody uses it. */
+const idleMiB = 1_024;
+
+export interface Placement {
+  /** Values of CUDA_VISIBLE_DEVICES by process name; empty for a worker that needs no GPU. */
+  readonly devices: ReadonlyMap<string, readonly string[]>;
+  /** UUIDs of all GPUs that are used. */
+  readonly uuids: readonly string[];
+  readonly choices: readonly Choice[];
 }
 
-/** GPU indices by process name. Throws `busy` with a table when the workers need more than there are. */
-export function placeWorkers(
-  workers: readonly WorkerEntry[],
-  gpus: readonly Gpu[],
-): Map<string, readonly string[]> {
-  const placed = new Map<string, readonly string[]>();
-  const free = gpus.map(({ index }) => String(index));
-  for (const worker of workers.filter(({ spec }) => spec.shareGpuWith === undefined)) {
-    const mine = free.splice(0, worker.spec.gpus);
-    if (mine.length < worker.spec.gpus) throw tooFew(workers, gpus);
-    placed.set(worker.name, mine);
+/** Throws `busy` with a table of who holds what when it does not fit. */
+export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): Placement {
+  const groups = groupsOf(workers, offer.weightsMiB);
+  const free = offer.gpus.filter(({ leasedBy }) => leasedBy === undefined);
+  const given = inOrder(groups, free) ?? bySize(groups, free);
+  if (given === undefined) throw doesNotFit(groups, offer);
+  const devices = groups.flatMap(({ members }, i) =>
+    members.map(({ name }): [string, string[]] => [name, (given[i] ?? []).map(deviceName)]),
+  );
+  return {
+    devices: new Map(devices),
+    uuids: given.flat().map(({ uuid }) => uuid),
+    choices: groups.flatMap((group, i) => choiceOf(group, given[i] ?? [])),
+  };
+}
+
+function choiceOf({ members, demand }: GpuGroup, gpus: readonly Gpu[]): Choice[] {
+  if (gpus.length === 0) return [];
+  const need =
+    demand === undefined ? 'nothing is known about its need' : `needs ${gib(demand.mib)} (${demand.because})`;
+  const free = gpus.map((gpu) => gib(freeOf(gpu) ?? 0)).join(', ');
+  const have = gpus.some((gpu) => freeOf(gpu) === undefined) ? 'free memory unknown' : `${free} free`;
+  return [
+    {
+      what: 'gpu',
+      value: gpus.map(deviceName).join(','),
+      because: `${members.map(({ name }) => name).join(' and ')}: ${need}, ${have}`,
+    },
+  ];
+}
+
+/** Workers that are on the same GPUs, the one that the others name first; what each needs adds up. */
+function groupsOf(workers: readonly WorkerEntry[], weightsMiB: number | undefined): GpuGroup[] {
+  return workers
+    .filter(({ spec }) => spec.shareGpuWith === undefined)
+    .map((host) => {
+      const members = workers.filter((worker) => hostOf(worker, workers) === host);
+      const demands = members.map(({ spec }) => gpuDemand(spec, weightsMiB));
+      return { members, gpus: host.spec.gpus, demand: sum(demands) };
+    });
+}
+
+function sum(demands: readonly (GpuDemand | undefined)[]): GpuDemand | undefined {
+  const known = demands.filter((demand) => demand !== undefined);
+  if (known.length < 2) return known[0];
+  const because = [...new Set(known.map((demand) => demand.because))].join('; ');
+  return {
+    mib: known.reduce((total, { mib }) => total + mib, 0),
+    because: `${known.length} workers: ${because}`,
+  };
+}
+
+/** In the order of profile and host, idle GPUs first. */
+function inOrder(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undefined {
+  let left = gpus.toSorted((a, b) => Number(isUsed(a)) - Number(isUsed(b)));
+  const given: Gpu[][] = [];
+  for (const group of groups) {
+    const mine = left.filter((gpu) => hasRoom(gpu, group)).slice(0, group.gpus);
+    if (mine.length < group.gpus) return undefined;
+    left = left.filter((gpu) => !mine.includes(gpu));
+    given.push(mine);
   }
-  for (const worker of workers) placed.set(worker.name, placed.get(hostOf(worker, workers).name) ?? []);
-  return placed;
+  return given;
+}
+
+/** Who needs most gets the GPUs with most memory: when that does not fit, nothing does. */
+function bySize(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undefined {
+  const left = gpus.toSorted((a, b) => (freeOf(b) ?? Infinity) - (freeOf(a) ?? Infinity));
+  const given = new Map<GpuGroup, Gpu[]>();
+  for (const group of groups.toSorted((a, b) => (b.demand?.mib ?? 0) - (a.demand?.mib ?? 0))) {
+    const mine = left.splice(0, group.gpus);
+    if (mine.length < group.gpus || !mine.every((gpu) => hasRoom(gpu, group))) return undefined;
+    given.set(group, mine);
+  }
+  return groups.map((group) => given.get(group) ?? []);
+}
+
+function isUsed({ usedMiB }: Gpu): boolean {
+  return usedMiB > idleMiB;
 }
 
 /** The worker on whose GPUs this one runs: itself, or the end of the chain of those that share. */
@@ -40,38 +109,4 @@ function hostOf(worker: WorkerEntry, workers: readonly WorkerEntry[]): WorkerEnt
     host = hosts[peers.indexOf(host) % Math.max(1, hosts.length)] ?? host;
   }
   return host;
-}
-
-function select(gpus: readonly Gpu[], names: readonly string[], source: string): Gpu[] {
-  const selected = names.map((name) => {
-    const found = gpus.find((gpu) => String(gpu.index) === name || gpu.uuid === name);
-    if (found !== undefined) return found;
-    const known = gpus.map((gpu) => `${gpu.index} (${gpu.uuid})`).join(', ') || 'none';
-    throw new DynamoError('environment', `${source}: there is no GPU ${JSON.stringify(name)} here.`, {
-      hint: `GPUs that can be named: ${known}`,
-    });
-  });
-  // Named twice is still one GPU.
-  return [...new Set(selected)];
-}
-
-function splitList(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
-
-function tooFew(workers: readonly WorkerEntry[], gpus: readonly Gpu[]): DynamoError {
-  const needed = workers.reduce(
-    (sum, { spec }) => sum + (spec.shareGpuWith === undefined ? spec.gpus : 0),
-    0,
-  );
-  const rows = workers.map(
-    ({ name, spec }) => `  ${name}: ${spec.shareGpuWith ? `shares with ${spec.shareGpuWith}` : spec.gpus}`,
-  );
-  return new DynamoError('busy', `This needs ${needed} GPUs and may use ${gpus.length}.`, {
-    details: ['GPUs needed:', ...rows],
-    hint: '--engine sim runs it without a GPU; `dynamo profiles list` shows what each profile needs',
-  });
 }

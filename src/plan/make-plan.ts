@@ -5,7 +5,9 @@ import type { Deployment, Engine, Launch, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import { chooseEngine } from './choose-engine.ts';
 import { choosePlanes } from './choose-planes.ts';
-import { allowedGpus, placeWorkers } from './gpus.ts';
+import { allowedGpus, limitText } from './allowed-gpus.ts';
+import type { GpuOffer } from './gpu-group.ts';
+import { type Placement, placeWorkers } from './gpus.ts';
 import { edgesOf, stopWaves, topologicalOrder } from './graph.ts';
 import { chooseHttpPort, portPool, type PortPool } from './ports.ts';
 import {
@@ -35,9 +37,8 @@ export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts
   const seats = seatsOf(profile, options.replicas);
   const workers = seats.filter((seat) => seat.kind === 'worker');
   const http = planHttp(profile, options, host);
-  const gpus = engine.needsGpus
-    ? placeWorkers(workers, usableGpus(options, host))
-    : new Map<string, string[]>();
+  const placement =
+    engine.needsGpus && profile.device === 'gpu' ? placeWorkers(workers, gpuOffer(options, host)) : undefined;
   const deployment: Deployment = {
     profile,
     servedModelName: profile.servedModelName ?? profile.model,
@@ -48,7 +49,7 @@ export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts
   };
   const edges = edgesOf(seats);
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), [http.port]);
-  const seating: Seating = { engine, deployment, options, host, pool, gpus, edges };
+  const seating: Seating = { engine, deployment, options, host, pool, placement, edges };
   const specs = new Map(seats.map((seat) => [seat.name, processSpec(seat, seating)]));
   return {
     version: planVersion,
@@ -63,7 +64,14 @@ export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts
     events: planes.events,
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
-    choices: [choice, ...pythonChoices(engine.name, host.python), ...planes.choices, ...http.choices],
+    choices: [
+      choice,
+      ...pythonChoices(engine.name, host.python),
+      ...planes.choices,
+      ...http.choices,
+      ...(placement?.choices ?? []),
+    ],
+    gpuUuids: placement?.uuids ?? [],
     processes: topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []),
     stopOrder: stopWaves(seats, edges),
     expected: expectedInstances(specs.values()),
@@ -83,7 +91,7 @@ interface Seating {
   readonly options: PlanOptions;
   readonly host: HostFacts;
   readonly pool: PortPool;
-  readonly gpus: ReadonlyMap<string, readonly string[]>;
+  readonly placement: Placement | undefined;
   readonly edges: ReturnType<typeof edgesOf>;
 }
 
@@ -93,7 +101,7 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
     seat.kind === 'worker'
       ? Object.fromEntries(engine.portsOf(seat.spec).map((port) => [port, seating.pool.take()]))
       : {};
-  const gpus = seating.gpus.get(seat.name) ?? [];
+  const gpus = seating.placement?.devices.get(seat.name) ?? [];
   const launch: Launch =
     seat.kind === 'frontend'
       ? engine.frontend(seat.spec, deployment)
@@ -109,7 +117,7 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
     env: {
       ...withoutSecrets({ ...deployment.profile.env, ...seat.spec.env }),
       ...launch.env,
-      ...(gpus.length > 0 ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}),
+      ...(seat.kind === 'worker' && seating.placement !== undefined ? visibleDevices(gpus) : {}),
       ...noProxy(host.environment),
       ...withoutSecrets(options.env),
       DYNAMO_RUN_ID: host.runId,
@@ -149,8 +157,18 @@ function planUrl({ host, port }: { host: string; port: number }): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function usableGpus(options: PlanOptions, host: HostFacts) {
-  return allowedGpus(host.gpus, options.gpus, host.environment.CUDA_VISIBLE_DEVICES);
+function gpuOffer({ gpus: asked }: PlanOptions, host: HostFacts): GpuOffer {
+  const visible = host.environment.CUDA_VISIBLE_DEVICES;
+  return {
+    gpus: allowedGpus(host.gpus, asked, visible),
+    weightsMiB: host.weightsMiB,
+    limit: limitText(asked, visible),
+  };
+}
+
+/** Set also for one without a GPU, which else would see all. CUDA counts the fastest first unless it is told otherwise. */
+function visibleDevices(gpus: readonly string[]): Record<string, string> {
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: gpus.join(',') };
 }
 
 function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {

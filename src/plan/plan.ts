@@ -94,6 +94,8 @@ export interface Plan {
   readonly runFolder: string;
   readonly mediaFolder: string;
   readonly choices: readonly Choice[];
+  /** UUIDs of all GPUs of `processes`: what the run leases. */
+  readonly gpuUuids: readonly string[];
   /** In the order in which they start. */
   readonly processes: readonly ProcessSpec[];
   /** Waves of process names; a wave is stopped when the one before is gone. */

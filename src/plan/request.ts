@@ -6,8 +6,17 @@ export interface Gpu {
   readonly index: number;
   readonly uuid: string;
   readonly name: string;
+  /** 0 when the driver does not tell. */
   readonly totalMiB: number;
   readonly usedMiB: number;
+  /** Less than total minus used, as the driver keeps some for itself. Absent when it does not tell. */
+  readonly freeMiB?: number;
+  /** UUID of the GPU that this MIG instance is a part of; `index` is that one's, and only the UUID names the instance. */
+  readonly migOf?: string;
+  /** Another run of this user that has it. */
+  readonly leasedBy?: string;
+  /** Processes that hold its memory, in words. */
+  readonly heldBy?: readonly string[];
 }
 
 /** A Python environment that holds Dynamo. */
@@ -37,6 +46,8 @@ export interface HostFacts {
   readonly gpus: readonly Gpu[];
   /** Why `gpus` may be wrong or empty although there is a GPU. */
   readonly gpuProblem?: string | undefined;
+  /** Size of the model's weights, where its files are on this host. */
+  readonly weightsMiB?: number | undefined;
   /** The one that fits the engine that is asked for; without GPUs, `auto` asks for none. */
   readonly python: PythonEnvironment | undefined;
 }

@@ -13,6 +13,8 @@ export interface StateFolders {
   readonly names: string;
   /** One lease file a planned port. */
   readonly ports: string;
+  /** One lease file a GPU that a run uses. */
+  readonly gpus: string;
   /** Control sockets: a short path whatever the state folder is, as the kernel takes 107 bytes. */
   readonly sockets: string;
 }
@@ -26,6 +28,7 @@ export function stateFolders(environment: Environment): StateFolders {
     runs: join(state, 'runs'),
     names: join(state, 'names'),
     ports: join(state, 'ports'),
+    gpus: join(state, 'gpus'),
     sockets: join(socketBase(environment), 'dynamo'),
   };
   for (const folder of Object.values(folders)) makePrivate(folder);

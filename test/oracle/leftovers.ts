@@ -87,7 +87,7 @@ function portsOf(planFile: string): number[] {
 
 function filesLeft({ state, runtime, temporary }: Scene): Leftover[] {
   const inState = filesBelow(state);
-  const locks = inState.filter((file) => /\/dynamo\/(names|ports)\/[^/]+$/.test(file));
+  const locks = inState.filter((file) => /\/dynamo\/(names|ports|gpus)\/[^/]+$/.test(file));
   const sockets = inState.filter((file) => lstatSync(file).isSocket());
   return [
     ...filesBelow(temporary).map((file) => ({ text: `a temporary file: ${file}` })),

@@ -14,8 +14,8 @@ function standIn(script: string): string {
 }
 
 test('a host without nvidia-smi has no GPU and no problem', async () => {
-  expect(await inventory(tempFolder())).toEqual({ gpus: [] });
-  expect(await inventory(undefined)).toEqual({ gpus: [] });
+  expect(await inventory(tempFolder())).toEqual({ gpus: [], notes: [] });
+  expect(await inventory(undefined)).toEqual({ gpus: [], notes: [] });
 });
 
 test('what stands on PATH but cannot be executed is passed over', async () => {
@@ -25,12 +25,89 @@ test('what stands on PATH but cannot be executed is passed over', async () => {
   expect((await inventory(`${folder}:${works}`)).gpus).toHaveLength(1);
 });
 
+const all =
+  'index,uuid,name,memory.total,memory.used,memory.free,mig.mode.current,compute_mode,driver_version,' +
+  'ecc.errors.uncorrected.volatile.total,gpu_recovery_action';
+
 test('GPUs are asked for by exactly the fields that are read', async () => {
   const works = standIn(
-    '[ "$*" = "--query-gpu=index,uuid,name,memory.total,memory.used --format=csv,noheader,nounits" ] && echo "0, GPU-1, NVIDIA H200, 143771, 5"',
+    `[ "$*" = "--query-gpu=${all} --format=csv,noheader,nounits" ] && ` +
+      'echo "0, GPU-1, NVIDIA H200, 143771, 5, 143151, Disabled, Default, 580.159.04, 2, Reset"',
   );
   expect(await inventory(works)).toEqual({
-    gpus: [{ index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB: 5 }],
+    gpus: [
+      {
+        index: 0,
+        uuid: 'GPU-1',
+        name: 'NVIDIA H200',
+        totalMiB: 143_771,
+        usedMiB: 5,
+        freeMiB: 143_151,
+        computeMode: 'Default',
+        driver: '580.159.04',
+        eccErrors: 2,
+        recovery: 'Reset',
+      },
+    ],
+    notes: [],
+  });
+});
+
+test('a field that an older driver does not know is left out, and the rest is asked again', async () => {
+  const older = standIn(
+    `case "$1" in
+      *gpu_recovery_action*) printf 'Field "gpu_recovery_action" is not a valid field to query.\n\n'; exit 2;;
+      *mig.mode*) printf 'Field "mig.mode.current" is not a valid field to query.\n\n'; exit 2;;
+    esac
+    echo "0, GPU-1, Tesla V100, 16160, 5, 16155, Default, 450.80.02, 0"`,
+  );
+  expect(await inventory(older)).toMatchObject({
+    gpus: [{ name: 'Tesla V100', freeMiB: 16_155, driver: '450.80.02', eccErrors: 0 }],
+  });
+});
+
+test('one that refuses even what is needed is a failure, not an endless question', async () => {
+  const broken = standIn(`echo 'Field "uuid" is not a valid field to query.'; exit 2`);
+  expect(await inventory(broken)).toMatchObject({
+    gpus: [],
+    problem: 'nvidia-smi is here but failed: Field "uuid" is not a valid field to query.',
+  });
+});
+
+test('a GPU that fell off the bus is told beside those that answer', async () => {
+  const line = 'Unable to determine the device handle for GPU0000:07:00.0: Unknown Error';
+  for (const status of [0, 15]) {
+    const lost = standIn(`echo "0, GPU-1, NVIDIA H200, 143771, 5"; echo "${line}"; exit ${status}`);
+    const seen = await inventory(lost);
+    expect(seen.gpus).toHaveLength(1);
+    expect(seen.problem).toBe(`nvidia-smi is here but cannot reach a GPU: ${line}`);
+  }
+});
+
+test('a GPU that is divided is replaced by its instances, known by their UUIDs', async () => {
+  const divided = standIn(`[ "$1" = -L ] && {
+    echo "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)"
+    echo "  MIG 3g.20gb     Device  0: (UUID: MIG-aa)"
+    echo "  MIG 1g.5gb      Device  1: (UUID: MIG-bb)"
+    echo "GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-2)"
+    exit 0
+  }
+  echo "0, GPU-1, NVIDIA A100-SXM4-40GB, 40960, [Insufficient Permissions], [N/A], Enabled"
+  echo "1, GPU-2, NVIDIA A100-SXM4-40GB, 40960, 3, 40000, Disabled"`);
+  const seen = await inventory(divided);
+  expect(seen.gpus.map(({ index, uuid, totalMiB, migOf }) => [index, uuid, totalMiB, migOf])).toEqual([
+    [0, 'MIG-aa', 20_480, 'GPU-1'],
+    [0, 'MIG-bb', 5_120, 'GPU-1'],
+    [1, 'GPU-2', 40_960, undefined],
+  ]);
+  expect(seen.notes).toEqual([]);
+});
+
+test('memory that may not be seen is said, and the GPU is listed', async () => {
+  const shy = standIn('echo "0, GPU-1, NVIDIA H200, [Insufficient Permissions], [N/A], [N/A]"');
+  expect(await inventory(shy)).toEqual({
+    gpus: [{ index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 0, usedMiB: 0 }],
+    notes: ['nvidia-smi does not tell the memory of GPU 0: Insufficient Permissions'],
   });
 });
 
@@ -40,6 +117,7 @@ test('when it fails, its first line is the problem', async () => {
   );
   expect(await inventory(fails)).toEqual({
     gpus: [],
+    notes: [],
     problem:
       "nvidia-smi is here but failed: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
   });
@@ -53,6 +131,7 @@ test('when it hangs and heeds no signal, it is given up in time and ended', asyn
   const begin = Date.now();
   expect(await inventory(hangs, 200)).toEqual({
     gpus: [],
+    notes: [],
     problem: 'nvidia-smi is here but did not answer within 0.2 s',
   });
   expect(Date.now() - begin).toBeLessThan(3_000);

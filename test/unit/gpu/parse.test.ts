@@ -1,47 +1,108 @@
-/** GPUs as nvidia-smi prints them. */
+/** What nvidia-smi prints, on recordings of real machines and in its worse moods. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseGpus } from '../../../src/gpu/inventory.ts';
+import { numberIn, reasonIn, textIn } from '../../../src/gpu/cells.ts';
+import { parseComputeApps } from '../../../src/gpu/compute-apps.ts';
+import { gpuOf, parseRows } from '../../../src/gpu/inventory.ts';
+import { parseMigInstances } from '../../../src/gpu/mig.ts';
 
-/** Excerpt of a recording on 2 × H200, driver 580.159, reduced to the fields of our query. */
-const h200 = `0, GPU-f78affe0-5a44-e33b-9bad-4a15ff27a27c, NVIDIA H200, 143771, 0
-1, GPU-4f4ef90c-85c2-c43d-503a-f1f29e80b23c, NVIDIA H200, 143771, 120431
-`;
+const recorded = (file: string): string =>
+  readFileSync(new URL(`../../fixtures/gpu/h200-x2/${file}`, import.meta.url), 'utf8');
 
-test('two GPUs of a real host', () => {
-  expect(parseGpus(h200)).toEqual([
+/** The columns of the recording, as far as we read them. */
+const columns = [
+  'index',
+  'uuid',
+  'name',
+  'memory.total',
+  'memory.used',
+  'memory.free',
+  'driver_version',
+] as const;
+const gpus = (csv: string) => parseRows(csv, columns).map(gpuOf);
+
+test('two GPUs of a real host, with units and a heading', () => {
+  expect(gpus(recorded('query-gpu-agg.csv'))).toEqual([
     {
       index: 0,
-      uuid: 'GPU-f78affe0-5a44-e33b-9bad-4a15ff27a27c',
+      uuid: 'GPU-4ec75720-25ec-56b5-7f74-ce5f9804893d',
       name: 'NVIDIA H200',
       totalMiB: 143_771,
-      usedMiB: 0,
+      usedMiB: 7_960,
+      freeMiB: 135_197,
+      driver: '580.159.04',
     },
     {
       index: 1,
-      uuid: 'GPU-4f4ef90c-85c2-c43d-503a-f1f29e80b23c',
+      uuid: 'GPU-13980918-59fd-6561-3681-e429505bf3f1',
       name: 'NVIDIA H200',
       totalMiB: 143_771,
-      usedMiB: 120_431,
+      usedMiB: 0,
+      freeMiB: 143_156,
+      driver: '580.159.04',
     },
   ]);
 });
 
 test('a GPU whose memory nvidia-smi does not know is still a GPU', () => {
-  expect(parseGpus('0, GPU-1, NVIDIA GB10, [N/A], [N/A]\n')).toEqual([
+  expect(gpus('0, GPU-1, NVIDIA GB10, [N/A], [N/A]\n')).toEqual([
     { index: 0, uuid: 'GPU-1', name: 'NVIDIA GB10', totalMiB: 0, usedMiB: 0 },
   ]);
 });
 
 test('warnings around the lines are left out', () => {
   const warning = 'WARNING: infoROM is corrupted at gpu 0000:00:06.0\n';
-  expect(parseGpus(warning + h200 + warning)).toHaveLength(2);
+  expect(gpus(warning + recorded('query-gpu.csv') + warning)).toHaveLength(2);
 });
 
 test('lines of Windows end as others do', () => {
-  expect(parseGpus(h200.replaceAll('\n', '\r\n'))).toEqual(parseGpus(h200));
+  const csv = recorded('query-gpu.csv');
+  expect(gpus(csv.replaceAll('\n', '\r\n'))).toEqual(gpus(csv));
 });
 
 test.each(['', '\n\n', 'No devices were found\n', '[Unknown Error], GPU-1, x, 1, 1\n'])(
   '%j holds no GPU',
-  (csv) => expect(parseGpus(csv)).toEqual([]),
+  (csv) => expect(gpus(csv)).toEqual([]),
 );
+
+test('processes of a real host: a stranger, a scheduler, and one that is only starting', () => {
+  const apps = parseComputeApps(recorded('compute-apps-oom-race.csv'));
+  expect(apps.map(({ pid, name, usedMiB }) => [pid, name, usedMiB])).toEqual([
+    [3235, 'sglang::scheduler', 128_458],
+    [2810, 'python3', 141_922],
+    [3449, 'sglang::scheduler', 682],
+  ]);
+});
+
+test('a process on two GPUs has a line for each', () => {
+  const apps = parseComputeApps(recorded('compute-apps-live.csv')).filter(({ pid }) => pid === 621);
+  expect(apps.map(({ usedMiB }) => usedMiB)).toEqual([518, 3_682]);
+});
+
+test.each([
+  ['GPU-1, 12, [Not Found], [N/A]', { gpuUuid: 'GPU-1', pid: 12 }],
+  ['GPU-1, 12, python a,b, 5', { gpuUuid: 'GPU-1', pid: 12, name: 'python a, b', usedMiB: 5 }],
+  ['MIG-1, 12, x, [Insufficient Permissions]', { gpuUuid: 'MIG-1', pid: 12, name: 'x' }],
+])('%j is one process', (line, app) => expect(parseComputeApps(line)).toEqual([app]));
+
+test.each([
+  '',
+  'No running processes found',
+  'GPU-1, [N/A], x, 5',
+  'Unable to determine the device handle for GPU 1: x, y, z',
+])('%j is none', (line) => expect(parseComputeApps(line)).toEqual([]));
+
+test('cells without a value are nothing, never 0', () => {
+  for (const cell of ['[N/A]', 'N/A', '[Not Supported]', '[Insufficient Permissions]', '', undefined]) {
+    expect(numberIn(cell)).toBeUndefined();
+    expect(textIn(cell)).toBeUndefined();
+  }
+  expect([numberIn('0'), numberIn(' 7950 MiB '), numberIn('78.79 W')]).toEqual([0, 7_950, 78.79]);
+  expect(numberIn('ERR!')).toBeUndefined();
+  expect(reasonIn('[Insufficient Permissions]')).toBe('Insufficient Permissions');
+  expect(reasonIn('5')).toBeUndefined();
+});
+
+test('instances without a GPU above them are left out', () => {
+  expect(parseMigInstances('  MIG 1g.5gb      Device  0: (UUID: MIG-1)\n')).toEqual([]);
+});

@@ -2,7 +2,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import { allowedGpus, placeWorkers } from '../../../src/plan/gpus.ts';
+import { allowedGpus } from '../../../src/plan/allowed-gpus.ts';
+import { placeWorkers } from '../../../src/plan/gpus.ts';
+import type { GpuOffer } from '../../../src/plan/gpu-group.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
 import { seatsOf, type WorkerEntry } from '../../../src/plan/seats.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
@@ -21,8 +23,6 @@ function workers(components: Record<string, unknown>): WorkerEntry[] {
     (seat) => seat.kind === 'worker',
   );
 }
-
-const indices = (allowed: readonly Gpu[]): number[] => allowed.map(({ index }) => index);
 
 test('a GPU is never given twice, and each worker gets what it asked for, or all is refused as busy', () => {
   const shape = fc.array(
@@ -43,10 +43,12 @@ test('a GPU is never given twice, and each worker gets what it asked for, or all
         const allowed = allowedGpus(there, undefined, named.filter((index) => index < count).join(','));
         const needed = seats.reduce((sum, { spec }) => sum + spec.gpus, 0);
         if (needed > allowed.length) {
-          expect(() => placeWorkers(seats, allowed)).toThrow(expect.objectContaining({ code: 'busy' }));
+          expect(() => placeWorkers(seats, { gpus: allowed })).toThrow(
+            expect.objectContaining({ code: 'busy' }),
+          );
           return;
         }
-        const placed = placeWorkers(seats, allowed);
+        const placed = placeWorkers(seats, { gpus: allowed }).devices;
         const given = [...placed.values()].flat();
         expect(new Set(given).size).toBe(given.length);
         for (const { name, spec } of seats) expect(placed.get(name)).toHaveLength(spec.gpus);
@@ -60,7 +62,9 @@ test('a GPU is never given twice, and each worker gets what it asked for, or all
 test('too few GPUs are refused with what each worker needs', () => {
   let error: unknown;
   try {
-    placeWorkers(workers({ prefill: worker('prefill', { gpus: 2 }), decode: worker('decode') }), gpus(2));
+    placeWorkers(workers({ prefill: worker('prefill', { gpus: 2 }), decode: worker('decode') }), {
+      gpus: gpus(2),
+    });
   } catch (caught) {
     error = caught;
   }
@@ -69,7 +73,14 @@ test('too few GPUs are refused with what each worker needs', () => {
     code: 'busy',
     exitCode: 75,
     message: 'This needs 3 GPUs and may use 2.',
-    details: ['GPUs needed:', '  prefill: 2', '  decode: 1'],
+    details: [
+      'GPUs needed:',
+      '  prefill: 2',
+      '  decode: 1',
+      'GPUs it may use:',
+      '  GPU 0 (NVIDIA H200): 140.4 GiB of 140.4 GiB free',
+      '  GPU 1 (NVIDIA H200): 140.4 GiB of 140.4 GiB free',
+    ],
   });
 });
 
@@ -79,7 +90,7 @@ test('who shares gets exactly the GPUs of the other, replica by replica', () => 
     decode: worker('decode', { replicas: 3, shareGpuWith: 'prefill' }),
     prefill: worker('prefill', { replicas: 2 }),
   });
-  expect(Object.fromEntries(placeWorkers(seats, gpus(2)))).toEqual({
+  expect(Object.fromEntries(placeWorkers(seats, { gpus: gpus(2) }).devices)).toEqual({
     'prefill-1': ['0'],
     'prefill-2': ['1'],
     'decode-1': ['0'],
@@ -94,49 +105,146 @@ test('who shares with one that shares itself lands on the same GPUs', () => {
     b: worker('decode', { shareGpuWith: 'c' }),
     c: worker('prefill'),
   });
-  expect(Object.fromEntries(placeWorkers(seats, gpus(1)))).toEqual({ a: ['0'], b: ['0'], c: ['0'] });
+  expect(Object.fromEntries(placeWorkers(seats, { gpus: gpus(1) }).devices)).toEqual({
+    a: ['0'],
+    b: ['0'],
+    c: ['0'],
+  });
 });
 
-test('without a wish all GPUs are allowed', () => {
-  expect(indices(allowedGpus(gpus(3), undefined, undefined))).toEqual([0, 1, 2]);
-});
+const missing = (): never => {
+  throw new Error('no GPU');
+};
 
-test.each([
-  ['1', [1]],
-  ['2,0', [2, 0]],
-  [' 1 , 2 ', [1, 2]],
-  ['GPU-11111111', [1]],
-  ['GPU-22222222,0', [2, 0]],
-  ['', []],
-])('CUDA_VISIBLE_DEVICES=%j allows %j', (visible, expected) => {
-  expect(indices(allowedGpus(gpus(3), undefined, visible))).toEqual(expected);
-});
+const withFree = (...gib: readonly number[]): Gpu[] =>
+  gpus(gib.length).map((gpu, i) => ({ ...gpu, freeMiB: (gib[i] ?? 0) * 1024 }));
 
-test('a GPU that is named twice counts once', () => {
-  expect(indices(allowedGpus(gpus(2), undefined, '0,0,GPU-00000000'))).toEqual([0]);
-  expect(indices(allowedGpus(gpus(2), ['1', '1'], undefined))).toEqual([1]);
-});
-
-test('--gpus chooses among the visible ones and never widens them', () => {
-  expect(indices(allowedGpus(gpus(4), ['3'], '1,3'))).toEqual([3]);
-  expect(indices(allowedGpus(gpus(4), ['GPU-33333333'], '1,3'))).toEqual([3]);
-  for (const [asked, visible] of [
-    ['0', '1,3'],
-    ['GPU-00000000', '1'],
-    ['0', ''],
-    ['9', undefined],
-  ] as const) {
-    expect(() => allowedGpus(gpus(4), [asked], visible)).toThrow(
-      expect.objectContaining({ code: 'environment' }),
-    );
+const refusalOf = (seats: readonly WorkerEntry[], offer: GpuOffer): unknown => {
+  try {
+    return placeWorkers(seats, offer);
+  } catch (error) {
+    return error;
   }
+};
+
+test('a placement is found whenever there is one, and then every GPU has the memory that is needed on it', () => {
+  const wish = fc.record({ gpus: fc.integer({ min: 0, max: 2 }), gib: fc.integer({ min: 1, max: 8 }) });
+  fc.assert(
+    fc.property(
+      fc.array(wish, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 5 }),
+      (wishes, free) => {
+        const seats = workers(
+          Object.fromEntries(
+            // The hint is for all GPUs of a worker together.
+            wishes.map(({ gpus: count, gib }, i) => [
+              `w${i}`,
+              worker('aggregated', { gpus: count, gpuMemoryGiB: gib * Math.max(1, count) }),
+            ]),
+          ),
+        );
+        const demands = wishes.flatMap(({ gpus: count, gib }) => Array.from({ length: count }, () => gib));
+        const [most, best] = [demands.toSorted((a, b) => b - a), free.toSorted((a, b) => b - a)];
+        // One demand a GPU: it fits exactly when the largest fit on the freest.
+        const fits = most.every((gib, i) => gib <= (best[i] ?? -1));
+        const offer = { gpus: withFree(...free) };
+        if (!fits) {
+          expect(refusalOf(seats, offer)).toMatchObject({ code: 'busy' });
+          return;
+        }
+        const { devices } = placeWorkers(seats, offer);
+        const given = [...devices.values()].flat();
+        expect(new Set(given).size).toBe(given.length);
+        for (const [i, { gpus: count, gib }] of wishes.entries()) {
+          const mine = devices.get(`w${i}`) ?? [];
+          expect(mine).toHaveLength(count);
+          for (const index of mine) expect(free[Number(index)]).toBeGreaterThanOrEqual(gib);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
-test('a name that is no GPU is refused with those that are', () => {
-  expect(() => allowedGpus(gpus(2), undefined, '0,7')).toThrow(
-    expect.objectContaining({
-      message: 'CUDA_VISIBLE_DEVICES: there is no GPU "7" here.',
-      hint: 'GPUs that can be named: 0 (GPU-00000000), 1 (GPU-11111111)',
-    }),
-  );
+test('who shares a GPU needs room on it together', () => {
+  const seats = workers({
+    prefill: worker('prefill', { gpuMemoryGiB: 6.5 }),
+    decode: worker('decode', { gpuMemoryGiB: 6.5, shareGpuWith: 'prefill' }),
+  });
+  expect(placeWorkers(seats, { gpus: withFree(12, 13) }).devices.get('decode')).toEqual(['1']);
+  expect(refusalOf(seats, { gpus: withFree(12) })).toMatchObject({
+    message: 'This needs 1 GPU; of 1 that it may use, 0 have room.',
+    details: expect.arrayContaining([
+      "  prefill: 1, with 13.0 GiB free on each: 2 workers: the profile's hint",
+      '  decode: shares with prefill',
+    ]),
+  });
+});
+
+test('the weights of the model count for more than the hint, spread over the GPUs of a worker', () => {
+  const seats = workers({ worker: worker('aggregated', { gpus: 2, gpuMemoryGiB: 4 }) });
+  const weightsMiB = 40 * 1024;
+  expect(refusalOf(seats, { gpus: withFree(21, 30), weightsMiB })).toMatchObject({
+    details: expect.arrayContaining([
+      '  worker: 2, with 22.0 GiB free on each: 40.0 GiB of weights on 2 GPUs, and 2 GiB beside them',
+    ]),
+  });
+  expect(placeWorkers(seats, { gpus: withFree(22, 22), weightsMiB }).devices.get('worker')).toEqual([
+    '0',
+    '1',
+  ]);
+});
+
+test('idle GPUs are taken before those that somebody uses', () => {
+  const [busy = missing(), idle = missing()] = gpus(2);
+  const seats = workers({ worker: worker('aggregated') });
+  const offered = [{ ...busy, usedMiB: 60_000 }, idle];
+  expect(placeWorkers(seats, { gpus: offered }).devices.get('worker')).toEqual(['1']);
+});
+
+test('a GPU of another run is never given, and the refusal names run and holders', () => {
+  const [first = missing(), second = missing()] = gpus(2);
+  const seats = workers({ worker: worker('aggregated') });
+  const leased = { ...first, leasedBy: 'disagg-ab12' };
+  expect(placeWorkers(seats, { gpus: [leased, second] }).devices.get('worker')).toEqual(['1']);
+  const held = {
+    ...second,
+    freeMiB: 900,
+    heldBy: ['139.0 GiB by pid 4321 (alice, sglang::scheduler, for 3 h 0 min)'],
+  };
+  const hungry = workers({ worker: worker('aggregated', { gpuMemoryGiB: 4 }) });
+  expect(refusalOf(hungry, { gpus: [leased, held], limit: '--gpus 0,1' })).toMatchObject({
+    message: 'This needs 1 GPU; of 2 that it may use (--gpus 0,1), 0 have room.',
+    details: [
+      'GPUs needed:',
+      "  worker: 1, with 4.0 GiB free on each: the profile's hint",
+      'GPUs it may use:',
+      '  GPU 0 (NVIDIA H200): 140.4 GiB of 140.4 GiB free, taken by run disagg-ab12',
+      '  GPU 1 (NVIDIA H200): 0.9 GiB of 140.4 GiB free',
+      '    139.0 GiB by pid 4321 (alice, sglang::scheduler, for 3 h 0 min)',
+    ],
+    hint: 'dynamo down disagg-ab12   # gives its GPUs back',
+  });
+  expect(refusalOf(hungry, { gpus: [held] })).toMatchObject({
+    hint: expect.stringContaining('dynamo clean'),
+  });
+});
+
+test('a GPU whose memory nobody tells is tried', () => {
+  const [one = missing()] = gpus(1);
+  const seats = workers({ worker: worker('aggregated', { gpuMemoryGiB: 400 }) });
+  expect(placeWorkers(seats, { gpus: [{ ...one, totalMiB: 0 }] }).devices.get('worker')).toEqual(['0']);
+});
+
+test('an instance of a divided GPU is given by its UUID, and every choice says why', () => {
+  const [one = missing()] = gpus(1);
+  const instance = { ...one, uuid: 'MIG-aa', migOf: 'GPU-0', totalMiB: 20_480 };
+  const placed = placeWorkers(workers({ worker: worker('aggregated', { gpuMemoryGiB: 4 }) }), {
+    gpus: [instance],
+  });
+  expect(placed.devices.get('worker')).toEqual(['MIG-aa']);
+  expect(placed.uuids).toEqual(['MIG-aa']);
+  expect(placed.choices).toEqual([
+    { what: 'gpu', value: 'MIG-aa', because: "worker: needs 4.0 GiB (the profile's hint), 20.0 GiB free" },
+  ]);
 });

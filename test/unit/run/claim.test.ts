@@ -15,7 +15,13 @@ const alive =
   (identity: Identity) =>
     pids.includes(identity.pid);
 const file = (): string => join(tempFolder(), 'name');
-const folders = (): StateFolders => ({ runs: '', names: '', sockets: '', ports: tempFolder() });
+const folders = (): StateFolders => ({
+  runs: '',
+  names: '',
+  sockets: '',
+  ports: tempFolder(),
+  gpus: tempFolder(),
+});
 
 test('the first gets it, the second is told who has it', () => {
   const path = file();

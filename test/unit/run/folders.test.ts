@@ -14,9 +14,10 @@ test('all folders are made, for this user only', () => {
     runs: join(state, 'deep/dynamo/runs'),
     names: join(state, 'deep/dynamo/names'),
     ports: join(state, 'deep/dynamo/ports'),
+    gpus: join(state, 'deep/dynamo/gpus'),
     sockets: join(runtime, 'dynamo'),
   });
-  expect(Object.values(folders).map(modeOf)).toEqual([0o700, 0o700, 0o700, 0o700]);
+  expect(Object.values(folders).map(modeOf)).toEqual([0o700, 0o700, 0o700, 0o700, 0o700]);
   expect(stateFolders({ XDG_STATE_HOME: join(state, 'deep'), XDG_RUNTIME_DIR: runtime })).toEqual(folders);
 });
 
@@ -50,7 +51,13 @@ test('a long runtime folder is not used: sockets go to a short path of this user
 test.each(['x', 'x'.repeat(40), 'x'.repeat(100)])(
   'the socket of a run named %s fits in 107 bytes and is its own',
   (name) => {
-    const folders = { runs: '', names: '', ports: '', sockets: `/run/user/${'1'.repeat(50)}/dynamo` };
+    const folders = {
+      runs: '',
+      names: '',
+      ports: '',
+      gpus: '',
+      sockets: `/run/user/${'1'.repeat(50)}/dynamo`,
+    };
     const paths = [`${name}-aaaa`, `${name}-bbbb`].map((runId) => socketPath(folders, runId));
     for (const path of paths) expect(Buffer.byteLength(path)).toBeLessThanOrEqual(107);
     expect(paths[0]).not.toBe(paths[1]);
@@ -72,7 +79,7 @@ test('a state folder that cannot be made is an error with a way on', () => {
 });
 
 test('a run has one folder for all its files', () => {
-  const files = runFiles({ runs: '/s/runs', names: '', ports: '', sockets: '' }, 'agg-abcd');
+  const files = runFiles({ runs: '/s/runs', names: '', ports: '', gpus: '', sockets: '' }, 'agg-abcd');
   expect(new Set(Object.values(files)).size).toBe(Object.values(files).length);
   for (const file of Object.values(files)) expect(file).toMatch(/^\/s\/runs\/agg-abcd/);
 });

@@ -1,0 +1,58 @@
+/** The refusal when workers do not fit on the GPUs: what is needed, and who holds what. */
+import { DynamoError } from '../base/error.ts';
+import { deviceName } from './allowed-gpus.ts';
+import { gib } from './gpu-demand.ts';
+import { freeOf, type GpuGroup, type GpuOffer, hasRoom } from './gpu-group.ts';
+import type { Gpu } from './request.ts';
+
+export function doesNotFit(groups: readonly GpuGroup[], { gpus, limit }: GpuOffer): DynamoError {
+  const needed = groups.reduce((sum, group) => sum + group.gpus, 0);
+  const usable = gpus.filter(
+    (gpu) => gpu.leasedBy === undefined && groups.some((group) => hasRoom(gpu, group)),
+  );
+  const within = limit === undefined ? '' : ` (${limit})`;
+  const message =
+    gpus.length < needed
+      ? `This needs ${count(needed)} and may use ${gpus.length}${within}.`
+      : `This needs ${count(needed)}; of ${gpus.length} that it may use${within}, ${usable.length} ${usable.length === 1 ? 'has' : 'have'} room.`;
+  return new DynamoError('busy', message, {
+    details: [
+      'GPUs needed:',
+      ...groups.flatMap(needRows),
+      ...(gpus.length === 0 ? [] : ['GPUs it may use:', ...gpus.flatMap(gpuRows)]),
+    ],
+    hint: hintFor(gpus),
+  });
+}
+
+function count(gpus: number): string {
+  return gpus === 1 ? '1 GPU' : `${gpus} GPUs`;
+}
+
+function needRows({ members, gpus, demand }: GpuGroup): string[] {
+  const [host, ...others] = members;
+  const memory = demand === undefined ? '' : `, with ${gib(demand.mib)} free on each: ${demand.because}`;
+  return [
+    `  ${host?.name}: ${gpus}${memory}`,
+    ...others.map(({ name, spec }) => `  ${name}: shares with ${spec.shareGpuWith}`),
+  ];
+}
+
+function gpuRows(gpu: Gpu): string[] {
+  const free = freeOf(gpu);
+  const room = free === undefined ? 'free memory unknown' : `${gib(free)} of ${gib(gpu.totalMiB)} free`;
+  const lease = gpu.leasedBy === undefined ? '' : `, taken by run ${gpu.leasedBy}`;
+  return [
+    `  GPU ${deviceName(gpu)} (${gpu.name}): ${room}${lease}`,
+    ...(gpu.heldBy ?? []).map((holder) => `    ${holder}`),
+  ];
+}
+
+function hintFor(gpus: readonly Gpu[]): string {
+  const run = gpus.find(({ leasedBy }) => leasedBy !== undefined)?.leasedBy;
+  if (run !== undefined) return `dynamo down ${run}   # gives its GPUs back`;
+  if (gpus.some(({ heldBy = [] }) => heldBy.length > 0)) {
+    return 'dynamo clean --dry-run   # says whose they are, and what can be ended';
+  }
+  return '--engine sim runs it without a GPU; `dynamo profiles list` shows what each profile needs';
+}

@@ -1,0 +1,54 @@
+/** Keeps the GPUs of a run from other runs of this user for as long as the run lives; its own workers may share them. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IsAlive } from '../base/identity.ts';
+import { adopt, type Claim, claim, readClaim, unclaim } from './claim.ts';
+import type { StateFolders } from './folders.ts';
+
+/** GPUs that living runs hold, by UUID. */
+export function leasedGpus(folders: StateFolders, isAlive: IsAlive): Map<string, Claim> {
+  const leased = leaseFiles(folders).flatMap(({ file, uuid }): [string, Claim][] => {
+    const standing = readClaim(file);
+    return standing !== undefined && isAlive(standing.holder) ? [[uuid, standing]] : [];
+  });
+  return new Map(leased);
+}
+
+/** Leases all or none. Returns the UUID that another run was faster to take, or `undefined` on success. */
+export function leaseGpus(
+  folders: StateFolders,
+  uuids: readonly string[],
+  mine: Claim,
+  isAlive: IsAlive,
+): string | undefined {
+  for (const [i, uuid] of uuids.entries()) {
+    if (claim(leaseFile(folders, uuid), mine, isAlive) === undefined) continue;
+    for (const taken of uuids.slice(0, i)) unclaim(leaseFile(folders, taken), mine.runId);
+    return uuid;
+  }
+  return undefined;
+}
+
+/** Also of a run whose plan cannot be read any more. */
+export function releaseGpus(folders: StateFolders, runId: string): void {
+  for (const { file } of leaseFiles(folders)) unclaim(file, runId);
+}
+
+/** Puts the leases of a run in the name of the process that supervises it from now on. */
+export function adoptGpus(folders: StateFolders, mine: Claim): void {
+  for (const { file } of leaseFiles(folders)) if (readClaim(file)?.runId === mine.runId) adopt(file, mine);
+}
+
+/** UUIDs of MIG instances of old drivers hold slashes: MIG-GPU-…/1/0. */
+function leaseFile(folders: StateFolders, uuid: string): string {
+  return join(folders.gpus, encodeURIComponent(uuid));
+}
+
+function leaseFiles(folders: StateFolders): { file: string; uuid: string }[] {
+  return readdirSync(folders.gpus).flatMap((name) =>
+    // Drafts and take-overs of claims have a dot.
+    /^(GPU|MIG)-[^.]+$/.test(name)
+      ? [{ file: join(folders.gpus, name), uuid: decodeURIComponent(name) }]
+      : [],
+  );
+}

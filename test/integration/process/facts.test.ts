@@ -1,0 +1,44 @@
+/** Owner, age, command and open files of real processes. */
+import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { containerOf, factsOf } from '../../../src/process/facts.ts';
+import { openersOf } from '../../../src/process/openers.ts';
+import { startShell } from '../../support/tree.ts';
+import { until } from '../../support/until.ts';
+
+test('a process is told by user, age and command', async () => {
+  const { child, pidIn } = await startShell('echo $$ >$D/pid; exec sleep 60');
+  const { pid } = await pidIn('pid');
+  const facts = factsOf(pid);
+  expect(facts).toMatchObject({ pid, uid: process.getuid?.() });
+  expect(facts?.user).not.toBe('');
+  expect(facts?.ageMs).toBeGreaterThanOrEqual(0);
+  expect(facts?.ageMs).toBeLessThan(60_000);
+  await child.stop(0);
+  expect(factsOf(pid)).toBeUndefined();
+});
+
+test('who has a file open is found, and nobody else', async () => {
+  const { child, pidIn, folder } = await startShell('echo $$ >$D/pid; exec sleep 60 9>$D/nvidia0');
+  const { pid } = await pidIn('pid');
+  writeFileSync(join(folder, 'other'), '');
+  const device = join(folder, 'nvidia0');
+  // The shell has written its pid just before it opens the file and becomes sleep.
+  const found = await until('the file to be open', () => {
+    const { openers } = openersOf((path) => path === device);
+    return openers.size > 0 && [...openers];
+  });
+  expect(found).toEqual([pid]);
+  expect([...openersOf((path) => path === join(folder, 'other')).openers]).toEqual([]);
+  await child.stop(0);
+});
+
+test.each([
+  ['0::/system.slice/docker-5f3c0b', undefined],
+  [`0::/system.slice/docker-${'5f3c0b9a12cd'.repeat(6).slice(0, 64)}.scope`, '5f3c0b9a12cd'],
+  [`11:memory:/kubepods/burstable/pod1/${'ab12'.repeat(16)}`, 'ab12ab12ab12'],
+  ['0::/user.slice', undefined],
+])('control group %j is of container %j', (cgroup, container) => {
+  expect(containerOf(cgroup)).toBe(container);
+});

@@ -1,0 +1,90 @@
+/** CUDA_VISIBLE_DEVICES and --gpus: read as CUDA reads them, and never widened. */
+import { expect, test } from 'vitest';
+import { allowedGpus, limitText } from '../../../src/plan/allowed-gpus.ts';
+import type { Gpu } from '../../../src/plan/request.ts';
+
+const gpus = (count: number): Gpu[] =>
+  Array.from({ length: count }, (_, index) => ({
+    index,
+    uuid: `GPU-${String(index).repeat(8)}`,
+    name: 'NVIDIA H200',
+    totalMiB: 143_771,
+    usedMiB: 0,
+  }));
+
+const indices = (allowed: readonly Gpu[]): number[] => allowed.map(({ index }) => index);
+
+test('without a wish all GPUs are allowed', () => {
+  expect(indices(allowedGpus(gpus(3), undefined, undefined))).toEqual([0, 1, 2]);
+});
+
+test.each([
+  ['1', [1]],
+  ['2,0', [2, 0]],
+  [' 1 , 2 ', [1, 2]],
+  ['GPU-11111111', [1]],
+  ['GPU-22222222,0', [2, 0]],
+  ['', []],
+  ['-1', []],
+  ['NoDevFiles', []],
+  ['2,-1,0', [2]],
+  ['GPU-1', [1]],
+])('CUDA_VISIBLE_DEVICES=%j allows %j', (visible, expected) => {
+  expect(indices(allowedGpus(gpus(3), undefined, visible))).toEqual(expected);
+});
+
+test('a GPU that is named twice counts once', () => {
+  expect(indices(allowedGpus(gpus(2), undefined, '0,0,GPU-00000000'))).toEqual([0]);
+  expect(indices(allowedGpus(gpus(2), ['1', '1'], undefined))).toEqual([1]);
+});
+
+test('--gpus chooses among the visible ones and never widens them', () => {
+  expect(indices(allowedGpus(gpus(4), ['3'], '1,3'))).toEqual([3]);
+  expect(indices(allowedGpus(gpus(4), ['GPU-33333333'], '1,3'))).toEqual([3]);
+  for (const [asked, visible] of [
+    ['0', '1,3'],
+    ['GPU-00000000', '1'],
+    ['0', ''],
+    ['9', undefined],
+  ] as const) {
+    expect(() => allowedGpus(gpus(4), [asked], visible)).toThrow(
+      expect.objectContaining({ code: 'environment' }),
+    );
+  }
+});
+
+test('a name that is no GPU is refused with those that are', () => {
+  expect(() => allowedGpus(gpus(2), undefined, '0,7')).toThrow(
+    expect.objectContaining({
+      message: 'CUDA_VISIBLE_DEVICES: there is no GPU "7" here.',
+      hint: 'GPUs that can be named: 0 (GPU-00000000), 1 (GPU-11111111)',
+    }),
+  );
+});
+
+const divided: Gpu[] = [
+  { index: 0, name: 'NVIDIA A100', totalMiB: 20_480, usedMiB: 0, uuid: 'MIG-aa11', migOf: 'GPU-00000000' },
+  { index: 0, name: 'NVIDIA A100', totalMiB: 20_480, usedMiB: 0, uuid: 'MIG-aa22', migOf: 'GPU-00000000' },
+  ...gpus(2).slice(1),
+];
+
+const uuids = (visible: string): string[] => allowedGpus(divided, undefined, visible).map(({ uuid }) => uuid);
+
+test('an instance of a divided GPU is named by its UUID or the beginning of it', () => {
+  expect(uuids('MIG-aa22')).toEqual(['MIG-aa22']);
+  expect(uuids('MIG-aa1,1')).toEqual(['MIG-aa11', 'GPU-11111111']);
+});
+
+test.each([
+  ['0', 'CUDA_VISIBLE_DEVICES: GPU 0 is divided (MIG): its instances are named by UUID.'],
+  ['MIG-aa', 'CUDA_VISIBLE_DEVICES: "MIG-aa" is the beginning of 2 UUIDs.'],
+  ['GPU-', 'CUDA_VISIBLE_DEVICES: there is no GPU "GPU-" here.'],
+])('CUDA_VISIBLE_DEVICES=%j names no single GPU', (visible, message) => {
+  expect(() => allowedGpus(divided, undefined, visible)).toThrow(expect.objectContaining({ message }));
+});
+
+test('what limits the choice can be said', () => {
+  expect(limitText(undefined, undefined)).toBeUndefined();
+  expect(limitText(undefined, '')).toBe('CUDA_VISIBLE_DEVICES=""');
+  expect(limitText(['0', '1'], '0,1,2')).toBe('--gpus 0,1');
+});

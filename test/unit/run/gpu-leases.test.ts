@@ -1,0 +1,61 @@
+/** Leases on GPUs: one run each, all or none, taken over from the dead. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Identity } from '../../../src/base/identity.ts';
+import type { Claim } from '../../../src/run/claim.ts';
+import type { StateFolders } from '../../../src/run/folders.ts';
+import { adoptGpus, leasedGpus, leaseGpus, releaseGpus } from '../../../src/run/gpu-leases.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const of = (runId: string, pid: number): Claim => ({
+  runId,
+  holder: { bootId: 'boot', pid, startTime: '7' },
+});
+const everybody = (): boolean => true;
+const nobody = (): boolean => false;
+const folders = (): StateFolders => ({ runs: '', names: '', sockets: '', ports: '', gpus: tempFolder() });
+const owners = (at: StateFolders): string[] =>
+  [...leasedGpus(at, everybody)].map(([uuid, { runId }]) => `${uuid} ${runId}`).toSorted();
+
+test('GPUs are leased all or none', () => {
+  const at = folders();
+  expect(leaseGpus(at, ['GPU-2'], of('b', 2), everybody)).toBeUndefined();
+  expect(leaseGpus(at, ['GPU-1', 'GPU-2', 'GPU-3'], of('a', 1), everybody)).toBe('GPU-2');
+  expect(owners(at)).toEqual(['GPU-2 b']);
+});
+
+test('a lease of a dead run is taken over, and counts as none', () => {
+  const at = folders();
+  leaseGpus(at, ['GPU-1'], of('dead', 1), everybody);
+  expect(leasedGpus(at, nobody).size).toBe(0);
+  expect(leaseGpus(at, ['GPU-1'], of('new', 2), ({ pid }: Identity) => pid === 2)).toBeUndefined();
+  expect(owners(at)).toEqual(['GPU-1 new']);
+});
+
+test('a run gives back what it has and nothing else, under any name that a UUID may have', () => {
+  const at = folders();
+  leaseGpus(at, ['GPU-1', 'MIG-GPU-1/7/0'], of('a', 1), everybody);
+  leaseGpus(at, ['GPU-2'], of('b', 2), everybody);
+  expect(owners(at)).toEqual(['GPU-1 a', 'GPU-2 b', 'MIG-GPU-1/7/0 a']);
+  releaseGpus(at, 'a');
+  expect(owners(at)).toEqual(['GPU-2 b']);
+});
+
+test('leases of a run go to the process that supervises it', () => {
+  const at = folders();
+  leaseGpus(at, ['GPU-1'], of('a', 1), everybody);
+  leaseGpus(at, ['GPU-2'], of('b', 2), everybody);
+  adoptGpus(at, of('a', 9));
+  const pids = [...leasedGpus(at, everybody)].map(([, { holder }]) => holder.pid);
+  expect(pids.toSorted((a, b) => a - b)).toEqual([2, 9]);
+});
+
+test('what a crash left half written is no lease and in the way of nobody', () => {
+  const at = folders();
+  writeFileSync(join(at.gpus, 'GPU-1'), '{"runId":"a","hol');
+  writeFileSync(join(at.gpus, 'GPU-1.77.draft'), 'x');
+  expect(leasedGpus(at, everybody).size).toBe(0);
+  expect(leaseGpus(at, ['GPU-1'], of('b', 2), everybody)).toBeUndefined();
+  expect(owners(at)).toEqual(['GPU-1 b']);
+});
