@@ -22,6 +22,8 @@ export default defineConfig({
       project('integration', 20_000, true),
       project('e2e', 60_000, true),
       project('chaos', 60_000, true),
+      // Against software beyond Node and npm; a missing tool fails its tests.
+      project('real', 60_000, true),
     ],
   },
 });

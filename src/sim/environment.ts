@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitWith } from './log.ts';
 
+export type SimEnvironment = ReturnType<typeof readEnvironment>;
+
 export function readEnvironment() {
   const env = process.env;
-  allow('DYN_DISCOVERY_BACKEND', ['file']);
   allow('DYN_REQUEST_PLANE', ['tcp']);
   return {
+    discovery: allow('DYN_DISCOVERY_BACKEND', ['file', 'etcd']),
+    /** Of the backend `file`. */
     discoveryFolder: env['DYN_FILE_KV'] || join(tmpdir(), 'dynamo_store_kv'),
     /** Undefined: a frontend serves every namespace, a worker registers in `dynamo`. */
     namespace: env['DYN_NAMESPACE'] || undefined,
@@ -19,9 +22,10 @@ export function readEnvironment() {
 }
 
 /** The first is the default; an honest refusal is better than a process that joins nothing. */
-function allow(name: string, possible: readonly string[]): string | undefined {
+function allow<T extends string>(name: string, possible: readonly [T, ...T[]]): T {
   const value = process.env[name] || possible[0];
-  if (value === undefined || possible.includes(value)) return value;
+  const found = possible.find((one) => one === value);
+  if (found !== undefined) return found;
   const has = possible.join(', ');
   exitWith(1, `Exception: ${name}=${value}: the embedded engine sim does not have it yet, it has ${has}`);
 }

@@ -1,24 +1,12 @@
-/** How processes find each other: by files in a folder, as upstream's file backend; runtime-contracts.md section 5.2. */
+/** Discovery by files in a folder, as upstream's file backend; runtime-contracts.md section 5.2. */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
+import { attempt } from './attempt.ts';
+import { buckets, type Bucket, type Discovery, type Entries } from './discovery.ts';
+import { newInstanceId } from './instance.ts';
 import { log } from './log.ts';
-
-const buckets = ['instances', 'mdc', 'event_channels'] as const;
-type Bucket = (typeof buckets)[number];
-
-/** Keys without the bucket, and what was published under them. */
-export type Entries = ReadonlyMap<string, string>;
-
-/** Etcd can be put behind the same interface. */
-export interface Discovery {
-  publish(bucket: Bucket, key: string, text: string): Promise<void>;
-  /** Calls at once and after each change. */
-  watch(bucket: Bucket, onChange: (entries: Entries) => void): void;
-  /** Takes back what this process published and stops watching. */
-  close(): Promise<void>;
-}
 
 const ttlMs = 10_000;
 /** A safety net where file events get lost, as on network file systems. */
@@ -40,6 +28,7 @@ export function fileDiscovery(root: string): Discovery {
     for (const bucket of buckets) sweep(folderOf(bucket));
   });
   return {
+    id: newInstanceId(),
     publish: async (bucket, key, text) => {
       const path = join(folderOf(bucket), encodeKey(key));
       const draft = join(folderOf(bucket), `.tmp_${randomBytes(8).toString('hex')}`);
@@ -54,6 +43,7 @@ export function fileDiscovery(root: string): Discovery {
       every(pollMs, look);
       look();
     },
+    reachable: () => true,
     close: async () => {
       for (const close of closers) close();
       for (const path of owned) attempt(() => fs.unlinkSync(path));
@@ -103,14 +93,5 @@ function sweep(folder: string): void {
     if (Date.now() - modified < ttlMs) continue;
     attempt(() => fs.unlinkSync(path));
     log('INFO', 'dynamo_runtime::storage::kv::file', 'Expired', { path });
-  }
-}
-
-/** For steps that may fail at any time because other processes write and remove files too. */
-export function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
   }
 }

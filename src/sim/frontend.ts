@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { errorCode } from '../base/error-code.ts';
 import { readEnvironment } from './environment.ts';
-import { fileDiscovery } from './file-discovery.ts';
 import { oneOf, onOff, readFlags, text, whole } from './flags.ts';
 import { answer, type FrontendState } from './frontend-server.ts';
 import { listen } from './http.ts';
@@ -11,6 +10,7 @@ import { followEvents } from './kv-events.ts';
 import { exitWith, log } from './log.ts';
 import { metrics } from './metrics.ts';
 import { faultFlags, misbehave } from './misbehave.ts';
+import { openDiscovery } from './open-discovery.ts';
 import { registry } from './registry.ts';
 import { router, routerModes } from './router.ts';
 import { sleep } from './sleep.ts';
@@ -29,13 +29,15 @@ const target = 'dynamo_llm::http::service::service_v2';
 /** Upstream answers 503 for so long while it drains, then closes the port; verified.md section 7. */
 const refusalMs = 5_000;
 
-export async function frontend(argv: readonly string[], stop: AbortSignal): Promise<void> {
+export async function frontend(argv: readonly string[], stopping: AbortController): Promise<void> {
+  const stop = stopping.signal;
   const flags = readFlags('frontend', argv, table);
   const environment = readEnvironment();
   await misbehave(flags, stop);
   await sleep((flags['startup-time'] ?? 0) * 1000, stop);
 
-  const discovery = fileDiscovery(environment.discoveryFolder);
+  const discovery = await openDiscovery(environment, stopping);
+  if (discovery === undefined) return;
   const measures = metrics();
   measures.gauge('dynamo_frontend_disconnected_clients', {}, 0);
   const mode = flags['router-mode'] ?? 'round-robin';

@@ -1,4 +1,4 @@
-/** The few things that all of sim's HTTP servers do: listen, read a body within a limit, send text. */
+/** The few things that all of sim's HTTP servers do: listen, read a body or its lines, send text. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,6 +21,15 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   }
   if (size > limit) throw new ApiError(413, `Request body is larger than ${limit / 1024 / 1024} MB`);
   return Buffer.concat(parts).toString();
+}
+
+export async function* readLines(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = '';
+  for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) {
+    const lines = (rest + part).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
 }
 
 export function sendText(response: ServerResponse, status: number, type: string, text: string): void {

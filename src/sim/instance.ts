@@ -1,6 +1,6 @@
 /** What a worker writes into discovery about itself: the instance and the model card, under upstream's keys. */
 import { randomBytes } from 'node:crypto';
-import { attempt } from './file-discovery.ts';
+import { attempt } from './attempt.ts';
 
 export interface Instance {
   readonly namespace: string;

@@ -1,6 +1,7 @@
 /** KV events, lines of JSON from worker to router: which blocks are held; NATS can be put behind the same functions. */
 import type { ServerResponse } from 'node:http';
-import { attempt, type Discovery } from './file-discovery.ts';
+import { attempt } from './attempt.ts';
+import type { Discovery } from './discovery.ts';
 import type { CacheChange } from './prefix-cache.ts';
 import { openLines } from './request-client.ts';
 import type { Router } from './router.ts';

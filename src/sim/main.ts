@@ -20,8 +20,8 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 try {
-  if (role === 'frontend') await frontend(argv, stop.signal);
-  else if (role === 'worker') await worker(argv, stop.signal);
+  if (role === 'frontend') await frontend(argv, stop);
+  else if (role === 'worker') await worker(argv, stop);
   else exitWith(2, 'usage: sim frontend|worker [flags]');
   process.exit(0);
 } catch (error) {

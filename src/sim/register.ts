@@ -1,6 +1,6 @@
 /** Registers a worker in discovery: its card, its endpoints, and where its KV events are. */
-import type { Discovery } from './file-discovery.ts';
-import { instanceJson, instanceKey, newInstanceId, type Card } from './instance.ts';
+import type { Discovery } from './discovery.ts';
+import { instanceJson, instanceKey, type Card } from './instance.ts';
 import type { Channel } from './kv-events.ts';
 import { log } from './log.ts';
 import type { Place } from './worker-flags.ts';
@@ -13,7 +13,7 @@ export async function register(
   { tcp, events }: { readonly tcp: string; readonly events: string },
   publishes: boolean,
 ): Promise<string[]> {
-  const number = newInstanceId();
+  const number = discovery.id;
   const [id, hex] = [String(number), number.toString(16)];
   // 1.6.1 registers a second endpoint beside `generate` where KV events are published.
   const endpoints = publishes ? [endpoint, `worker_kv_query_source_${hex}`] : [endpoint];

@@ -1,6 +1,6 @@
 /** What the frontend knows from discovery: workers by model and mode, and which models can be served right now. */
 import { ApiError } from './api-error.ts';
-import type { Discovery, Entries } from './file-discovery.ts';
+import type { Discovery, Entries } from './discovery.ts';
 import { parseCard, parseInstance, type Card, type Instance, type WorkerMode } from './instance.ts';
 
 export interface Peer {
@@ -48,8 +48,12 @@ export function registry(discovery: Discovery, namespace: string | undefined) {
     });
   }
   return {
-    /** Every instance as it stands in discovery, of all namespaces and endpoints. */
-    instances: (): string[] => [...seen.instances.values()].filter((text) => parseInstance(text)),
+    /**
+     * Every instance as it stands in discovery, of all namespaces and endpoints. None while discovery is unreachable,
+     * though requests still reach the workers that were known. Source: upstream/verified.md section 8.
+     */
+    instances: (): string[] =>
+      discovery.reachable() ? [...seen.instances.values()].filter((text) => parseInstance(text)) : [],
     lost: (peer: Peer): void => void lostUntil.set(peer.instance.id, performance.now() + lostMs),
     listed: (): { name: string; time: number; card: Card }[] =>
       [...created].flatMap(([name, time]) => {

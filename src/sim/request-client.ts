@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { ApiError, unavailable } from './api-error.ts';
+import { readLines } from './http.ts';
 import type { Frame, Frames, WorkRequest } from './protocol.ts';
 
 /** `onLost` is told when the worker did not answer or went away in the middle. */
@@ -40,12 +41,7 @@ export async function* openLines(
   try {
     outgoing.end(body);
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    let rest = '';
-    for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) {
-      const lines = (rest + part).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
+    yield* readLines(response);
   } finally {
     // Leaving early cancels the work down to the engine.
     outgoing.destroy();

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { serveBootstrap } from './bootstrap.ts';
 import { embeddings } from './embeddings.ts';
 import { readEnvironment, systemPort } from './environment.ts';
-import { fileDiscovery } from './file-discovery.ts';
 import { eventPublisher } from './kv-events.ts';
 import { loadImages } from './load-image.ts';
 import { images, videos, type MediaStore } from './media.ts';
 import { metrics } from './metrics.ts';
 import { misbehave } from './misbehave.ts';
+import { openDiscovery } from './open-discovery.ts';
 import { prefixCache } from './prefix-cache.ts';
 import type { Frames, WorkRequest } from './protocol.ts';
 import { register } from './register.ts';
@@ -20,19 +20,22 @@ import { serveStatus } from './status-server.ts';
 import { generate, type TextEngine } from './text-engine.ts';
 import { cardOf, placeOf, readWorkerFlags, type WorkerFlags } from './worker-flags.ts';
 
-export async function worker(argv: readonly string[], stop: AbortSignal): Promise<void> {
+export async function worker(argv: readonly string[], stopping: AbortController): Promise<void> {
+  const stop = stopping.signal;
   const flags = readWorkerFlags(argv);
   const environment = readEnvironment();
   const status = { host: environment.systemHost, port: systemPort(), neverReady: flags.mode === 'encode' };
   const place = placeOf(flags, environment.namespace);
   await misbehave(flags, stop);
+  const discovery = await openDiscovery(environment, stopping);
+  if (discovery === undefined) return;
   const measures = metrics();
   let registered: readonly string[] = [];
   const closeStatus = await serveStatus(status, measures, () => registered);
 
   // The engine loads before anything is served or registered.
   await sleep((flags['startup-time'] ?? 0) * 1000, stop);
-  if (stop.aborted) return;
+  if (stop.aborted) return discovery.close();
 
   const started = performance.now();
   const bootstrap = flags.mode === 'prefill' ? await openBootstrap(flags) : undefined;
@@ -53,7 +56,6 @@ export async function worker(argv: readonly string[], stop: AbortSignal): Promis
     events: (response) => events.subscribe(response, cache.contents()),
   });
 
-  const discovery = fileDiscovery(environment.discoveryFolder);
   const publishes = flags['kv-events'] === true && environment.events;
   registered = await register(discovery, place, card, requests, publishes);
   if (!stop.aborted) await once(stop, 'abort');

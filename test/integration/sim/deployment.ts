@@ -20,13 +20,9 @@ export const model = 'acme/tiny';
 export async function deploy(
   workerFlags: readonly (readonly string[])[],
   frontendFlags: readonly string[] = [],
+  planes: Readonly<Record<string, string>> = filesAndZmq(),
 ): Promise<Deployment> {
-  const env = {
-    DYN_DISCOVERY_BACKEND: 'file',
-    DYN_FILE_KV: temporaryFolder(),
-    DYN_NAMESPACE: 'dynamo',
-    DYN_EVENT_PLANE: 'zmq',
-  };
+  const env = { DYN_NAMESPACE: 'dynamo', ...planes };
   const port = await freePort();
   const frontend = start(['frontend', '--http-port', String(port), ...frontendFlags], env);
   const workers = await Promise.all(workerFlags.map((flags) => startWorker(flags, env)));
@@ -34,6 +30,10 @@ export async function deploy(
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
   await until('all workers are registered', async () => (await generateInstances(url)) === workers.length);
   return { url, frontend, workers, env, client };
+}
+
+function filesAndZmq(): Record<string, string> {
+  return { DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: temporaryFolder(), DYN_EVENT_PLANE: 'zmq' };
 }
 
 export async function startWorker(

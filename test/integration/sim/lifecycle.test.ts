@@ -104,7 +104,7 @@ test('refusals to start carry upstream’s words', async () => {
       1,
       'invalid value unsigned int `40000`, expected i16',
     ],
-    [['frontend'], { DYN_DISCOVERY_BACKEND: 'etcd' }, 1, 'DYN_DISCOVERY_BACKEND=etcd'],
+    [['frontend'], { DYN_DISCOVERY_BACKEND: 'mem' }, 1, 'DYN_DISCOVERY_BACKEND=mem'],
     [['worker'], {}, 2, '--model-path'],
     [
       ['worker', '--model-path', model, '--mode', 'both'],

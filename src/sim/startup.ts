@@ -1,0 +1,52 @@
+/** Waits at the start for etcd or NATS as upstream does since 1.4; upstream/verified.md section 8. */
+import { messageOf } from '../base/error-code.ts';
+import { log } from './log.ts';
+import { sleep } from './sleep.ts';
+
+const defaultSeconds = 120;
+const longestPauseMs = 5_000;
+
+/**
+ * Tries until it works. Undefined when the process was told to stop meanwhile; throws in upstream's words when the
+ * time is over, which `<NAME>_STARTUP_CONNECT_TIMEOUT_SECONDS` sets.
+ */
+export async function connectAtStart<T>(
+  name: 'etcd' | 'NATS',
+  attempt: () => Promise<T>,
+  stop: AbortSignal,
+): Promise<T | undefined> {
+  const seconds = secondsOf(process.env[`${name.toUpperCase()}_STARTUP_CONNECT_TIMEOUT_SECONDS`]);
+  const deadline = performance.now() + seconds * 1000;
+  let pauseMs = 500;
+  for (let attempts = 1; !stop.aborted; attempts++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const remaining = deadline - performance.now();
+      if (remaining <= 0) {
+        const count = name === 'NATS' ? ` (${attempts} attempts)` : '';
+        throw new Error(`${name} startup connection timed out after ${seconds} seconds${count}`, {
+          cause: error,
+        });
+      }
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs, remaining);
+      const text = `${name} not reachable yet; retrying startup connection`;
+      const shown = { retry_in: inSeconds(pauseMs), remaining: inSeconds(remaining) };
+      log('WARN', `dynamo_runtime::transports::${name.toLowerCase()}`, text, {
+        error: messageOf(error),
+        ...shown,
+      });
+      await sleep(pauseMs, stop);
+    }
+  }
+  return undefined;
+}
+
+function secondsOf(text: string | undefined): number {
+  const seconds = Number(text);
+  return text && seconds >= 0 ? seconds : defaultSeconds;
+}
+
+function inSeconds(milliseconds: number): string {
+  return `${Number((milliseconds / 1000).toFixed(3))}s`;
+}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { model } from '../../integration/sim/deployment.ts';
+import { freePort, start, until } from '../../integration/sim/processes.ts';
+import { ask, keysIn, startEtcd } from '../support/etcd.ts';
+import { binaries } from '../support/server.ts';
+
+const [binary = 'etcd'] = binaries('etcd');
+const argv = ['worker', '--model-path', model];
+const retrying = 'WARN dynamo_runtime::transports::etcd: etcd not reachable yet; retrying startup connection';
+
+test('etcd that is not there: tried again, then 1 in upstream’s words; a signal meanwhile is a clean end', async () => {
+  const nowhere = {
+    DYN_DISCOVERY_BACKEND: 'etcd',
+    ETCD_ENDPOINTS: `http://127.0.0.1:${await freePort()}`,
+  };
+  const patient = start(argv, nowhere);
+  const hasty = start(['frontend', '--http-port', '0'], {
+    ...nowhere,
+    ETCD_STARTUP_CONNECT_TIMEOUT_SECONDS: '1',
+  });
+  expect(await hasty.exit).toMatchObject({ code: 1 });
+  await until('its words are read', () =>
+    hasty.log().includes('Exception: etcd startup connection timed out after 1 seconds'),
+  );
+  expect(hasty.log()).not.toContain('Starting HTTP(S) service');
+  await until('it tries again', () => patient.log().includes(retrying));
+  patient.child.kill('SIGTERM');
+  expect(await patient.exit).toMatchObject({ code: 0 });
+});
+
+test('the second endpoint serves where the first one is dead; etcd may come late', async () => {
+  const etcd = await startEtcd(binary);
+  await etcd.server().kill();
+  const endpoints = `127.0.0.1:${await freePort()}, ${etcd.url}/`;
+  const worker = start(argv, { ...etcd.env, ETCD_ENDPOINTS: endpoints });
+  await until('it tries again', () => worker.log().includes(retrying));
+  await etcd.restart('kept');
+  await until('it is registered', async () => (await keysIn(etcd.url)).length === 2, 30_000);
+});
+
+test('with authentication on: the right password registers, a wrong one is an error', async () => {
+  const etcd = await startEtcd(binary);
+  await ask(etcd.url, '/v3/auth/user/add', { name: 'root', password: 'secret-word' });
+  await ask(etcd.url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask(etcd.url, '/v3/auth/enable', {});
+  const user = { ...etcd.env, ETCD_AUTH_USERNAME: 'root' };
+  const wrong = start(argv, {
+    ...user,
+    ETCD_AUTH_PASSWORD: 'guess',
+    ETCD_STARTUP_CONNECT_TIMEOUT_SECONDS: '1',
+  });
+  const right = start(argv, { ...user, ETCD_AUTH_PASSWORD: 'secret-word' });
+  await until('it is registered', () => right.log().includes('Registered endpoint'));
+  expect(right.log()).not.toContain('WARN');
+  expect(await wrong.exit).toMatchObject({ code: 1 });
+  await until('the reason is read', () => wrong.log().includes('authentication failed'));
+  expect(right.log() + wrong.log()).not.toMatch(/secret-word|guess/);
+  right.child.kill('SIGTERM');
+  expect(await right.exit).toMatchObject({ code: 0 });
+});

@@ -1,0 +1,82 @@
+/** A real etcd for one test, and what it holds, read without the product's code. */
+import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { startServer, type Server } from './server.ts';
+
+export interface Etcd {
+  readonly url: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly server: () => Server;
+  /** Again on the same port, after `server().kill()`. */
+  restart(data: 'kept' | 'lost'): Promise<void>;
+}
+
+export interface Key {
+  readonly key: string;
+  readonly value: string;
+  /** Decimal; `undefined` for a key that no lease holds. */
+  readonly lease: string | undefined;
+  /** How often it was written. */
+  readonly version: number;
+}
+
+export async function startEtcd(binary: string): Promise<Etcd> {
+  const [client, peer] = [await freePort(), await freePort()];
+  const [url, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
+  const run = (folder: string): Promise<Server> =>
+    startServer(
+      binary,
+      [
+        ['--data-dir', folder],
+        ['--listen-client-urls', url],
+        ['--advertise-client-urls', url],
+        ['--listen-peer-urls', peerUrl],
+        ['--initial-advertise-peer-urls', peerUrl],
+        ['--initial-cluster', `default=${peerUrl}`],
+      ].flat(),
+      `${url}/health`,
+    );
+  let folder = temporaryFolder();
+  let server = await run(folder);
+  return {
+    url,
+    env: { DYN_DISCOVERY_BACKEND: 'etcd', ETCD_ENDPOINTS: url, DYN_EVENT_PLANE: 'zmq' },
+    server: () => server,
+    restart: async (data) => {
+      if (data === 'lost') folder = temporaryFolder();
+      server = await run(folder);
+    },
+  };
+}
+
+/** Everything under Dynamo's prefix. */
+export async function keysIn(url: string): Promise<Key[]> {
+  const range = { key: base64('v1/'), range_end: base64('v10') };
+  const { kvs = [] } = (await ask(url, '/v3/kv/range', range)) as { kvs?: Record<string, string>[] };
+  return kvs.map(({ key = '', value = '', lease, version }) => ({
+    key: text(key),
+    value: text(value),
+    lease,
+    version: Number(version),
+  }));
+}
+
+/** Seconds as granted, and how many are left. */
+export async function leaseOf(url: string, id: string): Promise<{ granted: number; left: number }> {
+  const answer = await ask(url, '/v3/lease/timetolive', { ID: id });
+  const { grantedTTL, TTL } = answer as { grantedTTL?: string; TTL?: string };
+  return { granted: Number(grantedTTL ?? 0), left: Number(TTL ?? 0) };
+}
+
+export async function ask(url: string, path: string, body: unknown): Promise<unknown> {
+  const response = await fetch(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+function base64(plain: string): string {
+  return Buffer.from(plain).toString('base64');
+}
+
+function text(encoded: string): string {
+  return Buffer.from(encoded, 'base64').toString();
+}
