@@ -19,6 +19,7 @@ export interface DeploymentFlags {
   readonly env: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly stopTimeout?: number;
+  readonly logLimit?: number;
   readonly name?: string;
 }
 
@@ -57,6 +58,11 @@ export function addDeploymentOptions(command: Command): Command {
       'how long stopping may take before SIGKILL',
       seconds('--stop-timeout'),
     )
+    .option(
+      '--log-limit <MiB>',
+      'how much disk the logs of the run may take; default: 1024',
+      mebibytes('--log-limit'),
+    )
     .option('--name <name>', 'name of the run; default: the profile', runName);
 }
 
@@ -85,6 +91,7 @@ export function planOptionsOf(
     env: flags.env,
     timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     stopTimeoutMs: flags.stopTimeout === undefined ? undefined : flags.stopTimeout * 1000,
+    logLimitMiB: flags.logLimit,
     rawArgs,
     detached,
   };
@@ -126,6 +133,14 @@ function port(flag: string): (text: string) => number {
     const value = Number(text);
     if (!Number.isInteger(value) || value < 1 || value > 65_535)
       throw bad(flag, text, 'expected a port from 1 to 65535');
+    return value;
+  };
+}
+
+function mebibytes(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1) throw bad(flag, text, 'expected a whole number of MiB');
     return value;
   };
 }

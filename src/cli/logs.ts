@@ -1,9 +1,11 @@
 /** `dynamo logs`: what the processes of a run wrote, also after it has ended. */
+import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
+import { since } from '../run/log-time.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 import { logLineShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
@@ -11,6 +13,7 @@ import { chosenProcesses } from './chosen-processes.ts';
 import { findRun, latestRun } from './find-run.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
+import { startOf } from './start-of.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verbs.ts';
 
@@ -18,11 +21,18 @@ const examples = `
 Examples:
   dynamo logs                    all processes of the run that is up, or of the last one
   dynamo logs -f decode          follow one process
-  dynamo logs --run disagg --tail 50`;
+  dynamo logs --run disagg --tail 50
+  dynamo logs --since 10m --grep 'error|traceback'
+  dynamo logs --raw worker | jq .   lines as the process wrote them
+
+Times are read from the lines themselves. Of logs that grew too long the last parts are kept: up --log-limit.`;
 
 interface LogsFlags {
   readonly follow?: true;
   readonly tail?: number;
+  readonly since?: number;
+  readonly grep?: RegExp;
+  readonly raw?: true;
   readonly run?: string;
 }
 
@@ -31,6 +41,9 @@ export const configure: Configure = (command, settle) => {
     .argument('[process...]', 'names of processes; default: all')
     .option('-f, --follow', 'go on as they grow, until the run has ended')
     .option('--tail <lines>', 'only the last lines of each process', lineCount)
+    .option('--since <when>', 'only lines from then on: 30s, 10m, 2h, or a time', startOf)
+    .option('--grep <pattern>', 'only lines that match this regular expression, case or not', pattern)
+    .option('--raw', 'lines as they were written: no names in front, JSON as JSON')
     .option('--run <run>', 'name or id of a run; default: the one that is up, else the last one')
     .addHelpText('after', examples)
     .action(async (processes: string[], flags: LogsFlags) => settle(await logs(processes, flags)));
@@ -50,7 +63,11 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     style,
     specs.length > 1,
   );
-  const print = (name: string, line: string): void => void process.stdout.write(show(name, line));
+  const recent = new Map(specs.map(({ name }) => [name, since(flags.since)]));
+  const print = (name: string, line: string): void => {
+    if (recent.get(name)?.(line) === false || flags.grep?.test(line) === false) return;
+    process.stdout.write(flags.raw === true ? `${line}\n` : show(name, line));
+  };
   const following = flags.follow === true && run.supervised;
   const positions = specs.map(({ name, logFile }) => {
     const tail = logTail(logFile, flags.tail ?? Infinity, style.level > 0);
@@ -93,4 +110,14 @@ function lineCount(text: string): number {
   throw new DynamoError('usage', `--tail ${JSON.stringify(text)}: expected a number of lines, or all.`, {
     hint: 'dynamo logs --tail 50',
   });
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text, 'i');
+  } catch (error) {
+    throw new DynamoError('usage', `--grep ${JSON.stringify(text)}: ${messageOf(error)}.`, {
+      hint: 'dynamo logs --grep error',
+    });
+  }
 }

@@ -7,6 +7,7 @@ import type { Plan } from '../plan/plan.ts';
 import { startKeeper } from '../process/keeper.ts';
 import { createLauncher } from '../process/launch.ts';
 import { foreignListeners } from '../process/listeners.ts';
+import { rotateLog } from '../process/rotate-log.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProber } from '../probe/prober.ts';
 import { openControlServer } from '../run/control-server.ts';
@@ -19,7 +20,7 @@ import { type Supervision, supervise } from '../supervisor/supervise.ts';
 import { packageRoot } from './package-root.ts';
 import { type HeldRun, tidyUp } from './tidy-up.ts';
 
-/** How often descendants are looked for, so that one that hides later is known by then. */
+/** How often descendants are looked for, so that one that hides later is known by then, and logs measured. */
 const beatMs = 5_000;
 
 /** Supervises in this process. `done` settles when everything is gone and tidied up. */
@@ -49,7 +50,11 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     if (event.type === 'process') void tracker.look().catch(() => {});
   };
   const tracker = createTracker(files.ledger);
-  const beat = setInterval(() => void tracker.look().catch(() => {}), beatMs);
+  const rotate = rotation(plan, (problem) => warn(files.supervisorLog, problem));
+  const beat = setInterval(() => {
+    void tracker.look().catch(() => {});
+    void rotate();
+  }, beatMs);
   const keeper = startKeeper({
     reapCommand: reapCommand(plan.runId),
     logFile: files.supervisorLog,
@@ -80,6 +85,21 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     }),
   };
   return supervision;
+}
+
+/** Moves logs aside that have grown too long, one after the other; never twice at the same time. */
+function rotation({ processes, maxLogBytes }: Plan, warnOf: (problem: string) => void): () => Promise<void> {
+  let busy = false;
+  return async () => {
+    if (busy) return;
+    busy = true;
+    for (const { logFile } of processes) {
+      await rotateLog(logFile, maxLogBytes).catch((error: unknown) =>
+        warnOf(`${logFile} is too long, but could not be moved aside: ${messageOf(error)}`),
+      );
+    }
+    busy = false;
+  };
 }
 
 function reapCommand(runId: string): string[] {

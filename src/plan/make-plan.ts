@@ -23,6 +23,8 @@ import { type Seat, seatsOf } from './seats.ts';
 
 /** Upstream's default HTTP port. */
 const defaultHttpPort = 8000;
+/** For all logs of a run. */
+const defaultLogLimitMiB = 1024;
 
 /** The port that the frontend gets unless it is taken. */
 export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
@@ -79,6 +81,8 @@ export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts
     scrubbed: decidingVariables(host.environment).filter((name) => !(name in options.env)),
     secrets: Object.keys(secretsOf(profile, options)).toSorted(),
     liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
+    // Each process has two parts of a log: the one that is written and the one before.
+    maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * seats.length)),
     readyTimeoutMs:
       options.timeoutMs ?? Math.max(...seats.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),

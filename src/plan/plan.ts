@@ -108,6 +108,8 @@ export interface Plan {
   readonly secrets: readonly string[];
   readonly readyTimeoutMs: number;
   readonly liveness: LivenessRule;
+  /** A log that is longer is moved aside, where one older part is kept. */
+  readonly maxLogBytes: number;
   /** Caps every `stopGraceMs`. */
   readonly stopTimeoutMs?: number | undefined;
 }

@@ -67,6 +67,8 @@ export interface PlanOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
   readonly stopTimeoutMs?: number | undefined;
+  /** Of all logs of the run together. */
+  readonly logLimitMiB?: number | undefined;
   readonly rawArgs: readonly string[];
   /** In the foreground a crash should be seen; in the background it should be mended. */
   readonly detached: boolean;

@@ -1,6 +1,7 @@
 /** Cuts the bytes of a log into lines, whatever a process writes: no newline, progress bars, a megabyte, no UTF-8. */
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
+import { maySpill, redact } from '../base/secrets.ts';
 
 export interface LineSplitter {
   push(bytes: Uint8Array): string[];
@@ -11,7 +12,10 @@ export interface LineSplitter {
 /** A line longer than this is shown in pieces. */
 const longestLine = 1024 * 1024;
 
-/** Of a line that a progress bar drew over and over with carriage returns, the last state is kept. */
+/**
+ * Of a line that a progress bar drew over and over with carriage returns, the last state is kept. Whatever looks like
+ * a secret is replaced: lines are for people, for CI logs and for bug reports.
+ */
 export function lineSplitter(keepColours = false): LineSplitter {
   const decoder = new StringDecoder('utf8');
   let pending = '';
@@ -22,14 +26,15 @@ export function lineSplitter(keepColours = false): LineSplitter {
   };
   return {
     push: (bytes) => {
-      const lines = (pending + decoder.write(bytes)).split('\n');
+      const text = pending + decoder.write(bytes);
+      const lines = text.split('\n');
       pending = lines.pop() ?? '';
       if (pending.length > longestLine) {
         lines.push(pending);
         pending = '';
       }
-      return lines.map(clean);
+      return maySpill(text) ? lines.map((line) => redact(clean(line))) : lines.map(clean);
     },
-    rest: () => (pending === '' ? undefined : clean(pending)),
+    rest: () => (pending === '' ? undefined : redact(clean(pending))),
   };
 }

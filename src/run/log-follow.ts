@@ -1,7 +1,8 @@
 /** Follows log files as they grow; what is shown is read from there, so a slow terminal never slows an engine. */
-import { closeSync, type FSWatcher, openSync, readSync, statSync, watch } from 'node:fs';
+import { closeSync, fstatSync, type FSWatcher, openSync, readSync, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type LineSplitter, lineSplitter } from './line-splitter.ts';
+import { olderPart, olderPartId } from './log-file.ts';
 
 /** `from` is where reading begins, in bytes. */
 export interface FollowedLog {
@@ -19,9 +20,14 @@ const chunkBytes = 256 * 1024;
 /** A safety net for file systems that tell nothing about changes. */
 const pollMs = 1_000;
 
+/** A log that is shorter than what was read of it is being rotated, or was cut by somebody; after this it was cut. */
+const settleMs = 500;
+
 interface Reader extends FollowedLog {
   position: number;
   splitter: LineSplitter;
+  older: number;
+  shorterSince: number | undefined;
 }
 
 export function followLogs(
@@ -33,6 +39,8 @@ export function followLogs(
     ...log,
     position: log.from,
     splitter: lineSplitter(keepColours),
+    older: olderPartId(log.file),
+    shorterSince: undefined,
   }));
   const buffer = Buffer.alloc(chunkBytes);
   const drain = (reader: Reader): void => readNew(reader, buffer, onLine, keepColours);
@@ -62,20 +70,45 @@ function readNew(
   onLine: (process: string, line: string) => void,
   keepColours: boolean,
 ): void {
+  const older = olderPartId(reader.file);
+  if (older !== reader.older) {
+    // What was not read yet went aside with the rest; the file goes on where that ends.
+    const cut = readFrom(reader, olderPart(reader.file), buffer, onLine);
+    reader.older = older;
+    reader.position -= cut;
+    if (reader.position < 0) reader.position = 0;
+  }
+  const size = sizeOf(reader.file);
+  if (size === undefined || size === reader.position) return;
+  if (size > reader.position) {
+    reader.shorterSince = undefined;
+    readFrom(reader, reader.file, buffer, onLine);
+    return;
+  }
+  const now = performance.now();
+  reader.shorterSince ??= now;
+  if (now - reader.shorterSince < settleMs) return;
+  // It was cut: what had no end yet gets none.
+  const rest = reader.splitter.rest();
+  if (rest !== undefined) onLine(reader.process, rest);
+  reader.splitter = lineSplitter(keepColours);
+  reader.shorterSince = undefined;
+  reader.position = 0;
+  readFrom(reader, reader.file, buffer, onLine);
+}
+
+/** Reads to the end and moves the position there; answers how long the file is, in bytes. */
+function readFrom(
+  reader: Reader,
+  file: string,
+  buffer: Buffer,
+  onLine: (process: string, line: string) => void,
+): number {
   let descriptor: number;
   try {
-    const { size } = statSync(reader.file);
-    if (size < reader.position) {
-      // It was cut or rotated: what had no end yet gets none.
-      const rest = reader.splitter.rest();
-      if (rest !== undefined) onLine(reader.process, rest);
-      reader.position = 0;
-      reader.splitter = lineSplitter(keepColours);
-    }
-    if (size === reader.position) return;
-    descriptor = openSync(reader.file, 'r');
+    descriptor = openSync(file, 'r');
   } catch {
-    return; // not written yet
+    return 0; // not written yet
   }
   try {
     for (let read = -1; read !== 0;) {
@@ -83,9 +116,14 @@ function readNew(
       reader.position += read;
       for (const line of reader.splitter.push(buffer.subarray(0, read))) onLine(reader.process, line);
     }
+    return fstatSync(descriptor).size;
   } finally {
     closeSync(descriptor);
   }
+}
+
+function sizeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.size;
 }
 
 function watchFolder(folder: string, onChange: (name: string | null) => void): FSWatcher[] {

@@ -1,6 +1,6 @@
-/** Reads the end of a log file without reading the rest. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+/** Reads the end of a log without reading the rest. */
 import { lineSplitter } from './line-splitter.ts';
+import { type LogFile, openLog } from './log-file.ts';
 
 const blockBytes = 64 * 1024;
 
@@ -8,45 +8,41 @@ export interface LogTail {
   readonly lines: readonly string[];
   /** What stands after the last newline. */
   readonly partial?: string;
-  /** Where the last whole line ends and following goes on, in bytes. */
+  /** Where the last whole line ends in the file and following goes on, in bytes. */
   readonly end: number;
 }
 
 /** The last `count` lines; all of them for Infinity; none when there is no file. */
 export function logTail(file: string, count: number, keepColours = false): LogTail {
-  let descriptor: number;
+  const log = openLog(file);
+  if (log === undefined) return { lines: [], end: 0 };
   try {
-    descriptor = openSync(file, 'r');
-  } catch {
-    return { lines: [], end: 0 };
-  }
-  try {
-    const end = fstatSync(descriptor).size;
-    const begin = beginOfTail(descriptor, end, count);
-    const bytes = Buffer.alloc(end - begin);
-    const read = readSync(descriptor, bytes, 0, bytes.length, begin);
+    const begin = beginOfTail(log, count);
+    const bytes = Buffer.alloc(log.size - begin);
+    const read = log.read(bytes, begin);
     const splitter = lineSplitter(keepColours);
     const all = splitter.push(bytes.subarray(0, read));
     const partial = splitter.rest();
+    const end = begin + bytes.subarray(0, read).lastIndexOf(0x0a) + 1;
     return {
       lines: count === Infinity ? all : count === 0 ? [] : all.slice(-count),
       ...(partial === undefined ? {} : { partial }),
-      end: begin + bytes.subarray(0, read).lastIndexOf(0x0a) + 1,
+      end: Math.max(0, end - log.olderSize),
     };
   } finally {
-    closeSync(descriptor);
+    log.close();
   }
 }
 
 /** Goes back block by block until enough newlines are behind it. */
-function beginOfTail(descriptor: number, end: number, count: number): number {
+function beginOfTail(log: LogFile, count: number): number {
   if (count === Infinity) return 0;
-  let begin = end;
+  let begin = log.size;
   for (let newlines = 0; begin > 0 && newlines <= count;) {
     const length = Math.min(blockBytes, begin);
     begin -= length;
     const block = Buffer.alloc(length);
-    readSync(descriptor, block, 0, length, begin);
+    log.read(block, begin);
     for (const byte of block) if (byte === 0x0a) newlines++;
   }
   return begin;

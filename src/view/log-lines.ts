@@ -1,5 +1,6 @@
 /** Log lines of several processes on one screen: each with the name of its process, in a colour of its own. */
 import type { ChalkInstance } from 'chalk';
+import { renderJson } from './log-json.ts';
 
 const colours = [
   'cyan',
@@ -14,7 +15,7 @@ const colours = [
 
 export type ShowLine = (process: string, line: string) => string;
 
-/** The line as it is to be printed, with a newline. One process alone needs no name in front. */
+/** The line as it is to be printed, with a newline: JSON in words. One process alone needs no name in front. */
 export function logLineShower(
   processes: readonly string[],
   style: ChalkInstance,
@@ -27,5 +28,8 @@ export function logLineShower(
       style[colours[i % colours.length] ?? 'cyan'](`${name.padEnd(width)} |`),
     ]),
   );
-  return (process, line) => (prefixed ? `${prefixes.get(process) ?? `${process} |`} ${line}\n` : `${line}\n`);
+  return (process, line) => {
+    const text = renderJson(line);
+    return prefixed ? `${prefixes.get(process) ?? `${process} |`} ${text}\n` : `${text}\n`;
+  };
 }

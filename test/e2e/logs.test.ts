@@ -1,7 +1,10 @@
 /** `dynamo logs`: of all processes, of one, the last lines, as they grow, and after the end. */
+import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
-import { up } from './harness/deployment.ts';
+import { ps, up } from './harness/deployment.ts';
+import { until } from './harness/until.ts';
 import { test } from './harness/world.ts';
 
 test('logs of a run: all with prefixes, one without, the last lines of each', async ({ world }) => {
@@ -65,4 +68,45 @@ test('without any run, `logs` is 66 and says how to get one', async ({ world }) 
   const { code, stderr } = await dynamo(world, ['logs']);
   expect(code).toBe(66);
   expect(stderr).toContain('dynamo up');
+});
+
+test('`--since`, `--grep` and `--raw` choose lines and how they look; a token in a log is never shown', async ({
+  world,
+}) => {
+  await up(world, 'agg');
+  await succeed(world, ['down']);
+  const file = (await ps(world, '--all'))[0]?.logs ?? '';
+  const json = '{"time":"2030-01-01T00:00:01Z","level":"INFO","target":"a","message":"said","n":1}';
+  writeFileSync(
+    join(file, 'worker.log'),
+    `2020-01-01T00:00:00Z old\n of old\n${json}\nHF_TOKEN=hf_abcdefghijklmnopqrstu\n`,
+  );
+  const logs = async (...flags: string[]): Promise<string> =>
+    (await succeed(world, ['logs', 'worker', ...flags])).stdout;
+  expect(await logs('--since', '10m')).toBe('2030-01-01T00:00:01Z  INFO a: said n=1\nHF_TOKEN=***\n');
+  expect(await logs('--since', '2019-01-01', '--grep', 'OLD')).toBe('2020-01-01T00:00:00Z old\n of old\n');
+  expect(await logs('--raw', '--grep', 'said')).toBe(`${json}\n`);
+  for (const wrong of [
+    ['--since', 'yesterday'],
+    ['--grep', '('],
+  ]) {
+    const { code, stderr } = await dynamo(world, ['logs', ...wrong]);
+    expect(code).toBe(64);
+    expect(stderr).toContain(wrong.join(' "'));
+  }
+});
+
+test('a log that grows too long is moved aside, and read as one', async ({ world }) => {
+  await up(world, 'agg', ['--log-limit', '1']);
+  const folder = (await ps(world))[0]?.logs ?? '';
+  const log = join(folder, 'worker.log');
+  appendFileSync(log, `${'x'.repeat(99)}\n`.repeat(3_000));
+  appendFileSync(log, 'the last line\n');
+  await until('it is moved aside', () => existsSync(`${log}.1`), 20_000);
+  expect(statSync(log).size).toBeLessThan(262_144);
+  const { stdout } = await succeed(world, ['logs', 'worker']);
+  expect(stdout).toContain('system status server bound');
+  expect(stdout.match(/^x{99}$/gm)).toHaveLength(3_000);
+  expect(stdout).toContain('the last line');
+  await succeed(world, ['down']);
 });

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-export function tempFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'dynamo-test-'));
+export function tempFolder(below = tmpdir()): string {
+  const folder = mkdtempSync(join(below, 'dynamo-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -1,0 +1,95 @@
+/** Moving the older part of a log aside while its process writes on and somebody follows. */
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { rotateLog } from '../../../src/process/rotate-log.ts';
+import { followLogs } from '../../../src/run/log-follow.ts';
+import { logTail } from '../../../src/run/log-tail.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
+
+/** Appends numbered lines as fast as it can, then the word "done". */
+const writer = `
+  const fs = require('node:fs');
+  let line = 0;
+  for (const end = Date.now() + 700; Date.now() < end;) {
+    fs.writeSync(1, Array.from({ length: 50 }, () => 'line ' + line++ + ' ' + 'x'.repeat(line % 90)).join('\\n') + '\\n');
+  }
+  fs.writeSync(1, 'done ' + line + '\\n');
+`;
+
+/** File systems that cannot take the beginning off a file may lose what is written in that very moment. */
+function keepsAll(folder: string): boolean {
+  const file = join(folder, 'probe');
+  writeFileSync(file, Buffer.alloc(131_072 + 1));
+  try {
+    execFileSync('fallocate', ['--collapse-range', '--offset=0', '--length=65536', file], {
+      stdio: 'ignore',
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('a process that writes on loses nothing, and who follows sees every line once, in order', async () => {
+  const folder = tempFolder();
+  const file = join(folder, 'w.log');
+  const descriptor = openSync(file, 'a');
+  const child = spawn(process.execPath, ['-e', writer], { stdio: ['ignore', descriptor, 'inherit'] });
+  closeSync(descriptor);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const seen: string[] = [];
+  const follower = followLogs([{ process: 'w', file, from: 0 }], (_, line) => seen.push(line));
+  let rotations = 0;
+  const isDone = (): boolean => seen.at(-1)?.startsWith('done') === true;
+  while (!isDone()) {
+    await until('enough to rotate', () => isDone() || statSync(file).size > 300_000);
+    if (!(await rotateLog(file, 300_000))) continue;
+    rotations++;
+    const before = seen.length;
+    // Who is behind by more than one rotation cannot know of the first.
+    await until('the follower has seen it', () => isDone() || seen.length > before);
+  }
+  follower.end();
+  expect(rotations).toBeGreaterThan(0);
+  const numbers = seen.slice(0, -1).map((line) => Number(/^line (\d+) x*$/.exec(line)?.[1]));
+  expect(numbers.filter((number, i) => !(number > (numbers[i - 1] ?? -1)))).toEqual([]);
+  if (keepsAll(folder)) expect(numbers).toHaveLength(Number(seen.at(-1)?.split(' ')[1]));
+});
+
+test('the two parts together are what was written, wherever the cut falls', async () => {
+  const file = join(tempFolder(), 'w.log');
+  const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  expect(await rotateLog(file, 100_000)).toBe(true);
+  appendFileSync(file, 'after\n');
+  expect(statSync(file).size).toBeLessThan(100_000);
+  expect(logTail(file, Infinity).lines).toEqual([...lines, 'after']);
+  expect(logTail(file, 15_000).lines).toEqual([...lines, 'after'].slice(-15_000));
+});
+
+test('a small log and one that is missing are left alone', async () => {
+  const file = join(tempFolder(), 'w.log');
+  expect(await rotateLog(file, 10)).toBe(false);
+  writeFileSync(file, '0123456789');
+  expect(await rotateLog(file, 10)).toBe(false);
+  expect(existsSync(`${file}.1`)).toBe(false);
+});
+
+test('where the beginning of a file cannot be taken off, it is emptied', async () => {
+  const file = join(tempFolder('/dev/shm'), 'w.log');
+  writeFileSync(file, 'a\nb\n');
+  expect(await rotateLog(file, 3)).toBe(true);
+  expect(readFileSync(file, 'utf8')).toBe('');
+  expect(readFileSync(`${file}.1`, 'utf8')).toBe('a\nb\n');
+});
