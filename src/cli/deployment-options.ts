@@ -14,6 +14,7 @@ export interface DeploymentFlags {
   readonly httpHost?: string;
   readonly discovery?: 'etcd' | 'file';
   readonly events?: 'nats' | 'zmq' | 'none';
+  readonly persist?: string;
   readonly set: readonly Setting[];
   readonly replicas: Readonly<Record<string, number>>;
   readonly env: Readonly<Record<string, string>>;
@@ -49,6 +50,7 @@ export function addDeploymentOptions(command: Command): Command {
     )
     .addOption(new Option('--discovery <backend>', 'how processes find each other').choices(['etcd', 'file']))
     .addOption(new Option('--events <plane>', 'how KV events travel').choices(['nats', 'zmq', 'none']))
+    .option('--persist <name>', 'keep the data of etcd and NATS under this name', dataName)
     .option('--set <path=value>', 'a parameter of the profile, or any of its keys (repeatable)', setting, [])
     .option('--replicas <role=n>', 'how many workers of a role (repeatable)', replicas, {})
     .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
@@ -87,6 +89,7 @@ export function planOptionsOf(
     httpPort: flags.httpPort,
     discovery: flags.discovery,
     events: flags.events,
+    persist: flags.persist,
     replicas: flags.replicas,
     env: flags.env,
     timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
@@ -164,8 +167,15 @@ function list(flag: string): (text: string) => string[] {
 }
 
 function runName(text: string): string {
-  if (!/^[a-z0-9][a-z0-9_-]{0,39}$/.test(text)) {
-    throw bad('--name', text, 'expected up to 40 lower-case letters, digits, _ and -');
-  }
-  return text;
+  return shortName('--name', text);
+}
+
+/** Parses the value of --persist, which becomes a folder's name. */
+export function dataName(text: string): string {
+  return shortName('--persist', text);
+}
+
+function shortName(flag: string, text: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{0,39}$/.test(text)) return text;
+  throw bad(flag, text, 'expected up to 40 lower-case letters, digits, _ and -');
 }

@@ -9,6 +9,7 @@ import { type Progress, silentProgress } from '../view/progress.ts';
 import { progressLines, stoppedText } from '../view/progress-lines.ts';
 import { leftBehindError } from './failure-error.ts';
 import { findRun, onlyLiveRun } from './find-run.ts';
+import { isInfraOnly } from './infra-facts.ts';
 import { requireLinux } from './platform.ts';
 import { reapRun, trackerOf, untilKeeperLeft } from './reap-run.ts';
 import type { Configure } from './verbs.ts';
@@ -19,7 +20,7 @@ Examples:
   dynamo down disagg       stop this one
   dynamo down --all        stop all of them`;
 
-interface DownFlags {
+export interface DownFlags {
   readonly all?: true;
   readonly now?: true;
   readonly quiet?: true;
@@ -35,7 +36,8 @@ export const configure: Configure = (command, settle) => {
     .action(async (asked: string | undefined, flags: DownFlags) => settle(await down(asked, flags)));
 };
 
-async function down(asked: string | undefined, flags: DownFlags): Promise<number> {
+/** Throws `left-behind` when anything is left after SIGKILL. */
+export async function down(asked: string | undefined, flags: DownFlags): Promise<number> {
   requireLinux('down');
   const folders = stateFolders(process.env);
   const now = flags.now === true;
@@ -44,15 +46,17 @@ async function down(asked: string | undefined, flags: DownFlags): Promise<number
   if (runs.length === 0) say('nothing is up\n');
   const progress =
     flags.quiet === true ? silentProgress : progressLines((text) => process.stderr.write(text));
-  const reports = await Promise.all(
-    runs.map(async (run) => {
-      if (run.supervised) await stopBySupervisor(folders, run, now, progress);
-      const report = await endRest(folders, run, now);
-      if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
-      if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
-      return report;
-    }),
-  );
+  const end = async (run: StoredRun): Promise<StopReport> => {
+    if (run.supervised) await stopBySupervisor(folders, run, now, progress);
+    const report = await endRest(folders, run, now);
+    if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
+    if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
+    return report;
+  };
+  // Workers say goodbye to etcd: it goes last.
+  const shared = runs.filter(isInfraOnly);
+  const users = await Promise.all(runs.filter((run) => !shared.includes(run)).map(end));
+  const reports = [...users, ...(await Promise.all(shared.map(end)))];
   const left = reports.flatMap((report) => report.left);
   if (left.length > 0) throw leftBehindError(left);
   return 0;

@@ -4,6 +4,7 @@ import { nearest } from '../base/nearest.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { storedRuns, type StoredRun } from '../run/record.ts';
+import { isInfraOnly } from './infra-facts.ts';
 
 /** The newest live run of that name or id, else the newest ended one. Throws `run-not-found`. */
 export function findRun(folders: StateFolders, asked: string): StoredRun {
@@ -20,10 +21,15 @@ export function findRun(folders: StateFolders, asked: string): StoredRun {
   });
 }
 
-/** The one live run, or `undefined` when nothing is up. Throws `usage` when there are several. */
+/**
+ * The one live run, or `undefined` when nothing is up. Throws `usage` when there are several; an etcd and a NATS that
+ * are shared do not count beside one that serves.
+ */
 export function onlyLiveRun(folders: StateFolders, verb: string): StoredRun | undefined {
-  const live = storedRuns(folders, isAlive).filter(({ supervised }) => supervised);
-  if (live.length <= 1) return live[0];
+  const all = storedRuns(folders, isAlive).filter(({ supervised }) => supervised);
+  if (all.length <= 1) return all[0];
+  const live = all.filter((run) => !isInfraOnly(run));
+  if (live.length === 1) return live[0];
   const names = live.map(({ record }) => record.name);
   throw new DynamoError('usage', `Several runs are up: ${names.join(', ')}.`, {
     hint: `dynamo ${verb} ${names[0]}`,

@@ -5,7 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
 import { identify, isAlive } from '../process/identity.ts';
 import { adopt } from '../run/claim.ts';
-import type { StateFolders } from '../run/folders.ts';
+import { persistClaim, type StateFolders } from '../run/folders.ts';
 import { adoptGpus } from '../run/gpu-leases.ts';
 import { portsOf } from '../run/port-leases.ts';
 import { writeRecord } from '../run/record.ts';
@@ -18,6 +18,8 @@ export function handOver({ plan, files, folders }: HeldRun, supervisor: Identity
   writeRecord(files, { ...record, supervisor });
   const theirs = { runId: plan.runId, holder: supervisor };
   adopt(join(folders.names, plan.name), theirs);
+  const data = persistClaim(folders, plan);
+  if (data !== undefined) adopt(data, theirs);
   for (const port of portsOf(plan)) adopt(join(folders.ports, String(port)), theirs);
   adoptGpus(folders, theirs);
 }

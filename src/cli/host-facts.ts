@@ -9,23 +9,29 @@ import { findPythonEnvironment } from '../python/find-environment.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { leasedPorts } from '../run/port-leases.ts';
 import { gpusHere } from './gpu-facts.ts';
+import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
 import { packageRoot } from './package-root.ts';
 
 /** What facts depend on beside the host. */
 export interface FactWishes {
   readonly runId: string;
-  readonly profile: Profile;
+  /** Absent where no GPU will be used. */
+  readonly profile?: Profile;
   /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
   readonly ports: readonly number[];
   readonly engine: PlanOptions['engine'];
   /** The Python environment that the user named. */
   readonly python: string | undefined;
+  readonly infra: InfraQuestion;
 }
+
+const noGpus: Awaited<ReturnType<typeof gpusHere>> = { gpus: [] };
 
 /** Throws `environment` when the Python environment that the user named holds no Dynamo. */
 export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Promise<HostFacts> {
-  const { gpus, problem } = await gpusHere(folders);
+  takeCredentialsOut(process.env);
   const { profile } = wishes;
+  const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(folders);
   return {
     ...placeFacts(),
     runId: wishes.runId,
@@ -34,8 +40,11 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
     gpus,
     ...(problem === undefined ? {} : { gpuProblem: problem }),
     weightsMiB:
-      gpus.length > 0 ? modelWeightsMiB(profile.model, { ...process.env, ...profile.env }) : undefined,
+      profile !== undefined && gpus.length > 0
+        ? modelWeightsMiB(profile.model, { ...process.env, ...profile.env })
+        : undefined,
     python: pythonFor(wishes, gpus.length > 0),
+    infra: await infraFacts(folders, wishes.infra),
   };
 }
 

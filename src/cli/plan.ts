@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
-import { makePlan, wishedHttpPort } from '../plan/make-plan.ts';
+import { makePlan } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -16,7 +16,9 @@ import {
   settingsOf,
 } from './deployment-options.ts';
 import { gatherFacts, placeFacts } from './host-facts.ts';
+import { noInfraFacts } from './infra-facts.ts';
 import { openProfile } from './load-profile.ts';
+import { factWishes } from './prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
 import type { Configure } from './verbs.ts';
 
@@ -72,10 +74,16 @@ async function plan(
 async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFacts> {
   const runId = `${options.name ?? profile.name}-plan`;
   if (process.platform === 'linux') {
-    const ports = [wishedHttpPort(profile, options)];
-    const { engine, python } = options;
-    return await gatherFacts(stateFolders(process.env), { runId, profile, ports, engine, python });
+    return await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
   }
   const runFolder = join(tmpdir(), 'dynamo', runId);
-  return { ...placeFacts(), runId, runFolder, busyPorts: new Map(), gpus: [], python: undefined };
+  return {
+    ...placeFacts(),
+    runId,
+    runFolder,
+    busyPorts: new Map(),
+    gpus: [],
+    python: undefined,
+    infra: noInfraFacts,
+  };
 }

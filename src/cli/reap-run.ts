@@ -12,6 +12,7 @@ import { deadRuns, readKeeper, readPlan, type StoredRun } from '../run/record.ts
 import type { StopReport } from '../supervisor/child.ts';
 import { stopInWaves } from '../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../view/progress-lines.ts';
+import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
 
 /** So long a keeper may take to find that all is done: it starts Node for that. */
@@ -64,6 +65,8 @@ async function reapAlone(folders: StateFolders, run: StoredRun, now: boolean): P
       files.supervisorLog,
       `${new Date().toISOString()} reaped by pid ${process.pid}: ${stoppedText(report)}\n`,
     );
+    const swept = await sweepRun(plan);
+    if (swept !== undefined) appendEvent(files, { at: systemClock.now(), type: 'note', text: swept });
     if (report.left.length === 0) tidyUp({ plan, files, folders });
     return report;
   } finally {

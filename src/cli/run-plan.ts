@@ -18,6 +18,7 @@ import type { RunEvent } from '../supervisor/event.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
 import { type Supervision, supervise } from '../supervisor/supervise.ts';
 import { packageRoot } from './package-root.ts';
+import { sweepRun } from './sweep-run.ts';
 import { type HeldRun, tidyUp } from './tidy-up.ts';
 
 /** How often descendants are looked for, so that one that hides later is known by then, and logs measured. */
@@ -77,6 +78,8 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     ...started,
     done: started.done.then(async (outcome) => {
       clearInterval(beat);
+      const swept = await sweepRun(plan);
+      if (swept !== undefined) tell({ at: systemClock.now(), type: 'note', text: swept });
       await keeper.release();
       await control.close();
       // What could not be ended stays known, so that the next command can try again.

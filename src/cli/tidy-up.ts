@@ -1,10 +1,10 @@
 /** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { discoveryFolders, type Plan } from '../plan/plan.ts';
+import { passingFolders, type Plan } from '../plan/plan.ts';
 import { unclaim } from '../run/claim.ts';
-import { type RunFiles, socketPath, type StateFolders } from '../run/folders.ts';
 import { releaseGpus } from '../run/gpu-leases.ts';
+import { persistClaim, type RunFiles, socketPath, type StateFolders } from '../run/folders.ts';
 import { portsOf, releasePorts } from '../run/port-leases.ts';
 import { markEnded } from '../run/record.ts';
 
@@ -15,7 +15,7 @@ export interface HeldRun {
 }
 
 export function tidyUp({ plan, files, folders }: HeldRun): void {
-  for (const folder of discoveryFolders(plan)) rmSync(folder, { recursive: true, force: true });
+  for (const folder of passingFolders(plan)) rmSync(folder, { recursive: true, force: true });
   try {
     rmdirSync(plan.mediaFolder); // stays when the user has images in it
   } catch {
@@ -31,4 +31,6 @@ export function releaseRun({ plan, folders }: HeldRun): void {
   releasePorts(folders, portsOf(plan), plan.runId);
   releaseGpus(folders, plan.runId);
   unclaim(join(folders.names, plan.name), plan.runId);
+  const data = persistClaim(folders, plan);
+  if (data !== undefined) unclaim(data, plan.runId);
 }

@@ -3,6 +3,8 @@ import { errorCode } from '../base/error-code.ts';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
+import type { InfraPlan } from '../plan/infra.ts';
+import { isServing } from '../plan/plan.ts';
 import type { Identity } from '../base/identity.ts';
 import { spawnDetached } from '../process/detach.ts';
 import { isAlive } from '../process/identity.ts';
@@ -18,11 +20,15 @@ import { packageRoot } from './package-root.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import { startView } from './start-view.ts';
 import { type HeldRun, releaseRun } from './tidy-up.ts';
-import type { UpFlags } from './up.ts';
 
 const supervisorStartMs = 20_000;
 
-export async function detach(prepared: HeldRun, flags: UpFlags): Promise<number> {
+export interface DetachFlags {
+  readonly json?: true;
+  readonly quiet?: true;
+}
+
+export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<number> {
   const { plan, files, folders } = prepared;
   const socket = socketPath(folders, plan.runId);
   const signals = watchSignals(
@@ -113,7 +119,7 @@ function supervisorDied({ plan, files }: HeldRun): DynamoError {
   );
 }
 
-function report({ plan }: HeldRun, flags: UpFlags, event: RunEvent & { type: 'ready' }): void {
+function report({ plan }: HeldRun, flags: DetachFlags, event: RunEvent & { type: 'ready' }): void {
   if (flags.json === true) {
     const { runId, name, engine, model, http } = plan;
     const processes = plan.processes.map((spec) => ({ name: spec.name, ports: spec.ports, gpus: spec.gpus }));
@@ -125,10 +131,22 @@ function report({ plan }: HeldRun, flags: UpFlags, event: RunEvent & { type: 're
       engine,
       processes,
       proof: event.proof,
+      ...(plan.infra === undefined ? {} : { infra: addressesOf(plan.infra) }),
     };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
   process.stdout.write(readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, process.env)));
-  process.stdout.write(`It goes on in the background. Logs: dynamo logs -f. Stop it: dynamo down\n`);
+  process.stdout.write(
+    isServing(plan)
+      ? 'It goes on in the background. Logs: dynamo logs -f. Stop it: dynamo down\n'
+      : 'It goes on in the background, for runs that need etcd or NATS. Stop it: dynamo infra down\n',
+  );
+}
+
+function addressesOf({ etcd, nats }: InfraPlan): Record<string, readonly string[]> {
+  return {
+    ...(etcd === undefined ? {} : { etcd: etcd.addresses }),
+    ...(nats === undefined ? {} : { nats: nats.addresses }),
+  };
 }

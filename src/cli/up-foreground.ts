@@ -66,7 +66,7 @@ function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: b
   return {
     tookMs: () => tookMs,
     show: (event: RunEvent): void => {
-      if (!ready) view.show(event);
+      if (!ready || (event.type === 'note' && !quiet)) view.show(event);
       else if (event.type === 'run' && event.phase === 'stopping' && !quiet)
         process.stderr.write(`stopping ${runId}\n`);
       if (event.type === 'ready') {

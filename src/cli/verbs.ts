@@ -69,6 +69,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./events.ts'),
   },
   {
+    name: 'infra',
+    usage: '<up|down|status> [options]',
+    summary: 'an etcd and a NATS shared by several runs',
+    load: () => import('./infra.ts'),
+  },
+  {
     name: 'plan',
     usage: '<profile> [options] [-- worker arguments]',
     summary: 'what `up` would do, and why',

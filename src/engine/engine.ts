@@ -4,7 +4,15 @@ import type { FrontendSpec, Profile, WorkerMode, WorkerSpec } from '../profile/p
 export type EngineName = 'sglang' | 'mocker' | 'sim';
 
 /** Ports that one process may need beside the HTTP port; each is planned, none is left to chance. */
-export type PortName = 'system' | 'bootstrap' | 'kvEvents' | 'nccl' | 'engine';
+export type PortName =
+  | 'system'
+  | 'bootstrap'
+  | 'kvEvents'
+  | 'nccl'
+  | 'engine'
+  | 'client'
+  | 'peer'
+  | 'monitoring';
 export type Ports = Readonly<Partial<Record<PortName, number>>>;
 
 /** What all processes of a deployment share, fully decided. */

@@ -1,51 +1,90 @@
-/** Decides how the processes find each other (discovery) and where KV events travel. */
+/** Decides how the processes find each other (discovery), where KV events travel, and so what of etcd and NATS is needed. */
 import { DynamoError } from '../base/error.ts';
 import type { Discovery } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
+import { infraTitles, type InfraName } from './infra.ts';
 import type { Choice, Plan } from './plan.ts';
-import type { HostFacts, PlanOptions } from './request.ts';
+import type { PlanOptions } from './request.ts';
 
 export interface Planes {
-  readonly discovery: Discovery;
+  readonly discovery: Discovery['backend'];
   readonly events: Plan['events'];
+  /** What must be there, each with the key or option that wants it. */
+  readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly choices: readonly Choice[];
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * Chooses file discovery and ZMQ events, which need no etcd and no NATS.
- * Throws `unavailable` for what needs them, as this version cannot start them yet.
+ * Chooses file discovery and ZMQ events, which need no etcd and no NATS, unless profile or options say otherwise.
+ * Throws `unavailable` when what is needed is excluded by `--infra none`.
  */
-export function choosePlanes(profile: Profile, options: PlanOptions, host: HostFacts): Planes {
-  const discovery = options.discovery ?? profile.discovery;
-  const events = options.events ?? profile.events;
-  const { infra } = options;
-  if (infra !== 'auto' && infra !== 'none') throw notBuiltYet(`--infra ${infra}`);
-  if (discovery === 'etcd') throw notBuiltYet('discovery etcd');
-  if (events === 'nats') throw notBuiltYet('events nats');
-  if (profile.requestPlane === 'nats') throw notBuiltYet('requestPlane nats');
+export function choosePlanes(profile: Profile, options: PlanOptions, environment: Environment): Planes {
+  const discovery = chooseDiscovery(profile, options, environment);
+  const events = chooseEvents(profile, options, environment);
+  const needs: Partial<Record<InfraName, string>> = {};
+  if (discovery.value === 'etcd') needs.etcd = 'discovery etcd';
+  if (events.value === 'nats') needs.nats = 'events nats';
+  if (profile.requestPlane === 'nats') needs.nats = 'requestPlane nats';
+  if (options.infra === 'none') {
+    for (const [name, why] of Object.entries(needs)) throw excluded(name as InfraName, why);
+  }
   return {
-    // A folder of its own for each run: the default one is shared by all runs of a user, dead ones too.
-    discovery: { backend: 'file', folder: `${host.runFolder}/discovery` },
-    events: events === 'auto' ? 'zmq' : events,
+    discovery: discovery.value,
+    events: events.value,
+    needs,
     choices: [
-      ...(discovery === 'auto'
-        ? [{ what: 'discovery', value: 'file', because: 'all processes are on this host: no etcd needed' }]
-        : []),
-      ...(events === 'auto'
-        ? [
-            {
-              what: 'events',
-              value: 'zmq',
-              because: 'events go from worker to frontend directly: no NATS needed',
-            },
-          ]
-        : []),
+      ...(discovery.because === undefined
+        ? []
+        : [{ what: 'discovery', ...discovery, because: discovery.because }]),
+      ...(events.because === undefined ? [] : [{ what: 'events', ...events, because: events.because }]),
     ],
   };
 }
 
-function notBuiltYet(what: string): DynamoError {
-  return new DynamoError('unavailable', `${what}: this version of dynamo cannot start etcd or NATS yet.`, {
-    hint: 'add --infra none --discovery file --events zmq',
+interface PlaneChoice<T> {
+  readonly value: T;
+  /** Absent when somebody spelled it out. */
+  readonly because?: string;
+}
+
+function chooseDiscovery(
+  profile: Profile,
+  options: PlanOptions,
+  environment: Environment,
+): PlaneChoice<Discovery['backend']> {
+  const asked = options.discovery ?? profile.discovery;
+  if (asked !== 'auto') return { value: asked };
+  if (wants('etcd', options, environment)) return { value: 'etcd', because: `--infra ${options.infra}` };
+  return { value: 'file', because: 'all processes are on this host: no etcd needed' };
+}
+
+function chooseEvents(
+  profile: Profile,
+  options: PlanOptions,
+  environment: Environment,
+): PlaneChoice<Plan['events']> {
+  const asked = options.events ?? profile.events;
+  if (asked !== 'auto') return { value: asked };
+  const published = Object.values(profile.components).some((spec) => spec.kind === 'worker' && spec.kvEvents);
+  if (published && wants('nats', options, environment)) {
+    return { value: 'nats', because: `--infra ${options.infra}, and workers publish KV events` };
+  }
+  return { value: 'zmq', because: 'events go from worker to frontend directly: no NATS needed' };
+}
+
+/** Who asks for infrastructure by its source wants it used; of external ones, those that the environment names. */
+function wants(name: InfraName, { infra }: PlanOptions, environment: Environment): boolean {
+  if (infra === 'external') return Boolean(environment[name === 'etcd' ? 'ETCD_ENDPOINTS' : 'NATS_SERVER']);
+  return infra === 'process' || infra === 'docker';
+}
+
+function excluded(name: InfraName, why: string): DynamoError {
+  return new DynamoError('unavailable', `--infra none, but ${why} needs ${infraTitles[name]}.`, {
+    hint:
+      name === 'etcd'
+        ? 'leave --infra out, or add --discovery file'
+        : 'leave --infra out, or use events zmq and requestPlane tcp',
   });
 }

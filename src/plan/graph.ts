@@ -1,6 +1,6 @@
 /** The order of start and stop, from who waits for whom. */
 import { DynamoError } from '../base/error.ts';
-import type { Condition } from './plan.ts';
+import type { Condition, ProcessSpec } from './plan.ts';
 import type { Seat } from './seats.ts';
 
 export interface Edge {
@@ -20,6 +20,31 @@ export function edgesOf(seats: readonly Seat[]): Map<string, readonly Edge[]> {
       ),
     ]),
   );
+}
+
+/**
+ * The edges with etcd and NATS in front of everything: upstream's processes up to 1.3 end at once when they are not
+ * there. Throws `profile-invalid` when a component has the name of one. Source: upstream/verified.md section 8.
+ */
+export function afterInfra(
+  infra: readonly Pick<ProcessSpec, 'name'>[],
+  edges: ReadonlyMap<string, readonly Edge[]>,
+): Map<string, readonly Edge[]> {
+  const waits = infra.map(({ name }): Edge => ({ process: name, condition: 'ready' }));
+  for (const { name } of infra) {
+    if (!edges.has(name)) continue;
+    throw new DynamoError(
+      'profile-invalid',
+      `The name ${name} is taken: this run has a process ${name} of its own.`,
+      {
+        hint: `rename the component ${name}`,
+      },
+    );
+  }
+  return new Map([
+    ...infra.map(({ name }): [string, readonly Edge[]] => [name, []]),
+    ...[...edges].map(([name, own]): [string, readonly Edge[]] => [name, [...waits, ...own]]),
+  ]);
 }
 
 /** The names so that everything stands after what it waits for; otherwise in the order given. */
@@ -45,7 +70,10 @@ export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): s
  * Waves in which to stop: the frontend first, so that no request reaches a worker that is leaving; then each process
  * before what it waited for.
  */
-export function stopWaves(seats: readonly Seat[], edges: ReadonlyMap<string, readonly Edge[]>): string[][] {
+export function stopWaves(
+  seats: readonly Pick<ProcessSpec, 'name' | 'kind'>[],
+  edges: ReadonlyMap<string, readonly Edge[]>,
+): string[][] {
   const kinds = new Map(seats.map(({ name, kind }) => [name, kind]));
   const depth = new Map<string, number>();
   for (const name of topologicalOrder(edges).toReversed()) {

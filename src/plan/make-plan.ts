@@ -1,21 +1,27 @@
 /** Makes the plan: a pure function of profile, host facts and options. The same input gives the same plan, byte for byte. */
+import { DynamoError } from '../base/error.ts';
 import { isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
-import type { Deployment, Engine, Launch, Ports } from '../engine/engine.ts';
+import type { Deployment, Discovery, Engine, Launch, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import { chooseEngine } from './choose-engine.ts';
-import { choosePlanes } from './choose-planes.ts';
 import { allowedGpus, limitText } from './allowed-gpus.ts';
 import type { GpuOffer } from './gpu-group.ts';
 import { type Placement, placeWorkers } from './gpus.ts';
-import { edgesOf, stopWaves, topologicalOrder } from './graph.ts';
+import { chooseInfra } from './choose-infra.ts';
+import { choosePlanes, type Planes } from './choose-planes.ts';
+import { afterInfra, edgesOf, stopWaves, topologicalOrder } from './graph.ts';
+import type { InfraPlan } from './infra.ts';
+import { accessVariables } from './infra-variables.ts';
+import { planInfra } from './infra-processes.ts';
+import { namespaced } from './namespace.ts';
 import { chooseHttpPort, portPool, type PortPool } from './ports.ts';
 import {
   type ExpectedInstances,
-  type Plan,
   planVersion,
   type ProcessSpec,
   type RestartRule,
+  type ServingPlan,
 } from './plan.ts';
 import { pythonChoices } from './python-choice.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
@@ -33,26 +39,35 @@ export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
 }
 
 /** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
-export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts): Plan {
+export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
   const { engine, choice } = chooseEngine(options.engine, host);
-  const planes = choosePlanes(profile, options, host);
+  const planes = choosePlanes(given, options, host.environment);
+  const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
+  const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
   const seats = seatsOf(profile, options.replicas);
   const workers = seats.filter((seat) => seat.kind === 'worker');
   const http = planHttp(profile, options, host);
   const placement =
     engine.needsGpus && profile.device === 'gpu' ? placeWorkers(workers, gpuOffer(options, host)) : undefined;
+  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), [http.port]);
+  const { infra, processes: infraSpecs } = planInfra(uses, options, host, pool);
+  if (options.persist !== undefined && infra.persist === undefined) throw nothingToKeep(options.persist);
   const deployment: Deployment = {
     profile,
     servedModelName: profile.servedModelName ?? profile.model,
-    discovery: planes.discovery,
+    discovery: discoveryOf(planes, infra, host),
     events: planes.events,
+    ...(infra.nats === undefined ? {} : { nats: infra.nats.addresses.join(',') }),
     http,
     mediaFolder: `${host.runFolder}/media`,
   };
-  const edges = edgesOf(seats);
-  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), [http.port]);
+  const edges = afterInfra(infraSpecs, edgesOf(seats));
   const seating: Seating = { engine, deployment, options, host, pool, placement, edges };
-  const specs = new Map(seats.map((seat) => [seat.name, processSpec(seat, seating)]));
+  const specs = new Map([
+    ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, spec]),
+    ...seats.map((seat): [string, ProcessSpec] => [seat.name, processSpec(seat, seating)]),
+  ]);
+  const access = accessVariables(infra, host.environment);
   return {
     version: planVersion,
     runId: host.runId,
@@ -62,31 +77,52 @@ export function makePlan(profile: Profile, options: PlanOptions, host: HostFacts
     model: { path: profile.model, servedName: deployment.servedModelName },
     http: { host: http.host, port: http.port, url: http.url },
     namespace: profile.namespace,
-    discovery: planes.discovery,
+    discovery: deployment.discovery,
     events: planes.events,
+    ...(deployment.nats === undefined ? {} : { nats: deployment.nats }),
+    ...(Object.keys(uses).length === 0 ? {} : { infra }),
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
     choices: [
       choice,
       ...pythonChoices(engine.name, host.python),
       ...planes.choices,
+      ...infraChoices,
+      ...namespaceChoices,
       ...http.choices,
       ...(placement?.choices ?? []),
     ],
     gpuUuids: placement?.uuids ?? [],
     processes: topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []),
-    stopOrder: stopWaves(seats, edges),
+    stopOrder: stopWaves([...specs.values()], edges),
     expected: expectedInstances(specs.values()),
     proof: profile.proof,
-    scrubbed: decidingVariables(host.environment).filter((name) => !(name in options.env)),
-    secrets: Object.keys(secretsOf(profile, options)).toSorted(),
+    scrubbed: decidingVariables(host.environment).filter(
+      (name) => !(name in options.env) && !access.includes(name),
+    ),
+    secrets: [
+      ...Object.keys(secretsOf(profile, options)),
+      ...access.filter((name) => isSecret(name)),
+    ].toSorted(),
     liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
     // Each process has two parts of a log: the one that is written and the one before.
-    maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * seats.length)),
+    maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
     readyTimeoutMs:
       options.timeoutMs ?? Math.max(...seats.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   };
+}
+
+function nothingToKeep(name: string): DynamoError {
+  return new DynamoError('usage', `--persist ${name}: this run starts no etcd and no NATS of its own.`, {
+    hint: 'add --infra process, or leave --persist out',
+  });
+}
+
+function discoveryOf(planes: Planes, infra: InfraPlan, host: HostFacts): Discovery {
+  if (planes.discovery === 'etcd') return { backend: 'etcd', endpoints: infra.etcd?.addresses ?? [] };
+  // A folder of its own for each run: the default one is shared by all runs of a user, dead ones too.
+  return { backend: 'file', folder: `${host.runFolder}/discovery` };
 }
 
 interface Seating {

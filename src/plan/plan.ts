@@ -1,6 +1,7 @@
 /** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
 import type { Discovery, EngineName, Ports } from '../engine/engine.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
+import type { InfraPlan } from './infra.ts';
 
 /** Raised when a field changes its meaning or goes; adding one does not. */
 export const planVersion = 1;
@@ -36,8 +37,8 @@ export interface LivenessRule {
 export interface ProcessSpec {
   /** Unique in the plan: `prefill`, or `prefill-2` where there are replicas. */
   readonly name: string;
-  readonly kind: 'frontend' | 'worker';
-  /** Key of the component in the profile. */
+  readonly kind: 'frontend' | 'worker' | 'infra';
+  /** Key of the component in the profile; of infrastructure `etcd` or `nats`. */
   readonly component: string;
   readonly mode?: WorkerMode | undefined;
   readonly argv: readonly string[];
@@ -61,6 +62,10 @@ export interface ProcessSpec {
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs: number;
   readonly restart: RestartRule;
+  /** In place of the plan's rule. */
+  readonly liveness?: LivenessRule | undefined;
+  /** What its loss means for the others, for people; said when it is lost. */
+  readonly ifLost?: string | undefined;
   readonly logFile: string;
 }
 
@@ -84,13 +89,16 @@ export interface Plan {
   readonly runId: string;
   readonly name: string;
   readonly profile: { readonly name: string; readonly file: string; readonly description: string };
-  readonly engine: EngineName;
+  /** `none` in a run of infrastructure alone: then `model` is empty, `http` is etcd's, and there is no `proof`. */
+  readonly engine: EngineName | 'none';
   readonly model: { readonly path: string; readonly servedName: string };
   readonly http: { readonly host: string; readonly port: number; readonly url: string };
   readonly namespace: string;
   readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
   readonly nats?: string | undefined;
+  /** Where etcd and NATS come from; absent when nothing needs them. */
+  readonly infra?: InfraPlan | undefined;
   readonly runFolder: string;
   readonly mediaFolder: string;
   readonly choices: readonly Choice[];
@@ -101,7 +109,7 @@ export interface Plan {
   /** Waves of process names; a wave is stopped when the one before is gone. */
   readonly stopOrder: readonly (readonly string[])[];
   readonly expected: readonly ExpectedInstances[];
-  readonly proof: ProofSpec;
+  readonly proof?: ProofSpec | undefined;
   /** Names of inherited variables that no process gets. */
   readonly scrubbed: readonly string[];
   /** Names of secret variables that processes inherit; their values stand nowhere. */
@@ -114,7 +122,23 @@ export interface Plan {
   readonly stopTimeoutMs?: number | undefined;
 }
 
-/** Folders that discovery needs before the first process starts, and that go with the run. */
-export function discoveryFolders({ discovery }: Plan): string[] {
-  return discovery.backend === 'file' ? [discovery.folder] : [];
+/** A plan that serves a model: every one but that of `dynamo infra up`. */
+export interface ServingPlan extends Plan {
+  readonly engine: EngineName;
+  readonly proof: ProofSpec;
+}
+
+export function isServing(plan: Plan): plan is ServingPlan {
+  return plan.proof !== undefined;
+}
+
+/** Folders that must exist before the first process starts, and that go with the run. */
+export function passingFolders({ discovery, infra }: Plan): string[] {
+  const data = infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? [];
+  return discovery.backend === 'file' ? [discovery.folder, ...data] : data;
+}
+
+/** Folders that must exist before the first process starts, and that outlive the run. */
+export function keptFolders({ infra }: Plan): string[] {
+  return infra?.folders.filter(({ kept }) => kept).map(({ path }) => path) ?? [];
 }

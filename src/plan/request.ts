@@ -1,5 +1,6 @@
 /** What planning starts from beside the profile: the facts of this host and the options of this command. */
 import type { EngineName } from '../engine/engine.ts';
+import type { InfraFacts } from './infra.ts';
 
 /** A GPU that this user may use, as the driver names it. */
 export interface Gpu {
@@ -50,6 +51,7 @@ export interface HostFacts {
   readonly weightsMiB?: number | undefined;
   /** The one that fits the engine that is asked for; without GPUs, `auto` asks for none. */
   readonly python: PythonEnvironment | undefined;
+  readonly infra: InfraFacts;
 }
 
 export interface PlanOptions {
@@ -63,6 +65,8 @@ export interface PlanOptions {
   readonly infra: 'auto' | 'process' | 'docker' | 'external' | 'none';
   readonly discovery?: 'etcd' | 'file' | undefined;
   readonly events?: 'nats' | 'zmq' | 'none' | undefined;
+  /** Name under which the data of etcd and NATS outlive the run. */
+  readonly persist?: string | undefined;
   readonly replicas: Readonly<Record<string, number>>;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;

@@ -1,18 +1,20 @@
 /** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
-import { discoveryFolders, type Plan, type Probe, type ProcessSpec } from './plan.ts';
+import { keptFolders, passingFolders, type Probe, type ProcessSpec, type ServingPlan } from './plan.ts';
 import { proofRequest } from './proof-request.ts';
 
-export function shellScript(plan: Plan): string {
+export function shellScript(plan: ServingPlan): string {
   const { path, body } = proofRequest(plan.proof, plan.model.servedName);
   return [
     '#!/usr/bin/env bash',
     `# ${plan.profile.name} on the engine ${plan.engine}, as dynamo would start it. Ctrl-C stops everything.`,
     'set -euo pipefail',
-    `mkdir -p ${[...discoveryFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
-    'groups=()',
+    `mkdir -p ${[...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
+    ...(plan.infra?.files ?? []).map((file) => `printf %s ${quote(file.text)} >${quote(file.path)}`),
+    'groups=() infra=()',
     // A process that has just been started may not lead its group yet: then it is tried again.
     'stop() { until kill -TERM -- "-$1" 2>/dev/null || ! kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }',
-    `trap 'trap "" INT TERM; for g in "\${groups[@]}"; do stop "$g"; done; wait' EXIT`,
+    // Workers say goodbye to etcd: it goes when they are gone.
+    `trap 'trap "" INT TERM; for g in "\${groups[@]}"; do stop "$g"; done; wait "\${groups[@]}" || :; for g in "\${infra[@]}"; do stop "$g"; done; wait' EXIT`,
     "trap 'exit 130' INT",
     "trap 'exit 143' TERM",
     'until_ready() { # name pid command...',
@@ -50,7 +52,7 @@ function startLines(spec: ProcessSpec): string[] {
     'env \\',
     ...variables,
     `  setsid ${spec.argv.map(quote).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
-    `pid_${shellName(spec.name)}=$!; groups+=("$!")`,
+    `pid_${shellName(spec.name)}=$!; ${spec.kind === 'infra' ? 'infra' : 'groups'}+=("$!")`,
     `wait_${shellName(spec.name)}() { until_ready ${spec.name} "$pid_${shellName(spec.name)}" ${probeCommand(spec.probe)}; }`,
   ];
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { timeLimit } from '../base/time-limit.ts';
 import { DynamoError } from '../base/error.ts';
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import { proofRequest } from '../plan/proof-request.ts';
 import type { Proof } from '../supervisor/child.ts';
 import { judge } from './answer.ts';
@@ -22,6 +22,7 @@ export interface Asking {
 }
 
 export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
+  if (!isServing(plan)) return await proveAnswering(plan, asking);
   const before = await counts(plan, asking.signal);
   const begin = asking.clock.now();
   const request = proofRequest(plan.proof, plan.model.servedName);
@@ -45,6 +46,17 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   const tookMs = asking.clock.now() - begin;
   const usedRoles = await rolesUsed(plan, before, asking);
   return { request: `POST ${request.path}`, answer, tookMs, usedRoles };
+}
+
+/** etcd and NATS alone serve no model: what they say of their own health is their proof. */
+async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
+  const begin = clock.now();
+  const answers = plan.processes.map(async ({ name, probe }) => {
+    const { body } = await exchange(probe.url, { timeoutMs: 5_000, signal });
+    return `${name} ${body.trim()}`;
+  });
+  const answer = (await Promise.all(answers)).join(', ');
+  return { request: 'GET health', answer, tookMs: clock.now() - begin, usedRoles: [] };
 }
 
 type Counts = ReadonlyMap<string, number>;

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
+import type { Plan } from '../plan/plan.ts';
 
 export interface StateFolders {
   /** One folder a run. */
@@ -15,6 +16,8 @@ export interface StateFolders {
   readonly ports: string;
   /** One lease file a GPU that a run uses. */
   readonly gpus: string;
+  /** Data of etcd and NATS that outlive their run. */
+  readonly infra: string;
   /** Control sockets: a short path whatever the state folder is, as the kernel takes 107 bytes. */
   readonly sockets: string;
 }
@@ -29,6 +32,7 @@ export function stateFolders(environment: Environment): StateFolders {
     names: join(state, 'names'),
     ports: join(state, 'ports'),
     gpus: join(state, 'gpus'),
+    infra: join(state, 'infra'),
     sockets: join(socketBase(environment), 'dynamo'),
   };
   for (const folder of Object.values(folders)) makePrivate(folder);
@@ -65,6 +69,11 @@ export function runFiles(folders: StateFolders, runId: string): RunFiles {
     reaper: join(folder, 'reaper'),
     keeper: join(folder, 'keeper.json'),
   };
+}
+
+/** The lock on data that outlive the run, where it uses some. No run can have this name. */
+export function persistClaim(folders: StateFolders, { infra }: Plan): string | undefined {
+  return infra?.persist === undefined ? undefined : join(folders.names, `persist.${infra.persist}`);
 }
 
 /** The kernel takes 107 bytes: a run with a long name has a socket with a short one. */

@@ -15,6 +15,8 @@ export type RunEvent = { readonly at: number } & (
   /** It will be ended, and what follows is as if it had ended by itself. */
   | { readonly type: 'unhealthy'; readonly process: string; readonly seen: string }
   | { readonly type: 'waiting'; readonly for: string }
+  /** Something that a person should know and that changes no state. */
+  | { readonly type: 'note'; readonly text: string }
   | { readonly type: 'ready'; readonly proof: Proof; readonly tookMs: number }
   | { readonly type: 'failed'; readonly reason: Failure }
   | {

@@ -1,6 +1,6 @@
 /** Looks after processes that were ready: one that lives but does not answer, or that the frontend lost, has failed. */
 import type { Clock } from '../base/clock.ts';
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import type { LivenessRule, Plan, ProcessSpec } from '../plan/plan.ts';
 import type { Prober } from './child.ts';
 
 export interface HealthWorld {
@@ -12,18 +12,34 @@ export interface HealthWorld {
   readonly onUnhealthy: (spec: ProcessSpec, seen: string) => void;
 }
 
-/** One round for all processes every period. Settles when the run is being taken down; never rejects. */
+/** Settles when the run is being taken down; never rejects. */
 export async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
+  const rules = new Set(plan.processes.map(({ liveness }) => liveness ?? plan.liveness));
+  await Promise.all(
+    [...rules].map(async (rule) => {
+      const group = plan.processes.filter(({ liveness }) => (liveness ?? plan.liveness) === rule);
+      await watchGroup(plan, group, rule, world);
+    }),
+  );
+}
+
+/** One round every period for all processes of one rule. */
+async function watchGroup(
+  plan: Plan,
+  group: readonly ProcessSpec[],
+  rule: LivenessRule,
+  world: HealthWorld,
+): Promise<void> {
   const { clock, leaving, isReady, onUnhealthy } = world;
-  const { periodMs, failureThreshold } = plan.liveness;
+  const { periodMs, failureThreshold } = rule;
   const failures = new Map<string, number>();
   for (;;) {
     await clock.sleep(periodMs, leaving).catch(() => {});
     if (leaving.aborted) return;
-    const ready = plan.processes.filter(({ name }) => isReady(name));
-    const wrong = await whatIsWrong(plan, ready, world.prober);
+    const ready = group.filter(({ name }) => isReady(name));
+    const wrong = await whatIsWrong(plan, ready, rule, world);
     if (leaving.aborted) return;
-    for (const spec of plan.processes) {
+    for (const spec of group) {
       const seen = wrong.get(spec.name);
       // What ended meanwhile is not unhealthy but gone, and is treated as that.
       const count = seen === undefined || !isReady(spec.name) ? 0 : (failures.get(spec.name) ?? 0) + 1;
@@ -41,11 +57,14 @@ export async function watchHealth(plan: Plan, world: HealthWorld): Promise<void>
 async function whatIsWrong(
   plan: Plan,
   ready: readonly ProcessSpec[],
-  prober: Prober,
+  { timeoutMs }: LivenessRule,
+  { prober, isReady }: HealthWorld,
 ): Promise<Map<string, string>> {
-  const { timeoutMs } = plan.liveness;
+  // Without etcd the frontend knows nobody, and that is no fault of the workers.
+  const knows = plan.processes.every(({ kind, name }) => kind !== 'infra' || isReady(name));
+  const asked = knows && ready.some(({ registersAs }) => registersAs !== undefined);
   const [missing, ...checks] = await Promise.all([
-    prober.missing(plan, timeoutMs),
+    asked ? prober.missing(plan, timeoutMs) : [],
     ...ready.map(async ({ probe }) => await prober.check(probe, timeoutMs)),
   ]);
   const lost = new Set(missing.filter(({ count }) => count === 1).map(nameOf));

@@ -14,6 +14,8 @@ export interface RecoveryWorld {
   readonly leaving: AbortSignal;
   readonly enter: (process: string, state: ProcessState) => void;
   readonly fail: (reason: Failure) => void;
+  /** Tells people what a loss means for the others. */
+  readonly note: (text: string) => void;
 }
 
 /** Returns a function that settles when the process is ready again, or has been given up. It never rejects. */
@@ -23,7 +25,7 @@ export function recovery(world: RecoveryWorld): (actor: Actor, lost: Failure) =>
   const abandoned = (actor: Actor): boolean => leaving.aborted || !actor.wanted();
 
   return async (actor, lost) => {
-    const { name, restart } = actor.spec;
+    const { name, restart, ifLost } = actor.spec;
     const times = restartsAt.get(name) ?? [];
     restartsAt.set(name, times);
     let reason = lost;
@@ -33,6 +35,7 @@ export function recovery(world: RecoveryWorld): (actor: Actor, lost: Failure) =>
         return world.fail(verdict.because === 'policy' ? reason : crashLoop(reason, times.length));
       }
       times.push(clock.now());
+      if (ifLost !== undefined) world.note(`${reason.message}: ${ifLost}`);
       world.enter(name, 'backoff');
       // A worker that lost its main process may have left children that hold its GPU and its ports.
       const { left } = await endRest(actor);

@@ -51,6 +51,7 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
       return { ...status, phase: event.phase, since: event.at };
     case 'unhealthy':
     case 'waiting':
+    case 'note':
       return status;
     case 'ready':
       return { ...status, phase: 'ready', since: event.at, proof: event.proof };

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { DynamoError } from '../base/error.ts';
 import { timeLimit } from '../base/time-limit.ts';
-import type { Plan } from '../plan/plan.ts';
+import { isServing, type Plan } from '../plan/plan.ts';
 import { type Actor, createActor } from './actor.ts';
 import type { Child, Exit, Launcher, Prober, Proof, StopReport } from './child.ts';
 import type { Failure, RunEvent } from './event.ts';
@@ -103,7 +103,14 @@ export function supervise(plan: Plan, world: World): Supervision {
     ]),
   );
 
-  const recover = recovery({ clock, random: world.random, leaving: leaving.signal, enter, fail });
+  const recover = recovery({
+    clock,
+    random: world.random,
+    leaving: leaving.signal,
+    enter,
+    fail,
+    note: (text) => emit({ type: 'note', text }),
+  });
 
   const start = async (actor: Actor): Promise<void> => {
     const conditions = actor.spec.dependsOn.map(({ process, condition }) => actors.get(process)?.[condition]);
@@ -115,6 +122,7 @@ export function supervise(plan: Plan, world: World): Supervision {
   const prove = async (): Promise<Proof> => {
     emit({ type: 'run', phase: 'proving' });
     await prober.listenersAreOurs(plan, (process) => actors.get(process)?.child()?.pid);
+    if (!isServing(plan)) return await prober.serves(plan, leaving.signal);
     emit({ type: 'waiting', for: 'every worker to be known to the frontend' });
     await prober.instances(plan, plan.expected, leaving.signal);
     emit({ type: 'waiting', for: `the model ${plan.model.servedName} to be listed` });

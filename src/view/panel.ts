@@ -2,13 +2,18 @@
 import type { ChalkInstance } from 'chalk';
 import { quote } from '../plan/shell.ts';
 import { proofRequest } from '../plan/proof-request.ts';
-import type { Plan } from '../plan/plan.ts';
+import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
 import type { Proof } from '../supervisor/child.ts';
 import { durationText } from './duration.ts';
 import { homePath } from './home-path.ts';
+import { infraPanel } from './infra-panel.ts';
 
 /** `tookMs`: from the start to the proof. Ends with a newline. */
 export function readyPanel(plan: Plan, proof: Proof, tookMs: number, style: ChalkInstance): string {
+  return isServing(plan) ? servingPanel(plan, proof, tookMs, style) : infraPanel(plan, tookMs, style);
+}
+
+function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: ChalkInstance): string {
   const engine = plan.choices.find(({ what }) => what === 'engine');
   const gpus = plan.processes.filter((spec) => spec.gpus.length > 0);
   const rows: [string, string][] = [
@@ -42,13 +47,13 @@ function rolesText(proof: Proof): string {
 }
 
 /** Who else can call this, when it listens on more than loopback. */
-function reachability({ http }: Plan): string | undefined {
+function reachability({ http }: ServingPlan): string | undefined {
   if (/^(127\.|localhost$|::1$)/.test(http.host)) return undefined;
   const place = http.host === '0.0.0.0' || http.host === '::' ? 'every address of this host' : http.host;
   return `everybody who can reach ${place} on port ${http.port} can use it: there is no password`;
 }
 
-function curlLines(plan: Plan): string[] {
+function curlLines(plan: ServingPlan): string[] {
   const { path, body } = proofRequest(plan.proof, plan.model.servedName);
   return [
     `curl ${plan.http.url}${path} \\`,

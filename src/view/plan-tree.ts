@@ -47,5 +47,5 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
 
 function readyWords(plan: Plan): string {
   const instances = plan.expected.map(({ component, count }) => `${count} × ${component}`).join(', ');
-  return `${instances} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof.request} request is answered`;
+  return `${instances} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof?.request} request is answered`;
 }

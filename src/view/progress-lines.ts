@@ -32,6 +32,8 @@ function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): strin
       return `${event.process} is unhealthy: ${event.seen}`;
     case 'waiting':
       return `waiting for ${event.for}`;
+    case 'note':
+      return event.text;
     case 'failed':
       return `failed: ${event.reason.message}`;
     case 'ready':

@@ -38,7 +38,7 @@ export function runTable(views: readonly RunView[], style: ChalkInstance): strin
   const rows = views.flatMap((view) => [
     [
       style.bold(view.name),
-      `${view.profile} on ${view.engine}`,
+      view.engine === 'none' ? 'shared by runs' : `${view.profile} on ${view.engine}`,
       coloured(view.state, style),
       '',
       String(view.supervisorPid),

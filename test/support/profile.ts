@@ -41,6 +41,7 @@ export function host(facts: Partial<HostFacts> = {}): HostFacts {
     busyPorts: new Map(),
     gpus: [],
     python: undefined,
+    infra: { binaries: {}, external: {}, keptFolder: '/state/infra' },
     ...facts,
   };
 }

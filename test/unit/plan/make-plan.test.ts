@@ -108,19 +108,6 @@ test('without a choice, discovery goes by file and events by zmq, each with a re
   expect(decided.events).toBe('none');
 });
 
-test.each([
-  options({ infra: 'docker' }),
-  options({ infra: 'process' }),
-  options({ infra: 'external' }),
-  options({ discovery: 'etcd' }),
-  options({ events: 'nats' }),
-])('what needs etcd or NATS is refused with a way on: %j', (asked) => {
-  expect(thrown(() => makePlan(disaggregated, asked, host()))).toMatchObject({
-    code: 'unavailable',
-    hint: 'add --infra none --discovery file --events zmq',
-  });
-});
-
 test('an endpoint of its own is what is expected of a worker', () => {
   const profile = profileOf({
     namespace: 'home',

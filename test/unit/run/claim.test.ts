@@ -21,6 +21,7 @@ const folders = (): StateFolders => ({
   sockets: '',
   ports: tempFolder(),
   gpus: tempFolder(),
+  infra: '',
 });
 
 test('the first gets it, the second is told who has it', () => {

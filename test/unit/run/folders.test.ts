@@ -15,9 +15,10 @@ test('all folders are made, for this user only', () => {
     names: join(state, 'deep/dynamo/names'),
     ports: join(state, 'deep/dynamo/ports'),
     gpus: join(state, 'deep/dynamo/gpus'),
+    infra: join(state, 'deep/dynamo/infra'),
     sockets: join(runtime, 'dynamo'),
   });
-  expect(Object.values(folders).map(modeOf)).toEqual([0o700, 0o700, 0o700, 0o700, 0o700]);
+  expect(Object.values(folders).map(modeOf)).toEqual([0o700, 0o700, 0o700, 0o700, 0o700, 0o700]);
   expect(stateFolders({ XDG_STATE_HOME: join(state, 'deep'), XDG_RUNTIME_DIR: runtime })).toEqual(folders);
 });
 
@@ -56,6 +57,7 @@ test.each(['x', 'x'.repeat(40), 'x'.repeat(100)])(
       names: '',
       ports: '',
       gpus: '',
+      infra: '',
       sockets: `/run/user/${'1'.repeat(50)}/dynamo`,
     };
     const paths = [`${name}-aaaa`, `${name}-bbbb`].map((runId) => socketPath(folders, runId));
@@ -79,7 +81,10 @@ test('a state folder that cannot be made is an error with a way on', () => {
 });
 
 test('a run has one folder for all its files', () => {
-  const files = runFiles({ runs: '/s/runs', names: '', ports: '', gpus: '', sockets: '' }, 'agg-abcd');
+  const files = runFiles(
+    { runs: '/s/runs', names: '', ports: '', gpus: '', infra: '', sockets: '' },
+    'agg-abcd',
+  );
   expect(new Set(Object.values(files)).size).toBe(Object.values(files).length);
   for (const file of Object.values(files)) expect(file).toMatch(/^\/s\/runs\/agg-abcd/);
 });

@@ -14,7 +14,14 @@ const of = (runId: string, pid: number): Claim => ({
 });
 const everybody = (): boolean => true;
 const nobody = (): boolean => false;
-const folders = (): StateFolders => ({ runs: '', names: '', sockets: '', ports: '', gpus: tempFolder() });
+const folders = (): StateFolders => ({
+  runs: '',
+  names: '',
+  sockets: '',
+  ports: '',
+  gpus: tempFolder(),
+  infra: '',
+});
 const owners = (at: StateFolders): string[] =>
   [...leasedGpus(at, everybody)].map(([uuid, { runId }]) => `${uuid} ${runId}`).toSorted();
 

@@ -11,7 +11,7 @@ import { fakePlan } from '../../support/fake-plan.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 function store(): { folders: StateFolders; filesOf: (runId: string) => ReturnType<typeof runFiles> } {
-  const folders = { runs: tempFolder(), names: '', ports: '', gpus: '', sockets: '' };
+  const folders = { runs: tempFolder(), names: '', ports: '', gpus: '', infra: '', sockets: '' };
   return {
     folders,
     filesOf: (runId) => {

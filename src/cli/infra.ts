@@ -1,0 +1,153 @@
+/** `dynamo infra`: an etcd and a NATS that stay up between runs, for the runs of this user. */
+import type { Command } from 'commander';
+import { DynamoError } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
+import { infraNames } from '../plan/infra.ts';
+import { makeInfraPlan, sharedRunName } from '../plan/infra-plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import { isAlive } from '../process/identity.ts';
+import { stateFolders, type StateFolders } from '../run/folders.ts';
+import { readPlan, storedRuns } from '../run/record.ts';
+import { choiceLines } from '../view/choices.ts';
+import { infraRows } from '../view/infra-panel.ts';
+import { styleFor } from '../view/style.ts';
+import { dataName } from './deployment-options.ts';
+import { down } from './down.ts';
+import { holdRun } from './hold-run.ts';
+import { sharedRun } from './infra-facts.ts';
+import { requireLinux } from './platform.ts';
+import { reapDeadRuns } from './reap-run.ts';
+import { type DetachFlags, detach } from './up-detached.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo infra up                        etcd and NATS in the background
+  dynamo up agg_router --discovery etcd  finds and uses them, in a namespace of its own
+  dynamo infra status                    where they are, and who uses them
+  dynamo infra up --persist mine         their data stay after infra down`;
+
+interface InfraUpFlags extends DetachFlags {
+  readonly persist?: string;
+}
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[what]')
+    .addHelpText('after', examples)
+    .action((what: string | undefined) => {
+      throw unknownSubcommand(what);
+    });
+  command
+    .command('up')
+    .description('start them, unless they are up')
+    .option('--persist <name>', 'keep their data under this name', dataName)
+    .option('--json', 'where they are, as JSON on stdout')
+    .option('-q, --quiet', 'no progress, only the result')
+    .action(async (flags: InfraUpFlags) => settle(await infraUp(flags)));
+  command
+    .command('down')
+    .description('stop them and verify that nothing is left')
+    .option('--force', 'also while runs use them')
+    .action(async (flags: { force?: true }) => settle(await infraDown(flags.force === true)));
+  command
+    .command('status')
+    .description('where they are, and which runs use them')
+    .option('--json', 'as JSON on stdout')
+    .action((flags: { json?: true }) => settle(infraStatus(flags.json === true)));
+  subcommandsLikeOurs(command);
+};
+
+function subcommandsLikeOurs(command: Command): void {
+  command.allowExcessArguments();
+  for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
+}
+
+function unknownSubcommand(what: string | undefined): DynamoError {
+  const known = ['up', 'down', 'status'];
+  const meant = what === undefined ? undefined : nearest(what, known);
+  const message =
+    what === undefined ? 'dynamo infra needs to know what to do.' : `There is no command "infra ${what}".`;
+  return new DynamoError('usage', message, {
+    hint:
+      meant === undefined
+        ? `dynamo infra ${known.join(', dynamo infra ')}`
+        : `did you mean: dynamo infra ${meant}`,
+  });
+}
+
+/** One that is up already is what was wanted. */
+async function infraUp(flags: InfraUpFlags): Promise<number> {
+  requireLinux('infra up');
+  const folders = stateFolders(process.env);
+  const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
+  await reapDeadRuns(folders, say);
+  if (sharedRun(folders) !== undefined) return infraStatus(flags.json === true);
+  const why = 'dynamo infra up';
+  const prepared = await holdRun({
+    name: sharedRunName,
+    detached: true,
+    facts: {
+      ports: [],
+      engine: 'sim',
+      python: undefined,
+      infra: { needs: { etcd: why, nats: why }, source: 'process' },
+    },
+    plan: (host) => makeInfraPlan(flags, host),
+  });
+  for (const line of choiceLines(prepared.plan, styleFor(process.stderr, process.env))) say(line);
+  return await detach(prepared, flags);
+}
+
+async function infraDown(force: boolean): Promise<number> {
+  requireLinux('infra down');
+  const folders = stateFolders(process.env);
+  const run = sharedRun(folders);
+  if (run === undefined) {
+    process.stderr.write('no shared etcd and NATS are up\n');
+    return 0;
+  }
+  const users = usersOf(folders, run.record.runId);
+  if (users.length > 0 && !force) {
+    const names = users.map(({ name }) => name);
+    throw new DynamoError('busy', `These runs use ${run.record.runId}: ${names.join(', ')}.`, {
+      hint: `dynamo down ${names[0]}   # or: dynamo infra down --force`,
+    });
+  }
+  return await down(run.record.runId, {});
+}
+
+/** Throws `unavailable` when there is none, so that scripts can ask. */
+function infraStatus(json: boolean): number {
+  requireLinux('infra status');
+  const folders = stateFolders(process.env);
+  const run = sharedRun(folders);
+  const plan = run === undefined ? undefined : readPlan(run.files);
+  if (run === undefined || plan === undefined) {
+    throw new DynamoError('unavailable', 'No shared etcd and NATS are up.', { hint: 'dynamo infra up' });
+  }
+  const users = usersOf(folders, plan.runId).map(({ runId }) => runId);
+  if (json) {
+    const { runId, infra } = plan;
+    const places = Object.fromEntries(infraNames.map((name) => [name, infra?.[name]]));
+    process.stdout.write(`${JSON.stringify({ version: 1, runId, ...places, users }, undefined, 2)}\n`);
+    return 0;
+  }
+  const style = styleFor(process.stdout, process.env);
+  const lines = [style.bold(plan.runId), ...infraRows(plan, style)];
+  process.stdout.write(`${[...lines, `  Used  ${users.join(', ') || 'by no run'}`].join('\n')}\n`);
+  return 0;
+}
+
+/** Live runs that found this one when they started. */
+function usersOf(folders: StateFolders, sharedId: string): Plan[] {
+  return storedRuns(folders, isAlive)
+    .filter(({ supervised }) => supervised)
+    .flatMap(({ files }) => readPlan(files) ?? [])
+    .filter(({ infra }) =>
+      infraNames.some((name) => {
+        const use = infra?.[name];
+        return use?.from === 'shared' && use.runId === sharedId;
+      }),
+    );
+}

@@ -1,0 +1,99 @@
+/** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
+import { readFileSync } from 'node:fs';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+type Json = Readonly<Record<string, unknown>>;
+
+export interface EtcdSession {
+  /** GET without logging in. */
+  get(path: string): Promise<Json>;
+  /** POST to a method of the v3 API. */
+  call(method: string, body: Json): Promise<Json>;
+}
+
+const timeoutMs = 3_000;
+
+/** Every method rejects with an error whose message is for people. No password stands in it. */
+export function etcdSession(address: string, environment: Environment): EtcdSession {
+  const { ETCD_AUTH_USERNAME: name, ETCD_AUTH_PASSWORD: password } = environment;
+  let token: Promise<string | undefined> | undefined;
+  const logIn = async (): Promise<string | undefined> => {
+    if (!name) return undefined;
+    const answer = await exchange(`${address}/v3/auth/authenticate`, environment, {
+      name,
+      password: password ?? '',
+    });
+    return typeof answer.token === 'string' ? answer.token : undefined;
+  };
+  return {
+    get: (path) => exchange(address + path, environment),
+    call: async (method, body) => {
+      token ??= logIn();
+      return await exchange(`${address}/v3/${method}`, environment, body, await token);
+    },
+  };
+}
+
+/** An address without a scheme is plain HTTP, as upstream's client takes it. */
+export function withScheme(address: string): string {
+  const bare = address.replace(/\/+$/, '');
+  return /^https?:\/\//.test(bare) ? bare : `http://${bare}`;
+}
+
+async function exchange(url: string, environment: Environment, body?: Json, token?: string): Promise<Json> {
+  const secure = url.startsWith('https:');
+  const send = secure ? tlsRequest : plainRequest;
+  const limit = AbortSignal.timeout(timeoutMs);
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const call = send(
+      url,
+      {
+        method: payload === undefined ? 'GET' : 'POST',
+        agent: false,
+        signal: limit,
+        headers: {
+          ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(token === undefined ? {} : { authorization: token }),
+        },
+        ...(secure ? certificates(environment) : {}),
+      },
+      (response) => {
+        let whole = '';
+        response.setEncoding('utf8').on('data', (part: string) => (whole += part));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: whole }));
+        response.on('error', reject);
+      },
+    );
+    call.on('error', (error) =>
+      reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error),
+    );
+    call.end(payload);
+  });
+  return judged(status, text);
+}
+
+function certificates(environment: Environment): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  const { ETCD_AUTH_CA: ca, ETCD_AUTH_CLIENT_CERT: cert, ETCD_AUTH_CLIENT_KEY: key } = environment;
+  return {
+    ...(ca ? { ca: readFileSync(ca) } : {}),
+    ...(cert ? { cert: readFileSync(cert) } : {}),
+    ...(key ? { key: readFileSync(key) } : {}),
+  };
+}
+
+/** Errors of the gateway are JSON with `message` (3.5) or `error` (3.4). */
+function judged(status: number, text: string): Json {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new Error(`HTTP ${status}, and no etcd: ${text.slice(0, 80)}`);
+  }
+  const answer: Json = typeof body === 'object' && body !== null ? { ...body } : {};
+  if (status === 200) return answer;
+  const said = [answer.message, answer.error].find((one) => typeof one === 'string');
+  throw new Error(typeof said === 'string' ? said : `HTTP ${status}`);
+}

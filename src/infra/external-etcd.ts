@@ -1,0 +1,72 @@
+/** Looks at an external etcd before anything starts: does it answer, and may this run write where it will. */
+import { DynamoError } from '../base/error.ts';
+import { errorCode, messageOf } from '../base/error-code.ts';
+import type { ExternalInfra } from '../plan/infra.ts';
+import { type Environment, etcdSession, withScheme } from './etcd-session.ts';
+
+/** Reads only. `endpoints`: as in ETCD_ENDPOINTS. */
+export async function lookAtEtcd(endpoints: string, environment: Environment): Promise<ExternalInfra> {
+  const addresses = endpoints.split(',').map((part) => withScheme(part.trim()));
+  const silent: string[] = [];
+  for (const address of addresses) {
+    try {
+      const { etcdserver } = await etcdSession(address, environment).get('/version');
+      if (typeof etcdserver === 'string') return { addresses, version: etcdserver };
+      return { addresses, wrong: `${address}/version names no etcd` };
+    } catch (error) {
+      silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
+    }
+  }
+  return { addresses, silent: silent.join(', ') };
+}
+
+/** The key that is written to see whether keys can be; below what nobody reads. */
+export function trialKey(namespace: string): string {
+  return `v1/launcher/${namespace}/trial`;
+}
+
+/**
+ * Writes a key under a lease, reads it, and takes both back. Throws `unavailable`: a run that cannot write would wait
+ * for its workers for ever.
+ */
+export async function checkEtcd(
+  addresses: readonly string[],
+  namespace: string,
+  environment: Environment,
+): Promise<void> {
+  const address = addresses[0] ?? '';
+  const { call } = etcdSession(address, environment);
+  const key = base64(trialKey(namespace));
+  try {
+    const { ID: lease } = await call('lease/grant', { TTL: 10 });
+    await call('kv/put', { key, value: base64('dynamo'), lease });
+    const { count } = await call('kv/range', { key, count_only: true });
+    await call('lease/revoke', { ID: lease });
+    if (count !== '1') throw new Error('a key that was written is not there');
+  } catch (error) {
+    throw new DynamoError('unavailable', `etcd at ${address} cannot be used: ${reasonOf(error)}.`, {
+      hint: hintFor(reasonOf(error)),
+    });
+  }
+}
+
+export function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function reasonOf(error: unknown): string {
+  if (errorCode(error) === 'ECONNREFUSED') return 'connection refused';
+  return messageOf(error) || (errorCode(error) ?? 'no answer');
+}
+
+function hintFor(reason: string): string {
+  if (/authentication is not enabled/.test(reason)) return 'unset ETCD_AUTH_USERNAME ETCD_AUTH_PASSWORD';
+  if (/authentication failed|auth token|user name|permission denied/.test(reason)) {
+    return 'export ETCD_AUTH_USERNAME=… ETCD_AUTH_PASSWORD=…   # of a user who may write below v1/';
+  }
+  if (/certificate|TLS|SSL/i.test(reason))
+    return 'export ETCD_AUTH_CA=ca.pem   # and ETCD_AUTH_CLIENT_CERT, ETCD_AUTH_CLIENT_KEY';
+  if (/space exceeded/.test(reason))
+    return 'compact and defragment it: etcdctl defrag && etcdctl alarm disarm';
+  return 'start it, or: unset ETCD_ENDPOINTS';
+}

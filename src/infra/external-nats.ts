@@ -1,0 +1,111 @@
+/** Looks at an external NATS: reads its banner, logs in, and asks for a sign of life. Changes nothing there. */
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { errorCode, messageOf } from '../base/error-code.ts';
+import type { ExternalInfra } from '../plan/infra.ts';
+import { natsMaxPayloadBytes } from '../plan/nats.ts';
+import type { Environment } from './etcd-session.ts';
+
+const timeoutMs = 3_000;
+const defaultPort = 4222;
+
+/** The part of the banner that matters. Source: INFO of the NATS protocol. */
+interface Banner {
+  readonly version?: string;
+  readonly jetstream?: boolean;
+  readonly max_payload?: number;
+  readonly auth_required?: boolean;
+  readonly tls_required?: boolean;
+}
+
+/** `servers`: as in NATS_SERVER; the first that answers counts. */
+export async function lookAtNats(servers: string, environment: Environment): Promise<ExternalInfra> {
+  const addresses = servers.split(',').map((part) => withScheme(part.trim()));
+  const silent: string[] = [];
+  for (const address of addresses) {
+    try {
+      return { addresses, ...(await meet(new URL(address), environment)) };
+    } catch (error) {
+      const reason = errorCode(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error);
+      silent.push(addresses.length > 1 ? `${address}: ${reason}` : reason);
+    }
+  }
+  return { addresses, silent: silent.join(', ') };
+}
+
+function withScheme(address: string): string {
+  return /^\w+:\/\//.test(address) ? address : `nats://${address}`;
+}
+
+/** Rejects when nobody answers. */
+async function meet(url: URL, environment: Environment): Promise<Omit<ExternalInfra, 'addresses'>> {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const plain = connect({ host, port: Number(url.port) || defaultPort });
+  plain.setTimeout(timeoutMs, () => plain.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+  try {
+    const banner = parseBanner(await nextLine(plain, /^INFO (.*)$/));
+    const version = banner.version ?? 'unknown';
+    const untried = onlyDynamoCan(banner, environment);
+    if (untried !== undefined) return { version, about: `${aboutOf(banner)}, login by ${untried} not tried` };
+    const socket = banner.tls_required === true ? connectTls({ socket: plain, servername: host }) : plain;
+    socket.write(`CONNECT ${JSON.stringify(introduction(environment))}\r\nPING\r\n`);
+    const answer = await nextLine(socket, /^(PONG|-ERR .*)$/);
+    if (answer !== 'PONG') return { version, wrong: `it refuses us: ${answer.slice('-ERR '.length)}` };
+    return { version, about: aboutOf(banner) };
+  } finally {
+    plain.destroy();
+  }
+}
+
+/** The variable behind a login or a certificate that only Dynamo's client can try. */
+function onlyDynamoCan(banner: Banner, environment: Environment): string | undefined {
+  const names = [
+    ...(banner.tls_required === true ? ['NATS_TLS_CA_CERT_PATH', 'NATS_TLS_CLIENT_CERT_PATH'] : []),
+    ...(banner.auth_required === true ? ['NATS_AUTH_NKEY', 'NATS_AUTH_CREDENTIALS_FILE'] : []),
+  ];
+  return names.find((name) => Boolean(environment[name]));
+}
+
+function introduction(environment: Environment): Record<string, unknown> {
+  const { NATS_AUTH_USERNAME: user, NATS_AUTH_PASSWORD: pass, NATS_AUTH_TOKEN: token } = environment;
+  return {
+    verbose: false,
+    pedantic: false,
+    lang: 'dynamo-launcher',
+    version: '1',
+    ...(user ? { user, pass: pass ?? '' } : {}),
+    ...(token ? { auth_token: token } : {}),
+  };
+}
+
+function aboutOf(banner: Banner): string {
+  const payload = banner.max_payload ?? 0;
+  return [
+    banner.jetstream === true ? 'with JetStream' : 'without JetStream',
+    ...(payload < natsMaxPayloadBytes ? [`takes only ${Math.floor(payload / 1024)} KiB a message`] : []),
+  ].join(', ');
+}
+
+function parseBanner(line: string): Banner {
+  const banner: unknown = JSON.parse(line.slice('INFO '.length));
+  return typeof banner === 'object' && banner !== null ? banner : {};
+}
+
+/** The first line that matches. Rejects when the connection ends before. */
+async function nextLine(socket: Socket, pattern: RegExp): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    let text = '';
+    socket.on('data', (part: Buffer) => {
+      text += part.toString('utf8');
+      const found = text
+        .split('\r\n')
+        .slice(0, -1)
+        .find((line) => pattern.test(line));
+      if (found === undefined) return;
+      socket.removeAllListeners('data');
+      resolve(found);
+    });
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed, and no NATS said hello')));
+  });
+}

@@ -1,0 +1,47 @@
+/** Finds etcd and nats-server on this host, with their versions. */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { InfraBinary, InfraName } from '../plan/infra.ts';
+
+const run = promisify(execFile);
+
+const executables: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nats-server' };
+/** Debian puts nats-server where the PATH of plain users does not lead. */
+const furtherFolders = ['/usr/local/sbin', '/usr/sbin'];
+const versionMs = 5_000;
+
+/** The first one on `path` (as in PATH), then in `setupFolder`. One that does not tell its version is none. */
+export async function findBinary(
+  name: InfraName,
+  path: string | undefined,
+  setupFolder: string,
+): Promise<InfraBinary | undefined> {
+  const folders = [...(path ?? '').split(delimiter).filter(Boolean), setupFolder, ...furtherFolders];
+  for (const folder of folders) {
+    const file = join(folder, executables[name]);
+    const version = isExecutable(file) ? await versionOf(file) : undefined;
+    if (version !== undefined) return { path: file, version };
+  }
+  return undefined;
+}
+
+/** From `etcd Version: 3.4.23` and `nats-server: v2.9.10`. */
+async function versionOf(file: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await run(file, ['--version'], { timeout: versionMs });
+    return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}

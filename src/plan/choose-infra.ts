@@ -1,0 +1,132 @@
+/** Decides where etcd and NATS come from: external, shared, processes of our own; and says why not the ones before. */
+import { DynamoError } from '../base/error.ts';
+import { infraNames, infraTitles, type InfraName, type InfraUse, type InfraUses } from './infra.ts';
+import type { Planes } from './choose-planes.ts';
+import type { Choice } from './plan.ts';
+import type { HostFacts, PlanOptions } from './request.ts';
+
+export interface ChosenInfra {
+  readonly uses: InfraUses;
+  readonly choices: readonly Choice[];
+}
+
+type Source = InfraUse['from'] | 'docker';
+
+/** In the order in which `auto` tries them. */
+const sources: readonly Source[] = ['external', 'shared', 'process', 'docker'];
+
+/** What a source has to offer, or in words why nothing. */
+type Offer = { readonly use: InfraUse; readonly words: string } | { readonly lacks: string };
+
+/** Throws `unavailable` when something needed cannot be had from the source that was asked for, or from any. */
+export function chooseInfra(
+  needs: Planes['needs'],
+  options: Pick<PlanOptions, 'infra'>,
+  host: Pick<HostFacts, 'infra'>,
+): ChosenInfra {
+  const uses: Partial<Record<InfraName, InfraUse>> = {};
+  const choices: Choice[] = [];
+  if (options.infra === 'external' && Object.keys(needs).length === 0) throw nothingExternal();
+  for (const name of infraNames) {
+    const why = needs[name];
+    if (why === undefined) continue;
+    const { use, choice } = chooseOne(name, why, options.infra, host.infra);
+    uses[name] = use;
+    choices.push(choice);
+  }
+  return { uses, choices };
+}
+
+function chooseOne(
+  name: InfraName,
+  why: string,
+  asked: PlanOptions['infra'],
+  facts: HostFacts['infra'],
+): { use: InfraUse; choice: Choice } {
+  const lacking: string[] = [];
+  for (const source of asked === 'auto' ? sources : sources.filter((one) => one === asked)) {
+    const offer = offerOf(source, name, facts);
+    if ('use' in offer) {
+      const because = [offer.words, ...lacking].join('; ');
+      return { use: offer.use, choice: { what: name, value: source, because } };
+    }
+    lacking.push(offer.lacks);
+  }
+  throw new DynamoError('unavailable', `${why} needs ${infraTitles[name]}, and there is none to be had.`, {
+    details: lacking.map((each) => `  ${each}`),
+    hint: fixes[asked](name),
+  });
+}
+
+const install = 'dynamo setup --infra   # or: apt-get install etcd-server nats-server';
+const fixes: Readonly<Record<PlanOptions['infra'], (name: InfraName) => string>> = {
+  auto: () => install,
+  process: () => install,
+  none: () => install,
+  docker: () => '--infra process',
+  external: (name) => `export ${variables[name]}=…   # or leave --infra external out`,
+};
+
+function offerOf(source: Source, name: InfraName, facts: HostFacts['infra']): Offer {
+  switch (source) {
+    case 'external':
+      return externalOffer(name, facts);
+    case 'shared':
+      return sharedOffer(name, facts);
+    case 'process':
+      return processOffer(name, facts);
+    case 'docker':
+      return { lacks: 'docker: this version of dynamo starts no containers yet' };
+  }
+}
+
+const variables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
+const programs: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nats-server' };
+
+/** Throws `unavailable` for one that answers and cannot be used: to go on without it would hide a mistake. */
+function externalOffer(name: InfraName, { external }: HostFacts['infra']): Offer {
+  const found = external[name];
+  if (found === undefined) return { lacks: `${variables[name]} is not set` };
+  const addresses = found.addresses.join(',');
+  if (found.wrong !== undefined) {
+    throw new DynamoError('unavailable', `${variables[name]}=${addresses}: ${found.wrong}.`, {
+      hint: `mend it, or: unset ${variables[name]}`,
+    });
+  }
+  if (found.silent !== undefined) return { lacks: `${variables[name]}=${addresses}: ${found.silent}` };
+  const version = found.version ?? 'unknown';
+  return {
+    use: { from: 'external', addresses: found.addresses, version },
+    words: [`${variables[name]}=${addresses} answers, version ${version}`, found.about]
+      .filter(Boolean)
+      .join(', '),
+  };
+}
+
+function sharedOffer(name: InfraName, { shared }: HostFacts['infra']): Offer {
+  if (shared === undefined) return { lacks: 'no shared one is up (dynamo infra up)' };
+  const address = shared.addresses[name];
+  const version = shared.versions[name];
+  return {
+    use: { from: 'shared', addresses: [address], version, runId: shared.runId },
+    words: `run ${shared.runId} shares it at ${address}, version ${version}`,
+  };
+}
+
+function processOffer(name: InfraName, { binaries }: HostFacts['infra']): Offer {
+  const binary = binaries[name];
+  if (binary === undefined) return { lacks: `no ${programs[name]} on PATH, and none from dynamo setup` };
+  return {
+    use: { from: 'process', addresses: [], ...binary },
+    words: `${binary.path}, version ${binary.version}`,
+  };
+}
+
+function nothingExternal(): DynamoError {
+  return new DynamoError('unavailable', '--infra external, but nothing external would be used.', {
+    details: [
+      'Discovery and events use what ETCD_ENDPOINTS and NATS_SERVER name, unless another plane was chosen.',
+    ],
+    hint: 'export ETCD_ENDPOINTS=http://127.0.0.1:2379 NATS_SERVER=nats://127.0.0.1:4222',
+  });
+}

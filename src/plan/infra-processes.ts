@@ -1,0 +1,99 @@
+/** Turns the choice of etcd and NATS into processes, folders and files of the plan. */
+import type { Ports } from '../engine/engine.ts';
+import { etcd } from './etcd.ts';
+import { infraNames, type InfraName, type InfraPlan, type InfraUse, type InfraUses } from './infra.ts';
+import { type InfraProgram, type InfraSeat, verbosityOf } from './infra-program.ts';
+import { nats } from './nats.ts';
+import type { LivenessRule, ProcessSpec, RestartRule } from './plan.ts';
+import type { PortPool } from './ports.ts';
+import type { HostFacts } from './request.ts';
+
+const programs: Readonly<Record<InfraName, InfraProgram>> = { etcd, nats };
+
+/** One member with little data: both end within milliseconds, and are up within 2 s on a slow disk. */
+const stopGraceMs = 5_000;
+const startupTimeoutMs = 60_000;
+
+/**
+ * In the foreground, too: with its data it is as good as before, and without it real workers end with exit code 0
+ * after their lease. The delays keep the first restarts well within 10 s. Source: upstream/verified.md section 8.
+ */
+const restart: RestartRule = {
+  policy: 'on-failure',
+  maxRestarts: 5,
+  windowMs: 600_000,
+  firstDelayMs: 100,
+  maxDelayMs: 5_000,
+};
+
+/** One that stands still is as bad as one that is gone, and the lease runs. */
+const liveness: LivenessRule = { periodMs: 1_000, timeoutMs: 2_000, failureThreshold: 3 };
+
+export interface InfraWishes {
+  /** Name of the data that outlives the run; without one, data go with the run. */
+  readonly persist?: string | undefined;
+  readonly stopTimeoutMs?: number | undefined;
+}
+
+/** The part of the plan about etcd and NATS, and the processes that are the run's own. */
+export function planInfra(
+  uses: InfraUses,
+  wishes: InfraWishes,
+  host: HostFacts,
+  pool: PortPool,
+): { readonly infra: InfraPlan; readonly processes: readonly ProcessSpec[] } {
+  const { persist } = wishes;
+  const ours = infraNames.flatMap((name) => {
+    const use = uses[name];
+    return use?.from === 'process' ? [planOne(name, use, wishes, host, pool)] : [];
+  });
+  return {
+    infra: {
+      ...uses,
+      ...Object.fromEntries(ours.map(({ spec, use }) => [spec.name, use])),
+      folders: ours.map(({ seat }) => ({ path: seat.dataFolder, kept: persist !== undefined })),
+      files: ours.flatMap(({ files }) => files),
+      ...(persist === undefined || ours.length === 0 ? {} : { persist }),
+    },
+    processes: ours.map(({ spec }) => spec),
+  };
+}
+
+function planOne(
+  name: InfraName,
+  use: InfraUse & { from: 'process' },
+  { persist, stopTimeoutMs = Infinity }: InfraWishes,
+  host: HostFacts,
+  pool: PortPool,
+): { seat: InfraSeat; spec: ProcessSpec; files: InfraPlan['files']; use: InfraUse } {
+  const program = programs[name];
+  const ports: Ports = Object.fromEntries(program.ports.map((port) => [port, pool.take()]));
+  const base = persist === undefined ? `${host.runFolder}/infra` : `${host.infra.keptFolder}/${persist}`;
+  const seat: InfraSeat = {
+    runId: host.runId,
+    path: use.path,
+    ports,
+    dataFolder: `${base}/${name}`,
+    configFile: `${host.runFolder}/${name}.conf`,
+    verbosity: verbosityOf(host.environment.DYN_LOG),
+  };
+  const spec: ProcessSpec = {
+    name,
+    kind: 'infra',
+    component: name,
+    argv: program.argv(seat),
+    env: { DYNAMO_RUN_ID: host.runId, DYNAMO_PROCESS: name },
+    cwd: host.runFolder,
+    ports,
+    gpus: [],
+    dependsOn: [],
+    probe: { kind: 'http', url: program.probeUrl(ports) },
+    startupTimeoutMs,
+    stopGraceMs: Math.min(stopGraceMs, stopTimeoutMs),
+    restart,
+    liveness,
+    ifLost: program.ifLost,
+    logFile: `${host.runFolder}/logs/${name}.log`,
+  };
+  return { seat, spec, files: program.files(seat), use: { ...use, addresses: [program.address(ports)] } };
+}

@@ -1,0 +1,44 @@
+/** The variables with which upstream logs in to an etcd or a NATS that is not ours: passed on, never shown. */
+import type { InfraName, InfraUses } from './infra.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Source: upstream/runtime-contracts.md section 5, upstream/help/1.6.1-frontend.txt. */
+const patterns: Readonly<Record<InfraName, RegExp>> = {
+  etcd: /^ETCD_AUTH_(USERNAME|PASSWORD|CA|CLIENT_CERT|CLIENT_KEY)$/,
+  nats: /^NATS_(AUTH_(USERNAME|PASSWORD|TOKEN|NKEY|CREDENTIALS_FILE)|TLS_\w+)$/,
+};
+
+/** Names of inherited variables that processes get because an external etcd or NATS may want them. */
+export function accessVariables(uses: InfraUses, environment: Environment): string[] {
+  return Object.keys(environment).filter(
+    (name) =>
+      (uses.etcd?.from === 'external' && patterns.etcd.test(name)) ||
+      (uses.nats?.from === 'external' && patterns.nats.test(name)),
+  );
+}
+
+/**
+ * The variables that say the same as these do, with credentials out of the addresses: addresses are printed and stored.
+ * `nats://user:password@host` becomes `nats://host` and NATS_AUTH_USERNAME and NATS_AUTH_PASSWORD.
+ */
+export function withoutCredentials({ ETCD_ENDPOINTS, NATS_SERVER }: Environment): Record<string, string> {
+  return {
+    ...(ETCD_ENDPOINTS ? taken('ETCD_ENDPOINTS', ETCD_ENDPOINTS, 'ETCD_AUTH') : {}),
+    ...(NATS_SERVER ? taken('NATS_SERVER', NATS_SERVER, 'NATS_AUTH') : {}),
+  };
+}
+
+function taken(variable: string, list: string, prefix: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  const addresses = list.split(',').map((part) => {
+    const [, scheme = '', user, password, rest = ''] =
+      /^(\w+:\/\/)?(?:([^@/:]*)(?::([^@/]*))?@)?(.*)$/.exec(part.trim()) ?? [];
+    if (user !== undefined && password !== undefined) {
+      found[`${prefix}_USERNAME`] = decodeURIComponent(user);
+      found[`${prefix}_PASSWORD`] = decodeURIComponent(password);
+    } else if (user !== undefined) found[`${prefix}_TOKEN`] = decodeURIComponent(user);
+    return scheme + rest;
+  });
+  return Object.keys(found).length === 0 ? {} : { ...found, [variable]: addresses.join(',') };
+}

@@ -1,0 +1,19 @@
+/** Which keys are a run's own. */
+import { expect, test } from 'vitest';
+import { isOf } from '../../../src/infra/sweep-etcd.ts';
+
+test.each([
+  ['v1/instances/dynamo-abcd/backend/generate/1a', true],
+  ['v1/mdc/dynamo-abcd/backend/generate/1a', true],
+  ['v1/event_channels/dynamo-abcd//kv_metrics/1a', true],
+  ['v1/event_sources/namespace/dynamo-abcd/component/backend/endpoint/generate/topic/kv-events/1', true],
+  ['v1/launcher/dynamo-abcd/trial', true],
+  ['v1/instances/dynamo/backend/generate/1a', false],
+  ['v1/instances/dynamo-abcde/backend/generate/1a', false],
+  ['v1/instances/other/dynamo-abcd/generate/1a', false],
+  ['v1/event_sources/namespace/dynamo/component/dynamo-abcd', false],
+  ['v2/instances/dynamo-abcd/x', false],
+  ['dynamo-abcd', false],
+])('%s: %s', (key, own) => {
+  expect(isOf('dynamo-abcd', key)).toBe(own);
+});

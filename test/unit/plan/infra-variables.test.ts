@@ -1,0 +1,19 @@
+/** Credentials leave the addresses, which are printed and stored. */
+import { expect, test } from 'vitest';
+import { withoutCredentials } from '../../../src/plan/infra-variables.ts';
+
+test.each([
+  [{}, {}],
+  [{ NATS_SERVER: 'nats://host:4222', ETCD_ENDPOINTS: 'http://a:1,http://b:2' }, {}],
+  [
+    { NATS_SERVER: 'nats://me:p%40ss@host:4222' },
+    { NATS_SERVER: 'nats://host:4222', NATS_AUTH_USERNAME: 'me', NATS_AUTH_PASSWORD: 'p@ss' },
+  ],
+  [{ NATS_SERVER: 's3cret@host' }, { NATS_SERVER: 'host', NATS_AUTH_TOKEN: 's3cret' }],
+  [
+    { ETCD_ENDPOINTS: 'https://me:x@a:2379, https://me:x@b:2379' },
+    { ETCD_ENDPOINTS: 'https://a:2379,https://b:2379', ETCD_AUTH_USERNAME: 'me', ETCD_AUTH_PASSWORD: 'x' },
+  ],
+])('%j', (environment, changed) => {
+  expect(withoutCredentials(environment)).toEqual(changed);
+});
