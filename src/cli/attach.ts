@@ -38,6 +38,15 @@ async function attach(asked: string | undefined): Promise<number> {
       },
     );
   }
+  // From here on, before anything is shown: who sees a line may press Ctrl-C.
+  const leaving = new Promise<void>((resolve) => {
+    watchSignals(
+      () => resolve(),
+      () => {},
+    );
+    lookForReader();
+    readerGone.addEventListener('abort', () => resolve());
+  });
   const style = styleFor(process.stdout, process.env);
   const show = logLineShower(
     plan.processes.map(({ name }) => name),
@@ -54,14 +63,6 @@ async function attach(asked: string | undefined): Promise<number> {
   const states = progressLines((text) => process.stderr.write(text));
   const since = Date.now();
   let failed = false;
-  const leaving = new Promise<void>((resolve) => {
-    watchSignals(
-      () => resolve(),
-      () => {},
-    );
-    lookForReader();
-    readerGone.addEventListener('abort', () => resolve());
-  });
   const watching = (async () => {
     for await (const event of eventsOf(folders, run.record.runId)) {
       failed ||= event.type === 'failed';

@@ -1,73 +1,95 @@
-/** `dynamo ps`: runs and their processes, from their supervisors, and from their files where those are gone. */
-import { isAlive } from '../process/identity.ts';
-import { askStatus } from '../run/control-client.ts';
-import { readEvents } from '../run/event-file.ts';
-import { socketPath, stateFolders, type StateFolders } from '../run/folders.ts';
-import { readPlan, storedRuns, type StoredRun } from '../run/record.ts';
-import { initialStatus, reduce, type RunStatus } from '../supervisor/status.ts';
+/** `dynamo ps`: runs and their processes, once or as a table that stays current. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { stateFolders } from '../run/folders.ts';
+import { liveScreen } from '../view/live-screen.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
 import { requireLinux } from './platform.ts';
-import { trackerOf } from './reap-run.ts';
+import { lookForReader, readerGone } from './reader.ts';
+import { runViews, type UsageSample } from './run-view.ts';
+import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo ps                    what is up
+  dynamo ps --all              runs that have ended, too
+  dynamo ps --watch            a table that stays current; Ctrl-C leaves
+  dynamo ps --json | jq '.runs[].processes[] | {name, state, memoryBytes}'
+
+CPU is of one processor, over the life of a process; with --watch, since the last look. CPU and MEMORY count all that
+a process started; memory that several share counts in parts.`;
+
+interface PsFlags {
+  readonly all?: true;
+  readonly json?: true;
+  readonly watch?: true;
+}
+
+/** Between two looks of `--watch`. */
+const periodMs = 1_000;
 
 export const configure: Configure = (command, settle) => {
   command
     .option('-a, --all', 'also runs that have ended')
-    .option('--json', 'as JSON on stdout')
-    .action(async (flags: { all?: true; json?: true }) => settle(await ps(flags)));
+    .option('-w, --watch', 'look again every second')
+    .option('--json', 'as JSON on stdout; with --watch one object a line')
+    .addHelpText('after', examples)
+    .action(async (flags: PsFlags) => settle(await ps(flags)));
 };
 
-async function ps(flags: { all?: true; json?: true }): Promise<number> {
+async function ps(flags: PsFlags): Promise<number> {
   requireLinux('ps');
-  const folders = stateFolders(process.env);
-  const views = await Promise.all(storedRuns(folders, isAlive).map((run) => viewOf(folders, run)));
-  const shown = views.filter((view) => view !== undefined).filter((view) => flags.all === true || isUp(view));
+  if (flags.watch === true) return await watch(flags);
+  const { shown } = await look(flags);
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, runs: shown }, undefined, 2)}\n`);
   } else if (shown.length === 0) {
-    process.stderr.write('nothing is up; `dynamo ps --all` shows runs that have ended\n');
+    process.stderr.write(`${nothingUp}\n`);
   } else {
     process.stdout.write(`${runTable(shown, styleFor(process.stdout, process.env))}\n`);
   }
   return 0;
 }
 
-function isUp({ state }: RunView): boolean {
-  return state !== 'stopped' && state !== 'failed';
+const nothingUp = 'nothing is up; `dynamo ps --all` shows runs that have ended';
+
+async function look(
+  { all }: PsFlags,
+  before?: UsageSample,
+): Promise<{ shown: RunView[]; sample: UsageSample }> {
+  const { views, sample } = await runViews(stateFolders(process.env), before);
+  return { shown: views.filter((view) => all === true || isUp(view)), sample };
 }
 
-async function viewOf(folders: StateFolders, run: StoredRun): Promise<RunView | undefined> {
-  const { record, files } = run;
-  const plan = readPlan(files);
-  if (plan === undefined) return undefined;
-  const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
-  const status = run.supervised ? await askStatus(socketPath(folders, record.runId)).catch(stored) : stored();
-  const living = run.supervised || record.endedAt !== undefined ? [] : await trackerOf(run).look();
-  const ended = status.phase === 'failed' ? 'failed' : 'stopped';
-  return {
-    runId: record.runId,
-    name: record.name,
-    profile: plan.profile.name,
-    engine: plan.engine,
-    state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : ended,
-    url: plan.http.url,
-    startedAt: new Date(record.startedAt).toISOString(),
-    detached: record.detached,
-    supervisorPid: record.supervisor.pid,
-    logs: files.logs,
-    processes: plan.processes.map((spec) => {
-      const known = status.processes[spec.name];
-      const alive = run.supervised || living.some((owned) => owned.process === spec.name);
-      return {
-        name: spec.name,
-        state: alive ? (known?.state ?? 'pending') : known?.state === 'failed' ? 'failed' : 'stopped',
-        pid: known?.pid,
-        restarts: known?.restarts ?? 0,
-        gpus: spec.gpus,
-        ports: spec.ports,
-        since: new Date(known?.since ?? record.startedAt).toISOString(),
-      };
-    }),
-  };
+/** Until the user leaves or nobody reads any more. */
+async function watch(flags: PsFlags): Promise<number> {
+  const leaving = new AbortController();
+  const signals = watchSignals(
+    () => leaving.abort(),
+    () => {},
+  );
+  lookForReader();
+  readerGone.addEventListener('abort', () => leaving.abort());
+  const screen = liveScreen(process.stdout);
+  const style = styleFor(process.stdout, process.env);
+  try {
+    let sample: UsageSample | undefined;
+    while (!leaving.signal.aborted) {
+      const seen = await look(flags, sample);
+      sample = seen.sample;
+      if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs: seen.shown })}\n`);
+      else screen.show(seen.shown.length === 0 ? nothingUp : runTable(seen.shown, style, screen.width()));
+      await delay(periodMs, undefined, { signal: leaving.signal }).catch(() => {});
+    }
+  } finally {
+    screen.end();
+    signals.end();
+  }
+  const signal = signals.first();
+  return signal === undefined ? 0 : signalExitCode(signal);
+}
+
+function isUp({ state }: RunView): boolean {
+  return state !== 'stopped' && state !== 'failed';
 }

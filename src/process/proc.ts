@@ -10,7 +10,12 @@ export interface ProcessStat {
   readonly session: number;
   readonly startTime: string;
   readonly threads: number;
+  /** Time on a processor, in milliseconds. */
+  readonly cpuMs: number;
 }
+
+/** Milliseconds of one tick of the kernel's times: USER_HZ is 100 on every architecture that Node runs on. */
+export const tickMs = 10;
 
 export function readStat(pid: number): ProcessStat | undefined {
   const text = read(`/proc/${pid}/stat`)?.toString('latin1');
@@ -28,6 +33,7 @@ export function readStat(pid: number): ProcessStat | undefined {
     session: Number(fields[3]),
     startTime: fields[19] ?? '',
     threads: Number(fields[17]),
+    cpuMs: (Number(fields[11]) + Number(fields[12])) * tickMs,
   };
 }
 

@@ -14,6 +14,8 @@ export interface ProcessStatus {
   /** How often it was started again. */
   readonly restarts: number;
   readonly exit?: Exit;
+  /** What was wrong with it, while it is being ended for that. */
+  readonly unhealthy?: string;
 }
 
 export interface RunStatus {
@@ -49,7 +51,12 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
     }
     case 'run':
       return { ...status, phase: event.phase, since: event.at };
-    case 'unhealthy':
+    case 'unhealthy': {
+      const before = status.processes[event.process];
+      if (before === undefined) return status;
+      const after = { ...before, unhealthy: event.seen };
+      return { ...status, processes: { ...status.processes, [event.process]: after } };
+    }
     case 'waiting':
     case 'note':
       return status;

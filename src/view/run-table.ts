@@ -2,8 +2,9 @@
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
 import type { RunStatus } from '../supervisor/status.ts';
+import { bytesText } from './bytes.ts';
 import { durationText } from './duration.ts';
-import { tableText } from './table.ts';
+import { tableText, widthOf } from './table.ts';
 
 /** `orphaned`: the supervisor is dead, processes of it live. */
 export interface RunView {
@@ -24,42 +25,101 @@ export interface ProcessView {
   readonly name: string;
   readonly state: string;
   readonly pid: number | undefined;
+  /** `healthy`, `starting`, `unhealthy: why`, or `-` for one that does not live. */
+  readonly health: string;
   readonly restarts: number;
+  /** Of one processor, over the life of the process or since the frame before; of it and all that it started. */
+  readonly cpuPercent: number | undefined;
+  readonly memoryBytes: number | undefined;
   readonly gpus: readonly string[];
   readonly ports: Plan['processes'][number]['ports'];
   readonly since: string;
 }
 
-/** A row a run, then one for each of its processes. Ends without a newline. */
-export function runTable(views: readonly RunView[], style: ChalkInstance): string {
-  const heading = ['RUN', 'PROCESS', 'STATE', 'RESTARTS', 'PID', 'GPUS', 'PORTS', 'SINCE'].map((text) =>
-    style.dim(text),
-  );
-  const rows = views.flatMap((view) => [
-    [
-      style.bold(view.name),
-      view.engine === 'none' ? 'shared by runs' : `${view.profile} on ${view.engine}`,
-      coloured(view.state, style),
-      '',
-      String(view.supervisorPid),
-      '',
-      view.url,
-      age(view.startedAt),
-    ],
-    ...view.processes.map((each) => [
-      '',
-      each.name,
-      coloured(each.state, style),
-      String(each.restarts),
-      String(each.pid ?? '-'),
-      each.gpus.join(',') || '-',
-      Object.entries(each.ports)
+interface Column {
+  readonly heading: string;
+  readonly ofRun: (view: RunView, style: ChalkInstance) => string;
+  readonly ofProcess: (view: ProcessView, style: ChalkInstance) => string;
+  /** In a narrow terminal the least important go first; without a rank it always stays. */
+  readonly rank?: number;
+}
+
+const nothing = (): string => '';
+
+const columns: readonly Column[] = [
+  { heading: 'RUN', ofRun: (view, style) => style.bold(view.name), ofProcess: nothing },
+  {
+    heading: 'PROCESS',
+    ofRun: ({ profile, engine }) => (engine === 'none' ? 'shared by runs' : `${profile} on ${engine}`),
+    ofProcess: ({ name }) => name,
+  },
+  {
+    heading: 'STATE',
+    ofRun: ({ state }, style) => coloured(state, style),
+    ofProcess: ({ state }, style) => coloured(state, style),
+  },
+  {
+    heading: 'HEALTH',
+    ofRun: nothing,
+    ofProcess: ({ health }, style) => (health.startsWith('unhealthy') ? style.red(health) : health),
+    rank: 3,
+  },
+  { heading: 'RESTARTS', ofRun: nothing, ofProcess: ({ restarts }) => String(restarts), rank: 4 },
+  {
+    heading: 'PID',
+    ofRun: ({ supervisorPid }) => String(supervisorPid),
+    ofProcess: ({ pid }) => String(pid ?? '-'),
+    rank: 5,
+  },
+  {
+    heading: 'CPU',
+    ofRun: nothing,
+    ofProcess: ({ cpuPercent }) => (cpuPercent === undefined ? '-' : `${cpuPercent.toFixed(1)}%`),
+    rank: 7,
+  },
+  {
+    heading: 'MEMORY',
+    ofRun: nothing,
+    ofProcess: ({ memoryBytes }) => (memoryBytes === undefined ? '-' : bytesText(memoryBytes)),
+    rank: 8,
+  },
+  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 6 },
+  {
+    heading: 'PORTS',
+    ofRun: ({ url }) => url,
+    ofProcess: ({ ports }) =>
+      Object.entries(ports)
         .map(([name, port]) => `${name}:${port}`)
         .join(' '),
-      age(each.since),
-    ]),
+    rank: 1,
+  },
+  {
+    heading: 'SINCE',
+    ofRun: ({ startedAt }) => age(startedAt),
+    ofProcess: ({ since }) => age(since),
+    rank: 2,
+  },
+];
+
+/** A row a run, then one for each of its processes. `width` in characters. Ends without a newline. */
+export function runTable(views: readonly RunView[], style: ChalkInstance, width = Infinity): string {
+  const byRank = columns.flatMap(({ rank }) => rank ?? []).toSorted((a, b) => a - b);
+  const narrower = [undefined, ...byRank].map((last) =>
+    tableOf(
+      columns.filter(({ rank }) => rank === undefined || last === undefined || rank > last),
+      views,
+      style,
+    ),
+  );
+  return narrower.find((table) => widthOf(table) <= width) ?? narrower.at(-1) ?? '';
+}
+
+function tableOf(chosen: readonly Column[], views: readonly RunView[], style: ChalkInstance): string {
+  const rows = views.flatMap((view) => [
+    chosen.map(({ ofRun }) => ofRun(view, style)),
+    ...view.processes.map((each) => chosen.map(({ ofProcess }) => ofProcess(each, style))),
   ]);
-  return tableText([heading, ...rows]);
+  return tableText([chosen.map(({ heading }) => style.dim(heading)), ...rows]);
 }
 
 function coloured(state: string, style: ChalkInstance): string {

@@ -18,6 +18,11 @@ export function tableText(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
+/** Of the widest line, in characters. */
+export function widthOf(table: string): number {
+  return Math.max(...table.split('\n').map(visibleLength));
+}
+
 function visibleLength(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }

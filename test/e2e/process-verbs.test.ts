@@ -1,6 +1,6 @@
 /** One process of a live run: stop, start, restart; what crashes in a detached run comes back. */
 import { expect } from 'vitest';
-import { dynamo, start, succeed } from './harness/cli.ts';
+import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
 import { faulty, pidOf, ps, up } from './harness/deployment.ts';
 import { until } from './harness/until.ts';
 import { test } from './harness/world.ts';
@@ -82,4 +82,23 @@ test('a run that fails is told by wait with the reason', async ({ world }) => {
   const waited = await dynamo(world, ['wait', 'faulty']);
   expect(waited).toMatchObject({ code: 1, stderr: expect.stringContaining('worker exited with code 1') });
   expect(await failed.ended).toMatchObject({ code: 1 });
+});
+
+test('`ps` shows health, processor and memory of all that a process started, and `--watch` keeps on', async ({
+  world,
+}) => {
+  await up(world, faulty(world, 'agg', { worker: ['--spawn-children', '2'] }));
+  const [run] = await ps(world);
+  for (const each of run?.processes ?? []) {
+    expect(each).toMatchObject({ state: 'ready', health: 'healthy' });
+    expect(each.memoryBytes).toBeGreaterThan(2 ** 20);
+    expect(each.cpuPercent).toBeGreaterThan(0);
+  }
+  const session = start(world, ['ps', '--watch', '--json']);
+  await until('two looks', () => session.stdout().split('\n').length > 2);
+  process.kill(session.pid, 'SIGINT');
+  const { stdout, ...ended } = await session.ended;
+  expect(shellCode({ stdout, ...ended })).toBe(130);
+  expect(JSON.parse(stdout.split('\n')[1] ?? '')).toMatchObject({ version: 1, runs: [{ state: 'ready' }] });
+  await succeed(world, ['down']);
 });

@@ -53,6 +53,9 @@ export interface RunRow {
     readonly name: string;
     readonly state: string;
     readonly pid?: number;
+    readonly health: string;
+    readonly cpuPercent?: number;
+    readonly memoryBytes?: number;
     readonly ports: Readonly<Record<string, number>>;
   }[];
 }

@@ -4,7 +4,6 @@ import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { planTree } from '../../../src/view/plan-tree.ts';
 import { readyPanel } from '../../../src/view/panel.ts';
-import { runTable, type RunView } from '../../../src/view/run-table.ts';
 import { styleFor } from '../../../src/view/style.ts';
 import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 
@@ -93,40 +92,4 @@ test('who listens on more than loopback is told who can reach it', () => {
 test('a long answer is cut', () => {
   const text = readyPanel(plan, { ...proof, answer: 'a'.repeat(5_000) }, 1, plain);
   expect(text).toContain(`${'a'.repeat(239)}…\n`);
-});
-
-test('runs and their processes as a table', () => {
-  const since = new Date(Date.now() - 65_000).toISOString();
-  const view: RunView = {
-    runId: 'disagg-abcd',
-    name: 'disagg',
-    profile: 'disagg',
-    engine: 'sim',
-    state: 'ready',
-    url: 'http://127.0.0.1:8001',
-    startedAt: since,
-    detached: true,
-    supervisorPid: 77,
-    logs: '/logs',
-    processes: [
-      { name: 'frontend', state: 'ready', pid: 78, restarts: 0, gpus: [], ports: { http: 8001 }, since },
-      {
-        name: 'decode',
-        state: 'pending',
-        pid: undefined,
-        restarts: 2,
-        gpus: ['0', '1'],
-        ports: { system: 10_001 },
-        since,
-      },
-    ],
-  };
-  expect(runTable([view], plain)).toBe(
-    [
-      'RUN     PROCESS        STATE    RESTARTS  PID  GPUS  PORTS                  SINCE',
-      'disagg  disagg on sim  ready              77         http://127.0.0.1:8001  1 min 5 s',
-      '        frontend       ready    0         78   -     http:8001              1 min 5 s',
-      '        decode         pending  2         -    0,1   system:10001           1 min 5 s',
-    ].join('\n'),
-  );
 });

@@ -1,0 +1,42 @@
+/** A text that is drawn over itself: without flicker in a terminal, one after the other elsewhere. */
+
+export interface LiveScreen {
+  show(text: string): void;
+  /** In characters. */
+  width(): number;
+  /** Leaves the last text standing. */
+  end(): void;
+}
+
+const enter = '\u001B[?1049h\u001B[?25l';
+const leave = '\u001B[?25h\u001B[?1049l';
+const home = '\u001B[H';
+const restOfLine = '\u001B[K';
+const restOfScreen = '\u001B[J';
+
+export function liveScreen(stream: NodeJS.WriteStream): LiveScreen {
+  let last: string | undefined;
+  if (!stream.isTTY) {
+    return {
+      show: (text) => {
+        if (text !== last) stream.write(`${text}\n\n`);
+        last = text;
+      },
+      width: () => Infinity,
+      end: () => {},
+    };
+  }
+  return {
+    show: (text) => {
+      const lines = text.split('\n').slice(0, stream.rows - 1);
+      const frame = lines.map((line) => `${line}${restOfLine}`).join('\r\n');
+      // One write, each line over its old self: nothing is blank in between.
+      stream.write(`${last === undefined ? enter : ''}${home}${frame}${restOfScreen}`);
+      last = text;
+    },
+    width: () => stream.columns,
+    end: () => {
+      if (last !== undefined) stream.write(`${leave}${last}\n`);
+    },
+  };
+}

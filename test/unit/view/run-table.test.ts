@@ -1,0 +1,66 @@
+/** Runs and their processes as a table. */
+
+import { expect, test } from 'vitest';
+import { runTable, type RunView } from '../../../src/view/run-table.ts';
+import { styleFor } from '../../../src/view/style.ts';
+
+const plain = styleFor({}, {});
+const since = new Date(Date.now() - 65_000).toISOString();
+const view: RunView = {
+  runId: 'disagg-abcd',
+  name: 'disagg',
+  profile: 'disagg',
+  engine: 'sim',
+  state: 'ready',
+  url: 'http://127.0.0.1:8001',
+  startedAt: since,
+  detached: true,
+  supervisorPid: 77,
+  logs: '/logs',
+  processes: [
+    {
+      name: 'frontend',
+      state: 'ready',
+      health: 'healthy',
+      pid: 78,
+      restarts: 0,
+      cpuPercent: 12.34,
+      memoryBytes: 70 * 1024 * 1024,
+      gpus: [],
+      ports: { http: 8001 },
+      since,
+    },
+    {
+      name: 'decode',
+      state: 'pending',
+      health: '-',
+      pid: undefined,
+      restarts: 2,
+      cpuPercent: undefined,
+      memoryBytes: undefined,
+      gpus: ['0', '1'],
+      ports: { system: 10_001 },
+      since,
+    },
+  ],
+};
+
+test('a row for the run, and one for each process', () => {
+  expect(runTable([view], plain)).toBe(
+    [
+      'RUN     PROCESS        STATE    HEALTH   RESTARTS  PID  CPU    MEMORY  GPUS  PORTS                  SINCE',
+      'disagg  disagg on sim  ready                       77                        http://127.0.0.1:8001  1 min 5 s',
+      '        frontend       ready    healthy  0         78   12.3%  70 MiB  -     http:8001              1 min 5 s',
+      '        decode         pending  -        2         -    -      -       0,1   system:10001           1 min 5 s',
+    ].join('\n'),
+  );
+});
+
+test.each([120, 100, 80, 60, 40, 33])(
+  '%i columns are never exceeded, and names and states always stay',
+  (width) => {
+    const lines = runTable([view], plain, width).split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width);
+    expect(lines[0]).toMatch(/^RUN +PROCESS +STATE/);
+  },
+);
