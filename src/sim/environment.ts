@@ -14,7 +14,7 @@ export function readEnvironment() {
     discoveryFolder: env['DYN_FILE_KV'] || join(tmpdir(), 'dynamo_store_kv'),
     /** Undefined: a frontend serves every namespace, a worker registers in `dynamo`. */
     namespace: env['DYN_NAMESPACE'] || undefined,
-    events: allow('DYN_EVENT_PLANE', ['zmq', 'none']) === 'zmq',
+    events: allow('DYN_EVENT_PLANE', ['zmq', 'nats', 'none']),
     rpcHost: env['DYN_TCP_RPC_HOST'] || '127.0.0.1',
     systemHost: env['DYN_SYSTEM_HOST'] || '127.0.0.1',
     bodyLimit: (Number(env['DYN_HTTP_BODY_LIMIT_MB']) || 45) * 1024 * 1024,

@@ -10,7 +10,7 @@ import { followEvents } from './kv-events.ts';
 import { exitWith, log } from './log.ts';
 import { metrics } from './metrics.ts';
 import { faultFlags, misbehave } from './misbehave.ts';
-import { openDiscovery } from './open-discovery.ts';
+import { openPlanes } from './open-planes.ts';
 import { registry } from './registry.ts';
 import { router, routerModes } from './router.ts';
 import { sleep } from './sleep.ts';
@@ -36,14 +36,15 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   await misbehave(flags, stop);
   await sleep((flags['startup-time'] ?? 0) * 1000, stop);
 
-  const discovery = await openDiscovery(environment, stopping);
-  if (discovery === undefined) return;
+  const planes = await openPlanes(environment, stopping);
+  if (planes === undefined) return;
+  const { discovery, nats } = planes;
   const measures = metrics();
   measures.gauge('dynamo_frontend_disconnected_clients', {}, 0);
   const mode = flags['router-mode'] ?? 'round-robin';
-  const events = mode === 'kv' && environment.events && flags['no-router-kv-events'] !== true;
+  const events = mode === 'kv' && environment.events !== 'none' && flags['no-router-kv-events'] !== true;
   const routing = router(mode, measures);
-  if (events) followEvents(discovery, routing);
+  if (events) followEvents(discovery, nats, routing);
   const open = new Set<ServerResponse>();
   const server = await serve(flags['http-host'] ?? '127.0.0.1', flags['http-port'] ?? 8000, {
     registry: registry(discovery, flags.namespace ?? environment.namespace),
@@ -59,6 +60,7 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   setTimeout(() => server.close(), refusalMs);
   for (const response of open) await once(response, 'close');
   await discovery.close();
+  await nats?.close();
 }
 
 async function serve(host: string, port: number, state: FrontendState) {

@@ -1,39 +1,49 @@
-/** KV events, lines of JSON from worker to router: which blocks are held; NATS can be put behind the same functions. */
+/** KV events from worker to router, which blocks are held: through NATS, or as lines over HTTP. */
 import type { ServerResponse } from 'node:http';
 import { attempt } from './attempt.ts';
 import type { Discovery } from './discovery.ts';
+import { followLines, lineEvents } from './line-events.ts';
+import type { Nats } from './nats-connection.ts';
+import { eventSubject, followNats, natsEvents } from './nats-events.ts';
 import type { CacheChange } from './prefix-cache.ts';
-import { openLines } from './request-client.ts';
 import type { Router } from './router.ts';
-import { sleep } from './sleep.ts';
+import type { Place } from './worker-flags.ts';
 
 /** What a worker registers: its id and where its events are. */
 export interface Channel {
   readonly worker: string;
-  readonly ndjson: string;
+  /** `host:port/path`. */
+  readonly ndjson?: string;
+  /** A subject. */
+  readonly nats?: string;
 }
 
-export function eventPublisher() {
-  const listeners = new Set<ServerResponse>();
-  return {
-    publish: (change: CacheChange): void => {
-      for (const listener of listeners) listener.write(`${JSON.stringify(change)}\n`);
-    },
-    /** First everything that is held, then every change. */
-    subscribe: (response: ServerResponse, held: readonly string[]): void => {
-      response.once('close', () => listeners.delete(response));
-      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-      response.write(`${JSON.stringify({ stored: held, removed: [] })}\n`);
-      listeners.add(response);
-    },
-    close: (): void => {
-      for (const listener of listeners) listener.destroy();
-    },
-  };
+export interface WorkerEvents {
+  publish(change: CacheChange): void;
+  /** Answers who asks over HTTP. */
+  serve(response: ServerResponse): void;
+  /** `address`: where `serve` is reached. */
+  channel(address: string): Channel;
+  close(): void;
+}
+
+/** Without NATS over HTTP. `held`: everything that the worker has cached now. */
+export function workerEvents(
+  nats: Nats | undefined,
+  place: Place,
+  id: bigint,
+  held: () => readonly string[],
+): WorkerEvents {
+  const worker = id.toString();
+  const lines = lineEvents(held);
+  if (nats === undefined) return { ...lines, channel: (address) => ({ worker, ndjson: address }) };
+  const subject = eventSubject(place, id);
+  const { publish } = natsEvents(nats, subject, held);
+  return { ...lines, publish, channel: () => ({ worker, nats: subject }) };
 }
 
 /** Keeps the router in step with all workers that announce a channel. */
-export function followEvents(discovery: Discovery, router: Router): void {
+export function followEvents(discovery: Discovery, nats: Nats | undefined, router: Router): void {
   const followed = new Map<string, AbortController>();
   discovery.watch('event_channels', (entries) => {
     for (const [key, controller] of followed) {
@@ -42,26 +52,13 @@ export function followEvents(discovery: Discovery, router: Router): void {
       followed.delete(key);
     }
     for (const [key, text] of entries) {
-      const channel = attempt(() => JSON.parse(text) as Channel);
-      if (channel?.ndjson === undefined || followed.has(key)) continue;
+      const channel = attempt(() => JSON.parse(text) as Channel | null);
+      if (!channel || followed.has(key)) continue;
       const controller = new AbortController();
       followed.set(key, controller);
-      void follow(channel, router, controller.signal);
+      const { worker, ndjson, nats: subject } = channel;
+      if (ndjson !== undefined) void followLines(ndjson, worker, router, controller.signal);
+      if (subject !== undefined && nats) followNats(nats, subject, worker, router, controller.signal);
     }
   });
-}
-
-async function follow({ worker, ndjson }: Channel, router: Router, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      for await (const line of openLines(ndjson, 'GET', '', signal)) {
-        router.learn(worker, JSON.parse(line) as CacheChange);
-      }
-    } catch {
-      // The worker is gone or not up yet: discovery says when to give up.
-    }
-    // A new connection begins with all that the worker holds.
-    router.forget(worker);
-    await sleep(500, signal);
-  }
 }

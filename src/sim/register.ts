@@ -5,27 +5,26 @@ import type { Channel } from './kv-events.ts';
 import { log } from './log.ts';
 import type { Place } from './worker-flags.ts';
 
-/** Returns the names of the endpoints. */
+/** Without a channel it publishes no KV events. Returns the names of the endpoints. */
 export async function register(
   discovery: Discovery,
   [namespace, component, endpoint]: Place,
   card: Card,
-  { tcp, events }: { readonly tcp: string; readonly events: string },
-  publishes: boolean,
+  tcp: string,
+  channel: Channel | undefined,
 ): Promise<string[]> {
   const number = discovery.id;
   const [id, hex] = [String(number), number.toString(16)];
   // 1.6.1 registers a second endpoint beside `generate` where KV events are published.
-  const endpoints = publishes ? [endpoint, `worker_kv_query_source_${hex}`] : [endpoint];
+  const endpoints = channel ? [endpoint, `worker_kv_query_source_${hex}`] : [endpoint];
   await discovery.publish('mdc', instanceKey(namespace, component, endpoint, number), JSON.stringify(card));
   for (const name of endpoints) {
     const text = instanceJson({ namespace, component, endpoint: name, id, tcp });
     await discovery.publish('instances', instanceKey(namespace, component, name, number), text);
   }
-  if (publishes) {
+  if (channel) {
     // The topic keys of 1.6.1; verified.md section 9.
     const key = `namespace/${namespace}/component/${component}/endpoint/${endpoint}/topic/kv-events/${hex}`;
-    const channel: Channel = { worker: id, ndjson: events };
     await discovery.publish('event_channels', key, JSON.stringify(channel));
   }
   const text = `Registered endpoint '${namespace}.${component}.${endpoint}'`;

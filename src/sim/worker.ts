@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { serveBootstrap } from './bootstrap.ts';
 import { embeddings } from './embeddings.ts';
 import { readEnvironment, systemPort } from './environment.ts';
-import { eventPublisher } from './kv-events.ts';
+import { workerEvents } from './kv-events.ts';
 import { loadImages } from './load-image.ts';
 import { images, videos, type MediaStore } from './media.ts';
 import { metrics } from './metrics.ts';
 import { misbehave } from './misbehave.ts';
-import { openDiscovery } from './open-discovery.ts';
+import { openPlanes } from './open-planes.ts';
 import { prefixCache } from './prefix-cache.ts';
 import type { Frames, WorkRequest } from './protocol.ts';
 import { register } from './register.ts';
@@ -27,8 +27,9 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const status = { host: environment.systemHost, port: systemPort(), neverReady: flags.mode === 'encode' };
   const place = placeOf(flags, environment.namespace);
   await misbehave(flags, stop);
-  const discovery = await openDiscovery(environment, stopping);
-  if (discovery === undefined) return;
+  const planes = await openPlanes(environment, stopping);
+  if (planes === undefined) return;
+  const { discovery, nats } = planes;
   const measures = metrics();
   let registered: readonly string[] = [];
   const closeStatus = await serveStatus(status, measures, () => registered);
@@ -40,7 +41,8 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const started = performance.now();
   const bootstrap = flags.mode === 'prefill' ? await openBootstrap(flags) : undefined;
   const card = cardOf(flags, bootstrap?.address ?? null);
-  const events = eventPublisher();
+  const publishes = flags['kv-events'] === true && environment.events !== 'none';
+  const events = workerEvents(publishes ? nats : undefined, place, discovery.id, () => cache.contents());
   const cache = prefixCache(card.total_kv_blocks, events.publish);
   const tokensPerSecond = flags['tokens-per-second'] || 500;
   const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures };
@@ -53,11 +55,13 @@ export async function worker(argv: readonly string[], stopping: AbortController)
     metrics: measures,
     answers: () => performance.now() - started < (flags['hang-after'] ?? Infinity) * 1000,
     work: (request, signal) => work(request, engine, { folder, httpUrl: flags['media-http-url'] }, signal),
-    events: (response) => events.subscribe(response, cache.contents()),
+    events: events.serve,
   });
 
-  const publishes = flags['kv-events'] === true && environment.events;
-  registered = await register(discovery, place, card, requests, publishes);
+  // Whoever reads of the channel must find it open.
+  await nats?.flush();
+  const channel = publishes ? events.channel(requests.events) : undefined;
+  registered = await register(discovery, place, card, requests.tcp, channel);
   if (!stop.aborted) await once(stop, 'abort');
 
   // Upstream's order: unregistered and status port closed at once, then what is in flight may end.
@@ -65,6 +69,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   closeStatus();
   events.close();
   await requests.drain();
+  await nats?.close();
 }
 
 function openBootstrap(flags: WorkerFlags) {

@@ -1,0 +1,41 @@
+/** A real nats-server for one test, and who listens to what, as its monitoring port tells. */
+import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { startServer, type Server } from './server.ts';
+
+export interface Nats {
+  /** `127.0.0.1:port`. */
+  readonly address: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly server: () => Server;
+  /** Again on the same port, after `server().kill()`. */
+  restart(): Promise<void>;
+  /** Subjects that somebody listens to, one for each listener. */
+  subscriptions(): Promise<string[]>;
+}
+
+export async function startNats(binary: string, flags: readonly string[] = []): Promise<Nats> {
+  const [port, monitor] = [await freePort(), await freePort()];
+  const folder = temporaryFolder();
+  const url = `http://127.0.0.1:${monitor}`;
+  const argv = [
+    ['-js', '--store_dir', folder],
+    ['-a', '127.0.0.1', '-p', String(port), '-m', String(monitor)],
+    flags,
+  ].flat();
+  const run = (): Promise<Server> => startServer(binary, argv, `${url}/healthz`);
+  let server = await run();
+  return {
+    address: `127.0.0.1:${port}`,
+    env: { DYN_EVENT_PLANE: 'nats', NATS_SERVER: `nats://127.0.0.1:${port}` },
+    server: () => server,
+    restart: async () => {
+      server = await run();
+    },
+    subscriptions: async () => {
+      const answer = (await (await fetch(`${url}/connz?subs=1`)).json()) as {
+        connections: { subscriptions_list?: string[] }[];
+      };
+      return answer.connections.flatMap((connection) => connection.subscriptions_list ?? []);
+    },
+  };
+}
