@@ -12,6 +12,7 @@ import { deadRuns, readKeeper, readPlan, type StoredRun } from '../run/record.ts
 import type { StopReport } from '../supervisor/child.ts';
 import { stopInWaves } from '../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../view/progress-lines.ts';
+import { returnText, watchGpuMemory } from './gpu-return.ts';
 import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
 
@@ -24,11 +25,16 @@ export function trackerOf({ files }: StoredRun): Tracker {
 }
 
 /**
- * Stops in the order of the plan, with its grace, or at once when `now`. When another process is doing the same
- * already, waits for it instead: nobody gets a second SIGTERM.
+ * Stops in the order of the plan, but processes named in `first` before all others; with the plan's grace, or at once
+ * when `now`. When another process is doing the same already, waits for it instead: nobody gets a second SIGTERM.
  */
-export async function reapRun(folders: StateFolders, run: StoredRun, now: boolean): Promise<StopReport> {
-  const report = await reapAlone(folders, run, now);
+export async function reapRun(
+  folders: StateFolders,
+  run: StoredRun,
+  now: boolean,
+  first: readonly string[] = [],
+): Promise<StopReport> {
+  const report = await reapAlone(folders, run, now, first);
   await untilKeeperLeft(run);
   return report;
 }
@@ -41,7 +47,12 @@ export async function untilKeeperLeft({ files }: StoredRun): Promise<void> {
   while (isAlive(keeper) && systemClock.now() < deadline) await systemClock.sleep(5);
 }
 
-async function reapAlone(folders: StateFolders, run: StoredRun, now: boolean): Promise<StopReport> {
+async function reapAlone(
+  folders: StateFolders,
+  run: StoredRun,
+  now: boolean,
+  first: readonly string[],
+): Promise<StopReport> {
   const { files, record } = run;
   const plan = readPlan(files);
   const holder = identify(process.pid);
@@ -54,12 +65,16 @@ async function reapAlone(folders: StateFolders, run: StoredRun, now: boolean): P
   try {
     const tracker = trackerOf(run);
     const children = childrenInLedger(tracker, systemClock);
-    const report = await stopInWaves(plan, {
-      children,
-      clock: systemClock,
-      enter: () => {},
-      graceless: () => now,
-    });
+    const rest = plan.stopOrder.map((wave) => wave.filter((name) => !first.includes(name)));
+    const report = await stopInWaves(
+      { ...plan, stopOrder: [first, ...rest] },
+      {
+        children,
+        clock: systemClock,
+        enter: () => {},
+        graceless: () => now,
+      },
+    );
     appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report });
     appendFileSync(
       files.supervisorLog,
@@ -74,14 +89,22 @@ async function reapAlone(folders: StateFolders, run: StoredRun, now: boolean): P
   }
 }
 
-/** Before something new starts: what runs of ours that died left behind is ended, and said by name. */
+/**
+ * Before something new starts: what runs of ours that died left behind is ended, and said by name; and the GPU memory
+ * that they held is waited for, so that what starts next finds it.
+ */
 export async function reapDeadRuns(folders: StateFolders, say: (line: string) => void): Promise<void> {
   for (const run of deadRuns(folders, isAlive)) {
     const alive = await trackerOf(run).look();
-    if (alive.length > 0) {
-      say(`run ${run.record.runId} lost its supervisor and left ${alive.length} processes: ending them`);
+    if (alive.length === 0) {
+      await reapRun(folders, run, false);
+      continue;
     }
+    say(`run ${run.record.runId} lost its supervisor and left ${alive.length} processes: ending them`);
+    const memory = await watchGpuMemory(new Set(alive.map(({ pid }) => pid)));
     const report = await reapRun(folders, run, false);
-    if (alive.length > 0) say(`${run.record.runId}: ${stoppedText(report)}`);
+    say(`${run.record.runId}: ${stoppedText(report)}`);
+    const returned = returnText(await memory.returned());
+    if (returned !== undefined) say(returned);
   }
 }

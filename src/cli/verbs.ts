@@ -87,6 +87,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./profiles.ts'),
   },
   {
+    name: 'clean',
+    usage: '[options]',
+    summary: 'end and remove what dead runs left; say who else holds GPUs',
+    load: () => import('./clean.ts'),
+  },
+  {
     name: 'completion',
     usage: '<bash|zsh|fish>',
     summary: 'shell completion, to be sourced',

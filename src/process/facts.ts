@@ -27,6 +27,11 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   };
 }
 
+/** When a process with this start time began, in milliseconds since the epoch. */
+export function startedAtMs(startTime: string): number {
+  return Date.now() - uptimeMs() + (Number(startTime) * 1000) / ticksPerSecond;
+}
+
 /** Docker, containerd, CRI-O and Podman all put 64 hexadecimal digits into the name of the control group. */
 export function containerOf(cgroup: string): string | undefined {
   return /[0-9a-f]{64}/.exec(cgroup)?.[0].slice(0, 12);

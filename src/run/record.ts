@@ -1,5 +1,6 @@
 /** What is written down about a run before anything starts: who supervises it, and since when. */
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type RunFiles, runFiles, type StateFolders } from './folders.ts';
@@ -46,6 +47,11 @@ export function readKeeper(files: RunFiles): Identity | undefined {
 /** `undefined` when the file is missing or was never finished. */
 export function readPlan(files: RunFiles): Plan | undefined {
   return readJson(files.plan) as Plan | undefined;
+}
+
+/** The record in a folder of any state folder. */
+export function readRecordIn(runFolder: string): RunRecord | undefined {
+  return readJson(join(runFolder, 'run.json')) as RunRecord | undefined;
 }
 
 /** Runs whose supervisor is gone without having ended them. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { numberIn, reasonIn, textIn } from '../../../src/gpu/cells.ts';
 import { parseComputeApps } from '../../../src/gpu/compute-apps.ts';
+import { parseCudaVersion } from '../../../src/gpu/cuda-version.ts';
 import { gpuOf, parseRows } from '../../../src/gpu/inventory.ts';
 import { parseMigInstances } from '../../../src/gpu/mig.ts';
 
@@ -91,6 +92,13 @@ test.each([
   'GPU-1, [N/A], x, 5',
   'Unable to determine the device handle for GPU 1: x, y, z',
 ])('%j is none', (line) => expect(parseComputeApps(line)).toEqual([]));
+
+test('the CUDA version stands in the heading, and in --version under two names', () => {
+  expect(parseCudaVersion(recorded('nvidia-smi.txt'))).toBe('13.0');
+  expect(parseCudaVersion('DRIVER version      : 550.54.15\nCUDA Version        : 12.4\n')).toBe('12.4');
+  expect(parseCudaVersion('CUDA UMD Version    : 13.1')).toBe('13.1');
+  expect(parseCudaVersion('| CUDA Version: N/A |')).toBeUndefined();
+});
 
 test('cells without a value are nothing, never 0', () => {
   for (const cell of ['[N/A]', 'N/A', '[Not Supported]', '[Insufficient Permissions]', '', undefined]) {

@@ -1,0 +1,111 @@
+/** `dynamo clean`: ends and removes what dead runs of ours left, as their ledgers prove; tells who else holds GPUs. */
+import { createInterface } from 'node:readline/promises';
+import { DynamoError } from '../base/error.ts';
+import { stateFolders } from '../run/folders.ts';
+import { keptMs } from '../run/prune.ts';
+import { cleanText } from '../view/clean-report.ts';
+import { type CleanOutcome, cleanUp } from './clean-act.ts';
+import { reportOf } from './clean-report.ts';
+import { type CleanFindings, surveyAll } from './clean-survey.ts';
+import {
+  type AskedPid,
+  askedPid,
+  gpuStrangers,
+  type Stranger,
+  strangerOf,
+  strangersIn,
+} from './clean-targets.ts';
+import { leftBehindError } from './failure-error.ts';
+import { returnText } from './gpu-return.ts';
+import { requireLinux } from './platform.ts';
+import type { Configure } from './verbs.ts';
+
+const days = keptMs / 86_400_000;
+
+const examples = `
+Examples:
+  dynamo clean --dry-run          what would be ended and removed, and why each is proven ours
+  dynamo clean                    do it, and wait until the GPU memory is back
+  dynamo clean --all-ended        also remove logs and plans of all runs that have ended
+  dynamo clean --pid 4321@98765   end a process that is not ours, exactly the one that was listed
+
+Only what a ledger proves to be of a dead run of yours is touched unasked. Ended runs stay for ${days} days.`;
+
+interface CleanFlags {
+  readonly dryRun?: true;
+  readonly allEnded?: true;
+  readonly pid: readonly AskedPid[];
+  readonly allGpuProcesses?: true;
+  readonly yes?: true;
+  readonly json?: true;
+}
+
+export const configure: Configure = (command, settle) => {
+  command
+    .option('-n, --dry-run', 'change nothing, say what would happen')
+    .option('--all-ended', `prune all runs that have ended, not only those of ${days} days ago and before`)
+    .option('--pid <pid>', 'also end this process, as listed (repeatable)', askedPid, [])
+    .option('--all-gpu-processes', 'also end every process that holds GPU memory and is not ours')
+    .option('-y, --yes', 'with --all-gpu-processes: do not ask')
+    .option('--json', 'as JSON on stdout')
+    .addHelpText('after', examples)
+    .action(async (flags: CleanFlags) => settle(await clean(flags)));
+};
+
+async function clean(flags: CleanFlags): Promise<number> {
+  requireLinux('clean');
+  const folders = stateFolders(process.env);
+  const dryRun = flags.dryRun === true;
+  const findings = await surveyAll(folders, flags.allEnded === true ? 0 : keptMs);
+  const strangers = strangersIn(findings);
+  const chosen = choose(flags, strangers, findings);
+  const report = reportOf(findings, strangers, chosen, dryRun);
+  if (flags.json !== true) process.stdout.write(cleanText(report));
+  if (flags.allGpuProcesses === true && !dryRun && chosen.length > 0) await confirm(flags, chosen.length);
+  const outcome = dryRun ? undefined : await cleanUp(folders, findings, chosen);
+  if (flags.json === true) {
+    const { gpus, cuda } = findings.gpus;
+    const json = { version: 1, ...report, gpus, cuda, ...outcome };
+    process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
+  }
+  if (outcome !== undefined) conclude(outcome, flags);
+  return 0;
+}
+
+function choose(
+  flags: CleanFlags,
+  strangers: readonly Stranger[],
+  findings: CleanFindings,
+): readonly Stranger[] {
+  const asked = flags.pid.map((pid) => strangerOf(pid, strangers, findings));
+  const all = flags.allGpuProcesses === true ? gpuStrangers(strangers) : [];
+  return [...new Set([...asked, ...all])];
+}
+
+/** Throws `usage` where nobody can be asked, and `not-allowed` when the answer is another one. */
+async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
+  if (yes === true) return;
+  if (!process.stdin.isTTY) {
+    throw new DynamoError('usage', '--all-gpu-processes asks first, and this is no terminal.', {
+      hint: 'dynamo clean --all-gpu-processes --yes',
+    });
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const wanted = `end ${count}`;
+  const answer = await terminal.question(`Type "${wanted}" to end them all, whoever they belong to: `);
+  terminal.close();
+  if (answer.trim() === wanted) return;
+  throw new DynamoError('not-allowed', 'That was not typed: nothing was touched.');
+}
+
+/** Throws `left-behind` for a process or GPU memory that is still there. */
+function conclude({ left, memory }: CleanOutcome, { json }: CleanFlags): void {
+  if (left.length > 0) throw leftBehindError(left);
+  const text = returnText(memory);
+  if (memory.missing.length > 0) {
+    throw new DynamoError('left-behind', text ?? '', {
+      hint: 'nvidia-smi   # a driver that hangs needs a reset',
+    });
+  }
+  if (json !== true && text !== undefined) process.stdout.write(`${text}\n`);
+}

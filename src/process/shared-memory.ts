@@ -1,0 +1,73 @@
+/** Shared memory segments that engines leave in /dev/shm when they are killed, and who made or uses them. */
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { livingProcesses } from './proc.ts';
+
+export interface Segment {
+  readonly path: string;
+  readonly bytes: number;
+  readonly uid: number;
+  /** In milliseconds since the epoch. */
+  readonly bornAt: number;
+  /** Pid of the process that made it, where the name says so. */
+  readonly creator?: number;
+}
+
+/**
+ * Names of SGLang, PyTorch, NCCL and Python's multiprocessing; nothing else in /dev/shm is looked at.
+ * Source: upstream/pains-and-doctor.md section 3, pain 38; torch's names are /torch_PID_…
+ */
+const known = /^(sgl_shm_|torch_\d+_|psm_|nccl-|sem\.mp-)/;
+
+export function segmentsIn(folder = '/dev/shm'): Segment[] {
+  return namesIn(folder)
+    .filter((name) => known.test(name))
+    .flatMap((name) => {
+      const path = join(folder, name);
+      try {
+        const { size, uid, birthtimeMs, ctimeMs } = lstatSync(path);
+        const creator = creatorIn(name);
+        // Some file systems have no time of birth.
+        const bornAt = birthtimeMs > 0 ? birthtimeMs : ctimeMs;
+        return [{ path, bytes: size, uid, bornAt, ...(creator === undefined ? {} : { creator }) }];
+      } catch {
+        return []; // gone meanwhile
+      }
+    });
+}
+
+/** `sgl_shm_mm_4321_0` and `torch_4321_17_0` were made by 4321; the names of the others are random. */
+export function creatorIn(name: string): number | undefined {
+  const pid = /^(?:sgl_shm_(?:[a-z]\w*?_)??|torch_)(\d+)_/.exec(name)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** Living processes that use these files, mapped or open. Those of other users cannot be seen without root. */
+export function usersOf(paths: ReadonlySet<string>): Map<string, number[]> {
+  const users = new Map<string, number[]>();
+  if (paths.size === 0) return users;
+  for (const { pid } of livingProcesses()) {
+    for (const path of mappedBy(pid)) {
+      if (paths.has(path)) users.set(path, [...(users.get(path) ?? []), pid]);
+    }
+  }
+  return users;
+}
+
+/** An open descriptor alone does not count: what uses shared memory maps it. */
+function mappedBy(pid: number): Set<string> {
+  try {
+    const lines = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
+    return new Set(lines.map((line) => line.split(/\s+/, 6)[5] ?? '').filter((path) => path.startsWith('/')));
+  } catch {
+    return new Set();
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

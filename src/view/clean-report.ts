@@ -1,0 +1,42 @@
+/** What `clean` found, as people read it: what it does and why that is proven, and what it leaves alone. */
+import { tableText } from './table.ts';
+
+/** One thing that is ended or removed. */
+export interface CleanItem {
+  readonly kind: 'process' | 'segment' | 'lock' | 'lease' | 'draft' | 'socket' | 'keys' | 'folder' | 'run';
+  readonly what: string;
+  readonly proof: string;
+}
+
+/** One thing that is not touched, and what a person could do about it. */
+export interface LeftAlone {
+  readonly what: string;
+  readonly because: string;
+  readonly command?: string | undefined;
+}
+
+export interface CleanReport {
+  readonly dryRun: boolean;
+  readonly items: readonly CleanItem[];
+  readonly leftAlone: readonly LeftAlone[];
+  /** GPU memory that cannot be laid to anybody's account here. */
+  readonly unseen: readonly string[];
+}
+
+/** Ends with a newline. */
+export function cleanText({ dryRun, items, leftAlone, unseen }: CleanReport): string {
+  const verb = dryRun ? 'would' : 'will';
+  const rows = items.map(({ kind, what, proof }) => [
+    `  ${kind === 'process' ? 'end' : 'remove'}`,
+    kind,
+    what,
+    proof,
+  ]);
+  const alone = leftAlone.map(({ what, because, command }) => [`  ${what}`, because, command ?? '']);
+  const parts = [
+    items.length === 0 ? ['nothing of ours is left over'] : [`${verb}:`, tableText(rows)],
+    leftAlone.length === 0 ? [] : ['not proven ours, left alone:', tableText(alone)],
+    unseen.length === 0 ? [] : ['could not be seen:', ...unseen.map((line) => `  ${line}`)],
+  ];
+  return `${parts.flat().join('\n')}\n`;
+}

@@ -1,0 +1,226 @@
+/** `clean`: ends and removes what dead runs left, touches nothing else, and sees the GPU memory come back. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { keepers, leaders, send, supervisors } from '../chaos/scene.ts';
+import { isLiving } from '../oracle/processes.ts';
+import { dynamo, startCommand, succeed } from './harness/cli.ts';
+import { ps, up } from './harness/deployment.ts';
+import { fakeGpus } from './harness/gpus.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+import { test, type World } from './harness/world.ts';
+
+interface Report {
+  readonly items: readonly { readonly kind: string; readonly what: string; readonly proof: string }[];
+  readonly leftAlone: readonly {
+    readonly what: string;
+    readonly because: string;
+    readonly command?: string;
+  }[];
+  readonly unseen: readonly string[];
+  readonly memory?: { readonly freedMiB: number };
+}
+
+async function report(world: World, ...flags: readonly string[]): Promise<Report> {
+  return JSON.parse((await succeed(world, ['clean', '--json', ...flags])).stdout) as Report;
+}
+
+/** A run whose supervisor and keeper are killed; its processes live on. Returns their pids. */
+async function orphans(world: World, profile = 'disagg'): Promise<{ runId: string; pids: number[] }> {
+  const { runId } = await up(world, profile);
+  const pids = leaders(world);
+  // Stopped first: it would start another keeper at once.
+  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await until(
+    'supervisor and keeper to be gone',
+    () => supervisors(world).length + keepers(world).length === 0,
+  );
+  return { runId, pids };
+}
+
+/** What is said about these: others of this host may carry marks of other tests. */
+function told(leftAlone: Report['leftAlone'], pids: readonly number[]): Report['leftAlone'] {
+  return leftAlone.filter(({ what }) => pids.some((pid) => what.startsWith(`${pid} (`)));
+}
+
+/** A process that no run started; it ends with the test. */
+function stranger(world: World): number {
+  const { pid } = startCommand(world, ['sleep', '600'], { ownGroup: true });
+  onTestFinished(() => send(pid, 'SIGKILL'));
+  return pid;
+}
+
+test('orphans are ended, their memory is waited for, and a stranger on the same GPU lives on', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 2);
+  const { runId, pids } = await orphans(world);
+  for (const [i, pid] of pids.entries()) gpus.hold(pid, i % 2, 8_192);
+  const other = stranger(world);
+  gpus.hold(other, 0, 2_658);
+
+  const dry = await report(world, '--dry-run');
+  expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
+  const ended = dry.items.filter(({ kind }) => kind === 'process');
+  expect(ended.map(({ what }) => Number.parseInt(what, 10)).toSorted((a, b) => a - b)).toEqual(
+    pids.toSorted((a, b) => a - b),
+  );
+  for (const { proof } of ended)
+    expect(proof).toMatch(new RegExp(`^of run ${runId}, whose supervisor, pid \\d+, is dead`));
+  expect(dry.items.map(({ kind }) => kind)).toEqual(
+    expect.arrayContaining(['lock', 'lease', 'socket', 'folder']),
+  );
+
+  const { stdout } = await succeed(world, ['clean']);
+  expect(pids.filter(isLiving)).toEqual([]);
+  expect(isLiving(other)).toBe(true);
+  expect(stdout).toContain(`${other} (`);
+  expect(stdout).toMatch(new RegExp(`dynamo clean --pid ${other}@\\d+`));
+  expect(stdout).toMatch(/^GPU memory: 24\.0 GiB came back$/m);
+  expect((await report(world)).items).toEqual([]);
+  expect(await ps(world)).toEqual([]);
+  send(other, 'SIGKILL');
+});
+
+test('a live run is not touched, whatever it holds, and says which down ends it', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const { runId } = await up(world, 'agg');
+  const pids = leaders(world);
+  for (const pid of pids) gpus.hold(pid, 0, 4_096);
+  const { items, leftAlone } = await report(world);
+  expect([items, told(leftAlone, pids)]).toEqual([[], []]);
+  const asked = await dynamo(world, ['clean', '--pid', String(pids[0])]);
+  expect(asked.code).toBe(77);
+  expect(asked.stderr).toContain(`it is of run ${runId}, which is up`);
+  expect(asked.stderr).toContain(`fix: dynamo down ${runId}`);
+  await succeed(world, ['clean', '--all-gpu-processes', '--yes']);
+  expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
+  await succeed(world, ['down']);
+});
+
+test('a stranger is ended only when its pid is asked for, and only as the process that was listed', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 1);
+  const [holder, bystander] = [stranger(world), stranger(world)];
+  gpus.hold(holder, 0, 71 * 1024);
+  const { leftAlone } = await report(world);
+  const command = told(leftAlone, [holder])[0]?.command ?? '';
+  expect(command).toMatch(new RegExp(`^dynamo clean --pid ${holder}@\\d+$`));
+
+  const reused = await dynamo(world, ['clean', '--pid', `${holder}@1`]);
+  expect([reused.code, reused.stderr]).toEqual([
+    77,
+    expect.stringContaining('not the process that was listed'),
+  ]);
+  const unlisted = await dynamo(world, ['clean', '--pid', String(bystander)]);
+  expect([unlisted.code, unlisted.stderr]).toEqual([77, expect.stringContaining('holds no GPU')]);
+  expect(await dynamo(world, ['clean', '--pid', '1x'])).toMatchObject({ code: 64 });
+  expect([holder, bystander].filter((pid) => !isLiving(pid))).toEqual([]);
+
+  await succeed(world, [...command.split(' ').slice(1), '--dry-run']);
+  expect(isLiving(holder)).toBe(true);
+  const { stdout } = await succeed(world, command.split(' ').slice(1));
+  expect(stdout).toContain('GPU memory: 71.0 GiB came back');
+  expect([holder, bystander].map(isLiving)).toEqual([false, true]);
+  send(bystander, 'SIGKILL');
+});
+
+test('all GPU processes are ended only after a word: without a terminal it is --yes', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const pids = [stranger(world), stranger(world)];
+  for (const pid of pids) gpus.hold(pid, 0, 1_024);
+  const asked = await dynamo(world, ['clean', '--all-gpu-processes']);
+  expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('no terminal')]);
+  await succeed(world, ['clean', '--all-gpu-processes', '--dry-run']);
+  expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
+  expect((await report(world, '--all-gpu-processes', '--yes')).memory?.freedMiB).toBe(2_048);
+  expect(pids.filter(isLiving)).toEqual([]);
+});
+
+test('memory that nobody here is seen to hold is never "nobody"', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const pid = stranger(world);
+  gpus.hold(pid, 0, 71 * 1024);
+  gpus.change({ mode: 'foreign' });
+  const foreign = await report(world);
+  expect([told(foreign.leftAlone, [pid]), foreign.unseen]).toEqual([
+    [],
+    [`71.0 GiB on GPU 0 is held outside this pid namespace, by pid ${pid + 4_000_000} there`],
+  ]);
+  gpus.change({ mode: 'blind' });
+  expect((await report(world)).unseen).toEqual([
+    expect.stringContaining('71.0 GiB on GPU 0 is held by processes that nvidia-smi does not list'),
+  ]);
+  gpus.change({ mode: 'nvml' });
+  expect((await report(world)).unseen).toEqual([
+    'nvidia-smi is here but failed: Failed to initialize NVML: Driver/library version mismatch',
+  ]);
+  expect(isLiving(pid)).toBe(true);
+  send(pid, 'SIGKILL');
+});
+
+test('an nvidia-smi that hangs keeps nothing of ours from being ended', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const { pids } = await orphans(world, 'agg');
+  gpus.change({ mode: 'hang' });
+  const { unseen } = await report(world);
+  expect(unseen).toEqual(['nvidia-smi is here but did not answer within 5 s']);
+  expect(pids.filter(isLiving)).toEqual([]);
+});
+
+test('what carries our marks without a ledger is told with its evidence, and left alone', async ({
+  world,
+}) => {
+  const { runId, pids } = await orphans(world, 'agg');
+  rmSync(join(world.state, 'dynamo', 'runs', runId), { recursive: true });
+  const { items, leftAlone } = await report(world);
+  expect(items.filter(({ kind }) => kind === 'process')).toEqual([]);
+  expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
+  for (const pid of pids) {
+    const [line] = told(leftAlone, [pid]);
+    expect(line?.because).toContain(`DYNAMO_RUN_ID=${runId} in its environment`);
+    expect(line?.because).toMatch(/its output goes to .*\.log \(deleted\)/);
+    await succeed(world, (line?.command ?? '').split(' ').slice(1));
+  }
+  expect(pids.filter(isLiving)).toEqual([]);
+});
+
+test('ended runs go after a week or when asked for; pictures in them stay', async ({ world }) => {
+  const runs = join(world.state, 'dynamo', 'runs');
+  const ended = async (): Promise<string> => {
+    const { runId } = await up(world, 'agg');
+    await succeed(world, ['down']);
+    return runId;
+  };
+  const [recent, old, painted] = [await ended(), await ended(), await ended()];
+  const eightDaysAgo = Date.now() - 8 * 86_400_000;
+  for (const runId of [old, painted]) {
+    const file = join(runs, runId, 'run.json');
+    const record = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...record, endedAt: eightDaysAgo }));
+  }
+  mkdirSync(join(runs, painted, 'media'), { recursive: true });
+  writeFileSync(join(runs, painted, 'media', 'cat.png'), 'x');
+  const dry = await report(world, '--dry-run');
+  expect(dry.items.map(({ kind, what }) => [kind, what.split('/').at(-1)])).toEqual([['run', old]]);
+  await succeed(world, ['clean']);
+  expect(readdirSync(runs).toSorted()).toEqual([recent, painted].toSorted());
+  await succeed(world, ['clean', '--all-ended']);
+  expect(readdirSync(runs)).toEqual([painted]);
+  expect(existsSync(join(runs, painted, 'media', 'cat.png'))).toBe(true);
+});
+
+test('up ends orphans before it starts, and waits for their GPU memory', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const { runId, pids } = await orphans(world, 'agg');
+  for (const pid of pids) gpus.hold(pid, 0, 4_096);
+  const port = String(await freePort());
+  const { stderr } = await succeed(world, ['up', 'agg', '-d', '--engine', 'sim', '--http-port', port]);
+  expect(stderr).toContain(`run ${runId} lost its supervisor and left 2 processes: ending them`);
+  expect(stderr).toMatch(/^GPU memory: 8\.0 GiB came back$/m);
+  await succeed(world, ['down']);
+});

@@ -1,0 +1,40 @@
+/** GPUs for tests: the stand-in for nvidia-smi on PATH, and processes that it calls holders of their memory. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageFolder } from './cli.ts';
+import { standIn, type World } from './world.ts';
+
+export interface FakeHost {
+  readonly mode: 'ok' | 'hang' | 'nvml' | 'blind' | 'foreign' | 'silent';
+  readonly decayMs: number;
+  readonly gpus: readonly { readonly uuid: string; readonly idleMiB?: number; readonly extraMiB?: number }[];
+}
+
+export interface FakeGpus {
+  /** Where a process may write its own file, `holders/PID.json`. */
+  readonly folder: string;
+  change(host: Partial<FakeHost>): void;
+  hold(pid: number, gpu: number, usedMiB: number): void;
+}
+
+export function fakeGpus(world: World, count: number): FakeGpus {
+  const folder = join(world.root, 'gpus');
+  mkdirSync(join(folder, 'holders'), { recursive: true });
+  const gpus = Array.from({ length: count }, (_, i) => ({
+    uuid: `GPU-${String(i).repeat(8)}-0000-0000-0000-000000000000`,
+    name: 'NVIDIA H200',
+    totalMiB: 143_771,
+    idleMiB: 4,
+  }));
+  const file = join(folder, 'host.json');
+  const write = (host: object): void => writeFileSync(file, JSON.stringify(host));
+  write({ mode: 'ok', driver: '580.159.04', cuda: '13.0', decayMs: 200, gpus });
+  const script = join(packageFolder, 'test', 'fakes', 'nvidia-smi.js');
+  standIn(world, 'nvidia-smi', `#!/bin/sh\nexec ${process.execPath} ${script} ${folder} "$@"\n`);
+  return {
+    folder,
+    change: (host) => write({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), ...host }),
+    hold: (pid, gpu, usedMiB) =>
+      writeFileSync(join(folder, 'holders', `${pid}.json`), JSON.stringify({ pid, gpu, usedMiB })),
+  };
+}

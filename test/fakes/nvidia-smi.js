@@ -1,0 +1,116 @@
+// Stands in for nvidia-smi: prints what a folder says about GPUs, for processes that really run.
+//
+//   node nvidia-smi.js FOLDER <arguments of nvidia-smi>
+//
+// FOLDER/host.json      { mode, driver, cuda, decayMs, gpus: [{ uuid, name, totalMiB, idleMiB, extraMiB }] }
+//   mode      ok | hang | nvml (fails as with a driver that does not fit) | blind (lists no process, as in containers)
+//             | foreign (lists pids of another namespace) | silent (does not tell memory)
+//   idleMiB   what the driver keeps; extraMiB: held by somebody who is never listed
+//   decayMs   how long memory takes to come back after its holder has ended
+// FOLDER/holders/*.json { pid, gpu, usedMiB, name }   written by whoever is or starts a holder; one file a process
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+const [folder, ...words] = process.argv.slice(2);
+const host = JSON.parse(readFileSync(join(folder, 'host.json'), 'utf8'));
+
+function isLiving(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0]);
+  } catch {
+    return false;
+  }
+}
+
+/** As the real one: the first word of the command line. */
+function nameOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] || '[Not Found]';
+  } catch {
+    return '[Not Found]';
+  }
+}
+
+/** A share from 1 to 0: all while it lives and for a moment after, then less and less. */
+function shareLeft(file, pid) {
+  if (isLiving(pid)) return 1;
+  // The first who sees it dead writes down when that was.
+  const death = join(folder, 'holders', `${basename(file, '.json')}.dead`);
+  if (!existsSync(death)) writeFileSync(death, '');
+  const since = Date.now() - statSync(death).mtimeMs;
+  return host.decayMs > 0 ? Math.max(0, 1 - since / host.decayMs) : 0;
+}
+
+function holders() {
+  return readdirSync(join(folder, 'holders'))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => ({ ...JSON.parse(readFileSync(join(folder, 'holders', name), 'utf8')), file: name }));
+}
+
+function usedMiB(gpu) {
+  const held = holders()
+    .filter((holder) => holder.gpu === gpu)
+    .reduce((sum, holder) => sum + Math.round(holder.usedMiB * shareLeft(holder.file, holder.pid)), 0);
+  return held + (host.gpus[gpu].idleMiB ?? 0) + (host.gpus[gpu].extraMiB ?? 0);
+}
+
+function gpuFields(index) {
+  const { uuid, name, totalMiB } = host.gpus[index];
+  const [used, silent] = [usedMiB(index), host.mode === 'silent'];
+  return {
+    index,
+    uuid,
+    name,
+    'memory.total': totalMiB,
+    'memory.used': silent ? '[N/A]' : used,
+    'memory.free': silent ? '[N/A]' : totalMiB - 615 - used,
+    'mig.mode.current': 'Disabled',
+    compute_mode: 'Default',
+    driver_version: host.driver,
+    'ecc.errors.uncorrected.volatile.total': 0,
+    gpu_recovery_action: 'None',
+  };
+}
+
+function appRows() {
+  if (host.mode === 'blind') return [];
+  return holders()
+    .filter(({ pid }) => isLiving(pid))
+    .map(({ pid, gpu, usedMiB: used, name }) =>
+      [
+        host.gpus[gpu].uuid,
+        host.mode === 'foreign' ? pid + 4_000_000 : pid,
+        host.mode === 'foreign' ? '[Not Found]' : (name ?? nameOf(pid)),
+        host.mode === 'silent' ? '[N/A]' : used,
+      ].join(', '),
+    );
+}
+
+function answer() {
+  const query = words.find((word) => word.startsWith('--query-gpu='))?.slice('--query-gpu='.length);
+  if (query !== undefined) {
+    return host.gpus.map((_, index) => {
+      const fields = gpuFields(index);
+      return query
+        .split(',')
+        .map((field) => fields[field])
+        .join(', ');
+    });
+  }
+  if (words.some((word) => word.startsWith('--query-compute-apps='))) return appRows();
+  if (words[0] === '-L') return host.gpus.map(({ name, uuid }, i) => `GPU ${i}: ${name} (UUID: ${uuid})`);
+  return [`DRIVER version      : ${host.driver}`, `CUDA Version        : ${host.cuda}`];
+}
+
+if (host.mode === 'hang') setInterval(() => {}, 60_000);
+else if (host.mode === 'nvml') {
+  process.stdout.write('Failed to initialize NVML: Driver/library version mismatch\n');
+  process.exitCode = 18;
+} else {
+  process.stdout.write(
+    answer()
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
+}

@@ -1,0 +1,65 @@
+/** Waiting for GPU memory: compared with how it was, never with 0, and never for ever. */
+import { expect, test } from 'vitest';
+import { untilFreed } from '../../../src/gpu/freed.ts';
+import type { Gpu } from '../../../src/plan/request.ts';
+
+const gpu = (uuid: string, usedMiB: number): Gpu => ({
+  index: 0,
+  uuid,
+  name: 'NVIDIA H200',
+  totalMiB: 143_771,
+  usedMiB,
+});
+
+/** Time passes only while somebody sleeps. */
+function instantClock() {
+  let at = 0;
+  return {
+    now: () => at,
+    sleep: async (ms: number): Promise<void> => {
+      at += ms;
+      await Promise.resolve();
+    },
+  };
+}
+
+/** Answers in order, the last one for ever. */
+function answers(...looks: readonly (readonly Gpu[])[]): () => Promise<readonly Gpu[]> {
+  let next = 0;
+  return async () => await Promise.resolve(looks[Math.min(next++, looks.length - 1)] ?? []);
+}
+
+test('memory that comes back bit by bit is waited for; an idle GPU does not read 0', async () => {
+  const look = answers([gpu('a', 8_800)], [gpu('a', 3_000)], [gpu('a', 620)]);
+  const freed = await untilFreed([gpu('a', 8_800)], new Map([['a', 8_192]]), look, 30_000, instantClock());
+  expect(freed).toEqual({ freedMiB: 8_180, missing: new Map() });
+});
+
+test('what a stranger holds is not waited for', async () => {
+  const freed = await untilFreed(
+    [gpu('a', 70_000)],
+    new Map([['a', 8_000]]),
+    answers([gpu('a', 62_000)]),
+    0,
+    instantClock(),
+  );
+  expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
+});
+
+test('what does not come back is told after the limit, GPU by GPU', async () => {
+  const before = [gpu('a', 8_000), gpu('b', 9_000)];
+  const held = new Map([
+    ['a', 8_000],
+    ['b', 9_000],
+  ]);
+  const clock = instantClock();
+  const freed = await untilFreed(before, held, answers([gpu('a', 0), gpu('b', 9_000)]), 30_000, clock);
+  expect(freed).toEqual({ freedMiB: 8_000, missing: new Map([['b', 9_000]]) });
+  expect(clock.now()).toBeGreaterThanOrEqual(30_000);
+});
+
+test('one answer that does not come is not taken for memory that came back', async () => {
+  const look = answers([], [gpu('a', 8_000)], [], [gpu('a', 0)]);
+  const freed = await untilFreed([gpu('a', 8_000)], new Map([['a', 8_000]]), look, 30_000, instantClock());
+  expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
+});
