@@ -45,6 +45,7 @@ async function operandsOf(verb: string, position: number): Promise<readonly stri
   switch (verb) {
     case 'up':
     case 'plan':
+    case 'smoke':
       return await profileNames();
     case 'down':
     case 'attach':

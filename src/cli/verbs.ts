@@ -81,6 +81,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./plan.ts'),
   },
   {
+    name: 'smoke',
+    usage: '[profile...] [options] [-- worker arguments]',
+    summary: 'bring profiles up, verify them with real requests, take them down',
+    load: () => import('./smoke.ts'),
+  },
+  {
     name: 'profiles',
     usage: '[list|show|validate|schema]',
     summary: 'shipped, user and project profiles',

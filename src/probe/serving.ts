@@ -5,8 +5,8 @@ import { DynamoError } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import { proofRequest } from '../plan/proof-request.ts';
 import type { Proof } from '../supervisor/child.ts';
-import { judge } from './answer.ts';
-import { generateRequests } from './counters.ts';
+import { judge } from '../plan/proof-answer.ts';
+import { generateRequests } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';
 import { type Attempt, poll } from './poll.ts';
 

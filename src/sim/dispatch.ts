@@ -20,8 +20,10 @@ export type TextWork = Omit<TextRequest, 'kind' | 'seen' | 'rendezvous'>;
 const never = new AbortController().signal;
 
 export async function dispatchText(exchange: Exchange, work: TextWork): Promise<Dispatched> {
-  const { registry, router, model } = exchange;
-  const team = registry.team(model, 'text');
+  const { registry, router, model, fault, body } = exchange;
+  const whole = registry.team(model, 'text');
+  const skipsPrefill = fault === 'disagg-roles' && body['stream'] === true;
+  const team = skipsPrefill ? { ...whole, prefill: [] } : whole;
   const tokens = checkedTokens(team, work);
   const seen = await encodeImages(exchange, team, work);
   const request: TextRequest = { ...work, kind: 'text', seen, rendezvous: null };

@@ -4,12 +4,14 @@ import type { Body } from './fields.ts';
 import type { Metrics } from './metrics.ts';
 import type { Registry } from './registry.ts';
 import type { Router } from './router.ts';
+import type { SeededFault } from './seeded-fault.ts';
 
 /** What all requests share. */
 export interface Shared {
   readonly registry: Registry;
   readonly router: Router;
   readonly metrics: Metrics;
+  readonly fault: SeededFault | undefined;
 }
 
 export interface Exchange extends Shared {

@@ -1,16 +1,19 @@
 /** The frontend's HTTP side: which route answers, what is counted and logged, and how it behaves while draining. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApiError, asApiError, errorBody } from './api-error.ts';
+import { ApiError, asApiError, errorBody, unavailable } from './api-error.ts';
 import { chatCompletions, completions } from './completions.ts';
 import { dispatchWhole } from './dispatch.ts';
 import type { Exchange, Shared } from './exchange.ts';
-import { parseBody, requiredText } from './fields.ts';
+import { asObject, parseBody, requiredText } from './fields.ts';
 import { abandoned, readBody, sendJson, sendText } from './http.ts';
 import { log } from './log.ts';
 import { answerProbe } from './probes.ts';
 import type { WholeRequest } from './protocol.ts';
 import { responses } from './responses.ts';
+import { busyFrom, spoilAnswer, spoilRequest } from './seeded-fault.ts';
+
+const never = new AbortController().signal;
 
 type Route = readonly [label: string, answer: (exchange: Exchange) => Promise<void>];
 
@@ -41,7 +44,8 @@ export async function answer(
   const isProbe = request.method === 'GET' && answerProbe(state, state.draining(), path, response);
   response.once('close', () => logResponse(request, response, isProbe, id, performance.now() - started));
   if (isProbe) return;
-  const signal = abandoned(response);
+  const { registry, router, metrics, fault } = state;
+  const signal = fault === 'cancelled-stream' ? never : abandoned(response);
   try {
     const route = routes.get(path);
     if (route === undefined) throw new ApiError(404, '');
@@ -49,10 +53,12 @@ export async function answer(
     if (state.draining()) throw new ApiError(503, 'Service is not ready');
     state.open.add(response);
     response.once('close', () => state.open.delete(response));
-    const body = parseBody(await readBody(request, state.bodyLimit));
-    const { registry, router, metrics } = state;
+    if (fault === 'concurrency' && state.open.size >= busyFrom) throw unavailable();
+    const asked = parseBody(await readBody(request, state.bodyLimit));
+    const served = registry.listed().map(({ name }) => name);
+    const body = spoilRequest(fault, asked, served);
     const model = requiredText(body, 'model');
-    await counted(route, { registry, router, metrics, id, body, model, response, signal });
+    await counted(route, { registry, router, metrics, fault, id, body, model, response, signal });
   } catch (error) {
     if (!signal.aborted) fail(response, asApiError(error));
   }
@@ -71,14 +77,18 @@ async function counted([endpoint, route]: Route, exchange: Exchange): Promise<vo
     const seconds = (performance.now() - started) / 1000;
     if (signal.aborted) metrics.move('dynamo_frontend_disconnected_clients', {}, 1);
     metrics.move('dynamo_frontend_inflight_requests', { model }, -1);
-    metrics.count('dynamo_frontend_requests_total', { model, endpoint, request_type: type, status });
+    if (exchange.fault !== 'metrics') {
+      metrics.count('dynamo_frontend_requests_total', { model, endpoint, request_type: type, status });
+    }
     metrics.observe('dynamo_frontend_request_duration_seconds', { model }, seconds);
   }
 }
 
 function whole(kind: WholeRequest['kind']) {
-  return async (exchange: Exchange): Promise<void> =>
-    sendJson(exchange.response, 200, await dispatchWhole(exchange, kind));
+  return async (exchange: Exchange): Promise<void> => {
+    const answered = asObject(await dispatchWhole(exchange, kind)) ?? {};
+    sendJson(exchange.response, 200, spoilAnswer(exchange.fault, answered));
+  };
 }
 
 function fail(response: ServerResponse, error: ApiError): void {

@@ -13,6 +13,7 @@ import { faultFlags, misbehave } from './misbehave.ts';
 import { openPlanes } from './open-planes.ts';
 import { registry } from './registry.ts';
 import { router, routerModes } from './router.ts';
+import { seededFaults } from './seeded-fault.ts';
 import { sleep } from './sleep.ts';
 
 const table = {
@@ -23,6 +24,7 @@ const table = {
   'router-kv-events': onOff,
   'no-router-kv-events': onOff,
   namespace: text,
+  fault: oneOf(seededFaults),
 };
 
 const target = 'dynamo_llm::http::service::service_v2';
@@ -41,7 +43,8 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   const { discovery, nats } = planes;
   const measures = metrics();
   measures.gauge('dynamo_frontend_disconnected_clients', {}, 0);
-  const mode = flags['router-mode'] ?? 'round-robin';
+  const { fault } = flags;
+  const mode = fault === 'kv-reuse' ? 'round-robin' : (flags['router-mode'] ?? 'round-robin');
   const events = mode === 'kv' && environment.events !== 'none' && flags['no-router-kv-events'] !== true;
   const routing = router(mode, measures);
   if (events) followEvents(discovery, nats, routing);
@@ -50,6 +53,7 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
     registry: registry(discovery, flags.namespace ?? environment.namespace),
     router: routing,
     metrics: measures,
+    fault,
     bodyLimit: environment.bodyLimit,
     draining: () => stop.aborted,
     open,

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts';
 import { asObject, flag, type Body } from './fields.ts';
 import { sendJson } from './http.ts';
 import type { Frames } from './protocol.ts';
+import { spoilAnswer } from './seeded-fault.ts';
 
 export interface Finished {
   readonly text: string;
@@ -41,11 +42,14 @@ export async function answerText(exchange: Exchange, work: TextWork, shape: Shap
     return { ...rest, promptTokens, cachedTokens };
   };
   if (streamed) await stream(exchange, shape, finish, extension);
-  else sendJson(response, 200, withExtension(shape.whole(await finish(() => {})), extension));
+  else {
+    const answer = spoilAnswer(exchange.fault, shape.whole(await finish(() => {})));
+    sendJson(response, 200, withExtension(answer, extension));
+  }
 }
 
 async function stream(
-  { response, signal }: Exchange,
+  { response, signal, fault }: Exchange,
   shape: Shape,
   finish: Finish,
   extension: string,
@@ -64,7 +68,7 @@ async function stream(
     // The status is sent already: the failure becomes an event; verified.md section 8.
     response.write(`data: ${JSON.stringify(errorBody(asApiError(error)))}\n\n`);
   }
-  response.end('data: [DONE]\n\n');
+  response.end(fault === 'chat-stream' ? '' : 'data: [DONE]\n\n');
 }
 
 async function collect({ metrics, model }: Exchange, frames: Frames, onText: (text: string) => void) {

@@ -1,6 +1,6 @@
 /** Request counters of a worker, from Prometheus text. */
 import { expect, test } from 'vitest';
-import { generateRequests } from '../../../src/probe/counters.ts';
+import { generateRequests } from '../../../src/base/metrics-text.ts';
 
 const metrics = `# HELP dynamo_component_requests_total Total number of requests processed by work handler
 # TYPE dynamo_component_requests_total counter

@@ -1,6 +1,6 @@
 /** An answer is judged by what it holds: an HTTP 200 alone proves nothing. */
 import { expect, test } from 'vitest';
-import { judge } from '../../../src/probe/answer.ts';
+import { judge } from '../../../src/plan/proof-answer.ts';
 
 const chat = (content: unknown, tokens: unknown): string =>
   JSON.stringify({

@@ -1,0 +1,77 @@
+/** `dynamo smoke`: brings profiles up, verifies each with real requests, takes them down; the exit code is the verdict. */
+import type { Command } from 'commander';
+import { DynamoError } from '../base/error.ts';
+import { addDeploymentOptions, type DeploymentFlags, seconds } from './deployment-options.ts';
+import { requireLinux } from './platform.ts';
+import { splitRawArgs } from './raw-args.ts';
+import { reportSmoke } from './smoke-reports.ts';
+import { smokeForeign } from './smoke-foreign.ts';
+import { smokeProfiles } from './smoke-profiles.ts';
+import type { Configure } from './verbs.ts';
+
+export interface SmokeFlags extends DeploymentFlags {
+  readonly all?: true;
+  readonly url?: string;
+  readonly caseTimeout: number;
+  readonly failFast?: true;
+  readonly repeat: number;
+  readonly parallel: number;
+  readonly artifacts?: string;
+  readonly json?: true;
+  readonly junit?: string;
+  readonly quiet?: true;
+}
+
+const examples = `
+Examples:
+  dynamo smoke agg                                   up, every request that fits it, down
+  dynamo smoke --all --engine sim --junit out.xml    every profile there is, without a GPU
+  dynamo smoke disagg --artifacts logs               keeps the logs of every process
+  dynamo smoke --url http://gpu7:8000                a deployment that somebody else runs
+  dynamo smoke vision --url http://gpu7:8000         the same, with the requests of a profile
+  dynamo smoke agg --repeat 20 --fail-fast           until it fails
+
+Exit codes: 0 every request was answered as it must be, 1 not so, 64 bad flag, 65 bad profile,
+66 no such profile, 130 Ctrl-C, 143 SIGTERM. docs/ci.md says what each request checks.`;
+
+export const configure: Configure = (command: Command, settle) => {
+  addDeploymentOptions(
+    command
+      .argument('[profile...]', 'profiles, aliases, upstream scripts or YAML files')
+      .option('--all', 'every profile there is')
+      .option('--url <url>', 'smoke this deployment instead of bringing one up'),
+  )
+    .option('--case-timeout <seconds>', 'how long one request case may take', seconds('--case-timeout'), 300)
+    .option('--fail-fast', 'try nothing more after the first failure')
+    .option('--repeat <times>', 'everything so many times', times('--repeat'), 1)
+    .option('--parallel <number>', 'so many profiles at once', times('--parallel'), 1)
+    .option('--artifacts <folder>', 'keep logs, plan and events of every run there')
+    .option('--junit <file>', 'JUnit XML: one suite a profile, one case a request')
+    .option('--json', 'the results as JSON on stdout')
+    .option('-q, --quiet', 'no progress, only the result')
+    .addHelpText('after', examples)
+    .action(async (_profiles, flags: SmokeFlags) => settle(await smoke(splitRawArgs(command.args), flags)));
+};
+
+async function smoke(
+  { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
+  flags: SmokeFlags,
+): Promise<number> {
+  if (flags.url === undefined) requireLinux('smoke');
+  const { suites, exitCode } =
+    flags.url === undefined
+      ? await smokeProfiles(operands, rawArgs, flags)
+      : await smokeForeign(flags.url, operands, flags);
+  const verdict = reportSmoke(suites, flags);
+  return exitCode ?? (verdict ? 0 : 1);
+}
+
+function times(flag: string): (text: string) => number {
+  return (text) => {
+    const count = Number(text);
+    if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count;
+    throw new DynamoError('usage', `${flag} ${JSON.stringify(text)}: expected a number from 1 to 10000.`, {
+      hint: 'dynamo smoke --help',
+    });
+  };
+}

@@ -1,0 +1,89 @@
+/** The requests of one case: JSON there and back, and streams of server-sent events. */
+import { systemClock } from '../base/clock.ts';
+import { errorCode, messageOf } from '../base/error-code.ts';
+import { wrong } from './case.ts';
+import { type Json, objectOf, shown } from './json.ts';
+import { eventLines } from './sse.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** Empty when the text is no JSON object. */
+  readonly body: Json;
+}
+
+export interface Client {
+  /** POST; any status is an answer. */
+  post(path: string, body: Json): Promise<Answer>;
+  /** POST that must be answered with 200 and a JSON object. */
+  ask(path: string, body: Json): Promise<Json>;
+  /** POST that must be answered with a stream: the text after each `data:`. Leaving the loop closes the connection. */
+  stream(path: string, body: Json): AsyncGenerator<string, void>;
+  /** GET of a URL, or of a path of the deployment; it must be answered with 200. */
+  read(place: string): Promise<Buffer>;
+  /** Looks until `look` gives a value; `undefined` after `withinMs`. */
+  eventually<T>(withinMs: number, look: () => Promise<T | undefined>): Promise<T | undefined>;
+}
+
+const lookEveryMs = 50;
+
+/** Every exchange ends when `signal` aborts. */
+export function createClient(url: string, signal: AbortSignal): Client {
+  const send = async (place: string, init: RequestInit): Promise<Response> => {
+    try {
+      return await fetch(new URL(place, `${url}/`), { ...init, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      // fetch says only "fetch failed"; the cause knows why.
+      const cause = error instanceof Error ? error.cause : undefined;
+      throw new Error(`${place}: ${errorCode(cause) ?? messageOf(cause ?? error)}`, { cause: error });
+    }
+  };
+  const postJson = async (path: string, body: Json): Promise<Response> =>
+    await send(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const post = async (path: string, body: Json): Promise<Answer> => {
+    const response = await postJson(path, body);
+    const text = await response.text();
+    return { status: response.status, text, body: parsed(text) };
+  };
+  return {
+    post,
+    ask: async (path, body) => {
+      const answer = await post(path, body);
+      if (answer.status !== 200) wrong(`HTTP ${answer.status} from ${path}: ${shown(answer.text)}`);
+      return answer.body;
+    },
+    stream: async function* (path, body) {
+      const response = await postJson(path, { ...body, stream: true });
+      if (response.status !== 200) {
+        wrong(`HTTP ${response.status} from ${path}: ${shown(await response.text())}`);
+      }
+      yield* eventLines(response.body ?? new ReadableStream<Uint8Array>());
+    },
+    read: async (place) => {
+      const response = await send(place, {});
+      if (response.status !== 200) wrong(`HTTP ${response.status} from ${place}`);
+      return Buffer.from(await response.arrayBuffer());
+    },
+    eventually: async (withinMs, look) => {
+      const end = systemClock.now() + withinMs;
+      for (;;) {
+        const seen = await look();
+        if (seen !== undefined || systemClock.now() > end) return seen;
+        await systemClock.sleep(lookEveryMs, signal);
+      }
+    },
+  };
+}
+
+function parsed(text: string): Json {
+  try {
+    return objectOf(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,30 @@
+/** Reads fields of JSON whose shape nobody promises. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** An empty object for everything that is no object. */
+export function objectOf(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+/** An empty list for everything that is no list. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+/** NaN for everything that is no number, so that it is equal to none. */
+export function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** For messages: short, on one line. */
+export function shown(value: unknown): string {
+  const text = (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')).replaceAll(
+    /\s+/g,
+    ' ',
+  );
+  return text.length > 160 ? `${text.slice(0, 159)}…` : text;
+}

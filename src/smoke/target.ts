@@ -1,0 +1,64 @@
+/** What is smoked: where it answers, and the traits that decide which requests fit it. */
+import type { Plan } from '../plan/plan.ts';
+import type { Profile, ProofSpec, WorkerMode } from '../profile/profile.ts';
+
+export interface TargetWorker {
+  readonly name: string;
+  readonly mode: WorkerMode;
+  readonly metricsUrl: string;
+}
+
+export interface Target {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** Name of the model in the API. */
+  readonly model: string;
+  readonly proof: ProofSpec;
+  readonly kvRouter: boolean;
+  /** Workers whose counters can be read; empty where somebody else runs the deployment. */
+  readonly workers: readonly TargetWorker[];
+  /** Nobody but us sends requests, so that counters can be compared exactly. */
+  readonly ours: boolean;
+}
+
+/** A deployment that this command has brought up. */
+export function ownTarget(plan: Plan, profile: Profile): Target {
+  const workers = plan.processes.flatMap(({ name, mode, ports }): TargetWorker[] =>
+    mode === undefined || ports.system === undefined
+      ? []
+      : [{ name, mode, metricsUrl: `http://127.0.0.1:${ports.system}/metrics` }],
+  );
+  return {
+    url: plan.http.url,
+    model: plan.model.servedName,
+    proof: plan.proof,
+    kvRouter: routesByCache(profile),
+    workers,
+    ours: true,
+  };
+}
+
+/** A deployment that somebody else runs: without a profile that describes it, it is taken for one that chats. */
+export function foreignTarget(url: string, model: string, profile: Profile | undefined): Target {
+  return {
+    url: url.replace(/\/+$/, '').replace(/\/v1$/, ''),
+    model,
+    proof: profile?.proof ?? { request: 'chat', maxTokens: 16 },
+    kvRouter: profile !== undefined && routesByCache(profile),
+    workers: [],
+    ours: false,
+  };
+}
+
+function routesByCache({ components }: Profile): boolean {
+  return Object.values(components).some((spec) => spec.kind === 'frontend' && spec.router.mode === 'kv');
+}
+
+export function answersText({ proof }: Target): boolean {
+  return proof.request === 'chat' || proof.request === 'vision';
+}
+
+/** Different kinds of workers that take part in one answer. */
+export function rolesOf({ workers }: Target): readonly WorkerMode[] {
+  return [...new Set(workers.map(({ mode }) => mode))];
+}
