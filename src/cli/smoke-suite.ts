@@ -39,21 +39,30 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
     cases.push(result);
     rules.onResult(result);
   };
+  const gone = new AbortController();
   let run: StartedRun | undefined;
   const isUp = await timed('up', record, async () => {
     rules.signal.throwIfAborted();
-    run = await startRun(job.profile, job.options, () => {});
+    run = await startRun(job.profile, job.options, (event) => {
+      if (event.type === 'failed') gone.abort(new Error(`the deployment was lost: ${event.reason.message}`));
+      if (event.type === 'run' && event.phase === 'stopping')
+        gone.abort(new Error('the deployment was stopped'));
+    });
     rules.onStart(run);
     return await untilReady(run, rules.signal);
   });
   if (run !== undefined && isUp) {
-    const target = ownTarget(run.held.plan, job.profile);
-    const signal = goneSignal(run, rules.signal);
+    const { held, supervision } = run;
+    const target = ownTarget(held.plan, job.profile);
+    const signal = AbortSignal.any([rules.signal, gone.signal]);
     await runCases(casesFor(target), target, { ...rules, signal, onResult: record });
-    const { supervision, held } = run;
+    const blamed = cases.some(({ state }) => state === 'failed');
     await timed('down', record, async () => {
       supervision.stop();
-      const error = outcomeError(await supervision.done, held.plan.runId);
+      const { failure, ...outcome } = await supervision.done;
+      // A case has told of the loss already; what counts here is that nothing is left.
+      const counts = failure === undefined || blamed ? outcome : { ...outcome, failure };
+      const error = outcomeError(counts, held.plan.runId);
       if (error !== undefined) throw error;
       return 'nothing is left';
     });
@@ -86,18 +95,6 @@ async function untilReady({ held, supervision }: StartedRun, signal: AbortSignal
   } finally {
     signal.removeEventListener('abort', stop);
   }
-}
-
-/** Aborts when the deployment is lost, or with the wider signal. */
-function goneSignal({ held, supervision }: StartedRun, wider: AbortSignal): AbortSignal {
-  const gone = new AbortController();
-  const watch = async (): Promise<void> => {
-    const { failure } = await supervision.done;
-    const why = failure === undefined ? 'was taken down by somebody else' : `was lost: ${failure.message}`;
-    gone.abort(new Error(`the deployment ${held.plan.runId} ${why}`));
-  };
-  void watch();
-  return AbortSignal.any([wider, gone.signal]);
 }
 
 /** Runs a step as a case of its own. Tells whether it passed. */

@@ -1,5 +1,5 @@
 /** What GitHub shows of a smoke: annotations on the run, and a page of the job's summary. */
-import { countOf, passed, type SuiteResult } from './result.ts';
+import { countOf, type SuiteResult } from './result.ts';
 
 /** A workflow command for each failed case, each on a line of its own; nothing when all is well. */
 export function annotations(suites: readonly SuiteResult[]): string {
@@ -18,7 +18,7 @@ export function annotations(suites: readonly SuiteResult[]): string {
 export function jobSummary(suites: readonly SuiteResult[]): string {
   const rows = suites.map(
     (suite) =>
-      `| ${passed(suite) ? '✅' : '❌'} | \`${suite.name}\` | ${suite.engine ?? ''} | ${countOf(suite, 'passed')} | ` +
+      `| ${signOf(suite)} | \`${suite.name}\` | ${suite.engine ?? ''} | ${countOf(suite, 'passed')} | ` +
       `${countOf(suite, 'failed')} | ${countOf(suite, 'skipped')} | ${(suite.tookMs / 1000).toFixed(1)} s |`,
   );
   const failures = suites.flatMap(({ name, cases }) =>
@@ -35,6 +35,11 @@ export function jobSummary(suites: readonly SuiteResult[]): string {
     '',
     ...(failures.length === 0 ? [] : [...failures, '']),
   ].join('\n');
+}
+
+function signOf(suite: SuiteResult): string {
+  if (countOf(suite, 'failed') > 0) return '❌';
+  return countOf(suite, 'passed') > 0 ? '✅' : '⏭️';
 }
 
 function inline(text: string): string {

@@ -30,8 +30,3 @@ export interface SuiteResult {
 export function countOf({ cases }: SuiteResult, state: CaseResult['state']): number {
   return cases.filter((each) => each.state === state).length;
 }
-
-/** A suite of which nothing was tried has not passed. */
-export function passed(suite: SuiteResult): boolean {
-  return countOf(suite, 'failed') === 0 && countOf(suite, 'passed') > 0;
-}

@@ -15,6 +15,8 @@ export interface CaseRules {
   readonly onResult: (result: CaseResult) => void;
 }
 
+const lossWithinMs = 250;
+
 /** Never rejects. What was not tried any more is skipped, and says why. */
 export async function runCases(
   cases: readonly SmokeCase[],
@@ -55,6 +57,8 @@ async function runCase(
     return finish('passed', await Promise.race([seen, rejectedBy(limit.signal)]));
   } catch (error) {
     if (limit.isOver()) return finish('failed', `no end within ${caseTimeoutMs / 1000} s`, true);
+    // A request may feel that a worker is gone before the supervisor has seen it.
+    await Promise.race([rejectedBy(signal).catch(() => {}), systemClock.sleep(lossWithinMs)]);
     if (signal.aborted) return finish('failed', messageOf(signal.reason));
     const open = error instanceof CaseError && error.verdict === 'open';
     return finish(open ? 'skipped' : 'failed', messageOf(error));

@@ -31,7 +31,7 @@ export function ownTarget(plan: Plan, profile: Profile): Target {
   return {
     url: plan.http.url,
     model: plan.model.servedName,
-    proof: plan.proof,
+    proof: profile.proof,
     kvRouter: routesByCache(profile),
     workers,
     ours: true,

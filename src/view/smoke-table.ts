@@ -44,7 +44,7 @@ function caseRow({ name, state, tookMs, text }: CaseView, style: ChalkInstance):
 
 function suiteRow({ name, cases, tookMs }: SuiteView, style: ChalkInstance): string[] {
   const count = (state: CaseView['state']): number => cases.filter((each) => each.state === state).length;
-  const state = count('failed') > 0 || count('passed') === 0 ? 'failed' : 'passed';
+  const state = count('failed') > 0 ? 'failed' : count('passed') > 0 ? 'passed' : 'skipped';
   const counts = [count('passed'), count('failed'), count('skipped')].map(String);
   return [style.bold(name), coloured(state, style), ...counts, durationText(tookMs)];
 }

@@ -36,6 +36,11 @@ export async function up(
   return { ...result, client: clientOf(result.url), notes: stderr };
 }
 
+/** For commands that make runs: the embedded engine, and a port to wish for that no other test has. */
+export async function onSim(): Promise<string[]> {
+  return ['--engine', 'sim', '--set', `httpPort=${await freePort()}`];
+}
+
 export function clientOf(url: string): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'EMPTY', maxRetries: 0, timeout: 10_000 });
 }

@@ -1,0 +1,72 @@
+/** Which requests fit which profile: every shipped one gets those of its kind, and no other. */
+import { describe, expect, it } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { loadProfile } from '../../../src/profile/load.ts';
+import { casesFor, smokeCases } from '../../../src/smoke/case-table.ts';
+import { foreignTarget, ownTarget } from '../../../src/smoke/target.ts';
+import { host, options } from '../../support/profile.ts';
+import { diskFiles, shippedFolder } from '../profile/memory-files.ts';
+
+const library = {
+  files: diskFiles,
+  directories: { project: '/nowhere/a', user: '/nowhere/b', shipped: shippedFolder },
+  cwd: '/nowhere',
+};
+
+async function casesOf(name: string): Promise<string[]> {
+  const { profile } = await loadProfile({ ...library, asked: name, environment: {}, settings: [] });
+  return casesFor(ownTarget(makePlan(profile, options(), host()), profile)).map((each) => each.name);
+}
+
+const text = [
+  'chat',
+  'chat-stream',
+  'two-turns',
+  'completions',
+  'usage',
+  'stop',
+  'max-tokens',
+  'unknown-model',
+  'cancelled-stream',
+  'concurrency',
+  'metrics',
+];
+
+const more: Readonly<Record<string, readonly string[]>> = {
+  agg: [],
+  agg_router: ['kv-reuse'],
+  disagg: ['disagg-roles'],
+  disagg_same_gpu: ['disagg-roles'],
+  disagg_router: ['disagg-roles', 'kv-reuse'],
+  vision: ['vision'],
+  multimodal_epd: ['disagg-roles', 'vision'],
+  multimodal_disagg: ['disagg-roles', 'vision'],
+};
+
+describe('cases that fit', () => {
+  for (const [name, own] of Object.entries(more)) {
+    it(`${name}: text${own.map((each) => `, ${each}`).join('')}`, async () => {
+      expect((await casesOf(name)).toSorted()).toEqual([...text, ...own].toSorted());
+    });
+  }
+
+  it('diffusion_lm: text, but not where its blocks are cut', async () => {
+    expect((await casesOf('diffusion_lm')).toSorted()).toEqual(
+      text.filter((each) => each !== 'max-tokens').toSorted(),
+    );
+  });
+
+  it('embeddings, images and videos have requests of their own', async () => {
+    expect(await casesOf('embeddings')).toEqual(['embeddings', 'unknown-model', 'metrics']);
+    expect(await casesOf('diffusion')).toEqual(['image', 'unknown-model']);
+    expect(await casesOf('video')).toEqual(['video', 'unknown-model']);
+  });
+
+  it('a deployment of somebody else is taken for one that chats; its workers cannot be counted', () => {
+    const target = foreignTarget('http://gpu7:8000/v1/', 'm', undefined);
+    expect(target.url).toBe('http://gpu7:8000');
+    expect(casesFor(target).map((each) => each.name)).toEqual(
+      smokeCases.map((each) => each.name).filter((name) => text.includes(name)),
+    );
+  });
+});
