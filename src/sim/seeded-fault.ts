@@ -27,55 +27,45 @@ export type SeededFault = (typeof seededFaults)[number];
 /** With the fault `concurrency` more requests at once are refused. */
 export const busyFrom = 5;
 
+type SpoilRequest = (body: Body, served: readonly string[]) => Body;
+
+const requests: Readonly<Partial<Record<SeededFault, SpoilRequest>>> = {
+  'two-turns': (body) =>
+    Array.isArray(body['messages']) ? { ...body, messages: body['messages'].slice(-1) } : body,
+  stop: (body) => ({ ...body, stop: null }),
+  'max-tokens': (body) =>
+    typeof body['max_tokens'] === 'number' ? { ...body, max_tokens: body['max_tokens'] + 3 } : body,
+  image: (body) => ({ ...body, size: String(body['size']).replace(/^\d+/, '64') }),
+  'unknown-model': (body, served) => ({ ...body, model: served[0] ?? body['model'] }),
+  vision: (body) => {
+    if (JSON.stringify(body).includes('data:image/jpeg')) throw new ApiError(500, 'no decoder for JPEG');
+    return body;
+  },
+};
+
+const answers: Readonly<Partial<Record<SeededFault, (answer: Body) => Body>>> = {
+  chat: (answer) => (answer['object'] === 'chat.completion' ? { ...answer, object: 'answer' } : answer),
+  completions: (answer) =>
+    answer['object'] === 'text_completion' ? { ...answer, object: 'answer' } : answer,
+  usage: (answer) => ({ ...answer, usage: { ...asObject(answer['usage']), total_tokens: 1 } }),
+  embeddings: (answer) => spoilEach(answer, (item) => ({ ...item, embedding: noise(item['embedding']) })),
+  video: (answer) => spoilEach(answer, (item) => ({ ...item, b64_json: half(item['b64_json']) })),
+};
+
 /** The request as a broken frontend would understand it. `served`: the models that there are. */
 export function spoilRequest(fault: SeededFault | undefined, body: Body, served: readonly string[]): Body {
-  switch (fault) {
-    case 'two-turns':
-      return Array.isArray(body['messages']) ? { ...body, messages: body['messages'].slice(-1) } : body;
-    case 'stop':
-      return { ...body, stop: null };
-    case 'max-tokens':
-      return typeof body['max_tokens'] === 'number' ? { ...body, max_tokens: body['max_tokens'] + 3 } : body;
-    case 'image':
-      return { ...body, size: String(body['size']).replace(/^\d+/, '64') };
-    case 'unknown-model':
-      return { ...body, model: served[0] ?? body['model'] };
-    case 'vision':
-      if (JSON.stringify(body).includes('data:image/jpeg')) throw new ApiError(500, 'no decoder for JPEG');
-      return body;
-    default:
-      return body;
-  }
+  return (fault === undefined ? undefined : requests[fault])?.(body, served) ?? body;
 }
 
 /** The answer as a broken frontend would give it. */
 export function spoilAnswer(fault: SeededFault | undefined, answer: Body): Body {
-  switch (fault) {
-    case 'chat':
-      return answer['object'] === 'chat.completion' ? { ...answer, object: 'answer' } : answer;
-    case 'completions':
-      return answer['object'] === 'text_completion' ? { ...answer, object: 'answer' } : answer;
-    case 'usage':
-      return 'usage' in answer
-        ? { ...answer, usage: { ...asObject(answer['usage']), total_tokens: 1 } }
-        : answer;
-    case 'embeddings':
-      return {
-        ...answer,
-        data: spoilEach(answer, (item) => ({ ...item, embedding: noise(item['embedding']) })),
-      };
-    case 'video':
-      return {
-        ...answer,
-        data: spoilEach(answer, (item) => ({ ...item, b64_json: half(item['b64_json']) })),
-      };
-    default:
-      return answer;
-  }
+  return (fault === undefined ? undefined : answers[fault])?.(answer) ?? answer;
 }
 
-function spoilEach({ data }: Body, spoil: (item: Body) => Body): unknown {
-  return Array.isArray(data) ? data.map((item: unknown) => spoil(asObject(item) ?? {})) : data;
+function spoilEach(answer: Body, spoil: (item: Body) => Body): Body {
+  const { data } = answer;
+  if (!Array.isArray(data)) return answer;
+  return { ...answer, data: data.map((item: unknown) => spoil(asObject(item) ?? {})) };
 }
 
 function noise(vector: unknown): unknown {
