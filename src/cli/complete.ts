@@ -1,5 +1,6 @@
 /** `dynamo complete`: what could stand at the last word of a command line that is being typed; one candidate a line. */
 import { Command } from 'commander';
+import { checks } from '../doctor/table.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
@@ -38,6 +39,7 @@ function valuesOf(
   choices: readonly string[] | undefined,
 ): readonly string[] {
   if (choices !== undefined) return choices;
+  if (flag === '--only') return checks.map(({ name }) => name);
   return flag === '--run' ? runNames(true) : [];
 }
 
@@ -46,6 +48,7 @@ async function operandsOf(verb: string, position: number): Promise<readonly stri
     case 'up':
     case 'plan':
     case 'smoke':
+    case 'doctor':
       return await profileNames();
     case 'down':
     case 'attach':

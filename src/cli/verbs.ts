@@ -87,6 +87,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./smoke.ts'),
   },
   {
+    name: 'doctor',
+    usage: '[profile] [options] [-- worker arguments]',
+    summary: 'checks of this host and of a plan, each with one fix',
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'profiles',
     usage: '[list|show|validate|schema]',
     summary: 'shipped, user and project profiles',

@@ -17,6 +17,7 @@ const verbs = [
   'wait',
   'events',
   'plan',
+  'doctor',
   'profiles',
   'completion',
 ];

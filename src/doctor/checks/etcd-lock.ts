@@ -1,0 +1,57 @@
+/** D10: a second etcd on the same data folder waits for ever and says so only in its log. */
+import { join, resolve } from 'node:path';
+import { type Check, fail, type Finding, ok, skip } from '../check.ts';
+import { etcdEndpoints } from '../endpoints.ts';
+import type { HostView } from '../host-view.ts';
+import { readLocks, readProcess } from '../proc-files.ts';
+
+export const etcdLock: Check = {
+  id: 'D10',
+  name: 'etcd-lock',
+  title: 'no etcd waits for the data folder of another',
+  severity: 'fail',
+  look: async (host) => {
+    const locks = await readLocks(host);
+    for (const { pid, inode } of locks.filter(({ waits }) => waits)) {
+      if ((await readProcess(host, pid))?.comm !== 'etcd') continue;
+      const holder = locks.find((lock) => lock.inode === inode && !lock.waits);
+      return fail(
+        `etcd pid ${pid} waits for the data folder that pid ${holder?.pid ?? 'unknown'} has open, and never starts`,
+        `kill ${pid}   # then start it with another --data-dir`,
+      );
+    }
+    return await checkFolders(host, locks);
+  },
+};
+
+async function checkFolders(
+  host: HostView,
+  locks: readonly { readonly pid: number; readonly inode: number }[],
+): Promise<Finding> {
+  const named = host.environment['ETCD_DATA_DIR'];
+  // What etcd takes when it is told nothing.
+  const folders = [...(named ? [named] : []), 'default.etcd'].map((folder) => resolve(host.cwd, folder));
+  const seen: string[] = [];
+  for (const folder of folders) {
+    const database = await host.files.stat(join(folder, 'member', 'snap', 'db'));
+    if (database === undefined) continue;
+    const holder = locks.find(({ inode }) => inode === database.inode);
+    seen.push(`${folder} is ${holder === undefined ? 'free' : `in use by pid ${holder.pid}`}`);
+    if (holder === undefined || (await someEtcdAnswers(host))) continue;
+    return fail(
+      `${folder} is in use by pid ${holder.pid}, which does not answer: a second etcd there would wait for ever`,
+      `kill ${holder.pid}   # or start etcd with another --data-dir`,
+    );
+  }
+  if (seen.length > 0) return ok(seen.join(', '));
+  return skip('no etcd waits for a lock, and there is no data folder here (ETCD_DATA_DIR, ./default.etcd)');
+}
+
+async function someEtcdAnswers(host: HostView): Promise<boolean> {
+  const { endpoints } = etcdEndpoints(host);
+  const asked = endpoints.length > 0 ? endpoints : ['http://127.0.0.1:2379'];
+  const answers = await Promise.all(
+    asked.map((url) => host.network.request(`${url}/health`).catch(() => undefined)),
+  );
+  return answers.some((answer) => answer?.status === 200);
+}

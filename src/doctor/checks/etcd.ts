@@ -1,0 +1,37 @@
+/** D08: etcd answers where the plan or the environment says that it is. */
+import { messageOf } from '../../base/error-code.ts';
+import { type Check, fail, type Finding, ok, skip } from '../check.ts';
+import { etcdEndpoints } from '../endpoints.ts';
+import type { HostView } from '../host-view.ts';
+
+const fix = 'etcd --data-dir "$(mktemp -d)"   # or do without: --discovery file';
+
+export const etcd: Check = {
+  id: 'D08',
+  name: 'etcd',
+  title: 'etcd answers, where it is needed',
+  severity: 'fail',
+  look: async (host) => {
+    const { endpoints, because } = etcdEndpoints(host);
+    if (endpoints.length === 0) return skip(because);
+    const answers = await Promise.all(endpoints.map(async (url) => await ask(host, url)));
+    return answers.find(({ status }) => status === 'fail') ?? answers[0] ?? skip(because);
+  },
+};
+
+async function ask({ network }: HostView, url: string): Promise<Finding> {
+  try {
+    const health = await network.request(`${url}/health`);
+    const version = await network.request(`${url}/version`);
+    if (!/"etcdserver"/.test(version.body)) {
+      return fail(`${url} answers ${health.status}, but is not etcd`, `is it the etcd of Kubernetes? ${fix}`);
+    }
+    if (!/"health"\s*:\s*"?true/.test(health.body)) {
+      return fail(`etcd on ${url} says ${health.body.trim().slice(0, 120)}`, fix);
+    }
+    const name = /"etcdserver"\s*:\s*"([^"]*)"/.exec(version.body)?.[1] ?? '';
+    return ok(`etcd ${name} on ${url} is healthy`);
+  } catch (error) {
+    return fail(`nothing usable answers on ${url}: ${messageOf(error)}`, fix);
+  }
+}

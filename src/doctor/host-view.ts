@@ -1,0 +1,150 @@
+/** All that a check may see of the host: so small that a test can build a host that has any trouble. */
+import type { Clock } from '../base/clock.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlanOptions, PythonEnvironment } from '../plan/request.ts';
+import type { Profile } from '../profile/profile.ts';
+
+export interface HostView {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly cwd: string;
+  readonly clock: Clock;
+  /** What the checks are about beside the host; absent when no profile was named. */
+  readonly subject: Subject | undefined;
+  readonly files: HostFiles;
+  readonly network: HostNetwork;
+  /** Runs a program of PATH, or of this path; `undefined` when there is none. Rejects when it does not end in time. */
+  run(program: string, words: readonly string[], timeoutMs?: number): Promise<Output | undefined>;
+  /** `pid 912 (node server.js)` or words for somebody who cannot be seen; `undefined` when nobody listens there. */
+  portHolder(port: number): string | undefined;
+  gpus(): Promise<GpuReport>;
+  python(): PythonEnvironment | undefined;
+  /** Throws when the state folder cannot be read. */
+  state(): Promise<StateFacts>;
+}
+
+export interface Subject {
+  readonly profile: Profile;
+  /** Absent when there is no valid plan on this host; the report says why in a line of its own. */
+  readonly plan: Plan | undefined;
+  /** The port that the frontend should have, and whether the command line insists on it. */
+  readonly wishedHttpPort: number;
+  readonly insistsOnPort: boolean;
+  /** Where etcd and NATS shall come from, as the user said it. */
+  readonly infra: PlanOptions['infra'];
+  readonly rawArgs: readonly string[];
+}
+
+/** Readers answer `undefined` or nothing for what is not there, and reject when the host does not let them look. */
+export interface HostFiles {
+  read(path: string): Promise<string | undefined>;
+  /** Names in a folder. */
+  list(path: string): Promise<readonly string[]>;
+  /** Follows links. */
+  stat(path: string): Promise<FileFacts | undefined>;
+  /** Whether this user may write in a folder. */
+  isWritable(path: string): Promise<boolean>;
+  /** The file system that a path lies on. */
+  space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number } | undefined>;
+}
+
+export interface FileFacts {
+  readonly isFolder: boolean;
+  readonly sizeBytes: number;
+  readonly uid: number;
+  readonly inode: number;
+  readonly modifiedMs: number;
+}
+
+export interface HostNetwork {
+  /** Without a proxy. Rejects when there is no answer within `timeoutMs`. */
+  request(url: string, call?: HttpCall): Promise<HttpReply>;
+  /** `undefined` when a connection was made, else why not: `ECONNREFUSED`, say. */
+  connect(address: string, port: number): Promise<string | undefined>;
+  /** The first line that a server says by itself. Rejects when it cannot be reached or says none. */
+  firstLine(address: string, port: number): Promise<string>;
+  /** `undefined` when the port could be bound (it is given back), else why not: `EADDRINUSE`, say. */
+  bind(address: string, port: number): Promise<string | undefined>;
+}
+
+export interface HttpCall {
+  readonly method?: 'GET' | 'HEAD' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs?: number;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  header(name: string): string | undefined;
+  readonly body: string;
+}
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the driver says. Fields that it does not report are absent. */
+export interface GpuReport {
+  /** `absent`: there is no nvidia-smi. */
+  readonly state: 'answers' | 'absent' | 'fails' | 'hangs';
+  /** What nvidia-smi said when it failed. */
+  readonly problem?: string | undefined;
+  readonly driverVersion?: string | undefined;
+  readonly cudaVersion?: string | undefined;
+  readonly gpus: readonly GpuFacts[];
+  /** Processes that hold memory; absent when nobody could tell. */
+  readonly holders?: readonly GpuHolder[] | undefined;
+}
+
+export interface GpuFacts {
+  readonly index: number;
+  readonly uuid: string;
+  readonly name: string;
+  readonly totalMiB: number;
+  readonly usedMiB: number;
+  /** `Default`, `Exclusive_Process`, `Prohibited`. */
+  readonly computeMode?: string | undefined;
+}
+
+export interface GpuHolder {
+  readonly gpuUuid: string;
+  /** As the driver sees it: in a container without the host's pid namespace it names nobody. */
+  readonly pid: number;
+  readonly usedMiB?: number | undefined;
+  readonly name: string;
+}
+
+/** Runs of this user, as their folders and ledgers tell. */
+export interface StateFacts {
+  readonly runs: readonly RunFacts[];
+  /** Claims on names and ports whose holder is dead. */
+  readonly deadClaims: readonly DeadClaim[];
+  /** Ends and tidies up what a dead run left; says what was done. */
+  reap(runId: string): Promise<string>;
+  dropClaim(claim: DeadClaim): void;
+}
+
+export interface RunFacts {
+  readonly runId: string;
+  readonly name: string;
+  readonly startedAt: number;
+  /** `dead`: its supervisor is gone and has not ended it. */
+  readonly state: 'live' | 'dead' | 'ended';
+  readonly plan: Plan | undefined;
+  /** What still lives of a dead run, as its ledger proves. */
+  readonly living: readonly { readonly pid: number; readonly process: string }[];
+  /** Every pid that its ledger names. */
+  readonly pids: readonly number[];
+  /** `refused`: the file is there and nobody listens. */
+  readonly socket: 'absent' | 'answers' | 'refused';
+}
+
+export interface DeadClaim {
+  readonly what: 'name' | 'port';
+  readonly subject: string;
+  readonly file: string;
+  readonly runId: string;
+}

@@ -1,0 +1,31 @@
+/** Questions to the plan that several checks ask. */
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import type { WorkerSpec } from '../profile/profile.ts';
+import type { Subject } from './host-view.ts';
+
+export function workersOf({ profile }: Subject): WorkerSpec[] {
+  return Object.values(profile.components).filter((spec) => spec.kind === 'worker');
+}
+
+/** Whether a worker of the profile sees images or makes them: what SGLang's cuDNN check is about. */
+export function seesImages(subject: Subject): boolean {
+  return workersOf(subject).some(
+    ({ mode, multimodal }) => multimodal || mode === 'image' || mode === 'video' || mode === 'encode',
+  );
+}
+
+/** The value of `--flag value` or `--flag=value`, the last one, as argparse takes it. */
+export function valueOf(argv: readonly string[], flag: string): string | undefined {
+  return valuesOf(argv, flag).at(-1);
+}
+
+export function valuesOf(argv: readonly string[], flag: string): string[] {
+  return argv.flatMap((word, i) => {
+    if (word === flag) return [argv[i + 1] ?? ''];
+    return word.startsWith(`${flag}=`) ? [word.slice(flag.length + 1)] : [];
+  });
+}
+
+export function prefillsOf(plan: Plan): ProcessSpec[] {
+  return plan.processes.filter(({ ports }) => ports.bootstrap !== undefined);
+}

@@ -1,0 +1,92 @@
+/** Makes checks side by side, each within its own time, and never takes "could not look" for "all is well". */
+import { messageOf } from '../base/error-code.ts';
+import { timeLimit } from '../base/time-limit.ts';
+import { type Check, type Finding, skip, type Status } from './check.ts';
+import type { HostView } from './host-view.ts';
+import { redactor } from './redact.ts';
+
+export interface CheckReport extends Finding {
+  readonly id: string;
+  readonly name: string;
+  readonly title: string;
+  readonly severity: Check['severity'];
+  readonly tookMs: number;
+  /** What `--fix` did, a line each; the finding is the one after that. */
+  readonly fixed: readonly string[];
+}
+
+export interface Wishes {
+  /** For each check. */
+  readonly timeoutMs: number;
+  /** Mend what is safe to mend, then look again. */
+  readonly mend: boolean;
+}
+
+/** In the order of `checks`. Never rejects. */
+export async function runChecks(
+  checks: readonly Check[],
+  host: HostView,
+  wishes: Wishes,
+): Promise<CheckReport[]> {
+  const clean = redactor(host.environment);
+  const reports: CheckReport[] = [];
+  if (!wishes.mend) return await Promise.all(checks.map((check) => runCheck(check, host, wishes, clean)));
+  // One after the other: what one mends, another may be about.
+  for (const check of checks) reports.push(await runCheck(check, host, wishes, clean));
+  return reports;
+}
+
+async function runCheck(
+  check: Check,
+  host: HostView,
+  { timeoutMs, mend }: Wishes,
+  clean: (text: string) => string,
+): Promise<CheckReport> {
+  const { id, name, title, severity } = check;
+  const begin = host.clock.now();
+  const look = async (): Promise<Finding> => await within(timeoutMs, host, () => check.look(host));
+  let finding = await look();
+  let fixed: readonly string[] = [];
+  if (mend && check.mend !== undefined && isTrouble(finding.status)) {
+    fixed = await check.mend(host).catch((error: unknown) => [`could not: ${messageOf(error)}`]);
+    finding = await look();
+  }
+  return {
+    id,
+    name,
+    title,
+    severity,
+    status: finding.status,
+    evidence: clean(finding.evidence),
+    details: finding.details.map(clean),
+    ...(finding.fix === undefined ? {} : { fix: clean(finding.fix) }),
+    fixed: fixed.map(clean),
+    tookMs: Math.round(host.clock.now() - begin),
+  };
+}
+
+async function within(
+  timeoutMs: number,
+  { clock }: HostView,
+  look: () => Promise<Finding> | Finding,
+): Promise<Finding> {
+  const limit = timeLimit(timeoutMs, clock, new AbortController().signal);
+  try {
+    return await Promise.race([
+      Promise.resolve().then(look),
+      new Promise<Finding>((resolve) => {
+        limit.signal.addEventListener('abort', () =>
+          resolve(skip(`it took longer than ${timeoutMs / 1000} s`)),
+        );
+      }),
+    ]);
+  } catch (error) {
+    return skip(messageOf(error));
+  } finally {
+    limit.clear();
+  }
+}
+
+export function isTrouble(status: Status): boolean {
+  return status === 'warn' || status === 'fail';
+}

@@ -1,0 +1,196 @@
+/** A host that is built from the few facts that a test is about; everything else is absent. */
+import type { Clock } from '../../src/base/clock.ts';
+import type { Check, Finding } from '../../src/doctor/check.ts';
+import type {
+  DeadClaim,
+  FileFacts,
+  GpuReport,
+  HostView,
+  HttpCall,
+  Output,
+  RunFacts,
+  StateFacts,
+  Subject,
+} from '../../src/doctor/host-view.ts';
+import { makePlan } from '../../src/plan/make-plan.ts';
+import type { Plan } from '../../src/plan/plan.ts';
+import type { PythonEnvironment } from '../../src/plan/request.ts';
+import type { Profile } from '../../src/profile/profile.ts';
+import { host as planHost, options } from './profile.ts';
+
+/** Sleeping takes no time. */
+const instantClock: Clock = { now: () => 0, sleep: async () => {} };
+
+export interface HostFacts {
+  readonly clock?: Clock;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly subject?: Subject;
+  /** Text by path; folders are there with their files. `null`: a link to nothing. */
+  readonly files?: Readonly<Record<string, string | null>>;
+  readonly stats?: Readonly<Record<string, Partial<FileFacts>>>;
+  readonly readOnly?: readonly string[];
+  readonly space?: Readonly<Record<string, { freeBytes: number; totalBytes: number }>>;
+  /** Answers by `program words`, the longest beginning wins; an error is thrown. */
+  readonly programs?: Readonly<Record<string, Partial<Output> | Error>>;
+  readonly replies?: (
+    url: string,
+    call: HttpCall,
+  ) => { status: number; body?: string; headers?: Record<string, string> } | undefined;
+  /** Reason by `address:port`; others connect. */
+  readonly closed?: Readonly<Record<string, string>>;
+  readonly lines?: Readonly<Record<string, string>>;
+  readonly unbindable?: Readonly<Record<string, string>>;
+  readonly holders?: Readonly<Record<number, string>>;
+  readonly gpus?: GpuReport;
+  readonly python?: PythonEnvironment | Error;
+  readonly runs?: readonly RunFacts[];
+  readonly deadClaims?: readonly DeadClaim[];
+}
+
+export function doctorHost(facts: HostFacts = {}): HostView {
+  const { files = {}, stats = {}, programs = {}, runs = [], deadClaims = [] } = facts;
+  const state: StateFacts = {
+    runs,
+    deadClaims,
+    reap: async () => 'stopped: nothing is left',
+    dropClaim: () => {},
+  };
+  return {
+    environment: facts.environment ?? {},
+    home: '/home/user',
+    cwd: facts.cwd ?? '/home/user',
+    clock: facts.clock ?? instantClock,
+    subject: facts.subject,
+    files: {
+      read: async (path) => files[path] ?? undefined,
+      list: async (path) => namesIn(path, Object.keys(files)),
+      stat: async (path) => statOf(path, files, stats),
+      isWritable: async (path) => facts.readOnly?.includes(path) !== true,
+      space: async (path) => facts.space?.[path],
+    },
+    network: {
+      request: async (url, call = {}) => {
+        const reply = facts.replies?.(url, call);
+        if (reply === undefined) throw new Error('ECONNREFUSED');
+        return { status: reply.status, body: reply.body ?? '', header: (name) => reply.headers?.[name] };
+      },
+      connect: async (address, port) => facts.closed?.[`${address}:${port}`],
+      firstLine: async (address, port) => {
+        const line = facts.lines?.[`${address}:${port}`];
+        if (line === undefined) throw new Error('ECONNREFUSED');
+        return line;
+      },
+      bind: async (address, port) => facts.unbindable?.[`${address}:${port}`],
+    },
+    run: async (program, words) => {
+      const line = [program, ...words].join(' ');
+      const key = Object.keys(programs)
+        .filter((beginning) => line.startsWith(beginning))
+        .toSorted((a, b) => b.length - a.length)[0];
+      const output = key === undefined ? undefined : programs[key];
+      if (output instanceof Error) throw output;
+      return output && { code: 0, stdout: '', stderr: '', ...output };
+    },
+    portHolder: (port) => facts.holders?.[port],
+    gpus: async () => facts.gpus ?? { state: 'absent', gpus: [] },
+    python: () => {
+      if (facts.python instanceof Error) throw facts.python;
+      return facts.python;
+    },
+    state: async () => state,
+  };
+}
+
+function namesIn(folder: string, paths: readonly string[]): string[] {
+  const prefix = folder.endsWith('/') ? folder : `${folder}/`;
+  const below = paths.filter((path) => path.startsWith(prefix));
+  return [...new Set(below.map((path) => path.slice(prefix.length).split('/')[0] ?? ''))];
+}
+
+function statOf(
+  path: string,
+  files: Readonly<Record<string, string | null>>,
+  stats: Readonly<Record<string, Partial<FileFacts>>>,
+): FileFacts | undefined {
+  if (files[path] === null) return undefined;
+  const isFolder = namesIn(path, Object.keys(files)).length > 0;
+  const text = files[path];
+  if (!isFolder && text === undefined && stats[path] === undefined) return undefined;
+  const sizeBytes = text?.length ?? 0;
+  return { isFolder, sizeBytes, uid: 1000, inode: 1, modifiedMs: 0, ...stats[path] };
+}
+
+/** What a check finds on such a host. */
+export async function finding(check: Check, facts: HostFacts = {}): Promise<Finding> {
+  return await check.look(doctorHost(facts));
+}
+
+/** A profile with the plan that the embedded engine gives, changed as the test says. */
+export function subjectOf(
+  profile: Profile,
+  change: Partial<Plan> = {},
+  more: Partial<Subject> = {},
+): Subject {
+  const plan = makePlan(profile, options({ engine: 'sim' }), planHost());
+  return {
+    profile,
+    plan: { ...plan, ...change },
+    wishedHttpPort: 8000,
+    insistsOnPort: false,
+    infra: 'auto',
+    rawArgs: [],
+    ...more,
+  };
+}
+
+/** The same, as if SGLang ran it: each worker on a GPU of its own. */
+export function onGpus(profile: Profile, change: Partial<Plan> = {}, more: Partial<Subject> = {}): Subject {
+  const { plan } = subjectOf(profile);
+  let next = 0;
+  const processes = plan?.processes.map((spec) =>
+    spec.kind === 'worker' ? { ...spec, gpus: [String(next++)] } : spec,
+  );
+  return subjectOf(profile, { engine: 'sglang', ...(processes && { processes }), ...change }, more);
+}
+
+export function runFacts(more: Partial<RunFacts> = {}): RunFacts {
+  return {
+    runId: 'agg-abcd',
+    name: 'agg',
+    startedAt: Date.UTC(2026, 0, 2, 3, 4),
+    state: 'ended',
+    plan: undefined,
+    living: [],
+    pids: [],
+    socket: 'absent',
+    ...more,
+  };
+}
+
+/** Packages as folders of an environment at `/venv`. */
+export function pythonWith(
+  versions: Readonly<Record<string, string>>,
+): Pick<HostFacts, 'python' | 'files'> & { files: Record<string, string> } {
+  const site = '/venv/lib/python3.12/site-packages';
+  const entries = Object.entries(versions).map(([name, version]): [string, string] => [
+    `${site}/${name.replaceAll('-', '_')}-${version}.dist-info/METADATA`,
+    '',
+  ]);
+  return {
+    files: Object.fromEntries(entries),
+    python: {
+      folder: '/venv',
+      python: '/venv/bin/python3',
+      dynamoVersion: versions['ai-dynamo'] ?? '1.4.2',
+      sglangVersion: versions['sglang'],
+      torchVersion: versions['torch'],
+      because: 'the active environment, VIRTUAL_ENV',
+    },
+  };
+}
+
+/** One line of /proc/PID/stat. */
+export function statLine(pid: number, comm: string, state: string, ppid: number, startTicks = 1): string {
+  return `${pid} (${comm}) ${state} ${ppid} ${pid} ${pid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 ${startTicks} 0 0`;
+}

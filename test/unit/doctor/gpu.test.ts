@@ -1,0 +1,211 @@
+/** Checks of GPUs, on reports as nvidia-smi gave them and as it gives them in trouble. */
+import { expect, test } from 'vitest';
+import { computeMode } from '../../../src/doctor/checks/compute-mode.ts';
+import { gpuHang } from '../../../src/doctor/checks/gpu-hang.ts';
+import { gpus } from '../../../src/doctor/checks/gpus.ts';
+import { nvml } from '../../../src/doctor/checks/nvml.ts';
+import { pidns } from '../../../src/doctor/checks/pidns.ts';
+import { vram } from '../../../src/doctor/checks/vram.ts';
+import type { Check } from '../../../src/doctor/check.ts';
+import type { GpuReport } from '../../../src/doctor/host-view.ts';
+import { finding, onGpus, statLine, subjectOf } from '../../support/doctor-host.ts';
+import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
+
+/** Two H200 as recorded: idle, without holders. */
+const idle: GpuReport = {
+  state: 'answers',
+  driverVersion: '580.159.04',
+  gpus: [0, 1].map((index) => ({
+    index,
+    uuid: `GPU-${index}`,
+    name: 'NVIDIA H200',
+    totalMiB: 143_771,
+    usedMiB: 0,
+    computeMode: 'Default',
+  })),
+  holders: [],
+};
+const held: GpuReport = {
+  ...idle,
+  gpus: idle.gpus.map((gpu) => (gpu.index === 0 ? { ...gpu, usedMiB: 140_000 } : gpu)),
+  holders: [{ gpuUuid: 'GPU-0', pid: 620, usedMiB: 139_000, name: '/opt/venv/bin/python3' }],
+};
+const process620 = {
+  '/proc/620/stat': statLine(620, 'python3', 'S', 1, 100_000),
+  '/proc/620/status': 'Name:\tpython3\nUid:\t1001\t1001\t1001\t1001\n',
+  '/proc/620/cmdline': 'sglang::scheduler_TP0\0',
+  '/proc/uptime': '11800.5 0',
+  '/etc/passwd': 'root:x:0:0::/root:/bin/sh\nalice:x:1001:1001::/home/alice:/bin/sh\n',
+};
+const small = profileOf({ components: { frontend, worker: worker('aggregated', { gpuMemoryGiB: 16 }) } });
+const three = profileOf({ components: { frontend, worker: worker('aggregated', { replicas: 3 }) } });
+
+test('vram fails when a planned GPU has less free than its workers need, and says who holds it', async () => {
+  expect(await finding(vram, { subject: onGpus(small), gpus: held, files: process620 })).toMatchObject({
+    status: 'fail',
+    evidence:
+      'GPU 0 has 3.7 GiB of 140 GiB free: pid 620 (alice, sglang::scheduler_TP0, 3 h) holds 136 GiB; the plan needs 16 GiB there',
+  });
+});
+
+test('vram counts the weights that lie on this host', async () => {
+  const local = profileOf({ model: '/models/big', components: { frontend, worker: worker('aggregated') } });
+  const index = JSON.stringify({
+    metadata: { total_size: 150 * 2 ** 30 },
+    weight_map: { a: 'a.safetensors' },
+  });
+  const files = { '/models/big/model.safetensors.index.json': index };
+  expect(await finding(vram, { subject: onGpus(local), gpus: idle, files })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('needs 151 GiB'),
+  });
+});
+
+test('vram warns when the GPU is in use and the need unknown', async () => {
+  const unknown = profileOf({ components: { frontend, worker: worker('aggregated') } });
+  expect(await finding(vram, { subject: onGpus(unknown), gpus: held, files: process620 })).toMatchObject({
+    status: 'warn',
+  });
+});
+
+test('vram is silent when it fits or nothing is planned, and not made where nothing uses a GPU', async () => {
+  expect(await finding(vram, { subject: onGpus(small), gpus: idle })).toMatchObject({ status: 'ok' });
+  expect(await finding(vram, { gpus: held, files: process620 })).toMatchObject({ status: 'ok' });
+  expect(await finding(vram, { subject: subjectOf(small), gpus: idle })).toMatchObject({ status: 'skip' });
+});
+
+test('gpus fails when more are needed than may be used', async () => {
+  expect(await finding(gpus, { subject: onGpus(three), gpus: idle })).toMatchObject({
+    status: 'fail',
+    evidence: 'test needs 3 GPUs, 2 may be used',
+  });
+  const environment = { CUDA_VISIBLE_DEVICES: '1' };
+  const found = await finding(gpus, { subject: onGpus(disaggregated), gpus: idle, environment });
+  expect(found).toMatchObject({ status: 'fail', evidence: expect.stringContaining('1 may be used') });
+  expect(found.fix).toContain('disagg_same_gpu');
+});
+
+test('gpus needs no valid plan to count', async () => {
+  const subject = { ...onGpus(three), plan: undefined };
+  expect(await finding(gpus, { subject, gpus: idle })).toMatchObject({ status: 'fail' });
+});
+
+test.each([
+  ['', 'set and empty'],
+  ['0,7', 'names 7, which is not here'],
+  ['GPU-9999', 'names GPU-9999'],
+  ['1,1', 'names a GPU twice'],
+])('gpus fails on CUDA_VISIBLE_DEVICES=%s', async (value, words) => {
+  const environment = { CUDA_VISIBLE_DEVICES: value };
+  expect(await finding(gpus, { gpus: idle, environment })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining(words),
+  });
+});
+
+test('gpus fails when two workers have one GPU and the profile does not say so', async () => {
+  const subject = onGpus(disaggregated);
+  const processes = subject.plan?.processes.map((spec) => ({
+    ...spec,
+    gpus: spec.gpus.length > 0 ? ['0'] : [],
+  }));
+  const found = await finding(gpus, {
+    subject: onGpus(disaggregated, processes === undefined ? {} : { processes }),
+    gpus: idle,
+  });
+  expect(found).toMatchObject({ status: 'fail', evidence: expect.stringMatching(/^GPU 0 is planned for/) });
+});
+
+test('gpus is silent when there are enough, and not made for the embedded engine', async () => {
+  const two = profileOf({ components: { frontend, worker: worker('aggregated', { replicas: 2 }) } });
+  expect(await finding(gpus, { subject: onGpus(two), gpus: idle })).toMatchObject({ status: 'ok' });
+  const environment = { CUDA_VISIBLE_DEVICES: 'MIG-1,GPU-1' };
+  expect(await finding(gpus, { gpus: idle, environment })).toMatchObject({ status: 'ok' });
+  expect(await finding(gpus, { subject: subjectOf(two), gpus: idle })).toMatchObject({ status: 'skip' });
+});
+
+test.each([
+  ['Failed to initialize NVML: Unknown Error', 'recreate the container'],
+  ['Failed to initialize NVML: Driver/library version mismatch', 'reboot'],
+  ["NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver", 'modprobe'],
+  ['something new', 'dmesg'],
+])('nvml fails with a remedy for %j', async (problem, remedy) => {
+  const found = await finding(nvml, { gpus: { state: 'fails', problem, gpus: [] } });
+  expect(found).toMatchObject({ status: 'fail', evidence: `nvidia-smi: ${problem}` });
+  expect(found.fix).toContain(remedy);
+});
+
+test('nvml fails where a device is and nvidia-smi is not; in WSL2 it says where it lies', async () => {
+  const files = { '/dev/nvidia0': '', '/proc/version': 'Linux version 5.15-microsoft-standard-WSL2' };
+  expect(await finding(nvml, { files })).toMatchObject({
+    status: 'fail',
+    fix: expect.stringContaining('/usr/lib/wsl/lib'),
+  });
+});
+
+test('nvml is silent when it answers, and not made without a driver', async () => {
+  expect(await finding(nvml, { gpus: idle })).toMatchObject({ status: 'ok' });
+  expect(await finding(nvml)).toMatchObject({ status: 'skip' });
+});
+
+test('gpu-hang fails when nvidia-smi hangs, a holder cannot be interrupted, or a fatal Xid was logged', async () => {
+  const hangs = { state: 'hangs' as const, problem: 'nvidia-smi did not answer within 5 s', gpus: [] };
+  expect(await finding(gpuHang, { gpus: hangs })).toMatchObject({ status: 'fail' });
+  const files = { '/proc/620/stat': statLine(620, 'python3', 'D', 1) };
+  expect(await finding(gpuHang, { gpus: held, files })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('pid 620'),
+  });
+  const line = '[100.2] NVRM: Xid (PCI:0000:00:06): 79, pid=620, GPU has fallen off the bus.';
+  expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { stdout: line } } })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('0000:00:06 reported Xid 79'),
+  });
+});
+
+test('gpu-hang is silent with an Xid of an application, and not made where the kernel log is closed', async () => {
+  const line = 'NVRM: Xid (PCI:0000:00:06): 31, pid=620, MMU fault';
+  expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { stdout: line } } })).toMatchObject({
+    status: 'ok',
+  });
+  expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { code: 1 } } })).toMatchObject({
+    status: 'skip',
+  });
+});
+
+test('compute-mode warns of a GPU that takes one process only', async () => {
+  const exclusive = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, computeMode: 'Exclusive_Process' })) };
+  expect(await finding(computeMode, { gpus: exclusive })).toMatchObject({
+    status: 'warn',
+    fix: expect.stringContaining('nvidia-smi -i 0 -c DEFAULT'),
+  });
+  expect(await finding(computeMode, { gpus: idle })).toMatchObject({ status: 'ok' });
+  const silent = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, computeMode: undefined })) };
+  expect(await finding(computeMode, { gpus: silent })).toMatchObject({ status: 'skip' });
+});
+
+test('pidns warns of holders that are not in this pid namespace, and of memory that nobody is named for', async () => {
+  expect(await finding(pidns, { gpus: held })).toMatchObject({
+    status: 'warn',
+    evidence: '136 GiB of GPU memory is held by pid 620, which is not in this pid namespace',
+  });
+  expect(await finding(pidns, { gpus: { ...held, holders: [] } })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('names nobody'),
+  });
+});
+
+test('pidns is silent when all holders are seen, and not made when nobody can tell', async () => {
+  expect(await finding(pidns, { gpus: held, files: process620 })).toMatchObject({ status: 'ok' });
+  expect(await finding(pidns, { gpus: { ...held, holders: undefined } })).toMatchObject({ status: 'skip' });
+});
+
+test.each([vram, gpus, computeMode, pidns])(
+  '$name is not made without a GPU, or when nvidia-smi does not work',
+  async (check: Check) => {
+    expect(await finding(check)).toMatchObject({ status: 'skip' });
+    for (const state of ['fails', 'hangs'] as const) {
+      expect(await finding(check, { gpus: { state, gpus: [] } })).toMatchObject({ status: 'skip' });
+    }
+  },
+);

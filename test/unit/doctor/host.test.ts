@@ -1,0 +1,235 @@
+/** Checks of the host itself: ports, variables, shared memory, limits, proxies, names, zombies. */
+import { expect, test } from 'vitest';
+import { bootstrap } from '../../../src/doctor/checks/bootstrap.ts';
+import { init } from '../../../src/doctor/checks/init.ts';
+import { limits } from '../../../src/doctor/checks/limits.ts';
+import { loopback } from '../../../src/doctor/checks/loopback.ts';
+import { ports } from '../../../src/doctor/checks/ports.ts';
+import { proxy } from '../../../src/doctor/checks/proxy.ts';
+import { shm } from '../../../src/doctor/checks/shm.ts';
+import { sysportEnv } from '../../../src/doctor/checks/sysport-env.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { finding, onGpus, runFacts, statLine, subjectOf } from '../../support/doctor-host.ts';
+import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
+
+const agg = profileOf({ components: { frontend, worker: worker('aggregated') } });
+
+function prefillPort(plan: Plan | undefined): number {
+  return plan?.processes.find(({ mode }) => mode === 'prefill')?.ports.bootstrap ?? 0;
+}
+
+test('bootstrap fails when the port is taken, given twice, or given by hand', async () => {
+  const subject = subjectOf(disaggregated);
+  const port = prefillPort(subject.plan);
+  expect(
+    await finding(bootstrap, {
+      subject,
+      unbindable: { [`0.0.0.0:${port}`]: 'EADDRINUSE' },
+      holders: { [port]: 'pid 77 (nc)' },
+    }),
+  ).toMatchObject({ status: 'fail', evidence: expect.stringContaining('held by pid 77 (nc)') });
+  const processes = subject.plan?.processes.map((spec) => ({
+    ...spec,
+    ports: { ...spec.ports, bootstrap: 7 },
+  }));
+  const twice = subjectOf(disaggregated, processes && { processes });
+  expect(await finding(bootstrap, { subject: twice })).toMatchObject({ status: 'fail' });
+  const rawArgs = ['--disaggregation-bootstrap-port=31000'];
+  expect(await finding(bootstrap, { subject: { ...subject, rawArgs } })).toMatchObject({ status: 'fail' });
+});
+
+test('bootstrap fails when prefill listens elsewhere than where it sends decode', async () => {
+  const { plan } = subjectOf(disaggregated);
+  const at = (listens: string) =>
+    subjectOf(disaggregated, {
+      processes:
+        plan?.processes.map((spec) => ({
+          ...spec,
+          argv: [...spec.argv, '--host', listens],
+          env: { ...spec.env, SGLANG_HOST_IP: '10.0.0.5' },
+        })) ?? [],
+    });
+  expect(await finding(bootstrap, { subject: at('127.0.0.1') })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('listens on 127.0.0.1'),
+  });
+  expect(await finding(bootstrap, { subject: at('0.0.0.0') })).toMatchObject({ status: 'ok' });
+});
+
+test('bootstrap dials prefill workers of live runs', async () => {
+  const { plan } = subjectOf(disaggregated);
+  const runs = [runFacts({ state: 'live', plan })];
+  const closed = { [`127.0.0.1:${prefillPort(plan)}`]: 'ECONNREFUSED' };
+  expect(await finding(bootstrap, { runs, closed })).toMatchObject({
+    status: 'fail',
+    fix: expect.stringContaining('dynamo restart prefill'),
+  });
+  expect(await finding(bootstrap, { runs })).toMatchObject({ status: 'ok' });
+  expect(await finding(bootstrap)).toMatchObject({ status: 'skip' });
+  expect(await finding(bootstrap, { subject: subjectOf(agg) })).toMatchObject({ status: 'skip' });
+});
+
+test('ports warns when another port must be taken, and fails when the port was insisted on', async () => {
+  const holders = { 8000: 'pid 912 (node server.js)' };
+  expect(await finding(ports, { holders })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('8000 is held by pid 912 (node server.js)'),
+  });
+  const subject = subjectOf(agg, {}, { insistsOnPort: true });
+  expect(await finding(ports, { holders, subject })).toMatchObject({
+    status: 'fail',
+    fix: '--http-port 8001, or stop it',
+  });
+});
+
+test('ports fails on a planned port that cannot be bound, on either family', async () => {
+  for (const address of ['0.0.0.0', '::']) {
+    const unbindable = { [`${address}:8000`]: 'EADDRINUSE' };
+    expect(await finding(ports, { subject: subjectOf(agg), unbindable })).toMatchObject({ status: 'fail' });
+  }
+  const low = subjectOf(agg, {}, { wishedHttpPort: 80 });
+  expect(
+    await finding(ports, { subject: { ...low, plan: undefined }, unbindable: { '0.0.0.0:80': 'EACCES' } }),
+  ).toMatchObject({ status: 'fail', fix: expect.stringContaining('above 1023') });
+});
+
+test('ports is silent when all can be bound, without IPv6, and beside a run of ours', async () => {
+  const subject = subjectOf(agg);
+  expect(await finding(ports, { subject })).toMatchObject({ status: 'ok' });
+  expect(await finding(ports, { unbindable: { ':::8000': 'EAFNOSUPPORT' } })).toMatchObject({ status: 'ok' });
+  const runs = [runFacts({ state: 'live', plan: subject.plan })];
+  expect(await finding(ports, { holders: { 8000: 'pid 5 (node)' }, runs })).toMatchObject({
+    status: 'ok',
+    evidence: expect.stringContaining('served by agg-abcd'),
+  });
+});
+
+test.each([
+  ['40000', 'above 32767'],
+  ['8000', 'also the HTTP port'],
+  ['none', 'is no port'],
+  ['9000', 'is exported; dynamo ignores it'],
+])('sysport-env warns of DYN_SYSTEM_PORT=%s', async (value, words) => {
+  expect(await finding(sysportEnv, { environment: { DYN_SYSTEM_PORT: value } })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining(words),
+  });
+});
+
+test('sysport-env is silent without it', async () => {
+  expect(await finding(sysportEnv)).toMatchObject({ status: 'ok' });
+});
+
+const zombie = {
+  '/proc/1/stat': statLine(1, 'tail', 'S', 0),
+  '/proc/70/stat': statLine(70, 'python3', 'Z', 1, 10),
+  '/proc/uptime': '5000.0 0',
+};
+
+test('init warns of zombies that stay under pid 1', async () => {
+  expect(await finding(init, { files: zombie })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('pid 1 (tail) reaps late or never, zombies under it: 1, python3 70'),
+  });
+});
+
+test('init is silent about young zombies and those of other parents', async () => {
+  const young = { ...zombie, '/proc/70/stat': statLine(70, 'sh', 'Z', 1, 499_900) };
+  expect(await finding(init, { files: young })).toMatchObject({ status: 'ok' });
+  const other = { ...zombie, '/proc/70/stat': statLine(70, 'sh', 'Z', 50, 10) };
+  expect(await finding(init, { files: other })).toMatchObject({ status: 'ok' });
+});
+
+const plenty = { freeBytes: 10 * 2 ** 30, totalBytes: 10 * 2 ** 30 };
+const docker64 = { freeBytes: 64 * 2 ** 20, totalBytes: 64 * 2 ** 20 };
+
+test('shm fails when it is too small for GPUs, else warns', async () => {
+  const space = { '/dev/shm': docker64 };
+  expect(await finding(shm, { space, subject: onGpus(agg) })).toMatchObject({
+    status: 'fail',
+    evidence: '64 MiB of 64 MiB free in /dev/shm',
+    fix: 'docker run --shm-size=10G …',
+  });
+  expect(await finding(shm, { space })).toMatchObject({ status: 'warn' });
+});
+
+test('shm warns of segments of dead processes, and says which are ours', async () => {
+  const files = {
+    '/dev/shm/sgl_shm_weights_70_0': '',
+    '/dev/shm/vllm_offload_71': '',
+    '/dev/shm/sgl_shm_kv_72_0': '',
+    '/dev/shm/psm_abcdef': '',
+    '/proc/72/stat': statLine(72, 'python3', 'S', 1),
+  };
+  const stats = { '/dev/shm/sgl_shm_weights_70_0': { sizeBytes: 18 * 2 ** 30 } };
+  const facts = { files, stats, space: { '/dev/shm': plenty } };
+  const found = await finding(shm, { ...facts, runs: [runFacts({ pids: [70] })] });
+  expect(found).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('2 segments with 18 GiB'),
+    fix: expect.stringContaining('dynamo clean'),
+    details: ['vllm_offload_71: 0 MiB, made by pid 71, which is gone, not from dynamo'],
+  });
+  expect((await finding(shm, facts)).fix).toMatch(/^rm \/dev\/shm\/sgl_shm_weights_70_0/);
+});
+
+test('shm is silent when it is large and clean, and not made where there is none', async () => {
+  expect(await finding(shm, { space: { '/dev/shm': plenty } })).toMatchObject({ status: 'ok' });
+  expect(await finding(shm)).toMatchObject({ status: 'skip' });
+});
+
+const limitsText = (memlock: string, nofile: string): string =>
+  `Limit                     Soft Limit           Hard Limit           Units     \nMax processes             96365                96365                processes \nMax open files            ${nofile.padEnd(21)}65536                files     \nMax locked memory         ${memlock.padEnd(21)}unlimited            bytes     \n`;
+
+test('limits warns of low ones with the words for shell and Docker', async () => {
+  const files = { '/proc/self/limits': limitsText('8388608', '1024') };
+  expect(await finding(limits, { files })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('open files is 1024'),
+    fix: 'ulimit -l unlimited; ulimit -n 65536   # in Docker: docker run --ulimit memlock=-1 --ulimit nofile=65536:65536 …',
+  });
+});
+
+test('limits is silent when they are high or no engine needs them, and not made without /proc', async () => {
+  const high = { '/proc/self/limits': limitsText('unlimited', '65536') };
+  expect(await finding(limits, { files: high })).toMatchObject({ status: 'ok' });
+  const low = { '/proc/self/limits': limitsText('8388608', '20000') };
+  expect(await finding(limits, { files: low, subject: subjectOf(agg) })).toMatchObject({ status: 'ok' });
+  expect(await finding(limits)).toMatchObject({ status: 'skip' });
+});
+
+test.each([
+  [{ http_proxy: 'http://p:1' }, 'warn', 'lacks localhost, 127.0.0.1, 0.0.0.0, ::1'],
+  [{ HTTPS_PROXY: 'http://p:1', no_proxy: 'localhost,127.0.0.1,::1' }, 'warn', 'lacks 0.0.0.0'],
+  [{ all_proxy: '' }, 'ok', 'no proxy is set'],
+  [{ http_proxy: 'proxy', no_proxy: '*' }, 'warn', 'no address'],
+  [{ http_proxy: 'http://p:1', NO_PROXY: '*' }, 'ok', 'loopback excluded'],
+  [{}, 'ok', 'no proxy is set'],
+])('proxy says of %j: %s', async (environment, status, words) => {
+  expect(await finding(proxy, { environment })).toMatchObject({
+    status,
+    evidence: expect.stringContaining(words),
+  });
+});
+
+const getent = (...addresses: string[]) => ({
+  'getent ahosts localhost': { stdout: addresses.map((each) => `${each} STREAM localhost\n`).join('') },
+});
+
+test('loopback warns when localhost is elsewhere, or leads to a family on which nobody listens', async () => {
+  expect(await finding(loopback, { programs: getent('10.1.2.3') })).toMatchObject({ status: 'warn' });
+  expect(await finding(loopback, { programs: getent() })).toMatchObject({ status: 'warn' });
+  const { plan } = subjectOf(agg);
+  const found = await finding(loopback, {
+    programs: getent('::1', '127.0.0.1'),
+    runs: [runFacts({ state: 'live', plan })],
+    closed: { '::1:8000': 'ECONNREFUSED' },
+  });
+  expect(found).toMatchObject({ status: 'warn', fix: 'use http://127.0.0.1:8000' });
+});
+
+test('loopback is silent when localhost leads here, and not made without getent', async () => {
+  const runs = [runFacts({ state: 'live', plan: subjectOf(agg).plan })];
+  expect(await finding(loopback, { programs: getent('127.0.0.1'), runs })).toMatchObject({ status: 'ok' });
+  expect(await finding(loopback)).toMatchObject({ status: 'skip' });
+});

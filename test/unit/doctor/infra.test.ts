@@ -1,0 +1,212 @@
+/** Checks of etcd, NATS, the planes and Docker, on answers as real ones give them (test/real/doctor has the real ones). */
+import { expect, test } from 'vitest';
+import { docker } from '../../../src/doctor/checks/docker.ts';
+import { etcd } from '../../../src/doctor/checks/etcd.ts';
+import { etcdLock } from '../../../src/doctor/checks/etcd-lock.ts';
+import { etcdStale } from '../../../src/doctor/checks/etcd-stale.ts';
+import { nats } from '../../../src/doctor/checks/nats.ts';
+import { planes } from '../../../src/doctor/checks/planes.ts';
+import { finding, runFacts, statLine, subjectOf } from '../../support/doctor-host.ts';
+import { frontend, profileOf, worker } from '../../support/profile.ts';
+
+const agg = profileOf({ components: { frontend, worker: worker('aggregated') } });
+const environment = { ETCD_ENDPOINTS: '127.0.0.1:2379' };
+const answers = (health: string) => (url: string) => ({
+  status: 200,
+  body: url.endsWith('/version') ? '{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}' : health,
+});
+
+test('etcd fails when nobody answers, when it is unhealthy, and when it is something else', async () => {
+  expect(await finding(etcd, { environment })).toMatchObject({
+    status: 'fail',
+    evidence: 'nothing usable answers on http://127.0.0.1:2379: ECONNREFUSED',
+  });
+  expect(await finding(etcd, { environment, replies: answers('{"health":"false"}') })).toMatchObject({
+    status: 'fail',
+  });
+  expect(await finding(etcd, { environment, replies: () => ({ status: 404 }) })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('is not etcd'),
+  });
+});
+
+test('etcd is silent when it is healthy, and not made where nothing asks for it', async () => {
+  expect(await finding(etcd, { environment, replies: answers('{"health":"true"}') })).toMatchObject({
+    status: 'ok',
+    evidence: 'etcd 3.4.23 on http://127.0.0.1:2379 is healthy',
+  });
+  expect(await finding(etcd)).toMatchObject({ status: 'skip' });
+  // The plan decides, not the shell.
+  expect(await finding(etcd, { environment, subject: subjectOf(agg) })).toMatchObject({ status: 'skip' });
+  const planned = subjectOf(agg, { discovery: { backend: 'etcd', endpoints: ['http://10.0.0.1:2379'] } });
+  expect(await finding(etcd, { subject: planned })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('http://10.0.0.1:2379'),
+  });
+});
+
+function keys(...list: readonly [name: string, lease?: string][]) {
+  const kvs = list.map(([name, lease]) => ({
+    key: Buffer.from(name).toString('base64'),
+    ...(lease && { lease }),
+  }));
+  return () => ({ status: 200, body: JSON.stringify({ kvs }) });
+}
+
+test('etcd-stale warns of keys without a lease in our namespace', async () => {
+  const replies = keys(['v1/mdc/dynamo/backend/1', '77'], ['v1/mdc/dynamo/backend/2'], ['v1/mdc/other/b/3']);
+  expect(await finding(etcdStale, { environment, replies })).toMatchObject({
+    status: 'warn',
+    details: ['v1/mdc/dynamo/backend/2', 'v1/mdc/other/b/3'],
+  });
+  const subject = subjectOf(agg, { discovery: { backend: 'etcd', endpoints: ['http://e:1'] } });
+  expect(await finding(etcdStale, { subject, replies })).toMatchObject({
+    status: 'warn',
+    details: ['v1/mdc/dynamo/backend/2'],
+  });
+});
+
+test('etcd-stale is silent when all keys have a lease, and not made when etcd cannot be asked', async () => {
+  expect(await finding(etcdStale, { environment, replies: keys(['v1/a/dynamo/1', '7']) })).toMatchObject({
+    status: 'ok',
+  });
+  expect(
+    await finding(etcdStale, { environment, replies: () => ({ status: 200, body: '{}' }) }),
+  ).toMatchObject({
+    status: 'ok',
+  });
+  expect(await finding(etcdStale, { environment })).toMatchObject({ status: 'skip' });
+  expect(await finding(etcdStale)).toMatchObject({ status: 'skip' });
+});
+
+const locks =
+  '1: FLOCK  ADVISORY  WRITE 55 fe:00:4242 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 77 fe:00:4242 0 EOF\n';
+
+test('etcd-lock fails when an etcd waits for the folder of another', async () => {
+  const files = { '/proc/locks': locks, '/proc/77/stat': statLine(77, 'etcd', 'S', 1) };
+  expect(await finding(etcdLock, { files })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('etcd pid 77 waits for the data folder that pid 55 has open'),
+  });
+});
+
+test('etcd-lock fails when the named folder is held and no etcd answers', async () => {
+  const database = '/data/member/snap/db';
+  const held = {
+    environment: { ETCD_DATA_DIR: '/data' },
+    files: { '/proc/locks': locks.split('\n')[0] ?? '', [database]: '' },
+    stats: { [database]: { inode: 4242 } },
+  };
+  expect(await finding(etcdLock, held)).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('/data is in use by pid 55'),
+  });
+  expect(await finding(etcdLock, { ...held, replies: answers('{"health":"true"}') })).toMatchObject({
+    status: 'ok',
+  });
+  expect(await finding(etcdLock, { ...held, files: { [database]: '' } })).toMatchObject({ status: 'ok' });
+});
+
+test('etcd-lock is not made where there is no folder, and others may wait for locks', async () => {
+  expect(await finding(etcdLock)).toMatchObject({ status: 'skip' });
+  const files = { '/proc/locks': locks, '/proc/77/stat': statLine(77, 'apt', 'S', 1) };
+  expect(await finding(etcdLock, { files })).toMatchObject({ status: 'skip' });
+});
+
+const server = { NATS_SERVER: 'nats://user:secret@127.0.0.1:4222' };
+const info = (more: object): string =>
+  `INFO ${JSON.stringify({ version: '2.9.10', max_payload: 1_048_576, ...more })}`;
+
+test.each([
+  ['fail', 'is not NATS', 'SSH-2.0-OpenSSH_9.2'],
+  ['warn', 'JetStream off', info({})],
+  ['warn', 'up to 1024 bytes only', info({ jetstream: true, max_payload: 1024 })],
+  ['ok', 'JetStream on', info({ jetstream: true })],
+])('nats: %s, %s', async (status, words, line) => {
+  const lines = { '127.0.0.1:4222': line };
+  expect(await finding(nats, { environment: server, lines })).toMatchObject({
+    status,
+    evidence: expect.stringContaining(words),
+  });
+});
+
+test('nats fails when nobody answers, and is not made where nothing asks for it', async () => {
+  expect(await finding(nats, { environment: server })).toMatchObject({ status: 'fail' });
+  expect(await finding(nats)).toMatchObject({ status: 'skip' });
+  expect(await finding(nats, { environment: server, subject: subjectOf(agg) })).toMatchObject({
+    status: 'skip',
+  });
+  const planned = subjectOf(agg, { events: 'nats', nats: 'nats://127.0.0.1:5222' });
+  expect(await finding(nats, { subject: planned })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('127.0.0.1:5222'),
+  });
+});
+
+test('planes warns when processes disagree', async () => {
+  const { plan } = subjectOf(agg);
+  const processes = plan?.processes.map((spec) => ({
+    ...spec,
+    env: { ...spec.env, ...(spec.kind === 'worker' ? { DYN_NAMESPACE: 'other' } : {}) },
+  }));
+  const subject = subjectOf(agg, processes === undefined ? {} : { processes });
+  expect(await finding(planes, { subject })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('DYN_NAMESPACE differs between processes'),
+  });
+});
+
+test('planes warns when the router wants events and none travel', async () => {
+  const routed = profileOf({
+    components: { frontend: { kind: 'frontend', router: { mode: 'kv' } }, worker: worker('aggregated') },
+  });
+  expect(await finding(planes, { subject: subjectOf(routed, { events: 'none' }) })).toMatchObject({
+    status: 'warn',
+    fix: '--events zmq',
+  });
+  expect(await finding(planes, { subject: subjectOf(routed) })).toMatchObject({ status: 'ok' });
+});
+
+test.each([
+  [{ DYN_DISCOVERY_BACKEND: 'file', ETCD_ENDPOINTS: 'x:1' }, 'warn'],
+  [{ DYN_EVENT_PLANE: 'nats' }, 'warn'],
+  [{ DYN_EVENT_PLANE: 'nats', NATS_SERVER: 'nats://x:1' }, 'ok'],
+  [{}, 'ok'],
+])('planes says of the environment %j: %s', async (variables, status) => {
+  expect(await finding(planes, { environment: variables })).toMatchObject({ status });
+});
+
+const daemon = { 'docker version': { stdout: '24.0.7\n' } };
+
+test('docker warns of containers of dead runs and of images that are gone', async () => {
+  const ended = 'dyn-etcd\tquay.io/coreos/etcd:v3\t127.0.0.1:2379->2379/tcp\tagg-abcd\n';
+  expect(
+    await finding(docker, {
+      programs: { ...daemon, 'docker ps': { stdout: ended } },
+      runs: [runFacts({ state: 'dead' })],
+    }),
+  ).toMatchObject({ status: 'warn', evidence: '1 containers of dead runs: dyn-etcd of agg-abcd' });
+  const gone = 'etcd\tbitnami/etcd:3.6.1\t\t\n';
+  expect(await finding(docker, { programs: { ...daemon, 'docker ps': { stdout: gone } } })).toMatchObject({
+    status: 'warn',
+    fix: expect.stringContaining('quay.io/coreos/etcd'),
+  });
+});
+
+test('docker warns that its daemon is away only when it is needed', async () => {
+  const programs = { docker: { code: 1, stderr: 'Cannot connect to the Docker daemon' } };
+  const needed = subjectOf(agg, {}, { infra: 'docker' });
+  expect(await finding(docker, { programs, subject: needed })).toMatchObject({ status: 'warn' });
+  expect(await finding(docker, { programs })).toMatchObject({ status: 'skip' });
+  expect(await finding(docker)).toMatchObject({ status: 'skip' });
+});
+
+test('docker is silent with a live run, and names foreign containers on the ports of etcd and NATS', async () => {
+  const listed = 'dyn-etcd\tquay.io/coreos/etcd:v3\t\tagg-abcd\nnats\tnats:2\t0.0.0.0:4222->4222/tcp\t\n';
+  expect(
+    await finding(docker, {
+      programs: { ...daemon, 'docker ps': { stdout: listed } },
+      runs: [runFacts({ state: 'live' })],
+    }),
+  ).toMatchObject({ status: 'ok', evidence: expect.stringContaining('nats publishes 0.0.0.0:4222') });
+});

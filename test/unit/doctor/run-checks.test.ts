@@ -1,0 +1,101 @@
+/** How checks are made: side by side, each within its time, without secrets, and honest about what was not made. */
+import { expect, test } from 'vitest';
+import { type Check, fail, type Finding, ok } from '../../../src/doctor/check.ts';
+import { runChecks } from '../../../src/doctor/run-checks.ts';
+import { checks } from '../../../src/doctor/table.ts';
+import { doctorHost, type HostFacts } from '../../support/doctor-host.ts';
+import { virtualClock } from '../../support/virtual-clock.ts';
+
+function check(look: () => Finding | Promise<Finding>, mend?: () => Promise<readonly string[]>): Check {
+  return { id: 'D99', name: 'test', title: 'all is well', severity: 'fail', look, ...(mend && { mend }) };
+}
+
+const wishes = { timeoutMs: 5_000, mend: false };
+const hostWith = (facts: HostFacts = {}) => doctorHost({ clock: virtualClock(), ...facts });
+
+test('a check that throws or takes too long was not made, and holds up nobody', async () => {
+  const clock = virtualClock();
+  const running = runChecks(
+    [
+      check(() => {
+        throw new Error('EACCES: permission denied');
+      }),
+      check(async () => await new Promise<Finding>(() => {})),
+      check(() => ok('fine')),
+    ],
+    hostWith({ clock }),
+    wishes,
+  );
+  await clock.advance(5_000);
+  expect((await running).map(({ status, evidence }) => [status, evidence])).toEqual([
+    ['skip', 'EACCES: permission denied'],
+    ['skip', 'it took longer than 5 s'],
+    ['ok', 'fine'],
+  ]);
+  expect(clock.pending()).toBe(0);
+});
+
+test('no secret gets out: not by its value, not by its shape', async () => {
+  const environment = { MY_TOKEN: 'very-secret-value' };
+  const told = fail('very-secret-value in http://user:pass@host:1/x', 'export HF_TOKEN=hf_abcdefghij', [
+    'pid 1 (server --api-key abc123 --port 1)',
+    'Authorization: Bearer abc.def',
+  ]);
+  const [report] = await runChecks([check(() => told)], hostWith({ environment }), wishes);
+  expect(report).toMatchObject({
+    evidence: '*** in http://***@host:1/x',
+    fix: 'export HF_TOKEN=***',
+    details: ['pid 1 (server --api-key *** --port 1)', 'Authorization: Bearer ***'],
+  });
+});
+
+test('with mend, trouble is mended and looked at again; what is well is left alone', async () => {
+  let isMended = false;
+  const mends = check(
+    () => (isMended ? ok('well') : fail('ill', 'heal')),
+    async () => {
+      isMended = true;
+      return ['healed it'];
+    },
+  );
+  const well = check(
+    () => ok('well'),
+    async () => ['touched it'],
+  );
+  const reports = await runChecks([mends, well], hostWith(), { ...wishes, mend: true });
+  expect(reports).toMatchObject([
+    { status: 'ok', fixed: ['healed it'] },
+    { status: 'ok', fixed: [] },
+  ]);
+});
+
+test('a fix that fails is told, and the trouble stays', async () => {
+  const cannot = check(
+    () => fail('ill', 'heal'),
+    async () => await Promise.reject(new Error('EPERM')),
+  );
+  const [report] = await runChecks([cannot], hostWith(), { ...wishes, mend: true });
+  expect(report).toMatchObject({ status: 'fail', fixed: ['could not: EPERM'] });
+});
+
+test('without mend nothing is changed', async () => {
+  const never = check(
+    () => fail('ill', 'heal'),
+    async () => await Promise.reject(new Error('mended')),
+  );
+  expect(await runChecks([never], hostWith(), wishes)).toMatchObject([{ status: 'fail', fixed: [] }]);
+});
+
+test('ids run from D01 to D30, names and titles are single', () => {
+  expect(checks.map(({ id }) => id)).toEqual(
+    Array.from({ length: 30 }, (_, i) => `D${String(i + 1).padStart(2, '0')}`),
+  );
+  for (const key of ['name', 'title'] as const)
+    expect(new Set(checks.map((each) => each[key])).size).toBe(30);
+});
+
+test('on a host of which nothing can be seen, no check fails, and none throws', async () => {
+  const reports = await Promise.all(checks.map(async (each) => await each.look(doctorHost())));
+  expect(reports.filter(({ status }) => status === 'fail')).toEqual([]);
+  for (const { status, fix } of reports) expect(fix !== undefined).toBe(status === 'warn');
+});

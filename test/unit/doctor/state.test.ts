@@ -1,0 +1,54 @@
+/** Checks of what dead runs left; test/e2e/doctor.test.ts makes them with real kills. */
+import { expect, test } from 'vitest';
+import { orphansOurs } from '../../../src/doctor/checks/orphans-ours.ts';
+import { runState } from '../../../src/doctor/checks/run-state.ts';
+import type { DeadClaim } from '../../../src/doctor/host-view.ts';
+import { doctorHost, finding, runFacts } from '../../support/doctor-host.ts';
+
+const orphaned = runFacts({ state: 'dead', living: [{ pid: 70, process: 'worker' }] });
+const empty = runFacts({ runId: 'disagg-efgh', state: 'dead' });
+const claim: DeadClaim = { what: 'port', subject: '8000', file: '/ports/8000', runId: 'agg-abcd' };
+
+test('orphans-ours fails on processes of a dead run, with the GPU memory that they hold', async () => {
+  const holders = [{ gpuUuid: 'GPU-0', pid: 70, usedMiB: 72_704, name: 'python3' }];
+  expect(
+    await finding(orphansOurs, { runs: [orphaned], gpus: { state: 'answers', gpus: [], holders } }),
+  ).toMatchObject({
+    status: 'fail',
+    evidence: '1 processes of a dead run are alive: agg-abcd: worker 70, holding 71 GiB of GPU memory',
+    fix: expect.stringContaining('dynamo clean'),
+  });
+});
+
+test('orphans-ours is silent about live runs and dead ones that left nothing, and mends by reaping', async () => {
+  const live = runFacts({ state: 'live', living: [{ pid: 1, process: 'worker' }] });
+  expect(await finding(orphansOurs, { runs: [live, empty] })).toMatchObject({ status: 'ok' });
+  expect(await orphansOurs.mend?.(doctorHost({ runs: [live, orphaned, empty] }))).toEqual([
+    'agg-abcd: stopped: nothing is left',
+  ]);
+});
+
+test('run-state warns of records, sockets and claims of dead runs', async () => {
+  const socket = runFacts({ runId: 'old-ijkl', socket: 'refused' });
+  expect(await finding(runState, { runs: [empty, socket], deadClaims: [claim] })).toMatchObject({
+    status: 'warn',
+    evidence: '3 things are stale: run disagg-efgh (of 2026-01-02 03:04): its supervisor is gone',
+    details: ['control socket of old-ijkl: nobody listens', 'port 8000 is held for agg-abcd, which is dead'],
+  });
+});
+
+test('run-state is silent about live and ended runs, and mends what nothing lives of', async () => {
+  expect(await finding(runState, { runs: [runFacts(), runFacts({ state: 'live' })] })).toMatchObject({
+    status: 'ok',
+  });
+  expect(await runState.mend?.(doctorHost({ runs: [empty, orphaned], deadClaims: [claim] }))).toEqual([
+    'tidied up after disagg-efgh: stopped: nothing is left',
+    'gave back port 8000 of agg-abcd',
+  ]);
+});
+
+test('neither is made when the state folder cannot be read', async () => {
+  const host = { ...doctorHost(), state: async () => await Promise.reject(new Error('EACCES')) };
+  for (const check of [orphansOurs, runState])
+    await expect(async () => await check.look(host)).rejects.toThrow('EACCES');
+});
