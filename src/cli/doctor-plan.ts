@@ -7,6 +7,7 @@ import type { DoctorView } from '../view/check-list.ts';
 import { type DeploymentFlags, planOptionsOf, settingsOf } from './deployment-options.ts';
 import { gatherFacts } from './host-facts.ts';
 import { openProfile } from './load-profile.ts';
+import { factWishes } from './prepare-run.ts';
 import type { splitRawArgs } from './raw-args.ts';
 
 export interface Diagnosed {
@@ -33,12 +34,7 @@ export async function planForDoctor(
   };
   try {
     const runId = `${options.name ?? profile.name}-plan`;
-    const facts = await gatherFacts(stateFolders(process.env), {
-      runId,
-      ports: [wished],
-      engine: options.engine,
-      python: options.python,
-    });
+    const facts = await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
     return { subject: { ...subject, plan: makePlan(profile, options, facts) } };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;

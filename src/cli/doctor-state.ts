@@ -18,7 +18,11 @@ export async function stateFacts(): Promise<StateFacts> {
   const stored = storedRuns(folders, isAlive);
   return {
     runs: await Promise.all(stored.map((run) => runFacts(folders, run))),
-    deadClaims: [...deadClaims(folders, 'name'), ...deadClaims(folders, 'port')],
+    deadClaims: [
+      ...deadClaims(folders.names, 'name'),
+      ...deadClaims(folders.ports, 'port'),
+      ...deadClaims(folders.gpus, 'GPU'),
+    ],
     reap: async (runId) => {
       const run = stored.find(({ record }) => record.runId === runId);
       return run === undefined ? 'it is gone' : stoppedText(await reapRun(folders, run, false));
@@ -54,12 +58,12 @@ async function socketState(path: string): Promise<RunFacts['socket']> {
   });
 }
 
-function deadClaims(folders: StateFolders, what: DeadClaim['what']): DeadClaim[] {
-  const folder = what === 'name' ? folders.names : folders.ports;
-  return readdirSync(folder).flatMap((subject) => {
+function deadClaims(folder: string, what: DeadClaim['what']): DeadClaim[] {
+  return readdirSync(folder).flatMap((entry) => {
     // Drafts and take-overs have a dot.
-    if (subject.includes('.')) return [];
-    const file = join(folder, subject);
+    if (entry.includes('.')) return [];
+    const file = join(folder, entry);
+    const subject = decodeURIComponent(entry);
     const standing = readClaim(file);
     if (standing === undefined || isAlive(standing.holder)) return [];
     return [{ what, subject, file, runId: standing.runId }];

@@ -9,6 +9,7 @@ import { checkList, type DoctorView } from '../view/check-list.ts';
 import { styleFor } from '../view/style.ts';
 import { addDeploymentOptions, type DeploymentFlags } from './deployment-options.ts';
 import { hostView } from './doctor-host.ts';
+import { takeCredentialsOut } from './infra-facts.ts';
 import { type Diagnosed, planForDoctor } from './doctor-plan.ts';
 import { requireLinux } from './platform.ts';
 import { splitRawArgs } from './raw-args.ts';
@@ -55,6 +56,8 @@ export const configure: Configure = (command, settle) => {
 async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags): Promise<number> {
   requireLinux('doctor');
   const begin = performance.now();
+  // Addresses of etcd and NATS are shown; what stands before the @ in them is not.
+  takeCredentialsOut(process.env);
   const diagnosed = await planForDoctor(words, flags);
   const host = hostView(diagnosed, flags);
   const wishes = { timeoutMs, mend: flags.fix === true };

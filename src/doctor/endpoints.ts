@@ -1,47 +1,47 @@
 /** Where etcd and NATS should be: the plan says it, else the variables that Dynamo reads. */
+import type { InfraName } from '../plan/infra.ts';
 import type { HostView } from './host-view.ts';
 
 export interface Endpoints {
-  /** Empty when nothing asks for it; then `because` says why. */
-  readonly endpoints: readonly string[];
+  /** Empty when there is nobody to ask; then `because` says why. */
+  readonly addresses: readonly string[];
   readonly because: string;
 }
 
-type Facts = Pick<HostView, 'environment' | 'subject'>;
+const titles: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'NATS' };
+const variables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
 
-export function etcdEndpoints({ environment, subject }: Facts): Endpoints {
+/** What the plan starts itself cannot answer yet. */
+export function endpointsOf(
+  name: InfraName,
+  { environment, subject }: Pick<HostView, 'environment' | 'subject'>,
+): Endpoints {
   const plan = subject?.plan;
-  if (plan !== undefined) {
-    if (plan.discovery.backend !== 'etcd') {
-      return { endpoints: [], because: `discovery is ${plan.discovery.backend}: no etcd needed` };
-    }
-    return { endpoints: plan.discovery.endpoints.map(withScheme), because: 'the plan uses etcd' };
+  if (plan === undefined) {
+    const value = environment[variables[name]];
+    const because = `nothing asks for ${titles[name]}: ${variables[name]} is not set`;
+    return { addresses: value ? list(value) : [], because };
   }
-  const variable = environment['ETCD_ENDPOINTS'];
-  if (!variable) return { endpoints: [], because: 'nothing asks for etcd: ETCD_ENDPOINTS is not set' };
-  return { endpoints: list(variable).map(withScheme), because: 'ETCD_ENDPOINTS is set' };
+  const use = plan.infra?.[name];
+  if (use === undefined) {
+    const planes = `discovery is ${plan.discovery.backend}, events are ${plan.events}`;
+    return { addresses: [], because: `${planes}: no ${titles[name]} needed` };
+  }
+  if (use.from === 'process') {
+    return { addresses: [], because: `the plan starts its own ${titles[name]}: ${use.path}, ${use.version}` };
+  }
+  return { addresses: use.addresses, because: '' };
 }
 
-/** `host` and `port` of the first server. */
-export function natsServer({ environment, subject }: Facts): {
-  readonly server: { readonly host: string; readonly port: number } | undefined;
-  readonly because: string;
-} {
-  const plan = subject?.plan;
-  const url = plan === undefined ? environment['NATS_SERVER'] : plan.nats;
-  if (!url) {
-    const because =
-      plan === undefined
-        ? 'nothing asks for NATS: NATS_SERVER is not set'
-        : `events are ${plan.events}: no NATS needed`;
-    return { server: undefined, because };
-  }
-  const first = list(url)[0] ?? '';
-  const parsed = new URL(first.includes('://') ? first : `nats://${first}`);
-  return {
-    server: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 4222) },
-    because: '',
-  };
+/** Addresses of etcd as URLs without a path. */
+export function etcdUrls(addresses: readonly string[]): string[] {
+  return addresses.map((each) => (each.includes('://') ? each : `http://${each}`).replace(/\/+$/, ''));
+}
+
+/** Host and port of a NATS address such as `nats://127.0.0.1:4222`. */
+export function natsAddress(address: string): { readonly host: string; readonly port: number } {
+  const url = new URL(address.includes('://') ? address : `nats://${address}`);
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 4222) };
 }
 
 function list(text: string): string[] {
@@ -49,8 +49,4 @@ function list(text: string): string[] {
     .split(',')
     .map((each) => each.trim())
     .filter(Boolean);
-}
-
-function withScheme(endpoint: string): string {
-  return (endpoint.includes('://') ? endpoint : `http://${endpoint}`).replace(/\/+$/, '');
 }

@@ -1,7 +1,7 @@
 /** All that a check may see of the host: so small that a test can build a host that has any trouble. */
 import type { Clock } from '../base/clock.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { PlanOptions, PythonEnvironment } from '../plan/request.ts';
+import type { Gpu, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
 
 export interface HostView {
@@ -93,20 +93,22 @@ export interface GpuReport {
   /** What nvidia-smi said when it failed. */
   readonly problem?: string | undefined;
   readonly driverVersion?: string | undefined;
+  /** The newest CUDA that the driver supports. */
   readonly cudaVersion?: string | undefined;
+  /** What could not be read of GPUs that are listed. */
+  readonly notes?: readonly string[] | undefined;
   readonly gpus: readonly GpuFacts[];
   /** Processes that hold memory; absent when nobody could tell. */
   readonly holders?: readonly GpuHolder[] | undefined;
 }
 
-export interface GpuFacts {
-  readonly index: number;
-  readonly uuid: string;
-  readonly name: string;
-  readonly totalMiB: number;
-  readonly usedMiB: number;
+export interface GpuFacts extends Gpu {
   /** `Default`, `Exclusive_Process`, `Prohibited`. */
   readonly computeMode?: string | undefined;
+  /** Uncorrected memory errors since the driver was loaded. */
+  readonly eccErrors?: number | undefined;
+  /** What the driver wants after a fault: `Reset`, `Reboot`; absent when all is well. */
+  readonly recovery?: string | undefined;
 }
 
 export interface GpuHolder {
@@ -114,13 +116,13 @@ export interface GpuHolder {
   /** As the driver sees it: in a container without the host's pid namespace it names nobody. */
   readonly pid: number;
   readonly usedMiB?: number | undefined;
-  readonly name: string;
+  readonly name?: string | undefined;
 }
 
 /** Runs of this user, as their folders and ledgers tell. */
 export interface StateFacts {
   readonly runs: readonly RunFacts[];
-  /** Claims on names and ports whose holder is dead. */
+  /** Claims on names, ports and GPUs whose holder is dead. */
   readonly deadClaims: readonly DeadClaim[];
   /** Ends and tidies up what a dead run left; says what was done. */
   reap(runId: string): Promise<string>;
@@ -143,7 +145,7 @@ export interface RunFacts {
 }
 
 export interface DeadClaim {
-  readonly what: 'name' | 'port';
+  readonly what: 'name' | 'port' | 'GPU';
   readonly subject: string;
   readonly file: string;
   readonly runId: string;

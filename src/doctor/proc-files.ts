@@ -42,7 +42,11 @@ export function isGone(facts: ProcessFacts | undefined): boolean {
 }
 
 /** `pid 4321 (alice, sglang::scheduler_TP0, 3 h)`: who it is, for people. */
-export async function describeProcess(host: HostView, pid: number, name: string): Promise<string> {
+export async function describeProcess(
+  host: HostView,
+  pid: number,
+  name = 'not of this pid namespace',
+): Promise<string> {
   const [facts, status, users, command, uptime] = await Promise.all([
     readProcess(host, pid),
     host.files.read(`/proc/${pid}/status`),

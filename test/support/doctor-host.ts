@@ -151,7 +151,8 @@ export function onGpus(profile: Profile, change: Partial<Plan> = {}, more: Parti
   const processes = plan?.processes.map((spec) =>
     spec.kind === 'worker' ? { ...spec, gpus: [String(next++)] } : spec,
   );
-  return subjectOf(profile, { engine: 'sglang', ...(processes && { processes }), ...change }, more);
+  const gpuUuids = [...Array(next).keys()].map((index) => `GPU-${index}`);
+  return subjectOf(profile, { engine: 'sglang', gpuUuids, ...(processes && { processes }), ...change }, more);
 }
 
 export function runFacts(more: Partial<RunFacts> = {}): RunFacts {

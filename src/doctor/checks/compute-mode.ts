@@ -12,10 +12,7 @@ export const computeMode: Check = {
     const none = noGpu(report);
     if (none !== undefined) return none;
     const { plan } = host.subject ?? {};
-    const planned = plan?.processes.flatMap(({ gpus }) => gpus);
-    const mine = report.gpus.filter(
-      ({ index, uuid }) => planned === undefined || planned.includes(String(index)) || planned.includes(uuid),
-    );
+    const mine = report.gpus.filter(({ uuid }) => plan === undefined || plan.gpuUuids.includes(uuid));
     if (mine.length === 0) return skip(`engine ${plan?.engine} uses no GPU`);
     if (mine.some(({ computeMode: mode }) => mode === undefined)) {
       return skip('nvidia-smi does not tell the compute mode');

@@ -1,7 +1,7 @@
 /** D10: a second etcd on the same data folder waits for ever and says so only in its log. */
 import { join, resolve } from 'node:path';
 import { type Check, fail, type Finding, ok, skip } from '../check.ts';
-import { etcdEndpoints } from '../endpoints.ts';
+import { endpointsOf, etcdUrls } from '../endpoints.ts';
 import type { HostView } from '../host-view.ts';
 import { readLocks, readProcess } from '../proc-files.ts';
 
@@ -48,8 +48,8 @@ async function checkFolders(
 }
 
 async function someEtcdAnswers(host: HostView): Promise<boolean> {
-  const { endpoints } = etcdEndpoints(host);
-  const asked = endpoints.length > 0 ? endpoints : ['http://127.0.0.1:2379'];
+  const { addresses } = endpointsOf('etcd', host);
+  const asked = etcdUrls(addresses.length > 0 ? addresses : ['127.0.0.1:2379']);
   const answers = await Promise.all(
     asked.map((url) => host.network.request(`${url}/health`).catch(() => undefined)),
   );

@@ -1,7 +1,7 @@
 /** D09: keys without a lease outlive their processes for ever. */
 import { messageOf } from '../../base/error-code.ts';
 import { type Check, ok, skip, warn } from '../check.ts';
-import { etcdEndpoints } from '../endpoints.ts';
+import { endpointsOf, etcdUrls } from '../endpoints.ts';
 import type { HostView } from '../host-view.ts';
 
 export const etcdStale: Check = {
@@ -10,8 +10,8 @@ export const etcdStale: Check = {
   title: 'etcd holds no key of a dead deployment',
   severity: 'warn',
   look: async (host) => {
-    const { endpoints, because } = etcdEndpoints(host);
-    const [url] = endpoints;
+    const { addresses, because } = endpointsOf('etcd', host);
+    const [url] = etcdUrls(addresses);
     if (url === undefined) return skip(because);
     let keys: readonly Key[];
     try {
@@ -38,7 +38,6 @@ interface Key {
 
 /** Source: etcd's JSON gateway; a key with a lease carries its id, one without has no such field. */
 async function keysUnder({ network }: HostView, url: string, prefix: string): Promise<Key[]> {
-  const encode = (text: string): string => Buffer.from(text).toString('base64');
   const end = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
   const body = JSON.stringify({
     key: base64(prefix),

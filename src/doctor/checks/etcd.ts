@@ -1,7 +1,7 @@
 /** D08: etcd answers where the plan or the environment says that it is. */
 import { messageOf } from '../../base/error-code.ts';
 import { type Check, fail, type Finding, ok, skip } from '../check.ts';
-import { etcdEndpoints } from '../endpoints.ts';
+import { endpointsOf, etcdUrls } from '../endpoints.ts';
 import type { HostView } from '../host-view.ts';
 
 const fix = 'etcd --data-dir "$(mktemp -d)"   # or do without: --discovery file';
@@ -12,9 +12,9 @@ export const etcd: Check = {
   title: 'etcd answers, where it is needed',
   severity: 'fail',
   look: async (host) => {
-    const { endpoints, because } = etcdEndpoints(host);
-    if (endpoints.length === 0) return skip(because);
-    const answers = await Promise.all(endpoints.map(async (url) => await ask(host, url)));
+    const { addresses, because } = endpointsOf('etcd', host);
+    if (addresses.length === 0) return skip(because);
+    const answers = await Promise.all(etcdUrls(addresses).map(async (url) => await ask(host, url)));
     return answers.find(({ status }) => status === 'fail') ?? answers[0] ?? skip(because);
   },
 };

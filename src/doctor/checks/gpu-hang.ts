@@ -1,5 +1,5 @@
 /** D16: a GPU that hangs: nvidia-smi does not answer, the kernel logs Xid errors, holders cannot be interrupted. */
-import { type Check, fail, type Finding, ok, skip } from '../check.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView } from '../host-view.ts';
 import { readProcess } from '../proc-files.ts';
 
@@ -16,10 +16,25 @@ export const gpuHang: Check = {
     const report = await host.gpus();
     if (report.state === 'absent') return skip('there is no nvidia-smi here');
     if (report.state === 'hangs') return fail(`nvidia-smi hangs: ${report.problem ?? 'no answer'}`, reboot);
+    const faulty = report.gpus.find(({ recovery }) => recovery !== undefined);
+    if (faulty !== undefined) {
+      return fail(`GPU ${faulty.index} had a fault, and its driver wants: ${faulty.recovery}`, reboot);
+    }
     for (const { pid, name } of report.holders ?? []) {
       if ((await readProcess(host, pid))?.state === 'D') {
-        return fail(`pid ${pid} (${name}) holds a GPU and waits in the kernel (state D)`, reboot);
+        return fail(
+          `pid ${pid} (${name ?? 'unknown'}) holds a GPU and waits in the kernel (state D)`,
+          reboot,
+        );
       }
+    }
+    const worn = report.gpus.find(({ eccErrors = 0 }) => eccErrors > 0);
+    if (worn !== undefined) {
+      const evidence = `GPU ${worn.index} counts ${worn.eccErrors} uncorrected memory errors`;
+      return warn(
+        evidence,
+        `sudo nvidia-smi -i ${worn.index} -r   # and have it looked at if they come back`,
+      );
     }
     return await kernelLog(host);
   },

@@ -1,8 +1,11 @@
 /** D13: as many GPUs as the plan needs, none given away twice, and CUDA_VISIBLE_DEVICES names ones that exist. */
 import { type Check, fail, type Finding, ok, skip } from '../check.ts';
 import type { Plan } from '../../plan/plan.ts';
+import { messageOf } from '../../base/error-code.ts';
+import { allowedGpus, deviceName } from '../../plan/allowed-gpus.ts';
+import type { Gpu } from '../../plan/request.ts';
 import { noGpu } from '../gpu-report.ts';
-import type { GpuFacts, Subject } from '../host-view.ts';
+import type { Subject } from '../host-view.ts';
 import { workersOf } from '../planned.ts';
 
 export const gpus: Check = {
@@ -19,9 +22,19 @@ export const gpus: Check = {
     const none = noGpu(report);
     if (none !== undefined) return none;
     const visible = environment['CUDA_VISIBLE_DEVICES'];
-    const bad = visible === undefined ? undefined : badDevices(visible, report.gpus);
-    if (bad !== undefined) return bad;
-    const count = visible === undefined ? report.gpus.length : namesIn(visible).length;
+    let allowed: readonly Gpu[];
+    try {
+      allowed = allowedGpus(report.gpus, undefined, visible);
+    } catch (error) {
+      return fail(
+        `${messageOf(error)} CUDA hides it and all that follow.`,
+        `export CUDA_VISIBLE_DEVICES=${report.gpus.map(deviceName).join(',')}`,
+      );
+    }
+    if (allowed.length === 0) {
+      return fail(`CUDA_VISIBLE_DEVICES=${visible}: no GPU may be used`, 'unset CUDA_VISIBLE_DEVICES');
+    }
+    const count = allowed.length;
     if (subject === undefined) return ok(`${count} of ${report.gpus.length} GPUs may be used`);
     const needed = neededGpus(subject);
     if (needed > count) {
@@ -35,39 +48,6 @@ export const gpus: Check = {
     return (subject.plan && overlap(subject.plan, subject)) ?? ok(`${needed} of ${count} GPUs are needed`);
   },
 };
-
-function namesIn(visible: string): string[] {
-  return visible
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean);
-}
-
-/** Like the driver: an index, a UUID or the start of one. Of MIG slices only the shape can be told. */
-function badDevices(visible: string, known: readonly GpuFacts[]): Finding | undefined {
-  const names = namesIn(visible);
-  if (names.length === 0) {
-    return fail('CUDA_VISIBLE_DEVICES is set and empty: no GPU may be used', 'unset CUDA_VISIBLE_DEVICES');
-  }
-  const unknown = names.filter(
-    (name) =>
-      !name.startsWith('MIG-') &&
-      !known.some(({ index, uuid }) => String(index) === name || (name.length > 4 && uuid.startsWith(name))),
-  );
-  if (unknown.length > 0) {
-    return fail(
-      `CUDA_VISIBLE_DEVICES=${visible} names ${unknown.join(', ')}, which is not here; CUDA hides all that follow`,
-      `export CUDA_VISIBLE_DEVICES=${known.map(({ index }) => index).join(',')}`,
-    );
-  }
-  if (new Set(names).size < names.length) {
-    return fail(
-      `CUDA_VISIBLE_DEVICES=${visible} names a GPU twice`,
-      `export CUDA_VISIBLE_DEVICES=${[...new Set(names)].join(',')}`,
-    );
-  }
-  return undefined;
-}
 
 function neededGpus(subject: Subject): number {
   const { plan } = subject;

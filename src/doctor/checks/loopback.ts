@@ -1,4 +1,5 @@
 /** D26: `localhost` leads to where the frontend listens. */
+import { isServing } from '../../plan/plan.ts';
 import { type Check, ok, skip, warn } from '../check.ts';
 
 export const loopback: Check = {
@@ -22,7 +23,7 @@ export const loopback: Check = {
       );
     }
     const { runs } = await host.state();
-    const live = runs.filter(({ state, plan }) => state === 'live' && plan !== undefined);
+    const live = runs.filter(({ state, plan }) => state === 'live' && plan !== undefined && isServing(plan));
     for (const { plan, runId } of live) {
       const port = plan?.http.port ?? 0;
       const first = addresses[0] ?? '';

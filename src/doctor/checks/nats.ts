@@ -1,7 +1,7 @@
 /** D11: NATS answers, with JetStream and with messages that are large enough. */
 import { messageOf } from '../../base/error-code.ts';
 import { type Check, fail, ok, skip, warn } from '../check.ts';
-import { natsServer } from '../endpoints.ts';
+import { endpointsOf, natsAddress } from '../endpoints.ts';
 
 /** NATS's own default. */
 const smallestPayload = 1024 * 1024;
@@ -12,8 +12,9 @@ export const nats: Check = {
   title: 'NATS answers with JetStream, where it is needed',
   severity: 'fail',
   look: async (host) => {
-    const { server, because } = natsServer(host);
-    if (server === undefined) return skip(because);
+    const { addresses, because } = endpointsOf('nats', host);
+    if (addresses[0] === undefined) return skip(because);
+    const server = natsAddress(addresses[0]);
     const where = `${server.host}:${server.port}`;
     let line: string;
     try {

@@ -27,8 +27,9 @@ export const planes: Check = {
 
 /** A difference shows in no log: the model is just never listed. Source: upstream/verified.md section 8. */
 function checkPlan(plan: Plan, { profile }: Subject): Finding {
+  const processes = plan.processes.filter(({ kind }) => kind !== 'infra');
   for (const name of shared) {
-    const values = new Map(plan.processes.map((spec) => [spec.env[name], spec.name]));
+    const values = new Map(processes.map((spec) => [spec.env[name], spec.name]));
     if (values.size > 1) {
       const told = [...values].map(([value, process]) => `${value ?? 'unset'} for ${process}`).join(', ');
       return warn(`${name} differs between processes: ${told}`, `set ${name} for all of them or for none`);
@@ -40,7 +41,7 @@ function checkPlan(plan: Plan, { profile }: Subject): Finding {
   if (routesByEvents && plan.events === 'none') {
     return warn('the router routes by KV events, and the event plane is none', '--events zmq');
   }
-  const odd = plan.processes.find(({ argv }) => {
+  const odd = processes.find(({ argv }) => {
     const value = valueOf(argv, '--discovery-backend');
     return value !== undefined && value !== plan.discovery.backend;
   });

@@ -1,15 +1,17 @@
 /** D04: too little free GPU memory, and who holds it. */
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
+import { deviceName } from '../../plan/allowed-gpus.ts';
+import { gpuDemand } from '../../plan/gpu-demand.ts';
+import { freeOf } from '../../plan/gpu-group.ts';
 import type { GpuFacts, GpuReport, HostView, Subject } from '../host-view.ts';
 import { noGpu } from '../gpu-report.ts';
 import { findModel, weightBytes } from '../model-files.ts';
 import { describeProcess } from '../proc-files.ts';
 import { mibText } from '../sizes.ts';
 
-/** What a CUDA context and its kernels take beside the weights, seen on H200. Source: upstream/sglang-on-gpu.md section 1. */
-const contextMiB = 682;
-/** More than this in use before we start is somebody's work, not the driver's. */
+/** More in use before we start is somebody's work: an idle H200 had 615 MiB. Source: upstream/sglang-on-gpu.md section 4. */
 const idleMiB = 1_024;
+const fix = 'dynamo clean   # ends what is ours and dead; else take other GPUs: --gpus';
 
 export const vram: Check = {
   id: 'D04',
@@ -21,16 +23,12 @@ export const vram: Check = {
     const none = noGpu(report);
     if (none !== undefined) return none;
     const { subject } = host;
-    const planned = new Set(subject?.plan?.processes.flatMap(({ gpus }) => gpus));
-    if (subject?.plan !== undefined && planned.size === 0) {
-      return skip(`engine ${subject.plan.engine} uses no GPU`);
-    }
+    const plan = subject?.plan;
+    if (plan !== undefined && plan.gpuUuids.length === 0) return skip(`engine ${plan.engine} uses no GPU`);
     const lines = await Promise.all(report.gpus.map(async (gpu) => await gpuLine(host, report, gpu)));
-    if (subject !== undefined && subject.plan === undefined) {
-      return skip(`there is no valid plan; ${lines.join('; ')}`);
-    }
-    const mine = report.gpus.filter((gpu) => planned.has(String(gpu.index)) || planned.has(gpu.uuid));
-    if (subject === undefined || mine.length === 0) return ok(lines.join('; '));
+    if (subject === undefined) return ok(lines.join('; '));
+    if (plan === undefined) return skip(`there is no valid plan; ${lines.join('; ')}`);
+    const mine = report.gpus.filter(({ uuid }) => plan.gpuUuids.includes(uuid));
     return await judge(host, subject, mine, lines);
   },
 };
@@ -41,11 +39,13 @@ async function judge(
   mine: readonly GpuFacts[],
   lines: readonly string[],
 ): Promise<Finding> {
+  const model = await findModel(host, subject.profile.model);
+  const bytes = model && (await weightBytes(host, model));
   for (const gpu of mine) {
-    const needed = await neededMiB(host, subject, gpu);
-    const free = gpu.totalMiB - gpu.usedMiB;
-    const line = lines.find((text) => text.startsWith(`GPU ${gpu.index} `)) ?? '';
-    const fix = 'dynamo clean   # ends what is ours and dead; else take other GPUs: --gpus';
+    const needed = neededMiB(subject, gpu, bytes === undefined ? undefined : bytes / 2 ** 20);
+    const line = lines.find((text) => text.startsWith(`GPU ${deviceName(gpu)} `)) ?? '';
+    const free = freeOf(gpu);
+    if (free === undefined) return skip(`nvidia-smi does not tell the memory of GPU ${deviceName(gpu)}`);
     if (needed !== undefined && free < needed) {
       return fail(`${line}; the plan needs ${mibText(needed)} there`, fix, lines);
     }
@@ -56,26 +56,27 @@ async function judge(
   return ok(lines.join('; '));
 }
 
-/** Of all workers on one GPU: the hint of the profile, or weights that lie on this host, whichever is more. */
-async function neededMiB(host: HostView, subject: Subject, gpu: GpuFacts): Promise<number | undefined> {
-  const here = subject.plan?.processes.filter(
-    ({ gpus }) => gpus.includes(String(gpu.index)) || gpus.includes(gpu.uuid),
-  );
-  const model = await findModel(host, subject.profile.model);
-  const bytes = model && (await weightBytes(host, model));
+/** Of all workers on one GPU together; `undefined` when it is not known of one of them. */
+function neededMiB(
+  { plan, profile }: Subject,
+  gpu: GpuFacts,
+  weightsMiB: number | undefined,
+): number | undefined {
   let sum = 0;
-  for (const { component, gpus } of here ?? []) {
-    const spec = subject.profile.components[component];
-    const hint = spec?.kind === 'worker' ? spec.gpuMemoryGiB : undefined;
-    if (hint === undefined && bytes === undefined) return undefined;
-    const weights = bytes === undefined ? 0 : bytes / 2 ** 20 / Math.max(1, gpus.length) + contextMiB;
-    sum += Math.max(weights, (hint ?? 0) * 1024);
+  for (const { component, gpus } of plan?.processes ?? []) {
+    const spec = profile.components[component];
+    if (!gpus.includes(deviceName(gpu)) || spec?.kind !== 'worker') continue;
+    const demand = gpuDemand(spec, weightsMiB);
+    if (demand === undefined) return undefined;
+    sum += demand.mib;
   }
   return sum;
 }
 
 async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): Promise<string> {
-  const free = `GPU ${gpu.index} has ${mibText(gpu.totalMiB - gpu.usedMiB)} of ${mibText(gpu.totalMiB)} free`;
+  const free = freeOf(gpu);
+  const room =
+    free === undefined ? 'has unknown memory' : `has ${mibText(free)} of ${mibText(gpu.totalMiB)} free`;
   const mine = holders?.filter(({ gpuUuid }) => gpuUuid === gpu.uuid) ?? [];
   const who = await Promise.all(
     mine.map(async ({ pid, name, usedMiB }) => {
@@ -83,5 +84,6 @@ async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): P
       return `${await describeProcess(host, pid, name)}${held}`;
     }),
   );
-  return who.length === 0 ? free : `${free}: ${who.join(', ')}`;
+  const text = `GPU ${deviceName(gpu)} ${room}`;
+  return who.length === 0 ? text : `${text}: ${who.join(', ')}`;
 }

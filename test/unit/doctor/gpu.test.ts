@@ -57,7 +57,7 @@ test('vram counts the weights that lie on this host', async () => {
   const files = { '/models/big/model.safetensors.index.json': index };
   expect(await finding(vram, { subject: onGpus(local), gpus: idle, files })).toMatchObject({
     status: 'fail',
-    evidence: expect.stringContaining('needs 151 GiB'),
+    evidence: expect.stringContaining('needs 152 GiB'),
   });
 });
 
@@ -91,10 +91,9 @@ test('gpus needs no valid plan to count', async () => {
 });
 
 test.each([
-  ['', 'set and empty'],
-  ['0,7', 'names 7, which is not here'],
-  ['GPU-9999', 'names GPU-9999'],
-  ['1,1', 'names a GPU twice'],
+  ['', 'no GPU may be used'],
+  ['0,7', 'there is no GPU "7" here'],
+  ['GPU-9999', 'there is no GPU "GPU-9999" here'],
 ])('gpus fails on CUDA_VISIBLE_DEVICES=%s', async (value, words) => {
   const environment = { CUDA_VISIBLE_DEVICES: value };
   expect(await finding(gpus, { gpus: idle, environment })).toMatchObject({
@@ -119,7 +118,7 @@ test('gpus fails when two workers have one GPU and the profile does not say so',
 test('gpus is silent when there are enough, and not made for the embedded engine', async () => {
   const two = profileOf({ components: { frontend, worker: worker('aggregated', { replicas: 2 }) } });
   expect(await finding(gpus, { subject: onGpus(two), gpus: idle })).toMatchObject({ status: 'ok' });
-  const environment = { CUDA_VISIBLE_DEVICES: 'MIG-1,GPU-1' };
+  const environment = { CUDA_VISIBLE_DEVICES: '1,GPU-0' };
   expect(await finding(gpus, { gpus: idle, environment })).toMatchObject({ status: 'ok' });
   expect(await finding(gpus, { subject: subjectOf(two), gpus: idle })).toMatchObject({ status: 'skip' });
 });
@@ -156,6 +155,13 @@ test('gpu-hang fails when nvidia-smi hangs, a holder cannot be interrupted, or a
     status: 'fail',
     evidence: expect.stringContaining('pid 620'),
   });
+  const faulty = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, recovery: 'Reset' })) };
+  expect(await finding(gpuHang, { gpus: faulty })).toMatchObject({
+    status: 'fail',
+    evidence: 'GPU 0 had a fault, and its driver wants: Reset',
+  });
+  const worn = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, eccErrors: 2 })) };
+  expect(await finding(gpuHang, { gpus: worn })).toMatchObject({ status: 'warn' });
   const line = '[100.2] NVRM: Xid (PCI:0000:00:06): 79, pid=620, GPU has fallen off the bus.';
   expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { stdout: line } } })).toMatchObject({
     status: 'fail',

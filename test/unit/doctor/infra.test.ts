@@ -6,10 +6,14 @@ import { etcdLock } from '../../../src/doctor/checks/etcd-lock.ts';
 import { etcdStale } from '../../../src/doctor/checks/etcd-stale.ts';
 import { nats } from '../../../src/doctor/checks/nats.ts';
 import { planes } from '../../../src/doctor/checks/planes.ts';
+import type { InfraUses } from '../../../src/plan/infra.ts';
 import { finding, runFacts, statLine, subjectOf } from '../../support/doctor-host.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 
 const agg = profileOf({ components: { frontend, worker: worker('aggregated') } });
+const own = { from: 'process' as const, addresses: [], path: '/usr/bin/etcd', version: '3.4.23' };
+const outside = (addresses: readonly string[]) => ({ from: 'external' as const, addresses, version: '3' });
+const using = (uses: InfraUses) => subjectOf(agg, { infra: { ...uses, folders: [], files: [] } });
 const environment = { ETCD_ENDPOINTS: '127.0.0.1:2379' };
 const answers = (health: string) => (url: string) => ({
   status: 200,
@@ -38,10 +42,13 @@ test('etcd is silent when it is healthy, and not made where nothing asks for it'
   expect(await finding(etcd)).toMatchObject({ status: 'skip' });
   // The plan decides, not the shell.
   expect(await finding(etcd, { environment, subject: subjectOf(agg) })).toMatchObject({ status: 'skip' });
-  const planned = subjectOf(agg, { discovery: { backend: 'etcd', endpoints: ['http://10.0.0.1:2379'] } });
-  expect(await finding(etcd, { subject: planned })).toMatchObject({
+  expect(await finding(etcd, { subject: using({ etcd: outside(['10.0.0.1:2379']) }) })).toMatchObject({
     status: 'fail',
     evidence: expect.stringContaining('http://10.0.0.1:2379'),
+  });
+  expect(await finding(etcd, { subject: using({ etcd: own }) })).toMatchObject({
+    status: 'skip',
+    evidence: 'the plan starts its own etcd: /usr/bin/etcd, 3.4.23',
   });
 });
 
@@ -59,7 +66,7 @@ test('etcd-stale warns of keys without a lease in our namespace', async () => {
     status: 'warn',
     details: ['v1/mdc/dynamo/backend/2', 'v1/mdc/other/b/3'],
   });
-  const subject = subjectOf(agg, { discovery: { backend: 'etcd', endpoints: ['http://e:1'] } });
+  const subject = using({ etcd: outside(['http://e:1']) });
   expect(await finding(etcdStale, { subject, replies })).toMatchObject({
     status: 'warn',
     details: ['v1/mdc/dynamo/backend/2'],
@@ -136,7 +143,7 @@ test('nats fails when nobody answers, and is not made where nothing asks for it'
   expect(await finding(nats, { environment: server, subject: subjectOf(agg) })).toMatchObject({
     status: 'skip',
   });
-  const planned = subjectOf(agg, { events: 'nats', nats: 'nats://127.0.0.1:5222' });
+  const planned = using({ nats: outside(['nats://127.0.0.1:5222']) });
   expect(await finding(nats, { subject: planned })).toMatchObject({
     status: 'fail',
     evidence: expect.stringContaining('127.0.0.1:5222'),
