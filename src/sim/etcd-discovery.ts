@@ -38,7 +38,7 @@ export async function etcdDiscovery(
       ended.abort();
       try {
         // All keys go with it.
-        await gateway.call('/v3/lease/revoke', { ID: id.toString() }, 1_000);
+        await gateway.call('/v3/lease/revoke', { ID: id.toString() });
       } catch (error) {
         log('WARN', target, 'failed to revoke lease', { error: messageOf(error) });
       }

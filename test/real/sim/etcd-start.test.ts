@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { model } from '../../integration/sim/deployment.ts';
-import { freePort, start, until } from '../../integration/sim/processes.ts';
+import { freePort, start, temporaryFolder, until } from '../../integration/sim/processes.ts';
 import { ask, keysIn, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';
 
@@ -42,6 +44,7 @@ test('with authentication on: the right password registers, a wrong one is an er
   const etcd = await startEtcd(binary);
   await ask(etcd.url, '/v3/auth/user/add', { name: 'root', password: 'secret-word' });
   await ask(etcd.url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask(etcd.url, '/v3/auth/user/add', { name: 'guest', password: 'welcome' });
   await ask(etcd.url, '/v3/auth/enable', {});
   const user = { ...etcd.env, ETCD_AUTH_USERNAME: 'root' };
   const wrong = start(argv, {
@@ -54,7 +57,34 @@ test('with authentication on: the right password registers, a wrong one is an er
   expect(right.log()).not.toContain('WARN');
   expect(await wrong.exit).toMatchObject({ code: 1 });
   await until('the reason is read', () => wrong.log().includes('authentication failed'));
+  // Somebody who may log in, and nothing else.
+  const guest = start(argv, { ...etcd.env, ETCD_AUTH_USERNAME: 'guest', ETCD_AUTH_PASSWORD: 'welcome' });
+  expect(await guest.exit).toMatchObject({ code: 1 });
+  await until('it is refused', () => guest.log().includes('Exception: etcdserver: permission denied'));
   expect(right.log() + wrong.log()).not.toMatch(/secret-word|guess/);
+  // A restart forgets whom it has let in.
+  await etcd.server().kill();
+  await etcd.restart('kept');
   right.child.kill('SIGTERM');
   expect(await right.exit).toMatchObject({ code: 0 });
+  expect(right.log()).not.toContain('failed to revoke lease');
+});
+
+test('TLS: with the authority’s certificate it registers, without it the reason is said', async () => {
+  const folder = temporaryFolder();
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  const wish = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', files.key, '-out', files.cert, ...wish],
+    { stdio: 'ignore' },
+  );
+  const etcd = await startEtcd(binary, files);
+  const env = { ...etcd.env, ETCD_ENDPOINTS: etcd.tlsUrl };
+  const trusting = start(argv, { ...env, ETCD_AUTH_CA: files.cert });
+  const wary = start(argv, { ...env, ETCD_STARTUP_CONNECT_TIMEOUT_SECONDS: '1' });
+  await until('it is registered', () => trusting.log().includes('Registered endpoint'));
+  expect(await keysIn(etcd.url)).toHaveLength(2);
+  expect(await wary.exit).toMatchObject({ code: 1 });
+  await until('the reason is read', () => wary.log().includes('self-signed certificate'));
 });

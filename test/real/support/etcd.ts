@@ -4,6 +4,8 @@ import { startServer, type Server } from './server.ts';
 
 export interface Etcd {
   readonly url: string;
+  /** Only where it was started with a certificate. */
+  readonly tlsUrl: string;
   readonly env: Readonly<Record<string, string>>;
   readonly server: () => Server;
   /** Again on the same port, after `server().kill()`. */
@@ -19,19 +21,28 @@ export interface Key {
   readonly version: number;
 }
 
-export async function startEtcd(binary: string): Promise<Etcd> {
-  const [client, peer] = [await freePort(), await freePort()];
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** `certificate`: files in PEM, for a second listener with TLS. */
+export async function startEtcd(binary: string, certificate?: Certificate): Promise<Etcd> {
+  const [client, peer, tls] = [await freePort(), await freePort(), await freePort()];
   const [url, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
+  const tlsUrl = `https://127.0.0.1:${tls}`;
+  const clientUrls = certificate === undefined ? url : `${url},${tlsUrl}`;
   const run = (folder: string): Promise<Server> =>
     startServer(
       binary,
       [
         ['--data-dir', folder],
-        ['--listen-client-urls', url],
-        ['--advertise-client-urls', url],
+        ['--listen-client-urls', clientUrls],
+        ['--advertise-client-urls', clientUrls],
         ['--listen-peer-urls', peerUrl],
         ['--initial-advertise-peer-urls', peerUrl],
         ['--initial-cluster', `default=${peerUrl}`],
+        certificate === undefined ? [] : ['--cert-file', certificate.cert, '--key-file', certificate.key],
       ].flat(),
       `${url}/health`,
     );
@@ -39,6 +50,7 @@ export async function startEtcd(binary: string): Promise<Etcd> {
   let server = await run(folder);
   return {
     url,
+    tlsUrl,
     env: { DYN_DISCOVERY_BACKEND: 'etcd', ETCD_ENDPOINTS: url, DYN_EVENT_PLANE: 'zmq' },
     server: () => server,
     restart: async (data) => {
