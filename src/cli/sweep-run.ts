@@ -12,7 +12,7 @@ export async function sweepRun({ infra, namespace }: Plan): Promise<string | und
     const environment = etcd.from === 'external' ? process.env : {};
     const { before, after } = await sweepEtcd(etcd.addresses, namespace, environment);
     if (before === 0) return `${place}: no key of namespace ${namespace} is left`;
-    return `${place}: removed what was left of namespace ${namespace}: ${before} keys before, ${after} after`;
+    return `${place}: removed what was left of namespace ${namespace} (keys before: ${before}, after: ${after})`;
   } catch (error) {
     return `${place}: keys of namespace ${namespace} were not looked for (${messageOf(error)}); they go with their leases`;
   }

@@ -14,6 +14,8 @@ export interface Up {
   readonly model: string;
   readonly engine: string;
   readonly processes: readonly { readonly name: string; readonly ports: Readonly<Record<string, number>> }[];
+  /** Addresses of etcd and NATS, where the run uses them. */
+  readonly infra?: Readonly<Record<string, readonly string[]>>;
   readonly proof: { readonly answer: string; readonly usedRoles: readonly string[] };
 }
 

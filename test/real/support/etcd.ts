@@ -85,6 +85,11 @@ export async function ask(url: string, path: string, body: unknown): Promise<unk
   return response.json();
 }
 
+/** Under no lease. */
+export async function putKey(url: string, key: string, value: string): Promise<void> {
+  await ask(url, '/v3/kv/put', { key: base64(key), value: base64(value) });
+}
+
 function base64(plain: string): string {
   return Buffer.from(plain).toString('base64');
 }

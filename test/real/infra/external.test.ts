@@ -1,0 +1,129 @@
+/** An etcd and a NATS that are not ours: checked before anything starts, never stopped, left as they were. */
+import { expect } from 'vitest';
+import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { ask, keysIn, putKey, startEtcd } from '../support/etcd.ts';
+import { binaries, startServer } from '../support/server.ts';
+import { install, versions } from '../support/installed.ts';
+
+const [etcdBinary = 'etcd'] = binaries('etcd');
+const [natsBinary = 'nats-server'] = binaries('nats-server');
+const external = ['--infra', 'external'];
+
+/** Turns authentication on, with one user who may do everything. */
+async function lock(url: string, password: string): Promise<void> {
+  await ask(url, '/v3/auth/user/add', { name: 'root', password });
+  await ask(url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask(url, '/v3/auth/enable', {});
+}
+
+async function startNats(...flags: readonly string[]): Promise<string> {
+  const [port, monitoring] = [await freePort(), await freePort()];
+  const listen = ['-a', '127.0.0.1', '-p', String(port), '-m', String(monitoring)];
+  await startServer(natsBinary, [...listen, ...flags], `http://127.0.0.1:${monitoring}/healthz`);
+  return `127.0.0.1:${port}`;
+}
+
+test('etcd of others: a namespace of its own, no key of it afterwards, and theirs are as they were', async ({
+  world,
+}) => {
+  const etcd = await startEtcd(etcdBinary);
+  await putKey(etcd.url, 'v1/instances/dynamo/backend/generate/1', 'x');
+  await putKey(etcd.url, 'unrelated', 'x');
+  const { runId, notes } = await up(world, 'agg', external, { env: { ETCD_ENDPOINTS: etcd.url } });
+  const namespace = `dynamo-${runId.split('-').at(-1)}`;
+  expect(notes).toMatch(/^etcd +external +ETCD_ENDPOINTS=\S+ answers, version \d/m);
+  expect(notes).toContain(`${namespace}  others may use this etcd`);
+  const mine = (await keysIn(etcd.url)).filter(({ key }) => key.includes(namespace));
+  expect(mine.map(({ key }) => key)).toContainEqual(expect.stringMatching(`^v1/instances/${namespace}/`));
+  // As a worker that was killed would leave it.
+  await putKey(etcd.url, `v1/instances/${namespace}/backend/generate/dead`, 'x');
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toContain(`removed what was left of namespace ${namespace} (keys before: 1, after: 0)`);
+  expect((await keysIn(etcd.url)).map(({ key }) => key)).toEqual(['v1/instances/dynamo/backend/generate/1']);
+  expect((await fetch(`${etcd.url}/health`)).ok).toBe(true);
+});
+
+test('etcd with a password: the right one serves and stands nowhere; a wrong one is 69 before anything starts', async ({
+  world,
+}) => {
+  const etcd = await startEtcd(etcdBinary);
+  await lock(etcd.url, 'right-word');
+  const address = etcd.url.replace('http://', '');
+  const wrong = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
+    env: { ETCD_ENDPOINTS: etcd.url, ETCD_AUTH_USERNAME: 'root', ETCD_AUTH_PASSWORD: 'wrong-word' },
+  });
+  expect(wrong.code).toBe(69);
+  expect(wrong.stderr).toContain('authentication failed');
+  expect(wrong.stderr).toContain('export ETCD_AUTH_USERNAME=… ETCD_AUTH_PASSWORD=…');
+  expect(await ps(world, '--all')).toEqual([]);
+  const none = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
+    env: { ETCD_ENDPOINTS: etcd.url },
+  });
+  expect(none.code).toBe(69);
+  // Credentials in the address are taken out of it.
+  const { notes } = await up(world, 'agg', external, {
+    env: { ETCD_ENDPOINTS: `http://root:right-word@${address}` },
+  });
+  const { stdout } = await succeed(world, ['ps', '--json']);
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toContain('no key of namespace');
+  expect(textBelow(world.state) + notes + stdout + stderr + wrong.stderr).not.toMatch(/(right|wrong)-word/);
+});
+
+test('etcd that is full is 69 before anything starts', async ({ world }) => {
+  const [port, peer] = [await freePort(), await freePort()];
+  const [url, peerUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peer}`];
+  const flags = [
+    `--data-dir=${temporaryFolder()}`,
+    `--listen-client-urls=${url}`,
+    `--advertise-client-urls=${url}`,
+    `--listen-peer-urls=${peerUrl}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    `--initial-cluster=default=${peerUrl}`,
+    '--quota-backend-bytes=65536',
+  ];
+  const etcd = await startServer(etcdBinary, flags, `${url}/health`);
+  let i = 0;
+  const isFull = async (): Promise<boolean> =>
+    await putKey(url, `filler-${i++}`, 'x'.repeat(60_000)).then(
+      () => false,
+      () => true,
+    );
+  await until('it is full', isFull);
+  const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
+    env: { ETCD_ENDPOINTS: url },
+  });
+  expect(code).toBe(69);
+  expect(stderr).toContain('database space exceeded');
+  await etcd.kill();
+}, 120_000);
+
+test('nobody there: --infra external is 69; auto goes on to a process and says why', async ({ world }) => {
+  const [binaryPair] = versions();
+  if (binaryPair !== undefined) install(world, binaryPair);
+  const env = { ETCD_ENDPOINTS: `http://127.0.0.1:${await freePort()}` };
+  const asked = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], { env });
+  expect(asked.code).toBe(69);
+  expect(asked.stderr).toContain('connection refused');
+  const { notes } = await up(world, 'agg', ['--discovery', 'etcd'], { env });
+  expect(notes).toMatch(/^etcd +process .*; ETCD_ENDPOINTS=\S+: connection refused; no shared one is up/m);
+  await succeed(world, ['down']);
+});
+
+test('NATS: banner and login are looked at, and a wrong token is 69', async ({ world }) => {
+  const server = await startNats('--auth', 'right-token', '-js', '--store_dir', temporaryFolder());
+  const plan = async (env: Readonly<Record<string, string>>) =>
+    await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--events', 'nats', ...external], { env });
+  const wrong = await plan({ NATS_SERVER: `nats://${server}`, NATS_AUTH_TOKEN: 'wrong-token' });
+  expect(wrong.code).toBe(69);
+  expect(wrong.stderr).toContain('it refuses us:');
+  const right = await plan({ NATS_SERVER: `nats://right-token@${server}` });
+  expect(right.stdout).toMatch(
+    /^nats +external .*version \d\S*, with JetStream, takes only 1024 KiB a message$/m,
+  );
+  expect(wrong.stderr + right.stdout).not.toMatch(/(right|wrong)-token/);
+});

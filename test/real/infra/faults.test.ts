@@ -1,0 +1,117 @@
+/** etcd and NATS lost while a run serves: what comes back, and what the user is told. */
+import { expect } from 'vitest';
+import { dynamo, start, succeed } from '../../e2e/harness/cli.ts';
+import { clientOf, pidOf, ps, up, type Running } from '../../e2e/harness/deployment.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { isLiving } from '../../oracle/processes.ts';
+import { keysIn } from '../support/etcd.ts';
+import { install, versions } from '../support/installed.ts';
+
+const [binaries] = versions();
+/** A start of etcd with its data on two slow cores, and a stop of one that stands still. */
+const patienceMs = 40_000;
+
+async function serving(world: World, more: readonly string[] = []): Promise<Running> {
+  if (binaries !== undefined) install(world, binaries);
+  return await up(world, 'agg_router', ['--infra', 'process', ...more]);
+}
+
+/** Until another process has its place and is ready. */
+async function replaced(world: World, name: string, pid: number): Promise<number> {
+  return await until(
+    `another ${name}`,
+    async () => {
+      const [run] = await ps(world);
+      const found = run?.processes.find((process) => process.name === name);
+      return found?.state === 'ready' && found.pid !== pid ? found.pid : undefined;
+    },
+    patienceMs,
+  );
+}
+
+async function answers({ url }: Pick<Running, 'url'>): Promise<boolean> {
+  const [listed] = (await clientOf(url).models.list()).data;
+  const model = listed?.id ?? '';
+  const messages = [{ role: 'user' as const, content: 'Hello!' }];
+  const { choices } = await clientOf(url).chat.completions.create({ model, messages, max_tokens: 8 });
+  return Boolean(choices[0]?.message.content);
+}
+
+async function instanceKeys({ infra }: Running): Promise<string[]> {
+  const keys = await keysIn(infra?.['etcd']?.[0] ?? '');
+  return keys.map(({ key }) => key).filter((key) => key.startsWith('v1/instances/'));
+}
+
+test('etcd that is killed comes back with its data: no worker is lost, and a line says what it meant', async ({
+  world,
+}) => {
+  const run = await serving(world);
+  const before = await instanceKeys(run);
+  const workers = [await pidOf(world, 'worker-1'), await pidOf(world, 'worker-2')];
+  const etcd = await pidOf(world, 'etcd');
+  process.kill(etcd, 'SIGKILL');
+  await replaced(world, 'etcd', etcd);
+  expect(await instanceKeys(run)).toEqual(before);
+  expect(await answers(run)).toBe(true);
+  expect([await pidOf(world, 'worker-1'), await pidOf(world, 'worker-2')]).toEqual(workers);
+  await succeed(world, ['down']);
+  const { stdout } = await succeed(world, ['events', 'agg_router']);
+  expect(stdout).toMatch(/etcd was ended by SIGKILL: etcd is started again with its data\. Workers/);
+});
+
+test('etcd that stands still is taken for dead, and comes back with its data', async ({ world }) => {
+  const run = await serving(world);
+  const etcd = await pidOf(world, 'etcd');
+  process.kill(etcd, 'SIGSTOP');
+  await replaced(world, 'etcd', etcd);
+  expect(isLiving(etcd)).toBe(false);
+  await until('the workers are known', async () => (await instanceKeys(run)).length > 0, patienceMs);
+  await until('it answers', async () => await answers(run).catch(() => false), patienceMs);
+  await succeed(world, ['down']);
+});
+
+test('NATS that is killed comes back; requests go on', async ({ world }) => {
+  const run = await serving(world, ['--events', 'nats']);
+  const nats = await pidOf(world, 'nats');
+  process.kill(nats, 'SIGKILL');
+  expect(await answers(run)).toBe(true);
+  await replaced(world, 'nats', nats);
+  expect(await answers(run)).toBe(true);
+  await succeed(world, ['down']);
+});
+
+test('in the foreground, too: etcd is restarted and said so, and the run goes on', async ({ world }) => {
+  if (binaries !== undefined) install(world, binaries);
+  const port = String(await freePort());
+  const session = start(world, ['up', 'agg', '--engine', 'sim', '--infra', 'process', '--http-port', port]);
+  await session.until(/is ready after/);
+  const etcd = await pidOf(world, 'etcd');
+  process.kill(etcd, 'SIGKILL');
+  await session.until(/etcd was ended by SIGKILL: etcd is started again with its data/);
+  await replaced(world, 'etcd', etcd);
+  expect(await answers({ url: `http://127.0.0.1:${port}` })).toBe(true);
+  session.child.kill('SIGINT');
+  expect(await session.ended).toMatchObject({ code: 130 });
+});
+
+test('etcd that cannot stay up is a crash loop: the run ends in order and says so', async ({ world }) => {
+  await serving(world);
+  const waiting = start(world, ['wait', '--for', 'stopped']);
+  const kill = async (): Promise<void> => {
+    const [run] = await ps(world);
+    const etcd = run?.processes.find(({ name, state }) => name === 'etcd' && state === 'ready')?.pid;
+    if (etcd !== undefined && isLiving(etcd)) process.kill(etcd, 'SIGKILL');
+  };
+  const over = waiting.ended.then(() => true);
+  await until(
+    'the run has given up',
+    async () => await Promise.race([over, kill().then(() => false)]),
+    100_000,
+  );
+  const [run] = await ps(world, '--all');
+  expect(run?.state).toBe('failed');
+  const { stdout } = await dynamo(world, ['events', 'agg_router']);
+  expect(stdout).toMatch(/crash loop/);
+}, 120_000);

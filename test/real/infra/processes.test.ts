@@ -1,0 +1,110 @@
+/** etcd and NATS as processes of a run: a tree that serves, and nothing of it afterwards. */
+import { describe, expect } from 'vitest';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { leftovers } from '../../oracle/leftovers.ts';
+import { install, versions } from '../support/installed.ts';
+import { keysIn, putKey } from '../support/etcd.ts';
+
+const [first, ...others] = versions();
+const all = first === undefined ? [] : [first, ...others];
+const process = ['--infra', 'process'];
+
+describe.each(all)('$etcd, $nats', (binaries) => {
+  test('agg_router is a tree of etcd, NATS, frontend and workers', async ({ world }) => {
+    install(world, binaries);
+    const { notes, infra, client, model } = await up(world, 'agg_router', process);
+    expect(notes).toMatch(/^discovery +etcd +--infra process$/m);
+    expect(notes).toMatch(/^etcd +process +\S+\/bin\/etcd, version \d/m);
+    expect(notes).toMatch(/^nats +process +\S+\/bin\/nats-server, version \d/m);
+    const [run] = await ps(world);
+    expect(run?.processes.map(({ name, state }) => [name, state])).toEqual([
+      ['etcd', 'ready'],
+      ['nats', 'ready'],
+      ['frontend', 'ready'],
+      ['worker-1', 'ready'],
+      ['worker-2', 'ready'],
+    ]);
+    const keys = await keysIn(infra?.['etcd']?.[0] ?? '');
+    expect(keys.filter(({ key }) => key.startsWith('v1/instances/dynamo/backend/generate/'))).toHaveLength(2);
+    const { choices } = await client.chat.completions.create({
+      model,
+      messages: [{ role: 'user', content: 'Hello!' }],
+      max_tokens: 8,
+    });
+    expect(choices[0]?.message.content).toBeTruthy();
+    const { stdout } = await succeed(world, ['logs', 'nats']);
+    expect(stdout).toContain('Server is ready');
+    const { stderr } = await succeed(world, ['down']);
+    expect(stderr).toMatch(/worker-2 stopped[\s\S]*etcd stopping/);
+  });
+
+  test('NATS takes messages of 15 MB and has JetStream', async ({ world }) => {
+    install(world, binaries);
+    await up(world, 'agg', ['--events', 'nats']);
+    const [run] = await ps(world);
+    const monitoring = run?.processes.find(({ name }) => name === 'nats')?.ports['monitoring'];
+    const about = await (await fetch(`http://127.0.0.1:${monitoring}/varz`)).json();
+    expect(about).toMatchObject({ max_payload: 15 * 1024 * 1024, host: '127.0.0.1' });
+    const jetstream = (await (await fetch(`http://127.0.0.1:${monitoring}/jsz`)).json()) as object;
+    expect(jetstream).toMatchObject({ config: { store_dir: expect.stringContaining(world.state) } });
+    await succeed(world, ['down']);
+  });
+});
+
+test('up and down ten times with agg_router and disagg_router, and each time nothing is left', async ({
+  world,
+}) => {
+  if (first !== undefined) install(world, first);
+  for (let round = 0; round < 5; round++) {
+    for (const profile of ['agg_router', 'disagg_router']) {
+      await up(world, profile, process);
+      await succeed(world, ['down', '--quiet']);
+      expect(leftovers(world)).toEqual([]);
+    }
+  }
+  expect(textBelow(world.state)).not.toContain('v1/instances');
+}, 300_000);
+
+test('data go with the run; with --persist they are there again, for one run at a time', async ({
+  world,
+}) => {
+  if (first !== undefined) install(world, first);
+  const kept = async (more: readonly string[]): Promise<string[]> => {
+    const { infra } = await up(world, 'agg', [...process, ...more]);
+    const url = infra?.['etcd']?.[0] ?? '';
+    const found = (await keysIn(url)).filter(({ key }) => key === 'v1/kept');
+    await putKey(url, 'v1/kept', 'here');
+    if (more.length > 0) {
+      const second = await dynamo(world, [
+        'up',
+        'agg',
+        '--engine',
+        'sim',
+        '--name',
+        'b',
+        ...process,
+        ...more,
+      ]);
+      expect(second.code).toBe(75);
+      expect(second.stderr).toContain('uses these data');
+    }
+    await succeed(world, ['down', 'agg']);
+    return found.map(({ value }) => value);
+  };
+  expect(await kept([])).toEqual([]);
+  expect(await kept([])).toEqual([]);
+  expect(await kept(['--persist', 'mine'])).toEqual([]);
+  expect(await kept(['--persist', 'mine'])).toEqual(['here']);
+});
+
+test('without etcd on this host --infra process is 69 with the way to get it, and nothing is started', async ({
+  world,
+}) => {
+  const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...process]);
+  expect(code).toBe(69);
+  expect(stderr).toContain('no etcd on PATH');
+  expect(stderr).toContain('dynamo setup --infra   # or: apt-get install etcd-server nats-server');
+  expect(await ps(world, '--all')).toEqual([]);
+});

@@ -1,0 +1,63 @@
+/** `dynamo infra`: an etcd and a NATS that stay while runs come and go. */
+import { expect } from 'vitest';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { ps, up } from '../../e2e/harness/deployment.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { leftovers } from '../../oracle/leftovers.ts';
+import { keysIn } from '../support/etcd.ts';
+import { install, versions } from '../support/installed.ts';
+
+interface Status {
+  readonly runId: string;
+  readonly etcd: { readonly addresses: readonly string[] };
+  readonly users: readonly string[];
+}
+
+test('runs find it, each in a namespace of its own, and leave no key; it goes last', async ({ world }) => {
+  const [binaries] = versions();
+  if (binaries !== undefined) install(world, binaries);
+  const missing = await dynamo(world, ['infra', 'status']);
+  expect(missing.code).toBe(69);
+  expect(missing.stderr).toContain('dynamo infra up');
+  await succeed(world, ['infra', 'up']);
+  const status = async (): Promise<Status> =>
+    JSON.parse((await succeed(world, ['infra', 'status', '--json'])).stdout) as Status;
+  const { runId, etcd } = await status();
+  // Up already is what was wanted.
+  expect(JSON.parse((await succeed(world, ['infra', 'up', '--json'])).stdout)).toMatchObject({ runId });
+  expect((await succeed(world, ['ps'])).stdout).toMatch(/infra +shared by runs +ready/);
+
+  const words = ['--discovery', 'etcd', '--events', 'none'];
+  const a = await up(world, 'agg', ['--name', 'a', ...words]);
+  const b = await up(world, 'agg', ['--name', 'b', ...words]);
+  expect(a.notes).toMatch(new RegExp(`^etcd +shared +run ${runId} shares it`, 'm'));
+  expect((await ps(world)).find(({ name }) => name === 'a')?.processes.map(({ name }) => name)).toEqual([
+    'frontend',
+    'worker',
+  ]);
+  const namespaces = new Set((await keysIn(etcd.addresses[0] ?? '')).map(({ key }) => key.split('/')[2]));
+  expect(namespaces).toEqual(new Set([a, b].map((run) => `dynamo-${run.runId.split('-').at(-1)}`)));
+  expect((await status()).users.toSorted()).toEqual([a.runId, b.runId].toSorted());
+
+  const used = await dynamo(world, ['infra', 'down']);
+  expect(used.code).toBe(75);
+  expect(used.stderr).toContain(`These runs use ${runId}: a, b.`);
+  await succeed(world, ['down', 'a']);
+  // The one that serves is meant, not what it stands on.
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toContain(`${b.runId} is down`);
+  expect(await keysIn(etcd.addresses[0] ?? '')).toEqual([]);
+  await succeed(world, ['infra', 'down']);
+  expect(leftovers(world)).toEqual([]);
+  expect((await succeed(world, ['infra', 'down'])).stderr).toContain('no shared etcd and NATS are up');
+});
+
+test('`down --all` ends the runs before what they stand on', async ({ world }) => {
+  const [binaries] = versions();
+  if (binaries !== undefined) install(world, binaries);
+  await succeed(world, ['infra', 'up', '-q']);
+  await up(world, 'agg', ['--discovery', 'etcd', '--events', 'none']);
+  const { stderr } = await succeed(world, ['down', '--all']);
+  expect(stderr).toMatch(/worker stopped[\s\S]*no key of namespace[\s\S]*etcd stopping/);
+  expect(await ps(world)).toEqual([]);
+});

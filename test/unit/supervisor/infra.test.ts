@@ -1,0 +1,107 @@
+/** etcd in a tree: looked after by a rule of its own, started again, and not held against the workers meanwhile. */
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { supervise } from '../../../src/supervisor/supervise.ts';
+import { fakeWorld, type WorldScript } from '../../support/fake-world.ts';
+import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';
+
+const profile = profileOf({ components: { frontend, worker: worker('aggregated') } });
+const up = { readyMs: 0, stopMs: 1 };
+
+/** etcd, a frontend and a worker; each probe has its process as host, as the fake prober reads it. */
+function withEtcd(): Plan {
+  const infra = {
+    binaries: { etcd: { path: '/usr/bin/etcd', version: '3.4.23' } },
+    external: {},
+    keptFolder: '',
+  };
+  const plan = makePlan(profile, options({ infra: 'process' }), host({ infra }));
+  const processes = plan.processes.map((spec) => ({
+    ...spec,
+    probe: { kind: 'http' as const, url: `http://${spec.name}/` },
+  }));
+  return { ...plan, processes };
+}
+
+function begin(script: WorldScript) {
+  const world = fakeWorld({
+    ...script,
+    processes: { etcd: up, frontend: up, worker: up, ...script.processes },
+  });
+  const looks: { readonly what: string; readonly at: number }[] = [];
+  const prober = {
+    ...world.prober,
+    check: async (probe: { url: string }): Promise<string | undefined> => {
+      looks.push({ what: new URL(probe.url).hostname, at: world.clock.now() });
+      return undefined;
+    },
+    missing: async (): Promise<[]> => {
+      looks.push({ what: 'missing', at: world.clock.now() });
+      return [];
+    },
+  };
+  return { world, looks, prober, start: () => supervise(withEtcd(), { ...world, prober }) };
+}
+
+const statesOf = ({ events }: ReturnType<typeof fakeWorld>, name: string): string[] =>
+  events.flatMap((event) => (event.type === 'process' && event.process === name ? [event.state] : []));
+
+test('nobody starts before etcd is ready, and etcd is stopped last', async () => {
+  const { world, start } = begin({ processes: { etcd: { ...up, readyMs: 500 } } });
+  const supervision = start();
+  await world.clock.advance(499);
+  expect(world.notes.filter(({ what }) => what === 'launch')).toEqual([{ what: 'launch', process: 'etcd' }]);
+  await world.clock.advance(10);
+  await supervision.ready;
+  supervision.stop();
+  await world.clock.advance(10);
+  await supervision.done;
+  const stops = world.notes.flatMap((note) => (note.what === 'stop' ? [note.process] : []));
+  expect(stops).toEqual(['frontend', 'worker', 'etcd']);
+});
+
+test('etcd is looked at every second, the others every five', async () => {
+  const { world, looks, start } = begin({});
+  const supervision = start();
+  await world.clock.advance(1);
+  await supervision.ready;
+  await world.clock.advance(10_000);
+  const count = (what: string): number => looks.filter((look) => look.what === what).length;
+  expect([count('etcd'), count('worker'), count('missing')]).toEqual([10, 2, 2]);
+  supervision.stop();
+  await world.clock.advance(10);
+  await supervision.done;
+});
+
+test('etcd that ends is started again, also in the foreground, and a note says what its loss means', async () => {
+  const { world, start } = begin({ processes: { etcd: { ...up, exitMs: 2_000 } } });
+  const supervision = start();
+  await world.clock.advance(1);
+  await supervision.ready;
+  await world.clock.advance(2_200);
+  expect(statesOf(world, 'etcd').slice(-5)).toEqual(['failed', 'backoff', 'starting', 'started', 'ready']);
+  expect(statesOf(world, 'worker').at(-1)).toBe('ready');
+  expect(world.events.filter(({ type }) => type === 'note')).toMatchObject([
+    {
+      text: expect.stringMatching(/^etcd exited with code 1: etcd is started again with its data\. Workers/),
+    },
+  ]);
+  supervision.stop();
+  await world.clock.advance(10);
+  await supervision.done;
+});
+
+test('while etcd is down nobody asks the frontend whom it knows', async () => {
+  const etcd = { ...up, laterReadyMs: 20_000, exitMs: 2_000 };
+  const { world, looks, start } = begin({ processes: { etcd } });
+  const supervision = start();
+  await world.clock.advance(1);
+  await supervision.ready;
+  await world.clock.advance(18_000);
+  expect(looks.filter(({ what }) => what === 'missing')).toEqual([]);
+  expect(looks.filter(({ what }) => what === 'worker')).not.toEqual([]);
+  supervision.stop();
+  await world.clock.advance(10);
+  await supervision.done;
+});
