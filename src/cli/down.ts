@@ -7,6 +7,7 @@ import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
 import type { StopReport } from '../supervisor/child.ts';
 import { type Progress, silentProgress } from '../view/progress.ts';
 import { progressLines, stoppedText } from '../view/progress-lines.ts';
+import { sayFailure } from './ended-failure.ts';
 import { leftBehindError } from './failure-error.ts';
 import { findRun, onlyLiveRun } from './find-run.ts';
 import { isInfraOnly } from './infra-facts.ts';
@@ -51,6 +52,7 @@ export async function down(asked: string | undefined, flags: DownFlags): Promise
     const report = await endRest(folders, run, now);
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
+    if (flags.quiet !== true) sayFailure(run);
     return report;
   };
   // Workers say goodbye to etcd: it goes last.

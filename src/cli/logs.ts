@@ -9,6 +9,7 @@ import { since } from '../run/log-time.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 import { logLineShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
+import { sayFailure } from './ended-failure.ts';
 import { chosenProcesses } from './chosen-processes.ts';
 import { findRun, latestRun } from './find-run.ts';
 import { requireLinux } from './platform.ts';
@@ -75,7 +76,10 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     if (tail.partial !== undefined && !following) print(name, tail.partial);
     return { process: name, file: logFile, from: tail.end };
   });
-  if (!following) return 0;
+  if (!following) {
+    sayFailure(run);
+    return 0;
+  }
   return await follow(run, positions, print, style.level > 0);
 }
 

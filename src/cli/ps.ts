@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { stateFolders } from '../run/folders.ts';
 import { liveScreen } from '../view/live-screen.ts';
+import { runFailures } from '../view/run-failures.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
 import { requireLinux } from './platform.ts';
@@ -47,7 +48,8 @@ async function ps(flags: PsFlags): Promise<number> {
   } else if (shown.length === 0) {
     process.stderr.write(`${nothingUp}\n`);
   } else {
-    process.stdout.write(`${runTable(shown, styleFor(process.stdout, process.env))}\n`);
+    const style = styleFor(process.stdout, process.env);
+    process.stdout.write(`${runTable(shown, style)}\n${runFailures(shown, style)}`);
   }
   return 0;
 }

@@ -3,13 +3,15 @@ import { messageOf } from '../base/error-code.ts';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { startKeeper } from '../process/keeper.ts';
 import { createLauncher } from '../process/launch.ts';
 import { foreignListeners } from '../process/listeners.ts';
 import { rotateLog } from '../process/rotate-log.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProber } from '../probe/prober.ts';
+import { cachedModel } from '../run/hub-cache.ts';
+import { createLoadWatcher } from '../run/load-watch.ts';
 import { openControlServer } from '../run/control-server.ts';
 import { appendEvent } from '../run/event-file.ts';
 import { socketPath } from '../run/folders.ts';
@@ -17,6 +19,7 @@ import { writeKeeper } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
 import { type Supervision, supervise } from '../supervisor/supervise.ts';
+import { createDiagnostician } from './diagnose-run.ts';
 import { packageRoot } from './package-root.ts';
 import { sweepRun } from './sweep-run.ts';
 import { type HeldRun, tidyUp } from './tidy-up.ts';
@@ -36,7 +39,10 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
     act: async (action, process) => await supervision?.act(action, process),
   });
+  const environment = childEnvironment(plan);
+  const diagnostician = createDiagnostician(plan, environment);
   const tell = (event: RunEvent): void => {
+    diagnostician.hear(event);
     history.push(event);
     status = reduce(status, event);
     control.publish(event);
@@ -66,13 +72,15 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       runId: plan.runId,
       ledgerFile: files.ledger,
       tracker,
-      environment: childEnvironment(plan),
+      environment,
       clock: systemClock,
     }),
     prober: createProber(systemClock, foreignListeners),
     clock: systemClock,
     random: Math.random,
     onEvent: tell,
+    loads: createLoadWatcher(plan.processes.map((spec) => watchedLoad(spec, plan, environment))),
+    diagnose: (failure) => diagnostician.diagnose(failure),
   });
   supervision = {
     ...started,
@@ -103,6 +111,12 @@ function rotation({ processes, maxLogBytes }: Plan, warnOf: (problem: string) =>
     }
     busy = false;
   };
+}
+
+function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {
+  const modelFolder =
+    spec.kind === 'worker' ? cachedModel(plan.model.path, { ...environment, ...spec.env }) : undefined;
+  return { process: spec.name, logFile: spec.logFile, modelFolder };
 }
 
 function reapCommand(runId: string): string[] {

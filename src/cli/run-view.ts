@@ -7,6 +7,7 @@ import { askStatus } from '../run/control-client.ts';
 import { readEvents } from '../run/event-file.ts';
 import { socketPath, type StateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns, type StoredRun } from '../run/record.ts';
+import { progressText } from '../supervisor/load.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../supervisor/status.ts';
 import type { ProcessView, RunView } from '../view/run-table.ts';
 import { trackerOf } from './reap-run.ts';
@@ -66,6 +67,7 @@ async function viewOf(
       name: spec.name,
       state: alive ? (known?.state ?? 'pending') : known?.state === 'failed' ? 'failed' : 'stopped',
       health: alive ? healthOf(known) : '-',
+      ...(alive && known?.progress !== undefined ? { progress: known.progress } : {}),
       pid: known?.pid,
       restarts: known?.restarts ?? 0,
       cpuPercent: rate(spec.name),
@@ -86,6 +88,7 @@ async function viewOf(
     detached: record.detached,
     supervisorPid: record.supervisor.pid,
     logs: files.logs,
+    ...(status.failure === undefined ? {} : { failure: status.failure }),
     processes: plan.processes.map(processView),
   };
 }
@@ -93,5 +96,7 @@ async function viewOf(
 function healthOf(known: ProcessStatus | undefined): string {
   if (known?.unhealthy !== undefined) return `unhealthy: ${known.unhealthy}`;
   if (known?.state === 'ready') return 'healthy';
-  return known?.state === 'starting' || known?.state === 'started' ? 'starting' : '-';
+  if (known?.state !== 'starting' && known?.state !== 'started') return '-';
+  const { progress } = known;
+  return progress === undefined ? 'starting' : `starting: ${progress.doing} ${progressText(progress)}`;
 }

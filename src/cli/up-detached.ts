@@ -14,7 +14,7 @@ import { logTail } from '../run/log-tail.ts';
 import type { Failure, RunEvent } from '../supervisor/event.ts';
 import { readyPanel } from '../view/panel.ts';
 import { styleFor } from '../view/style.ts';
-import { failureError, leftBehindError } from './failure-error.ts';
+import { failureError, failureSoFar, leftBehindError } from './failure-error.ts';
 import { handOver } from './hand-over.ts';
 import { packageRoot } from './package-root.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
@@ -58,7 +58,7 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
         report(prepared, flags, event);
         return 0;
       }
-      if (event.type === 'failed') failure = event.reason;
+      failure = failureSoFar(failure, event);
       if (event.type === 'stopped') {
         await view.end();
         // It tidies up after this: who asked shall find nothing left, not nearly nothing.

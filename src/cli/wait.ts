@@ -5,7 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
 import type { Failure, RunEvent } from '../supervisor/event.ts';
 import { seconds } from './deployment-options.ts';
-import { failureError } from './failure-error.ts';
+import { failureError, failureSoFar } from './failure-error.ts';
 import { findRun, latestRun } from './find-run.ts';
 import { requireLinux } from './platform.ts';
 import { eventsOf } from './run-events.ts';
@@ -55,7 +55,7 @@ async function untilReached(
 ): Promise<void> {
   let failure: Failure | undefined;
   for await (const event of events) {
-    if (event.type === 'failed') failure = event.reason;
+    failure = failureSoFar(failure, event);
     if (event.type === state) return;
   }
   if (state === 'stopped') return; // its supervisor was killed

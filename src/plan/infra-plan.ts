@@ -49,5 +49,6 @@ export function makeInfraPlan({ persist }: SharedInfraWishes, host: HostFacts): 
     liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
     maxLogBytes,
     readyTimeoutMs: 60_000,
+    startupCapMs: 60_000,
   };
 }

@@ -32,6 +32,9 @@ const defaultHttpPort = 8000;
 /** For all logs of a run. */
 const defaultLogLimitMiB = 1024;
 
+/** So long a start may take however often it gets on: a download of 2 TB at 100 MB/s. */
+const longestStartMs = 6 * 3_600_000;
+
 /** The port that the frontend gets unless it is taken. */
 export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
   const frontend = Object.values(profile.components).find((spec) => spec.kind === 'frontend');
@@ -109,6 +112,8 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
     readyTimeoutMs:
       options.timeoutMs ?? Math.max(...seats.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
+    // Who says a time means it; a profile cannot know how long a download takes.
+    startupCapMs: options.timeoutMs ?? longestStartMs,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   };
 }
@@ -173,7 +178,7 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
         ? { kind: 'http', url: `${planUrl(deployment.http)}/live` }
         : { kind: 'endpoint', url: `http://127.0.0.1:${ports.system}/health`, endpoint: 'generate' },
     ...(seat.kind === 'worker' ? { registersAs: registration(seat.spec, engine, deployment.profile) } : {}),
-    startupTimeoutMs: seat.spec.startupTimeoutSeconds * 1000,
+    startupTimeoutMs: Math.max(seat.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
     stopGraceMs: options.stopTimeoutMs === undefined ? grace : Math.min(grace, options.stopTimeoutMs),
     restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),
     logFile: `${host.runFolder}/logs/${seat.name}.log`,

@@ -114,7 +114,9 @@ export interface Plan {
   readonly scrubbed: readonly string[];
   /** Names of secret variables that processes inherit; their values stand nowhere. */
   readonly secrets: readonly string[];
+  /** Counts from the last progress of a download or of loading, up to `startupCapMs` in all. */
   readonly readyTimeoutMs: number;
+  readonly startupCapMs: number;
   readonly liveness: LivenessRule;
   /** A log that is longer is moved aside, where one older part is kept. */
   readonly maxLogBytes: number;

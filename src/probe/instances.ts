@@ -32,6 +32,21 @@ export function missingInstances(
   return missing.length === 0 ? undefined : missing.join(', ');
 }
 
+/** Workers in places where nobody expects one: they say so nowhere else. Source: upstream/verified.md section 8. */
+export function unexpectedInstances(
+  expected: readonly ExpectedInstances[],
+  instances: readonly Instance[],
+): string[] {
+  const planned = new Set(expected.map(nameOf));
+  const endpoints = new Set(expected.map(({ endpoint }) => endpoint));
+  const names = instances.filter(({ endpoint }) => endpoints.has(endpoint)).map(nameOf);
+  return [...new Set(names.filter((name) => !planned.has(name)))];
+}
+
+function nameOf({ namespace, component, endpoint }: Instance): string {
+  return `${namespace}.${component}.${endpoint}`;
+}
+
 function isInstance(value: unknown): value is Instance {
   return (
     typeof value === 'object' &&

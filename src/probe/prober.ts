@@ -5,7 +5,7 @@ import { messageOf } from '../base/error-code.ts';
 import type { Plan, Probe } from '../plan/plan.ts';
 import type { Prober } from '../supervisor/child.ts';
 import { exchange, type HttpAnswer } from './http.ts';
-import { instancesIn, missingInstances } from './instances.ts';
+import { instancesIn, missingInstances, unexpectedInstances } from './instances.ts';
 import { type Attempt, poll } from './poll.ts';
 import { proveServing } from './serving.ts';
 
@@ -58,10 +58,12 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
         async () => {
           const answer = await exchange(`${plan.http.url}/health`, { timeoutMs: startTimeoutMs, signal });
           if (answer.status !== 200) return { seen: `frontend /health says ${answer.status}` };
-          const missing = missingInstances(expected, instancesIn(answer.body));
-          return missing === undefined
-            ? { done: undefined }
-            : { seen: `workers that the frontend knows: ${missing}` };
+          const instances = instancesIn(answer.body);
+          const missing = missingInstances(expected, instances);
+          if (missing === undefined) return { done: undefined };
+          const instead = unexpectedInstances(expected, instances);
+          const others = instead.length === 0 ? '' : `; it knows instead: ${instead.join(', ')}`;
+          return { seen: `workers that the frontend knows: ${missing}${others}` };
         },
         { clock, signal, saw },
       ),

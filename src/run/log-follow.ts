@@ -34,6 +34,8 @@ export function followLogs(
   logs: readonly FollowedLog[],
   onLine: (process: string, line: string) => void,
   keepColours = false,
+  /** Gets a line that has no end yet, as a progress bar draws it: again and again. */
+  onDrawn?: (process: string, line: string) => void,
 ): LogFollower {
   const readers = logs.map((log): Reader => ({
     ...log,
@@ -43,7 +45,11 @@ export function followLogs(
     shorterSince: undefined,
   }));
   const buffer = Buffer.alloc(chunkBytes);
-  const drain = (reader: Reader): void => readNew(reader, buffer, onLine, keepColours);
+  const drain = (reader: Reader): void => {
+    readNew(reader, buffer, onLine, keepColours);
+    const drawn = onDrawn === undefined ? undefined : reader.splitter.rest();
+    if (drawn !== undefined) onDrawn?.(reader.process, drawn);
+  };
   const watchers = [...new Set(readers.map(({ file }) => dirname(file)))].flatMap((folder) =>
     watchFolder(folder, (name) => {
       for (const reader of readers) if (name === null || basename(reader.file) === name) drain(reader);

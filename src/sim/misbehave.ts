@@ -1,5 +1,5 @@
 /** Faults on request, so that tests can see what the launcher makes of them. */
-import { amount, onOff, whole, type Values } from './flags.ts';
+import { amount, onOff, text, whole, type Values } from './flags.ts';
 import { exitWith } from './log.ts';
 
 export const faultFlags = {
@@ -7,6 +7,10 @@ export const faultFlags = {
   'crash-after': amount,
   'exit-after': amount,
   'exit-code': whole(0, 255),
+  'kill-after': amount,
+  'replay-log': text,
+  'draw-download': amount,
+  'download-into': text,
   'ignore-sigterm': onOff,
   'spawn-children': whole(0),
   'escape-children': whole(0),
@@ -16,6 +20,8 @@ export const faultFlags = {
 export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSignal): Promise<void> {
   after(faults['crash-after'], () => exitWith(1, traceback));
   after(faults['exit-after'], () => process.exit(faults['exit-code'] ?? 0));
+  after(faults['kill-after'], () => process.kill(process.pid, 'SIGKILL'));
+  await replay(faults);
   const [staying, escaping] = [faults['spawn-children'] ?? 0, faults['escape-children'] ?? 0];
   const schedulers = faults.schedulers ?? 0;
   if (staying + escaping + schedulers === 0) return;
@@ -31,6 +37,17 @@ export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSi
   for (let i = 0; i < staying; i++) start('sleep', false);
   for (let i = 0; i < escaping; i++) start('sleep', true);
   for (let i = 0; i < schedulers; i++) start('sim::scheduler', false);
+}
+
+/** Says what a real worker said, and downloads as one does: a bar that is drawn over itself, a file that grows. */
+async function replay(faults: Values<typeof faultFlags>): Promise<void> {
+  const [file, drawn, into] = [faults['replay-log'], faults['draw-download'], faults['download-into']];
+  if (file === undefined && drawn === undefined && into === undefined) return;
+  const { readFileSync } = await import('node:fs');
+  if (file !== undefined) process.stderr.write(readFileSync(file));
+  const { drawDownload, growFile } = await import('./download.ts');
+  if (drawn !== undefined) drawDownload(drawn);
+  if (into !== undefined) growFile(into);
 }
 
 function after(seconds: number | undefined, run: () => void): void {

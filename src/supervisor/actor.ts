@@ -6,15 +6,20 @@ import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit, Launcher, Prober, StopReport } from './child.ts';
 import type { Failure } from './event.ts';
 import { exitedTooEarly, notReadyInTime, StartFailure } from './failure.ts';
+import type { LoadProgress, LoadWatcher } from './load.ts';
 import type { ProcessState } from './state.ts';
 
 export interface ActorWorld {
   readonly launcher: Launcher;
   readonly prober: Prober;
   readonly clock: Clock;
+  readonly loads: LoadWatcher;
+  /** How long a start may take in all, however often it gets on. */
+  readonly startupCapMs: number;
   /** Aborts when the whole run is being taken down. */
   readonly leaving: AbortSignal;
   readonly enter: (state: ProcessState, about?: { pid?: number; exit?: Exit }) => void;
+  readonly onProgress: (progress: LoadProgress) => void;
   /** The process ended after it had been ready, and nobody had asked it to. */
   readonly onLost: (reason: Failure) => void;
   /** It lives, but lost a process that it cannot serve without. */
@@ -63,14 +68,31 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
   };
 
   const untilReady = async (gone: AbortSignal): Promise<void> => {
-    const limit = timeLimit(spec.startupTimeoutMs, world.clock, AbortSignal.any([world.leaving, gone]));
+    const { clock, prober, startupCapMs } = world;
+    const begin = clock.now();
+    const limit = timeLimit(
+      spec.startupTimeoutMs,
+      clock,
+      AbortSignal.any([world.leaving, gone]),
+      startupCapMs,
+    );
+    let last: { progress: LoadProgress; at: number } | undefined;
+    // What gets on is not stuck, however slow it is: the time counts from there.
+    const endWatch = world.loads.watch(spec.name, (progress) => {
+      last = { progress, at: clock.now() };
+      limit.renew();
+      world.onProgress(progress);
+    });
     try {
-      await world.prober.ready(spec.probe, limit.signal);
+      await prober.ready(spec.probe, limit.signal);
     } catch (error) {
-      throw limit.isOver()
-        ? new StartFailure(notReadyInTime(spec, world.prober.lastSeen(spec.probe)))
-        : error;
+      if (!limit.isOver()) throw error;
+      const now = clock.now();
+      const got = last === undefined ? undefined : { progress: last.progress, agoMs: now - last.at };
+      const waitedMs = got === undefined ? spec.startupTimeoutMs : now - begin;
+      throw new StartFailure(notReadyInTime(spec, waitedMs, prober.lastSeen(spec.probe), got));
     } finally {
+      endWatch();
       limit.clear();
     }
   };

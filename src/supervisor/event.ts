@@ -1,5 +1,7 @@
 /** What a run tells about itself while it lives: the one stream that terminal, files, `ps` and other programs read. */
 import type { Exit, Proof } from './child.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import type { LoadProgress } from './load.ts';
 import type { ProcessState } from './state.ts';
 
 /** `at` is in milliseconds since the epoch. */
@@ -17,8 +19,12 @@ export type RunEvent = { readonly at: number } & (
   | { readonly type: 'waiting'; readonly for: string }
   /** Something that a person should know and that changes no state. */
   | { readonly type: 'note'; readonly text: string }
+  /** A process that is not ready yet has got on; not told more often than every two seconds. */
+  | { readonly type: 'progress'; readonly process: string; readonly progress: LoadProgress }
   | { readonly type: 'ready'; readonly proof: Proof; readonly tookMs: number }
   | { readonly type: 'failed'; readonly reason: Failure }
+  /** Why it failed, where a rule says so; comes after `failed` and before `stopped`. */
+  | { readonly type: 'diagnosed'; readonly diagnosis: Diagnosis }
   | {
       readonly type: 'stopped';
       readonly killed: readonly string[];
@@ -33,4 +39,14 @@ export interface Failure {
   readonly process?: string;
   readonly logFile?: string;
   readonly hint?: string;
+  /** How the process ended, if that is what failed. */
+  readonly exit?: Exit;
+  /** It had been ready, and ended while the deployment was being proved. */
+  readonly duringProof?: true;
+  /** What the wait that timed out saw last. */
+  readonly lastSeen?: string;
+  /** How far the process had got when the time was over, and how long before that. */
+  readonly progress?: LoadProgress;
+  readonly progressAgoMs?: number;
+  readonly diagnosis?: Diagnosis;
 }

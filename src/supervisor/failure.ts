@@ -1,8 +1,9 @@
 /** Says why a run failed, in the words that a user needs. */
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import type { ProcessSpec } from '../plan/plan.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Exit } from './child.ts';
 import type { Failure } from './event.ts';
+import { type LoadProgress, progressText } from './load.ts';
 
 /** Carries a Failure through a promise. */
 export class StartFailure extends Error {
@@ -25,6 +26,7 @@ export function exitedTooEarly(spec: ProcessSpec, exit: Exit): Failure {
     message: `${spec.name} ${exitText(exit)}`,
     process: spec.name,
     logFile: spec.logFile,
+    exit,
   };
 }
 
@@ -37,18 +39,32 @@ export function unhealthy(spec: ProcessSpec, seen: string): Failure {
   };
 }
 
+/** How far a process had got, and how long ago that was. */
+export interface LastProgress {
+  readonly progress: LoadProgress;
+  readonly agoMs: number;
+}
+
+/** `waitedMs`: how long it was waited in all. */
 export function notReadyInTime(
   spec: ProcessSpec | undefined,
+  waitedMs: number,
   lastSeen: string | undefined,
-  plan?: Plan,
+  last: LastProgress | undefined,
 ): Failure {
-  const seconds = Math.round((plan?.readyTimeoutMs ?? spec?.startupTimeoutMs ?? 0) / 1000);
+  const seconds = Math.round(waitedMs / 1000);
+  const got =
+    last === undefined
+      ? ''
+      : `; it got to ${progressText(last.progress)}, ${Math.round(last.agoMs / 1000)} s before`;
   const seen = lastSeen === undefined ? '' : `; last seen: ${lastSeen}`;
   return {
     code: 'not-ready',
-    message: `${spec?.name ?? 'the deployment'} was not ready within ${seconds} s${seen}`,
+    message: `${spec?.name ?? 'the deployment'} was not ready within ${seconds} s${got}${seen}`,
     hint: 'a longer wait: --timeout SECONDS',
     ...(spec === undefined ? {} : { process: spec.name, logFile: spec.logFile }),
+    ...(lastSeen === undefined ? {} : { lastSeen }),
+    ...(last === undefined ? {} : { progress: last.progress, progressAgoMs: last.agoMs }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Plan } from '../plan/plan.ts';
 import type { Exit, Proof } from './child.ts';
 import type { Failure, RunEvent } from './event.ts';
+import type { LoadProgress } from './load.ts';
 import type { ProcessState } from './state.ts';
 
 export type Phase = 'starting' | 'proving' | 'ready' | 'stopping' | 'stopped' | 'failed';
@@ -16,6 +17,8 @@ export interface ProcessStatus {
   readonly exit?: Exit;
   /** What was wrong with it, while it is being ended for that. */
   readonly unhealthy?: string;
+  /** How far it has got; only while it is not ready. */
+  readonly progress?: LoadProgress;
 }
 
 export interface RunStatus {
@@ -60,11 +63,23 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
     case 'waiting':
     case 'note':
       return status;
+    case 'progress':
+      return withProgress(status, event.process, event.progress);
     case 'ready':
       return { ...status, phase: 'ready', since: event.at, proof: event.proof };
     case 'failed':
       return { ...status, failure: event.reason };
+    case 'diagnosed':
+      return status.failure === undefined
+        ? status
+        : { ...status, failure: { ...status.failure, diagnosis: event.diagnosis } };
     case 'stopped':
       return { ...status, phase: status.failure === undefined ? 'stopped' : 'failed', since: event.at };
   }
+}
+
+function withProgress(status: RunStatus, name: string, progress: LoadProgress): RunStatus {
+  const before = status.processes[name];
+  if (before === undefined) return status;
+  return { ...status, processes: { ...status.processes, [name]: { ...before, progress } } };
 }

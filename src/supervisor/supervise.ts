@@ -2,13 +2,15 @@
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { DynamoError } from '../base/error.ts';
-import { timeLimit } from '../base/time-limit.ts';
 import { isServing, type Plan } from '../plan/plan.ts';
+import { type TimeLimit, timeLimit } from '../base/time-limit.ts';
 import { type Actor, createActor } from './actor.ts';
 import type { Child, Exit, Launcher, Prober, Proof, StopReport } from './child.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import type { Failure, RunEvent } from './event.ts';
 import { failureOf, notReadyInTime, StartFailure, unhealthy } from './failure.ts';
 import { watchHealth } from './health.ts';
+import type { LoadProgress, LoadWatcher } from './load.ts';
 import { recovery } from './recovery.ts';
 import { mayFollow, type ProcessState } from './state.ts';
 import { stopInWaves } from './stop-in-waves.ts';
@@ -42,7 +44,13 @@ export interface World {
   /** From [0, 1), for jitter. */
   readonly random: () => number;
   readonly onEvent: (event: RunEvent) => void;
+  readonly loads: LoadWatcher;
+  /** The cause of a failure, where logs and host say it. Asked once, at the failure; never rejects. */
+  readonly diagnose: (failure: Failure) => Promise<Diagnosis | undefined>;
 }
+
+/** Progress bars move ten times a second; so often others are told. */
+const progressEveryMs = 2_000;
 
 export function supervise(plan: Plan, world: World): Supervision {
   const { launcher, prober, clock } = world;
@@ -52,9 +60,13 @@ export function supervise(plan: Plan, world: World): Supervision {
   const left = aborted(leaving.signal);
   const ready = deferred<Proof | undefined>();
   const underWay = new Set<Promise<unknown>>();
+  let proving = false;
   let proved = false;
   let failure: Failure | undefined;
+  let explained: Promise<void> = Promise.resolve();
   let killed = false;
+  let upLimit: TimeLimit | undefined;
+  const loading = new Map<string, { progress: LoadProgress; at: number; toldAt: number }>();
 
   const emit = (event: EventWithoutTime): void => world.onEvent({ at: clock.now(), ...event });
 
@@ -69,7 +81,28 @@ export function supervise(plan: Plan, world: World): Supervision {
     if (failure !== undefined || leaving.signal.aborted) return;
     failure = reason;
     emit({ type: 'failed', reason });
+    explained = explain(reason);
     leaving.abort(new StartFailure(reason));
+  };
+
+  /** While the rest is being stopped. */
+  const explain = async (reason: Failure): Promise<void> => {
+    const diagnosis = await world.diagnose(reason);
+    if (diagnosis === undefined) return;
+    failure = { ...reason, diagnosis };
+    emit({ type: 'diagnosed', diagnosis });
+  };
+
+  const onProgress = (process: string, progress: LoadProgress): void => {
+    upLimit?.renew();
+    const now = clock.now();
+    const before = loading.get(process);
+    const tell =
+      before === undefined ||
+      before.progress.doing !== progress.doing ||
+      now - before.toldAt >= progressEveryMs;
+    loading.set(process, { progress, at: now, toldAt: tell ? now : before.toldAt });
+    if (tell) emit({ type: 'progress', process, progress });
   };
 
   /** Remembers what is under way, so that taking down waits for it: a launch must be known before it can be ended. */
@@ -88,11 +121,14 @@ export function supervise(plan: Plan, world: World): Supervision {
         prober,
         clock,
         leaving: leaving.signal,
+        loads: world.loads,
+        startupCapMs: plan.startupCapMs,
         enter: (state, about) => enter(spec.name, state, about),
+        onProgress: (progress) => onProgress(spec.name, progress),
         onLost: (reason) => {
           const actor = actors.get(spec.name);
           if (proved && actor !== undefined) void track(recover(actor, reason));
-          else fail(reason);
+          else fail({ ...reason, ...(proving ? { duringProof: true } : {}) });
         },
         onCrippled: (seen) => {
           emit({ type: 'unhealthy', process: spec.name, seen });
@@ -120,6 +156,7 @@ export function supervise(plan: Plan, world: World): Supervision {
   };
 
   const prove = async (): Promise<Proof> => {
+    proving = true;
     emit({ type: 'run', phase: 'proving' });
     await prober.listenersAreOurs(plan, (process) => actors.get(process)?.child()?.pid);
     if (!isServing(plan)) return await prober.serves(plan, leaving.signal);
@@ -134,11 +171,17 @@ export function supervise(plan: Plan, world: World): Supervision {
   /** Names the process that is late, where one is. */
   const tooLate = (): Failure => {
     const late = plan.processes.find(({ name }) => states.get(name) === 'started');
-    return notReadyInTime(late, prober.lastSeen(late?.probe), plan);
+    const last = late === undefined ? undefined : loading.get(late.name);
+    const now = clock.now();
+    const got = last === undefined ? undefined : { progress: last.progress, agoMs: now - last.at };
+    const renewed = loading.size > 0 && plan.startupCapMs > plan.readyTimeoutMs;
+    const waitedMs = renewed ? now - startedAt : plan.readyTimeoutMs;
+    return notReadyInTime(late, waitedMs, prober.lastSeen(late?.probe), got);
   };
 
   const bringUp = async (): Promise<void> => {
-    const limit = timeLimit(plan.readyTimeoutMs, clock, leaving.signal);
+    const limit = timeLimit(plan.readyTimeoutMs, clock, leaving.signal, plan.startupCapMs);
+    upLimit = limit;
     limit.signal.addEventListener('abort', () => {
       if (limit.isOver()) fail(tooLate());
     });
@@ -187,6 +230,7 @@ export function supervise(plan: Plan, world: World): Supervision {
       enter,
       graceless: () => killed,
     });
+    await explained;
     emit({ type: 'stopped', ...report });
     return { ...report, ...(failure === undefined ? {} : { failure }) };
   };

@@ -1,14 +1,23 @@
 /** Progress as plain lines with a time: for logs, pipes and CI. */
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/event.ts';
+import { progressText } from '../supervisor/load.ts';
 import type { Progress } from './progress.ts';
 import { durationText } from './duration.ts';
 
+/** A line each time would bury the rest. */
+const progressEveryMs = 10_000;
+
 export function progressLines(write: (text: string) => void): Progress {
   const startedAt = new Map<string, number>();
+  const toldAt = new Map<string, number>();
   return {
     show: (event) => {
       if (event.type === 'process' && event.state === 'starting') startedAt.set(event.process, event.at);
+      if (event.type === 'progress') {
+        if (event.at - (toldAt.get(event.process) ?? -Infinity) < progressEveryMs) return;
+        toldAt.set(event.process, event.at);
+      }
       const text = lineFor(event, startedAt);
       if (text !== undefined) write(`${new Date(event.at).toISOString()}  ${text}\n`);
     },
@@ -34,6 +43,10 @@ function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): strin
       return `waiting for ${event.for}`;
     case 'note':
       return event.text;
+    case 'progress':
+      return `${event.process} is ${event.progress.doing}: ${progressText(event.progress)}`;
+    case 'diagnosed':
+      return `cause: ${event.diagnosis.cause}`;
     case 'failed':
       return `failed: ${event.reason.message}`;
     case 'ready':

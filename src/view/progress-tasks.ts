@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Plan } from '../plan/plan.ts';
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/event.ts';
+import { progressText } from '../supervisor/load.ts';
 import type { Progress } from './progress.ts';
 
 const proving = 'proof that it serves';
@@ -65,6 +66,10 @@ function settle(
     if (state === 'ready') outcomes.get(process)?.resolve();
     if (state === 'failed' && exit !== undefined)
       outcomes.get(process)?.reject(new Error(`${process} ${exitText(exit)}`));
+  }
+  if (event.type === 'progress') {
+    const { process, progress } = event;
+    captions.get(process)?.(`${process} is ${progress.doing}: ${progressText(progress)}`);
   }
   if (event.type === 'waiting') captions.get(proving)?.(`waiting for ${event.for}`);
   if (event.type === 'ready') {

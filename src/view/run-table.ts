@@ -1,6 +1,8 @@
 /** Runs and their processes as a table; the same value is what `ps --json` prints. */
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
+import type { Failure } from '../supervisor/event.ts';
+import type { LoadProgress } from '../supervisor/load.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import { bytesText } from './bytes.ts';
 import { durationText } from './duration.ts';
@@ -18,6 +20,8 @@ export interface RunView {
   readonly detached: boolean;
   readonly supervisorPid: number;
   readonly logs: string;
+  /** Why it failed, for a run that did; `diagnosis` in it where a rule says the cause. */
+  readonly failure?: Failure;
   readonly processes: readonly ProcessView[];
 }
 
@@ -25,9 +29,11 @@ export interface ProcessView {
   readonly name: string;
   readonly state: string;
   readonly pid: number | undefined;
-  /** `healthy`, `starting`, `unhealthy: why`, or `-` for one that does not live. */
+  /** `healthy`, `starting` and how far, `unhealthy: why`, or `-` for one that does not live. */
   readonly health: string;
   readonly restarts: number;
+  /** How far its start has got, while it is not ready. */
+  readonly progress?: LoadProgress;
   /** Of one processor, over the life of the process or since the frame before; of it and all that it started. */
   readonly cpuPercent: number | undefined;
   readonly memoryBytes: number | undefined;

@@ -68,7 +68,8 @@ test('a worker that ends with 0 during start is a failure: nobody asked it to', 
 test('an argument that the engine refuses is shown in its own words', async ({ world }) => {
   const { code, stderr } = await tryUp(world, 'agg', '--', '--page-size', 'many');
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: worker exited with code 2/m);
+  expect(stderr).toMatch(/^error: worker does not take this value of --page-size/m);
+  expect(stderr).toMatch(/^worker exited with code 2/m);
   expect(stderr).toContain('argument --page-size: expected a whole number, got "many"');
 });
 

@@ -1,7 +1,9 @@
 /** A launcher and a prober that follow a script in virtual time, and write down what is asked of them. */
 import { deferred } from '../../src/base/deferred.ts';
 import type { Child, Exit, Launcher, Prober, Proof } from '../../src/supervisor/child.ts';
+import type { Diagnosis } from '../../src/supervisor/diagnosis.ts';
 import type { RunEvent } from '../../src/supervisor/event.ts';
+import type { LoadProgress } from '../../src/supervisor/load.ts';
 import type { World } from '../../src/supervisor/supervise.ts';
 import { type VirtualClock, virtualClock } from './virtual-clock.ts';
 
@@ -13,6 +15,9 @@ export interface ProcessScript {
   /** The same for every life after the first. */
   readonly laterReadyMs?: number | undefined;
   readonly exitMs?: number | undefined;
+  /** It gets on so often, a percent each time, until `progressUntilMs`. */
+  readonly progressEveryMs?: number | undefined;
+  readonly progressUntilMs?: number | undefined;
   readonly exit?: Exit | undefined;
   /** When it loses a child, after its launch. */
   readonly crippledMs?: number | undefined;
@@ -29,6 +34,7 @@ export interface WorldScript {
   readonly readyWrong?: Error | undefined;
   readonly foreignListener?: Error | undefined;
   readonly lastSeen?: string;
+  readonly diagnosis?: Diagnosis | undefined;
 }
 
 export type Note =
@@ -107,6 +113,8 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
     launcher,
     prober,
     random: () => 0.5,
+    loads: { watch: (process, onProgress) => loadOf(process, script, clock, onProgress) },
+    diagnose: async () => script.diagnosis,
     onEvent: (event) => {
       events.push(event);
       notes.push({ what: 'event', event });
@@ -157,4 +165,23 @@ function fakeChild(
       hurry.abort();
     },
   };
+}
+
+function loadOf(
+  name: string,
+  script: WorldScript,
+  clock: VirtualClock,
+  onProgress: (progress: LoadProgress) => void,
+): () => void {
+  const { progressEveryMs, progressUntilMs = Infinity } = script.processes?.[name] ?? {};
+  const ended = new AbortController();
+  const getOn = async (everyMs: number): Promise<void> => {
+    const begin = clock.now();
+    for (let percent = 1; clock.now() + everyMs <= begin + progressUntilMs; percent++) {
+      await clock.sleep(everyMs, ended.signal);
+      onProgress({ doing: 'downloading', what: 'model.safetensors', percent });
+    }
+  };
+  if (progressEveryMs !== undefined) getOn(progressEveryMs).catch(() => {});
+  return () => ended.abort();
 }

@@ -1,6 +1,6 @@
 /** Which workers the frontend knows. */
 import { expect, test } from 'vitest';
-import { instancesIn, missingInstances } from '../../../src/probe/instances.ts';
+import { instancesIn, missingInstances, unexpectedInstances } from '../../../src/probe/instances.ts';
 
 /** As upstream writes it: ids exceed 2^53, other endpoints stand beside `generate`. */
 const body = `{"status":"healthy","endpoints":["dyn://dynamo.backend.generate"],"instances":[
@@ -44,3 +44,12 @@ test.each(['{}', 'null', '[]', '7', '{"instances":null}', '{"instances":[null,1,
   'a body without instances has none: %s',
   (text) => expect(instancesIn(text)).toEqual([]),
 );
+
+test('workers in places where nobody expects one are named, other endpoints are not', () => {
+  const instances = instancesIn(body);
+  expect(unexpectedInstances([expected('backend', 1)], instances)).toEqual([
+    'other.backend.generate',
+    'dynamo.prefill.generate',
+  ]);
+  expect(unexpectedInstances([], instances)).toEqual([]);
+});

@@ -95,7 +95,7 @@ test.each([
   expect(await supervision.done).toEqual({
     killed: [],
     left: [],
-    failure: { code: 'process-failed', message, process: 'prefill', logFile },
+    failure: { code: 'process-failed', message, process: 'prefill', logFile, exit },
   });
   expect(new Set(stopsOf(world))).toEqual(new Set(names));
 });

@@ -1,0 +1,59 @@
+/** Finds lines in a log, and makes a rule of a pattern. */
+import type { Finding, Rule, Situation } from './rule.ts';
+
+export interface Found {
+  readonly line: string;
+  readonly groups: readonly string[];
+}
+
+/** The last line that matches: what a process says last is nearest to its end. */
+export function lastLine(lines: readonly string[], pattern: RegExp): Found | undefined {
+  for (let i = lines.length - 1; i >= 0; i--) {
+    const line = lines[i] ?? '';
+    const match = pattern.exec(line);
+    if (match !== null) return { line: line.trim(), groups: match.slice(1).map((group) => group ?? '') };
+  }
+  return undefined;
+}
+
+/** Of the lines of the subject. */
+export function seen({ subject }: Situation, pattern: RegExp): Found | undefined {
+  return subject === undefined ? undefined : lastLine(subject.lines, pattern);
+}
+
+export interface Says {
+  readonly cause: string;
+  readonly fix: string;
+  readonly asks?: Finding['asks'];
+}
+
+/** A rule that needs no more than one line; `says` gets it and the situation. */
+export function lineRule(
+  about: Omit<Rule, 'find' | 'kind'> & { readonly kind?: Rule['kind'] },
+  pattern: RegExp,
+  says: (found: Found, situation: Situation) => Says | undefined,
+): Rule {
+  return {
+    kind: 'cause',
+    ...about,
+    find: (situation) => {
+      const found = seen(situation, pattern);
+      const said = found === undefined ? undefined : says(found, situation);
+      return found === undefined || said === undefined ? undefined : { ...said, evidence: [found.line] };
+    },
+  };
+}
+
+/** The value of a flag in a command line, as `--flag value` or `--flag=value`; the last one counts, as in argparse. */
+export function flagValue(argv: readonly string[], flag: string): string | undefined {
+  for (let i = argv.length - 1; i >= 0; i--) {
+    const word = argv[i] ?? '';
+    if (word === flag) return argv[i + 1];
+    if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);
+  }
+  return undefined;
+}
+
+export function isSet({ subject }: Situation, variable: string): boolean {
+  return subject?.variables.has(variable) === true;
+}

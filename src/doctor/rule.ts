@@ -1,0 +1,79 @@
+/** What a rule of diagnosis is given and what it says: facts come in, so that every rule is a pure function. */
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import type { Exit } from '../supervisor/child.ts';
+import type { Failure } from '../supervisor/event.ts';
+
+/** A process of the run with what it wrote in its present or last life. */
+export interface ObservedProcess {
+  readonly spec: ProcessSpec;
+  readonly lines: readonly string[];
+  /** Names of all variables in its environment, inherited ones too. Values stand in `spec.env` where it set them. */
+  readonly variables: ReadonlySet<string>;
+  /** Absent while it lives, or when its end was not seen. */
+  readonly exit?: Exit | undefined;
+}
+
+export interface GpuHolder {
+  readonly pid: number;
+  /** Absent where the driver does not tell. */
+  readonly usedMiB?: number | undefined;
+  /** Command and owner, for people. */
+  readonly what: string;
+  /** UUID and index of the GPU: a plan may name it by either. */
+  readonly gpu: readonly string[];
+  /** It belongs to this run of the launcher. */
+  readonly run?: string | undefined;
+}
+
+/** What the host says now. Absent: nobody has asked yet, or it can't be read. */
+export interface HostEvidence {
+  /** How many processes the kernel ended for want of memory since the run began. */
+  readonly kernelKills?: {
+    /** In our own control group, which is proof. */
+    readonly cgroup?: number | undefined;
+    readonly host?: number | undefined;
+  };
+  readonly gpuHolders?: readonly GpuHolder[];
+  /** Who listens, in words, by port; `undefined` as value: nobody does now. */
+  readonly portHolders?: ReadonlyMap<number, string | undefined>;
+  /** Free and total bytes of /dev/shm. */
+  readonly shm?: { readonly freeBytes: number; readonly totalBytes: number };
+}
+
+/** What a rule would like to know of the host; it is asked again when that is known. */
+export type HostQuestion =
+  | { readonly about: 'gpu-holders' }
+  | { readonly about: 'port-holder'; readonly port: number };
+
+export interface Situation {
+  readonly failure: Failure;
+  /** Whose lines are looked at: the process that failed, then each of the others. */
+  readonly subject: ObservedProcess | undefined;
+  readonly others: readonly ObservedProcess[];
+  readonly plan: Plan;
+  readonly host: HostEvidence;
+}
+
+export interface Finding {
+  /** One sentence without a full stop. */
+  readonly cause: string;
+  readonly evidence: readonly string[];
+  readonly fix: string;
+  readonly asks?: readonly HostQuestion[] | undefined;
+  /** The evidence is no line of the subject's log: it was seen from outside. */
+  readonly fromOutside?: true;
+}
+
+export interface Rule {
+  readonly id: string;
+  /** Id of the doctor check that goes with it, where there is one. */
+  readonly check?: string;
+  /** What it sees and what fixes it, in general: for docs/diagnosis.md. */
+  readonly sees: string;
+  readonly fixes: string;
+  /**
+   * A consequence (a child died, a peer is not reached) is named only when no cause is found in any log of the run.
+   */
+  readonly kind: 'cause' | 'consequence';
+  readonly find: (situation: Situation) => Finding | undefined;
+}

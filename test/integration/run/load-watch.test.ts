@@ -1,0 +1,73 @@
+/** Progress of a start on real files: bars drawn over themselves, a cache that grows, and nothing that only repeats. */
+import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bytesIn, cachedModel } from '../../../src/run/hub-cache.ts';
+import { createLoadWatcher } from '../../../src/run/load-watch.ts';
+import { linesSince } from '../../../src/run/log-since.ts';
+import type { LoadProgress } from '../../../src/supervisor/load.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
+
+const bar = (percent: number): string =>
+  `\rmodel.safetensors: ${percent}%|█    | ${percent}M/100M [00:01<00:09, 10.0MB/s]`;
+
+test('a bar without a line end is progress each time it has moved, and not when it is only drawn again', async () => {
+  const logFile = join(tempFolder(), 'worker.log');
+  writeFileSync(logFile, `an earlier life:  90% Completed | 9/10 [00:01<00:01, 1.0s/it]\n`);
+  const seen: LoadProgress[] = [];
+  const end = createLoadWatcher([{ process: 'worker', logFile }]).watch('worker', (step) => seen.push(step));
+  try {
+    for (const drawn of [[10], [10, 10, 11], [11, 10, 12]]) {
+      for (const percent of drawn) appendFileSync(logFile, bar(percent));
+      await until('the bar that was drawn last', () => seen.at(-1)?.percent === drawn.at(-1));
+    }
+    appendFileSync(logFile, `${bar(12)}\n`);
+    appendFileSync(logFile, 'INFO Load weight begin. avail mem=1 GB\n');
+    await until('the next step', () => seen.at(-1)?.what === 'weights');
+  } finally {
+    end();
+  }
+  expect(seen.map(({ percent, what }) => percent ?? what)).toEqual([10, 11, 12, 'weights']);
+});
+
+test('a cache that grows is progress with bytes and speed; finished files and links count once', async () => {
+  const folder = tempFolder();
+  const cache = join(folder, 'models--acme--model');
+  const [blobs, snapshot] = [join(cache, 'blobs'), join(cache, 'snapshots', 'aaaa')];
+  for (const each of [blobs, snapshot]) mkdirSync(each, { recursive: true });
+  const seen: LoadProgress[] = [];
+  const watcher = createLoadWatcher([
+    { process: 'worker', logFile: join(folder, 'none.log'), modelFolder: cache },
+  ]);
+  const end = watcher.watch('worker', (step) => seen.push(step));
+  try {
+    writeFileSync(join(blobs, 'abc.incomplete'), Buffer.alloc(5_000));
+    await until('the cache to be seen growing', () => seen.length > 0);
+  } finally {
+    end();
+  }
+  expect(seen[0]).toMatchObject({ doing: 'downloading', doneBytes: 5_000 });
+  expect(seen[0]?.bytesPerSecond).toBeGreaterThan(0);
+  renameSync(join(blobs, 'abc.incomplete'), join(blobs, 'abc'));
+  symlinkSync('../../blobs/abc', join(snapshot, 'model.safetensors'));
+  expect(bytesIn(cache)).toBe(5_000);
+});
+
+test('the cache is where the variables of huggingface_hub say; a local folder has none', () => {
+  expect(cachedModel('acme/model', { HF_HUB_CACHE: '/c' })).toBe('/c/models--acme--model');
+  expect(cachedModel('acme/model', { HF_HOME: '/h' })).toBe('/h/hub/models--acme--model');
+  expect(cachedModel('gpt2', { HOME: '/u' })).toBe('/u/.cache/huggingface/hub/models--gpt2');
+  for (const local of ['/models/x', './x', '../x', 'a/b/c']) expect(cachedModel(local, {})).toBeUndefined();
+});
+
+test('what one life wrote is read from where it began, its last lines only when it is long', () => {
+  const file = join(tempFolder(), 'worker.log');
+  writeFileSync(file, 'first life\n');
+  appendFileSync(file, 'second life\nno end');
+  expect(linesSince(file, 11, 1_000)).toEqual(['second life', 'no end']);
+  expect(linesSince(file, 0, 6)).toEqual(['no end']);
+  // It was rotated meanwhile.
+  expect(linesSince(file, 1_000_000, 1_000)).toEqual(['first life', 'second life', 'no end']);
+  expect(linesSince(`${file}.none`, 0, 10)).toEqual([]);
+});

@@ -1,0 +1,236 @@
+/** Every rule on recorded logs: what it says of the failure that it is for, and that healthy logs mean nothing to it. */
+import { expect, test } from 'vitest';
+import { rules } from '../../../src/doctor/rule-table.ts';
+import { logOf, opinionOn, planOf, type Told } from '../../support/diagnosis.ts';
+
+interface Row {
+  readonly log: string;
+  readonly rule: string;
+  readonly cause: RegExp;
+  readonly fix: RegExp;
+  readonly told?: Told;
+}
+
+const shared = (rule: string, cause: RegExp, fix: RegExp, ...logs: string[]): Row[] =>
+  logs.map((log) => ({ log, rule, cause, fix }));
+
+const rows: readonly Row[] = [
+  ...shared('cudnn-check', /cuDNN/, /SGLANG_DISABLE_CUDNN_CHECK=1/, 'cudnn-check', 'cudnn-check-doc'),
+  ...shared('driver-too-old', /driver is older .*supports CUDA 12\.2/, /nvidia-smi/, 'driver-too-old'),
+  ...shared('driver-too-old', /do not belong to this driver/, /LD_LIBRARY_PATH/, 'driver-803'),
+  ...shared('gpu-not-supported', /without code for this GPU/, /compute_cap/, 'gpu-not-supported'),
+  ...shared('gpu-exclusive', /one process at a time/, /-c DEFAULT/, 'gpu-exclusive'),
+  ...shared('gpu-fault', /fault/, /--gpus/, 'gpu-fault'),
+  ...shared(
+    'gpu-memory-graphs',
+    /CUDA graphs were captured/,
+    /decode\.memory\.staticFraction/,
+    'gpu-memory-graphs',
+  ),
+  ...shared(
+    'gpu-memory-neighbour',
+    /process 2810 holds 138\.6 of its 139\.8 GiB/,
+    /doctor/,
+    'gpu-memory-full',
+  ),
+  ...shared('gpu-memory-kv-cache', /more than 0\.011/, /staticFraction=0\.07/, 'gpu-memory-kv-cache'),
+  ...shared(
+    'gpu-memory-weights',
+    /weights of acme\/model do not fit into the 23\.6 GiB/,
+    /gpus=2/,
+    'gpu-memory-weights',
+  ),
+  ...shared(
+    'gpu-memory-requests',
+    /78\.1 of 79\.1 GiB were this worker's own/,
+    /staticFraction/,
+    'gpu-memory-requests',
+  ),
+  ...shared('shm-too-small', /\/dev\/shm is full/, /--shm-size/, 'shm-too-small'),
+  ...shared('disk-full', /disk is full/, /df -h/, 'disk-full'),
+  ...shared('served-name', /served name tiny/, /servedModelName/, 'served-name'),
+  ...shared(
+    'model-gated',
+    /licence/,
+    /https:\/\/huggingface\.co\/acme\/model, then: export HF_TOKEN/,
+    'model-gated',
+    'model-gated-hub',
+  ),
+  ...shared(
+    'model-not-found',
+    /knows no model acme\/model/,
+    /huggingface\.co\/acme\/model/,
+    'model-not-found',
+  ),
+  ...shared('hub-offline', /not in the local cache/, /hf download acme\/model/, 'hub-offline'),
+  ...shared('hub-unreachable', /could not be reached/, /HF_ENDPOINT/, 'hub-unreachable'),
+  ...shared('weights-torn', /incomplete or damaged/, /force-download acme\/model/, 'weights-torn'),
+  ...shared(
+    'model-kind',
+    /has no config\.json/,
+    /dynamo up diffusion --model acme\/model/,
+    'model-kind',
+    'model-kind-doc',
+  ),
+  ...shared(
+    'system-port-range',
+    /DYN_SYSTEM_PORT is 40000, and must be at most 32767/,
+    /unset/,
+    'system-port-range',
+  ),
+  ...shared(
+    'port-taken',
+    /port 18999 is taken/,
+    /stop/,
+    'port-taken-http',
+    'port-taken-status-1.1.1',
+    'port-taken-status-1.6.1',
+  ),
+  ...shared('etcd-locked', /another etcd/, /pgrep -a etcd/, 'etcd-locked'),
+  ...shared(
+    'etcd-unreachable',
+    /etcd does not answer/,
+    /--discovery file/,
+    'etcd-unreachable-1.1.1',
+    'etcd-unreachable-1.6.1',
+  ),
+  ...shared(
+    'nats-unreachable',
+    /NATS does not answer/,
+    /--events zmq/,
+    'nats-unreachable-1.1.1',
+    'nats-unreachable-1.6.1',
+  ),
+  ...shared('nixl-backend', /NIXL cannot use the memory/, /mooncake/, 'nixl-backend'),
+  ...shared('nixl-backend', /needs 1\.18 or newer/, /LD_LIBRARY_PATH/, 'ucx-too-old'),
+  ...shared('transfer-backend', /by fake/, /backend=nixl/, 'transfer-backend'),
+  ...shared(
+    'page-size-differs',
+    /blocks of 16 tokens, decode uses blocks of 64/,
+    /decode\.pageSize=16/,
+    'page-size-differs',
+  ),
+  ...shared(
+    'block-size-mismatch',
+    /settings|sizes/,
+    /pageSize/,
+    'block-size-mismatch-1.1.1',
+    'block-size-mismatch-1.6.1',
+  ),
+  ...shared('response-host', /not 127\.0\.0\.1/, /DYN_TCP_RESPONSE_STREAM_HOST=lo/, 'response-host'),
+  ...shared('nccl-timeout', /NCCL, ALLREDUCE/, /NCCL_P2P_DISABLE/, 'nccl-timeout'),
+  ...shared('nccl-error', /NCCL could not connect/, /NCCL_DEBUG=WARN/, 'nccl-error'),
+  ...shared('unknown-flag', /no flag --bogus/, /--bogus/, 'unknown-flag-frontend', 'unknown-flag-sglang'),
+  ...shared('bad-flag-value', /--router-mode: invalid choice: 'zzz'/, /--router-mode/, 'bad-flag-value'),
+  ...shared('package-missing', /sglang is not installed/, /uv pip install/, 'package-missing'),
+  ...shared('prerelease-packages', /pre-release of tokenizers/, /tokenizers/, 'prerelease-packages'),
+  ...shared(
+    'libcuda-missing',
+    /no NVIDIA driver/,
+    /--gpus all/,
+    'libcuda-missing',
+    'libcuda-so',
+    'no-driver-image',
+  ),
+  ...shared(
+    'bootstrap-unreachable',
+    /hand-over|handed over/,
+    /./,
+    'bootstrap-unreachable',
+    'bootstrap-mocker',
+  ),
+  ...shared(
+    'prefill-lost',
+    /lost the connection to prefill at 127\.0\.0\.1:12345/,
+    /logs prefill/,
+    'prefill-lost',
+  ),
+  ...shared(
+    'child-died',
+    /scheduler_0 of decode \(pid 2698\) was ended by signal 9/,
+    /logs decode/,
+    'child-died',
+  ),
+  ...shared('child-died', /detokenizer of decode/, /logs decode/, 'detokenizer-died'),
+];
+
+for (const { log, rule, cause, fix } of rows) {
+  test(`${log}: ${rule}`, () => {
+    const { diagnosis } = opinionOn({ logs: { decode: log } });
+    expect(diagnosis?.rule).toBe(rule);
+    expect(diagnosis?.cause).toMatch(cause);
+    expect(diagnosis?.cause).not.toMatch(/\.$|undefined|NaN/);
+    expect(diagnosis?.fix).toMatch(fix);
+    expect(diagnosis?.fix).not.toMatch(/undefined|NaN/);
+    expect(diagnosis?.seenIn).toBe('decode');
+    const lines = logOf(log).join('\n');
+    for (const line of diagnosis?.evidence ?? []) {
+      if (!line.startsWith('prefill: --host')) expect(lines).toContain(line);
+    }
+    expect(diagnosis?.evidence.length).toBeGreaterThan(0);
+  });
+}
+
+test('no rule speaks of the logs of deployments that worked and were stopped', () => {
+  const healthy = [
+    'healthy-worker',
+    'healthy-frontend',
+    'healthy-router-worker',
+    'healthy-prefill',
+    'stopped-decode',
+    'stopped-frontend',
+    'healthy-embeddings',
+    'gpu-memory-race-1',
+  ];
+  for (const log of healthy) {
+    for (const process of ['frontend', 'prefill', 'decode']) {
+      expect([log, opinionOn({ logs: { [process]: log } }).diagnosis]).toEqual([log, undefined]);
+    }
+  }
+});
+
+test('nothing in any log means that nothing is said', () => {
+  expect(opinionOn({})).toEqual({ diagnosis: undefined, asks: [] });
+});
+
+test('each cause alone answers for its recording: no second rule of the kind sees it, but for the less specific ones', () => {
+  const lessSpecific: Readonly<Record<string, readonly string[]>> = {
+    'gpu-memory-graphs': ['gpu-memory-neighbour', 'gpu-memory-requests'],
+    'gpu-memory-neighbour': ['gpu-memory-weights', 'gpu-memory-requests'],
+    'gpu-memory-weights': ['gpu-memory-requests'],
+    'shm-too-small': ['disk-full'],
+    'served-name': ['hub-offline'],
+  };
+  const plan = planOf();
+  const decode = plan.processes.find(({ name }) => name === 'decode');
+  if (decode === undefined) throw new Error('no decode');
+  for (const { log, rule } of rows) {
+    const subject = { spec: decode, lines: logOf(log), variables: new Set<string>() };
+    const failure = { code: 'process-failed', message: 'x', process: 'decode' } as const;
+    const others = rules
+      .filter(({ kind, id }) => kind === 'cause' && id !== rule)
+      .filter((each) => each.find({ failure, subject, others: [], plan, host: {} }) !== undefined)
+      .map(({ id }) => id)
+      .filter((id) => lessSpecific[rule]?.includes(id) !== true);
+    expect([log, others]).toEqual([log, []]);
+  }
+});
+
+/** Shown in test/unit/doctor/situations.test.ts: they need more than a log. */
+const bySituation = [
+  'namespace-mismatch',
+  'discovery-mismatch',
+  'killed-by-kernel',
+  'empty-handover',
+  'ended-itself',
+  'dead-on-first-request',
+  'killed-from-outside',
+  'still-loading',
+  'load-stalled',
+];
+
+test('every rule is shown to fire', () => {
+  const shown = new Set([...rows.map(({ rule }) => rule), ...bySituation]);
+  expect(rules.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
+  expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
+});

@@ -1,0 +1,200 @@
+/** Rules that need more than one log: the host, the end of the process, the plan, other logs of the run. */
+import { expect, test } from 'vitest';
+import { opinionOn, planOf, type Told, withProcess } from '../../support/diagnosis.ts';
+
+const ruleOf = (told: Told): string | undefined => opinionOn(told).diagnosis?.rule;
+const killed: Told['failure'] = { exit: { code: undefined, signal: 'SIGKILL' } };
+const late: Told['failure'] = { code: 'not-ready', message: 'decode was not ready', lastSeen: 'HTTP 503' };
+
+const killsOf = (cgroup: number | undefined, everywhere: number): Told['host'] => ({
+  kernelKills: { cgroup, host: everywhere },
+});
+
+const shmOf = (freeBytes: number): Told['host'] => ({ shm: { freeBytes, totalBytes: 67_108_864 } });
+
+const mockerOf = (size: string): string[] => ['python', '-m', 'dynamo.mocker', '--block-size', size];
+
+test('a full GPU: the rule asks who holds it, and names them with what they are', () => {
+  const told: Told = { logs: { decode: 'gpu-memory-full' }, failure: killed };
+  expect(opinionOn(told).asks).toEqual([{ about: 'gpu-holders' }]);
+  const holder = { pid: 2810, usedMiB: 141_926, gpu: ['0'], what: 'python3 train.py, of alice, for 3h' };
+  const stranger = opinionOn({ ...told, host: { gpuHolders: [holder] } });
+  expect(stranger.asks).toEqual([]);
+  expect(stranger.diagnosis?.cause).toContain(
+    'process 2810 (python3 train.py, of alice, for 3h) holds 138.6',
+  );
+  const ours = opinionOn({ ...told, host: { gpuHolders: [{ ...holder, run: 'agg-ab12' }] } });
+  expect(ours.diagnosis?.fix).toBe('dynamo down agg-ab12');
+});
+
+test('two workers loading on one GPU: the neighbour is named, not the advice of SGLang', () => {
+  const share = { gpus: ['0'] };
+  const plan = planOf((each) => withProcess('prefill', share)(withProcess('decode', share)(each)));
+  const { diagnosis } = opinionOn({
+    plan,
+    logs: { decode: 'gpu-memory-race-0', prefill: 'gpu-memory-race-1' },
+    failure: killed,
+  });
+  expect(diagnosis?.rule).toBe('gpu-memory-neighbour');
+  expect(diagnosis?.cause).toMatch(/^prefill took the memory of GPU 0 .* 1\.49 GB there .* 125\.98 GB here/);
+  expect(diagnosis?.fix).not.toContain('0.911');
+});
+
+test('no room for the KV cache: a stranger on the same GPU is named, one on another GPU is not', () => {
+  const plan = planOf(withProcess('decode', { gpus: ['GPU-aaa'] }));
+  const told: Told = { plan, logs: { decode: 'gpu-memory-kv-cache' }, failure: killed };
+  const holder = { pid: 77, usedMiB: 60_000, gpu: ['GPU-aaa', '0'], what: 'python3, of bob' };
+  expect(opinionOn(told).asks).toEqual([{ about: 'gpu-holders' }]);
+  expect(opinionOn({ ...told, host: { gpuHolders: [holder] } }).diagnosis?.cause).toContain('process 77');
+  const elsewhere = { ...holder, gpu: ['GPU-bbb', '1'] };
+  expect(ruleOf({ ...told, host: { gpuHolders: [elsewhere] } })).toBe('gpu-memory-kv-cache');
+  expect(ruleOf({ ...told, host: { gpuHolders: [{ ...holder, run: plan.runId }] } })).toBe(
+    'gpu-memory-kv-cache',
+  );
+});
+
+test('a taken port is named with who has it, once that is known', () => {
+  const told: Told = { logs: { decode: 'port-taken-status-1.6.1' } };
+  expect(opinionOn(told).asks).toEqual([{ about: 'port-holder', port: 18_999 }]);
+  const known = new Map([[18_999, 'pid 912 (node server.js)']]);
+  const plan = planOf(withProcess('decode', { ports: { system: 18_999 } }));
+  expect(opinionOn({ ...told, plan, host: { portHolders: known } }).diagnosis?.cause).toBe(
+    'the system port 18999 is taken by pid 912 (node server.js)',
+  );
+  const gone = opinionOn({ ...told, host: { portHolders: new Map([[18_999, undefined]]) } });
+  expect(gone.diagnosis?.cause).toContain('though nobody listens there any more');
+  expect(gone.asks).toEqual([]);
+});
+
+test("SIGKILL is the kernel's only when its counters say so", () => {
+  const told: Told = { failure: killed };
+  expect(ruleOf({ ...told, host: killsOf(1, 1) })).toBe('killed-by-kernel');
+  expect(ruleOf({ ...told, host: killsOf(undefined, 1) })).toBe('killed-by-kernel');
+  // Another container of the host lost a process meanwhile.
+  expect(ruleOf({ ...told, host: killsOf(0, 1) })).toBe('killed-from-outside');
+  expect(ruleOf({ ...told, host: killsOf(undefined, 0) })).toBeUndefined();
+  expect(ruleOf({ ...told, host: {} })).toBeUndefined();
+  // It exited by itself: the counters are about somebody else.
+  expect(ruleOf({ failure: {}, host: killsOf(1, 1) })).toBeUndefined();
+});
+
+test("SGLang's own SIGKILL is called its own, and a scheduler that the kernel took is not", () => {
+  const host: Told['host'] = { kernelKills: { cgroup: 1, host: 1 } };
+  const ended = opinionOn({
+    logs: { decode: 'child-died' },
+    failure: { exit: { code: 137, signal: undefined } },
+    host: { kernelKills: { cgroup: 0, host: 0 } },
+  });
+  expect(ended.diagnosis?.rule).toBe('child-died');
+  expect(ended.diagnosis?.cause).toContain("not by the kernel's OOM killer");
+  expect(ruleOf({ logs: { decode: 'child-died' }, failure: killed, host })).toBe('killed-by-kernel');
+  // The recording of a load that failed, whose reason is left out: only its own end is left to tell.
+  const plan = planOf();
+  const own = opinionOn({ plan, logs: { decode: 'own-tree' }, failure: killed, host });
+  expect(own.diagnosis?.rule).toBe('ended-itself');
+});
+
+test('/dev/shm: SIGBUS alone proves nothing, SIGBUS with a full one does', () => {
+  const failure: Told['failure'] = { exit: { code: undefined, signal: 'SIGBUS' } };
+  expect(ruleOf({ failure })).toBeUndefined();
+  expect(ruleOf({ failure, host: shmOf(60_000_000) })).toBeUndefined();
+  expect(ruleOf({ failure, host: shmOf(4_096) })).toBe('shm-too-small');
+  expect(ruleOf({ host: shmOf(4_096) })).toBeUndefined();
+});
+
+test("a decode worker that ends because of its prefill: the prefill's log says why", () => {
+  const { diagnosis } = opinionOn({ logs: { decode: 'prefill-lost', prefill: 'gpu-memory-full' } });
+  expect(diagnosis).toMatchObject({ rule: 'gpu-memory-neighbour', seenIn: 'prefill' });
+  expect(diagnosis?.cause).toMatch(/^prefill: /);
+});
+
+test('an address that prefill advertises but does not listen on is named with both', () => {
+  const argv = ['python', '-m', 'dynamo.sglang', '--host', '127.0.0.1'];
+  const logs = { decode: 'bootstrap-unreachable' };
+  const apart = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env: {} })) });
+  expect(apart.diagnosis?.cause).toContain("on 127.0.0.1 but tells decode to come to the machine's address");
+  const env = { SGLANG_HOST_IP: '127.0.0.1' };
+  const agreed = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env })) });
+  expect(agreed.diagnosis?.rule).toBe('bootstrap-unreachable');
+  expect(agreed.diagnosis?.cause).toContain('could not reach the bootstrap server of prefill');
+});
+
+test('an empty answer is told as a lost hand-over, only where prefill and decode are separate', () => {
+  const failure: Told['failure'] = {
+    code: 'not-ready',
+    process: undefined as never,
+    message:
+      'The deployment is up but does not serve: HTTP 200 without an answer (completion_tokens 0, content null)',
+  };
+  expect(ruleOf({ failure })).toBe('empty-handover');
+  const alone = planOf((plan) => ({
+    ...plan,
+    processes: plan.processes.map((spec) => ({ ...spec, mode: undefined })),
+  }));
+  expect(ruleOf({ failure, plan: alone })).toBeUndefined();
+});
+
+test('block sizes are compared in the plan', () => {
+  const plan = planOf((each) =>
+    withProcess('prefill', { argv: mockerOf('16') })(withProcess('decode', { argv: mockerOf('32') })(each)),
+  );
+  const { diagnosis } = opinionOn({ plan, failure: late, logs: { frontend: 'block-size-mismatch-1.6.1' } });
+  expect(diagnosis?.cause).toContain('different sizes (prefill: 16, decode: 32)');
+  expect(diagnosis?.seenIn).toBe('frontend');
+});
+
+test('workers in another namespace are seen in what /health lists, as no log says so', () => {
+  const failure = {
+    ...late,
+    lastSeen:
+      'workers that the frontend knows: 0 of 1 in dynamo.backend.generate; it knows instead: bbb.backend.generate',
+  };
+  const { diagnosis } = opinionOn({ failure });
+  expect(diagnosis?.rule).toBe('namespace-mismatch');
+  expect(diagnosis?.cause).toContain('bbb.backend.generate');
+  expect(diagnosis?.seenIn).toBeUndefined();
+});
+
+test('different places of discovery are seen in the plan; equal ones mean nothing', () => {
+  const failure = { ...late, lastSeen: 'workers that the frontend knows: 0 of 1 in dynamo.backend.generate' };
+  expect(ruleOf({ failure })).toBeUndefined();
+  const env = { DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: '/elsewhere' };
+  const apart = opinionOn({ failure, plan: planOf(withProcess('decode', { env })) });
+  expect(apart.diagnosis?.rule).toBe('discovery-mismatch');
+  expect(apart.diagnosis?.evidence).toContain('decode: file /elsewhere');
+  expect(ruleOf({ failure: late, plan: planOf(withProcess('decode', { env })) })).toBeUndefined();
+});
+
+test('listed, then dead on the first request: only while the deployment was being proved', () => {
+  expect(ruleOf({ failure: { duringProof: true } })).toBe('dead-on-first-request');
+  expect(ruleOf({ failure: {} })).toBeUndefined();
+  // A cause in the log says more.
+  expect(ruleOf({ failure: { duringProof: true }, logs: { decode: 'libcuda-missing' } })).toBe(
+    'libcuda-missing',
+  );
+});
+
+test('time over: still downloading, or stuck, by how long ago it got on', () => {
+  const progress = {
+    doing: 'downloading',
+    what: 'model.safetensors',
+    percent: 52,
+    doneBytes: 2.59e9,
+  } as const;
+  const seen = (progressAgoMs: number): Told => ({ failure: { ...late, progress, progressAgoMs } });
+  const moving = opinionOn(seen(1_000)).diagnosis;
+  expect(moving?.rule).toBe('still-loading');
+  expect(moving?.cause).toContain('model.safetensors 52% (2.6 GB)');
+  expect(moving?.fix).toContain('hf download acme/model');
+  expect(opinionOn(seen(600_000)).diagnosis?.cause).toMatch(
+    /got no further for 600 s after model\.safetensors/,
+  );
+  expect(ruleOf({ failure: late })).toBeUndefined();
+});
+
+test('what users set in the environment changes what is said', () => {
+  const gated = opinionOn({ logs: { decode: 'model-gated-hub' }, variables: ['HF_TOKEN'] }).diagnosis;
+  expect(gated?.cause).toContain('owner of the token in HF_TOKEN');
+  const offline = opinionOn({ logs: { decode: 'hub-offline' }, variables: ['HF_HUB_OFFLINE'] }).diagnosis;
+  expect(offline?.fix).toContain('unset HF_HUB_OFFLINE');
+});

@@ -1,0 +1,89 @@
+/** Progress of a start and the cause of a failure, as the supervisor hears and tells of them. */
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
+import { supervise } from '../../../src/supervisor/supervise.ts';
+import { fakePlan } from '../../support/fake-plan.ts';
+import { fakeWorld, type ProcessScript, proof, type WorldScript } from '../../support/fake-world.ts';
+import { disaggregated, host, options } from '../../support/profile.ts';
+
+const all = (
+  script: ProcessScript,
+  change: Readonly<Record<string, ProcessScript>> = {},
+): Record<string, ProcessScript> => ({
+  frontend: script,
+  prefill: script,
+  'decode-1': script,
+  'decode-2': script,
+  ...change,
+});
+
+function begin(script: WorldScript = {}, plan = fakePlan()) {
+  const world = fakeWorld(script);
+  return { world, plan, supervision: supervise(plan, world) };
+}
+
+test('what gets on is not stuck: its time counts from the last progress', async () => {
+  const slow = { readyMs: 2_500, progressEveryMs: 300 };
+  const plan = { ...quick(1_000), readyTimeoutMs: 1_000, startupCapMs: 60_000 };
+  const { world, supervision } = begin({ processes: all({ readyMs: 5 }, { prefill: slow }) }, plan);
+  await world.clock.advance(2_600);
+  expect(await supervision.ready).toEqual(proof);
+});
+
+test('what got on and then no further fails when its time has passed since', async () => {
+  const stuck = { progressEveryMs: 300, progressUntilMs: 900 };
+  const plan = { ...quick(1_000), readyTimeoutMs: 1_000, startupCapMs: 60_000 };
+  const { world, supervision } = begin({ processes: all({ readyMs: 5 }, { prefill: stuck }) }, plan);
+  await world.clock.advance(1_850);
+  expect(world.events.some(({ type }) => type === 'failed')).toBe(false);
+  await world.clock.advance(100);
+  expect(await supervision.done).toMatchObject({
+    failure: {
+      code: 'not-ready',
+      process: 'prefill',
+      progress: { percent: 3 },
+      progressAgoMs: 1_000,
+      message: expect.stringContaining('it got to model.safetensors 3%, 1 s before') as string,
+    },
+  });
+});
+
+test('progress for ever ends at the cap, and a time that the user gave is one', async () => {
+  const endless = { progressEveryMs: 100 };
+  const plan = { ...quick(60_000), readyTimeoutMs: 1_000, startupCapMs: 3_000 };
+  const { world, supervision } = begin({ processes: all({ readyMs: 5 }, { prefill: endless }) }, plan);
+  await world.clock.advance(2_950);
+  expect(world.events.some(({ type }) => type === 'failed')).toBe(false);
+  await world.clock.advance(100);
+  expect(await supervision.done).toMatchObject({ failure: { code: 'not-ready', process: 'prefill' } });
+  const given = makePlan(disaggregated, options({ timeoutMs: 7_000 }), host());
+  expect([given.readyTimeoutMs, given.startupCapMs]).toEqual([7_000, 7_000]);
+});
+
+test('progress is told at most every two seconds', async () => {
+  const slow = { readyMs: 5_000, progressEveryMs: 100 };
+  const { world } = begin({ processes: all({ readyMs: 5 }, { prefill: slow }) });
+  await world.clock.advance(5_100);
+  expect(world.events.filter(({ type }) => type === 'progress')).toHaveLength(3);
+});
+
+test('the cause of a failure is told after it, before the run has stopped, and stays with it', async () => {
+  const diagnosis = { rule: 'disk-full', cause: 'the disk is full', evidence: ['x'], fix: 'df -h' };
+  const { world, supervision, plan } = begin({
+    processes: all({ readyMs: 5 }, { prefill: { exitMs: 20 } }),
+    diagnosis,
+  });
+  await world.clock.advance(100);
+  expect(await supervision.done).toMatchObject({ failure: { process: 'prefill', diagnosis } });
+  const told = world.events.map(({ type }) => type).filter((type) => /failed|diagnosed|stopped/.test(type));
+  expect(told).toEqual(['failed', 'diagnosed', 'stopped']);
+  const status = world.events.reduce(reduce, initialStatus(plan, 0));
+  expect(status.failure?.diagnosis).toEqual(diagnosis);
+});
+
+function quick(startupTimeoutMs: number): Plan {
+  const plan = fakePlan();
+  return { ...plan, processes: plan.processes.map((spec) => ({ ...spec, startupTimeoutMs })) };
+}
