@@ -27,9 +27,8 @@ export async function cleanUp(
   findings: CleanFindings,
   chosen: readonly Stranger[],
 ): Promise<CleanOutcome> {
-  const memory = watchHeld(findings.gpus.gpus, heldByEnding(findings, chosen));
   const left = [...(await endDeadRuns(folders, findings)), ...(await endStrangers(chosen))];
-  const returned = await memory.returned();
+  const returned = await watchHeld(findings.gpus.gpus, heldByEnded(findings, chosen)).returned();
   removeSegments(findings);
   // Looked for again: those of dead runs went with them, and others may have come.
   const holder = identify(process.pid);
@@ -43,13 +42,11 @@ export async function cleanUp(
   return { left, memory: returned };
 }
 
-/** GPU memory of all that is about to be ended. */
-function heldByEnding({ deadRuns, gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
+/** What those that could be ended held while they lived. */
+function heldByEnded({ deadRuns, gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
   const ours = new Set(deadRuns.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
-  return [
-    ...gpus.holders.filter(({ facts }) => ours.has(facts.pid)).flatMap(({ memory }) => memory),
-    ...chosen.flatMap(({ memory }) => memory),
-  ];
+  const ended = [...gpus.holders.filter(({ facts }) => ours.has(facts.pid)), ...chosen];
+  return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
 }
 
 /** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */

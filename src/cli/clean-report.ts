@@ -26,7 +26,7 @@ export function reportOf(
       ...findings.deadRuns.flatMap(itemsOf),
       ...chosen.map((stranger) => strangerItem(stranger, findings)),
       ...findings.segments.map(({ segment, proof }): CleanItem => {
-        return { kind: 'segment', what: `${segment.path} (${gibText(segment.bytes / 2 ** 20)})`, proof };
+        return { kind: 'segment', what: `${segment.path} (${mibText(segment.bytes)})`, proof };
       }),
       ...findings.stale.map(({ kind, file, proof }): CleanItem => ({ kind, what: homePath(file), proof })),
       ...findings.prunable
@@ -41,13 +41,17 @@ export function reportOf(
         command: `rm -r ${folder}`,
       })),
       ...findings.unproven.map(({ path, bytes }) => ({
-        what: `${path} (${gibText(bytes / 2 ** 20)})`,
+        what: `${path} (${mibText(bytes)})`,
         because: 'nobody uses it, and nothing proves who made it',
         command: `rm ${path}`,
       })),
     ],
     unseen: findings.gpus.unseen,
   };
+}
+
+function mibText(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
 function itemsOf({ run, processes }: DeadRun): CleanItem[] {

@@ -8,7 +8,7 @@ import { type MarkedProcess, markedProcesses } from '../process/marked.ts';
 import type { OwnedProcess } from '../process/owned.ts';
 import { type DeadCreator, proofOf, type SegmentProof } from '../process/proven-segments.ts';
 import { type Segment, segmentsIn, usersOf } from '../process/shared-memory.ts';
-import { readStat } from '../process/proc.ts';
+import { isLiving, readStat } from '../process/proc.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../run/prune.ts';
 import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../run/record.ts';
@@ -86,7 +86,8 @@ function segmentFindings(
     dying: new Map(dying.map(({ owned, run }) => [owned.pid, run.record.runId])),
     pidTakenSince: (pid: number) => {
       const stat = dying.some(({ owned }) => owned.pid === pid) ? undefined : readStat(pid);
-      return stat === undefined ? undefined : startedAtMs(stat.startTime);
+      // A zombie is the dead process itself.
+      return isLiving(stat) ? startedAtMs(stat.startTime) : undefined;
     },
   };
   const segments = all.flatMap((segment) => proofOf(segment, evidence) ?? []);

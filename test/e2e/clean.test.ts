@@ -53,6 +53,14 @@ function stranger(world: World): number {
   return pid;
 }
 
+/** A segment of shared memory that goes with the test. */
+function segment(name: string): string {
+  const path = `/dev/shm/${name}`;
+  writeFileSync(path, 'x'.repeat(4_096));
+  onTestFinished(() => rmSync(path, { force: true }));
+  return path;
+}
+
 test('orphans are ended, their memory is waited for, and a stranger on the same GPU lives on', async ({
   world,
 }) => {
@@ -187,6 +195,25 @@ test('what carries our marks without a ledger is told with its evidence, and lef
     await succeed(world, (line?.command ?? '').split(' ').slice(1));
   }
   expect(pids.filter(isLiving)).toEqual([]);
+});
+
+test('shared memory goes when a ledger proves who made it; other segments are told', async ({ world }) => {
+  const { pids } = await orphans(world, 'agg');
+  const other = stranger(world);
+  for (const pid of pids) send(pid, 'SIGKILL');
+  await until('the orphans to be gone', () => !pids.some(isLiving));
+  const ours = pids.map((pid) => segment(`sgl_shm_e2e_${pid}_0`));
+  const theirs = [segment(`sgl_shm_e2e_${other}_0`), segment(`psm_e2e${other}`)];
+  const { items, leftAlone } = await report(world);
+  expect(
+    items.flatMap(({ kind, what }) => (kind === 'segment' ? [what.split(' ')[0] ?? ''] : [])).toSorted(),
+  ).toEqual(ours.toSorted());
+  expect(ours.filter((path) => existsSync(path))).toEqual([]);
+  expect(theirs.filter((path) => !existsSync(path))).toEqual([]);
+  for (const path of theirs) {
+    expect(leftAlone.find(({ what }) => what.startsWith(path))?.command).toBe(`rm ${path}`);
+  }
+  send(other, 'SIGKILL');
 });
 
 test('ended runs go after a week or when asked for; pictures in them stay', async ({ world }) => {

@@ -73,32 +73,36 @@ function gpuFields(index) {
   };
 }
 
-function appRows() {
-  if (host.mode === 'blind') return [];
-  return holders()
-    .filter(({ pid }) => isLiving(pid))
-    .map(({ pid, gpu, usedMiB: used, name }) =>
-      [
-        host.gpus[gpu].uuid,
-        host.mode === 'foreign' ? pid + 4_000_000 : pid,
-        host.mode === 'foreign' ? '[Not Found]' : (name ?? nameOf(pid)),
-        host.mode === 'silent' ? '[N/A]' : used,
-      ].join(', '),
-    );
+function appFields({ pid, gpu, usedMiB: used, name }) {
+  const foreign = host.mode === 'foreign';
+  return {
+    gpu_uuid: host.gpus[gpu].uuid,
+    pid: foreign ? pid + 4_000_000 : pid,
+    process_name: foreign ? '[Not Found]' : (name ?? nameOf(pid)),
+    used_gpu_memory: host.mode === 'silent' ? '[N/A]' : used,
+  };
 }
 
+function apps() {
+  return host.mode === 'blind' ? [] : holders().filter(({ pid }) => isLiving(pid));
+}
+
+/** Fields that were asked for, or undefined when it was another question. */
+function asked(option) {
+  const word = words.find((each) => each.startsWith(`${option}=`));
+  return word?.slice(option.length + 1).split(',');
+}
+
+const rows = (all, fields) => all.map((row) => fields.map((field) => row[field]).join(', '));
+
 function answer() {
-  const query = words.find((word) => word.startsWith('--query-gpu='))?.slice('--query-gpu='.length);
-  if (query !== undefined) {
-    return host.gpus.map((_, index) => {
-      const fields = gpuFields(index);
-      return query
-        .split(',')
-        .map((field) => fields[field])
-        .join(', ');
-    });
-  }
-  if (words.some((word) => word.startsWith('--query-compute-apps='))) return appRows();
+  const [gpuQuery, appQuery] = [asked('--query-gpu'), asked('--query-compute-apps')];
+  if (gpuQuery !== undefined)
+    return rows(
+      host.gpus.map((_, index) => gpuFields(index)),
+      gpuQuery,
+    );
+  if (appQuery !== undefined) return rows(apps().map(appFields), appQuery);
   if (words[0] === '-L') return host.gpus.map(({ name, uuid }, i) => `GPU ${i}: ${name} (UUID: ${uuid})`);
   return [`DRIVER version      : ${host.driver}`, `CUDA Version        : ${host.cuda}`];
 }

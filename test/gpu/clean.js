@@ -1,0 +1,263 @@
+// `dynamo clean` on real GPUs: makes orphans as they arise in life and checks that they go, and that a stranger stays.
+//
+//   node test/gpu/clean.js [--engine sim|sglang] [--package FOLDER] [--holder COMMAND] [-- arguments of `up agg`]
+//
+// Needs nvidia-smi, Python 3 and libcuda; no Node modules. FOLDER holds bin/, dist/ and launch-profiles/ (default: this
+// repository, built). With --engine sim the worker is the embedded engine with CUDA processes as its children, so it
+// takes seconds and no SGLang; with sglang it is SGLang itself, killed 0.2 s and 3 s after its children were spawned.
+// COMMAND takes MIB and DELAY_S in place of `python3 holder.py`. Recordings go to $OUT/clean, or ./clean-recordings.
+// Ends with 0 when every check holds. Only processes that it started, or `dynamo` proves, are ever ended.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const { values, positionals: upArguments } = parseArgs({
+  allowPositionals: true,
+  options: {
+    engine: { type: 'string', default: 'sim' },
+    package: { type: 'string', default: resolve(here, '../..') },
+    holder: { type: 'string', default: `python3 ${join(here, 'holder.py')}` },
+  },
+});
+const dynamoJs = join(values.package, 'bin', 'dynamo.js');
+const recordings = join(process.env.OUT ?? '.', process.env.OUT ? 'clean' : 'clean-recordings');
+mkdirSync(recordings, { recursive: true });
+const root = mkdtempSync(join(tmpdir(), 'clean-'));
+const environment = {
+  ...process.env,
+  XDG_STATE_HOME: join(root, 's'),
+  XDG_RUNTIME_DIR: join(root, 'r'),
+};
+mkdirSync(environment.XDG_RUNTIME_DIR, { mode: 0o700 });
+
+const started = [];
+const failures = [];
+const begun = performance.now();
+const say = (text) => console.log(`${((performance.now() - begun) / 1000).toFixed(2).padStart(8)} ${text}`);
+const check = (holds, what) => {
+  say(`${holds ? 'ok    ' : 'FAILED'} ${what}`);
+  if (!holds) failures.push(what);
+};
+const record = (name, text) => writeFileSync(join(recordings, name), text);
+
+/** Living processes: pid, session and what they are. Zombies are dead. */
+function processes() {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+        const [state, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        if (state === 'Z' || state === 'X') return [];
+        return [{ pid: Number(pid), parent: Number(parent), session: Number(session), command }];
+      } catch {
+        return [];
+      }
+    });
+}
+
+const isLiving = (pid) => processes().some((each) => each.pid === pid);
+
+async function until(what, look, seconds = 60) {
+  const deadline = performance.now() + seconds * 1000;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (performance.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`);
+    await delay(20);
+  }
+}
+
+function smi(query) {
+  return execFileSync('nvidia-smi', [query, '--format=csv,noheader,nounits'], { encoding: 'utf8' });
+}
+
+/** MiB that nvidia-smi lists for these pids. */
+function memoryOf(pids) {
+  const rows = smi('--query-compute-apps=pid,used_gpu_memory').trim().split('\n');
+  return rows
+    .map((row) => row.split(',').map(Number))
+    .filter(([pid]) => pids.includes(pid))
+    .reduce((sum, [, mib]) => sum + mib, 0);
+}
+
+const usedMiB = () =>
+  smi('--query-gpu=memory.used')
+    .trim()
+    .split('\n')
+    .reduce((sum, row) => sum + Number(row), 0);
+
+/** Runs the command line to its end. */
+async function dynamo(...words) {
+  const child = spawn(process.execPath, [dynamoJs, ...words], { env: environment });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const began = performance.now();
+  const code = await new Promise((done) => child.on('close', done));
+  return { code, stdout, stderr, tookMs: Math.round(performance.now() - began) };
+}
+
+function holdGpu(mib, seconds) {
+  const child = spawn('/bin/sh', ['-c', `exec ${values.holder} ${mib} ${seconds}`], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  started.push(child.pid);
+  return child.pid;
+}
+
+function end(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone
+  }
+}
+
+/** What is written down of the one run of this state folder that is there. */
+function run() {
+  const runs = join(environment.XDG_STATE_HOME, 'dynamo', 'runs');
+  for (const runId of readdirSync(runs)) {
+    try {
+      const folder = join(runs, runId);
+      const { supervisor, endedAt } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+      const keeper = JSON.parse(readFileSync(join(folder, 'keeper.json'), 'utf8'));
+      if (endedAt !== undefined) continue;
+      const ledger = readFileSync(join(folder, 'ledger.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((l) => JSON.parse(l));
+      const worker = ledger.find((entry) => entry.process === 'worker' && 'session' in entry);
+      if (worker !== undefined) return { runId, supervisor, keeper, worker };
+    } catch {
+      // not written yet
+    }
+  }
+  return undefined;
+}
+
+function upWords(childrenDelay) {
+  const all = ['up', 'agg', '--detach', '--engine', values.engine, ...upArguments];
+  if (values.engine !== 'sim') return all;
+  const children = [`${values.holder} 8192 ${childrenDelay} &`, `${values.holder} 0 0 &`, 'sleep 3600 &'];
+  return [
+    ...all,
+    `--env=NODE_OPTIONS=--require=${join(here, '../fakes/with-children.cjs')}`,
+    '--env=CHILDREN_OF=worker',
+    `--env=CHILDREN=${children.join(' ')}`,
+  ];
+}
+
+/**
+ * Kills supervisor, keeper and the worker's main process `afterS` seconds after its children were spawned.
+ * Returns the pids of what lives on.
+ */
+async function makeOrphans(afterS, childrenDelay) {
+  const up = dynamo(...upWords(childrenDelay));
+  const { supervisor, keeper, worker, runId } = await until('a worker', () => {
+    try {
+      return run();
+    } catch {
+      return undefined;
+    }
+  });
+  const inSession = () =>
+    processes().filter(({ session, pid }) => session === worker.session && pid !== worker.pid);
+  // SGLang spawns its scheduler and detokenizer through multiprocessing; all imports of the main process come before.
+  await until('children of the worker', () => inSession().length >= 3, 120);
+  await delay(afterS * 1000);
+  // Stopped first: it would start another keeper, or another worker.
+  process.kill(supervisor.pid, 'SIGSTOP');
+  process.kill(run().keeper.pid ?? keeper.pid, 'SIGKILL');
+  process.kill(supervisor.pid, 'SIGKILL');
+  end(worker.pid);
+  await until('the three to be dead', () => ![supervisor.pid, worker.pid].some(isLiving));
+  await up;
+  const left = inSession();
+  record(`${runId}.orphans.json`, JSON.stringify(left, undefined, 2));
+  return { runId, pids: left.map(({ pid }) => pid) };
+}
+
+async function scenario(name, { afterS, childrenDelay, waitForMemory }) {
+  say(`--- ${name}`);
+  const { runId, pids } = await makeOrphans(afterS, childrenDelay);
+  say(`${runId} left ${pids.length} orphans: ${pids.join(', ')}`);
+  check(pids.length >= 2, 'there are orphans');
+  if (waitForMemory) await until('an orphan to take memory', () => memoryOf(pids) > 1024, 90);
+  const [before, held] = [usedMiB(), memoryOf(pids)];
+  record(`${name}.compute-apps.csv`, smi('--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory'));
+  const dry = await dynamo('clean', '--dry-run');
+  record(`${name}.dry-run.txt`, dry.stdout + dry.stderr);
+  check(pids.filter(isLiving).length >= Math.min(2, pids.length), '--dry-run ended nothing');
+  const cleaned = await dynamo('clean');
+  record(
+    `${name}.clean.txt`,
+    `${cleaned.stdout}${cleaned.stderr}code ${cleaned.code}, ${cleaned.tookMs} ms\n`,
+  );
+  check(
+    cleaned.code === 0,
+    `clean ended with ${cleaned.code} after ${cleaned.tookMs} ms; ${cleaned.stderr.trim()}`,
+  );
+  check(!pids.some(isLiving), 'every orphan is gone');
+  check(isLiving(stranger) && memoryOf([stranger]) === strangerMiB, 'the stranger lives, with its memory');
+  check(
+    cleaned.stdout.includes(`dynamo clean --pid ${stranger}@`),
+    'the stranger is listed with its command',
+  );
+  const freed = before - usedMiB();
+  check(freed >= held - 64, `${freed} MiB came back of ${held} MiB`);
+  if (waitForMemory) check(/GPU memory: .* came back/.test(cleaned.stdout), 'clean says how much came back');
+  const again = await dynamo('clean', '--json');
+  check(JSON.parse(again.stdout).items.length === 0, 'nothing is left for another clean');
+}
+
+let [stranger, strangerMiB] = [0, 0];
+try {
+  record(
+    'query-gpu.idle.csv',
+    smi('--query-gpu=index,uuid,name,memory.total,memory.used,memory.free,driver_version'),
+  );
+  stranger = holdGpu(2048, 0);
+  strangerMiB = await until('the stranger to hold memory', () => memoryOf([stranger]));
+  say(`a stranger, pid ${stranger}, holds ${strangerMiB} MiB`);
+  if (values.engine === 'sim') {
+    await scenario('before-memory', { afterS: 0.2, childrenDelay: 3600, waitForMemory: false });
+    await scenario('with-memory', { afterS: 0.2, childrenDelay: 1, waitForMemory: true });
+  } else {
+    await scenario('after-0.2-s', { afterS: 0.2, waitForMemory: false });
+    await scenario('after-3-s', { afterS: 3, waitForMemory: false });
+    await scenario('with-memory', { afterS: 0.2, waitForMemory: true });
+  }
+  const orphaned = await makeOrphans(0.2, 1);
+  const up = await dynamo('up', 'agg', '--detach', '--engine', values.engine, ...upArguments);
+  record('up-after-orphans.txt', up.stdout + up.stderr);
+  check(up.code === 0, `up after that works: ${up.code === 0 ? `${up.tookMs} ms` : up.stderr.trim()}`);
+  check(!orphaned.pids.some(isLiving), 'and has ended the orphans first');
+  check((await dynamo('down')).code === 0, 'down ends it');
+  const [{ startTime }] = JSON.parse((await dynamo('clean', '--json', '--dry-run')).stdout)
+    .leftAlone.filter(({ what }) => what.startsWith(`${stranger} (`))
+    .map(({ command }) => ({ startTime: command.split('@')[1] }));
+  check((await dynamo('clean', '--pid', `${stranger}@1`)).code === 77, 'another start time is refused');
+  check(
+    (await dynamo('clean', '--pid', `${stranger}@${startTime}`)).code === 0,
+    'the stranger can be ended by pid',
+  );
+  check(!isLiving(stranger), 'and is gone');
+} catch (error) {
+  check(false, error instanceof Error ? (error.stack ?? error.message) : String(error));
+} finally {
+  await dynamo('down', '--all', '--now');
+  await dynamo('clean');
+  for (const pid of started) end(pid);
+  record('query-gpu.end.csv', smi('--query-gpu=index,memory.used'));
+  rmSync(root, { recursive: true, force: true });
+}
+say(failures.length === 0 ? 'all checks hold' : `${failures.length} checks failed`);
+process.exitCode = failures.length === 0 ? 0 : 1;

@@ -1,0 +1,140 @@
+/** `clean` against processes that hide as SGLang's do: renamed, without environment, out of their session. Needs perl and setpriv. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { keepers, leaders, send, supervisors } from '../../chaos/scene.ts';
+import { packageFolder, startCommand, succeed } from '../../e2e/harness/cli.ts';
+import { up } from '../../e2e/harness/deployment.ts';
+import { type FakeGpus, fakeGpus } from '../../e2e/harness/gpus.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { isLiving } from '../../oracle/processes.ts';
+
+const fakes = join(packageFolder, 'test', 'fakes');
+
+/** In a world there are only the tools that the product may need. */
+function tool(name: string): string {
+  const found = ['/usr/bin', '/bin', '/usr/sbin'].map((folder) => join(folder, name)).find(existsSync);
+  if (found === undefined) throw new Error(`these tests need ${name}`);
+  return found;
+}
+
+function holder(gpus: FakeGpus, title: string, mib: number, delayMs: number, away = ''): string {
+  return `${tool('perl')} ${fakes}/holder.pl '${title}' ${gpus.folder} 0 ${mib} ${delayMs} ${away}`;
+}
+
+async function pidOf(gpus: FakeGpus, title: string): Promise<number> {
+  const file = join(gpus.folder, `${title.replaceAll(/\W+/g, '-')}.pid`);
+  const pid = await until(
+    `the pid of ${title}`,
+    () => existsSync(file) && Number(readFileSync(file, 'utf8')),
+  );
+  onTestFinished(() => send(pid, 'SIGKILL'));
+  return pid;
+}
+
+/** A run whose worker has the children of an SGLang worker; then worker, supervisor and keeper are killed. */
+async function orphans(world: World, gpus: FakeGpus, delayMs: number): Promise<number[]> {
+  const titles = ['sglang::scheduler', 'sglang::detokenizer', 'resource_tracker'];
+  const [scheduler = '', detokenizer = '', tracker = ''] = titles;
+  const children = [
+    `${holder(gpus, scheduler, 8_192, delayMs)} &`,
+    `${holder(gpus, detokenizer, 0, 0, 'away')} &`,
+    `${holder(gpus, tracker, 0, 0)} &`,
+  ];
+  await up(world, 'agg', [
+    '--env',
+    `NODE_OPTIONS=--require=${fakes}/with-children.cjs`,
+    '--env',
+    'CHILDREN_OF=worker',
+    '--env',
+    `CHILDREN=${children.join(' ')}`,
+  ]);
+  const hidden = await Promise.all(titles.map(async (title) => await pidOf(gpus, title)));
+  const main = leaders(world);
+  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of [...supervisors(world), ...main]) send(pid, 'SIGKILL');
+  await until(
+    'all but the children to be gone',
+    () => !main.some(isLiving) && supervisors(world).length === 0,
+  );
+  return hidden;
+}
+
+/** Ends with the test. `words` stand before it: another user, say. */
+async function decoy(world: World, gpus: FakeGpus, title: string, words = ''): Promise<number> {
+  startCommand(world, ['/bin/sh', '-c', `exec ${words} ${holder(gpus, title, 2_658, 0)}`], {
+    ownGroup: true,
+  });
+  const pid = await pidOf(gpus, title);
+  await until('its memory to be taken', () => existsSync(join(gpus.folder, 'holders', `${pid}.json`)));
+  return pid;
+}
+
+test('orphans that renamed themselves and left their session are ended, before they take memory', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 1);
+  const hidden = await orphans(world, gpus, 3_600_000);
+  const other = await decoy(world, gpus, 'sglang::scheduler_TP0');
+  expect(hidden.filter((pid) => !isLiving(pid))).toEqual([]);
+  const { stdout } = await succeed(world, ['clean']);
+  expect(hidden.filter(isLiving)).toEqual([]);
+  expect(isLiving(other)).toBe(true);
+  expect(stdout).toMatch(new RegExp(`${other} \\(\\w+, sglang::scheduler_TP0, .*2\\.6 GiB on GPU 0\\)`));
+  expect(stdout).not.toContain('came back');
+  send(other, 'SIGKILL');
+});
+
+test('and after they took it, which is seen to come back', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const hidden = await orphans(world, gpus, 0);
+  await until('memory to be taken', () => existsSync(join(gpus.folder, 'holders', `${hidden[0]}.json`)));
+  const other = await decoy(world, gpus, 'sglang::scheduler_TP0');
+  const { stdout } = await succeed(world, ['clean']);
+  expect(hidden.filter(isLiving)).toEqual([]);
+  expect(isLiving(other)).toBe(true);
+  expect(stdout).toContain('GPU memory: 8.0 GiB came back');
+  send(other, 'SIGKILL');
+});
+
+test('a process of another user is called so, and ended only when its pid is asked for', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 1);
+  execFileSync('chmod', ['-R', 'a+rwX', world.root]);
+  const words = `${tool('setpriv')} --reuid=65534 --regid=65534 --clear-groups`;
+  const pid = await decoy(world, gpus, 'theirs', words);
+  const { stdout } = await succeed(world, ['clean']);
+  expect(stdout).toMatch(new RegExp(`${pid} \\(nobody, theirs,`));
+  expect(isLiving(pid)).toBe(true);
+  const asked = await succeed(world, ['clean', '--pid', String(pid)]);
+  expect(asked.stdout).toContain('of ANOTHER USER, nobody');
+  // It heeds no SIGTERM: this was SIGKILL after the grace.
+  expect(isLiving(pid)).toBe(false);
+});
+
+test('without root the process of another user is told, with sudo, and can not be ended', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 1);
+  const pid = await decoy(world, gpus, 'of-root');
+  execFileSync('chown', ['-R', '65534:65534', world.root]);
+  const asNobody = [tool('setpriv'), '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const clean = async (...flags: readonly string[]) =>
+    await startCommand(world, [
+      ...asNobody,
+      process.execPath,
+      join(packageFolder, 'bin/dynamo.js'),
+      'clean',
+      ...flags,
+    ]).ended;
+  expect((await clean()).stdout).toMatch(new RegExp(`sudo dynamo clean --pid ${pid}@\\d+`));
+  const refused = await clean('--pid', String(pid));
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('not allowed; sudo can');
+  expect(isLiving(pid)).toBe(true);
+  send(pid, 'SIGKILL');
+});
