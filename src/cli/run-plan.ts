@@ -4,10 +4,12 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { cgroupOfRun } from '../process/cgroup.ts';
 import { startKeeper } from '../process/keeper.ts';
 import { createLauncher } from '../process/launch.ts';
 import { foreignListeners } from '../process/listeners.ts';
 import { rotateLog } from '../process/rotate-log.ts';
+import { appendCgroup } from '../process/ledger.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProber } from '../probe/prober.ts';
 import { cachedModel } from '../run/hub-cache.ts';
@@ -57,6 +59,8 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     if (event.type === 'process') void tracker.look().catch(() => {});
   };
   const tracker = createTracker(files.ledger);
+  const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
+  if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
   const rotate = rotation(plan, (problem) => warn(files.supervisorLog, problem));
   const beat = setInterval(() => {
     void tracker.look().catch(() => {});
@@ -71,6 +75,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     launcher: createLauncher({
       runId: plan.runId,
       ledgerFile: files.ledger,
+      cgroup,
       tracker,
       environment,
       clock: systemClock,

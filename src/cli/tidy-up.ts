@@ -2,6 +2,8 @@
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { passingFolders, type Plan } from '../plan/plan.ts';
+import { removeCgroup } from '../process/cgroup.ts';
+import { readCgroups } from '../process/ledger.ts';
 import { unclaim } from '../run/claim.ts';
 import { releaseGpus } from '../run/gpu-leases.ts';
 import { persistClaim, type RunFiles, socketPath, type StateFolders } from '../run/folders.ts';
@@ -22,6 +24,7 @@ export function tidyUp({ plan, files, folders }: HeldRun): void {
     // not empty
   }
   releaseRun({ plan, files, folders });
+  for (const cgroup of readCgroups(files.ledger)) removeCgroup(cgroup);
   rmSync(socketPath(folders, plan.runId), { force: true });
   markEnded(files);
 }

@@ -29,6 +29,7 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
     },
     () => supervision?.kill(),
   );
+  const endSuspension = watchSuspension(quiet);
   // When nobody reads our output any more, the run ends as it would on SIGPIPE, but in order.
   readerGone.addEventListener('abort', () => supervision?.stop());
   lookForReader();
@@ -55,8 +56,23 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
   } finally {
     logs?.end();
     signals.end();
+    endSuspension();
     if (supervision === undefined) releaseRun(prepared);
   }
+}
+
+/**
+ * Ctrl-Z suspends the supervision, not the deployment: its processes lead sessions of their own. Says so, and stops as
+ * everybody does who was asked to. Returns what ends the watch.
+ */
+function watchSuspension(quiet: boolean): () => void {
+  const onSuspend = (): void => {
+    if (!quiet)
+      process.stderr.write('\nsuspended: the deployment goes on, nobody looks after it; `fg` resumes\n');
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  process.on('SIGTSTP', onSuspend);
+  return () => void process.off('SIGTSTP', onSuspend);
 }
 
 /** Progress until ready; after that only what a log does not say. */

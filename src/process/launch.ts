@@ -7,6 +7,7 @@ import { deferred } from '../base/deferred.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit, Launcher } from '../supervisor/child.ts';
+import { cgroupFor } from './cgroup.ts';
 import { identify } from './identity.ts';
 import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
 import { fileOf, readStat } from './proc.ts';
@@ -14,12 +15,18 @@ import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
 import { lossOfVital } from './vital-children.ts';
 
-/** Waits for a byte on descriptor 3, so that the ledger knows the process before it can start another. */
-const gate = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
+/**
+ * Waits for a byte on descriptor 3, so that the ledger knows the process before it can start another, and joins the
+ * control group that is its first argument, where there is one.
+ */
+const gate =
+  'read -r _ <&3 || exit 125; exec 3<&-; [ -z "$1" ] || echo $$ 2>/dev/null >"$1/cgroup.procs"; shift; exec "$@"';
 
 export interface LauncherSettings {
   readonly runId: string;
   readonly ledgerFile: string;
+  /** Folder of the run's control group, where it has one. */
+  readonly cgroup?: string | undefined;
   readonly tracker: Tracker;
   /** What every process inherits; `spec.env` is set on top. */
   readonly environment: Readonly<Record<string, string>>;
@@ -35,7 +42,8 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Ch
   const log = openSync(spec.logFile, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
   try {
     const recorded = deferred<void>();
-    const running = execa('/bin/sh', ['-c', gate, 'sh', ...spec.argv], {
+    const cgroup = cgroupFor(settings.cgroup, spec.name);
+    const running = execa('/bin/sh', ['-c', gate, 'sh', cgroup ?? '', ...spec.argv], {
       cwd: spec.cwd,
       env: { ...settings.environment, ...spec.env },
       extendEnv: false,
@@ -47,7 +55,7 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Ch
       reject: false,
     });
     const exited = running.then(({ exitCode, signal }): Exit => ({ code: exitCode, signal }));
-    const entry = writtenDown(running, spec, settings);
+    const entry = writtenDown(running, spec, { ...settings, cgroup });
     settings.tracker.add(entry);
     recorded.resolve();
     const crippled = lossOfVital(spec, settings.tracker, exited);
@@ -79,7 +87,11 @@ async function* opening(recorded: Promise<void>): AsyncGenerator<string> {
   yield '\n';
 }
 
-function entryOf(pid: number | undefined, spec: ProcessSpec, { runId }: LauncherSettings): LedgerEntry {
+function entryOf(
+  pid: number | undefined,
+  spec: ProcessSpec,
+  { runId, cgroup }: LauncherSettings,
+): LedgerEntry {
   const identity = pid === undefined ? undefined : identify(pid);
   const stat = pid === undefined ? undefined : readStat(pid);
   if (identity === undefined || stat === undefined) {
@@ -93,6 +105,7 @@ function entryOf(pid: number | undefined, spec: ProcessSpec, { runId }: Launcher
     pgrp: identity.pid,
     session: identity.pid,
     logFile: fileOf(identity.pid, 1) ?? '',
+    ...(cgroup === undefined ? {} : { cgroup }),
     command: commandDigest(spec.argv),
   };
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
 import type { Identity } from '../base/identity.ts';
+import { bootId } from './identity.ts';
 
 export interface LedgerEntry extends Identity {
   readonly runId: string;
@@ -10,6 +11,8 @@ export interface LedgerEntry extends Identity {
   readonly session: number;
   /** `device:inode` of the log file, which every descendant inherits. */
   readonly logFile: string;
+  /** Folder of its control group, where it has one of its own. */
+  readonly cgroup?: string | undefined;
   /** Tells that two entries were the same command, without storing it. */
   readonly command: string;
 }
@@ -27,6 +30,19 @@ export function appendToLedger(file: string, entry: LedgerEntry): void {
 
 export function appendDescendant(file: string, entry: DescendantEntry): void {
   appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+}
+
+/** Where the control groups of the run will be, written before the first is made. */
+export function appendCgroup(file: string, cgroup: string): void {
+  appendFileSync(file, `${JSON.stringify({ bootId: bootId(), cgroup })}\n`, { mode: 0o600 });
+}
+
+/** Those of this boot: another one had others under the same names. */
+export function readCgroups(file: string): string[] {
+  return readLines(file).flatMap((value) => {
+    if (typeof value !== 'object' || value === null || isIdentity(value)) return [];
+    return 'cgroup' in value && 'bootId' in value && value.bootId === bootId() ? [String(value.cgroup)] : [];
+  });
 }
 
 /** Entries in the order of starts; a torn last line is left out. */

@@ -1,9 +1,10 @@
 /** Finds every living process that a ledger proves to be ours, also those that left their group or renamed themselves. */
 import type { DescendantEntry, LedgerEntry } from './ledger.ts';
+import { cgroupMembers } from './cgroup.ts';
 import { bootId } from './identity.ts';
 import { fileOf, livingProcesses, type ProcessStat, readVariable } from './proc.ts';
 
-export type Evidence = 'ledger' | 'seen' | 'session' | 'parent' | 'log file' | 'marker';
+export type Evidence = 'ledger' | 'seen' | 'control group' | 'session' | 'parent' | 'log file' | 'marker';
 
 export interface OwnedProcess extends ProcessStat {
   /** Name in the plan of the process that it comes from. */
@@ -29,10 +30,11 @@ export function findOwned(
   const living = livingProcesses();
   const byPid = new Map(living.map((stat) => [stat.pid, stat]));
   const sessions = liveSessions(mine, byPid);
+  const grouped = groupMembers(mine);
   const young = living.filter((stat) => stat.pid !== process.pid && BigInt(stat.startTime) >= earliest);
   const owned = new Map<number, OwnedProcess>();
   for (const stat of young) {
-    const found = byItself(stat, mine, sessions) ?? seenBefore(stat, descendants);
+    const found = byItself(stat, mine, sessions, grouped) ?? seenBefore(stat, descendants);
     if (found !== undefined) owned.set(stat.pid, { ...stat, ...found });
   }
   addDescendants(young, owned);
@@ -51,13 +53,26 @@ function liveSessions(
   return new Map(valid.map(({ session, process }) => [session, process]));
 }
 
+/** Nobody leaves a control group by forking, by setsid or by any other way that needs no right to write there. */
+function groupMembers(entries: readonly LedgerEntry[]): Map<number, string> {
+  const groups = new Map(
+    entries.flatMap(({ cgroup, process }) => (cgroup === undefined ? [] : [[cgroup, process]])),
+  );
+  return new Map(
+    [...groups].flatMap(([folder, process]) => cgroupMembers(folder).map((pid) => [pid, process])),
+  );
+}
+
 function byItself(
   stat: ProcessStat,
   entries: readonly LedgerEntry[],
   sessions: ReadonlyMap<number, string>,
+  grouped: ReadonlyMap<number, string>,
 ): { process: string; evidence: Evidence } | undefined {
   const entry = entries.find(({ pid, startTime }) => pid === stat.pid && startTime === stat.startTime);
   if (entry !== undefined) return { process: entry.process, evidence: 'ledger' };
+  const group = grouped.get(stat.pid);
+  if (group !== undefined) return { process: group, evidence: 'control group' };
   const session = sessions.get(stat.session) ?? sessions.get(stat.pgrp);
   if (session !== undefined) return { process: session, evidence: 'session' };
   const log = fileOf(stat.pid, 1) ?? fileOf(stat.pid, 2);

@@ -2,6 +2,7 @@
 import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReport } from '../supervisor/child.ts';
+import { killCgroup } from './cgroup.ts';
 import { isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine } from './proc.ts';
@@ -35,6 +36,7 @@ export async function stopTree(stop: TreeStop): Promise<StopReport> {
     empty = alive.length === 0 ? empty + 1 : 0;
     if (alive.length > 0) {
       if (clock.now() > last) return { killed: [...killed.values()], left: alive.map(describe) };
+      for (const group of groupsOf(stop)) killCgroup(group);
       for (const owned of alive) {
         killed.set(owned.pid, killed.get(owned.pid) ?? describe(owned));
         signalOne(owned.pid, 'SIGKILL');
@@ -43,6 +45,10 @@ export async function stopTree(stop: TreeStop): Promise<StopReport> {
     }
   }
   return { killed: [...killed.values()], left: [] };
+}
+
+function groupsOf({ tracker, process }: TreeStop): Set<string> {
+  return new Set(tracker.entries.flatMap((entry) => (entry.process === process ? (entry.cgroup ?? []) : [])));
 }
 
 async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {

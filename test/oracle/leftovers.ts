@@ -24,7 +24,7 @@ export interface Leftover {
 export const markVariable = 'E2E_MARK';
 
 export function leftovers(scene: Scene): Leftover[] {
-  return [...processesLeft(scene), ...listenersLeft(scene), ...filesLeft(scene)];
+  return [...processesLeft(scene), ...listenersLeft(scene), ...filesLeft(scene), ...cgroupsLeft(scene)];
 }
 
 /** Ends by pid what `leftovers` found, until it is gone, so that the next test starts clean. */
@@ -94,6 +94,28 @@ function filesLeft({ state, runtime, temporary }: Scene): Leftover[] {
     ...[...filesBelow(runtime), ...sockets].map((file) => ({ text: `a socket or runtime file: ${file}` })),
     ...locks.map((file) => ({ text: `a lock: ${file}: ${readFileSync(file, 'utf8')}` })),
   ];
+}
+
+/** Control groups that carry the id of a run of this test, wherever this host has them. */
+function cgroupsLeft({ state }: Scene): Leftover[] {
+  const runs = namesIn(join(state, 'dynamo', 'runs'));
+  const roots = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .flatMap((line) => (line.split(' ')[2] === 'cgroup2' ? [line.split(' ')[1] ?? ''] : []));
+  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  return roots
+    .map((root) => join(root, own))
+    .flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })))
+    .filter(({ name }) => runs.some((run) => name.startsWith(`dynamo-${run}-`)))
+    .map(({ folder, name }) => ({ text: `a control group: ${join(folder, name)}` }));
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // never made
+  }
 }
 
 /** All that is no folder. */

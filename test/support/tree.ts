@@ -50,7 +50,12 @@ export async function startShell(script: string, name = 'w'): Promise<Started> {
   return await start(['/bin/sh', '-c', script], name);
 }
 
-export async function start(argv: readonly string[], name = 'w', folder = tempFolder()): Promise<Started> {
+export async function start(
+  argv: readonly string[],
+  name = 'w',
+  folder = tempFolder(),
+  cgroup?: string,
+): Promise<Started> {
   const marker = `dynamo-oracle-${process.pid}-${(count += 1)}`;
   const ledgerFile = join(folder, 'ledger.jsonl');
   const runId = `run-${marker}`;
@@ -61,6 +66,7 @@ export async function start(argv: readonly string[], name = 'w', folder = tempFo
     tracker: createTracker(ledgerFile),
     environment: { PATH: process.env.PATH ?? '', ORACLE: marker, D: folder },
     clock: systemClock,
+    cgroup,
   });
   // Whatever the test finds, nothing stays behind it.
   onTestFinished(() => {

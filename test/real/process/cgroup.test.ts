@@ -1,0 +1,50 @@
+/** Control groups, on a host that lets us make some: what leaves no other mark is found and ended. */
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { cgroupOfRun, removeCgroup } from '../../../src/process/cgroup.ts';
+import { readLedger } from '../../../src/process/ledger.ts';
+import { start } from '../../support/tree.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+/** A session of its own, no parent, an empty environment, no file of ours: gone before anybody looks. */
+const escape = '(setsid env -i /bin/sleep 86397 </dev/null >/dev/null 2>&1 & echo $! >"$D/escaped"); exit 0';
+
+function delegated(): string {
+  const folder = cgroupOfRun(`test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`);
+  if (folder === undefined) {
+    throw new Error(
+      'no control group can be made here: cgroup v2, kernel 5.14 and root or delegation needed',
+    );
+  }
+  return folder;
+}
+
+test('a process that shook off every mark before the first look is found, ended and told', async () => {
+  const cgroup = delegated();
+  const { child, ledgerFile, pidIn, expectNothingLeft } = await start(
+    ['/bin/sh', '-c', escape],
+    'w',
+    tempFolder(),
+    cgroup,
+  );
+  const escaped = await pidIn('escaped');
+  await child.exited;
+  expect(escaped).toMatchObject({ ppid: 1 });
+  expect(escaped.session).not.toBe(child.pid);
+  const report = await child.stop(0);
+  expect(report.killed.join()).toMatch(new RegExp(`^${escaped.pid} \\(.*known by control group\\)$`));
+  expectNothingLeft(escaped);
+  expect(readLedger(ledgerFile)[0]?.cgroup).toBe(`${cgroup}/w`);
+  removeCgroup(cgroup);
+  expect(existsSync(cgroup)).toBe(false);
+});
+
+test('children that fork faster than they can be ended one by one are ended at one moment', async () => {
+  const cgroup = delegated();
+  const bomb = 'n=0; while :; do n=$((n+1)); [ $n -gt 400 ] && exit; sh -c "sleep 86396" & done';
+  const { child, expectNothingLeft } = await start(['/bin/sh', '-c', bomb], 'w', tempFolder(), cgroup);
+  expect((await child.stop(0)).left).toEqual([]);
+  expectNothingLeft();
+  removeCgroup(cgroup);
+  expect(existsSync(cgroup)).toBe(false);
+});
