@@ -1,9 +1,12 @@
 /** Shows what went wrong and says which exit code it means. */
 import { CommanderError } from 'commander';
 import { DynamoError, exitCodes } from '../base/error.ts';
+import { tmpdir } from 'node:os';
+import { errorCode, messageOf } from '../base/error-code.ts';
 import { nearest } from '../base/nearest.ts';
 import { errorText } from '../view/error.ts';
 import { styleFor } from '../view/style.ts';
+import { stateFolder } from '../run/folders.ts';
 import { verbs } from './verbs.ts';
 import { version } from './version.ts';
 
@@ -16,6 +19,8 @@ export function report(thrown: unknown): number {
 function asDynamoError(thrown: unknown): DynamoError {
   if (thrown instanceof DynamoError) return thrown;
   if (thrown instanceof CommanderError) return usageError(thrown);
+  const full = diskError(thrown);
+  if (full !== undefined) return full;
   // Only a bug of ours ends here: the stack is what whoever mends it needs.
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return new DynamoError('internal', `This is a bug in dynamo ${version} (exit ${exitCodes.internal}).`, {
@@ -23,6 +28,22 @@ function asDynamoError(thrown: unknown): DynamoError {
     hint: 'report it with the lines above',
   });
 }
+
+/** What the disk refuses is no bug of ours, wherever it comes up. */
+function diskError(thrown: unknown): DynamoError | undefined {
+  const problem = diskProblems[errorCode(thrown) ?? ''];
+  if (problem === undefined) return undefined;
+  const root = stateFolder(process.env);
+  return new DynamoError('cannot-write', `${problem}: ${messageOf(thrown)}.`, {
+    hint: `df -h ${root} ${tmpdir()}   # state is in ${root}; XDG_STATE_HOME puts it elsewhere`,
+  });
+}
+
+const diskProblems: Readonly<Record<string, string>> = {
+  ENOSPC: 'The disk is full',
+  EDQUOT: 'The disk quota is used up',
+  EROFS: 'The file system is read-only',
+};
 
 function usageError({ message }: CommanderError): DynamoError {
   const [first = '', suggestion = ''] = message.replace(/^error: /, '').split('\n');

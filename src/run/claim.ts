@@ -12,8 +12,8 @@ export interface Claim {
 /** Claims `file` for `mine`, or returns the living claim that stands in the way. A claim whose holder is dead is taken over. */
 export function claim(file: string, mine: Claim, isAlive: IsAlive): Claim | undefined {
   const draft = `${file}.${process.pid}.draft`;
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
   try {
+    writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
     for (;;) {
       try {
         linkSync(draft, file);

@@ -24,9 +24,14 @@ export interface StateFolders {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `$XDG_STATE_HOME/dynamo`, or `~/.local/state/dynamo`. Throws `cannot-write` when the folders can't be made. */
+/** `$XDG_STATE_HOME/dynamo`, or `~/.local/state/dynamo`. */
+export function stateFolder(environment: Environment): string {
+  return join(environment.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'dynamo');
+}
+
+/** Makes what is missing below the state folder. Throws `cannot-write` when the folders can't be made. */
 export function stateFolders(environment: Environment): StateFolders {
-  const state = join(environment.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'dynamo');
+  const state = stateFolder(environment);
   const folders = {
     runs: join(state, 'runs'),
     names: join(state, 'names'),
