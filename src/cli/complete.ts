@@ -5,6 +5,7 @@ import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { profileNames } from './load-profile.ts';
+import { allSetups } from './setup-list.ts';
 import { type Configure, verbs } from './verbs.ts';
 
 export const configure: Configure = (command, settle) => {
@@ -63,6 +64,8 @@ async function operandsOf(verb: string, position: number): Promise<readonly stri
       return processNames();
     case 'profiles':
       return position <= 2 ? ['list', 'show', 'validate', 'schema'] : await profileNames();
+    case 'setup':
+      return position <= 2 ? ['list', 'remove'] : allSetups().map(({ name }) => name);
     case 'completion':
       return ['bash', 'zsh', 'fish'];
     default:

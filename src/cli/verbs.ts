@@ -105,6 +105,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./clean.ts'),
   },
   {
+    name: 'setup',
+    usage: '[list|remove] [options]',
+    summary: 'install Dynamo, etcd and NATS for this user, without root',
+    load: () => import('./setup.ts'),
+  },
+  {
     name: 'completion',
     usage: '<bash|zsh|fish>',
     summary: 'shell completion, to be sourced',

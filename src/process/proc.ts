@@ -62,10 +62,14 @@ export function readVariable(pid: number, name: string): string | undefined {
     ?.slice(prefix.length);
 }
 
+/** Without empty words; none for a process that is gone. */
+export function readCommandWords(pid: number): string[] {
+  return read(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0').filter(Boolean) ?? [];
+}
+
 /** The command line for people, at most `length` characters; the name in brackets for those without one. */
 export function commandLine(pid: number, length = 80): string {
-  const words = read(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0').filter(Boolean).join(' ');
-  const text = words || `[${readStat(pid)?.comm ?? 'gone'}]`;
+  const text = readCommandWords(pid).join(' ') || `[${readStat(pid)?.comm ?? 'gone'}]`;
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 

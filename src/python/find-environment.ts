@@ -37,6 +37,33 @@ export function findPythonEnvironment(search: PythonSearch): PythonEnvironment |
   return toEnvironment(best, passedOver(candidates.slice(0, candidates.indexOf(best)), search.need));
 }
 
+/** What the user has that is no work of `dynamo setup`, at `version` where one is asked for: nothing need be made. */
+export function findUsersEnvironment(
+  { environment, asked, need }: PythonSearch,
+  version: string | undefined,
+): PythonEnvironment | undefined {
+  const located = asked === undefined ? undefined : locatePython(asked, environment);
+  const candidates =
+    asked !== undefined
+      ? located === undefined
+        ? []
+        : [look('--python', located, environment.HOME)]
+      : [...fromVariable(environment), ...active(environment), ...onPath(environment)];
+  const fitting = candidates.find(
+    (each) =>
+      lack(each, need) === undefined &&
+      readSetupRecord(each.found.folder) === undefined &&
+      (version === undefined || compareVersions(each.found.dynamo ?? '', version) === 0),
+  );
+  return fitting && toEnvironment(fitting, []);
+}
+
+function fromVariable(environment: PythonSearch['environment']): Candidate[] {
+  const value = environment.DYNAMO_PYTHON;
+  const located = value === undefined || value === '' ? undefined : locatePython(value, environment);
+  return located === undefined ? [] : [look('DYNAMO_PYTHON', located, environment.HOME)];
+}
+
 function namedByUser({ environment, asked }: PythonSearch): Candidate | undefined {
   const variable = environment.DYNAMO_PYTHON;
   const [origin, value] = asked === undefined ? ['DYNAMO_PYTHON', variable] : ['--python', asked];

@@ -9,6 +9,7 @@ export interface SetupRecord {
   /** Exactly what is installed; another recipe for the same name makes it anew. */
   readonly requirements: readonly string[];
   readonly overrides: readonly string[];
+  readonly pythonVersion?: string | undefined;
   readonly bytes?: number | undefined;
   readonly tookMs?: number | undefined;
 }

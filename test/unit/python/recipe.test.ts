@@ -1,0 +1,70 @@
+/** What is installed for each engine and version, and every deviation from what upstream asks for. */
+import { expect, test } from 'vitest';
+import { DynamoError } from '../../../src/base/error.ts';
+import { defaultVersions, recipeFor, type SetupEngine } from '../../../src/python/recipe.ts';
+
+function lines(engine: SetupEngine, version: string): string[] {
+  const { requirement, preReleases, overrides } = recipeFor(engine, version);
+  return [requirement, ...preReleases.map(({ line }) => line), ...overrides.map(({ line }) => `!${line}`)];
+}
+
+const noSimulator = '!aisimulate ; python_version < "3"';
+
+test.for([
+  ['mocker', '1.1.1', ['ai-dynamo==1.1.1']],
+  ['mocker', '1.4.2', ['ai-dynamo==1.4.2']],
+  ['mocker', '1.5.1', ['ai-dynamo==1.5.1', noSimulator]],
+  ['mocker', '1.6.0', ['ai-dynamo==1.6.0', noSimulator]],
+  ['mocker', '1.6.1', ['ai-dynamo==1.6.1', noSimulator, '!certifi>=2025']],
+  ['sglang', '1.1.1', ['ai-dynamo[sglang]==1.1.1', 'flash-attn-4>=4.0.0b4']],
+  ['sglang', '1.2.1', ['ai-dynamo[sglang]==1.2.1', 'flash-attn-4>=4.0.0b9']],
+  ['sglang', '1.3.1', ['ai-dynamo[sglang]==1.3.1', 'flash-attn-4==4.0.0b15']],
+  ['sglang', '1.4.2', ['ai-dynamo[sglang]==1.4.2', 'flash-attn-4>=4.0.0b18']],
+  [
+    'sglang',
+    '1.5.1',
+    ['ai-dynamo[sglang]==1.5.1', 'flash-attn-4>=4.0.0b18', 'cuda-tile==1.6.0rc5', noSimulator],
+  ],
+] as const)('%s %s', ([engine, version, expected]) => {
+  expect(lines(engine, version)).toEqual(expected);
+});
+
+test('every deviation has a reason', () => {
+  const { preReleases, overrides } = recipeFor('sglang', '1.6.1');
+  for (const { because } of [...preReleases, ...overrides]) expect(because.length).toBeGreaterThan(20);
+});
+
+test('what was published as its post-release alone is installed as that, and said', () => {
+  const recipe = recipeFor('mocker', '1.2.0');
+  expect(recipe).toMatchObject({ version: '1.2.0.post1', name: 'mocker-1.2.0.post1' });
+  expect(recipe.notes).toEqual(['Dynamo 1.2.0 was published as 1.2.0.post1.']);
+  expect(recipeFor('mocker', '1.2.0.post1').notes).toEqual([]);
+});
+
+test('a version newer than known is installed as the newest one is, and said', () => {
+  expect(lines('mocker', '1.7.0')).toEqual(['ai-dynamo==1.7.0', noSimulator, '!certifi>=2025']);
+  expect(recipeFor('mocker', '1.7.0').notes[0]).toMatch(/newer than what this tool knows \(1\.6\.1\)/);
+});
+
+test.for(['1.0.2', '0.9.1', '1.1.0rc1', 'newest', '1.4.x', '', '==1.4.2'])('%j is refused', (version) => {
+  const refused = (): unknown => recipeFor('mocker', version);
+  expect(refused).toThrow(DynamoError);
+  expect(refused).toThrow(
+    expect.objectContaining({ code: 'usage', hint: expect.stringContaining('--version 1.') }),
+  );
+});
+
+test('the defaults need no note, and SGLang needs far more room', () => {
+  const [mocker, sglang] = [
+    recipeFor('mocker', defaultVersions.mocker),
+    recipeFor('sglang', defaultVersions.sglang),
+  ];
+  expect([...mocker.notes, ...sglang.notes]).toEqual([]);
+  expect(mocker.diskBytes).toBeLessThan(2e9);
+  expect(sglang.diskBytes).toBeGreaterThan(10e9);
+});
+
+test('the worker is imported where that works without a driver', () => {
+  expect(recipeFor('sglang', '1.4.2').imports).toContain('dynamo.sglang.main');
+  expect(recipeFor('sglang', '1.1.1').imports).not.toContain('dynamo.sglang.main');
+});
