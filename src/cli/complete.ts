@@ -66,6 +66,8 @@ async function operandsOf(verb: string, position: number): Promise<readonly stri
       return position <= 2 ? ['list', 'show', 'validate', 'schema'] : await profileNames();
     case 'setup':
       return position <= 2 ? ['list', 'remove'] : allSetups().map(({ name }) => name);
+    case 'infra':
+      return ['up', 'down', 'status'];
     case 'completion':
       return ['bash', 'zsh', 'fish'];
     default:

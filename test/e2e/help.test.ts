@@ -16,6 +16,7 @@ const verbs = [
   'attach',
   'wait',
   'events',
+  'infra',
   'plan',
   'doctor',
   'profiles',
@@ -63,6 +64,7 @@ COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _dynamo; printf '%s\\n' "\
   };
   expect(await complete('dynamo', '')).toEqual(expect.arrayContaining(verbs));
   expect(await complete('dynamo', 'pl')).toEqual(['plan']);
+  expect(await complete('dynamo', 'infra', '')).toEqual(['up', 'down', 'status']);
   expect(await complete('dynamo', 'up', 'disagg_')).toEqual(['disagg_router', 'disagg_same_gpu']);
   expect(await complete('dynamo', 'up', 'agg', '--det')).toEqual(['--detach']);
   expect(await complete('dynamo', 'up', 'agg', '--engine', 's')).toEqual(['sglang', 'sim']);

@@ -1,10 +1,13 @@
 /** etcd and NATS lost while a run serves: what comes back, and what the user is told. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, start, succeed } from '../../e2e/harness/cli.ts';
 import { clientOf, pidOf, ps, up, type Running } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { until } from '../../e2e/harness/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
+import { leftovers } from '../../oracle/leftovers.ts';
 import { isLiving } from '../../oracle/processes.ts';
 import { keysIn } from '../support/etcd.ts';
 import { install, versions } from '../support/installed.ts';
@@ -94,6 +97,17 @@ test('in the foreground, too: etcd is restarted and said so, and the run goes on
   expect(await answers({ url: `http://127.0.0.1:${port}` })).toBe(true);
   session.child.kill('SIGINT');
   expect(await session.ended).toMatchObject({ code: 130 });
+});
+
+test('the supervisor is killed: its keeper ends etcd and NATS, too, and removes their data', async ({
+  world,
+}) => {
+  await serving(world);
+  const [run] = await ps(world);
+  if (run === undefined) throw new Error('no run is up');
+  process.kill(run.supervisorPid, 'SIGKILL');
+  await until('nothing is left', () => leftovers(world).length === 0, patienceMs);
+  expect(existsSync(join(run.logs, '..', 'infra', 'etcd'))).toBe(false);
 });
 
 test('etcd that cannot stay up is a crash loop: the run ends in order and says so', async ({ world }) => {

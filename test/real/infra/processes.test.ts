@@ -1,7 +1,10 @@
 /** etcd and NATS as processes of a run: a tree that serves, and nothing of it afterwards. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { dynamo, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
 import { install, versions } from '../support/installed.ts';
@@ -51,6 +54,19 @@ describe.each(all)('$etcd, $nats', (binaries) => {
     expect(jetstream).toMatchObject({ config: { store_dir: expect.stringContaining(world.state) } });
     await succeed(world, ['down']);
   });
+});
+
+test('the script of a plan starts etcd and NATS, too, and leaves nothing', async ({ world }) => {
+  if (first !== undefined) install(world, first);
+  const port = String(await freePort());
+  const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', port, '--shell', ...process];
+  const script = join(world.work, 'up.sh');
+  writeFileSync(script, (await succeed(world, words)).stdout);
+  const session = startCommand(world, ['bash', script]);
+  await session.until(/"chat\.completion"/);
+  session.child.kill('SIGTERM');
+  expect(await session.ended).toMatchObject({ code: 143 });
+  expect(leftovers(world)).toEqual([]);
 });
 
 test('up and down ten times with agg_router and disagg_router, and each time nothing is left', async ({
