@@ -1,6 +1,6 @@
 /** A run in the foreground: this process supervises, shows progress, then logs, and ends with the run. */
 import { readyPanel } from '../view/panel.ts';
-import { stoppedText } from '../view/progress-lines.ts';
+import { progressLines, stoppedText } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { logLineShower } from '../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../run/log-follow.ts';
@@ -79,10 +79,12 @@ function watchSuspension(quiet: boolean): () => void {
 function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: boolean) {
   let tookMs = 0;
   let ready = false;
+  const lines = progressLines((text) => process.stderr.write(text));
   return {
     tookMs: () => tookMs,
     show: (event: RunEvent): void => {
-      if (!ready || (event.type === 'note' && !quiet)) view.show(event);
+      if (!ready) view.show(event);
+      else if ((event.type === 'note' || event.type === 'unhealthy') && !quiet) lines.show(event);
       else if (event.type === 'run' && event.phase === 'stopping' && !quiet)
         process.stderr.write(`stopping ${runId}\n`);
       if (event.type === 'ready') {

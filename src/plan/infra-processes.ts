@@ -26,8 +26,8 @@ const restart: RestartRule = {
   maxDelayMs: 5_000,
 };
 
-/** One that stands still is as bad as one that is gone, and the lease runs. */
-const liveness: LivenessRule = { periodMs: 1_000, timeoutMs: 2_000, failureThreshold: 3 };
+/** One that stands still is as bad as one that is gone, and a lease of 10 s runs: within 5 s it is being replaced. */
+const liveness: LivenessRule = { periodMs: 500, timeoutMs: 1_000, failureThreshold: 3, stopGraceMs: 500 };
 
 export interface InfraWishes {
   /** Name of the data that outlives the run; without one, data go with the run. */

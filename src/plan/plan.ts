@@ -32,6 +32,8 @@ export interface LivenessRule {
   readonly periodMs: number;
   readonly timeoutMs: number;
   readonly failureThreshold: number;
+  /** Between SIGTERM and SIGKILL of one that counts as dead; default: as at any stop. */
+  readonly stopGraceMs?: number;
 }
 
 export interface ProcessSpec {

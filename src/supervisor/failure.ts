@@ -30,6 +30,12 @@ export function exitedTooEarly(spec: ProcessSpec, exit: Exit): Failure {
   };
 }
 
+/** Names the cause that is seen from here: Dynamo's own last words are about its lease. */
+export function whileLost(reason: Failure, infra: readonly string[]): Failure {
+  if (infra.length === 0) return reason;
+  return { ...reason, message: `${reason.message} while ${infra.join(' and ')} was lost` };
+}
+
 export function unhealthy(spec: ProcessSpec, seen: string): Failure {
   return {
     code: 'process-failed',

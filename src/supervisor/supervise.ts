@@ -8,7 +8,7 @@ import { type Actor, createActor } from './actor.ts';
 import type { Child, Exit, Launcher, Prober, Proof, StopReport } from './child.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { Failure, RunEvent } from './event.ts';
-import { failureOf, notReadyInTime, StartFailure, unhealthy } from './failure.ts';
+import { failureOf, notReadyInTime, StartFailure, unhealthy, whileLost } from './failure.ts';
 import { watchHealth } from './health.ts';
 import type { LoadProgress, LoadWatcher } from './load.ts';
 import { recovery } from './recovery.ts';
@@ -65,6 +65,8 @@ export function supervise(plan: Plan, world: World): Supervision {
   let failure: Failure | undefined;
   let explained: Promise<void> = Promise.resolve();
   let killed = false;
+  /** Alive, but given up. */
+  const ailing = new Set<string>();
   let upLimit: TimeLimit | undefined;
   const loading = new Map<string, { progress: LoadProgress; at: number; toldAt: number }>();
 
@@ -74,6 +76,7 @@ export function supervise(plan: Plan, world: World): Supervision {
     const from = states.get(process) ?? 'pending';
     if (from === state || !mayFollow(from, state)) return;
     states.set(process, state);
+    if (state === 'ready') ailing.delete(process);
     emit({ type: 'process', process, state, ...about });
   };
 
@@ -113,6 +116,11 @@ export function supervise(plan: Plan, world: World): Supervision {
     return work;
   };
 
+  const lostInfra = (): string[] =>
+    plan.processes
+      .filter(({ kind, name }) => kind === 'infra' && (states.get(name) !== 'ready' || ailing.has(name)))
+      .map(({ name }) => name);
+
   const actors = new Map(
     plan.processes.map((spec): [string, Actor] => [
       spec.name,
@@ -125,8 +133,9 @@ export function supervise(plan: Plan, world: World): Supervision {
         startupCapMs: plan.startupCapMs,
         enter: (state, about) => enter(spec.name, state, about),
         onProgress: (progress) => onProgress(spec.name, progress),
-        onLost: (reason) => {
+        onLost: (lost) => {
           const actor = actors.get(spec.name);
+          const reason = spec.kind === 'infra' ? lost : whileLost(lost, lostInfra());
           if (proved && actor !== undefined) void track(recover(actor, reason));
           else fail({ ...reason, ...(proving ? { duringProof: true } : {}) });
         },
@@ -209,7 +218,9 @@ export function supervise(plan: Plan, world: World): Supervision {
       onUnhealthy: (spec, seen) => {
         const reason = unhealthy(spec, seen);
         emit({ type: 'unhealthy', process: spec.name, seen });
-        void track(actors.get(spec.name)?.discard(reason) ?? Promise.resolve());
+        ailing.add(spec.name);
+        const grace = Math.min(spec.stopGraceMs, spec.liveness?.stopGraceMs ?? Infinity);
+        void track(actors.get(spec.name)?.discard(reason, grace) ?? Promise.resolve());
       },
     });
 

@@ -44,6 +44,9 @@ function begin(script: WorldScript) {
   return { world, looks, prober, start: () => supervise(withEtcd(), { ...world, prober }) };
 }
 
+const onlyEtcdIsSilent = async ({ url }: { url: string }): Promise<string | undefined> =>
+  url.includes('etcd') ? 'no answer within 1000 ms' : undefined;
+
 const statesOf = ({ events }: ReturnType<typeof fakeWorld>, name: string): string[] =>
   events.flatMap((event) => (event.type === 'process' && event.process === name ? [event.state] : []));
 
@@ -61,14 +64,14 @@ test('nobody starts before etcd is ready, and etcd is stopped last', async () =>
   expect(stops).toEqual(['frontend', 'worker', 'etcd']);
 });
 
-test('etcd is looked at every second, the others every five', async () => {
+test('etcd is looked at twice a second, the others every five seconds', async () => {
   const { world, looks, start } = begin({});
   const supervision = start();
   await world.clock.advance(1);
   await supervision.ready;
   await world.clock.advance(10_000);
   const count = (what: string): number => looks.filter((look) => look.what === what).length;
-  expect([count('etcd'), count('worker'), count('missing')]).toEqual([10, 2, 2]);
+  expect([count('etcd'), count('worker'), count('missing')]).toEqual([20, 2, 2]);
   supervision.stop();
   await world.clock.advance(10);
   await supervision.done;
@@ -104,4 +107,22 @@ test('while etcd is down nobody asks the frontend whom it knows', async () => {
   supervision.stop();
   await world.clock.advance(10);
   await supervision.done;
+});
+
+test('a worker that ends while etcd stands still is said to have ended for that', async () => {
+  const { world, prober } = begin({
+    processes: { etcd: { ...up, stopMs: 1e6 }, worker: { ...up, exitMs: 2_000 } },
+  });
+  const supervision = supervise(withEtcd(), { ...world, prober: { ...prober, check: onlyEtcdIsSilent } });
+  await world.clock.advance(1);
+  await supervision.ready;
+  await world.clock.advance(1_600);
+  expect(world.events).toContainEqual(expect.objectContaining({ type: 'unhealthy', process: 'etcd' }));
+  await world.clock.advance(450);
+  // What counts as dead gets half a second to end, not its usual five.
+  expect(world.notes).toContainEqual(
+    expect.objectContaining({ what: 'stop', process: 'etcd', graceMs: 500 }),
+  );
+  await world.clock.advance(60_000);
+  expect((await supervision.done).failure?.message).toBe('worker exited with code 1 while etcd was lost');
 });
