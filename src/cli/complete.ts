@@ -50,6 +50,7 @@ async function operandsOf(verb: string, position: number): Promise<readonly stri
     case 'plan':
     case 'smoke':
     case 'doctor':
+    case 'exec':
       return await profileNames();
     case 'down':
     case 'attach':

@@ -93,6 +93,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./doctor.ts'),
   },
   {
+    name: 'exec',
+    usage: '<profile> [options] -- <command...>',
+    summary: 'bring a deployment up, run a command against it, take it down',
+    load: () => import('./exec.ts'),
+  },
+  {
     name: 'profiles',
     usage: '[list|show|validate|schema]',
     summary: 'shipped, user and project profiles',

@@ -1,0 +1,73 @@
+/** `dynamo exec`: brings a deployment up, runs a command against it, takes it down; the exit code is the command's. */
+import type { Command } from 'commander';
+import { DynamoError } from '../base/error.ts';
+import { requireProgram } from '../process/command.ts';
+import { stateFolders } from '../run/folders.ts';
+import {
+  addDeploymentOptions,
+  type DeploymentFlags,
+  planOptionsOf,
+  settingsOf,
+} from './deployment-options.ts';
+import { execRun } from './exec-run.ts';
+import { openProfile } from './load-profile.ts';
+import { requireLinux } from './platform.ts';
+import { splitRawArgs } from './raw-args.ts';
+import { reapDeadRuns } from './reap-run.ts';
+import type { Configure } from './verbs.ts';
+
+export interface ExecFlags extends DeploymentFlags {
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+const examples = `
+Examples:
+  dynamo exec agg -- pytest -q
+  dynamo exec disagg --engine sim -- npx vitest run
+  dynamo exec agg -- sh -c 'curl $OPENAI_BASE_URL/models'
+
+The command gets OPENAI_BASE_URL, OPENAI_API_KEY=EMPTY, OPENAI_MODEL, DYNAMO_URL, DYNAMO_RUN, DYNAMO_PROFILE,
+DYNAMO_ENGINE and DYNAMO_LOGS. Signals go to it first; a second one ends everything at once.
+
+Exit codes: the command's (128 + n when a signal ended it), 1 when the deployment was lost meanwhile,
+otherwise those of dynamo up. docs/ci.md has examples for pytest, jest and load generators.`;
+
+export const configure: Configure = (command: Command, settle) => {
+  addDeploymentOptions(
+    command
+      .argument('<profile>', 'profile, alias, upstream script or YAML file')
+      .argument('[command...]', 'after --: the command and its arguments'),
+  )
+    .option('-q, --quiet', 'nothing but errors of our own')
+    .option('-v, --verbose', 'show how the deployment comes up and goes down')
+    .addHelpText('after', examples)
+    .action(async (_profile, _command, flags: ExecFlags) =>
+      settle(await exec(splitRawArgs(command.args), flags)),
+    );
+};
+
+async function exec(
+  { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
+  flags: ExecFlags,
+): Promise<number> {
+  requireLinux('exec');
+  const [program] = rawArgs;
+  if (program === undefined) {
+    throw new DynamoError('usage', 'dynamo exec needs a command, after --.', {
+      hint: `dynamo exec ${operands[0] ?? 'agg'} -- ${operands.slice(1).join(' ') || 'pytest -q'}`,
+    });
+  }
+  requireProgram(program, process.env.PATH);
+  const { profile } = await openProfile(operands, 'exec', settingsOf(flags));
+  const say = (line: string): void =>
+    void (flags.quiet === true || process.stderr.write(`dynamo: ${line}\n`));
+  await reapDeadRuns(stateFolders(process.env), say);
+  const options = { ...planOptionsOf(flags, [], false), name: flags.name ?? ownName(profile.name) };
+  return await execRun({ profile, options, argv: rawArgs, say, verbose: flags.verbose === true });
+}
+
+/** Not the name of the `agg` that may be up, nor that of an `exec` beside this one. */
+function ownName(profile: string): string {
+  return `exec-${profile.slice(0, 25)}-${process.pid.toString(36)}`;
+}

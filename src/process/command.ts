@@ -1,0 +1,77 @@
+/** Runs a command of the user's on our own terminal and streams. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { DynamoError } from '../base/error.ts';
+import { deferred } from '../base/deferred.ts';
+import type { Exit } from '../supervisor/child.ts';
+
+export interface RunningCommand {
+  /** Settles when the command itself has ended. Never rejects. */
+  readonly ended: Promise<Exit>;
+  /** Sends a signal to the command and what it started, unless the terminal has sent it there already. */
+  signal(name: NodeJS.Signals): void;
+}
+
+/**
+ * With a terminal the command stays in our process group, to which Ctrl-C goes by itself; without one it leads a group
+ * of its own, so that a signal to our group does not reach it twice. Throws `environment` when it cannot be started.
+ */
+export async function startCommand(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<RunningCommand> {
+  const [file = '', ...args] = argv;
+  const shared = inForeground();
+  const ended = deferred<Exit>();
+  const child = spawn(file, args, { env: environment, stdio: 'inherit', detached: !shared });
+  child.once('exit', (code, signal) =>
+    ended.resolve({ code: code ?? undefined, signal: signal ?? undefined }),
+  );
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) =>
+      reject(new DynamoError('environment', `${file} cannot be started: ${error.message}.`)),
+    );
+  });
+  return {
+    ended: ended.promise,
+    signal: (name) => {
+      if (child.pid === undefined) return;
+      if (shared && (name === 'SIGINT' || name === 'SIGHUP')) return;
+      try {
+        process.kill(shared ? child.pid : -child.pid, name);
+      } catch {
+        // it has just ended
+      }
+    },
+  };
+}
+
+/** Throws `environment` when there is no such program, before anything is brought up for it. */
+export function requireProgram(file: string, path: string | undefined): void {
+  const places = file.includes('/')
+    ? [file]
+    : (path ?? '').split(delimiter).map((folder) => join(folder, file));
+  if (places.some(isExecutable)) return;
+  throw new DynamoError('environment', `There is no program ${JSON.stringify(file)} to run.`, {
+    hint: `command -v ${file}`,
+  });
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Whether our process group is the one to which our terminal sends Ctrl-C. */
+function inForeground(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  // Fields 5 and 8 of proc(5): process group, and foreground group of the terminal (-1 without one).
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return group === foreground;
+}
