@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 const { metafile } = await build({
-  entryPoints: { main: 'src/main.ts', sim: 'src/sim/main.ts' },
+  entryPoints: { main: 'src/main.ts', sim: 'src/sim/main.ts', library: 'src/library.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -1,0 +1,99 @@
+/** The package as a library: `import { up } from 'dynamo-launcher'`. What it promises stands in types/library.d.ts. */
+import { randomBytes } from 'node:crypto';
+import type * as declared from '../types/library.d.ts';
+import { DynamoError } from './base/error.ts';
+import { clientEnvironment } from './cli/client-environment.ts';
+import { openProfile } from './cli/load-profile.ts';
+import { requireLinux } from './cli/platform.ts';
+import { reapDeadRuns } from './cli/reap-run.ts';
+import { outcomeError, type StartedRun, startRun } from './cli/start-run.ts';
+import type { PlanOptions } from './plan/request.ts';
+import type { Setting } from './profile/setting.ts';
+import { stateFolders } from './run/folders.ts';
+import { logTail } from './run/log-tail.ts';
+
+export { DynamoError };
+
+export const up: typeof declared.up = async (profileName, options = {}) => {
+  requireLinux('up');
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const { profile } = await openProfile([profileName], 'up', settingsOf(options));
+  await reapDeadRuns(stateFolders(process.env), () => {});
+  const run = await startRun(profile, planOptionsOf(options, profile.name), () => {});
+  const stop = (): void => run.supervision.stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted === true) stop();
+  const proof = await run.supervision.ready;
+  if (proof !== undefined) return runOf(run);
+  const error = outcomeError(await run.supervision.done, run.held.plan.runId);
+  signal?.throwIfAborted();
+  throw error ?? new DynamoError('process-failed', `${profile.name} was taken down before it was ready.`);
+};
+
+function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
+  const end = async (): Promise<DynamoError | undefined> => outcomeError(await supervision.done, plan.runId);
+  const ended = end();
+  const stop = async (): Promise<void> => {
+    supervision.stop();
+    const error = await ended;
+    if (error !== undefined) throw error;
+  };
+  return {
+    runId: plan.runId,
+    url: plan.http.url,
+    model: plan.model.servedName,
+    engine: plan.engine,
+    env: clientEnvironment(plan),
+    processes: plan.processes.map(({ name, kind, mode, ports, gpus, logFile }) => ({
+      name,
+      kind,
+      mode,
+      ports: { ...ports },
+      gpus,
+      logFile,
+    })),
+    logs: (name) => {
+      const spec = plan.processes.find((each) => each.name === name);
+      if (spec === undefined) throw unknownProcess(name, plan.processes);
+      const { lines, partial } = logTail(spec.logFile, Infinity);
+      return [...lines.map((line) => `${line}\n`), partial ?? ''].join('');
+    },
+    ended,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function unknownProcess(name: string, processes: readonly { readonly name: string }[]): DynamoError {
+  const names = processes.map((each) => each.name).join(', ');
+  return new DynamoError('usage', `The run has no process ${JSON.stringify(name)}, only ${names}.`);
+}
+
+function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
+  const chosen = model === undefined ? [] : [{ path: 'model', value: model, flag: '--model' }];
+  const given = Object.entries(set).map(([path, value]) => ({ path, value: String(value), flag: '--set' }));
+  return [...chosen, ...given];
+}
+
+function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOptions {
+  const { engine = 'auto', infra = 'auto', replicas = {}, env = {}, workerArgs = [] } = options;
+  // Test runners bring several up at once: none may be in the way of another.
+  const name = options.name ?? `${profileName.slice(0, 30)}-${randomBytes(4).toString('hex')}`;
+  return {
+    engine,
+    infra,
+    replicas,
+    env,
+    name,
+    gpus: options.gpus,
+    httpHost: options.httpHost,
+    httpPort: options.httpPort,
+    discovery: options.discovery,
+    events: options.events,
+    timeoutMs: options.timeoutMs,
+    stopTimeoutMs: options.stopTimeoutMs,
+    rawArgs: workerArgs,
+    detached: false,
+  };
+}

@@ -1,0 +1,162 @@
+/** The library as installed from `npm pack`: typed, and nothing is left however the program ends. */
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { leftovers } from '../oracle/leftovers.ts';
+import { docFile } from '../support/doc-blocks.ts';
+import { type Ended, packageFolder, type Session, startCommand } from './harness/cli.ts';
+import { faulty, pidOf } from './harness/deployment.ts';
+import { installPacked } from './harness/installed.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+import { test, type World } from './harness/world.ts';
+
+/** A program of a project that has the package; `port` is one to wish for. */
+async function start(world: World, program: string): Promise<Session> {
+  if (!existsSync(join(world.work, 'node_modules'))) installPacked(world);
+  const head = `import { DynamoError, up } from 'dynamo-launcher';\nconst set = { httpPort: ${await freePort()} };\n`;
+  writeFileSync(join(world.work, 'program.js'), head + program);
+  return startCommand(world, ['node', 'program.js']);
+}
+
+async function run(world: World, program: string): Promise<Ended> {
+  return await (
+    await start(world, program)
+  ).ended;
+}
+
+const upAgain = "const run = await up('agg', { engine: 'sim', set });\n";
+
+test('up, a chat, logs, stop; nothing is printed', async ({ world }) => {
+  const { code, stdout, stderr } = await run(
+    world,
+    `const run = await up('disagg', { engine: 'sim', set, replicas: { decode: 2 } });
+    const body = { model: run.model, messages: [{ role: 'user', content: 'x' }], max_tokens: 4 };
+    const headers = { 'content-type': 'application/json' };
+    const chat = { method: 'POST', headers, body: JSON.stringify(body) };
+    const answer = await fetch(run.env.OPENAI_BASE_URL + '/chat/completions', chat);
+    const names = run.processes.map(({ name }) => name);
+    const log = run.logs('decode-2');
+    await run.stop();
+    await run.stop();
+    const ended = await run.ended;
+    const after = await fetch(run.url).catch(() => 'nobody');
+    let unknown;
+    try { run.logs('nobody'); } catch (error) { unknown = [error instanceof DynamoError, error.code]; }
+    const seen = { status: answer.status, engine: run.engine, names, ended, after, unknown };
+    console.log(JSON.stringify({ ...seen, logged: log.includes('Registered endpoint') }));`,
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    status: 200,
+    engine: 'sim',
+    names: ['frontend', 'prefill', 'decode-1', 'decode-2'],
+    logged: true,
+    after: 'nobody',
+    unknown: [true, 'usage'],
+  });
+});
+
+test('several at once, in one process, each on ports of its own', async ({ world }) => {
+  const { code, stdout } = await run(
+    world,
+    `const runs = await Promise.all([1, 2, 3].map(() => up('agg', { engine: 'sim', set })));
+    console.log(new Set(runs.map(({ url }) => url)).size, new Set(runs.map(({ runId }) => runId)).size);
+    await Promise.all(runs.map((each) => each[Symbol.asyncDispose]()));`,
+  );
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '3 3\n' });
+});
+
+test('process.exit without a stop: nothing is left', async ({ world }) => {
+  const { code } = await run(world, `${upAgain}process.exit(3);`);
+  expect(code).toBe(3);
+  await until('the keeper to be done', () => leftovers(world).length === 0);
+});
+
+test('kill -9 of the program: nothing is left', async ({ world }) => {
+  const session = await start(world, `${upAgain}console.log('ready');`);
+  await session.until(/ready/);
+  process.kill(session.pid, 'SIGKILL');
+  await session.ended;
+  await until('the keeper to be done', () => leftovers(world).length === 0);
+});
+
+test('what cannot be brought up is an error with code, hint and the end of the log', async ({ world }) => {
+  const broken = faulty(world, 'agg', { worker: ['--crash-after', '0'] });
+  const { code, stdout } = await run(
+    world,
+    `const codes = [];
+    for (const [name, options] of [['nosuch', {}], ['${broken}', { engine: 'sim', set }]]) {
+      const error = await up(name, options).catch((thrown) => thrown);
+      codes.push([error instanceof DynamoError, error.code, error.exitCode, error.details.join().includes('simulated crash')]);
+    }
+    console.log(JSON.stringify(codes));`,
+  );
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual([
+    [true, 'profile-not-found', 66, false],
+    [true, 'process-failed', 1, true],
+  ]);
+});
+
+test('a deployment that is lost is told by `ended`, and `stop` rejects', async ({ world }) => {
+  const session = await start(
+    world,
+    `${upAgain}console.log('ready');
+    const error = await run.ended;
+    const again = await run.stop().catch((thrown) => thrown);
+    console.log(error.code, error.message, again === error);`,
+  );
+  await session.until(/ready/);
+  process.kill(await pidOf(world, 'worker'), 'SIGKILL');
+  const { code, stdout } = await session.ended;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ready\nprocess-failed .*worker.*SIGKILL.* true\n$/);
+});
+
+test('a signal gives up while it comes up', async ({ world }) => {
+  const slow = faulty(world, 'agg', { worker: ['--startup-time', '60'] });
+  const { code, stdout } = await run(
+    world,
+    `const signal = AbortSignal.timeout(700);
+    const error = await up('${slow}', { engine: 'sim', set, signal }).catch((thrown) => thrown);
+    console.log(error === signal.reason);`,
+  );
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\n' });
+});
+
+const consumer = `import { DynamoError, type Run, up } from 'dynamo-launcher';
+export async function main(): Promise<number> {
+  await using run: Run = await up('disagg', { engine: 'sim', set: { tracing: true, pageSize: 64 }, timeoutMs: 1000 });
+  const base: string | undefined = run.env['OPENAI_BASE_URL'];
+  const error: DynamoError | undefined = await run.ended;
+  // @ts-expect-error -- no such engine
+  await up('agg', { engine: 'vllm' });
+  return (base?.length ?? 0) + (error?.exitCode ?? 0) + run.processes.length;
+}
+`;
+
+test('the types are found and right, also with nothing but the standard library', async ({ world }) => {
+  installPacked(world);
+  writeFileSync(join(world.work, 'consumer.ts'), consumer);
+  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom'];
+  const tsc = join(packageFolder, 'node_modules', '.bin', 'tsc');
+  const words = [tsc, ...flags, '--types', '', 'consumer.ts'];
+  expect(await startCommand(world, words).ended).toMatchObject({ code: 0, stdout: '' });
+});
+
+test('the examples for vitest', async ({ world }) => {
+  installPacked(world);
+  symlinkSync(join(packageFolder, 'node_modules', 'vitest'), join(world.work, 'node_modules', 'vitest'));
+  for (const file of ['one.test.ts', 'vitest.global-setup.js', 'vitest.config.js']) {
+    writeFileSync(join(world.work, file), docFile('library.md', file));
+  }
+  writeFileSync(join(world.work, 'chat.test.js'), docFile('ci.md', 'chat.test.js'));
+  const vitest = join(packageFolder, 'node_modules', 'vitest', 'vitest.mjs');
+  const env = { DYN_HTTP_PORT: String(await freePort()) };
+  const { code, stdout, stderr } = await startCommand(world, ['node', vitest, 'run'], { env }).ended;
+  expect({ code, passed: /Tests .*2 passed/.test(stdout) }, stdout + stderr).toEqual({
+    code: 0,
+    passed: true,
+  });
+});

@@ -1,0 +1,83 @@
+/// <reference lib="esnext.disposable" />
+/** `dynamo-launcher` as a library: the same plan, supervision and clean-up as `dynamo up`. See docs/library.md. */
+
+/** As the options of `dynamo up`; durations in milliseconds. */
+export interface UpOptions {
+  readonly engine?: 'auto' | 'sglang' | 'mocker' | 'sim' | undefined;
+  readonly model?: string | undefined;
+  /** Name of the run; default: one that no other run has. */
+  readonly name?: string | undefined;
+  /** GPUs that may be used: indices or UUIDs. */
+  readonly gpus?: readonly string[] | undefined;
+  readonly httpHost?: string | undefined;
+  /** Default: 8000, or the next free one. */
+  readonly httpPort?: number | undefined;
+  readonly infra?: 'auto' | 'process' | 'docker' | 'external' | 'none' | undefined;
+  readonly discovery?: 'etcd' | 'file' | undefined;
+  readonly events?: 'nats' | 'zmq' | 'none' | undefined;
+  /** Parameters of the profile, or any of its keys: `{ tracing: true, 'components.decode.replicas': 2 }`. */
+  readonly set?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /** How many workers of a role. */
+  readonly replicas?: Readonly<Record<string, number>> | undefined;
+  /** Environment variables for every process. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Arguments for the workers, as they are. */
+  readonly workerArgs?: readonly string[] | undefined;
+  /** How long everything may take to become ready. */
+  readonly timeoutMs?: number | undefined;
+  /** How long stopping may take before SIGKILL. */
+  readonly stopTimeoutMs?: number | undefined;
+  /** Gives up while it comes up, or takes it down; `up` then rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunProcess {
+  readonly name: string;
+  readonly kind: string;
+  /** Of a worker: `aggregated`, `prefill`, `decode` and so on. */
+  readonly mode: string | undefined;
+  readonly ports: Readonly<Record<string, number>>;
+  /** Values of CUDA_VISIBLE_DEVICES. */
+  readonly gpus: readonly string[];
+  readonly logFile: string;
+}
+
+/** A deployment that serves. */
+export interface Run extends AsyncDisposable {
+  readonly runId: string;
+  /** Of the HTTP API, without `/v1`. */
+  readonly url: string;
+  /** Name of the model in the API. */
+  readonly model: string;
+  /** What serves: `sglang`, `mocker` or `sim`. */
+  readonly engine: string;
+  /** What clients read: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, DYNAMO_URL and so on. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly processes: readonly RunProcess[];
+  /** What a process has written so far. Throws DynamoError `usage` when the run has no such process. */
+  logs(process: string): string;
+  /**
+   * Settles when everything is gone: with the error when the deployment was lost or left something behind, with
+   * undefined when it was stopped. Never rejects.
+   */
+  readonly ended: Promise<DynamoError | undefined>;
+  /** Takes everything down in order and verifies it. Rejects as `ended` says. Calling it again changes nothing. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings a profile up: its name, an alias, an upstream script or a YAML file. Resolves when it has proved that it
+ * serves. Rejects with DynamoError; by then nothing is left.
+ */
+export declare const up: (profile: string, options?: UpOptions) => Promise<Run>;
+
+export declare class DynamoError extends Error {
+  /** `process-failed`, `not-ready`, `profile-not-found`, `busy`, `environment` and so on. */
+  readonly code: string;
+  /** One command or edit that fixes it. */
+  readonly hint: string | undefined;
+  /** Further lines: ends of logs, code frames. */
+  readonly details: readonly string[];
+  /** What the command line would end with. */
+  readonly exitCode: number;
+}
