@@ -1,6 +1,6 @@
 /** Makes a run that is ready to be supervised: name, plan, leases, checks of what is not ours, folder and files. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { checkEtcd } from '../infra/external-etcd.ts';
 import { keptFolders, passingFolders, type Plan } from '../plan/plan.ts';
@@ -107,6 +107,10 @@ function writeRun(
 ): void {
   for (const folder of [files.logs, ...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  if (plan.modelLink !== undefined) {
+    mkdirSync(dirname(plan.modelLink.path), { recursive: true, mode: 0o700 });
+    symlinkSync(plan.modelLink.target, plan.modelLink.path);
   }
   for (const { path, text } of plan.infra?.files ?? []) writeFileSync(path, text, { mode: 0o600 });
   writePlan(files, plan);

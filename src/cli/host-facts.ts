@@ -48,20 +48,21 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
   };
 }
 
-/** `auto` never takes a Python engine on a host without GPUs, so nothing is looked for there. */
-function pythonFor({ engine, python }: FactWishes, hasGpus: boolean): PythonEnvironment | undefined {
-  if (engine === 'sim' || (engine === 'auto' && !hasGpus)) return undefined;
+/** `auto` takes a Python engine only on a host with GPUs or on its CPU, so nothing is looked for elsewhere. */
+function pythonFor({ engine, python, profile }: FactWishes, hasGpus: boolean): PythonEnvironment | undefined {
+  if (engine === 'sim' || (engine === 'auto' && !hasGpus && profile?.device !== 'cpu')) return undefined;
   const need = engine === 'mocker' ? 'base' : 'sglang';
   return findPythonEnvironment({ environment: process.env, asked: python, need });
 }
 
 /** Facts that need no look at the host: enough to plan where nothing can be run. */
-export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'node' | 'simEntry'> {
+export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'node' | 'simEntry' | 'tokenizer'> {
   return {
     environment: process.env,
     cwd: process.cwd(),
     node: process.execPath,
     simEntry: join(packageRoot(), 'dist', 'sim.js'),
+    tokenizer: join(packageRoot(), 'assets', 'tokenizer'),
   };
 }
 

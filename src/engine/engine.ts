@@ -18,6 +18,8 @@ export type Ports = Readonly<Partial<Record<PortName, number>>>;
 /** What all processes of a deployment share, fully decided. */
 export interface Deployment {
   readonly profile: Profile;
+  /** Hub id, absolute path, or path from the working directory of the processes: as `modelPlace` says. */
+  readonly modelPath: string;
   readonly servedModelName: string;
   readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
@@ -34,6 +36,8 @@ export type Discovery =
 
 /** One worker process of a deployment, with what the plan gave it. */
 export interface WorkerSeat {
+  /** Of the process, unique in the plan. */
+  readonly name: string;
   readonly spec: WorkerSpec;
   readonly ports: Ports;
   /** Values for CUDA_VISIBLE_DEVICES; empty when the engine takes none. */
@@ -52,11 +56,30 @@ export interface Launch {
 export interface Engine {
   readonly name: EngineName;
   readonly needsGpus: boolean;
-  /** Longest time between SIGTERM and a clean end of an idle process, in milliseconds, doubled for slow machines. */
-  readonly stopGraceMs: number;
+  /** Longest time between SIGTERM and a clean end, in milliseconds, doubled for slow machines. */
+  stopGraceMs(part: 'frontend' | WorkerMode): number;
   frontend(spec: FrontendSpec, deployment: Deployment): Launch;
   worker(seat: WorkerSeat, deployment: Deployment): Launch;
   portsOf(spec: WorkerSpec): readonly PortName[];
   /** Component under which a mode registers in discovery. Source: upstream/verified.md section 4. */
   componentOf(mode: WorkerMode): string;
+  /** What it decides beyond the profile, for the choices of a plan. */
+  remarks(profile: Profile): readonly Remark[];
+  /** `model`: a hub id, or the absolute path of a folder. Throws `usage` for a name that it cannot serve under. */
+  modelPlace(model: string, servedModelName: string): ModelPlace;
+}
+
+/** Something that was chosen, and why. */
+export interface Remark {
+  readonly what: string;
+  readonly value: string;
+  readonly because: string;
+}
+
+/** Where the processes find the model. */
+export interface ModelPlace {
+  /** What they are told. */
+  readonly path: string;
+  /** Set when that is a link to be made in their working directory. */
+  readonly linkTo?: string;
 }

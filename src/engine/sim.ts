@@ -8,7 +8,9 @@ export function simEngine(node: string, entry: string): Engine {
   return {
     name: 'sim',
     needsGpus: false,
-    stopGraceMs: 10_000,
+    stopGraceMs: () => 10_000,
+    remarks: () => [],
+    modelPlace: (model) => ({ path: model }),
     componentOf,
     portsOf,
     frontend: (spec, deployment) => ({
@@ -32,7 +34,7 @@ function worker(node: string, entry: string, seat: WorkerSeat, deployment: Deplo
   const { spec, ports } = seat;
   const flags: [flag: string, value: string | number | undefined][] = [
     ['--mode', spec.mode],
-    ['--model-path', deployment.profile.model],
+    ['--model-path', deployment.modelPath],
     ['--served-model-name', deployment.servedModelName],
     ['--page-size', spec.pageSize],
     ['--context-length', spec.memory.contextLength],

@@ -1,38 +1,76 @@
 /** Decides which engine serves, and says why: never a simulated answer on a machine that could give a real one. */
 import { DynamoError } from '../base/error.ts';
+import { chooseDialect } from '../engine/dialect/choose-dialect.ts';
+import type { Dialect } from '../engine/dialect/dialect.ts';
 import type { Engine, EngineName } from '../engine/engine.ts';
+import { mockerEngine } from '../engine/mocker.ts';
+import type { PythonHome } from '../engine/python-home.ts';
+import { sglangEngine } from '../engine/sglang.ts';
 import { simEngine } from '../engine/sim.ts';
+import type { Profile } from '../profile/profile.ts';
 import type { Choice } from './plan.ts';
-import type { HostFacts } from './request.ts';
+import type { HostFacts, PythonEnvironment } from './request.ts';
 
 export interface EngineChoice {
   readonly engine: Engine;
-  readonly choice: Choice;
+  readonly choices: readonly Choice[];
 }
 
-/** Throws `environment` on a host with GPUs but without SGLang, and for an engine that this version does not have yet. */
-export function chooseEngine(asked: 'auto' | EngineName, host: HostFacts): EngineChoice {
-  const { name, because } = asked === 'auto' ? auto(host) : { name: asked, because: `--engine ${asked}` };
-  if (name !== 'sim') throw notBuiltYet(name, because);
+/**
+ * `auto` takes `sglang` on a host with GPUs and SGLang, and where the profile says `device: cpu` and there is SGLang;
+ * else `sim` on a host without GPUs. Throws `environment` for GPUs without SGLang, for an engine without its Python
+ * packages or with too old ones, and for `sglang` without a GPU unless the profile says `device: cpu`.
+ */
+export function chooseEngine(
+  asked: 'auto' | EngineName,
+  { device }: Pick<Profile, 'device'>,
+  host: HostFacts,
+): EngineChoice {
+  const { name, because } =
+    asked === 'auto' ? auto(device, host) : { name: asked, because: `--engine ${asked}` };
+  const choice = { what: 'engine', value: name, because };
+  if (name === 'sim') return { engine: simEngine(host.node, host.simEntry), choices: [choice] };
+  const python = pythonFor(name, host.python);
+  if (name === 'sglang') requireDevice(device, host);
+  const { dialect, warning } = chooseDialect(python.dynamoVersion);
+  const home: PythonHome = { folder: python.folder, python: python.python, path: host.environment.PATH };
   return {
-    engine: simEngine(host.node, host.simEntry),
-    choice: { what: 'engine', value: name, because },
+    engine: upstreamEngine(name, { home, dialect, device, tokenizer: host.tokenizer }),
+    choices: [
+      choice,
+      ...(warning === undefined ? [] : [{ what: 'version', value: python.dynamoVersion, because: warning }]),
+    ],
   };
 }
 
-function auto(host: HostFacts): { name: EngineName; because: string } {
+interface UpstreamParts {
+  readonly home: PythonHome;
+  readonly dialect: Dialect;
+  readonly device: Profile['device'];
+  readonly tokenizer: string;
+}
+
+function upstreamEngine(
+  name: 'sglang' | 'mocker',
+  { home, dialect, device, tokenizer }: UpstreamParts,
+): Engine {
+  return name === 'mocker' ? mockerEngine(home, dialect, tokenizer) : sglangEngine(home, dialect, device);
+}
+
+function auto(device: Profile['device'], host: HostFacts): { name: EngineName; because: string } {
   const [first] = host.gpus;
+  const { python } = host;
+  const sglang =
+    python?.sglangVersion === undefined
+      ? undefined
+      : `Dynamo ${python.dynamoVersion} with SGLang ${python.sglangVersion} in ${python.folder}`;
+  if (device === 'cpu' && sglang !== undefined) return { name: 'sglang', because: `device: cpu, ${sglang}` };
   if (first === undefined) {
     const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
     return { name: 'sim', because: `${reason}: answers are simulated (--engine chooses another)` };
   }
-  if (host.python?.sglangVersion !== undefined) {
-    const { folder, dynamoVersion, sglangVersion } = host.python;
-    return {
-      name: 'sglang',
-      because: `${host.gpus.length} × ${first.name}, Dynamo ${dynamoVersion} with SGLang ${sglangVersion} in ${folder}`,
-    };
-  }
+  if (sglang !== undefined)
+    return { name: 'sglang', because: `${host.gpus.length} × ${first.name}, ${sglang}` };
   throw new DynamoError(
     'environment',
     `This host has ${host.gpus.length} × ${first.name}, but no SGLang for them.`,
@@ -47,12 +85,27 @@ function auto(host: HostFacts): { name: EngineName; because: string } {
   );
 }
 
-function notBuiltYet(name: EngineName, because: string): DynamoError {
-  return new DynamoError(
-    'environment',
-    `This version of dynamo cannot start the engine ${name} yet (${because}).`,
-    {
-      hint: 'add --engine sim to run the embedded engine: simulated answers, no GPU used',
-    },
-  );
+function pythonFor(name: 'sglang' | 'mocker', python: PythonEnvironment | undefined): PythonEnvironment {
+  if (python !== undefined && (name === 'mocker' || python.sglangVersion !== undefined)) return python;
+  const lack =
+    python === undefined
+      ? 'no Python environment here holds Dynamo'
+      : `${python.folder} holds Dynamo ${python.dynamoVersion} without SGLang`;
+  throw new DynamoError('environment', `The engine ${name} cannot start: ${lack}.`, {
+    hint: `dynamo setup --engine ${name}   # or name an environment: --python FOLDER; --engine sim needs none`,
+  });
+}
+
+function requireDevice(device: Profile['device'], host: HostFacts): void {
+  if (device === 'cpu' || host.gpus.length > 0) return;
+  const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
+  throw new DynamoError('environment', `The engine sglang cannot start: ${reason}.`, {
+    details: [
+      'Ways on without a GPU:',
+      '  --set device=cpu   a tiny model, on the CPU',
+      '  --engine mocker    the real frontend before workers that compute nothing',
+      '  --engine sim       the embedded engine, simulated answers',
+    ],
+    hint: 'add --set device=cpu   # for a tiny model',
+  });
 }

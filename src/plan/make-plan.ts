@@ -14,10 +14,12 @@ import { afterInfra, edgesOf, stopWaves, topologicalOrder } from './graph.ts';
 import type { InfraPlan } from './infra.ts';
 import { accessVariables } from './infra-variables.ts';
 import { planInfra } from './infra-processes.ts';
+import { localModel } from './local-model.ts';
 import { namespaced } from './namespace.ts';
 import { chooseHttpPort, portPool, type PortPool } from './ports.ts';
 import {
   type ExpectedInstances,
+  modelsFolder,
   planVersion,
   type ProcessSpec,
   type RestartRule,
@@ -43,7 +45,7 @@ export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
 
 /** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
 export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
-  const { engine, choice } = chooseEngine(options.engine, host);
+  const { engine, choices: engineChoices } = chooseEngine(options.engine, given, host);
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
@@ -55,9 +57,13 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), [http.port]);
   const { infra, processes: infraSpecs } = planInfra(uses, options, host, pool);
   if (options.persist !== undefined && infra.persist === undefined) throw nothingToKeep(options.persist);
+  const model = localModel(profile.model, host);
+  const servedModelName = profile.servedModelName ?? model;
+  const { path: modelPath, linkTo } = engine.modelPlace(model, servedModelName);
   const deployment: Deployment = {
     profile,
-    servedModelName: profile.servedModelName ?? profile.model,
+    modelPath,
+    servedModelName,
     discovery: discoveryOf(planes, infra, host),
     events: planes.events,
     ...(infra.nats === undefined ? {} : { nats: infra.nats.addresses.join(',') }),
@@ -65,7 +71,8 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     mediaFolder: `${host.runFolder}/media`,
   };
   const edges = afterInfra(infraSpecs, edgesOf(seats));
-  const seating: Seating = { engine, deployment, options, host, pool, placement, edges };
+  const cwd = linkTo === undefined ? host.runFolder : modelsFolder(host);
+  const seating: Seating = { engine, deployment, options, host, pool, placement, edges, cwd };
   const specs = new Map([
     ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, spec]),
     ...seats.map((seat): [string, ProcessSpec] => [seat.name, processSpec(seat, seating)]),
@@ -77,7 +84,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     name: options.name ?? profile.name,
     profile: { name: profile.name, file: profile.file, description: profile.description },
     engine: engine.name,
-    model: { path: profile.model, servedName: deployment.servedModelName },
+    model: { path: model, servedName: servedModelName },
     http: { host: http.host, port: http.port, url: http.url },
     namespace: profile.namespace,
     discovery: deployment.discovery,
@@ -86,9 +93,11 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     ...(Object.keys(uses).length === 0 ? {} : { infra }),
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
+    ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
     choices: [
-      choice,
+      ...engineChoices,
       ...pythonChoices(engine.name, host.python),
+      ...engine.remarks(profile),
       ...planes.choices,
       ...infraChoices,
       ...namespaceChoices,
@@ -138,6 +147,8 @@ interface Seating {
   readonly pool: PortPool;
   readonly placement: Placement | undefined;
   readonly edges: ReturnType<typeof edgesOf>;
+  /** Working directory of all processes. */
+  readonly cwd: string;
 }
 
 function processSpec(seat: Seat, seating: Seating): ProcessSpec {
@@ -150,9 +161,16 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
   const launch: Launch =
     seat.kind === 'frontend'
       ? engine.frontend(seat.spec, deployment)
-      : engine.worker({ spec: seat.spec, ports, gpus, rawArgs: options.rawArgs }, deployment);
+      : engine.worker(
+          { name: seat.name, spec: seat.spec, ports, gpus, rawArgs: options.rawArgs },
+          deployment,
+        );
   const grace =
-    seat.spec.stopTimeoutSeconds === undefined ? engine.stopGraceMs : seat.spec.stopTimeoutSeconds * 1000;
+    seat.spec.stopTimeoutSeconds === undefined
+      ? engine.stopGraceMs(seat.kind === 'frontend' ? seat.kind : seat.spec.mode)
+      : seat.spec.stopTimeoutSeconds * 1000;
+  const registersAs =
+    seat.kind === 'worker' ? registration(seat.spec, engine, deployment.profile) : undefined;
   return {
     name: seat.name,
     kind: seat.kind,
@@ -169,15 +187,19 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
       DYNAMO_PROCESS: seat.name,
     },
     ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
-    cwd: host.runFolder,
+    cwd: seating.cwd,
     ports: seat.kind === 'frontend' ? { http: deployment.http.port } : ports,
     gpus,
     dependsOn: seating.edges.get(seat.name) ?? [],
     probe:
-      seat.kind === 'frontend'
+      registersAs === undefined
         ? { kind: 'http', url: `${planUrl(deployment.http)}/live` }
-        : { kind: 'endpoint', url: `http://127.0.0.1:${ports.system}/health`, endpoint: 'generate' },
-    ...(seat.kind === 'worker' ? { registersAs: registration(seat.spec, engine, deployment.profile) } : {}),
+        : {
+            kind: 'endpoint',
+            url: `http://127.0.0.1:${ports.system}/health`,
+            endpoint: registersAs.endpoint,
+          },
+    ...(registersAs === undefined ? {} : { registersAs }),
     startupTimeoutMs: Math.max(seat.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
     stopGraceMs: options.stopTimeoutMs === undefined ? grace : Math.min(grace, options.stopTimeoutMs),
     restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),

@@ -103,6 +103,8 @@ export interface Plan {
   readonly infra?: InfraPlan | undefined;
   readonly runFolder: string;
   readonly mediaFolder: string;
+  /** Link that must exist before the first process starts, through which processes find the model under its name. */
+  readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
   readonly choices: readonly Choice[];
   /** UUIDs of all GPUs of `processes`: what the run leases. */
   readonly gpuUuids: readonly string[];
@@ -137,9 +139,18 @@ export function isServing(plan: Plan): plan is ServingPlan {
 }
 
 /** Folders that must exist before the first process starts, and that go with the run. */
-export function passingFolders({ discovery, infra }: Plan): string[] {
-  const data = infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? [];
-  return discovery.backend === 'file' ? [discovery.folder, ...data] : data;
+export function passingFolders(plan: Plan): string[] {
+  const { discovery, infra, modelLink } = plan;
+  return [
+    ...(discovery.backend === 'file' ? [discovery.folder] : []),
+    ...(infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? []),
+    ...(modelLink === undefined ? [] : [modelsFolder(plan)]),
+  ];
+}
+
+/** Where links to models are, that give them their names. */
+export function modelsFolder({ runFolder }: Pick<Plan, 'runFolder'>): string {
+  return `${runFolder}/models`;
 }
 
 /** Folders that must exist before the first process starts, and that outlive the run. */

@@ -39,6 +39,8 @@ export interface HostFacts {
   /** Path of the Node binary and of the built embedded engine. */
   readonly node: string;
   readonly simEntry: string;
+  /** Folder of the model without weights that comes with this package. */
+  readonly tokenizer: string;
   /** Id of the run that the plan is for, and its folder. */
   readonly runId: string;
   readonly runFolder: string;

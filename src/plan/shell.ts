@@ -10,6 +10,7 @@ export function shellScript(plan: ServingPlan): string {
     'set -euo pipefail',
     `mkdir -p ${[...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
     ...(plan.infra?.files ?? []).map((file) => `printf %s ${quote(file.text)} >${quote(file.path)}`),
+    ...linkLines(plan),
     'groups=() infra=()',
     // A process that has just been started may not lead its group yet: then it is tried again.
     'stop() { until kill -TERM -- "-$1" 2>/dev/null || ! kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }',
@@ -36,6 +37,15 @@ export function shellScript(plan: ServingPlan): string {
   ].join('\n');
 }
 
+function linkLines({ modelLink }: ServingPlan): string[] {
+  if (modelLink === undefined) return [];
+  const { path, target } = modelLink;
+  return [
+    `mkdir -p ${quote(path.slice(0, path.lastIndexOf('/')))}`,
+    `ln -sfn ${quote(target)} ${quote(path)}`,
+  ];
+}
+
 /** An environment may hold names that bash can neither read nor unset. */
 function unsetLine(scrubbed: readonly string[]): string[] {
   const names = scrubbed.filter((name) => /^\w+$/.test(name));
@@ -49,7 +59,7 @@ function startLines(spec: ProcessSpec): string[] {
     ...spec.dependsOn
       .filter(({ condition }) => condition === 'ready')
       .map(({ process }) => `wait_${shellName(process)}`),
-    'env \\',
+    `env -C ${quote(spec.cwd)} \\`,
     ...variables,
     `  setsid ${spec.argv.map(quote).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
     `pid_${shellName(spec.name)}=$!; ${spec.kind === 'infra' ? 'infra' : 'groups'}+=("$!")`,

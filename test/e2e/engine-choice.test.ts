@@ -48,7 +48,7 @@ test('an nvidia-smi that fails is told as the reason', async ({ world }) => {
   expect(stdout).toMatch(/^engine +sim +nvidia-smi is here but failed: Driver\/library version mismatch/m);
 });
 
-test('an engine that is not built yet is 78 and leaves nothing', async ({ world }) => {
+test('an engine without its Python packages is 78 and leaves nothing', async ({ world }) => {
   for (const engine of ['mocker', 'sglang']) {
     const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', engine]);
     expect(code).toBe(78);

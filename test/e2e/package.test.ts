@@ -39,7 +39,14 @@ test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) =>
   ];
   const paths = files.map(({ path }) => path);
   expect(paths).toEqual(
-    expect.arrayContaining(['bin/dynamo.js', 'dist/main.js', 'dist/sim.js', 'LICENSE', 'README.md']),
+    expect.arrayContaining([
+      'assets/tokenizer/config.json',
+      'bin/dynamo.js',
+      'dist/main.js',
+      'dist/sim.js',
+      'LICENSE',
+      'README.md',
+    ]),
   );
   expect(paths).toContain('launch-profiles/profile.schema.json');
   expect(paths.filter((path) => /^(src|test|node_modules|scripts)\//.test(path))).toEqual([]);

@@ -36,6 +36,7 @@ export function host(facts: Partial<HostFacts> = {}): HostFacts {
     cwd: '/home/user',
     node: '/usr/bin/node',
     simEntry: '/opt/dynamo/dist/sim.js',
+    tokenizer: '/opt/dynamo/assets/tokenizer',
     runId: 'test-abcd',
     runFolder: '/state/runs/test-abcd',
     busyPorts: new Map(),

@@ -12,6 +12,7 @@ function deploymentOf(components: Record<string, unknown>): Deployment {
   const profile = profileOf({ namespace: 'home', components: { frontend, ...components } });
   return {
     profile,
+    modelPath: 'tiny/model',
     servedModelName: 'served',
     discovery: { backend: 'file', folder: '/run/discovery' },
     events: 'zmq',
@@ -23,6 +24,7 @@ function deploymentOf(components: Record<string, unknown>): Deployment {
 function workerLaunch(spec: Record<string, unknown>, rawArgs: string[] = []) {
   const deployment = deploymentOf({ w: spec });
   const seat = {
+    name: 'w',
     spec: deployment.profile.components.w as WorkerSpec,
     ports: { system: 10_001, bootstrap: 10_002 },
     gpus: [],

@@ -1,37 +1,36 @@
 /** Which engine serves, and why: never a simulated answer on a machine that could give a real one. */
 import { expect, test } from 'vitest';
 import { chooseEngine } from '../../../src/plan/choose-engine.ts';
-import type { Gpu, PythonEnvironment } from '../../../src/plan/request.ts';
+import type { Gpu } from '../../../src/plan/request.ts';
 import { host } from '../../support/profile.ts';
+import { pythonOf } from '../../support/python-host.ts';
 
 const h200: Gpu = { index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB: 0 };
 const gpus = [h200, { ...h200, index: 1, uuid: 'GPU-2' }];
-const base: PythonEnvironment = {
-  folder: '/venv',
-  python: '/venv/bin/python3',
-  dynamoVersion: '1.4.2',
-  sglangVersion: undefined,
-  torchVersion: undefined,
-  because: 'the active environment, VIRTUAL_ENV',
-};
+const base = pythonOf('1.4.2');
+const withSglang = pythonOf('1.4.2', '0.5.16');
+const onGpu = { device: 'gpu' } as const;
+const onCpu = { device: 'cpu' } as const;
 
 test('without a GPU the embedded engine serves, and says why', () => {
-  const { engine, choice } = chooseEngine('auto', host());
+  const { engine, choices } = chooseEngine('auto', onGpu, host());
   expect(engine.name).toBe('sim');
-  expect(choice).toEqual({
-    what: 'engine',
-    value: 'sim',
-    because: 'this host has no NVIDIA GPU: answers are simulated (--engine chooses another)',
-  });
+  expect(choices).toEqual([
+    {
+      what: 'engine',
+      value: 'sim',
+      because: 'this host has no NVIDIA GPU: answers are simulated (--engine chooses another)',
+    },
+  ]);
 });
 
 test('when the GPUs could not be read, the reason quotes the problem', () => {
   const gpuProblem = 'nvidia-smi is here but did not answer within 5 s';
-  expect(chooseEngine('auto', host({ gpuProblem })).choice.because).toContain(gpuProblem);
+  expect(chooseEngine('auto', onGpu, host({ gpuProblem })).choices[0]?.because).toContain(gpuProblem);
 });
 
 test.each([undefined, base])('GPUs without SGLang (%j) are an error with two ways on', (python) => {
-  expect(() => chooseEngine('auto', host({ gpus, python }))).toThrow(
+  expect(() => chooseEngine('auto', onGpu, host({ gpus, python }))).toThrow(
     expect.objectContaining({
       code: 'environment',
       exitCode: 78,
@@ -44,28 +43,57 @@ test.each([undefined, base])('GPUs without SGLang (%j) are an error with two way
   );
 });
 
-test('GPUs with SGLang choose sglang, which this version refuses clearly', () => {
-  const python = { ...base, sglangVersion: '0.5.16' };
-  expect(() => chooseEngine('auto', host({ gpus, python }))).toThrow(
+test('GPUs with SGLang choose sglang', () => {
+  const { engine, choices } = chooseEngine('auto', onGpu, host({ gpus, python: withSglang }));
+  expect(engine).toMatchObject({ name: 'sglang', needsGpus: true });
+  expect(choices[0]?.because).toBe('2 × NVIDIA H200, Dynamo 1.4.2 with SGLang 0.5.16 in /venv');
+});
+
+test('device: cpu chooses sglang where there is SGLang, with GPUs or without', () => {
+  for (const facts of [{ gpus }, {}]) {
+    const { engine, choices } = chooseEngine('auto', onCpu, host({ ...facts, python: withSglang }));
+    expect(engine).toMatchObject({ name: 'sglang', needsGpus: false });
+    expect(choices[0]?.because).toContain('device: cpu');
+  }
+  expect(chooseEngine('auto', onCpu, host()).engine.name).toBe('sim');
+});
+
+test.each([
+  ['mocker', undefined, 'no Python environment here holds Dynamo'],
+  ['sglang', undefined, 'no Python environment here holds Dynamo'],
+  ['sglang', base, '/venv holds Dynamo 1.4.2 without SGLang'],
+] as const)('--engine %s with the Python %j is refused, with a way on', (asked, python, reason) => {
+  expect(() => chooseEngine(asked, onGpu, host({ gpus, python }))).toThrow(
     expect.objectContaining({
       code: 'environment',
-      message: expect.stringMatching(
-        /sglang yet \(2 × NVIDIA H200, Dynamo 1\.4\.2 with SGLang 0\.5\.16 in \/venv\)/,
-      ),
+      message: expect.stringContaining(reason),
+      hint: expect.stringContaining(`dynamo setup --engine ${asked}`),
     }),
   );
 });
 
-test.each(['mocker', 'sglang'] as const)('--engine %s is refused clearly, with a way on', (asked) => {
-  expect(() => chooseEngine(asked, host())).toThrow(
-    expect.objectContaining({ code: 'environment', hint: expect.stringContaining('--engine sim') }),
+test('--engine sglang without a GPU names device=cpu', () => {
+  expect(() => chooseEngine('sglang', onGpu, host({ python: withSglang }))).toThrow(
+    expect.objectContaining({ code: 'environment', hint: expect.stringContaining('--set device=cpu') }),
   );
+  expect(chooseEngine('sglang', onCpu, host({ python: withSglang })).engine.name).toBe('sglang');
+});
+
+test('--engine mocker needs Dynamo alone', () => {
+  expect(chooseEngine('mocker', onGpu, host({ python: base })).engine).toMatchObject({
+    name: 'mocker',
+    needsGpus: false,
+  });
+});
+
+test('a version that is newer than known is said, one that is too old is refused', () => {
+  const { choices } = chooseEngine('mocker', onGpu, host({ python: pythonOf('1.9.0') }));
+  expect(choices[1]).toMatchObject({ what: 'version', value: '1.9.0' });
+  expect(() => chooseEngine('mocker', onGpu, host({ python: pythonOf('1.0.1') }))).toThrow('too old');
 });
 
 test('--engine sim is taken on any host', () => {
-  expect(chooseEngine('sim', host({ gpus })).choice).toEqual({
-    what: 'engine',
-    value: 'sim',
-    because: '--engine sim',
-  });
+  expect(chooseEngine('sim', onGpu, host({ gpus })).choices).toEqual([
+    { what: 'engine', value: 'sim', because: '--engine sim' },
+  ]);
 });

@@ -1,0 +1,123 @@
+/** Upstream's mocker: the real frontend before workers that compute nothing, without a GPU. */
+import { DynamoError } from '../base/error.ts';
+import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
+import type { Dialect } from './dialect/dialect.ts';
+import type { Deployment, Engine, Launch, ModelPlace, PortName, Remark, WorkerSeat } from './engine.ts';
+import { type Flag, flagWords } from './flag-words.ts';
+import { type PythonHome, pythonVariables } from './python-home.ts';
+import { mergeFlags } from './raw-flags.ts';
+import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
+
+/** An idle one ends within 0.4 s; streams in flight are waited for. Source: upstream/verified.md section 7. */
+const workerGraceMs = 20_000;
+
+const plannedOnly = new Map([
+  ['--model-path', 'use --model'],
+  ['--model-name', 'use --set servedModelName=NAME'],
+  ['--endpoint', 'use --set components.NAME.endpoint=namespace.component.endpoint'],
+  ['--disaggregation-mode', 'choose a profile: dynamo profiles list'],
+  ['--bootstrap-ports', 'ports are planned: dynamo plan shows them'],
+  ['--num-workers', 'use --replicas ROLE=N'],
+  ['--discovery-backend', 'use --discovery'],
+  ['--event-plane', 'use --events'],
+  ['--request-plane', 'use --set requestPlane=tcp'],
+]);
+
+/** `tokenizer`: folder of a model without weights, in the place of models that are not on this host. */
+export function mockerEngine(home: PythonHome, dialect: Dialect, tokenizer: string): Engine {
+  return {
+    name: 'mocker',
+    needsGpus: false,
+    stopGraceMs: (part) => (part === 'frontend' ? frontendGraceMs : workerGraceMs),
+    componentOf: (mode) => (mode === 'prefill' ? 'prefill' : 'backend'),
+    portsOf,
+    remarks: ({ model }) => (isFolder(model) ? [] : [tokenizerRemark(model)]),
+    modelPlace: (model, name) => modelPlace(model, name, tokenizer),
+    frontend: (spec, deployment) => upstreamFrontend(home, spec, deployment, spec.engineArgs.mocker ?? []),
+    worker: (seat, deployment) => worker(home, dialect, seat, deployment),
+  };
+}
+
+function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment: Deployment): Launch {
+  const { spec, ports } = seat;
+  const { memory } = spec;
+  const flags: Flag[] = [
+    ['--model-path', deployment.modelPath],
+    ['--endpoint', spec.endpoint === undefined ? undefined : `dyn://${spec.endpoint}`],
+    ['--disaggregation-mode', roleOf(spec.mode)],
+    ['--bootstrap-ports', ports.bootstrap],
+    ['--block-size', spec.pageSize],
+    ['--max-num-seqs', memory.maxRunningRequests],
+    ['--max-model-len', dialect.mockerContextLength ? memory.contextLength : undefined],
+    ['--num-gpu-blocks-override', blocks(spec)],
+  ];
+  const given = [...(spec.engineArgs.mocker ?? []), ...seat.rawArgs];
+  return {
+    argv: [home.python, '-m', 'dynamo.mocker', ...mergeFlags(flagWords(flags), given, plannedOnly)],
+    env: {
+      ...pythonVariables(home, deployment, seat.name),
+      // Its tokenizer is a folder: nothing is to be looked for on the network.
+      HF_HUB_OFFLINE: '1',
+      DYN_SYSTEM_HOST: '127.0.0.1',
+      DYN_SYSTEM_PORT: String(ports.system),
+      // It registers no health check: without this its status is 503 for ever. Source: upstream/verified.md section 5.
+      DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS: '["generate"]',
+    },
+  };
+}
+
+/** Throws `usage` for modes that it cannot play. */
+function roleOf(mode: WorkerMode): 'agg' | 'prefill' | 'decode' {
+  switch (mode) {
+    case 'aggregated':
+      return 'agg';
+    case 'prefill':
+    case 'decode':
+      return mode;
+    case 'encode':
+    case 'embedding':
+    case 'image':
+    case 'video':
+    case 'diffusion-lm':
+      throw new DynamoError(
+        'usage',
+        `The engine mocker has no worker of mode ${mode}: it generates text only.`,
+        {
+          hint: 'use --engine sim, or a profile of agg, agg_router, disagg, disagg_router',
+        },
+      );
+  }
+}
+
+/** Blocks of the simulated KV cache for a cap in tokens. */
+function blocks({ memory, pageSize }: WorkerSpec): number | undefined {
+  if (memory.maxTotalTokens === undefined || pageSize === undefined) return undefined;
+  return Math.max(1, Math.floor(memory.maxTotalTokens / pageSize));
+}
+
+function portsOf(spec: WorkerSpec): readonly PortName[] {
+  return spec.mode === 'prefill' ? ['system', 'bootstrap'] : ['system'];
+}
+
+function isFolder(model: string): boolean {
+  return /^[./~]/.test(model);
+}
+
+/**
+ * The name in the API must be the path that the mocker is given: 1.1 never lists the model otherwise. So the name is
+ * made a path, by a link. Source: upstream/verified.md section 3.
+ */
+function modelPlace(model: string, name: string, tokenizer: string): ModelPlace {
+  const local = model.startsWith('/');
+  if (local && name === model) return { path: model };
+  if (name.split('/').every((part) => /^[^.]/.test(part)))
+    return { path: name, linkTo: local ? model : tokenizer };
+  throw new DynamoError('usage', `The engine mocker cannot serve a model under the name ${name}.`, {
+    hint: 'give it a name without ./ and without a leading slash: --set servedModelName=NAME',
+  });
+}
+
+function tokenizerRemark(model: string): Remark {
+  const because = `the mocker needs no weights; --model FOLDER takes the tokenizer of ${model} from a folder`;
+  return { what: 'tokenizer', value: 'one of 2048 tokens that comes with dynamo', because };
+}

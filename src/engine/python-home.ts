@@ -1,0 +1,50 @@
+/** A Python environment as a place to start upstream's processes from, and the variables that all of them get. */
+import { dynamoVariables } from './dynamo-variables.ts';
+import type { Deployment } from './engine.ts';
+
+export interface PythonHome {
+  readonly folder: string;
+  /** Path of its interpreter. */
+  readonly python: string;
+  /** PATH of the caller: JIT compilers of SGLang look there for ninja, which stands in the environment. */
+  readonly path: string | undefined;
+}
+
+/**
+ * `process`: its name in the plan. On loopback, and what it writes goes to its log at once.
+ * Source: upstream/verified.md sections 6 and 12.
+ */
+export function pythonVariables(
+  home: PythonHome,
+  deployment: Deployment,
+  process: string,
+): Record<string, string> {
+  const { events, profile } = deployment;
+  return {
+    ...dynamoVariables(deployment),
+    // Upstream knows no "none": workers that publish nothing are what makes it so.
+    DYN_EVENT_PLANE: events === 'none' ? 'zmq' : events,
+    DYN_EVENT_PLANE_HOST: '127.0.0.1',
+    // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
+    DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
+    PATH: [`${home.folder}/bin`, ...(home.path === undefined ? [] : [home.path])].join(':'),
+    // A folder `dynamo` in the working directory must not shadow the package.
+    PYTHONSAFEPATH: '1',
+    PYTHONUNBUFFERED: '1',
+    ...(profile.tracing ? tracingVariables(process) : {}),
+  };
+}
+
+/** Source: upstream/launch-patterns.md section 1. */
+function tracingVariables(process: string): Record<string, string> {
+  return {
+    DYN_LOGGING_JSONL: 'true',
+    OTEL_EXPORT_ENABLED: '1',
+    OTEL_SERVICE_NAME: serviceName(process),
+  };
+}
+
+/** As the scripts of upstream call them: `dynamo-frontend`, `dynamo-worker-1`, `dynamo-worker-prefill`. */
+function serviceName(process: string): string {
+  return /^(frontend|worker)/.test(process) ? `dynamo-${process}` : `dynamo-worker-${process}`;
+}

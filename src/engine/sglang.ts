@@ -1,0 +1,57 @@
+/** Real NVIDIA Dynamo with SGLang: `python -m dynamo.frontend` and `python -m dynamo.sglang`. */
+import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
+import type { Dialect } from './dialect/dialect.ts';
+import type { Engine, PortName, Remark } from './engine.ts';
+import type { PythonHome } from './python-home.ts';
+import { sglangWorker } from './sglang/worker.ts';
+import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
+
+/** Clean ends took up to 10.5 s: 5 s grace for the router, the engine, its children. Source: upstream/sglang-on-cpu.md. */
+const workerGraceMs = 35_000;
+/** Upstream gives a prefill worker 60 s for transfers under way; one with stuck transfers would take 281 s. */
+const prefillGraceMs = 70_000;
+
+export function sglangEngine(home: PythonHome, dialect: Dialect, device: Profile['device']): Engine {
+  return {
+    name: 'sglang',
+    needsGpus: device === 'gpu',
+    stopGraceMs: stopGraceMs,
+    componentOf: (mode) => componentOf(mode, dialect),
+    portsOf,
+    remarks: (profile) => (device === 'cpu' ? cpuRemarks(profile) : []),
+    modelPlace: (model) => ({ path: model }),
+    frontend: (spec, deployment) => upstreamFrontend(home, spec, deployment, spec.engineArgs.sglang ?? []),
+    worker: (seat, deployment) => sglangWorker({ home, dialect, device, seat, deployment }),
+  };
+}
+
+function stopGraceMs(part: 'frontend' | WorkerMode): number {
+  if (part === 'frontend') return frontendGraceMs;
+  return part === 'prefill' ? prefillGraceMs : workerGraceMs;
+}
+
+function componentOf(mode: WorkerMode, dialect: Dialect): string {
+  if (mode === 'encode') return dialect.encodeComponent;
+  return mode === 'prefill' ? mode : 'backend';
+}
+
+/** Ports that upstream would pick free early and bind late are planned too. Source: upstream/launch-patterns.md section 12. */
+function portsOf({ mode, kvEvents }: WorkerSpec): readonly PortName[] {
+  return [
+    'system',
+    'nccl',
+    'engine',
+    ...(mode === 'prefill' ? (['bootstrap'] as const) : []),
+    ...(kvEvents ? (['kvEvents'] as const) : []),
+  ];
+}
+
+function cpuRemarks({ components }: Profile): Remark[] {
+  const transfers = Object.values(components).some(
+    (spec) => spec.kind === 'worker' && spec.transfer !== undefined,
+  );
+  if (!transfers) return [];
+  return [
+    { what: 'transfer', value: 'mooncake', because: 'device: cpu, and NIXL cannot register memory of a CPU' },
+  ];
+}

@@ -1,0 +1,120 @@
+/** One SGLang worker as a command: what all modes share, what its mode adds, what the user gives. */
+import { DynamoError } from '../../base/error.ts';
+import type { Profile } from '../../profile/profile.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import type { Deployment, Launch, WorkerSeat } from '../engine.ts';
+import { type Flag, flagWords } from '../flag-words.ts';
+import { type PythonHome, pythonVariables } from '../python-home.ts';
+import { mergeFlags } from '../raw-flags.ts';
+import { cpuFlags, cpuVariables } from './cpu.ts';
+import { isMedia, languageDiffusionFlags, mediaFlags } from './diffusion.ts';
+import { memoryFlags } from './memory.ts';
+import { multimodalFlags, multimodalVariables, skipsTokenizer } from './multimodal.ts';
+import { plannedOnly } from './planned-only.ts';
+import { transferFlags, transferVariables } from './transfer.ts';
+
+export interface WorkerParts {
+  readonly home: PythonHome;
+  readonly dialect: Dialect;
+  readonly device: Profile['device'];
+  readonly seat: WorkerSeat;
+  readonly deployment: Deployment;
+}
+
+/** Named as SGLang titles them once they have loaded. Source: upstream/sglang-on-gpu.md section 2. */
+const vitalChildren = '^(sglang::|sgl_diffusion::)';
+
+/** Throws `usage` for raw arguments that the plan decides, `environment` for what this version of upstream has not. */
+export function sglangWorker(parts: WorkerParts): Launch {
+  const { home, dialect, device, seat, deployment } = parts;
+  const { spec, ports } = seat;
+  requireKnown(parts);
+  const planned = flagWords([
+    ...commonFlags(parts),
+    ...(isMedia(spec.mode) ? mediaFlags(spec, deployment.mediaFolder) : languageFlags(parts)),
+  ]);
+  const graphs =
+    spec.mode === 'aggregated' || spec.transfer !== undefined ? dialect.withoutPrefillGraphs : [];
+  const given = [...(spec.engineArgs.sglang ?? []), ...seat.rawArgs];
+  return {
+    argv: [
+      home.python,
+      '-m',
+      spec.unified && dialect.unifiedModule !== undefined ? dialect.unifiedModule : 'dynamo.sglang',
+      ...mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, plannedOnly),
+    ],
+    env: {
+      ...pythonVariables(home, deployment, seat.name),
+      DYN_SYSTEM_HOST: '127.0.0.1',
+      DYN_SYSTEM_PORT: String(ports.system),
+      // Where prefill tells decode to fetch the KV cache; its server listens on loopback.
+      SGLANG_HOST_IP: '127.0.0.1',
+      // The titles of its children would wipe their environment, by which we know them too.
+      SPT_NOENV: '1',
+      ...transferVariables(spec, device),
+      ...multimodalVariables(spec, dialect, device),
+      ...(device === 'cpu' ? cpuVariables(spec) : {}),
+    },
+    vitalChildren,
+  };
+}
+
+function commonFlags({ device, seat, deployment }: WorkerParts): Flag[] {
+  const { spec, ports } = seat;
+  const gpus = device === 'cpu' ? 1 : Math.max(1, spec.gpus);
+  return [
+    ['--model-path', deployment.modelPath],
+    ['--served-model-name', deployment.servedModelName],
+    ['--endpoint', spec.endpoint === undefined ? undefined : `dyn://${spec.endpoint}`],
+    ['--tp-size', spec.tensorParallel ?? gpus],
+    ['--trust-remote-code', true],
+    ['--nccl-port', ports.nccl],
+    ['--skip-tokenizer-init', skipsTokenizer(spec)],
+    ['--enable-metrics', true],
+    ['--enable-trace', deployment.profile.tracing],
+    // SGLang takes host and port alone. Source: upstream/launch-patterns.md section 1.
+    ['--otlp-traces-endpoint', deployment.profile.tracing ? 'localhost:4317' : undefined],
+  ];
+}
+
+function languageFlags({ dialect, device, seat, deployment }: WorkerParts): Flag[] {
+  const { spec, ports } = seat;
+  return [
+    ['--host', '127.0.0.1'],
+    ['--port', ports.engine],
+    ['--page-size', spec.pageSize],
+    ['--chat-template', spec.chatTemplate],
+    ['--embedding-worker', spec.mode === 'embedding'],
+    // SGLang's own tokenizer, as embeddings need it. Source: upstream/launch-patterns.md section 3.12.
+    ['--use-sglang-tokenizer', spec.mode === 'embedding'],
+    ...multimodalFlags(spec, dialect),
+    ...transferFlags(spec, ports, device),
+    ...languageDiffusionFlags(spec, device),
+    ['--kv-events-config', deployment.events === 'none' ? undefined : kvEvents(ports.kvEvents)],
+    ['--disable-radix-cache', !spec.radixCache],
+    ...memoryFlags(spec, dialect, device),
+    ...(device === 'cpu' ? cpuFlags(spec) : []),
+  ];
+}
+
+/** SGLang listens only where the address has a star; the worker beside it connects on SGLANG_HOST_IP. */
+function kvEvents(port: number | undefined): string | undefined {
+  if (port === undefined) return undefined;
+  return JSON.stringify({ publisher: 'zmq', topic: 'kv-events', endpoint: `tcp://*:${port}` });
+}
+
+function requireKnown({ home, dialect, seat: { spec } }: WorkerParts): void {
+  const unknown = [
+    ...(spec.frontendDecoding && !dialect.frontendDecoding ? ['frontendDecoding, which came with 1.2,'] : []),
+    ...(spec.unified && dialect.unifiedModule === undefined ? ['unified, which went with 1.4,'] : []),
+  ];
+  for (const what of unknown) {
+    throw new DynamoError(
+      'environment',
+      `The profile asks for ${what} and ${home.folder} holds Dynamo ${dialect.generation}.`,
+      {
+        hint: 'leave it out, or take another environment: --python FOLDER',
+      },
+    );
+  }
+}

@@ -1,0 +1,36 @@
+/** Upstream's OpenAI frontend, the same before real workers and before the mocker. */
+import type { FrontendSpec } from '../profile/profile.ts';
+import type { Deployment, Launch } from './engine.ts';
+import { type PythonHome, pythonVariables } from './python-home.ts';
+
+/** Open streams are waited for without a limit of upstream's own. Source: upstream/verified.md section 7. */
+export const frontendGraceMs = 30_000;
+
+/** `engineArgs`: what the profile gives it for this engine. Source: upstream/runtime-contracts.md section 1. */
+export function upstreamFrontend(
+  home: PythonHome,
+  spec: FrontendSpec,
+  deployment: Deployment,
+  engineArgs: readonly string[],
+): Launch {
+  const { http, events } = deployment;
+  const { mode, kvEvents } = spec.router;
+  const listens = kvEvents && events !== 'none';
+  return {
+    argv: [
+      home.python,
+      '-m',
+      'dynamo.frontend',
+      '--http-host',
+      http.host,
+      '--http-port',
+      String(http.port),
+      '--router-mode',
+      mode,
+      ...(mode === 'kv' ? [listens ? '--router-kv-events' : '--no-router-kv-events'] : []),
+      ...(spec.chatProcessor === undefined ? [] : ['--dyn-chat-processor', spec.chatProcessor]),
+      ...engineArgs,
+    ],
+    env: pythonVariables(home, deployment, 'frontend'),
+  };
+}

@@ -1,0 +1,69 @@
+/** What the mocker is started with. */
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { shellScript } from '../../../src/plan/shell.ts';
+import { passingFolders } from '../../../src/plan/plan.ts';
+import { options } from '../../support/profile.ts';
+import { pythonHost } from '../../support/python-host.ts';
+import { shipped } from '../../support/shipped-profiles.ts';
+
+async function planned(asked: string, ...settings: string[]) {
+  return makePlan(await shipped(asked, ...settings), options({ engine: 'mocker' }), pythonHost('1.1.1', 0));
+}
+
+test('a model that is not here is a link to the tokenizer of the package, named as the model', async () => {
+  const plan = await planned('agg');
+  const [frontend, worker] = plan.processes;
+  expect(plan.modelLink).toEqual({
+    path: '/state/runs/test-abcd/models/Qwen/Qwen3-0.6B',
+    target: '/opt/dynamo/assets/tokenizer',
+  });
+  expect(worker?.argv.join(' ')).toBe(
+    '/venv/bin/python3 -m dynamo.mocker --model-path Qwen/Qwen3-0.6B --disaggregation-mode agg --block-size 16',
+  );
+  // The name is a path from here, for the frontend too.
+  expect([frontend?.cwd, worker?.cwd]).toEqual(Array(2).fill('/state/runs/test-abcd/models'));
+  expect(worker?.env).toMatchObject({
+    HF_HUB_OFFLINE: '1',
+    DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS: '["generate"]',
+  });
+  expect(passingFolders(plan)).toContain('/state/runs/test-abcd/models');
+  expect(plan.choices).toContainEqual(expect.objectContaining({ what: 'tokenizer' }));
+});
+
+test('a folder of the user is served as it is, or under its name by a link', async () => {
+  const plain = await planned('agg', 'model=./tiny');
+  expect(plain.modelLink).toBeUndefined();
+  expect(plain.model).toEqual({ path: '/home/user/tiny', servedName: '/home/user/tiny' });
+  expect(plain.processes[1]?.argv).toContain('/home/user/tiny');
+  const named = await planned('agg', 'model=/data/tiny', 'servedModelName=acme/tiny');
+  expect(named.modelLink).toEqual({ path: '/state/runs/test-abcd/models/acme/tiny', target: '/data/tiny' });
+  await expect(planned('agg', 'model=/data/tiny', 'servedModelName=../x')).rejects.toMatchObject({
+    code: 'usage',
+  });
+});
+
+test('roles have their modes, prefill its bootstrap port', async () => {
+  const { processes } = await planned('disagg');
+  const [, prefill, decode] = processes.map(({ argv }) => argv.join(' '));
+  expect(prefill).toContain(
+    `--disaggregation-mode prefill --bootstrap-ports ${processes[1]?.ports.bootstrap}`,
+  );
+  expect(decode).toContain('--disaggregation-mode decode --block-size 16');
+});
+
+test.each(['embeddings', 'diffusion', 'video', 'diffusion_lm', 'multimodal_epd'])(
+  '%s is refused',
+  async (name) => {
+    const plan = planned(name);
+    await expect(plan).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('mocker') });
+  },
+);
+
+test('the script of a plan makes the link and starts where it is', async () => {
+  const script = shellScript(await planned('agg'));
+  expect(script).toContain(
+    'ln -sfn /opt/dynamo/assets/tokenizer /state/runs/test-abcd/models/Qwen/Qwen3-0.6B',
+  );
+  expect(script).toContain('env -C /state/runs/test-abcd/models \\');
+});
