@@ -71,7 +71,7 @@ function heldBy(pid: number, { holders }: HeldGpus): number {
   return memory.reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
 }
 
-function segmentFindings(
+export function segmentFindings(
   runs: readonly StoredRun[],
   owners: ReadonlyMap<number, Owner>,
 ): Pick<CleanFindings, 'segments' | 'unproven'> {

@@ -9,7 +9,7 @@ import { findPythonEnvironment } from '../python/find-environment.ts';
 import type { DeploymentFlags } from './deployment-options.ts';
 import { gpuReport } from './doctor-gpus.ts';
 import type { Diagnosed } from './doctor-plan.ts';
-import { stateFacts } from './doctor-state.ts';
+import { lostSegments, stateFacts } from './doctor-state.ts';
 
 /** Below the limit of a check, so that the check can say which program it was. */
 const programMs = 4_500;
@@ -38,6 +38,7 @@ export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostVi
         need: engine === 'mocker' ? 'base' : 'sglang',
       }),
     state: stateFacts,
+    lostSegments,
   };
 }
 

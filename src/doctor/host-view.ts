@@ -21,6 +21,8 @@ export interface HostView {
   python(): PythonEnvironment | undefined;
   /** Throws when the state folder cannot be read. */
   state(): Promise<StateFacts>;
+  /** Of this user, in /dev/shm, used by nobody. */
+  lostSegments(): readonly Segment[];
 }
 
 export interface Subject {
@@ -53,6 +55,8 @@ export interface FileFacts {
   readonly sizeBytes: number;
   readonly uid: number;
   readonly inode: number;
+  /** Of the file system, as /proc/locks writes it: `fe:00`. */
+  readonly device: string;
   readonly modifiedMs: number;
 }
 
@@ -122,11 +126,12 @@ export interface GpuHolder {
 /** Runs of this user, as their folders and ledgers tell. */
 export interface StateFacts {
   readonly runs: readonly RunFacts[];
-  /** Claims on names, ports and GPUs whose holder is dead. */
-  readonly deadClaims: readonly DeadClaim[];
+  /** Claims, drafts and sockets of processes that are dead. */
+  readonly stale: readonly StaleThing[];
   /** Ends and tidies up what a dead run left; says what was done. */
   reap(runId: string): Promise<string>;
-  dropClaim(claim: DeadClaim): void;
+  /** Removes what is stale by then; says what it was. */
+  dropStale(): Promise<readonly string[]>;
 }
 
 export interface RunFacts {
@@ -138,15 +143,19 @@ export interface RunFacts {
   readonly plan: Plan | undefined;
   /** What still lives of a dead run, as its ledger proves. */
   readonly living: readonly { readonly pid: number; readonly process: string }[];
-  /** Every pid that its ledger names. */
-  readonly pids: readonly number[];
-  /** `refused`: the file is there and nobody listens. */
-  readonly socket: 'absent' | 'answers' | 'refused';
 }
 
-export interface DeadClaim {
-  readonly what: 'name' | 'port' | 'GPU';
-  readonly subject: string;
+export interface StaleThing {
+  readonly kind: string;
   readonly file: string;
-  readonly runId: string;
+  /** Why nobody needs it. */
+  readonly proof: string;
+}
+
+/** A shared memory segment that no process uses. */
+export interface Segment {
+  readonly path: string;
+  readonly bytes: number;
+  /** Why it is certain that a dead run of ours made it. */
+  readonly proof?: string | undefined;
 }

@@ -19,6 +19,7 @@ export const localFiles: HostFiles = {
         sizeBytes: facts.size,
         uid: facts.uid,
         inode: facts.ino,
+        device: deviceText(facts.dev),
         modifiedMs: facts.mtimeMs,
       }
     );
@@ -33,6 +34,12 @@ export const localFiles: HostFiles = {
     return facts && { freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize };
   },
 };
+
+/** Major and minor number, as the kernel writes them. Source: linux/kdev_t.h, new_decode_dev. */
+function deviceText(device: number): string {
+  const [major, minor] = [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)];
+  return [major, minor].map((each) => each.toString(16).padStart(2, '0')).join(':');
+}
 
 /** What is not there, or has just gone, is `undefined`; what may not be seen rejects. */
 async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {

@@ -36,11 +36,6 @@ export async function readProcesses(host: HostView): Promise<ProcessFacts[]> {
   return found.filter((each) => each !== undefined);
 }
 
-/** Zombies count as dead: in a container whose first process never reaps they stay for ever. */
-export function isGone(facts: ProcessFacts | undefined): boolean {
-  return facts === undefined || facts.state === 'Z' || facts.state === 'X';
-}
-
 /** `pid 4321 (alice, sglang::scheduler_TP0, 3 h)`: who it is, for people. */
 export async function describeProcess(
   host: HostView,
@@ -73,18 +68,19 @@ function ageText(seconds: number): string | undefined {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
+/** A lock with flock on a file; those that belong to no process (pid -1) are left out. */
 export interface FileLock {
   readonly pid: number;
+  /** As in `FileFacts`. */
+  readonly device: string;
   readonly inode: number;
-  /** True for who waits until the holder lets go. */
-  readonly waits: boolean;
 }
 
-/** Locks on files, as /proc/locks lists them: `1: FLOCK ADVISORY WRITE 55 fe:00:1234 0 EOF`, waiters with `->`. */
+/** Locks that somebody has: `1: FLOCK ADVISORY WRITE 55 fe:00:1234 0 EOF`; who waits has a line with `->`. */
 export async function readLocks({ files }: HostView): Promise<FileLock[]> {
   return ((await files.read('/proc/locks')) ?? '').split('\n').flatMap((line): FileLock[] => {
-    const match = /^\d+:\s+(->\s+)?\w+\s+\w+\s+\w+\s+(-?\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/.exec(line);
+    const match = /^\d+:\s+FLOCK\s+\w+\s+\w+\s+(\d+)\s+([0-9a-f]+:[0-9a-f]+):(\d+)\s/.exec(line);
     if (match === null) return [];
-    return [{ pid: Number(match[2]), inode: Number(match[3]), waits: match[1] !== undefined }];
+    return [{ pid: Number(match[1]), device: match[2] ?? '', inode: Number(match[3]) }];
   });
 }

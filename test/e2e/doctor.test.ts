@@ -132,7 +132,7 @@ test('a dead run of which nothing lives is stale state, which --fix tidies up', 
   const found = await doctor(world, '--only', 'D03,D29');
   expect(found).toMatchObject({ code: 0, checks: [{ status: 'ok' }, { status: 'warn' }] });
   expect([found.checks[1]?.evidence, ...(found.checks[1]?.details ?? [])].join('\n')).toContain(
-    `name agg is held for ${runId}`,
+    `of run ${runId}, is dead`,
   );
   const mended = await doctor(world, '--only', 'run-state', '--fix');
   expect(mended.checks[0]).toMatchObject({

@@ -2,13 +2,14 @@
 import type { Clock } from '../../src/base/clock.ts';
 import type { Check, Finding } from '../../src/doctor/check.ts';
 import type {
-  DeadClaim,
   FileFacts,
   GpuReport,
   HostView,
   HttpCall,
   Output,
   RunFacts,
+  Segment,
+  StaleThing,
   StateFacts,
   Subject,
 } from '../../src/doctor/host-view.ts';
@@ -45,16 +46,17 @@ export interface HostFacts {
   readonly gpus?: GpuReport;
   readonly python?: PythonEnvironment | Error;
   readonly runs?: readonly RunFacts[];
-  readonly deadClaims?: readonly DeadClaim[];
+  readonly stale?: readonly StaleThing[];
+  readonly segments?: readonly Segment[];
 }
 
 export function doctorHost(facts: HostFacts = {}): HostView {
-  const { files = {}, stats = {}, programs = {}, runs = [], deadClaims = [] } = facts;
+  const { files = {}, stats = {}, programs = {}, runs = [], stale = [] } = facts;
   const state: StateFacts = {
     runs,
-    deadClaims,
+    stale,
     reap: async () => 'stopped: nothing is left',
-    dropClaim: () => {},
+    dropStale: async () => stale.map(({ kind, file }) => `removed the ${kind} ${file}`),
   };
   return {
     environment: facts.environment ?? {},
@@ -99,6 +101,7 @@ export function doctorHost(facts: HostFacts = {}): HostView {
       return facts.python;
     },
     state: async () => state,
+    lostSegments: () => facts.segments ?? [],
   };
 }
 
@@ -118,7 +121,7 @@ function statOf(
   const text = files[path];
   if (!isFolder && text === undefined && stats[path] === undefined) return undefined;
   const sizeBytes = text?.length ?? 0;
-  return { isFolder, sizeBytes, uid: 1000, inode: 1, modifiedMs: 0, ...stats[path] };
+  return { isFolder, sizeBytes, uid: 1000, inode: 1, device: 'fe:00', modifiedMs: 0, ...stats[path] };
 }
 
 /** What a check finds on such a host. */
@@ -163,8 +166,6 @@ export function runFacts(more: Partial<RunFacts> = {}): RunFacts {
     state: 'ended',
     plan: undefined,
     living: [],
-    pids: [],
-    socket: 'absent',
     ...more,
   };
 }

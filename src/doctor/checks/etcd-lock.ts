@@ -2,8 +2,8 @@
 import { join, resolve } from 'node:path';
 import { type Check, fail, type Finding, ok, skip } from '../check.ts';
 import { endpointsOf, etcdUrls } from '../endpoints.ts';
-import type { HostView } from '../host-view.ts';
-import { readLocks, readProcess } from '../proc-files.ts';
+import type { FileFacts, HostView } from '../host-view.ts';
+import { type FileLock, readLocks, readProcesses } from '../proc-files.ts';
 
 export const etcdLock: Check = {
   id: 'D10',
@@ -12,11 +12,12 @@ export const etcdLock: Check = {
   severity: 'fail',
   look: async (host) => {
     const locks = await readLocks(host);
-    for (const { pid, inode } of locks.filter(({ waits }) => waits)) {
-      if ((await readProcess(host, pid))?.comm !== 'etcd') continue;
-      const holder = locks.find((lock) => lock.inode === inode && !lock.waits);
+    const etcds = (await readProcesses(host)).filter(({ comm }) => comm === 'etcd');
+    for (const { pid } of etcds) {
+      const holder = await waitsFor(host, pid, locks);
+      if (holder === undefined) continue;
       return fail(
-        `etcd pid ${pid} waits for the data folder that pid ${holder?.pid ?? 'unknown'} has open, and never starts`,
+        `etcd pid ${pid} waits for the data folder that pid ${holder} has locked, and never starts`,
         `kill ${pid}   # then start it with another --data-dir`,
       );
     }
@@ -24,10 +25,30 @@ export const etcdLock: Check = {
   },
 };
 
-async function checkFolders(
-  host: HostView,
-  locks: readonly { readonly pid: number; readonly inode: number }[],
-): Promise<Finding> {
+/**
+ * Who has locked a file that this etcd has open and not locked. etcd asks for the lock again and again, so that the
+ * kernel knows of nobody who waits (seen with etcd 3.4.23).
+ */
+async function waitsFor(
+  { files }: HostView,
+  pid: number,
+  locks: readonly FileLock[],
+): Promise<number | undefined> {
+  // Those of other users cannot be seen.
+  const descriptors = await files.list(`/proc/${pid}/fd`).catch(() => []);
+  for (const descriptor of descriptors) {
+    const file = await files.stat(`/proc/${pid}/fd/${descriptor}`);
+    const held = file === undefined ? [] : locks.filter((lock) => isOn(lock, file));
+    if (held.length > 0 && held.every((lock) => lock.pid !== pid)) return held[0]?.pid;
+  }
+  return undefined;
+}
+
+function isOn(lock: FileLock, file: FileFacts): boolean {
+  return lock.inode === file.inode && lock.device === file.device;
+}
+
+async function checkFolders(host: HostView, locks: readonly FileLock[]): Promise<Finding> {
   const named = host.environment['ETCD_DATA_DIR'];
   // What etcd takes when it is told nothing.
   const folders = [...(named ? [named] : []), 'default.etcd'].map((folder) => resolve(host.cwd, folder));
@@ -35,7 +56,7 @@ async function checkFolders(
   for (const folder of folders) {
     const database = await host.files.stat(join(folder, 'member', 'snap', 'db'));
     if (database === undefined) continue;
-    const holder = locks.find(({ inode }) => inode === database.inode);
+    const holder = locks.find((lock) => isOn(lock, database));
     seen.push(`${folder} is ${holder === undefined ? 'free' : `in use by pid ${holder.pid}`}`);
     if (holder === undefined || (await someEtcdAnswers(host))) continue;
     return fail(

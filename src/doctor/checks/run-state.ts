@@ -11,12 +11,9 @@ export const runState: Check = {
     const state = await host.state();
     const lines = [
       ...emptyRuns(state).map(
-        ({ runId, startedAt }) => `run ${runId} (of ${dayOf(startedAt)}): its supervisor is gone`,
+        ({ runId, startedAt }) => `run ${runId} of ${dayOf(startedAt)}: its supervisor is gone`,
       ),
-      ...refusedSockets(state).map(({ runId }) => `control socket of ${runId}: nobody listens`),
-      ...state.deadClaims.map(
-        ({ what, subject, runId }) => `${what} ${subject} is held for ${runId}, which is dead`,
-      ),
+      ...state.stale.map(({ kind, file, proof }) => `${kind} ${file}: ${proof}`),
     ];
     if (lines.length === 0) return ok(`${state.runs.length} runs on record, nothing stale`);
     return warn(
@@ -30,20 +27,13 @@ export const runState: Check = {
     const reaped = await Promise.all(
       emptyRuns(state).map(async ({ runId }) => `tidied up after ${runId}: ${await state.reap(runId)}`),
     );
-    // Reaping has given back what its run held.
-    const left = (await host.state()).deadClaims;
-    for (const claim of left) state.dropClaim(claim);
-    return [...reaped, ...left.map(({ what, subject, runId }) => `gave back ${what} ${subject} of ${runId}`)];
+    return [...reaped, ...(await state.dropStale())];
   },
 };
 
 /** Dead ones of which nothing lives; the others are the business of orphans-ours. */
 function emptyRuns({ runs }: StateFacts): RunFacts[] {
   return runs.filter(({ state, living }) => state === 'dead' && living.length === 0);
-}
-
-function refusedSockets({ runs }: StateFacts): RunFacts[] {
-  return runs.filter(({ state, socket }) => state === 'ended' && socket === 'refused');
 }
 
 function dayOf(ms: number): string {

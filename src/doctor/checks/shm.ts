@@ -1,16 +1,11 @@
 /** D23: shared memory is large enough, and no dead process left segments in it. */
-import { join } from 'node:path';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import type { HostView } from '../host-view.ts';
-import { isGone, readProcess } from '../proc-files.ts';
+import type { Segment } from '../host-view.ts';
 import { sizeText } from '../sizes.ts';
 
 const folder = '/dev/shm';
 /** Docker gives 64 MiB; several ranks, NCCL and multimodal inputs need gigabytes. */
 const neededBytes = 2 ** 30;
-
-/** Named with the pid of who made them. Source: upstream/pains-and-doctor.md pain 38. */
-const withPid = /^(?:sgl_shm_[a-z]+|vllm_offload)_(\d+)(?:_|$)/;
 
 export const shm: Check = {
   id: 'D23',
@@ -20,7 +15,7 @@ export const shm: Check = {
   look: async (host) => {
     const space = await host.files.space(folder);
     if (space === undefined) return skip(`${folder} is not here`);
-    const leaked = await leakedSegments(host);
+    const leaked = host.lostSegments();
     if (leaked.length > 0) return leakFinding(leaked);
     const free = `${sizeText(space.freeBytes)} of ${sizeText(space.totalBytes)} free in ${folder}`;
     if (space.freeBytes >= neededBytes) return ok(free);
@@ -31,41 +26,17 @@ export const shm: Check = {
   },
 };
 
-interface Segment {
-  readonly name: string;
-  readonly pid: number;
-  readonly sizeBytes: number;
-  /** Of the run whose ledger names the pid. */
-  readonly runId: string | undefined;
-}
-
-async function leakedSegments(host: HostView): Promise<Segment[]> {
-  const segments: Segment[] = [];
-  const runs = await host.state().then(
-    (state) => state.runs,
-    () => [],
-  );
-  for (const name of await host.files.list(folder)) {
-    const pid = Number(withPid.exec(name)?.[1]);
-    if (!(pid > 0) || !isGone(await readProcess(host, pid))) continue;
-    const sizeBytes = (await host.files.stat(join(folder, name)))?.sizeBytes ?? 0;
-    segments.push({ name, pid, sizeBytes, runId: runs.find(({ pids }) => pids.includes(pid))?.runId });
-  }
-  return segments;
-}
-
 function leakFinding(segments: readonly Segment[]): Finding {
-  const total = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = segments.map(
-    ({ name, pid, sizeBytes, runId }) =>
-      `${name}: ${sizeText(sizeBytes)}, made by pid ${pid}, which is gone${runId === undefined ? ', not from dynamo' : `, of ${runId}`}`,
+    ({ path, bytes, proof }) => `${path}, ${sizeText(bytes)}: ${proof ?? 'nobody uses it'}`,
   );
-  const ours = segments.some(({ runId }) => runId !== undefined);
+  const ours = segments.some(({ proof }) => proof !== undefined);
   return warn(
-    `${segments.length} segments with ${sizeText(total)} in ${folder} belong to nobody: ${lines[0]}`,
+    `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${sizeText(total)} left behind: ${lines[0]}`,
     ours
       ? 'dynamo clean   # takes those of our dead runs'
-      : `rm ${join(folder, segments[0]?.name ?? '')}   # unless a container that shares ${folder} made it`,
+      : `rm ${segments[0]?.path}   # unless it is of a container that shares ${folder}`,
     lines.slice(1),
   );
 }

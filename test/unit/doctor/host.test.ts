@@ -153,24 +153,25 @@ test('shm fails when it is too small for GPUs, else warns', async () => {
   expect(await finding(shm, { space })).toMatchObject({ status: 'warn' });
 });
 
-test('shm warns of segments of dead processes, and says which are ours', async () => {
-  const files = {
-    '/dev/shm/sgl_shm_weights_70_0': '',
-    '/dev/shm/vllm_offload_71': '',
-    '/dev/shm/sgl_shm_kv_72_0': '',
-    '/dev/shm/psm_abcdef': '',
-    '/proc/72/stat': statLine(72, 'python3', 'S', 1),
+test('shm warns of segments that nobody uses, and says which are ours', async () => {
+  const ours = {
+    path: '/dev/shm/sgl_shm_mm_70_0',
+    bytes: 18 * 2 ** 30,
+    proof: 'made by pid 70 of run agg-abcd',
   };
-  const stats = { '/dev/shm/sgl_shm_weights_70_0': { sizeBytes: 18 * 2 ** 30 } };
-  const facts = { files, stats, space: { '/dev/shm': plenty } };
-  const found = await finding(shm, { ...facts, runs: [runFacts({ pids: [70] })] });
-  expect(found).toMatchObject({
+  const unknown = { path: '/dev/shm/psm_abc', bytes: 2 ** 20 };
+  const space = { '/dev/shm': plenty };
+  expect(await finding(shm, { space, segments: [ours, unknown] })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('2 segments with 18 GiB'),
+    evidence:
+      '2 segments with 18 GiB left behind: /dev/shm/sgl_shm_mm_70_0, 18 GiB: made by pid 70 of run agg-abcd',
     fix: expect.stringContaining('dynamo clean'),
-    details: ['vllm_offload_71: 0 MiB, made by pid 71, which is gone, not from dynamo'],
+    details: ['/dev/shm/psm_abc, 1 MiB: nobody uses it'],
   });
-  expect((await finding(shm, facts)).fix).toMatch(/^rm \/dev\/shm\/sgl_shm_weights_70_0/);
+  expect(await finding(shm, { space, segments: [unknown] })).toMatchObject({
+    status: 'warn',
+    fix: expect.stringMatching(/^rm \/dev\/shm\/psm_abc /),
+  });
 });
 
 test('shm is silent when it is large and clean, and not made where there is none', async () => {

@@ -87,13 +87,28 @@ test('etcd-stale is silent when all keys have a lease, and not made when etcd ca
 });
 
 const locks =
-  '1: FLOCK  ADVISORY  WRITE 55 fe:00:4242 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 77 fe:00:4242 0 EOF\n';
+  '1: FLOCK  ADVISORY  WRITE 55 fe:00:4242 0 EOF\n2: OFDLCK ADVISORY  WRITE -1 fe:00:4243 0 EOF\n';
+/** As two etcds on one folder were seen: one has locked the file, both have it open. */
+const waiting = {
+  files: {
+    '/proc/locks': locks,
+    '/proc/55/stat': statLine(55, 'etcd', 'S', 1),
+    '/proc/55/fd/7': '',
+    '/proc/55/fd/8': '',
+    '/proc/77/stat': statLine(77, 'etcd', 'S', 1),
+    '/proc/77/fd/7': '',
+  },
+  stats: {
+    '/proc/55/fd/7': { inode: 4242 },
+    '/proc/55/fd/8': { inode: 4243 },
+    '/proc/77/fd/7': { inode: 4242 },
+  },
+};
 
 test('etcd-lock fails when an etcd waits for the folder of another', async () => {
-  const files = { '/proc/locks': locks, '/proc/77/stat': statLine(77, 'etcd', 'S', 1) };
-  expect(await finding(etcdLock, { files })).toMatchObject({
+  expect(await finding(etcdLock, waiting)).toMatchObject({
     status: 'fail',
-    evidence: expect.stringContaining('etcd pid 77 waits for the data folder that pid 55 has open'),
+    evidence: expect.stringContaining('etcd pid 77 waits for the data folder that pid 55 has locked'),
   });
 });
 
@@ -101,7 +116,7 @@ test('etcd-lock fails when the named folder is held and no etcd answers', async 
   const database = '/data/member/snap/db';
   const held = {
     environment: { ETCD_DATA_DIR: '/data' },
-    files: { '/proc/locks': locks.split('\n')[0] ?? '', [database]: '' },
+    files: { '/proc/locks': locks, [database]: '' },
     stats: { [database]: { inode: 4242 } },
   };
   expect(await finding(etcdLock, held)).toMatchObject({
@@ -114,10 +129,12 @@ test('etcd-lock fails when the named folder is held and no etcd answers', async 
   expect(await finding(etcdLock, { ...held, files: { [database]: '' } })).toMatchObject({ status: 'ok' });
 });
 
-test('etcd-lock is not made where there is no folder, and others may wait for locks', async () => {
+test('etcd-lock is not made where there is no folder; others may have a locked file open, or one of the same number', async () => {
   expect(await finding(etcdLock)).toMatchObject({ status: 'skip' });
-  const files = { '/proc/locks': locks, '/proc/77/stat': statLine(77, 'apt', 'S', 1) };
-  expect(await finding(etcdLock, { files })).toMatchObject({ status: 'skip' });
+  const files = { ...waiting.files, '/proc/77/stat': statLine(77, 'apt', 'S', 1) };
+  expect(await finding(etcdLock, { ...waiting, files })).toMatchObject({ status: 'skip' });
+  const stats = { ...waiting.stats, '/proc/77/fd/7': { inode: 4242, device: '00:17' } };
+  expect(await finding(etcdLock, { ...waiting, stats })).toMatchObject({ status: 'skip' });
 });
 
 const server = { NATS_SERVER: 'nats://user:secret@127.0.0.1:4222' };

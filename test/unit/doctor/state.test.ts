@@ -2,12 +2,17 @@
 import { expect, test } from 'vitest';
 import { orphansOurs } from '../../../src/doctor/checks/orphans-ours.ts';
 import { runState } from '../../../src/doctor/checks/run-state.ts';
-import type { DeadClaim } from '../../../src/doctor/host-view.ts';
+import type { StaleThing } from '../../../src/doctor/host-view.ts';
 import { doctorHost, finding, runFacts } from '../../support/doctor-host.ts';
 
 const orphaned = runFacts({ state: 'dead', living: [{ pid: 70, process: 'worker' }] });
 const empty = runFacts({ runId: 'disagg-efgh', state: 'dead' });
-const claim: DeadClaim = { what: 'port', subject: '8000', file: '/ports/8000', runId: 'agg-abcd' };
+const lease: StaleThing = {
+  kind: 'lease',
+  file: '/ports/8000',
+  proof: 'its holder, pid 5 of run agg-abcd, is dead',
+};
+const socket: StaleThing = { kind: 'socket', file: '/sockets/old.sock', proof: 'nobody listens on it' };
 
 test('orphans-ours fails on processes of a dead run, with the GPU memory that they hold', async () => {
   const holders = [{ gpuUuid: 'GPU-0', pid: 70, usedMiB: 72_704, name: 'python3' }];
@@ -29,11 +34,13 @@ test('orphans-ours is silent about live runs and dead ones that left nothing, an
 });
 
 test('run-state warns of records, sockets and claims of dead runs', async () => {
-  const socket = runFacts({ runId: 'old-ijkl', socket: 'refused' });
-  expect(await finding(runState, { runs: [empty, socket], deadClaims: [claim] })).toMatchObject({
+  expect(await finding(runState, { runs: [empty], stale: [socket, lease] })).toMatchObject({
     status: 'warn',
-    evidence: '3 things are stale: run disagg-efgh (of 2026-01-02 03:04): its supervisor is gone',
-    details: ['control socket of old-ijkl: nobody listens', 'port 8000 is held for agg-abcd, which is dead'],
+    evidence: '3 things are stale: run disagg-efgh of 2026-01-02 03:04: its supervisor is gone',
+    details: [
+      'socket /sockets/old.sock: nobody listens on it',
+      'lease /ports/8000: its holder, pid 5 of run agg-abcd, is dead',
+    ],
   });
 });
 
@@ -41,9 +48,9 @@ test('run-state is silent about live and ended runs, and mends what nothing live
   expect(await finding(runState, { runs: [runFacts(), runFacts({ state: 'live' })] })).toMatchObject({
     status: 'ok',
   });
-  expect(await runState.mend?.(doctorHost({ runs: [empty, orphaned], deadClaims: [claim] }))).toEqual([
+  expect(await runState.mend?.(doctorHost({ runs: [empty, orphaned], stale: [lease] }))).toEqual([
     'tidied up after disagg-efgh: stopped: nothing is left',
-    'gave back port 8000 of agg-abcd',
+    'removed the lease /ports/8000',
   ]);
 });
 

@@ -1,0 +1,34 @@
+/** Runs the built doctor in a state folder of its own, and gives back one check. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { executable } from '../../e2e/harness/cli.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
+
+export interface SeenCheck {
+  readonly status: string;
+  readonly evidence: string;
+  readonly details: readonly string[];
+  readonly fix?: string;
+}
+
+export async function doctor(
+  check: string,
+  env: Readonly<Record<string, string>>,
+  more: readonly string[] = [],
+): Promise<SeenCheck> {
+  const state = temporaryFolder();
+  const places = { XDG_STATE_HOME: join(state, 's'), XDG_RUNTIME_DIR: state, HOME: state };
+  const argv = [executable, 'doctor', ...more, '--json', '--only', check];
+  const stdout = await new Promise<string>((resolve, reject) => {
+    execFile(
+      process.execPath,
+      argv,
+      { cwd: state, env: { PATH: process.env['PATH'], ...places, ...env } },
+      // A failed check is exit 1 with a report all the same.
+      (error, out, err) => (out === '' ? reject(new Error(err || String(error))) : resolve(out)),
+    );
+  });
+  const [seen] = (JSON.parse(stdout) as { checks: SeenCheck[] }).checks;
+  if (seen === undefined) throw new Error(stdout);
+  return seen;
+}
