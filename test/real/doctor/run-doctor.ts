@@ -25,7 +25,8 @@ export async function doctor(
       argv,
       { cwd: state, env: { PATH: process.env['PATH'], ...places, ...env } },
       // A failed check is exit 1 with a report all the same.
-      (error, out, err) => (out === '' ? reject(new Error(err || String(error))) : resolve(out)),
+      (error, out, err) =>
+        out === '' ? reject(new Error(err || (error?.message ?? 'no output'))) : resolve(out),
     );
   });
   const [seen] = (JSON.parse(stdout) as { checks: SeenCheck[] }).checks;
