@@ -1,4 +1,4 @@
-/** Sizes of memory and disks as people say them. */
+/** Sizes and counts as people say them. */
 
 /** `71 GiB`, `0.5 GiB`, `64 MiB`. */
 export function sizeText(bytes: number): string {
@@ -10,4 +10,9 @@ export function sizeText(bytes: number): string {
 
 export function mibText(mib: number): string {
   return sizeText(mib * 2 ** 20);
+}
+
+/** `1 key`, `3 keys`, `2 processes`. */
+export function countText(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : thing.endsWith('s') ? 'es' : 's'}`;
 }

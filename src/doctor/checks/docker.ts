@@ -1,6 +1,7 @@
 /** D30: Docker can be used, and holds no container of a dead run and no image that is gone. */
 import { type Check, ok, type Finding, skip, warn } from '../check.ts';
 import type { HostView, Output } from '../host-view.ts';
+import { countText } from '../sizes.ts';
 
 /** Ports of etcd and NATS. */
 const infraPorts = /:(2379|4222)->/;
@@ -59,7 +60,7 @@ async function deadOnes(host: HostView, containers: readonly Container[]): Promi
   const dead = containers.filter(({ runId }) => runId !== '' && known.has(runId) && !live.has(runId));
   if (dead.length === 0) return undefined;
   return warn(
-    `${dead.length} containers of dead runs: ${dead.map(({ name, runId }) => `${name} of ${runId}`).join(', ')}`,
+    `${countText(dead.length, 'container')} of dead runs: ${dead.map(({ name, runId }) => `${name} of ${runId}`).join(', ')}`,
     `dynamo clean   # or docker rm -f ${dead.map(({ name }) => name).join(' ')}`,
   );
 }
@@ -76,5 +77,5 @@ function goneImages(containers: readonly Container[]): Finding | undefined {
 function summary(version: string, containers: readonly Container[]): string {
   const foreign = containers.filter(({ ports, runId }) => runId === '' && infraPorts.test(ports));
   const note = foreign.map(({ name, ports }) => `; ${name} publishes ${ports}`).join('');
-  return `Docker ${version}, ${containers.length} containers, none of a dead run${note}`;
+  return `Docker ${version}, ${countText(containers.length, 'container')}, none of a dead run${note}`;
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../../base/error-code.ts';
 import { type Check, ok, skip, warn } from '../check.ts';
 import { endpointsOf, etcdUrls } from '../endpoints.ts';
 import type { HostView } from '../host-view.ts';
+import { countText } from '../sizes.ts';
 
 export const etcdStale: Check = {
   id: 'D09',
@@ -22,9 +23,9 @@ export const etcdStale: Check = {
     const namespace = host.subject?.plan?.namespace;
     const mine = keys.filter(({ name }) => namespace === undefined || name.includes(`/${namespace}/`));
     const stale = mine.filter(({ leased }) => !leased).map(({ name }) => name);
-    if (stale.length === 0) return ok(`${mine.length} keys under v1/, all with a lease`);
+    if (stale.length === 0) return ok(`${countText(mine.length, 'key')} under v1/, all with a lease`);
     return warn(
-      `${stale.length} keys without a lease, which nobody takes away: ${stale.slice(0, 3).join(', ')}`,
+      `${countText(stale.length, 'key')} without a lease, which nobody takes away: ${stale.slice(0, 3).join(', ')}`,
       `etcdctl --endpoints ${url} del --prefix ${stale[0]}   # or take a namespace of your own: --set namespace=…`,
       stale,
     );

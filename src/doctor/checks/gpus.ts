@@ -7,6 +7,7 @@ import type { Gpu } from '../../plan/request.ts';
 import { noGpu } from '../gpu-report.ts';
 import type { Subject } from '../host-view.ts';
 import { workersOf } from '../planned.ts';
+import { countText } from '../sizes.ts';
 
 export const gpus: Check = {
   id: 'D13',
@@ -39,7 +40,7 @@ export const gpus: Check = {
     const needed = neededGpus(subject);
     if (needed > count) {
       return fail(
-        `${subject.profile.name} needs ${needed} GPUs, ${count} may be used`,
+        `${subject.profile.name} needs ${countText(needed, 'GPU')}, ${count} may be used`,
         count === 1
           ? 'dynamo up disagg_same_gpu   # or agg; or without a GPU: --engine sim'
           : '--engine sim runs it without a GPU',

@@ -4,7 +4,7 @@ import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView } from '../host-view.ts';
 import { findModel, hubCache, isHubId, missingFiles, weightBytes } from '../model-files.ts';
 import { readLocks } from '../proc-files.ts';
-import { sizeText } from '../sizes.ts';
+import { countText, sizeText } from '../sizes.ts';
 
 /** Less than this holds no model of any use. */
 const smallestBytes = 5 * 2 ** 30;
@@ -82,9 +82,10 @@ async function leftovers(host: HostView, cache: string, standing: string): Promi
   }
   const space = await files.space(standing);
   const free = `${sizeText(space?.freeBytes ?? 0)} free`;
-  if (partials.length === 0) return ok(`${cache}: writable, ${free}, ${repositories.length} models`);
+  if (partials.length === 0)
+    return ok(`${cache}: writable, ${free}, ${countText(repositories.length, 'model')}`);
   return warn(
-    `${partials.length} downloads were given up half way and take space: ${partials[0]}`,
+    `${countText(partials.length, 'download')} given up half way and take space: ${partials[0]}`,
     `rm ${partials.map((path) => `'${path}'`).join(' ')}   # or let a new download go on with them`,
     partials,
   );

@@ -1,5 +1,6 @@
 /** D15: nvidia-smi works where there is an NVIDIA driver. */
 import { type Check, fail, ok, skip } from '../check.ts';
+import { countText } from '../sizes.ts';
 
 /** What it says, and what helps. */
 const remedies: readonly [seen: RegExp, fix: string][] = [
@@ -42,6 +43,6 @@ export const nvml: Check = {
       );
     }
     const where = isWsl ? ', in WSL2, where it names no processes' : '';
-    return ok(`driver ${report.driverVersion ?? 'unknown'}, ${report.gpus.length} GPUs${where}`);
+    return ok(`driver ${report.driverVersion ?? 'unknown'}, ${countText(report.gpus.length, 'GPU')}${where}`);
   },
 };

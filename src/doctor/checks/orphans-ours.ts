@@ -1,6 +1,6 @@
 /** D03: processes that a run of ours left when its supervisor was killed. */
 import { type Check, fail, ok } from '../check.ts';
-import { mibText } from '../sizes.ts';
+import { countText, mibText } from '../sizes.ts';
 
 export const orphansOurs: Check = {
   id: 'D03',
@@ -10,7 +10,8 @@ export const orphansOurs: Check = {
   look: async (host) => {
     const { runs } = await host.state();
     const orphaned = runs.filter(({ state, living }) => state === 'dead' && living.length > 0);
-    if (orphaned.length === 0) return ok(`${runs.length} runs on record, none left a process behind`);
+    if (orphaned.length === 0)
+      return ok(`${countText(runs.length, 'run')} on record, none left a process behind`);
     const { holders = [] } = await host.gpus();
     const lines = orphaned.map(({ runId, living }) => {
       const pids = new Set(living.map(({ pid }) => pid));
@@ -20,7 +21,7 @@ export const orphansOurs: Check = {
     });
     const count = orphaned.reduce((sum, { living }) => sum + living.length, 0);
     return fail(
-      `${count} processes of ${orphaned.length === 1 ? 'a dead run' : `${orphaned.length} dead runs`} are alive: ${lines[0]}`,
+      `${countText(count, 'process')} of ${countText(orphaned.length, 'dead run')} still there: ${lines[0]}`,
       'dynamo clean   # or dynamo doctor --fix --only orphans-ours; the next `dynamo up` does it, too',
       lines.slice(1),
     );

@@ -2,7 +2,7 @@
 import { type Check, ok, skip, warn } from '../check.ts';
 import { noGpu } from '../gpu-report.ts';
 import { readProcess } from '../proc-files.ts';
-import { mibText } from '../sizes.ts';
+import { countText, mibText } from '../sizes.ts';
 
 /** More than an idle GPU has in use: NVML's plain figure was 615 MiB. Source: upstream/sglang-on-gpu.md section 4. */
 const idleMiB = 1_024;
@@ -33,6 +33,10 @@ export const pidns: Check = {
         fix,
       );
     }
-    return ok(holders.length === 0 ? 'nobody holds a GPU' : `${holders.length} holders, all visible here`);
+    return ok(
+      holders.length === 0
+        ? 'nobody holds a GPU'
+        : `${countText(holders.length, 'holder')}, all visible here`,
+    );
   },
 };

@@ -1,6 +1,7 @@
 /** D29: records, locks and sockets of runs that ended without tidying up. */
 import { type Check, ok, warn } from '../check.ts';
 import type { RunFacts, StateFacts } from '../host-view.ts';
+import { countText } from '../sizes.ts';
 
 export const runState: Check = {
   id: 'D29',
@@ -15,7 +16,7 @@ export const runState: Check = {
       ),
       ...state.stale.map(({ kind, file, proof }) => `${kind} ${file}: ${proof}`),
     ];
-    if (lines.length === 0) return ok(`${state.runs.length} runs on record, nothing stale`);
+    if (lines.length === 0) return ok(`${countText(state.runs.length, 'run')} on record, nothing stale`);
     return warn(
       lines.length === 1 ? (lines[0] ?? '') : `${lines.length} things are stale: ${lines[0]}`,
       'dynamo doctor --fix --only run-state   # or dynamo clean; the next `dynamo up` takes them over anyway',

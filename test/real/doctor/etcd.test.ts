@@ -56,7 +56,7 @@ test('etcd-stale: a key without a lease is named, one with a lease is not', asyn
   await ask(etcd.url, '/v3/kv/put', { key: key('v1/mdc/dynamo/leased'), value: '', lease: ID });
   expect(await doctor('etcd-stale', env)).toMatchObject({
     status: 'ok',
-    evidence: '1 keys under v1/, all with a lease',
+    evidence: '1 key under v1/, all with a lease',
   });
   await ask(etcd.url, '/v3/kv/put', { key: key('v1/mdc/dynamo/stale'), value: '' });
   await ask(etcd.url, '/v3/kv/put', { key: key('other/stale'), value: '' });

@@ -15,8 +15,8 @@ export async function doctor(
   check: string,
   env: Readonly<Record<string, string>>,
   more: readonly string[] = [],
+  state = temporaryFolder(),
 ): Promise<SeenCheck> {
-  const state = temporaryFolder();
   const places = { XDG_STATE_HOME: join(state, 's'), XDG_RUNTIME_DIR: state, HOME: state };
   const argv = [executable, 'doctor', ...more, '--json', '--only', check];
   const stdout = await new Promise<string>((resolve, reject) => {

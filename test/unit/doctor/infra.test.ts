@@ -209,7 +209,7 @@ test('docker warns of containers of dead runs and of images that are gone', asyn
       programs: { ...daemon, 'docker ps': { stdout: ended } },
       runs: [runFacts({ state: 'dead' })],
     }),
-  ).toMatchObject({ status: 'warn', evidence: '1 containers of dead runs: dyn-etcd of agg-abcd' });
+  ).toMatchObject({ status: 'warn', evidence: '1 container of dead runs: dyn-etcd of agg-abcd' });
   const gone = 'etcd\tbitnami/etcd:3.6.1\t\t\n';
   expect(await finding(docker, { programs: { ...daemon, 'docker ps': { stdout: gone } } })).toMatchObject({
     status: 'warn',

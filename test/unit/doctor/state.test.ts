@@ -20,7 +20,7 @@ test('orphans-ours fails on processes of a dead run, with the GPU memory that th
     await finding(orphansOurs, { runs: [orphaned], gpus: { state: 'answers', gpus: [], holders } }),
   ).toMatchObject({
     status: 'fail',
-    evidence: '1 processes of a dead run are alive: agg-abcd: worker 70, holding 71 GiB of GPU memory',
+    evidence: '1 process of 1 dead run still there: agg-abcd: worker 70, holding 71 GiB of GPU memory',
     fix: expect.stringContaining('dynamo clean'),
   });
 });

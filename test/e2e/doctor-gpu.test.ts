@@ -1,0 +1,90 @@
+/** `dynamo doctor` on a host whose nvidia-smi works, hangs, fails, or cannot see who holds what. */
+import { expect } from 'vitest';
+import { send } from '../chaos/scene.ts';
+import { dynamo, startCommand } from './harness/cli.ts';
+import { type FakeGpus, fakeGpus } from './harness/gpus.ts';
+import { test, type World } from './harness/world.ts';
+
+type Told = Readonly<Record<string, { readonly status: string; readonly evidence: string }>>;
+
+async function doctor(world: World, ...args: string[]): Promise<Told> {
+  const { stdout } = await dynamo(world, ['doctor', '--json', ...args]);
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string; evidence: string }[] };
+  return Object.fromEntries(checks.map((check) => [check.name, check]));
+}
+
+const aboutGpus = ['--only', 'vram,gpus,nvml,gpu-hang,compute-mode,pidns'];
+
+/** Holds 70000 MiB of the first GPU while `during` goes on; no run started it. */
+async function withStranger(
+  world: World,
+  gpus: FakeGpus,
+  during: (pid: number) => Promise<void>,
+): Promise<void> {
+  const { pid, ended } = startCommand(world, ['sleep', '600'], { ownGroup: true });
+  gpus.hold(pid, 0, 70_000);
+  try {
+    await during(pid);
+  } finally {
+    send(pid, 'SIGKILL');
+    await ended;
+  }
+}
+
+test('GPUs that are well, with a stranger on one of them', async ({ world }) => {
+  const gpus = fakeGpus(world, 2);
+  await withStranger(world, gpus, async (pid) => {
+    const told = await doctor(world, ...aboutGpus);
+    expect(told['vram']).toMatchObject({ status: 'ok' });
+    expect(told['vram']?.evidence).toMatch(
+      new RegExp(
+        `GPU 0 has .* free: pid ${pid} \\(.*sleep 600.*\\) holds 68 GiB; GPU 1 has 140 GiB of 140 GiB`,
+      ),
+    );
+    expect(told['gpus']?.evidence).toBe('2 of 2 GPUs may be used');
+    expect(told['nvml']?.evidence).toBe('driver 580.159.04, 2 GPUs');
+    expect(told['pidns']).toMatchObject({ status: 'ok', evidence: '1 holder, all visible here' });
+    expect(told['compute-mode']).toMatchObject({ status: 'ok' });
+  });
+});
+
+test('memory that nobody is named for, and holders of another pid namespace', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  await withStranger(world, gpus, async () => {
+    gpus.change({ mode: 'blind' });
+    expect((await doctor(world, ...aboutGpus))['pidns']).toMatchObject({
+      status: 'warn',
+      evidence: expect.stringContaining('names nobody'),
+    });
+    gpus.change({ mode: 'foreign' });
+    expect((await doctor(world, ...aboutGpus))['pidns']).toMatchObject({
+      status: 'warn',
+      evidence: expect.stringContaining('which is not in this pid namespace'),
+    });
+  });
+});
+
+test('an nvidia-smi that fails is explained, and nothing about GPUs is called ok', async ({ world }) => {
+  fakeGpus(world, 2).change({ mode: 'nvml' });
+  const { nvml, ...others } = await doctor(world, ...aboutGpus);
+  expect(nvml).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringContaining('Driver/library version mismatch'),
+  });
+  for (const { status } of Object.values(others)) expect(status).toBe('skip');
+});
+
+test('an nvidia-smi that hangs is a GPU that hangs, told in time', async ({ world }) => {
+  fakeGpus(world, 2).change({ mode: 'hang' });
+  const { 'gpu-hang': hang, ...others } = await doctor(world, ...aboutGpus);
+  expect(hang).toMatchObject({ status: 'fail', evidence: expect.stringContaining('did not answer within') });
+  for (const { status } of Object.values(others)) expect(status).toBe('skip');
+});
+
+test('CUDA_VISIBLE_DEVICES that names a GPU that is not here fails', async ({ world }) => {
+  fakeGpus(world, 2);
+  const env = { CUDA_VISIBLE_DEVICES: '0,5' };
+  const { stdout, code } = await dynamo(world, ['doctor', '--only', 'gpus'], { env });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/FAIL {2}D13 gpus {2}CUDA_VISIBLE_DEVICES: there is no GPU "5" here/);
+});
