@@ -92,7 +92,12 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const wanted = `end ${count}`;
-  const answer = await terminal.question(`Type "${wanted}" to end them all, whoever they belong to: `);
+  const answer = await new Promise<string>((resolve) => {
+    // Ctrl-C and Ctrl-D: by version of Node, the question then fails or is never answered.
+    terminal.once('close', () => resolve(''));
+    const question = `Type "${wanted}" to end them all, whoever they belong to: `;
+    void terminal.question(question).then(resolve, () => resolve(''));
+  });
   terminal.close();
   if (answer.trim() === wanted) return;
   throw new DynamoError('not-allowed', 'That was not typed: nothing was touched.');

@@ -1,6 +1,6 @@
-/** `clean` against processes that hide as SGLang's do: renamed, without environment, out of their session. Needs perl and setpriv. */
+/** `clean` against processes that hide as SGLang's do: renamed, without environment, out of their session. Needs perl, python3, setpriv, script. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { keepers, leaders, send, supervisors } from '../../chaos/scene.ts';
@@ -35,13 +35,14 @@ async function pidOf(gpus: FakeGpus, title: string): Promise<number> {
 }
 
 /** A run whose worker has the children of an SGLang worker; then worker, supervisor and keeper are killed. */
-async function orphans(world: World, gpus: FakeGpus, delayMs: number): Promise<number[]> {
+async function orphans(world: World, gpus: FakeGpus, delayMs: number, more = ''): Promise<number[]> {
   const titles = ['sglang::scheduler', 'sglang::detokenizer', 'resource_tracker'];
   const [scheduler = '', detokenizer = '', tracker = ''] = titles;
   const children = [
     `${holder(gpus, scheduler, 8_192, delayMs)} &`,
     `${holder(gpus, detokenizer, 0, 0, 'away')} &`,
     `${holder(gpus, tracker, 0, 0)} &`,
+    more,
   ];
   await up(world, 'agg', [
     '--env',
@@ -100,6 +101,33 @@ test('and after they took it, which is seen to come back', async ({ world }) => 
   send(other, 'SIGKILL');
 });
 
+test('shared memory with a random name goes with the orphan that uses it; that of a stranger stays', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 1);
+  const make = (name: string): string => {
+    const path = `/dev/shm/${name}${process.pid}`;
+    writeFileSync(path, 'x'.repeat(8_192));
+    onTestFinished(() => rmSync(path, { force: true }));
+    return path;
+  };
+  const [ours, theirs] = [make('psm_ours'), make('psm_theirs')];
+  const user = (path: string, title: string): string =>
+    `${tool('python3')} -c "import mmap,os,time; m=mmap.mmap(os.open('${path}',2),0); ` +
+    `print(os.getpid(),file=open('${gpus.folder}/${title}.new','w')); ` +
+    `os.rename('${gpus.folder}/${title}.new','${gpus.folder}/${title}.pid'); time.sleep(600)"`;
+  startCommand(world, ['/bin/sh', '-c', `exec ${user(theirs, 'theirs')}`], { ownGroup: true });
+  await orphans(world, gpus, 3_600_000, `${user(ours, 'ours')} &`);
+  const [mine, other] = [await pidOf(gpus, 'ours'), await pidOf(gpus, 'theirs')];
+  const { stdout } = await succeed(world, ['clean']);
+  expect(stdout).toMatch(
+    new RegExp(`remove +segment +${ours} .*only processes of the dead run \\S+ use it \\(${mine}\\)`),
+  );
+  expect([ours, theirs].map((path) => existsSync(path))).toEqual([false, true]);
+  expect([mine, other].map(isLiving)).toEqual([false, true]);
+  send(other, 'SIGKILL');
+});
+
 test('a process of another user is called so, and ended only when its pid is asked for', async ({
   world,
 }) => {
@@ -114,6 +142,25 @@ test('a process of another user is called so, and ended only when its pid is ask
   expect(asked.stdout).toContain('of ANOTHER USER, nobody');
   // It heeds no SIGTERM: this was SIGKILL after the grace.
   expect(isLiving(pid)).toBe(false);
+});
+
+test('on a terminal all GPU processes are ended only after the words that it asks for', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const pids = [await decoy(world, gpus, 'one'), await decoy(world, gpus, 'two')];
+  const command = `${process.execPath} ${join(packageFolder, 'bin/dynamo.js')} clean --all-gpu-processes`;
+  const answer = async (text: string) => {
+    const words = [tool('script'), '--quiet', '--return', '--command', command, '/dev/null'];
+    const session = startCommand(world, words, { stdio: ['pipe', 'pipe', 'pipe'] });
+    await session.until(/Type "end 2" to end them all/);
+    session.child.stdin?.write(text);
+    const ended = await session.ended;
+    return ended.code;
+  };
+  expect(await answer('yes\n')).toBe(77);
+  expect(await answer('\u0004')).toBe(77);
+  expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
+  expect(await answer('end 2\n')).toBe(0);
+  expect(pids.filter(isLiving)).toEqual([]);
 });
 
 test('without root the process of another user is told, with sudo, and can not be ended', async ({
