@@ -74,6 +74,14 @@ async function decoy(world: World, gpus: FakeGpus, title: string, words = ''): P
   return pid;
 }
 
+/** Shared memory that goes with the test. */
+function segment(name: string): string {
+  const path = `/dev/shm/${name}${process.pid}`;
+  writeFileSync(path, 'x'.repeat(8_192));
+  onTestFinished(() => rmSync(path, { force: true }));
+  return path;
+}
+
 test('orphans that renamed themselves and left their session are ended, before they take memory', async ({
   world,
 }) => {
@@ -105,13 +113,7 @@ test('shared memory with a random name goes with the orphan that uses it; that o
   world,
 }) => {
   const gpus = fakeGpus(world, 1);
-  const make = (name: string): string => {
-    const path = `/dev/shm/${name}${process.pid}`;
-    writeFileSync(path, 'x'.repeat(8_192));
-    onTestFinished(() => rmSync(path, { force: true }));
-    return path;
-  };
-  const [ours, theirs] = [make('psm_ours'), make('psm_theirs')];
+  const [ours, theirs] = [segment('psm_ours'), segment('psm_theirs')];
   const user = (path: string, title: string): string =>
     `${tool('python3')} -c "import mmap,os,time; m=mmap.mmap(os.open('${path}',2),0); ` +
     `print(os.getpid(),file=open('${gpus.folder}/${title}.new','w')); ` +

@@ -166,6 +166,17 @@ test('a placement is found whenever there is one, and then every GPU has the mem
   );
 });
 
+test('who needs little leaves the GPU with most memory to who needs it', () => {
+  const seats = workers({
+    small: worker('prefill', { gpuMemoryGiB: 1 }),
+    large: worker('decode', { gpuMemoryGiB: 8 }),
+  });
+  expect(Object.fromEntries(placeWorkers(seats, { gpus: withFree(9, 2) }).devices)).toEqual({
+    small: ['1'],
+    large: ['0'],
+  });
+});
+
 test('who shares a GPU needs room on it together', () => {
   const seats = workers({
     prefill: worker('prefill', { gpuMemoryGiB: 6.5 }),
