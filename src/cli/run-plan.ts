@@ -8,7 +8,6 @@ import { cgroupOfRun } from '../process/cgroup.ts';
 import { startKeeper } from '../process/keeper.ts';
 import { createLauncher } from '../process/launch.ts';
 import { foreignListeners } from '../process/listeners.ts';
-import { rotateLog } from '../process/rotate-log.ts';
 import { appendCgroup } from '../process/ledger.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProber } from '../probe/prober.ts';
@@ -25,9 +24,7 @@ import { createDiagnostician } from './diagnose-run.ts';
 import { packageRoot } from './package-root.ts';
 import { sweepRun } from './sweep-run.ts';
 import { type HeldRun, tidyUp } from './tidy-up.ts';
-
-/** How often descendants are looked for, so that one that hides later is known by then, and logs measured. */
-const beatMs = 5_000;
+import { startUpkeep, type Upkeep } from './upkeep.ts';
 
 /** Supervises in this process. `done` settles when everything is gone and tidied up. */
 export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
@@ -35,6 +32,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   const history: RunEvent[] = [];
   let status = initialStatus(plan, systemClock.now());
   let supervision: Supervision | undefined;
+  let upkeep: Upkeep | undefined;
   const control = await openControlServer(socketPath(folders, plan.runId), {
     status: () => status,
     history: () => history,
@@ -55,17 +53,12 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       warn(files.supervisorLog, `events are not written: ${messageOf(error)}`);
     }
     onEvent(event);
-    // What it started by now is known from here on, whatever it does to hide.
-    if (event.type === 'process') void tracker.look().catch(() => {});
+    if (event.type === 'process') upkeep?.stir();
   };
   const tracker = createTracker(files.ledger);
   const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
-  const rotate = rotation(plan, (problem) => warn(files.supervisorLog, problem));
-  const beat = setInterval(() => {
-    void tracker.look().catch(() => {});
-    void rotate();
-  }, beatMs);
+  upkeep = startUpkeep(plan, tracker, (problem) => warn(files.supervisorLog, problem));
   const keeper = startKeeper({
     reapCommand: reapCommand(plan.runId),
     logFile: files.supervisorLog,
@@ -90,7 +83,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   supervision = {
     ...started,
     done: started.done.then(async (outcome) => {
-      clearInterval(beat);
+      upkeep?.end();
       const swept = await sweepRun(plan);
       if (swept !== undefined) tell({ at: systemClock.now(), type: 'note', text: swept });
       await keeper.release();
@@ -101,21 +94,6 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     }),
   };
   return supervision;
-}
-
-/** Moves logs aside that have grown too long, one after the other; never twice at the same time. */
-function rotation({ processes, maxLogBytes }: Plan, warnOf: (problem: string) => void): () => Promise<void> {
-  let busy = false;
-  return async () => {
-    if (busy) return;
-    busy = true;
-    for (const { logFile } of processes) {
-      await rotateLog(logFile, maxLogBytes).catch((error: unknown) =>
-        warnOf(`${logFile} is too long, but could not be moved aside: ${messageOf(error)}`),
-      );
-    }
-    busy = false;
-  };
 }
 
 function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {
