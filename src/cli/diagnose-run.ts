@@ -14,6 +14,8 @@ import { answerQuestions, cheapEvidence } from './host-evidence.ts';
 
 /** So much of a log is read: a traceback with all that SGLang says at its start is 100 KiB. */
 const longestLog = 1024 * 1024;
+/** Of a deployment that served: more than SGLang writes from the first sign of trouble to its end. */
+const lastLines = 500;
 /** A rule asks about one thing at a time, and no rule asks twice. */
 const mostRounds = 4;
 
@@ -32,14 +34,17 @@ export function createDiagnostician(
   const killsBefore = kernelKills();
   const begins = new Map<string, number>();
   const exits = new Map<string, Exit>();
+  let served = false;
   const observe = (spec: ProcessSpec): ObservedProcess => ({
     spec,
-    lines: linesSince(spec.logFile, begins.get(spec.name) ?? 0, longestLog),
+    // What a log of weeks once said is not why it ended now.
+    lines: linesSince(spec.logFile, begins.get(spec.name) ?? 0, longestLog).slice(served ? -lastLines : 0),
     variables: new Set([...Object.keys(environment), ...Object.keys(spec.env)]),
     exit: exits.get(spec.name),
   });
   return {
     hear: (event) => {
+      served ||= event.type === 'ready';
       if (event.type !== 'process') return;
       if (event.state === 'starting') begins.set(event.process, sizeOf(plan, event.process));
       if (event.state === 'failed' && event.exit !== undefined) exits.set(event.process, event.exit);

@@ -2,7 +2,7 @@
 import type { Diagnosis } from '../supervisor/diagnosis.ts';
 import type { Failure } from '../supervisor/event.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { HostEvidence, HostQuestion, ObservedProcess, Rule, Situation } from './rule.ts';
+import type { Finding, HostEvidence, HostQuestion, ObservedProcess, Rule, Situation } from './rule.ts';
 
 export interface Case {
   readonly failure: Failure;
@@ -17,39 +17,45 @@ export interface Opinion {
   readonly asks: readonly HostQuestion[];
 }
 
+export function diagnose(rules: readonly Rule[], seen: Case, host: HostEvidence): Opinion {
+  for (const { rule, situation } of questions(rules, seen, host)) {
+    const finding = rule.find(situation);
+    if (finding !== undefined) return opinionFrom(rule, situation, finding);
+  }
+  return { diagnosis: undefined, asks: [] };
+}
+
 /**
  * Causes come before consequences, and what the failed process itself says before what others say: a decode worker that
  * ends because it can't reach its prefill is told by the prefill's log, if that one says why.
  */
-export function diagnose(rules: readonly Rule[], seen: Case, host: HostEvidence): Opinion {
-  const { failure, processes, plan } = seen;
+function* questions(
+  rules: readonly Rule[],
+  { failure, processes, plan }: Case,
+  host: HostEvidence,
+): Generator<{ rule: Rule; situation: Situation }> {
   const failed = processes.find(({ spec }) => spec.name === failure.process);
-  const rest = processes.filter((each) => each !== failed);
-  const subjects = failed === undefined ? [undefined, ...rest] : [failed, ...rest];
+  const subjects = [failed, ...processes.filter((each) => each !== failed)];
   for (const kind of ['cause', 'consequence'] as const) {
     for (const subject of subjects) {
       const others = processes.filter((each) => each !== subject);
       const situation: Situation = { failure, subject, others, plan, host };
-      for (const rule of rules) {
-        const finding = rule.kind === kind ? rule.find(situation) : undefined;
-        if (finding === undefined) continue;
-        const { asks = [], fromOutside = false, ...told } = finding;
-        const elsewhere = !fromOutside && subject !== undefined && subject !== failed;
-        return {
-          asks,
-          diagnosis: {
-            rule: rule.id,
-            cause: elsewhere ? `${subject.spec.name}: ${told.cause}` : told.cause,
-            evidence: told.evidence,
-            ...(subject === undefined || fromOutside
-              ? {}
-              : { seenIn: subject.spec.name, logFile: subject.spec.logFile }),
-            fix: told.fix,
-            ...(rule.check === undefined ? {} : { check: rule.check }),
-          },
-        };
-      }
+      for (const rule of rules) if (rule.kind === kind) yield { rule, situation };
     }
   }
-  return { diagnosis: undefined, asks: [] };
+}
+
+function opinionFrom(rule: Rule, { subject, failure }: Situation, finding: Finding): Opinion {
+  const { asks = [], fromOutside = false, cause, evidence, fix } = finding;
+  const spec = fromOutside ? undefined : subject?.spec;
+  const elsewhere = spec !== undefined && spec.name !== failure.process;
+  const diagnosis: Diagnosis = {
+    rule: rule.id,
+    cause: elsewhere ? `${spec.name}: ${cause}` : cause,
+    evidence,
+    ...(spec === undefined ? {} : { seenIn: spec.name, logFile: spec.logFile }),
+    fix,
+    ...(rule.check === undefined ? {} : { check: rule.check }),
+  };
+  return { asks, diagnosis };
 }

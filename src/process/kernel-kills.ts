@@ -24,7 +24,9 @@ function inCgroup(): number | undefined {
   const v1 = lines.find((line) => line.split(':')[1]?.split(',').includes('memory'))?.split(':')[2];
   const files = [
     ...(v2 === undefined ? [] : [`/sys/fs/cgroup${v2}/memory.events`, '/sys/fs/cgroup/memory.events']),
-    ...(v1 === undefined ? [] : [`/sys/fs/cgroup/memory${v1}/memory.oom_control`]),
+    ...(v1 === undefined
+      ? []
+      : [`/sys/fs/cgroup/memory${v1}/memory.oom_control`, '/sys/fs/cgroup/memory/memory.oom_control']),
   ];
   return files.map((file) => counter(file, 'oom_kill')).find((count) => count !== undefined);
 }

@@ -8,6 +8,7 @@ export const faultFlags = {
   'exit-after': amount,
   'exit-code': whole(0, 255),
   'kill-after': amount,
+  'eat-memory': whole(1),
   'replay-log': text,
   'draw-download': amount,
   'download-into': text,
@@ -21,6 +22,7 @@ export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSi
   after(faults['crash-after'], () => exitWith(1, traceback));
   after(faults['exit-after'], () => process.exit(faults['exit-code'] ?? 0));
   after(faults['kill-after'], () => process.kill(process.pid, 'SIGKILL'));
+  eatMemory(faults['eat-memory'] ?? 0);
   await replay(faults);
   const [staying, escaping] = [faults['spawn-children'] ?? 0, faults['escape-children'] ?? 0];
   const schedulers = faults.schedulers ?? 0;
@@ -37,6 +39,15 @@ export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSi
   for (let i = 0; i < staying; i++) start('sleep', false);
   for (let i = 0; i < escaping; i++) start('sleep', true);
   for (let i = 0; i < schedulers; i++) start('sim::scheduler', false);
+}
+
+/** In steps, so that the kernel sees a process that grows. */
+function eatMemory(mebibytes: number): void {
+  const eaten: Buffer[] = [];
+  const timer = setInterval(() => {
+    if (eaten.length * 20 >= mebibytes) clearInterval(timer);
+    else eaten.push(Buffer.alloc(20 * 1024 ** 2, 1));
+  }, 20).unref();
 }
 
 /** Says what a real worker said, and downloads as one does: a bar that is drawn over itself, a file that grows. */

@@ -11,6 +11,7 @@ import type { Failure, RunEvent } from './event.ts';
 import { failureOf, notReadyInTime, StartFailure, unhealthy, whileLost } from './failure.ts';
 import { watchHealth } from './health.ts';
 import type { LoadProgress, LoadWatcher } from './load.ts';
+import { loadTally } from './load-tally.ts';
 import { recovery } from './recovery.ts';
 import { mayFollow, type ProcessState } from './state.ts';
 import { stopInWaves } from './stop-in-waves.ts';
@@ -49,9 +50,6 @@ export interface World {
   readonly diagnose: (failure: Failure) => Promise<Diagnosis | undefined>;
 }
 
-/** Progress bars move ten times a second; so often others are told. */
-const progressEveryMs = 2_000;
-
 export function supervise(plan: Plan, world: World): Supervision {
   const { launcher, prober, clock } = world;
   const startedAt = clock.now();
@@ -68,7 +66,7 @@ export function supervise(plan: Plan, world: World): Supervision {
   /** Alive, but given up. */
   const ailing = new Set<string>();
   let upLimit: TimeLimit | undefined;
-  const loading = new Map<string, { progress: LoadProgress; at: number; toldAt: number }>();
+  const loading = loadTally(clock);
 
   const emit = (event: EventWithoutTime): void => world.onEvent({ at: clock.now(), ...event });
 
@@ -98,14 +96,7 @@ export function supervise(plan: Plan, world: World): Supervision {
 
   const onProgress = (process: string, progress: LoadProgress): void => {
     upLimit?.renew();
-    const now = clock.now();
-    const before = loading.get(process);
-    const tell =
-      before === undefined ||
-      before.progress.doing !== progress.doing ||
-      now - before.toldAt >= progressEveryMs;
-    loading.set(process, { progress, at: now, toldAt: tell ? now : before.toldAt });
-    if (tell) emit({ type: 'progress', process, progress });
+    if (loading.note(process, progress)) emit({ type: 'progress', process, progress });
   };
 
   /** Remembers what is under way, so that taking down waits for it: a launch must be known before it can be ended. */
@@ -180,12 +171,9 @@ export function supervise(plan: Plan, world: World): Supervision {
   /** Names the process that is late, where one is. */
   const tooLate = (): Failure => {
     const late = plan.processes.find(({ name }) => states.get(name) === 'started');
-    const last = late === undefined ? undefined : loading.get(late.name);
-    const now = clock.now();
-    const got = last === undefined ? undefined : { progress: last.progress, agoMs: now - last.at };
-    const renewed = loading.size > 0 && plan.startupCapMs > plan.readyTimeoutMs;
-    const waitedMs = renewed ? now - startedAt : plan.readyTimeoutMs;
-    return notReadyInTime(late, waitedMs, prober.lastSeen(late?.probe), got);
+    const renewed = loading.any() && plan.startupCapMs > plan.readyTimeoutMs;
+    const waitedMs = renewed ? clock.now() - startedAt : plan.readyTimeoutMs;
+    return notReadyInTime(late, waitedMs, prober.lastSeen(late?.probe), loading.last(late?.name));
   };
 
   const bringUp = async (): Promise<void> => {

@@ -19,7 +19,7 @@ test('`up -d` returns with everything running, and `ps` shows it', async ({ worl
   expect(run?.processes.every(({ pid }) => isLiving(pid ?? 0))).toBe(true);
   const { stdout } = await succeed(world, ['ps']);
   expect(stdout).toMatch(/^RUN +PROCESS +STATE/);
-  expect(stdout).toMatch(/decode +ready +\d+/);
+  expect(stdout).toMatch(/decode +ready +healthy +\d+/);
   await succeed(world, ['down']);
 });
 

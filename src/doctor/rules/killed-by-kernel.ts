@@ -13,14 +13,16 @@ export const killedByKernel: Rule = {
     const child = seen(situation, /Subprocess \w+ \(pid=\d+\) crashed with exit code -9/);
     const own = seen(situation, /kill_process_tree called: .*include_parent=True/);
     const killed = failure.exit?.signal === 'SIGKILL' || failure.exit?.code === 137;
-    if (child === undefined && (!killed || own !== undefined)) return undefined;
+    // Seen from outside, before the engine itself has noticed.
+    const lost = /its \S+ \(pid \d+\) ended/.test(failure.message);
+    if (child === undefined && !lost && (!killed || own !== undefined)) return undefined;
     const { cgroup, host: everywhere = 0 } = host.kernelKills ?? {};
     // Where our own control group counts, the host's counter says nothing about us.
     const kills = cgroup ?? everywhere;
     if (kills === 0) return undefined;
-    const where = cgroup === undefined ? '/proc/vmstat' : 'memory.events of the control group';
+    const where = cgroup === undefined ? '/proc/vmstat' : 'control group';
     return {
-      cause: `the kernel ended ${subject.spec.name}${child === undefined ? '' : "'s child"}, because memory (of the host, not of the GPU) ran out${cgroup === undefined ? '' : ' in its control group'}`,
+      cause: `the kernel ended ${subject.spec.name}${child === undefined && !lost ? '' : ', or a child of it'}, because memory ran out: that of the host or of the container, not of the GPU`,
       evidence: [
         ...(child === undefined ? [] : [child.line]),
         `${where}: oom_kill rose by ${kills} during the run`,

@@ -14,7 +14,7 @@ export const killedFromOutside: Rule = {
     if (seen(situation, /kill_process_tree called|crashed with exit code/) !== undefined) return undefined;
     return {
       cause: `somebody ended ${subject.spec.name} with SIGKILL: it was not the kernel's OOM killer, nor the process itself`,
-      evidence: ['memory.events of the control group: oom_kill did not rise during the run'],
+      evidence: ['control group: oom_kill did not rise during the run'],
       fix: 'last -x | head; pgrep -af "pkill|killall"   # clean-up scripts that kill by name are the usual ones',
       fromOutside: true,
     };

@@ -94,6 +94,19 @@ test("SGLang's own SIGKILL is called its own, and a scheduler that the kernel to
   expect(own.diagnosis?.rule).toBe('ended-itself');
 });
 
+test('a scheduler that is gone before the engine says so: the kernel took it, or it just ended', () => {
+  const failure: Told['failure'] = {
+    message: 'decode is alive but unhealthy: its sglang::scheduler (pid 77) ended',
+    exit: undefined as never,
+  };
+  expect(ruleOf({ failure, host: { kernelKills: { cgroup: 1, host: 1 } } })).toBe('killed-by-kernel');
+  const ended = opinionOn({ failure, host: { kernelKills: { cgroup: 0, host: 0 } } }).diagnosis;
+  expect(ended?.cause).toMatch(
+    /^sglang::scheduler of decode \(pid 77\) ended, not by the kernel's OOM killer/,
+  );
+  expect(ruleOf({ failure, logs: { decode: 'gpu-memory-full' } })).toBe('gpu-memory-neighbour');
+});
+
 test('/dev/shm: SIGBUS alone proves nothing, SIGBUS with a full one does', () => {
   const failure: Told['failure'] = { exit: { code: undefined, signal: 'SIGBUS' } };
   expect(ruleOf({ failure })).toBeUndefined();
