@@ -12,7 +12,8 @@ import { reapDeadRuns } from './reap-run.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { SmokeFlags } from './smoke.ts';
 import { type SmokeJob, smokeSuite } from './smoke-suite.ts';
-import type { StartedRun } from './start-run.ts';
+import { startDetachedRun } from './start-detached-run.ts';
+import { type StartedRun, startRun } from './start-run.ts';
 
 export interface SmokeOutcome {
   readonly suites: readonly SuiteResult[];
@@ -97,6 +98,8 @@ async function jobsFor(
       return {
         name,
         profile,
+        start: flags.keepOnFailure === true ? startDetachedRun : startRun,
+        keepOnFailure: flags.keepOnFailure === true,
         options: {
           ...planOptionsOf(flags, rawArgs, false),
           name: flags.name ?? runName(profile.name, number),

@@ -10,7 +10,7 @@ import { casesFor } from '../smoke/case-table.ts';
 import type { CaseResult, SuiteResult } from '../smoke/result.ts';
 import { type CaseRules, runCases } from '../smoke/run-cases.ts';
 import { ownTarget } from '../smoke/target.ts';
-import { outcomeError, type StartedRun, startRun } from './start-run.ts';
+import { outcomeError, type StartedRun, type StartRun } from './start-run.ts';
 import type { HeldRun } from './tidy-up.ts';
 
 export interface SmokeJob {
@@ -18,6 +18,10 @@ export interface SmokeJob {
   readonly name: string;
   readonly profile: Profile;
   readonly options: PlanOptions;
+  /** In this process, or so that it can outlive it. */
+  readonly start: StartRun;
+  /** A deployment that was found to be at fault stays up, to be looked at. */
+  readonly keepOnFailure: boolean;
   /** Where logs, plan and events are copied to; absent: nowhere. */
   readonly artifactFolder: string | undefined;
 }
@@ -43,7 +47,7 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
   let run: StartedRun | undefined;
   const isUp = await timed('up', record, async () => {
     rules.signal.throwIfAborted();
-    run = await startRun(job.profile, job.options, (event) => {
+    run = await job.start(job.profile, job.options, (event) => {
       if (event.type === 'failed') gone.abort(new Error(`the deployment was lost: ${event.reason.message}`));
       if (event.type === 'run' && event.phase === 'stopping')
         gone.abort(new Error('the deployment was stopped'));
@@ -57,15 +61,18 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
     const signal = AbortSignal.any([rules.signal, gone.signal]);
     await runCases(casesFor(target), target, { ...rules, signal, onResult: record });
     const blamed = cases.some(({ state }) => state === 'failed');
-    await timed('down', record, async () => {
-      supervision.stop();
-      const { failure, ...outcome } = await supervision.done;
-      // A case has told of the loss already; what counts here is that nothing is left.
-      const counts = failure === undefined || blamed ? outcome : { ...outcome, failure };
-      const error = outcomeError(counts, held.plan.runId);
-      if (error !== undefined) throw error;
-      return 'nothing is left';
-    });
+    if (blamed && job.keepOnFailure && !signal.aborted) {
+      record({ name: 'down', state: 'skipped', tookMs: 0, text: `kept up: dynamo down ${held.plan.runId}` });
+    } else
+      await timed('down', record, async () => {
+        supervision.stop();
+        const { failure, ...outcome } = await supervision.done;
+        // A case has told of the loss already; what counts here is that nothing is left.
+        const counts = failure === undefined || blamed ? outcome : { ...outcome, failure };
+        const error = outcomeError(counts, held.plan.runId);
+        if (error !== undefined) throw error;
+        return 'nothing is left';
+      });
   }
   if (run !== undefined && job.artifactFolder !== undefined) keep(run.held, job.artifactFolder);
   const plan = run?.held.plan;

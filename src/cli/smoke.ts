@@ -14,6 +14,7 @@ export interface SmokeFlags extends DeploymentFlags {
   readonly url?: string;
   readonly caseTimeout: number;
   readonly failFast?: true;
+  readonly keepOnFailure?: true;
   readonly repeat: number;
   readonly parallel: number;
   readonly artifacts?: string;
@@ -43,6 +44,7 @@ export const configure: Configure = (command: Command, settle) => {
   )
     .option('--case-timeout <seconds>', 'how long one request case may take', seconds('--case-timeout'), 300)
     .option('--fail-fast', 'try nothing more after the first failure')
+    .option('--keep-on-failure', 'leave a deployment up on which a request failed')
     .option('--repeat <times>', 'everything so many times', times('--repeat'), 1)
     .option('--parallel <number>', 'so many profiles at once', times('--parallel'), 1)
     .option('--artifacts <folder>', 'keep logs, plan and events of every run there')

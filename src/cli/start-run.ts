@@ -11,8 +11,11 @@ import { type HeldRun, releaseRun } from './tidy-up.ts';
 
 export interface StartedRun {
   readonly held: HeldRun;
-  readonly supervision: Supervision;
+  /** In this process, or in one of its own. */
+  readonly supervision: Pick<Supervision, 'ready' | 'done' | 'stop' | 'kill'>;
 }
+
+export type StartRun = typeof startRun;
 
 /** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
 export async function startRun(

@@ -29,7 +29,7 @@ export interface DetachFlags {
 }
 
 export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<number> {
-  const { plan, files, folders } = prepared;
+  const { plan, folders } = prepared;
   const socket = socketPath(folders, plan.runId);
   const signals = watchSignals(
     () => void askStop(socket, false).catch(() => {}),
@@ -37,12 +37,7 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
   );
   const view = await startView(plan, flags.quiet === true);
   try {
-    const entry = join(packageRoot(), 'bin', 'dynamo.js');
-    const supervisor = await spawnDetached(
-      [process.execPath, entry, 'supervise', plan.runId],
-      files.supervisorLog,
-    );
-    handOver(prepared, supervisor);
+    const supervisor = await startSupervisor(prepared);
     const events = await connect(prepared, socket, supervisor).catch((error: unknown) => {
       // Ctrl-C may reach the supervisor before it has a session of its own: that is no failure of its.
       if (signals.first() === undefined) throw error;
@@ -75,8 +70,17 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
   }
 }
 
+/** From here on name, ports and record stand and fall with the process that is returned. */
+export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
+  const entry = join(packageRoot(), 'bin', 'dynamo.js');
+  const argv: [string, ...string[]] = [process.execPath, entry, 'supervise', prepared.plan.runId];
+  const supervisor = await spawnDetached(argv, prepared.files.supervisorLog);
+  handOver(prepared, supervisor);
+  return supervisor;
+}
+
 /** Waits for the supervisor to listen, and notices at once when it ends instead. */
-async function connect(
+export async function connect(
   prepared: HeldRun,
   socket: string,
   supervisor: Identity,

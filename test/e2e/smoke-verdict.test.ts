@@ -125,6 +125,28 @@ test('--repeat and --artifacts: each round has its own name, run and logs', asyn
   expect(new Set((await ps(world, '--all')).map(({ runId }) => runId)).size).toBe(2);
 });
 
+test('--keep-on-failure: what failed stays up to be looked at, what passed goes down', async ({ world }) => {
+  const broken = faulty(world, 'agg', { frontend: ['--fault', 'chat'] });
+  const words = ['smoke', 'agg', broken, ...(await onSim()), '--keep-on-failure', '--json'];
+  const { code, stdout } = await dynamo(world, words);
+  expect(code).toBe(1);
+  const { suites } = JSON.parse(stdout) as { suites: { runId: string; cases: { state: string }[] }[] };
+  expect(suites.map(({ cases }) => cases.at(-1)?.state)).toEqual(['passed', 'skipped']);
+  const runs = await ps(world);
+  expect(runs).toMatchObject([{ runId: suites[1]?.runId, state: 'ready' }]);
+  expect((await fetch(`${runs[0]?.url}/v1/models`)).status).toBe(200);
+  await succeed(world, ['down']);
+});
+
+test('--keep-on-failure: a lost deployment is told as ever, and nothing is kept', async ({ world }) => {
+  const session = await underWay(world, '--keep-on-failure');
+  process.kill(await pidOf(world, 'worker'), 'SIGKILL');
+  const { code, stdout } = await session.ended;
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/failed .*was lost: .*worker.*SIGKILL/);
+  expect(stdout).toMatch(/^down +passed .*nothing is left/m);
+});
+
 test('a smoke and a run of the same profile go side by side', async ({ world }) => {
   const running = await up(world, 'agg');
   await succeed(world, ['smoke', 'agg', ...(await onSim())]);
