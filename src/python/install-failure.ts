@@ -81,8 +81,10 @@ const causes: readonly Cause[] = [
 ];
 
 export function installError(failed: FailedInstall): DynamoError {
+  // Older ones break their lines at the width of a terminal.
+  const said = failed.output.replaceAll(/\s+/g, ' ');
   for (const { pattern, code, why, hint } of causes) {
-    const match = pattern.exec(failed.output);
+    const match = pattern.exec(said);
     if (match !== null) {
       return new DynamoError(code, `${failed.what}: ${why}.`, {
         details: lastWords(failed.output),

@@ -34,8 +34,8 @@ else if (args[0] === 'venv') {
 else if (args[1] === 'install') {
   const folder = dirname(dirname(args[args.indexOf('--python') + 1]));
   const site = join(folder, 'lib/python3.12/site-packages');
-  fs.mkdirSync(join(site, 'half-written'), { recursive: true });
   if (has('hang')) {
+    fs.mkdirSync(join(site, 'half-written'), { recursive: true });
     const child = spawn('sleep', ['300']);
     fs.writeFileSync(join(state, 'pids'), JSON.stringify([process.pid, child.pid]));
     setInterval(() => {}, 1000);

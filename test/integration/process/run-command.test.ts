@@ -1,5 +1,5 @@
 /** A command that runs to its end or is stopped: its lines, its code, and that nothing of it stays. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { Identity } from '../../../src/base/identity.ts';
 import { runCommand } from '../../../src/process/run-command.ts';
@@ -20,9 +20,21 @@ function running(script: string, argv: readonly [string, ...string[]] = ['/bin/s
     stop: stop.signal,
     kill: kill.signal,
   });
+  onTestFinished(() => {
+    for (const { pid } of started) endGroup(pid);
+  });
   const pidLine = async (): Promise<number> =>
     Number(await until('a pid', () => lines.find((line) => /^\d+$/.test(line))));
   return { lines, started, stop, kill, ended, pidLine };
+}
+
+/** For a test that fails. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It is gone, as it should be.
+  }
 }
 
 test('lines of both streams arrive, the code too, and the environment is what was given', async () => {
