@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Makes this checkout ready to run; nothing to do when it has been built already.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ -f dist/main.js ] || npm ci --no-audit --no-fund --prefer-offline
+node bin/dynamo.js --version
