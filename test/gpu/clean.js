@@ -194,7 +194,7 @@ async function scenario(name, { afterS, childrenDelay, waitForMemory }) {
   const [before, held] = [usedMiB(), memoryOf(pids)];
   record(`${name}.compute-apps.csv`, smi('--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory'));
   const dry = await dynamo('clean', '--dry-run');
-  record(`${name}.dry-run.txt`, dry.stdout + dry.stderr);
+  record(`${name}.dry-run.txt`, `${dry.stdout}${dry.stderr}code ${dry.code}, ${dry.tookMs} ms\n`);
   check(pids.filter(isLiving).length >= Math.min(2, pids.length), '--dry-run ended nothing');
   const cleaned = await dynamo('clean');
   record(
@@ -225,7 +225,13 @@ try {
     smi('--query-gpu=index,uuid,name,memory.total,memory.used,memory.free,driver_version'),
   );
   stranger = holdGpu(2048, 0);
-  strangerMiB = await until('the stranger to hold memory', () => memoryOf([stranger]));
+  await until('the stranger to hold memory', () => memoryOf([stranger]) >= 2048);
+  strangerMiB = memoryOf([stranger]);
+  for (const query of ['--query-gpu=index,uuid,memory.used', '--query-compute-apps=gpu_uuid,pid']) {
+    const began = performance.now();
+    smi(query);
+    say(`nvidia-smi ${query}: ${Math.round(performance.now() - began)} ms`);
+  }
   say(`a stranger, pid ${stranger}, holds ${strangerMiB} MiB`);
   if (values.engine === 'sim') {
     await scenario('before-memory', { afterS: 0.2, childrenDelay: 3600, waitForMemory: false });
