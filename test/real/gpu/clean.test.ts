@@ -11,11 +11,15 @@ import { until } from '../../e2e/harness/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/processes.ts';
 
+/** Only root can be several users. */
+const asRoot = test.runIf(process.getuid?.() === 0);
+
 const fakes = join(packageFolder, 'test', 'fakes');
 
 /** In a world there are only the tools that the product may need. */
 function tool(name: string): string {
-  const found = ['/usr/bin', '/bin', '/usr/sbin'].map((folder) => join(folder, name)).find(existsSync);
+  const folders = ['/usr/bin', '/bin', ...(process.env['PATH'] ?? '').split(':')];
+  const found = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
   if (found === undefined) throw new Error(`these tests need ${name}`);
   return found;
 }
@@ -130,21 +134,22 @@ test('shared memory with a random name goes with the orphan that uses it; that o
   send(other, 'SIGKILL');
 });
 
-test('a process of another user is called so, and ended only when its pid is asked for', async ({
-  world,
-}) => {
-  const gpus = fakeGpus(world, 1);
-  execFileSync('chmod', ['-R', 'a+rwX', world.root]);
-  const words = `${tool('setpriv')} --reuid=65534 --regid=65534 --clear-groups`;
-  const pid = await decoy(world, gpus, 'theirs', words);
-  const { stdout } = await succeed(world, ['clean']);
-  expect(stdout).toMatch(new RegExp(`${pid} \\(nobody, theirs,`));
-  expect(isLiving(pid)).toBe(true);
-  const asked = await succeed(world, ['clean', '--pid', String(pid)]);
-  expect(asked.stdout).toContain('of ANOTHER USER, nobody');
-  // It heeds no SIGTERM: this was SIGKILL after the grace.
-  expect(isLiving(pid)).toBe(false);
-});
+asRoot(
+  'a process of another user is called so, and ended only when its pid is asked for',
+  async ({ world }) => {
+    const gpus = fakeGpus(world, 1);
+    execFileSync('chmod', ['-R', 'a+rwX', world.root]);
+    const words = `${tool('setpriv')} --reuid=65534 --regid=65534 --clear-groups`;
+    const pid = await decoy(world, gpus, 'theirs', words);
+    const { stdout } = await succeed(world, ['clean']);
+    expect(stdout).toMatch(new RegExp(`${pid} \\(nobody, theirs,`));
+    expect(isLiving(pid)).toBe(true);
+    const asked = await succeed(world, ['clean', '--pid', String(pid)]);
+    expect(asked.stdout).toContain('of ANOTHER USER, nobody');
+    // It heeds no SIGTERM: this was SIGKILL after the grace.
+    expect(isLiving(pid)).toBe(false);
+  },
+);
 
 test('on a terminal all GPU processes are ended only after the words that it asks for', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
@@ -165,25 +170,26 @@ test('on a terminal all GPU processes are ended only after the words that it ask
   expect(pids.filter(isLiving)).toEqual([]);
 });
 
-test('without root the process of another user is told, with sudo, and can not be ended', async ({
-  world,
-}) => {
-  const gpus = fakeGpus(world, 1);
-  const pid = await decoy(world, gpus, 'of-root');
-  execFileSync('chown', ['-R', '65534:65534', world.root]);
-  const asNobody = [tool('setpriv'), '--reuid=65534', '--regid=65534', '--clear-groups'];
-  const clean = async (...flags: readonly string[]) =>
-    await startCommand(world, [
-      ...asNobody,
-      process.execPath,
-      join(packageFolder, 'bin/dynamo.js'),
-      'clean',
-      ...flags,
-    ]).ended;
-  expect((await clean()).stdout).toMatch(new RegExp(`sudo dynamo clean --pid ${pid}@\\d+`));
-  const refused = await clean('--pid', String(pid));
-  expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain('not allowed; sudo can');
-  expect(isLiving(pid)).toBe(true);
-  send(pid, 'SIGKILL');
-});
+asRoot(
+  'without root the process of another user is told, with sudo, and can not be ended',
+  async ({ world }) => {
+    const gpus = fakeGpus(world, 1);
+    const pid = await decoy(world, gpus, 'of-root');
+    execFileSync('chown', ['-R', '65534:65534', world.root]);
+    const asNobody = [tool('setpriv'), '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const clean = async (...flags: readonly string[]) =>
+      await startCommand(world, [
+        ...asNobody,
+        process.execPath,
+        join(packageFolder, 'bin/dynamo.js'),
+        'clean',
+        ...flags,
+      ]).ended;
+    expect((await clean()).stdout).toMatch(new RegExp(`sudo dynamo clean --pid ${pid}@\\d+`));
+    const refused = await clean('--pid', String(pid));
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('not allowed; sudo can');
+    expect(isLiving(pid)).toBe(true);
+    send(pid, 'SIGKILL');
+  },
+);
