@@ -37,7 +37,7 @@ test('a worker that is killed from outside is named with the signal', async ({ w
   process.kill(await pidOf(world, 'prefill'), 'SIGKILL');
   const { code, stderr } = await session.ended;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: prefill was ended by SIGKILL/m);
+  expect(stderr).toMatch(/^(error: )?prefill was ended by SIGKILL/m);
 });
 
 test('children of a worker that is killed are gone with the run', async ({ world }) => {

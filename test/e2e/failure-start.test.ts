@@ -44,7 +44,8 @@ for (const detached of [[], ['--detach']]) {
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
     expect(stderr).toMatch(/not ready within 1 s.*last seen: .*HTTP 503/);
     expect(stderr).toContain('--timeout');
-    expect(tookMs).toBeLessThan(6_000);
+    // Not the 30 s that the worker would take.
+    expect(tookMs).toBeLessThan(25_000);
   });
 }
 
