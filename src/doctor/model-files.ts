@@ -50,7 +50,10 @@ export async function readJson(
   }
 }
 
-/** Names of files that the model cannot be loaded without and that are not there; links to nothing count as missing. */
+/**
+ * Names of files that the planned engine cannot do without and that are not there; links to nothing count as missing.
+ * The mocker needs no weights. Source: upstream/verified.md section 3.
+ */
 export async function missingFiles(host: HostView, { folder, names }: ModelFiles): Promise<string[]> {
   if (names.has('model_index.json')) {
     const parts = Object.entries((await readJson(host, join(folder, 'model_index.json'))) ?? {});
@@ -58,15 +61,18 @@ export async function missingFiles(host: HostView, { folder, names }: ModelFiles
       Array.isArray(value) && value[0] !== null && !names.has(name) ? [`${name}/`] : [],
     );
   }
-  const shards = await shardsOf(host, { folder, names });
+  const needsWeights = host.subject?.plan?.engine !== 'mocker';
+  const shards = needsWeights ? await shardsOf(host, { folder, names }) : [];
   const lost = await Promise.all(
     shards.map(async (shard) => ((await host.files.stat(join(folder, shard))) === undefined ? [shard] : [])),
   );
-  const hasTokenizer = [...names].some((name) => /^(tokenizer\.|tokenizer_config|vocab\.|spiece)/.test(name));
+  const hasTokenizer = [...names].some((name) =>
+    /^(tokenizer\.|tokenizer_config|vocab\.|spiece|tekken)/.test(name),
+  );
   return [
     ...(names.has('config.json') ? [] : ['config.json']),
     ...(hasTokenizer ? [] : ['tokenizer.json']),
-    ...(shards.length === 0 ? ['model.safetensors'] : lost.flat()),
+    ...(needsWeights && shards.length === 0 ? ['model.safetensors'] : lost.flat()),
   ];
 }
 

@@ -84,6 +84,7 @@ async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): P
       return `${await describeProcess(host, pid, name)}${held}`;
     }),
   );
-  const text = `GPU ${deviceName(gpu)} ${room}`;
+  const lease = gpu.leasedBy === undefined ? '' : `, taken by run ${gpu.leasedBy}`;
+  const text = `GPU ${deviceName(gpu)} ${room}${lease}`;
   return who.length === 0 ? text : `${text}: ${who.join(', ')}`;
 }

@@ -61,6 +61,13 @@ test('vram counts the weights that lie on this host', async () => {
   });
 });
 
+test('vram says which run of ours has a GPU', async () => {
+  const leased = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, leasedBy: 'agg-abcd' })) };
+  expect(await finding(vram, { gpus: leased })).toMatchObject({
+    evidence: expect.stringContaining('GPU 1 has 140 GiB of 140 GiB free, taken by run agg-abcd'),
+  });
+});
+
 test('vram warns when the GPU is in use and the need unknown', async () => {
   const unknown = profileOf({ components: { frontend, worker: worker('aggregated') } });
   expect(await finding(vram, { subject: onGpus(unknown), gpus: held, files: process620 })).toMatchObject({

@@ -167,6 +167,13 @@ test('offline fails when a model that cannot be downloaded lacks files', async (
   });
 });
 
+test('offline wants no weights for the mocker', async () => {
+  const subject = subjectOf(withModel('acme/tiny'), { engine: 'mocker' });
+  expect(await finding(offline, { subject, files: partial, environment: offlineMode })).toMatchObject({
+    status: 'ok',
+  });
+});
+
 test('offline warns of a served name with a slash in front', async () => {
   const subject = subjectOf(withModel('acme/tiny', 'aggregated', { servedModelName: '/tiny' }));
   expect(await finding(offline, { subject })).toMatchObject({

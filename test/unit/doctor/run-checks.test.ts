@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { type Check, fail, type Finding, ok } from '../../../src/doctor/check.ts';
 import { runChecks } from '../../../src/doctor/run-checks.ts';
 import { checks } from '../../../src/doctor/table.ts';
-import { doctorHost, type HostFacts } from '../../support/doctor-host.ts';
+import { doctorHost, type HostFacts, onGpus } from '../../support/doctor-host.ts';
+import { disaggregated } from '../../support/profile.ts';
 import { virtualClock } from '../../support/virtual-clock.ts';
 
 function check(look: () => Finding | Promise<Finding>, mend?: () => Promise<readonly string[]>): Check {
@@ -98,4 +99,15 @@ test('on a host of which nothing can be seen, no check fails, and none throws', 
   const reports = await Promise.all(checks.map(async (each) => await each.look(doctorHost())));
   expect(reports.filter(({ status }) => status === 'fail')).toEqual([]);
   for (const { status, fix } of reports) expect(fix !== undefined).toBe(status === 'warn');
+});
+
+test('where there is no valid plan, what would look at it is not made', async () => {
+  const subject = { ...onGpus(disaggregated), plan: undefined };
+  for (const name of ['bootstrap', 'nixl']) {
+    const each = checks.find((check) => check.name === name);
+    expect(await each?.look(doctorHost({ subject }))).toMatchObject({
+      status: 'skip',
+      evidence: 'there is no valid plan',
+    });
+  }
 });
