@@ -195,6 +195,9 @@ test('compute-mode warns of a GPU that takes one process only', async () => {
   expect(await finding(computeMode, { gpus: idle })).toMatchObject({ status: 'ok' });
   const silent = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, computeMode: undefined })) };
   expect(await finding(computeMode, { gpus: silent })).toMatchObject({ status: 'skip' });
+  expect(await finding(computeMode, { gpus: idle, subject: subjectOf(small) })).toMatchObject({
+    status: 'skip',
+  });
 });
 
 test('pidns warns of holders that are not in this pid namespace, and of memory that nobody is named for', async () => {

@@ -222,6 +222,8 @@ test('docker warns that its daemon is away only when it is needed', async () => 
   const needed = subjectOf(agg, {}, { infra: 'docker' });
   expect(await finding(docker, { programs, subject: needed })).toMatchObject({ status: 'warn' });
   expect(await finding(docker, { programs })).toMatchObject({ status: 'skip' });
+  const mute = { ...daemon, 'docker ps': { code: 1 } };
+  expect(await finding(docker, { programs: mute })).toMatchObject({ status: 'skip' });
   expect(await finding(docker)).toMatchObject({ status: 'skip' });
 });
 

@@ -62,6 +62,7 @@ test('cudnn asks the library where no wheel brought it, and is not made where no
     evidence: expect.stringContaining('cuDNN 9.13'),
   });
   expect(await finding(cudnn, bare)).toMatchObject({ status: 'skip' });
+  expect(await finding(cudnn, pythonWith({ 'ai-dynamo': '1.4.2' }))).toMatchObject({ status: 'skip' });
   expect(await finding(cudnn)).toMatchObject({ status: 'skip' });
 });
 
@@ -100,6 +101,8 @@ test('driver is silent when it is new enough, and not made without GPU or torch'
   expect(await finding(driver, { ...torchWith('13.0'), gpus: h200 })).toMatchObject({ status: 'ok' });
   expect(await finding(driver, { gpus: h200 })).toMatchObject({ status: 'skip' });
   expect(await finding(driver, torchWith('13.0'))).toMatchObject({ status: 'skip' });
+  const silent = { ...h200, driverVersion: undefined };
+  expect(await finding(driver, { ...torchWith('13.0'), gpus: silent })).toMatchObject({ status: 'skip' });
 });
 
 const whole = pythonWith({

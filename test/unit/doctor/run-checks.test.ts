@@ -104,8 +104,8 @@ test('on a host of which nothing can be seen, no check fails, and none throws', 
 test('where there is no valid plan, what would look at it is not made', async () => {
   const subject = { ...onGpus(disaggregated), plan: undefined };
   for (const name of ['bootstrap', 'nixl']) {
-    const each = checks.find((check) => check.name === name);
-    expect(await each?.look(doctorHost({ subject }))).toMatchObject({
+    const found = checks.find((each) => each.name === name);
+    expect(await found?.look(doctorHost({ subject }))).toMatchObject({
       status: 'skip',
       evidence: 'there is no valid plan',
     });
