@@ -5,6 +5,16 @@ import { build } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
+// Parts of dockerode that are never used, as endpoints over ssh:// are refused and nothing is built with BuildKit.
+const unusedPackages = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs)(\/|$)/;
+const withoutUnused = {
+  name: 'without-unused',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: unusedPackages }, ({ path }) => ({ path, namespace: 'unused' }));
+    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 const { metafile } = await build({
   entryPoints: { main: 'src/main.ts', sim: 'src/sim/main.ts', library: 'src/library.ts' },
   outdir: 'dist',
@@ -24,6 +34,7 @@ const { metafile } = await build({
   // Bundled CommonJS packages call require() for Node's own modules.
   banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   logLevel: 'warning',
+  plugins: [withoutUnused],
 });
 
 // Chunks of an earlier build go last, so that a program that is being rebuilt under our feet still finds its own.

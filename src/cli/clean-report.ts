@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gibText } from '../gpu/holders.ts';
+import { isOwn } from '../plan/infra.ts';
 import { passingFolders } from '../plan/plan.ts';
 import { commandLine } from '../process/proc.ts';
 import { holdsMedia } from '../run/prune.ts';
@@ -54,7 +55,7 @@ function mibText(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-function itemsOf({ run, processes }: DeadRun): CleanItem[] {
+function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
   const { runId, supervisor } = run.record;
   const proof = `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
   const living = processes.map(({ pid, process: name, evidence, gpuMiB }): CleanItem => {
@@ -68,10 +69,14 @@ function itemsOf({ run, processes }: DeadRun): CleanItem[] {
   const plan = readPlan(run.files);
   const folders = plan === undefined ? [] : passingFolders(plan).filter((folder) => existsSync(folder));
   const etcd = plan?.infra?.etcd;
-  const keys =
-    plan === undefined || etcd === undefined || etcd.from === 'process' ? [] : [etcd.addresses.join(',')];
+  const keys = plan === undefined || etcd === undefined || isOwn(etcd) ? [] : [etcd.addresses.join(',')];
   return [
     ...living,
+    ...containers.map(({ entry, state, problem }): CleanItem => ({
+      kind: 'container',
+      what: `${entry.container} (${problem === undefined ? state : `Docker at ${entry.daemon.address}: ${problem}`})`,
+      proof: `${proof}: from ${entry.process}, known by ledger and label`,
+    })),
     ...folders.map((folder): CleanItem => ({ kind: 'folder', what: homePath(folder), proof })),
     ...keys.map((place): CleanItem => ({
       kind: 'keys',

@@ -1,5 +1,6 @@
 /** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
 import { systemClock } from '../base/clock.ts';
+import type { FoundContainer } from '../container/in-ledger.ts';
 import type { ProcessFacts } from '../base/process-facts.ts';
 import { factsOf, startedAtMs } from '../process/facts.ts';
 import { bootId, isAlive } from '../process/identity.ts';
@@ -13,10 +14,12 @@ import type { StateFolders } from '../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../run/prune.ts';
 import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../run/record.ts';
 import { type StaleFile, staleClaims, staleSockets } from '../run/stale.ts';
+import { foundContainers } from './reap-run.ts';
 import { type HeldGpus, type Owner, ownersIn, surveyGpus } from './gpu-survey.ts';
 
 export interface DeadRun {
   readonly run: StoredRun;
+  readonly containers: readonly FoundContainer[];
   /** GPU holders first. */
   readonly processes: readonly (OwnedProcess & { readonly gpuMiB: number })[];
 }
@@ -40,7 +43,12 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
   const gpus = await surveyGpus(owners);
   const sockets = await staleSockets(folders);
   return {
-    deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, gpus)),
+    deadRuns: await Promise.all(
+      deadRuns(folders, isAlive).map(async (run) => ({
+        ...deadRun(run, owners, gpus),
+        containers: await foundContainers(run),
+      })),
+    ),
     ...segmentFindings(runs, owners),
     stale: [...staleClaims(folders, isAlive), ...sockets],
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
@@ -58,7 +66,7 @@ function isSupervised({ runFolder }: MarkedProcess): boolean {
   return record !== undefined && isAlive(record.supervisor);
 }
 
-function deadRun(run: StoredRun, owners: ReadonlyMap<number, Owner>, gpus: HeldGpus): DeadRun {
+function deadRun(run: StoredRun, owners: ReadonlyMap<number, Owner>, gpus: HeldGpus) {
   const processes = [...owners.values()]
     .filter((owner) => owner.run.record.runId === run.record.runId)
     .map(({ owned }) => ({ ...owned, gpuMiB: heldBy(owned.pid, gpus) }))

@@ -1,6 +1,7 @@
 /** The options that `up` and `plan` share, and what they mean for profile and plan. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
+import { imageNames, type Images } from '../plan/container.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Setting } from '../profile/setting.ts';
 
@@ -12,6 +13,7 @@ export interface DeploymentFlags {
   readonly gpus?: string[];
   readonly httpPort?: number;
   readonly httpHost?: string;
+  readonly image: Images;
   readonly discovery?: 'etcd' | 'file';
   readonly events?: 'nats' | 'zmq' | 'none';
   readonly persist?: string;
@@ -48,6 +50,12 @@ export function addDeploymentOptions(command: Command): Command {
         .choices(['auto', 'process', 'docker', 'external', 'none'])
         .default('auto'),
     )
+    .option(
+      '--image <name=reference>',
+      'image of etcd, nats or runtime, with a tag or digest (repeatable)',
+      image,
+      {},
+    )
     .addOption(new Option('--discovery <backend>', 'how processes find each other').choices(['etcd', 'file']))
     .addOption(new Option('--events <plane>', 'how KV events travel').choices(['nats', 'zmq', 'none']))
     .option('--persist <name>', 'keep the data of etcd and NATS under this name', dataName)
@@ -82,6 +90,7 @@ export function planOptionsOf(
   return {
     engine: flags.engine,
     infra: flags.infra,
+    images: flags.image,
     python: flags.python,
     name: flags.name,
     gpus: flags.gpus,
@@ -110,6 +119,14 @@ function pair(flag: string, text: string): [key: string, value: string] {
   const at = text.indexOf('=');
   if (at < 1) throw bad(flag, text, 'expected KEY=VALUE');
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function image(text: string, before: Images): Images {
+  const [name, reference] = pair('--image', text);
+  const known = imageNames.find((each) => each === name);
+  if (known === undefined) throw bad('--image', text, `expected one of ${imageNames.join(', ')} before =`);
+  if (!/^[\w./:@-]+$/.test(reference)) throw bad('--image', text, 'expected an image such as nats:2.11.4');
+  return { ...before, [known]: reference };
 }
 
 function setting(text: string, before: readonly Setting[]): Setting[] {

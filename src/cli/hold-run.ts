@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { checkEtcd } from '../infra/external-etcd.ts';
+import { isOwn } from '../plan/infra.ts';
 import { keptFolders, passingFolders, type Plan } from '../plan/plan.ts';
 import type { HostFacts } from '../plan/request.ts';
 import { identify, isAlive } from '../process/identity.ts';
@@ -77,7 +78,7 @@ function claimData({ plan, folders }: HeldRun, mine: Claim): void {
 /** A shared etcd is ours and wants no password; one that the environment names may. */
 async function checkBorrowed({ infra, namespace }: Plan): Promise<void> {
   const etcd = infra?.etcd;
-  if (etcd === undefined || etcd.from === 'process') return;
+  if (etcd === undefined || isOwn(etcd)) return;
   await checkEtcd(etcd.addresses, namespace, etcd.from === 'external' ? process.env : {});
 }
 

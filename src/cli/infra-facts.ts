@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
+import { type Images, imageOf } from '../plan/container.ts';
 import { infraNames, type InfraFacts, type InfraName, type SharedInfra } from '../plan/infra.ts';
 import { withoutCredentials } from '../plan/infra-variables.ts';
 import type { PlanOptions } from '../plan/request.ts';
@@ -12,10 +13,12 @@ import { readEvents } from '../run/event-file.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns, type StoredRun } from '../run/record.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
+import { containerFacts } from './container-facts.ts';
 
 export interface InfraQuestion {
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly source: PlanOptions['infra'];
+  readonly images?: Images | undefined;
 }
 
 export async function infraFacts(folders: StateFolders, question: InfraQuestion): Promise<InfraFacts> {
@@ -24,12 +27,24 @@ export async function infraFacts(folders: StateFolders, question: InfraQuestion)
   const looksAt = (one: PlanOptions['infra']): boolean => source === 'auto' || source === one;
   const external = looksAt('external') ? names.map(async (name) => [name, await lookAt(name)] as const) : [];
   const binaries = looksAt('process') ? names.map(async (name) => [name, await binary(name)] as const) : [];
-  return {
+  const facts = {
     external: found(await Promise.all(external)),
     binaries: found(await Promise.all(binaries)),
     shared: names.length > 0 && source === 'auto' ? sharedInfra(folders) : undefined,
     keptFolder: folders.infra,
   };
+  const asked =
+    source === 'docker' ? names : source === 'auto' ? names.filter((name) => isMissing(name, facts)) : [];
+  if (asked.length === 0) return facts;
+  const images = asked.map((name) => imageOf(name, question.images ?? {}, process.env));
+  return { ...facts, containers: await containerFacts(images) };
+}
+
+/** Then a container is the last that is left. */
+function isMissing(name: InfraName, { external, binaries, shared }: InfraFacts): boolean {
+  const there = external[name];
+  const usable = there !== undefined && there.silent === undefined;
+  return !usable && shared === undefined && binaries[name] === undefined;
 }
 
 function found<T>(entries: readonly (readonly [InfraName, T | undefined])[]): Partial<Record<InfraName, T>> {

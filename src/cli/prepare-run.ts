@@ -28,6 +28,10 @@ export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWis
     ports: [wishedHttpPort(profile, options)],
     engine: options.engine,
     python: options.python,
-    infra: { needs: choosePlanes(profile, options, process.env).needs, source: options.infra },
+    infra: {
+      needs: choosePlanes(profile, options, process.env).needs,
+      source: options.infra,
+      images: options.images,
+    },
   };
 }

@@ -1,15 +1,16 @@
 /** Ends what a dead supervisor left: the same proven stop, from the ledger. */
 import { appendFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
+import type { FoundContainer } from '../container/in-ledger.ts';
 import { identify, isAlive } from '../process/identity.ts';
 import { childrenInLedger } from '../process/launch.ts';
-import { readDescendants, readLedger } from '../process/ledger.ts';
+import { readContainers, readDescendants, readLedger } from '../process/ledger.ts';
 import { createTracker, type Tracker } from '../process/tracker.ts';
 import { claim, unclaim } from '../run/claim.ts';
 import { appendEvent } from '../run/event-file.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { deadRuns, readKeeper, readPlan, type StoredRun } from '../run/record.ts';
-import type { StopReport } from '../supervisor/child.ts';
+import type { Child, StopReport } from '../supervisor/child.ts';
 import { stopInWaves } from '../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../view/progress-lines.ts';
 import { returnText, watchGpuMemory } from './gpu-return.ts';
@@ -64,7 +65,7 @@ async function reapAlone(
   }
   try {
     const tracker = trackerOf(run);
-    const children = childrenInLedger(tracker, systemClock);
+    const children = new Map([...childrenInLedger(tracker, systemClock), ...(await containersOf(run))]);
     const rest = plan.stopOrder.map((wave) => wave.filter((name) => !first.includes(name)));
     const report = await stopInWaves(
       { ...plan, stopOrder: [first, ...rest] },
@@ -89,18 +90,39 @@ async function reapAlone(
   }
 }
 
+/** Docker's client is loaded only where there is something to ask it. */
+async function containersOf({ files }: StoredRun): Promise<Map<string, Child>> {
+  const entries = readContainers(files.ledger);
+  if (entries.length === 0) return new Map();
+  const { containersInLedger } = await import('../container/in-ledger.ts');
+  return containersInLedger(entries, systemClock);
+}
+
+/** Of a run, those that are still there or that nobody can tell about. */
+export async function foundContainers({ files }: StoredRun): Promise<FoundContainer[]> {
+  const entries = readContainers(files.ledger);
+  if (entries.length === 0) return [];
+  const { findContainers } = await import('../container/in-ledger.ts');
+  return await findContainers(entries);
+}
+
 /**
  * Before something new starts: what runs of ours that died left behind is ended, and said by name; and the GPU memory
  * that they held is waited for, so that what starts next finds it.
  */
 export async function reapDeadRuns(folders: StateFolders, say: (line: string) => void): Promise<void> {
   for (const run of deadRuns(folders, isAlive)) {
+    const containers = await foundContainers(run);
     const alive = await trackerOf(run).look();
-    if (alive.length === 0) {
+    if (alive.length === 0 && containers.length === 0) {
       await reapRun(folders, run, false);
       continue;
     }
-    say(`run ${run.record.runId} lost its supervisor and left ${alive.length} processes: ending them`);
+    const found = [
+      ...(alive.length > 0 ? [`${alive.length} processes`] : []),
+      ...(containers.length > 0 ? [`${containers.length} containers`] : []),
+    ];
+    say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: ending them`);
     const memory = await watchGpuMemory(new Set(alive.map(({ pid }) => pid)));
     const report = await reapRun(folders, run, false);
     say(`${run.record.runId}: ${stoppedText(report)}`);

@@ -6,7 +6,6 @@ import { systemClock } from '../base/clock.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { startKeeper } from '../process/keeper.ts';
-import { createLauncher } from '../process/launch.ts';
 import { foreignListeners } from '../process/listeners.ts';
 import { appendCgroup } from '../process/ledger.ts';
 import { createTracker } from '../process/tracker.ts';
@@ -21,6 +20,7 @@ import type { RunEvent } from '../supervisor/event.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
 import { type Supervision, supervise } from '../supervisor/supervise.ts';
 import { createDiagnostician } from './diagnose-run.ts';
+import { createLaunchers } from './launchers.ts';
 import { packageRoot } from './package-root.ts';
 import { sweepRun } from './sweep-run.ts';
 import { type HeldRun, tidyUp } from './tidy-up.ts';
@@ -55,6 +55,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     onEvent(event);
     if (event.type === 'process') upkeep?.stir();
   };
+  const note = (text: string): void => tell({ at: systemClock.now(), type: 'note', text });
   const tracker = createTracker(files.ledger);
   const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
@@ -65,14 +66,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     onStart: (identity) => writeKeeper(files, identity),
   });
   const started = supervise(plan, {
-    launcher: createLauncher({
-      runId: plan.runId,
-      ledgerFile: files.ledger,
-      cgroup,
-      tracker,
-      environment,
-      clock: systemClock,
-    }),
+    launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
     prober: createProber(systemClock, foreignListeners),
     clock: systemClock,
     random: Math.random,
@@ -85,7 +79,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     done: started.done.then(async (outcome) => {
       upkeep?.end();
       const swept = await sweepRun(plan);
-      if (swept !== undefined) tell({ at: systemClock.now(), type: 'note', text: swept });
+      if (swept !== undefined) note(swept);
       await keeper.release();
       await control.close();
       // What could not be ended stays known, so that the next command can try again.

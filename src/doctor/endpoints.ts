@@ -27,8 +27,9 @@ export function endpointsOf(
     const planes = `discovery is ${plan.discovery.backend}, events are ${plan.events}`;
     return { addresses: [], because: `${planes}: no ${titles[name]} needed` };
   }
-  if (use.from === 'process') {
-    return { addresses: [], because: `the plan starts its own ${titles[name]}: ${use.path}, ${use.version}` };
+  if (use.from === 'process' || use.from === 'docker') {
+    const place = use.from === 'process' ? use.path : `a container of ${use.image}`;
+    return { addresses: [], because: `the plan starts its own ${titles[name]}: ${place}, ${use.version}` };
   }
   return { addresses: use.addresses, because: '' };
 }

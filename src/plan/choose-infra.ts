@@ -1,5 +1,6 @@
 /** Decides where etcd and NATS come from: external, shared, processes of our own; and says why not the ones before. */
 import { DynamoError } from '../base/error.ts';
+import { type ContainerFacts, imageOf, imageVersion, type Lack } from './container.ts';
 import { infraNames, infraTitles, type InfraName, type InfraUse, type InfraUses } from './infra.ts';
 import type { Planes } from './choose-planes.ts';
 import type { Choice } from './plan.ts';
@@ -10,19 +11,21 @@ export interface ChosenInfra {
   readonly choices: readonly Choice[];
 }
 
-type Source = InfraUse['from'] | 'docker';
+type Source = InfraUse['from'];
 
 /** In the order in which `auto` tries them. */
 const sources: readonly Source[] = ['external', 'shared', 'process', 'docker'];
 
 /** What a source has to offer, or in words why nothing. */
-type Offer = { readonly use: InfraUse; readonly words: string } | { readonly lacks: string };
+type Offer =
+  | { readonly use: InfraUse; readonly words: string }
+  | { readonly lacks: string; readonly fix?: string };
 
 /** Throws `unavailable` when something needed cannot be had from the source that was asked for, or from any. */
 export function chooseInfra(
   needs: Planes['needs'],
-  options: Pick<PlanOptions, 'infra'>,
-  host: Pick<HostFacts, 'infra'>,
+  options: Pick<PlanOptions, 'infra' | 'images'>,
+  host: Pick<HostFacts, 'infra' | 'environment'>,
 ): ChosenInfra {
   const uses: Partial<Record<InfraName, InfraUse>> = {};
   const choices: Choice[] = [];
@@ -30,7 +33,7 @@ export function chooseInfra(
   for (const name of infraNames) {
     const why = needs[name];
     if (why === undefined) continue;
-    const { use, choice } = chooseOne(name, why, options.infra, host.infra);
+    const { use, choice } = chooseOne(name, why, options, host);
     uses[name] = use;
     choices.push(choice);
   }
@@ -40,34 +43,37 @@ export function chooseInfra(
 function chooseOne(
   name: InfraName,
   why: string,
-  asked: PlanOptions['infra'],
-  facts: HostFacts['infra'],
+  options: Pick<PlanOptions, 'infra' | 'images'>,
+  host: Pick<HostFacts, 'infra' | 'environment'>,
 ): { use: InfraUse; choice: Choice } {
+  const { infra: asked, images = {} } = options;
+  const image = imageOf(name, images, host.environment);
   const lacking: string[] = [];
+  let fix: string | undefined;
   for (const source of asked === 'auto' ? sources : sources.filter((one) => one === asked)) {
-    const offer = offerOf(source, name, facts);
+    const offer = offerOf(source, name, host.infra, image);
     if ('use' in offer) {
       const because = [offer.words, ...lacking].join('; ');
       return { use: offer.use, choice: { what: name, value: source, because } };
     }
     lacking.push(offer.lacks);
+    fix = offer.fix;
   }
   throw new DynamoError('unavailable', `${why} needs ${infraTitles[name]}, and there is none to be had.`, {
     details: lacking.map((each) => `  ${each}`),
-    hint: fixes[asked](name),
+    hint: asked === 'docker' ? (fix ?? '--infra process') : fixes[asked](name),
   });
 }
 
 const install = 'dynamo setup --infra   # or: apt-get install etcd-server nats-server';
-const fixes: Readonly<Record<PlanOptions['infra'], (name: InfraName) => string>> = {
+const fixes: Readonly<Record<Exclude<PlanOptions['infra'], 'docker'>, (name: InfraName) => string>> = {
   auto: () => install,
   process: () => install,
   none: () => install,
-  docker: () => '--infra process',
   external: (name) => `export ${variables[name]}=…   # or leave --infra external out`,
 };
 
-function offerOf(source: Source, name: InfraName, facts: HostFacts['infra']): Offer {
+function offerOf(source: Source, name: InfraName, facts: HostFacts['infra'], image: string): Offer {
   switch (source) {
     case 'external':
       return externalOffer(name, facts);
@@ -76,7 +82,7 @@ function offerOf(source: Source, name: InfraName, facts: HostFacts['infra']): Of
     case 'process':
       return processOffer(name, facts);
     case 'docker':
-      return { lacks: 'docker: this version of dynamo starts no containers yet' };
+      return dockerOffer(image, facts.containers);
   }
 }
 
@@ -120,6 +126,23 @@ function processOffer(name: InfraName, { binaries }: HostFacts['infra']): Offer 
     use: { from: 'process', addresses: [], ...binary },
     words: `${binary.path}, version ${binary.version}`,
   };
+}
+
+function dockerOffer(image: string, facts: ContainerFacts | undefined): Offer {
+  if (facts === undefined) return { lacks: 'docker was not looked at' };
+  const { daemon } = facts;
+  if (daemon === undefined) return lackOf(facts.problem);
+  const { present = false, problem } = facts.images[image] ?? {};
+  if (problem !== undefined) return lackOf(problem);
+  const pull = present ? 'which is here' : 'which will be pulled';
+  return {
+    use: { from: 'docker', addresses: [], image, version: imageVersion(image) },
+    words: `a container of ${image}, ${pull}; ${daemon.because}, version ${daemon.version}`,
+  };
+}
+
+function lackOf(problem: Lack = { words: 'there is no daemon', fix: '--infra process' }): Offer {
+  return { lacks: `docker: ${problem.words}`, fix: problem.fix };
 }
 
 function nothingExternal(): DynamoError {

@@ -4,15 +4,18 @@ import type { InfraProgram } from './infra-program.ts';
 
 export const etcd: InfraProgram = {
   ports: ['client', 'peer'],
+  published: ['client'],
+  // Images differ in what they start by default, and all have etcd on their PATH.
+  imageStartsIt: false,
   address: (ports) => url(ports.client),
   // Answers 200 and {"health":"true"} once a leader is elected, 503 before. Seen with 3.4.23 and 3.5.1.
   probeUrl: (ports) => `${url(ports.client)}/health`,
   files: () => [],
-  argv: ({ path, dataFolder, ports, verbosity }) => [
-    path,
+  argv: ({ program, dataFolder, listen, ports, verbosity }) => [
+    ...program,
     '--name=default',
     `--data-dir=${dataFolder}`,
-    `--listen-client-urls=${url(ports.client)}`,
+    `--listen-client-urls=http://${listen}:${ports.client}`,
     `--advertise-client-urls=${url(ports.client)}`,
     `--listen-peer-urls=${url(ports.peer)}`,
     // With data of an earlier run these two are ignored: other ports are no trouble.

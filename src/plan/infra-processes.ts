@@ -1,5 +1,6 @@
 /** Turns the choice of etcd and NATS into processes, folders and files of the plan. */
 import type { Ports } from '../engine/engine.ts';
+import type { ContainerSpec } from './container.ts';
 import { etcd } from './etcd.ts';
 import { infraNames, type InfraName, type InfraPlan, type InfraUse, type InfraUses } from './infra.ts';
 import { type InfraProgram, type InfraSeat, verbosityOf } from './infra-program.ts';
@@ -26,6 +27,11 @@ const restart: RestartRule = {
   maxDelayMs: 5_000,
 };
 
+type OwnUse = InfraUse & { readonly from: 'process' | 'docker' };
+
+/** Where a container sees its data and its file. */
+const inside = { dataFolder: '/data', configFile: '/etc/dynamo.conf' };
+
 /** One that stands still is as bad as one that is gone, and a lease of 10 s runs: within 5 s it is being replaced. */
 const liveness: LivenessRule = { periodMs: 500, timeoutMs: 1_000, failureThreshold: 3, stopGraceMs: 500 };
 
@@ -45,13 +51,14 @@ export function planInfra(
   const { persist } = wishes;
   const ours = infraNames.flatMap((name) => {
     const use = uses[name];
-    return use?.from === 'process' ? [planOne(name, use, wishes, host, pool)] : [];
+    if (use?.from !== 'process' && use?.from !== 'docker') return [];
+    return [planOne(name, use, wishes, host, pool)];
   });
   return {
     infra: {
       ...uses,
       ...Object.fromEntries(ours.map(({ spec, use }) => [spec.name, use])),
-      folders: ours.map(({ seat }) => ({ path: seat.dataFolder, kept: persist !== undefined })),
+      folders: ours.map(({ dataFolder }) => ({ path: dataFolder, kept: persist !== undefined })),
       files: ours.flatMap(({ files }) => files),
       ...(persist === undefined || ours.length === 0 ? {} : { persist }),
     },
@@ -59,29 +66,42 @@ export function planInfra(
   };
 }
 
+interface OwnInfra {
+  readonly spec: ProcessSpec;
+  readonly use: InfraUse;
+  readonly dataFolder: string;
+  readonly files: InfraPlan['files'];
+}
+
 function planOne(
   name: InfraName,
-  use: InfraUse & { from: 'process' },
+  use: OwnUse,
   { persist, stopTimeoutMs = Infinity }: InfraWishes,
   host: HostFacts,
   pool: PortPool,
-): { seat: InfraSeat; spec: ProcessSpec; files: InfraPlan['files']; use: InfraUse } {
+): OwnInfra {
   const program = programs[name];
   const ports: Ports = Object.fromEntries(program.ports.map((port) => [port, pool.take()]));
   const base = persist === undefined ? `${host.runFolder}/infra` : `${host.infra.keptFolder}/${persist}`;
+  const folders = { dataFolder: `${base}/${name}`, configFile: `${host.runFolder}/${name}.conf` };
   const seat: InfraSeat = {
     runId: host.runId,
-    path: use.path,
     ports,
-    dataFolder: `${base}/${name}`,
-    configFile: `${host.runFolder}/${name}.conf`,
     verbosity: verbosityOf(host.environment.DYN_LOG),
+    ...(use.from === 'process'
+      ? { program: [use.path], listen: '127.0.0.1', ...folders }
+      : { program: program.imageStartsIt ? [] : [name], listen: '0.0.0.0', ...inside }),
   };
+  // As written inside; on this host, they lie elsewhere.
+  const files = program.files(seat).map((file) => ({ ...file, path: folders.configFile }));
   const spec: ProcessSpec = {
     name,
     kind: 'infra',
     component: name,
     argv: program.argv(seat),
+    ...(use.from === 'docker'
+      ? { container: infraContainer(use.image, program, ports, folders, files.length > 0, host) }
+      : {}),
     env: { DYNAMO_RUN_ID: host.runId, DYNAMO_PROCESS: name },
     cwd: host.runFolder,
     ports,
@@ -95,5 +115,37 @@ function planOne(
     ifLost: program.ifLost,
     logFile: `${host.runFolder}/logs/${name}.log`,
   };
-  return { seat, spec, files: program.files(seat), use: { ...use, addresses: [program.address(ports)] } };
+  return {
+    spec,
+    files,
+    dataFolder: folders.dataFolder,
+    use: { ...use, addresses: [program.address(ports)] },
+  };
+}
+
+/** The data lie in a folder of ours and not in a volume of Docker's: they go with the run, or outlive it, as any others. */
+function infraContainer(
+  image: string,
+  program: InfraProgram,
+  ports: Ports,
+  folders: { readonly dataFolder: string; readonly configFile: string },
+  hasFiles: boolean,
+  host: HostFacts,
+): ContainerSpec {
+  return {
+    image,
+    user: host.infra.containers?.daemon?.user,
+    network: 'published',
+    published: program.published.flatMap((port) => ports[port] ?? []),
+    mounts: [
+      { source: folders.dataFolder, target: inside.dataFolder, readOnly: false },
+      ...(hasFiles ? [{ source: folders.configFile, target: inside.configFile, readOnly: true }] : []),
+    ],
+    passes: [],
+    gpus: [],
+    limits: { memoryBytes: 2 * 1024 ** 3, pids: 1024, ulimits: [] },
+    init: false,
+    hostIpc: false,
+    capabilities: [],
+  };
 }

@@ -1,4 +1,5 @@
 /** What is known of etcd and NATS on this host, and where those of a plan come from. */
+import type { ContainerFacts } from './container.ts';
 
 export type InfraName = 'etcd' | 'nats';
 export const infraNames: readonly InfraName[] = ['etcd', 'nats'];
@@ -36,16 +37,24 @@ export interface InfraFacts {
   readonly binaries: Readonly<Partial<Record<InfraName, InfraBinary>>>;
   readonly external: Readonly<Partial<Record<InfraName, ExternalInfra>>>;
   readonly shared?: SharedInfra | undefined;
+  /** Looked at only where a container may be wanted. */
+  readonly containers?: ContainerFacts | undefined;
   /** Folder for data that outlives a run. */
   readonly keptFolder: string;
 }
 
-/** Where one of them comes from. `addresses` hold no credentials; those of a process are known once its ports are. */
+/** Where one of them comes from. `addresses` hold no credentials; those of our own are known once its ports are. */
 export type InfraUse =
   | {
       readonly from: 'process';
       readonly addresses: readonly string[];
       readonly path: string;
+      readonly version: string;
+    }
+  | {
+      readonly from: 'docker';
+      readonly addresses: readonly string[];
+      readonly image: string;
       readonly version: string;
     }
   | {
@@ -59,6 +68,11 @@ export type InfraUse =
       readonly version: string;
       readonly runId: string;
     };
+
+/** Whether it comes and goes with the run. */
+export function isOwn({ from }: InfraUse): boolean {
+  return from === 'process' || from === 'docker';
+}
 
 export type InfraUses = Readonly<Partial<Record<InfraName, InfraUse>>>;
 

@@ -91,6 +91,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     events: planes.events,
     ...(deployment.nats === undefined ? {} : { nats: deployment.nats }),
     ...(Object.keys(uses).length === 0 ? {} : { infra }),
+    ...daemonOf([...specs.values()], host),
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
     ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
@@ -125,6 +126,14 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     startupCapMs: options.timeoutMs ?? longestStartMs,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   };
+}
+
+/** Whom the containers of these processes are asked of. */
+function daemonOf(specs: readonly ProcessSpec[], { infra }: HostFacts): Pick<ServingPlan, 'docker'> {
+  const daemon = infra.containers?.daemon;
+  if (daemon === undefined || !specs.some(({ container }) => container !== undefined)) return {};
+  const { address, certificates } = daemon;
+  return { docker: { address, ...(certificates === undefined ? {} : { certificates }) } };
 }
 
 function nothingToKeep(name: string): DynamoError {

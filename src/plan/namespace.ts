@@ -1,6 +1,6 @@
 /** Keeps runs apart that share an etcd or a NATS: each gets a namespace of its own. */
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
-import { infraNames, type InfraUses } from './infra.ts';
+import { infraNames, isOwn, type InfraUses } from './infra.ts';
 import type { Choice } from './plan.ts';
 
 export interface Namespaced {
@@ -10,7 +10,10 @@ export interface Namespaced {
 
 /** `runId` ends in characters of its own after the last `-`. With etcd and NATS of its own a run keeps the profile's. */
 export function namespaced(profile: Profile, uses: InfraUses, runId: string): Namespaced {
-  const shared = infraNames.filter((name) => uses[name] !== undefined && uses[name]?.from !== 'process');
+  const shared = infraNames.filter((name) => {
+    const use = uses[name];
+    return use !== undefined && !isOwn(use);
+  });
   if (shared.length === 0) return { profile, choices: [] };
   const namespace = `${profile.namespace}-${runId.slice(runId.lastIndexOf('-') + 1)}`;
   const because = `others may use this ${shared.join(' and ')}: a name of its own keeps the run apart`;

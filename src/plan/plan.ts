@@ -1,6 +1,8 @@
 /** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
 import type { Discovery, EngineName, Ports } from '../engine/engine.ts';
+import type { DaemonAddress } from '../base/container-entry.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
+import type { ContainerSpec } from './container.ts';
 import type { InfraPlan } from './infra.ts';
 
 /** Raised when a field changes its meaning or goes; adding one does not. */
@@ -44,6 +46,8 @@ export interface ProcessSpec {
   readonly component: string;
   readonly mode?: WorkerMode | undefined;
   readonly argv: readonly string[];
+  /** Absent for a process of this host. */
+  readonly container?: ContainerSpec | undefined;
   /** Set on top of the caller's environment, less `Plan.scrubbed`. Never holds a secret. */
   readonly env: Readonly<Record<string, string>>;
   /**
@@ -101,6 +105,8 @@ export interface Plan {
   readonly nats?: string | undefined;
   /** Where etcd and NATS come from; absent when nothing needs them. */
   readonly infra?: InfraPlan | undefined;
+  /** Whom containers are asked of; absent where the plan has none. */
+  readonly docker?: DaemonAddress | undefined;
   readonly runFolder: string;
   readonly mediaFolder: string;
   /** Link that must exist before the first process starts, through which processes find the model under its name. */

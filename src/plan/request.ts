@@ -1,5 +1,6 @@
 /** What planning starts from beside the profile: the facts of this host and the options of this command. */
 import type { EngineName } from '../engine/engine.ts';
+import type { Images } from './container.ts';
 import type { InfraFacts } from './infra.ts';
 
 /** A GPU that this user may use, as the driver names it. */
@@ -65,6 +66,8 @@ export interface PlanOptions {
   readonly httpHost?: string | undefined;
   readonly httpPort?: number | undefined;
   readonly infra: 'auto' | 'process' | 'docker' | 'external' | 'none';
+  /** In place of the images that are used else. */
+  readonly images?: Images | undefined;
   readonly discovery?: 'etcd' | 'file' | undefined;
   readonly events?: 'nats' | 'zmq' | 'none' | undefined;
   /** Name under which the data of etcd and NATS outlive the run. */

@@ -29,7 +29,9 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
     lastSeen: (probe) => (probe === undefined ? last : seenAt.get(probe.url)),
     ready: (probe, signal) => poll(probeOnce(probe), { clock, signal, saw: sawAt(probe.url) }),
     listenersAreOurs: async (plan, pidOf) => {
-      const owners = plan.processes.map(({ name, probe }): [number, number] => [
+      // Docker itself makes sure that nobody else has a port of a container, or does not start it.
+      const here = plan.processes.filter(({ container }) => container === undefined);
+      const owners = here.map(({ name, probe }): [number, number] => [
         Number(new URL(probe.url).port),
         pidOf(name) ?? 0,
       ]);

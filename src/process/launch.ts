@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
-import type { Child, Exit, Launcher } from '../supervisor/child.ts';
+import type { Child, Exit } from '../supervisor/child.ts';
 import { cgroupFor } from './cgroup.ts';
 import { identify } from './identity.ts';
 import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
@@ -33,11 +33,20 @@ export interface LauncherSettings {
   readonly clock: Clock;
 }
 
-export function createLauncher(settings: LauncherSettings): Launcher {
+/** A Child whose pid is known. */
+export interface ProcessChild extends Child {
+  readonly pid: number;
+}
+
+export interface ProcessLauncher {
+  launch(spec: ProcessSpec): Promise<ProcessChild>;
+}
+
+export function createLauncher(settings: LauncherSettings): ProcessLauncher {
   return { launch: (spec) => launch(spec, settings) };
 }
 
-async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Child> {
+async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<ProcessChild> {
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openSync(spec.logFile, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
   try {
@@ -114,7 +123,7 @@ function childOf(
   entry: LedgerEntry,
   exited: Promise<Exit>,
   { tracker, clock }: Pick<LauncherSettings, 'tracker' | 'clock'>,
-): Child {
+): ProcessChild {
   const hurry = new AbortController();
   return {
     pid: entry.pid,

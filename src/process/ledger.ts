@@ -1,6 +1,7 @@
 /** The append-only record of every process that a run started: what proves, after any crash, what is ours. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
+import type { ContainerEntry } from '../base/container-entry.ts';
 import type { Identity } from '../base/identity.ts';
 import { bootId } from './identity.ts';
 
@@ -35,6 +36,19 @@ export function appendDescendant(file: string, entry: DescendantEntry): void {
 /** Where the control groups of the run will be, written before the first is made. */
 export function appendCgroup(file: string, cgroup: string): void {
   appendFileSync(file, `${JSON.stringify({ bootId: bootId(), cgroup })}\n`, { mode: 0o600 });
+}
+
+/** Before the container is made. */
+export function appendContainer(file: string, entry: ContainerEntry): void {
+  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+}
+
+/** Containers in the order of their starts, also of earlier boots: they outlive those. */
+export function readContainers(file: string): ContainerEntry[] {
+  return readLines(file).filter(
+    (value): value is ContainerEntry =>
+      typeof value === 'object' && value !== null && 'container' in value && 'launch' in value,
+  );
 }
 
 /** Those of this boot: another one had others under the same names. */

@@ -107,12 +107,14 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       wanted = true;
       doom = undefined;
       world.enter('starting');
-      const life = await world.launcher.launch(spec).catch((error: unknown) => {
-        world.enter('failed');
-        throw error;
-      });
+      const life = await world.launcher
+        .launch(spec, { onProgress: world.onProgress, signal: world.leaving })
+        .catch((error: unknown) => {
+          world.enter('failed');
+          throw error;
+        });
       child = life;
-      world.enter('started', { pid: life.pid });
+      world.enter('started', life.pid === undefined ? {} : { pid: life.pid });
       started.resolve();
       const gone = new AbortController();
       void watch(life, gone);

@@ -1,5 +1,6 @@
 /** What the supervisor needs from the world, in its own words; adapters implement it. */
 import type { ExpectedInstances, Plan, Probe, ProcessSpec } from '../plan/plan.ts';
+import type { LoadProgress } from './load.ts';
 
 /** How a process ended. Exactly one of the two is set. */
 export interface Exit {
@@ -16,7 +17,8 @@ export interface StopReport {
 
 /** Handle on a started ProcessSpec. */
 export interface Child {
-  readonly pid: number;
+  /** Absent for one in a container whose processes cannot be seen from here. */
+  readonly pid: number | undefined;
   /** Settles when the process itself has ended; descendants may still live. Never rejects. */
   readonly exited: Promise<Exit>;
   /** Settles with its description when a process that it cannot serve without has ended; else never. */
@@ -27,8 +29,16 @@ export interface Child {
   kill(): void;
 }
 
+/** What a launch that takes long needs. */
+export interface LaunchWatch {
+  /** An image that is being fetched has got on. */
+  readonly onProgress: (progress: LoadProgress) => void;
+  /** Aborts when the start is not wanted any more. */
+  readonly signal: AbortSignal;
+}
+
 export interface Launcher {
-  launch(spec: ProcessSpec): Promise<Child>;
+  launch(spec: ProcessSpec, watch: LaunchWatch): Promise<Child>;
 }
 
 /** What the proving request brought back. */

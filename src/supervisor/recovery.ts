@@ -63,7 +63,7 @@ async function endRest(actor: Actor): Promise<StopReport> {
   if (child === undefined) return { killed: [], left: [] };
   return await child.stop(0).catch((error: unknown) => ({
     killed: [],
-    left: [`${child.pid} (${actor.spec.name}: ${messageOf(error)})`],
+    left: [`${child.pid ?? 'container'} (${actor.spec.name}: ${messageOf(error)})`],
   }));
 }
 

@@ -26,7 +26,7 @@ export async function stopInWaves(plan: Plan, stopping: Stopping): Promise<StopR
     // One that cannot be stopped must not keep the others from being stopped.
     const report = await child.stop(budget).catch((error: unknown): StopReport => ({
       killed: [],
-      left: [`${child.pid} (${name}: ${messageOf(error)})`],
+      left: [`${child.pid ?? 'container'} (${name}: ${messageOf(error)})`],
     }));
     reports.push(report);
     const exit = report.left.length === 0 ? await child.exited : undefined;

@@ -3,7 +3,17 @@ import { tableText } from './table.ts';
 
 /** One thing that is ended or removed. */
 export interface CleanItem {
-  readonly kind: 'process' | 'segment' | 'lock' | 'lease' | 'draft' | 'socket' | 'keys' | 'folder' | 'run';
+  readonly kind:
+    | 'process'
+    | 'container'
+    | 'segment'
+    | 'lock'
+    | 'lease'
+    | 'draft'
+    | 'socket'
+    | 'keys'
+    | 'folder'
+    | 'run';
   readonly what: string;
   readonly proof: string;
 }

@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { ProcessSpec } from '../../src/plan/plan.ts';
-import { createLauncher } from '../../src/process/launch.ts';
+import { createLauncher, type ProcessChild } from '../../src/process/launch.ts';
 import { createTracker } from '../../src/process/tracker.ts';
-import type { Child } from '../../src/supervisor/child.ts';
 import { look, marked, type Seen } from './oracle.ts';
 import { tempFolder } from './temp-folder.ts';
 import { until } from './until.ts';
 
 export interface Started {
-  readonly child: Child;
+  readonly child: ProcessChild;
   readonly folder: string;
   readonly ledgerFile: string;
   readonly logFile: string;

@@ -60,6 +60,7 @@ export interface RunRow {
     readonly name: string;
     readonly state: string;
     readonly pid?: number;
+    readonly restarts: number;
     readonly health: string;
     readonly cpuPercent?: number;
     readonly memoryBytes?: number;

@@ -1,0 +1,84 @@
+/** The part of dockerode that is used; the package brings no types. */
+declare module 'dockerode' {
+  interface ContainerState {
+    readonly Status: string;
+    readonly Running: boolean;
+    readonly OOMKilled: boolean;
+    readonly Pid: number;
+    readonly ExitCode: number;
+  }
+  interface ContainerInfo {
+    readonly Id: string;
+    readonly State: ContainerState;
+    readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
+  }
+  interface ListedContainer {
+    readonly Id: string;
+    readonly Names: readonly string[];
+    readonly Image: string;
+    readonly State: string;
+    readonly Labels: Readonly<Record<string, string>> | null;
+  }
+  interface Container {
+    readonly id: string;
+    inspect(options?: { abortSignal?: AbortSignal }): Promise<ContainerInfo>;
+    start(): Promise<unknown>;
+    kill(options: { signal: string }): Promise<unknown>;
+    wait(options?: { abortSignal?: AbortSignal }): Promise<{ readonly StatusCode: number }>;
+    remove(options: { force: boolean; v: boolean }): Promise<unknown>;
+    logs(options: LogOptions & { follow: true }): Promise<NodeJS.ReadableStream>;
+    logs(options: LogOptions & { follow: false }): Promise<Buffer>;
+  }
+  interface LogOptions {
+    readonly stdout: boolean;
+    readonly stderr: boolean;
+    /** Seconds since the epoch, fractions too. */
+    readonly since?: number;
+  }
+  interface Image {
+    inspect(): Promise<{ readonly Id: string }>;
+    /** Asks the registry. */
+    distribution(): Promise<unknown>;
+  }
+  interface PullStep {
+    readonly id?: string;
+    readonly status?: string;
+    readonly error?: string;
+    readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  }
+  interface Modem {
+    demuxStream(
+      stream: NodeJS.ReadableStream,
+      stdout: NodeJS.WritableStream,
+      stderr: NodeJS.WritableStream,
+    ): void;
+    followProgress(
+      stream: NodeJS.ReadableStream,
+      onFinished: (error: Error | null) => void,
+      onProgress: (step: PullStep) => void,
+    ): void;
+  }
+  interface DockerOptions {
+    readonly socketPath?: string;
+    readonly protocol?: 'http' | 'https';
+    readonly host?: string;
+    readonly port?: number;
+    readonly ca?: Buffer;
+    readonly cert?: Buffer;
+    readonly key?: Buffer;
+    /** Of a connection, in milliseconds. */
+    readonly connectionTimeout?: number;
+  }
+  export default class Docker {
+    readonly modem: Modem;
+    constructor(options: DockerOptions);
+    ping(options?: { abortSignal?: AbortSignal }): Promise<unknown>;
+    version(options?: { abortSignal?: AbortSignal }): Promise<{ readonly Version: string }>;
+    info(): Promise<{ readonly SecurityOptions?: readonly string[] | null; readonly Name?: string }>;
+    createContainer(options: object): Promise<Container>;
+    getContainer(name: string): Container;
+    getImage(reference: string): Image;
+    pull(reference: string, options?: { abortSignal?: AbortSignal }): Promise<NodeJS.ReadableStream>;
+    listContainers(options: { all: boolean; filters: { label: string[] } }): Promise<ListedContainer[]>;
+  }
+}

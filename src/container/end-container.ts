@@ -1,0 +1,112 @@
+/** Ends and removes one container that ledger and label prove to be ours: SIGTERM once, wait, SIGKILL, look twice. */
+import type Docker from 'dockerode';
+import type { Container, ContainerInfo } from 'dockerode';
+import type { Clock } from '../base/clock.ts';
+import { type ContainerEntry, containerLabels } from '../base/container-entry.ts';
+import type { StopReport } from '../supervisor/child.ts';
+import { said, silence, statusOf } from './client.ts';
+import { takeRest } from './logs.ts';
+
+/** How long a daemon that does not answer is waited for beyond the grace. */
+const daemonMs = 5_000;
+/** What SIGKILL cannot end within this time is stuck in the kernel. */
+const killMs = 10_000;
+const beatMs = 100;
+
+export interface ContainerStop {
+  readonly docker: Docker;
+  readonly entry: ContainerEntry;
+  readonly graceMs: number;
+  readonly clock: Clock;
+  /** Aborts when SIGKILL shall come now. */
+  readonly hurry: AbortSignal;
+  /** Settles when what it printed has been written; its logs are taken here when nobody does. */
+  readonly written?: Promise<void> | undefined;
+  /** How long one that was never seen may take to appear; 0 when it is known to have been made. */
+  readonly appearsWithinMs?: number | undefined;
+}
+
+/** Safe to call on one that has ended, was never made, or is gone. Never rejects. */
+export async function endContainer(stop: ContainerStop): Promise<StopReport> {
+  const { clock, entry, appearsWithinMs = 0 } = stop;
+  const name = `container ${entry.container}`;
+  const progress: Progress = { killed: false, signalled: false, termAt: undefined };
+  const begin = clock.now();
+  let answeredAt = begin;
+  let gone = 0;
+  let seen = false;
+  for (;;) {
+    try {
+      gone = (await step(stop, progress)) === 'gone' ? gone + 1 : 0;
+      seen ||= gone === 0;
+      const mayAppear = !seen && clock.now() - begin < appearsWithinMs;
+      if (gone >= 2 && !mayAppear) return { killed: progress.killed ? [name] : [], left: [] };
+      answeredAt = clock.now();
+    } catch (error) {
+      const why = silence(error) ?? said(error);
+      const patience = stop.hurry.aborted ? daemonMs : stop.graceMs + daemonMs;
+      if (clock.now() - answeredAt > patience) {
+        return { killed: [], left: [`${name} (Docker at ${entry.daemon.address}: ${why})`] };
+      }
+    }
+    if (progress.killedAt !== undefined && clock.now() - progress.killedAt > killMs) {
+      return { killed: [], left: [`${name} (SIGKILL does not end it)`] };
+    }
+    await clock.sleep(beatMs);
+  }
+}
+
+interface Progress {
+  killed: boolean;
+  killedAt?: number;
+  signalled: boolean;
+  termAt: number | undefined;
+}
+
+/** One look, and what follows from it. */
+async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | 'there'> {
+  const { docker, entry, clock, graceMs, hurry } = stop;
+  const container = docker.getContainer(entry.container);
+  const info = await lookAt(container);
+  if (info === undefined || !isOurs(info, entry)) return 'gone';
+  if (!info.State.Running) {
+    await (stop.written ?? takeRest(docker, container, entry.logFile));
+    await unless([404, 409], container.remove({ force: true, v: true }));
+    return 'there';
+  }
+  progress.termAt ??= clock.now();
+  if (graceMs > 0 && !hurry.aborted && clock.now() - progress.termAt < graceMs) {
+    if (!progress.signalled) await unless([404, 409], container.kill({ signal: 'SIGTERM' }));
+    progress.signalled = true;
+    return 'there';
+  }
+  await unless([404, 409], container.kill({ signal: 'SIGKILL' }));
+  progress.killed = true;
+  progress.killedAt ??= clock.now();
+  return 'there';
+}
+
+/** `undefined` for one that is not there. Throws when the daemon does not answer. */
+export async function lookAt(container: Container): Promise<ContainerInfo | undefined> {
+  try {
+    return await container.inspect({ abortSignal: AbortSignal.timeout(daemonMs) });
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+/** A name alone proves nothing: only the word that stands in our ledger and on the container does. */
+export function isOurs({ Config }: Pick<ContainerInfo, 'Config'>, entry: ContainerEntry): boolean {
+  const labels = Config.Labels ?? {};
+  return labels[containerLabels.run] === entry.runId && labels[containerLabels.launch] === entry.launch;
+}
+
+/** What is gone or has ended by itself meanwhile is what was wanted. */
+async function unless(statuses: readonly number[], asked: Promise<unknown>): Promise<void> {
+  try {
+    await asked;
+  } catch (error) {
+    if (!statuses.includes(statusOf(error) ?? 0)) throw error;
+  }
+}

@@ -1,0 +1,104 @@
+/** Finds a Docker daemon that answers, and learns of it what a plan must know. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DaemonAddress } from '../base/container-entry.ts';
+import { DynamoError } from '../base/error.ts';
+import type { DaemonFacts, Lack } from '../plan/container.ts';
+import { connect, silence } from './client.ts';
+import { type DockerSettings, type Endpoint, endpointsIn } from './endpoint.ts';
+
+const answerMs = 2_000;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Never rejects. */
+export async function findDaemon(
+  environment: Environment,
+  home: string,
+): Promise<{ readonly daemon: DaemonFacts } | { readonly problem: Lack }> {
+  const lacking: { endpoint: Endpoint; why: string }[] = [];
+  try {
+    for (const endpoint of endpointsIn(environment, dockerSettings(environment, home))) {
+      try {
+        return { daemon: await lookAt(endpoint) };
+      } catch (error) {
+        lacking.push({ endpoint, why: silence(error) ?? 'it refuses to answer' });
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof DynamoError)) throw error;
+    return { problem: { words: error.message.replace(/\.$/, ''), fix: error.hint ?? '' } };
+  }
+  return { problem: problemOf(lacking) };
+}
+
+async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
+  const docker = connect(address);
+  const { Version } = await docker.version({ abortSignal: AbortSignal.timeout(answerMs) });
+  const { SecurityOptions } = await docker.info();
+  const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless'));
+  return {
+    ...address,
+    because: `${because} at ${address.address} answers`,
+    version: Version,
+    // Where it runs without root, root inside a container is this user outside.
+    user: rootless ? '0:0' : `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+  };
+}
+
+/** One that is there and refuses us says more than those that are not there. */
+function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lack {
+  const there = lacking.filter(({ why }) => why !== 'there is no such socket');
+  const told = there.length > 0 || lacking.length === 1 ? there : [];
+  const words = (told.length > 0 ? told : lacking.slice(0, 1))
+    .map(({ endpoint, why }) => `${endpoint.because} at ${endpoint.address}: ${why}`)
+    .join('; ');
+  const refused = there.some(({ why }) => why === 'permission denied');
+  const fix = refused
+    ? 'sudo usermod -aG docker "$USER"   # then log in again; or: --infra process'
+    : 'sudo systemctl start docker   # or: --infra process';
+  return { words, fix };
+}
+
+/** `DOCKER_CONFIG` is the folder, else `~/.docker`. */
+function dockerSettings({ DOCKER_CONFIG }: Environment, home: string): DockerSettings {
+  const folder = DOCKER_CONFIG || join(home, '.docker');
+  const { currentContext } = fieldsOf(join(folder, 'config.json'));
+  return {
+    currentContext: typeof currentContext === 'string' ? currentContext : undefined,
+    contextOf: (name) => contextIn(folder, name),
+  };
+}
+
+/** Docker keeps a context under the digest of its name. Source: docker/cli, cli/context/store. */
+function contextIn(folder: string, name: string): DaemonAddress | undefined {
+  const digest = createHash('sha256').update(name).digest('hex');
+  const { Endpoints } = fieldsOf(join(folder, 'contexts', 'meta', digest, 'meta.json'));
+  const address = field(field(Endpoints, 'docker'), 'Host');
+  if (typeof address !== 'string') return undefined;
+  const tls = join(folder, 'contexts', 'tls', digest, 'docker');
+  return { address, ...(address.startsWith('unix:') || !exists(tls) ? {} : { certificates: tls }) };
+}
+
+function exists(folder: string): boolean {
+  try {
+    readFileSync(join(folder, 'cert.pem'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function fieldsOf(file: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? { ...value }[name as never] : undefined;
+}

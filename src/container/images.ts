@@ -1,0 +1,98 @@
+/** Brings an image to this host, and says whether that is possible. */
+import type Docker from 'dockerode';
+import { DynamoError } from '../base/error.ts';
+import type { ImageFacts } from '../plan/container.ts';
+import type { LaunchWatch } from '../supervisor/child.ts';
+import { said, silence, statusOf } from './client.ts';
+import { foldStep, type Layers, pullProgress } from './pull-progress.ts';
+
+/** How long a registry may take to say that it has an image. */
+const askMs = 5_000;
+/** A pull that does not get on for so long has stopped. */
+const stallMs = 60_000;
+
+/** Whether it is here, else whether its registry would give it. Throws when the daemon does not answer. */
+export async function imageFacts(docker: Docker, reference: string): Promise<ImageFacts> {
+  if (await isPresent(docker, reference)) return { present: true };
+  const tooLate = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`its registry did not answer within ${askMs} ms`)), askMs).unref();
+  });
+  try {
+    await Promise.race([docker.getImage(reference).distribution(), tooLate]);
+    return { present: false };
+  } catch (error) {
+    // Podman has no such question: then the pull shows it.
+    if (
+      statusOf(error) === 404 &&
+      /page not found|not found\s*$/i.test(said(error)) &&
+      !/manifest/i.test(said(error))
+    )
+      return { present: false };
+    const words = `${reference} is not on this host and cannot be pulled: ${said(error)}`;
+    return { present: false, problem: { words, fix: pullCommand(reference) } };
+  }
+}
+
+export async function isPresent(docker: Docker, reference: string): Promise<boolean> {
+  try {
+    await docker.getImage(reference).inspect();
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
+}
+
+/** Throws `unavailable` when it stops half way, or the reason of the signal. What was fetched stays for the next time. */
+export async function pull(docker: Docker, reference: string, watch: LaunchWatch): Promise<void> {
+  const stalled = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const alive = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stalled.abort(new Error(`nothing came for ${stallMs / 1000} s`)), stallMs);
+  };
+  alive();
+  const signal = AbortSignal.any([watch.signal, stalled.signal]);
+  try {
+    await untilPulled(docker, reference, signal, alive, watch);
+    if (!(await isPresent(docker, reference))) throw new Error('the daemon ended it');
+  } catch (error) {
+    watch.signal.throwIfAborted();
+    const why = stalled.signal.aborted
+      ? `nothing came for ${stallMs / 1000} s`
+      : (silence(error) ?? said(error));
+    throw new DynamoError('unavailable', `The image ${reference} could not be pulled: ${why}.`, {
+      hint: `${pullCommand(reference)}   # or: --infra process`,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function untilPulled(
+  docker: Docker,
+  reference: string,
+  signal: AbortSignal,
+  alive: () => void,
+  { onProgress }: LaunchWatch,
+): Promise<void> {
+  const stream = await docker.pull(reference, { abortSignal: signal });
+  let layers: Layers = new Map();
+  await new Promise<void>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+    docker.modem.followProgress(
+      stream,
+      (error) => (error === null ? resolve() : reject(error)),
+      (step) => {
+        alive();
+        layers = foldStep(layers, step);
+        if (layers.size > 0) onProgress(pullProgress(reference, layers));
+      },
+    );
+  });
+}
+
+/** With it, people see everything that the registry says, and use their own login. */
+function pullCommand(reference: string): string {
+  return `docker pull ${reference}`;
+}

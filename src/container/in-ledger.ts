@@ -1,0 +1,75 @@
+/** Containers that a ledger names, without the supervisor that started them. */
+import type { Clock } from '../base/clock.ts';
+import type { ContainerEntry } from '../base/container-entry.ts';
+import { messageOf } from '../base/error-code.ts';
+import type { Child, StopReport } from '../supervisor/child.ts';
+import { connect, silence } from './client.ts';
+import { endContainer, isOurs, lookAt } from './end-container.ts';
+
+/** Handles on them: they can be stopped and removed, and no more is known. */
+export function containersInLedger(entries: readonly ContainerEntry[], clock: Clock): Map<string, Child> {
+  const names = new Set(entries.map(({ process }) => process));
+  return new Map(
+    [...names].map((name) => [
+      name,
+      childOf(
+        entries.filter(({ process }) => process === name),
+        clock,
+      ),
+    ]),
+  );
+}
+
+/** All lives of one process: they had the same name, and at most one of them is left. */
+function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
+  const hurry = new AbortController();
+  const end = async (entry: ContainerEntry, graceMs: number): Promise<StopReport> =>
+    await endContainer({
+      docker: connect(entry.daemon),
+      entry,
+      graceMs,
+      clock,
+      hurry: hurry.signal,
+      appearsWithinMs,
+    });
+  return {
+    pid: undefined,
+    exited: Promise.resolve({ code: undefined, signal: undefined }),
+    crippled: new Promise(() => {}),
+    stop: async (graceMs) => {
+      const reports = await Promise.all(lives.map(async (entry) => await end(entry, graceMs)));
+      return {
+        killed: reports.flatMap(({ killed }) => killed),
+        left: [...new Set(reports.flatMap(({ left }) => left))],
+      };
+    },
+    kill: () => hurry.abort(),
+  };
+}
+
+/** The supervisor may have died while Docker was making one: it goes on with that. */
+const appearsWithinMs = 1_500;
+
+export interface FoundContainer {
+  readonly entry: ContainerEntry;
+  /** `running`, `exited` and so on; `unknown` when Docker does not answer. */
+  readonly state: string;
+  /** Why nobody knows. */
+  readonly problem?: string;
+}
+
+/** Those that are still there, and those that nobody can tell about. Never rejects. */
+export async function findContainers(entries: readonly ContainerEntry[]): Promise<FoundContainer[]> {
+  const found = await Promise.all(
+    entries.map(async (entry): Promise<FoundContainer[]> => {
+      try {
+        const info = await lookAt(connect(entry.daemon).getContainer(entry.container));
+        if (info === undefined || !isOurs(info, entry)) return [];
+        return [{ entry, state: info.State.Status }];
+      } catch (error) {
+        return [{ entry, state: 'unknown', problem: silence(error) ?? messageOf(error) }];
+      }
+    }),
+  );
+  return found.flat();
+}

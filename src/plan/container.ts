@@ -1,0 +1,100 @@
+/** What the plan says of a process that runs in a container, and what is known of containers on this host. */
+import type { DaemonAddress } from '../base/container-entry.ts';
+
+/** The part of a ProcessSpec that is about its container; `argv` are the words after the image. Holds no secret. */
+export interface ContainerSpec {
+  /** With a tag or a digest: `nats:2.11.4`, `quay.io/coreos/etcd@sha256:…`. */
+  readonly image: string;
+  /** `1000:1000`, as which it reads and writes what is mounted; absent: as the image says. */
+  readonly user?: string | undefined;
+  readonly network: 'host' | 'published';
+  /** Where `published`: ports on loopback of the host; the same numbers inside. */
+  readonly published: readonly number[];
+  readonly mounts: readonly Mount[];
+  /** Names of the caller's variables that it gets; their values stand nowhere. */
+  readonly passes: readonly string[];
+  /** UUIDs of the GPUs that it may use. */
+  readonly gpus: readonly string[];
+  readonly limits: ContainerLimits;
+  /** A small init as process 1, which reaps zombies and hands signals on. */
+  readonly init: boolean;
+  readonly hostIpc: boolean;
+  readonly capabilities: readonly string[];
+}
+
+export interface Mount {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export interface ContainerLimits {
+  readonly memoryBytes?: number;
+  readonly shmBytes?: number;
+  readonly pids?: number;
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+}
+
+export type ImageName = 'etcd' | 'nats' | 'runtime';
+export type Images = Readonly<Partial<Record<ImageName, string>>>;
+
+/** What cannot be had, in words, and one command that changes that. */
+export interface Lack {
+  readonly words: string;
+  readonly fix: string;
+}
+
+export interface ImageFacts {
+  /** On this host already. */
+  readonly present: boolean;
+  /** Why it is not here and cannot be fetched either. */
+  readonly problem?: Lack | undefined;
+}
+
+export interface DaemonFacts extends DaemonAddress {
+  readonly version: string;
+  /** Why this one, for the choices of a plan. */
+  readonly because: string;
+  /** User and group inside a container to whom files of this user belong. */
+  readonly user: string;
+}
+
+/** What was found out about containers; nothing of it where nobody needs them. */
+export interface ContainerFacts {
+  readonly daemon?: DaemonFacts | undefined;
+  /** Why there is none. */
+  readonly problem?: Lack | undefined;
+  /** Of the images that were asked about, by reference. */
+  readonly images: Readonly<Record<string, ImageFacts>>;
+}
+
+/** Those of upstream's compose file. Source: upstream/launch-patterns.md section 9. */
+const defaultImages: Readonly<Record<ImageName, string>> = {
+  etcd: 'bitnamilegacy/etcd:3.6.1',
+  nats: 'nats:2.11.4',
+  // Source: the page "SGLang" of the documentation of 1.1.1.
+  runtime: 'nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.1.1',
+};
+
+const variables: Readonly<Record<ImageName, string>> = {
+  etcd: 'DYNAMO_ETCD_IMAGE',
+  nats: 'DYNAMO_NATS_IMAGE',
+  runtime: 'DYNAMO_RUNTIME_IMAGE',
+};
+
+export const imageNames: readonly ImageName[] = ['etcd', 'nats', 'runtime'];
+
+/** What the command line says, else the variable, else what upstream uses. */
+export function imageOf(
+  name: ImageName,
+  asked: Images,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  return asked[name] ?? (environment[variables[name]] || defaultImages[name]);
+}
+
+/** The tag of a reference, or the beginning of its digest. */
+export function imageVersion(reference: string): string {
+  const digest = /@sha256:([0-9a-f]{12})/.exec(reference)?.[1];
+  return digest ?? /:([^/:]+)$/.exec(reference)?.[1] ?? 'latest';
+}

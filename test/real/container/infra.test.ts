@@ -1,0 +1,187 @@
+/** etcd and NATS in containers of a real Docker daemon: trees that serve, and nothing of them afterwards. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { keepers, send, supervisors } from '../../chaos/scene.ts';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { ps, up } from '../../e2e/harness/deployment.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { leftovers } from '../../oracle/leftovers.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { type DockerDaemon, startDocker } from '../support/docker.ts';
+import { versions } from '../support/installed.ts';
+
+/** The product's defaults: with these here, nothing is pulled. */
+const images = { etcd: 'bitnamilegacy/etcd:3.6.1', nats: 'nats:2.11.4' };
+const docker = ['--infra', 'docker'];
+
+let daemon: DockerDaemon;
+
+beforeAll(async () => {
+  const [{ etcd, nats } = { etcd: 'etcd', nats: 'nats-server' }] = versions();
+  daemon = await startDocker();
+  await daemon.makeImage(images.etcd, [`${etcd}=/usr/bin/etcd`], ['ENV PATH=/usr/bin']);
+  await daemon.makeImage(images.nats, [`${nats}=/nats-server`], ['ENTRYPOINT ["/nats-server"]']);
+}, 600_000);
+
+afterAll(async () => await daemon.end(), 60_000);
+
+afterEach(async () => {
+  const left = await daemon.everything();
+  for (const [, name] of left.map((each) => /^container \/(\S+)/.exec(each) ?? [])) {
+    if (name !== undefined) await daemon.ask('DELETE', `/containers/${name}?force=1&v=1`);
+  }
+  expect(left).toEqual([]);
+});
+
+const upDetached = (profile: string) => ['up', profile, '--detach', '--engine', 'sim', ...docker];
+
+test('a tree with etcd and NATS in containers serves, with labels, limits, logs and ports on loopback', async ({
+  world,
+}) => {
+  const { notes, runId, processes } = await up(world, 'agg_router', docker, { env: daemon.env });
+  expect(notes).toMatch(/^etcd +docker +a container of bitnamilegacy\/etcd:3\.6\.1, which is here/m);
+  expect(notes).not.toContain('namespace');
+  const client = processes.find(({ name }) => name === 'etcd')?.ports['client'];
+  const info = (await daemon.ask('GET', `/containers/dynamo-${runId}-etcd/json`)) as {
+    Config: { Labels: object };
+    HostConfig: object;
+  };
+  expect(info.Config.Labels).toMatchObject({
+    'dynamo.run': runId,
+    'dynamo.process': 'etcd',
+    'dynamo.folder': `${world.state}/dynamo/runs/${runId}`,
+  });
+  expect(info.HostConfig).toMatchObject({
+    AutoRemove: false,
+    Memory: 2 * 1024 ** 3,
+    PortBindings: { [`${client}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(client) }] },
+  });
+  const [run] = await ps(world);
+  expect(run?.processes.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready', 'ready', 'ready']);
+  expect((await succeed(world, ['logs', 'nats'])).stdout).toContain('Server is ready');
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toMatch(/worker-2 stopped[\s\S]*etcd stopping[\s\S]*nothing is left/);
+});
+
+test('up and down ten times with agg_router and disagg_router, and each time nothing is left', async ({
+  world,
+}) => {
+  for (let round = 0; round < 5; round++) {
+    for (const profile of ['agg_router', 'disagg_router']) {
+      await up(world, profile, docker, { env: daemon.env });
+      await succeed(world, ['down', '--quiet']);
+      expect(leftovers(world)).toEqual([]);
+      expect(await daemon.everything()).toEqual([]);
+    }
+  }
+}, 300_000);
+
+test('data go with the run, and outlive it with --persist', async ({ world }) => {
+  for (const round of [1, 2]) {
+    const { infra } = await up(world, 'agg', [...docker, '--persist', 'mine'], { env: daemon.env });
+    const url = infra?.['etcd']?.[0] ?? '';
+    const key = Buffer.from('v1/kept').toString('base64');
+    const ask = async (path: string, body: object): Promise<unknown> =>
+      await (await fetch(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) })).json();
+    expect(await ask('/v3/kv/range', { key })).toMatchObject(round === 1 ? {} : { count: '1' });
+    await ask('/v3/kv/put', { key, value: key });
+    await succeed(world, ['down']);
+  }
+});
+
+test('a container that is killed is started again with its data', async ({ world }) => {
+  const { runId } = await up(world, 'agg_router', docker, { env: daemon.env });
+  await daemon.ask('POST', `/containers/dynamo-${runId}-etcd/kill?signal=SIGKILL`);
+  await eventually('etcd is up again', async () => {
+    const [run] = await ps(world);
+    const etcd = run?.processes.find(({ name }) => name === 'etcd');
+    return etcd?.state === 'ready' && etcd.restarts === 1;
+  });
+  await succeed(world, ['down']);
+});
+
+test('the keeper removes the containers of a supervisor that was killed', async ({ world }) => {
+  await up(world, 'agg_router', docker, { env: daemon.env });
+  const [run] = await ps(world);
+  process.kill(run?.supervisorPid ?? 0, 'SIGKILL');
+  await eventually('the keeper has removed everything', async () => (await daemon.everything()).length === 0);
+  await until('nothing is left', () => leftovers(world).length === 0);
+});
+
+test.for(['up', 'clean', 'down'])(
+  'supervisor and keeper killed: %s removes the containers that ledger and label prove',
+  async (verb, { world }) => {
+    const { runId } = await up(world, 'agg_router', docker, { env: daemon.env });
+    await killBoth(world);
+    // One that only looks as if it were ours.
+    await daemon.ask('POST', '/containers/create?name=bystander', {
+      Image: images.nats,
+      Labels: { 'dynamo.run': runId, 'dynamo.process': 'nats' },
+    });
+    if (verb === 'up') {
+      const { notes } = await up(world, 'agg', []);
+      expect(notes).toContain(`run ${runId} lost its supervisor and left 3 processes and 2 containers`);
+      await succeed(world, ['down', 'agg']);
+    } else {
+      if (verb === 'clean') {
+        const { stdout } = await succeed(world, ['clean', '--dry-run']);
+        expect(stdout).toMatch(new RegExp(`remove +container +dynamo-${runId}-etcd \\(running\\)`));
+      }
+      await succeed(world, [verb, ...(verb === 'down' ? ['agg_router'] : [])]);
+    }
+    expect(await daemon.everything()).toEqual(['container /bystander (created)']);
+    await daemon.ask('DELETE', '/containers/bystander?force=1');
+  },
+);
+
+test('an image that is not here and cannot be pulled is 69, and nothing is left', async ({ world }) => {
+  const { code, stderr } = await dynamo(
+    world,
+    [...upDetached('agg'), '--image', 'etcd=127.0.0.1:9/none/etcd:1'],
+    { env: daemon.env },
+  );
+  expect(code).toBe(69);
+  expect(stderr).toContain('127.0.0.1:9/none/etcd:1 is not on this host and cannot be pulled');
+  expect(stderr).toContain('fix: docker pull 127.0.0.1:9/none/etcd:1');
+  expect(await ps(world, '--all')).toEqual([]);
+});
+
+test.for([
+  ['a daemon that is down', { DOCKER_HOST: 'unix:///tmp/nothing.sock' }, 'there is no such socket'],
+  [
+    'a remote one',
+    { DOCKER_HOST: 'tcp://192.0.2.1:2375' },
+    'the ports of its containers are not on this host',
+  ],
+  [
+    'one over ssh',
+    { DOCKER_HOST: 'ssh://me@far.example' },
+    'the ports of its containers are not on this host',
+  ],
+  ['a context that is not there', { DOCKER_CONTEXT: 'lost' }, 'The Docker context lost does not exist'],
+] as const)('%s is 69 with one fix, and nothing is started', async ([, env, words], { world }) => {
+  const { code, stderr } = await dynamo(world, upDetached('agg'), { env });
+  expect(code).toBe(69);
+  expect(stderr).toContain(words);
+  expect(stderr.match(/^fix: /gm)).toHaveLength(1);
+  expect(await ps(world, '--all')).toEqual([]);
+});
+
+async function killBoth(world: World): Promise<void> {
+  // Stopped first: it would start another keeper at once.
+  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await until(
+    'supervisor and keeper to be gone',
+    () => supervisors(world).length + keepers(world).length === 0,
+  );
+}
+
+async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!(await look())) {
+    if (Date.now() > end) throw new Error(`waited 30 s until ${what}`);
+    await delay(50);
+  }
+}
