@@ -65,7 +65,7 @@ test('a worker that ignores SIGTERM is ended at --stop-timeout, and that is said
   await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }), ['--stop-timeout', '1']);
   const { stderr, tookMs } = await succeed(world, ['down']);
   expect(tookMs).toBeGreaterThan(800);
-  expect(tookMs).toBeLessThan(5_000);
+  expect(tookMs).toBeLessThan(9_000);
   expect(stderr).toMatch(/ended with SIGKILL: \d+ \(.*worker/);
 });
 
@@ -73,7 +73,7 @@ test('`down --now` does not wait for it', async ({ world }) => {
   await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
   const { code, tookMs } = await dynamo(world, ['down', '--now']);
   expect(code).toBe(0);
-  expect(tookMs).toBeLessThan(3_000);
+  expect(tookMs).toBeLessThan(9_000);
 });
 
 test('a worker that lost its scheduler is failed at once, named, and started again', async ({ world }) => {

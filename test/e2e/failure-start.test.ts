@@ -25,7 +25,7 @@ for (const detached of [[], ['--detach']]) {
     const log = /^log: (.*)$/m.exec(stderr)?.[1] ?? '';
     expect(log).toMatch(/decode\.log$/);
     expect(existsSync(log)).toBe(true);
-    expect(tookMs).toBeLessThan(8_000);
+    expect(tookMs).toBeLessThan(18_000);
   });
 
   test(`a broken KV transfer, ${how}: 69, because an answer without tokens proves nothing`, async ({
