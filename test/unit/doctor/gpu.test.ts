@@ -184,6 +184,7 @@ test('gpu-hang is silent with an Xid of an application, and not made where the k
   expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { code: 1 } } })).toMatchObject({
     status: 'skip',
   });
+  expect(await finding(gpuHang)).toMatchObject({ status: 'skip' });
 });
 
 test('compute-mode warns of a GPU that takes one process only', async () => {

@@ -48,6 +48,10 @@ test('model-kind is silent where they fit, and not made without profile or model
   });
   expect(await finding(modelKind, { subject: tiny })).toMatchObject({ status: 'skip' });
   expect(await finding(modelKind)).toMatchObject({ status: 'skip' });
+  const bare = { '/m/weights.gguf': '' };
+  expect(await finding(modelKind, { files: bare, subject: onGpus(withModel('/m')) })).toMatchObject({
+    status: 'skip',
+  });
 });
 
 const replies =
@@ -60,6 +64,7 @@ test.each([
   [401, 'RepoNotFound', 'check the spelling'],
   [404, 'RepoNotFound', 'check the spelling'],
   [403, '', 'ask for access'],
+  [404, '', 'check the spelling'],
 ])('hf-auth fails on %i %s', async (status, code, fix) => {
   const found = await finding(hfAuth, { subject: tiny, replies: replies(status, code) });
   expect(found).toMatchObject({ status: 'fail', evidence: expect.stringContaining(String(status)) });
@@ -106,6 +111,10 @@ test('hf-auth is silent for pipelines and for what is here, and not made in offl
     status: 'skip',
   });
   expect(await finding(hfAuth)).toMatchObject({ status: 'skip' });
+  expect(await finding(hfAuth, { subject: tiny, replies: replies(503) })).toMatchObject({ status: 'skip' });
+  expect(await finding(hfAuth, { subject: onGpus(withModel('/nowhere')) })).toMatchObject({
+    status: 'fail',
+  });
 });
 
 const roomy = { freeBytes: 500 * 2 ** 30, totalBytes: 900 * 2 ** 30 };
@@ -144,6 +153,9 @@ test('hf-cache is silent when there is room, and not made where no model is load
     status: 'skip',
   });
   expect(await finding(hfCache)).toMatchObject({ status: 'skip' });
+  expect(await finding(hfCache, { subject: onGpus(withModel('/models/m')) })).toMatchObject({
+    status: 'skip',
+  });
 });
 
 const offlineMode = { TRANSFORMERS_OFFLINE: 'yes' };
