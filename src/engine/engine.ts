@@ -27,6 +27,8 @@ export interface Deployment {
   readonly nats?: string | undefined;
   readonly http: { readonly host: string; readonly port: number };
   readonly mediaFolder: string;
+  /** For files and sockets that processes may forget; goes with the run. Absent where its path is too long for a socket. */
+  readonly temporaryFolder?: string | undefined;
 }
 
 /** How the processes of a deployment find each other. */

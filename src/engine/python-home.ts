@@ -6,8 +6,8 @@ export interface PythonHome {
   readonly folder: string;
   /** Path of its interpreter. */
   readonly python: string;
-  /** PATH of the caller: JIT compilers of SGLang look there for ninja, which stands in the environment. */
-  readonly path: string | undefined;
+  /** Variables of the caller. */
+  readonly caller: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -27,11 +27,25 @@ export function pythonVariables(
     DYN_EVENT_PLANE_HOST: '127.0.0.1',
     // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
     DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
-    PATH: [`${home.folder}/bin`, ...(home.path === undefined ? [] : [home.path])].join(':'),
+    // JIT compilers of SGLang look there for ninja, which stands in the environment.
+    PATH: [`${home.folder}/bin`, ...(home.caller.PATH === undefined ? [] : [home.caller.PATH])].join(':'),
+    ...temporaryVariables(home, deployment),
     // A folder `dynamo` in the working directory must not shadow the package.
     PYTHONSAFEPATH: '1',
     PYTHONUNBUFFERED: '1',
     ...(profile.tracing ? tracingVariables(process) : {}),
+  };
+}
+
+/** Upstream leaves files and sockets behind in TMPDIR; what PyTorch compiled should outlive the run, though. */
+function temporaryVariables({ caller }: PythonHome, { temporaryFolder }: Deployment): Record<string, string> {
+  if (temporaryFolder === undefined) return {};
+  const { HOME, TORCHINDUCTOR_CACHE_DIR: set } = caller;
+  return {
+    TMPDIR: temporaryFolder,
+    ...(HOME === undefined || set !== undefined
+      ? {}
+      : { TORCHINDUCTOR_CACHE_DIR: `${HOME}/.cache/torchinductor` }),
   };
 }
 

@@ -69,6 +69,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     ...(infra.nats === undefined ? {} : { nats: infra.nats.addresses.join(',') }),
     http,
     mediaFolder: `${host.runFolder}/media`,
+    temporaryFolder: temporaryFolder(engine, host),
   };
   const edges = afterInfra(infraSpecs, edgesOf(seats));
   const cwd = linkTo === undefined ? host.runFolder : modelsFolder(host);
@@ -94,6 +95,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     ...daemonOf([...specs.values()], host),
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
+    ...(deployment.temporaryFolder === undefined ? {} : { temporaryFolder: deployment.temporaryFolder }),
     ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
     choices: [
       ...engineChoices,
@@ -110,6 +112,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     stopOrder: stopWaves([...specs.values()], edges),
     expected: expectedInstances(specs.values()),
     proof: profile.proof,
+    ...(routesByCache(seats) && profile.proof.request === 'chat' ? { provesReuse: true } : {}),
     scrubbed: decidingVariables(host.environment).filter(
       (name) => !(name in options.env) && !access.includes(name),
     ),
@@ -214,6 +217,24 @@ function processSpec(seat: Seat, seating: Seating): ProcessSpec {
     restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),
     logFile: `${host.runFolder}/logs/${seat.name}.log`,
   };
+}
+
+/** The kernel takes 107 bytes for the path of a socket, and upstream makes some in there. */
+const longestTemporaryFolder = 72;
+
+function temporaryFolder(engine: Engine, { runFolder }: HostFacts): string | undefined {
+  const folder = `${runFolder}/tmp`;
+  return engine.name === 'sim' || folder.length > longestTemporaryFolder ? undefined : folder;
+}
+
+/** With one worker there is nothing to choose; without a prefix cache there is nothing to come back to. */
+function routesByCache(seats: readonly Seat[]): boolean {
+  const workers = seats.flatMap((seat) => (seat.kind === 'worker' ? [seat.spec] : []));
+  return (
+    seats.some((seat) => seat.kind === 'frontend' && seat.spec.router.mode === 'kv') &&
+    workers.length > 1 &&
+    workers.every(({ radixCache }) => radixCache)
+  );
 }
 
 function planHttp(profile: Profile, options: PlanOptions, host: HostFacts) {

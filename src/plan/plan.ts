@@ -109,6 +109,8 @@ export interface Plan {
   readonly docker?: DaemonAddress | undefined;
   readonly runFolder: string;
   readonly mediaFolder: string;
+  /** For files and sockets that processes may forget. */
+  readonly temporaryFolder?: string | undefined;
   /** Link that must exist before the first process starts, through which processes find the model under its name. */
   readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
   readonly choices: readonly Choice[];
@@ -138,6 +140,8 @@ export interface Plan {
 export interface ServingPlan extends Plan {
   readonly engine: EngineName;
   readonly proof: ProofSpec;
+  /** Requests go where their prefix is cached: that a repeated prompt does is part of the proof. */
+  readonly provesReuse?: boolean | undefined;
 }
 
 export function isServing(plan: Plan): plan is ServingPlan {
@@ -146,10 +150,11 @@ export function isServing(plan: Plan): plan is ServingPlan {
 
 /** Folders that must exist before the first process starts, and that go with the run. */
 export function passingFolders(plan: Plan): string[] {
-  const { discovery, infra, modelLink } = plan;
+  const { discovery, infra, modelLink, temporaryFolder } = plan;
   return [
     ...(discovery.backend === 'file' ? [discovery.folder] : []),
     ...(infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? []),
+    ...(temporaryFolder === undefined ? [] : [temporaryFolder]),
     ...(modelLink === undefined ? [] : [modelsFolder(plan)]),
   ];
 }

@@ -6,16 +6,20 @@ import { DynamoError } from '../base/error.ts';
 /** An attempt says `undefined` for yes, or in words what it saw instead. */
 export type Attempt<T> = (signal: AbortSignal) => Promise<{ readonly done: T } | { readonly seen: string }>;
 
+/** What a wait needs: time, a way to give up, and somebody who hears what it saw instead. */
+export interface Asking {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly saw: (what: string) => void;
+}
+
 const fastMs = 20;
 const slowMs = 500;
 /** So long the fast pace holds; every question to a loading upstream worker writes an ERROR line into its log. */
 const youngMs = 10_000;
 
 /** Rejects with the reason of `signal` when that aborts, and with a DynamoError of an attempt at once. `saw` hears what every failed attempt saw. */
-export async function poll<T>(
-  attempt: Attempt<T>,
-  { clock, signal, saw }: { clock: Clock; signal: AbortSignal; saw: (what: string) => void },
-): Promise<T> {
+export async function poll<T>(attempt: Attempt<T>, { clock, signal, saw }: Asking): Promise<T> {
   const begin = clock.now();
   for (;;) {
     signal.throwIfAborted();

@@ -1,5 +1,4 @@
 /** Proves that a deployment serves: one real request through the front door, its content checked, every role counted. */
-import type { Clock } from '../base/clock.ts';
 import { timeLimit } from '../base/time-limit.ts';
 import { DynamoError } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
@@ -8,18 +7,13 @@ import type { Proof } from '../supervisor/child.ts';
 import { judge } from '../plan/proof-answer.ts';
 import { generateRequests } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';
-import { type Attempt, poll } from './poll.ts';
+import { type Asking, type Attempt, poll } from './poll.ts';
+import { proveReuse } from './reuse.ts';
 
 /** First requests compile kernels: real workers took 13 s, videos minutes. Source: upstream/sglang-on-gpu.md section 1. */
 const requestTimeoutMs = 600_000;
 /** Answers 404 and 503 may still come for a moment after the model is listed. */
 const settleMs = 10_000;
-
-export interface Asking {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly saw: (what: string) => void;
-}
 
 export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   if (!isServing(plan)) return await proveAnswering(plan, asking);
@@ -45,7 +39,14 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   const answer = await poll(attempt, asking);
   const tookMs = asking.clock.now() - begin;
   const usedRoles = await rolesUsed(plan, before, asking);
-  return { request: `POST ${request.path}`, answer, tookMs, usedRoles };
+  const reuse = plan.provesReuse === true ? await proveReuse(plan, asking) : undefined;
+  return {
+    request: `POST ${request.path}`,
+    answer,
+    tookMs,
+    usedRoles,
+    ...(reuse === undefined ? {} : { reuse }),
+  };
 }
 
 /** etcd and NATS alone serve no model: what they say of their own health is their proof. */

@@ -49,6 +49,8 @@ export interface Proof {
   readonly tookMs: number;
   /** Roles whose request counters rose, where the deployment is disaggregated. */
   readonly usedRoles: readonly string[];
+  /** Of a KV router: how much of a prompt that came again was cached, in words. */
+  readonly reuse?: string;
 }
 
 /** Every method waits until what it names is true, and rejects with the reason of `signal` when that aborts. */

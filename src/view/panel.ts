@@ -26,7 +26,10 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
       gpus.length === 0 ? 'none' : gpus.map((spec) => `${spec.name} on ${spec.gpus.join(',')}`).join('; '),
     ],
     ['Logs', homePath(`${plan.runFolder}/logs`)],
-    ['Proof', `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}`],
+    [
+      'Proof',
+      `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}${reuseText(proof)}`,
+    ],
     ['Answer', style.italic(shorten(proof.answer, 240))],
   ];
   const reach = reachability(plan);
@@ -44,6 +47,10 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
 
 function rolesText(proof: Proof): string {
   return proof.usedRoles.length === 0 ? '' : `, through ${proof.usedRoles.join(' and ')}`;
+}
+
+function reuseText({ reuse }: Proof): string {
+  return reuse === undefined ? '' : `; asked again: ${reuse}`;
 }
 
 /** Who else can call this, when it listens on more than loopback. */

@@ -16,7 +16,7 @@ export interface Up {
   readonly processes: readonly { readonly name: string; readonly ports: Readonly<Record<string, number>> }[];
   /** Addresses of etcd and NATS, where the run uses them. */
   readonly infra?: Readonly<Record<string, readonly string[]>>;
-  readonly proof: { readonly answer: string; readonly usedRoles: readonly string[] };
+  readonly proof: { readonly answer: string; readonly usedRoles: readonly string[]; readonly reuse?: string };
 }
 
 export interface Running extends Up {

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { proveServing } from '../../../src/probe/serving.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
+import { fastClock } from '../../support/fast-clock.ts';
 import { serve } from '../../support/http-server.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
@@ -35,25 +36,6 @@ async function planOn(
     }),
   );
   return { ...plan, http: { host: '127.0.0.1', port, url }, processes };
-}
-
-/** Time passes only in pauses, and fast there: so waiting for ten seconds takes no time, however slow the machine is. */
-function fastClock(): Clock {
-  let now = 0;
-  const pauseMs = 1_000;
-  return {
-    now: () => now,
-    sleep: async (ms, signal) => {
-      if (ms >= pauseMs) {
-        const end = now + ms;
-        const over = (): boolean => now >= end;
-        while (!over()) await systemClock.sleep(1, signal);
-        return;
-      }
-      await systemClock.sleep(1, signal);
-      now += ms * 50;
-    },
-  };
 }
 
 function asking(clock: Clock = systemClock) {

@@ -39,6 +39,7 @@ test('agg is what the script of upstream starts, with every port planned and on 
     SPT_NOENV: '1',
     DYN_EVENT_PLANE: 'zmq',
     PATH: '/venv/bin:/usr/bin',
+    TMPDIR: '/state/runs/test-abcd/tmp',
     CUDA_VISIBLE_DEVICES: '0',
   });
   expect(frontend?.env).not.toHaveProperty('DYN_SYSTEM_PORT');

@@ -1,0 +1,92 @@
+/** What happens when real processes of upstream die, or are to stop before they can. */
+import { describe, expect } from 'vitest';
+import { type Session, start, succeed } from '../../e2e/harness/cli.ts';
+import { pidOf, ps, up } from '../../e2e/harness/deployment.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
+import { pythons } from '../support/python.ts';
+
+const timeout = 240_000;
+
+describe.each(pythons('mocker'))('$name', ({ python }) => {
+  const mocker = ['--engine', 'mocker', '--python', python];
+
+  test('a worker that is killed comes back on its ports, and serves', { timeout }, async ({ world }) => {
+    const running = await up(world, 'agg', mocker);
+    const before = await pidOf(world, 'worker');
+    process.kill(before, 'SIGKILL');
+    await until(
+      'the worker to be back',
+      async () => {
+        const [run] = await ps(world);
+        const worker = run?.processes.find(({ name }) => name === 'worker');
+        return worker?.state === 'ready' && worker.pid !== before;
+      },
+      120_000,
+    );
+    // The frontend may still know the dead one for the length of its lease.
+    await until(
+      'an answer',
+      async () => {
+        const asked = running.client.chat.completions.create({
+          model: running.model,
+          messages: [{ role: 'user', content: 'Hello!' }],
+          max_tokens: 4,
+        });
+        return await asked.then(
+          ({ usage }) => usage?.completion_tokens === 4,
+          () => false,
+        );
+      },
+      60_000,
+    );
+    await succeed(world, ['down']);
+  });
+
+  test('a worker that is killed in the foreground ends the run with 1', { timeout }, async ({ world }) => {
+    const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);
+    await until('it to be ready', () => isReady(session), 120_000);
+    process.kill(await pidOf(world, 'prefill'), 'SIGKILL');
+    const { code, stderr } = await session.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('prefill was ended by SIGKILL');
+    expect(stderr).toContain('nothing is left');
+  });
+
+  test.for(['SIGTERM', 'SIGINT'] as const)(
+    '%s while everything loads leaves nothing',
+    { timeout },
+    async (signal, { world }) => {
+      const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);
+      await until('the first process', () => hasStarted(session), 60_000);
+      process.kill(session.pid, signal);
+      const { code, stderr } = await session.ended;
+      expect(code).toBe(signal === 'SIGTERM' ? 143 : 130);
+      expect(stderr).toContain('nothing is left');
+    },
+  );
+
+  test('a model folder that is not there is told', { timeout }, async ({ world }) => {
+    const args = [
+      'up',
+      'agg',
+      ...mocker,
+      '--model',
+      '/nowhere/model',
+      '--http-port',
+      String(await freePort()),
+    ];
+    const { code, stderr } = await start(world, args).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('worker exited with code 1');
+  });
+});
+
+function hasStarted({ stderr, stdout }: Session): boolean {
+  return /decode.*started/.test(stderr() + stdout());
+}
+
+function isReady({ stderr, stdout }: Session): boolean {
+  return (stderr() + stdout()).includes('is ready after');
+}

@@ -1,0 +1,23 @@
+/** The Python environments that tests of the real engines take: named by variables, or made by `dynamo setup`. */
+import { basename, delimiter } from 'node:path';
+import { dataFolders } from '../../../src/python/data-folders.ts';
+import { listSetups } from '../../../src/python/setup-record.ts';
+
+/** Folders from DYNAMO_TEST_MOCKER or DYNAMO_TEST_SGLANG, separated as in PATH; else those of `dynamo setup`. Throws when there is none. */
+export function pythonFolders(engine: 'mocker' | 'sglang'): string[] {
+  const variable = `DYNAMO_TEST_${engine.toUpperCase()}`;
+  const named = (process.env[variable] ?? '').split(delimiter).filter((folder) => folder !== '');
+  if (named.length > 0) return named;
+  const made = listSetups(dataFolders(process.env).environments).filter(
+    ({ record }) => record.state === 'complete' && record.engine === engine,
+  );
+  if (made.length > 0) return made.map(({ folder }) => folder);
+  throw new Error(
+    `no Python environment for ${engine}: run \`dynamo setup --engine ${engine}\`, or set ${variable}=FOLDER`,
+  );
+}
+
+/** Rows for `describe.each`, with the name that a report shows. */
+export function pythons(engine: 'mocker' | 'sglang'): { name: string; python: string }[] {
+  return pythonFolders(engine).map((python) => ({ name: basename(python), python }));
+}
