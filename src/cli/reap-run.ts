@@ -73,6 +73,7 @@ async function reapAlone(
         children,
         clock: systemClock,
         enter: () => {},
+        isLoading: () => false,
         graceless: () => now,
       },
     );

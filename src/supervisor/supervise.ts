@@ -227,6 +227,7 @@ export function supervise(plan: Plan, world: World): Supervision {
       children: new Map(living),
       clock,
       enter,
+      isLoading: (process) => states.get(process) === 'starting' || states.get(process) === 'started',
       graceless: () => killed,
     });
     await explained;

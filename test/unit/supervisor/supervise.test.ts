@@ -364,3 +364,15 @@ test('children that end because they were asked to are no news', async () => {
   await supervision.done;
   expect(world.events.filter(({ type }) => type === 'unhealthy')).toEqual([]);
 });
+
+test('a process that is still loading gets little time to stop, one that was ready all of it', async () => {
+  const loading = { readyMs: 60_000, stopMs: 20_000 };
+  const { world, supervision } = begin({ processes: all({ readyMs: 0 }, { prefill: loading }) });
+  await world.clock.advance(100);
+  supervision.stop();
+  await world.clock.advance(10_000);
+  expect((await supervision.done).killed).toHaveLength(1);
+  const graces = world.notes.flatMap((note) => (note.what === 'stop' ? [[note.process, note.graceMs]] : []));
+  expect(graces).toContainEqual(['prefill', 5_000]);
+  expect(graces).toContainEqual(['frontend', 10_000]);
+});

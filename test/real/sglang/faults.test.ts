@@ -1,0 +1,52 @@
+/** What happens when real SGLang workers die, or are to stop while they load. */
+import { describe, expect } from 'vitest';
+import { livingProcesses } from '../../oracle/processes.ts';
+import { start } from '../../e2e/harness/cli.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { pidOf } from '../../e2e/harness/deployment.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
+import { model } from '../support/models.ts';
+import { pythons } from '../support/python.ts';
+import { onCpu, sglangTimeout as timeout } from '../support/sglang.ts';
+
+describe.each(pythons('sglang'))('$name', ({ python }) => {
+  const args = [...onCpu(python, model('tiny-gpt2'))];
+  const raw = ['--', '--load-format', 'dummy'];
+  const env = { HF_HUB_OFFLINE: '1' };
+
+  test.for(['worker', 'scheduler', 'detokenizer'])(
+    'a %s that is killed ends the run, and nothing stays',
+    { timeout },
+    async (victim, { world }) => {
+      const port = String(await freePort());
+      const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], { env });
+      const said = (): string => session.stderr() + session.stdout();
+      await until('it to be ready', () => said().includes('is ready after'), 1_200_000);
+      const worker = await pidOf(world, 'worker');
+      const child = livingProcesses().find(
+        ({ parent, command }) => parent === worker && command.startsWith(`sglang::${victim}`),
+      );
+      process.kill(victim === 'worker' ? worker : (child?.pid ?? 0), 'SIGKILL');
+      const { code, stderr } = await session.ended;
+      expect(code).toBe(1);
+      expect(stderr).toContain('the rest of the run was stopped');
+    },
+  );
+
+  test('SIGTERM while a worker loads leaves nothing', { timeout }, async ({ world }) => {
+    const port = String(await freePort());
+    const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], { env });
+    // The dangerous moment: children are there, and do not yet end with their parent.
+    await until(
+      'children of the worker',
+      () =>
+        livingProcesses().some(({ command }) => command.includes('spawn_main') && command.includes(python)),
+      900_000,
+    );
+    process.kill(session.pid, 'SIGTERM');
+    const { code, stderr } = await session.ended;
+    expect(code).toBe(143);
+    expect(stderr).toContain('nothing is left');
+  });
+});

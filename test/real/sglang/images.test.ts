@@ -1,0 +1,48 @@
+/** Real SGLang on a CPU: images understood, images and videos made. */
+import { existsSync } from 'node:fs';
+import { describe, expect } from 'vitest';
+import { succeed } from '../../e2e/harness/cli.ts';
+import { requestsOf } from '../../e2e/harness/deployment.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { model, pipeline, rotary } from '../support/models.ts';
+import { pythons } from '../support/python.ts';
+import { sglangTimeout as timeout, upOnCpu } from '../support/sglang.ts';
+
+describe.each(pythons('sglang'))('$name', ({ python }) => {
+  test('vision answers about an image', { timeout }, async ({ world }) => {
+    const running = await upOnCpu(world, 'vision', python, model('tiny-qwen2-vl'), rotary);
+    expect(running.proof.answer).not.toBe('');
+    await succeed(world, ['down']);
+  });
+
+  test('multimodal_epd encodes in a worker of its own', { timeout }, async ({ world }) => {
+    const running = await upOnCpu(world, 'multimodal_epd', python, model('tiny-qwen2-vl'), rotary);
+    expect([...running.proof.usedRoles].toSorted()).toEqual(['aggregated', 'encode']);
+    expect(await requestsOf(running, 'encode')).toBeGreaterThan(0);
+    await succeed(world, ['down']);
+  });
+
+  test('multimodal_disagg goes through all three roles', { timeout }, async ({ world }) => {
+    const running = await upOnCpu(world, 'multimodal_disagg', python, model('tiny-qwen2-vl'), rotary);
+    expect([...running.proof.usedRoles].toSorted()).toEqual(['decode', 'encode', 'prefill']);
+    await succeed(world, ['down']);
+  });
+
+  test('diffusion makes an image, in the folder of the run', { timeout }, async ({ world }) => {
+    const made = await pipeline('sd', python, world.root);
+    const small = ['--set', 'proof.size=64x64'];
+    const { proof } = await upOnCpu(world, 'diffusion', python, made, small, 'own');
+    expect(existsSync(new URL(proof.answer))).toBe(true);
+    expect(proof.answer).toContain('/media/');
+    await succeed(world, ['down']);
+  });
+
+  test('video makes a video', { timeout }, async ({ world }) => {
+    const made = await pipeline('wan', python, world.root);
+    const sizes = ['width=64', 'height=64', 'numFrames=5', 'numInferenceSteps=2'];
+    const small = sizes.flatMap((size) => ['--set', size]);
+    const { proof } = await upOnCpu(world, 'video', python, made, small, 'own');
+    expect(existsSync(new URL(proof.answer))).toBe(true);
+    await succeed(world, ['down']);
+  });
+});

@@ -1,0 +1,54 @@
+/** Real SGLang on a CPU: the patterns that answer with text, or with vectors. */
+import { describe, expect } from 'vitest';
+import { succeed } from '../../e2e/harness/cli.ts';
+import { requestsOf } from '../../e2e/harness/deployment.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { model, rotary } from '../support/models.ts';
+import { pythons } from '../support/python.ts';
+import { sglangTimeout as timeout, upOnCpu } from '../support/sglang.ts';
+
+describe.each(pythons('sglang'))('$name', ({ python }) => {
+  test('agg answers, and stops without force', { timeout }, async ({ world }) => {
+    const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'));
+    expect(running).toMatchObject({ engine: 'sglang', model: 'tiny' });
+    const { usage } = await running.client.chat.completions.create(
+      { model: 'tiny', messages: [{ role: 'user', content: 'What is a fox?' }], max_tokens: 8 },
+      { timeout: 120_000 },
+    );
+    expect(usage?.completion_tokens).toBeGreaterThan(0);
+    const { stderr } = await succeed(world, ['down']);
+    expect(stderr).toContain('nothing is left');
+    expect(stderr).not.toContain('SIGKILL');
+  });
+
+  test('agg_router sends a repeated prompt to where it is cached', { timeout }, async ({ world }) => {
+    const running = await upOnCpu(world, 'agg_router', python, model('tiny-gpt2'));
+    expect(running.proof.reuse).toMatch(/cached|hit rate/);
+    await succeed(world, ['down']);
+  });
+
+  test('disagg hands the KV cache over', { timeout }, async ({ world }) => {
+    const plain = ['--set', 'multimodal=false'];
+    const running = await upOnCpu(world, 'disagg', python, model('tiny-gpt2'), plain);
+    expect([...running.proof.usedRoles].toSorted()).toEqual(['decode', 'prefill']);
+    expect(await requestsOf(running, 'prefill')).toBeGreaterThan(0);
+    await succeed(world, ['down']);
+  });
+
+  test('embeddings are vectors of the model', { timeout }, async ({ world }) => {
+    const plain = ['--set', 'components.worker.radixCache=false'];
+    const { client } = await upOnCpu(world, 'embeddings', python, model('tiny-bert'), plain);
+    const { data } = await client.embeddings.create(
+      { model: 'tiny', input: ['a fox', 'a hound'], encoding_format: 'float' },
+      { timeout: 120_000 },
+    );
+    expect(data.map(({ embedding }) => embedding.length)).toEqual([128, 128]);
+    await succeed(world, ['down']);
+  });
+
+  test('diffusion_lm answers', { timeout }, async ({ world }) => {
+    const running = await upOnCpu(world, 'diffusion_lm', python, model('tiny-sdar'), rotary);
+    expect(running.proof.answer).not.toBe('');
+    await succeed(world, ['down']);
+  });
+});

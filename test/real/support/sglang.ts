@@ -1,0 +1,37 @@
+/** Brings real SGLang up on a CPU. A start takes a minute on an idle machine, and many on a busy one. */
+import { type Running, up } from '../../e2e/harness/deployment.ts';
+import type { World } from '../../e2e/harness/world.ts';
+
+export const sglangTimeout = 1_500_000;
+
+/** `more`: options of `up`; random weights unless there are some. */
+export async function upOnCpu(
+  world: World,
+  profile: string,
+  python: string,
+  model: string,
+  more: readonly string[] = [],
+  weights: 'random' | 'own' = 'random',
+): Promise<Running> {
+  const raw = weights === 'random' ? ['--', '--load-format', 'dummy'] : [];
+  return await up(world, profile, [...onCpu(python, model), ...more, ...raw], {
+    env: { HF_HUB_OFFLINE: '1' },
+  });
+}
+
+export function onCpu(python: string, model: string): string[] {
+  return [
+    '--engine',
+    'sglang',
+    '--set',
+    'device=cpu',
+    '--python',
+    python,
+    '--model',
+    model,
+    '--set',
+    'servedModelName=tiny',
+    '--timeout',
+    '1200',
+  ];
+}
