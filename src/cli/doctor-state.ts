@@ -1,4 +1,5 @@
 /** What the state folder tells the doctor: runs, what lives of dead ones, and what is stale. Looking writes nothing. */
+import { basename } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import type { RunFacts, Segment, StateFacts } from '../doctor/host-view.ts';
 import { identify, isAlive } from '../process/identity.ts';
@@ -59,6 +60,8 @@ export function lostSegments(): Segment[] {
   return [
     ...found.segments.map(({ segment, proof }) => ({ path: segment.path, bytes: segment.bytes, proof })),
     ...found.unproven
+      // Semaphores are 32 bytes each: nothing that anybody would miss.
+      .filter(({ path }) => !basename(path).startsWith('sem.'))
       .filter(({ creator }) => creator === undefined || !isLiving(readStat(creator)))
       .map(({ path, bytes }) => ({ path, bytes })),
   ];
