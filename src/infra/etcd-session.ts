@@ -36,6 +36,24 @@ export function etcdSession(address: string, environment: Environment): EtcdSess
   };
 }
 
+/** The first of these that answers; rejects with what the last one said. */
+export async function firstAnswering(
+  addresses: readonly string[],
+  environment: Environment,
+): Promise<{ readonly address: string; readonly session: EtcdSession }> {
+  let reason: unknown = new Error('no address');
+  for (const address of addresses) {
+    const session = etcdSession(address, environment);
+    try {
+      await session.get('/version');
+      return { address, session };
+    } catch (error) {
+      reason = error;
+    }
+  }
+  throw reason;
+}
+
 /** An address without a scheme is plain HTTP, as upstream's client takes it. */
 export function withScheme(address: string): string {
   const bare = address.replace(/\/+$/, '');

@@ -1,8 +1,8 @@
 /** Looks at an external etcd before anything starts: does it answer, and may this run write where it will. */
 import { DynamoError } from '../base/error.ts';
-import { errorCode, messageOf } from '../base/error-code.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
-import { type Environment, etcdSession, withScheme } from './etcd-session.ts';
+import { type Environment, etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
+import { isSilence, reasonOf } from './silence.ts';
 
 /** Reads only. `endpoints`: as in ETCD_ENDPOINTS. */
 export async function lookAtEtcd(endpoints: string, environment: Environment): Promise<ExternalInfra> {
@@ -14,6 +14,9 @@ export async function lookAtEtcd(endpoints: string, environment: Environment): P
       if (typeof etcdserver === 'string') return { addresses, version: etcdserver };
       return { addresses, wrong: `${address}/version names no etcd` };
     } catch (error) {
+      if (!isSilence(error)) {
+        return { addresses, wrong: `${address}: ${reasonOf(error)}`, fix: hintFor(reasonOf(error)) };
+      }
       silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
     }
   }
@@ -34,17 +37,19 @@ export async function checkEtcd(
   namespace: string,
   environment: Environment,
 ): Promise<void> {
-  const address = addresses[0] ?? '';
-  const { call } = etcdSession(address, environment);
   const key = base64(trialKey(namespace));
+  let place = addresses.join(',');
   try {
+    const { address, session } = await firstAnswering(addresses, environment);
+    place = address;
+    const { call } = session;
     const { ID: lease } = await call('lease/grant', { TTL: 10 });
     await call('kv/put', { key, value: base64('dynamo'), lease });
     const { count } = await call('kv/range', { key, count_only: true });
     await call('lease/revoke', { ID: lease });
     if (count !== '1') throw new Error('a key that was written is not there');
   } catch (error) {
-    throw new DynamoError('unavailable', `etcd at ${address} cannot be used: ${reasonOf(error)}.`, {
+    throw new DynamoError('unavailable', `etcd at ${place} cannot be used: ${reasonOf(error)}.`, {
       hint: hintFor(reasonOf(error)),
     });
   }
@@ -52,11 +57,6 @@ export async function checkEtcd(
 
 export function base64(text: string): string {
   return Buffer.from(text).toString('base64');
-}
-
-function reasonOf(error: unknown): string {
-  if (errorCode(error) === 'ECONNREFUSED') return 'connection refused';
-  return messageOf(error) || (errorCode(error) ?? 'no answer');
 }
 
 function hintFor(reason: string): string {

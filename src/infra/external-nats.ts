@@ -1,10 +1,10 @@
 /** Looks at an external NATS: reads its banner, logs in, and asks for a sign of life. Changes nothing there. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { errorCode, messageOf } from '../base/error-code.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/nats.ts';
 import type { Environment } from './etcd-session.ts';
+import { isSilence, reasonOf } from './silence.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;
@@ -26,8 +26,8 @@ export async function lookAtNats(servers: string, environment: Environment): Pro
     try {
       return { addresses, ...(await meet(new URL(address), environment)) };
     } catch (error) {
-      const reason = errorCode(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error);
-      silent.push(addresses.length > 1 ? `${address}: ${reason}` : reason);
+      if (!isSilence(error)) return { addresses, wrong: `${address}: ${reasonOf(error)}` };
+      silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
     }
   }
   return { addresses, silent: silent.join(', ') };

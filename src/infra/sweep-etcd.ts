@@ -1,6 +1,6 @@
 /** Removes what a run left in an etcd that others use, too: keys under its own namespace and nothing else. */
 import { base64, trialKey } from './external-etcd.ts';
-import { type Environment, etcdSession } from './etcd-session.ts';
+import { type Environment, firstAnswering } from './etcd-session.ts';
 
 export interface Swept {
   readonly before: number;
@@ -16,7 +16,8 @@ export async function sweepEtcd(
   namespace: string,
   environment: Environment,
 ): Promise<Swept> {
-  const { call } = etcdSession(addresses[0] ?? '', environment);
+  const { session } = await firstAnswering(addresses, environment);
+  const { call } = session;
   const keys = async (): Promise<string[]> => {
     const { kvs } = await call('kv/range', {
       key: base64(root),

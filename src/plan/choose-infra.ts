@@ -96,7 +96,7 @@ function externalOffer(name: InfraName, { external }: HostFacts['infra']): Offer
   const addresses = found.addresses.join(',');
   if (found.wrong !== undefined) {
     throw new DynamoError('unavailable', `${variables[name]}=${addresses}: ${found.wrong}.`, {
-      hint: `mend it, or: unset ${variables[name]}`,
+      hint: found.fix ?? `mend it, or: unset ${variables[name]}`,
     });
   }
   if (found.silent !== undefined) return { lacks: `${variables[name]}=${addresses}: ${found.silent}` };

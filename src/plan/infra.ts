@@ -24,6 +24,8 @@ export interface ExternalInfra {
   readonly silent?: string;
   /** It answers and cannot be used: that needs the user. */
   readonly wrong?: string;
+  /** One command that mends what is wrong. */
+  readonly fix?: string;
 }
 
 /** The etcd and NATS of `dynamo infra up`. */

@@ -1,6 +1,6 @@
 /** Keeps runs apart that share an etcd or a NATS: each gets a namespace of its own. */
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
-import { infraNames, isOwn, type InfraUses } from './infra.ts';
+import { infraNames, infraTitles, isOwn, type InfraUses } from './infra.ts';
 import type { Choice } from './plan.ts';
 
 export interface Namespaced {
@@ -16,7 +16,7 @@ export function namespaced(profile: Profile, uses: InfraUses, runId: string): Na
   });
   if (shared.length === 0) return { profile, choices: [] };
   const namespace = `${profile.namespace}-${runId.slice(runId.lastIndexOf('-') + 1)}`;
-  const because = `others may use this ${shared.join(' and ')}: a name of its own keeps the run apart`;
+  const because = `others may use this ${shared.map((name) => infraTitles[name]).join(' and ')}: a name of its own keeps the run apart`;
   return {
     profile: withNamespace(profile, namespace),
     choices: [{ what: 'namespace', value: namespace, because }],

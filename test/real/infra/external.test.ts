@@ -1,5 +1,8 @@
 /** An etcd and a NATS that are not ours: checked before anything starts, never stopped, left as they were. */
-import { expect } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
@@ -112,6 +115,46 @@ test('nobody there: --infra external is 69; auto goes on to a process and says w
   const { notes } = await up(world, 'agg', ['--discovery', 'etcd'], { env });
   expect(notes).toMatch(/^etcd +process .*; ETCD_ENDPOINTS=\S+: connection refused; no shared one is up/m);
   await succeed(world, ['down']);
+});
+
+test('etcd with TLS: the certificate of its authority is needed, and a dead endpoint beside it does no harm', async ({
+  world,
+}) => {
+  const folder = temporaryFolder();
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  const wish = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', files.key, '-out', files.cert, ...wish],
+    { stdio: 'ignore' },
+  );
+  const etcd = await startEtcd(etcdBinary, files);
+  const endpoints = `https://127.0.0.1:${await freePort()},${etcd.tlsUrl}`;
+  // Not passed over in silence, also where another source could be taken.
+  const wary = await dynamo(world, ['up', 'agg', '--engine', 'sim', '--discovery', 'etcd'], {
+    env: { ETCD_ENDPOINTS: endpoints },
+  });
+  expect(wary.code).toBe(69);
+  expect(wary.stderr).toContain('self-signed certificate');
+  expect(wary.stderr).toContain('export ETCD_AUTH_CA=ca.pem');
+  await up(world, 'agg', external, { env: { ETCD_ENDPOINTS: endpoints, ETCD_AUTH_CA: files.cert } });
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toContain('no key of namespace');
+});
+
+test('what answers and is no etcd or no NATS is 69, not passed over', async ({ world }) => {
+  const server = await startNats();
+  const other = createServer((socket) => void socket.end('220 another protocol\r\n'));
+  onTestFinished(() => void other.close());
+  const port = await freePort();
+  await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+  const plan = async (plane: readonly string[], env: Readonly<Record<string, string>>) =>
+    await dynamo(world, ['plan', 'agg', '--engine', 'sim', ...plane], { env });
+  const notEtcd = await plan(['--discovery', 'etcd'], { ETCD_ENDPOINTS: `http://${server}` });
+  const notNats = await plan(['--events', 'nats'], { NATS_SERVER: `nats://127.0.0.1:${port}` });
+  expect([notEtcd.code, notNats.code]).toEqual([69, 69]);
+  expect(notEtcd.stderr).toContain(`ETCD_ENDPOINTS=http://${server}: `);
+  expect(notNats.stderr).toContain(`NATS_SERVER=nats://127.0.0.1:${port}: `);
 });
 
 test('NATS: banner and login are looked at, and a wrong token is 69', async ({ world }) => {
