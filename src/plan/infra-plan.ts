@@ -3,7 +3,7 @@ import { decidingVariables } from '../engine/dynamo-variables.ts';
 import { chooseInfra } from './choose-infra.ts';
 import { planInfra } from './infra-processes.ts';
 import { type Plan, planVersion } from './plan.ts';
-import { portPool } from './ports.ts';
+import { portPool, portRange } from './ports.ts';
 import type { HostFacts } from './request.ts';
 
 /** Name of the run, by which everybody finds it. */
@@ -21,7 +21,7 @@ export interface SharedInfraWishes {
 export function makeInfraPlan({ persist }: SharedInfraWishes, host: HostFacts): Plan {
   const why = 'dynamo infra up';
   const { uses, choices } = chooseInfra({ etcd: why, nats: why }, { infra: 'process' }, host);
-  const pool = portPool(host.runId, (port) => host.busyPorts.has(port));
+  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), portRange(host.environment));
   const { infra, processes } = planInfra(uses, { persist }, host, pool);
   const url = infra.etcd?.addresses[0] ?? '';
   return {

@@ -16,7 +16,7 @@ import { accessVariables } from './infra-variables.ts';
 import { planInfra } from './infra-processes.ts';
 import { localModel } from './local-model.ts';
 import { namespaced } from './namespace.ts';
-import { chooseHttpPort, portPool, type PortPool } from './ports.ts';
+import { chooseHttpPort, portPool, type PortPool, portRange } from './ports.ts';
 import {
   type ExpectedInstances,
   modelsFolder,
@@ -54,7 +54,9 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
   const http = planHttp(profile, options, host);
   const placement =
     engine.needsGpus && profile.device === 'gpu' ? placeWorkers(workers, gpuOffer(options, host)) : undefined;
-  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), [http.port]);
+  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), portRange(host.environment), [
+    http.port,
+  ]);
   const { infra, processes: infraSpecs } = planInfra(uses, options, host, pool);
   if (options.persist !== undefined && infra.persist === undefined) throw nothingToKeep(options.persist);
   const model = localModel(profile.model, host);

@@ -7,6 +7,28 @@ export const firstPort = 10_000;
 export const lastPort = 32_767;
 const highestPort = 65_535;
 
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * `DYNAMO_PORTS=12000-12999` narrows where ports are taken from, as for CI jobs that share a host without seeing each
+ * other's state. Throws `environment` for anything else than two ports within the widest range.
+ */
+export function portRange({ DYNAMO_PORTS: text }: Readonly<Record<string, string | undefined>>): PortRange {
+  if (text === undefined || text === '') return { first: firstPort, last: lastPort };
+  const [, first, last] = (/^(\d+)-(\d+)$/.exec(text) ?? []).map(Number);
+  if (first !== undefined && last !== undefined && firstPort <= first && first <= last && last <= lastPort) {
+    return { first, last };
+  }
+  throw new DynamoError(
+    'environment',
+    `DYNAMO_PORTS=${text}: expected two ports from ${firstPort} to ${lastPort}, such as 12000-12999.`,
+    { hint: 'unset DYNAMO_PORTS' },
+  );
+}
+
 export interface PortPool {
   /** The next free port; throws `busy` when there is none. */
   take(): number;
@@ -19,21 +41,22 @@ export interface PortPool {
 export function portPool(
   seed: string,
   isBusy: (port: number) => boolean,
+  { first, last }: PortRange,
   reserved: readonly number[] = [],
 ): PortPool {
-  const size = lastPort - firstPort + 1;
+  const size = last - first + 1;
   const taken = new Set(reserved);
   let next = hash(seed) % size;
   return {
     take: () => {
       for (let tried = 0; tried < size; tried++) {
-        const port = firstPort + next;
+        const port = first + next;
         next = (next + 1) % size;
         if (taken.has(port) || isBusy(port)) continue;
         taken.add(port);
         return port;
       }
-      throw new DynamoError('busy', `No free port between ${firstPort} and ${lastPort}.`, {
+      throw new DynamoError('busy', `No free port between ${first} and ${last}.`, {
         hint: 'ss -ltnp   # shows who listens',
       });
     },

@@ -75,8 +75,15 @@ export function createWorld(): World {
       XDG_STATE_HOME: world.state,
       XDG_CONFIG_HOME: world.config,
       XDG_RUNTIME_DIR: world.runtime,
+      DYNAMO_PORTS: portsOfWorker(),
     },
   };
+}
+
+/** Worlds that run at once know nothing of each other's leases: each worker of the test run has ports of its own. */
+function portsOfWorker(): string {
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 1) % 2;
+  return worker === 0 ? '10000-20999' : '21000-31999';
 }
 
 /** Writes `text` as an executable into PATH. */

@@ -1,6 +1,8 @@
 /** Ports: asked ones are taken or refused, others move on, none is given twice. */
 import { expect, test } from 'vitest';
-import { chooseHttpPort, firstPort, lastPort, portPool } from '../../../src/plan/ports.ts';
+import { chooseHttpPort, firstPort, lastPort, portPool, portRange } from '../../../src/plan/ports.ts';
+
+const all = portRange({});
 
 test('a port that was asked for and is busy is refused, naming the holder', () => {
   const busy = new Map([[8080, 'pid 912 (node server.js)']]);
@@ -35,20 +37,33 @@ test('the next free port is always one that exists', () => {
 
 test('the pool gives each free port once and then says that there is none', () => {
   const free = new Set([firstPort, 20_000, lastPort]);
-  const pool = portPool('any', (port) => !free.has(port));
+  const pool = portPool('any', (port) => !free.has(port), portRange({}));
   const taken = [pool.take(), pool.take(), pool.take()];
   expect(new Set(taken)).toEqual(free);
   expect(() => pool.take()).toThrow(expect.objectContaining({ code: 'busy' }));
 });
 
 test('the pool never gives a reserved port', () => {
-  const first = portPool('seed', () => false).take();
-  expect(portPool('seed', () => false, [first]).take()).not.toBe(first);
+  const first = portPool('seed', () => false, all).take();
+  expect(portPool('seed', () => false, all, [first]).take()).not.toBe(first);
 });
 
 test('runs with different ids begin at different places', () => {
   const starts = ['agg-aaaa', 'agg-aaab', 'agg-baaa', 'disagg-aaaa'].map((seed) =>
-    portPool(seed, () => false).take(),
+    portPool(seed, () => false, all).take(),
   );
   expect(new Set(starts).size).toBe(4);
+});
+
+test('DYNAMO_PORTS narrows the range, and says what it takes', () => {
+  const pool = portPool('any', () => false, portRange({ DYNAMO_PORTS: '12000-12001' }));
+  expect(new Set([pool.take(), pool.take()])).toEqual(new Set([12_000, 12_001]));
+  expect(() => pool.take()).toThrow('No free port between 12000 and 12001.');
+  expect(portRange({ DYNAMO_PORTS: '' })).toEqual(portRange({}));
+});
+
+test.each(['12000', '12001-12000', '80-90', '12000-40000', 'a-b'])('DYNAMO_PORTS=%s is refused', (text) => {
+  expect(() => portRange({ DYNAMO_PORTS: text })).toThrow(
+    expect.objectContaining({ code: 'environment', message: expect.stringContaining(text) }),
+  );
 });
