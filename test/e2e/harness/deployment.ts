@@ -59,6 +59,7 @@ export interface RunRow {
   readonly processes: readonly {
     readonly name: string;
     readonly state: string;
+    readonly gpus: readonly string[];
     readonly pid?: number;
     readonly restarts: number;
     readonly health: string;

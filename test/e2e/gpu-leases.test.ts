@@ -1,0 +1,159 @@
+/** GPUs of runs on the engine sglang: each worker is told its own, no two runs get the same, and a refusal says who has them. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { keepers, processesOfRuns, send, supervisors } from '../chaos/scene.ts';
+import { dynamo, type Session, start, succeed } from './harness/cli.ts';
+import { ps } from './harness/deployment.ts';
+import { fakeGpus } from './harness/gpus.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+import { test, type World } from './harness/world.ts';
+
+/** An environment with Dynamo and SGLang whose Python loads for ever, and writes down which GPUs it was given. */
+function loadingPython(world: World): string {
+  const folder = join(world.root, 'venv');
+  const packages = join(folder, 'lib', 'python3.12', 'site-packages');
+  for (const name of ['ai_dynamo-1.4.2', 'ai_dynamo_runtime-1.4.2', 'sglang-0.5.16', 'torch-2.11.0']) {
+    mkdirSync(join(packages, `${name}.dist-info`), { recursive: true });
+  }
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'pyvenv.cfg'), 'home = /usr/bin\n');
+  writeFileSync(
+    join(folder, 'bin', 'python3'),
+    '#!/bin/sh\nprintf "%s %s\\n" "$CUDA_DEVICE_ORDER" "$CUDA_VISIBLE_DEVICES" >"$PWD/$DYNAMO_PROCESS.gpus"\nexec sleep 600\n',
+    { mode: 0o755 },
+  );
+  return folder;
+}
+
+async function loading(world: World, python: string, words: readonly string[]): Promise<Session> {
+  const port = String(await freePort());
+  const session = start(world, [
+    'up',
+    ...words,
+    '--engine',
+    'sglang',
+    '--python',
+    python,
+    '--http-port',
+    port,
+  ]);
+  await session.until(/worker.* started \(pid|decode started \(pid/);
+  return session;
+}
+
+async function stop(...sessions: readonly Session[]): Promise<void> {
+  for (const { pid } of sessions) send(pid, 'SIGINT');
+  for (const { ended } of sessions) await ended;
+}
+
+const gpusOf = async (
+  world: World,
+  name: string,
+): Promise<readonly (readonly [string, readonly string[]])[]> => {
+  const run = (await ps(world)).find((each) => each.name === name);
+  return (run?.processes ?? []).map((each) => [each.name, each.gpus] as const);
+};
+
+const told = (logs = ''): string => join(logs, '..', 'worker.gpus');
+
+const device = (stdout: string): unknown =>
+  (JSON.parse(stdout) as { processes: { env: Record<string, string> }[] }).processes
+    .map(({ env }) => env['CUDA_VISIBLE_DEVICES'])
+    .find((value) => value !== undefined);
+
+test('two runs never get the same GPU, a third is refused with who has them, and all are given back', async ({
+  world,
+}) => {
+  fakeGpus(world, 2);
+  const python = loadingPython(world);
+  const first = await loading(world, python, ['agg']);
+  const second = await loading(world, python, ['agg', '--name', 'second']);
+  expect(await gpusOf(world, 'agg')).toEqual([
+    ['frontend', []],
+    ['worker', ['0']],
+  ]);
+  expect(await gpusOf(world, 'second')).toEqual([
+    ['frontend', []],
+    ['worker', ['1']],
+  ]);
+  const [one, two] = await ps(world);
+  await until('the worker to be told', () => existsSync(told(two?.logs)));
+  expect([one, two].map((run) => readFileSync(told(run?.logs), 'utf8'))).toEqual([
+    'PCI_BUS_ID 0\n',
+    'PCI_BUS_ID 1\n',
+  ]);
+  const third = await dynamo(world, [
+    'up',
+    'agg',
+    '--name',
+    'third',
+    '--engine',
+    'sglang',
+    '--python',
+    python,
+  ]);
+  expect(third.code).toBe(75);
+  expect(third.stderr).toContain('This needs 1 GPU; of 2 that it may use, 0 have room.');
+  expect(third.stderr).toContain(`taken by run ${one?.runId}`);
+  expect(third.stderr).toContain(`taken by run ${two?.runId}`);
+  await stop(first, second);
+  await stop(await loading(world, python, ['disagg', '--gpus', '1,0']));
+});
+
+test('workers that share a GPU are on it within one run', async ({ world }) => {
+  fakeGpus(world, 1);
+  const python = loadingPython(world);
+  const plan = await succeed(world, [
+    'plan',
+    'disagg_same_gpu',
+    '--json',
+    '--engine',
+    'sglang',
+    '--python',
+    python,
+  ]);
+  const { processes, gpuUuids } = JSON.parse(plan.stdout) as {
+    processes: { name: string; env: Record<string, string> }[];
+    gpuUuids: string[];
+  };
+  const devices = processes.map(({ name, env }) => [name, env['CUDA_VISIBLE_DEVICES']]);
+  expect(Object.fromEntries(devices)).toMatchObject({ prefill: '0', decode: '0' });
+  expect(gpuUuids).toHaveLength(1);
+});
+
+test('CUDA_VISIBLE_DEVICES of the caller is never widened', async ({ world }) => {
+  const gpus = fakeGpus(world, 3);
+  const python = loadingPython(world);
+  const plan = async (visible: string, ...flags: readonly string[]) =>
+    await dynamo(world, ['plan', 'agg', '--json', '--engine', 'sglang', '--python', python, ...flags], {
+      env: { CUDA_VISIBLE_DEVICES: visible },
+    });
+  expect(device((await plan('2')).stdout)).toBe('2');
+  expect(device((await plan('GPU-1111')).stdout)).toBe('1');
+  expect(await plan('1,2', '--gpus', '0')).toMatchObject({ code: 78 });
+  const none = await plan('');
+  expect([none.code, none.stderr]).toEqual([
+    75,
+    expect.stringContaining('may use 0 (CUDA_VISIBLE_DEVICES="")'),
+  ]);
+  gpus.change({ mode: 'silent' });
+  expect(device((await plan('2')).stdout)).toBe('2');
+});
+
+test('GPUs of a run that was killed are free for the next', async ({ world }) => {
+  fakeGpus(world, 1);
+  const python = loadingPython(world);
+  const first = await loading(world, python, ['agg']);
+  const before = processesOfRuns(world).map(({ pid }) => pid);
+  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await first.ended;
+  const second = await loading(world, python, ['agg']);
+  expect(await gpusOf(world, 'agg')).toContainEqual(['worker', ['0']]);
+  const now = new Set(processesOfRuns(world).map(({ pid }) => pid));
+  expect(before.filter((pid) => now.has(pid))).toEqual([]);
+  await stop(second);
+});
