@@ -1,13 +1,11 @@
 /** `dynamo attach`: watch a detached run: its logs and its state changes; Ctrl-C leaves it running. */
-import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
-import { readPlan } from '../run/record.ts';
 import { logLineShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
-import { findRun, onlyLiveRun } from './find-run.ts';
+import { livePlan } from './live-plan.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
 import { eventsOf } from './run-events.ts';
@@ -27,17 +25,7 @@ export const configure: Configure = (command, settle) => {
 async function attach(asked: string | undefined): Promise<number> {
   requireLinux('attach');
   const folders = stateFolders(process.env);
-  const run = asked === undefined ? onlyLiveRun(folders, 'attach') : findRun(folders, asked);
-  const plan = run?.supervised === true ? readPlan(run.files) : undefined;
-  if (run === undefined || plan === undefined) {
-    throw new DynamoError(
-      'run-not-found',
-      asked === undefined ? 'Nothing is up.' : `Run ${asked} is not up.`,
-      {
-        hint: 'dynamo logs   # shows what an ended run wrote',
-      },
-    );
-  }
+  const { run, plan } = livePlan(folders, asked, 'attach');
   // From here on, before anything is shown: who sees a line may press Ctrl-C.
   const leaving = new Promise<void>((resolve) => {
     watchSignals(

@@ -54,6 +54,8 @@ async function operandsOf(verb: string, position: number): Promise<readonly stri
       return await profileNames();
     case 'down':
     case 'attach':
+    case 'chat':
+    case 'open':
       return runNames(false);
     case 'wait':
     case 'events':

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { candidatesOf } from '../profile/candidates.ts';
 import type { ProfileLibrary } from '../profile/files.ts';
+import { listProfiles } from '../profile/list.ts';
 import { loadProfile } from '../profile/load.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Setting } from '../profile/setting.ts';
+import { profileRows } from '../view/profile-table.ts';
 import { packageRoot } from './package-root.ts';
 
 /** Where profiles are on this host, the winning place first. */
@@ -42,8 +44,8 @@ export async function openProfile(
   const [asked, ...more] = operands;
   if (asked === undefined) {
     throw new DynamoError('usage', `dynamo ${verb} needs a profile.`, {
-      details: [`Profiles: ${(await profileNames()).join(', ')}`],
-      hint: `dynamo ${verb} agg   # dynamo profiles list says what each is`,
+      details: profileRows(await listProfiles(profileLibrary())),
+      hint: `dynamo ${verb} agg`,
     });
   }
   if (more.length > 0) {

@@ -1,20 +1,16 @@
 /** Smokes a deployment that somebody else runs: requests only, nothing is started or stopped. */
-import { DynamoError } from '../base/error.ts';
-import { messageOf } from '../base/error-code.ts';
 import { casesFor } from '../smoke/case-table.ts';
-import { listOf, objectOf, textOf } from '../smoke/json.ts';
 import type { SuiteResult } from '../smoke/result.ts';
 import { runCases } from '../smoke/run-cases.ts';
 import { foreignTarget } from '../smoke/target.ts';
 import { caseLine } from '../view/smoke-table.ts';
 import { styleFor } from '../view/style.ts';
 import { settingsOf } from './deployment-options.ts';
+import { firstModel, foreignUrl } from './foreign-url.ts';
 import { openProfile } from './load-profile.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { SmokeFlags } from './smoke.ts';
 import type { SmokeOutcome } from './smoke-profiles.ts';
-
-const answerWithinMs = 10_000;
 
 /** `asked`: a profile whose requests fit; without one, those of a chat. Throws `usage` and `unavailable`. */
 export async function smokeForeign(
@@ -22,15 +18,10 @@ export async function smokeForeign(
   asked: readonly string[],
   flags: SmokeFlags,
 ): Promise<SmokeOutcome> {
-  if (!/^https?:\/\//.test(url)) {
-    throw new DynamoError('usage', `--url ${JSON.stringify(url)}: expected http://host:port.`, {
-      hint: `dynamo smoke --url http://${url}`,
-    });
-  }
+  const base = foreignUrl(url, 'smoke');
   const profile =
     asked.length === 0 ? undefined : (await openProfile(asked, 'smoke --url', settingsOf(flags))).profile;
-  const base = foreignTarget(url, '', profile).url;
-  const target = foreignTarget(url, flags.model ?? (await firstModel(base)), profile);
+  const target = foreignTarget(base, flags.model ?? (await firstModel(base)), profile);
   const over = new AbortController();
   const signals = watchSignals(
     (signal) => over.abort(new Error(`${signal} came`)),
@@ -57,22 +48,4 @@ export async function smokeForeign(
   signals.end();
   const signal = signals.first();
   return { suites, ...(signal === undefined ? {} : { exitCode: signalExitCode(signal) }) };
-}
-
-async function firstModel(url: string): Promise<string> {
-  try {
-    const response = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(answerWithinMs) });
-    const name = textOf(objectOf(listOf(objectOf(await response.json()).data)[0]).id);
-    if (name !== undefined) return name;
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw unreachable(url, messageOf(cause));
-  }
-  throw unreachable(url, 'it lists no model');
-}
-
-function unreachable(url: string, why: string): DynamoError {
-  return new DynamoError('unavailable', `${url}/v1/models does not name a model: ${why}.`, {
-    hint: `curl ${url}/v1/models`,
-  });
 }

@@ -4,6 +4,7 @@ import { secretsOf } from '../plan/make-plan.ts';
 import { stateFolders } from '../run/folders.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
+import { canAsk, chooseProfile } from './choose-profile.ts';
 import {
   addDeploymentOptions,
   type DeploymentFlags,
@@ -56,7 +57,11 @@ export const configure: Configure = (command: Command, settle) => {
 
 async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags: UpFlags): Promise<number> {
   requireLinux('up');
-  const { profile, note } = await openProfile(operands, 'up', settingsOf(flags));
+  const asked = operands.length === 0 && canAsk() ? await chooseProfile() : operands[0];
+  // Left with Ctrl-C or Esc: nothing was started.
+  if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
+  const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
+  const { profile, note } = await openProfile(named, 'up', settingsOf(flags));
   const style = styleFor(process.stderr, process.env);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
   // Secrets reach the processes through our own environment, so that they stand in no plan and no file.

@@ -69,6 +69,18 @@ export const verbs: readonly Verb[] = [
     load: () => import('./events.ts'),
   },
   {
+    name: 'chat',
+    usage: '[run] [options]',
+    summary: 'talk to a run, or to any deployment',
+    load: () => import('./chat.ts'),
+  },
+  {
+    name: 'open',
+    usage: '[run] [options]',
+    summary: 'print the URL of a run, and open it in a browser',
+    load: () => import('./open.ts'),
+  },
+  {
     name: 'infra',
     usage: '<up|down|status> [options]',
     summary: 'an etcd and a NATS shared by several runs',

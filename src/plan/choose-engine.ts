@@ -27,7 +27,7 @@ export function chooseEngine(
   host: HostFacts,
 ): EngineChoice {
   const { name, because } =
-    asked === 'auto' ? auto(device, host) : { name: asked, because: `--engine ${asked}` };
+    asked === 'auto' ? autoEngine(device, host) : { name: asked, because: `--engine ${asked}` };
   const choice = { what: 'engine', value: name, because };
   if (name === 'sim') return { engine: simEngine(host.node, host.simEntry), choices: [choice] };
   const python = pythonFor(name, host.python);
@@ -57,7 +57,11 @@ function upstreamEngine(
   return name === 'mocker' ? mockerEngine(home, dialect, tokenizer) : sglangEngine(home, dialect, device);
 }
 
-function auto(device: Profile['device'], host: HostFacts): { name: EngineName; because: string } {
+/** What `--engine auto` takes. Throws `environment` where there are GPUs but no SGLang for them. */
+export function autoEngine(
+  device: Profile['device'],
+  host: Pick<HostFacts, 'gpus' | 'gpuProblem' | 'python'>,
+): { name: EngineName; because: string } {
   const [first] = host.gpus;
   const { python } = host;
   const sglang =

@@ -41,7 +41,7 @@ export function ownTarget(plan: Plan, profile: Profile): Target {
 /** A deployment that somebody else runs: without a profile that describes it, it is taken for one that chats. */
 export function foreignTarget(url: string, model: string, profile: Profile | undefined): Target {
   return {
-    url: url.replace(/\/+$/, '').replace(/\/v1$/, ''),
+    url,
     model,
     proof: profile?.proof ?? { request: 'chat', maxTokens: 16 },
     kvRouter: profile !== undefined && routesByCache(profile),

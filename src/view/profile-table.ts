@@ -18,6 +18,21 @@ export function profileTable(profiles: readonly ListedProfile[], style: ChalkIns
   return tableText([heading, ...rows]);
 }
 
+/** A line each: name, GPUs, and what it is. In the order given. */
+export function profileRows(profiles: readonly ListedProfile[]): string[] {
+  return tableText(
+    profiles.map(({ name, profile, description, error }) => [
+      name,
+      profile === undefined ? '?' : gpusText(gpuCount(profile)),
+      error === undefined ? description : error.message,
+    ]),
+  ).split('\n');
+}
+
+function gpusText(count: number): string {
+  return count === 1 ? '1 GPU' : `${count} GPUs`;
+}
+
 /** GPUs that it needs with its default parameters; the embedded engine needs none. */
 export function gpuCount(profile: Profile): number {
   const needs = Object.values(profile.components).map((spec) =>

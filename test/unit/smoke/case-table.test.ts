@@ -63,7 +63,7 @@ describe('cases that fit', () => {
   });
 
   it('a deployment of somebody else is taken for one that chats; its workers cannot be counted', () => {
-    const target = foreignTarget('http://gpu7:8000/v1/', 'm', undefined);
+    const target = foreignTarget('http://gpu7:8000', 'm', undefined);
     expect(target.url).toBe('http://gpu7:8000');
     expect(casesFor(target).map((each) => each.name)).toEqual(
       smokeCases.map((each) => each.name).filter((name) => text.includes(name)),

@@ -1,0 +1,78 @@
+/** `dynamo chat`: a conversation in the terminal, or line by line through a pipe. */
+import { Option } from 'commander';
+import { DynamoError } from '../base/error.ts';
+import { stateFolders } from '../run/folders.ts';
+import type { ChatTarget } from './chat-answer.ts';
+import { converse } from './chat-session.ts';
+import { firstModel, foreignUrl } from './foreign-url.ts';
+import { livePlan } from './live-plan.ts';
+import { requireLinux } from './platform.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo chat                              with the run that is up
+  dynamo chat disagg --system 'Be brief.'  with this one, and told how to answer
+  dynamo chat --url http://gpu7:8000       with a deployment that somebody else runs
+  echo 'What is NATS?' | dynamo chat       questions from stdin, one a line; answers on stdout
+
+In a terminal, Ctrl-C ends an answer, /new forgets the conversation, Ctrl-D or /exit leaves.`;
+
+interface ChatFlags {
+  readonly model?: string;
+  readonly url?: string;
+  readonly system?: string;
+  readonly maxTokens?: number;
+}
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[run]', 'name or id of a run; default: the one that is up')
+    .option('--model <model>', 'name of the model in the API; default: the one that is served')
+    .option('--url <url>', 'a deployment that somebody else runs: http://host:port')
+    .option('--system <text>', 'what the model is told before the conversation')
+    .addOption(
+      new Option('--max-tokens <n>', 'longest answer; default: as the server likes').argParser(count),
+    )
+    .addHelpText('after', examples)
+    .action(async (asked: string | undefined, flags: ChatFlags) => settle(await chat(asked, flags)));
+};
+
+async function chat(asked: string | undefined, flags: ChatFlags): Promise<number> {
+  const target =
+    flags.url === undefined ? ownTarget(asked, flags) : await foreignTarget(flags.url, asked, flags);
+  return await converse(target, flags.system);
+}
+
+function ownTarget(asked: string | undefined, { model, maxTokens }: ChatFlags): ChatTarget {
+  requireLinux('chat');
+  const { plan } = livePlan(stateFolders(process.env), asked, 'chat');
+  const serves = plan.proof?.request;
+  if (serves !== 'chat' && serves !== 'vision') {
+    throw new DynamoError('usage', `${plan.name} does not chat: it serves ${serves ?? 'no model'}.`, {
+      hint: 'dynamo up agg   # has a chat',
+    });
+  }
+  return { url: plan.http.url, model: model ?? plan.model.servedName, maxTokens };
+}
+
+async function foreignTarget(
+  asked: string,
+  run: string | undefined,
+  { model, maxTokens }: ChatFlags,
+): Promise<ChatTarget> {
+  if (run !== undefined) {
+    throw new DynamoError('usage', `Either a run or --url, not both: ${run} and ${asked}.`, {
+      hint: `dynamo chat --url ${asked}`,
+    });
+  }
+  const url = foreignUrl(asked, 'chat');
+  return { url, model: model ?? (await firstModel(url)), maxTokens };
+}
+
+function count(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new DynamoError('usage', `--max-tokens ${JSON.stringify(text)}: expected a number from 1 on.`, {
+    hint: 'dynamo chat --max-tokens 256',
+  });
+}

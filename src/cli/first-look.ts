@@ -1,0 +1,92 @@
+/** `dynamo` alone: looks at this host and says which one command comes next. Changes nothing. */
+import { DynamoError } from '../base/error.ts';
+import { messageOf } from '../base/error-code.ts';
+import { autoEngine } from '../plan/choose-engine.ts';
+import type { Gpu, PythonEnvironment } from '../plan/request.ts';
+import { isAlive } from '../process/identity.ts';
+import { findPythonEnvironment } from '../python/find-environment.ts';
+import { stateFolders } from '../run/folders.ts';
+import { readPlan, storedRuns } from '../run/record.ts';
+import { firstLook, type FirstLook } from '../view/first-look.ts';
+import { styleFor } from '../view/style.ts';
+import { gpusHere } from './gpu-facts.ts';
+import { isInfraOnly } from './infra-facts.ts';
+import { version } from './version.ts';
+
+/** Prints on stdout and returns the exit code. Never throws. */
+export async function showFirstLook(): Promise<number> {
+  const look = await lookAround();
+  process.stdout.write(`${firstLook(look, styleFor(process.stdout, process.env))}\n`);
+  return 0;
+}
+
+async function lookAround(): Promise<FirstLook> {
+  const { gpus, problem } = await gpusHere(stateFolders(process.env));
+  const { python, trouble } = pythonHere(gpus);
+  const facts = { gpus, python, ...(problem === undefined ? {} : { gpuProblem: problem }) };
+  const { engine, lack } = engineHere(facts);
+  const running = runsUp();
+  return {
+    version,
+    host: gpuText(gpus, problem),
+    engine,
+    missing: [trouble, lack, gpus.length === 0 ? withoutGpu : undefined].filter((each) => each !== undefined),
+    runs: running,
+    next: trouble === undefined ? nextStep(gpus, lack, running.length) : ['dynamo doctor', 'says what to do'],
+  };
+}
+
+const withoutGpu = 'a GPU, for real answers: `dynamo setup --engine mocker` brings what works without';
+
+/** Nothing is looked for where `auto` would not take it. */
+function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefined; trouble?: string } {
+  if (gpus.length === 0) return { python: undefined };
+  try {
+    return { python: findPythonEnvironment({ environment: process.env, need: 'sglang' }) };
+  } catch (error) {
+    return { python: undefined, trouble: messageOf(error) };
+  }
+}
+
+function engineHere(facts: Parameters<typeof autoEngine>[1]): { engine: string; lack?: string } {
+  try {
+    const { name, because } = autoEngine('gpu', facts);
+    return { engine: `${name}: ${because}` };
+  } catch (error) {
+    if (!(error instanceof DynamoError)) throw error;
+    return { engine: 'none that is ready', lack: 'SGLang and Dynamo, for the GPUs of this host' };
+  }
+}
+
+function gpuText(gpus: readonly Gpu[], problem: string | undefined): string {
+  const [first] = gpus;
+  if (first === undefined) return problem ?? 'none';
+  const free = gpus.filter(isFree).length;
+  const each = `${Math.round(first.totalMiB / 1024)} GiB`;
+  const state =
+    free === gpus.length ? 'all free' : `${free} free: dynamo clean --dry-run says who has the rest`;
+  return `${gpus.length} × ${first.name}, ${each}, ${state}`;
+}
+
+function isFree({ heldBy, leasedBy }: Gpu): boolean {
+  return heldBy === undefined && leasedBy === undefined;
+}
+
+function runsUp(): string[] {
+  return storedRuns(stateFolders(process.env), isAlive)
+    .filter((run) => run.supervised && !isInfraOnly(run))
+    .flatMap(({ record, files }) => {
+      const plan = readPlan(files);
+      return plan === undefined ? [] : [`${record.name}, ${plan.model.servedName} at ${plan.http.url}`];
+    });
+}
+
+function nextStep(gpus: readonly Gpu[], lack: string | undefined, running: number): FirstLook['next'] {
+  if (running > 0) return ['dynamo chat', 'talk to it; dynamo ps watches, dynamo down stops'];
+  if (lack !== undefined) return ['dynamo setup', 'installs it for this user, without root'];
+  const free = gpus.filter(isFree).length;
+  if (gpus.length > 0 && free === 0) return ['dynamo clean --dry-run', 'who holds the GPUs'];
+  return free === 1
+    ? ['dynamo up agg', 'one worker on the free GPU; dynamo up alone lists the others']
+    : ['dynamo up disagg', 'prefill and decode apart; dynamo up alone lists the others'];
+}

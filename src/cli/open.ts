@@ -1,0 +1,33 @@
+/** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
+import { spawnDetached } from '../process/detach.ts';
+import { stateFolders } from '../run/folders.ts';
+import { livePlan } from './live-plan.ts';
+import { requireLinux } from './platform.ts';
+import type { Configure } from './verbs.ts';
+
+const examples = `
+Examples:
+  dynamo open                     the run that is up, in a browser
+  dynamo open disagg --print      only the URL
+  curl $(dynamo open)/v1/models   in scripts too, only the URL
+
+The browser shows /docs, the frontend's own page about its API.`;
+
+export const configure: Configure = (command, settle) => {
+  command
+    .argument('[run]', 'name or id of a run; default: the one that is up')
+    .option('--print', 'only print the URL')
+    .addHelpText('after', examples)
+    .action(async (asked: string | undefined, flags: { print?: true }) => settle(await open(asked, flags)));
+};
+
+async function open(asked: string | undefined, { print }: { print?: true }): Promise<number> {
+  requireLinux('open');
+  const { url } = livePlan(stateFolders(process.env), asked, 'open').plan.http;
+  process.stdout.write(`${url}\n`);
+  const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = process.env;
+  if (print === true || !process.stdout.isTTY || (!x11 && !wayland)) return 0;
+  // In a session of its own: some browsers live as long as what opened them.
+  await spawnDetached(['xdg-open', `${url}/docs`], '/dev/null');
+  return 0;
+}

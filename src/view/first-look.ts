@@ -1,0 +1,36 @@
+/** What `dynamo` alone says: about this host, and the one command that comes next. */
+import type { ChalkInstance } from 'chalk';
+
+export interface FirstLook {
+  readonly version: string;
+  /** GPUs, or why there are none. */
+  readonly host: string;
+  /** What `--engine auto` would take and why, or why it would take none. */
+  readonly engine: string;
+  /** What keeps this host from more; empty when nothing does. */
+  readonly missing: readonly string[];
+  /** Runs that are up, one text each. */
+  readonly runs: readonly string[];
+  /** One command, and what it does. */
+  readonly next: readonly [command: string, what: string];
+}
+
+/** At most ten lines where one thing is missing and one run is up. Ends without a newline. */
+export function firstLook(look: FirstLook, style: ChalkInstance): string {
+  const { version, host, engine, missing, runs, next } = look;
+  const rows: readonly (readonly [string, string])[] = [
+    ['GPUs', host],
+    ['Engine', engine],
+    ...missing.map((each) => ['Missing', each] as const),
+    ...(runs.length === 0 ? [['Up', 'nothing'] as const] : runs.map((run) => ['Up', run] as const)),
+  ];
+  const [command, what] = next;
+  return [
+    `${style.bold('dynamo')} ${version}: NVIDIA Dynamo with SGLang on this machine`,
+    '',
+    ...rows.map(([label, text]) => `  ${style.dim(label.padEnd(7))}  ${text}`),
+    `  ${style.dim('Next   ')}  ${style.bold.green(command)}   ${what}`,
+    '',
+    style.dim('dynamo --help lists every command, dynamo doctor checks this host'),
+  ].join('\n');
+}

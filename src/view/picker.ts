@@ -1,0 +1,83 @@
+/** One choice of a list in a terminal: arrow keys or a number, Enter takes it. */
+import { emitKeypressEvents, type Key } from 'node:readline';
+import type { ChalkInstance } from 'chalk';
+
+export interface Pick {
+  /** Index of the row that would be taken. */
+  readonly at: number;
+  /** Digits typed so far. */
+  readonly digits: string;
+  readonly end?: 'taken' | 'left';
+}
+
+/** What a key does; `count` rows are numbered from 1. */
+export function pressed(
+  { at, digits }: Pick,
+  { name = '', ctrl = false, sequence = '' }: Key,
+  count: number,
+): Pick {
+  if ((ctrl && ['c', 'd'].includes(name)) || name === 'escape' || name === 'q')
+    return { at, digits, end: 'left' };
+  if (name === 'return' || name === 'enter') return { at, digits, end: 'taken' };
+  if (name === 'up' || name === 'k') return { at: (at + count - 1) % count, digits: '' };
+  if (name === 'down' || name === 'j') return { at: (at + 1) % count, digits: '' };
+  if (!/^\d$/.test(sequence)) return { at, digits };
+  const [longer, alone] = [Number(digits + sequence), Number(sequence)];
+  if (longer >= 1 && longer <= count) return { at: longer - 1, digits: String(longer) };
+  return alone >= 1 && alone <= count ? { at: alone - 1, digits: sequence } : { at, digits: '' };
+}
+
+/** Index of the row taken, or `undefined` when the user leaves. Draws on `output` and wipes itself off again. */
+export async function pick(
+  rows: readonly string[],
+  input: NodeJS.ReadStream,
+  output: NodeJS.WriteStream,
+  style: ChalkInstance,
+): Promise<number | undefined> {
+  let state: Pick = { at: 0, digits: '' };
+  let drawn = 0;
+  const draw = (): void => {
+    const lines = shownRows(rows, state.at, output.columns, Math.max(1, output.rows - 2), style);
+    output.write(`${up(drawn)}${lines.join('\n')}\n`);
+    drawn = lines.length;
+  };
+  emitKeypressEvents(input);
+  input.setRawMode(true);
+  input.resume();
+  draw();
+  return await new Promise((resolve) => {
+    const onKey = (_text: string | undefined, key: Key): void => {
+      state = pressed(state, key, rows.length);
+      if (state.end === undefined) return draw();
+      input.off('keypress', onKey);
+      input.setRawMode(false);
+      input.pause();
+      output.write(up(drawn));
+      resolve(state.end === 'taken' ? state.at : undefined);
+    };
+    input.on('keypress', onKey);
+  });
+}
+
+/** To the first of so many lines, with everything from there on wiped. */
+function up(lines: number): string {
+  return lines === 0 ? '' : `\u001B[${lines}A\r\u001B[J`;
+}
+
+/** A line more would scroll and a wider one wrap, and the next drawing would miss its place. */
+function shownRows(
+  rows: readonly string[],
+  at: number,
+  width: number,
+  height: number,
+  style: ChalkInstance,
+): string[] {
+  const first = Math.min(Math.max(0, at - height + 1), Math.max(0, rows.length - height));
+  const numbers = String(rows.length).length;
+  return rows.slice(first, first + height).map((row, i) => {
+    const index = first + i;
+    const text = `${index === at ? '❯' : ' '} ${String(index + 1).padStart(numbers)}  ${row}`;
+    const cut = [...text].slice(0, width - 1).join('');
+    return index === at ? style.bold.cyan(cut) : cut;
+  });
+}

@@ -1,0 +1,95 @@
+/** What somebody meets first: `dynamo` alone, `up` without a profile, and talking to what is up. */
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { expect } from 'vitest';
+import { type Ended, dynamo, start, succeed } from './harness/cli.ts';
+import { up } from './harness/deployment.ts';
+import { fakeGpus } from './harness/gpus.ts';
+import { freePort } from './harness/ports.ts';
+import { test, type World } from './harness/world.ts';
+
+/** `dynamo chat` with these lines through its stdin. */
+async function chat(world: World, args: readonly string[], lines: string): Promise<Ended> {
+  const session = start(world, ['chat', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  session.child.stdin?.end(lines);
+  return await session.ended;
+}
+
+test('alone, it says in ten lines what this host has and the one next command', async ({ world }) => {
+  const { stdout, stderr } = await succeed(world, []);
+  expect(stderr).toBe('');
+  expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
+  expect(stdout).toMatch(/GPUs +none\n/);
+  expect(stdout).toMatch(/Engine +sim: this host has no NVIDIA GPU/);
+  expect(stdout).toMatch(/Next +dynamo up disagg /);
+  const { url } = await up(world, 'agg', ['--name', 'mine']);
+  const later = (await succeed(world, [])).stdout;
+  expect(later).toContain(`mine, Qwen/Qwen3-0.6B at ${url}`);
+  expect(later).toMatch(/Next +dynamo chat /);
+  await succeed(world, ['down', '--quiet']);
+});
+
+test('alone, on a host with GPUs and no SGLang, it says what is missing', async ({ world }) => {
+  fakeGpus(world, 2);
+  const { stdout } = await succeed(world, []);
+  expect(stdout).toMatch(/GPUs +2 × NVIDIA H200, 140 GiB, all free/);
+  expect(stdout).toMatch(/Engine +none that is ready/);
+  expect(stdout).toMatch(/Missing +SGLang and Dynamo/);
+  expect(stdout).toMatch(/Next +dynamo setup /);
+});
+
+test('up without a profile and without a terminal lists them with what each is', async ({ world }) => {
+  const { code, stdout, stderr } = await dynamo(world, ['up']);
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+  expect(stderr).toMatch(/^disagg +2 GPUs +Prefill and decode in workers of their own/m);
+  expect(stderr).toMatch(/^fix: dynamo up agg$/m);
+});
+
+test('a chat through a pipe: a line in, an answer out; open prints the URL', async ({ world }) => {
+  const { url } = await up(world, 'disagg');
+  const { code, stdout, stderr } = await chat(world, ['--max-tokens', '5'], 'one\n\ntwo\n/exit\nthree\n');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+  expect((await chat(world, ['--url', `${url}/v1/`, '--max-tokens', '5'], 'one\n')).stdout).toMatch(
+    /^This is/,
+  );
+  expect(await chat(world, ['--model', 'other'], 'one\n')).toMatchObject({ code: 69, stdout: '' });
+  expect((await succeed(world, ['open'])).stdout).toBe(`${url}\n`);
+  await succeed(world, ['down', '--quiet']);
+  expect(await chat(world, [], 'one\n')).toMatchObject({ code: 66, stdout: '' });
+});
+
+const said = (role: string, content: string) => ({ role, content });
+
+test('what was said before goes along with each question', async ({ world }) => {
+  const bodies: unknown[] = [];
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (part: Buffer) => (text += part.toString()));
+    request.on('end', () => {
+      bodies.push(JSON.parse(text));
+      const chunk = JSON.stringify({ choices: [{ delta: { content: `answer ${bodies.length}` } }] });
+      response.end(`data: ${chunk}\n\ndata: [DONE]\n\n`);
+    });
+  });
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const flags = ['--url', `http://127.0.0.1:${port}`, '--model', 'm', '--system', 'Be brief.'];
+  const { stdout } = await chat(world, flags, 'a\nb\n/new\nc\n');
+  server.close();
+  expect(stdout).toBe('answer 1\nanswer 2\nanswer 3\n');
+  const system = { role: 'system', content: 'Be brief.' };
+  expect(bodies.map((body) => (body as { messages: unknown }).messages)).toEqual([
+    [system, said('user', 'a')],
+    [system, said('user', 'a'), said('assistant', 'answer 1'), said('user', 'b')],
+    [system, said('user', 'c')],
+  ]);
+});
+
+test('a chat with what serves no chat is refused', async ({ world }) => {
+  await up(world, 'embeddings');
+  const { code, stderr } = await chat(world, [], 'one\n');
+  expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining('serves embedding') });
+  await succeed(world, ['down', '--quiet']);
+});

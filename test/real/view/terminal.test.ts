@@ -1,0 +1,70 @@
+/** Choosing a profile and chatting in a real terminal, keys and Ctrl-C included. Needs `script` (bsdutils). */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { expect } from 'vitest';
+import { executable, type Session, startCommand, succeed } from '../../e2e/harness/cli.ts';
+import { onSim } from '../../e2e/harness/deployment.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+
+function inTerminal(world: World, words: readonly string[]): Session & { type(keys: string): void } {
+  const line = `stty cols 60 rows 12; exec node ${executable} ${words.join(' ')}`;
+  const session = startCommand(world, ['script', '-qec', line, '/dev/null'], {
+    env: { PATH: `${world.bin}:/usr/bin:/bin`, TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  return { ...session, type: (keys) => session.child.stdin?.write(keys) };
+}
+
+const down = '\u001B[B';
+
+test('up without a profile: keys choose one, and it comes up', async ({ world }) => {
+  const session = inTerminal(world, ['up', '--detach', ...(await onSim())]);
+  await session.until(/❯ +1 +agg /);
+  session.type(down);
+  await session.until(/❯ +2 +agg_router/);
+  session.type('12');
+  await session.until(/❯ 12 +vision/);
+  session.type('5\r');
+  await session.until(/dynamo up disagg\r\n/);
+  const { code, stdout } = await session.ended;
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('is ready') });
+  await succeed(world, ['down', '--quiet']);
+});
+
+test('up without a profile: Ctrl-C leaves, nothing was started', async ({ world }) => {
+  const session = inTerminal(world, ['up', ...(await onSim())]);
+  await session.until(/❯ +1 +agg /);
+  session.type('\u0003');
+  expect((await session.ended).code).toBe(130);
+});
+
+test('chat: Ctrl-C ends an answer and no more, Ctrl-D leaves', async ({ world }) => {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    asked += 1;
+    const piece = JSON.stringify({ choices: [{ delta: { content: `answer ${asked}` } }] });
+    response.write(`data: ${piece}\n\n`);
+    // The first one never ends.
+    if (asked > 1) response.end('data: [DONE]\n\n');
+  });
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const session = inTerminal(world, ['chat', '--url', `http://127.0.0.1:${port}`, '--model', 'm']);
+  try {
+    await session.until(/> /);
+    session.type('hello\r');
+    await session.until(/answer 1/);
+    session.type('\u0003');
+    // A prompt after the answer: the second of all.
+    await session.until(/answer 1[^]*> /);
+    session.type('again\r');
+    await session.until(/answer 2[^]*> /);
+    session.type('\u0004');
+    expect((await session.ended).code).toBe(0);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});

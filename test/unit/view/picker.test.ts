@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { type Pick, pressed } from '../../../src/view/picker.ts';
+
+/** Keys as Node names them; `4` and so on have no name that counts. */
+function after(keys: readonly string[], count = 12): Pick {
+  return keys.reduce<Pick>(
+    (state, key) =>
+      pressed(state, key === '^C' ? { name: 'c', ctrl: true } : { name: key, sequence: key }, count),
+    { at: 0, digits: '' },
+  );
+}
+
+describe('a choice in a terminal', () => {
+  it('moves with the arrow keys, round at both ends', () => {
+    expect(after(['down', 'down', 'up']).at).toBe(1);
+    expect(after(['up']).at).toBe(11);
+    expect(after(['up', 'down']).at).toBe(0);
+  });
+
+  it('goes to the row whose number is typed, of two digits too', () => {
+    expect(after(['5']).at).toBe(4);
+    expect(after(['1', '2']).at).toBe(11);
+    expect(after(['1', '3']).at).toBe(2);
+    expect(after(['0']).at).toBe(0);
+  });
+
+  it('starts a new number after an arrow key', () => {
+    expect(after(['1', 'down', '2']).at).toBe(1);
+  });
+
+  it('takes the row with Enter; Escape, q and Ctrl-C leave', () => {
+    expect(after(['3', 'return'])).toMatchObject({ at: 2, end: 'taken' });
+    for (const key of ['escape', 'q', '^C']) expect(after([key]).end).toBe('left');
+    expect(after(['down']).end).toBeUndefined();
+  });
+});
