@@ -1,11 +1,4 @@
-/** The process: runs the command line and is the only place that exits. */
-import { run } from './cli/program.ts';
-import { watchReader } from './cli/reader.ts';
+/** Entry of the command line in the package: `bin/dynamo.js` imports it. */
+import { commandLine } from './command-line.ts';
 
-watchReader();
-const exitCode = await run(process.argv.slice(2));
-// What was written gets out first; after that a forgotten handle does not keep us here.
-for (const stream of [process.stdout, process.stderr]) {
-  if (stream.writable && stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
-}
-process.exit(exitCode);
+await commandLine(process.argv.slice(2));

@@ -10,7 +10,7 @@ import type { StateFolders } from '../run/folders.ts';
 import { leasedPorts } from '../run/port-leases.ts';
 import { gpusHere } from './gpu-facts.ts';
 import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
-import { packageRoot } from './package-root.ts';
+import { shippedFolder, simCommand } from './self.ts';
 
 /** What facts depend on beside the host. */
 export interface FactWishes {
@@ -56,13 +56,12 @@ function pythonFor({ engine, python, profile }: FactWishes, hasGpus: boolean): P
 }
 
 /** Facts that need no look at the host: enough to plan where nothing can be run. */
-export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'node' | 'simEntry' | 'tokenizer'> {
+export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer'> {
   return {
     environment: process.env,
     cwd: process.cwd(),
-    node: process.execPath,
-    simEntry: join(packageRoot(), 'dist', 'sim.js'),
-    tokenizer: join(packageRoot(), 'assets', 'tokenizer'),
+    sim: simCommand(),
+    tokenizer: join(shippedFolder(), 'assets', 'tokenizer'),
   };
 }
 

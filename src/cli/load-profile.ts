@@ -10,7 +10,7 @@ import { loadProfile } from '../profile/load.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Setting } from '../profile/setting.ts';
 import { profileRows } from '../view/profile-table.ts';
-import { packageRoot } from './package-root.ts';
+import { shippedFolder } from './self.ts';
 
 /** Where profiles are on this host, the winning place first. */
 export function profileLibrary(): ProfileLibrary {
@@ -20,7 +20,7 @@ export function profileLibrary(): ProfileLibrary {
     directories: {
       project: join(process.cwd(), 'launch-profiles'),
       user: join(config, 'dynamo', 'launch-profiles'),
-      shipped: join(packageRoot(), 'launch-profiles'),
+      shipped: join(shippedFolder(), 'launch-profiles'),
     },
     files: {
       list: async (directory) => await readdir(directory).catch(() => []),

@@ -8,7 +8,7 @@ import { validateProfile } from '../profile/load.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
 import { openProfile, profileLibrary } from './load-profile.ts';
-import { packageRoot } from './package-root.ts';
+import { shippedFolder } from './self.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `
@@ -119,6 +119,8 @@ async function validate(asked: readonly string[]): Promise<number> {
 }
 
 async function schema(): Promise<number> {
-  process.stdout.write(await readFile(join(packageRoot(), 'launch-profiles', 'profile.schema.json'), 'utf8'));
+  process.stdout.write(
+    await readFile(join(shippedFolder(), 'launch-profiles', 'profile.schema.json'), 'utf8'),
+  );
   return 0;
 }

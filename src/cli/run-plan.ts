@@ -1,7 +1,6 @@
 /** Wires a prepared run to the world: launcher, prober, control socket, files; and tidies up when it has ended. */
 import { messageOf } from '../base/error-code.ts';
 import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
@@ -21,7 +20,7 @@ import { initialStatus, reduce } from '../supervisor/status.ts';
 import { type Supervision, supervise } from '../supervisor/supervise.ts';
 import { createDiagnostician } from './diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
-import { packageRoot } from './package-root.ts';
+import { ownCommand } from './self.ts';
 import { sweepRun } from './sweep-run.ts';
 import { type HeldRun, tidyUp } from './tidy-up.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
@@ -61,7 +60,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
   upkeep = startUpkeep(plan, tracker, (problem) => warn(files.supervisorLog, problem));
   const keeper = startKeeper({
-    reapCommand: reapCommand(plan.runId),
+    reapCommand: [...ownCommand(), 'reap', plan.runId],
     logFile: files.supervisorLog,
     onStart: (identity) => writeKeeper(files, identity),
   });
@@ -94,10 +93,6 @@ function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record
   const modelFolder =
     spec.kind === 'worker' ? cachedModel(plan.model.path, { ...environment, ...spec.env }) : undefined;
   return { process: spec.name, logFile: spec.logFile, modelFolder };
-}
-
-function reapCommand(runId: string): string[] {
-  return [process.execPath, join(packageRoot(), 'bin', 'dynamo.js'), 'reap', runId];
 }
 
 function childEnvironment(plan: Plan): Record<string, string> {

@@ -1,6 +1,5 @@
 /** A run in the background: hands the plan to a supervisor of its own and follows it until it serves or has failed. */
 import { errorCode } from '../base/error-code.ts';
-import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { InfraPlan } from '../plan/infra.ts';
@@ -16,7 +15,7 @@ import { readyPanel } from '../view/panel.ts';
 import { styleFor } from '../view/style.ts';
 import { failureError, failureSoFar, leftBehindError } from './failure-error.ts';
 import { handOver } from './hand-over.ts';
-import { packageRoot } from './package-root.ts';
+import { ownCommand } from './self.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import { startView } from './start-view.ts';
 import { type HeldRun, releaseRun } from './tidy-up.ts';
@@ -72,9 +71,8 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
 
 /** From here on name, ports and record stand and fall with the process that is returned. */
 export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
-  const entry = join(packageRoot(), 'bin', 'dynamo.js');
-  const argv: [string, ...string[]] = [process.execPath, entry, 'supervise', prepared.plan.runId];
-  const supervisor = await spawnDetached(argv, prepared.files.supervisorLog);
+  const command = [...ownCommand(), 'supervise', prepared.plan.runId] as const;
+  const supervisor = await spawnDetached(command, prepared.files.supervisorLog);
   handOver(prepared, supervisor);
   return supervisor;
 }

@@ -3,8 +3,8 @@ import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
 import type { Deployment, Engine, Launch, PortName, WorkerSeat } from './engine.ts';
 
-/** `node`: the Node binary; `entry`: the built entry file of src/sim. */
-export function simEngine(node: string, entry: string): Engine {
+/** `command`: starts a process of src/sim. */
+export function simEngine(command: readonly string[]): Engine {
   return {
     name: 'sim',
     needsGpus: false,
@@ -15,8 +15,7 @@ export function simEngine(node: string, entry: string): Engine {
     portsOf,
     frontend: (spec, deployment) => ({
       argv: [
-        node,
-        entry,
+        ...command,
         'frontend',
         `--http-host=${deployment.http.host}`,
         `--http-port=${deployment.http.port}`,
@@ -26,11 +25,11 @@ export function simEngine(node: string, entry: string): Engine {
       ],
       env: dynamoVariables(deployment),
     }),
-    worker: (seat, deployment) => worker(node, entry, seat, deployment),
+    worker: (seat, deployment) => worker(command, seat, deployment),
   };
 }
 
-function worker(node: string, entry: string, seat: WorkerSeat, deployment: Deployment): Launch {
+function worker(command: readonly string[], seat: WorkerSeat, deployment: Deployment): Launch {
   const { spec, ports } = seat;
   const flags: [flag: string, value: string | number | undefined][] = [
     ['--mode', spec.mode],
@@ -51,8 +50,7 @@ function worker(node: string, entry: string, seat: WorkerSeat, deployment: Deplo
   ];
   return {
     argv: [
-      node,
-      entry,
+      ...command,
       'worker',
       ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
       ...switches.flatMap(([flag, on]) => (on ? [flag] : [])),

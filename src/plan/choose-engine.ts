@@ -29,7 +29,7 @@ export function chooseEngine(
   const { name, because } =
     asked === 'auto' ? autoEngine(device, host) : { name: asked, because: `--engine ${asked}` };
   const choice = { what: 'engine', value: name, because };
-  if (name === 'sim') return { engine: simEngine(host.node, host.simEntry), choices: [choice] };
+  if (name === 'sim') return { engine: simEngine(host.sim), choices: [choice] };
   const python = pythonFor(name, host.python);
   if (name === 'sglang') requireDevice(device, host);
   const { dialect, warning } = chooseDialect(python.dynamoVersion);

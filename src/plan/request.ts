@@ -37,9 +37,8 @@ export interface PythonEnvironment {
 export interface HostFacts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Path of the Node binary and of the built embedded engine. */
-  readonly node: string;
-  readonly simEntry: string;
+  /** Starts the embedded engine; its role and flags follow. */
+  readonly sim: readonly string[];
   /** Folder of the model without weights that comes with this package. */
   readonly tokenizer: string;
   /** Id of the run that the plan is for, and its folder. */

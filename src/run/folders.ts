@@ -97,7 +97,8 @@ function socketBase(environment: Environment): string {
   return `/tmp/dynamo-${process.getuid?.() ?? 'user'}`;
 }
 
-function makePrivate(folder: string): void {
+/** Makes a folder of this user's alone. Throws `cannot-write` when it can't be made. */
+export function makePrivate(folder: string): void {
   try {
     makeFolder(folder);
   } catch (cause) {

@@ -34,8 +34,7 @@ export function host(facts: Partial<HostFacts> = {}): HostFacts {
   return {
     environment: {},
     cwd: '/home/user',
-    node: '/usr/bin/node',
-    simEntry: '/opt/dynamo/dist/sim.js',
+    sim: ['/usr/bin/node', '/opt/dynamo/dist/sim.js'],
     tokenizer: '/opt/dynamo/assets/tokenizer',
     runId: 'test-abcd',
     runFolder: '/state/runs/test-abcd',

@@ -130,7 +130,11 @@ function planIn({ folder, bin }: { folder: string; bin: string }) {
   return makePlan(
     disaggregated,
     options(),
-    host({ node: join(bin, 'engine'), runFolder: join(folder, 'run'), environment }),
+    host({
+      sim: [join(bin, 'engine'), '/opt/dynamo/dist/sim.js'],
+      runFolder: join(folder, 'run'),
+      environment,
+    }),
   );
 }
 

@@ -6,7 +6,7 @@ import { simEngine } from '../../../src/engine/sim.ts';
 import type { WorkerSpec } from '../../../src/profile/profile.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 
-const engine = simEngine('/node', '/sim.js');
+const engine = simEngine(['/node', '/sim.js']);
 
 function deploymentOf(components: Record<string, unknown>): Deployment {
   const profile = profileOf({ namespace: 'home', components: { frontend, ...components } });

@@ -1,0 +1,26 @@
+// What the bundles of the package and of the single-file executable have in common.
+import { readFile } from 'node:fs/promises';
+
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+
+// Parts of dockerode that are never used, as endpoints over ssh:// are refused and nothing is built with BuildKit.
+const unusedPackages = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs)(\/|$)/;
+const withoutUnused = {
+  name: 'without-unused',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: unusedPackages }, ({ path }) => ({ path, namespace: 'unused' }));
+    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+export const bundleOptions = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  // Names stay readable in stack traces: only whitespace and syntax are squeezed.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  define: { DYNAMO_VERSION: JSON.stringify(version) },
+  logLevel: 'warning',
+  plugins: [withoutUnused],
+};

@@ -1,0 +1,13 @@
+/** Entry of the single-file executable: the command line, or the embedded engine where a run calls it as that. */
+import { simWord } from './cli/self.ts';
+
+async function start(): Promise<never> {
+  if (process.argv[2] === simWord) {
+    const { simProcess } = await import('./sim/process.ts');
+    return await simProcess(process.argv.slice(3));
+  }
+  const { commandLine } = await import('./command-line.ts');
+  return await commandLine(process.argv.slice(2));
+}
+
+void start();

@@ -1,0 +1,29 @@
+/** The process of the embedded engine: its role, its signals, and how it exits. */
+import { messageOf } from '../base/error-code.ts';
+import { frontend } from './frontend.ts';
+import { exitWith, log } from './log.ts';
+import { worker } from './worker.ts';
+
+/** `words`: `frontend [flags]` or `worker [flags]`. */
+export async function simProcess([role, ...argv]: readonly string[]): Promise<never> {
+  // Caught before anything else, or an early signal would kill without cleaning up; the second one is ignored as upstream.
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (name === 'SIGTERM' && argv.includes('--ignore-sigterm')) {
+        log('WARN', 'sim', 'SIGTERM ignored because of --ignore-sigterm');
+      } else if (!stop.signal.aborted) {
+        log('INFO', 'main.graceful_shutdown', 'Received shutdown signal, shutting down', { signal: name });
+        stop.abort();
+      }
+    });
+  }
+  try {
+    if (role === 'frontend') await frontend(argv, stop);
+    else if (role === 'worker') await worker(argv, stop);
+    else exitWith(2, 'usage: sim frontend|worker [flags]');
+    process.exit(0);
+  } catch (error) {
+    exitWith(1, `Exception: ${messageOf(error)}`);
+  }
+}
