@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs what the bench compares with into a cache folder of its own: nothing of it becomes part of the project.
+# What cannot be installed is said and left out; the bench goes on without it. What is on the PATH anyway is used too.
+# overmind wants tmux, which the system's packages have.
+set -u
+folder="${XDG_CACHE_HOME:-$HOME/.cache}/dynamo-bench"
+mkdir -p "$folder/bin" "$folder/npm"
+
+try() {
+  name="$1"
+  shift
+  if "$@" >"$folder/$name.log" 2>&1; then
+    echo "$name: installed"
+    rm "$folder/$name.log"
+  else
+    echo "$name: not installed; what was said is in $folder/$name.log"
+    tail -n 1 "$folder/$name.log"
+  fi
+}
+
+by_go() { GOBIN="$folder/bin" go install "$1"; }
+by_npm() { npm install --prefix "$folder/npm" --ignore-scripts --no-audit --no-fund "$1"; }
+by_pip() {
+  [ -x "$folder/python/bin/pip" ] || python3 -m venv "$folder/python" || return
+  "$folder/python/bin/pip" install --quiet --disable-pip-version-check "$1"
+}
+
+try concurrently by_npm concurrently@9.2.1
+try pm2 by_npm pm2@7.0.4
+try honcho by_pip honcho==2.0.0
+try supervisord by_pip supervisor==4.3.0
+try process-compose by_go github.com/f1bonacc1/process-compose@v1.122.0
+try hivemind by_go github.com/DarthSim/hivemind@v1.1.0
+try overmind by_go github.com/DarthSim/overmind/v2@v2.5.1

@@ -1,0 +1,12 @@
+// The page that keeps the last valid run: docs/bench.md, between two marks.
+import { readFile, writeFile } from 'node:fs/promises';
+
+const file = new URL('../../docs/bench.md', import.meta.url);
+const [open, close] = ['<!-- results -->', '<!-- end of results -->'];
+
+export async function writePage(results) {
+  const page = await readFile(file, 'utf8');
+  const before = page.slice(0, page.indexOf(open) + open.length);
+  const after = page.slice(page.indexOf(close));
+  await writeFile(file, `${before}\n\n${results}\n\n${after}`);
+}

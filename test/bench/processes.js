@@ -1,0 +1,62 @@
+// What /proc says about the processes of one launch. Shares no code with the product.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+const tickMs = 10;
+
+function read(path) {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function executable(pid) {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return '';
+  }
+}
+
+/** Zombies are dead. */
+export function isAlive(pid) {
+  const stat = read(`/proc/${pid}/stat`);
+  const state = stat.slice(stat.lastIndexOf(')') + 2)[0];
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+const everybody = () => readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+
+/** Whatever else it changed about itself, a child runs the copy of the program in the folder of its launch. */
+export function childrenOf(folder) {
+  return everybody()
+    .filter((pid) => executable(pid).startsWith(`${folder}/`) && isAlive(pid))
+    .map(Number);
+}
+
+/** The launcher and what it runs beside the children: by the mark in the environment, or as one of `known`. */
+export function supervisionOf({ folder, mark, known }) {
+  return everybody()
+    .filter((pid) => !executable(pid).startsWith(`${folder}/`) && isAlive(pid) && Number(pid) !== process.pid)
+    .filter(
+      (pid) => known.includes(Number(pid)) || read(`/proc/${pid}/environ`).includes(`BENCH_MARK=${mark}`),
+    )
+    .map(Number);
+}
+
+/** In MiB: what these processes would give back together. */
+export function memoryOf(pids) {
+  const kibs = pids.map((pid) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0));
+  return kibs.reduce((sum, each) => sum + each, 0) / 1024;
+}
+
+/** Time on a processor, in milliseconds. */
+export function cpuOf(pids) {
+  const times = pids.map((pid) => {
+    const stat = read(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickMs;
+  });
+  return times.reduce((sum, each) => sum + each, 0);
+}

@@ -1,0 +1,27 @@
+// From the command to the last of eight children that runs, and the clean stop of the eight.
+import { launch, untilEvents } from './launched.js';
+
+const count = 8;
+
+export const start = {
+  name: 'start',
+  title: 'Start and clean stop of 8 children',
+  rounds: 5,
+  metrics: {
+    started: { title: 'command to last child started', unit: 'ms' },
+    stopped: { title: 'SIGTERM to launcher and children gone', unit: 'ms' },
+    left: { title: 'children left', unit: '' },
+  },
+  measure: async (target) => {
+    const launched = await launch(target, { count });
+    try {
+      const last = await untilEvents(launched, 'S', count);
+      await untilEvents(launched, 'R', count);
+      await launched.settled();
+      const { ms, left, hung } = await launched.stop();
+      return { started: last.at - launched.beganAt, stopped: hung ? Infinity : ms, left };
+    } finally {
+      await launched.cleanUp();
+    }
+  },
+};
