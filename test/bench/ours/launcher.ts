@@ -83,5 +83,5 @@ const held = await holdRun({
   facts: { ports: [], engine: 'sim', python: undefined, infra: { needs: {}, source: 'none' } },
   plan: (host) => planOf(wishes, host),
 });
-const flags = { engine: 'sim', infra: 'none', set: [], replicas: {}, env: {} } as const;
+const flags = { engine: 'sim', infra: 'none', set: [], replicas: {}, env: {}, image: {} } as const;
 process.exit(await stayInForeground(held, flags));
