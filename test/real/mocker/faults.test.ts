@@ -1,11 +1,12 @@
 /** What happens when real processes of upstream die, or are to stop before they can. */
 import { describe, expect } from 'vitest';
-import { type Session, start, succeed } from '../../e2e/harness/cli.ts';
+import { start, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
 import { pythons } from '../support/python.ts';
+import { untilSaid } from '../support/session.ts';
 
 const timeout = 240_000;
 
@@ -46,7 +47,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
 
   test('a worker that is killed in the foreground ends the run with 1', { timeout }, async ({ world }) => {
     const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);
-    await until('it to be ready', () => isReady(session), 120_000);
+    await untilSaid(session, /is ready after/, 120_000);
     process.kill(await pidOf(world, 'prefill'), 'SIGKILL');
     const { code, stderr } = await session.ended;
     expect(code).toBe(1);
@@ -58,7 +59,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     { timeout },
     async (signal, { world }) => {
       const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);
-      await until('the first process', () => hasStarted(session), 60_000);
+      await untilSaid(session, /decode.*started/, 60_000);
       process.kill(session.pid, signal);
       const { code, stderr } = await session.ended;
       expect(code).toBe(signal === 'SIGTERM' ? 143 : 130);
@@ -81,11 +82,3 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     expect(stderr).toContain('worker exited with code 1');
   });
 });
-
-function hasStarted({ stderr, stdout }: Session): boolean {
-  return /decode.*started/.test(stderr() + stdout());
-}
-
-function isReady({ stderr, stdout }: Session): boolean {
-  return (stderr() + stdout()).includes('is ready after');
-}

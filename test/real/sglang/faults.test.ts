@@ -8,21 +8,22 @@ import { test } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
 import { model } from '../support/models.ts';
 import { pythons } from '../support/python.ts';
-import { onCpu, sglangTimeout as timeout } from '../support/sglang.ts';
+import { untilSaid } from '../support/session.ts';
+import { onCpu, onCpuVariables, sglangTimeout as timeout } from '../support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   const args = [...onCpu(python, model('tiny-gpt2'))];
   const raw = ['--', '--load-format', 'dummy'];
-  const env = { HF_HUB_OFFLINE: '1' };
 
   test.for(['worker', 'scheduler', 'detokenizer'])(
     'a %s that is killed ends the run, and nothing stays',
     { timeout },
     async (victim, { world }) => {
       const port = String(await freePort());
-      const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], { env });
-      const said = (): string => session.stderr() + session.stdout();
-      await until('it to be ready', () => said().includes('is ready after'), 1_200_000);
+      const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], {
+        env: onCpuVariables(world),
+      });
+      await untilSaid(session, /is ready after/, 1_200_000);
       const worker = await pidOf(world, 'worker');
       const child = livingProcesses().find(
         ({ parent, command }) => parent === worker && command.startsWith(`sglang::${victim}`),
@@ -36,7 +37,9 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
 
   test('SIGTERM while a worker loads leaves nothing', { timeout }, async ({ world }) => {
     const port = String(await freePort());
-    const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], { env });
+    const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], {
+      env: onCpuVariables(world),
+    });
     // The dangerous moment: children are there, and do not yet end with their parent.
     await until(
       'children of the worker',

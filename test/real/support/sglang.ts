@@ -14,9 +14,12 @@ export async function upOnCpu(
   weights: 'random' | 'own' = 'random',
 ): Promise<Running> {
   const raw = weights === 'random' ? ['--', '--load-format', 'dummy'] : [];
-  return await up(world, profile, [...onCpu(python, model), ...more, ...raw], {
-    env: { HF_HUB_OFFLINE: '1' },
-  });
+  return await up(world, profile, [...onCpu(python, model), ...more, ...raw], { env: onCpuVariables(world) });
+}
+
+/** SGLang calls lscpu, and PyTorch a compiler: they stand where this host has them. */
+export function onCpuVariables(world: World): Record<string, string> {
+  return { HF_HUB_OFFLINE: '1', PATH: `${world.bin}:${process.env['PATH'] ?? ''}` };
 }
 
 export function onCpu(python: string, model: string): string[] {
