@@ -1,20 +1,20 @@
-/** Reads Prometheus text: request counters of workers prove that a role really took part. */
+/** Reads Prometheus text: request counters prove that a role really took part, and tell what a run does. */
 
-/** Sum over all series of this name that carry all of these labels; 0 when there is none, as upstream's appear with the first request. */
-export function sumOfSeries(
-  metrics: string,
-  name: string,
-  labels: Readonly<Record<string, string>> = {},
-): number {
+type Labels = Readonly<Record<string, string>>;
+
+/** Values of all series of this name that carry all of these labels; what is no number counts as 0. */
+export function valuesOfSeries(metrics: string, name: string, labels: Labels = {}): number[] {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
-  let sum = 0;
-  for (const line of metrics.split('\n')) {
-    if (!line.startsWith(`${name}{`) && !line.startsWith(`${name} `)) continue;
+  return metrics.split('\n').flatMap((line) => {
+    if (!line.startsWith(`${name}{`) && !line.startsWith(`${name} `)) return [];
     const place = line.slice(0, line.lastIndexOf(' '));
-    if (!wanted.every((label) => place.includes(label))) continue;
-    sum += Number(line.slice(place.length + 1)) || 0;
-  }
-  return sum;
+    return wanted.every((label) => place.includes(label)) ? [Number(line.slice(place.length + 1)) || 0] : [];
+  });
+}
+
+/** Sum over all such series; 0 when there is none, as upstream's appear with the first request. */
+export function sumOfSeries(metrics: string, name: string, labels: Labels = {}): number {
+  return valuesOfSeries(metrics, name, labels).reduce((sum, value) => sum + value, 0);
 }
 
 /** Requests that a worker has taken on its endpoint `generate`. */

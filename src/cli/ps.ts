@@ -5,6 +5,7 @@ import { liveScreen } from '../view/live-screen.ts';
 import { runFailures } from '../view/run-failures.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
+import { createMeasures } from './live-measures.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
 import { runViews, type UsageSample } from './run-view.ts';
@@ -19,7 +20,8 @@ Examples:
   dynamo ps --json | jq '.runs[].processes[] | {name, state, memoryBytes}'
 
 CPU is of one processor, over the life of a process; with --watch, since the last look. CPU and MEMORY count all that
-a process started; memory that several share counts in parts.`;
+a process started; memory that several share counts in parts. --watch also shows, from the metrics of the processes,
+memory on GPUs, how full the KV cache is, requests so far, and tokens a second; a narrow terminal gets fewer columns.`;
 
 interface PsFlags {
   readonly all?: true;
@@ -76,12 +78,14 @@ async function watch(flags: PsFlags): Promise<number> {
   const screen = liveScreen(process.stdout);
   const style = styleFor(process.stdout, process.env);
   try {
+    const measures = createMeasures();
     let sample: UsageSample | undefined;
     while (!leaving.signal.aborted) {
       const seen = await look(flags, sample);
       sample = seen.sample;
-      if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs: seen.shown })}\n`);
-      else screen.show(seen.shown.length === 0 ? nothingUp : runTable(seen.shown, style, screen.width()));
+      const runs = measures.add(seen.shown, seen.sample);
+      if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
+      else screen.show(runs.length === 0 ? nothingUp : runTable(runs, style, screen.width()));
       await delay(periodMs, undefined, { signal: leaving.signal }).catch(() => {});
     }
   } finally {

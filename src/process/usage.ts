@@ -9,7 +9,7 @@ export interface Usage {
   readonly cpuMs: number;
   /** Memory; pages that several share count in parts. */
   readonly memoryBytes: number;
-  readonly processes: number;
+  readonly pids: readonly number[];
   /** Of the oldest, in milliseconds. */
   readonly ageMs: number;
 }
@@ -19,11 +19,11 @@ export function usageByProcess(living: readonly OwnedProcess[]): Map<string, Usa
   const all = new Map<string, Usage>();
   const uptimeMs = uptime() * 1000;
   for (const { process, pid, cpuMs, startTime } of living) {
-    const before = all.get(process) ?? { cpuMs: 0, memoryBytes: 0, processes: 0, ageMs: 0 };
+    const before = all.get(process) ?? { cpuMs: 0, memoryBytes: 0, pids: [], ageMs: 0 };
     all.set(process, {
       cpuMs: before.cpuMs + cpuMs,
       memoryBytes: before.memoryBytes + memoryOf(pid),
-      processes: before.processes + 1,
+      pids: [...before.pids, pid],
       ageMs: Math.max(before.ageMs, uptimeMs - Number(startTime) * tickMs),
     });
   }

@@ -40,6 +40,18 @@ export interface ProcessView {
   readonly gpus: readonly string[];
   readonly ports: Plan['processes'][number]['ports'];
   readonly since: string;
+  /** Only where somebody watches. */
+  readonly live?: LiveMeasures;
+}
+
+/** Undefined where it is not known, or not known yet. */
+export interface LiveMeasures {
+  /** That it has taken in all. */
+  readonly requests: number | undefined;
+  readonly tokensPerSecond: number | undefined;
+  /** Of the KV cache, from 0 to 1. */
+  readonly kvUsage: number | undefined;
+  readonly gpuMemoryBytes: number | undefined;
 }
 
 interface Column {
@@ -48,6 +60,8 @@ interface Column {
   readonly ofProcess: (view: ProcessView, style: ChalkInstance) => string;
   /** In a narrow terminal the least important go first; without a rank it always stays. */
   readonly rank?: number;
+  /** Left out where no process has it. */
+  readonly isFor?: (view: ProcessView) => boolean;
 }
 
 const nothing = (): string => '';
@@ -68,14 +82,14 @@ const columns: readonly Column[] = [
     heading: 'HEALTH',
     ofRun: nothing,
     ofProcess: ({ health }, style) => (health.startsWith('unhealthy') ? style.red(health) : health),
-    rank: 3,
+    rank: 6,
   },
-  { heading: 'RESTARTS', ofRun: nothing, ofProcess: ({ restarts }) => String(restarts), rank: 4 },
+  { heading: 'RESTARTS', ofRun: nothing, ofProcess: ({ restarts }) => String(restarts), rank: 5 },
   {
     heading: 'PID',
     ofRun: ({ supervisorPid }) => String(supervisorPid),
     ofProcess: ({ pid }) => String(pid ?? '-'),
-    rank: 5,
+    rank: 4,
   },
   {
     heading: 'CPU',
@@ -87,9 +101,18 @@ const columns: readonly Column[] = [
     heading: 'MEMORY',
     ofRun: nothing,
     ofProcess: ({ memoryBytes }) => (memoryBytes === undefined ? '-' : bytesText(memoryBytes)),
-    rank: 8,
+    rank: 10,
   },
-  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 6 },
+  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 3 },
+  liveColumn(
+    'GPU MEM',
+    11,
+    ({ gpuMemoryBytes: bytes }) => bytes && bytesText(bytes),
+    ({ gpus }) => gpus.length > 0,
+  ),
+  liveColumn('KV', 8, ({ kvUsage }) => kvUsage !== undefined && `${shortNumber(100 * kvUsage)}%`),
+  liveColumn('REQS', 9, ({ requests }) => requests !== undefined && String(requests)),
+  liveColumn('TOK/S', 12, ({ tokensPerSecond: rate }) => rate !== undefined && shortNumber(rate)),
   {
     heading: 'PORTS',
     ofRun: ({ url }) => url,
@@ -107,12 +130,29 @@ const columns: readonly Column[] = [
   },
 ];
 
+function liveColumn(
+  heading: string,
+  rank: number,
+  text: (live: LiveMeasures) => string | number | false | undefined,
+  isFor: Column['isFor'] = () => true,
+): Column {
+  return {
+    heading,
+    rank,
+    ofRun: nothing,
+    ofProcess: ({ live }) => String((live && text(live)) || '-'),
+    isFor: (view) => view.live !== undefined && isFor(view),
+  };
+}
+
 /** A row a run, then one for each of its processes. `width` in characters. Ends without a newline. */
 export function runTable(views: readonly RunView[], style: ChalkInstance, width = Infinity): string {
-  const byRank = columns.flatMap(({ rank }) => rank ?? []).toSorted((a, b) => a - b);
+  const processes = views.flatMap((view) => view.processes);
+  const fitting = columns.filter(({ isFor }) => isFor === undefined || processes.some(isFor));
+  const byRank = fitting.flatMap(({ rank }) => rank ?? []).toSorted((a, b) => a - b);
   const narrower = [undefined, ...byRank].map((last) =>
     tableOf(
-      columns.filter(({ rank }) => rank === undefined || last === undefined || rank > last),
+      fitting.filter(({ rank }) => rank === undefined || last === undefined || rank > last),
       views,
       style,
     ),
@@ -126,6 +166,10 @@ function tableOf(chosen: readonly Column[], views: readonly RunView[], style: Ch
     ...view.processes.map((each) => chosen.map(({ ofProcess }) => ofProcess(each, style))),
   ]);
   return tableText([chosen.map(({ heading }) => style.dim(heading)), ...rows]);
+}
+
+function shortNumber(value: number): string {
+  return value.toFixed(value < 9.95 ? 1 : 0);
 }
 
 function coloured(state: string, style: ChalkInstance): string {

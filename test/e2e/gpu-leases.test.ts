@@ -157,3 +157,13 @@ test('GPUs of a run that was killed are free for the next', async ({ world }) =>
   expect(before.filter((pid) => now.has(pid))).toEqual([]);
   await stop(second);
 });
+
+test('ps --watch shows what a process holds on its GPU', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  const run = await loading(world, loadingPython(world), ['agg']);
+  const worker = (await ps(world))[0]?.processes.find(({ name }) => name === 'worker');
+  gpus.hold(worker?.pid ?? 0, 0, 70_000);
+  const watching = start(world, ['ps', '--watch', '--json']);
+  await watching.until(new RegExp(`"live":\\{"gpuMemoryBytes":${70_000 * 2 ** 20}\\}`));
+  await stop(watching, run);
+});

@@ -95,7 +95,10 @@ test('`ps` shows health, processor and memory of all that a process started, and
     expect(each.cpuPercent).toBeGreaterThan(0);
   }
   const session = start(world, ['ps', '--watch', '--json']);
-  await until('two looks', () => session.stdout().split('\n').length > 2);
+  // The request that proved the run, in the metrics of both, and a rate from two looks.
+  await session.until(
+    /"live":\{"requests":1,"tokensPerSecond":0\}.*"live":\{"requests":1,"kvUsage":0\.\d+\}/,
+  );
   process.kill(session.pid, 'SIGINT');
   const { stdout, ...ended } = await session.ended;
   expect(shellCode({ stdout, ...ended })).toBe(130);

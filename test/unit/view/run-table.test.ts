@@ -64,3 +64,40 @@ test.each([120, 100, 80, 60, 40, 33])(
     expect(lines[0]).toMatch(/^RUN +PROCESS +STATE/);
   },
 );
+
+const nothingYet = {
+  requests: undefined,
+  tokensPerSecond: undefined,
+  kvUsage: undefined,
+  gpuMemoryBytes: undefined,
+};
+const [frontend, decode] = view.processes;
+const watched: RunView = {
+  ...view,
+  processes: [
+    { ...frontend!, live: { ...nothingYet, requests: 12, tokensPerSecond: 0 } },
+    { ...decode!, live: { ...nothingYet, kvUsage: 0.374, gpuMemoryBytes: 3 * 2 ** 30 } },
+  ],
+};
+
+test('where somebody watches, what processes do now stands there, unknown or not', () => {
+  const [heading, , first, second] = runTable([watched], plain).split('\n');
+  expect(heading).toMatch(/ GPUS {2}GPU MEM {2}KV +REQS {2}TOK\/S {2}PORTS/);
+  expect(first).toMatch(/ 70 MiB {2}- {5}- {8}- +12 {4}0\.0 /);
+  expect(second).toMatch(/ 0,1 {3}3\.0 GiB {2}37% +- +- /);
+});
+
+test('without GPUs there is no column for their memory', () => {
+  const onSim = { ...watched, processes: watched.processes.map((each) => ({ ...each, gpus: [] })) };
+  expect(runTable([onSim], plain)).not.toContain('GPU MEM');
+});
+
+test.each([120, 100, 80, 60, 40, 33])('%i columns are not exceeded by those either', (width) => {
+  expect(
+    Math.max(
+      ...runTable([watched], plain, width)
+        .split('\n')
+        .map(({ length }) => length),
+    ),
+  ).toBeLessThanOrEqual(width);
+});

@@ -1,0 +1,33 @@
+/** What upstream's metrics say that a process has done so far. */
+import { valuesOfSeries } from './metrics-text.ts';
+
+/** A field is absent where its series is: many appear with the first request. */
+export interface Counters {
+  readonly requests?: number;
+  /** Tokens generated. */
+  readonly tokens?: number;
+  /** Of the KV cache, from 0 to 1; of the fullest rank where there are several. */
+  readonly kvUsage?: number;
+}
+
+/** From the frontend's own page. Source: upstream/verified.md section 10. */
+export function frontendCounters(metrics: string): Counters {
+  return {
+    ...total('requests', valuesOfSeries(metrics, 'dynamo_frontend_requests_total')),
+    ...total('tokens', valuesOfSeries(metrics, 'dynamo_frontend_output_tokens_total')),
+  };
+}
+
+/** From the page of a worker's status server; `sglang:` needs --enable-metrics. Source: upstream/runtime-contracts.md section 7. */
+export function workerCounters(metrics: string): Counters {
+  const generate = { dynamo_endpoint: 'generate' };
+  const usage = valuesOfSeries(metrics, 'sglang:token_usage');
+  return {
+    ...total('requests', valuesOfSeries(metrics, 'dynamo_component_requests_total', generate)),
+    ...(usage.length === 0 ? {} : { kvUsage: Math.max(...usage) }),
+  };
+}
+
+function total(name: 'requests' | 'tokens', values: readonly number[]): Counters {
+  return values.length === 0 ? {} : { [name]: values.reduce((sum, value) => sum + value, 0) };
+}
