@@ -13,7 +13,7 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { bundleOptions } from './bundle-options.js';
 
@@ -52,11 +52,11 @@ async function copyNode(file) {
 
 /** Returns the path of what is injected: program, its compiled form for a fast start, and files. */
 async function blob() {
-  const [main, output, config] = ['main.cjs', 'blob', 'sea.json'].map((name) => join(work, name));
+  const [main, output, config] = ['dynamo.cjs', 'blob', 'sea.json'];
   await build({
     ...bundleOptions,
     entryPoints: ['src/binary.ts'],
-    outfile: main,
+    outfile: join(work, main),
     format: 'cjs',
     legalComments: 'eof',
     // Node loads no compiled form of a program that calls import(); here everything is in one file anyway.
@@ -64,20 +64,16 @@ async function blob() {
     // Only where the package is looks at it, which the executable never asks.
     define: { ...bundleOptions.define, 'import.meta.url': 'undefined' },
   });
-  const settings = {
-    main,
-    output,
-    disableExperimentalSEAWarning: true,
-    useCodeCache: true,
-    assets: await assets(),
-  };
-  await writeFile(config, JSON.stringify(settings));
-  run(process.execPath, '--experimental-sea-config', config);
-  return output;
+  const assets = await shipped();
+  const settings = { main, output, disableExperimentalSEAWarning: true, useCodeCache: true, assets };
+  await writeFile(join(work, config), JSON.stringify(settings));
+  // From there, so that stack traces of users name dynamo.cjs, no folder of this machine.
+  execFileSync(process.execPath, ['--experimental-sea-config', config], { cwd: work, stdio: 'pipe' });
+  return join(work, output);
 }
 
 /** The files that ship, by their path in the package, and the list of them that src/cli/unpacked-files.ts reads. */
-async function assets() {
+async function shipped() {
   const files = (await Promise.all(['assets', 'launch-profiles'].map(filesBelow))).flat().toSorted();
   const hash = createHash('sha256');
   for (const file of files)
@@ -87,7 +83,8 @@ async function assets() {
       .update('\0');
   const list = join(work, 'shipped.json');
   await writeFile(list, JSON.stringify({ digest: hash.digest('hex').slice(0, 16), files }));
-  return { ...Object.fromEntries(files.map((file) => [file, file])), 'shipped.json': list };
+  const places = [...files.map((file) => [file, resolve(file)]), ['shipped.json', resolve(list)]];
+  return Object.fromEntries(places);
 }
 
 async function filesBelow(folder) {

@@ -1,4 +1,5 @@
 /** The files inside the single-file executable, put on disk for everything that reads files, Python included. */
+import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getAsset } from 'node:sea';
@@ -33,7 +34,7 @@ function put(file: string, wanted: Uint8Array): void {
   if (holds(file, wanted)) return;
   makePrivate(dirname(file));
   // Others read while we write: they see the old file or the new one, never half of it.
-  const fresh = `${file}.${process.pid}.new`;
+  const fresh = `${file}.${randomUUID()}.new`;
   writeFileSync(fresh, wanted, { mode: 0o600 });
   renameSync(fresh, file);
 }
