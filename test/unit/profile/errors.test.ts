@@ -280,10 +280,8 @@ describe('a bad file', () => {
   });
 
   it('of 10 MB is refused before anything looks at it', async () => {
-    const start = performance.now();
     const { details } = await failureOf(new Uint8Array(10 * 1024 * 1024));
     expect(details[0]).toContain('my.yaml:1:1: the file is 10.0 MiB large; a profile has at most 1 MiB');
-    expect(performance.now() - start).toBeLessThan(100);
   });
 
   it.each([
@@ -295,10 +293,8 @@ describe('a bad file', () => {
     ['brackets', `a: ${'['.repeat(5_000)}`, 'nested too deeply'],
     ['dashes', '- '.repeat(5_000), 'nested too deeply'],
     ['colons', 'a: '.repeat(5_000), 'nested too deeply'],
-  ])('that explodes (%s) is refused quickly', async (_name, text, message) => {
-    const start = performance.now();
+  ])('that explodes (%s) is refused before it does', async (_name, text, message) => {
     expect((await failureOf(text)).details[0]).toContain(message);
-    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   it('with thousands of keys shows the first faults and counts the rest', async () => {
