@@ -5,6 +5,10 @@ import type { Diagnosis } from '../supervisor/diagnosis.ts';
 import type { Failure, RunEvent } from '../supervisor/event.ts';
 
 const shownLines = 20;
+/** So far back those lines are looked for. */
+const searchedLines = 2_000;
+/** Each of our own questions to a worker that still loads leaves one in its log. Seen with Dynamo 1.4.2. */
+const ourOwnTrace = /tower_http::trace::on_failure: response failed classification=Status code: 503/;
 
 /** Reads the failure from events as they come: what was diagnosed belongs to it. */
 export function failureSoFar(failure: Failure | undefined, event: RunEvent): Failure | undefined {
@@ -49,8 +53,10 @@ export function failureLines({ message, hint, diagnosis }: Failure): string[] {
 
 function lastLines({ logFile, process: name }: Failure): string[] {
   if (logFile === undefined) return [];
-  const tail = logTail(logFile, shownLines);
-  const lines = [...tail.lines, ...(tail.partial === undefined ? [] : [tail.partial])];
+  const tail = logTail(logFile, searchedLines);
+  const lines = [...tail.lines, ...(tail.partial === undefined ? [] : [tail.partial])]
+    .filter((line) => !ourOwnTrace.test(line))
+    .slice(-shownLines);
   return [
     ...(lines.length === 0
       ? [`${name} wrote nothing to its log`]

@@ -22,6 +22,19 @@ const columns = [
 ] as const;
 const gpus = (csv: string) => parseRows(csv, columns).map(gpuOf);
 
+test('an orphaned scheduler of SGLang and a stranger, as the driver of a real host lists them', () => {
+  const recording = new URL('../../fixtures/gpu/h200-x2-clean/with-memory.compute-apps.csv', import.meta.url);
+  expect(parseComputeApps(readFileSync(recording, 'utf8'))).toEqual([
+    { gpuUuid: 'GPU-21359717-ee16-6eb1-d174-f3a7cb61c09e', pid: 7842, name: 'python3', usedMiB: 2566 },
+    {
+      gpuUuid: 'GPU-9a836c83-0479-7bfe-8b58-2a3141c5388d',
+      pid: 8943,
+      name: 'sglang::scheduler',
+      usedMiB: 8002,
+    },
+  ]);
+});
+
 test('two GPUs of a real host, with units and a heading', () => {
   expect(gpus(recorded('query-gpu-agg.csv'))).toEqual([
     {
