@@ -13,6 +13,8 @@ export interface DeploymentFlags {
   readonly gpus?: string[];
   readonly httpPort?: number;
   readonly httpHost?: string;
+  readonly runtime?: 'process' | 'docker';
+  readonly ptrace?: true;
   readonly image: Images;
   readonly discovery?: 'etcd' | 'file';
   readonly events?: 'nats' | 'zmq' | 'none';
@@ -50,9 +52,16 @@ export function addDeploymentOptions(command: Command): Command {
         .choices(['auto', 'process', 'docker', 'external', 'none'])
         .default('auto'),
     )
+    .addOption(
+      new Option(
+        '--runtime <how>',
+        'where frontend and workers run; default: processes of this host',
+      ).choices(['process', 'docker']),
+    )
+    .option('--ptrace', 'with --runtime docker: let debuggers attach inside (CAP_SYS_PTRACE)')
     .option(
       '--image <name=reference>',
-      'image of etcd, nats or runtime, with a tag or digest (repeatable)',
+      'image of etcd, nats, runtime or sim, with a tag or digest (repeatable)',
       image,
       {},
     )
@@ -90,6 +99,8 @@ export function planOptionsOf(
   return {
     engine: flags.engine,
     infra: flags.infra,
+    runtime: flags.runtime,
+    ptrace: flags.ptrace,
     images: flags.image,
     python: flags.python,
     name: flags.name,

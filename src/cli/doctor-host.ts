@@ -31,6 +31,10 @@ export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostVi
     },
     // Asked by many checks, and slow where there is a GPU.
     gpus: once(gpuReport),
+    containers: async () => {
+      const { surveyContainers } = await import('../container/survey.ts');
+      return await surveyContainers(process.env, homedir());
+    },
     python: () =>
       findPythonEnvironment({
         environment: process.env,

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
+import { runtimeFor } from '../plan/runtime.ts';
 import { isAlive } from '../process/identity.ts';
 import { holderOf, listeningPorts } from '../process/listeners.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -20,6 +21,8 @@ export interface FactWishes {
   /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
   readonly ports: readonly number[];
   readonly engine: PlanOptions['engine'];
+  /** Absent where nothing serves. */
+  readonly options?: PlanOptions;
   /** The Python environment that the user named. */
   readonly python: string | undefined;
   readonly infra: InfraQuestion;
@@ -32,6 +35,11 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
   takeCredentialsOut(process.env);
   const { profile } = wishes;
   const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(folders);
+  const { options } = wishes;
+  const runtime =
+    profile === undefined || options === undefined
+      ? undefined
+      : runtimeFor(options, profile.device, { environment: process.env, gpus });
   return {
     ...placeFacts(),
     runId: wishes.runId,
@@ -43,8 +51,8 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
       profile !== undefined && gpus.length > 0
         ? modelWeightsMiB(profile.model, { ...process.env, ...profile.env })
         : undefined,
-    python: pythonFor(wishes, gpus.length > 0),
-    infra: await infraFacts(folders, wishes.infra),
+    python: runtime === undefined ? pythonFor(wishes, gpus.length > 0) : undefined,
+    infra: await infraFacts(folders, wishes.infra, runtime?.image),
   };
 }
 

@@ -21,7 +21,11 @@ export interface InfraQuestion {
   readonly images?: Images | undefined;
 }
 
-export async function infraFacts(folders: StateFolders, question: InfraQuestion): Promise<InfraFacts> {
+export async function infraFacts(
+  folders: StateFolders,
+  question: InfraQuestion,
+  runtimeImage?: string,
+): Promise<InfraFacts> {
   const { needs, source } = question;
   const names = infraNames.filter((name) => needs[name] !== undefined);
   const looksAt = (one: PlanOptions['infra']): boolean => source === 'auto' || source === one;
@@ -35,9 +39,11 @@ export async function infraFacts(folders: StateFolders, question: InfraQuestion)
   };
   const asked =
     source === 'docker' ? names : source === 'auto' ? names.filter((name) => isMissing(name, facts)) : [];
-  if (asked.length === 0) return facts;
-  const images = asked.map((name) => imageOf(name, question.images ?? {}, process.env));
-  return { ...facts, containers: await containerFacts(images) };
+  const images = [
+    ...asked.map((name) => imageOf(name, question.images ?? {}, process.env)),
+    ...(runtimeImage === undefined ? [] : [runtimeImage]),
+  ];
+  return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images) };
 }
 
 /** Then a container is the last that is left. */

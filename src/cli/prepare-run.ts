@@ -26,6 +26,7 @@ export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWis
   return {
     profile,
     ports: [wishedHttpPort(profile, options)],
+    options,
     engine: options.engine,
     python: options.python,
     infra: {

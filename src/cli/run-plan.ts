@@ -6,7 +6,7 @@ import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { startKeeper } from '../process/keeper.ts';
 import { foreignListeners } from '../process/listeners.ts';
-import { appendCgroup } from '../process/ledger.ts';
+import { appendCgroup, readContainers } from '../process/ledger.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProber } from '../probe/prober.ts';
 import { cachedModel } from '../run/hub-cache.ts';
@@ -17,7 +17,7 @@ import { socketPath } from '../run/folders.ts';
 import { writeKeeper } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
-import { type Supervision, supervise } from '../supervisor/supervise.ts';
+import { type Outcome, type Supervision, supervise } from '../supervisor/supervise.ts';
 import { createDiagnostician } from './diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
 import { ownCommand } from './self.ts';
@@ -75,7 +75,8 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   });
   supervision = {
     ...started,
-    done: started.done.then(async (outcome) => {
+    done: started.done.then(async (seen) => {
+      const outcome = await withContainers(seen, prepared, tell);
       upkeep?.end();
       const swept = await sweepRun(plan);
       if (swept !== undefined) note(swept);
@@ -93,6 +94,22 @@ function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record
   const modelFolder =
     spec.kind === 'worker' ? cachedModel(plan.model.path, { ...environment, ...spec.env }) : undefined;
   return { process: spec.name, logFile: spec.logFile, modelFolder };
+}
+
+/** A launch that failed because Docker went away may have left a container that nobody has a handle on. */
+async function withContainers(
+  outcome: Outcome,
+  { plan, files }: HeldRun,
+  tell: (event: RunEvent) => void,
+): Promise<Outcome> {
+  if (plan.docker === undefined) return outcome;
+  const { endRest } = await import('../container/in-ledger.ts');
+  const rest = await endRest(readContainers(files.ledger), systemClock);
+  const left = [...new Set([...outcome.left, ...rest.left])];
+  if (left.length === outcome.left.length && rest.killed.length === 0) return outcome;
+  const all = { ...outcome, killed: [...outcome.killed, ...rest.killed], left };
+  tell({ at: systemClock.now(), type: 'stopped', killed: all.killed, left });
+  return all;
 }
 
 function childEnvironment(plan: Plan): Record<string, string> {

@@ -29,6 +29,7 @@ export function createOptions(
     Cmd: spec.argv,
     Env: variablesOf(spec, environment),
     ...(container.user === undefined ? {} : { User: container.user }),
+    ...(container.workingFolder === undefined ? {} : { WorkingDir: container.workingFolder }),
     Labels: {
       [containerLabels.run]: entry.runId,
       [containerLabels.process]: entry.process,

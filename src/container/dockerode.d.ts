@@ -18,13 +18,13 @@ declare module 'dockerode' {
     readonly Image: string;
     readonly State: string;
     readonly Labels: Readonly<Record<string, string>> | null;
+    readonly Ports: readonly { readonly IP?: string; readonly PublicPort?: number }[];
   }
   interface Container {
     readonly id: string;
-    inspect(options?: { abortSignal?: AbortSignal }): Promise<ContainerInfo>;
+    inspect(): Promise<ContainerInfo>;
     start(): Promise<unknown>;
     kill(options: { signal: string }): Promise<unknown>;
-    wait(options?: { abortSignal?: AbortSignal }): Promise<{ readonly StatusCode: number }>;
     remove(options: { force: boolean; v: boolean }): Promise<unknown>;
     logs(options: LogOptions & { follow: true }): Promise<NodeJS.ReadableStream>;
     logs(options: LogOptions & { follow: false }): Promise<Buffer>;
@@ -66,19 +66,18 @@ declare module 'dockerode' {
     readonly ca?: Buffer;
     readonly cert?: Buffer;
     readonly key?: Buffer;
-    /** Of a connection, in milliseconds. */
-    readonly connectionTimeout?: number;
   }
   export default class Docker {
     readonly modem: Modem;
     constructor(options: DockerOptions);
-    ping(options?: { abortSignal?: AbortSignal }): Promise<unknown>;
-    version(options?: { abortSignal?: AbortSignal }): Promise<{ readonly Version: string }>;
-    info(): Promise<{ readonly SecurityOptions?: readonly string[] | null; readonly Name?: string }>;
+    version(): Promise<{ readonly Version: string }>;
+    info(options?: {
+      abortSignal?: AbortSignal;
+    }): Promise<{ readonly SecurityOptions?: readonly string[] | null; readonly Name?: string }>;
     createContainer(options: object): Promise<Container>;
     getContainer(name: string): Container;
     getImage(reference: string): Image;
     pull(reference: string, options?: { abortSignal?: AbortSignal }): Promise<NodeJS.ReadableStream>;
-    listContainers(options: { all: boolean; filters: { label: string[] } }): Promise<ListedContainer[]>;
+    listContainers(options: { all: boolean }): Promise<ListedContainer[]>;
   }
 }

@@ -4,7 +4,7 @@ import type { Container, ContainerInfo } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
 import { type ContainerEntry, containerLabels } from '../base/container-entry.ts';
 import type { StopReport } from '../supervisor/child.ts';
-import { said, silence, statusOf } from './client.ts';
+import { answered, said, silence, statusOf } from './client.ts';
 import { takeRest } from './logs.ts';
 
 /** How long a daemon that does not answer is waited for beyond the grace. */
@@ -21,7 +21,7 @@ export interface ContainerStop {
   /** Aborts when SIGKILL shall come now. */
   readonly hurry: AbortSignal;
   /** Settles when what it printed has been written; its logs are taken here when nobody does. */
-  readonly written?: Promise<void> | undefined;
+  readonly written?: Promise<unknown> | undefined;
   /** How long one that was never seen may take to appear; 0 when it is known to have been made. */
   readonly appearsWithinMs?: number | undefined;
 }
@@ -70,7 +70,7 @@ async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | '
   const info = await lookAt(container);
   if (info === undefined || !isOurs(info, entry)) return 'gone';
   if (!info.State.Running) {
-    await (stop.written ?? takeRest(docker, container, entry.logFile));
+    await Promise.race([stop.written ?? takeRest(docker, container, entry.logFile), clock.sleep(daemonMs)]);
     await unless([404, 409], container.remove({ force: true, v: true }));
     return 'there';
   }
@@ -89,7 +89,7 @@ async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | '
 /** `undefined` for one that is not there. Throws when the daemon does not answer. */
 export async function lookAt(container: Container): Promise<ContainerInfo | undefined> {
   try {
-    return await container.inspect({ abortSignal: AbortSignal.timeout(daemonMs) });
+    return await answered(container.inspect(), daemonMs);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;
@@ -105,7 +105,7 @@ export function isOurs({ Config }: Pick<ContainerInfo, 'Config'>, entry: Contain
 /** What is gone or has ended by itself meanwhile is what was wanted. */
 async function unless(statuses: readonly number[], asked: Promise<unknown>): Promise<void> {
   try {
-    await asked;
+    await answered(asked, daemonMs);
   } catch (error) {
     if (!statuses.includes(statusOf(error) ?? 0)) throw error;
   }

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { DaemonAddress } from '../base/container-entry.ts';
 import { DynamoError } from '../base/error.ts';
 import type { DaemonFacts, Lack } from '../plan/container.ts';
-import { connect, silence } from './client.ts';
+import { answered, connect, silence } from './client.ts';
 import { type DockerSettings, type Endpoint, endpointsIn } from './endpoint.ts';
 
-const answerMs = 2_000;
+const answerMs = 3_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,8 +35,8 @@ export async function findDaemon(
 
 async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
   const docker = connect(address);
-  const { Version } = await docker.version({ abortSignal: AbortSignal.timeout(answerMs) });
-  const { SecurityOptions } = await docker.info();
+  const { Version } = await answered(docker.version(), answerMs);
+  const { SecurityOptions } = await answered(docker.info(), answerMs);
   const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless'));
   return {
     ...address,

@@ -3,22 +3,21 @@ import type Docker from 'dockerode';
 import { DynamoError } from '../base/error.ts';
 import type { ImageFacts } from '../plan/container.ts';
 import type { LaunchWatch } from '../supervisor/child.ts';
-import { said, silence, statusOf } from './client.ts';
+import { answered, said, silence, statusOf } from './client.ts';
 import { foldStep, type Layers, pullProgress } from './pull-progress.ts';
 
 /** How long a registry may take to say that it has an image. */
 const askMs = 5_000;
+/** A daemon that does not say what it has within so long hangs. */
+const daemonMs = 30_000;
 /** A pull that does not get on for so long has stopped. */
 const stallMs = 60_000;
 
 /** Whether it is here, else whether its registry would give it. Throws when the daemon does not answer. */
 export async function imageFacts(docker: Docker, reference: string): Promise<ImageFacts> {
   if (await isPresent(docker, reference)) return { present: true };
-  const tooLate = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error(`its registry did not answer within ${askMs} ms`)), askMs).unref();
-  });
   try {
-    await Promise.race([docker.getImage(reference).distribution(), tooLate]);
+    await answered(docker.getImage(reference).distribution(), askMs);
     return { present: false };
   } catch (error) {
     // Podman has no such question: then the pull shows it.
@@ -28,14 +27,14 @@ export async function imageFacts(docker: Docker, reference: string): Promise<Ima
       !/manifest/i.test(said(error))
     )
       return { present: false };
-    const words = `${reference} is not on this host and cannot be pulled: ${said(error)}`;
+    const words = `${reference} is not on this host and cannot be pulled: ${silence(error) ?? said(error)}`;
     return { present: false, problem: { words, fix: pullCommand(reference) } };
   }
 }
 
 export async function isPresent(docker: Docker, reference: string): Promise<boolean> {
   try {
-    await docker.getImage(reference).inspect();
+    await answered(docker.getImage(reference).inspect(), daemonMs);
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return false;

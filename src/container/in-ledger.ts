@@ -50,6 +50,21 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
 /** The supervisor may have died while Docker was making one: it goes on with that. */
 const appearsWithinMs = 1_500;
 
+/** Ends those that are still there, whoever should have done that: the last look of a run. Never rejects. */
+export async function endRest(entries: readonly ContainerEntry[], clock: Clock): Promise<StopReport> {
+  const found = await findContainers(entries);
+  const hurry = AbortSignal.abort();
+  const reports = await Promise.all(
+    found.map(async ({ entry }) => {
+      return await endContainer({ docker: connect(entry.daemon), entry, graceMs: 0, clock, hurry });
+    }),
+  );
+  return {
+    killed: reports.flatMap(({ killed }) => killed),
+    left: [...new Set(reports.flatMap(({ left }) => left))],
+  };
+}
+
 export interface FoundContainer {
   readonly entry: ContainerEntry;
   /** `running`, `exited` and so on; `unknown` when Docker does not answer. */

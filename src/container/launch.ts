@@ -7,12 +7,11 @@ import type { Container } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
 import type { ContainerEntry, DaemonAddress } from '../base/container-entry.ts';
 import { DynamoError } from '../base/error.ts';
-import type { Child, Exit, LaunchWatch, StopReport } from '../supervisor/child.ts';
-import { connect, said, silence, statusOf } from './client.ts';
+import type { Child, LaunchWatch, StopReport } from '../supervisor/child.ts';
+import { answered, connect, said, silence, statusOf } from './client.ts';
 import { containerName, type ContainerProcess, createOptions } from './create-options.ts';
 import { endContainer, isOurs, lookAt } from './end-container.ts';
 import { isPresent, pull } from './images.ts';
-import { followLog } from './logs.ts';
 import { untilExited } from './until-exited.ts';
 
 export interface ContainerLauncherSettings {
@@ -48,7 +47,7 @@ export function createContainerLauncher(settings: ContainerLauncherSettings): La
     await bringImage(docker, spec, watch);
     watch.signal.throwIfAborted();
     settings.writeDown(entry);
-    const container = await started(docker, spec, entry, settings);
+    const container = await started(docker, spec, entry, settings, watch);
     const { child, removed } = await watched(docker, container, spec, entry, settings);
     removals.set(spec.name, removed);
     return child;
@@ -64,27 +63,31 @@ async function bringImage(docker: Docker, spec: ContainerProcess, watch: LaunchW
   }
 }
 
-/** Leaves nothing when it throws, except where the daemon went away: then the ledger knows. */
+/** When it throws, it has left nothing, unless the daemon went away: then the end of the run looks again. */
 async function started(
   docker: Docker,
   spec: ContainerProcess,
   entry: ContainerEntry,
-  settings: ContainerLauncherSettings,
+  { runFolder, environment, clock }: ContainerLauncherSettings,
+  { signal }: LaunchWatch,
 ): Promise<Container> {
   try {
-    const container = await docker.createContainer(
-      createOptions(spec, entry, settings.runFolder, settings.environment),
-    );
-    await container.start();
+    const options = createOptions(spec, entry, runFolder, environment);
+    const container = await answered(docker.createContainer(options), startMs, signal);
+    await answered(container.start(), startMs, signal);
     return container;
   } catch (error) {
     const hurry = AbortSignal.abort();
-    if (statusOf(error) !== undefined) {
-      await endContainer({ docker, entry, graceMs: 0, clock: settings.clock, hurry });
-    }
+    // Without an answer, the daemon may still be about it.
+    const appearsWithinMs = statusOf(error) === undefined ? 1_500 : 0;
+    await endContainer({ docker, entry, graceMs: 0, clock, hurry, appearsWithinMs });
+    signal.throwIfAborted();
     throw toldError(error, spec, entry);
   }
 }
+
+/** Making and starting one takes a second, and on a loaded host many. */
+const startMs = 120_000;
 
 async function watched(
   docker: Docker,
@@ -95,34 +98,22 @@ async function watched(
 ): Promise<{ child: Child; removed: Promise<StopReport> }> {
   const { clock, note } = settings;
   const hurry = new AbortController();
-  const written = followLog(docker, container, spec.logFile);
   const pid = await lookAt(container).then(
     (info) => (info !== undefined && isOurs(info, entry) ? info.State.Pid || undefined : undefined),
     () => undefined,
   );
-  const exited: Promise<Exit> = untilExited(container, spec, { clock, note }).then(async (exit) => {
-    // Its last lines say why.
-    await Promise.race([written, clock.sleep(lastLinesMs)]);
-    return exit;
-  });
-  const lines = nothing(exited);
-  const end = (graceMs: number): Promise<StopReport> =>
-    endContainer({ docker, entry, graceMs, clock, hurry: hurry.signal, written: lines });
-  const removed = exited.then(async () => await end(0));
+  const exited = untilExited(docker, container, spec, { clock, note });
+  const end = (graceMs: number, written: Promise<unknown>): Promise<StopReport> =>
+    endContainer({ docker, entry, graceMs, clock, hurry: hurry.signal, written });
+  const removed = exited.then(async () => await end(0, exited));
   const child: Child = {
     pid,
     exited,
     crippled: new Promise(() => {}),
-    stop: async (graceMs) => await end(graceMs),
+    stop: async (graceMs) => await end(graceMs, exited),
     kill: () => hurry.abort(),
   };
   return { child, removed };
-}
-
-const lastLinesMs = 2_000;
-
-async function nothing(work: Promise<unknown>): Promise<void> {
-  await work;
 }
 
 /** What Docker refused, in words that name the cause and what a person can do. */

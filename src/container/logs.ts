@@ -7,15 +7,16 @@ import type { Container } from 'dockerode';
 
 const tickMs = 10;
 
-/** Settles when the container prints no more, or the daemon is gone. Never rejects. */
-export async function followLog(docker: Docker, container: Container, logFile: string): Promise<void> {
+/** Settles when the container prints no more, or the daemon is gone. `all`: from its first line on. Never rejects. */
+export async function followLog(
+  docker: Docker,
+  container: Container,
+  logFile: string,
+  all: boolean,
+): Promise<void> {
   try {
-    const stream = await container.logs({
-      follow: true,
-      stdout: true,
-      stderr: true,
-      ...since(logFile, true),
-    });
+    const from = all ? {} : afterLast(logFile);
+    const stream = await container.logs({ follow: true, stdout: true, stderr: true, ...from });
     await writeTo(docker, stream, logFile);
   } catch {
     // its end says more than its log
@@ -29,7 +30,7 @@ export async function takeRest(docker: Docker, container: Container, logFile: st
       follow: false,
       stdout: true,
       stderr: true,
-      ...since(logFile, false),
+      ...afterLast(logFile),
     });
     const stream = new PassThrough();
     stream.end(rest);
@@ -39,10 +40,8 @@ export async function takeRest(docker: Docker, container: Container, logFile: st
   }
 }
 
-/** A file that is new has nothing of this container yet. */
-function since(logFile: string, all: boolean): { since?: number } {
-  if (all) return {};
-  // Files are stamped with the last tick of the kernel's clock, which may be before the line.
+/** Files are stamped with the last tick of the kernel's clock, which may be before the line. */
+function afterLast(logFile: string): { since: number } {
   return { since: (statSync(logFile).mtimeMs + tickMs) / 1000 };
 }
 

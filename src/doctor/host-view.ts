@@ -1,5 +1,6 @@
 /** All that a check may see of the host: so small that a test can build a host that has any trouble. */
 import type { Clock } from '../base/clock.ts';
+import type { ContainerSurvey } from '../plan/container.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Gpu, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -18,6 +19,7 @@ export interface HostView {
   /** `pid 912 (node server.js)` or words for somebody who cannot be seen; `undefined` when nobody listens there. */
   portHolder(port: number): string | undefined;
   gpus(): Promise<GpuReport>;
+  containers(): Promise<ContainerSurvey>;
   python(): PythonEnvironment | undefined;
   /** Throws when the state folder cannot be read. */
   state(): Promise<StateFacts>;

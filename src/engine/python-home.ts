@@ -6,6 +6,8 @@ export interface PythonHome {
   readonly folder: string;
   /** Path of its interpreter. */
   readonly python: string;
+  /** In an image, which has its own PATH and its own TMPDIR; `folder` is the image's name. */
+  readonly inImage?: boolean;
   /** Variables of the caller. */
   readonly caller: Readonly<Record<string, string | undefined>>;
 }
@@ -27,13 +29,21 @@ export function pythonVariables(
     DYN_EVENT_PLANE_HOST: '127.0.0.1',
     // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
     DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
-    // JIT compilers of SGLang look there for ninja, which stands in the environment.
-    PATH: [`${home.folder}/bin`, ...(home.caller.PATH === undefined ? [] : [home.caller.PATH])].join(':'),
-    ...temporaryVariables(home, deployment),
+    ...(home.inImage === true ? {} : placeVariables(home, deployment)),
     // A folder `dynamo` in the working directory must not shadow the package.
     PYTHONSAFEPATH: '1',
     PYTHONUNBUFFERED: '1',
     ...(profile.tracing ? tracingVariables(process) : {}),
+  };
+}
+
+/** What an environment of this host needs to be found and to leave nothing behind. */
+function placeVariables(home: PythonHome, deployment: Deployment): Record<string, string> {
+  const { PATH } = home.caller;
+  return {
+    // JIT compilers of SGLang look there for ninja, which stands in the environment.
+    PATH: [`${home.folder}/bin`, ...(PATH === undefined ? [] : [PATH])].join(':'),
+    ...temporaryVariables(home, deployment),
   };
 }
 

@@ -33,7 +33,12 @@ export function chooseEngine(
   const python = pythonFor(name, host.python);
   if (name === 'sglang') requireDevice(device, host);
   const { dialect, warning } = chooseDialect(python.dynamoVersion);
-  const home: PythonHome = { folder: python.folder, python: python.python, caller: host.environment };
+  const home: PythonHome = {
+    folder: python.folder,
+    python: python.python,
+    inImage: python.inImage === true,
+    caller: host.environment,
+  };
   return {
     engine: upstreamEngine(name, { home, dialect, device, tokenizer: host.tokenizer }),
     choices: [

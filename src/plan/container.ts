@@ -7,13 +7,14 @@ export interface ContainerSpec {
   readonly image: string;
   /** `1000:1000`, as which it reads and writes what is mounted; absent: as the image says. */
   readonly user?: string | undefined;
+  readonly workingFolder?: string | undefined;
   readonly network: 'host' | 'published';
   /** Where `published`: ports on loopback of the host; the same numbers inside. */
   readonly published: readonly number[];
   readonly mounts: readonly Mount[];
   /** Names of the caller's variables that it gets; their values stand nowhere. */
   readonly passes: readonly string[];
-  /** UUIDs of the GPUs that it may use. */
+  /** GPUs that it may use, by index or UUID. */
   readonly gpus: readonly string[];
   readonly limits: ContainerLimits;
   /** A small init as process 1, which reaps zombies and hands signals on. */
@@ -35,7 +36,7 @@ export interface ContainerLimits {
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 }
 
-export type ImageName = 'etcd' | 'nats' | 'runtime';
+export type ImageName = 'etcd' | 'nats' | 'runtime' | 'sim';
 export type Images = Readonly<Partial<Record<ImageName, string>>>;
 
 /** What cannot be had, in words, and one command that changes that. */
@@ -74,15 +75,18 @@ const defaultImages: Readonly<Record<ImageName, string>> = {
   nats: 'nats:2.11.4',
   // Source: the page "SGLang" of the documentation of 1.1.1.
   runtime: 'nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.1.1',
+  // The embedded engine is mounted into it.
+  sim: 'node:22-slim',
 };
 
 const variables: Readonly<Record<ImageName, string>> = {
   etcd: 'DYNAMO_ETCD_IMAGE',
   nats: 'DYNAMO_NATS_IMAGE',
   runtime: 'DYNAMO_RUNTIME_IMAGE',
+  sim: 'DYNAMO_SIM_IMAGE',
 };
 
-export const imageNames: readonly ImageName[] = ['etcd', 'nats', 'runtime'];
+export const imageNames: readonly ImageName[] = ['etcd', 'nats', 'runtime', 'sim'];
 
 /** What the command line says, else the variable, else what upstream uses. */
 export function imageOf(
@@ -95,6 +99,30 @@ export function imageOf(
 
 /** The tag of a reference, or the beginning of its digest. */
 export function imageVersion(reference: string): string {
-  const digest = /@sha256:([0-9a-f]{12})/.exec(reference)?.[1];
-  return digest ?? /:([^/:]+)$/.exec(reference)?.[1] ?? 'latest';
+  return tagOf(reference) ?? /@sha256:([0-9a-f]{12})/.exec(reference)?.[1] ?? 'latest';
+}
+
+/** `1.1.1` of `name:1.1.1` and of `name:1.1.1@sha256:…`. */
+export function tagOf(reference: string): string | undefined {
+  return /:([^/:@]+)(?:@|$)/.exec(reference.replace(/@sha256:.*/, ''))?.[1];
+}
+
+/** What a daemon holds, whoever made it. */
+export interface ContainerSurvey {
+  readonly daemon?: DaemonFacts | undefined;
+  /** Why there is none that answers. */
+  readonly problem?: Lack | undefined;
+  readonly containers: readonly SeenContainer[];
+}
+
+export interface SeenContainer {
+  readonly name: string;
+  readonly image: string;
+  /** As Docker says it: `running`, `exited`. */
+  readonly state: string;
+  /** `127.0.0.1:2379`, of this host. */
+  readonly published: readonly string[];
+  /** What its labels say; empty for one that is not ours. */
+  readonly runId: string;
+  readonly runFolder: string;
 }

@@ -27,6 +27,7 @@ import {
 } from './plan.ts';
 import { pythonChoices } from './python-choice.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
+import { inContainer, runtimeFor, runtimeHost } from './runtime.ts';
 import { type Seat, seatsOf } from './seats.ts';
 
 /** Upstream's default HTTP port. */
@@ -45,7 +46,9 @@ export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
 
 /** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
 export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
-  const { engine, choices: engineChoices } = chooseEngine(options.engine, given, host);
+  const runtime = runtimeFor(options, given.device, host);
+  const inside = runtimeHost(runtime, host);
+  const { engine, choices: engineChoices } = chooseEngine(options.engine, given, inside);
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
@@ -73,14 +76,32 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     mediaFolder: `${host.runFolder}/media`,
     temporaryFolder: temporaryFolder(engine, host),
   };
+  const access = accessVariables(infra, host.environment);
+  const secrets = [
+    ...Object.keys(secretsOf(profile, options)),
+    ...access.filter((name) => isSecret(name)),
+  ].toSorted();
   const edges = afterInfra(infraSpecs, edgesOf(seats));
   const cwd = linkTo === undefined ? host.runFolder : modelsFolder(host);
-  const seating: Seating = { engine, deployment, options, host, pool, placement, edges, cwd };
+  const seating: Seating = {
+    engine,
+    deployment,
+    options,
+    host,
+    pool,
+    placement,
+    edges,
+    cwd,
+    passes: [...secrets, ...access],
+    modelTarget: linkTo,
+  };
   const specs = new Map([
     ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, spec]),
-    ...seats.map((seat): [string, ProcessSpec] => [seat.name, processSpec(seat, seating)]),
+    ...seats.map((seat): [string, ProcessSpec] => {
+      const spec = processSpec(seat, seating);
+      return [seat.name, runtime === undefined ? spec : inContainer(spec, runtime.image, seating)];
+    }),
   ]);
-  const access = accessVariables(infra, host.environment);
   return {
     version: planVersion,
     runId: host.runId,
@@ -101,7 +122,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
     choices: [
       ...engineChoices,
-      ...pythonChoices(engine.name, host.python),
+      ...pythonChoices(engine.name, inside.python),
       ...engine.remarks(profile),
       ...planes.choices,
       ...infraChoices,
@@ -118,10 +139,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     scrubbed: decidingVariables(host.environment).filter(
       (name) => !(name in options.env) && !access.includes(name),
     ),
-    secrets: [
-      ...Object.keys(secretsOf(profile, options)),
-      ...access.filter((name) => isSecret(name)),
-    ].toSorted(),
+    secrets,
     liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
     // Each process has two parts of a log: the one that is written and the one before.
     maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
@@ -163,6 +181,10 @@ interface Seating {
   readonly edges: ReturnType<typeof edgesOf>;
   /** Working directory of all processes. */
   readonly cwd: string;
+  /** Names of variables that processes need and no plan holds. */
+  readonly passes: readonly string[];
+  /** Folder that a link stands for as the model. */
+  readonly modelTarget: string | undefined;
 }
 
 function processSpec(seat: Seat, seating: Seating): ProcessSpec {

@@ -165,6 +165,10 @@ export function modelsFolder({ runFolder }: Pick<Plan, 'runFolder'>): string {
 }
 
 /** Folders that must exist before the first process starts, and that outlive the run. */
-export function keptFolders({ infra }: Plan): string[] {
-  return infra?.folders.filter(({ kept }) => kept).map(({ path }) => path) ?? [];
+export function keptFolders(plan: Plan): string[] {
+  const data = plan.infra?.folders.filter(({ kept }) => kept).map(({ path }) => path) ?? [];
+  const written = plan.processes
+    .flatMap(({ container }) => container?.mounts ?? [])
+    .flatMap(({ source, readOnly }) => (readOnly || source.startsWith(`${plan.runFolder}/`) ? [] : [source]));
+  return [...new Set([...data, ...written])];
 }

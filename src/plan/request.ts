@@ -26,6 +26,8 @@ export interface PythonEnvironment {
   readonly folder: string;
   /** Path of its interpreter. */
   readonly python: string;
+  /** `folder` is the name of an image, and `python` a path in it. */
+  readonly inImage?: true;
   /** Versions as package metadata say, with `.postN` where there is one. */
   readonly dynamoVersion: string;
   readonly sglangVersion: string | undefined;
@@ -65,6 +67,10 @@ export interface PlanOptions {
   readonly httpHost?: string | undefined;
   readonly httpPort?: number | undefined;
   readonly infra: 'auto' | 'process' | 'docker' | 'external' | 'none';
+  /** Where frontend and workers run. */
+  readonly runtime?: 'process' | 'docker' | undefined;
+  /** With `runtime` docker: debuggers may attach inside. */
+  readonly ptrace?: boolean | undefined;
   /** In place of the images that are used else. */
   readonly images?: Images | undefined;
   readonly discovery?: 'etcd' | 'file' | undefined;

@@ -79,7 +79,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof StartFailure) return error.failure;
   if (error instanceof DynamoError) {
     return {
-      code: error.code === 'not-ready' ? 'not-ready' : 'process-failed',
+      // Both end with 69: something that is needed cannot be had (yet).
+      code: error.code === 'not-ready' || error.code === 'unavailable' ? 'not-ready' : 'process-failed',
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     };

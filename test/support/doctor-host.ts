@@ -13,6 +13,7 @@ import type {
   StateFacts,
   Subject,
 } from '../../src/doctor/host-view.ts';
+import type { ContainerSurvey } from '../../src/plan/container.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import type { PythonEnvironment } from '../../src/plan/request.ts';
@@ -44,6 +45,7 @@ export interface HostFacts {
   readonly unbindable?: Readonly<Record<string, string>>;
   readonly holders?: Readonly<Record<number, string>>;
   readonly gpus?: GpuReport;
+  readonly containers?: ContainerSurvey;
   readonly python?: PythonEnvironment | Error;
   readonly runs?: readonly RunFacts[];
   readonly stale?: readonly StaleThing[];
@@ -96,6 +98,8 @@ export function doctorHost(facts: HostFacts = {}): HostView {
     },
     portHolder: (port) => facts.holders?.[port],
     gpus: async () => facts.gpus ?? { state: 'absent', gpus: [] },
+    containers: async () =>
+      facts.containers ?? { problem: { words: 'there is no such socket', fix: 'start it' }, containers: [] },
     python: () => {
       if (facts.python instanceof Error) throw facts.python;
       return facts.python;

@@ -1,5 +1,4 @@
 /** etcd and NATS in containers of a real Docker daemon: trees that serve, and nothing of them afterwards. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { keepers, send, supervisors } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
@@ -8,30 +7,21 @@ import { test, type World } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
 import { until } from '../../e2e/harness/until.ts';
 import { type DockerDaemon, startDocker } from '../support/docker.ts';
-import { versions } from '../support/installed.ts';
+import { eventually } from '../support/eventually.ts';
+import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';
 
-/** The product's defaults: with these here, nothing is pulled. */
-const images = { etcd: 'bitnamilegacy/etcd:3.6.1', nats: 'nats:2.11.4' };
 const docker = ['--infra', 'docker'];
 
 let daemon: DockerDaemon;
 
 beforeAll(async () => {
-  const [{ etcd, nats } = { etcd: 'etcd', nats: 'nats-server' }] = versions();
   daemon = await startDocker();
-  await daemon.makeImage(images.etcd, [`${etcd}=/usr/bin/etcd`], ['ENV PATH=/usr/bin']);
-  await daemon.makeImage(images.nats, [`${nats}=/nats-server`], ['ENTRYPOINT ["/nats-server"]']);
+  await makeInfraImages(daemon);
 }, 600_000);
 
 afterAll(async () => await daemon.end(), 60_000);
 
-afterEach(async () => {
-  const left = await daemon.everything();
-  for (const [, name] of left.map((each) => /^container \/(\S+)/.exec(each) ?? [])) {
-    if (name !== undefined) await daemon.ask('DELETE', `/containers/${name}?force=1&v=1`);
-  }
-  expect(left).toEqual([]);
-});
+afterEach(async () => await expectNothingIn(daemon));
 
 const upDetached = (profile: string) => ['up', profile, '--detach', '--engine', 'sim', ...docker];
 
@@ -176,12 +166,4 @@ async function killBoth(world: World): Promise<void> {
     'supervisor and keeper to be gone',
     () => supervisors(world).length + keepers(world).length === 0,
   );
-}
-
-async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!(await look())) {
-    if (Date.now() > end) throw new Error(`waited 30 s until ${what}`);
-    await delay(50);
-  }
 }

@@ -1,14 +1,16 @@
 /** A Docker daemon of a test file's own, on a private socket and folder; asked over its API by code of our own. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface DockerDaemon {
+  readonly root: string;
   readonly socket: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Unless it answers. */
   start(): Promise<void>;
   /** By SIGKILL, as a crash would; its containers may live on. */
   kill(): Promise<void>;
@@ -32,6 +34,7 @@ export async function startDocker(): Promise<DockerDaemon> {
   const socket = join(root, 'docker.sock');
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
+    if (await answers(socket)) return;
     child = spawn(
       'dockerd',
       [
@@ -39,6 +42,8 @@ export async function startDocker(): Promise<DockerDaemon> {
         ['--exec-root', join(root, 'exec')],
         ['--pidfile', join(root, 'pid')],
         ['--host', `unix://${socket}`],
+        // Else one that stops half way is tried again for minutes.
+        ['--max-download-attempts', '1'],
       ].flat(),
       { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
     );
@@ -61,6 +66,7 @@ export async function startDocker(): Promise<DockerDaemon> {
     parsed(await exchange(socket, method, path, body === undefined ? undefined : JSON.stringify(body)));
   await start();
   return {
+    root,
     socket,
     env: { DOCKER_HOST: `unix://${socket}` },
     start,
@@ -71,7 +77,8 @@ export async function startDocker(): Promise<DockerDaemon> {
     },
     end: async () => {
       await ended('SIGTERM');
-      endShims(root);
+      endOrphans(root);
+      unmount(root);
       rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
       turn.close();
     },
@@ -118,22 +125,49 @@ async function myTurn(): Promise<Server> {
   }
 }
 
-/** A daemon that was killed leaves the shims of its containers behind; they have its folder on their command lines. */
-function endShims(root: string): void {
-  const pids = execFileSync('ls', ['/proc'], { encoding: 'utf8' })
-    .split('\n')
-    .filter((name) => /^\d+$/.test(name));
-  for (const pid of pids) {
-    try {
-      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(root)) process.kill(Number(pid), 'SIGKILL');
-    } catch {
-      // it has ended
-    }
+/**
+ * A daemon that was killed leaves its containers alive, with addresses that the next one gives out again. They have its
+ * containers' ids in their control group, and their shims have its folder on the command line.
+ */
+function endOrphans(root: string): void {
+  const ids = existsSync(join(root, 'data/containers')) ? readdirSync(join(root, 'data/containers')) : [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const groups = textOf(`/proc/${pid}/cgroup`);
+    const ours =
+      textOf(`/proc/${pid}/cmdline`).includes(root) || ids.some((id) => groups.includes(`docker/${id}`));
+    if (ours) endSoftly(Number(pid));
   }
 }
 
+function endSoftly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended with the one before
+  }
+}
+
+/** Empty for a process that has ended. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** What a daemon that was killed did not: deepest first. */
+function unmount(root: string): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((path) => path.startsWith(`${root}/`))
+    .toSorted((a, b) => b.length - a.length);
+  for (const path of mounts) execFileSync('umount', ['--lazy', path]);
+}
+
 /** The files and what the dynamic linker would load for them, as a tar. */
-function fileSystem(files: readonly string[]): Buffer {
+export function fileSystem(files: readonly string[]): Buffer {
   const root = mkdtempSync('/tmp/image-');
   try {
     for (const file of files) {

@@ -9,6 +9,7 @@ import { planes } from '../../../src/doctor/checks/planes.ts';
 import type { InfraUses } from '../../../src/plan/infra.ts';
 import { finding, runFacts, statLine, subjectOf } from '../../support/doctor-host.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
+import type { SeenContainer } from '../../../src/plan/container.ts';
 
 const agg = profileOf({ components: { frontend, worker: worker('aggregated') } });
 const own = { from: 'process' as const, addresses: [], path: '/usr/bin/etcd', version: '3.4.23' };
@@ -200,38 +201,47 @@ test.each([
   expect(await finding(planes, { environment: variables })).toMatchObject({ status });
 });
 
-const daemon = { 'docker version': { stdout: '24.0.7\n' } };
+const daemon = { address: 'unix:///docker.sock', version: '24.0.7', because: 'Docker', user: '1:1' };
+const seen = (more: Partial<SeenContainer>): SeenContainer => ({
+  name: 'dyn-etcd',
+  image: 'quay.io/coreos/etcd:v3',
+  state: 'running',
+  published: ['127.0.0.1:2379'],
+  runId: 'agg-abcd',
+  runFolder: '/state/runs/agg-abcd',
+  ...more,
+});
 
 test('docker warns of containers of dead runs and of images that are gone', async () => {
-  const ended = 'dyn-etcd\tquay.io/coreos/etcd:v3\t127.0.0.1:2379->2379/tcp\tagg-abcd\n';
   expect(
     await finding(docker, {
-      programs: { ...daemon, 'docker ps': { stdout: ended } },
+      containers: { daemon, containers: [seen({})] },
       runs: [runFacts({ state: 'dead' })],
     }),
   ).toMatchObject({ status: 'warn', evidence: '1 container of dead runs: dyn-etcd of agg-abcd' });
-  const gone = 'etcd\tbitnami/etcd:3.6.1\t\t\n';
-  expect(await finding(docker, { programs: { ...daemon, 'docker ps': { stdout: gone } } })).toMatchObject({
+  const gone = seen({ image: 'bitnami/etcd:3.6.1', runId: '' });
+  expect(await finding(docker, { containers: { daemon, containers: [gone] } })).toMatchObject({
     status: 'warn',
     fix: expect.stringContaining('quay.io/coreos/etcd'),
   });
 });
 
 test('docker warns that its daemon is away only when it is needed', async () => {
-  const programs = { docker: { code: 1, stderr: 'Cannot connect to the Docker daemon' } };
-  const needed = subjectOf(agg, {}, { infra: 'docker' });
-  expect(await finding(docker, { programs, subject: needed })).toMatchObject({ status: 'warn' });
-  expect(await finding(docker, { programs })).toMatchObject({ status: 'skip' });
-  const mute = { ...daemon, 'docker ps': { code: 1 } };
-  expect(await finding(docker, { programs: mute })).toMatchObject({ status: 'skip' });
-  expect(await finding(docker)).toMatchObject({ status: 'skip' });
+  const containers = { problem: { words: 'permission denied', fix: 'sudo x' }, containers: [] };
+  const subject = subjectOf(agg, {}, { infra: 'docker' });
+  expect(await finding(docker, { containers, subject })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('permission denied'),
+    fix: 'sudo x',
+  });
+  expect(await finding(docker, { containers })).toMatchObject({ status: 'skip' });
 });
 
 test('docker is silent with a live run, and names foreign containers on the ports of etcd and NATS', async () => {
-  const listed = 'dyn-etcd\tquay.io/coreos/etcd:v3\t\tagg-abcd\nnats\tnats:2\t0.0.0.0:4222->4222/tcp\t\n';
+  const foreign = seen({ name: 'nats', image: 'nats:2', published: ['0.0.0.0:4222'], runId: '' });
   expect(
     await finding(docker, {
-      programs: { ...daemon, 'docker ps': { stdout: listed } },
+      containers: { daemon, containers: [seen({}), foreign] },
       runs: [runFacts({ state: 'live' })],
     }),
   ).toMatchObject({ status: 'ok', evidence: expect.stringContaining('nats publishes 0.0.0.0:4222') });

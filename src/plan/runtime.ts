@@ -1,0 +1,164 @@
+/** What changes when frontend and workers run in containers: the host that they see, and what they are given of ours. */
+import { DynamoError } from '../base/error.ts';
+import type { Deployment, Engine } from '../engine/engine.ts';
+import type { Profile } from '../profile/profile.ts';
+import { type ContainerSpec, imageOf, type Mount, tagOf } from './container.ts';
+import type { ProcessSpec } from './plan.ts';
+import type { HostFacts, PlanOptions } from './request.ts';
+
+/** Where the embedded engine is seen inside: any image with Node will do. */
+const simFolder = '/opt/dynamo';
+/** Where upstream's image has the cache of its user. Source: the page "SGLang" of the documentation, its `docker run`. */
+const hubFolder = '/home/dynamo/.cache/huggingface';
+
+/** As the documentation starts the image. Source: the same `docker run`. */
+const engineLimits: ContainerSpec['limits'] = {
+  shmBytes: 10 * 1024 ** 3,
+  ulimits: [
+    { name: 'memlock', soft: -1, hard: -1 },
+    { name: 'stack', soft: 67_108_864, hard: 67_108_864 },
+    { name: 'nofile', soft: 65_536, hard: 65_536 },
+  ],
+};
+
+/** What a process of this host inherits by itself, as far as it concerns a model or a network. */
+const inherited =
+  /^(HF_TOKEN|HUGGING_FACE_HUB_TOKEN|HF_ENDPOINT|HF_HUB_OFFLINE|TRANSFORMERS_OFFLINE|DYN_LOG|(https?|all)_proxy|(HTTPS?|ALL)_PROXY)$/;
+
+export interface Runtime {
+  readonly image: string;
+  /** The embedded engine, not Dynamo. */
+  readonly simulated: boolean;
+}
+
+/** What frontend and workers will need; `undefined` where they are processes of this host. */
+export function runtimeFor(
+  { engine, runtime, images = {} }: Pick<PlanOptions, 'engine' | 'runtime' | 'images'>,
+  device: Profile['device'],
+  host: Pick<HostFacts, 'environment' | 'gpus'>,
+): Runtime | undefined {
+  if (runtime !== 'docker') return undefined;
+  const simulated = engine === 'sim' || (engine === 'auto' && host.gpus.length === 0 && device !== 'cpu');
+  return { simulated, image: imageOf(simulated ? 'sim' : 'runtime', images, host.environment) };
+}
+
+/** The host as processes in containers of this image see it. Throws `unavailable` without a daemon or the image. */
+export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): HostFacts {
+  if (runtime === undefined) return host;
+  const { image, simulated } = runtime;
+  const { daemon, problem, images } = host.infra.containers ?? { images: {} };
+  const lack = daemon === undefined ? problem : images[image]?.problem;
+  if (daemon === undefined || lack !== undefined) {
+    const why = lack?.words ?? 'there is no daemon';
+    throw new DynamoError('unavailable', `--runtime docker: ${why}.`, {
+      hint: lack?.fix.replace('--infra process', '--runtime process'),
+    });
+  }
+  return simulated ? { ...host, sim: simInside(host.sim).command } : { ...host, python: pythonIn(image) };
+}
+
+/** The embedded engine as a script for the image's Node, or as the executable file that this program is. */
+function simInside([program = '', ...words]: HostFacts['sim']): { command: readonly string[]; mount: Mount } {
+  const script = words.find((word) => word.endsWith('.js'));
+  if (script === undefined) {
+    const target = `${simFolder}/dynamo`;
+    return { command: [target, ...words], mount: { source: program, target, readOnly: true } };
+  }
+  const slash = script.lastIndexOf('/');
+  return {
+    command: ['node', simFolder + script.slice(slash)],
+    mount: { source: script.slice(0, slash), target: simFolder, readOnly: true },
+  };
+}
+
+/** What stands in for a Python environment of this host. Throws `usage` when nothing tells its version. */
+function pythonIn(image: string): HostFacts['python'] {
+  const dynamoVersion = /^\d+\.\d+\.\d+(\.post\d+)?/.exec(tagOf(image) ?? '')?.[0];
+  if (dynamoVersion === undefined) {
+    throw new DynamoError(
+      'usage',
+      `Nothing tells which version of Dynamo is in ${image}: flags differ by version.`,
+      {
+        hint: '--image runtime=NAME:1.1.1   # or NAME:1.1.1@sha256:… for one with a digest',
+      },
+    );
+  }
+  return {
+    folder: image,
+    python: 'python3',
+    inImage: true,
+    dynamoVersion,
+    sglangVersion: 'of the image',
+    torchVersion: undefined,
+    because: '--runtime docker',
+  };
+}
+
+/** What a container must be given beside its process. */
+export interface RuntimeNeeds {
+  readonly engine: Pick<Engine, 'name'>;
+  readonly options: Pick<PlanOptions, 'ptrace'>;
+  /** The real host. */
+  readonly host: HostFacts;
+  readonly deployment: Pick<Deployment, 'discovery' | 'mediaFolder' | 'modelPath'>;
+  readonly passes: readonly string[];
+  readonly modelTarget: string | undefined;
+}
+
+/** The same process in a container, on the network of the host: same ports, same probes. */
+export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeeds): ProcessSpec {
+  const { engine, options, host, passes } = needs;
+  const container: ContainerSpec = {
+    image,
+    user: host.infra.containers?.daemon?.user,
+    workingFolder: spec.cwd,
+    network: 'host',
+    published: [],
+    mounts: mountsFor(spec, needs),
+    passes: [
+      ...new Set([...Object.keys(host.environment).filter((name) => inherited.test(name)), ...passes]),
+    ].toSorted(),
+    gpus: spec.gpus,
+    // The embedded engine pins no memory, and not every host lets a daemon raise limits.
+    limits: engine.name === 'sim' ? { ulimits: [] } : engineLimits,
+    init: true,
+    hostIpc: true,
+    capabilities: options.ptrace === true ? ['SYS_PTRACE'] : [],
+  };
+  return { ...spec, container, env: { ...homeVariables, ...spec.env, ...renumbered(spec) } };
+}
+
+/** A user whom the image does not know has no home and no name, and libraries ask for both. */
+const homeVariables = { HOME: '/tmp', USER: 'dynamo', HF_HOME: hubFolder };
+
+/** Inside, there are only those that were asked for. */
+function renumbered({ gpus, env }: ProcessSpec): Record<string, string> {
+  if (env.CUDA_VISIBLE_DEVICES === undefined) return {};
+  return { CUDA_VISIBLE_DEVICES: gpus.map((_, i) => i).join(',') };
+}
+
+function same(path: string, readOnly: boolean): Mount {
+  return { source: path, target: path, readOnly };
+}
+
+/** Each under its own path, so that the same arguments mean the same. */
+function mountsFor(spec: ProcessSpec, { engine, host, deployment, modelTarget }: RuntimeNeeds): Mount[] {
+  const { discovery, mediaFolder, modelPath } = deployment;
+  const simulated = engine.name === 'sim';
+  const local = modelPath.startsWith('/') ? modelPath : modelTarget;
+  return [
+    ...(simulated ? [simInside(host.sim).mount] : []),
+    ...(discovery.backend === 'file' ? [same(discovery.folder, false)] : []),
+    same(mediaFolder, false),
+    ...(spec.cwd === host.runFolder ? [] : [same(spec.cwd, true)]),
+    ...(simulated || local === undefined ? [] : [same(local, true)]),
+    ...(simulated || local !== undefined
+      ? []
+      : [{ source: hubCache(host), target: hubFolder, readOnly: false }]),
+  ];
+}
+
+/** The folder that holds `hub`, wherever the user keeps it. */
+export function hubCache({ environment }: Pick<HostFacts, 'environment'>): string {
+  return environment.HF_HOME || `${environment.HOME ?? ''}/.cache/huggingface`;
+}

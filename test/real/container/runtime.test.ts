@@ -1,0 +1,84 @@
+/** Frontend and workers in containers: the same plan, probes and clean-up, with the embedded engine in any image with Node. */
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { keepers, send, supervisors } from '../../chaos/scene.ts';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { faulty, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { type DockerDaemon, startDocker } from '../support/docker.ts';
+import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';
+
+const token = 'hf_abcdefghijklmnopqrst';
+const runtime = ['--runtime', 'docker'];
+
+let daemon: DockerDaemon;
+
+beforeAll(async () => {
+  daemon = await startDocker();
+  await makeInfraImages(daemon);
+  const node = realpathSync(process.execPath);
+  await daemon.makeImage(images.sim, [node], [`ENV PATH=${dirname(node)}`]);
+}, 600_000);
+
+afterAll(async () => await daemon.end(), 60_000);
+
+afterEach(async () => await expectNothingIn(daemon));
+
+test.for([
+  ['disagg', []],
+  ['disagg_router', ['--infra', 'docker']],
+] as const)('%s serves from containers, and nothing is left of them', async ([profile, more], { world }) => {
+  const env = { ...daemon.env, HF_TOKEN: token };
+  const { runId, client, model } = await up(world, profile, [...runtime, ...more], { env });
+  const [run] = await ps(world);
+  const names = run?.processes.map(({ name }) => name) ?? [];
+  expect(await daemon.everything()).toHaveLength(names.length);
+  const { choices } = await client.chat.completions.create({
+    model,
+    messages: [{ role: 'user', content: 'Hello!' }],
+    max_tokens: 8,
+  });
+  expect(choices[0]?.message.content).toBeTruthy();
+  const { Config, HostConfig } = (await daemon.ask('GET', `/containers/dynamo-${runId}-frontend/json`)) as {
+    Config: { Env: string[] };
+    HostConfig: object;
+  };
+  expect(Config.Env).toContain(`HF_TOKEN=${token}`);
+  expect(HostConfig).toMatchObject({ NetworkMode: 'host', IpcMode: 'host', Init: true });
+  expect(textBelow(world.state)).not.toContain(token);
+  await succeed(world, ['down']);
+});
+
+test('a worker that dies in its container fails the start, with its last lines', async ({ world }) => {
+  const profile = faulty(world, 'agg', { worker: ['--startup-time', '60', '--crash-after', '0.3'] });
+  const { code, stderr } = await dynamo(world, ['up', profile, '--engine', 'sim', '--detach', ...runtime], {
+    env: daemon.env,
+  });
+  expect({ code, stderr }).toMatchObject({ code: 1 });
+  expect(stderr).toMatch(/worker exited with code/);
+});
+
+test('supervisor and keeper killed: clean removes the containers of frontend and workers', async ({
+  world,
+}) => {
+  await up(world, 'agg_router', runtime, { env: daemon.env });
+  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await until('both to be gone', () => supervisors(world).length + keepers(world).length === 0);
+  const { stdout } = await succeed(world, ['clean']);
+  expect(stdout.match(/remove +container/g)).toHaveLength(3);
+  expect(await daemon.everything()).toEqual([]);
+});
+
+test('without a daemon --runtime docker is 69 with the way on, and nothing is started', async ({ world }) => {
+  const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...runtime], {
+    env: { DOCKER_HOST: 'unix:///tmp/nothing.sock' },
+  });
+  expect(code).toBe(69);
+  expect(stderr).toContain('there is no such socket');
+  expect(stderr).toContain('--runtime process');
+  expect(await ps(world, '--all')).toEqual([]);
+});
