@@ -15,9 +15,15 @@ import type { Configure } from './verbs.ts';
 /** So much of the past is shown for orientation. */
 const shownLines = 10;
 
+const examples = `
+Examples:
+  dynamo attach          the run that is up
+  dynamo attach disagg   this one`;
+
 export const configure: Configure = (command, settle) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up')
+    .addHelpText('after', examples)
     .action(async (asked: string | undefined) => settle(await attach(asked)));
 };
 

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
+import { fitHelp } from '../view/fit-help.ts';
 import { type Verb, verbs } from './verbs.ts';
 
 /** Returns the exit code of the verb. Throws DynamoError, and CommanderError for what commander cannot parse. */
@@ -31,7 +32,10 @@ function commandOf(verb: Verb): Command {
       .helpOption('-h, --help', 'print this help')
       .exitOverride()
       // Errors are written in one place, report.ts.
-      .configureOutput({ outputError: () => {} })
+      .configureOutput({
+        outputError: () => {},
+        writeOut: (text) => process.stdout.write(fitHelp(text, process.stdout.columns ?? 80)),
+      })
   );
 }
 

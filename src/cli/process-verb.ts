@@ -15,12 +15,18 @@ const done: Readonly<Record<ProcessAction, string>> = {
   restart: 'ready again',
 };
 
+const examples = (action: ProcessAction): string => `
+Examples:
+  dynamo ${action} decode              of the run that is up
+  dynamo ${action} decode --run mine   of this one`;
+
 /** Returns when the process is ready or gone. A process that is stopped by hand is not restarted by its policy. */
 export function processVerb(action: ProcessAction): Configure {
   return (command, settle) => {
     command
       .argument('<process...>', 'names of processes, or of components for all their replicas')
       .option('--run <run>', 'name or id of a run; default: the one that is up')
+      .addHelpText('after', examples(action))
       .action(async (asked: string[], flags: { run?: string }) =>
         settle(await act(action, asked, flags.run)),
       );

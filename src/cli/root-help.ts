@@ -6,7 +6,7 @@ export function rootHelp(): string {
   const visible = verbs.filter(({ hidden }) => hidden !== true);
   const width = Math.max(...visible.map(({ name }) => name.length));
   return [
-    'Brings up NVIDIA Dynamo with SGLang on this machine: supervised, health-checked, cleaned up.',
+    'Brings up NVIDIA Dynamo with SGLang on this machine: supervised, cleaned up.',
     '',
     'Usage: dynamo <command> [options]',
     '',
@@ -18,7 +18,7 @@ export function rootHelp(): string {
     '  -h, --help     print this help; after a command: its own',
     '',
     'Examples:',
-    '  dynamo up disagg         prefill and decode in separate workers, in the foreground',
+    '  dynamo up disagg         prefill and decode in workers of their own',
     '  dynamo up agg --detach   returns when it serves',
     '  dynamo plan agg_router   what would be started, and why',
     '  dynamo ps                what is running',

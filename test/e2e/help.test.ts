@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { executable, packageFolder, startCommand, succeed } from './harness/cli.ts';
+import { up } from './harness/deployment.ts';
 import { standIn, test } from './harness/world.ts';
 
 const verbs = [
@@ -70,16 +71,44 @@ COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _dynamo; printf '%s\\n' "\
   expect(await complete('dynamo', 'up', 'agg', '--engine', 's')).toEqual(['sglang', 'sim']);
 });
 
-for (const shell of ['zsh', 'fish']) {
-  test(`the completion script for ${shell} is one that ${shell} can read`, async ({ world, skip }) => {
-    const { stdout } = await succeed(world, ['completion', shell]);
-    expect(stdout).toContain('dynamo complete --');
+/** Lines that have the shell complete the words `dynamo …` after the script of ours, a candidate a line. */
+const asking: Readonly<Record<string, (words: readonly string[]) => string>> = {
+  // What zsh's own functions would be given, without their screen.
+  zsh: (words) => `compdef() {}; compadd() { shift; print -rl -- "$@"; }
+source <(dynamo completion zsh); words=(${words.map((word) => `'${word}'`).join(' ')}); CURRENT=${words.length}; _dynamo`,
+  fish: (words) => `dynamo completion fish | source; complete -C '${words.join(' ')}'`,
+};
+
+for (const [shell, script] of Object.entries(asking)) {
+  test(`in ${shell}, completion offers verbs, profiles, runs, processes and flags`, async ({
+    world,
+    skip,
+  }) => {
     const program = ['/usr/bin', '/bin', '/usr/local/bin']
       .map((folder) => join(folder, shell))
       .find(existsSync);
     if (program === undefined && process.env['CI'] === undefined) return skip(`no ${shell} here`);
     if (program === undefined) throw new Error(`CI must have ${shell}: .ci/run installs it`);
-    const { code, stderr } = await startCommand(world, [program, '-n', '-c', stdout]).ended;
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
+    await up(world, 'disagg', ['--name', 'mine']);
+    const complete = async (...words: string[]): Promise<string[]> => {
+      const { stdout, stderr, code } = await startCommand(world, [
+        program,
+        '-c',
+        script(['dynamo', ...words]),
+      ]).ended;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      return stdout.split('\n');
+    };
+    expect(await complete('')).toEqual(expect.arrayContaining(verbs));
+    expect(await complete('up', 'disagg_')).toEqual(
+      expect.arrayContaining(['disagg_router', 'disagg_same_gpu']),
+    );
+    expect(await complete('chat', '')).toContain('mine');
+    expect(await complete('logs', '')).toEqual(expect.arrayContaining(['frontend', 'prefill', 'decode']));
+    expect(await complete('smoke', 'agg', '--engine', '')).toEqual(expect.arrayContaining(['sglang', 'sim']));
+    expect(await complete('doctor', '--only', '')).toContain('ports');
+    expect(await complete('clean', '--')).toEqual(expect.arrayContaining(['--dry-run', '--pid', '--help']));
+    await succeed(world, ['down', '--quiet']);
   });
 }

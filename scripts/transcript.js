@@ -1,0 +1,106 @@
+// Runs the commands of the README's transcript for real and writes what they print between its markers; with --check
+// compares instead, without what varies between two runs. --skip-install takes `npm ci` as done.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const flags = new Set(process.argv.slice(2));
+const begin = '<!-- transcript: made by node scripts/transcript.js -->\n\n```console\n';
+const end = '```\n\n<!-- end of transcript -->\n';
+const install = 'npm ci';
+
+const readme = readFileSync('README.md', 'utf8');
+const [from, to] = [readme.indexOf(begin) + begin.length, readme.indexOf(end)];
+if (from < begin.length || to < from) throw new Error('README.md has no transcript between its markers');
+const written = readme.slice(from, to);
+
+// A home of its own: no run of this user's is seen or touched, and paths read as for everybody.
+const home = mkdtempSync(join(tmpdir(), 'transcript-'));
+const runtime = join(home, 'run');
+mkdirSync(runtime, { mode: 0o700 });
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(XDG|DYN|DYNAMO|HF|OPENAI|FORCE_COLOR|NODE_OPTIONS)/.test(name),
+  ),
+);
+const env = {
+  ...environment,
+  HOME: home,
+  XDG_RUNTIME_DIR: runtime,
+  NO_COLOR: '1',
+  npm_config_cache: process.env.npm_config_cache ?? join(homedir(), '.npm'),
+  npm_config_loglevel: 'error',
+};
+
+/** Which of these come depends on the moment; all of them say more of the machine than of the command. */
+const passing = /^(\S+Z {2}waiting for |http port )/;
+const timeStamp = /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}/gm;
+
+/** One command as a person would see it: both streams, in the order of their lines. */
+function run(command) {
+  const { stdout, status } = spawnSync('bash', ['-c', `${command} 2>&1`], {
+    env,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  if (status !== 0) throw new Error(`${command}: exit code ${status}\n${stdout}`);
+  // Of npm one line is enough.
+  const lines = stdout.split('\n').filter((line) => command !== install || line.startsWith('added '));
+  return lines
+    .filter((line) => !passing.test(line))
+    .join('\n')
+    .replaceAll(timeStamp, '')
+    .trimEnd();
+}
+
+/** `[command, output]` of each. */
+function parts(text) {
+  return text
+    .split(/^\$ /m)
+    .slice(1)
+    .map((part) => {
+      const [command = '', ...output] = part.split('\n');
+      return [command, output.join('\n').trim()];
+    });
+}
+
+/** What is the same in every run; processes become ready in any order. */
+function essence(output) {
+  return output
+    .replaceAll(/\b(pid|after|in|port) [\d.]+( ?(ms|s|min))*/g, '$1 N')
+    .replaceAll(/\[[\d.]+ ?(ms|s)\]/g, '[N]')
+    .replaceAll(/disagg-[a-z0-9]{4}\b/g, 'disagg-ID')
+    .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:N')
+    .replaceAll(/added \d+ packages/g, 'added N packages')
+    .split('\n')
+    .filter((line) => line !== '')
+    .toSorted()
+    .join('\n');
+}
+
+const commands = parts(written);
+let made;
+try {
+  made = commands.map(([command, output]) =>
+    flags.has('--skip-install') && command === install ? [command, output] : [command, run(command)],
+  );
+} finally {
+  spawnSync(process.execPath, ['bin/dynamo.js', 'down', '--all', '--quiet'], { env });
+  rmSync(home, { recursive: true, force: true });
+}
+
+if (flags.has('--check')) {
+  for (const [i, [command, output]] of made.entries()) {
+    const before = commands[i][1];
+    if (essence(output) === essence(before)) continue;
+    process.stderr.write(`README.md says of \`${command}\`:\n${before}\n\nbut it printed:\n${output}\n\n`);
+    process.stderr.write('if that is right: node scripts/transcript.js\n');
+    process.exitCode = 1;
+  }
+} else {
+  const text = made
+    .map(([command, output]) => `$ ${command}\n${output === '' ? '' : `${output}\n`}`)
+    .join('\n');
+  writeFileSync('README.md', readme.slice(0, from) + text + readme.slice(to));
+}

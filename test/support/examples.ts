@@ -1,0 +1,27 @@
+/** Takes the examples out of a help text, so that tests run what users read. */
+
+export interface Example {
+  /** As a shell takes it, without what is said beside it. */
+  readonly line: string;
+  /** Of each `dynamo` in it: its words. */
+  readonly words: readonly string[];
+}
+
+/** Every call of `dynamo` in the block of examples; a line may hold several. */
+export function commandsIn(help: string): Example[] {
+  return examplesIn(help).flatMap((line) =>
+    [...line.matchAll(/\bdynamo ((?:'[^']*'|[^'|&>)#])*)/g)].map(([, words = '']) => ({
+      line,
+      words: [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ''),
+    })),
+  );
+}
+
+/** The lines under `Examples:`, each without the remark after two spaces. */
+export function examplesIn(help: string): string[] {
+  const [, block = ''] = /^Examples:\n((?: {2}.*\n?)*)/m.exec(help) ?? [];
+  return block
+    .split('\n')
+    .filter((line) => /^ {2}\S/.test(line))
+    .map((line) => line.trim().split(/ {2,}/)[0] ?? '');
+}

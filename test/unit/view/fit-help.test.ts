@@ -1,0 +1,37 @@
+/** Help in the width of a terminal. */
+import { expect, test } from 'vitest';
+import { fitHelp } from '../../../src/view/fit-help.ts';
+
+const help = `Usage: dynamo ps [options]
+
+Examples:
+  dynamo ps         what is up
+  dynamo ps --json  for programs, with everything that there is to know
+
+The first line of a paragraph,
+and a second one that is too long for a narrow terminal.
+`;
+
+test('what fits stays as it is', () => {
+  expect(fitHelp(help, 80)).toBe(help);
+});
+
+test('what does not is moved under its example, and its paragraph wrapped', () => {
+  expect(fitHelp(help, 50)).toBe(`Usage: dynamo ps [options]
+
+Examples:
+  dynamo ps
+      what is up
+  dynamo ps --json
+      for programs, with everything that there is
+      to know
+
+The first line of a paragraph, and a second one
+that is too long for a narrow terminal.
+`);
+});
+
+test('a command is never broken', () => {
+  const command = `  dynamo up agg --set components.worker.replicas=2 --engine sim`;
+  expect(fitHelp(`Examples:\n${command}\n`, 40)).toBe(`Examples:\n${command}\n`);
+});
