@@ -23,7 +23,9 @@ export default defineConfig({
       project('e2e', 60_000, true),
       project('chaos', 60_000, true),
       // Against software beyond Node and npm; a missing tool fails its tests.
-      project('real', 60_000, true),
+      project('real', 120_000, true),
+      // Gigabytes, and minutes a start: one at a time.
+      project('sglang', 1_500_000, true),
     ],
   },
 });

@@ -1,15 +1,15 @@
 /** What happens when real SGLang workers die, or are to stop while they load. */
 import { describe, expect } from 'vitest';
-import { livingProcesses } from '../../oracle/processes.ts';
-import { start } from '../../e2e/harness/cli.ts';
-import { freePort } from '../../e2e/harness/ports.ts';
-import { pidOf } from '../../e2e/harness/deployment.ts';
-import { test } from '../../e2e/harness/world.ts';
-import { until } from '../../support/until.ts';
-import { model } from '../support/models.ts';
-import { pythons } from '../support/python.ts';
-import { untilSaid } from '../support/session.ts';
-import { onCpu, onCpuVariables, sglangTimeout as timeout } from '../support/sglang.ts';
+import { livingProcesses } from '../oracle/processes.ts';
+import { start } from '../e2e/harness/cli.ts';
+import { freePort } from '../e2e/harness/ports.ts';
+import { pidOf } from '../e2e/harness/deployment.ts';
+import { test } from '../e2e/harness/world.ts';
+import { until } from '../support/until.ts';
+import { model } from '../real/support/models.ts';
+import { pythons } from '../real/support/python.ts';
+import { untilSaid } from '../real/support/session.ts';
+import { onCpu, onCpuVariables, sglangTimeout as timeout } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   const args = [...onCpu(python, model('tiny-gpt2'))];

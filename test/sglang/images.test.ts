@@ -1,12 +1,12 @@
 /** Real SGLang on a CPU: images understood, images and videos made. */
 import { existsSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { succeed } from '../../e2e/harness/cli.ts';
-import { requestsOf } from '../../e2e/harness/deployment.ts';
-import { test } from '../../e2e/harness/world.ts';
-import { model, pipeline, rotary } from '../support/models.ts';
-import { pythons } from '../support/python.ts';
-import { sglangTimeout as timeout, upOnCpu } from '../support/sglang.ts';
+import { succeed } from '../e2e/harness/cli.ts';
+import { requestsOf } from '../e2e/harness/deployment.ts';
+import { test } from '../e2e/harness/world.ts';
+import { model, pipeline, rotary } from '../real/support/models.ts';
+import { pythons } from '../real/support/python.ts';
+import { sglangTimeout as timeout, upOnCpu } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   test('vision answers about an image', { timeout }, async ({ world }) => {

@@ -1,11 +1,11 @@
 /** Real SGLang on a CPU: the patterns that answer with text, or with vectors. */
 import { describe, expect } from 'vitest';
-import { succeed } from '../../e2e/harness/cli.ts';
-import { requestsOf } from '../../e2e/harness/deployment.ts';
-import { test } from '../../e2e/harness/world.ts';
-import { model, rotary } from '../support/models.ts';
-import { pythons } from '../support/python.ts';
-import { sglangTimeout as timeout, upOnCpu } from '../support/sglang.ts';
+import { succeed } from '../e2e/harness/cli.ts';
+import { requestsOf } from '../e2e/harness/deployment.ts';
+import { test } from '../e2e/harness/world.ts';
+import { model, rotary } from '../real/support/models.ts';
+import { pythons } from '../real/support/python.ts';
+import { sglangTimeout as timeout, upOnCpu } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   test('agg answers, and stops without force', { timeout }, async ({ world }) => {
