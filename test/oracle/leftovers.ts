@@ -88,11 +88,11 @@ function portsOf(planFile: string): number[] {
 function filesLeft({ state, runtime, temporary }: Scene): Leftover[] {
   const inState = filesBelow(state);
   const locks = inState.filter((file) => /\/dynamo\/(names|ports|gpus)\/[^/]+$/.test(file));
-  const sockets = inState.filter((file) => lstatSync(file).isSocket());
+  const sockets = inState.filter((file) => lstatSync(file, { throwIfNoEntry: false })?.isSocket());
   return [
     ...filesBelow(temporary).map((file) => ({ text: `a temporary file: ${file}` })),
     ...[...filesBelow(runtime), ...sockets].map((file) => ({ text: `a socket or runtime file: ${file}` })),
-    ...locks.map((file) => ({ text: `a lock: ${file}: ${readFileSync(file, 'utf8')}` })),
+    ...locks.map((file) => ({ text: `a lock: ${file}: ${textOf(file)}` })),
   ];
 }
 
@@ -115,6 +115,15 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return []; // never made
+  }
+}
+
+/** What is being tidied up may go while we look. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return 'gone meanwhile';
   }
 }
 
