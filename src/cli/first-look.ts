@@ -36,7 +36,7 @@ async function lookAround(): Promise<FirstLook> {
   };
 }
 
-const withoutGpu = 'a GPU, for real answers: `dynamo setup --engine mocker` brings what works without';
+const withoutGpu = 'a GPU, for real answers; without: dynamo setup --engine mocker';
 
 /** Nothing is looked for where `auto` would not take it. */
 function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefined; trouble?: string } {
@@ -51,7 +51,8 @@ function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefin
 function engineHere(facts: Parameters<typeof autoEngine>[1]): { engine: string; lack?: string } {
   try {
     const { name, because } = autoEngine('gpu', facts);
-    return { engine: `${name}: ${because}` };
+    // How to choose another is a matter of `up`; here a line is short.
+    return { engine: `${name}: ${because.replace(/ \(--engine .*\)$/, '')}` };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
     return { engine: 'none that is ready', lack: 'SGLang and Dynamo, for the GPUs of this host' };
@@ -87,6 +88,6 @@ function nextStep(gpus: readonly Gpu[], lack: string | undefined, running: numbe
   const free = gpus.filter(isFree).length;
   if (gpus.length > 0 && free === 0) return ['dynamo clean --dry-run', 'who holds the GPUs'];
   return free === 1
-    ? ['dynamo up agg', 'one worker on the free GPU; dynamo up alone lists the others']
-    : ['dynamo up disagg', 'prefill and decode apart; dynamo up alone lists the others'];
+    ? ['dynamo up agg', 'one worker; dynamo up lists the others']
+    : ['dynamo up disagg', 'prefill and decode; dynamo up lists the others'];
 }

@@ -19,6 +19,7 @@ test('alone, it says in ten lines what this host has and the one next command', 
   const { stdout, stderr } = await succeed(world, []);
   expect(stderr).toBe('');
   expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
+  expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
   expect(stdout).toMatch(/GPUs +none\n/);
   expect(stdout).toMatch(/Engine +sim: this host has no NVIDIA GPU/);
   expect(stdout).toMatch(/Next +dynamo up disagg /);
