@@ -36,6 +36,11 @@ export function reportOf(
     ],
     leftAlone: [
       ...strangers.filter((stranger) => !chosen.includes(stranger)).map((each) => leftAlone(each, findings)),
+      ...findings.containers.map(({ name, state, runId }) => ({
+        what: `container ${name} (${state})`,
+        because: `carries our label of run ${runId}, which no ledger here knows`,
+        command: `docker rm -f ${name}`,
+      })),
       ...kept.map(({ folder }) => ({
         what: homePath(folder),
         because: 'an ended run with pictures or videos in it',

@@ -1,10 +1,12 @@
 /** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
+import { homedir } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
 import type { ProcessFacts } from '../base/process-facts.ts';
+import type { SeenContainer } from '../plan/container.ts';
 import { factsOf, startedAtMs } from '../process/facts.ts';
 import { bootId, isAlive } from '../process/identity.ts';
-import { readDescendants, readLedger } from '../process/ledger.ts';
+import { readContainers, readDescendants, readLedger } from '../process/ledger.ts';
 import { type MarkedProcess, markedProcesses } from '../process/marked.ts';
 import type { OwnedProcess } from '../process/owned.ts';
 import { type DeadCreator, proofOf, type SegmentProof } from '../process/proven-segments.ts';
@@ -32,6 +34,8 @@ export interface CleanFindings {
   readonly gpus: HeldGpus;
   /** Carry our marks, but no ledger here knows them. */
   readonly marked: readonly (MarkedProcess & { readonly facts: ProcessFacts })[];
+  /** Carry our label, but no ledger here knows them. */
+  readonly containers: readonly SeenContainer[];
   /** Nobody uses these, and nothing proves whose they were. */
   readonly unproven: readonly Segment[];
 }
@@ -53,6 +57,7 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
     stale: [...staleClaims(folders, isAlive), ...sockets],
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
     gpus,
+    containers: await unknownContainers(runs),
     marked: markedProcesses().flatMap((marked) => {
       const facts = owners.has(marked.pid) || isSupervised(marked) ? undefined : factsOf(marked.pid);
       return facts?.startTime === marked.startTime ? [{ ...marked, facts }] : [];
@@ -60,8 +65,18 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
   };
 }
 
+/** None where no daemon answers. */
+async function unknownContainers(runs: readonly StoredRun[]): Promise<SeenContainer[]> {
+  const { surveyContainers } = await import('../container/survey.ts');
+  const { containers } = await surveyContainers(process.env, homedir());
+  const known = new Set(
+    runs.flatMap(({ files }) => readContainers(files.ledger).map(({ container }) => container)),
+  );
+  return containers.filter((each) => each.runId !== '' && !known.has(each.name) && !isSupervised(each));
+}
+
 /** By a run that lives in another state folder. */
-function isSupervised({ runFolder }: MarkedProcess): boolean {
+function isSupervised({ runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
   const record = runFolder === undefined ? undefined : readRecordIn(runFolder);
   return record !== undefined && isAlive(record.supervisor);
 }

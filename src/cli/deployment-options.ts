@@ -132,7 +132,8 @@ function pair(flag: string, text: string): [key: string, value: string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function image(text: string, before: Images): Images {
+/** Parses the value of --image, added to those before it. */
+export function image(text: string, before: Images): Images {
   const [name, reference] = pair('--image', text);
   const known = imageNames.find((each) => each === name);
   if (known === undefined) throw bad('--image', text, `expected one of ${imageNames.join(', ')} before =`);

@@ -1,7 +1,8 @@
 /** `dynamo infra`: an etcd and a NATS that stay up between runs, for the runs of this user. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
+import type { Images } from '../plan/container.ts';
 import { infraNames } from '../plan/infra.ts';
 import { makeInfraPlan, sharedRunName } from '../plan/infra-plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -11,7 +12,7 @@ import { readPlan, storedRuns } from '../run/record.ts';
 import { choiceLines } from '../view/choices.ts';
 import { infraRows } from '../view/infra-panel.ts';
 import { styleFor } from '../view/style.ts';
-import { dataName } from './deployment-options.ts';
+import { dataName, image } from './deployment-options.ts';
 import { down } from './down.ts';
 import { holdRun } from './hold-run.ts';
 import { sharedRun } from './infra-facts.ts';
@@ -25,9 +26,12 @@ Examples:
   dynamo infra up                        etcd and NATS in the background
   dynamo up agg_router --discovery etcd  finds and uses them, in a namespace of its own
   dynamo infra status                    where they are, and who uses them
+  dynamo infra up --infra docker         in containers
   dynamo infra up --persist mine         their data stay after infra down`;
 
 interface InfraUpFlags extends DetachFlags {
+  readonly infra: 'process' | 'docker';
+  readonly image: Images;
   readonly persist?: string;
 }
 
@@ -41,6 +45,8 @@ export const configure: Configure = (command, settle) => {
   command
     .command('up')
     .description('start them, unless they are up')
+    .addOption(new Option('--infra <how>', 'what they are').choices(['process', 'docker']).default('process'))
+    .option('--image <name=reference>', 'with --infra docker: image of etcd or nats (repeatable)', image, {})
     .option('--persist <name>', 'keep their data under this name', dataName)
     .option('--json', 'where they are, as JSON on stdout')
     .option('-q, --quiet', 'no progress, only the result')
@@ -91,9 +97,9 @@ async function infraUp(flags: InfraUpFlags): Promise<number> {
       ports: [],
       engine: 'sim',
       python: undefined,
-      infra: { needs: { etcd: why, nats: why }, source: 'process' },
+      infra: { needs: { etcd: why, nats: why }, source: flags.infra, images: flags.image },
     },
-    plan: (host) => makeInfraPlan(flags, host),
+    plan: (host) => makeInfraPlan({ ...flags, images: flags.image }, host),
   });
   for (const line of choiceLines(prepared.plan, styleFor(process.stderr, process.env))) say(line);
   return await detach(prepared, flags);

@@ -1,10 +1,12 @@
 /** Makes the plan of `dynamo infra up`: etcd and NATS alone, for the runs that come and go. */
 import { decidingVariables } from '../engine/dynamo-variables.ts';
+import type { Images } from './container.ts';
 import { chooseInfra } from './choose-infra.ts';
 import { planInfra } from './infra-processes.ts';
 import { type Plan, planVersion } from './plan.ts';
 import { portPool, portRange } from './ports.ts';
 import type { HostFacts } from './request.ts';
+import { daemonOf } from './runtime.ts';
 
 /** Name of the run, by which everybody finds it. */
 export const sharedRunName = 'infra';
@@ -13,14 +15,17 @@ export const sharedRunName = 'infra';
 const maxLogBytes = 64 * 1024 * 1024;
 
 export interface SharedInfraWishes {
+  readonly infra?: 'process' | 'docker' | undefined;
+  readonly images?: Images | undefined;
   /** Name under which the data outlive the run. */
   readonly persist?: string | undefined;
 }
 
 /** Throws `unavailable` when etcd or NATS is missing on this host. */
-export function makeInfraPlan({ persist }: SharedInfraWishes, host: HostFacts): Plan {
+export function makeInfraPlan(wishes: SharedInfraWishes, host: HostFacts): Plan {
+  const { persist, images, infra: source = 'process' } = wishes;
   const why = 'dynamo infra up';
-  const { uses, choices } = chooseInfra({ etcd: why, nats: why }, { infra: 'process' }, host);
+  const { uses, choices } = chooseInfra({ etcd: why, nats: why }, { infra: source, images }, host);
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), portRange(host.environment));
   const { infra, processes } = planInfra(uses, { persist }, host, pool);
   const url = infra.etcd?.addresses[0] ?? '';
@@ -37,6 +42,7 @@ export function makeInfraPlan({ persist }: SharedInfraWishes, host: HostFacts): 
     events: 'nats',
     nats: infra.nats?.addresses.join(','),
     infra,
+    ...daemonOf(processes, host),
     runFolder: host.runFolder,
     mediaFolder: `${host.runFolder}/media`,
     choices,

@@ -27,7 +27,7 @@ import {
 } from './plan.ts';
 import { pythonChoices } from './python-choice.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
-import { inContainer, runtimeFor, runtimeHost } from './runtime.ts';
+import { daemonOf, inContainer, runtimeFor, runtimeHost } from './runtime.ts';
 import { type Seat, seatsOf } from './seats.ts';
 
 /** Upstream's default HTTP port. */
@@ -149,14 +149,6 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     startupCapMs: options.timeoutMs ?? longestStartMs,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   };
-}
-
-/** Whom the containers of these processes are asked of. */
-function daemonOf(specs: readonly ProcessSpec[], { infra }: HostFacts): Pick<ServingPlan, 'docker'> {
-  const daemon = infra.containers?.daemon;
-  if (daemon === undefined || !specs.some(({ container }) => container !== undefined)) return {};
-  const { address, certificates } = daemon;
-  return { docker: { address, ...(certificates === undefined ? {} : { certificates }) } };
 }
 
 function nothingToKeep(name: string): DynamoError {

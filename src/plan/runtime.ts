@@ -3,7 +3,7 @@ import { DynamoError } from '../base/error.ts';
 import type { Deployment, Engine } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type ContainerSpec, imageOf, type Mount, tagOf } from './container.ts';
-import type { ProcessSpec } from './plan.ts';
+import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
 /** Where the embedded engine is seen inside: any image with Node will do. */
@@ -126,6 +126,14 @@ export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeed
     capabilities: options.ptrace === true ? ['SYS_PTRACE'] : [],
   };
   return { ...spec, container, env: { ...homeVariables, ...spec.env, ...renumbered(spec) } };
+}
+
+/** Whom the containers of these processes are asked of. */
+export function daemonOf(specs: readonly ProcessSpec[], { infra }: HostFacts): Pick<Plan, 'docker'> {
+  const daemon = infra.containers?.daemon;
+  if (daemon === undefined || !specs.some(({ container }) => container !== undefined)) return {};
+  const { address, certificates } = daemon;
+  return { docker: { address, ...(certificates === undefined ? {} : { certificates }) } };
 }
 
 /** A user whom the image does not know has no home and no name, and libraries ask for both. */

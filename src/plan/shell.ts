@@ -1,4 +1,5 @@
 /** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
+import { commandWords } from './container-command.ts';
 import { keptFolders, passingFolders, type Probe, type ProcessSpec, type ServingPlan } from './plan.ts';
 import { proofRequest } from './proof-request.ts';
 
@@ -26,7 +27,7 @@ export function shellScript(plan: ServingPlan): string {
     '  done',
     '}',
     ...unsetLine(plan.scrubbed),
-    ...plan.processes.flatMap((spec) => ['', ...startLines(spec)]),
+    ...plan.processes.flatMap((spec) => ['', ...startLines(spec, plan)]),
     '',
     ...plan.processes.map(waitLine),
     `until curl -sf ${quote(`${plan.http.url}/v1/models`)} | grep -qF ${quote(JSON.stringify(plan.model.servedName))}; do sleep 0.2; done`,
@@ -52,8 +53,9 @@ function unsetLine(scrubbed: readonly string[]): string[] {
   return names.length === 0 ? [] : [`unset ${names.join(' ')}`];
 }
 
-function startLines(spec: ProcessSpec): string[] {
-  const variables = Object.entries(spec.env).map(([name, value]) => `  ${name}=${quote(value)} \\`);
+function startLines(spec: ProcessSpec, plan: ServingPlan): string[] {
+  const own = spec.container === undefined ? Object.entries(spec.env) : [];
+  const variables = own.map(([name, value]) => `  ${name}=${quote(value)} \\`);
   return [
     `# ${spec.name}`,
     ...spec.dependsOn
@@ -61,7 +63,7 @@ function startLines(spec: ProcessSpec): string[] {
       .map(({ process }) => `wait_${shellName(process)}`),
     `env -C ${quote(spec.cwd)} \\`,
     ...variables,
-    `  setsid ${spec.argv.map(quote).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
+    `  setsid ${commandWords(spec, plan).map(quote).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
     `pid_${shellName(spec.name)}=$!; ${spec.kind === 'infra' ? 'infra' : 'groups'}+=("$!")`,
     `wait_${shellName(spec.name)}() { until_ready ${spec.name} "$pid_${shellName(spec.name)}" ${probeCommand(spec.probe)}; }`,
   ];

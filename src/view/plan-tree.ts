@@ -32,6 +32,7 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
   const after = spec.dependsOn.map(({ process, condition }) => `${process} ${condition}`);
   const facts = [
     spec.mode ?? spec.kind,
+    spec.container === undefined ? '' : `in ${spec.container.image}`,
     ports.length > 0 ? `ports ${ports.join(', ')}` : '',
     spec.gpus.length > 0 ? `GPU ${spec.gpus.join(',')}` : '',
     after.length > 0 ? `after ${after.join(', ')}` : '',

@@ -114,8 +114,9 @@ test.for(['up', 'clean', 'down'])(
       await succeed(world, ['down', 'agg']);
     } else {
       if (verb === 'clean') {
-        const { stdout } = await succeed(world, ['clean', '--dry-run']);
+        const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon.env });
         expect(stdout).toMatch(new RegExp(`remove +container +dynamo-${runId}-etcd \\(running\\)`));
+        expect(stdout).toMatch(/container bystander \(created\) +carries our label .*docker rm -f bystander/);
       }
       await succeed(world, [verb, ...(verb === 'down' ? ['agg_router'] : [])]);
     }
@@ -167,3 +168,13 @@ async function killBoth(world: World): Promise<void> {
     () => supervisors(world).length + keepers(world).length === 0,
   );
 }
+
+test('dynamo infra up shares containers between runs, and infra down removes them', async ({ world }) => {
+  await succeed(world, ['infra', 'up', ...docker, '--quiet'], { env: daemon.env });
+  const { notes } = await up(world, 'agg_router', ['--discovery', 'etcd', '--events', 'nats']);
+  expect(notes).toMatch(/^etcd +shared/m);
+  expect(await daemon.everything()).toHaveLength(2);
+  await succeed(world, ['down', 'agg_router']);
+  await succeed(world, ['infra', 'down']);
+  expect(await daemon.everything()).toEqual([]);
+});

@@ -1,10 +1,11 @@
 /** Frontend and workers in containers: the same plan, probes and clean-up, with the embedded engine in any image with Node. */
-import { realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { keepers, send, supervisors } from '../../chaos/scene.ts';
-import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { dynamo, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { faulty, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
 import { until } from '../../e2e/harness/until.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { type DockerDaemon, startDocker } from '../support/docker.ts';
@@ -81,4 +82,16 @@ test('without a daemon --runtime docker is 69 with the way on, and nothing is st
   expect(stderr).toContain('there is no such socket');
   expect(stderr).toContain('--runtime process');
   expect(await ps(world, '--all')).toEqual([]);
+});
+
+test('the script of a plan starts containers, too, and leaves nothing', async ({ world }) => {
+  const port = String(await freePort());
+  const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', port, '--infra', 'docker'];
+  const { stdout } = await succeed(world, [...words, ...runtime, '--shell'], { env: daemon.env });
+  writeFileSync(join(world.work, 'up.sh'), stdout);
+  symlinkSync('/usr/bin/docker', join(world.bin, 'docker'));
+  const session = startCommand(world, ['bash', join(world.work, 'up.sh')]);
+  await session.until(/"chat\.completion"/);
+  session.child.kill('SIGTERM');
+  expect(await session.ended).toMatchObject({ code: 143 });
 });
