@@ -6,6 +6,7 @@ import { logLineShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { livePlan } from './live-plan.ts';
+import { pacedOutput } from './paced-output.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
 import { eventsOf } from './run-events.ts';
@@ -47,13 +48,19 @@ async function attach(asked: string | undefined): Promise<number> {
     style,
     true,
   );
-  const print = (name: string, line: string): void => void process.stdout.write(show(name, line));
+  const output = pacedOutput(process.stdout);
+  const print = (name: string, line: string): void => output.write(show(name, line));
   const logs = plan.processes.map(({ name, logFile }) => {
     const tail = logTail(logFile, shownLines, style.level > 0);
     for (const line of tail.lines) print(name, line);
     return { process: name, file: logFile, from: tail.end };
   });
-  const follower = followLogs(logs, print, style.level > 0);
+  await output.flush();
+  const follower = followLogs(logs, {
+    onLine: print,
+    room: () => output.flush(),
+    keepColours: style.level > 0,
+  });
   const states = progressLines((text) => process.stderr.write(text));
   const since = Date.now();
   let failed = false;
@@ -64,7 +71,8 @@ async function attach(asked: string | undefined): Promise<number> {
     }
   })();
   const ended = await Promise.race([watching.then(() => true), leaving.then(() => false)]);
-  follower.end();
+  const shown = follower.end();
+  if (ended) await shown;
   if (!ended) process.stderr.write(`\n${plan.runId} goes on; stop it: dynamo down\n`);
   return ended && failed ? 1 : 0;
 }

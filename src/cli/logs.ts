@@ -3,7 +3,7 @@ import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
-import { followLogs } from '../run/log-follow.ts';
+import { followLogs, type LogView } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
 import { since } from '../run/log-time.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
@@ -12,6 +12,7 @@ import { styleFor } from '../view/style.ts';
 import { sayFailure } from './ended-failure.ts';
 import { chosenProcesses } from './chosen-processes.ts';
 import { findRun, latestRun } from './find-run.ts';
+import { pacedOutput } from './paced-output.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
 import { startOf } from './start-of.ts';
@@ -65,9 +66,10 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     specs.length > 1,
   );
   const recent = new Map(specs.map(({ name }) => [name, since(flags.since)]));
+  const output = pacedOutput(process.stdout);
   const print = (name: string, line: string): void => {
     if (recent.get(name)?.(line) === false || flags.grep?.test(line) === false) return;
-    process.stdout.write(flags.raw === true ? `${line}\n` : show(name, line));
+    output.write(flags.raw === true ? `${line}\n` : show(name, line));
   };
   const following = flags.follow === true && run.supervised;
   const positions = specs.map(({ name, logFile }) => {
@@ -76,27 +78,30 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     if (tail.partial !== undefined && !following) print(name, tail.partial);
     return { process: name, file: logFile, from: tail.end };
   });
+  await output.flush();
   if (!following) {
     sayFailure(run);
     return 0;
   }
-  return await follow(run, positions, print, style.level > 0);
+  const view = { onLine: print, room: () => output.flush(), keepColours: style.level > 0 };
+  return await follow(run, positions, view);
 }
 
 /** Until the run has ended, the user has had enough, or nobody reads any more. */
 async function follow(
   { record }: StoredRun,
   positions: Parameters<typeof followLogs>[0],
-  print: (name: string, line: string) => void,
-  keepColours: boolean,
+  view: LogView,
 ): Promise<number> {
-  const follower = followLogs(positions, print, keepColours);
+  const follower = followLogs(positions, view);
   return await new Promise((resolve) => {
     const finish = (exitCode: number): void => {
       clearInterval(timer);
       signals.end();
-      follower.end();
-      resolve(exitCode);
+      const shown = follower.end();
+      // Who asked us to go is not kept waiting for what nobody took yet.
+      if (exitCode === 0) void shown.then(() => resolve(exitCode));
+      else resolve(exitCode);
     };
     const timer = setInterval(() => isAlive(record.supervisor) || finish(0), 200);
     const signals = watchSignals(

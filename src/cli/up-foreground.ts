@@ -8,6 +8,7 @@ import { logTail } from '../run/log-tail.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import type { Supervision } from '../supervisor/supervise.ts';
 import { failureError, leftBehindError } from './failure-error.ts';
+import { pacedOutput } from './paced-output.ts';
 import { lookForReader, readerGone } from './reader.ts';
 import { runPlan } from './run-plan.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
@@ -46,7 +47,7 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
       if (!quiet) logs = showLogs(prepared, flags.verbose === true);
     }
     const outcome = await supervision.done;
-    logs?.end();
+    await logs?.end();
     if (outcome.left.length > 0) throw leftBehindError(outcome.left);
     if (outcome.failure !== undefined) throw failureError(outcome.failure, plan.runId);
     if (!quiet) process.stderr.write(`${stoppedText(outcome)}\n`);
@@ -54,7 +55,7 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
     if (signal !== undefined) return signalExitCode(signal);
     return readerGone.aborted ? signalExitCode('SIGPIPE') : 0;
   } finally {
-    logs?.end();
+    await logs?.end();
     signals.end();
     endSuspension();
     if (supervision === undefined) releaseRun(prepared);
@@ -107,5 +108,10 @@ function showLogs({ plan }: HeldRun, fromTheStart: boolean): LogFollower {
     file: logFile,
     from: fromTheStart ? 0 : logTail(logFile, 0).end,
   }));
-  return followLogs(logs, (name, line) => process.stdout.write(show(name, line)), style.level > 0);
+  const output = pacedOutput(process.stdout);
+  return followLogs(logs, {
+    onLine: (name, line) => output.write(show(name, line)),
+    room: () => output.flush(),
+    keepColours: style.level > 0,
+  });
 }

@@ -27,7 +27,7 @@ export async function stopTree(stop: TreeStop): Promise<StopReport> {
   if (graceMs > 0 && !hurry.aborted) {
     const deadline = clock.now() + graceMs;
     signalOnce(stop, await treeOf(stop));
-    await untilEmpty(stop, () => hurry.aborted || clock.now() >= deadline);
+    await untilEmpty(stop, deadline);
   }
   const killed = new Map<number, string>();
   const last = clock.now() + killGraceMs;
@@ -67,11 +67,14 @@ function signalOnce({ tracker, process }: TreeStop, tree: readonly OwnedProcess[
 }
 
 /** While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. */
-async function untilEmpty(stop: TreeStop, givenUp: () => boolean): Promise<void> {
+async function untilEmpty(stop: TreeStop, deadline: number): Promise<void> {
+  const { clock, hurry } = stop;
   const leaders = stop.tracker.entries.filter((entry) => entry.process === stop.process);
-  for (let wait = 2; !givenUp(); wait = Math.min(wait * 1.5, 50)) {
+  for (let wait = 2; !hurry.aborted; wait = Math.min(wait * 1.5, 50)) {
     if (!leaders.some(isAlive) && (await treeOf(stop)).length === 0) return;
-    await stop.clock.sleep(wait);
+    const leftMs = deadline - clock.now();
+    if (leftMs <= 0) return;
+    await clock.sleep(Math.min(wait, leftMs));
   }
 }
 

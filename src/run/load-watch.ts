@@ -45,8 +45,8 @@ function watchLog(
   };
   // What an earlier life of the process wrote is not progress of this one.
   const from = logTail(logFile, 0).end;
-  const follower = followLogs([{ process, file: logFile, from }], read, false, read);
-  return () => follower.end();
+  const follower = followLogs([{ process, file: logFile, from }], { onLine: read, onDrawn: read });
+  return () => void follower.end();
 }
 
 function watchCache(folder: string, onProgress: (progress: LoadProgress) => void): () => void {

@@ -6,6 +6,11 @@ export function olderPart(file: string): string {
   return `${file}.1`;
 }
 
+/** Where the older part grows while it is being moved aside, until its bytes are gone from the file. */
+export function draftPart(file: string): string {
+  return `${file}.new`;
+}
+
 export interface LogFile {
   /** Of both parts, in bytes. */
   readonly size: number;

@@ -1,8 +1,8 @@
 /** Follows log files as they grow; what is shown is read from there, so a slow terminal never slows an engine. */
-import { closeSync, fstatSync, type FSWatcher, openSync, readSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { type LineSplitter, lineSplitter } from './line-splitter.ts';
-import { olderPart, olderPartId } from './log-file.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { logReader, type LogReader } from './log-reader.ts';
 
 /** `from` is where reading begins, in bytes. */
 export interface FollowedLog {
@@ -12,124 +12,111 @@ export interface FollowedLog {
 }
 
 export interface LogFollower {
-  /** Shows what has been written until now, also lines that have no end yet, and stops following. */
-  end(): void;
+  /**
+   * Shows what has been written until now, also lines that have no end yet, and stops following. Where there is room,
+   * that has happened when the call returns. Never rejects.
+   */
+  end(): Promise<void>;
 }
 
-const chunkBytes = 256 * 1024;
+export interface LogView {
+  readonly onLine: (process: string, line: string) => void;
+  /** Gets a line that has no end yet, as a progress bar draws it: again and again. */
+  readonly onDrawn?: (process: string, line: string) => void;
+  /**
+   * Asked after every piece of a log: while the answer is a promise, nothing is read, as nobody could take it. What is
+   * not read stays in the file and costs no memory. It never rejects.
+   */
+  readonly room?: () => Promise<void> | undefined;
+  readonly keepColours?: boolean;
+}
+
+const pieceBytes = 256 * 1024;
+/** Then others get their turn: a process that writes without end must not keep its supervisor from supervising. */
+const piecesATurn = 4;
 /** A safety net for file systems that tell nothing about changes. */
 const pollMs = 1_000;
+/** At the end, somebody who takes nothing for so long is waited for no longer. */
+const lastReadMs = 1_000;
 
-/** A log that is shorter than what was read of it is being rotated, or was cut by somebody; after this it was cut. */
-const settleMs = 500;
-
-interface Reader extends FollowedLog {
-  position: number;
-  splitter: LineSplitter;
-  older: number;
-  shorterSince: number | undefined;
+interface Followed {
+  readonly process: string;
+  readonly reader: LogReader;
 }
 
-export function followLogs(
-  logs: readonly FollowedLog[],
-  onLine: (process: string, line: string) => void,
-  keepColours = false,
-  /** Gets a line that has no end yet, as a progress bar draws it: again and again. */
-  onDrawn?: (process: string, line: string) => void,
-): LogFollower {
-  const readers = logs.map((log): Reader => ({
-    ...log,
-    position: log.from,
-    splitter: lineSplitter(keepColours),
-    older: olderPartId(log.file),
-    shorterSince: undefined,
-  }));
-  const buffer = Buffer.alloc(chunkBytes);
-  const drain = (reader: Reader): void => {
-    readNew(reader, buffer, onLine, keepColours);
-    const drawn = onDrawn === undefined ? undefined : reader.splitter.rest();
-    if (drawn !== undefined) onDrawn?.(reader.process, drawn);
+export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFollower {
+  const { onLine, onDrawn, room, keepColours = false } = view;
+  const buffer = Buffer.alloc(pieceBytes);
+  const followed = logs.map(({ process, file, from }): Followed => {
+    return { process, reader: logReader(file, from, buffer, keepColours) };
+  });
+  let over = false;
+  let full: Promise<void> | undefined;
+
+  /** False when there is nothing new. */
+  const showPiece = ({ process, reader }: Followed): boolean => {
+    const lines = reader.next();
+    for (const line of lines ?? []) onLine(process, line);
+    return lines !== undefined;
   };
-  const watchers = [...new Set(readers.map(({ file }) => dirname(file)))].flatMap((folder) =>
+
+  const drain = (one: Followed): void => {
+    for (let i = 0; i < piecesATurn; i++) {
+      if (over || full !== undefined) return;
+      if (!showPiece(one)) {
+        const drawn = onDrawn === undefined ? undefined : one.reader.rest();
+        if (drawn !== undefined) onDrawn?.(one.process, drawn);
+        return;
+      }
+      waitForRoom();
+    }
+    setImmediate(() => drain(one));
+  };
+
+  const drainAll = (): void => followed.forEach(drain);
+
+  const waitForRoom = (): void => {
+    full = room?.();
+    if (full !== undefined) void goOnAfter(full);
+  };
+
+  const goOnAfter = async (wait: Promise<void>): Promise<void> => {
+    await wait;
+    full = undefined;
+    drainAll();
+  };
+
+  const watchers = [...new Set(followed.map(({ reader }) => dirname(reader.file)))].flatMap((folder) =>
     watchFolder(folder, (name) => {
-      for (const reader of readers) if (name === null || basename(reader.file) === name) drain(reader);
+      // Also when a part of it is moved aside.
+      for (const one of followed) if (name?.startsWith(basename(one.reader.file)) !== false) drain(one);
     }),
   );
-  const poll = setInterval(() => readers.forEach(drain), pollMs);
-  readers.forEach(drain);
+  const poll = setInterval(drainAll, pollMs);
+  drainAll();
   return {
-    end: () => {
+    end: async () => {
+      if (over) return;
+      over = true;
       clearInterval(poll);
       for (const watcher of watchers) watcher.close();
-      for (const reader of readers) {
-        drain(reader);
-        const rest = reader.splitter.rest();
-        if (rest !== undefined) onLine(reader.process, rest);
+      if (full !== undefined && !(await taken(full))) return;
+      for (const one of followed) {
+        while (showPiece(one)) {
+          const wait = room?.();
+          if (wait !== undefined && !(await taken(wait))) return;
+        }
+        const rest = one.reader.rest();
+        if (rest !== undefined) onLine(one.process, rest);
       }
+      const wait = room?.();
+      if (wait !== undefined) await taken(wait);
     },
   };
 }
 
-function readNew(
-  reader: Reader,
-  buffer: Buffer,
-  onLine: (process: string, line: string) => void,
-  keepColours: boolean,
-): void {
-  const older = olderPartId(reader.file);
-  if (older !== reader.older) {
-    // What was not read yet went aside with the rest; the file goes on where that ends.
-    const cut = readFrom(reader, olderPart(reader.file), buffer, onLine);
-    reader.older = older;
-    reader.position -= cut;
-    if (reader.position < 0) reader.position = 0;
-  }
-  const size = sizeOf(reader.file);
-  if (size === undefined || size === reader.position) return;
-  if (size > reader.position) {
-    reader.shorterSince = undefined;
-    readFrom(reader, reader.file, buffer, onLine);
-    return;
-  }
-  const now = performance.now();
-  reader.shorterSince ??= now;
-  if (now - reader.shorterSince < settleMs) return;
-  // It was cut: what had no end yet gets none.
-  const rest = reader.splitter.rest();
-  if (rest !== undefined) onLine(reader.process, rest);
-  reader.splitter = lineSplitter(keepColours);
-  reader.shorterSince = undefined;
-  reader.position = 0;
-  readFrom(reader, reader.file, buffer, onLine);
-}
-
-/** Reads to the end and moves the position there; answers how long the file is, in bytes. */
-function readFrom(
-  reader: Reader,
-  file: string,
-  buffer: Buffer,
-  onLine: (process: string, line: string) => void,
-): number {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, 'r');
-  } catch {
-    return 0; // not written yet
-  }
-  try {
-    for (let read = -1; read !== 0;) {
-      read = readSync(descriptor, buffer, 0, buffer.length, reader.position);
-      reader.position += read;
-      for (const line of reader.splitter.push(buffer.subarray(0, read))) onLine(reader.process, line);
-    }
-    return fstatSync(descriptor).size;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function sizeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.size;
+async function taken(full: Promise<void>): Promise<boolean> {
+  return await Promise.race([full.then(() => true), delay(lastReadMs, false)]);
 }
 
 function watchFolder(folder: string, onChange: (name: string | null) => void): FSWatcher[] {

@@ -27,7 +27,7 @@ export const dynamo = {
 };
 
 /** What the last run in this folder told about itself. */
-function told({ folder }) {
+export function told({ folder }) {
   try {
     const runs = join(folder, 'dynamo', 'runs');
     const last = readdirSync(runs).toSorted().at(-1);

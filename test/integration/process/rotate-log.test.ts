@@ -49,7 +49,9 @@ test('a process that writes on loses nothing, and who follows sees every line on
   closeSync(descriptor);
   onTestFinished(() => void child.kill('SIGKILL'));
   const seen: string[] = [];
-  const follower = followLogs([{ process: 'w', file, from: 0 }], (_, line) => seen.push(line));
+  const follower = followLogs([{ process: 'w', file, from: 0 }], {
+    onLine: (_, line) => void seen.push(line),
+  });
   let rotations = 0;
   const isDone = (): boolean => seen.at(-1)?.startsWith('done') === true;
   while (!isDone()) {
@@ -60,7 +62,7 @@ test('a process that writes on loses nothing, and who follows sees every line on
     // Who is behind by more than one rotation cannot know of the first.
     await until('the follower has seen it', () => isDone() || seen.length > before);
   }
-  follower.end();
+  void follower.end();
   expect(rotations).toBeGreaterThan(0);
   const numbers = seen.slice(0, -1).map((line) => Number(/^line (\d+) x*$/.exec(line)?.[1]));
   expect(numbers.filter((number, i) => !(number > (numbers[i - 1] ?? -1)))).toEqual([]);

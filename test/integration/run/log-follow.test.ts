@@ -1,5 +1,5 @@
 /** Following log files while they are written. */
-import { appendFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, truncateSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { followLogs, type LogFollower } from '../../../src/run/log-follow.ts';
@@ -15,8 +15,10 @@ interface Followed {
 function follow(files: Readonly<Record<string, string>>, from = 0): Followed {
   const lines: string[] = [];
   const logs = Object.entries(files).map(([process, file]) => ({ process, file, from }));
-  const follower = followLogs(logs, (process, line) => void lines.push(`${process}: ${line}`));
-  onTestFinished(() => follower.end());
+  const follower = followLogs(logs, {
+    onLine: (process, line) => void lines.push(`${process}: ${line}`),
+  });
+  onTestFinished(async () => await follower.end());
   return { lines, follower };
 }
 
@@ -84,7 +86,7 @@ test('the end shows what has no newline yet, once, and then nothing more', async
   writeFileSync(file, 'one\n');
   const { lines, follower } = follow({ w: file });
   appendFileSync(file, 'two\nrest');
-  follower.end();
+  void follower.end();
   expect(lines).toEqual(['w: one', 'w: two', 'w: rest']);
   appendFileSync(file, ' more\n');
   expect(lines).toHaveLength(3);
@@ -96,7 +98,7 @@ test('following goes on exactly where the tail ended', () => {
   const { end } = logTail(file, 1);
   const { lines, follower } = follow({ w: file }, end);
   appendFileSync(file, ' done\n3\n');
-  follower.end();
+  void follower.end();
   expect(lines).toEqual(['w: half done', 'w: 3']);
 });
 
@@ -112,4 +114,48 @@ test('a hundred thousand lines come whole and in order', async () => {
   }
   await until('all lines', () => lines.length >= expected.length);
   expect(lines).toEqual(expected);
+});
+
+test('while nobody takes what was read, nothing more is read; then all of it comes, in order', async () => {
+  const file = join(tempFolder(), 'w.log');
+  const expected = Array.from({ length: 40_000 }, (_, i) => `${i} ${'x'.repeat(40)}`);
+  writeFileSync(file, `${expected.join('\n')}\n`);
+  const lines: string[] = [];
+  let open: (() => void) | undefined;
+  let asked = 0;
+  const room = (): Promise<void> | undefined => {
+    asked++;
+    return asked > 1 ? undefined : new Promise((resolve) => void (open = resolve));
+  };
+  const follower = followLogs([{ process: 'w', file, from: 0 }], {
+    onLine: (_, line) => void lines.push(line),
+    room,
+  });
+  onTestFinished(async () => await follower.end());
+  const first = lines.length;
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThan(expected.length);
+  // A change is seen, and does not make it read on.
+  const changed = new Promise<void>((resolve) => {
+    const watcher = watch(file, () => resolve());
+    onTestFinished(() => watcher.close());
+  });
+  appendFileSync(file, 'more\n');
+  await changed;
+  expect(lines).toHaveLength(first);
+  open?.();
+  await until('all lines', () => lines.length > expected.length);
+  expect(lines).toEqual([...expected, 'more']);
+});
+
+test('at the end, who takes nothing is not waited for', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, `${'x'.repeat(99)}\n`.repeat(10_000));
+  const lines: string[] = [];
+  const follower = followLogs([{ process: 'w', file, from: 0 }], {
+    onLine: (_, line) => void lines.push(line),
+    room: () => new Promise(() => {}),
+  });
+  await follower.end();
+  expect(lines.length).toBeLessThan(10_000);
 });
