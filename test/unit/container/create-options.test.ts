@@ -150,3 +150,23 @@ test('--runtime docker without a daemon is 69 with the way on', () => {
     expect.objectContaining({ exitCode: 69, hint: 'sudo x   # or: --runtime process' }),
   );
 });
+
+test('auto takes a container when there is nothing else, and says why; what Docker lacks stands in the refusal', () => {
+  const plan = makePlan(profile, options({ discovery: 'etcd' }), facts);
+  expect(plan.choices.find(({ what }) => what === 'etcd')).toMatchObject({
+    value: 'docker',
+    because: expect.stringMatching(
+      /^a container of bitnamilegacy\/etcd:3\.6\.1, which is here; .*no etcd on PATH/,
+    ),
+  });
+  const problem = { words: 'it cannot be pulled', fix: 'docker pull x' };
+  const images = { 'bitnamilegacy/etcd:3.6.1': { present: false, problem } };
+  const without = host({ infra: { ...facts.infra, containers: { daemon, images } } });
+  expect(() => makePlan(profile, options({ infra: 'docker' }), without)).toThrow(
+    expect.objectContaining({
+      exitCode: 69,
+      hint: 'docker pull x',
+      details: ['  docker: it cannot be pulled'],
+    }),
+  );
+});
