@@ -59,7 +59,8 @@ test('the command gets the variables, its output is all of stdout, its code is o
   expect(JSON.parse(stdout)).toEqual({
     status: 200,
     key: 'EMPTY',
-    ours: ['DYNAMO_ENGINE', 'DYNAMO_LOGS', 'DYNAMO_PROFILE', 'DYNAMO_RUN', 'DYNAMO_URL'],
+    // DYNAMO_PORTS is the world's own.
+    ours: ['DYNAMO_ENGINE', 'DYNAMO_LOGS', 'DYNAMO_PORTS', 'DYNAMO_PROFILE', 'DYNAMO_RUN', 'DYNAMO_URL'],
     args: ['a b', '--json'],
   });
   expect(stderr).toMatch(/^dynamo: exec-disagg-\w+ is up at http:\S+ \(engine sim\)\n$/);
