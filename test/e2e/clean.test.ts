@@ -145,7 +145,10 @@ test('all GPU processes are ended only after a word: without a terminal it is --
   expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('no terminal')]);
   await succeed(world, ['clean', '--all-gpu-processes', '--dry-run']);
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
-  expect((await report(world, '--all-gpu-processes', '--yes')).memory?.freedMiB).toBe(2_048);
+  // It stops waiting when all but 64 MiB are back, which drivers keep for a moment.
+  expect((await report(world, '--all-gpu-processes', '--yes')).memory?.freedMiB).toBeGreaterThanOrEqual(
+    1_984,
+  );
   expect(pids.filter(isLiving)).toEqual([]);
 });
 
