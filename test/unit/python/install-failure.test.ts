@@ -48,7 +48,7 @@ const seen: readonly (readonly [string, string, ErrorCode, RegExp, RegExp])[] = 
     `${noSolution} ai-dynamo was not found in the package registry and you require ai-dynamo==1, we can conclude`,
     'unavailable',
     /does not have a package/,
-    /UV_DEFAULT_INDEX=/,
+    /unset UV_DEFAULT_INDEX/,
   ],
   [
     'what cannot be had together',
