@@ -24,14 +24,15 @@ export interface TreeStop {
 /** Safe to call on a tree that has ended. Processes that fork while they are being ended are found by the next look. */
 export async function stopTree(stop: TreeStop): Promise<StopReport> {
   const { clock, graceMs, hurry } = stop;
+  let seenEmpty = 0;
   if (graceMs > 0 && !hurry.aborted) {
     const deadline = clock.now() + graceMs;
     signalOnce(stop, await treeOf(stop));
-    await untilEmpty(stop, deadline);
+    if (await untilEmpty(stop, deadline)) seenEmpty = 1;
   }
   const killed = new Map<number, string>();
   const last = clock.now() + killGraceMs;
-  for (let empty = 0; empty < 2;) {
+  for (let empty = seenEmpty; empty < 2;) {
     const alive = await treeOf(stop);
     empty = alive.length === 0 ? empty + 1 : 0;
     if (alive.length > 0) {
@@ -66,16 +67,17 @@ function signalOnce({ tracker, process }: TreeStop, tree: readonly OwnedProcess[
   for (const owned of tree) if (!groups.has(owned.pgrp)) signalOne(owned.pid, 'SIGTERM');
 }
 
-/** While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. */
-async function untilEmpty(stop: TreeStop, deadline: number): Promise<void> {
+/** While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. False at the deadline. */
+async function untilEmpty(stop: TreeStop, deadline: number): Promise<boolean> {
   const { clock, hurry } = stop;
   const leaders = stop.tracker.entries.filter((entry) => entry.process === stop.process);
   for (let wait = 2; !hurry.aborted; wait = Math.min(wait * 1.5, 50)) {
-    if (!leaders.some(isAlive) && (await treeOf(stop)).length === 0) return;
+    if (!leaders.some(isAlive) && (await treeOf(stop)).length === 0) return true;
     const leftMs = deadline - clock.now();
-    if (leftMs <= 0) return;
+    if (leftMs <= 0) return false;
     await clock.sleep(Math.min(wait, leftMs));
   }
+  return false;
 }
 
 function signalOne(pid: number, signal: NodeJS.Signals): void {

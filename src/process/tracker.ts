@@ -27,6 +27,8 @@ export function createTracker(
   const seen = new Map(descendants.map((each) => [`${each.pid}@${each.startTime}`, each]));
   let next: Promise<readonly OwnedProcess[]> | undefined;
   const listeners = new Set<Listener>();
+  /** A look takes as long as /proc is full: half of the time at most goes there, whoever asks how often. */
+  let restUntil = 0;
 
   const record = (owned: OwnedProcess): void => {
     const key = `${owned.pid}@${owned.startTime}`;
@@ -45,8 +47,9 @@ export function createTracker(
     add: (entry) => void known.push(entry),
     look: () => {
       next ??= new Promise((resolve, reject) => {
-        setImmediate(() => {
+        const search = (): void => {
           next = undefined;
+          const begin = performance.now();
           try {
             const owned = findOwned(known, [...seen.values()]);
             for (const each of owned) record(each);
@@ -55,7 +58,12 @@ export function createTracker(
           } catch (error) {
             reject(error);
           }
-        });
+          const end = performance.now();
+          restUntil = end + (end - begin);
+        };
+        const restMs = restUntil - performance.now();
+        if (restMs > 1) setTimeout(search, restMs);
+        else setImmediate(search);
       });
       return next;
     },
