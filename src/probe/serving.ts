@@ -14,6 +14,12 @@ import { proveReuse } from './reuse.ts';
 const requestTimeoutMs = 600_000;
 /** Answers 404 and 503 may still come for a moment after the model is listed. */
 const settleMs = 10_000;
+/**
+ * A frontend that knows its prefill workers only since this moment has decode workers do all, and says nothing. Seen with
+ * the frontend of 1.1.1: so it is asked again until all roles are used, this often and for so long.
+ */
+const rolesPeriodMs = 1_000;
+const rolesSettleMs = 30_000;
 
 export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   if (!isServing(plan)) return await proveAnswering(plan, asking);
@@ -38,7 +44,7 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   };
   const answer = await poll(attempt, asking);
   const tookMs = asking.clock.now() - begin;
-  const usedRoles = await rolesUsed(plan, before, asking);
+  const usedRoles = await rolesUsed(plan, before, asking, async () => await poll(attempt, asking));
   const reuse = plan.provesReuse === true ? await proveReuse(plan, asking) : undefined;
   return {
     request: `POST ${request.path}`,
@@ -76,16 +82,27 @@ async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
   return new Map(await Promise.all(entries));
 }
 
-async function rolesUsed(plan: Plan, before: Counts, asking: Asking): Promise<string[]> {
+async function rolesUsed(
+  plan: Plan,
+  before: Counts,
+  asking: Asking,
+  askAgain: () => Promise<unknown>,
+): Promise<string[]> {
   const workers = countedWorkers(plan);
   if (workers.length === 0) return [];
-  const limit = timeLimit(settleMs, asking.clock, asking.signal);
+  const limit = timeLimit(rolesSettleMs, asking.clock, asking.signal);
+  let askedAt = asking.clock.now();
   const roles = [...new Set(workers.flatMap(({ mode }) => mode ?? []))];
   const attempt: Attempt<string[]> = async (signal) => {
     const after = await counts(plan, signal);
     const rose = workers.filter(({ name }) => (after.get(name) ?? 0) > (before.get(name) ?? 0));
     const unused = roles.filter((role) => !rose.some(({ mode }) => mode === role));
-    return unused.length === 0 ? { done: roles } : { seen: `no request counted on ${unused.join(' and ')}` };
+    if (unused.length === 0) return { done: roles };
+    if (asking.clock.now() - askedAt >= rolesPeriodMs) {
+      await askAgain();
+      askedAt = asking.clock.now();
+    }
+    return { seen: `no request counted on ${unused.join(' and ')}` };
   };
   try {
     return await poll(attempt, { ...asking, signal: limit.signal });

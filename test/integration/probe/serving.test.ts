@@ -104,6 +104,22 @@ test('in a disaggregated deployment every role must have counted a request', asy
   expect((await proveServing(plan, asking())).usedRoles).toEqual(['prefill', 'decode']);
 });
 
+test('a frontend that learns of a role a moment later is asked again', async () => {
+  const counts = { prefill: 5, 'decode-1': 0, 'decode-2': 2 };
+  let requests = 0;
+  const plan = await planOn(
+    (request, response) => {
+      requests += 1;
+      counts['decode-2'] += 1;
+      if (requests === 3) counts.prefill += 1;
+      json(200, good)(request, response);
+    },
+    () => counts,
+  );
+  expect((await proveServing(plan, asking(fastClock()))).usedRoles).toEqual(['prefill', 'decode']);
+  expect(requests).toBe(3);
+});
+
 test('an answer that skipped a role is no proof, however good', async () => {
   const counts = { prefill: 5, 'decode-1': 0, 'decode-2': 2 };
   const plan = await planOn(

@@ -33,8 +33,9 @@ export async function startDocker(): Promise<DockerDaemon> {
   const root = mkdtempSync('/tmp/dockerd-');
   const socket = join(root, 'docker.sock');
   let child: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
-    if (await answers(socket)) return;
+  /** False when it gives up on its containerd: after a SIGKILL, the one of before may still be going. */
+  const startOnce = async (): Promise<boolean> => {
+    if (await answers(socket)) return true;
     child = spawn(
       'dockerd',
       [
@@ -51,9 +52,15 @@ export async function startDocker(): Promise<DockerDaemon> {
     child.stderr?.setEncoding('utf8').on('data', (part: string) => (log = (log + part).slice(-4_000)));
     const end = Date.now() + readyMs;
     while (!(await answers(socket))) {
+      if (child.exitCode !== null && log.includes('timeout waiting for containerd')) return false;
       if (child.exitCode !== null || Date.now() > end) throw new Error(`dockerd does not start: ${log}`);
       await delay(50);
     }
+    return true;
+  };
+  const start = async (): Promise<void> => {
+    if (!(await startOnce()) && !(await startOnce()))
+      throw new Error('dockerd does not start its containerd');
   };
   const ended = async (signal: NodeJS.Signals): Promise<void> => {
     const dying = child;
