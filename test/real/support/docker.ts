@@ -43,6 +43,7 @@ export async function startDocker(): Promise<DockerDaemon> {
         ['--exec-root', join(root, 'exec')],
         ['--pidfile', join(root, 'pid')],
         ['--host', `unix://${socket}`],
+        ['--fixed-cidr', freshAddresses()],
         // Else one that stops half way is tried again for minutes.
         ['--max-download-attempts', '1'],
       ].flat(),
@@ -104,6 +105,15 @@ export async function startDocker(): Promise<DockerDaemon> {
     },
     everything: async () => await everything(ask),
   };
+}
+
+/**
+ * One that was killed while it started a container may leave that one's end of the bridge, which goes on to answer for
+ * its address; so each daemon gives out others. 4,094 blocks of 16 in the bridge's own network, the next every second.
+ */
+function freshAddresses(): string {
+  const block = (1 + (Math.floor(Date.now() / 1_000) % 4_094)) * 16;
+  return `172.17.${Math.floor(block / 256)}.${block % 256}/28`;
 }
 
 function splitReference(reference: string): [repository: string, tag: string] {
