@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
-import { clientEnvironment } from './cli/client-environment.ts';
-import { openProfile } from './cli/load-profile.ts';
+import { clientEnvironment } from './cli/exec/client-environment.ts';
+import { openProfile } from './cli/up/load-profile.ts';
 import { requireLinux } from './cli/platform.ts';
-import { reapDeadRuns } from './cli/reap-run.ts';
-import { outcomeError, type StartedRun, startRun } from './cli/start-run.ts';
+import { reapDeadRuns } from './cli/clean/reap-run.ts';
+import { outcomeError, type StartedRun, startRun } from './cli/up/start-run.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/setting.ts';
 import { stateFolders } from './run/folders.ts';

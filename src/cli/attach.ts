@@ -5,11 +5,11 @@ import { logTail } from '../run/log-tail.ts';
 import { logLineShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
-import { livePlan } from './live-plan.ts';
+import { livePlan } from './up/live-plan.ts';
 import { pacedOutput } from './paced-output.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
-import { eventsOf } from './run-events.ts';
+import { eventsOf } from './runs/run-events.ts';
 import { watchSignals } from './signals.ts';
 import type { Configure } from './verbs.ts';
 

@@ -2,10 +2,10 @@
 import { Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
-import type { ChatTarget } from './chat-answer.ts';
-import { converse } from './chat-session.ts';
-import { firstModel, foreignUrl } from './foreign-url.ts';
-import { livePlan } from './live-plan.ts';
+import type { ChatTarget } from './chat/answer.ts';
+import { converse } from './chat/session.ts';
+import { firstModel, foreignUrl } from './runs/foreign-url.ts';
+import { livePlan } from './up/live-plan.ts';
 import { requireLinux } from './platform.ts';
 import type { Configure } from './verbs.ts';
 

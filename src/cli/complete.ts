@@ -4,8 +4,8 @@ import { checks } from '../doctor/table.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
-import { profileNames } from './load-profile.ts';
-import { allSetups } from './setup-list.ts';
+import { profileNames } from './up/load-profile.ts';
+import { allSetups } from './setup/list.ts';
 import { type Configure, verbs } from './verbs.ts';
 
 export const configure: Configure = (command, settle) => {

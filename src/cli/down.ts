@@ -7,12 +7,12 @@ import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
 import type { StopReport } from '../supervisor/child.ts';
 import { type Progress, silentProgress } from '../view/progress.ts';
 import { progressLines, stoppedText } from '../view/progress-lines.ts';
-import { sayFailure } from './ended-failure.ts';
-import { leftBehindError } from './failure-error.ts';
-import { findRun, onlyLiveRun } from './find-run.ts';
-import { isInfraOnly } from './infra-facts.ts';
+import { sayFailure } from './runs/ended-failure.ts';
+import { leftBehindError } from './runs/failure-error.ts';
+import { findRun, onlyLiveRun } from './runs/find-run.ts';
+import { isInfraOnly } from './up/infra-facts.ts';
 import { requireLinux } from './platform.ts';
-import { reapRun, trackerOf, untilKeeperLeft } from './reap-run.ts';
+import { reapRun, trackerOf, untilKeeperLeft } from './clean/reap-run.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

@@ -1,10 +1,10 @@
 /** `dynamo events`: state changes of a run, from its first one on, until it has ended. */
 import { stateFolders } from '../run/folders.ts';
 import { progressLines } from '../view/progress-lines.ts';
-import { findRun, latestRun } from './find-run.ts';
+import { findRun, latestRun } from './runs/find-run.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
-import { eventsOf } from './run-events.ts';
+import { eventsOf } from './runs/run-events.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

@@ -8,12 +8,12 @@ import {
   type DeploymentFlags,
   planOptionsOf,
   settingsOf,
-} from './deployment-options.ts';
-import { execRun } from './exec-run.ts';
-import { openProfile } from './load-profile.ts';
+} from './up/deployment-options.ts';
+import { execRun } from './exec/run.ts';
+import { openProfile } from './up/load-profile.ts';
 import { requireLinux } from './platform.ts';
 import { splitRawArgs } from './raw-args.ts';
-import { reapDeadRuns } from './reap-run.ts';
+import { reapDeadRuns } from './clean/reap-run.ts';
 import type { Configure } from './verbs.ts';
 
 export interface ExecFlags extends DeploymentFlags {

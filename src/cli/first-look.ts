@@ -9,8 +9,8 @@ import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
-import { gpusHere } from './gpu-facts.ts';
-import { isInfraOnly } from './infra-facts.ts';
+import { gpusHere } from './up/gpu-facts.ts';
+import { isInfraOnly } from './up/infra-facts.ts';
 import { version } from './version.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */

@@ -12,13 +12,13 @@ import { readPlan, storedRuns } from '../run/record.ts';
 import { choiceLines } from '../view/choices.ts';
 import { infraRows } from '../view/infra-panel.ts';
 import { styleFor } from '../view/style.ts';
-import { dataName, image } from './deployment-options.ts';
+import { dataName, image } from './up/deployment-options.ts';
 import { down } from './down.ts';
-import { holdRun } from './hold-run.ts';
-import { sharedRun } from './infra-facts.ts';
+import { holdRun } from './up/hold-run.ts';
+import { sharedRun } from './up/infra-facts.ts';
 import { requireLinux } from './platform.ts';
-import { reapDeadRuns } from './reap-run.ts';
-import { type DetachFlags, detach } from './up-detached.ts';
+import { reapDeadRuns } from './clean/reap-run.ts';
+import { type DetachFlags, detach } from './up/detached.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

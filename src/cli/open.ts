@@ -1,7 +1,7 @@
 /** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
 import { spawnDetached } from '../process/detach.ts';
 import { stateFolders } from '../run/folders.ts';
-import { livePlan } from './live-plan.ts';
+import { livePlan } from './up/live-plan.ts';
 import { requireLinux } from './platform.ts';
 import type { Configure } from './verbs.ts';
 

@@ -14,11 +14,11 @@ import {
   type DeploymentFlags,
   planOptionsOf,
   settingsOf,
-} from './deployment-options.ts';
-import { gatherFacts, placeFacts } from './host-facts.ts';
-import { noInfraFacts } from './infra-facts.ts';
-import { openProfile } from './load-profile.ts';
-import { factWishes } from './prepare-run.ts';
+} from './up/deployment-options.ts';
+import { gatherFacts, placeFacts } from './up/host-facts.ts';
+import { noInfraFacts } from './up/infra-facts.ts';
+import { openProfile } from './up/load-profile.ts';
+import { factWishes } from './up/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
 import type { Configure } from './verbs.ts';
 

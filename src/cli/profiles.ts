@@ -7,7 +7,7 @@ import { listProfiles } from '../profile/list.ts';
 import { validateProfile } from '../profile/load.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
-import { openProfile, profileLibrary } from './load-profile.ts';
+import { openProfile, profileLibrary } from './up/load-profile.ts';
 import { shippedFolder } from './self.ts';
 import type { Configure } from './verbs.ts';
 

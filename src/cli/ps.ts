@@ -5,10 +5,10 @@ import { liveScreen } from '../view/live-screen.ts';
 import { runFailures } from '../view/run-failures.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
-import { createMeasures } from './live-measures.ts';
+import { createMeasures } from './runs/live-measures.ts';
 import { requireLinux } from './platform.ts';
 import { lookForReader, readerGone } from './reader.ts';
-import { runViews, type UsageSample } from './run-view.ts';
+import { runViews, type UsageSample } from './runs/run-view.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verbs.ts';
 

@@ -1,8 +1,8 @@
 /** `dynamo setup`: a Python environment with Dynamo, and etcd and NATS, made in the user's own folders. */
 import { type Command, Option } from 'commander';
-import { list } from './setup-list.ts';
-import type { SetupFlags } from './setup-make.ts';
-import { remove } from './setup-remove.ts';
+import { list } from './setup/list.ts';
+import type { SetupFlags } from './setup/make.ts';
+import { remove } from './setup/remove.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `
@@ -36,7 +36,7 @@ export const configure: Configure = (command: Command, settle) => {
     .option('--json', 'as JSON on stdout')
     .addHelpText('after', examples)
     .action(async (flags: SetupFlags) => {
-      const { setUp } = await import('./setup-make.ts');
+      const { setUp } = await import('./setup/make.ts');
       settle(await setUp(flags));
     });
   command

@@ -1,12 +1,12 @@
 /** `dynamo smoke`: brings profiles up, verifies each with real requests, takes them down; the exit code is the verdict. */
 import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
-import { addDeploymentOptions, type DeploymentFlags, seconds } from './deployment-options.ts';
+import { addDeploymentOptions, type DeploymentFlags, seconds } from './up/deployment-options.ts';
 import { requireLinux } from './platform.ts';
 import { splitRawArgs } from './raw-args.ts';
-import { reportSmoke } from './smoke-reports.ts';
-import { smokeForeign } from './smoke-foreign.ts';
-import { smokeProfiles } from './smoke-profiles.ts';
+import { reportSmoke } from './smoke/reports.ts';
+import { smokeForeign } from './smoke/foreign.ts';
+import { smokeProfiles } from './smoke/profiles.ts';
 import type { Configure } from './verbs.ts';
 
 export interface SmokeFlags extends DeploymentFlags {

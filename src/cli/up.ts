@@ -4,22 +4,22 @@ import { secretsOf } from '../plan/make-plan.ts';
 import { stateFolders } from '../run/folders.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
-import { canAsk, chooseProfile } from './choose-profile.ts';
+import { canAsk, chooseProfile } from './up/choose-profile.ts';
 import {
   addDeploymentOptions,
   type DeploymentFlags,
   planOptionsOf,
   settingsOf,
-} from './deployment-options.ts';
-import { openProfile } from './load-profile.ts';
+} from './up/deployment-options.ts';
+import { openProfile } from './up/load-profile.ts';
 import { requireLinux } from './platform.ts';
-import { prepareRun } from './prepare-run.ts';
+import { prepareRun } from './up/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
-import { reapDeadRuns } from './reap-run.ts';
+import { reapDeadRuns } from './clean/reap-run.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
-import { tidyUp } from './tidy-up.ts';
-import { detach } from './up-detached.ts';
-import { stayInForeground } from './up-foreground.ts';
+import { tidyUp } from './clean/tidy-up.ts';
+import { detach } from './up/detached.ts';
+import { stayInForeground } from './up/foreground.ts';
 import type { Configure } from './verbs.ts';
 
 export interface UpFlags extends DeploymentFlags {

@@ -139,14 +139,14 @@ export const verbs: readonly Verb[] = [
     usage: '<run>',
     summary: 'supervise a prepared run (started by `up --detach`)',
     hidden: true,
-    load: () => import('./supervise.ts'),
+    load: () => import('./up/supervise.ts'),
   },
   {
     name: 'reap',
     usage: '<run>',
     summary: 'end what a dead supervisor left (started by the keeper)',
     hidden: true,
-    load: () => import('./reap.ts'),
+    load: () => import('./clean/reap.ts'),
   },
   {
     name: 'complete',

@@ -4,11 +4,11 @@ import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
 import type { Failure, RunEvent } from '../supervisor/event.ts';
-import { seconds } from './deployment-options.ts';
-import { failureError, failureSoFar } from './failure-error.ts';
-import { findRun, latestRun } from './find-run.ts';
+import { seconds } from './up/deployment-options.ts';
+import { failureError, failureSoFar } from './runs/failure-error.ts';
+import { findRun, latestRun } from './runs/find-run.ts';
 import { requireLinux } from './platform.ts';
-import { eventsOf } from './run-events.ts';
+import { eventsOf } from './runs/run-events.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

@@ -1,7 +1,7 @@
 /** The disk is looked at before anything is fetched or made. */
 import { expect, test } from 'vitest';
-import { checkDisk } from '../../../src/cli/setup-environment.ts';
-import { createSetupHost, type SetupHost } from '../../../src/cli/setup-host.ts';
+import { checkDisk } from '../../../src/cli/setup/environment.ts';
+import { createSetupHost, type SetupHost } from '../../../src/cli/setup/host.ts';
 import { silentSteps } from '../../../src/view/steps.ts';
 
 function hostWith(freeBytes: number): SetupHost {

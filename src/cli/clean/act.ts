@@ -1,0 +1,83 @@
+/** Does what `clean` announced, processes before what they hold, and sees to it that GPU memory came back. */
+import { rmSync } from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import type { HeldMemory } from '../../gpu/holders.ts';
+import { endOne } from '../../process/end-one.ts';
+import { bootId, identify, isAlive } from '../../process/identity.ts';
+import { usersOf } from '../../process/shared-memory.ts';
+import type { StateFolders } from '../../run/folders.ts';
+import { holdsMedia, pruneRun } from '../../run/prune.ts';
+import { removeStale, staleClaims, staleSockets } from '../../run/stale.ts';
+import type { CleanFindings, DeadRun } from './survey.ts';
+import type { Stranger } from './targets.ts';
+import { type GpuReturn, watchHeld } from './gpu-return.ts';
+import { reapRun } from './reap-run.ts';
+
+/** Between SIGTERM and SIGKILL of a process that the user pointed at. */
+const strangerGraceMs = 10_000;
+
+export interface CleanOutcome {
+  /** Processes that could not be ended, in words. */
+  readonly left: readonly string[];
+  readonly memory: GpuReturn;
+}
+
+export async function cleanUp(
+  folders: StateFolders,
+  findings: CleanFindings,
+  chosen: readonly Stranger[],
+): Promise<CleanOutcome> {
+  const left = [...(await endDeadRuns(folders, findings)), ...(await endStrangers(chosen))];
+  const returned = await watchHeld(findings.gpus.gpus, heldByEnded(findings, chosen)).returned();
+  removeSegments(findings);
+  // Looked for again: those of dead runs went with them, and others may have come.
+  const holder = identify(process.pid);
+  if (holder !== undefined) {
+    const mine = { runId: `clean-${process.pid}`, holder };
+    for (const stale of [...staleClaims(folders, isAlive), ...(await staleSockets(folders))]) {
+      removeStale(stale, mine, isAlive);
+    }
+  }
+  for (const run of findings.prunable) if (!holdsMedia(run)) pruneRun(run);
+  return { left, memory: returned };
+}
+
+/** What those that could be ended held while they lived. */
+function heldByEnded({ deadRuns, gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
+  const ours = new Set(deadRuns.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
+  const ended = [...gpus.holders.filter(({ facts }) => ours.has(facts.pid)), ...chosen];
+  return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
+}
+
+/** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */
+async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings): Promise<string[]> {
+  const left: string[] = [];
+  for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
+    const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
+    const report = await reapRun(folders, run, true, [...new Set(holders)]);
+    left.push(...report.left);
+  }
+  return left;
+}
+
+function gpuMiBOf({ processes }: DeadRun): number {
+  return processes.reduce((sum, { gpuMiB }) => sum + gpuMiB, 0);
+}
+
+async function endStrangers(chosen: readonly Stranger[]): Promise<string[]> {
+  const outcomes = await Promise.all(
+    chosen.map(async ({ facts }) => {
+      const { pid, startTime, user } = facts;
+      const outcome = await endOne({ bootId: bootId(), pid, startTime }, strangerGraceMs, systemClock);
+      if (outcome === 'not-allowed') return [`${pid} (of ${user}: not allowed; sudo can)`];
+      return outcome === 'left' ? [`${pid} (${facts.command})`] : [];
+    }),
+  );
+  return outcomes.flat();
+}
+
+/** Somebody may have begun to use one since it was looked at. */
+function removeSegments({ segments }: CleanFindings): void {
+  const users = usersOf(new Set(segments.map(({ segment }) => segment.path)));
+  for (const { segment } of segments) if (!users.has(segment.path)) rmSync(segment.path, { force: true });
+}

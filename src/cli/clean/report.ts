@@ -1,0 +1,123 @@
+/** Puts what was found into words: every item with its proof, every stranger with what a person could do. */
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { gibText } from '../../gpu/holders.ts';
+import { isOwn } from '../../plan/infra.ts';
+import { passingFolders } from '../../plan/plan.ts';
+import { commandLine } from '../../process/proc.ts';
+import { holdsMedia } from '../../run/prune.ts';
+import { readPlan } from '../../run/record.ts';
+import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.ts';
+import { durationText } from '../../view/duration.ts';
+import { homePath } from '../../view/home-path.ts';
+import type { CleanFindings, DeadRun } from './survey.ts';
+import type { Stranger } from './targets.ts';
+
+/** `chosen`: strangers that the user wants ended. */
+export function reportOf(
+  findings: CleanFindings,
+  strangers: readonly Stranger[],
+  chosen: readonly Stranger[],
+  dryRun: boolean,
+): CleanReport {
+  const kept = findings.prunable.filter(holdsMedia);
+  return {
+    dryRun,
+    items: [
+      ...findings.deadRuns.flatMap(itemsOf),
+      ...chosen.map((stranger) => strangerItem(stranger, findings)),
+      ...findings.segments.map(({ segment, proof }): CleanItem => {
+        return { kind: 'segment', what: `${segment.path} (${mibText(segment.bytes)})`, proof };
+      }),
+      ...findings.stale.map(({ kind, file, proof }): CleanItem => ({ kind, what: homePath(file), proof })),
+      ...findings.prunable
+        .filter((run) => !kept.includes(run))
+        .map(({ folder, proof }): CleanItem => ({ kind: 'run', what: homePath(folder), proof })),
+    ],
+    leftAlone: [
+      ...strangers.filter((stranger) => !chosen.includes(stranger)).map((each) => leftAlone(each, findings)),
+      ...findings.containers.map(({ name, state, runId }) => ({
+        what: `container ${name} (${state})`,
+        because: `carries our label of run ${runId}, which no ledger here knows`,
+        command: `docker rm -f ${name}`,
+      })),
+      ...kept.map(({ folder }) => ({
+        what: homePath(folder),
+        because: 'an ended run with pictures or videos in it',
+        command: `rm -r ${folder}`,
+      })),
+      ...findings.unproven.map(({ path, bytes }) => ({
+        what: `${path} (${mibText(bytes)})`,
+        because: 'nobody uses it, and nothing proves who made it',
+        command: `rm ${path}`,
+      })),
+    ],
+    unseen: findings.gpus.unseen,
+  };
+}
+
+function mibText(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
+
+function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
+  const { runId, supervisor } = run.record;
+  const proof = `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
+  const living = processes.map(({ pid, process: name, evidence, gpuMiB }): CleanItem => {
+    const memory = gpuMiB > 0 ? `, ${gibText(gpuMiB)} of GPU memory` : '';
+    return {
+      kind: 'process',
+      what: `${pid} (${commandLine(pid, 40)}${memory})`,
+      proof: `${proof}: from ${name}, known by ${evidence}`,
+    };
+  });
+  const plan = readPlan(run.files);
+  const folders = plan === undefined ? [] : passingFolders(plan).filter((folder) => existsSync(folder));
+  const etcd = plan?.infra?.etcd;
+  const keys = plan === undefined || etcd === undefined || isOwn(etcd) ? [] : [etcd.addresses.join(',')];
+  return [
+    ...living,
+    ...containers.map(({ entry, state, problem }): CleanItem => ({
+      kind: 'container',
+      what: `${entry.container} (${problem === undefined ? state : `Docker at ${entry.daemon.address}: ${problem}`})`,
+      proof: `${proof}: from ${entry.process}, known by ledger and label`,
+    })),
+    ...folders.map((folder): CleanItem => ({ kind: 'folder', what: homePath(folder), proof })),
+    ...keys.map((place): CleanItem => ({
+      kind: 'keys',
+      what: `namespace ${plan?.namespace} in etcd at ${place}`,
+      proof,
+    })),
+  ];
+}
+
+function strangerItem(stranger: Stranger, findings: CleanFindings): CleanItem {
+  const { uid, user } = stranger.facts;
+  const whose = uid === process.getuid?.() ? 'yours' : `of ANOTHER USER, ${user}`;
+  return {
+    kind: 'process',
+    what: describe(stranger, findings),
+    proof: `asked for; no run of ours, ${whose}`,
+  };
+}
+
+function leftAlone(stranger: Stranger, findings: CleanFindings): LeftAlone {
+  const { pid, startTime, uid } = stranger.facts;
+  const mine = uid === process.getuid?.();
+  const command = `dynamo clean --pid ${pid}@${startTime}`;
+  return {
+    what: describe(stranger, findings),
+    because: stranger.because,
+    command: mine || process.getuid?.() === 0 ? command : `sudo ${command}`,
+  };
+}
+
+function describe({ facts, name, memory }: Stranger, { gpus }: CleanFindings): string {
+  const held = memory.map(({ gpuUuid, usedMiB }) => {
+    const gpu = gpus.gpus.find(({ uuid }) => uuid === gpuUuid);
+    return `, ${gibText(usedMiB)} on GPU ${gpu?.index ?? gpuUuid}`;
+  });
+  const place = facts.container === undefined ? '' : `, in container ${facts.container}`;
+  const what = name.startsWith('/') ? basename(name) : name;
+  return `${facts.pid} (${facts.user}, ${what}, for ${durationText(facts.ageMs)}${held.join('')}${place})`;
+}

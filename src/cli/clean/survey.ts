@@ -1,0 +1,137 @@
+/** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
+import { homedir } from 'node:os';
+import { systemClock } from '../../base/clock.ts';
+import type { FoundContainer } from '../../container/in-ledger.ts';
+import type { ProcessFacts } from '../../base/process-facts.ts';
+import type { SeenContainer } from '../../plan/container.ts';
+import { factsOf, startedAtMs } from '../../process/facts.ts';
+import { bootId, isAlive } from '../../process/identity.ts';
+import { readContainers, readDescendants, readLedger } from '../../process/ledger.ts';
+import { type MarkedProcess, markedProcesses } from '../../process/marked.ts';
+import type { OwnedProcess } from '../../process/owned.ts';
+import { type DeadCreator, proofOf, type SegmentProof } from '../../process/proven-segments.ts';
+import { type Segment, segmentsIn, usersOf } from '../../process/shared-memory.ts';
+import { isLiving, readStat } from '../../process/proc.ts';
+import type { StateFolders } from '../../run/folders.ts';
+import { type PrunableRun, prunableRuns } from '../../run/prune.ts';
+import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../../run/record.ts';
+import { type StaleFile, staleClaims, staleSockets } from '../../run/stale.ts';
+import { foundContainers } from './reap-run.ts';
+import { type HeldGpus, type Owner, ownersIn, surveyGpus } from './gpu-survey.ts';
+
+export interface DeadRun {
+  readonly run: StoredRun;
+  readonly containers: readonly FoundContainer[];
+  /** GPU holders first. */
+  readonly processes: readonly (OwnedProcess & { readonly gpuMiB: number })[];
+}
+
+export interface CleanFindings {
+  readonly deadRuns: readonly DeadRun[];
+  readonly segments: readonly SegmentProof[];
+  readonly stale: readonly StaleFile[];
+  readonly prunable: readonly PrunableRun[];
+  readonly gpus: HeldGpus;
+  /** Carry our marks, but no ledger here knows them. */
+  readonly marked: readonly (MarkedProcess & { readonly facts: ProcessFacts })[];
+  /** Carry our label, but no ledger here knows them. */
+  readonly containers: readonly SeenContainer[];
+  /** Nobody uses these, and nothing proves whose they were. */
+  readonly unproven: readonly Segment[];
+}
+
+/** `prunedAfterMs`: how long ago a run must have ended to be pruned. */
+export async function surveyAll(folders: StateFolders, prunedAfterMs: number): Promise<CleanFindings> {
+  const runs = storedRuns(folders, isAlive);
+  const owners = ownersIn(folders);
+  const gpus = await surveyGpus(owners);
+  const sockets = await staleSockets(folders);
+  return {
+    deadRuns: await Promise.all(
+      deadRuns(folders, isAlive).map(async (run) => ({
+        ...deadRun(run, owners, gpus),
+        containers: await foundContainers(run),
+      })),
+    ),
+    ...segmentFindings(runs, owners),
+    stale: [...staleClaims(folders, isAlive), ...sockets],
+    prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
+    gpus,
+    containers: await unknownContainers(runs),
+    marked: markedProcesses().flatMap((marked) => {
+      const facts = owners.has(marked.pid) || isSupervised(marked) ? undefined : factsOf(marked.pid);
+      return facts?.startTime === marked.startTime ? [{ ...marked, facts }] : [];
+    }),
+  };
+}
+
+/** None where no daemon answers. */
+async function unknownContainers(runs: readonly StoredRun[]): Promise<SeenContainer[]> {
+  const { surveyContainers } = await import('../../container/survey.ts');
+  const { containers } = await surveyContainers(process.env, homedir());
+  const known = new Set(
+    runs.flatMap(({ files }) => readContainers(files.ledger).map(({ container }) => container)),
+  );
+  return containers.filter((each) => each.runId !== '' && !known.has(each.name) && !isSupervised(each));
+}
+
+/** By a run that lives in another state folder. */
+function isSupervised({ runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
+  const record = runFolder === undefined ? undefined : readRecordIn(runFolder);
+  return record !== undefined && isAlive(record.supervisor);
+}
+
+function deadRun(run: StoredRun, owners: ReadonlyMap<number, Owner>, gpus: HeldGpus) {
+  const processes = [...owners.values()]
+    .filter((owner) => owner.run.record.runId === run.record.runId)
+    .map(({ owned }) => ({ ...owned, gpuMiB: heldBy(owned.pid, gpus) }))
+    .toSorted((a, b) => b.gpuMiB - a.gpuMiB);
+  return { run, processes };
+}
+
+function heldBy(pid: number, { holders }: HeldGpus): number {
+  const memory = holders.filter(({ facts }) => facts.pid === pid).flatMap((holder) => holder.memory);
+  return memory.reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
+}
+
+export function segmentFindings(
+  runs: readonly StoredRun[],
+  owners: ReadonlyMap<number, Owner>,
+): Pick<CleanFindings, 'segments' | 'unproven'> {
+  const all = segmentsIn();
+  const users = usersOf(new Set(all.map(({ path }) => path)));
+  const uid = process.getuid?.() ?? -1;
+  const dying = [...owners.values()].filter(({ run }) => !run.supervised);
+  const evidence = {
+    uid,
+    users,
+    creators: runs.filter(({ supervised }) => !supervised).flatMap(creatorsOf),
+    dying: new Map(dying.map(({ owned, run }) => [owned.pid, run.record.runId])),
+    pidTakenSince: (pid: number) => {
+      const stat = dying.some(({ owned }) => owned.pid === pid) ? undefined : readStat(pid);
+      // A zombie is the dead process itself.
+      return isLiving(stat) ? startedAtMs(stat.startTime) : undefined;
+    },
+  };
+  const segments = all.flatMap((segment) => proofOf(segment, evidence) ?? []);
+  const proven = new Set(segments.map(({ segment }) => segment));
+  return {
+    segments,
+    unproven: all.filter(
+      (segment) => segment.uid === uid && !proven.has(segment) && !users.has(segment.path),
+    ),
+  };
+}
+
+/** Processes of this boot only: pids of an earlier one say nothing. */
+function creatorsOf({ record, files }: StoredRun): DeadCreator[] {
+  const known = [...readLedger(files.ledger), ...readDescendants(files.ledger)];
+  return known
+    .filter((each) => each.bootId === bootId())
+    .map(({ pid, startTime }) => ({
+      pid,
+      runId: record.runId,
+      startedAt: startedAtMs(startTime),
+      ...(record.endedAt === undefined ? {} : { endedBy: record.endedAt }),
+    }));
+}

@@ -1,0 +1,39 @@
+/** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
+import { rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { passingFolders, type Plan } from '../../plan/plan.ts';
+import { removeCgroup } from '../../process/cgroup.ts';
+import { readCgroups } from '../../process/ledger.ts';
+import { unclaim } from '../../run/claim.ts';
+import { releaseGpus } from '../../run/gpu-leases.ts';
+import { persistClaim, type RunFiles, socketPath, type StateFolders } from '../../run/folders.ts';
+import { portsOf, releasePorts } from '../../run/port-leases.ts';
+import { markEnded } from '../../run/record.ts';
+
+export interface HeldRun {
+  readonly plan: Plan;
+  readonly files: RunFiles;
+  readonly folders: StateFolders;
+}
+
+export function tidyUp({ plan, files, folders }: HeldRun): void {
+  for (const folder of passingFolders(plan)) rmSync(folder, { recursive: true, force: true });
+  try {
+    rmdirSync(plan.mediaFolder); // stays when the user has images in it
+  } catch {
+    // not empty
+  }
+  releaseRun({ plan, files, folders });
+  for (const cgroup of readCgroups(files.ledger)) removeCgroup(cgroup);
+  rmSync(socketPath(folders, plan.runId), { force: true });
+  markEnded(files);
+}
+
+/** Gives back names, ports and GPUs only, for a run that was never supervised. */
+export function releaseRun({ plan, folders }: HeldRun): void {
+  releasePorts(folders, portsOf(plan), plan.runId);
+  releaseGpus(folders, plan.runId);
+  unclaim(join(folders.names, plan.name), plan.runId);
+  const data = persistClaim(folders, plan);
+  if (data !== undefined) unclaim(data, plan.runId);
+}

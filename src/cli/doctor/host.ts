@@ -1,0 +1,52 @@
+/** The real host as the doctor sees it: its view, put together from the rooms that know. */
+import { homedir } from 'node:os';
+import { systemClock } from '../../base/clock.ts';
+import type { HostView } from '../../doctor/host-view.ts';
+import { localFiles, localNetwork } from '../../doctor/local-host.ts';
+import { holderOf, listeningPorts } from '../../process/listeners.ts';
+import { runProgram } from '../../process/run-program.ts';
+import { findPythonEnvironment } from '../../python/find-environment.ts';
+import type { DeploymentFlags } from '../up/deployment-options.ts';
+import { gpuReport } from './gpus.ts';
+import type { Diagnosed } from './plan.ts';
+import { lostSegments, stateFacts } from './state.ts';
+
+/** Below the limit of a check, so that the check can say which program it was. */
+const programMs = 4_500;
+
+export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostView {
+  const engine = subject?.plan?.engine ?? flags.engine;
+  return {
+    environment: process.env,
+    home: homedir(),
+    cwd: process.cwd(),
+    clock: systemClock,
+    subject,
+    files: localFiles,
+    network: localNetwork,
+    run: async (program, words, timeoutMs = programMs) => await runProgram({ program, words, timeoutMs }),
+    portHolder: (port) => {
+      const inodes = listeningPorts().get(port);
+      return inodes === undefined ? undefined : holderOf(inodes);
+    },
+    // Asked by many checks, and slow where there is a GPU.
+    gpus: once(gpuReport),
+    containers: async () => {
+      const { surveyContainers } = await import('../../container/survey.ts');
+      return await surveyContainers(process.env, homedir());
+    },
+    python: () =>
+      findPythonEnvironment({
+        environment: process.env,
+        asked: flags.python,
+        need: engine === 'mocker' ? 'base' : 'sglang',
+      }),
+    state: stateFacts,
+    lostSegments,
+  };
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return async () => await (answer ??= ask());
+}

@@ -1,0 +1,45 @@
+/** The plan that the doctor looks at, or why there is none: a bad plan is a finding, not the end of the examination. */
+import { DynamoError } from '../../base/error.ts';
+import { makePlan, wishedHttpPort } from '../../plan/make-plan.ts';
+import type { Subject } from '../../doctor/host-view.ts';
+import { stateFolders } from '../../run/folders.ts';
+import type { DoctorView } from '../../view/check-list.ts';
+import { type DeploymentFlags, planOptionsOf, settingsOf } from '../up/deployment-options.ts';
+import { gatherFacts } from '../up/host-facts.ts';
+import { openProfile } from '../up/load-profile.ts';
+import { factWishes } from '../up/prepare-run.ts';
+import type { splitRawArgs } from '../raw-args.ts';
+
+export interface Diagnosed {
+  readonly subject: Subject | undefined;
+  readonly planError?: NonNullable<DoctorView['planError']>;
+}
+
+/** Throws what `openProfile` throws: which profile is meant must be plain. */
+export async function planForDoctor(
+  { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
+  flags: DeploymentFlags,
+): Promise<Diagnosed> {
+  if (operands.length === 0) return { subject: undefined };
+  const { profile, note } = await openProfile(operands, 'doctor', settingsOf(flags));
+  if (note !== undefined) process.stderr.write(`${note}\n`);
+  const options = planOptionsOf(flags, rawArgs, false);
+  const wished = wishedHttpPort(profile, options);
+  const subject = {
+    profile,
+    wishedHttpPort: wished,
+    insistsOnPort: options.httpPort !== undefined,
+    infra: options.infra,
+    rawArgs,
+  };
+  try {
+    const runId = `${options.name ?? profile.name}-plan`;
+    const facts = await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
+    return { subject: { ...subject, plan: makePlan(profile, options, facts) } };
+  } catch (error) {
+    if (!(error instanceof DynamoError)) throw error;
+    const { message, details, hint } = error;
+    const planError = { message, details, ...(hint === undefined ? {} : { hint }) };
+    return { subject: { ...subject, plan: undefined }, planError };
+  }
+}

@@ -1,0 +1,112 @@
+/** One command inside one deployment: who is told what, and in which order, until both are gone. */
+import { constants } from 'node:os';
+import { DynamoError } from '../../base/error.ts';
+import { systemClock } from '../../base/clock.ts';
+import type { PlanOptions } from '../../plan/request.ts';
+import { type RunningCommand, startCommand } from '../../process/command.ts';
+import type { Profile } from '../../profile/profile.ts';
+import type { Exit } from '../../supervisor/child.ts';
+import type { RunEvent } from '../../supervisor/event.ts';
+import { progressLines } from '../../view/progress-lines.ts';
+import { silentProgress } from '../../view/progress.ts';
+import { clientEnvironment } from './client-environment.ts';
+import { signalExitCode, watchSignals } from '../signals.ts';
+import { outcomeError, type StartedRun, startRun } from '../up/start-run.ts';
+
+export interface Execution {
+  readonly profile: Profile;
+  readonly options: PlanOptions;
+  readonly argv: readonly string[];
+  readonly say: (line: string) => void;
+  readonly verbose: boolean;
+}
+
+/** How long a command may go on after it was told that the deployment is lost. */
+const goodbyeMs = 10_000;
+
+/** Returns the exit code. Throws DynamoError when the deployment did not come up, was lost, or left something. */
+export async function execRun(execution: Execution): Promise<number> {
+  const { profile, options, say, verbose } = execution;
+  const progress = verbose ? progressLines((text) => process.stderr.write(text)) : silentProgress;
+  let run: StartedRun | undefined;
+  let command: RunningCommand | undefined;
+  let killed = false;
+  const lost = new AbortController();
+  const signals = watchSignals(
+    (signal) => {
+      if (command === undefined) run?.supervision.stop();
+      else command.signal(signal);
+    },
+    () => {
+      killed = true;
+      say('ending everything at once');
+      command?.signal('SIGKILL');
+      run?.supervision.kill();
+    },
+  );
+  const onEvent = (event: RunEvent): void => {
+    progress.show(event);
+    if (event.type === 'failed') lost.abort(event.reason.message);
+    if (event.type === 'run' && event.phase === 'stopping') lost.abort('it was taken down');
+  };
+  try {
+    run = await startRun(profile, options, onEvent);
+    if (signals.first() !== undefined) run.supervision.stop();
+    const { supervision, held } = run;
+    const isReady = (await supervision.ready) !== undefined && signals.first() === undefined;
+    let exit: Exit | undefined;
+    let wasLost = false;
+    if (isReady) {
+      try {
+        say(`${held.plan.name} is up at ${held.plan.http.url} (engine ${held.plan.engine})`);
+        command = await startCommand(execution.argv, { ...process.env, ...clientEnvironment(held.plan) });
+        exit = await untilEnded(command, lost.signal, say);
+        wasLost = lost.signal.aborted && !killed;
+      } finally {
+        command = undefined;
+        supervision.stop();
+      }
+    } else supervision.stop();
+    const error = outcomeError(await supervision.done, held.plan.runId);
+    if (error !== undefined) throw error;
+    if (wasLost) throw takenDown(held.plan.runId);
+    const signal = signals.first();
+    return exit === undefined ? signalExitCode(signal ?? 'SIGTERM') : codeOf(exit);
+  } finally {
+    signals.end();
+  }
+}
+
+/** A command whose deployment is gone is told, and ended when it does not listen. */
+async function untilEnded(
+  command: RunningCommand,
+  lost: AbortSignal,
+  say: (line: string) => void,
+): Promise<Exit> {
+  const over = new AbortController();
+  const tell = async (): Promise<void> => {
+    say(`the deployment is lost: ${String(lost.reason)}; the command is told so (SIGTERM)`);
+    command.signal('SIGTERM');
+    await systemClock.sleep(goodbyeMs, over.signal);
+    command.signal('SIGKILL');
+  };
+  // It fails only when the command ends in time.
+  const onLost = (): void => void tell().catch(() => {});
+  lost.addEventListener('abort', onLost);
+  if (lost.aborted) onLost();
+  try {
+    return await command.ended;
+  } finally {
+    lost.removeEventListener('abort', onLost);
+    over.abort();
+  }
+}
+
+function takenDown(runId: string): DynamoError {
+  return new DynamoError('process-failed', `The deployment ${runId} was taken down while the command ran.`);
+}
+
+/** As a shell says how a command ended. */
+function codeOf({ code, signal }: Exit): number {
+  return code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+}

@@ -1,0 +1,33 @@
+/** A deployment that somebody else runs, as `--url` names it. */
+import { DynamoError } from '../../base/error.ts';
+import { messageOf } from '../../base/error-code.ts';
+import { listOf, objectOf, textOf } from '../../smoke/json.ts';
+
+const answerWithinMs = 10_000;
+
+/** Without a slash and without /v1 at the end. Throws `usage`. */
+export function foreignUrl(url: string, verb: string): string {
+  if (/^https?:\/\//.test(url)) return url.replace(/\/+$/, '').replace(/\/v1$/, '');
+  throw new DynamoError('usage', `--url ${JSON.stringify(url)}: expected http://host:port.`, {
+    hint: `dynamo ${verb} --url http://${url}`,
+  });
+}
+
+/** The first model that it lists. Throws `unavailable`. */
+export async function firstModel(url: string): Promise<string> {
+  try {
+    const response = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(answerWithinMs) });
+    const name = textOf(objectOf(listOf(objectOf(await response.json()).data)[0]).id);
+    if (name !== undefined) return name;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw unreachable(url, messageOf(cause));
+  }
+  throw unreachable(url, 'it lists no model');
+}
+
+function unreachable(url: string, why: string): DynamoError {
+  return new DynamoError('unavailable', `${url}/v1/models does not name a model: ${why}.`, {
+    hint: `curl ${url}/v1/models`,
+  });
+}

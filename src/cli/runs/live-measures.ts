@@ -1,0 +1,95 @@
+/** What runs do right now, asked in the background once a look: metrics of their processes and memory on GPUs. */
+import { type Counters, frontendCounters, workerCounters } from '../../base/counters.ts';
+import { computeApps } from '../../gpu/compute-apps.ts';
+import type { LiveMeasures, ProcessView, RunView } from '../../view/run-table.ts';
+import type { UsageSample } from './run-view.ts';
+
+/** One that answers later is asked again at the next look. */
+const answerWithinMs = 900;
+
+interface Sample {
+  readonly at: number;
+  readonly counters: Counters;
+  readonly tokensPerSecond?: number;
+}
+
+export interface Measures {
+  /** The views with what is known by now; asks again, and waits for nothing. */
+  add(views: readonly RunView[], usage: UsageSample): RunView[];
+}
+
+export function createMeasures(): Measures {
+  const samples = new Map<string, Sample>();
+  const asked = new Set<string>();
+  /** By pid, in bytes; undefined where there is no GPU or the driver does not tell. */
+  let gpuMemory: ReadonlyMap<number, number> = new Map();
+
+  const once = (key: string, ask: () => Promise<void>): void => {
+    if (asked.has(key)) return;
+    asked.add(key);
+    void ask().finally(() => asked.delete(key));
+  };
+  const askProcess = async (key: string, url: string, read: (text: string) => Counters): Promise<void> => {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs) });
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      const counters = read(await response.text());
+      samples.set(key, sampleAfter(samples.get(key), counters, performance.now()));
+    } catch {
+      // Nothing is known rather than something old.
+      samples.delete(key);
+    }
+  };
+  const askGpus = async (): Promise<void> => {
+    const { apps } = await computeApps(process.env.PATH);
+    const told = new Map<number, number>();
+    for (const { pid, usedMiB } of apps) {
+      if (usedMiB !== undefined) told.set(pid, (told.get(pid) ?? 0) + usedMiB * 2 ** 20);
+    }
+    gpuMemory = told;
+  };
+
+  return {
+    add: (views, usage) =>
+      views.map((view) => ({
+        ...view,
+        processes: view.processes.map((each) => {
+          const key = `${view.runId}/${each.name}`;
+          const pids = usage.byRun.get(view.runId)?.get(each.name)?.pids ?? [];
+          const source = metricsOf(view, each);
+          // The port of a dead one may be somebody else's by now.
+          if (pids.length === 0) samples.delete(key);
+          else if (source !== undefined) {
+            once(key, async () => await askProcess(key, source.url, source.read));
+          }
+          if (each.gpus.length > 0) once('GPUs', askGpus);
+          return { ...each, live: liveOf(samples.get(key), memoryOn(gpuMemory, pids)) };
+        }),
+      })),
+  };
+}
+
+function metricsOf(view: RunView, { ports }: ProcessView) {
+  if (ports.http !== undefined) return { url: `${view.url}/metrics`, read: frontendCounters };
+  if (ports.system === undefined) return undefined;
+  return { url: `http://127.0.0.1:${ports.system}/metrics`, read: workerCounters };
+}
+
+/** A counter that fell is that of a process that was started again: no rate until the next look. */
+function sampleAfter(before: Sample | undefined, counters: Counters, at: number): Sample {
+  const [then, now] = [before?.counters.tokens, counters.tokens];
+  // Absent until the first token: then it was 0.
+  const made = before === undefined || now === undefined ? undefined : now - (then ?? 0);
+  if (before === undefined || made === undefined || made < 0) return { at, counters };
+  return { at, counters, tokensPerSecond: (1000 * made) / Math.max(1, at - before.at) };
+}
+
+function memoryOn(byPid: ReadonlyMap<number, number>, pids: readonly number[]): number | undefined {
+  const held = pids.flatMap((pid) => byPid.get(pid) ?? []);
+  return held.length === 0 ? undefined : held.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function liveOf(sample: Sample | undefined, gpuMemoryBytes: number | undefined): LiveMeasures {
+  const { requests, kvUsage } = sample?.counters ?? {};
+  return { requests, kvUsage, tokensPerSecond: sample?.tokensPerSecond, gpuMemoryBytes };
+}

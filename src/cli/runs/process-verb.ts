@@ -1,0 +1,59 @@
+/** What `start`, `stop` and `restart` share: one process of a live run, on the ports and GPUs of its plan. */
+import { DynamoError } from '../../base/error.ts';
+import { askAct } from '../../run/control-client.ts';
+import { socketPath, stateFolders, type StateFolders } from '../../run/folders.ts';
+import { readPlan, type StoredRun } from '../../run/record.ts';
+import type { ProcessAction } from '../../supervisor/supervise.ts';
+import { chosenProcesses } from './chosen-processes.ts';
+import { findRun, onlyLiveRun } from './find-run.ts';
+import { requireLinux } from '../platform.ts';
+import type { Configure } from '../verbs.ts';
+
+const done: Readonly<Record<ProcessAction, string>> = {
+  start: 'ready',
+  stop: 'stopped',
+  restart: 'ready again',
+};
+
+const examples = (action: ProcessAction): string => `
+Examples:
+  dynamo ${action} decode              of the run that is up
+  dynamo ${action} decode --run mine   of this one`;
+
+/** Returns when the process is ready or gone. A process that is stopped by hand is not restarted by its policy. */
+export function processVerb(action: ProcessAction): Configure {
+  return (command, settle) => {
+    command
+      .argument('<process...>', 'names of processes, or of components for all their replicas')
+      .option('--run <run>', 'name or id of a run; default: the one that is up')
+      .addHelpText('after', examples(action))
+      .action(async (asked: string[], flags: { run?: string }) =>
+        settle(await act(action, asked, flags.run)),
+      );
+  };
+}
+
+async function act(
+  action: ProcessAction,
+  asked: readonly string[],
+  runName: string | undefined,
+): Promise<number> {
+  requireLinux(action);
+  const folders = stateFolders(process.env);
+  const run = liveRun(folders, runName, action);
+  const plan = readPlan(run.files);
+  if (plan === undefined)
+    throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
+  for (const { name } of chosenProcesses(plan, asked)) {
+    await askAct(socketPath(folders, run.record.runId), action, name);
+    process.stderr.write(`${name} is ${done[action]}\n`);
+  }
+  return 0;
+}
+
+function liveRun(folders: StateFolders, name: string | undefined, verb: string): StoredRun {
+  const run = name === undefined ? onlyLiveRun(folders, verb) : findRun(folders, name);
+  if (run?.supervised === true) return run;
+  const message = run === undefined ? 'Nothing is up.' : `Run ${run.record.runId} is not up.`;
+  throw new DynamoError('run-not-found', message, { hint: 'dynamo ps --all' });
+}

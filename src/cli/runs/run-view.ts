@@ -1,0 +1,102 @@
+/** A run as `ps` shows it: from its supervisor, and from its files where that is gone. */
+import { isAlive } from '../../process/identity.ts';
+import type { OwnedProcess } from '../../process/owned.ts';
+import { type Usage, usageByProcess } from '../../process/usage.ts';
+import type { ProcessSpec } from '../../plan/plan.ts';
+import { askStatus } from '../../run/control-client.ts';
+import { readEvents } from '../../run/event-file.ts';
+import { socketPath, type StateFolders } from '../../run/folders.ts';
+import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
+import { progressText } from '../../supervisor/load.ts';
+import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
+import type { ProcessView, RunView } from '../../view/run-table.ts';
+import { trackerOf } from '../clean/reap-run.ts';
+
+/** What a look saw of the processes that are used up, for the rate until the next look. */
+export interface UsageSample {
+  readonly at: number;
+  readonly byRun: ReadonlyMap<string, ReadonlyMap<string, Usage>>;
+}
+
+/** `before` makes processor use the rate since then; without it, that over the whole life. */
+export async function runViews(
+  folders: StateFolders,
+  before?: UsageSample,
+): Promise<{ views: RunView[]; sample: UsageSample }> {
+  const byRun = new Map<string, ReadonlyMap<string, Usage>>();
+  const at = Date.now();
+  const views = await Promise.all(
+    storedRuns(folders, isAlive).map(async (run) => {
+      const living = run.record.endedAt === undefined ? await trackerOf(run).look() : [];
+      const usage = usageByProcess(living);
+      byRun.set(run.record.runId, usage);
+      const rate = (name: string): number | undefined => {
+        const now = usage.get(name);
+        const then = before?.byRun.get(run.record.runId)?.get(name);
+        if (now === undefined) return undefined;
+        // A restarted process has used less than the one before it had.
+        const used = then === undefined || then.cpuMs > now.cpuMs ? undefined : now.cpuMs - then.cpuMs;
+        return used === undefined || before === undefined
+          ? (100 * now.cpuMs) / Math.max(1, now.ageMs)
+          : (100 * used) / Math.max(1, at - before.at);
+      };
+      return await viewOf(folders, run, living, usage, rate);
+    }),
+  );
+  return { views: views.filter((view) => view !== undefined), sample: { at, byRun } };
+}
+
+async function viewOf(
+  folders: StateFolders,
+  run: StoredRun,
+  living: readonly OwnedProcess[],
+  usage: ReadonlyMap<string, Usage>,
+  rate: (name: string) => number | undefined,
+): Promise<RunView | undefined> {
+  const { record, files } = run;
+  const plan = readPlan(files);
+  if (plan === undefined) return undefined;
+  const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
+  const status = run.supervised ? await askStatus(socketPath(folders, record.runId)).catch(stored) : stored();
+  const ended = status.phase === 'failed' ? 'failed' : 'stopped';
+  const processView = (spec: ProcessSpec): ProcessView => {
+    const known = status.processes[spec.name];
+    const alive = run.supervised || living.some((owned) => owned.process === spec.name);
+    const since = known?.since ?? record.startedAt;
+    return {
+      name: spec.name,
+      state: alive ? (known?.state ?? 'pending') : known?.state === 'failed' ? 'failed' : 'stopped',
+      health: alive ? healthOf(known) : '-',
+      ...(alive && known?.progress !== undefined ? { progress: known.progress } : {}),
+      pid: known?.pid,
+      restarts: known?.restarts ?? 0,
+      cpuPercent: rate(spec.name),
+      memoryBytes: usage.get(spec.name)?.memoryBytes,
+      gpus: spec.gpus,
+      ports: spec.ports,
+      since: new Date(since).toISOString(),
+    };
+  };
+  return {
+    runId: record.runId,
+    name: record.name,
+    profile: plan.profile.name,
+    engine: plan.engine,
+    state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : ended,
+    url: plan.http.url,
+    startedAt: new Date(record.startedAt).toISOString(),
+    detached: record.detached,
+    supervisorPid: record.supervisor.pid,
+    logs: files.logs,
+    ...(status.failure === undefined ? {} : { failure: status.failure }),
+    processes: plan.processes.map(processView),
+  };
+}
+
+function healthOf(known: ProcessStatus | undefined): string {
+  if (known?.unhealthy !== undefined) return `unhealthy: ${known.unhealthy}`;
+  if (known?.state === 'ready') return 'healthy';
+  if (known?.state !== 'starting' && known?.state !== 'started') return '-';
+  const { progress } = known;
+  return progress === undefined ? 'starting' : `starting: ${progress.doing} ${progressText(progress)}`;
+}

@@ -1,0 +1,140 @@
+/** `dynamo setup --dry-run`: what would be done, every deviation from upstream with its reason, and nothing is changed. */
+import { join } from 'node:path';
+import { leastSpace, installerCache } from '../../python/disk.ts';
+import { infraDiskBytes, infraInstallCommand, infraPrograms } from '../../python/infra-recipe.ts';
+import {
+  type Argv,
+  installCommand,
+  makeEnvironmentCommand,
+  privateUvCommands,
+} from '../../python/installer-commands.ts';
+import { pythonRange, type Recipe, recipeFor, type SetupEngine } from '../../python/recipe.ts';
+import { quote } from '../../plan/shell.ts';
+import { homePath } from '../../view/home-path.ts';
+import { type Fact, factLines } from '../../view/setup-text.ts';
+import { sizeText } from '../../view/size.ts';
+import { styleFor } from '../../view/style.ts';
+import { wholeEnvironment } from './environment.ts';
+import type { SetupHost } from './host.ts';
+import { wholeInfra } from './infra.ts';
+import { findInstaller, type Installer } from './installer.ts';
+import { resolveVersion } from './version.ts';
+import { usersEnvironment, type Wanted } from './wanted.ts';
+
+export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<number> {
+  const installer = await findInstaller(host);
+  const facts: Fact[] = [];
+  if (wanted.engine !== undefined)
+    facts.push(...(await environmentFacts(host, wanted.engine, wanted, installer)));
+  if (wanted.infra) facts.push(...(await infraFacts(host, wanted, installer)));
+  const lines = factLines(facts, styleFor(process.stdout, process.env));
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+async function environmentFacts(
+  host: SetupHost,
+  engine: SetupEngine,
+  wanted: Wanted,
+  installer: Installer,
+): Promise<Fact[]> {
+  const { version, unknown } = await versionFor(host, engine, wanted, installer);
+  const recipe = recipeFor(engine, version);
+  const yours = usersEnvironment(host.environment, recipe, wanted);
+  if (yours !== undefined) return [{ what: 'nothing to do', value: yours.folder, because: yours.because }];
+  const folder = join(host.folders.environments, recipe.name);
+  if (wholeEnvironment(folder) !== undefined)
+    return [{ what: 'nothing to do', value: recipe.name, because: 'is there already' }];
+  return [
+    { what: 'environment', value: recipe.name, because: homePath(folder) },
+    ...unknown,
+    ...recipe.notes.map((value) => ({ what: 'note', value })),
+    ...installerFacts(installer),
+    pythonFact(wanted),
+    {
+      what: 'packages',
+      value: recipe.requirement,
+      because: `as upstream; then ${recipe.imports.join(', ')} must import`,
+    },
+    ...recipe.preReleases.map(({ line, because }) => ({ what: 'pre-release', value: line, because })),
+    ...recipe.overrides.map(({ line, because }) => ({ what: 'override', value: line, because })),
+    await diskFact(host, recipe.diskBytes),
+    ...commandFacts(environmentCommands(installer, folder, recipe, wanted)),
+  ];
+}
+
+/** Without an installer nobody can ask the registry, and fetching one would be a change. */
+async function versionFor(
+  host: SetupHost,
+  engine: SetupEngine,
+  { version }: Wanted,
+  installer: Installer,
+): Promise<{ version: string; unknown: Fact[] }> {
+  const cannotAsk = version === 'latest' && !installer.present;
+  const asked = cannotAsk ? undefined : version;
+  return {
+    version: await resolveVersion(host, engine, asked, async () => installer),
+    unknown: cannotAsk
+      ? [{ what: 'note', value: 'the newest version is asked for when it runs; shown is the default' }]
+      : [],
+  };
+}
+
+async function infraFacts(host: SetupHost, wanted: Wanted, installer: Installer): Promise<Fact[]> {
+  const { infra } = host.folders;
+  if (wholeInfra(infra) !== undefined)
+    return [{ what: 'nothing to do', value: 'infra', because: 'is there already' }];
+  const staging = join(infra, 'staging');
+  const programs = infraPrograms.map(({ name, requirement }) => ({
+    what: 'programs',
+    value: homePath(join(infra, 'bin', name)),
+    because: requirement,
+  }));
+  return [
+    ...programs,
+    ...(wanted.engine === undefined ? installerFacts(installer) : []),
+    await diskFact(host, infraDiskBytes),
+    ...commandFacts([
+      makeEnvironmentCommand(installer.uv, staging, wanted.python ?? '>=3.8'),
+      infraInstallCommand(installer.uv, staging),
+    ]),
+  ];
+}
+
+function installerFacts({ uv, version, because, present }: Installer): Fact[] {
+  const fact = { what: 'installer', value: `uv ${version}`, because: `${because}: ${homePath(uv)}` };
+  const folder = uv.slice(0, -'/bin/uv'.length);
+  return present ? [fact] : [fact, ...commandFacts(privateUvCommands('python3', folder))];
+}
+
+function pythonFact({ python }: Wanted): Fact {
+  if (python !== undefined) return { what: 'python', value: python, because: '--python' };
+  return { what: 'python', value: pythonRange, because: 'the first that uv finds, or fetches' };
+}
+
+async function diskFact(host: SetupHost, neededBytes: number): Promise<Fact> {
+  const folders = [host.folders.data, installerCache(host.environment)];
+  const { folder, freeBytes } = await leastSpace(folders, host.statFs);
+  const enough = freeBytes >= neededBytes ? '' : 'NOT enough: ';
+  return {
+    what: 'disk',
+    value: sizeText(neededBytes),
+    because: `${enough}${sizeText(freeBytes)} free at ${folder}`,
+  };
+}
+
+function environmentCommands(
+  installer: Installer,
+  folder: string,
+  recipe: Recipe,
+  { python }: Wanted,
+): Argv[] {
+  return [
+    makeEnvironmentCommand(installer.uv, folder, python ?? pythonRange),
+    installCommand(installer.uv, folder, recipe, join(folder, 'overrides.txt')),
+  ];
+}
+
+function commandFacts(commands: readonly Argv[]): Fact[] {
+  return commands.map((argv) => ({ what: 'command', value: argv.map(quote).join(' ') }));
+}

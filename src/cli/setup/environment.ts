@@ -1,0 +1,171 @@
+/** Makes one Python environment: room on disk, an empty environment, packages, and the proof that they import. */
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DynamoError } from '../../base/error.ts';
+import { folderSize, installerCache, leastSpace } from '../../python/disk.ts';
+import { installError } from '../../python/install-failure.ts';
+import {
+  importCommand,
+  installCommand,
+  makeEnvironmentCommand,
+  pythonVersionIn,
+} from '../../python/installer-commands.ts';
+import { interpreterIn } from '../../python/read-environment.ts';
+import { defaultVersions, pythonRange, type Recipe } from '../../python/recipe.ts';
+import { readSetupRecord, type SetupRecord, writeSetupRecord } from '../../python/setup-record.ts';
+import { sizeText } from '../../view/size.ts';
+import type { StepView } from '../../view/steps.ts';
+import { makeFolder, newLog, type SetupHost } from './host.ts';
+import type { Installer } from './installer.ts';
+
+export interface MadeEnvironment {
+  readonly folder: string;
+  readonly record: SetupRecord;
+}
+
+/** The environment of that name, when it is whole: finished, and its Python still there. */
+export function wholeEnvironment(folder: string): MadeEnvironment | undefined {
+  const record = readSetupRecord(folder);
+  return record?.state === 'complete' && interpreterIn(folder) !== undefined ? { folder, record } : undefined;
+}
+
+/** Throws `cannot-write` when the disk has less than the recipe needs. */
+export async function checkDisk(host: SetupHost, neededBytes: number): Promise<string> {
+  const folders = [host.folders.data, installerCache(host.environment)];
+  const { folder, freeBytes } = await leastSpace(folders, host.statFs);
+  const text = `${sizeText(freeBytes)} free, ${sizeText(neededBytes)} needed`;
+  if (freeBytes >= neededBytes) return text;
+  throw new DynamoError('cannot-write', `The disk of ${folder} is too full: ${text}.`, {
+    hint: 'export XDG_DATA_HOME=/a/folder/on/a/larger/disk   # and UV_CACHE_DIR for the downloads',
+  });
+}
+
+/**
+ * A half-made one is replaced: what was downloaded lies in the installer's cache, and a package that was being written
+ * when the installer died looks whole to it. Throws what `installError` says, and `cannot-write` for a foreign folder.
+ */
+export async function makeEnvironment(
+  host: SetupHost,
+  installer: Installer,
+  recipe: Recipe,
+  python: string | undefined,
+): Promise<MadeEnvironment> {
+  const startedAt = host.clock.now();
+  const folder = join(host.folders.environments, recipe.name);
+  await clearUnfinished(folder);
+  makeFolder(folder);
+  const record: SetupRecord = {
+    state: 'unfinished',
+    engine: recipe.engine,
+    version: recipe.version,
+    requirements: [recipe.requirement, ...recipe.preReleases.map(({ line }) => line)],
+    overrides: recipe.overrides.map(({ line }) => line),
+  };
+  writeSetupRecord(folder, record);
+  const work: Work = { host, uv: installer.uv, recipe, folder, logFile: newLog(host, recipe.name) };
+  try {
+    const { pythonVersion, bytes } = await fill(work, python);
+    const tookMs = host.clock.now() - startedAt;
+    const complete: SetupRecord = { ...record, state: 'complete', pythonVersion, bytes, tookMs };
+    writeSetupRecord(folder, complete);
+    return { folder, record: complete };
+  } catch (error) {
+    // What was stopped is gone on with; what cannot be made leaves nothing but its log.
+    if (!host.stop.aborted) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fill(
+  work: Work,
+  python: string | undefined,
+): Promise<{ pythonVersion: string | undefined; bytes: number }> {
+  const { steps, stop } = work.host;
+  await steps.step('environment', async (view) => await emptyEnvironment(work, python, view));
+  await steps.step('packages', async (view) => await packages(work, view));
+  const pythonVersion = await steps.step('check', async (view) => await check(work, view));
+  const bytes = await steps.step('size', async (view) => {
+    const sum = await folderSize(work.folder);
+    view.title(`size: ${sizeText(sum)}`);
+    return sum;
+  });
+  stop.throwIfAborted();
+  return { pythonVersion, bytes };
+}
+
+interface Work {
+  readonly host: SetupHost;
+  readonly uv: string;
+  readonly recipe: Recipe;
+  readonly folder: string;
+  readonly logFile: string;
+}
+
+/** Throws `cannot-write` for a folder of that name that is not ours. */
+async function clearUnfinished(folder: string): Promise<void> {
+  const foreign =
+    existsSync(folder) && readdirSync(folder).length > 0 && readSetupRecord(folder) === undefined;
+  if (foreign) {
+    throw new DynamoError('cannot-write', `${folder} is there, but not made by dynamo setup.`, {
+      hint: `mv ${folder} ${folder}.old`,
+    });
+  }
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function emptyEnvironment(work: Work, python: string | undefined, view: StepView): Promise<void> {
+  const { host, uv, folder } = work;
+  const output = await runStep(work, makeEnvironmentCommand(uv, folder, python ?? pythonRange), {
+    what: `The environment ${work.recipe.name} could not be made`,
+    view,
+  });
+  const used = /^Using (.+) interpreter at: (.+)$/m.exec(output);
+  if (used !== null) view.title(`environment: ${used[1]} from ${used[2]}`);
+  if (interpreterIn(folder) === undefined)
+    throw installError({ what: `${uv} made no Python in ${folder}`, output, ...tryAgain(work) });
+  host.stop.throwIfAborted();
+}
+
+async function packages(work: Work, view: StepView): Promise<void> {
+  const { uv, folder, recipe } = work;
+  const overridesFile = join(folder, 'overrides.txt');
+  writeFileSync(overridesFile, recipe.overrides.map(({ line }) => `${line}\n`).join(''));
+  const output = await runStep(work, installCommand(uv, folder, recipe, overridesFile), {
+    what: `The packages of ${recipe.name} could not be installed`,
+    view,
+  });
+  const installed = /^Installed (\d+) packages/m.exec(output)?.[1];
+  view.title(
+    `packages: ${recipe.requirement}${installed === undefined ? '' : ` and what it needs, ${installed}`}`,
+  );
+}
+
+async function check(work: Work, view: StepView): Promise<string | undefined> {
+  const { host, folder, recipe, logFile } = work;
+  const argv = importCommand(folder, recipe);
+  const { succeeded, output } = await host.run(argv, logFile, view.caption);
+  if (!succeeded) {
+    const last = output.trimEnd().split('\n').slice(-5);
+    throw new DynamoError('environment', `${recipe.name} is installed, but cannot be imported.`, {
+      details: [...last.map((line) => `  ${line}`), `All of it: ${logFile}`],
+      hint: `dynamo setup --engine ${recipe.engine} --version ${defaultVersions[recipe.engine]}`,
+    });
+  }
+  view.title(`check: ${recipe.imports.join(', ')} can be imported`);
+  return pythonVersionIn(output);
+}
+
+async function runStep(
+  work: Work,
+  argv: Parameters<SetupHost['run']>[0],
+  { what, view }: { readonly what: string; readonly view: StepView },
+): Promise<string> {
+  const { succeeded, output } = await work.host.run(argv, work.logFile, view.caption);
+  if (succeeded) return output;
+  throw installError({ what, output, ...tryAgain(work) });
+}
+
+function tryAgain({ logFile, recipe }: Work): { logFile: string; again: string } {
+  return { logFile, again: `dynamo setup --engine ${recipe.engine} --version ${recipe.version}` };
+}

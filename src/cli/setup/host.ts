@@ -1,0 +1,159 @@
+/** What every step of `dynamo setup` needs: commands that leave nothing behind, one set-up at a time, Ctrl-C. */
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { DynamoError } from '../../base/error.ts';
+import { messageOf } from '../../base/error-code.ts';
+import type { Identity } from '../../base/identity.ts';
+import { identify, isAlive } from '../../process/identity.ts';
+import { runCommand } from '../../process/run-command.ts';
+import { dataFolders, type DataFolders } from '../../python/data-folders.ts';
+import type { StatFs } from '../../python/disk.ts';
+import { type Argv, installerEnvironment } from '../../python/installer-commands.ts';
+import { adopt, type Claim, claim, unclaim } from '../../run/claim.ts';
+import { type Steps, stepLines } from '../../view/steps.ts';
+import { signalExitCode, watchSignals } from '../signals.ts';
+
+export interface Ran {
+  readonly succeeded: boolean;
+  /** All that it said, both streams. */
+  readonly output: string;
+}
+
+export interface SetupHost {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly folders: DataFolders;
+  readonly steps: Steps;
+  readonly statFs: StatFs;
+  readonly clock: Clock;
+  /** Aborts on the first signal. */
+  readonly stop: AbortSignal;
+  /** Rejects when `stop` aborts; then nothing of the command is left. `onLine` gets each line as it comes. */
+  run(argv: Argv, logFile?: string, onLine?: (line: string) => void): Promise<Ran>;
+}
+
+const lockOwner = 'setup';
+
+interface Bounds {
+  readonly stop: AbortSignal;
+  /** Aborts on the second signal. */
+  readonly kill: AbortSignal;
+  /** Where commands put temporary files: installers that are ended leave theirs. Absent where none are made. */
+  readonly temporary?: string;
+}
+
+/** `hold` is told who is at work: an installer while it runs, `undefined` when it has ended. */
+export function createSetupHost(
+  steps: Steps,
+  { stop, kill, temporary }: Bounds,
+  hold: (holder: Identity | undefined) => void,
+): SetupHost {
+  return {
+    environment: process.env,
+    folders: dataFolders(process.env),
+    steps,
+    statFs: statfs,
+    clock: systemClock,
+    stop,
+    run: async (argv, logFile, onLine = () => {}) => {
+      const lines: string[] = [];
+      const { code } = await runCommand({
+        argv,
+        // Not where the user is: a project there must not lend us its settings.
+        cwd: '/',
+        environment: {
+          ...installerEnvironment(process.env),
+          ...(temporary === undefined ? {} : { TMPDIR: temporary }),
+        },
+        clock: systemClock,
+        stop,
+        kill,
+        onStart: hold,
+        onLine: (line) => {
+          lines.push(line);
+          if (logFile !== undefined) appendFileSync(logFile, `${line}\n`);
+          onLine(line);
+        },
+      }).finally(() => hold(undefined));
+      return { succeeded: code === 0, output: lines.join('\n') };
+    },
+  };
+}
+
+/**
+ * Runs `work` as the only set-up of this user; a signal ends it and all that it started, and gives 128 + n.
+ * Throws `busy` while another set-up, or an installer that a killed one left, is at work.
+ */
+export async function withSetupHost(
+  steps: Steps,
+  say: (line: string) => void,
+  work: (host: SetupHost) => Promise<number>,
+): Promise<number> {
+  const { data } = dataFolders(process.env);
+  makeFolder(data);
+  const lock = join(data, 'setup.lock');
+  const mine = takeLock(lock);
+  const [stop, kill] = [new AbortController(), new AbortController()];
+  const stopped = new Error('stopped by a signal');
+  const watch = watchSignals(
+    () => stop.abort(stopped),
+    () => kill.abort(),
+  );
+  const temporary = join(data, 'tmp');
+  makeFolder(temporary);
+  // The lock is in the name of an installer that runs, so that it holds also when we are killed.
+  const hold = (holder: Identity | undefined): void =>
+    adopt(lock, holder === undefined ? mine : { ...mine, holder });
+  try {
+    return await work(createSetupHost(steps, { stop: stop.signal, kill: kill.signal, temporary }, hold));
+  } catch (error) {
+    const signal = watch.first();
+    if (signal === undefined || error !== stopped) throw error;
+    say('stopped: nothing is running; the same command goes on');
+    return signalExitCode(signal);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+    unclaim(lock, lockOwner);
+    watch.end();
+  }
+}
+
+function takeLock(lock: string): Claim {
+  const holder = identify(process.pid);
+  if (holder === undefined)
+    throw new DynamoError('environment', '/proc is not mounted: processes cannot be told apart.');
+  const mine: Claim = { runId: lockOwner, holder };
+  const standing = claim(lock, mine, isAlive);
+  if (standing === undefined) return mine;
+  throw new DynamoError('busy', `Another dynamo setup is at work (pid ${standing.holder.pid}).`, {
+    hint: `wait for it, or end it: kill ${standing.holder.pid}`,
+  });
+}
+
+/** An empty file for what the commands of one set-up say. */
+export function newLog({ folders }: SetupHost, name: string): string {
+  makeFolder(folders.logs);
+  const file = join(folders.logs, `${name}.log`);
+  writeFileSync(file, '');
+  return file;
+}
+
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new DynamoError('cannot-write', `The folder ${folder} cannot be made: ${messageOf(cause)}.`, {
+      cause,
+      hint: 'export XDG_DATA_HOME=/a/folder/that/you/can/write',
+    });
+  }
+}
+
+/** A live list in a terminal, plain lines elsewhere. */
+export async function chooseSteps(): Promise<Steps> {
+  if (process.stderr.isTTY !== true || process.env.TERM === 'dumb')
+    return stepLines((text) => process.stderr.write(text), systemClock);
+  const { stepTasks } = await import('../../view/step-tasks.ts');
+  return stepTasks();
+}

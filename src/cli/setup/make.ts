@@ -1,0 +1,133 @@
+/** Decides what there is to make, says it, makes it, and tells what `up` will take. */
+import { join } from 'node:path';
+import { inventory } from '../../gpu/inventory.ts';
+import { findPythonEnvironment } from '../../python/find-environment.ts';
+import { infraDiskBytes } from '../../python/infra-recipe.ts';
+import { recipeFor, type SetupEngine } from '../../python/recipe.ts';
+import { styleFor } from '../../view/style.ts';
+import { requireLinux } from '../platform.ts';
+import { showDryRun } from './dry-run.ts';
+import { checkDisk, type MadeEnvironment, makeEnvironment, wholeEnvironment } from './environment.ts';
+import { chooseSteps, createSetupHost, type SetupHost, withSetupHost } from './host.ts';
+import { makeInfra, wholeInfra } from './infra.ts';
+import { fetchInstaller, findInstaller, type Installer } from './installer.ts';
+import { type Outcome, outcomeJson, outcomeText } from '../../view/setup-text.ts';
+import { usersEnvironment, type Wanted } from './wanted.ts';
+import { resolveVersion } from './version.ts';
+import { silentSteps } from '../../view/steps.ts';
+
+export interface SetupFlags {
+  readonly engine?: SetupEngine;
+  readonly version?: string;
+  readonly python?: string;
+  readonly infra?: true;
+  /** False with --no-adopt. */
+  readonly adopt: boolean;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export async function setUp(flags: SetupFlags): Promise<number> {
+  requireLinux('setup');
+  const wanted = await whatIsWanted(flags);
+  if (flags.dryRun === true) {
+    const { signal: never } = new AbortController();
+    const host = createSetupHost(silentSteps, { stop: never, kill: never }, () => {});
+    return await showDryRun(host, wanted);
+  }
+  const steps = await chooseSteps();
+  return await withSetupHost(steps, say, async (host) => {
+    const outcomes = await makeAll(host, wanted);
+    const text =
+      flags.json === true
+        ? JSON.stringify({ version: 1, setups: outcomes.map(outcomeJson) }, undefined, 2)
+        : outcomes.map((each) => outcomeText(each, styleFor(process.stdout, process.env))).join('\n');
+    process.stdout.write(`${text}\n`);
+    if (wanted.engine !== undefined) sayWhatUpTakes(host, wanted.engine, outcomes);
+    return 0;
+  });
+}
+
+/** --infra alone is etcd and NATS alone. */
+async function whatIsWanted(flags: SetupFlags): Promise<Wanted> {
+  const { version, python, adopt } = flags;
+  const rest = { infra: flags.infra === true, version, python, adopt };
+  if (flags.engine !== undefined) return { engine: flags.engine, ...rest };
+  if (rest.infra && version === undefined) return { engine: undefined, ...rest };
+  const { gpus, problem } = await inventory(process.env.PATH);
+  const [first] = gpus;
+  const engine = first === undefined ? 'mocker' : 'sglang';
+  const reason =
+    first === undefined ? (problem ?? 'this host has no NVIDIA GPU') : `${gpus.length} × ${first.name}`;
+  say(`engine  ${engine}  ${reason} (--engine chooses another)`);
+  return { engine, ...rest };
+}
+
+async function makeAll(host: SetupHost, wanted: Wanted): Promise<Outcome[]> {
+  const installer = once(async () => await installerFor(host, wanted.python));
+  const outcomes: Outcome[] = [];
+  if (wanted.engine !== undefined)
+    outcomes.push(await oneEnvironment(host, wanted.engine, wanted, installer));
+  if (wanted.infra) outcomes.push(await infra(host, wanted, installer));
+  return outcomes;
+}
+
+async function oneEnvironment(
+  host: SetupHost,
+  engine: SetupEngine,
+  wanted: Wanted,
+  installer: () => Promise<Installer>,
+): Promise<Outcome> {
+  const asked = await resolveVersion(host, engine, wanted.version, installer);
+  const recipe = recipeFor(engine, asked);
+  const yours = usersEnvironment(host.environment, recipe, wanted);
+  if (yours !== undefined) return { kind: 'yours', name: engine, python: yours };
+  const there = wholeEnvironment(join(host.folders.environments, recipe.name));
+  if (there !== undefined) return { kind: 'there', name: recipe.name, ...there };
+  await host.steps.step('disk', async (view) =>
+    view.title(`disk: ${await checkDisk(host, recipe.diskBytes)}`),
+  );
+  for (const { line, because } of [...recipe.preReleases, ...recipe.overrides]) say(`${line}  ${because}`);
+  for (const note of recipe.notes) say(note);
+  const made = await makeEnvironment(host, await installer(), recipe, wanted.python);
+  return { kind: 'made', name: recipe.name, ...made };
+}
+
+async function infra(host: SetupHost, wanted: Wanted, installer: () => Promise<Installer>): Promise<Outcome> {
+  const there = wholeInfra(host.folders.infra);
+  if (there !== undefined) return { kind: 'there', name: 'infra', ...there };
+  await checkDisk(host, infraDiskBytes);
+  const made: MadeEnvironment = await makeInfra(host, await installer(), wanted.python);
+  return { kind: 'made', name: 'infra', ...made };
+}
+
+async function installerFor(host: SetupHost, python: string | undefined): Promise<Installer> {
+  return await host.steps.step('installer', async (view) => {
+    const installer = await findInstaller(host);
+    view.title(`installer: uv ${installer.version}, ${installer.because}`);
+    await fetchInstaller(host, installer, python);
+    return installer;
+  });
+}
+
+/** An environment that is active comes before ours: nobody should wonder why the new one is not used. */
+function sayWhatUpTakes(host: SetupHost, engine: SetupEngine, outcomes: readonly Outcome[]): void {
+  const [outcome] = outcomes;
+  const folder = outcome?.kind === 'yours' ? outcome.python.folder : outcome?.folder;
+  const need = engine === 'sglang' ? 'sglang' : 'base';
+  const taken = findPythonEnvironment({ environment: host.environment, need });
+  if (folder === undefined || taken === undefined) return;
+  const option = taken.folder === folder ? '' : ` --python ${folder}`;
+  if (option !== '')
+    say(`\`dynamo up\` takes ${taken.folder} (${taken.because}); this one is taken with${option}`);
+  say(`Next: dynamo up agg --engine ${engine}${option}`);
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return async () => await (made ??= make());
+}

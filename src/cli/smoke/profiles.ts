@@ -1,0 +1,159 @@
+/** Smokes profiles one after the other, or some at once, until all are done or somebody has had enough. */
+import { join } from 'node:path';
+import { messageOf } from '../../base/error-code.ts';
+import { DynamoError } from '../../base/error.ts';
+import { stateFolders } from '../../run/folders.ts';
+import type { SuiteResult } from '../../smoke/result.ts';
+import { caseLine } from '../../view/smoke-table.ts';
+import { styleFor } from '../../view/style.ts';
+import { planOptionsOf, settingsOf } from '../up/deployment-options.ts';
+import { openProfile, profileNames } from '../up/load-profile.ts';
+import { reapDeadRuns } from '../clean/reap-run.ts';
+import { signalExitCode, watchSignals } from '../signals.ts';
+import type { SmokeFlags } from '../smoke.ts';
+import { type SmokeJob, smokeSuite } from './suite.ts';
+import { startDetachedRun } from '../up/start-detached-run.ts';
+import { type StartedRun, startRun } from '../up/start-run.ts';
+
+export interface SmokeOutcome {
+  readonly suites: readonly SuiteResult[];
+  /** Set when a signal ended it. */
+  readonly exitCode?: number;
+}
+
+/** Throws DynamoError for what can be known before anything starts. */
+export async function smokeProfiles(
+  asked: readonly string[],
+  rawArgs: readonly string[],
+  flags: SmokeFlags,
+): Promise<SmokeOutcome> {
+  const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
+  const style = styleFor(process.stderr, process.env);
+  const jobs = await jobsFor(await namesFor(asked, flags), rawArgs, flags);
+  const over = new AbortController();
+  const live = new Set<StartedRun>();
+  const signals = watchSignals(
+    (signal) => {
+      say(`${signal}: taking everything down (again: at once)`);
+      over.abort(new Error(`${signal} came`));
+    },
+    () => live.forEach(({ supervision }) => supervision.kill()),
+  );
+  const rules = {
+    caseTimeoutMs: flags.caseTimeout * 1000,
+    failFast: flags.failFast === true,
+    signal: over.signal,
+    onStart: (run: StartedRun): void => {
+      live.add(run);
+      void run.supervision.done.then(() => live.delete(run));
+    },
+  };
+  const smokeJob = async (job: SmokeJob): Promise<SuiteResult> => {
+    if (over.signal.aborted) return notTried(job, messageOf(over.signal.reason));
+    const suite = await smokeSuite(job, {
+      ...rules,
+      onResult: (result) => say(`${job.name}  ${caseLine(result, style)}`),
+    });
+    const failed = suite.cases.find(({ state }) => state === 'failed');
+    if (failed !== undefined && rules.failFast) over.abort(new Error(`${job.name} ${failed.name} failed`));
+    return suite;
+  };
+  try {
+    await reapDeadRuns(stateFolders(process.env), say);
+    const suites = await inParallel(jobs, flags.parallel, smokeJob);
+    const signal = signals.first();
+    return { suites, ...(signal === undefined ? {} : { exitCode: signalExitCode(signal) }) };
+  } finally {
+    signals.end();
+  }
+}
+
+async function namesFor(asked: readonly string[], flags: SmokeFlags): Promise<readonly string[]> {
+  if (flags.all !== true && asked.length > 0) return asked;
+  const names = await profileNames();
+  if (flags.all === true && asked.length === 0) return names;
+  throw new DynamoError(
+    'usage',
+    flags.all === true
+      ? `dynamo smoke --all takes no profiles: ${asked.join(' ')}.`
+      : 'dynamo smoke needs a profile, or --all.',
+    { details: [`Profiles: ${names.join(', ')}`], hint: 'dynamo smoke agg' },
+  );
+}
+
+/** All profiles are read before the first one starts, so that a typo at the end costs nothing. */
+async function jobsFor(
+  names: readonly string[],
+  rawArgs: readonly string[],
+  flags: SmokeFlags,
+): Promise<SmokeJob[]> {
+  if (names.length * flags.repeat > 1) refuseSharing(flags);
+  const opened = await Promise.all(
+    names.map(async (name) => await openProfile([name], 'smoke', settingsOf(flags))),
+  );
+  return Array.from({ length: flags.repeat }, (_, round) =>
+    opened.map(({ profile }, i): SmokeJob => {
+      const name = flags.repeat === 1 ? profile.name : `${profile.name} #${round + 1}`;
+      const number = round * opened.length + i;
+      return {
+        name,
+        profile,
+        start: flags.keepOnFailure === true ? startDetachedRun : startRun,
+        keepOnFailure: flags.keepOnFailure === true,
+        options: {
+          ...planOptionsOf(flags, rawArgs, false),
+          name: flags.name ?? runName(profile.name, number),
+        },
+        artifactFolder:
+          flags.artifacts === undefined ? undefined : join(flags.artifacts, name.replace(' #', '-')),
+      };
+    }),
+  ).flat();
+}
+
+/** One name or port cannot be had by several runs. */
+function refuseSharing(flags: SmokeFlags): void {
+  const shared =
+    flags.name !== undefined ? '--name' : flags.httpPort !== undefined ? '--http-port' : undefined;
+  if (shared === undefined) return;
+  throw new DynamoError('usage', `${shared} is for one run; this smoke makes several.`, {
+    hint: `leave ${shared} out: names and free ports are chosen`,
+  });
+}
+
+/** A name that no other run has: not the `agg` that may be up, nor that of a smoke beside this one. */
+function runName(profile: string, number: number): string {
+  return `smoke-${profile.slice(0, 20)}-${process.pid.toString(36)}${number === 0 ? '' : `-${number}`}`;
+}
+
+/** At most `count` at a time; the results in the order of the jobs. */
+async function inParallel<T, R>(
+  jobs: readonly T[],
+  count: number,
+  work: (job: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const waiting = [...jobs.entries()];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [index, job] = next;
+      results[index] = await work(job);
+    }
+  };
+  await Promise.all(Array.from({ length: count }, worker));
+  return results;
+}
+
+function notTried({ name }: SmokeJob, why: string): SuiteResult {
+  return {
+    name,
+    engine: undefined,
+    model: undefined,
+    url: undefined,
+    runId: undefined,
+    startedAt: new Date().toISOString(),
+    tookMs: 0,
+    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: `not tried: ${why}` }],
+    logs: [],
+  };
+}

@@ -1,0 +1,210 @@
+/** The options that `up` and `plan` share, and what they mean for profile and plan. */
+import { type Command, Option } from 'commander';
+import { DynamoError } from '../../base/error.ts';
+import { imageNames, type Images } from '../../plan/container.ts';
+import type { PlanOptions } from '../../plan/request.ts';
+import type { Setting } from '../../profile/setting.ts';
+
+export interface DeploymentFlags {
+  readonly engine: PlanOptions['engine'];
+  readonly infra: PlanOptions['infra'];
+  readonly python?: string;
+  readonly model?: string;
+  readonly gpus?: string[];
+  readonly httpPort?: number;
+  readonly httpHost?: string;
+  readonly runtime?: 'process' | 'docker';
+  readonly ptrace?: true;
+  readonly image: Images;
+  readonly discovery?: 'etcd' | 'file';
+  readonly events?: 'nats' | 'zmq' | 'none';
+  readonly persist?: string;
+  readonly set: readonly Setting[];
+  readonly replicas: Readonly<Record<string, number>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+  readonly stopTimeout?: number;
+  readonly logLimit?: number;
+  readonly name?: string;
+}
+
+export function addDeploymentOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--engine <engine>', 'what serves tokens')
+        .choices(['auto', 'sglang', 'mocker', 'sim'])
+        .default('auto'),
+    )
+    .option(
+      '--python <environment>',
+      'folder or python3 of the environment with Dynamo; default: DYNAMO_PYTHON, the active one, dynamo setup',
+    )
+    .option('--model <model>', 'Hugging Face id or local folder')
+    .option('--gpus <list>', 'GPUs that may be used: indices or UUIDs', list('--gpus'))
+    .option(
+      '--http-port <port>',
+      'port of the HTTP API; default: 8000, or the next free one',
+      port('--http-port'),
+    )
+    .option('--http-host <address>', 'address that the HTTP API listens on; default: loopback only')
+    .addOption(
+      new Option('--infra <how>', 'where etcd and NATS come from')
+        .choices(['auto', 'process', 'docker', 'external', 'none'])
+        .default('auto'),
+    )
+    .addOption(
+      new Option(
+        '--runtime <how>',
+        'where frontend and workers run; default: processes of this host',
+      ).choices(['process', 'docker']),
+    )
+    .option('--ptrace', 'with --runtime docker: let debuggers attach inside (CAP_SYS_PTRACE)')
+    .option(
+      '--image <name=reference>',
+      'image of etcd, nats, runtime or sim, with a tag or digest (repeatable)',
+      image,
+      {},
+    )
+    .addOption(new Option('--discovery <backend>', 'how processes find each other').choices(['etcd', 'file']))
+    .addOption(new Option('--events <plane>', 'how KV events travel').choices(['nats', 'zmq', 'none']))
+    .option('--persist <name>', 'keep the data of etcd and NATS under this name', dataName)
+    .option('--set <path=value>', 'a parameter of the profile, or any of its keys (repeatable)', setting, [])
+    .option('--replicas <role=n>', 'how many workers of a role (repeatable)', replicas, {})
+    .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
+    .option('--timeout <seconds>', 'how long everything may take to become ready', seconds('--timeout'))
+    .option(
+      '--stop-timeout <seconds>',
+      'how long stopping may take before SIGKILL',
+      seconds('--stop-timeout'),
+    )
+    .option(
+      '--log-limit <MiB>',
+      'how much disk the logs of the run may take; default: 1024',
+      mebibytes('--log-limit'),
+    )
+    .option('--name <name>', 'name of the run; default: the profile', runName);
+}
+
+/** `--model` is a setting like any other; it comes first, so that --set wins. */
+export function settingsOf(flags: DeploymentFlags): Setting[] {
+  const model = flags.model === undefined ? [] : [{ path: 'model', value: flags.model, flag: '--model' }];
+  return [...model, ...flags.set];
+}
+
+export function planOptionsOf(
+  flags: DeploymentFlags,
+  rawArgs: readonly string[],
+  detached: boolean,
+): PlanOptions {
+  return {
+    engine: flags.engine,
+    infra: flags.infra,
+    runtime: flags.runtime,
+    ptrace: flags.ptrace,
+    images: flags.image,
+    python: flags.python,
+    name: flags.name,
+    gpus: flags.gpus,
+    httpHost: flags.httpHost,
+    httpPort: flags.httpPort,
+    discovery: flags.discovery,
+    events: flags.events,
+    persist: flags.persist,
+    replicas: flags.replicas,
+    env: flags.env,
+    timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
+    stopTimeoutMs: flags.stopTimeout === undefined ? undefined : flags.stopTimeout * 1000,
+    logLimitMiB: flags.logLimit,
+    rawArgs,
+    detached,
+  };
+}
+
+function bad(flag: string, seen: string, wanted: string): DynamoError {
+  return new DynamoError('usage', `${flag} ${JSON.stringify(seen)}: ${wanted}.`, {
+    hint: 'dynamo up --help',
+  });
+}
+
+function pair(flag: string, text: string): [key: string, value: string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw bad(flag, text, 'expected KEY=VALUE');
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Parses the value of --image, added to those before it. */
+export function image(text: string, before: Images): Images {
+  const [name, reference] = pair('--image', text);
+  const known = imageNames.find((each) => each === name);
+  if (known === undefined) throw bad('--image', text, `expected one of ${imageNames.join(', ')} before =`);
+  if (!/^[\w./:@-]+$/.test(reference)) throw bad('--image', text, 'expected an image such as nats:2.11.4');
+  return { ...before, [known]: reference };
+}
+
+function setting(text: string, before: readonly Setting[]): Setting[] {
+  const [path, value] = pair('--set', text);
+  return [...before, { path, value, flag: '--set' }];
+}
+
+function replicas(text: string, before: Readonly<Record<string, number>>): Record<string, number> {
+  const [role, value] = pair('--replicas', text);
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > 64)
+    throw bad('--replicas', text, 'expected a number from 1 to 64');
+  return { ...before, [role]: count };
+}
+
+function variable(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const [name, value] = pair('--env', text);
+  if (!/^[A-Za-z_]\w*$/.test(name)) throw bad('--env', text, 'expected KEY=VALUE');
+  return { ...before, [name]: value };
+}
+
+function port(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > 65_535)
+      throw bad(flag, text, 'expected a port from 1 to 65535');
+    return value;
+  };
+}
+
+function mebibytes(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1) throw bad(flag, text, 'expected a whole number of MiB');
+    return value;
+  };
+}
+
+/** Parses a number of seconds, fractions too. */
+export function seconds(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+      throw bad(flag, text, 'expected a number of seconds');
+    return value;
+  };
+}
+
+function list(flag: string): (text: string) => string[] {
+  return (text) => {
+    const items = text.split(',').map((item) => item.trim());
+    if (items.includes('')) throw bad(flag, text, 'expected a list such as 0,1');
+    return items;
+  };
+}
+
+function runName(text: string): string {
+  return shortName('--name', text);
+}
+
+/** Parses the value of --persist, which becomes a folder's name. */
+export function dataName(text: string): string {
+  return shortName('--persist', text);
+}
+
+function shortName(flag: string, text: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{0,39}$/.test(text)) return text;
+  throw bad(flag, text, 'expected up to 40 lower-case letters, digits, _ and -');
+}

@@ -1,0 +1,154 @@
+/** A run in the background: hands the plan to a supervisor of its own and follows it until it serves or has failed. */
+import { errorCode } from '../../base/error-code.ts';
+import { systemClock } from '../../base/clock.ts';
+import { DynamoError } from '../../base/error.ts';
+import type { InfraPlan } from '../../plan/infra.ts';
+import { isServing } from '../../plan/plan.ts';
+import type { Identity } from '../../base/identity.ts';
+import { spawnDetached } from '../../process/detach.ts';
+import { isAlive } from '../../process/identity.ts';
+import { askStop, followEvents } from '../../run/control-client.ts';
+import { socketPath } from '../../run/folders.ts';
+import { logTail } from '../../run/log-tail.ts';
+import type { Failure, RunEvent } from '../../supervisor/event.ts';
+import { readyPanel } from '../../view/panel.ts';
+import { styleFor } from '../../view/style.ts';
+import { failureError, failureSoFar, leftBehindError } from '../runs/failure-error.ts';
+import { handOver } from './hand-over.ts';
+import { ownCommand } from '../self.ts';
+import { signalExitCode, watchSignals } from '../signals.ts';
+import { startView } from './start-view.ts';
+import { type HeldRun, releaseRun } from '../clean/tidy-up.ts';
+
+const supervisorStartMs = 20_000;
+
+export interface DetachFlags {
+  readonly json?: true;
+  readonly quiet?: true;
+}
+
+export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<number> {
+  const { plan, folders } = prepared;
+  const socket = socketPath(folders, plan.runId);
+  const signals = watchSignals(
+    () => void askStop(socket, false).catch(() => {}),
+    () => void askStop(socket, true).catch(() => {}),
+  );
+  const view = await startView(plan, flags.quiet === true);
+  try {
+    const supervisor = await startSupervisor(prepared);
+    const events = await connect(prepared, socket, supervisor).catch((error: unknown) => {
+      // Ctrl-C may reach the supervisor before it has a session of its own: that is no failure of its.
+      if (signals.first() === undefined) throw error;
+    });
+    if (events === undefined) return signalExitCode(signals.first() ?? 'SIGTERM');
+    // A signal that came before anybody listened.
+    if (signals.first() !== undefined) void askStop(socket, false).catch(() => {});
+    let failure: Failure | undefined;
+    for await (const event of events) {
+      view.show(event);
+      if (event.type === 'ready') {
+        await view.end();
+        report(prepared, flags, event);
+        return 0;
+      }
+      failure = failureSoFar(failure, event);
+      if (event.type === 'stopped') {
+        await view.end();
+        // It tidies up after this: who asked shall find nothing left, not nearly nothing.
+        while (isAlive(supervisor)) await systemClock.sleep(5);
+        if (event.left.length > 0) throw leftBehindError(event.left);
+        if (failure !== undefined) throw failureError(failure, plan.runId);
+        return signalExitCode(signals.first() ?? 'SIGTERM');
+      }
+    }
+    throw supervisorDied(prepared);
+  } finally {
+    await view.end();
+    signals.end();
+  }
+}
+
+/** From here on name, ports and record stand and fall with the process that is returned. */
+export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
+  const command = [...ownCommand(), 'supervise', prepared.plan.runId] as const;
+  const supervisor = await spawnDetached(command, prepared.files.supervisorLog);
+  handOver(prepared, supervisor);
+  return supervisor;
+}
+
+/** Waits for the supervisor to listen, and notices at once when it ends instead. */
+export async function connect(
+  prepared: HeldRun,
+  socket: string,
+  supervisor: Identity,
+): Promise<AsyncIterable<RunEvent>> {
+  const deadline = systemClock.now() + supervisorStartMs;
+  for (;;) {
+    const events = followEvents(socket);
+    try {
+      const first = await events.next();
+      return prepend(first, events);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error;
+    }
+    if (!isAlive(supervisor) || systemClock.now() > deadline) {
+      releaseRun(prepared);
+      throw supervisorDied(prepared);
+    }
+    await systemClock.sleep(10);
+  }
+}
+
+async function* prepend(
+  first: IteratorResult<RunEvent>,
+  rest: AsyncGenerator<RunEvent>,
+): AsyncGenerator<RunEvent> {
+  if (first.done !== true) yield first.value;
+  yield* rest;
+}
+
+function supervisorDied({ plan, files }: HeldRun): DynamoError {
+  const { lines } = logTail(files.supervisorLog, 20);
+  return new DynamoError(
+    'process-failed',
+    `The supervisor of ${plan.runId} ended before the run was ready.`,
+    {
+      details: [...lines.map((line) => `  ${line}`), `log: ${files.supervisorLog}`],
+      hint: `dynamo down ${plan.runId}`,
+    },
+  );
+}
+
+function report({ plan }: HeldRun, flags: DetachFlags, event: RunEvent & { type: 'ready' }): void {
+  if (flags.json === true) {
+    const { runId, name, engine, model, http } = plan;
+    const processes = plan.processes.map((spec) => ({ name: spec.name, ports: spec.ports, gpus: spec.gpus }));
+    const result = {
+      runId,
+      name,
+      url: http.url,
+      model: model.servedName,
+      engine,
+      processes,
+      proof: event.proof,
+      ...(plan.infra === undefined ? {} : { infra: addressesOf(plan.infra) }),
+    };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    return;
+  }
+  process.stdout.write(readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, process.env)));
+  process.stdout.write(
+    isServing(plan)
+      ? 'It goes on in the background. Logs: dynamo logs -f. Stop it: dynamo down\n'
+      : 'It goes on in the background, for runs that need etcd or NATS. Stop it: dynamo infra down\n',
+  );
+}
+
+function addressesOf({ etcd, nats }: InfraPlan): Record<string, readonly string[]> {
+  return {
+    ...(etcd === undefined ? {} : { etcd: etcd.addresses }),
+    ...(nats === undefined ? {} : { nats: nats.addresses }),
+  };
+}

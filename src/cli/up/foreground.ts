@@ -1,0 +1,117 @@
+/** A run in the foreground: this process supervises, shows progress, then logs, and ends with the run. */
+import { readyPanel } from '../../view/panel.ts';
+import { progressLines, stoppedText } from '../../view/progress-lines.ts';
+import { styleFor } from '../../view/style.ts';
+import { logLineShower } from '../../view/log-lines.ts';
+import { followLogs, type LogFollower } from '../../run/log-follow.ts';
+import { logTail } from '../../run/log-tail.ts';
+import type { RunEvent } from '../../supervisor/event.ts';
+import type { Supervision } from '../../supervisor/supervise.ts';
+import { failureError, leftBehindError } from '../runs/failure-error.ts';
+import { pacedOutput } from '../paced-output.ts';
+import { lookForReader, readerGone } from '../reader.ts';
+import { runPlan } from './run-plan.ts';
+import { signalExitCode, watchSignals } from '../signals.ts';
+import { startView } from './start-view.ts';
+import { type HeldRun, releaseRun } from '../clean/tidy-up.ts';
+import type { UpFlags } from '../up.ts';
+
+export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promise<number> {
+  const { plan } = prepared;
+  const quiet = flags.quiet === true;
+  let supervision: Supervision | undefined;
+  let wishedEarly: (() => void) | undefined;
+  // From here on a signal must find somebody who listens, also while the first process is being started.
+  const signals = watchSignals(
+    (signal) => {
+      if (!quiet) process.stderr.write(`\n${signal}: stopping in order (again: at once)\n`);
+      if (supervision === undefined) wishedEarly = () => supervision?.stop();
+      else supervision.stop();
+    },
+    () => supervision?.kill(),
+  );
+  const endSuspension = watchSuspension(quiet);
+  // When nobody reads our output any more, the run ends as it would on SIGPIPE, but in order.
+  readerGone.addEventListener('abort', () => supervision?.stop());
+  lookForReader();
+  let logs: LogFollower | undefined;
+  try {
+    const view = await startView(plan, quiet);
+    const narrate = narrator(plan.runId, view, quiet);
+    supervision = await runPlan(prepared, narrate.show);
+    wishedEarly?.();
+    const proof = await supervision.ready;
+    await view.end();
+    if (proof !== undefined) {
+      process.stdout.write(readyPanel(plan, proof, narrate.tookMs(), styleFor(process.stdout, process.env)));
+      if (!quiet) logs = showLogs(prepared, flags.verbose === true);
+    }
+    const outcome = await supervision.done;
+    await logs?.end();
+    if (outcome.left.length > 0) throw leftBehindError(outcome.left);
+    if (outcome.failure !== undefined) throw failureError(outcome.failure, plan.runId);
+    if (!quiet) process.stderr.write(`${stoppedText(outcome)}\n`);
+    const signal = signals.first();
+    if (signal !== undefined) return signalExitCode(signal);
+    return readerGone.aborted ? signalExitCode('SIGPIPE') : 0;
+  } finally {
+    await logs?.end();
+    signals.end();
+    endSuspension();
+    if (supervision === undefined) releaseRun(prepared);
+  }
+}
+
+/**
+ * Ctrl-Z suspends the supervision, not the deployment: its processes lead sessions of their own. Says so, and stops as
+ * everybody does who was asked to. Returns what ends the watch.
+ */
+function watchSuspension(quiet: boolean): () => void {
+  const onSuspend = (): void => {
+    if (!quiet)
+      process.stderr.write('\nsuspended: the deployment goes on, nobody looks after it; `fg` resumes\n');
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  process.on('SIGTSTP', onSuspend);
+  return () => void process.off('SIGTSTP', onSuspend);
+}
+
+/** Progress until ready; after that only what a log does not say. */
+function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: boolean) {
+  let tookMs = 0;
+  let ready = false;
+  const lines = progressLines((text) => process.stderr.write(text));
+  return {
+    tookMs: () => tookMs,
+    show: (event: RunEvent): void => {
+      if (!ready) view.show(event);
+      else if ((event.type === 'note' || event.type === 'unhealthy') && !quiet) lines.show(event);
+      else if (event.type === 'run' && event.phase === 'stopping' && !quiet)
+        process.stderr.write(`stopping ${runId}\n`);
+      if (event.type === 'ready') {
+        ready = true;
+        tookMs = event.tookMs;
+      }
+    },
+  };
+}
+
+function showLogs({ plan }: HeldRun, fromTheStart: boolean): LogFollower {
+  const style = styleFor(process.stdout, process.env);
+  const show = logLineShower(
+    plan.processes.map(({ name }) => name),
+    style,
+    true,
+  );
+  const logs = plan.processes.map(({ name, logFile }) => ({
+    process: name,
+    file: logFile,
+    from: fromTheStart ? 0 : logTail(logFile, 0).end,
+  }));
+  const output = pacedOutput(process.stdout);
+  return followLogs(logs, {
+    onLine: (name, line) => output.write(show(name, line)),
+    room: () => output.flush(),
+    keepColours: style.level > 0,
+  });
+}

@@ -1,0 +1,119 @@
+/** Makes a run that is ready to be supervised: name, plan, leases, checks of what is not ours, folder and files. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DynamoError } from '../../base/error.ts';
+import { checkEtcd } from '../../infra/external-etcd.ts';
+import { isOwn } from '../../plan/infra.ts';
+import { keptFolders, passingFolders, type Plan } from '../../plan/plan.ts';
+import type { HostFacts } from '../../plan/request.ts';
+import { identify, isAlive } from '../../process/identity.ts';
+import { type Claim, claim, unclaim } from '../../run/claim.ts';
+import { persistClaim, runFiles, stateFolders, type StateFolders } from '../../run/folders.ts';
+import { leaseGpus } from '../../run/gpu-leases.ts';
+import { leasePorts, portsOf, releasePorts } from '../../run/port-leases.ts';
+import { writePlan, writeRecord } from '../../run/record.ts';
+import { newRunId } from '../../run/run-id.ts';
+import { withLeases } from './gpu-facts.ts';
+import { type FactWishes, gatherFacts } from './host-facts.ts';
+import { type HeldRun, releaseRun } from '../clean/tidy-up.ts';
+import { version } from '../version.ts';
+
+/** How often another run may be faster to take a port or a GPU between our look and our lease. */
+const planAttempts = 20;
+
+export interface RunRequest {
+  readonly name: string;
+  readonly detached: boolean;
+  readonly facts: Omit<FactWishes, 'runId'>;
+  /** Pure; called again when another run was faster to take a port or a GPU. */
+  readonly plan: (host: HostFacts) => Plan;
+}
+
+/** Throws DynamoError; then nothing is held and no folder is left. */
+export async function holdRun(request: RunRequest): Promise<HeldRun> {
+  const folders = stateFolders(process.env);
+  const runId = newRunId(request.name);
+  const holder = identify(process.pid);
+  if (holder === undefined)
+    throw new DynamoError('environment', '/proc is not mounted: processes cannot be told apart.');
+  const mine: Claim = { runId, holder };
+  claimName(folders, request.name, mine);
+  let held: HeldRun | undefined;
+  try {
+    const plan = await planAndLease(request, folders, mine);
+    held = { plan, files: runFiles(folders, runId), folders };
+    claimData(held, mine);
+    await checkBorrowed(plan);
+    writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder });
+    return held;
+  } catch (error) {
+    if (held === undefined) unclaim(join(folders.names, request.name), runId);
+    else releaseRun(held);
+    throw error;
+  }
+}
+
+function claimName(folders: StateFolders, name: string, mine: Claim): void {
+  const standing = claim(join(folders.names, name), mine, isAlive);
+  if (standing === undefined) return;
+  throw new DynamoError(
+    'busy',
+    `A run named ${name} is up already: ${standing.runId} (pid ${standing.holder.pid}).`,
+    {
+      hint: `dynamo down ${name}   # or start a second one beside it: --name ${name}2`,
+    },
+  );
+}
+
+/** Two etcds on the same data would wait for each other for ever. */
+function claimData({ plan, folders }: HeldRun, mine: Claim): void {
+  const file = persistClaim(folders, plan);
+  const standing = file === undefined ? undefined : claim(file, mine, isAlive);
+  if (standing === undefined) return;
+  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${standing.runId} uses these data.`, {
+    hint: `dynamo down ${standing.runId}   # or another name after --persist`,
+  });
+}
+
+/** A shared etcd is ours and wants no password; one that the environment names may. */
+async function checkBorrowed({ infra, namespace }: Plan): Promise<void> {
+  const etcd = infra?.etcd;
+  if (etcd === undefined || isOwn(etcd)) return;
+  await checkEtcd(etcd.addresses, namespace, etcd.from === 'external' ? process.env : {});
+}
+
+async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateFolders, mine: Claim) {
+  const facts = await gatherFacts(folders, { ...wishes, runId: mine.runId });
+  const busyPorts = new Map(facts.busyPorts);
+  let { gpus } = facts;
+  for (let attempt = 0; attempt < planAttempts; attempt++) {
+    const made = plan({ ...facts, busyPorts, gpus });
+    const lost = leasePorts(folders, portsOf(made), mine, isAlive);
+    if (lost !== undefined) {
+      busyPorts.set(lost, 'another run that starts now');
+      continue;
+    }
+    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return made;
+    releasePorts(folders, portsOf(made), mine.runId);
+    gpus = withLeases(gpus, folders);
+  }
+  throw new DynamoError('busy', `Other runs took what was planned ${planAttempts} times in a row.`, {
+    hint: 'start them one after the other',
+  });
+}
+
+function writeRun(
+  { plan, files }: HeldRun,
+  about: { readonly startedAt: number; readonly detached: boolean; readonly supervisor: Claim['holder'] },
+): void {
+  for (const folder of [files.logs, ...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  if (plan.modelLink !== undefined) {
+    mkdirSync(dirname(plan.modelLink.path), { recursive: true, mode: 0o700 });
+    symlinkSync(plan.modelLink.target, plan.modelLink.path);
+  }
+  for (const { path, text } of plan.infra?.files ?? []) writeFileSync(path, text, { mode: 0o600 });
+  writePlan(files, plan);
+  writeRecord(files, { runId: plan.runId, name: plan.name, version, ...about });
+}

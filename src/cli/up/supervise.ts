@@ -1,0 +1,29 @@
+/** `dynamo supervise`: the background half of `up --detach`. */
+import { appendFileSync } from 'node:fs';
+import { DynamoError } from '../../base/error.ts';
+import { runFiles, stateFolders } from '../../run/folders.ts';
+import { readPlan } from '../../run/record.ts';
+import { stoppedText } from '../../view/progress-lines.ts';
+import { untilHandedOver } from './hand-over.ts';
+import { runPlan } from './run-plan.ts';
+import type { Configure } from '../verbs.ts';
+
+export const configure: Configure = (command, settle) => {
+  command.argument('<run>').action(async (runId: string) => settle(await superviseDetached(runId)));
+};
+
+async function superviseDetached(runId: string): Promise<number> {
+  const folders = stateFolders(process.env);
+  const files = runFiles(folders, runId);
+  const plan = readPlan(files);
+  if (plan === undefined)
+    throw new DynamoError('run-not-found', `There is no prepared run ${runId}.`, { hint: 'dynamo ps --all' });
+  // The terminal that started us may close: that ends foreground runs only.
+  process.on('SIGHUP', () => {});
+  await untilHandedOver(folders, runId);
+  const supervision = await runPlan({ plan, files, folders }, () => {});
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervision.stop());
+  const outcome = await supervision.done;
+  appendFileSync(files.supervisorLog, `${new Date().toISOString()} ${stoppedText(outcome)}\n`);
+  return outcome.failure === undefined && outcome.left.length === 0 ? 0 : 1;
+}

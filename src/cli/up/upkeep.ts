@@ -1,0 +1,49 @@
+/** What a supervisor does every now and then: looks for descendants that hide, and moves logs aside. */
+import { messageOf } from '../../base/error-code.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { rotateLog } from '../../process/rotate-log.ts';
+import type { Tracker } from '../../process/tracker.ts';
+
+const beatMs = 5_000;
+/** While things change, new processes come that may hide later; after that a look through /proc each third beat will do. */
+const livelyMs = 60_000;
+
+export interface Upkeep {
+  /** A process has changed its state: what it started by now is known from here on, whatever it does to hide. */
+  stir(): void;
+  end(): void;
+}
+
+export function startUpkeep(plan: Plan, tracker: Tracker, warn: (problem: string) => void): Upkeep {
+  const rotate = rotation(plan, warn);
+  const look = (): void => void tracker.look().catch(() => {});
+  let stirredAt = performance.now();
+  let beats = 0;
+  const timer = setInterval(() => {
+    beats++;
+    if (performance.now() - stirredAt < livelyMs || beats % 3 === 0) look();
+    void rotate();
+  }, beatMs);
+  return {
+    stir: () => {
+      stirredAt = performance.now();
+      look();
+    },
+    end: () => clearInterval(timer),
+  };
+}
+
+/** One log after the other; never twice at the same time. */
+function rotation({ processes, maxLogBytes }: Plan, warn: (problem: string) => void): () => Promise<void> {
+  let busy = false;
+  return async () => {
+    if (busy) return;
+    busy = true;
+    for (const { logFile } of processes) {
+      await rotateLog(logFile, maxLogBytes).catch((error: unknown) =>
+        warn(`${logFile} is too long, but could not be moved aside: ${messageOf(error)}`),
+      );
+    }
+    busy = false;
+  };
+}
