@@ -67,6 +67,8 @@ export async function endRest(entries: readonly ContainerEntry[], clock: Clock):
 
 export interface FoundContainer {
   readonly entry: ContainerEntry;
+  /** As Docker has it: 64 characters; absent when it does not answer. */
+  readonly id?: string;
   /** `running`, `exited` and so on; `unknown` when Docker does not answer. */
   readonly state: string;
   /** Why nobody knows. */
@@ -80,7 +82,7 @@ export async function findContainers(entries: readonly ContainerEntry[]): Promis
       try {
         const info = await lookAt(connect(entry.daemon).getContainer(entry.container));
         if (info === undefined || !isOurs(info, entry)) return [];
-        return [{ entry, state: info.State.Status }];
+        return [{ entry, id: info.Id, state: info.State.Status }];
       } catch (error) {
         return [{ entry, state: 'unknown', problem: silence(error) ?? messageOf(error) }];
       }

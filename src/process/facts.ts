@@ -1,6 +1,7 @@
 /** Says of a process who owns it, since when it runs, what it is, and in which container. */
 import { readFileSync } from 'node:fs';
 import type { ProcessFacts } from '../base/process-facts.ts';
+import { containerOf } from './container-mark.ts';
 import { bootId } from './identity.ts';
 import { commandLine, isLiving, readStat } from './proc.ts';
 
@@ -14,7 +15,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   const stat = readStat(pid);
   if (!isLiving(stat)) return undefined;
   const uid = uidOf(pid);
-  const container = containerOf(text(`/proc/${pid}/cgroup`));
+  const container = containerOf(text(`/proc/${pid}/cgroup`), text('/proc/self/cgroup'));
   return {
     bootId: bootId(),
     pid,
@@ -30,11 +31,6 @@ export function factsOf(pid: number): ProcessFacts | undefined {
 /** When a process with this start time began, in milliseconds since the epoch. */
 export function startedAtMs(startTime: string): number {
   return Date.now() - uptimeMs() + (Number(startTime) * 1000) / ticksPerSecond;
-}
-
-/** Docker, containerd, CRI-O and Podman all put 64 hexadecimal digits into the name of the control group. */
-export function containerOf(cgroup: string): string | undefined {
-  return /[0-9a-f]{64}/.exec(cgroup)?.[0].slice(0, 12);
 }
 
 /** The real user; who owns the folder in /proc is root for one that may not be dumped. */

@@ -2,10 +2,11 @@
 //
 //   node nvidia-smi.js FOLDER <arguments of nvidia-smi>
 //
-// FOLDER/host.json      { mode, driver, cuda, decayMs, gpus: [{ uuid, name, totalMiB, idleMiB, extraMiB }] }
+// FOLDER/host.json      { mode, driver, cuda, decayMs, proc, gpus: [{ uuid, name, totalMiB, idleMiB, extraMiB }] }
 //   mode      ok | hang | nvml (fails as with a driver that does not fit) | blind (lists no process, as in containers)
 //             | foreign (lists pids of another namespace) | silent (does not tell memory)
 //   idleMiB   what the driver keeps; extraMiB: held by somebody who is never listed
+//   proc      where the processes of this host are seen, for one that is asked from another pid namespace
 //   decayMs   how long memory takes to come back after its holder has ended
 // FOLDER/holders/*.json { pid, gpu, usedMiB, name }   written by whoever is or starts a holder; one file a process
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -13,10 +14,11 @@ import { basename, join } from 'node:path';
 
 const [folder, ...words] = process.argv.slice(2);
 const host = JSON.parse(readFileSync(join(folder, 'host.json'), 'utf8'));
+const proc = host.proc ?? '/proc';
 
 function isLiving(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = readFileSync(`${proc}/${pid}/stat`, 'latin1');
     return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0]);
   } catch {
     return false;
@@ -26,7 +28,7 @@ function isLiving(pid) {
 /** As the real one: the first word of the command line. */
 function nameOf(pid) {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] || '[Not Found]';
+    return readFileSync(`${proc}/${pid}/cmdline`, 'utf8').split('\0')[0] || '[Not Found]';
   } catch {
     return '[Not Found]';
   }

@@ -43,9 +43,8 @@ export async function cleanUp(
 }
 
 /** What those that could be ended held while they lived. */
-function heldByEnded({ deadRuns, gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
-  const ours = new Set(deadRuns.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
-  const ended = [...gpus.holders.filter(({ facts }) => ours.has(facts.pid)), ...chosen];
+function heldByEnded({ gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
+  const ended = [...gpus.holders.filter(({ run }) => run?.supervised === false), ...chosen];
   return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
 }
 

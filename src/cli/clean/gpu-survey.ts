@@ -1,5 +1,6 @@
 /** The GPUs of this host with everybody who holds them, and which of those are of a run of ours. */
 import { readdirSync } from 'node:fs';
+import type { ProcessFacts } from '../../base/process-facts.ts';
 import { computeApps } from '../../gpu/compute-apps.ts';
 import { cudaVersion } from '../../gpu/cuda-version.ts';
 import { type DeviceUsers, type Holder, holdersOf } from '../../gpu/holders.ts';
@@ -22,13 +23,17 @@ export interface HeldGpus {
   readonly gpus: readonly GpuDetails[];
   /** The newest that the driver runs. */
   readonly cuda?: string;
-  readonly holders: readonly (Holder & { readonly owner?: Owner })[];
+  /** `run`: of ours, as its ledger proves. */
+  readonly holders: readonly (Holder & { readonly run?: StoredRun })[];
   /** Memory held by somebody who cannot be named here; and what could not be found out. In words. */
   readonly unseen: readonly string[];
 }
 
-/** Asks nvidia-smi its questions at once. `owners`: as `ownersIn` found them. Never throws. */
-export async function surveyGpus(owners: ReadonlyMap<number, Owner>): Promise<HeldGpus> {
+/** Asks nvidia-smi its questions at once. `owners` and `containers`: as ledgers prove them. Never throws. */
+export async function surveyGpus(
+  owners: ReadonlyMap<number, Owner>,
+  containers: ReadonlyMap<string, StoredRun>,
+): Promise<HeldGpus> {
   const path = process.env.PATH;
   const [seen, { apps, problem }, cuda] = await Promise.all([
     inventory(path),
@@ -40,8 +45,8 @@ export async function surveyGpus(owners: ReadonlyMap<number, Owner>): Promise<He
     gpus: seen.gpus,
     ...(cuda === undefined ? {} : { cuda }),
     holders: holders.map((holder) => {
-      const owner = owners.get(holder.facts.pid);
-      return owner?.owned.startTime === holder.facts.startTime ? { ...holder, owner } : holder;
+      const run = runOf(holder.facts, owners, containers);
+      return run === undefined ? holder : { ...holder, run };
     }),
     unseen: [
       ...new Set([seen.problem, problem].filter((each) => each !== undefined)),
@@ -49,6 +54,17 @@ export async function surveyGpus(owners: ReadonlyMap<number, Owner>): Promise<He
       ...unseen,
     ],
   };
+}
+
+/** `containers`: by the first twelve characters of their ids. */
+export function runOf(
+  { pid, startTime, container }: ProcessFacts,
+  owners: ReadonlyMap<number, Owner>,
+  containers: ReadonlyMap<string, StoredRun>,
+): StoredRun | undefined {
+  const owner = owners.get(pid);
+  if (owner?.owned.startTime === startTime) return owner.run;
+  return container === undefined ? undefined : containers.get(container.id);
 }
 
 /** Living processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */

@@ -56,6 +56,10 @@ export function reportOf(
   };
 }
 
+function memoryText(gpuMiB: number): string {
+  return gpuMiB > 0 ? `, ${gibText(gpuMiB)} of GPU memory` : '';
+}
+
 function mibText(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
@@ -64,10 +68,9 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
   const { runId, supervisor } = run.record;
   const proof = `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
   const living = processes.map(({ pid, process: name, evidence, gpuMiB }): CleanItem => {
-    const memory = gpuMiB > 0 ? `, ${gibText(gpuMiB)} of GPU memory` : '';
     return {
       kind: 'process',
-      what: `${pid} (${commandLine(pid, 40)}${memory})`,
+      what: `${pid} (${commandLine(pid, 40)}${memoryText(gpuMiB)})`,
       proof: `${proof}: from ${name}, known by ${evidence}`,
     };
   });
@@ -77,9 +80,9 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
   const keys = plan === undefined || etcd === undefined || isOwn(etcd) ? [] : [etcd.addresses.join(',')];
   return [
     ...living,
-    ...containers.map(({ entry, state, problem }): CleanItem => ({
+    ...containers.map(({ entry, state, problem, gpuMiB }): CleanItem => ({
       kind: 'container',
-      what: `${entry.container} (${problem === undefined ? state : `Docker at ${entry.daemon.address}: ${problem}`})`,
+      what: `${entry.container} (${problem === undefined ? state : `Docker at ${entry.daemon.address}: ${problem}`}${memoryText(gpuMiB)})`,
       proof: `${proof}: from ${entry.process}, known by ledger and label`,
     })),
     ...folders.map((folder): CleanItem => ({ kind: 'folder', what: homePath(folder), proof })),
@@ -102,13 +105,14 @@ function strangerItem(stranger: Stranger, findings: CleanFindings): CleanItem {
 }
 
 function leftAlone(stranger: Stranger, findings: CleanFindings): LeftAlone {
-  const { pid, startTime, uid } = stranger.facts;
+  const { pid, startTime, uid, container } = stranger.facts;
   const mine = uid === process.getuid?.();
-  const command = `dynamo clean --pid ${pid}@${startTime}`;
+  const plain = `dynamo clean --pid ${pid}@${startTime}`;
+  const command = mine || process.getuid?.() === 0 ? plain : `sudo ${plain}`;
   return {
     what: describe(stranger, findings),
     because: stranger.because,
-    command: mine || process.getuid?.() === 0 ? command : `sudo ${command}`,
+    command: container?.stop === undefined ? command : `${container.stop}   # or: ${command}`,
   };
 }
 
@@ -117,7 +121,7 @@ function describe({ facts, name, memory }: Stranger, { gpus }: CleanFindings): s
     const gpu = gpus.gpus.find(({ uuid }) => uuid === gpuUuid);
     return `, ${gibText(usedMiB)} on GPU ${gpu?.index ?? gpuUuid}`;
   });
-  const place = facts.container === undefined ? '' : `, in container ${facts.container}`;
+  const place = facts.container === undefined ? '' : `, in container ${facts.container.id}`;
   const what = name.startsWith('/') ? basename(name) : name;
   return `${facts.pid} (${facts.user}, ${what}, for ${durationText(facts.ageMs)}${held.join('')}${place})`;
 }

@@ -16,12 +16,12 @@ import type { StateFolders } from '../../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../../run/prune.ts';
 import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../../run/record.ts';
 import { type StaleFile, staleClaims, staleSockets } from '../../run/stale.ts';
-import { foundContainers } from './reap-run.ts';
-import { type HeldGpus, type Owner, ownersIn, surveyGpus } from './gpu-survey.ts';
+import { containersOf, type OwnContainers, runsByContainer } from './own-containers.ts';
+import { type HeldGpus, type Owner, ownersIn, runOf, surveyGpus } from './gpu-survey.ts';
 
 export interface DeadRun {
   readonly run: StoredRun;
-  readonly containers: readonly FoundContainer[];
+  readonly containers: readonly (FoundContainer & { readonly gpuMiB: number })[];
   /** GPU holders first. */
   readonly processes: readonly (OwnedProcess & { readonly gpuMiB: number })[];
 }
@@ -44,15 +44,12 @@ export interface CleanFindings {
 export async function surveyAll(folders: StateFolders, prunedAfterMs: number): Promise<CleanFindings> {
   const runs = storedRuns(folders, isAlive);
   const owners = ownersIn(folders);
-  const gpus = await surveyGpus(owners);
+  const inContainers = await containersOf(runs);
+  const contained = runsByContainer(inContainers);
+  const gpus = await surveyGpus(owners, contained);
   const sockets = await staleSockets(folders);
   return {
-    deadRuns: await Promise.all(
-      deadRuns(folders, isAlive).map(async (run) => ({
-        ...deadRun(run, owners, gpus),
-        containers: await foundContainers(run),
-      })),
-    ),
+    deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, inContainers, gpus)),
     ...segmentFindings(runs, owners),
     stale: [...staleClaims(folders, isAlive), ...sockets],
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
@@ -60,7 +57,8 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
     containers: await unknownContainers(runs),
     marked: markedProcesses().flatMap((marked) => {
       const facts = owners.has(marked.pid) || isSupervised(marked) ? undefined : factsOf(marked.pid);
-      return facts?.startTime === marked.startTime ? [{ ...marked, facts }] : [];
+      if (facts?.startTime !== marked.startTime) return [];
+      return runOf(facts, owners, contained) === undefined ? [{ ...marked, facts }] : [];
     }),
   };
 }
@@ -81,16 +79,26 @@ function isSupervised({ runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean 
   return record !== undefined && isAlive(record.supervisor);
 }
 
-function deadRun(run: StoredRun, owners: ReadonlyMap<number, Owner>, gpus: HeldGpus) {
+function deadRun(
+  run: StoredRun,
+  owners: ReadonlyMap<number, Owner>,
+  inContainers: OwnContainers,
+  gpus: HeldGpus,
+): DeadRun {
   const processes = [...owners.values()]
     .filter((owner) => owner.run.record.runId === run.record.runId)
-    .map(({ owned }) => ({ ...owned, gpuMiB: heldBy(owned.pid, gpus) }))
+    .map(({ owned }) => ({ ...owned, gpuMiB: heldBy(({ pid }) => pid === owned.pid, gpus) }))
     .toSorted((a, b) => b.gpuMiB - a.gpuMiB);
-  return { run, processes };
+  const found = inContainers.find((each) => each.run.record.runId === run.record.runId)?.containers ?? [];
+  const containers = found.map((each) => {
+    const id = each.id?.slice(0, 12);
+    return { ...each, gpuMiB: heldBy(({ container }) => id !== undefined && container?.id === id, gpus) };
+  });
+  return { run, processes, containers };
 }
 
-function heldBy(pid: number, { holders }: HeldGpus): number {
-  const memory = holders.filter(({ facts }) => facts.pid === pid).flatMap((holder) => holder.memory);
+function heldBy(isMeant: (facts: ProcessFacts) => boolean, { holders }: HeldGpus): number {
+  const memory = holders.filter(({ facts }) => isMeant(facts)).flatMap((holder) => holder.memory);
   return memory.reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
 }
 

@@ -22,7 +22,7 @@ export interface AskedPid {
 
 export function strangersIn({ gpus, marked }: CleanFindings): Stranger[] {
   const holders = gpus.holders
-    .filter(({ owner, facts }) => owner === undefined && facts.pid !== process.pid)
+    .filter(({ run, facts }) => run === undefined && facts.pid !== process.pid)
     .map(({ facts, name, memory }): Stranger => {
       const because = memory.length > 0 ? 'holds GPU memory' : 'has GPU device files open';
       return { facts, name, memory, because };
@@ -57,12 +57,12 @@ export function strangerOf(
   if (found !== undefined) {
     throw refusal(pid, `is not the process that was listed: that one has ended`, 'dynamo clean --dry-run');
   }
-  const owner = findings.gpus.holders.find(({ facts }) => facts.pid === pid)?.owner;
-  if (owner?.run.supervised === true) {
-    const { runId } = owner.run.record;
+  const run = findings.gpus.holders.find(({ facts }) => facts.pid === pid)?.run;
+  if (run?.supervised === true) {
+    const { runId } = run.record;
     throw refusal(pid, `is of run ${runId}, which is up`, `dynamo down ${runId}`);
   }
-  if (owner !== undefined) throw refusal(pid, 'is ended without being asked for', 'dynamo clean');
+  if (run !== undefined) throw refusal(pid, 'is ended without being asked for', 'dynamo clean');
   throw refusal(pid, 'holds no GPU and carries no mark of ours: clean leaves it alone', `kill ${pid}`);
 }
 

@@ -7,6 +7,8 @@ import { standIn, type World } from './world.ts';
 export interface FakeHost {
   readonly mode: 'ok' | 'hang' | 'nvml' | 'blind' | 'foreign' | 'silent';
   readonly decayMs: number;
+  /** Where it looks for processes of this host. */
+  readonly proc: string;
   readonly gpus: readonly { readonly uuid: string; readonly idleMiB?: number; readonly extraMiB?: number }[];
 }
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { containerOf, factsOf } from '../../../src/process/facts.ts';
+import { factsOf } from '../../../src/process/facts.ts';
 import { openersOf } from '../../../src/process/openers.ts';
 import { startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
@@ -32,13 +32,4 @@ test('who has a file open is found, and nobody else', async () => {
   expect(found).toEqual([pid]);
   expect([...openersOf((path) => path === join(folder, 'other')).openers]).toEqual([]);
   await child.stop(0);
-});
-
-test.each([
-  ['0::/system.slice/docker-5f3c0b', undefined],
-  [`0::/system.slice/docker-${'5f3c0b9a12cd'.repeat(6).slice(0, 64)}.scope`, '5f3c0b9a12cd'],
-  [`11:memory:/kubepods/burstable/pod1/${'ab12'.repeat(16)}`, 'ab12ab12ab12'],
-  ['0::/user.slice', undefined],
-])('control group %j is of container %j', (cgroup, container) => {
-  expect(containerOf(cgroup)).toBe(container);
 });
