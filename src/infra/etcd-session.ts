@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
+import { overTls } from './silence.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
@@ -86,7 +87,7 @@ async function exchange(url: string, environment: Environment, body?: Json, toke
       },
     );
     call.on('error', (error) =>
-      reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error),
+      reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : secure ? overTls(error) : error),
     );
     call.end(payload);
   });

@@ -4,8 +4,12 @@ import type { ExternalInfra } from '../plan/infra.ts';
 import { type Environment, etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
 import { isSilence, reasonOf } from './silence.ts';
 
-/** Reads only. `endpoints`: as in ETCD_ENDPOINTS. */
-export async function lookAtEtcd(endpoints: string, environment: Environment): Promise<ExternalInfra> {
+/** Reads only. `endpoints`: as in ETCD_ENDPOINTS. `profileKey`: where a profile says so. */
+export async function lookAtEtcd(
+  endpoints: string,
+  environment: Environment,
+  profileKey?: string,
+): Promise<ExternalInfra> {
   const addresses = endpoints.split(',').map((part) => withScheme(part.trim()));
   const silent: string[] = [];
   for (const address of addresses) {
@@ -15,7 +19,8 @@ export async function lookAtEtcd(endpoints: string, environment: Environment): P
       return { addresses, wrong: `${address}/version names no etcd` };
     } catch (error) {
       if (!isSilence(error)) {
-        return { addresses, wrong: `${address}: ${reasonOf(error)}`, fix: hintFor(reasonOf(error)) };
+        const reason = reasonOf(error);
+        return { addresses, wrong: `${address}: ${reason}`, fix: hintFor(reason, profileKey) };
       }
       silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
     }
@@ -36,6 +41,7 @@ export async function checkEtcd(
   addresses: readonly string[],
   namespace: string,
   environment: Environment,
+  profileKey?: string,
 ): Promise<void> {
   const key = base64(trialKey(namespace));
   let place = addresses.join(',');
@@ -50,7 +56,7 @@ export async function checkEtcd(
     if (count !== '1') throw new Error('a key that was written is not there');
   } catch (error) {
     throw new DynamoError('unavailable', `etcd at ${place} cannot be used: ${reasonOf(error)}.`, {
-      hint: hintFor(reasonOf(error)),
+      hint: hintFor(reasonOf(error), profileKey),
     });
   }
 }
@@ -59,14 +65,27 @@ export function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-function hintFor(reason: string): string {
-  if (/authentication is not enabled/.test(reason)) return 'unset ETCD_AUTH_USERNAME ETCD_AUTH_PASSWORD';
-  if (/authentication failed|auth token|user name|permission denied/.test(reason)) {
-    return 'export ETCD_AUTH_USERNAME=… ETCD_AUTH_PASSWORD=…   # of a user who may write below v1/';
-  }
-  if (/certificate|TLS|SSL/i.test(reason))
-    return 'export ETCD_AUTH_CA=ca.pem   # and ETCD_AUTH_CLIENT_CERT, ETCD_AUTH_CLIENT_KEY';
+function hintFor(reason: string, profileKey: string | undefined): string {
+  const hints = profileKey === undefined ? inEnvironment : inProfile;
+  if (/authentication is not enabled/.test(reason)) return hints.noLogin;
+  if (/authentication failed|auth token|user name|permission denied/.test(reason)) return hints.login;
+  if (/certificate|authority|TLS|SSL|ENOENT|EACCES/i.test(reason)) return hints.certificate;
   if (/space exceeded/.test(reason))
     return 'compact and defragment it: etcdctl defrag && etcdctl alarm disarm';
-  return 'start it, or: unset ETCD_ENDPOINTS';
+  return hints.other;
 }
+
+const inEnvironment = {
+  noLogin: 'unset ETCD_AUTH_USERNAME ETCD_AUTH_PASSWORD',
+  login: 'export ETCD_AUTH_USERNAME=… ETCD_AUTH_PASSWORD=…   # of a user who may write below v1/',
+  certificate: 'export ETCD_AUTH_CA=ca.pem   # and ETCD_AUTH_CLIENT_CERT, ETCD_AUTH_CLIENT_KEY',
+  other: 'start it, or: unset ETCD_ENDPOINTS',
+};
+
+const inProfile = {
+  noLogin: 'remove infra.etcd.username and infra.etcd.password from the profile',
+  login: 'mend infra.etcd.username and infra.etcd.password of the profile   # a user who may write below v1/',
+  certificate:
+    'tls: {ca: /path/ca.pem}   # below infra.etcd of the profile; cert and key where it wants ours',
+  other: 'start it, or use another: --infra process',
+};

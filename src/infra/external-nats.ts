@@ -1,10 +1,11 @@
 /** Looks at an external NATS: reads its banner, logs in, and asks for a sign of life. Changes nothing there. */
-import { connect, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/nats.ts';
 import type { Environment } from './etcd-session.ts';
-import { isSilence, reasonOf } from './silence.ts';
+import { isSilence, overTls, reasonOf } from './silence.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;
@@ -47,9 +48,7 @@ async function meet(url: URL, environment: Environment): Promise<Omit<ExternalIn
     const version = banner.version ?? 'unknown';
     const untried = onlyDynamoCan(banner, environment);
     if (untried !== undefined) return { version, about: `${aboutOf(banner)}, login by ${untried} not tried` };
-    const socket = banner.tls_required === true ? connectTls({ socket: plain, servername: host }) : plain;
-    socket.write(`CONNECT ${JSON.stringify(introduction(environment))}\r\nPING\r\n`);
-    const answer = await nextLine(socket, /^(PONG|-ERR .*)$/);
+    const answer = await answerTo(introduction(environment), plain, host, banner, environment);
     if (answer !== 'PONG') return { version, wrong: `it refuses us: ${answer.slice('-ERR '.length)}` };
     return { version, about: aboutOf(banner) };
   } finally {
@@ -57,13 +56,47 @@ async function meet(url: URL, environment: Environment): Promise<Omit<ExternalIn
   }
 }
 
-/** The variable behind a login or a certificate that only Dynamo's client can try. */
+/** PONG, or what it has against us. The banner comes in plain text also where everything after it is over TLS. */
+async function answerTo(
+  words: Record<string, unknown>,
+  plain: Socket,
+  host: string,
+  { tls_required: secure = false }: Banner,
+  environment: Environment,
+): Promise<string> {
+  try {
+    const socket = secure
+      ? connectTls({
+          socket: plain,
+          ...(isIP(host) === 0 ? { servername: host } : { host }),
+          ...certificates(environment),
+        })
+      : plain;
+    socket.write(`CONNECT ${JSON.stringify(words)}\r\nPING\r\n`);
+    return await nextLine(socket, /^(PONG|-ERR .*)$/);
+  } catch (error) {
+    throw secure ? overTls(error) : error;
+  }
+}
+
+/** Variables of Dynamo since 1.5. Source: upstream/help/1.5.1-frontend.txt. */
+function certificates(environment: Environment): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  const {
+    NATS_TLS_CA_CERT_PATH: ca,
+    NATS_TLS_CLIENT_CERT_PATH: cert,
+    NATS_TLS_CLIENT_KEY_PATH: key,
+  } = environment;
+  return {
+    ...(ca ? { ca: readFileSync(ca) } : {}),
+    ...(cert ? { cert: readFileSync(cert) } : {}),
+    ...(key ? { key: readFileSync(key) } : {}),
+  };
+}
+
+/** The variable behind a login that only Dynamo's client can try. */
 function onlyDynamoCan(banner: Banner, environment: Environment): string | undefined {
-  const names = [
-    ...(banner.tls_required === true ? ['NATS_TLS_CA_CERT_PATH', 'NATS_TLS_CLIENT_CERT_PATH'] : []),
-    ...(banner.auth_required === true ? ['NATS_AUTH_NKEY', 'NATS_AUTH_CREDENTIALS_FILE'] : []),
-  ];
-  return names.find((name) => Boolean(environment[name]));
+  if (banner.auth_required !== true) return undefined;
+  return ['NATS_AUTH_NKEY', 'NATS_AUTH_CREDENTIALS_FILE'].find((name) => Boolean(environment[name]));
 }
 
 function introduction(environment: Environment): Record<string, unknown> {

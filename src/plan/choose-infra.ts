@@ -89,24 +89,33 @@ function offerOf(source: Source, name: InfraName, facts: HostFacts['infra'], ima
 const variables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
 const programs: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nats-server' };
 
-/** Throws `unavailable` for one that answers and cannot be used: to go on without it would hide a mistake. */
+/**
+ * Throws `unavailable` for one that answers and cannot be used, and for one that the profile names and is not there: to
+ * go on without it would hide a mistake.
+ */
 function externalOffer(name: InfraName, { external }: HostFacts['infra']): Offer {
   const found = external[name];
   if (found === undefined) return { lacks: `${variables[name]} is not set` };
-  const addresses = found.addresses.join(',');
-  if (found.wrong !== undefined) {
-    throw new DynamoError('unavailable', `${variables[name]}=${addresses}: ${found.wrong}.`, {
-      hint: found.fix ?? `mend it, or: unset ${variables[name]}`,
+  const { profileKey, addresses, silent } = found;
+  const place = `${profileKey ?? variables[name]}=${addresses.join(',')}`;
+  const wrong = found.wrong ?? (profileKey === undefined ? undefined : silent);
+  if (wrong !== undefined) {
+    throw new DynamoError('unavailable', `${place}: ${wrong}.`, {
+      hint: found.fix ?? mendOf(name, profileKey),
     });
   }
-  if (found.silent !== undefined) return { lacks: `${variables[name]}=${addresses}: ${found.silent}` };
+  if (silent !== undefined) return { lacks: `${place}: ${silent}` };
   const version = found.version ?? 'unknown';
   return {
-    use: { from: 'external', addresses: found.addresses, version },
-    words: [`${variables[name]}=${addresses} answers, version ${version}`, found.about]
-      .filter(Boolean)
-      .join(', '),
+    use: { from: 'external', addresses, version, ...(profileKey === undefined ? {} : { profileKey }) },
+    words: [`${place} answers, version ${version}`, found.about].filter(Boolean).join(', '),
   };
+}
+
+function mendOf(name: InfraName, profileKey: string | undefined): string {
+  return profileKey === undefined
+    ? `mend it, or: unset ${variables[name]}`
+    : `mend infra.${name} of the profile, or use another: --infra process`;
 }
 
 function sharedOffer(name: InfraName, { shared }: HostFacts['infra']): Offer {

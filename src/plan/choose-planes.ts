@@ -57,6 +57,7 @@ function chooseDiscovery(
   const asked = options.discovery ?? profile.discovery;
   if (asked !== 'auto') return { value: asked };
   if (wants('etcd', options, environment)) return { value: 'etcd', because: `--infra ${options.infra}` };
+  if (names('etcd', profile, options)) return { value: 'etcd', because: 'infra.etcd of the profile' };
   return { value: 'file', because: 'all processes are on this host: no etcd needed' };
 }
 
@@ -71,6 +72,9 @@ function chooseEvents(
   if (published && wants('nats', options, environment)) {
     return { value: 'nats', because: `--infra ${options.infra}, and workers publish KV events` };
   }
+  if (published && names('nats', profile, options)) {
+    return { value: 'nats', because: 'infra.nats of the profile, and workers publish KV events' };
+  }
   return { value: 'zmq', because: 'events go from worker to frontend directly: no NATS needed' };
 }
 
@@ -78,6 +82,11 @@ function chooseEvents(
 function wants(name: InfraName, { infra }: PlanOptions, environment: Environment): boolean {
   if (infra === 'external') return Boolean(environment[name === 'etcd' ? 'ETCD_ENDPOINTS' : 'NATS_SERVER']);
   return infra === 'process' || infra === 'docker';
+}
+
+/** A profile that says where one is wants it used, unless another source was asked for. */
+function names(name: InfraName, profile: Profile, { infra }: PlanOptions): boolean {
+  return profile.infra?.[name] !== undefined && (infra === 'auto' || infra === 'external');
 }
 
 function excluded(name: InfraName, why: string): DynamoError {

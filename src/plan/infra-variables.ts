@@ -1,5 +1,5 @@
 /** The variables with which upstream logs in to an etcd or a NATS that is not ours: passed on, never shown. */
-import type { InfraName, InfraUses } from './infra.ts';
+import { infraNames, type InfraName, type InfraUses } from './infra.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -9,13 +9,26 @@ const patterns: Readonly<Record<InfraName, RegExp>> = {
   nats: /^NATS_(AUTH_(USERNAME|PASSWORD|TOKEN|NKEY|CREDENTIALS_FILE)|TLS_\w+)$/,
 };
 
+/** Names of the variables in `environment` that say who we are and whom we trust. */
+export function loginVariables(name: InfraName, environment: Environment): string[] {
+  return Object.keys(environment).filter((variable) => patterns[name].test(variable));
+}
+
 /** Names of inherited variables that processes get because an external etcd or NATS may want them. */
 export function accessVariables(uses: InfraUses, environment: Environment): string[] {
-  return Object.keys(environment).filter(
-    (name) =>
-      (uses.etcd?.from === 'external' && patterns.etcd.test(name)) ||
-      (uses.nats?.from === 'external' && patterns.nats.test(name)),
+  return infraNames.flatMap((name) =>
+    uses[name]?.from === 'external' ? loginVariables(name, environment) : [],
   );
+}
+
+/** Files that some of these variables name. */
+const fileVariables = /^ETCD_AUTH_(CA|CLIENT_CERT|CLIENT_KEY)$|^NATS_(AUTH_CREDENTIALS_FILE|TLS_\w+_PATH)$/;
+
+/** Absolute paths of the files that `variables` name. */
+export function accessFiles(variables: readonly string[], environment: Environment): string[] {
+  return variables
+    .filter((name) => fileVariables.test(name))
+    .flatMap((name) => (environment[name]?.startsWith('/') ? [environment[name]] : []));
 }
 
 /**

@@ -13,8 +13,10 @@ export interface InfraBinary {
   readonly version: string;
 }
 
-/** What the variable that names an external one led to. */
+/** What the variable or the profile that names an external one led to. */
 export interface ExternalInfra {
+  /** Where the profile names it; absent when the environment does. */
+  readonly profileKey?: string | undefined;
   /** Without credentials. */
   readonly addresses: readonly string[];
   readonly version?: string;
@@ -63,6 +65,8 @@ export type InfraUse =
       readonly from: 'external';
       readonly addresses: readonly string[];
       readonly version: string;
+      /** Where the profile names it; absent when the environment does. */
+      readonly profileKey?: string;
     }
   | {
       readonly from: 'shared';

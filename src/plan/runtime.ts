@@ -3,6 +3,7 @@ import { DynamoError } from '../base/error.ts';
 import type { Deployment, Engine } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type ContainerSpec, imageOf, type Mount, tagOf } from './container.ts';
+import { accessFiles } from './infra-variables.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
@@ -150,7 +151,10 @@ function same(path: string, readOnly: boolean): Mount {
 }
 
 /** Each under its own path, so that the same arguments mean the same. */
-function mountsFor(spec: ProcessSpec, { engine, host, deployment, modelTarget }: RuntimeNeeds): Mount[] {
+function mountsFor(
+  spec: ProcessSpec,
+  { engine, host, deployment, modelTarget, passes }: RuntimeNeeds,
+): Mount[] {
   const { discovery, mediaFolder, modelPath } = deployment;
   const simulated = engine.name === 'sim';
   const local = modelPath.startsWith('/') ? modelPath : modelTarget;
@@ -159,6 +163,7 @@ function mountsFor(spec: ProcessSpec, { engine, host, deployment, modelTarget }:
     ...(discovery.backend === 'file' ? [same(discovery.folder, false)] : []),
     same(mediaFolder, false),
     ...(spec.cwd === host.runFolder ? [] : [same(spec.cwd, true)]),
+    ...accessFiles(passes, host.environment).map((file) => same(file, true)),
     ...(simulated || local === undefined ? [] : [same(local, true)]),
     ...(simulated || local !== undefined
       ? []

@@ -1,6 +1,7 @@
 /** A merged, substituted tree to a typed document, or everything that is wrong with it. */
 import type { Diagnostic } from './diagnostic.ts';
 import { explain } from './explain.ts';
+import { infraFaults } from './infra-check.ts';
 import { proofFaults } from './proof-check.ts';
 import { checkReferences } from './references.ts';
 import { type ProfileDocument, profileSchema } from './schema.ts';
@@ -15,7 +16,8 @@ export function check(tree: MapTree, problems: Diagnostic[]): ProfileDocument | 
     problems.push(...explain(parsed.error.issues, written));
     return undefined;
   }
-  for (const { path, message, fix } of [...shapeFaults(parsed.data), ...proofFaults(parsed.data)]) {
+  const faults = [...shapeFaults(parsed.data), ...proofFaults(parsed.data), ...infraFaults(parsed.data)];
+  for (const { path, message, fix } of faults) {
     problems.push({ at: keyPositionAt(written, path), message, fix });
   }
   return parsed.data;

@@ -10,6 +10,8 @@ export interface Diagnostic {
   readonly fix?: string | undefined;
   /** Set when not the file but an option or a variable brought the value. */
   readonly chooser?: Chooser['kind'] | undefined;
+  /** What stands there is a secret: nothing of the line after the place is shown. */
+  readonly secret?: true | undefined;
 }
 
 const mostShown = 25;
@@ -53,9 +55,10 @@ export function typedValue(value: unknown): string {
   return typeof value === 'string' ? `string ${shownValue(value)}` : shownValue(value);
 }
 
-function frame({ at, message, fix }: Diagnostic): string[] {
+function frame({ at, message, fix, secret }: Diagnostic): string[] {
   const { source, line, column } = at;
-  const { text, caret } = cut(source.lines[line - 1] ?? '', column);
+  const written = source.lines[line - 1] ?? '';
+  const { text, caret } = cut(secret === true ? `${written.slice(0, column - 1)}***` : written, column);
   const gutter = ' '.repeat(String(line).length + 2);
   return [
     `${source.shown}:${line}:${column}: ${harmless(message)}`,

@@ -1,6 +1,7 @@
 /** Complaints of the schema in the words of somebody who writes YAML, at the place where they wrote it. */
 import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
+import { isSecret } from '../base/secrets.ts';
 import { type Diagnostic, shownValue, typedValue } from './diagnostic.ts';
 import { describe, keysAt, schemaAt } from './expectation.ts';
 import { keyPositionAt, type MapTree, type Path, positionAt, toPlain, treeAt } from './tree.ts';
@@ -56,6 +57,16 @@ function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
   const from = chooser === undefined || at.source.shown.startsWith('--') ? '' : ` (from ${chooser.text})`;
   // A message of our own (a pattern's) says more than the pattern.
   const expected = issue.code === 'invalid_format' ? issue.message : `expected ${wanted}`;
+  if (holdsSecret(path, value)) {
+    const plainText = wanted === 'mapping';
+    return {
+      at,
+      message: `${shownPathOf(path)}: ${plainText ? 'a secret in plain text' : expected}`,
+      fix: plainText ? 'write {env: NAME} or {file: /path}, and keep it there' : undefined,
+      chooser: chooser?.kind,
+      secret: true,
+    };
+  }
   const got =
     issue.code === 'invalid_type' || issue.code === 'invalid_union' ? typedValue(value) : shownValue(value);
   return {
@@ -64,6 +75,12 @@ function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
     fix: fixFor(value, path, plain),
     chooser: chooser?.kind,
   };
+}
+
+/** A login of etcd or NATS, by its key or in an address: no message may repeat it. */
+function holdsSecret(path: Path, value: unknown): boolean {
+  if (path[0] !== 'infra') return false;
+  return isSecret(String(path.at(-1))) || (typeof value === 'string' && value.includes('@'));
 }
 
 function fixFor(value: unknown, path: Path, plain: unknown): string | undefined {

@@ -1,6 +1,7 @@
 /** A checked profile: the value that planning starts from. */
 import type { ParameterSpec, ProfileDocument } from './schema.ts';
 
+export type { ExternalEtcd, ExternalNats, SecretReference } from './infra-schema.ts';
 export type { FrontendSpec, ProofSpec, WorkerMode, WorkerSpec } from './schema.ts';
 
 /** Where a profile file was found. Project files win over user files, user files over shipped ones. */

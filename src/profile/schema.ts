@@ -1,5 +1,6 @@
 /** What a launch profile may say: the one definition from which types, validation and the published JSON Schema come. */
 import * as z from 'zod';
+import { externalInfra } from './infra-schema.ts';
 
 export const workerModes = [
   'aggregated',
@@ -190,6 +191,7 @@ export const profileSchema = z
     discovery: z.enum(['auto', 'file', 'etcd']).default('auto'),
     events: z.enum(['auto', 'zmq', 'nats', 'none']).default('auto'),
     requestPlane: z.enum(['tcp', 'nats']).default('tcp'),
+    infra: externalInfra.optional(),
     tracing: z.boolean().default(false).describe('Export OpenTelemetry traces'),
     device: z.enum(['gpu', 'cpu']).default('gpu').describe('cpu: tiny models on a machine without a GPU'),
     env: environment.describe('Environment variables of every process'),

@@ -30,7 +30,7 @@ export async function connectNats(stop: AbortSignal): Promise<Nats | undefined> 
   const options = {
     ...credentials,
     servers: [...servers],
-    ...(tls ? { tls: {} } : {}),
+    ...(tls === undefined ? {} : { tls }),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
     // A server that is only being restarted may know us again later.

@@ -1,9 +1,11 @@
 /** How NATS is reached, from upstream's variables; runtime-contracts.md section 5.3. */
+import { readFileSync } from 'node:fs';
 
 export interface NatsSettings {
   /** `host:port`. */
   readonly servers: readonly string[];
-  readonly tls: boolean;
+  /** PEM texts; absent where TLS is only used when the server wants it. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly user?: string;
   readonly pass?: string;
   readonly token?: string;
@@ -11,7 +13,10 @@ export interface NatsSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Who we are stands in variables of its own, or in the URL as `nats://user:password@host` or `nats://token@host`. */
+/**
+ * Who we are stands in variables of its own, or in the URL as `nats://user:password@host` or `nats://token@host`. Throws
+ * what reading a certificate throws.
+ */
 export function natsSettings(env: Environment): NatsSettings {
   const urls = (env['NATS_SERVER'] || 'nats://localhost:4222')
     .split(',')
@@ -23,10 +28,23 @@ export function natsSettings(env: Environment): NatsSettings {
   const user = env['NATS_AUTH_USERNAME'] || (word ? name : undefined);
   const pass = env['NATS_AUTH_PASSWORD'] || word || undefined;
   const token = env['NATS_AUTH_TOKEN'] || (word ? undefined : name) || undefined;
+  const tls = tlsFiles(env);
   return {
     servers: urls.map(({ hostname, port }) => `${hostname}:${port || '4222'}`),
-    tls: urls.some(({ protocol }) => protocol === 'tls:'),
+    ...(urls.some(({ protocol }) => protocol === 'tls:') || Object.keys(tls).length > 0 ? { tls } : {}),
     ...(user && { user, ...(pass && { pass }) }),
     ...(!user && token && { token }),
   };
+}
+
+/** Source: upstream/help/1.6.1-frontend.txt. */
+function tlsFiles(env: Environment): NonNullable<NatsSettings['tls']> {
+  const file = (name: string): string | undefined =>
+    env[name] ? readFileSync(env[name], 'utf8') : undefined;
+  const [ca, cert, key] = [
+    file('NATS_TLS_CA_CERT_PATH'),
+    file('NATS_TLS_CLIENT_CERT_PATH'),
+    file('NATS_TLS_CLIENT_KEY_PATH'),
+  ];
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 }

@@ -75,11 +75,13 @@ function claimData({ plan, folders }: HeldRun, mine: Claim): void {
   });
 }
 
-/** A shared etcd is ours and wants no password; one that the environment names may. */
+/** A shared etcd is ours and wants no password; one that the environment or the profile names may. */
 async function checkBorrowed({ infra, namespace }: Plan): Promise<void> {
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
-  await checkEtcd(etcd.addresses, namespace, etcd.from === 'external' ? process.env : {});
+  const [environment, profileKey] =
+    etcd.from === 'external' ? [process.env, etcd.profileKey] : [{}, undefined];
+  await checkEtcd(etcd.addresses, namespace, environment, profileKey);
 }
 
 async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateFolders, mine: Claim) {

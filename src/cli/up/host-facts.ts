@@ -9,6 +9,7 @@ import type { Profile } from '../../profile/profile.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { leasedPorts } from '../../run/port-leases.ts';
+import { sayExternals } from './external-variables.ts';
 import { gpusHere } from './gpu-facts.ts';
 import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
 import { shippedFolder, simCommand } from '../self.ts';
@@ -30,10 +31,12 @@ export interface FactWishes {
 
 const noGpus: Awaited<ReturnType<typeof gpusHere>> = { gpus: [] };
 
-/** Throws `environment` when the Python environment that the user named holds no Dynamo. */
+/** Throws `environment` when the Python environment that the user named holds no Dynamo, or a secret is not there. */
 export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Promise<HostFacts> {
+  const { profile, infra } = wishes;
+  const takesExternal = infra.source === 'auto' || infra.source === 'external';
+  sayExternals(takesExternal ? profile : undefined, infra.needs);
   takeCredentialsOut(process.env);
-  const { profile } = wishes;
   const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(folders);
   const { options } = wishes;
   const runtime =

@@ -4,10 +4,17 @@ import { lookAtEtcd } from '../../infra/external-etcd.ts';
 import { lookAtNats } from '../../infra/external-nats.ts';
 import { findBinary } from '../../infra/find-binaries.ts';
 import { type Images, imageOf } from '../../plan/container.ts';
-import { infraNames, type InfraFacts, type InfraName, type SharedInfra } from '../../plan/infra.ts';
+import {
+  type ExternalInfra,
+  infraNames,
+  type InfraFacts,
+  type InfraName,
+  type SharedInfra,
+} from '../../plan/infra.ts';
 import { withoutCredentials } from '../../plan/infra-variables.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import { isAlive } from '../../process/identity.ts';
+import type { Profile } from '../../profile/profile.ts';
 import { dataFolders } from '../../python/data-folders.ts';
 import { readEvents } from '../../run/event-file.ts';
 import type { StateFolders } from '../../run/folders.ts';
@@ -19,6 +26,8 @@ export interface InfraQuestion {
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly source: PlanOptions['infra'];
   readonly images?: Images | undefined;
+  /** What a profile names itself. */
+  readonly inProfile?: Profile['infra'];
 }
 
 export async function infraFacts(
@@ -29,7 +38,9 @@ export async function infraFacts(
   const { needs, source } = question;
   const names = infraNames.filter((name) => needs[name] !== undefined);
   const looksAt = (one: PlanOptions['infra']): boolean => source === 'auto' || source === one;
-  const external = looksAt('external') ? names.map(async (name) => [name, await lookAt(name)] as const) : [];
+  const external = looksAt('external')
+    ? names.map(async (name) => [name, await lookAt(name, question.inProfile)] as const)
+    : [];
   const binaries = looksAt('process') ? names.map(async (name) => [name, await binary(name)] as const) : [];
   const facts = {
     external: found(await Promise.all(external)),
@@ -65,11 +76,23 @@ export function takeCredentialsOut(environment: NodeJS.ProcessEnv): void {
   Object.assign(environment, withoutCredentials(environment));
 }
 
-async function lookAt(name: InfraName) {
+async function lookAt(
+  name: InfraName,
+  inProfile: InfraQuestion['inProfile'],
+): Promise<ExternalInfra | undefined> {
   const { ETCD_ENDPOINTS, NATS_SERVER } = process.env;
-  if (name === 'etcd') return ETCD_ENDPOINTS ? await lookAtEtcd(ETCD_ENDPOINTS, process.env) : undefined;
-  return NATS_SERVER ? await lookAtNats(NATS_SERVER, process.env) : undefined;
+  const profileKey = inProfile?.[name] === undefined ? undefined : placeKeys[name];
+  if (name === 'etcd')
+    return ETCD_ENDPOINTS
+      ? { ...(await lookAtEtcd(ETCD_ENDPOINTS, process.env, profileKey)), profileKey }
+      : undefined;
+  return NATS_SERVER ? { ...(await lookAtNats(NATS_SERVER, process.env)), profileKey } : undefined;
 }
+
+const placeKeys: Readonly<Record<InfraName, string>> = {
+  etcd: 'infra.etcd.endpoints',
+  nats: 'infra.nats.servers',
+};
 
 async function binary(name: InfraName) {
   return await findBinary(name, process.env.PATH, join(dataFolders(process.env).infra, 'bin'));

@@ -33,6 +33,7 @@ export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWis
       needs: choosePlanes(profile, options, process.env).needs,
       source: options.infra,
       images: options.images,
+      inProfile: profile.infra,
     },
   };
 }

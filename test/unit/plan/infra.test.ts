@@ -265,3 +265,45 @@ test('the plan of `dynamo infra up` holds etcd and NATS alone, and serves no mod
   expect(plan.proof).toBeUndefined();
   expect(thrown(() => makeInfraPlan({}, knowing({ external })))).toMatchObject({ code: 'unavailable' });
 });
+
+const named = { etcd: { endpoints: ['http://etcd:2379'] }, nats: { servers: ['nats://nats:4222'] } };
+const inProfile = {
+  etcd: { ...external.etcd, profileKey: 'infra.etcd.endpoints' },
+  nats: { ...external.nats, profileKey: 'infra.nats.servers' },
+};
+
+test('what the profile names is used, and the plan says so; without KV events that is etcd alone', () => {
+  const facts = knowing({ external: inProfile, binaries });
+  const plan = makePlan({ ...router, infra: named }, options(), facts);
+  expect(plan.discovery).toEqual({ backend: 'etcd', endpoints: ['http://etcd:2379'] });
+  expect(plan.events).toBe('nats');
+  expect(choice(plan, 'discovery')?.because).toBe('infra.etcd of the profile');
+  expect(choice(plan, 'etcd')).toEqual({
+    what: 'etcd',
+    value: 'external',
+    because: 'infra.etcd.endpoints=http://etcd:2379 answers, version 3.6.0',
+  });
+  const quiet = makePlan({ ...plain, infra: named }, options(), facts);
+  expect([quiet.discovery.backend, quiet.events]).toEqual(['etcd', 'zmq']);
+});
+
+test('one that the profile names and that is silent is not replaced by another', () => {
+  const silent = { addresses: ['http://etcd:2379'], silent: 'connection refused' };
+  const facts = (profileKey?: string) => knowing({ binaries, external: { etcd: { ...silent, profileKey } } });
+  const discovery = options({ discovery: 'etcd' });
+  const profile = { ...plain, infra: { etcd: named.etcd } };
+  expect(thrown(() => makePlan(profile, discovery, facts('infra.etcd.endpoints')))).toMatchObject({
+    code: 'unavailable',
+    message: 'infra.etcd.endpoints=http://etcd:2379: connection refused.',
+    hint: 'mend infra.etcd of the profile, or use another: --infra process',
+  });
+  expect(makePlan(plain, discovery, facts()).infra?.etcd?.from).toBe('process');
+});
+
+test('another source that is asked for wins over the profile', () => {
+  const facts = knowing({ binaries });
+  const plan = makePlan({ ...router, infra: named }, options({ infra: 'process' }), facts);
+  expect(plan.infra?.etcd?.from).toBe('process');
+  const none = makePlan({ ...router, infra: named }, options({ infra: 'none' }), facts);
+  expect(none.infra).toBeUndefined();
+});

@@ -74,15 +74,15 @@ test('who listens is told everything first, then changes, and everything again a
 });
 
 test.each([
-  [{}, { servers: ['localhost:4222'], tls: false }],
-  [{ NATS_SERVER: 'nats://a:1, b:2,' }, { servers: ['a:1', 'b:2'], tls: false }],
-  [{ NATS_SERVER: 'tls://a' }, { servers: ['a:4222'], tls: true }],
-  [{ NATS_SERVER: 'nats://u:p%40@a' }, { servers: ['a:4222'], tls: false, user: 'u', pass: 'p@' }],
-  [{ NATS_SERVER: 'nats://word@a' }, { servers: ['a:4222'], tls: false, token: 'word' }],
-  [{ NATS_AUTH_TOKEN: 'word' }, { servers: ['localhost:4222'], tls: false, token: 'word' }],
+  [{}, { servers: ['localhost:4222'] }],
+  [{ NATS_SERVER: 'nats://a:1, b:2,' }, { servers: ['a:1', 'b:2'] }],
+  [{ NATS_SERVER: 'tls://a' }, { servers: ['a:4222'], tls: {} }],
+  [{ NATS_SERVER: 'nats://u:p%40@a' }, { servers: ['a:4222'], user: 'u', pass: 'p@' }],
+  [{ NATS_SERVER: 'nats://word@a' }, { servers: ['a:4222'], token: 'word' }],
+  [{ NATS_AUTH_TOKEN: 'word' }, { servers: ['localhost:4222'], token: 'word' }],
   [
     { NATS_AUTH_USERNAME: 'u', NATS_AUTH_PASSWORD: 'p' },
-    { servers: ['localhost:4222'], tls: false, user: 'u', pass: 'p' },
+    { servers: ['localhost:4222'], user: 'u', pass: 'p' },
   ],
 ])('%j is %j', (env, settings) => {
   expect(natsSettings(env)).toEqual(settings);

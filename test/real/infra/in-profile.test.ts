@@ -1,0 +1,132 @@
+/** An etcd and a NATS that a profile names, with login and TLS: used, and no secret of theirs written down anywhere. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { dynamo, succeed } from '../../e2e/harness/cli.ts';
+import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { makeAuthority } from '../support/certificates.ts';
+import { ask, putKey, startEtcd } from '../support/etcd.ts';
+import { startNats } from '../support/nats.ts';
+import { binaries } from '../support/server.ts';
+
+const [etcdBinary = 'etcd'] = binaries('etcd');
+const [natsBinary = 'nats-server'] = binaries('nats-server');
+
+/** A profile that extends agg_router with this section. Returns its path. */
+function profileWith(world: World, infra: object): string {
+  const file = join(world.work, 'mine.yaml');
+  writeFileSync(file, `extends: agg_router\ninfra: ${JSON.stringify(infra)}\n`);
+  return file;
+}
+
+/** One that wants our certificate, a name and a password. */
+async function lockedNats(server: { ca: string; cert: string; key: string }, password: string) {
+  const file = join(temporaryFolder(), 'nats.conf');
+  writeFileSync(
+    file,
+    `tls { cert_file: "${server.cert}", key_file: "${server.key}", ca_file: "${server.ca}", verify: true }
+authorization { user: me, password: "${password}" }
+`,
+  );
+  const { address } = await startNats(natsBinary, ['-c', file]);
+  return `nats://${address}`;
+}
+
+test('etcd and NATS with password and TLS from the profile: a router serves over them, and no secret is left', async ({
+  world,
+}) => {
+  const sign = makeAuthority();
+  const [server, client] = [sign('server'), sign('client')];
+  const etcd = await startEtcd(etcdBinary, server);
+  await putKey(etcd.url, 'v1/instances/dynamo/backend/generate/1', 'x');
+  await ask(etcd.url, '/v3/auth/user/add', { name: 'root', password: 'etcd-word' });
+  await ask(etcd.url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask(etcd.url, '/v3/auth/enable', {});
+  const nats = await lockedNats(server, 'nats-word');
+  const file = join(world.root, 'nats-password');
+  writeFileSync(file, 'nats-word\n', { mode: 0o600 });
+  const profile = profileWith(world, {
+    etcd: {
+      endpoints: [etcd.tlsUrl],
+      username: 'root',
+      password: { env: 'MY_ETCD' },
+      tls: { ca: client.ca },
+    },
+    nats: { servers: [nats], username: 'me', password: { file }, tls: { ...client, folder: undefined } },
+  });
+  // What the environment says of others does not count beside the profile.
+  const env = {
+    MY_ETCD: 'etcd-word',
+    ETCD_ENDPOINTS: 'http://127.0.0.1:9',
+    ETCD_AUTH_PASSWORD: 'other-word',
+  };
+  const run = await up(world, profile, [], { env });
+  expect(run.notes).toMatch(/^etcd +external +infra\.etcd\.endpoints=https:\S+ answers, version \d/m);
+  expect(run.notes).toMatch(/^nats +external +infra\.nats\.servers=nats:\S+ answers, version \d/m);
+  const plan = await succeed(world, ['plan', profile, '--engine', 'sim', '--json'], { env });
+  const outputs = [
+    plan.stdout,
+    (await succeed(world, ['plan', profile, '--engine', 'sim', '--shell'], { env })).stdout,
+    (await succeed(world, ['ps', '--json'])).stdout,
+    (await succeed(world, ['logs', '--tail', '1000'])).stdout,
+    textBelow(world.state),
+  ];
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toMatch(/no key of namespace dynamo-\w+ is left/);
+  outputs.push((await succeed(world, ['events', 'mine'])).stdout);
+  outputs.push(stderr, run.notes, textBelow(world.state), textBelow(world.temporary));
+  expect(outputs.join('\n')).not.toMatch(/(etcd|nats|other)-word/);
+});
+
+test('a secret that is not where the profile says, a wrong one, and a server that is not there: nothing is started', async ({
+  world,
+}) => {
+  const etcd = await startEtcd(etcdBinary);
+  await ask(etcd.url, '/v3/auth/user/add', { name: 'root', password: 'right-word' });
+  await ask(etcd.url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask(etcd.url, '/v3/auth/enable', {});
+  const login = { username: 'root', password: { env: 'MY_ETCD' } };
+  const profile = profileWith(world, { etcd: { endpoints: [etcd.url], ...login } });
+  const start = async (env: Readonly<Record<string, string>>) =>
+    await dynamo(world, ['up', profile, '--detach', '--engine', 'sim'], { env });
+  const unset = await start({});
+  expect(unset.code).toBe(78);
+  expect(unset.stderr).toContain('infra.etcd.password of the profile is in MY_ETCD, which is not set');
+  expect(unset.stderr).toContain('fix: export MY_ETCD=…');
+  const wrong = await start({ MY_ETCD: 'wrong-word' });
+  expect(wrong.code).toBe(69);
+  expect(wrong.stderr).toContain('authentication failed');
+  expect(wrong.stderr).toContain('fix: mend infra.etcd.username and infra.etcd.password of the profile');
+  profileWith(world, { etcd: { endpoints: [`http://127.0.0.1:${await freePort()}`] } });
+  const gone = await start({});
+  expect(gone.code).toBe(69);
+  expect(gone.stderr).toMatch(/infra\.etcd\.endpoints=http:\S+: connection refused/);
+  expect(await ps(world, '--all')).toEqual([]);
+  expect(textBelow(world.state) + wrong.stderr).not.toContain('wrong-word');
+});
+
+test('NATS that wants a certificate of ours, and an etcd whose certificate has expired, are told as that', async ({
+  world,
+}) => {
+  const sign = makeAuthority();
+  const [server, late] = [sign('server'), sign('late', -1)];
+  const etcd = await startEtcd(etcdBinary, late);
+  const nats = await lockedNats(server, 'nats-word');
+  const plan = async (infra: object) =>
+    await dynamo(world, ['plan', profileWith(world, infra), '--engine', 'sim'], {
+      env: { WORD: 'nats-word' },
+    });
+  const expired = await plan({ etcd: { endpoints: [etcd.tlsUrl], tls: { ca: server.ca } } });
+  expect(expired.code).toBe(69);
+  expect(expired.stderr).toContain('certificate has expired');
+  expect(expired.stderr).toContain('fix: tls: {ca: /path/ca.pem}');
+  const login = { username: 'me', password: { env: 'WORD' } };
+  const bare = await plan({ nats: { servers: [nats], ...login, tls: { ca: server.ca } } });
+  expect(bare.code).toBe(69);
+  expect(bare.stderr).toMatch(/it (wants|may want|does not take).* certificate|ended the TLS connection/);
+  const trusting = await plan({ nats: { servers: [nats], ...login } });
+  expect(trusting.code).toBe(69);
+  expect(trusting.stderr).toContain('certificate');
+});
