@@ -7,6 +7,7 @@ const checks = {
   format: ['oxfmt', '--check'],
   unused: ['knip', '--no-progress'],
   schema: ['node', 'scripts/schema.js', '--check'],
+  'profile pages': ['node', 'scripts/profile-pages.js', '--check'],
 };
 
 const run = ([command, ...args]) =>

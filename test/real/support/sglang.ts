@@ -1,6 +1,7 @@
 /** Brings real SGLang up on a CPU. A start takes a minute on an idle machine, and many on a busy one. */
 import { type Running, up } from '../../e2e/harness/deployment.ts';
 import type { World } from '../../e2e/harness/world.ts';
+import { keepAnswer } from './keep-answer.ts';
 
 export const sglangTimeout = 1_500_000;
 
@@ -14,7 +15,10 @@ export async function upOnCpu(
   weights: 'random' | 'own' = 'random',
 ): Promise<Running> {
   const raw = weights === 'random' ? ['--', '--load-format', 'dummy'] : [];
-  return await up(world, profile, [...onCpu(python, model), ...more, ...raw], { env: onCpuVariables(world) });
+  const args = [...onCpu(python, model), ...more, ...raw];
+  const running = await up(world, profile, args, { env: onCpuVariables(world) });
+  await keepAnswer(world, profile, running);
+  return running;
 }
 
 /** SGLang calls lscpu, and PyTorch a compiler: they stand where this host has them. */
