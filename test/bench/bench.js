@@ -20,6 +20,7 @@ import { stubborn } from './stubborn.js';
 import { markdown, plain, tableOf } from './table.js';
 import { names, takePart } from './targets.js';
 import { up } from './up.js';
+import { upstream } from './upstream.js';
 
 const quantities = [
   start,
@@ -35,7 +36,7 @@ const quantities = [
   idle,
 ];
 /** The command line of the product itself, without others. */
-const alone = { help, up };
+const alone = { help, up, upstream };
 
 /** More than this, over one minute, and others work on this machine: times mean nothing. */
 const quietLoad = 3;
