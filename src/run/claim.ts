@@ -38,9 +38,22 @@ export function readClaim(file: string): Claim | undefined {
   return text === undefined ? undefined : parse(text);
 }
 
-/** Gives a claim up, if it is still this run's. */
-export function unclaim(file: string, runId: string): void {
-  if (readClaim(file)?.runId === runId) rmSync(file, { force: true });
+/**
+ * Gives a claim up, if it is still this run's; `mine.holder` is who does it. A claim in the name of a dead process may
+ * become another's between a look and a removal, so it is removed as a take-over would: by one at a time.
+ */
+export function unclaim(file: string, mine: Claim, isAlive: IsAlive): void {
+  const text = readText(file);
+  const standing = text === undefined ? undefined : parse(text);
+  if (text === undefined || standing?.runId !== mine.runId) return;
+  // Nobody takes over what a living process holds.
+  if (isSame(standing.holder, mine.holder)) rmSync(file, { force: true });
+  // A rival at the take-over removes it for us.
+  else removeDead(file, text, mine, isAlive);
+}
+
+function isSame(one: Identity, other: Identity): boolean {
+  return one.pid === other.pid && one.startTime === other.startTime && one.bootId === other.bootId;
 }
 
 /** Puts a claim of the same run in the name of another process, in one step. */

@@ -23,15 +23,15 @@ export function leaseGpus(
 ): string | undefined {
   for (const [i, uuid] of uuids.entries()) {
     if (claim(leaseFile(folders, uuid), mine, isAlive) === undefined) continue;
-    for (const taken of uuids.slice(0, i)) unclaim(leaseFile(folders, taken), mine.runId);
+    for (const taken of uuids.slice(0, i)) unclaim(leaseFile(folders, taken), mine, isAlive);
     return uuid;
   }
   return undefined;
 }
 
-/** Also of a run whose plan cannot be read any more. */
-export function releaseGpus(folders: StateFolders, runId: string): void {
-  for (const { file } of leaseFiles(folders)) unclaim(file, runId);
+/** Also of a run whose plan cannot be read any more. `mine.holder` is who releases. */
+export function releaseGpus(folders: StateFolders, mine: Claim, isAlive: IsAlive): void {
+  for (const { file } of leaseFiles(folders)) unclaim(file, mine, isAlive);
 }
 
 /** Puts the leases of a run in the name of the process that supervises it from now on. */

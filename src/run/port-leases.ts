@@ -30,12 +30,18 @@ export function leasePorts(
 ): number | undefined {
   for (const [i, port] of ports.entries()) {
     if (claim(join(folders.ports, String(port)), mine, isAlive) === undefined) continue;
-    releasePorts(folders, ports.slice(0, i), mine.runId);
+    releasePorts(folders, ports.slice(0, i), mine, isAlive);
     return port;
   }
   return undefined;
 }
 
-export function releasePorts(folders: StateFolders, ports: readonly number[], runId: string): void {
-  for (const port of ports) unclaim(join(folders.ports, String(port)), runId);
+/** `mine.holder` is who releases, of whatever process the leases are. */
+export function releasePorts(
+  folders: StateFolders,
+  ports: readonly number[],
+  mine: Claim,
+  isAlive: IsAlive,
+): void {
+  for (const port of ports) unclaim(join(folders.ports, String(port)), mine, isAlive);
 }

@@ -54,7 +54,7 @@ export async function staleSockets({ sockets }: StateFolders): Promise<StaleFile
 /** Takes a dead claim over before removing it, as another command may be doing right now. `mine`: of this process. */
 export function removeStale({ kind, file }: StaleFile, mine: Claim, isAlive: IsAlive): void {
   if (kind === 'draft' || kind === 'socket') return rmSync(file, { force: true });
-  if (claim(file, mine, isAlive) === undefined) unclaim(file, mine.runId);
+  if (claim(file, mine, isAlive) === undefined) unclaim(file, mine, isAlive);
 }
 
 async function isRefused(path: string): Promise<boolean> {

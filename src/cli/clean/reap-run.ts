@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import type { FoundContainer } from '../../container/in-ledger.ts';
-import { identify, isAlive } from '../../process/identity.ts';
+import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { childrenInLedger } from '../../process/launch.ts';
 import { readContainers, readDescendants, readLedger } from '../../process/ledger.ts';
 import { createTracker, type Tracker } from '../../process/tracker.ts';
@@ -56,10 +56,10 @@ async function reapAlone(
 ): Promise<StopReport> {
   const { files, record } = run;
   const plan = readPlan(files);
-  const holder = identify(process.pid);
-  if (plan === undefined || holder === undefined) return { killed: [], left: [] };
+  const mine = { runId: record.runId, holder: ownIdentity() };
+  if (plan === undefined) return { killed: [], left: [] };
   for (;;) {
-    const other = claim(files.reaper, { runId: record.runId, holder }, isAlive);
+    const other = claim(files.reaper, mine, isAlive);
     if (other === undefined) break;
     while (isAlive(other.holder)) await systemClock.sleep(10);
   }
@@ -87,7 +87,7 @@ async function reapAlone(
     if (report.left.length === 0) tidyUp({ plan, files, folders });
     return report;
   } finally {
-    unclaim(files.reaper, record.runId);
+    unclaim(files.reaper, mine, isAlive);
   }
 }
 

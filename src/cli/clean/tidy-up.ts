@@ -3,6 +3,7 @@ import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { passingFolders, type Plan } from '../../plan/plan.ts';
 import { removeCgroup } from '../../process/cgroup.ts';
+import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { readCgroups } from '../../process/ledger.ts';
 import { unclaim } from '../../run/claim.ts';
 import { releaseGpus } from '../../run/gpu-leases.ts';
@@ -31,9 +32,10 @@ export function tidyUp({ plan, files, folders }: HeldRun): void {
 
 /** Gives back names, ports and GPUs only, for a run that was never supervised. */
 export function releaseRun({ plan, folders }: HeldRun): void {
-  releasePorts(folders, portsOf(plan), plan.runId);
-  releaseGpus(folders, plan.runId);
-  unclaim(join(folders.names, plan.name), plan.runId);
+  const mine = { runId: plan.runId, holder: ownIdentity() };
+  releasePorts(folders, portsOf(plan), mine, isAlive);
+  releaseGpus(folders, mine, isAlive);
+  unclaim(join(folders.names, plan.name), mine, isAlive);
   const data = persistClaim(folders, plan);
-  if (data !== undefined) unclaim(data, plan.runId);
+  if (data !== undefined) unclaim(data, mine, isAlive);
 }

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
 import { messageOf } from '../../base/error-code.ts';
 import type { Identity } from '../../base/identity.ts';
-import { identify, isAlive } from '../../process/identity.ts';
+import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { runCommand } from '../../process/run-command.ts';
 import { dataFolders, type DataFolders } from '../../python/data-folders.ts';
 import type { StatFs } from '../../python/disk.ts';
@@ -114,16 +114,13 @@ export async function withSetupHost(
     return signalExitCode(signal);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
-    unclaim(lock, lockOwner);
+    unclaim(lock, mine, isAlive);
     watch.end();
   }
 }
 
 function takeLock(lock: string): Claim {
-  const holder = identify(process.pid);
-  if (holder === undefined)
-    throw new DynamoError('environment', '/proc is not mounted: processes cannot be told apart.');
-  const mine: Claim = { runId: lockOwner, holder };
+  const mine: Claim = { runId: lockOwner, holder: ownIdentity() };
   const standing = claim(lock, mine, isAlive);
   if (standing === undefined) return mine;
   throw new DynamoError('busy', `Another dynamo setup is at work (pid ${standing.holder.pid}).`, {

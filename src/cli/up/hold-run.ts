@@ -6,7 +6,7 @@ import { checkEtcd } from '../../infra/external-etcd.ts';
 import { isOwn } from '../../plan/infra.ts';
 import { keptFolders, passingFolders, type Plan } from '../../plan/plan.ts';
 import type { HostFacts } from '../../plan/request.ts';
-import { identify, isAlive } from '../../process/identity.ts';
+import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { type Claim, claim, unclaim } from '../../run/claim.ts';
 import { persistClaim, runFiles, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { leaseGpus } from '../../run/gpu-leases.ts';
@@ -33,9 +33,7 @@ export interface RunRequest {
 export async function holdRun(request: RunRequest): Promise<HeldRun> {
   const folders = stateFolders(process.env);
   const runId = newRunId(request.name);
-  const holder = identify(process.pid);
-  if (holder === undefined)
-    throw new DynamoError('environment', '/proc is not mounted: processes cannot be told apart.');
+  const holder = ownIdentity();
   const mine: Claim = { runId, holder };
   claimName(folders, request.name, mine);
   let held: HeldRun | undefined;
@@ -47,7 +45,7 @@ export async function holdRun(request: RunRequest): Promise<HeldRun> {
     writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder });
     return held;
   } catch (error) {
-    if (held === undefined) unclaim(join(folders.names, request.name), runId);
+    if (held === undefined) unclaim(join(folders.names, request.name), mine, isAlive);
     else releaseRun(held);
     throw error;
   }
@@ -96,7 +94,7 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
       continue;
     }
     if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return made;
-    releasePorts(folders, portsOf(made), mine.runId);
+    releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);
   }
   throw new DynamoError('busy', `Other runs took what was planned ${planAttempts} times in a row.`, {

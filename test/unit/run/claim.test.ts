@@ -70,11 +70,26 @@ test('who finds another one at the take-over is told who', () => {
 test('only the run that holds it can give it up', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
-  unclaim(path, 'b');
+  unclaim(path, of('b', 2), alive(1, 2));
   expect(readClaim(path)).toEqual(of('a', 1));
-  unclaim(path, 'a');
+  unclaim(path, of('a', 1), alive(1, 2));
   expect(existsSync(path)).toBe(false);
-  unclaim(path, 'a');
+  unclaim(path, of('a', 1), alive(1, 2));
+});
+
+test('what a dead process of the run holds is given up by who ends the run', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  unclaim(path, of('a', 2), alive(2));
+  expect(readdirSync(dirname(path))).toEqual([]);
+});
+
+test('what somebody is taking over is left to him', () => {
+  const path = file();
+  claim(path, of('a', 1), alive(1));
+  claim(takeOverOf(path, readFileSync(path, 'utf8')), of('b', 3), alive(3));
+  unclaim(path, of('a', 2), alive(2, 3));
+  expect(readClaim(path)).toEqual(of('a', 1));
 });
 
 test('a claim passes to another process of the same run', () => {
@@ -96,9 +111,9 @@ test('ports are leased all or none', () => {
       [10_002, 'run a'],
     ]),
   );
-  releasePorts(where, [10_001, 10_002], 'b');
+  releasePorts(where, [10_001, 10_002], of('b', 2), all);
   expect(leasedPorts(where, all).size).toBe(2);
-  releasePorts(where, [10_001, 10_002], 'a');
+  releasePorts(where, [10_001, 10_002], of('a', 1), all);
   expect(leasePorts(where, [10_003, 10_002, 10_004], of('b', 2), all)).toBeUndefined();
 });
 

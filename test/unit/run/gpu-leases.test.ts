@@ -45,7 +45,7 @@ test('a run gives back what it has and nothing else, under any name that a UUID 
   leaseGpus(at, ['GPU-1', 'MIG-GPU-1/7/0'], of('a', 1), everybody);
   leaseGpus(at, ['GPU-2'], of('b', 2), everybody);
   expect(owners(at)).toEqual(['GPU-1 a', 'GPU-2 b', 'MIG-GPU-1/7/0 a']);
-  releaseGpus(at, 'a');
+  releaseGpus(at, of('a', 1), everybody);
   expect(owners(at)).toEqual(['GPU-2 b']);
 });
 

@@ -1,0 +1,77 @@
+/** A dead run's claim is given up while another process takes it over: at every step of ours, the other's claim stays. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buildSync } from 'esbuild';
+import { expect, test, vi } from 'vitest';
+import { readClaim, unclaim } from '../../../src/run/claim.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+/** Called before each access to a file while set. */
+const step = vi.hoisted((): { before: (() => void) | undefined } => ({ before: undefined }));
+
+vi.mock('node:fs', async (load) => {
+  const real = await load<typeof import('node:fs')>();
+  const stepped =
+    <A extends unknown[], R>(call: (...words: A) => R) =>
+    (...words: A): R => {
+      step.before?.();
+      return call(...words);
+    };
+  return {
+    ...real,
+    linkSync: stepped(real.linkSync),
+    readFileSync: stepped(real.readFileSync),
+    renameSync: stepped(real.renameSync),
+    rmSync: stepped(real.rmSync),
+    writeFileSync: stepped(real.writeFileSync),
+  };
+});
+
+const [us, rival, dead] = [1, 2, 2 ** 22 + 7];
+const of = (pid: number) => ({ runId: 'run-a', holder: { bootId: 'this', pid, startTime: '1' } });
+
+function claimer(): string {
+  const { outputFiles } = buildSync({
+    entryPoints: ['test/support/claimer.ts'],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+  });
+  const script = join(tempFolder(), 'claimer.mjs');
+  writeFileSync(script, outputFiles[0]?.text ?? '');
+  return script;
+}
+
+/** Gives the claim of a dead process up, with a rival who wants it at the n-th step of ours. */
+function raceAt(nth: number, script: string): { came: boolean; won: boolean; file: string } {
+  const file = join(tempFolder(), 'name');
+  writeFileSync(file, JSON.stringify(of(dead)));
+  let steps = 0;
+  let said = '';
+  step.before = () => {
+    if (steps++ !== nth) return;
+    step.before = undefined;
+    said = execFileSync(process.execPath, [script, file, String(rival), String(us)], { encoding: 'utf8' });
+  };
+  unclaim(file, of(us), ({ pid }) => pid === us || pid === rival);
+  step.before = undefined;
+  return { came: said !== '', won: said === 'won', file };
+}
+
+test('the claim of who comes in between stays, whenever he comes', () => {
+  const script = claimer();
+  let wins = 0;
+  let nth = 0;
+  for (; ; nth++) {
+    const { came, won, file } = raceAt(nth, script);
+    if (!came) break;
+    if (won) wins++;
+    expect(won ? readClaim(file)?.holder.pid : existsSync(file), `step ${nth}`).toBe(won ? rival : false);
+    expect(readdirSync(dirname(file)), `step ${nth}`).toEqual(won ? ['name'] : []);
+  }
+  // Before we read it, and after we removed it, at the least.
+  expect(nth).toBeGreaterThan(3);
+  expect(wins).toBeGreaterThan(1);
+});
