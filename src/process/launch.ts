@@ -66,6 +66,7 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
     const exited = running.then(({ exitCode, signal }): Exit => ({ code: exitCode, signal }));
     const entry = writtenDown(running, spec, { ...settings, cgroup });
     settings.tracker.add(entry);
+    running.once('exit', () => settings.tracker.ended(entry));
     recorded.resolve();
     const crippled = lossOfVital(spec, settings.tracker, exited);
     return { ...childOf(entry, exited, settings), crippled };

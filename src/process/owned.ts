@@ -3,6 +3,7 @@ import type { DescendantEntry, LedgerEntry } from './ledger.ts';
 import { cgroupMembers } from './cgroup.ts';
 import { bootId } from './identity.ts';
 import { fileOf, livingProcesses, type ProcessStat, readVariable } from './proc.ts';
+import { provenSessions, type SessionProof } from './session-proof.ts';
 
 export type Evidence = 'ledger' | 'seen' | 'control group' | 'session' | 'parent' | 'log file' | 'marker';
 
@@ -16,41 +17,48 @@ export interface OwnedProcess extends ProcessStat {
  * Living processes that come from these entries, parents before children.
  * No single mark is enough: SGLang's schedulers wipe their environment with setproctitle, children may call setsid,
  * a double fork loses the parent. Source: upstream/sglang-on-gpu.md section 4.
+ * `ends`: for entries whose process has ended, the tick of the clock by which that was seen to be so.
  */
 export function findOwned(
   entries: readonly LedgerEntry[],
   descendants: readonly DescendantEntry[] = [],
+  ends: ReadonlyMap<LedgerEntry, number> = new Map(),
+  living: readonly ProcessStat[] = livingProcesses(),
 ): OwnedProcess[] {
   const mine = entries.filter((entry) => entry.bootId === bootId());
   if (mine.length === 0) return [];
-  const earliest = mine.reduce(
-    (least, { startTime }) => (BigInt(startTime) < least ? BigInt(startTime) : least),
-    BigInt(mine[0]?.startTime ?? 0),
+  const byIdentity = new Map<string, Origin>(
+    descendants
+      .filter((each) => each.bootId === bootId())
+      .map((each) => [keyOf(each), { process: each.process, evidence: 'seen' }]),
   );
-  const living = livingProcesses();
-  const byPid = new Map(living.map((stat) => [stat.pid, stat]));
-  const sessions = liveSessions(mine, byPid);
+  for (const entry of mine) byIdentity.set(keyOf(entry), { process: entry.process, evidence: 'ledger' });
+  const earliest = Math.min(...mine.map(({ startTime }) => Number(startTime)));
+  const young = living.filter(({ pid, startTime }) => pid !== process.pid && Number(startTime) >= earliest);
   const grouped = groupMembers(mine);
-  const young = living.filter((stat) => stat.pid !== process.pid && BigInt(stat.startTime) >= earliest);
+  const known = young.filter((stat) => grouped.has(stat.pid) || byIdentity.has(keyOf(stat)));
+  const sessions = provenSessions(mine, living, known, ends);
   const owned = new Map<number, OwnedProcess>();
   for (const stat of young) {
-    const found = byItself(stat, mine, sessions, grouped) ?? seenBefore(stat, descendants);
+    const group = grouped.get(stat.pid);
+    const found =
+      byIdentity.get(keyOf(stat)) ??
+      (group === undefined ? undefined : { process: group, evidence: 'control group' as const }) ??
+      bySession(stat, sessions) ??
+      byMarks(stat.pid, mine);
     if (found !== undefined) owned.set(stat.pid, { ...stat, ...found });
   }
   addDescendants(young, owned);
   return [...owned.values()];
 }
 
-/** Sessions that are still the ones our processes led: their leader is gone, or is exactly ours. */
-function liveSessions(
-  entries: readonly LedgerEntry[],
-  byPid: ReadonlyMap<number, ProcessStat>,
-): Map<number, string> {
-  const valid = entries.filter(({ session, startTime }) => {
-    const leader = byPid.get(session);
-    return leader === undefined || leader.startTime === startTime;
-  });
-  return new Map(valid.map(({ session, process }) => [session, process]));
+interface Origin {
+  readonly process: string;
+  readonly evidence: Evidence;
+}
+
+function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: string }): string {
+  return `${pid}@${startTime}`;
 }
 
 /** Nobody leaves a control group by forking, by setsid or by any other way that needs no right to write there. */
@@ -63,35 +71,23 @@ function groupMembers(entries: readonly LedgerEntry[]): Map<number, string> {
   );
 }
 
-function byItself(
-  stat: ProcessStat,
-  entries: readonly LedgerEntry[],
-  sessions: ReadonlyMap<number, string>,
-  grouped: ReadonlyMap<number, string>,
-): { process: string; evidence: Evidence } | undefined {
-  const entry = entries.find(({ pid, startTime }) => pid === stat.pid && startTime === stat.startTime);
-  if (entry !== undefined) return { process: entry.process, evidence: 'ledger' };
-  const group = grouped.get(stat.pid);
-  if (group !== undefined) return { process: group, evidence: 'control group' };
-  const session = sessions.get(stat.session) ?? sessions.get(stat.pgrp);
-  if (session !== undefined) return { process: session, evidence: 'session' };
-  const log = fileOf(stat.pid, 1) ?? fileOf(stat.pid, 2);
-  const logged = entries.find(({ logFile }) => logFile === log);
-  if (logged !== undefined) return { process: logged.process, evidence: 'log file' };
-  const runId = readVariable(stat.pid, 'DYNAMO_RUN_ID');
-  const marked = runId === undefined ? undefined : entries.find((candidate) => candidate.runId === runId);
-  if (marked === undefined) return undefined;
-  return { process: readVariable(stat.pid, 'DYNAMO_PROCESS') ?? marked.process, evidence: 'marker' };
+function bySession(
+  { session, pgrp, startTime }: ProcessStat,
+  sessions: ReadonlyMap<number, SessionProof>,
+): Origin | undefined {
+  const proof = sessions.get(session) ?? sessions.get(pgrp);
+  if (proof === undefined || Number(startTime) > proof.untilTick) return undefined;
+  return { process: proof.process, evidence: 'session' };
 }
 
-function seenBefore(
-  stat: ProcessStat,
-  descendants: readonly DescendantEntry[],
-): { process: string; evidence: Evidence } | undefined {
-  const found = descendants.find(
-    (each) => each.pid === stat.pid && each.startTime === stat.startTime && each.bootId === bootId(),
-  );
-  return found && { process: found.process, evidence: 'seen' };
+function byMarks(pid: number, entries: readonly LedgerEntry[]): Origin | undefined {
+  const log = fileOf(pid, 1) ?? fileOf(pid, 2);
+  const logged = entries.find(({ logFile }) => logFile === log);
+  if (logged !== undefined) return { process: logged.process, evidence: 'log file' };
+  const runId = readVariable(pid, 'DYNAMO_RUN_ID');
+  const marked = runId === undefined ? undefined : entries.find((candidate) => candidate.runId === runId);
+  if (marked === undefined) return undefined;
+  return { process: readVariable(pid, 'DYNAMO_PROCESS') ?? marked.process, evidence: 'marker' };
 }
 
 function addDescendants(living: readonly ProcessStat[], owned: Map<number, OwnedProcess>): void {

@@ -59,7 +59,11 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   const onStop = (): void => endAll(stopGraceMs);
   stop.addEventListener('abort', onStop);
   // Processes that it leaves would keep its streams open, and us waiting.
-  running.once('exit', () => endAll(0));
+  running.once('exit', () => {
+    // From now on its pid may become another's.
+    stop.removeEventListener('abort', onStop);
+    endAll(0);
+  });
   try {
     for await (const line of running.iterable({ from: 'all' })) command.onLine(line);
     const { exitCode, signal, code, originalMessage } = await running;

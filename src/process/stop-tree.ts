@@ -3,7 +3,6 @@ import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReport } from '../supervisor/child.ts';
 import { killCgroup } from './cgroup.ts';
-import { isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine } from './proc.ts';
 import type { Tracker } from './tracker.ts';
@@ -69,10 +68,9 @@ function signalOnce({ tracker, process }: TreeStop, tree: readonly OwnedProcess[
 
 /** While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. False at the deadline. */
 async function untilEmpty(stop: TreeStop, deadline: number): Promise<boolean> {
-  const { clock, hurry } = stop;
-  const leaders = stop.tracker.entries.filter((entry) => entry.process === stop.process);
+  const { clock, hurry, tracker, process } = stop;
   for (let wait = 2; !hurry.aborted; wait = Math.min(wait * 1.5, 50)) {
-    if (!leaders.some(isAlive) && (await treeOf(stop)).length === 0) return true;
+    if (!tracker.leaderLives(process) && (await treeOf(stop)).length === 0) return true;
     const leftMs = deadline - clock.now();
     if (leftMs <= 0) return false;
     await clock.sleep(Math.min(wait, leftMs));

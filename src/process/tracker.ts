@@ -1,12 +1,19 @@
 /** Keeps an eye on everything that a run started, and writes down descendants while they can still be recognised. */
 import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
+import { isAlive } from './identity.ts';
+import { leaderEnds } from './leader-ends.ts';
 import { findOwned, type OwnedProcess } from './owned.ts';
+import { livingProcesses } from './proc.ts';
 
 type Listener = (seen: readonly OwnedProcess[]) => void;
 
 export interface Tracker {
   readonly entries: readonly LedgerEntry[];
   add(entry: LedgerEntry): void;
+  /** To be called by the parent of the process of an entry in the very moment in which it learns that it has ended. */
+  ended(entry: LedgerEntry): void;
+  /** Whether a main process of this name is alive: one small file each, where a look reads all of /proc. */
+  leaderLives(process: string): boolean;
   /** What is alive now. All who ask at the same time share one look through /proc. */
   look(): Promise<readonly OwnedProcess[]>;
   /** Calls after each look with what it saw, in the same turn in which that was written down. */
@@ -27,6 +34,7 @@ export function createTracker(
   const seen = new Map(descendants.map((each) => [`${each.pid}@${each.startTime}`, each]));
   let next: Promise<readonly OwnedProcess[]> | undefined;
   const listeners = new Set<Listener>();
+  const ends = leaderEnds();
   /** A look takes as long as /proc is full: half of the time at most goes there, whoever asks how often. */
   let restUntil = 0;
 
@@ -45,13 +53,26 @@ export function createTracker(
     onLook: (listener) => void listeners.add(listener),
     offLook: (listener) => void listeners.delete(listener),
     add: (entry) => void known.push(entry),
+    ended: (entry) => ends.ended(entry),
+    leaderLives: (process) =>
+      known
+        .filter((entry) => entry.process === process)
+        .map((entry) => {
+          const alive = isAlive(entry);
+          ends.saw(entry, alive);
+          return alive;
+        })
+        .includes(true),
     look: () => {
       next ??= new Promise((resolve, reject) => {
         const search = (): void => {
           next = undefined;
           const begin = performance.now();
           try {
-            const owned = findOwned(known, [...seen.values()]);
+            const living = livingProcesses();
+            const alive = new Set(living.map(({ pid, startTime }) => `${pid}@${startTime}`));
+            for (const entry of known) ends.saw(entry, alive.has(`${entry.pid}@${entry.startTime}`));
+            const owned = findOwned(known, [...seen.values()], ends.ticks, living);
             for (const each of owned) record(each);
             for (const listener of listeners) listener(owned);
             resolve(owned);

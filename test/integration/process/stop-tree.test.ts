@@ -1,6 +1,7 @@
 /** Ending a process and all that came from it, whatever it did to get away. */
 import { spawn } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { LedgerEntry } from '../../../src/process/ledger.ts';
@@ -8,7 +9,8 @@ import { readLedger } from '../../../src/process/ledger.ts';
 import { findOwned } from '../../../src/process/owned.ts';
 import { stopTree } from '../../../src/process/stop-tree.ts';
 import { createTracker } from '../../../src/process/tracker.ts';
-import { look } from '../../support/oracle.ts';
+import { look, type Seen } from '../../support/oracle.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 
@@ -203,6 +205,102 @@ test('a look-alike in another session is left alone', async () => {
   expect(findOwned(readLedger(tree.ledgerFile)).map((owned) => owned.pid)).not.toContain(pid);
   await tree.child.stop(0);
   expect(look(pid)?.startTime).toBe(before.startTime);
+});
+
+/** Closes what it inherited and wipes its environment: nothing but session and group tell where it came from. */
+const hide = `close STDOUT; close STDERR; close STDIN; ${rename}`;
+
+test('a hidden child in the session of a leader that ended is still found', async () => {
+  const tree = await start([
+    'perl',
+    '-e',
+    `if (!fork) { ${hide} ${perlNote('child')} sleep 60; exit } until (-e "$ENV{D}/child") { select undef, undef, undef, 0.01 } exit 3`,
+  ]);
+  const seen = await tree.pidIn('child');
+  expect(await tree.child.exited).toEqual({ code: 3, signal: undefined });
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  tree.expectNothingLeft(seen);
+});
+
+test('a hidden child that the leader forks on SIGTERM, as its last deed, does not get away', async () => {
+  const tree = await start([
+    'perl',
+    '-e',
+    `$SIG{TERM} = sub { if (!fork) { $SIG{TERM} = "IGNORE"; ${hide} ${perlNote('late')} sleep 60 } exit }; ${perlNote('me')} sleep 60`,
+  ]);
+  await tree.pidIn('me');
+  const stopping = tree.child.stop(60_000);
+  const seen = await tree.pidIn('late');
+  tree.child.kill();
+  expect((await stopping).killed).toContainEqual(expect.stringMatching(new RegExp(`^${seen.pid} `)));
+  tree.expectNothingLeft(seen);
+});
+
+/** Two hidden processes of a session whose leader has ended, and the entry that a ledger has of another with its pid. */
+async function strangersInSession(): Promise<{ first: Seen; second: Seen; entry: LedgerEntry }> {
+  const tree = await startShell('exec sleep 60');
+  const [real] = readLedger(tree.ledgerFile);
+  await tree.child.stop(0);
+  const folder = tempFolder();
+  const program = `for my $name ("first", "second") { if (!fork) { ${hide} my $f = "$ENV{D}/$name"; open F, ">", "$f.new"; print F "$$"; close F; rename "$f.new", $f; sleep 60; exit } }`;
+  const leader = spawn('perl', ['-e', program], { detached: true, stdio: 'ignore', env: { D: folder } });
+  const session = leader.pid ?? -1;
+  const read = async (name: string): Promise<Seen> => {
+    const seen = await until(name, () =>
+      existsSync(join(folder, name)) ? look(Number(readFileSync(join(folder, name), 'utf8'))) : undefined,
+    );
+    onTestFinished(
+      () => void (look(seen.pid)?.startTime === seen.startTime && process.kill(seen.pid, 'SIGKILL')),
+    );
+    return seen;
+  };
+  const [first, second] = [await read('first'), await read('second')];
+  await until('their leader to be gone', () => look(session) === undefined);
+  expect([first.session, second.session]).toEqual([session, session]);
+  const forged = { startTime: '1', pid: session, pgrp: session, session, logFile: '0:0', runId: 'nobody' };
+  return { first, second, entry: { ...(real as LedgerEntry), ...forged } };
+}
+
+test('look-alikes in the session of a stranger that got the pid of a dead leader are never signalled', async () => {
+  const { first, second, entry } = await strangersInSession();
+  expect(findOwned([entry])).toEqual([]);
+  const ledgerFile = join(tempFolder(), 'ledger.jsonl');
+  for (const grace of [200, 0]) {
+    const report = await stopTree({
+      process: entry.process,
+      tracker: createTracker(ledgerFile, [entry]),
+      graceMs: grace,
+      clock: systemClock,
+      hurry: new AbortController().signal,
+    });
+    expect(report).toEqual({ killed: [], left: [] });
+  }
+  for (const { pid, startTime } of [first, second]) expect(look(pid)?.startTime).toBe(startTime);
+});
+
+test('of a dead leader, the session proves who began before its end was seen, and nobody later', async () => {
+  const { first, second, entry } = await strangersInSession();
+  const pids = (ends: Map<LedgerEntry, number>): number[] =>
+    findOwned([entry], [], ends)
+      .map(({ pid }) => pid)
+      .toSorted((a, b) => a - b);
+  expect(pids(new Map([[entry, Number(second.startTime)]]))).toEqual(
+    [first.pid, second.pid].toSorted((a, b) => a - b),
+  );
+  expect(pids(new Map([[entry, Number(first.startTime) - 1]]))).toEqual([]);
+});
+
+test('while one of its session is known, the others are ours: its number is given to nobody else', async () => {
+  const { first, second, entry } = await strangersInSession();
+  const { bootId, process, runId } = entry;
+  const known = { bootId, process, runId, pid: first.pid, startTime: first.startTime };
+  const evidence = new Map(findOwned([entry], [known]).map((owned) => [owned.pid, owned.evidence]));
+  expect(evidence).toEqual(
+    new Map([
+      [first.pid, 'seen'],
+      [second.pid, 'session'],
+    ]),
+  );
 });
 
 test.each<[string, Partial<LedgerEntry>]>([

@@ -1,5 +1,6 @@
 /** A dead run's claim is given up while another process takes it over: at every step of ours, the other's claim stays. */
 import { execFileSync } from 'node:child_process';
+import type * as fs from 'node:fs';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -7,17 +8,22 @@ import { expect, test, vi } from 'vitest';
 import { readClaim, unclaim } from '../../../src/run/claim.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-/** Called before each access to a file while set. */
-const step = vi.hoisted((): { before: (() => void) | undefined } => ({ before: undefined }));
+/** `before` is called before each access to a file while it is set. */
+const { step, stepped } = vi.hoisted(() => {
+  const current: { before: (() => void) | undefined } = { before: undefined };
+  return {
+    step: current,
+    stepped:
+      <A extends unknown[], R>(call: (...words: A) => R) =>
+      (...words: A): R => {
+        current.before?.();
+        return call(...words);
+      },
+  };
+});
 
 vi.mock('node:fs', async (load) => {
-  const real = await load<typeof import('node:fs')>();
-  const stepped =
-    <A extends unknown[], R>(call: (...words: A) => R) =>
-    (...words: A): R => {
-      step.before?.();
-      return call(...words);
-    };
+  const real = await load<typeof fs>();
   return {
     ...real,
     linkSync: stepped(real.linkSync),
