@@ -24,6 +24,14 @@ export interface DescendantEntry extends Identity {
   readonly process: string;
 }
 
+/** Shared memory that a process of ours had mapped: what proves, once all are dead, whose it was. */
+export interface SegmentEntry {
+  readonly bootId: string;
+  readonly runId: string;
+  readonly segment: string;
+  readonly inode: number;
+}
+
 /** One write of one line: a crash can tear the last line, never another. */
 export function appendToLedger(file: string, entry: LedgerEntry): void {
   appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
@@ -41,6 +49,21 @@ export function appendCgroup(file: string, cgroup: string): void {
 /** Before the container is made. */
 export function appendContainer(file: string, entry: ContainerEntry): void {
   appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+}
+
+export function appendSegment(file: string, entry: SegmentEntry): void {
+  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+}
+
+/** Those of this boot: shared memory does not outlive it. */
+export function readSegments(file: string): SegmentEntry[] {
+  return readLines(file)
+    .filter(isSegment)
+    .filter((entry) => entry.bootId === bootId());
+}
+
+function isSegment(value: unknown): value is SegmentEntry {
+  return typeof value === 'object' && value !== null && 'segment' in value && 'inode' in value;
 }
 
 /** Containers in the order of their starts, also of earlier boots: they outlive those. */

@@ -1,5 +1,6 @@
 /** Which shared memory segments a ledger proves to be left by dead processes of ours. */
 import type { Segment } from './shared-memory.ts';
+import { keyOf } from './used-segments.ts';
 
 /** A dead process that a ledger names. */
 export interface DeadCreator {
@@ -20,6 +21,8 @@ export interface SegmentProof {
 export interface SegmentEvidence {
   readonly uid: number;
   readonly creators: readonly DeadCreator[];
+  /** Run that used a segment while it lived, by the key of the segment. */
+  readonly used: ReadonlyMap<string, string>;
   /** Living processes that map a segment, by its path. */
   readonly users: ReadonlyMap<string, readonly number[]>;
   /** Living processes that a ledger proves to be of dead runs: they will be ended. */
@@ -39,6 +42,10 @@ export function proofOf(segment: Segment, evidence: SegmentEvidence): SegmentPro
   const [runId] = runs;
   if (runId !== undefined) {
     return { segment, runId, proof: `only processes of the dead run ${runId} use it (${users.join(', ')})` };
+  }
+  const usedBy = evidence.used.get(keyOf(segment));
+  if (usedBy !== undefined) {
+    return { segment, runId: usedBy, proof: `run ${usedBy} used it while it lived, and nobody does now` };
   }
   const made = evidence.creators.find((creator) => couldHaveMade(creator, segment, evidence));
   if (made === undefined) return undefined;

@@ -7,6 +7,7 @@ export interface Segment {
   readonly path: string;
   readonly bytes: number;
   readonly uid: number;
+  readonly inode: number;
   /** In milliseconds since the epoch. */
   readonly bornAt: number;
   /** Pid of the process that made it, where the name says so. */
@@ -14,10 +15,11 @@ export interface Segment {
 }
 
 /**
- * Names of SGLang, PyTorch, NCCL and Python's multiprocessing; nothing else in /dev/shm is looked at.
- * Source: upstream/pains-and-doctor.md section 3, pain 38; torch's names are /torch_PID_…
+ * Names of SGLang, PyTorch, NCCL, Python's multiprocessing and joblib; nothing else in /dev/shm is looked at.
+ * Source: upstream/pains-and-doctor.md section 3, pain 38; torch's names are /torch_PID_…; SGLang 0.5.16 leaves
+ * sglang_loads_… and sem.loky-PID-… after every stop.
  */
-const known = /^(sgl_shm_|torch_\d+_|psm_|nccl-|sem\.mp-)/;
+const known = /^(sgl_shm_|sglang_loads_|torch_\d+_|psm_|nccl-|sem\.mp-|sem\.loky-)/;
 
 export function segmentsIn(folder = '/dev/shm'): Segment[] {
   return namesIn(folder)
@@ -25,28 +27,33 @@ export function segmentsIn(folder = '/dev/shm'): Segment[] {
     .flatMap((name) => {
       const path = join(folder, name);
       try {
-        const { size, uid, birthtimeMs, ctimeMs } = lstatSync(path);
+        const { size, uid, ino, birthtimeMs, ctimeMs } = lstatSync(path);
         const creator = creatorIn(name);
         // Some file systems have no time of birth.
         const bornAt = birthtimeMs > 0 ? birthtimeMs : ctimeMs;
-        return [{ path, bytes: size, uid, bornAt, ...(creator === undefined ? {} : { creator }) }];
+        return [
+          { path, bytes: size, uid, inode: ino, bornAt, ...(creator === undefined ? {} : { creator }) },
+        ];
       } catch {
         return []; // gone meanwhile
       }
     });
 }
 
-/** `sgl_shm_mm_4321_0` and `torch_4321_17_0` were made by 4321; the names of the others are random. */
+/** `sgl_shm_mm_4321_0`, `torch_4321_17_0` and `sem.loky-4321-ab` were made by 4321; the names of the others are random. */
 export function creatorIn(name: string): number | undefined {
-  const pid = /^(?:sgl_shm_(?:[a-z]\w*?_)??|torch_)(\d+)_/.exec(name)?.[1];
+  const pid = /^(?:sgl_shm_(?:[a-z]\w*?_)??|torch_|sem\.loky-)(\d+)[_-]/.exec(name)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Living processes that use these files, mapped or open. Those of other users cannot be seen without root. */
-export function usersOf(paths: ReadonlySet<string>): Map<string, number[]> {
+/** Which of `processes` (all that live) use these files. Those of other users cannot be seen without root. */
+export function usersOf(
+  paths: ReadonlySet<string>,
+  processes?: readonly { readonly pid: number }[],
+): Map<string, number[]> {
   const users = new Map<string, number[]>();
   if (paths.size === 0) return users;
-  for (const { pid } of livingProcesses()) {
+  for (const { pid } of processes ?? livingProcesses()) {
     for (const path of mappedBy(pid)) {
       if (paths.has(path)) users.set(path, [...(users.get(path) ?? []), pid]);
     }

@@ -1,7 +1,8 @@
 /** Real SGLang on a CPU: the patterns that answer with text, or with vectors. */
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { succeed } from '../e2e/harness/cli.ts';
-import { requestsOf } from '../e2e/harness/deployment.ts';
+import { ps, requestsOf } from '../e2e/harness/deployment.ts';
 import { test } from '../e2e/harness/world.ts';
 import { model, rotary } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
@@ -16,9 +17,13 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
       { timeout: 120_000 },
     );
     expect(usage?.completion_tokens).toBeGreaterThan(0);
+    const [run] = await ps(world);
+    const shared = (run?.processes ?? []).flatMap(({ pid = 0 }) => sharedMemoryBelow(pid));
+    expect(shared.join()).toContain('/dev/shm/sglang_loads_');
     const { stderr } = await succeed(world, ['down']);
     expect(stderr).toContain('nothing is left');
     expect(stderr).not.toContain('SIGKILL');
+    expect(shared.filter((path) => existsSync(path))).toEqual([]);
   });
 
   test('agg_router sends a repeated prompt to where it is cached', { timeout }, async ({ world }) => {
@@ -52,3 +57,11 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     await succeed(world, ['down']);
   });
 });
+
+/** Files in /dev/shm that a process or one of its descendants has mapped. */
+function sharedMemoryBelow(pid: number): string[] {
+  const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  const children = read(`task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+  const mapped = read('maps').match(/\/dev\/shm\/\S+/g) ?? [];
+  return [...new Set([...mapped, ...children.flatMap(sharedMemoryBelow)])];
+}

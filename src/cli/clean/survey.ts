@@ -6,11 +6,12 @@ import type { ProcessFacts } from '../../base/process-facts.ts';
 import type { SeenContainer } from '../../plan/container.ts';
 import { factsOf, startedAtMs } from '../../process/facts.ts';
 import { bootId, isAlive } from '../../process/identity.ts';
-import { readContainers, readDescendants, readLedger } from '../../process/ledger.ts';
+import { readContainers, readDescendants, readLedger, readSegments } from '../../process/ledger.ts';
 import { type MarkedProcess, markedProcesses } from '../../process/marked.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type DeadCreator, proofOf, type SegmentProof } from '../../process/proven-segments.ts';
 import { type Segment, segmentsIn, usersOf } from '../../process/shared-memory.ts';
+import { keyOfEntry } from '../../process/used-segments.ts';
 import { isLiving, readStat } from '../../process/proc.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../../run/prune.ts';
@@ -113,6 +114,7 @@ export function segmentFindings(
   const evidence = {
     uid,
     users,
+    used: new Map(runs.filter(({ supervised }) => !supervised).flatMap(usedBy)),
     creators: runs.filter(({ supervised }) => !supervised).flatMap(creatorsOf),
     dying: new Map(dying.map(({ owned, run }) => [owned.pid, run.record.runId])),
     pidTakenSince: (pid: number) => {
@@ -129,6 +131,10 @@ export function segmentFindings(
       (segment) => segment.uid === uid && !proven.has(segment) && !users.has(segment.path),
     ),
   };
+}
+
+function usedBy({ record, files }: StoredRun): [key: string, runId: string][] {
+  return readSegments(files.ledger).map((entry) => [keyOfEntry(entry), record.runId]);
 }
 
 /** Processes of this boot only: pids of an earlier one say nothing. */

@@ -5,6 +5,7 @@ import { passingFolders, type Plan } from '../../plan/plan.ts';
 import { removeCgroup } from '../../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { readCgroups } from '../../process/ledger.ts';
+import { removeUsedSegments } from '../../process/used-segments.ts';
 import { unclaim } from '../../run/claim.ts';
 import { releaseGpus } from '../../run/gpu-leases.ts';
 import { persistClaim, type RunFiles, socketPath, type StateFolders } from '../../run/folders.ts';
@@ -25,6 +26,7 @@ export function tidyUp({ plan, files, folders }: HeldRun): void {
     // not empty
   }
   releaseRun({ plan, files, folders });
+  removeUsedSegments(files.ledger);
   for (const cgroup of readCgroups(files.ledger)) removeCgroup(cgroup);
   rmSync(socketPath(folders, plan.runId), { force: true });
   markEnded(files);

@@ -58,7 +58,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   const tracker = createTracker(files.ledger);
   const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
-  upkeep = startUpkeep(plan, tracker, (problem) => warn(files.supervisorLog, problem));
+  upkeep = startUpkeep(plan, files.ledger, tracker, (problem) => warn(files.supervisorLog, problem));
   const keeper = startKeeper({
     reapCommand: [...ownCommand(), 'reap', plan.runId],
     logFile: files.supervisorLog,

@@ -1,8 +1,9 @@
-/** What a supervisor does every now and then: looks for descendants that hide, and moves logs aside. */
+/** What a supervisor does every now and then: looks for descendants that hide and what they share, and moves logs aside. */
 import { messageOf } from '../../base/error-code.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { rotateLog } from '../../process/rotate-log.ts';
 import type { Tracker } from '../../process/tracker.ts';
+import { createSegmentWatch } from '../../process/used-segments.ts';
 
 const beatMs = 5_000;
 /** While things change, new processes come that may hide later; after that a look through /proc each third beat will do. */
@@ -14,9 +15,19 @@ export interface Upkeep {
   end(): void;
 }
 
-export function startUpkeep(plan: Plan, tracker: Tracker, warn: (problem: string) => void): Upkeep {
+export function startUpkeep(
+  plan: Plan,
+  ledgerFile: string,
+  tracker: Tracker,
+  warn: (problem: string) => void,
+): Upkeep {
   const rotate = rotation(plan, warn);
-  const look = (): void => void tracker.look().catch(() => {});
+  const watchSegments = createSegmentWatch(ledgerFile, plan.runId);
+  const look = (): void =>
+    void tracker
+      .look()
+      .then(watchSegments)
+      .catch(() => {});
   let stirredAt = performance.now();
   let beats = 0;
   const timer = setInterval(() => {

@@ -7,12 +7,14 @@ const segment: Segment = {
   path: '/dev/shm/sgl_shm_mm_4321_0',
   bytes: 1,
   uid: 1000,
+  inode: 7,
   bornAt: 50_000,
   creator: 4_321,
 };
 const evidence: SegmentEvidence = {
   uid: 1000,
   creators: [{ pid: 4_321, runId: 'agg-ab12', startedAt: 40_000 }],
+  used: new Map(),
   users: new Map(),
   dying: new Map(),
   pidTakenSince: () => undefined,
@@ -47,7 +49,7 @@ test('a pid that was taken again later changes nothing', () => {
 });
 
 test('one with a random name is proven by who uses it: dead runs of ours and nobody else', () => {
-  const random: Segment = { path: '/dev/shm/psm_1a2b', bytes: 1, uid: 1000, bornAt: 1 };
+  const random: Segment = { path: '/dev/shm/psm_1a2b', bytes: 1, uid: 1000, inode: 8, bornAt: 1 };
   const dying = new Map([[88, 'agg-ab12']]);
   const usedBy = (...pids: number[]) => ({ ...evidence, dying, users: new Map([[random.path, pids]]) });
   expect(proofOf(random, usedBy(88))?.proof).toBe('only processes of the dead run agg-ab12 use it (88)');
@@ -55,8 +57,19 @@ test('one with a random name is proven by who uses it: dead runs of ours and nob
   expect(proofOf(random, usedBy())).toBeUndefined();
 });
 
+test('one with a random name that a dead run was seen to use is proven, but not another of the same name', () => {
+  const random: Segment = { path: '/dev/shm/psm_1a2b', bytes: 1, uid: 1000, inode: 8, bornAt: 1 };
+  const used = new Map([['/dev/shm/psm_1a2b@8', 'agg-ab12']]);
+  expect(proofOf(random, { ...evidence, used })?.proof).toBe(
+    'run agg-ab12 used it while it lived, and nobody does now',
+  );
+  expect(proofOf({ ...random, inode: 9 }, { ...evidence, used })).toBeUndefined();
+  expect(proofOf(random, { ...evidence, used, users: new Map([[random.path, [77]]]) })).toBeUndefined();
+});
+
 test.each([
   ['sgl_shm_mm_4321_0', 4_321],
+  ['sem.loky-4321-qbzkcsl8', 4_321],
   ['sgl_shm_4321_ab', 4_321],
   ['sgl_shm_tensor_v2_4321_17', 4_321],
   ['torch_4321_17_0', 4_321],
