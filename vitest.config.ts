@@ -18,7 +18,7 @@ export default defineConfig({
     maxWorkers: 2,
     maxConcurrency: 2,
     projects: [
-      project('unit', 5_000, false),
+      project('unit', 20_000, false),
       project('integration', 20_000, true),
       project('e2e', 60_000, true),
       project('chaos', 60_000, true),
