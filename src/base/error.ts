@@ -24,6 +24,8 @@ export interface ErrorDetail {
   readonly hint?: string | undefined;
   /** Further lines, shown under the message as they are: code frames, log tails, tables. */
   readonly details?: readonly string[] | undefined;
+  /** What was asked for can never be on this host with this engine, whatever is stopped or freed. */
+  readonly impossible?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -31,13 +33,19 @@ export class DynamoError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly details: readonly string[];
+  readonly impossible: boolean;
 
-  constructor(code: ErrorCode, message: string, { hint, details = [], cause }: ErrorDetail = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { hint, details = [], impossible = false, cause }: ErrorDetail = {},
+  ) {
     super(message, { cause });
     this.name = 'DynamoError';
     this.code = code;
     this.hint = hint;
     this.details = details;
+    this.impossible = impossible;
   }
 
   get exitCode(): number {

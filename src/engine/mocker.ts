@@ -41,13 +41,15 @@ export function mockerEngine(home: PythonHome, dialect: Dialect, tokenizer: stri
 function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment: Deployment): Launch {
   const { spec, ports } = seat;
   const { memory } = spec;
+  if (deployment.profile.proof.request === 'vision') throw seesNothing(deployment.profile.name);
   const flags: Flag[] = [
     ['--model-path', deployment.modelPath],
     ['--endpoint', spec.endpoint === undefined ? undefined : `dyn://${spec.endpoint}`],
     ['--disaggregation-mode', roleOf(spec.mode)],
     ['--bootstrap-ports', ports.bootstrap],
     ['--block-size', spec.pageSize],
-    ['--max-num-seqs', memory.maxRunningRequests],
+    // Prefill and decode refuse what is more, where SGLang lets it wait, and for 5 s are asked nothing. Seen with 1.6.1.
+    ['--max-num-seqs', spec.mode === 'aggregated' ? memory.maxRunningRequests : undefined],
     ['--max-model-len', dialect.mockerContextLength ? memory.contextLength : undefined],
     ['--num-gpu-blocks-override', blocks(spec)],
   ];
@@ -64,6 +66,14 @@ function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment
       DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS: '["generate"]',
     },
   };
+}
+
+/** Its frontend answers HTTP 400 to an image. Seen with 1.6.1. */
+function seesNothing(profile: string): DynamoError {
+  return new DynamoError('usage', `The engine mocker cannot play ${profile}: it understands no images.`, {
+    hint: 'use --engine sim, or a profile of agg, agg_router, disagg, disagg_router',
+    impossible: true,
+  });
 }
 
 /** Throws `usage` for modes that it cannot play. */
@@ -84,6 +94,7 @@ function roleOf(mode: WorkerMode): 'agg' | 'prefill' | 'decode' {
         `The engine mocker has no worker of mode ${mode}: it generates text only.`,
         {
           hint: 'use --engine sim, or a profile of agg, agg_router, disagg, disagg_router',
+          impossible: true,
         },
       );
   }

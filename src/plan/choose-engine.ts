@@ -116,5 +116,6 @@ function requireDevice(device: Profile['device'], host: HostFacts): void {
       '  --engine sim       the embedded engine, simulated answers',
     ],
     hint: 'add --set device=cpu   # for a tiny model',
+    impossible: true,
   });
 }

@@ -5,7 +5,12 @@ import { gib } from './gpu-demand.ts';
 import { freeOf, type GpuGroup, type GpuOffer, hasRoom } from './gpu-group.ts';
 import type { Gpu } from './request.ts';
 
-export function doesNotFit(groups: readonly GpuGroup[], { gpus, limit }: GpuOffer): DynamoError {
+/** `impossible`: nor would it if nobody else used the GPUs. */
+export function doesNotFit(
+  groups: readonly GpuGroup[],
+  { gpus, limit }: GpuOffer,
+  impossible: boolean,
+): DynamoError {
   const needed = groups.reduce((sum, group) => sum + group.gpus, 0);
   const usable = gpus.filter(
     (gpu) => gpu.leasedBy === undefined && groups.some((group) => hasRoom(gpu, group)),
@@ -22,6 +27,7 @@ export function doesNotFit(groups: readonly GpuGroup[], { gpus, limit }: GpuOffe
       ...(gpus.length === 0 ? [] : ['GPUs it may use:', ...gpus.flatMap(gpuRows)]),
     ],
     hint: hintFor(gpus),
+    impossible,
   });
 }
 

@@ -21,9 +21,13 @@ export interface Placement {
 /** Throws `busy` with a table of who holds what when it does not fit. */
 export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): Placement {
   const groups = groupsOf(workers, offer.weightsMiB);
-  const free = offer.gpus.filter(({ leasedBy }) => leasedBy === undefined);
-  const given = inOrder(groups, free) ?? bySize(groups, free);
-  if (given === undefined) throw doesNotFit(groups, offer);
+  const given = fit(
+    groups,
+    offer.gpus.filter(({ leasedBy }) => leasedBy === undefined),
+  );
+  if (given === undefined) {
+    throw doesNotFit(groups, offer, fit(groups, offer.gpus.map(emptied)) === undefined);
+  }
   const devices = groups.flatMap(({ members }, i) =>
     members.map(({ name }): [string, string[]] => [name, (given[i] ?? []).map(deviceName)]),
   );
@@ -68,6 +72,15 @@ function sum(demands: readonly (GpuDemand | undefined)[]): GpuDemand | undefined
     mib: known.reduce((total, { mib }) => total + mib, 0),
     because: `${known.length} workers: ${because}`,
   };
+}
+
+function fit(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undefined {
+  return inOrder(groups, gpus) ?? bySize(groups, gpus);
+}
+
+/** As if nobody used it. */
+function emptied({ freeMiB: _, ...gpu }: Gpu): Gpu {
+  return { ...gpu, usedMiB: 0 };
 }
 
 /** In the order of profile and host, idle GPUs first. */

@@ -23,7 +23,7 @@ export function jobSummary(suites: readonly SuiteResult[]): string {
   );
   const failures = suites.flatMap(({ name, cases }) =>
     cases
-      .filter(({ state }) => state === 'failed')
+      .filter(({ state }) => state === 'failed' || (state === 'skipped' && cases.length === 1))
       .map((each) => `- \`${name}\` **${each.name}**: ${inline(each.text)}`),
   );
   return [

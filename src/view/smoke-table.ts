@@ -26,7 +26,7 @@ export function smokeTable(suites: readonly SuiteView[], style: ChalkInstance): 
   const heading = ['PROFILE', 'RESULT', 'PASSED', 'FAILED', 'SKIPPED', 'TOOK'].map((text) => style.dim(text));
   const wrong = suites.flatMap(({ name, cases }) =>
     cases
-      .filter(({ state }) => state === 'failed')
+      .filter(({ state }) => state === 'failed' || (state === 'skipped' && cases.length === 1))
       .map((each) => `${style.bold(name)} ${caseLine(each, style)}`),
   );
   const table = tableText([heading, ...suites.map((suite) => suiteRow(suite, style))]);

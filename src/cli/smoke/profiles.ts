@@ -98,6 +98,7 @@ async function jobsFor(
       return {
         name,
         profile,
+        optional: flags.all === true,
         start: flags.keepOnFailure === true ? startDetachedRun : startRun,
         keepOnFailure: flags.keepOnFailure === true,
         options: {

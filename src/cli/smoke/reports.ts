@@ -16,6 +16,8 @@ export function reportSmoke(suites: readonly SuiteResult[], flags: SmokeFlags): 
   const count = (state: 'passed' | 'failed'): number =>
     suites.reduce((sum, suite) => sum + countOf(suite, state), 0);
   const verdict = count('failed') === 0 && count('passed') > 0;
+  if (count('failed') + count('passed') === 0)
+    process.stderr.write('Nothing was verified, which is no success.\n');
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, passed: verdict, suites }, undefined, 2)}\n`);
   } else {

@@ -18,6 +18,8 @@ export interface SmokeJob {
   readonly name: string;
   readonly profile: Profile;
   readonly options: PlanOptions;
+  /** Nobody named it: where it can never be on this host, it is skipped. */
+  readonly optional: boolean;
   /** In this process, or so that it can outlive it. */
   readonly start: StartRun;
   /** A deployment that was found to be at fault stays up, to be looked at. */
@@ -45,7 +47,7 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
   };
   const gone = new AbortController();
   let run: StartedRun | undefined;
-  const isUp = await timed('up', record, async () => {
+  const comeUp = async (): Promise<string> => {
     rules.signal.throwIfAborted();
     run = await job.start(job.profile, job.options, (event) => {
       if (event.type === 'failed') gone.abort(new Error(`the deployment was lost: ${event.reason.message}`));
@@ -54,7 +56,8 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
     });
     rules.onStart(run);
     return await untilReady(run, rules.signal);
-  });
+  };
+  const isUp = await timed('up', record, comeUp, job.optional);
   if (run !== undefined && isUp) {
     const { held, supervision } = run;
     const target = ownTarget(held.plan, job.profile);
@@ -104,11 +107,12 @@ async function untilReady({ held, supervision }: StartedRun, signal: AbortSignal
   }
 }
 
-/** Runs a step as a case of its own. Tells whether it passed. */
+/** Runs a step as a case of its own. Tells whether it passed. `optional`: it is skipped where it can never be. */
 async function timed(
   name: string,
   record: (result: CaseResult) => void,
   step: () => Promise<string>,
+  optional = false,
 ): Promise<boolean> {
   const begin = performance.now();
   try {
@@ -118,7 +122,8 @@ async function timed(
   } catch (error) {
     const details = error instanceof DynamoError ? error.details : [];
     const text = [messageOf(error), ...details].join('\n');
-    record({ name, state: 'failed', tookMs: performance.now() - begin, text });
+    const state = optional && error instanceof DynamoError && error.impossible ? 'skipped' : 'failed';
+    record({ name, state, tookMs: performance.now() - begin, text });
     return false;
   }
 }

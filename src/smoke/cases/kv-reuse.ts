@@ -1,4 +1,5 @@
 /** The router sends a prompt to where its prefix is cached. */
+import { systemClock } from '../../base/clock.ts';
 import { chat } from '../chat.ts';
 import { leaveOpen, type SmokeCase, wrong } from '../case.ts';
 import { answersText } from '../target.ts';
@@ -8,6 +9,10 @@ import type { Client } from '../client.ts';
 const documents = 3;
 /** Of three: a router that only takes turns would bring at most one of them to its own worker again. */
 const wanted = 2;
+/** The same as a share of blocks: prompts have a last block that is never cached. */
+const wantedRate = 0.5;
+/** Events of what is cached reach the router a moment after the answer. */
+const settleMs = 500;
 
 export const kvReuse: SmokeCase = {
   name: 'kv-reuse',
@@ -16,6 +21,7 @@ export const kvReuse: SmokeCase = {
     const fresh = `${Date.now()}-${process.pid}`;
     const prompts = Array.from({ length: documents }, (_, i) => documentText(`${i}-${fresh}`));
     for (const prompt of prompts) await chat(client, target, prompt, 4);
+    await systemClock.sleep(settleMs);
     const before = await hitRates(client);
     const shares: number[] = [];
     // In the other order, so that taking turns does not look like remembering.
@@ -23,24 +29,20 @@ export const kvReuse: SmokeCase = {
       const { cachedTokens, promptTokens } = await chat(client, target, prompt, 4);
       shares.push(cachedTokens / promptTokens);
     }
-    if (shares.some(Number.isNaN)) {
-      // 1.1.1 has no cached_tokens: there the router's own figures tell. Source: upstream/verified.md section 4.
-      const after = await hitRates(client);
-      const requests = after.count - before.count;
-      if (!(requests > 0)) leaveOpen('neither usage nor /metrics tells what was cached');
-      const rate = (after.sum - before.sum) / requests;
-      if (rate < wanted / documents)
-        wrong(`repeated prompts found only ${percent(rate)} of their blocks cached`);
-      return `repeated prompts found ${percent(rate)} of their blocks cached`;
-    }
-    return judge(shares.filter((share) => share >= 0.5).length);
+    const reused = shares.filter((share) => share >= 0.5).length;
+    if (reused >= wanted) return `${reused} of ${documents} repeated prompts came to where they are cached`;
+    // 1.1.1 has no cached_tokens, and decode workers of the mocker of 1.6.1 count none for what prefill had cached:
+    // there the router's own figures tell. Source: upstream/verified.md section 4.
+    const after = await hitRates(client);
+    const requests = after.count - before.count;
+    const rate = (after.sum - before.sum) / requests;
+    if (rate >= wantedRate) return `repeated prompts found ${percent(rate)} of their blocks cached`;
+    if (!shares.some(Number.isNaN))
+      wrong(`of ${documents} repeated prompts only ${reused} came to where they are cached`);
+    if (!(requests > 0)) leaveOpen('neither usage nor /metrics tells what was cached');
+    return wrong(`repeated prompts found only ${percent(rate)} of their blocks cached`);
   },
 };
-
-function judge(reused: number): string {
-  if (reused < wanted) wrong(`of ${documents} repeated prompts only ${reused} came to where they are cached`);
-  return `${reused} of ${documents} repeated prompts came to where they are cached`;
-}
 
 function percent(rate: number): string {
   return `${Math.round(rate * 100)} %`;

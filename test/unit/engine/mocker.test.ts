@@ -52,11 +52,22 @@ test('roles have their modes, prefill its bootstrap port', async () => {
   expect(decode).toContain('--disaggregation-mode decode --block-size 16');
 });
 
-test.each(['embeddings', 'diffusion', 'video', 'diffusion_lm', 'multimodal_epd'])(
+test('a cap on requests at a time is for one worker that does all: others would refuse what is more', async () => {
+  const { processes } = await planned('disagg_same_gpu');
+  expect(processes.filter(({ argv }) => argv.includes('--max-num-seqs'))).toEqual([]);
+  const alone = await planned('agg', 'components.worker.memory.maxRunningRequests=2');
+  expect(alone.processes[1]?.argv.join(' ')).toContain('--max-num-seqs 2');
+});
+
+test.each(['embeddings', 'diffusion', 'video', 'diffusion_lm', 'multimodal_epd', 'vision'])(
   '%s is refused',
   async (name) => {
     const plan = planned(name);
-    await expect(plan).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('mocker') });
+    await expect(plan).rejects.toMatchObject({
+      code: 'usage',
+      impossible: true,
+      message: expect.stringContaining('mocker'),
+    });
   },
 );
 

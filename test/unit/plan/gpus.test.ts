@@ -259,3 +259,27 @@ test('an instance of a divided GPU is given by its UUID, and every choice says w
     { what: 'gpu', value: 'MIG-aa', because: "worker: needs 4.0 GiB (the profile's hint), 20.0 GiB free" },
   ]);
 });
+
+test('a refusal is called impossible only where freeing GPUs would not help', () => {
+  const two = workers({ a: worker('prefill'), b: worker('decode') });
+  const refusal = (there: readonly Gpu[]): unknown => {
+    try {
+      return placeWorkers(two, { gpus: there });
+    } catch (error) {
+      return error instanceof DynamoError ? error.impossible : error;
+    }
+  };
+  expect(refusal(gpus(1))).toBe(true);
+  expect(refusal(gpus(2).map((gpu) => ({ ...gpu, leasedBy: 'other-abcd' })))).toBe(false);
+  const big = workers({ a: worker('aggregated', { gpuMemoryGiB: 100 }) });
+  const sized = (totalMiB: number, usedMiB: number): boolean => {
+    try {
+      placeWorkers(big, { gpus: gpus(1).map((gpu) => ({ ...gpu, totalMiB, usedMiB })) });
+    } catch (error) {
+      return error instanceof DynamoError && error.impossible;
+    }
+    throw new Error('it fits');
+  };
+  expect(sized(81_559, 0)).toBe(true);
+  expect(sized(143_771, 90_000)).toBe(false);
+});

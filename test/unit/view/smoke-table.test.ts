@@ -15,12 +15,13 @@ test('one profile: every case', () => {
   ]);
 });
 
-test('several: a line each, then what failed', () => {
+test('several: a line each, then what failed and why some were not tried', () => {
   expect(smokeTable(mixedSuites, style).split('\n')).toEqual([
     'PROFILE    RESULT   PASSED  FAILED  SKIPPED  TOOK',
     'agg        failed   1       1       1        1.2 s',
     'disagg #2  skipped  0       0       1        0 ms',
     '',
     'agg failed chat (12 ms) object is <b> & "c"',
+    'disagg #2 skipped up (0 ms) not tried: agg chat failed',
   ]);
 });
