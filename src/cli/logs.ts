@@ -25,7 +25,7 @@ Examples:
   dynamo logs -f decode          follow one process
   dynamo logs --run disagg --tail 50
   dynamo logs --since 10m --grep 'error|traceback'
-  dynamo logs --raw worker | jq .   lines as the process wrote them
+  dynamo logs --raw decode > decode.log   lines as the process wrote them
 
 Times are read from the lines themselves. Of logs that grew too long the last parts are kept: up --log-limit.`;
 

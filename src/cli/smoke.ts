@@ -30,7 +30,7 @@ Examples:
   dynamo smoke disagg --artifacts logs               keeps the logs of every process
   dynamo smoke --url http://gpu7:8000                a deployment that somebody else runs
   dynamo smoke vision --url http://gpu7:8000         the same, with the requests of a profile
-  dynamo smoke agg --repeat 20 --fail-fast           until it fails
+  dynamo smoke agg --repeat 5 --fail-fast            again and again, until it fails
 
 Exit codes: 0 every request was answered as it must be, 1 not so, 64 bad flag, 65 bad profile,
 66 no such profile, 130 Ctrl-C, 143 SIGTERM. docs/ci.md says what each request checks.`;

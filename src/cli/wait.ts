@@ -13,8 +13,11 @@ import type { Configure } from './verbs.ts';
 
 const examples = `
 Examples:
-  dynamo up disagg --detach & dynamo wait disagg
-  dynamo wait --for stopped --timeout 60`;
+  dynamo wait                              until the run that is coming up is ready
+  dynamo wait disagg --timeout 300         this one, and for five minutes at most
+  dynamo wait --for stopped --timeout 60   until it is down
+
+Exit codes: 0 it is so, 1 the run failed or has ended before it was so, 66 no such run, 69 not in time.`;
 
 interface WaitFlags {
   readonly for: 'ready' | 'stopped';
@@ -37,7 +40,8 @@ async function wait(asked: string | undefined, flags: WaitFlags): Promise<number
   const { runId } = run.record;
   const limit = new AbortController();
   try {
-    const reached = untilReached(eventsOf(folders, run.record.runId), runId, flags.for);
+    const isLive = (): boolean => findRun(folders, runId).supervised;
+    const reached = untilReached(eventsOf(folders, runId), runId, flags.for, isLive);
     if (flags.timeout === undefined) await reached;
     else await Promise.race([reached, timeUp(flags.timeout, runId, flags.for, limit.signal)]);
   } finally {
@@ -47,20 +51,24 @@ async function wait(asked: string | undefined, flags: WaitFlags): Promise<number
   return 0;
 }
 
-/** Throws the run's failure when it ends before it is ready. */
+/** Throws the run's failure when it ends before it is ready, or has ended since. */
 async function untilReached(
   events: AsyncIterable<RunEvent>,
   runId: string,
   state: WaitFlags['for'],
+  isLive: () => boolean,
 ): Promise<void> {
   let failure: Failure | undefined;
+  let wasReady = false;
   for await (const event of events) {
     failure = failureSoFar(failure, event);
-    if (event.type === state) return;
+    if (event.type === 'ready') wasReady = true;
+    if (event.type === state && (state === 'stopped' || isLive())) return;
   }
   if (state === 'stopped') return; // its supervisor was killed
   if (failure !== undefined) throw failureError(failure, runId);
-  throw new DynamoError('process-failed', `Run ${runId} ended before it was ready.`, {
+  const how = wasReady ? 'has ended' : 'ended before it was ready';
+  throw new DynamoError('process-failed', `Run ${runId} ${how}.`, {
     hint: `dynamo logs --run ${runId}`,
   });
 }

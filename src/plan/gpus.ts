@@ -79,7 +79,7 @@ function fit(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undef
 }
 
 /** As if nobody used it. */
-function emptied({ freeMiB: _, ...gpu }: Gpu): Gpu {
+function emptied({ freeMiB: _free, ...gpu }: Gpu): Gpu {
   return { ...gpu, usedMiB: 0 };
 }
 

@@ -73,6 +73,10 @@ test('wait, events and attach follow a run from its start to its end', async ({ 
     .split('\n')
     .map((line) => (JSON.parse(line) as { type: string }).type);
   expect([types[0], types.at(-1)]).toEqual(['run', 'stopped']);
+  expect(await dynamo(world, ['wait'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`Run ${runId} has ended.`),
+  });
 });
 
 test('a run that fails is told by wait with the reason', async ({ world }) => {

@@ -25,6 +25,11 @@ async function mockerIn(python: string): Promise<string[]> {
   return ['--engine', 'mocker', '--python', python, '--set', `httpPort=${await freePort()}`];
 }
 
+const noText = (mode: string): string =>
+  `The engine mocker has no worker of mode ${mode}: it generates text only.`;
+const blind = (name: string): string =>
+  `${name} skipped: The engine mocker cannot play ${name}: it understands no images.`;
+
 // All of them in the newest alone, as they take a minute.
 describe.each(environments.slice(-1))('$name', ({ python }) => {
   test('smoke of all profiles', { timeout }, async ({ world }) => {
@@ -34,10 +39,6 @@ describe.each(environments.slice(-1))('$name', ({ python }) => {
     const notPassed = suites.flatMap(({ name, cases }) =>
       cases.filter(({ state }) => state !== 'passed').map((each) => `${name} ${each.state}: ${each.text}`),
     );
-    const noText = (mode: string): string =>
-      `The engine mocker has no worker of mode ${mode}: it generates text only.`;
-    const blind = (name: string): string =>
-      `${name} skipped: The engine mocker cannot play ${name}: it understands no images.`;
     expect(notPassed, stderr).toEqual([
       `diffusion skipped: ${noText('image')}`,
       `diffusion_lm skipped: ${noText('diffusion-lm')}`,

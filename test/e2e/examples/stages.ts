@@ -1,0 +1,101 @@
+/** What the examples of each verb need around them. */
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { docFile } from '../../support/doc-blocks.ts';
+import { fakeInstaller } from '../../support/fake-uv.ts';
+import { packageFolder, startCommand, succeed } from '../harness/cli.ts';
+import { up } from '../harness/deployment.ts';
+import type { Act, Stage } from '../harness/example.ts';
+import { fakeGpus } from '../harness/gpus.ts';
+import { standIn, type World } from '../harness/world.ts';
+
+const foreground: Act = { until: /is ready after/, codes: [130] };
+
+async function downAll(world: World): Promise<void> {
+  await succeed(world, ['down', '--all', '--quiet']);
+}
+
+/** For lines that look at `disagg`, or follow it until they are left. */
+function besideRun(actOf: (line: string, world: World, url: string) => Act = () => ({})): Stage {
+  return async (world) => {
+    const { url } = await up(world, 'disagg');
+    return (line) => actOf(line, world, url);
+  };
+}
+
+/** With a run of the name that the line asks for, its decode worker stopped or not. */
+function onProcess(stopped: boolean): Stage {
+  return async (world) => async (line) => {
+    await downAll(world);
+    await up(world, 'disagg', ['--name', /--run (\w+)/.exec(line)?.[1] ?? 'disagg']);
+    if (stopped) await succeed(world, ['stop', 'decode']);
+    return {};
+  };
+}
+
+const onSomebodysRun = (line: string, url: string): string => line.replace('http://gpu7:8000', url);
+
+/** By verb; the first is that of `dynamo --help`, whose examples are one story. */
+export const stages: Readonly<Record<string, Stage>> = {
+  '': async () => (line) => (line === 'dynamo up disagg' ? foreground : {}),
+  up: async (world) => async (line) => {
+    await downAll(world);
+    return line.includes('--detach') ? {} : foreground;
+  },
+  down: async (world) => async () => {
+    await up(world, 'disagg');
+    return {};
+  },
+  ps: besideRun((line) => (line.includes('--watch') ? { until: /decode +ready/, codes: [130] } : {})),
+  logs: besideRun((line) => (line.includes(' -f ') ? { until: /Registered endpoint/, codes: [130] } : {})),
+  start: onProcess(true),
+  stop: onProcess(false),
+  restart: onProcess(false),
+  attach: besideRun(() => ({ until: /decode +\|/ })),
+  wait: besideRun((line, world) =>
+    line.includes('--for stopped') ? { meanwhile: async () => await downAll(world) } : {},
+  ),
+  events: besideRun(() => ({ until: /ready after/, codes: [130] })),
+  chat: besideRun((line, _world, url) => ({ line: onSomebodysRun(line, url) })),
+  open: besideRun(),
+  // All of them are in test/real/examples.
+  infra: async () => () => ({}),
+  plan: async () => () => ({}),
+  smoke: async (world) => async (line) => {
+    if (!line.includes('--url')) return {};
+    await downAll(world);
+    const { url } = await up(world, line.includes(' vision ') ? 'vision' : 'agg');
+    return { line: onSomebodysRun(line, url) };
+  },
+  // Its verdict is that of this host.
+  doctor: async () => () => ({ codes: [0, 1] }),
+  exec: async (world) => {
+    const modules = join(packageFolder, 'node_modules');
+    standIn(world, 'npx', `#!/bin/sh\nshift\nexec node ${join(modules, 'vitest/vitest.mjs')} "$@"\n`);
+    symlinkSync(modules, join(world.work, 'node_modules'));
+    writeFileSync(join(world.work, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(world.work, 'chat.test.js'), docFile('ci.md', 'chat.test.js'));
+    return () => ({});
+  },
+  profiles: async (world) => {
+    copyFileSync(join(packageFolder, 'launch-profiles/agg.yaml'), join(world.work, 'mine.yaml'));
+    return () => ({});
+  },
+  clean: async (world) => {
+    const { pid } = startCommand(world, ['sleep', '600'], { ownGroup: true });
+    fakeGpus(world, 1).hold(pid, 0, 8_192);
+    const { stdout } = await succeed(world, ['clean', '--dry-run', '--json']);
+    const listed = new RegExp(`${pid}@\\d+`).exec(stdout)?.[0] ?? 'nobody';
+    return (line) => ({ line: line.replace('4321@98765', listed) });
+  },
+  setup: async (world) => {
+    fakeInstaller(world.bin, world.config, ['uv']);
+    await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.6.1']);
+    return () => ({});
+  },
+  completion: async (world) => {
+    // fish makes it when it is first started.
+    mkdirSync(join(world.env['HOME'] ?? '', '.config/fish/completions'), { recursive: true });
+    return () => ({});
+  },
+};
