@@ -12,7 +12,7 @@ import { leftBehindError } from './runs/failure-error.ts';
 import { findRun, onlyLiveRun } from './runs/find-run.ts';
 import { isInfraOnly } from './up/infra-facts.ts';
 import { requireLinux } from './platform.ts';
-import { reapRun, trackerOf, untilKeeperLeft } from './clean/reap-run.ts';
+import { reapAndWait, trackerOf, untilKeeperLeft } from './clean/reap-run.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `
@@ -49,7 +49,7 @@ export async function down(asked: string | undefined, flags: DownFlags): Promise
     flags.quiet === true ? silentProgress : progressLines((text) => process.stderr.write(text));
   const end = async (run: StoredRun): Promise<StopReport> => {
     if (run.supervised) await stopBySupervisor(folders, run, now, progress);
-    const report = await endRest(folders, run, now);
+    const report = await endRest(folders, run, now, (line) => say(`${line}\n`));
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
     if (flags.quiet !== true) sayFailure(run);
@@ -111,11 +111,16 @@ async function showStopping(socket: string, progress: Progress): Promise<void> {
 }
 
 /** Does not take the supervisor's word: looks again, and ends what it finds. */
-async function endRest(folders: StateFolders, run: StoredRun, now: boolean): Promise<StopReport> {
+async function endRest(
+  folders: StateFolders,
+  run: StoredRun,
+  now: boolean,
+  say: (line: string) => void,
+): Promise<StopReport> {
   const ended = findRun(folders, run.record.runId).record.endedAt !== undefined;
   if (ended && (await trackerOf(run).look()).length === 0) {
     await untilKeeperLeft(run);
     return { killed: [], left: [] };
   }
-  return await reapRun(folders, run, now);
+  return await reapAndWait(folders, run, now, say);
 }

@@ -6,26 +6,10 @@ import { keepers, processesOfRuns, send, supervisors } from '../chaos/scene.ts';
 import { dynamo, type Session, start, succeed } from './harness/cli.ts';
 import { ps } from './harness/deployment.ts';
 import { fakeGpus } from './harness/gpus.ts';
+import { loadingPython } from './harness/loading-python.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from './harness/until.ts';
 import { test, type World } from './harness/world.ts';
-
-/** An environment with Dynamo and SGLang whose Python loads for ever, and writes down which GPUs it was given. */
-function loadingPython(world: World): string {
-  const folder = join(world.root, 'venv');
-  const packages = join(folder, 'lib', 'python3.12', 'site-packages');
-  for (const name of ['ai_dynamo-1.4.2', 'ai_dynamo_runtime-1.4.2', 'sglang-0.5.16', 'torch-2.11.0']) {
-    mkdirSync(join(packages, `${name}.dist-info`), { recursive: true });
-  }
-  mkdirSync(join(folder, 'bin'));
-  writeFileSync(join(folder, 'pyvenv.cfg'), 'home = /usr/bin\n');
-  writeFileSync(
-    join(folder, 'bin', 'python3'),
-    '#!/bin/sh\nprintf "%s %s\\n" "$CUDA_DEVICE_ORDER" "$CUDA_VISIBLE_DEVICES" >"$PWD/$DYNAMO_PROCESS.gpus"\nexec sleep 600\n',
-    { mode: 0o755 },
-  );
-  return folder;
-}
 
 async function loading(world: World, python: string, words: readonly string[]): Promise<Session> {
   const port = String(await freePort());

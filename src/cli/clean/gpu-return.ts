@@ -4,6 +4,7 @@ import { computeApps } from '../../gpu/compute-apps.ts';
 import { untilFreed } from '../../gpu/freed.ts';
 import { gibText, type HeldMemory } from '../../gpu/holders.ts';
 import { type GpuDetails, inventory } from '../../gpu/inventory.ts';
+import { factsOf } from '../../process/facts.ts';
 
 /** Measured are 0.3 s; a driver that needs longer than this has a problem. */
 const limitMs = 30_000;
@@ -19,13 +20,19 @@ export interface GpuWatch {
   returned(): Promise<GpuReturn>;
 }
 
-/** To be called before the processes are ended: what is free is compared with how it was. Never throws. */
-export async function watchGpuMemory(pids: ReadonlySet<number>): Promise<GpuWatch> {
+/**
+ * To be called before the processes are ended: what is free is compared with how it was. `containers`: the first twelve
+ * characters of their ids. Never throws.
+ */
+export async function watchGpuMemory(
+  pids: ReadonlySet<number>,
+  containers: ReadonlySet<string> = new Set(),
+): Promise<GpuWatch> {
   const path = process.env.PATH;
   const [{ gpus }, { apps }] = await Promise.all([inventory(path), computeApps(path)]);
   return watchHeld(
     gpus,
-    apps.filter(({ pid }) => pids.has(pid)),
+    apps.filter(({ pid }) => pids.has(pid) || containers.has(factsOf(pid)?.container?.id ?? '')),
   );
 }
 

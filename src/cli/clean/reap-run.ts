@@ -13,7 +13,7 @@ import { deadRuns, readKeeper, readPlan, type StoredRun } from '../../run/record
 import type { Child, StopReport } from '../../supervisor/child.ts';
 import { stopInWaves } from '../../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
-import { returnText, watchGpuMemory } from './gpu-return.ts';
+import { type GpuWatch, returnText, watchGpuMemory } from './gpu-return.ts';
 import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
 
@@ -124,10 +124,32 @@ export async function reapDeadRuns(folders: StateFolders, say: (line: string) =>
       ...(containers.length > 0 ? [`${containers.length} containers`] : []),
     ];
     say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: ending them`);
-    const memory = await watchGpuMemory(new Set(alive.map(({ pid }) => pid)));
+    const memory = await watchMemoryOf(alive, containers);
     const report = await reapRun(folders, run, false);
     say(`${run.record.runId}: ${stoppedText(report)}`);
     const returned = returnText(await memory.returned());
     if (returned !== undefined) say(returned);
   }
+}
+
+/** The same end for one run that a person asked for, and what is said about its GPU memory. */
+export async function reapAndWait(
+  folders: StateFolders,
+  run: StoredRun,
+  now: boolean,
+  say: (line: string) => void,
+): Promise<StopReport> {
+  const memory = await watchMemoryOf(await trackerOf(run).look(), await foundContainers(run));
+  const report = await reapRun(folders, run, now);
+  const returned = returnText(await memory.returned());
+  if (returned !== undefined) say(returned);
+  return report;
+}
+
+async function watchMemoryOf(
+  alive: readonly { readonly pid: number }[],
+  containers: readonly FoundContainer[],
+): Promise<GpuWatch> {
+  const ids = containers.flatMap(({ id }) => (id === undefined ? [] : [id.slice(0, 12)]));
+  return await watchGpuMemory(new Set(alive.map(({ pid }) => pid)), new Set(ids));
 }

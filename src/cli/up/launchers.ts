@@ -9,6 +9,7 @@ import { appendContainer } from '../../process/ledger.ts';
 import type { Tracker } from '../../process/tracker.ts';
 import type { Launcher } from '../../supervisor/child.ts';
 import type { HeldRun } from '../clean/tidy-up.ts';
+import { withFreedGpus } from './freed-gpus.ts';
 
 export interface LauncherWorld {
   readonly cgroup: string | undefined;
@@ -29,13 +30,14 @@ export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promi
     clock: systemClock,
   });
   const contained = await containerLauncher(run, world);
-  return {
+  const both: Launcher = {
     launch: async (spec, watch) => {
       if (!isContained(spec)) return await here.launch(spec);
       if (contained !== undefined) return await contained(spec, watch);
       throw new DynamoError('internal', `The plan puts ${spec.name} into a container and names no daemon.`);
     },
   };
+  return withFreedGpus(both, { plan, tracker, note: world.note });
 }
 
 /** Docker's client is loaded only where it is needed: it doubles what a start reads. */
