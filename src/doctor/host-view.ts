@@ -19,6 +19,8 @@ export interface HostView {
   /** `pid 912 (node server.js)` or words for somebody who cannot be seen; `undefined` when nobody listens there. */
   portHolder(port: number): string | undefined;
   gpus(): Promise<GpuReport>;
+  /** Since the host was started, as far as the kernel keeps it. */
+  kernelLog(): Promise<KernelLog>;
   containers(): Promise<ContainerSurvey>;
   python(): PythonEnvironment | undefined;
   /** Throws when the state folder cannot be read. */
@@ -108,7 +110,12 @@ export interface GpuReport {
   readonly holders?: readonly GpuHolder[] | undefined;
 }
 
+/** Its lines, or why it may not be read. */
+export type KernelLog = { readonly lines: readonly string[] } | { readonly problem: string };
+
 export interface GpuFacts extends Gpu {
+  /** On the PCI bus, as in `0000:3b:00`. */
+  readonly bus?: string | undefined;
   /** `Default`, `Exclusive_Process`, `Prohibited`. */
   readonly computeMode?: string | undefined;
   /** Uncorrected memory errors since the driver was loaded. */

@@ -13,6 +13,8 @@ export interface GpuDetails extends Gpu {
   readonly eccErrors?: number;
   /** What the driver wants after a fault (an Xid): `Reset`, `Reboot`, `Drain P2P`; absent when all is well. */
   readonly recovery?: string;
+  /** On the PCI bus, as nvidia-smi writes it: `00000000:3B:00.0`. */
+  readonly busId?: string;
 }
 
 export interface Inventory {
@@ -35,6 +37,7 @@ const fields = [
   'driver_version',
   'ecc.errors.uncorrected.volatile.total',
   'gpu_recovery_action',
+  'pci.bus_id',
 ] as const;
 type Field = (typeof fields)[number];
 /** Without these a row says nothing. */
@@ -91,10 +94,11 @@ export function gpuOf(row: Row): GpuDetails {
     numberIn(row['memory.free']),
     numberIn(row['ecc.errors.uncorrected.volatile.total']),
   ];
-  const [computeMode, driver, recovery] = [
+  const [computeMode, driver, recovery, busId] = [
     textIn(row.compute_mode),
     textIn(row.driver_version),
     textIn(row.gpu_recovery_action),
+    textIn(row['pci.bus_id']),
   ];
   return {
     index: Number(row.index),
@@ -107,6 +111,7 @@ export function gpuOf(row: Row): GpuDetails {
     ...(driver === undefined ? {} : { driver }),
     ...(eccErrors === undefined ? {} : { eccErrors }),
     ...(recovery === undefined || recovery === 'None' ? {} : { recovery }),
+    ...(busId === undefined ? {} : { busId }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** GPUs of runs on the engine sglang: each worker is told its own, no two runs get the same, and a refusal says who has them. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { keepers, processesOfRuns, send, supervisors } from '../chaos/scene.ts';

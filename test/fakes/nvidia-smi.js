@@ -72,6 +72,7 @@ function gpuFields(index) {
     driver_version: host.driver,
     'ecc.errors.uncorrected.volatile.total': 0,
     gpu_recovery_action: 'None',
+    'pci.bus_id': `00000000:0${index + 6}:00.0`,
   };
 }
 

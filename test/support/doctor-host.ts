@@ -45,6 +45,8 @@ export interface HostFacts {
   readonly unbindable?: Readonly<Record<string, string>>;
   readonly holders?: Readonly<Record<number, string>>;
   readonly gpus?: GpuReport;
+  /** Its text; else it may not be read. */
+  readonly kernelLog?: string;
   readonly containers?: ContainerSurvey;
   readonly python?: PythonEnvironment | Error;
   readonly runs?: readonly RunFacts[];
@@ -98,6 +100,10 @@ export function doctorHost(facts: HostFacts = {}): HostView {
     },
     portHolder: (port) => facts.holders?.[port],
     gpus: async () => facts.gpus ?? { state: 'absent', gpus: [] },
+    kernelLog: async () =>
+      facts.kernelLog === undefined
+        ? { problem: '/dev/kmsg: EPERM' }
+        : { lines: facts.kernelLog.split('\n') },
     containers: async () =>
       facts.containers ?? { problem: { words: 'there is no such socket', fix: 'start it' }, containers: [] },
     python: () => {

@@ -1,5 +1,6 @@
 /** What nvidia-smi says of this host, in the words of the doctor. */
 import type { GpuFacts, GpuReport } from '../../doctor/host-view.ts';
+import { busOf } from '../../doctor/xid.ts';
 import { computeApps } from '../../gpu/compute-apps.ts';
 import { cudaVersion } from '../../gpu/cuda-version.ts';
 import { type GpuDetails, inventory } from '../../gpu/inventory.ts';
@@ -25,14 +26,18 @@ export async function gpuReport(): Promise<GpuReport> {
     problem: problem?.replace(/^nvidia-smi is here but /, ''),
     driverVersion: gpus[0]?.driver,
     cudaVersion: cuda,
-    gpus: withLeaseNames(gpus),
+    gpus: withLeaseNames(gpus).map(withBus),
     notes,
     ...(appsProblem === undefined ? { holders: apps } : {}),
   };
 }
 
+function withBus(gpu: GpuDetails): GpuFacts {
+  return gpu.busId === undefined ? gpu : { ...gpu, bus: busOf(gpu.busId) };
+}
+
 /** Where the state folder cannot be read, GPUs are told without their leases. */
-function withLeaseNames(gpus: readonly GpuDetails[]): readonly GpuFacts[] {
+function withLeaseNames(gpus: readonly GpuDetails[]): readonly GpuDetails[] {
   try {
     const leased = leasedGpus(stateFolders(process.env), isAlive);
     return gpus.map((gpu) => {

@@ -8,6 +8,7 @@ import { runProgram } from '../../process/run-program.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { DeploymentFlags } from '../up/deployment-options.ts';
 import { gpuReport } from './gpus.ts';
+import { kernelLog } from './kernel-log.ts';
 import type { Diagnosed } from './plan.ts';
 import { lostSegments, stateFacts } from './state.ts';
 
@@ -31,6 +32,7 @@ export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostVi
     },
     // Asked by many checks, and slow where there is a GPU.
     gpus: once(gpuReport),
+    kernelLog,
     containers: async () => {
       const { surveyContainers } = await import('../../container/survey.ts');
       return await surveyContainers(process.env, homedir());

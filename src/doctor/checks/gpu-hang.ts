@@ -1,11 +1,11 @@
-/** D16: a GPU that hangs: nvidia-smi does not answer, the kernel logs Xid errors, holders cannot be interrupted. */
+/** D16: a GPU that hangs or is broken: nvidia-smi does not answer, holders cannot be interrupted, the kernel logs Xid errors. */
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import type { HostView } from '../host-view.ts';
+import type { GpuReport, HostView } from '../host-view.ts';
 import { readProcess } from '../proc-files.ts';
+import { meaningOf, parseXids, type Xid } from '../xid.ts';
 
-/** Errors after which the GPU needs a reset. Source: NVIDIA, Xid errors: 48 double bit ECC, 79 off the bus, 119 and 120 GSP. */
-const fatal = new Set(['48', '62', '64', '74', '79', '95', '119', '120', '140', '143']);
 const reboot = 'drain and reboot this host: kill -9 frees no GPU that hangs';
+const shown = 5;
 
 export const gpuHang: Check = {
   id: 'D16',
@@ -20,38 +20,67 @@ export const gpuHang: Check = {
     if (faulty !== undefined) {
       return fail(`GPU ${faulty.index} had a fault, and its driver wants: ${faulty.recovery}`, reboot);
     }
-    for (const { pid, name } of report.holders ?? []) {
-      if ((await readProcess(host, pid))?.state === 'D') {
-        return fail(
-          `pid ${pid} (${name ?? 'unknown'}) holds a GPU and waits in the kernel (state D)`,
-          reboot,
-        );
-      }
-    }
-    const worn = report.gpus.find(({ eccErrors = 0 }) => eccErrors > 0);
-    if (worn !== undefined) {
-      const evidence = `GPU ${worn.index} counts ${worn.eccErrors} uncorrected memory errors`;
-      return warn(
-        evidence,
-        `sudo nvidia-smi -i ${worn.index} -r   # and have it looked at if they come back`,
-      );
-    }
-    return await kernelLog(host);
+    const log = await host.kernelLog();
+    const xids = 'lines' in log ? parseXids(log.lines) : [];
+    const broken = (await stuck(host, report)) ?? told(xids, 'reset', report) ?? worn(report);
+    if (broken !== undefined) return broken;
+    // Why it fails is another check's.
+    if (report.state === 'fails') return skip(`nvidia-smi fails: ${report.problem ?? 'no answer'}`);
+    if ('problem' in log) return skip(`nvidia-smi answers; not checked for Xid errors: ${log.problem}`);
+    return told(xids, 'soon', report) ?? harmless(xids, report);
   },
 };
 
-async function kernelLog(host: HostView): Promise<Finding> {
-  const asked = await host.run('dmesg', []);
-  if (asked === undefined || asked.code !== 0) {
-    return skip('nvidia-smi answers; the kernel log cannot be read: sudo dmesg | grep Xid');
+async function stuck(host: HostView, { holders = [] }: GpuReport): Promise<Finding | undefined> {
+  for (const { pid, name } of holders) {
+    if ((await readProcess(host, pid))?.state !== 'D') continue;
+    return fail(`pid ${pid} (${name ?? 'unknown'}) holds a GPU and waits in the kernel (state D)`, reboot);
   }
-  const errors = [...asked.stdout.matchAll(/NVRM: Xid \((?:PCI:)?([^)]*)\): (\d+)/g)];
-  const bad = errors.findLast(([, , code]) => fatal.has(code ?? ''));
-  if (bad !== undefined) {
-    const lines = errors.slice(-5).map(([text]) => text);
-    return fail(`the GPU at ${bad[1]} reported Xid ${bad[2]} since the host was started`, reboot, lines);
-  }
-  if (errors.length === 0) return ok('nvidia-smi answers, and the kernel logged no Xid error');
-  const codes = [...new Set(errors.map(([, , code]) => code))].join(', ');
-  return ok(`nvidia-smi answers; Xid ${codes} were logged, which an application causes`);
+  return undefined;
+}
+
+function worn({ gpus }: GpuReport): Finding | undefined {
+  const gpu = gpus.find(({ eccErrors = 0 }) => eccErrors > 0);
+  if (gpu === undefined) return undefined;
+  const evidence = `GPU ${gpu.index} counts ${gpu.eccErrors} uncorrected memory errors`;
+  return warn(evidence, `${resetOf(gpu.index)}   # and have it looked at if they come back`);
+}
+
+/** The last of them counts: an earlier one may be from before a reset. */
+function told(xids: readonly Xid[], gravity: 'reset' | 'soon', report: GpuReport): Finding | undefined {
+  const grave = xids.filter((xid) => meaningOf(xid).gravity === gravity);
+  const last = grave.at(-1);
+  if (last === undefined) return undefined;
+  const index = indexOf(last, report);
+  const evidence = `${nameOf(last, report)} reported Xid ${last.code} since the host was started: ${meaningOf(last).means}`;
+  const details = grave.slice(-shown).map(({ line }) => line);
+  if (gravity === 'soon') return warn(evidence, `${resetOf(index)}   # when nobody uses it`, details);
+  return fail(
+    evidence,
+    last.code === 79 || index === undefined ? reboot : `${resetOf(index)}   # else reboot`,
+    details,
+  );
+}
+
+function harmless(xids: readonly Xid[], report: GpuReport): Finding {
+  if (xids.length === 0) return ok('nvidia-smi answers, and the kernel logged no Xid error');
+  const codes = new Map(xids.map((xid) => [xid.code, xid]));
+  const words = [...codes.values()].map(
+    (xid) => `Xid ${xid.code} of ${nameOf(xid, report)}: ${meaningOf(xid).means}`,
+  );
+  return ok(`nvidia-smi answers; since the host was started: ${words.join('; ')}`);
+}
+
+/** Absent for one that nvidia-smi does not list any more. */
+function indexOf({ bus }: Xid, { gpus }: GpuReport): number | undefined {
+  return gpus.find((gpu) => gpu.bus === bus)?.index;
+}
+
+function nameOf(xid: Xid, report: GpuReport): string {
+  const index = indexOf(xid, report);
+  return index === undefined ? `the GPU at ${xid.bus}` : `GPU ${index} (${xid.bus})`;
+}
+
+function resetOf(index: number | undefined): string {
+  return `sudo nvidia-smi -i ${index ?? 'N'} -r`;
 }

@@ -154,7 +154,7 @@ test('nvml is silent when it answers, and not made without a driver', async () =
   expect(await finding(nvml)).toMatchObject({ status: 'skip' });
 });
 
-test('gpu-hang fails when nvidia-smi hangs, a holder cannot be interrupted, or a fatal Xid was logged', async () => {
+test('gpu-hang fails when nvidia-smi hangs, or a holder cannot be interrupted', async () => {
   const hangs = { state: 'hangs' as const, problem: 'nvidia-smi did not answer within 5 s', gpus: [] };
   expect(await finding(gpuHang, { gpus: hangs })).toMatchObject({ status: 'fail' });
   const files = { '/proc/620/stat': statLine(620, 'python3', 'D', 1) };
@@ -169,20 +169,55 @@ test('gpu-hang fails when nvidia-smi hangs, a holder cannot be interrupted, or a
   });
   const worn = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, eccErrors: 2 })) };
   expect(await finding(gpuHang, { gpus: worn })).toMatchObject({ status: 'warn' });
-  const line = '[100.2] NVRM: Xid (PCI:0000:00:06): 79, pid=620, GPU has fallen off the bus.';
-  expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { stdout: line } } })).toMatchObject({
-    status: 'fail',
-    evidence: expect.stringContaining('0000:00:06 reported Xid 79'),
+});
+
+test.each([
+  [48, 'fail', 'could not be corrected', 'sudo nvidia-smi -i 1 -r   # else reboot'],
+  [79, 'fail', 'fallen off the bus', 'drain and reboot'],
+  [119, 'fail', 'does not answer', '-r   # else reboot'],
+  [63, 'warn', 'at the next reset', 'sudo nvidia-smi -i 1 -r   # when nobody uses it'],
+  [94, 'warn', 'has to be restarted', '-r   # when nobody uses it'],
+])('gpu-hang names the GPU of Xid %i, what that means, and what to do', async (code, status, means, fix) => {
+  const report = { ...idle, gpus: idle.gpus.map((gpu, i) => ({ ...gpu, bus: `0000:0${i + 6}:00` })) };
+  const kernelLog = `[1.2] NVRM: Xid (PCI:0000:06:00): 31, pid=7, MMU fault\n[9.5] NVRM: Xid (PCI:0000:07:00): ${code}, pid=620`;
+  expect(await finding(gpuHang, { gpus: report, kernelLog })).toMatchObject({
+    status,
+    evidence: expect.stringMatching(
+      new RegExp(`^GPU 1 \\(0000:07:00\\) reported Xid ${code} since the host was started: .*${means}`),
+    ),
+    details: [`[9.5] NVRM: Xid (PCI:0000:07:00): ${code}, pid=620`],
+    fix: expect.stringContaining(fix),
   });
 });
 
-test('gpu-hang is silent with an Xid of an application, and not made where the kernel log is closed', async () => {
-  const line = 'NVRM: Xid (PCI:0000:00:06): 31, pid=620, MMU fault';
-  expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { stdout: line } } })).toMatchObject({
+test('a GPU that is gone from nvidia-smi is named by its bus; so it is found although nvidia-smi fails', async () => {
+  const kernelLog = '[9.5] NVRM: Xid (PCI:0000:3b:00): 79, pid=1122, GPU has fallen off the bus.';
+  const fails = { state: 'fails' as const, problem: 'No devices were found', gpus: [] };
+  for (const report of [idle, fails]) {
+    expect(await finding(gpuHang, { gpus: report, kernelLog })).toMatchObject({
+      status: 'fail',
+      evidence: expect.stringContaining('the GPU at 0000:3b:00 reported Xid 79'),
+    });
+  }
+  expect(await finding(gpuHang, { gpus: fails, kernelLog: '' })).toMatchObject({ status: 'skip' });
+});
+
+test('gpu-hang is silent with an Xid that a program caused, and says what it was', async () => {
+  const kernelLog = 'NVRM: Xid (PCI:0000:00:06): 31, pid=620, MMU fault';
+  expect(await finding(gpuHang, { gpus: idle, kernelLog })).toMatchObject({
     status: 'ok',
+    evidence: expect.stringContaining('Xid 31 of the GPU at 0000:00:06: a program accessed memory'),
   });
-  expect(await finding(gpuHang, { gpus: idle, programs: { dmesg: { code: 1 } } })).toMatchObject({
+  expect(await finding(gpuHang, { gpus: idle, kernelLog: '[0.0] Linux version 6.8' })).toMatchObject({
+    status: 'ok',
+    evidence: 'nvidia-smi answers, and the kernel logged no Xid error',
+  });
+});
+
+test('gpu-hang is not made where the kernel log is closed, and says why', async () => {
+  expect(await finding(gpuHang, { gpus: idle })).toMatchObject({
     status: 'skip',
+    evidence: 'nvidia-smi answers; not checked for Xid errors: /dev/kmsg: EPERM',
   });
   expect(await finding(gpuHang)).toMatchObject({ status: 'skip' });
 });

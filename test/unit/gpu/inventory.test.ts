@@ -27,12 +27,12 @@ test('what stands on PATH but cannot be executed is passed over', async () => {
 
 const all =
   'index,uuid,name,memory.total,memory.used,memory.free,mig.mode.current,compute_mode,driver_version,' +
-  'ecc.errors.uncorrected.volatile.total,gpu_recovery_action';
+  'ecc.errors.uncorrected.volatile.total,gpu_recovery_action,pci.bus_id';
 
 test('GPUs are asked for by exactly the fields that are read', async () => {
   const works = standIn(
     `[ "$*" = "--query-gpu=${all} --format=csv,noheader,nounits" ] && ` +
-      'echo "0, GPU-1, NVIDIA H200, 143771, 5, 143151, Disabled, Default, 580.159.04, 2, Reset"',
+      'echo "0, GPU-1, NVIDIA H200, 143771, 5, 143151, Disabled, Default, 580.159.04, 2, Reset, 00000000:3B:00.0"',
   );
   expect(await inventory(works)).toEqual({
     gpus: [
@@ -47,6 +47,7 @@ test('GPUs are asked for by exactly the fields that are read', async () => {
         driver: '580.159.04',
         eccErrors: 2,
         recovery: 'Reset',
+        busId: '00000000:3B:00.0',
       },
     ],
     notes: [],
