@@ -1,23 +1,43 @@
 /** Talks to a Docker daemon, and says in words what went wrong when that fails. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import type { DaemonAddress } from '../base/container-entry.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
+import { overTls, tlsReason } from '../base/tls-reason.ts';
+import { readCertificates } from './certificates.ts';
 
 const defaultPort = 2375;
+const defaultTlsPort = 2376;
 
-/** Without limits of time: dockerode's cut off answers that are only slow. Calls bring their own. */
+/**
+ * Without limits of time: dockerode's cut off answers that are only slow. Calls bring their own. Throws, in words, when
+ * a certificate cannot be read or has expired.
+ */
 export function connect({ address, certificates }: DaemonAddress): Docker {
   if (address.startsWith('unix://')) {
-    return new Docker({ socketPath: address.slice('unix://'.length) });
+    return withoutEnvironment({ socketPath: address.slice('unix://'.length) });
   }
   const url = new URL(address.replace(/^tcp:/, 'http:'));
-  const place = { host: url.hostname, port: Number(url.port || defaultPort) };
-  if (certificates === undefined) return new Docker({ ...place, protocol: 'http' });
-  const pem = (name: string): Buffer => readFileSync(join(certificates, `${name}.pem`));
-  return new Docker({ ...place, protocol: 'https', ca: pem('ca'), cert: pem('cert'), key: pem('key') });
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (certificates === undefined && url.protocol !== 'https:') {
+    return withoutEnvironment({ host, port: Number(url.port || defaultPort), protocol: 'http' });
+  }
+  const port = Number(url.port || defaultTlsPort);
+  return withoutEnvironment({ host, port, protocol: 'https', ...readCertificates(certificates) });
+}
+
+/**
+ * dockerode 5.0.1 takes from DOCKER_HOST what it is not given, and reads the certificates of DOCKER_CERT_PATH then: a
+ * daemon that a ledger names would become another.
+ */
+function withoutEnvironment(options: ConstructorParameters<typeof Docker>[0]): Docker {
+  const { DOCKER_HOST } = process.env;
+  delete process.env.DOCKER_HOST;
+  try {
+    return new Docker(options);
+  } finally {
+    if (DOCKER_HOST !== undefined) process.env.DOCKER_HOST = DOCKER_HOST;
+  }
 }
 
 /**
@@ -54,10 +74,11 @@ export function said(error: unknown): string {
     .trim();
 }
 
-/** Why there was no answer, for people; `undefined` when there was one. */
-export function silence(error: unknown): string | undefined {
+/** Why there was no answer, for people; `undefined` when there was one. `secure`: it was asked over TLS. */
+export function silence(error: unknown, secure = false): string | undefined {
   if (statusOf(error) !== undefined) return undefined;
-  return known.get(errorCode(error) ?? '') ?? messageOf(error);
+  const reason = secure ? overTls(error) : error;
+  return known.get(errorCode(reason) ?? '') ?? tlsReason(reason) ?? messageOf(reason);
 }
 
 const known: ReadonlyMap<string, string> = new Map([

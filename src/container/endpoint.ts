@@ -11,6 +11,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What `~/.docker` holds about the context that is in use. */
 export interface DockerSettings {
+  /** Where they are: certificates, too, unless DOCKER_CERT_PATH says otherwise. */
+  readonly folder: string;
   /** `currentContext` of config.json. */
   readonly currentContext?: string | undefined;
   /** Address and folder of certificates of a context; `undefined` for one that is not there. */
@@ -21,7 +23,10 @@ export interface DockerSettings {
 export function endpointsIn(environment: Environment, settings: DockerSettings): readonly Endpoint[] {
   const { DOCKER_HOST, DOCKER_CONTEXT, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH } = environment;
   if (DOCKER_HOST) {
-    const certificates = DOCKER_TLS_VERIFY && DOCKER_CERT_PATH ? { certificates: DOCKER_CERT_PATH } : {};
+    const certificates =
+      DOCKER_TLS_VERIFY && !DOCKER_HOST.startsWith('unix:')
+        ? { certificates: DOCKER_CERT_PATH || settings.folder }
+        : {};
     return [usable({ address: DOCKER_HOST, ...certificates, because: 'DOCKER_HOST' }, 'unset DOCKER_HOST')];
   }
   const context = DOCKER_CONTEXT || settings.currentContext;

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import type { DaemonAddress } from '../base/container-entry.ts';
 import { DynamoError } from '../base/error.ts';
 import type { DaemonFacts, Lack } from '../plan/container.ts';
-import { answered, connect, silence } from './client.ts';
+import { answered, connect, said, silence } from './client.ts';
 import { type DockerSettings, type Endpoint, endpointsIn } from './endpoint.ts';
 
-const answerMs = 3_000;
+const answerMs = 10_000;
+/** Podman asks the packages of the host about its parts: on a loaded host that took 9 s. Seen with 4.3.1. */
+const infoMs = 60_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,7 +25,7 @@ export async function findDaemon(
       try {
         return { daemon: await lookAt(endpoint) };
       } catch (error) {
-        lacking.push({ endpoint, why: silence(error) ?? 'it refuses to answer' });
+        lacking.push({ endpoint, why: silence(error, isSecure(endpoint)) ?? refusal(error) });
       }
     }
   } catch (error) {
@@ -36,7 +38,7 @@ export async function findDaemon(
 async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
   const docker = connect(address);
   const { Version } = await answered(docker.version(), answerMs);
-  const { SecurityOptions } = await answered(docker.info(), answerMs);
+  const { SecurityOptions } = await answered(docker.info(), infoMs);
   const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless'));
   return {
     ...address,
@@ -47,6 +49,15 @@ async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
   };
 }
 
+/** One that speaks TLS says so to who does not: `Client sent an HTTP request to an HTTPS server.` */
+function refusal(error: unknown): string {
+  return /HTTPS server/.test(said(error)) ? 'it wants TLS' : `it refuses to answer: ${said(error)}`;
+}
+
+function isSecure({ address, certificates }: Endpoint): boolean {
+  return certificates !== undefined || address.startsWith('https:');
+}
+
 /** One that is there and refuses us says more than those that are not there. */
 function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lack {
   const there = lacking.filter(({ why }) => why !== 'there is no such socket');
@@ -54,11 +65,20 @@ function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lac
   const words = (told.length > 0 ? told : lacking.slice(0, 1))
     .map(({ endpoint, why }) => `${endpoint.because} at ${endpoint.address}: ${why}`)
     .join('; ');
-  const refused = there.some(({ why }) => why === 'permission denied');
-  const fix = refused
-    ? 'sudo usermod -aG docker "$USER"   # then log in again; or: --infra process'
-    : 'sudo systemctl start docker   # or: --infra process';
-  return { words, fix };
+  return { words, fix: fixOf(there) };
+}
+
+function fixOf(there: readonly { endpoint: Endpoint; why: string }[]): string {
+  if (there.some(({ why }) => why === 'permission denied'))
+    return 'sudo usermod -aG docker "$USER"   # then log in again; or: --infra process';
+  if (there.some(({ why }) => why === 'it wants TLS'))
+    return 'export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=…   # or: --infra process';
+  const secure = there.find(({ endpoint, why }) => isSecure(endpoint) && /certificate|TLS|\.pem/.test(why));
+  if (secure !== undefined) {
+    const folder = secure.endpoint.certificates ?? '';
+    return `openssl verify -CAfile ${folder}/ca.pem ${folder}/cert.pem   # or: --infra process`;
+  }
+  return 'sudo systemctl start docker   # or: --infra process';
 }
 
 /** `DOCKER_CONFIG` is the folder, else `~/.docker`. */
@@ -66,6 +86,7 @@ function dockerSettings({ DOCKER_CONFIG }: Environment, home: string): DockerSet
   const folder = DOCKER_CONFIG || join(home, '.docker');
   const { currentContext } = fieldsOf(join(folder, 'config.json'));
   return {
+    folder,
     currentContext: typeof currentContext === 'string' ? currentContext : undefined,
     contextOf: (name) => contextIn(folder, name),
   };
@@ -83,7 +104,7 @@ function contextIn(folder: string, name: string): DaemonAddress | undefined {
 
 function exists(folder: string): boolean {
   try {
-    readFileSync(join(folder, 'cert.pem'));
+    readFileSync(join(folder, 'ca.pem'));
     return true;
   } catch {
     return false;

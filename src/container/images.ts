@@ -20,13 +20,10 @@ export async function imageFacts(docker: Docker, reference: string): Promise<Ima
     await answered(docker.getImage(reference).distribution(), askMs);
     return { present: false };
   } catch (error) {
-    // Podman has no such question: then the pull shows it.
-    if (
-      statusOf(error) === 404 &&
-      /page not found|not found\s*$/i.test(said(error)) &&
-      !/manifest/i.test(said(error))
-    )
+    // Podman has no such question: then the pull shows it. Seen with 4.3.1.
+    if (statusOf(error) === 404 && /is not supported|page not found|^Not Found$/i.test(said(error))) {
       return { present: false };
+    }
     const words = `${reference} is not on this host and cannot be pulled: ${silence(error) ?? said(error)}`;
     return { present: false, problem: { words, fix: pullCommand(reference) } };
   }
@@ -77,13 +74,20 @@ async function untilPulled(
 ): Promise<void> {
   const stream = await docker.pull(reference, { abortSignal: signal });
   let layers: Layers = new Map();
+  // Told in the middle of an answer that is otherwise fine, and passed over by dockerode 5.0.1 where it is the last line.
+  let failure: string | undefined;
   await new Promise<void>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
     docker.modem.followProgress(
       stream,
-      (error) => (error === null ? resolve() : reject(error)),
+      (error) => {
+        if (failure !== undefined) reject(new Error(failure));
+        else if (error === null) resolve();
+        else reject(error);
+      },
       (step) => {
         alive();
+        failure = step.error ?? failure;
         layers = foldStep(layers, step);
         if (layers.size > 0) onProgress(pullProgress(reference, layers));
       },

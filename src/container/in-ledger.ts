@@ -4,7 +4,7 @@ import type { ContainerEntry } from '../base/container-entry.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Child, StopReport } from '../supervisor/child.ts';
 import { connect, silence } from './client.ts';
-import { endContainer, isOurs, lookAt } from './end-container.ts';
+import { type ContainerStop, endContainer, isOurs, lookAt } from './end-container.ts';
 
 /** Handles on them: they can be stopped and removed, and no more is known. */
 export function containersInLedger(entries: readonly ContainerEntry[], clock: Clock): Map<string, Child> {
@@ -24,14 +24,7 @@ export function containersInLedger(entries: readonly ContainerEntry[], clock: Cl
 function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
   const hurry = new AbortController();
   const end = async (entry: ContainerEntry, graceMs: number): Promise<StopReport> =>
-    await endContainer({
-      docker: connect(entry.daemon),
-      entry,
-      graceMs,
-      clock,
-      hurry: hurry.signal,
-      appearsWithinMs,
-    });
+    await endEntry(entry, { graceMs, clock, hurry: hurry.signal, appearsWithinMs });
   return {
     pid: undefined,
     exited: Promise.resolve({ code: undefined, signal: undefined }),
@@ -47,6 +40,21 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
   };
 }
 
+/** Never rejects: one whose daemon cannot even be asked, as certificates are gone, is left. */
+async function endEntry(
+  entry: ContainerEntry,
+  how: Omit<ContainerStop, 'docker' | 'entry'>,
+): Promise<StopReport> {
+  try {
+    return await endContainer({ docker: connect(entry.daemon), entry, ...how });
+  } catch (error) {
+    return {
+      killed: [],
+      left: [`container ${entry.container} (Docker at ${entry.daemon.address}: ${messageOf(error)})`],
+    };
+  }
+}
+
 /** The supervisor may have died while Docker was making one: it goes on with that. */
 const appearsWithinMs = 1_500;
 
@@ -55,9 +63,7 @@ export async function endRest(entries: readonly ContainerEntry[], clock: Clock):
   const found = await findContainers(entries);
   const hurry = AbortSignal.abort();
   const reports = await Promise.all(
-    found.map(async ({ entry }) => {
-      return await endContainer({ docker: connect(entry.daemon), entry, graceMs: 0, clock, hurry });
-    }),
+    found.map(async ({ entry }) => await endEntry(entry, { graceMs: 0, clock, hurry })),
   );
   return {
     killed: reports.flatMap(({ killed }) => killed),

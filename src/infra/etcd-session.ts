@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { overTls } from './silence.ts';
+import { overTls } from '../base/tls-reason.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;

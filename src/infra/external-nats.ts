@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { overTls } from '../base/tls-reason.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/nats.ts';
 import type { Environment } from './etcd-session.ts';
-import { isSilence, overTls, reasonOf } from './silence.ts';
+import { isSilence, reasonOf } from './silence.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;

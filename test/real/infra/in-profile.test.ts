@@ -37,7 +37,7 @@ authorization { user: me, password: "${password}" }
 test('etcd and NATS with password and TLS from the profile: a router serves over them, and no secret is left', async ({
   world,
 }) => {
-  const sign = makeAuthority();
+  const sign = makeAuthority(temporaryFolder());
   const [server, client] = [sign('server'), sign('client')];
   const etcd = await startEtcd(etcdBinary, server);
   await putKey(etcd.url, 'v1/instances/dynamo/backend/generate/1', 'x');
@@ -110,7 +110,7 @@ test('a secret that is not where the profile says, a wrong one, and a server tha
 test('NATS that wants a certificate of ours, and an etcd whose certificate has expired, are told as that', async ({
   world,
 }) => {
-  const sign = makeAuthority();
+  const sign = makeAuthority(temporaryFolder());
   const [server, late] = [sign('server'), sign('late', -1)];
   const etcd = await startEtcd(etcdBinary, late);
   const nats = await lockedNats(server, 'nats-word');
@@ -125,7 +125,7 @@ test('NATS that wants a certificate of ours, and an etcd whose certificate has e
   const login = { username: 'me', password: { env: 'WORD' } };
   const bare = await plan({ nats: { servers: [nats], ...login, tls: { ca: server.ca } } });
   expect(bare.code).toBe(69);
-  expect(bare.stderr).toMatch(/it (wants|may want|does not take).* certificate|ended the TLS connection/);
+  expect(bare.stderr).toMatch(/it (wants|may want) a certificate of ours/);
   const trusting = await plan({ nats: { servers: [nats], ...login } });
   expect(trusting.code).toBe(69);
   expect(trusting.stderr).toContain('certificate');

@@ -2,7 +2,6 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../integration/sim/processes.ts';
 
 /** Paths of files in PEM. */
 export interface Signed {
@@ -18,8 +17,8 @@ export type Authority = (name: string, days?: number) => Signed;
 
 const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-export function makeAuthority(): Authority {
-  const root = temporaryFolder();
+/** `root`: where everything is written. */
+export function makeAuthority(root: string): Authority {
   const [ca, caKey] = [join(root, 'ca.pem'), join(root, 'ca-key.pem')];
   openssl(['req', '-x509', ...curve, '-keyout', caKey, '-out', ca, '-subj', '/CN=authority', '-days', '2']);
   return (name, days = 1) => {

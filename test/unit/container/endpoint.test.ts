@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { type DockerSettings, endpointsIn } from '../../../src/container/endpoint.ts';
 
-const none: DockerSettings = { contextOf: () => undefined };
+const none: DockerSettings = { folder: '/home/me/.docker', contextOf: () => undefined };
 const contexts: DockerSettings = {
+  folder: '/home/me/.docker',
   currentContext: 'mine',
   contextOf: (name) =>
     ({
@@ -39,6 +40,10 @@ test('certificates come from the context, or from DOCKER_CERT_PATH where TLS is 
   const environment = { DOCKER_HOST: 'tcp://localhost:2376', DOCKER_CERT_PATH: '/certs' };
   expect(endpointsIn({ ...environment, DOCKER_TLS_VERIFY: '1' }, none)[0]?.certificates).toBe('/certs');
   expect(endpointsIn(environment, none)[0]?.certificates).toBeUndefined();
+  const bare = { DOCKER_HOST: 'tcp://127.0.0.1:2376', DOCKER_TLS_VERIFY: '1' };
+  expect(endpointsIn(bare, none)[0]?.certificates).toBe('/home/me/.docker');
+  const socket = { DOCKER_HOST: 'unix:///a.sock', DOCKER_TLS_VERIFY: '1' };
+  expect(endpointsIn(socket, none)[0]?.certificates).toBeUndefined();
 });
 
 test.for([
