@@ -50,11 +50,12 @@ export async function inventory(path: string | undefined, timeoutMs = longestMs)
   const { rows, failure } = await queryGpus(command, timeoutMs);
   const gpus = rows.flatMap((row) => gpuOf(row) ?? []);
   const whole = gpus.filter(({ index }) => !isDivided(rows, index));
-  const instances = whole.length === gpus.length ? [] : await migInstances(command, gpus, timeoutMs);
+  const divided = gpus.filter((gpu) => !whole.includes(gpu));
+  const instances = divided.length === 0 ? [] : await migInstances(command, divided, timeoutMs);
   return {
     gpus: [...whole, ...instances].toSorted((a, b) => a.index - b.index),
     ...(failure === undefined ? {} : { problem: `nvidia-smi is here but ${failure}` }),
-    notes: rows.flatMap(noteOf),
+    notes: [...rows.flatMap(noteOf), ...divided.flatMap((gpu) => emptyNote(gpu, instances))],
   };
 }
 
@@ -120,6 +121,13 @@ function noteOf(row: Row): string[] {
   return reason === undefined || isMig(row)
     ? []
     : [`nvidia-smi does not tell the memory of GPU ${row.index}: ${reason}`];
+}
+
+/** It is no use to anybody then, and nothing else says so. */
+function emptyNote({ index, uuid }: GpuDetails, instances: readonly GpuDetails[]): string[] {
+  return instances.some(({ migOf }) => migOf === uuid)
+    ? []
+    : [`GPU ${index} is divided (MIG), and nvidia-smi lists no instance of it`];
 }
 
 function isMig(row: Row): boolean {

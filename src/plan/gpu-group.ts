@@ -24,6 +24,14 @@ export function freeOf({ freeMiB, totalMiB, usedMiB }: Gpu): number | undefined 
   return freeMiB ?? (totalMiB > 0 ? totalMiB - usedMiB : undefined);
 }
 
+/**
+ * A worker on several GPUs takes none that is an instance of a divided one: a process sees a single instance, however many
+ * it is given. Source: NVIDIA MIG user guide, "CUDA Visibility and Enumeration".
+ */
+export function mayBeOf(gpu: Gpu, { gpus }: Pick<GpuGroup, 'gpus'>): boolean {
+  return gpus < 2 || gpu.migOf === undefined;
+}
+
 export function hasRoom(gpu: Gpu, { demand }: GpuGroup): boolean {
   return (freeOf(gpu) ?? Infinity) >= (demand?.mib ?? 0);
 }

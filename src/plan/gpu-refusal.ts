@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { deviceName } from './allowed-gpus.ts';
 import { gib } from './gpu-demand.ts';
-import { freeOf, type GpuGroup, type GpuOffer, hasRoom } from './gpu-group.ts';
+import { freeOf, type GpuGroup, type GpuOffer, hasRoom, mayBeOf } from './gpu-group.ts';
 import type { Gpu } from './request.ts';
 
 /** `impossible`: nor would it if nobody else used the GPUs. */
@@ -13,7 +13,7 @@ export function doesNotFit(
 ): DynamoError {
   const needed = groups.reduce((sum, group) => sum + group.gpus, 0);
   const usable = gpus.filter(
-    (gpu) => gpu.leasedBy === undefined && groups.some((group) => hasRoom(gpu, group)),
+    (gpu) => gpu.leasedBy === undefined && groups.some((group) => mayBeOf(gpu, group) && hasRoom(gpu, group)),
   );
   const within = limit === undefined ? '' : ` (${limit})`;
   const message =
@@ -23,7 +23,7 @@ export function doesNotFit(
   return new DynamoError('busy', message, {
     details: [
       'GPUs needed:',
-      ...groups.flatMap(needRows),
+      ...groups.flatMap((group) => needRows(group, gpus)),
       ...(gpus.length === 0 ? [] : ['GPUs it may use:', ...gpus.flatMap(gpuRows)]),
     ],
     hint: hintFor(gpus),
@@ -35,11 +35,15 @@ function count(gpus: number): string {
   return gpus === 1 ? '1 GPU' : `${gpus} GPUs`;
 }
 
-function needRows({ members, gpus, demand }: GpuGroup): string[] {
+function needRows(group: GpuGroup, offered: readonly Gpu[]): string[] {
+  const { members, gpus, demand } = group;
   const [host, ...others] = members;
   const memory = demand === undefined ? '' : `, with ${gib(demand.mib)} free on each: ${demand.because}`;
+  const whole = offered.every((gpu) => mayBeOf(gpu, group))
+    ? ''
+    : '; whole ones, as no process can use several instances of divided GPUs (MIG)';
   return [
-    `  ${host?.name}: ${gpus}${memory}`,
+    `  ${host?.name}: ${gpus}${memory}${whole}`,
     ...others.map(({ name, spec }) => `  ${name}: shares with ${spec.shareGpuWith}`),
   ];
 }

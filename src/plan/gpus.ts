@@ -1,7 +1,7 @@
 /** Places workers on GPUs: each gets its own, unless the profile says that two share. */
 import { deviceName } from './allowed-gpus.ts';
 import { type GpuDemand, gib, gpuDemand } from './gpu-demand.ts';
-import { freeOf, type GpuGroup, type GpuOffer, hasRoom } from './gpu-group.ts';
+import { freeOf, type GpuGroup, type GpuOffer, hasRoom, mayBeOf } from './gpu-group.ts';
 import { doesNotFit } from './gpu-refusal.ts';
 import type { Choice } from './plan.ts';
 import type { Gpu } from './request.ts';
@@ -75,7 +75,7 @@ function sum(demands: readonly (GpuDemand | undefined)[]): GpuDemand | undefined
 }
 
 function fit(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undefined {
-  return inOrder(groups, gpus) ?? bySize(groups, gpus);
+  return inOrder(groups, gpus) ?? bySize(groups, gpus, memoryOf) ?? bySize(groups, gpus, countOf);
 }
 
 /** As if nobody used it. */
@@ -88,7 +88,7 @@ function inOrder(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | u
   let left = gpus.toSorted((a, b) => Number(isUsed(a)) - Number(isUsed(b)));
   const given: Gpu[][] = [];
   for (const group of groups) {
-    const mine = left.filter((gpu) => hasRoom(gpu, group)).slice(0, group.gpus);
+    const mine = left.filter((gpu) => mayBeOf(gpu, group) && hasRoom(gpu, group)).slice(0, group.gpus);
     if (mine.length < group.gpus) return undefined;
     left = left.filter((gpu) => !mine.includes(gpu));
     given.push(mine);
@@ -97,15 +97,29 @@ function inOrder(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | u
 }
 
 /** Who needs most gets the GPUs with most memory: when that does not fit, nothing does. */
-function bySize(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undefined {
-  const left = gpus.toSorted((a, b) => (freeOf(b) ?? Infinity) - (freeOf(a) ?? Infinity));
+function bySize(
+  groups: readonly GpuGroup[],
+  gpus: readonly Gpu[],
+  sizeOf: (group: GpuGroup) => number,
+): Gpu[][] | undefined {
+  let left = gpus.toSorted((a, b) => (freeOf(b) ?? Infinity) - (freeOf(a) ?? Infinity));
   const given = new Map<GpuGroup, Gpu[]>();
-  for (const group of groups.toSorted((a, b) => (b.demand?.mib ?? 0) - (a.demand?.mib ?? 0))) {
-    const mine = left.splice(0, group.gpus);
+  for (const group of groups.toSorted((a, b) => sizeOf(b) - sizeOf(a))) {
+    const mine = left.filter((gpu) => mayBeOf(gpu, group)).slice(0, group.gpus);
     if (mine.length < group.gpus || !mine.every((gpu) => hasRoom(gpu, group))) return undefined;
+    left = left.filter((gpu) => !mine.includes(gpu));
     given.set(group, mine);
   }
   return groups.map((group) => given.get(group) ?? []);
+}
+
+function memoryOf({ demand }: GpuGroup): number {
+  return demand?.mib ?? 0;
+}
+
+/** With divided GPUs: who needs several has fewer to choose from. */
+function countOf({ gpus }: GpuGroup): number {
+  return gpus;
 }
 
 function isUsed({ usedMiB }: Gpu): boolean {

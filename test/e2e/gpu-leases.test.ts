@@ -151,3 +151,24 @@ test('ps --watch shows what a process holds on its GPU', async ({ world }) => {
   await watching.until(new RegExp(`"live":\\{"gpuMemoryBytes":${70_000 * 2 ** 20}\\}`));
   await stop(watching, run);
 });
+
+test('an instance of a divided GPU is given by its UUID, within what CUDA_VISIBLE_DEVICES allows', async ({
+  world,
+}) => {
+  const gpus = fakeGpus(world, 1);
+  const [a, b] = ['MIG-41b3359c-e721-56e5-8009-12e5797ed514', 'MIG-65b79fff-6d3c-5490-a288-b31ec705f310'];
+  const mig = { [a]: '3g.71gb', [b]: '3g.71gb' };
+  const name = 'NVIDIA H200';
+  gpus.change({ gpus: [{ uuid: 'GPU-84fd49f2-48ad-50e8-9f2e-3bf0dfd47ccb', name, totalMiB: 143_771, mig }] });
+  const words = ['plan', 'agg', '--engine', 'sglang', '--python', loadingPython(world), '--json'];
+  expect(device((await succeed(world, words)).stdout)).toBe(a);
+  const env = { CUDA_VISIBLE_DEVICES: b };
+  expect(device((await succeed(world, words, { env })).stdout)).toBe(b);
+  const pair = await dynamo(world, [...words, '--set', 'components.worker.gpus=2'], { env: {} });
+  expect([pair.code, pair.stderr]).toEqual([
+    75,
+    expect.stringContaining('whole ones, as no process can use'),
+  ]);
+  const whole = await dynamo(world, words, { env: { CUDA_VISIBLE_DEVICES: '0' } });
+  expect(whole.stderr).toContain('GPU 0 is divided (MIG): its instances are named by UUID');
+});

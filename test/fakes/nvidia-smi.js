@@ -2,11 +2,12 @@
 //
 //   node nvidia-smi.js FOLDER <arguments of nvidia-smi>
 //
-// FOLDER/host.json      { mode, driver, cuda, decayMs, proc, gpus: [{ uuid, name, totalMiB, idleMiB, extraMiB }] }
+// FOLDER/host.json      { mode, driver, cuda, decayMs, proc, gpus: [{ uuid, name, totalMiB, idleMiB, extraMiB, mig }] }
 //   mode      ok | hang | nvml (fails as with a driver that does not fit) | blind (lists no process, as in containers)
 //             | foreign (lists pids of another namespace) | silent (does not tell memory)
 //   idleMiB   what the driver keeps; extraMiB: held by somebody who is never listed
 //   proc      where the processes of this host are seen, for one that is asked from another pid namespace
+//   mig       { uuid: profile } of the instances of one that is divided, whose memory in use nobody may see
 //   decayMs   how long memory takes to come back after its holder has ended
 // FOLDER/holders/*.json { pid, gpu, usedMiB, name }   written by whoever is or starts a holder; one file a process
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -59,7 +60,8 @@ function usedMiB(gpu) {
 
 function gpuFields(index) {
   const { uuid, name, totalMiB } = host.gpus[index];
-  const [used, silent] = [usedMiB(index), host.mode === 'silent'];
+  const { mig } = host.gpus[index];
+  const [used, silent] = [usedMiB(index), host.mode === 'silent' || mig !== undefined];
   return {
     index,
     uuid,
@@ -67,7 +69,7 @@ function gpuFields(index) {
     'memory.total': totalMiB,
     'memory.used': silent ? '[N/A]' : used,
     'memory.free': silent ? '[N/A]' : totalMiB - 615 - used,
-    'mig.mode.current': 'Disabled',
+    'mig.mode.current': mig === undefined ? 'Disabled' : 'Enabled',
     compute_mode: 'Default',
     driver_version: host.driver,
     'ecc.errors.uncorrected.volatile.total': 0,
@@ -106,7 +108,13 @@ function answer() {
       gpuQuery,
     );
   if (appQuery !== undefined) return rows(apps().map(appFields), appQuery);
-  if (words[0] === '-L') return host.gpus.map(({ name, uuid }, i) => `GPU ${i}: ${name} (UUID: ${uuid})`);
+  if (words[0] === '-L')
+    return host.gpus.flatMap(({ name, uuid, mig = {} }, i) => [
+      `GPU ${i}: ${name} (UUID: ${uuid})`,
+      ...Object.entries(mig).map(
+        ([each, profile], n) => `  MIG ${profile}     Device  ${n}: (UUID: ${each})`,
+      ),
+    ]);
   return [`DRIVER version      : ${host.driver}`, `CUDA Version        : ${host.cuda}`];
 }
 

@@ -9,7 +9,15 @@ export interface FakeHost {
   readonly decayMs: number;
   /** Where it looks for processes of this host. */
   readonly proc: string;
-  readonly gpus: readonly { readonly uuid: string; readonly idleMiB?: number; readonly extraMiB?: number }[];
+  readonly gpus: readonly {
+    readonly uuid: string;
+    readonly name?: string;
+    readonly totalMiB?: number;
+    readonly idleMiB?: number;
+    readonly extraMiB?: number;
+    /** Profiles of its instances by UUID. */
+    readonly mig?: Readonly<Record<string, string>>;
+  }[];
 }
 
 export interface FakeGpus {

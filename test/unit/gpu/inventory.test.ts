@@ -104,6 +104,15 @@ test('a GPU that is divided is replaced by its instances, known by their UUIDs',
   expect(seen.notes).toEqual([]);
 });
 
+test('a GPU that is divided into nothing is said', async () => {
+  const empty = standIn(`[ "$1" = -L ] && { echo "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)"; exit 0; }
+  echo "0, GPU-1, NVIDIA A100-SXM4-40GB, 40960, 0, 40000, Enabled"`);
+  expect(await inventory(empty)).toEqual({
+    gpus: [],
+    notes: ['GPU 0 is divided (MIG), and nvidia-smi lists no instance of it'],
+  });
+});
+
 test('memory that may not be seen is said, and the GPU is listed', async () => {
   const shy = standIn('echo "0, GPU-1, NVIDIA H200, [Insufficient Permissions], [N/A], [N/A]"');
   expect(await inventory(shy)).toEqual({

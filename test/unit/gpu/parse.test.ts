@@ -124,6 +124,48 @@ test('cells without a value are nothing, never 0', () => {
   expect(reasonIn('5')).toBeUndefined();
 });
 
+test.each([
+  [
+    'three-of-one',
+    [
+      [0, '2g.10gb', 10_240],
+      [0, '2g.10gb', 10_240],
+      [0, '2g.10gb', 10_240],
+    ],
+  ],
+  [
+    'one-of-each',
+    [
+      [0, '1g.10gb', 10_240],
+      [1, '1g.10gb', 10_240],
+    ],
+  ],
+  [
+    'legacy-three-profiles',
+    [
+      [0, '4g.20gb', 20_480],
+      [0, '2g.10gb', 10_240],
+      [0, '1g.5gb', 5_120],
+    ],
+  ],
+  [
+    'legacy-two-of-six',
+    [
+      [4, '3g.20gb', 20_480],
+      [4, '3g.20gb', 20_480],
+      [5, '3g.20gb', 20_480],
+      [5, '3g.20gb', 20_480],
+    ],
+  ],
+] as const)('the instances of real divided GPUs: %s', (file, expected) => {
+  const list = readFileSync(new URL(`../../fixtures/gpu/mig/${file}.txt`, import.meta.url), 'utf8');
+  const instances = parseMigInstances(list);
+  expect(instances.map(({ gpu, profile, totalMiB }) => [gpu, profile, totalMiB])).toEqual(expected);
+  const uuids = new Set(instances.map(({ uuid }) => uuid));
+  expect(uuids.size).toBe(expected.length);
+  for (const uuid of uuids) expect(list).toContain(`(UUID: ${uuid})`);
+});
+
 test('instances without a GPU above them are left out', () => {
   expect(parseMigInstances('  MIG 1g.5gb      Device  0: (UUID: MIG-1)\n')).toEqual([]);
 });

@@ -283,3 +283,28 @@ test('a refusal is called impossible only where freeing GPUs would not help', ()
   expect(sized(81_559, 0)).toBe(true);
   expect(sized(143_771, 90_000)).toBe(false);
 });
+
+test('a worker on several GPUs gets whole ones only, or a refusal that says why; one on a single GPU gets an instance', () => {
+  const [one = missing(), two = missing(), three = missing()] = gpus(3);
+  const instances = ['MIG-aa', 'MIG-bb'].map((uuid) => ({ ...one, uuid, migOf: one.uuid, totalMiB: 20_480 }));
+  const pair = worker('aggregated', { gpus: 2, gpuMemoryGiB: 4 });
+  const mixed = [...instances, two, three];
+  expect(placeWorkers(workers({ pair }), { gpus: mixed }).devices.get('pair')).toEqual(['1', '2']);
+  const both = workers({ single: worker('aggregated', { gpuMemoryGiB: 4 }), pair });
+  expect(placeWorkers(both, { gpus: mixed }).devices).toEqual(
+    new Map([
+      ['single', ['MIG-aa']],
+      ['pair', ['1', '2']],
+    ]),
+  );
+  expect(placeWorkers(both, { gpus: [two, three, ...instances] }).devices.get('pair')).toEqual(['1', '2']);
+  const refused = () => placeWorkers(workers({ pair }), { gpus: [...instances, two] });
+  expect(refused).toThrow('This needs 2 GPUs; of 3 that it may use, 1 has room.');
+  expect(refused).toThrow(
+    expect.objectContaining({
+      details: expect.arrayContaining([
+        "  pair: 2, with 2.0 GiB free on each: the profile's hint; whole ones, as no process can use several instances of divided GPUs (MIG)",
+      ]),
+    }),
+  );
+});
