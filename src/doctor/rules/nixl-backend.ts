@@ -1,32 +1,43 @@
-/** NIXL, which moves the KV cache between prefill and decode, is missing or does not work here. */
-import { lineRule } from '../log-lines.ts';
+/** The KV cache cannot be handed over with NIXL: it is missing, its UCX does not suit it, or there is no GPU. */
+import { lastLine } from '../log-lines.ts';
+import type { Rule } from '../rule.ts';
 
-/** Source: upstream/sglang-on-cpu.md (NIXL_ERR_BACKEND), pains-and-doctor.md section 6 D27 (UCX). */
-const broken =
-  /NIXL_ERR_BACKEND|nixlBackendError|UCP API version is incompatible: required >= ([\d.]+)|NIXL is not available|Please install NIXL|No module named 'nixl/;
+/** Source: upstream/sglang-on-cpu.md. */
+const failed = /NIXL_ERR_BACKEND|nixlBackendError/;
+const missing = /NIXL is not available|Please install NIXL|No module named 'nixl/;
+/**
+ * Newer and older UCX. A warning, after which it mostly works: alone it is no cause.
+ * Source: ai-dynamo/nixl#386; sgl-project/sglang#5709.
+ */
+const oldUcx = /UCP (?:API )?version is incompatible[:,] required:? (?:>= )?([\d.]+)/;
 
-export const nixlBackend = lineRule(
-  {
-    id: 'nixl-backend',
-    check: 'D27',
-    sees: '`NIXL_ERR_BACKEND`, `UCP API version is incompatible`, `NIXL is not available`',
-    fixes: 'a UCX that suits the wheel (`LD_LIBRARY_PATH`), `pip install nixl`, or another transfer backend',
-  },
-  broken,
-  ({ line, groups }, { subject }) => {
-    const component = subject?.spec.component ?? 'prefill';
-    if (groups[0]) {
-      return {
-        cause: `an old UCX of the system hides the one in NIXL's wheel, which needs ${groups[0]} or newer`,
-        fix: 'unset LD_LIBRARY_PATH   # or: apt remove libucx0',
-      };
+export const nixlBackend: Rule = {
+  id: 'nixl-backend',
+  check: 'D27',
+  kind: 'cause',
+  sees: '`NIXL_ERR_BACKEND` (and `UCP API version is incompatible` before it), `NIXL is not available`',
+  fixes: 'a UCX that suits the wheel (`LD_LIBRARY_PATH`), `pip install nixl`, or another transfer backend',
+  find: ({ subject }) => {
+    if (subject === undefined) return undefined;
+    const absent = lastLine(subject.lines, missing);
+    if (absent !== undefined) {
+      const cause = 'NIXL is not installed in this Python environment';
+      return { cause, fix: 'pip install nixl', evidence: [absent.line] };
     }
-    if (!/NIXL_ERR_BACKEND|nixlBackendError/.test(line)) {
-      return { cause: 'NIXL is not installed in this Python environment', fix: 'pip install nixl' };
+    const error = lastLine(subject.lines, failed);
+    if (error === undefined) return undefined;
+    const ucx = lastLine(subject.lines, oldUcx);
+    if (ucx !== undefined) {
+      return {
+        cause: `an old UCX of the system hides the one in NIXL's wheel, which needs ${ucx.groups[0]} or newer`,
+        fix: 'unset LD_LIBRARY_PATH   # or: apt remove libucx0',
+        evidence: [ucx.line, error.line],
+      };
     }
     return {
       cause: 'NIXL cannot use the memory of this worker: it needs a GPU and a UCX with CUDA',
-      fix: `--set components.${component}.transfer.backend=mooncake   # or: dynamo doctor --only D27`,
+      fix: `--set components.${subject.spec.component}.transfer.backend=mooncake   # or: dynamo doctor --only D27`,
+      evidence: [error.line],
     };
   },
-);
+};

@@ -3,13 +3,13 @@ import { seen } from '../log-lines.ts';
 import type { Finding, Rule, Situation } from '../rule.ts';
 
 const said =
-  /\/dev\/shm\/\S*.*No space left on device|Error while creating shared memory segment|No space left on device.*\/dev\/shm|insufficient shared memory \(shm\)/;
+  /\/dev\/shm\/\S*.*No space left on device|Error while creating shared memory segment|No space left on device.*\/dev\/shm|insufficient shared memory \(shm\)|unable to allocate shared memory\(shm\)|unable to write to file <\/torch_/;
 
 export const shmTooSmall: Rule = {
   id: 'shm-too-small',
   check: 'D23',
   kind: 'cause',
-  sees: '`Error while creating shared memory segment /dev/shm/nccl-…`; or an end by SIGBUS while /dev/shm is full',
+  sees: '`Error while creating shared memory segment /dev/shm/nccl-…`, `unable to allocate shared memory(shm)`; or an end by SIGBUS while /dev/shm is full',
   fixes: '`docker run --shm-size=10G`, or clean up /dev/shm',
   find: (situation) => {
     const found = seen(situation, said);

@@ -5,10 +5,10 @@ export const weightsTorn = lineRule(
   {
     id: 'weights-torn',
     check: 'D22',
-    sees: '`MetadataIncompleteBuffer`, `HeaderTooLarge`, `incomplete metadata, file not fully covered`',
+    sees: '`Error while deserializing header` of a safetensors file: `incomplete metadata`, `header too small`',
     fixes: '`hf download --force-download MODEL`',
   },
-  /MetadataIncompleteBuffer|InvalidHeaderLength|HeaderTooLarge|incomplete metadata, file not fully covered/,
+  /Error while deserializing header: |incomplete metadata, file not fully covered/,
   (_, { plan }) => ({
     cause: `a weight file of ${plan.model.path} is incomplete or damaged`,
     fix: `hf download --force-download ${plan.model.path}`,

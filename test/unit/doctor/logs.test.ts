@@ -19,7 +19,7 @@ const rows: readonly Row[] = [
   ...shared('driver-too-old', /driver is older .*supports CUDA 12\.2/, /nvidia-smi/, 'driver-too-old'),
   ...shared('driver-too-old', /do not belong to this driver/, /LD_LIBRARY_PATH/, 'driver-803'),
   ...shared('gpu-not-supported', /without code for this GPU/, /compute_cap/, 'gpu-not-supported'),
-  ...shared('gpu-exclusive', /one process at a time/, /-c DEFAULT/, 'gpu-exclusive'),
+  ...shared('gpu-exclusive', /one process at a time/, /-c DEFAULT/, 'gpu-exclusive', 'gpu-exclusive-old'),
   ...shared('gpu-fault', /fault/, /--gpus/, 'gpu-fault'),
   ...shared(
     'gpu-memory-graphs',
@@ -46,8 +46,8 @@ const rows: readonly Row[] = [
     /staticFraction/,
     'gpu-memory-requests',
   ),
-  ...shared('shm-too-small', /\/dev\/shm is full/, /--shm-size/, 'shm-too-small'),
-  ...shared('disk-full', /disk is full/, /df -h/, 'disk-full'),
+  ...shared('shm-too-small', /\/dev\/shm is full/, /--shm-size/, 'shm-too-small', 'shm-torch', 'shm-docker'),
+  ...shared('disk-full', /disk is full/, /df -h/, 'disk-full', 'disk-full-hub'),
   ...shared('served-name', /served name tiny/, /servedModelName/, 'served-name'),
   ...shared(
     'model-gated',
@@ -64,7 +64,13 @@ const rows: readonly Row[] = [
   ),
   ...shared('hub-offline', /not in the local cache/, /hf download acme\/model/, 'hub-offline'),
   ...shared('hub-unreachable', /could not be reached/, /HF_ENDPOINT/, 'hub-unreachable'),
-  ...shared('weights-torn', /incomplete or damaged/, /force-download acme\/model/, 'weights-torn'),
+  ...shared(
+    'weights-torn',
+    /incomplete or damaged/,
+    /force-download acme\/model/,
+    'weights-torn',
+    'weights-torn-short',
+  ),
   ...shared(
     'model-kind',
     /has no config\.json/,
@@ -106,7 +112,7 @@ const rows: readonly Row[] = [
   ...shared('transfer-backend', /by fake/, /backend=nixl/, 'transfer-backend'),
   ...shared(
     'page-size-differs',
-    /blocks of 16 tokens, decode uses blocks of 64/,
+    /blocks of 16 tokens, decode uses blocks of 32/,
     /decode\.pageSize=16/,
     'page-size-differs',
   ),
@@ -141,7 +147,7 @@ const rows: readonly Row[] = [
   ),
   ...shared(
     'prefill-lost',
-    /lost the connection to prefill at 127\.0\.0\.1:12345/,
+    /lost the connection to prefill at 127\.0\.0\.1:18961/,
     /logs prefill/,
     'prefill-lost',
   ),
@@ -180,6 +186,7 @@ test('no rule speaks of the logs of deployments that worked and were stopped', (
     'stopped-decode',
     'stopped-frontend',
     'healthy-embeddings',
+    'ucx-warning',
     'gpu-memory-race-1',
   ];
   for (const log of healthy) {
