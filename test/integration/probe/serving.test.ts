@@ -84,6 +84,17 @@ test('404 and 503 are waited out for a moment', async () => {
   expect(ask.seen).toHaveLength(3);
 });
 
+test('so is a frontend that cannot hand the request to a worker yet', async () => {
+  let requests = 0;
+  const plan = await planOn((request, response) => {
+    const early = { message: 'Failed to generate completions', type: 'Internal Server Error', code: 500 };
+    if (++requests === 1) json(500, early)(request, response);
+    else json(200, good)(request, response);
+  });
+  expect((await proveServing(plan, asking())).answer).toBe('Hello.');
+  expect(requests).toBe(2);
+});
+
 test('but not for ever', async () => {
   const plan = await planOn(json(503, { message: 'Service is not ready' }));
   await expect(proveServing(plan, asking(fastClock()))).rejects.toMatchObject({
