@@ -76,7 +76,7 @@ export function recipeFor(engine: SetupEngine, version: string): Recipe {
     name: `${engine}-${published}`,
     requirement: engine === 'sglang' ? `ai-dynamo[sglang]==${published}` : `ai-dynamo==${published}`,
     preReleases: engine === 'sglang' ? preReleases(published) : [],
-    overrides: overrides(published),
+    overrides: overrides(engine, published),
     imports: engine === 'sglang' ? sglangImports(published) : baseImports,
     diskBytes: engine === 'mocker' ? 1 * GB : compareVersions(published, '1.2') < 0 ? 15 * GB : 12 * GB,
     notes: notes(engine, version, published),
@@ -112,8 +112,14 @@ const flashAttention = [
 ] as const;
 
 /** Source: upstream/verified.md section 1. */
-function overrides(version: string): Deviation[] {
+function overrides(engine: SetupEngine, version: string): Deviation[] {
   const lines: Deviation[] = [];
+  if (engine === 'sglang' && compareVersions(version, '1.2') < 0) {
+    lines.push({
+      line: 'numpy<2.4',
+      because: "Triton's interpreter of then, which device: cpu needs, fails with newer ones",
+    });
+  }
   if (compareVersions(version, '1.5') >= 0) {
     lines.push({
       line: 'aisimulate ; python_version < "3"',

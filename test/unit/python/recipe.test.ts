@@ -16,7 +16,7 @@ test.for([
   ['mocker', '1.5.1', ['ai-dynamo==1.5.1', noSimulator]],
   ['mocker', '1.6.0', ['ai-dynamo==1.6.0', noSimulator]],
   ['mocker', '1.6.1', ['ai-dynamo==1.6.1', noSimulator, '!certifi>=2025']],
-  ['sglang', '1.1.1', ['ai-dynamo[sglang]==1.1.1', 'flash-attn-4>=4.0.0b4']],
+  ['sglang', '1.1.1', ['ai-dynamo[sglang]==1.1.1', 'flash-attn-4>=4.0.0b4', '!numpy<2.4']],
   ['sglang', '1.2.1', ['ai-dynamo[sglang]==1.2.1', 'flash-attn-4>=4.0.0b9']],
   ['sglang', '1.3.1', ['ai-dynamo[sglang]==1.3.1', 'flash-attn-4==4.0.0b15']],
   ['sglang', '1.4.2', ['ai-dynamo[sglang]==1.4.2', 'flash-attn-4>=4.0.0b18']],
