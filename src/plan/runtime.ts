@@ -120,8 +120,8 @@ export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeed
       ...new Set([...Object.keys(host.environment).filter((name) => inherited.test(name)), ...passes]),
     ].toSorted(),
     gpus: spec.gpus,
-    // The embedded engine pins no memory, and not every host lets a daemon raise limits.
-    limits: engine.name === 'sim' ? { ulimits: [] } : engineLimits,
+    // Engines that compute nothing pin no memory, and not every host lets a daemon raise limits.
+    limits: engine.name === 'sglang' ? engineLimits : { ulimits: [] },
     init: true,
     hostIpc: true,
     capabilities: options.ptrace === true ? ['SYS_PTRACE'] : [],

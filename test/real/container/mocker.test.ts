@@ -1,0 +1,44 @@
+/** Real software in containers: upstream's frontend and mocker, in an image made from an environment of this host. */
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { succeed } from '../../e2e/harness/cli.ts';
+import { ps, requestsOf, up } from '../../e2e/harness/deployment.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { type DockerDaemon, startDocker } from '../support/docker.ts';
+import { expectNothingIn } from '../support/infra-images.ts';
+import { pythonFolders } from '../support/python.ts';
+import { importPython } from '../support/python-image.ts';
+
+/** The first will do: what differs by version is tested with processes. */
+const [environment = ''] = pythonFolders('mocker');
+const version = /-(\d+\.\d+\.\d+)[^/]*$/.exec(environment)?.[1] ?? '1.1.1';
+const image = `dynamo-mocker:${version}`;
+
+let daemon: DockerDaemon;
+
+beforeAll(async () => {
+  daemon = await startDocker();
+  await importPython(daemon, environment, image);
+}, 900_000);
+
+afterAll(async () => await daemon.end(), 120_000);
+
+afterEach(async () => await expectNothingIn(daemon));
+
+test(
+  'disagg serves from containers of real software, and nothing is left of them',
+  {
+    timeout: 600_000,
+  },
+  async ({ world }) => {
+    const more = ['--engine', 'mocker', '--runtime', 'docker', '--image', `runtime=${image}`];
+    const running = await up(world, 'disagg', more, { env: daemon.env });
+    expect([...running.proof.usedRoles].toSorted()).toEqual(['decode', 'prefill']);
+    expect(await daemon.everything()).toHaveLength(3);
+    expect(await requestsOf(running, 'prefill')).toBeGreaterThan(0);
+    const [run] = await ps(world);
+    expect(run?.processes.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready']);
+    const { stderr } = await succeed(world, ['down']);
+    expect(stderr).toContain('nothing is left');
+    expect(stderr).not.toContain('SIGKILL');
+  },
+);

@@ -1,0 +1,73 @@
+/** An image of a Python environment of this host, each file under its own path, made by `docker import`. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { DockerDaemon } from './docker.ts';
+
+const run = promisify(execFile);
+const maxBuffer = 2 ** 26;
+
+/** What the environment stands on, asked of itself: its interpreter, the standard library, and every shared object. */
+const question = `
+import pathlib, sys, sysconfig
+library, packages = (pathlib.Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib"))
+objects = [*(library / "lib-dynload").glob("*.so"), *packages.rglob("*.so*")]
+print(library, sys._base_executable, *objects, sep="\\n")
+`;
+
+/**
+ * Links are followed, as libraries are links to versions of themselves; lib64 of an environment is lib once more. What
+ * others installed into the interpreter's own library is left out.
+ */
+const pipeline = `
+set -euo pipefail
+tar -C / -ch --exclude="$ENVIRONMENT/lib64" \\
+    --exclude="$LIBRARY/site-packages" --exclude="$LIBRARY/test" --exclude="$LIBRARY/config-*" \\
+    --no-recursion tmp --recursion -T "$FILES" |
+  docker import --change "ENV PATH=/$ENVIRONMENT/bin" - "$REFERENCE"
+`;
+
+/** `environment`: its folder; `reference`: name and tag of the image. A third of a minute for 0.5 GB. */
+export async function importPython(
+  daemon: DockerDaemon,
+  environment: string,
+  reference: string,
+): Promise<void> {
+  const { stdout } = await run(join(environment, 'bin', 'python3'), ['-I', '-c', question], { maxBuffer });
+  const [library = '', ...programs] = stdout.trim().split('\n');
+  const files = [environment, library, ...programs, ...(await librariesOf(programs))];
+  const list = mkdtempSync('/tmp/python-image-');
+  try {
+    writeFileSync(join(list, 'files'), topmost(files).join('\n'));
+    await run('bash', ['-c', pipeline], {
+      env: {
+        PATH: process.env['PATH'],
+        DOCKER_HOST: `unix://${daemon.socket}`,
+        ENVIRONMENT: environment.slice(1),
+        LIBRARY: library.slice(1),
+        FILES: join(list, 'files'),
+        REFERENCE: reference,
+      },
+      maxBuffer,
+    });
+  } finally {
+    rmSync(list, { recursive: true });
+  }
+}
+
+/** Relative to the root, none below another: an image takes every path once. */
+function topmost(files: readonly string[]): string[] {
+  const sorted = [...new Set(files)].toSorted();
+  return sorted
+    .filter((file) => !sorted.some((other) => file.startsWith(`${other}/`)))
+    .map((file) => file.slice(1));
+}
+
+/** What the dynamic linker would load for them; what it does not find is in the environment itself. */
+async function librariesOf(programs: readonly string[]): Promise<string[]> {
+  const { stdout } = await run('ldd', [...programs], { maxBuffer }).catch(
+    (error: { stdout: string }) => error,
+  );
+  return [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
+}
