@@ -4,31 +4,48 @@ import { livingProcesses } from '../oracle/processes.ts';
 import { start } from '../e2e/harness/cli.ts';
 import { freePort } from '../e2e/harness/ports.ts';
 import { pidOf } from '../e2e/harness/deployment.ts';
-import { test } from '../e2e/harness/world.ts';
+import { test, type World } from '../e2e/harness/world.ts';
 import { until } from '../support/until.ts';
+import { install, versions } from '../real/support/installed.ts';
 import { model } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
 import { untilSaid } from '../real/support/session.ts';
 import { onCpu, onCpuVariables, sglangTimeout as timeout } from '../real/support/sglang.ts';
 
+/** etcd and NATS of this host, started by the run itself. */
+function withInfra(world: World): string[] {
+  const [binaries] = versions();
+  if (binaries === undefined) throw new Error('etcd and nats-server are not installed');
+  install(world, binaries);
+  return ['--infra', 'process'];
+}
+
+/** Of a process of the plan, or of a child of the worker as SGLang titles it. */
+async function pidOfVictim(world: World, victim: string): Promise<number> {
+  if (victim === 'worker' || victim === 'etcd') return await pidOf(world, victim);
+  const worker = await pidOf(world, 'worker');
+  const child = livingProcesses().find(
+    ({ parent, command }) => parent === worker && command.startsWith(`sglang::${victim}`),
+  );
+  if (child === undefined) throw new Error(`the worker ${worker} has no ${victim}`);
+  return child.pid;
+}
+
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   const args = [...onCpu(python, model('tiny-gpt2'))];
   const raw = ['--', '--load-format', 'dummy'];
 
-  test.for(['worker', 'scheduler', 'detokenizer'])(
+  test.for(['worker', 'scheduler', 'detokenizer', 'etcd'])(
     'a %s that is killed ends the run, and nothing stays',
     { timeout },
     async (victim, { world }) => {
       const port = String(await freePort());
-      const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], {
+      const more = victim === 'etcd' ? withInfra(world) : [];
+      const session = start(world, ['up', 'agg', ...args, ...more, '--http-port', port, ...raw], {
         env: onCpuVariables(world),
       });
       await untilSaid(session, /is ready after/, 1_200_000);
-      const worker = await pidOf(world, 'worker');
-      const child = livingProcesses().find(
-        ({ parent, command }) => parent === worker && command.startsWith(`sglang::${victim}`),
-      );
-      process.kill(victim === 'worker' ? worker : (child?.pid ?? 0), 'SIGKILL');
+      process.kill(await pidOfVictim(world, victim), 'SIGKILL');
       const { code, stderr } = await session.ended;
       expect(code).toBe(1);
       expect(stderr).toContain('the rest of the run was stopped');

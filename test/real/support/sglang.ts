@@ -23,7 +23,15 @@ export async function upOnCpu(
 
 /** SGLang calls lscpu, and PyTorch a compiler: they stand where this host has them. */
 export function onCpuVariables(world: World): Record<string, string> {
-  return { HF_HUB_OFFLINE: '1', PATH: `${world.bin}:${process.env['PATH'] ?? ''}` };
+  const { PATH = '', LD_LIBRARY_PATH } = process.env;
+  return {
+    HF_HUB_OFFLINE: '1',
+    // A world has no cache of what PyTorch compiled: every test would compile for a minute what it runs once.
+    TORCHDYNAMO_DISABLE: '1',
+    PATH: `${world.bin}:${PATH}`,
+    // That of Dynamo 1.1 wants a driver, or test/sglang/stub-libcuda.sh.
+    ...(LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH }),
+  };
 }
 
 export function onCpu(python: string, model: string): string[] {
