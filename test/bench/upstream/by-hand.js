@@ -11,7 +11,10 @@ import { now } from '../launched.js';
 const pollMs = 10;
 const patienceMs = 120_000;
 
-/** Until both workers have counted a request, the same that the product asks for. Answers the deployment and how long that took. */
+/**
+ * Until both workers have counted a request, the same that the product asks for. Answers the processes, how long that took,
+ * and how much of it came after the last of them was ready, in milliseconds.
+ */
 export async function startByHand(plan) {
   await makeFolders(plan);
   const beganAt = now();
@@ -26,20 +29,21 @@ export async function startByHand(plan) {
   });
   try {
     await Promise.all(starting);
+    const readyAt = now();
     await untilTrue('the frontend lists the model', async () =>
       (await ask(`${plan.http.url}/v1/models`)).body.includes(`"${plan.model.servedName}"`),
     );
     await untilTrue('every role has answered', async () => (await answers(plan)) && (await allCounted(plan)));
+    return { children, ms: now() - beganAt, provingMs: now() - readyAt };
   } catch (error) {
     for (const child of children.values()) child.kill('SIGKILL');
     throw error;
   }
-  return { children, ms: now() - beganAt };
 }
 
-/** In the order of the plan, each wave when the one before is gone; how long each took from its own SIGTERM, in milliseconds. */
+/** In the order of the plan, each wave when the one before is gone; how long each took from its own SIGTERM, in milliseconds, by wave. */
 export async function stopByHand({ stopOrder }, { children }) {
-  const times = [];
+  const waves = [];
   for (const wave of stopOrder) {
     const stopping = wave.map(async (name) => {
       const child = children.get(name);
@@ -47,11 +51,11 @@ export async function stopByHand({ stopOrder }, { children }) {
       const askedAt = now();
       child.kill('SIGTERM');
       await gone;
-      times.push(now() - askedAt);
+      return now() - askedAt;
     });
-    await Promise.all(stopping);
+    waves.push(await Promise.all(stopping));
   }
-  return times;
+  return waves;
 }
 
 async function makeFolders({ discovery, temporaryFolder, modelLink, processes }) {
@@ -69,6 +73,8 @@ function startOne({ scrubbed }, { argv, env, cwd, logFile }) {
     cwd,
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', log, log],
+    // As a launcher does: the kernel gives each session its share of the processor.
+    detached: true,
   });
   closeSync(log);
   return child;
