@@ -1,0 +1,40 @@
+/** The example for aiperf of docs/ci.md with the real aiperf, out of the Python registry. */
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { executable, packageFolder, startCommand } from '../../e2e/harness/cli.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { docCommands } from '../../support/doc-blocks.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { runTool, withPath } from '../support/real-tools.ts';
+
+/** 840 MB to install, and a dozen Python processes to start, on a slow day. */
+const timeout = 480_000;
+
+async function installAiperf(): Promise<string> {
+  const folder = tempFolder();
+  const python = join(folder, 'bin/python3');
+  await runTool('python3', ['-m', 'venv', folder]);
+  await runTool(python, ['-m', 'pip', 'install', '--quiet', 'uv==0.13.9']);
+  const words = ['pip', 'install', '--quiet', '--python', python, 'aiperf==0.13.0'];
+  await runTool(join(folder, 'bin/uv'), words);
+  return join(folder, 'bin');
+}
+
+test('exec gives it a deployment, and each of its requests is answered', { timeout }, async ({ world }) => {
+  const bin = await installAiperf();
+  mkdirSync(join(world.work, 'node_modules/.bin'), { recursive: true });
+  symlinkSync(packageFolder, join(world.work, 'node_modules/dynamo-launcher'));
+  symlinkSync(executable, join(world.work, 'node_modules/.bin/dynamo'));
+  const [line = ''] = docCommands('ci.md', 'aiperf profile');
+  const env = { ...withPath(world, bin), DYN_HTTP_PORT: String(await freePort()) };
+  const { code, stdout, stderr } = await startCommand(world, ['sh', '-c', line], { env }).ended;
+  expect(code, stdout + stderr).toBe(0);
+  const folder = join(world.work, 'artifacts/Qwen_Qwen3-0.6B-openai-chat-concurrency8');
+  const report = JSON.parse(readFileSync(join(folder, 'profile_export_aiperf.json'), 'utf8')) as {
+    readonly request_count?: { readonly avg?: number };
+    readonly error_request_count?: { readonly avg?: number };
+  };
+  expect([report.request_count?.avg, report.error_request_count?.avg ?? 0]).toEqual([16, 0]);
+});
