@@ -5,6 +5,7 @@ import { nearest } from '../base/nearest.ts';
 import type { Check } from '../doctor/check.ts';
 import { type CheckReport, runChecks } from '../doctor/run-checks.ts';
 import { checks } from '../doctor/table.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { checkList, type DoctorView } from '../view/check-list.ts';
 import { styleFor } from '../view/style.ts';
 import { addDeploymentOptions, type DeploymentFlags } from './up/deployment-options.ts';
@@ -72,7 +73,10 @@ async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags
   const text =
     flags.json === true
       ? JSON.stringify(document(view, diagnosed, healthy), undefined, 2)
-      : checkList(view, flags.verbose === true, styleFor(process.stdout, process.env));
+      : fitLines(
+          checkList(view, flags.verbose === true, styleFor(process.stdout, process.env)),
+          terminalWidth(process.stdout),
+        );
   process.stdout.write(`${text}\n`);
   return healthy ? 0 : 1;
 }

@@ -7,6 +7,7 @@ import { isAlive } from '../process/identity.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
 import { gpusHere } from './up/gpu-facts.ts';
@@ -16,7 +17,9 @@ import { version } from './version.ts';
 /** Prints on stdout and returns the exit code. Never throws. */
 export async function showFirstLook(): Promise<number> {
   const look = await lookAround();
-  process.stdout.write(`${firstLook(look, styleFor(process.stdout, process.env))}\n`);
+  process.stdout.write(
+    `${fitLines(firstLook(look, styleFor(process.stdout, process.env)), terminalWidth(process.stdout))}\n`,
+  );
   return 0;
 }
 

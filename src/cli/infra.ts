@@ -9,6 +9,7 @@ import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { infraRows } from '../view/infra-panel.ts';
 import { styleFor } from '../view/style.ts';
@@ -101,7 +102,8 @@ async function infraUp(flags: InfraUpFlags): Promise<number> {
     },
     plan: (host) => makeInfraPlan({ ...flags, images: flags.image }, host),
   });
-  for (const line of choiceLines(prepared.plan, styleFor(process.stderr, process.env))) say(line);
+  for (const line of choiceLines(prepared.plan, styleFor(process.stderr, process.env)))
+    say(fitLines(line, terminalWidth(process.stderr)));
   return await detach(prepared, flags);
 }
 

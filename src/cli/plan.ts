@@ -7,6 +7,7 @@ import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
 import { stateFolders } from '../run/folders.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { planTree } from '../view/plan-tree.ts';
 import { styleFor } from '../view/style.ts';
 import {
@@ -65,7 +66,7 @@ async function plan(
       ? JSON.stringify(made, undefined, 2)
       : flags.shell === true
         ? shellScript(made)
-        : planTree(made, styleFor(process.stdout, process.env));
+        : fitLines(planTree(made, styleFor(process.stdout, process.env)), terminalWidth(process.stdout));
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
 }

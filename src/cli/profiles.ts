@@ -5,6 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { listProfiles } from '../profile/list.ts';
 import { validateProfile } from '../profile/load.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
 import { openProfile, profileLibrary } from './up/load-profile.ts';
@@ -77,7 +78,8 @@ async function list({ json }: ProfilesFlags): Promise<number> {
     process.stdout.write(`${JSON.stringify({ version: 1, profiles: rows }, undefined, 2)}\n`);
     return 0;
   }
-  process.stdout.write(`${profileTable(profiles, styleFor(process.stdout, process.env))}\n`);
+  const table = profileTable(profiles, styleFor(process.stdout, process.env));
+  process.stdout.write(`${fitLines(table, terminalWidth(process.stdout))}\n`);
   return 0;
 }
 
@@ -86,7 +88,7 @@ async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
   const text =
     json === true
       ? JSON.stringify(profile, undefined, 2)
-      : profilePage(profile, styleFor(process.stdout, process.env));
+      : fitLines(profilePage(profile, styleFor(process.stdout, process.env)), terminalWidth(process.stdout));
   process.stdout.write(`${text}\n`);
   return 0;
 }

@@ -1,6 +1,7 @@
 /** `dynamo ps`: runs and their processes, once or as a table that stays current. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { stateFolders } from '../run/folders.ts';
+import { terminalWidth } from '../view/fit-lines.ts';
 import { liveScreen } from '../view/live-screen.ts';
 import { runFailures } from '../view/run-failures.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
@@ -51,7 +52,9 @@ async function ps(flags: PsFlags): Promise<number> {
     process.stderr.write(`${nothingUp}\n`);
   } else {
     const style = styleFor(process.stdout, process.env);
-    process.stdout.write(`${runTable(shown, style)}\n${runFailures(shown, style)}`);
+    process.stdout.write(
+      `${runTable(shown, style, terminalWidth(process.stdout))}\n${runFailures(shown, style)}`,
+    );
   }
   return 0;
 }

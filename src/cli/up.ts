@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { secretsOf } from '../plan/make-plan.ts';
 import { stateFolders } from '../run/folders.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
 import { canAsk, chooseProfile } from './up/choose-profile.ts';
@@ -84,6 +85,6 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
     return signalExitCode(signal);
   }
   if (note !== undefined) say(note);
-  for (const line of choiceLines(prepared.plan, style)) say(line);
+  for (const line of choiceLines(prepared.plan, style)) say(fitLines(line, terminalWidth(process.stderr)));
   return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
 }

@@ -31,7 +31,7 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
   const ports = Object.entries(spec.ports).map(([name, port]) => `${name} ${port}`);
   const after = spec.dependsOn.map(({ process, condition }) => `${process} ${condition}`);
   const facts = [
-    spec.mode ?? spec.kind,
+    named(spec),
     spec.container === undefined ? '' : `in ${spec.container.image}`,
     ports.length > 0 ? `ports ${ports.join(', ')}` : '',
     spec.gpus.length > 0 ? `GPU ${spec.gpus.join(',')}` : '',
@@ -44,6 +44,12 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
     `${bar}   ${spec.argv.map(quote).join(' ')}`,
     `${bar}   ${style.dim(env.join(' '))}`,
   ];
+}
+
+/** What kind of process it is, unless its name says so. */
+function named({ name, mode, kind }: ProcessSpec): string {
+  const what = mode ?? kind;
+  return name === what ? '' : what;
 }
 
 function readyWords(plan: Plan): string {

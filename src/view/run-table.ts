@@ -60,6 +60,8 @@ interface Column {
   readonly ofProcess: (view: ProcessView, style: ChalkInstance) => string;
   /** In a narrow terminal the least important go first; without a rank it always stays. */
   readonly rank?: number;
+  /** The same where nobody watches: who looks once wants to know where, more than how much. */
+  readonly rankAtRest?: number;
   /** Left out where no process has it. */
   readonly isFor?: (view: ProcessView) => boolean;
 }
@@ -83,27 +85,37 @@ const columns: readonly Column[] = [
     ofRun: nothing,
     ofProcess: ({ health }, style) => (health.startsWith('unhealthy') ? style.red(health) : health),
     rank: 6,
+    rankAtRest: 7,
   },
-  { heading: 'RESTARTS', ofRun: nothing, ofProcess: ({ restarts }) => String(restarts), rank: 5 },
+  {
+    heading: 'RESTARTS',
+    ofRun: nothing,
+    ofProcess: ({ restarts }) => String(restarts),
+    rank: 5,
+    rankAtRest: 1,
+  },
   {
     heading: 'PID',
     ofRun: ({ supervisorPid }) => String(supervisorPid),
     ofProcess: ({ pid }) => String(pid ?? '-'),
     rank: 4,
+    rankAtRest: 6,
   },
   {
     heading: 'CPU',
     ofRun: nothing,
     ofProcess: ({ cpuPercent }) => (cpuPercent === undefined ? '-' : `${cpuPercent.toFixed(1)}%`),
     rank: 7,
+    rankAtRest: 2,
   },
   {
     heading: 'MEMORY',
     ofRun: nothing,
     ofProcess: ({ memoryBytes }) => (memoryBytes === undefined ? '-' : bytesText(memoryBytes)),
     rank: 10,
+    rankAtRest: 3,
   },
-  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 3 },
+  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 3, rankAtRest: 4 },
   liveColumn(
     'GPU MEM',
     11,
@@ -121,12 +133,14 @@ const columns: readonly Column[] = [
         .map(([name, port]) => `${name}:${port}`)
         .join(' '),
     rank: 1,
+    rankAtRest: 8,
   },
   {
     heading: 'SINCE',
     ofRun: ({ startedAt }) => age(startedAt),
     ofProcess: ({ since }) => age(since),
     rank: 2,
+    rankAtRest: 5,
   },
 ];
 
@@ -149,10 +163,12 @@ function liveColumn(
 export function runTable(views: readonly RunView[], style: ChalkInstance, width = Infinity): string {
   const processes = views.flatMap((view) => view.processes);
   const fitting = columns.filter(({ isFor }) => isFor === undefined || processes.some(isFor));
-  const byRank = fitting.flatMap(({ rank }) => rank ?? []).toSorted((a, b) => a - b);
-  const narrower = [undefined, ...byRank].map((last) =>
+  const watched = processes.some(({ live }) => live !== undefined);
+  const rankOf = (column: Column): number | undefined => (watched ? column.rank : column.rankAtRest);
+  const byRank = fitting.flatMap((column) => rankOf(column) ?? []).toSorted((a, b) => a - b);
+  const narrower = [0, ...byRank].map((last) =>
     tableOf(
-      fitting.filter(({ rank }) => rank === undefined || last === undefined || rank > last),
+      fitting.filter((column) => (rankOf(column) ?? Infinity) > last),
       views,
       style,
     ),

@@ -7,6 +7,7 @@ import { messageOf } from '../../base/error-code.ts';
 import { annotations, jobSummary } from '../../smoke/github.ts';
 import { junitXml } from '../../smoke/junit.ts';
 import { countOf, type SuiteResult } from '../../smoke/result.ts';
+import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { smokeTable } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
 import type { SmokeFlags } from '../smoke.ts';
@@ -21,7 +22,8 @@ export function reportSmoke(suites: readonly SuiteResult[], flags: SmokeFlags): 
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, passed: verdict, suites }, undefined, 2)}\n`);
   } else {
-    process.stdout.write(`${smokeTable(suites, styleFor(process.stdout, process.env))}\n`);
+    const table = smokeTable(suites, styleFor(process.stdout, process.env));
+    process.stdout.write(`${fitLines(table, terminalWidth(process.stdout))}\n`);
   }
   if (flags.junit !== undefined) write(flags.junit, junitXml(suites, hostname()));
   if (process.env.GITHUB_ACTIONS === 'true') {

@@ -11,6 +11,7 @@ import { askStop, followEvents } from '../../run/control-client.ts';
 import { socketPath } from '../../run/folders.ts';
 import { logTail } from '../../run/log-tail.ts';
 import type { Failure, RunEvent } from '../../supervisor/event.ts';
+import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { styleFor } from '../../view/style.ts';
 import { failureError, failureSoFar, leftBehindError } from '../runs/failure-error.ts';
@@ -138,7 +139,8 @@ function report({ plan }: HeldRun, flags: DetachFlags, event: RunEvent & { type:
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
-  process.stdout.write(readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, process.env)));
+  const panel = readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, process.env));
+  process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
   process.stdout.write(
     isServing(plan)
       ? 'It goes on in the background. Logs: dynamo logs -f. Stop it: dynamo down\n'

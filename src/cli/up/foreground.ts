@@ -1,4 +1,5 @@
 /** A run in the foreground: this process supervises, shows progress, then logs, and ends with the run. */
+import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { progressLines, stoppedText } from '../../view/progress-lines.ts';
 import { styleFor } from '../../view/style.ts';
@@ -43,7 +44,8 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
     const proof = await supervision.ready;
     await view.end();
     if (proof !== undefined) {
-      process.stdout.write(readyPanel(plan, proof, narrate.tookMs(), styleFor(process.stdout, process.env)));
+      const panel = readyPanel(plan, proof, narrate.tookMs(), styleFor(process.stdout, process.env));
+      process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
       if (!quiet) logs = showLogs(prepared, flags.verbose === true);
     }
     const outcome = await supervision.done;

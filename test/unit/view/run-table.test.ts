@@ -65,6 +65,12 @@ test.each([120, 100, 80, 60, 40, 33])(
   },
 );
 
+test('in 80 columns it is still said where everything listens', () => {
+  const [heading, run] = runTable([view], plain, 80).split('\n');
+  expect(heading).toMatch(/ PORTS/);
+  expect(run).toContain('http://127.0.0.1:8001');
+});
+
 const nothingYet = {
   requests: undefined,
   tokensPerSecond: undefined,

@@ -1,0 +1,44 @@
+/** Long lines are broken between words under their column; what fits, what is pasted and what has no end stays. */
+import { expect, test } from 'vitest';
+import { Chalk } from 'chalk';
+import { fitLines, terminalWidth } from '../../../src/view/fit-lines.ts';
+
+test('the last column goes on under itself', () => {
+  expect(
+    fitLines('PROFILE  WHAT IT IS\nagg      One worker behind the frontend, the smallest deployment', 44),
+  ).toBe(
+    [
+      'PROFILE  WHAT IT IS',
+      'agg      One worker behind the frontend, the',
+      '         smallest deployment',
+    ].join('\n'),
+  );
+});
+
+test('a tree keeps its bar, and a word is never broken', () => {
+  expect(fitLines('├─ prefill  a b c d e f g h i j k l m n o p', 36)).toBe(
+    '├─ prefill  a b c d e f g h i j k l\n│           m n o p',
+  );
+  expect(fitLines(`│    node ${'x'.repeat(60)}`, 40)).toBe(`│    node\n│    ${'x'.repeat(60)}`);
+});
+
+test('colours count for nothing', () => {
+  const style = new Chalk({ level: 1 });
+  const line = `${style.bold('engine')}  ${style.dim('this host has no NVIDIA GPU at all')}`;
+  expect(fitLines(line, 42)).toBe(line);
+  expect(fitLines(line, 36)).toBe(line.replace(' at all', '\n        at all'));
+});
+
+test('commands stay on one line', () => {
+  for (const line of [
+    '      fix: rm a/b   # unless it is of a container',
+    '    -d \'{"a": "b c d e f g h"}\'',
+  ])
+    expect(fitLines(line, 20)).toBe(line);
+});
+
+test('without a terminal there is no width', () => {
+  expect(terminalWidth({ columns: 80 })).toBe(Infinity);
+  expect(terminalWidth({ isTTY: true, columns: 80 })).toBe(80);
+  expect(fitLines('a '.repeat(500), terminalWidth({}))).toBe('a '.repeat(500));
+});
