@@ -26,10 +26,11 @@ export function residues(
   );
 }
 
-/** `undefined` for a GPU that did not answer. */
+/** `undefined` for a GPU that did not answer, or whose processes' memory the driver does not tell (WSL2). */
 function unaccounted(uuid: string, { gpus, apps }: GpuLook): number | undefined {
   const gpu = gpus.find((each) => each.uuid === uuid);
   if (gpu === undefined) return undefined;
   const listed = apps.filter(({ gpuUuid }) => gpuUuid === uuid);
+  if (listed.some(({ usedMiB }) => usedMiB === undefined)) return undefined;
   return gpu.usedMiB - listed.reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
 }

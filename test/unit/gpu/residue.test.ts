@@ -25,6 +25,7 @@ test('an idle GPU does not read 0, and what others hold, had or took meanwhile i
   expect(rest(look(60_014, 60_000), look(68_206, 60_000))).toEqual([['a', 8_192]]);
 });
 
-test('a GPU that did not answer tells nothing', () => {
+test('a GPU that did not answer, or of whose processes the memory is not told, tells nothing', () => {
+  expect(rest(look(4), look(8_196, undefined))).toEqual([]);
   expect([...residues(['b'], look(4), look(8_196))]).toEqual([]);
 });
