@@ -70,10 +70,15 @@ declare module 'dockerode' {
   export default class Docker {
     readonly modem: Modem;
     constructor(options: DockerOptions);
-    version(): Promise<{ readonly Version: string }>;
-    info(options?: {
-      abortSignal?: AbortSignal;
-    }): Promise<{ readonly SecurityOptions?: readonly string[] | null; readonly Name?: string }>;
+    version(): Promise<{
+      readonly Version: string;
+      readonly Components?: readonly { readonly Name: string }[];
+    }>;
+    info(options?: { abortSignal?: AbortSignal }): Promise<{
+      readonly SecurityOptions?: readonly string[] | null;
+      readonly Rootless?: boolean;
+      readonly Name?: string;
+    }>;
     createContainer(options: object): Promise<Container>;
     getContainer(name: string): Container;
     getImage(reference: string): Image;

@@ -37,15 +37,18 @@ export async function findDaemon(
 
 async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
   const docker = connect(address);
-  const { Version } = await answered(docker.version(), answerMs);
-  const { SecurityOptions } = await answered(docker.info(), infoMs);
-  const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless'));
+  const { Version, Components } = await answered(docker.version(), answerMs);
+  const { SecurityOptions, Rootless } = await answered(docker.info(), infoMs);
+  // The first word is Docker's, the second Podman's. Seen with 20.10 and 4.3.1.
+  const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless')) || Rootless === true;
   return {
     ...address,
     because: `${because} at ${address.address} answers`,
     version: Version,
     // Where it runs without root, root inside a container is this user outside.
     user: rootless ? '0:0' : `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+    // Podman without root joins the network of the host like any program.
+    ...(rootless && Components?.[0]?.Name !== 'Podman Engine' ? { hostNetworkIsOwn: true } : {}),
   };
 }
 

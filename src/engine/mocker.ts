@@ -20,7 +20,7 @@ const plannedOnly = new Map([
   ['--num-workers', 'use --replicas ROLE=N'],
   ['--discovery-backend', 'use --discovery'],
   ['--event-plane', 'use --events'],
-  ['--request-plane', 'use --set requestPlane=tcp'],
+  ['--request-plane', 'use --request-plane'],
 ]);
 
 /** `tokenizer`: folder of a model without weights, in the place of models that are not on this host. */

@@ -94,6 +94,6 @@ function excluded(name: InfraName, why: string): DynamoError {
     hint:
       name === 'etcd'
         ? 'leave --infra out, or add --discovery file'
-        : 'leave --infra out, or use events zmq and requestPlane tcp',
+        : 'leave --infra out, or add --events zmq --request-plane tcp',
   });
 }

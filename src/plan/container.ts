@@ -58,6 +58,8 @@ export interface DaemonFacts extends DaemonAddress {
   readonly because: string;
   /** User and group inside a container to whom files of this user belong. */
   readonly user: string;
+  /** Its network of the host is one of its own: of rootless Docker, which lives in a namespace. */
+  readonly hostNetworkIsOwn?: true;
 }
 
 /** What was found out about containers; nothing of it where nobody needs them. */

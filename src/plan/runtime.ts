@@ -55,6 +55,13 @@ export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): Host
       hint: lack?.fix.replace('--infra process', '--runtime process'),
     });
   }
+  if (daemon.hostNetworkIsOwn === true) {
+    throw new DynamoError(
+      'unavailable',
+      '--runtime docker: rootless Docker keeps its containers off the network and IPC of this host.',
+      { hint: '--runtime process   # or Docker as root, or Podman; etcd and NATS are fine: --infra docker' },
+    );
+  }
   return simulated ? { ...host, sim: simInside(host.sim).command } : { ...host, python: pythonIn(image) };
 }
 

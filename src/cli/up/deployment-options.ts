@@ -18,6 +18,7 @@ export interface DeploymentFlags {
   readonly image: Images;
   readonly discovery?: 'etcd' | 'file';
   readonly events?: 'nats' | 'zmq' | 'none';
+  readonly requestPlane?: 'tcp' | 'nats';
   readonly persist?: string;
   readonly set: readonly Setting[];
   readonly replicas: Readonly<Record<string, number>>;
@@ -67,6 +68,9 @@ export function addDeploymentOptions(command: Command): Command {
     )
     .addOption(new Option('--discovery <backend>', 'how processes find each other').choices(['etcd', 'file']))
     .addOption(new Option('--events <plane>', 'how KV events travel').choices(['nats', 'zmq', 'none']))
+    .addOption(
+      new Option('--request-plane <plane>', 'how requests travel; default: tcp').choices(['tcp', 'nats']),
+    )
     .option('--persist <name>', 'keep the data of etcd and NATS under this name', dataName)
     .option('--set <path=value>', 'a parameter of the profile, or any of its keys (repeatable)', setting, [])
     .option('--replicas <role=n>', 'how many workers of a role (repeatable)', replicas, {})
@@ -85,10 +89,15 @@ export function addDeploymentOptions(command: Command): Command {
     .option('--name <name>', 'name of the run; default: the profile', runName);
 }
 
-/** `--model` is a setting like any other; it comes first, so that --set wins. */
-export function settingsOf(flags: DeploymentFlags): Setting[] {
-  const model = flags.model === undefined ? [] : [{ path: 'model', value: flags.model, flag: '--model' }];
-  return [...model, ...flags.set];
+/** `--model` and `--request-plane` are settings like any other; they come first, so that --set wins. */
+export function settingsOf({ model, requestPlane, set }: DeploymentFlags): Setting[] {
+  return [
+    ...(model === undefined ? [] : [{ path: 'model', value: model, flag: '--model' }]),
+    ...(requestPlane === undefined
+      ? []
+      : [{ path: 'requestPlane', value: requestPlane, flag: '--request-plane' }]),
+    ...set,
+  ];
 }
 
 export function planOptionsOf(

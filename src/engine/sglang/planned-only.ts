@@ -15,7 +15,7 @@ export const plannedOnly: PlannedFlags = new Map([
   ['--namespace', 'use --set namespace=NAME'],
   ['--discovery-backend', 'use --discovery'],
   ['--event-plane', 'use --events'],
-  ['--request-plane', 'use --set requestPlane=tcp'],
+  ['--request-plane', 'use --request-plane'],
   ['--device', 'use --set device=cpu'],
   ['--tp-size', gpus],
   ['--tp', gpus],

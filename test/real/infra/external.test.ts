@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
-import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
+import { pidOf, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { until } from '../../e2e/harness/until.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { ask, keysIn, putKey, startEtcd } from '../support/etcd.ts';
+import { ask, base64, keysIn, putKey, startEtcd } from '../support/etcd.ts';
 import { binaries, startServer } from '../support/server.ts';
 import { install, versions } from '../support/installed.ts';
 
@@ -77,7 +77,8 @@ test('etcd with a password: the right one serves and stands nowhere; a wrong one
   expect(textBelow(world.state) + notes + stdout + stderr + wrong.stderr).not.toMatch(/(right|wrong)-word/);
 });
 
-test('etcd that is full is 69 before anything starts', async ({ world }) => {
+/** One that holds so little that a test can fill it. */
+async function startSmallEtcd(): Promise<string> {
   const [port, peer] = [await freePort(), await freePort()];
   const [url, peerUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peer}`];
   const flags = [
@@ -87,9 +88,14 @@ test('etcd that is full is 69 before anything starts', async ({ world }) => {
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--initial-cluster=default=${peerUrl}`,
-    '--quota-backend-bytes=65536',
+    '--quota-backend-bytes=400000',
   ];
-  const etcd = await startServer(etcdBinary, flags, `${url}/health`);
+  await startServer(etcdBinary, flags, `${url}/health`);
+  return url;
+}
+
+/** Until it takes no more. */
+async function fill(url: string): Promise<void> {
   let i = 0;
   const isFull = async (): Promise<boolean> =>
     await putKey(url, `filler-${i++}`, 'x'.repeat(60_000)).then(
@@ -97,13 +103,52 @@ test('etcd that is full is 69 before anything starts', async ({ world }) => {
       () => true,
     );
   await until('it is full', isFull);
+}
+
+/** As people do it: delete, compact, defragment, take the alarm back. */
+async function makeRoom(url: string): Promise<void> {
+  const range = { key: base64('filler-'), range_end: base64('filler.') };
+  const { header } = (await ask(url, '/v3/kv/deleterange', range)) as { header: { revision: string } };
+  await ask(url, '/v3/kv/compaction', { revision: header.revision, physical: true });
+  await ask(url, '/v3/maintenance/defragment', {});
+  const { alarms = [] } = (await ask(url, '/v3/maintenance/alarm', { action: 'GET' })) as {
+    alarms?: object[];
+  };
+  for (const alarm of alarms) await ask(url, '/v3/maintenance/alarm', { action: 'DEACTIVATE', ...alarm });
+}
+
+test('etcd that is full is 69 before anything starts', async ({ world }) => {
+  const url = await startSmallEtcd();
+  await fill(url);
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
     env: { ETCD_ENDPOINTS: url },
   });
   expect(code).toBe(69);
   expect(stderr).toContain('database space exceeded');
-  await etcd.kill();
 }, 120_000);
+
+test('etcd that fills up while a run serves: what serves goes on; a worker that starts anew waits for room', async ({
+  world,
+}) => {
+  const url = await startSmallEtcd();
+  const run = await up(world, 'agg', external, { env: { ETCD_ENDPOINTS: url } });
+  await fill(url);
+  const messages = [{ role: 'user' as const, content: 'Hello!' }];
+  const { choices } = await run.client.chat.completions.create({ model: run.model, messages, max_tokens: 8 });
+  expect(choices[0]?.message.content).toBeTruthy();
+  process.kill(await pidOf(world, 'worker'), 'SIGKILL');
+  const said = async (): Promise<boolean> =>
+    (await succeed(world, ['logs', 'worker'])).stdout.includes('database space exceeded');
+  await until('the new worker says why it waits', said, 40_000);
+  await makeRoom(url);
+  const isBack = async (): Promise<boolean> => {
+    const [row] = await ps(world);
+    const worker = row?.processes.find(({ name }) => name === 'worker');
+    return worker?.state === 'ready' && worker.restarts === 1;
+  };
+  await until('the worker is back', isBack, 60_000);
+  await succeed(world, ['down']);
+}, 180_000);
 
 test('nobody there: --infra external is 69; auto goes on to a process and says why', async ({ world }) => {
   const [binaryPair] = versions();

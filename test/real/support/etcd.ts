@@ -90,7 +90,7 @@ export async function putKey(url: string, key: string, value: string): Promise<v
   await ask(url, '/v3/kv/put', { key: base64(key), value: base64(value) });
 }
 
-function base64(plain: string): string {
+export function base64(plain: string): string {
   return Buffer.from(plain).toString('base64');
 }
 

@@ -170,3 +170,10 @@ test('auto takes a container when there is nothing else, and says why; what Dock
     }),
   );
 });
+
+test('rootless Docker, whose network is its own, gets etcd and is refused frontend and workers', () => {
+  const rootless = { ...containers, daemon: { ...daemon, hostNetworkIsOwn: true as const } };
+  const its = { ...facts, infra: { ...facts.infra, containers: rootless } };
+  expect(makePlan(profile, options({ infra: 'docker' }), its).infra?.etcd?.from).toBe('docker');
+  expect(() => makePlan(profile, options({ runtime: 'docker' }), its)).toThrow(/off the network and IPC/);
+});

@@ -1,0 +1,73 @@
+/** Real processes of upstream when the etcd that they are registered in forgets them, and with requests over NATS. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { succeed } from '../../e2e/harness/cli.ts';
+import { pidOf, ps, type Running, up } from '../../e2e/harness/deployment.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { install, versions } from '../support/installed.ts';
+import { pythons } from '../support/python.ts';
+
+const timeout = 300_000;
+const [binaries] = versions();
+
+async function answers({ client, model }: Running): Promise<boolean> {
+  const asked = client.chat.completions.create({
+    model,
+    messages: [{ role: 'user', content: 'Hello!' }],
+    max_tokens: 4,
+  });
+  return await asked.then(
+    ({ usage }) => usage?.completion_tokens === 4,
+    () => false,
+  );
+}
+
+/** How often a process was started again; `undefined` unless it is ready. */
+async function restartsOf(world: World, wanted: string): Promise<number | undefined> {
+  const [run] = await ps(world);
+  const found = run?.processes.find(({ name }) => name === wanted);
+  return found?.state === 'ready' ? found.restarts : undefined;
+}
+
+describe.each(pythons('mocker'))('$name', ({ python }) => {
+  const mocker = ['--engine', 'mocker', '--python', python];
+
+  test(
+    'etcd without its data: worker and frontend end, are started again, and serve',
+    { timeout },
+    async ({ world }) => {
+      if (binaries !== undefined) install(world, binaries);
+      const running = await up(world, 'agg', [...mocker, '--infra', 'process']);
+      const etcd = await pidOf(world, 'etcd');
+      // Nothing of it may be written again once it is gone.
+      process.kill(etcd, 'SIGSTOP');
+      rmSync(join(world.state, 'dynamo', 'runs', running.runId, 'infra', 'etcd', 'member'), {
+        recursive: true,
+      });
+      process.kill(etcd, 'SIGKILL');
+      for (const name of ['worker', 'frontend']) {
+        const isBack = async (): Promise<boolean> => ((await restartsOf(world, name)) ?? 0) > 0;
+        await until(`${name} to be started again`, isBack, 120_000);
+      }
+      await until('an answer', async () => await answers(running), 120_000);
+      await succeed(world, ['down']);
+      const { stdout } = await succeed(world, ['events', 'agg']);
+      expect(stdout).toMatch(/frontend failed: exited with code 0/);
+    },
+  );
+
+  test('requests over NATS: it serves, and again after NATS was killed', { timeout }, async ({ world }) => {
+    if (binaries !== undefined) install(world, binaries);
+    const running = await up(world, 'agg', [...mocker, '--request-plane', 'nats']);
+    expect(running.notes).toMatch(/^nats +process/m);
+    const health = await (await fetch(`${running.url}/health`)).text();
+    expect(health).toMatch(/"transport":\{"nats_tcp":"dynamo_backend\.generate-/);
+    process.kill(await pidOf(world, 'nats'), 'SIGKILL');
+    const isBack = async (): Promise<boolean> => (await restartsOf(world, 'nats')) === 1;
+    await until('NATS to be started again', isBack, 60_000);
+    await until('an answer', async () => await answers(running), 120_000);
+    await succeed(world, ['down']);
+  });
+});
