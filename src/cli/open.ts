@@ -11,7 +11,10 @@ Examples:
   dynamo open disagg --print      only the URL
   curl $(dynamo open)/v1/models   in scripts too, only the URL
 
-The browser shows /docs, the frontend's own page about its API.`;
+The browser shows /docs, the frontend's own page about its API, where requests can be tried; where there is none, as
+with the engine sim, /v1/models.`;
+
+const pageWithinMs = 2_000;
 
 export const configure: Configure = (command, settle) => {
   command
@@ -28,6 +31,15 @@ async function open(asked: string | undefined, { print }: { print?: true }): Pro
   const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = process.env;
   if (print === true || !process.stdout.isTTY || (!x11 && !wayland)) return 0;
   // In a session of its own: some browsers live as long as what opened them.
-  await spawnDetached(['xdg-open', `${url}/docs`], '/dev/null');
+  await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], '/dev/null');
   return 0;
+}
+
+/** What a person can look at: at / every frontend answers 404. */
+async function pageOf(url: string): Promise<string> {
+  const isThere = await fetch(`${url}/docs`, { signal: AbortSignal.timeout(pageWithinMs) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+  return isThere ? '/docs' : '/v1/models';
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { nearest } from '../base/nearest.ts';
 import { errorText } from '../view/error.ts';
+import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { stateFolder } from '../run/folders.ts';
 import { verbs } from './verbs.ts';
@@ -12,7 +13,8 @@ import { version } from './version.ts';
 
 export function report(thrown: unknown): number {
   const error = asDynamoError(thrown);
-  process.stderr.write(errorText(error, styleFor(process.stderr, process.env)));
+  const text = errorText(error, styleFor(process.stderr, process.env));
+  process.stderr.write(fitLines(text, terminalWidth(process.stderr)));
   return error.exitCode;
 }
 

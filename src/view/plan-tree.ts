@@ -53,6 +53,9 @@ function named({ name, mode, kind }: ProcessSpec): string {
 }
 
 function readyWords(plan: Plan): string {
-  const instances = plan.expected.map(({ component, count }) => `${count} × ${component}`).join(', ');
-  return `${instances} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof?.request} request is answered`;
+  const counts = new Map<string, number>();
+  for (const { component, registersAs } of plan.processes)
+    if (registersAs !== undefined) counts.set(component, (counts.get(component) ?? 0) + 1);
+  const workers = [...counts].map(([component, count]) => `${count} × ${component}`).join(', ');
+  return `${workers} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof?.request} request is answered`;
 }

@@ -1,22 +1,41 @@
 /** Choosing a profile and chatting in a real terminal, keys and Ctrl-C included. Needs `script` (bsdutils). */
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { executable, type Session, startCommand, succeed } from '../../e2e/harness/cli.ts';
-import { onSim } from '../../e2e/harness/deployment.ts';
+import { onSim, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { test, type World } from '../../e2e/harness/world.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { standIn, test, type World } from '../../e2e/harness/world.ts';
 
-function inTerminal(world: World, words: readonly string[]): Session & { type(keys: string): void } {
+function inTerminal(
+  world: World,
+  words: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Session & { type(keys: string): void } {
   const line = `stty cols 60 rows 12; exec node ${executable} ${words.join(' ')}`;
   const session = startCommand(world, ['script', '-qec', line, '/dev/null'], {
-    env: { PATH: `${world.bin}:/usr/bin:/bin`, TERM: 'xterm' },
+    env: { PATH: `${world.bin}:/usr/bin:/bin`, TERM: 'xterm', ...more },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   return { ...session, type: (keys) => session.child.stdin?.write(keys) };
 }
 
 const down = '\u001B[B';
+
+test('open: a browser gets a page that is there', async ({ world }) => {
+  const opened = join(world.work, 'opened');
+  standIn(world, 'xdg-open', `#!/bin/sh\necho "$1" > ${opened}.part && mv ${opened}.part ${opened}\n`);
+  const { url } = await up(world, 'agg');
+  const session = inTerminal(world, ['open'], { DISPLAY: ':7' });
+  expect(await session.ended).toMatchObject({ code: 0, stdout: `${url}\r\n` });
+  const page = await until('the browser', () => existsSync(opened) && readFileSync(opened, 'utf8').trim());
+  expect(page).toBe(`${url}/v1/models`);
+  expect((await fetch(page)).status).toBe(200);
+  await succeed(world, ['down', '--quiet']);
+});
 
 test('up without a profile: keys choose one, and it comes up', async ({ world }) => {
   const session = inTerminal(world, ['up', '--detach', ...(await onSim())]);

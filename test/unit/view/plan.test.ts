@@ -52,7 +52,7 @@ test('the tree shows choices with reasons, each process, and when it is ready an
     `├─ prefill  ports system ${prefill?.system}, bootstrap ${prefill?.bootstrap} · stop within 10.0 s`,
     `└─ decode  ports system ${decode?.system} · after prefill ready · stop within 10.0 s`,
     '',
-    'ready when 1 × prefill, 1 × backend are known to the frontend, tiny/model is listed, and a chat request is answered',
+    'ready when 1 × prefill, 1 × decode are known to the frontend, tiny/model is listed, and a chat request is answered',
     'stops frontend  →  decode  →  prefill',
   ]);
   expect(lines.filter((line) => line.includes('/usr/bin/node /opt/dynamo/dist/sim.js'))).toHaveLength(3);
