@@ -14,7 +14,9 @@ import { version } from './version.ts';
 export function report(thrown: unknown): number {
   const error = asDynamoError(thrown);
   const text = errorText(error, styleFor(process.stderr, process.env));
-  process.stderr.write(fitLines(text, terminalWidth(process.stderr)));
+  // What is indented is code, a log, a table.
+  const prose = text.replaceAll(/^\S.*$/gm, (line) => fitLines(line, terminalWidth(process.stderr)));
+  process.stderr.write(prose);
   return error.exitCode;
 }
 

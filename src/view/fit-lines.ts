@@ -4,9 +4,8 @@ import { stripVTControlCharacters } from 'node:util';
 /** A column that would be narrower is not worth its place: the rest of the line goes below the first one. */
 const narrowest = 24;
 
-/** What is to be pasted must stay on one line, however long: a terminal puts it together again. So must code and logs. */
-const asItIs =
-  /^\s*(fix: |curl |-H '|-d ['{]|Next |Set one: |>?\s*\d+ \||\|)|^ {2,}dynamo |^\d{4}-\d\d-\d\d|^\s+at /;
+/** What is to be pasted must stay on one line, however long: a terminal puts it together again. */
+const pasted = /^\s*(fix: |curl |-H '|-d ['{]|Next |Set one: )/;
 
 /** Columns of the terminal behind a stream; as wide as it likes where there is none. */
 export function terminalWidth({ isTTY, columns }: { isTTY?: boolean; columns?: number }): number {
@@ -23,7 +22,7 @@ export function fitLines(text: string, width: number): string {
 
 function fitLine(line: string, width: number): string[] {
   const visible = stripVTControlCharacters(line);
-  if (visible.length <= width || asItIs.test(visible)) return [line];
+  if (visible.length <= width || pasted.test(visible)) return [line];
   const below = prefixBelow(visible, width);
   const lines: string[] = [];
   let [current, length] = ['', 0];

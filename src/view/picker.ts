@@ -77,7 +77,8 @@ function shownRows(
   return rows.slice(first, first + height).map((row, i) => {
     const index = first + i;
     const text = `${index === at ? '❯' : ' '} ${String(index + 1).padStart(numbers)}  ${row}`;
-    const cut = [...text].slice(0, width - 1).join('');
+    const signs = [...text];
+    const cut = signs.length < width ? text : `${signs.slice(0, width - 2).join('')}…`;
     return index === at ? style.bold.cyan(cut) : cut;
   });
 }
