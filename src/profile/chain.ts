@@ -74,7 +74,7 @@ async function baseOf(
   problems.push({
     at,
     message: `extends: there is no profile ${JSON.stringify(wanted)}`,
-    fix: meant === undefined ? 'dynamo profiles list shows all' : `did you mean ${meant}?`,
+    fix: meant === undefined ? 'dynamo profiles list   # shows all' : `did you mean ${meant}?`,
   });
   return undefined;
 }

@@ -167,7 +167,7 @@ const files: [string, string | Uint8Array, string[]][] = [
     'extends what is not there',
     'extends: nope\n',
     [
-      'my.yaml:1:10: extends: there is no profile "nope"\n  1 | extends: nope\n    |          ^ dynamo profiles list shows all',
+      'my.yaml:1:10: extends: there is no profile "nope"\n  1 | extends: nope\n    |          ^ dynamo profiles list   # shows all',
     ],
   ],
   [
