@@ -46,26 +46,31 @@ export function creatorIn(name: string): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Which of `processes` (all that live) use these files. Those of other users cannot be seen without root. */
+/**
+ * Which of `processes` (all that live) use these segments, by path; those of other users cannot be seen without root.
+ * By inode: a semaphore is mapped under the name of a temporary file that is gone by then.
+ */
 export function usersOf(
-  paths: ReadonlySet<string>,
+  segments: readonly Segment[],
   processes?: readonly { readonly pid: number }[],
 ): Map<string, number[]> {
   const users = new Map<string, number[]>();
-  if (paths.size === 0) return users;
+  if (segments.length === 0) return users;
   for (const { pid } of processes ?? livingProcesses()) {
-    for (const path of mappedBy(pid)) {
-      if (paths.has(path)) users.set(path, [...(users.get(path) ?? []), pid]);
+    const mapped = mappedBy(pid);
+    for (const { path, inode } of segments) {
+      if (mapped.has(inode)) users.set(path, [...(users.get(path) ?? []), pid]);
     }
   }
   return users;
 }
 
-/** An open descriptor alone does not count: what uses shared memory maps it. */
-function mappedBy(pid: number): Set<string> {
+/** Inodes in /dev/shm. An open descriptor alone does not count: what uses shared memory maps it. */
+function mappedBy(pid: number): Set<number> {
   try {
     const lines = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
-    return new Set(lines.map((line) => line.split(/\s+/, 6)[5] ?? '').filter((path) => path.startsWith('/')));
+    const shared = lines.filter((line) => line.includes(' /dev/shm/'));
+    return new Set(shared.map((line) => Number(line.split(/\s+/, 5)[4])));
   } catch {
     return new Set();
   }

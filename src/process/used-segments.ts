@@ -15,7 +15,7 @@ export function createSegmentWatch(
   const looks = new Map<string, number>();
   return (processes) => {
     const open = segmentsIn().filter((segment) => (looks.get(keyOf(segment)) ?? 0) < looksEnough);
-    const users = usersOf(new Set(open.map(({ path }) => path)), processes);
+    const users = usersOf(open, processes);
     for (const segment of open) {
       const ours = users.has(segment.path);
       looks.set(keyOf(segment), ours ? looksEnough : (looks.get(keyOf(segment)) ?? 0) + 1);
@@ -30,7 +30,7 @@ export function removeUsedSegments(ledgerFile: string): void {
   const used = new Set(readSegments(ledgerFile).map(keyOfEntry));
   if (used.size === 0) return;
   const left = segmentsIn().filter((segment) => used.has(keyOf(segment)));
-  const users = usersOf(new Set(left.map(({ path }) => path)));
+  const users = usersOf(left);
   for (const { path } of left) if (!users.has(path)) rmSync(path, { force: true });
 }
 

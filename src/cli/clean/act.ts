@@ -77,6 +77,6 @@ async function endStrangers(chosen: readonly Stranger[]): Promise<string[]> {
 
 /** Somebody may have begun to use one since it was looked at. */
 function removeSegments({ segments }: CleanFindings): void {
-  const users = usersOf(new Set(segments.map(({ segment }) => segment.path)));
+  const users = usersOf(segments.map(({ segment }) => segment));
   for (const { segment } of segments) if (!users.has(segment.path)) rmSync(segment.path, { force: true });
 }

@@ -108,7 +108,7 @@ export function segmentFindings(
   owners: ReadonlyMap<number, Owner>,
 ): Pick<CleanFindings, 'segments' | 'unproven'> {
   const all = segmentsIn();
-  const users = usersOf(new Set(all.map(({ path }) => path)));
+  const users = usersOf(all);
   const uid = process.getuid?.() ?? -1;
   const dying = [...owners.values()].filter(({ run }) => !run.supervised);
   const evidence = {

@@ -9,11 +9,19 @@ import { readSegments } from '../../../src/process/ledger.ts';
 import { createSegmentWatch, removeUsedSegments } from '../../../src/process/used-segments.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-const program = `
+const memory = `
 import mmap, sys
 file = open(sys.argv[1], 'r+b')
 memory = mmap.mmap(file.fileno(), 0)
 file.close()
+print('mapped', flush=True)
+sys.stdin.read()
+`;
+
+const semaphore = `
+import _multiprocessing, os, sys
+name = '/' + os.path.basename(sys.argv[1]).removeprefix('sem.')
+semaphore = _multiprocessing.SemLock(0, 1, 1, name, False)
 print('mapped', flush=True)
 sys.stdin.read()
 `;
@@ -26,7 +34,10 @@ function segment(): string {
 }
 
 /** Lives until `end` is called. */
-async function mapping(path: string): Promise<{ readonly pid: number; end(): Promise<void> }> {
+async function mapping(
+  path: string,
+  program = memory,
+): Promise<{ readonly pid: number; end(): Promise<void> }> {
   const child = spawn('python3', ['-c', program, path], { stdio: ['pipe', 'pipe', 'inherit'] });
   const gone = once(child, 'exit');
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -68,4 +79,16 @@ test('another one that got the same name later is not removed', async () => {
   writeFileSync(path, 'of somebody else');
   removeUsedSegments(ledger);
   expect(existsSync(path)).toBe(true);
+});
+
+test('a semaphore, which is mapped under another name, is known as well', async () => {
+  const ledger = join(tempFolder(), 'ledger.jsonl');
+  const path = `/dev/shm/sem.mp-${randomUUID().slice(0, 8)}`;
+  onTestFinished(() => rmSync(path, { force: true }));
+  const ours = await mapping(path, semaphore);
+  expect(existsSync(path)).toBe(true);
+  createSegmentWatch(ledger, 'agg-ab12')([ours]);
+  await ours.end();
+  removeUsedSegments(ledger);
+  expect(existsSync(path)).toBe(false);
 });
