@@ -255,7 +255,7 @@ async function strangersInSession(): Promise<{ first: Seen; second: Seen; entry:
     return seen;
   };
   const [first, second] = [await read('first'), await read('second')];
-  await until('their leader to be gone', () => look(session) === undefined);
+  await until('their leader to be gone, and reaped', () => !existsSync(`/proc/${session}`));
   expect([first.session, second.session]).toEqual([session, session]);
   const forged = { startTime: '1', pid: session, pgrp: session, session, logFile: '0:0', runId: 'nobody' };
   return { first, second, entry: { ...(real as LedgerEntry), ...forged } };
