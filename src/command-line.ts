@@ -1,14 +1,12 @@
 /** The process of the command line: the only place that exits. */
 import { run } from './cli/program.ts';
 import { homedir } from 'node:os';
-import { DynamoError } from './base/error.ts';
 import { watchReader } from './cli/reader.ts';
-import { report } from './cli/report.ts';
 
 /** `words`: without node and script. */
 export async function commandLine(words: readonly string[]): Promise<never> {
   watchReader();
-  const exitCode = hasHome() ? await run(words) : report(noHome());
+  const exitCode = hasHome() ? await run(words) : await tellNoHome();
   // What was written gets out first; after that a forgotten handle does not keep us here.
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writable && stream.writableLength > 0) {
@@ -27,8 +25,15 @@ function hasHome(): boolean {
   }
 }
 
-function noHome(): DynamoError {
-  return new DynamoError('environment', 'This user has no home folder: HOME is not set.', {
-    hint: 'export HOME=/a/folder/that/you/can/write',
-  });
+/** What tells errors is loaded when there is one: most starts have none. */
+async function tellNoHome(): Promise<number> {
+  const [{ report }, { DynamoError }] = await Promise.all([
+    import('./cli/report.ts'),
+    import('./base/error.ts'),
+  ]);
+  return report(
+    new DynamoError('environment', 'This user has no home folder: HOME is not set.', {
+      hint: 'export HOME=/a/folder/that/you/can/write',
+    }),
+  );
 }

@@ -3,7 +3,8 @@ import { stateFolders } from '../run/folders.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { findRun, latestRun } from './runs/find-run.ts';
 import { requireLinux } from './platform.ts';
-import { lookForReader, readerGone } from './reader.ts';
+import { lookForReader } from './look-for-reader.ts';
+import { readerGone } from './reader.ts';
 import { eventsOf } from './runs/run-events.ts';
 import type { Configure } from './verbs.ts';
 

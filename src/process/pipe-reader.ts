@@ -6,16 +6,19 @@ import { livingProcesses } from './proc.ts';
 /** O_ACCMODE, which Node does not name. */
 const accessMode = 3;
 
+let lastReader: number | undefined;
+
 /** False only when it is certain: the descriptor is a pipe, and no process that we can look into has it open. */
 export function hasReader(descriptor: number): boolean {
   try {
     if (!fstatSync(descriptor).isFIFO()) return true;
     const pipe = readlinkSync(`/proc/self/fd/${descriptor}`);
+    // Who read it a moment ago nearly always still does: /proc is searched only when he left.
+    if (lastReader !== undefined && reads(lastReader, '0', pipe)) return true;
     const others = livingProcesses().filter(({ pid }) => pid !== process.pid);
     // Nearly always it is somebody's standard input.
-    return (
-      others.some(({ pid }) => reads(pid, '0', pipe)) || others.some(({ pid }) => readsAnywhere(pid, pipe))
-    );
+    lastReader = others.find(({ pid }) => reads(pid, '0', pipe))?.pid;
+    return lastReader !== undefined || others.some(({ pid }) => readsAnywhere(pid, pipe));
   } catch {
     return true;
   }
