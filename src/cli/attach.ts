@@ -1,8 +1,9 @@
 /** `dynamo attach`: watch a detached run: its logs and its state changes; Ctrl-C leaves it running. */
+import { textOf } from '../base/lines.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
-import { logLineShower } from '../view/log-lines.ts';
+import { logTextShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { livePlan } from './up/live-plan.ts';
@@ -44,21 +45,21 @@ async function attach(asked: string | undefined): Promise<number> {
     readerGone.addEventListener('abort', () => resolve());
   });
   const style = styleFor(process.stdout, process.env);
-  const show = logLineShower(
+  const show = logTextShower(
     plan.processes.map(({ name }) => name),
     style,
     true,
   );
   const output = pacedOutput(process.stdout);
-  const print = (name: string, line: string): void => output.write(show(name, line));
+  const print = (name: string, text: string): void => output.write(show(name, text));
   const logs = plan.processes.map(({ name, logFile }) => {
     const tail = logTail(logFile, shownLines, style.level > 0);
-    for (const line of tail.lines) print(name, line);
+    print(name, textOf(tail.lines));
     return { process: name, file: logFile, from: tail.end };
   });
   await output.flush();
   const follower = followLogs(logs, {
-    onLine: print,
+    onText: print,
     room: () => output.flush(),
     keepColours: style.level > 0,
   });

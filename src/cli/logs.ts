@@ -1,4 +1,5 @@
 /** `dynamo logs`: what the processes of a run wrote, also after it has ended. */
+import { linesOf, textOf } from '../base/lines.ts';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { isAlive } from '../process/identity.ts';
@@ -7,7 +8,7 @@ import { followLogs, type LogView } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
 import { since } from '../run/log-time.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
-import { logLineShower } from '../view/log-lines.ts';
+import { logTextShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { sayFailure } from './runs/ended-failure.ts';
 import { chosenProcesses } from './runs/chosen-processes.ts';
@@ -61,22 +62,27 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
   const specs = chosenProcesses(plan, processes);
   const style = styleFor(process.stdout, process.env);
-  const show = logLineShower(
+  const show = logTextShower(
     specs.map(({ name }) => name),
     style,
     specs.length > 1,
   );
   const recent = new Map(specs.map(({ name }) => [name, since(flags.since)]));
   const output = pacedOutput(process.stdout);
-  const print = (name: string, line: string): void => {
-    if (recent.get(name)?.(line) === false || flags.grep?.test(line) === false) return;
-    output.write(flags.raw === true ? `${line}\n` : show(name, line));
+  const wanted = (name: string, text: string): string => {
+    if (flags.since === undefined && flags.grep === undefined) return text;
+    const lines = linesOf(text).filter((line) => recent.get(name)?.(line) !== false);
+    return textOf(lines.filter((line) => flags.grep?.test(line) !== false));
+  };
+  const print = (name: string, text: string): void => {
+    const chosen = wanted(name, text);
+    output.write(flags.raw === true ? chosen : show(name, chosen));
   };
   const following = flags.follow === true && run.supervised;
   const positions = specs.map(({ name, logFile }) => {
     const tail = logTail(logFile, flags.tail ?? Infinity, style.level > 0);
-    for (const line of tail.lines) print(name, line);
-    if (tail.partial !== undefined && !following) print(name, tail.partial);
+    print(name, textOf(tail.lines));
+    if (tail.partial !== undefined && !following) print(name, `${tail.partial}\n`);
     return { process: name, file: logFile, from: tail.end };
   });
   await output.flush();
@@ -84,7 +90,7 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     sayFailure(run);
     return 0;
   }
-  const view = { onLine: print, room: () => output.flush(), keepColours: style.level > 0 };
+  const view = { onText: print, room: () => output.flush(), keepColours: style.level > 0 };
   return await follow(run, positions, view);
 }
 

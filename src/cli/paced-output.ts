@@ -1,34 +1,31 @@
-/** Writes to stdout in large pieces, and says when whoever reads there does not keep up. */
+/** Writes to stdout in pieces, and says when whoever reads there does not keep up. */
 import { readerGone } from './reader.ts';
 
 export interface PacedOutput {
-  /** Kept until the next flush. */
+  /** Kept until there is enough of it, or until the next flush. */
   write(text: string): void;
   /** Hands over what was written; a promise while there is no room for more. It never rejects. */
   flush(): Promise<void> | undefined;
 }
 
-/** In characters: what one string may hold has an end. */
-const longestPiece = 4 * 1024 * 1024;
+/** In characters: more in one string would have to be put together, and costs more than a call to write it. */
+const pieceLength = 32 * 1024;
 
 export function pacedOutput(stream: NodeJS.WriteStream): PacedOutput {
-  let pending: string[] = [];
-  let length = 0;
+  let pending = '';
+  const handOver = (): void => {
+    if (pending !== '') stream.write(pending);
+    pending = '';
+  };
   return {
     write: (text) => {
-      pending.push(text);
-      length += text.length;
-      if (length < longestPiece) return;
-      stream.write(pending.join(''));
-      pending = [];
-      length = 0;
+      pending += text;
+      if (pending.length >= pieceLength) handOver();
     },
     flush: () => {
-      const text = pending.join('');
-      pending = [];
-      length = 0;
+      handOver();
       // Where nobody reads any more there is room for everything.
-      if (text === '' || readerGone.aborted || stream.write(text)) return undefined;
+      if (readerGone.aborted || !stream.writableNeedDrain) return undefined;
       return new Promise((resolve) => {
         const done = (): void => {
           stream.off('drain', done);

@@ -1,4 +1,5 @@
 /** Sees whether processes that are not ready yet get on: from their logs, and from the cache of models as it grows. */
+import { linesOf } from '../base/lines.ts';
 import type { LoadProgress, LoadWatcher } from '../supervisor/load.ts';
 import { bytesIn } from './hub-cache.ts';
 import { followLogs } from './log-follow.ts';
@@ -35,7 +36,7 @@ function watchLog(
   onProgress: (progress: LoadProgress) => void,
 ): () => void {
   const furthest = new Map<string, number>();
-  const read = (_: string, line: string): void => {
+  const read = (line: string): void => {
     const step = loadStep(line);
     if (step === undefined) return;
     const far = step.doneBytes ?? step.percent ?? 0;
@@ -45,7 +46,10 @@ function watchLog(
   };
   // What an earlier life of the process wrote is not progress of this one.
   const from = logTail(logFile, 0).end;
-  const follower = followLogs([{ process, file: logFile, from }], { onLine: read, onDrawn: read });
+  const follower = followLogs([{ process, file: logFile, from }], {
+    onText: (_, text) => linesOf(text).forEach(read),
+    onDrawn: (_, line) => read(line),
+  });
   return () => void follower.end();
 }
 

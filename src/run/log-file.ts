@@ -44,11 +44,7 @@ export function openLog(file: string): LogFile | undefined {
 
 /** Changes whenever a part of the log is moved aside. */
 export function olderPartId(file: string): number {
-  try {
-    return statSync(olderPart(file)).ino;
-  } catch {
-    return 0;
-  }
+  return statSync(olderPart(file), { throwIfNoEntry: false })?.ino ?? 0;
 }
 
 function open(file: string): number | undefined {

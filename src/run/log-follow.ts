@@ -20,7 +20,8 @@ export interface LogFollower {
 }
 
 export interface LogView {
-  readonly onLine: (process: string, line: string) => void;
+  /** Gets whole lines, each with its newline, thousands at once where they come fast. */
+  readonly onText: (process: string, text: string) => void;
   /** Gets a line that has no end yet, as a progress bar draws it: again and again. */
   readonly onDrawn?: (process: string, line: string) => void;
   /**
@@ -45,7 +46,7 @@ interface Followed {
 }
 
 export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFollower {
-  const { onLine, onDrawn, room, keepColours = false } = view;
+  const { onText, onDrawn, room, keepColours = false } = view;
   const buffer = Buffer.alloc(pieceBytes);
   const followed = logs.map(({ process, file, from }): Followed => {
     return { process, reader: logReader(file, from, buffer, keepColours) };
@@ -55,9 +56,9 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
 
   /** False when there is nothing new. */
   const showPiece = ({ process, reader }: Followed): boolean => {
-    const lines = reader.next();
-    for (const line of lines ?? []) onLine(process, line);
-    return lines !== undefined;
+    const texts = reader.next();
+    for (const text of texts ?? []) onText(process, text);
+    return texts !== undefined;
   };
 
   const drain = (one: Followed): void => {
@@ -107,7 +108,7 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
           if (wait !== undefined && !(await taken(wait))) return;
         }
         const rest = one.reader.rest();
-        if (rest !== undefined) onLine(one.process, rest);
+        if (rest !== undefined) onText(one.process, `${rest}\n`);
       }
       const wait = room?.();
       if (wait !== undefined) await taken(wait);

@@ -5,7 +5,7 @@ import { draftPart, olderPart, olderPartId } from './log-file.ts';
 
 export interface LogReader {
   readonly file: string;
-  /** Lines of the next piece; none when a piece has no end of a line; `undefined` when there is nothing new. */
+  /** Texts of whole lines from the next piece; none when it ends no line; `undefined` when there is nothing new. */
   next(): string[] | undefined;
   /** What has no end yet. */
   rest(): string | undefined;
@@ -15,6 +15,8 @@ export interface LogReader {
 const settleMs = 500;
 /** A draft that nobody wrote to for so long was left by somebody who died. */
 const staleDraftMs = 2_000;
+/** Texts of this length are made and thrown away in the processor's cache; longer ones take three times as long. */
+const textBytes = 64 * 1024;
 
 /** From byte `from` on. Each piece is as long as `buffer`, which readers may share. */
 export function logReader(file: string, from: number, buffer: Buffer, keepColours: boolean): LogReader {
@@ -23,10 +25,19 @@ export function logReader(file: string, from: number, buffer: Buffer, keepColour
   let older = olderPartId(file);
   let shorterSince: number | undefined;
 
+  const texts = (read: number): string[] => {
+    position += read;
+    const parts: string[] = [];
+    for (let at = 0; at < read; at += textBytes) {
+      const text = splitter.push(buffer.subarray(at, Math.min(read, at + textBytes)));
+      if (text !== '') parts.push(text);
+    }
+    return parts;
+  };
+
   const piece = (path: string): string[] | undefined => {
     const read = readAt(path, buffer, position);
-    position += read;
-    return read === 0 ? undefined : splitter.push(buffer.subarray(0, read));
+    return read === 0 ? undefined : texts(read);
   };
 
   const fromTheStart = (): string[] => {
@@ -34,9 +45,9 @@ export function logReader(file: string, from: number, buffer: Buffer, keepColour
     splitter = lineSplitter(keepColours);
     shorterSince = undefined;
     position = 0;
-    const lines = piece(file) ?? [];
+    const fresh = piece(file) ?? [];
     // What had no end yet gets none.
-    return rest === undefined ? lines : [rest, ...lines];
+    return rest === undefined ? fresh : [`${rest}\n`, ...fresh];
   };
 
   return {
@@ -46,8 +57,8 @@ export function logReader(file: string, from: number, buffer: Buffer, keepColour
       const olderNow = olderPartId(file);
       if (olderNow !== older) {
         // What was not read yet went aside with the rest; the file goes on where that ends.
-        const lines = piece(olderPart(file));
-        if (lines !== undefined) return lines;
+        const unread = piece(olderPart(file));
+        if (unread !== undefined) return unread;
         older = olderNow;
         position = Math.max(0, position - (sizeOf(olderPart(file)) ?? 0));
       }
@@ -59,8 +70,7 @@ export function logReader(file: string, from: number, buffer: Buffer, keepColour
         if (isMoving(file)) return undefined;
         const read = readAt(file, buffer, position);
         if (read === 0 || isMoving(file) || olderPartId(file) !== older) return undefined;
-        position += read;
-        return splitter.push(buffer.subarray(0, read));
+        return texts(read);
       }
       const now = performance.now();
       shorterSince ??= now;

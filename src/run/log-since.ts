@@ -1,5 +1,6 @@
 /** Reads what one life of a process wrote. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { linesOf } from '../base/lines.ts';
 import { lineSplitter } from './line-splitter.ts';
 
 /** Whole lines and the last unfinished one, from byte `from` on, but no more than the last `longest` bytes. */
@@ -16,7 +17,7 @@ export function linesSince(file: string, from: number, longest: number): string[
     const bytes = Buffer.alloc(size - begin);
     const read = readSync(descriptor, bytes, 0, bytes.length, begin);
     const splitter = lineSplitter();
-    const lines = splitter.push(bytes.subarray(0, read));
+    const lines = linesOf(splitter.push(bytes.subarray(0, read)));
     const rest = splitter.rest();
     return rest === undefined ? lines : [...lines, rest];
   } finally {

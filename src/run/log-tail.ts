@@ -1,4 +1,5 @@
 /** Reads the end of a log without reading the rest. */
+import { linesOf } from '../base/lines.ts';
 import { lineSplitter } from './line-splitter.ts';
 import { type LogFile, openLog } from './log-file.ts';
 
@@ -21,7 +22,7 @@ export function logTail(file: string, count: number, keepColours = false): LogTa
     const bytes = Buffer.alloc(log.size - begin);
     const read = log.read(bytes, begin);
     const splitter = lineSplitter(keepColours);
-    const all = splitter.push(bytes.subarray(0, read));
+    const all = linesOf(splitter.push(bytes.subarray(0, read)));
     const partial = splitter.rest();
     const end = begin + bytes.subarray(0, read).lastIndexOf(0x0a) + 1;
     return {

@@ -1,5 +1,6 @@
 /** Log lines of several processes on one screen: each with the name of its process, in a colour of its own. */
 import type { ChalkInstance } from 'chalk';
+import { linesOf, textOf } from '../base/lines.ts';
 import { renderJson } from './log-json.ts';
 
 const colours = [
@@ -13,14 +14,14 @@ const colours = [
   'greenBright',
 ] as const;
 
-export type ShowLine = (process: string, line: string) => string;
+export type ShowText = (process: string, text: string) => string;
 
-/** The line as it is to be printed, with a newline: JSON in words. One process alone needs no name in front. */
-export function logLineShower(
+/** Whole lines, each with its newline, as they are to be printed: JSON in words. One process alone needs no name in front. */
+export function logTextShower(
   processes: readonly string[],
   style: ChalkInstance,
   prefixed: boolean,
-): ShowLine {
+): ShowText {
   const width = Math.max(0, ...processes.map((name) => name.length));
   const prefixes = new Map(
     processes.map((name, i) => [
@@ -28,8 +29,14 @@ export function logLineShower(
       style[colours[i % colours.length] ?? 'cyan'](`${name.padEnd(width)} |`),
     ]),
   );
-  return (process, line) => {
-    const text = renderJson(line);
-    return prefixed ? `${prefixes.get(process) ?? `${process} |`} ${text}\n` : `${text}\n`;
+  return (process, text) => {
+    const words = mayHoldJson(text) ? textOf(linesOf(text).map(renderJson)) : text;
+    if (!prefixed || words === '') return words;
+    const prefix = `${prefixes.get(process) ?? `${process} |`} `;
+    return `${prefix}${words.slice(0, -1).replace(/\n/g, `\n${prefix}`)}\n`;
   };
+}
+
+function mayHoldJson(text: string): boolean {
+  return text.startsWith('{') || text.includes('\n{');
 }

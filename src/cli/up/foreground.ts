@@ -3,7 +3,7 @@ import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { progressLines, stoppedText } from '../../view/progress-lines.ts';
 import { styleFor } from '../../view/style.ts';
-import { logLineShower } from '../../view/log-lines.ts';
+import { logTextShower } from '../../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
 import { logTail } from '../../run/log-tail.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
@@ -101,7 +101,7 @@ function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: b
 
 function showLogs({ plan }: HeldRun, fromTheStart: boolean): LogFollower {
   const style = styleFor(process.stdout, process.env);
-  const show = logLineShower(
+  const show = logTextShower(
     plan.processes.map(({ name }) => name),
     style,
     true,
@@ -113,7 +113,7 @@ function showLogs({ plan }: HeldRun, fromTheStart: boolean): LogFollower {
   }));
   const output = pacedOutput(process.stdout);
   return followLogs(logs, {
-    onLine: (name, line) => output.write(show(name, line)),
+    onText: (name, text) => output.write(show(name, text)),
     room: () => output.flush(),
     keepColours: style.level > 0,
   });

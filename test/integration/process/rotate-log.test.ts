@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { linesOf } from '../../../src/base/lines.ts';
 import { rotateLog } from '../../../src/process/rotate-log.ts';
 import { followLogs } from '../../../src/run/log-follow.ts';
 import { logTail } from '../../../src/run/log-tail.ts';
@@ -50,7 +51,7 @@ test('a process that writes on loses nothing, and who follows sees every line on
   onTestFinished(() => void child.kill('SIGKILL'));
   const seen: string[] = [];
   const follower = followLogs([{ process: 'w', file, from: 0 }], {
-    onLine: (_, line) => void seen.push(line),
+    onText: (_, text) => void seen.push(...linesOf(text)),
   });
   let rotations = 0;
   const isDone = (): boolean => seen.at(-1)?.startsWith('done') === true;

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, renameSync, truncateSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { linesOf } from '../../../src/base/lines.ts';
 import { followLogs, type LogFollower } from '../../../src/run/log-follow.ts';
 import { logTail } from '../../../src/run/log-tail.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -16,7 +17,7 @@ function follow(files: Readonly<Record<string, string>>, from = 0): Followed {
   const lines: string[] = [];
   const logs = Object.entries(files).map(([process, file]) => ({ process, file, from }));
   const follower = followLogs(logs, {
-    onLine: (process, line) => void lines.push(`${process}: ${line}`),
+    onText: (process, text) => void lines.push(...linesOf(text).map((line) => `${process}: ${line}`)),
   });
   onTestFinished(async () => await follower.end());
   return { lines, follower };
@@ -128,7 +129,7 @@ test('while nobody takes what was read, nothing more is read; then all of it com
     return asked > 1 ? undefined : new Promise((resolve) => void (open = resolve));
   };
   const follower = followLogs([{ process: 'w', file, from: 0 }], {
-    onLine: (_, line) => void lines.push(line),
+    onText: (_, text) => void lines.push(...linesOf(text)),
     room,
   });
   onTestFinished(async () => await follower.end());
@@ -153,7 +154,7 @@ test('at the end, who takes nothing is not waited for', async () => {
   writeFileSync(file, `${'x'.repeat(99)}\n`.repeat(10_000));
   const lines: string[] = [];
   const follower = followLogs([{ process: 'w', file, from: 0 }], {
-    onLine: (_, line) => void lines.push(line),
+    onText: (_, text) => void lines.push(...linesOf(text)),
     room: () => new Promise(() => {}),
   });
   await follower.end();

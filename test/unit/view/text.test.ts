@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import { durationText } from '../../../src/view/duration.ts';
 import { errorText } from '../../../src/view/error.ts';
-import { logLineShower } from '../../../src/view/log-lines.ts';
+import { logTextShower } from '../../../src/view/log-lines.ts';
 import { styleFor } from '../../../src/view/style.ts';
 import { tableText } from '../../../src/view/table.ts';
 
@@ -51,16 +51,23 @@ test.each([
 ])('%i ms are said as %j', (ms, text) => expect(durationText(ms)).toBe(text));
 
 test('log lines carry the name of their process, aligned', () => {
-  const show = logLineShower(['frontend', 'w'], plain, true);
-  expect([show('frontend', 'hello'), show('w', ''), show('stranger', 'x')]).toEqual([
+  const show = logTextShower(['frontend', 'w'], plain, true);
+  expect([show('frontend', 'hello\n'), show('w', '\n'), show('stranger', 'x\n')]).toEqual([
     'frontend | hello\n',
     'w        | \n',
     'stranger | x\n',
   ]);
-  expect(logLineShower(['w'], plain, false)('w', 'alone')).toBe('alone\n');
+  expect(logTextShower(['w'], plain, false)('w', 'alone\n')).toBe('alone\n');
+});
+
+test('of several lines at once each carries the name, and those in JSON are put in words', () => {
+  const show = logTextShower(['w'], plain, true);
+  const json = '{"level":"info","message":"serving","port":8000}';
+  expect(show('w', `one\n\n${json}\nfour\n`)).toBe('w | one\nw | \nw |  INFO serving port=8000\nw | four\n');
+  expect(show('w', '')).toBe('');
 });
 
 test('neighbours have different colours', () => {
-  const show = logLineShower(['a', 'b'], coloured, true);
-  expect(show('a', 'x').replace('a', 'b')).not.toBe(show('b', 'x'));
+  const show = logTextShower(['a', 'b'], coloured, true);
+  expect(show('a', 'x\n').replace('a', 'b')).not.toBe(show('b', 'x\n'));
 });
