@@ -6,6 +6,7 @@ import type { Plan, Probe } from '../plan/plan.ts';
 import type { Prober } from '../supervisor/child.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { instancesIn, missingInstances, unexpectedInstances } from './instances.ts';
+import { plainGet } from './plain-get.ts';
 import { type Attempt, poll } from './poll.ts';
 import { proveServing } from './serving.ts';
 
@@ -48,7 +49,7 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
     },
     missing: async (plan, checkTimeoutMs) => {
       try {
-        const answer = await exchange(`${plan.http.url}/health`, { timeoutMs: checkTimeoutMs });
+        const answer = await ask(`${plan.http.url}/health`, checkTimeoutMs);
         const instances = instancesIn(answer.body);
         return plan.expected.filter((one) => missingInstances([one], instances) !== undefined);
       } catch {
@@ -74,9 +75,14 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
   };
 }
 
+async function ask(url: string, timeoutMs: number, signal?: AbortSignal): Promise<HttpAnswer> {
+  const plain = await plainGet(url, timeoutMs, signal);
+  return plain ?? (await exchange(url, signal === undefined ? { timeoutMs } : { timeoutMs, signal }));
+}
+
 function probeOnce(probe: Probe, timeoutMs = startTimeoutMs): Attempt<undefined> {
   return async (signal) => {
-    const answer = await exchange(probe.url, { timeoutMs, signal });
+    const answer = await ask(probe.url, timeoutMs, signal);
     const ready = probe.kind === 'http' ? answer.status === 200 : endpointReady(answer, probe.endpoint);
     return ready ? { done: undefined } : { seen: `HTTP ${answer.status} ${answer.body.slice(0, 160)}` };
   };
