@@ -6,7 +6,12 @@ import { livingProcesses } from './proc.ts';
 /** O_ACCMODE, which Node does not name. */
 const accessMode = 3;
 
-let lastReader: number | undefined;
+interface End {
+  readonly pid: number;
+  readonly descriptor: string;
+}
+
+let lastReader: End | undefined;
 
 /** False only when it is certain: the descriptor is a pipe, and no process that we can look into has it open. */
 export function hasReader(descriptor: number): boolean {
@@ -14,27 +19,41 @@ export function hasReader(descriptor: number): boolean {
     if (!fstatSync(descriptor).isFIFO()) return true;
     const pipe = readlinkSync(`/proc/self/fd/${descriptor}`);
     // Who read it a moment ago nearly always still does: /proc is searched only when he left.
-    if (lastReader !== undefined && reads(lastReader, '0', pipe)) return true;
+    if (lastReader !== undefined && reads(lastReader, pipe)) return true;
     const others = livingProcesses().filter(({ pid }) => pid !== process.pid);
     // Nearly always it is somebody's standard input.
-    lastReader = others.find(({ pid }) => reads(pid, '0', pipe))?.pid;
-    return lastReader !== undefined || others.some(({ pid }) => readsAnywhere(pid, pipe));
+    const first = others.map(({ pid }) => ({ pid, descriptor: '0' })).find((end) => reads(end, pipe));
+    lastReader = first ?? anyReader(others, pipe);
+    return lastReader !== undefined || others.some(({ pid }) => isHidden(pid));
   } catch {
     return true;
   }
 }
 
+function anyReader(others: readonly { readonly pid: number }[], pipe: string): End | undefined {
+  for (const { pid } of others) {
+    const found = descriptorsOf(pid)?.find((descriptor) => reads({ pid, descriptor }, pipe));
+    if (found !== undefined) return { pid, descriptor: found };
+  }
+  return undefined;
+}
+
 /** A process of another user may read it. */
-function readsAnywhere(pid: number, pipe: string): boolean {
+function isHidden(pid: number): boolean {
+  return descriptorsOf(pid) === undefined;
+}
+
+/** `undefined` when they may not be seen. */
+function descriptorsOf(pid: number): string[] | undefined {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((descriptor) => reads(pid, descriptor, pipe));
+    return readdirSync(`/proc/${pid}/fd`);
   } catch (error) {
-    return errorCode(error) !== 'ENOENT';
+    return errorCode(error) === 'ENOENT' ? [] : undefined;
   }
 }
 
 /** Others may hold the end that is written to, as we do: the flags tell. */
-function reads(pid: number, descriptor: string, pipe: string): boolean {
+function reads({ pid, descriptor }: End, pipe: string): boolean {
   try {
     if (readlinkSync(`/proc/${pid}/fd/${descriptor}`) !== pipe) return false;
     const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, 'utf8'))?.[1];
