@@ -1,7 +1,7 @@
 /** Keeps a log from filling the disk while its process goes on writing into it: the older part is moved aside. */
-import { statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { open, rename, rm, stat, truncate } from 'node:fs/promises';
-import { execa } from 'execa';
 import { errorCode } from '../base/error-code.ts';
 
 /** File systems take whole blocks from the beginning of a file; all common ones have blocks of this size or a part of it. */
@@ -38,9 +38,13 @@ export async function rotateLog(file: string, maxBytes: number): Promise<boolean
   }
 }
 
-/** `end` is the first byte that is not copied any more. Through one buffer: streams would cost the supervisor 30 MiB. */
+/**
+ * `end` is the first byte that is not copied any more. Another program does it where it can: the threads that Node needs
+ * for this would cost a supervisor 7 MiB, and streams 30.
+ */
 async function copy(from: string, to: string, start: number, end: number): Promise<void> {
   if (end <= start) return;
+  if (start === 0 && (await copyBeginning(from, to, end))) return;
   await using source = await open(from);
   await using target = await open(to, start === 0 ? 'w' : 'a', 0o600);
   const buffer = Buffer.alloc(copyBytes);
@@ -52,15 +56,29 @@ async function copy(from: string, to: string, start: number, end: number): Promi
   }
 }
 
+async function copyBeginning(from: string, to: string, bytes: number): Promise<boolean> {
+  const target = openSync(to, 'w', 0o600);
+  try {
+    return await succeeds('head', ['-c', String(bytes), from], target);
+  } finally {
+    closeSync(target);
+  }
+}
+
 async function takeOff(file: string, bytes: number): Promise<boolean> {
   if (bytes === 0) return false;
-  const { exitCode } = await execa(
-    'fallocate',
-    ['--collapse-range', '--offset=0', `--length=${bytes}`, file],
-    {
-      reject: false,
-      stdio: 'ignore',
-    },
-  );
-  return exitCode === 0;
+  return await succeeds('fallocate', ['--collapse-range', '--offset=0', `--length=${bytes}`, file], 'ignore');
+}
+
+/** False also where there is no such program. `output` is a file descriptor that is open. */
+async function succeeds(
+  program: string,
+  words: readonly string[],
+  output: number | 'ignore',
+): Promise<boolean> {
+  const child = spawn(program, words, { stdio: ['ignore', output, 'ignore'] });
+  return await new Promise((resolve) => {
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
 }

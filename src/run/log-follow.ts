@@ -84,23 +84,33 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
   const goOnAfter = async (wait: Promise<void>): Promise<void> => {
     await wait;
     full = undefined;
+    if (over) return;
+    if (watchers.length === 0) watchers = watchAll();
     drainAll();
   };
 
-  const watchers = [...new Set(followed.map(({ reader }) => dirname(reader.file)))].flatMap((folder) =>
-    watchFolder(folder, (name) => {
-      // Also when a part of it is moved aside.
-      for (const one of followed) if (name?.startsWith(basename(one.reader.file)) !== false) drain(one);
-    }),
-  );
-  const poll = setInterval(drainAll, pollMs);
+  const folders = [...new Set(followed.map(({ reader }) => dirname(reader.file)))];
+  const watchAll = (): FSWatcher[] =>
+    folders.flatMap((folder) =>
+      watchFolder(folder, (name) => {
+        // Also when a part of it is moved aside.
+        for (const one of followed) if (name?.startsWith(basename(one.reader.file)) !== false) drain(one);
+      }),
+    );
+  let watchers = watchAll();
+  const unwatch = (): void => {
+    for (const watcher of watchers) watcher.close();
+    watchers = [];
+  };
+  // While nobody takes anything, each write of a process would be told to us for nothing.
+  const poll = setInterval(() => (full === undefined ? drainAll() : unwatch()), pollMs);
   drainAll();
   return {
     end: async () => {
       if (over) return;
       over = true;
       clearInterval(poll);
-      for (const watcher of watchers) watcher.close();
+      unwatch();
       if (full !== undefined && !(await taken(full))) return;
       for (const one of followed) {
         while (showPiece(one)) {
