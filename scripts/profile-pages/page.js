@@ -109,8 +109,8 @@ function answerParts({ sglang, sim }) {
     ...(sglang === undefined
       ? []
       : [
-          `Real SGLang ${release.sglang} of Dynamo ${release.dynamo} on a CPU (\`--set device=cpu\`) answered it, with a tiny model of random
-weights, so the content means nothing:`,
+          `Real SGLang ${release.sglang} of Dynamo ${release.dynamo} on a CPU (\`--set device=cpu\`) answered it, asked for a tiny model of
+random weights that was called \`tiny\`, so the content means nothing:`,
           code('json', JSON.stringify(sglang.answer, undefined, 2)),
         ]),
     ...(sim === undefined
