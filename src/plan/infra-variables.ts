@@ -1,5 +1,6 @@
 /** The variables with which upstream logs in to an etcd or a NATS that is not ours: passed on, never shown. */
 import { infraNames, type InfraName, type InfraUses } from './infra.ts';
+import type { Plan } from './plan.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,6 +20,14 @@ export function accessVariables(uses: InfraUses, environment: Environment): stri
   return infraNames.flatMap((name) =>
     uses[name]?.from === 'external' ? loginVariables(name, environment) : [],
   );
+}
+
+const places: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
+
+/** Inherited variables without a say: what names an external one that is used has had its. */
+export function ignoredVariables({ scrubbed, infra }: Pick<Plan, 'scrubbed' | 'infra'>): string[] {
+  const heard = infraNames.flatMap((name) => (infra?.[name]?.from === 'external' ? [places[name]] : []));
+  return scrubbed.filter((name) => !heard.includes(name));
 }
 
 /** Files that some of these variables name. */

@@ -1,4 +1,5 @@
 /** The first lines of `up` and of `plan`: what was chosen, and why. */
+import { ignoredVariables } from '../plan/infra-variables.ts';
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
 
@@ -8,9 +9,7 @@ export function choiceLines(plan: Plan, style: ChalkInstance): string[] {
     ({ what, value, because }) =>
       `${style.dim(what.padEnd(width))}  ${style.bold(value)}  ${style.dim(because)}`,
   );
-  if (plan.scrubbed.length === 0) return lines;
-  return [
-    ...lines,
-    style.dim(`${'ignored'.padEnd(width)}  ${plan.scrubbed.join(', ')}: the plan decides these`),
-  ];
+  const ignored = ignoredVariables(plan);
+  if (ignored.length === 0) return lines;
+  return [...lines, style.dim(`${'ignored'.padEnd(width)}  ${ignored.join(', ')}: the plan decides these`)];
 }

@@ -1,5 +1,6 @@
 /** D12: all processes must agree on where they find each other and where events travel. */
 import { type Check, ok, type Finding, warn } from '../check.ts';
+import { ignoredVariables } from '../../plan/infra-variables.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { HostView, Subject } from '../host-view.ts';
 import { valueOf } from '../planned.ts';
@@ -48,7 +49,8 @@ function checkPlan(plan: Plan, { profile }: Subject): Finding {
   if (odd !== undefined) {
     return warn(`${odd.name} is given another --discovery-backend than the plan`, 'leave that flag out');
   }
-  const ignored = plan.scrubbed.length > 0 ? `; ignored: ${plan.scrubbed.join(', ')}` : '';
+  const unheard = ignoredVariables(plan);
+  const ignored = unheard.length > 0 ? `; ignored: ${unheard.join(', ')}` : '';
   return ok(
     `discovery ${plan.discovery.backend}, events ${plan.events}, namespace ${plan.namespace}${ignored}`,
   );

@@ -65,6 +65,7 @@ test('etcd and NATS with password and TLS from the profile: a router serves over
   const run = await up(world, profile, [], { env });
   expect(run.notes).toMatch(/^etcd +external +infra\.etcd\.endpoints=https:\S+ answers, version \d/m);
   expect(run.notes).toMatch(/^nats +external +infra\.nats\.servers=nats:\S+ answers, version \d/m);
+  expect(run.notes).not.toMatch(/^ignored/m);
   const plan = await succeed(world, ['plan', profile, '--engine', 'sim', '--json'], { env });
   const outputs = [
     plan.stdout,

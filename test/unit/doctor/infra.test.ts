@@ -53,6 +53,14 @@ test('etcd is silent when it is healthy, and not made where nothing asks for it'
   });
 });
 
+test('an external etcd over TLS is not asked again without its certificates', async () => {
+  const subject = using({ etcd: outside(['https://10.0.0.1:2379']) });
+  expect(await finding(etcd, { subject })).toMatchObject({
+    status: 'ok',
+    evidence: expect.stringContaining('https://10.0.0.1:2379 answered over TLS when the plan was made'),
+  });
+});
+
 function keys(...list: readonly [name: string, lease?: string][]) {
   const kvs = list.map(([name, lease]) => ({
     key: Buffer.from(name).toString('base64'),

@@ -1,6 +1,6 @@
 /** Credentials leave the addresses, which are printed and stored. */
 import { expect, test } from 'vitest';
-import { withoutCredentials } from '../../../src/plan/infra-variables.ts';
+import { ignoredVariables, withoutCredentials } from '../../../src/plan/infra-variables.ts';
 
 test.each([
   [{}, {}],
@@ -16,4 +16,15 @@ test.each([
   ],
 ])('%j', (environment, changed) => {
   expect(withoutCredentials(environment)).toEqual(changed);
+});
+
+test('what names an external etcd that is used is not said to be ignored', () => {
+  const use = { addresses: ['http://a:1'], version: '3' };
+  const scrubbed = ['DYN_SYSTEM_PORT', 'ETCD_ENDPOINTS', 'NATS_SERVER'];
+  const files = { folders: [], files: [] };
+  const external = { ...files, etcd: { ...use, from: 'external' as const } };
+  const own = { ...files, etcd: { ...use, from: 'process' as const, path: '/etcd' } };
+  expect(ignoredVariables({ scrubbed, infra: external })).toEqual(['DYN_SYSTEM_PORT', 'NATS_SERVER']);
+  expect(ignoredVariables({ scrubbed, infra: own })).toEqual(scrubbed);
+  expect(ignoredVariables({ scrubbed })).toEqual(scrubbed);
 });
