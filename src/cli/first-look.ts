@@ -39,7 +39,7 @@ async function lookAround(): Promise<FirstLook> {
   };
 }
 
-const withoutGpu = 'a GPU, for real answers; without: dynamo setup --engine mocker';
+const withoutGpu = 'a GPU, for real answers; without one: dynamo setup --engine mocker';
 
 /** Nothing is looked for where `auto` would not take it. */
 function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefined; trouble?: string } {

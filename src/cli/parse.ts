@@ -1,5 +1,5 @@
 /** Finds the verb in a command line, loads its module, and lets commander parse the rest. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { fitHelp } from '../view/fit-help.ts';
@@ -30,6 +30,7 @@ function commandOf(verb: Verb): Command {
       .description(verb.summary)
       .usage(verb.usage)
       .helpOption('-h, --help', 'print this help')
+      .configureHelp({ optionDescription })
       .exitOverride()
       // Errors are written in one place, report.ts.
       .configureOutput({
@@ -37,6 +38,11 @@ function commandOf(verb: Verb): Command {
         writeOut: (text) => process.stdout.write(fitHelp(text, process.stdout.columns ?? 80)),
       })
   );
+}
+
+/** That nothing is set unless it is set says nothing. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(option).replace(/ \(default: (\{\}|\[\])\)$/, '');
 }
 
 function unknownVerb(asked: string): DynamoError {

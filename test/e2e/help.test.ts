@@ -39,6 +39,8 @@ test('--help lists every verb with examples; each verb has a help of its own', a
     expect(help.stdout, verb).toMatch(new RegExp(`^Usage: dynamo ${verb}`));
     expect(help.stdout, verb).toContain('--help');
     expect(help.stderr, verb).toBe('');
+    // How our own code holds a value that was not given.
+    expect(help.stdout, verb).not.toMatch(/default: [{[]/);
   }
   expect(long.stdout).toContain('Examples:');
   expect(long.stdout).not.toMatch(/^ +(supervise|reap|complete)\b/m);

@@ -14,7 +14,7 @@ test('every verb has a stage', () => {
 });
 
 // Some bring a deployment up a dozen times.
-test.for(Object.entries(stages))('dynamo %s', { timeout: 240_000 }, async ([verb, stage], { world }) => {
+test.for(Object.entries(stages))('dynamo %s', { timeout: 480_000 }, async ([verb, stage], { world }) => {
   installDynamo(world);
   const { stdout } = await succeed(world, verb === '' ? ['--help'] : [verb, '--help']);
   const examples = examplesIn(stdout);
