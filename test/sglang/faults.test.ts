@@ -36,7 +36,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
   const raw = ['--', '--load-format', 'dummy'];
 
   test.for(['worker', 'scheduler', 'detokenizer', 'etcd'])(
-    'a %s that is killed ends the run, and nothing stays',
+    'the %s is killed: that ends the run, and nothing stays',
     { timeout },
     async (victim, { world }) => {
       const port = String(await freePort());

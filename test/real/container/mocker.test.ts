@@ -1,5 +1,6 @@
 /** Real software in containers: upstream's frontend and mocker, in an image made from an environment of this host. */
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { readEnvironment } from '../../../src/python/read-environment.ts';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { ps, requestsOf, up } from '../../e2e/harness/deployment.ts';
 import { test } from '../../e2e/harness/world.ts';
@@ -10,7 +11,7 @@ import { importPython } from '../support/python-image.ts';
 
 /** The first will do: what differs by version is tested with processes. */
 const [environment = ''] = pythonFolders('mocker');
-const version = /-(\d+\.\d+\.\d+)[^/]*$/.exec(environment)?.[1] ?? '1.1.1';
+const { dynamo: version } = readEnvironment(environment, 'python3', undefined);
 const image = `dynamo-mocker:${version}`;
 
 let daemon: DockerDaemon;
