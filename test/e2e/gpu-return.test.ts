@@ -42,6 +42,15 @@ test('down returns when the memory is free again, and says how much came back', 
   await session.ended;
 });
 
+test('down --now waits as well', async ({ world }) => {
+  const gpus = fakeGpus(world, 1);
+  gpus.change({ decayMs: 700 });
+  const session = await holding(world, gpus);
+  await succeed(world, ['down', '--now']);
+  expect(used(world)).toBeLessThanOrEqual(4 + 256);
+  await session.ended;
+});
+
 test('Ctrl-C does, too', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   gpus.change({ decayMs: 700 });

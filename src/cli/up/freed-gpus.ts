@@ -1,5 +1,6 @@
 /** A process that had GPUs counts as stopped when their memory is free again: who starts next finds it, or is told. */
 import { systemClock } from '../../base/clock.ts';
+import { deferred } from '../../base/deferred.ts';
 import { type ComputeApp, computeApps } from '../../gpu/compute-apps.ts';
 import { gibText } from '../../gpu/holders.ts';
 import { inventory } from '../../gpu/inventory.ts';
@@ -14,8 +15,6 @@ import type { Child, Launcher } from '../../supervisor/child.ts';
 /** Measured are 0.3 s; after this something is wrong. Source: upstream/sglang-on-gpu.md section 4. */
 const limitMs = 5_000;
 const pauseMs = 100;
-/** One that hangs must not keep anything from being stopped. */
-const lookMs = 2_000;
 
 export interface FreedGpusWorld {
   readonly plan: Plan;
@@ -47,24 +46,31 @@ function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world
     const gpu = gpus.find((each) => each.uuid === uuid);
     return `GPU ${gpu === undefined ? uuid : deviceName(gpu)}`;
   };
+  const hurried = deferred<number>();
   return {
     ...child,
     stop: async (graceMs) => {
-      const held = await heldBy(spec.name, uuids, world.tracker);
+      // Who is in a hurry does not wait to be told how much it was.
+      const held = await Promise.race([heldBy(spec.name, uuids, world.tracker), hurried.promise]);
       const report = await child.stop(graceMs);
-      const rest = report.left.length > 0 ? undefined : await untilFree(uuids, before, isShared);
+      if (held === undefined || report.left.length > 0) return report;
+      const rest = await untilFree(uuids, before, isShared);
       if (rest === undefined) return report;
       if (rest.size > 0) world.note(stillHeldText(spec.name, rest, nameOf));
       else if (held > 0) world.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
       return report;
     },
+    kill: () => {
+      hurried.resolve(0);
+      child.kill();
+    },
   };
 }
 
-/** In MiB, as nvidia-smi lists it for what the process started. */
-async function heldBy(name: string, uuids: readonly string[], tracker: Tracker): Promise<number> {
+/** In MiB, as nvidia-smi lists it for what the process started; `undefined` when it does not answer. */
+async function heldBy(name: string, uuids: readonly string[], tracker: Tracker): Promise<number | undefined> {
   const seen = await look();
-  if (seen === undefined) return 0;
+  if (seen === undefined) return undefined;
   const mine = (await tracker.look()).filter(({ process }) => process === name).map(({ pid }) => pid);
   const isMine = ({ pid, gpuUuid }: ComputeApp): boolean => mine.includes(pid) && uuids.includes(gpuUuid);
   return seen.apps.filter(isMine).reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
@@ -105,8 +111,8 @@ function stillHeldText(
 async function look(): Promise<GpuLook | undefined> {
   const path = process.env.PATH;
   const [{ gpus, problem }, { apps, problem: unlisted }] = await Promise.all([
-    inventory(path, lookMs),
-    computeApps(path, lookMs),
+    inventory(path),
+    computeApps(path),
   ]);
   if (problem !== undefined || unlisted !== undefined) return undefined;
   return { gpus, apps: apps.filter(({ pid }) => isLiving(readStat(pid))) };
