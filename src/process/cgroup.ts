@@ -41,6 +41,15 @@ export function cgroupFor(run: string | undefined, process: string): string | un
   return undefined;
 }
 
+/** Whether anybody is in this group or in one below it; true when that cannot be told. */
+export function isPopulated(folder: string): boolean {
+  try {
+    return !/^populated 0$/m.test(readFileSync(join(folder, 'cgroup.events'), 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
 /** Pids in the group, those of dead ones not; none when it is gone. */
 export function cgroupMembers(folder: string): number[] {
   try {

@@ -1,6 +1,7 @@
 /** Finds every living process that a ledger proves to be ours, also those that left their group or renamed themselves. */
+import { dirname } from 'node:path';
 import type { DescendantEntry, LedgerEntry } from './ledger.ts';
-import { cgroupMembers } from './cgroup.ts';
+import { cgroupMembers, isPopulated } from './cgroup.ts';
 import { bootId } from './identity.ts';
 import { fileOf, livingProcesses, type ProcessStat, readVariable } from './proc.ts';
 import { provenSessions, type SessionProof } from './session-proof.ts';
@@ -66,8 +67,12 @@ function groupMembers(entries: readonly LedgerEntry[]): Map<number, string> {
   const groups = new Map(
     entries.flatMap(({ cgroup, process }) => (cgroup === undefined ? [] : [[cgroup, process]])),
   );
+  // Of a run that is being ended, one small file tells that all its groups are empty.
+  const inUse = new Set([...new Set([...groups.keys()].map(dirname))].filter(isPopulated));
   return new Map(
-    [...groups].flatMap(([folder, process]) => cgroupMembers(folder).map((pid) => [pid, process])),
+    [...groups]
+      .filter(([folder]) => inUse.has(dirname(folder)))
+      .flatMap(([folder, process]) => cgroupMembers(folder).map((pid) => [pid, process])),
   );
 }
 

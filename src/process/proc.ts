@@ -17,13 +17,16 @@ export interface ProcessStat {
 /** Milliseconds of one tick of the kernel's times: USER_HZ is 100 on every architecture that Node runs on. */
 export const tickMs = 10;
 
+/** The last is the start time. */
+const neededFields = 20;
+
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readShort(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
   // comm stands in parentheses and may hold any character, parentheses too: the last one closes it.
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
-  const fields = text.slice(close + 2).split(' ');
+  const fields = text.slice(close + 2).split(' ', neededFields);
   return {
     pid,
     comm: text.slice(open + 1, close),
