@@ -17,8 +17,11 @@ export interface Client {
   post(path: string, body: Json): Promise<Answer>;
   /** POST that must be answered with 200 and a JSON object. */
   ask(path: string, body: Json): Promise<Json>;
-  /** POST that must be answered with a stream: the text after each `data:`. Leaving the loop closes the connection. */
-  stream(path: string, body: Json): AsyncGenerator<string, void>;
+  /**
+   * POST that must be answered with a stream: the text after each `data:`. Leaving the loop closes the connection, and
+   * so does `leaving`, which makes it throw.
+   */
+  stream(path: string, body: Json, leaving?: AbortSignal): AsyncGenerator<string, void>;
   /** GET of a URL, or of a path of the deployment; it must be answered with 200. */
   read(place: string): Promise<Buffer>;
   /** Looks until `look` gives a value; `undefined` after `withinMs`. */
@@ -31,7 +34,7 @@ const lookEveryMs = 50;
 export function createClient(url: string, signal: AbortSignal): Client {
   const send = async (place: string, init: RequestInit): Promise<Response> => {
     try {
-      return await fetch(new URL(place, `${url}/`), { ...init, signal });
+      return await fetch(new URL(place, `${url}/`), { signal, ...init });
     } catch (error) {
       signal.throwIfAborted();
       // fetch says only "fetch failed"; the cause knows why.
@@ -39,8 +42,9 @@ export function createClient(url: string, signal: AbortSignal): Client {
       throw new Error(`${place}: ${errorCode(cause) ?? messageOf(cause ?? error)}`, { cause: error });
     }
   };
-  const postJson = async (path: string, body: Json): Promise<Response> =>
+  const postJson = async (path: string, body: Json, until = signal): Promise<Response> =>
     await send(path, {
+      signal: until,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -57,8 +61,9 @@ export function createClient(url: string, signal: AbortSignal): Client {
       if (answer.status !== 200) wrong(`HTTP ${answer.status} from ${path}: ${shown(answer.text)}`);
       return answer.body;
     },
-    stream: async function* (path, body) {
-      const response = await postJson(path, { ...body, stream: true });
+    stream: async function* (path, body, leaving) {
+      const until = leaving === undefined ? signal : AbortSignal.any([signal, leaving]);
+      const response = await postJson(path, { ...body, stream: true }, until);
       if (response.status !== 200) {
         wrong(`HTTP ${response.status} from ${path}: ${shown(await response.text())}`);
       }
