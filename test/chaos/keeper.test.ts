@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { start, succeed } from '../e2e/harness/cli.ts';
 import { freePort } from '../e2e/harness/ports.ts';
-import { until } from '../e2e/harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from '../e2e/harness/world.ts';
 import { keepers, leaders, processesOfRuns, send, supervisors } from './scene.ts';
 

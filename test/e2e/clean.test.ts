@@ -8,7 +8,7 @@ import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
 import { fakeGpus } from './harness/gpus.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 interface Report {

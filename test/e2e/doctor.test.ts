@@ -7,7 +7,7 @@ import { keepers } from '../chaos/scene.ts';
 import { isLiving } from '../oracle/processes.ts';
 import { dynamo, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 interface Report {

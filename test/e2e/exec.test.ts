@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
 import { dynamo, type Ended, type Session, shellCode, start } from './harness/cli.ts';
 import { faulty, onSim, pidOf, ps } from './harness/deployment.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 async function exec(world: World, profile: string, command: readonly string[]): Promise<Ended> {

@@ -4,7 +4,7 @@ import { isLiving, livingProcesses } from '../oracle/processes.ts';
 import { dynamo, type Session, start, succeed } from './harness/cli.ts';
 import { faulty, pidOf, ps, textBelow, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 async function foreground(world: World, profile: string, ...more: string[]): Promise<Session> {

@@ -8,7 +8,7 @@ import { livingProcesses } from '../oracle/processes.ts';
 import { type Session, shellCode, start, succeed } from './harness/cli.ts';
 import { clientOf, faulty } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { standIn, test, type World } from './harness/world.ts';
 
 async function foreground(world: World, profile: string, ...more: string[]): Promise<Session> {

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { dynamo, executable, start, startCommand, succeed } from './harness/cli.ts';
 import { clientOf, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
 const escape = '\u001B';

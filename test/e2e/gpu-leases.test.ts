@@ -8,7 +8,7 @@ import { ps } from './harness/deployment.ts';
 import { fakeGpus } from './harness/gpus.ts';
 import { loadingPython } from './harness/loading-python.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 async function loading(world: World, python: string, words: readonly string[]): Promise<Session> {

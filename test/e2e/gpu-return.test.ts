@@ -8,7 +8,7 @@ import { ps } from './harness/deployment.ts';
 import { type FakeGpus, fakeGpus } from './harness/gpus.ts';
 import { loadingPython } from './harness/loading-python.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 /** A run on one GPU whose worker holds 8 GiB of it. */

@@ -8,7 +8,7 @@ import { type Ended, packageFolder, type Session, startCommand } from './harness
 import { faulty, pidOf } from './harness/deployment.ts';
 import { installPacked } from './harness/installed.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 /** A program of a project that has the package; `port` is one to wish for. */

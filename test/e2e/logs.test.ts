@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
 test('logs of a run: all with prefixes, one without, the last lines of each', async ({ world }) => {

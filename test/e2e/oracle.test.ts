@@ -7,7 +7,7 @@ import { expect, onTestFinished } from 'vitest';
 import { endLeftovers, leftovers, type Scene } from '../oracle/leftovers.ts';
 import { isLiving } from '../oracle/processes.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
 function sleeper(cwd: string, env: Record<string, string>): ChildProcess {

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
 import { faulty, pidOf, ps, up } from './harness/deployment.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
 test('a process is stopped, started and restarted on its ports, by name or by component', async ({

@@ -6,7 +6,7 @@ import { leftovers } from '../oracle/leftovers.ts';
 import { dynamo, type Session, shellCode, start, succeed } from './harness/cli.ts';
 import { faulty, onSim, pidOf, ps, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
 /** Its answers take seconds, so that something can happen meanwhile. */

@@ -4,14 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The first value of `look` that is neither undefined nor false. Throws after `deadlineMs`, saying what was awaited. */
 export async function until<T>(
   what: string,
-  look: () => T | undefined | false,
-  deadlineMs = 10_000,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  deadlineMs = 15_000,
 ): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
-    const seen = look();
+    const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
     if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what}`);
-    await delay(3);
+    await delay(5);
   }
 }

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { until } from './until.ts';
+import { until } from '../../support/until.ts';
 import type { World } from './world.ts';
 
 export const packageFolder = fileURLToPath(new URL('../../..', import.meta.url));

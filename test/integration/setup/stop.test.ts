@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, start, startCommand, succeed } from '../../e2e/harness/cli.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/processes.ts';
 import { fakeInstaller } from '../../support/fake-uv.ts';

@@ -14,7 +14,7 @@ import { beforeAll, expect } from 'vitest';
 import { type Ended, packageFolder, startCommand } from '../../e2e/harness/cli.ts';
 import { clientOf, type RunRow, type Up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { leftovers, markVariable } from '../../oracle/leftovers.ts';
 

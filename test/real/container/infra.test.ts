@@ -5,7 +5,7 @@ import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { type DockerDaemon, startDocker } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';

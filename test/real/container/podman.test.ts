@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { keepers, send, supervisors } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { onSim, ps, up } from '../../e2e/harness/deployment.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectNothingIn, makeInfraImages } from '../support/infra-images.ts';

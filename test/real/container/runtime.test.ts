@@ -6,7 +6,7 @@ import { keepers, send, supervisors } from '../../chaos/scene.ts';
 import { dynamo, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { faulty, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { type DockerDaemon, startDocker } from '../support/docker.ts';
 import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';

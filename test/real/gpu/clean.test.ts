@@ -7,7 +7,7 @@ import { keepers, leaders, send, supervisors } from '../../chaos/scene.ts';
 import { packageFolder, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { up } from '../../e2e/harness/deployment.ts';
 import { type FakeGpus, fakeGpus } from '../../e2e/harness/gpus.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/processes.ts';
 

@@ -6,7 +6,7 @@ import { keepers, send, supervisors } from '../../chaos/scene.ts';
 import { dynamo, packageFolder, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { up } from '../../e2e/harness/deployment.ts';
 import { fakeGpus } from '../../e2e/harness/gpus.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/processes.ts';
 import { type DockerDaemon, startDocker } from '../support/docker.ts';

@@ -6,7 +6,7 @@ import { expect, onTestFinished } from 'vitest';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { ask, base64, keysIn, putKey, startEtcd } from '../support/etcd.ts';
 import { binaries, startServer } from '../support/server.ts';

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { dynamo, start, succeed } from '../../e2e/harness/cli.ts';
 import { clientOf, pidOf, ps, up, type Running } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
 import { isLiving } from '../../oracle/processes.ts';

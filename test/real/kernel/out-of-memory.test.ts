@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { executable, startCommand } from '../../e2e/harness/cli.ts';
 import { faulty } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 
 const limitBytes = 600 * 1024 ** 2;

@@ -4,7 +4,7 @@ import { start, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { pythons } from '../support/python.ts';
 import { untilSaid } from '../support/session.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, type Running, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { install, versions } from '../support/installed.ts';
 import { pythons } from '../support/python.ts';
 

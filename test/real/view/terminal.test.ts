@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { executable, type Session, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { onSim, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { until } from '../../e2e/harness/until.ts';
+import { until } from '../../support/until.ts';
 import { standIn, test, type World } from '../../e2e/harness/world.ts';
 
 function inTerminal(
