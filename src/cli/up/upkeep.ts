@@ -1,6 +1,7 @@
 /** What a supervisor does every now and then: looks for descendants that hide and what they share, and moves logs aside. */
 import { messageOf } from '../../base/error-code.ts';
 import type { Plan } from '../../plan/plan.ts';
+import type { OwnedProcess } from '../../process/owned.ts';
 import { rotateLog } from '../../process/rotate-log.ts';
 import type { Tracker } from '../../process/tracker.ts';
 import { createSegmentWatch } from '../../process/used-segments.ts';
@@ -23,10 +24,16 @@ export function startUpkeep(
 ): Upkeep {
   const rotate = rotation(plan, warn);
   const watchSegments = createSegmentWatch(ledgerFile, plan.runId);
+  let before: readonly OwnedProcess[] | undefined;
+  /** Fifty processes that end at once share one look. */
+  const watchOnce = (seen: readonly OwnedProcess[]): void => {
+    if (seen !== before) watchSegments(seen);
+    before = seen;
+  };
   const look = (): void =>
     void tracker
       .look()
-      .then(watchSegments)
+      .then(watchOnce)
       .catch(() => {});
   let stirredAt = performance.now();
   let beats = 0;
