@@ -6,24 +6,15 @@ import { freePort } from '../e2e/harness/ports.ts';
 import { pidOf } from '../e2e/harness/deployment.ts';
 import { test, type World } from '../e2e/harness/world.ts';
 import { until } from '../support/until.ts';
-import { install, versions } from '../real/support/installed.ts';
 import { model } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
 import { untilSaid } from '../real/support/session.ts';
 import { onCpu, onCpuVariables, sglangTimeout as timeout } from '../real/support/sglang.ts';
 
-/** etcd and NATS of this host, started by the run itself. */
-function withInfra(world: World): string[] {
-  const [binaries] = versions();
-  if (binaries === undefined) throw new Error('etcd and nats-server are not installed');
-  install(world, binaries);
-  return ['--infra', 'process'];
-}
-
-/** Of a process of the plan, or of a child of the worker as SGLang titles it. */
+/** Of the worker, or of its child that SGLang titles so. */
 async function pidOfVictim(world: World, victim: string): Promise<number> {
-  if (victim === 'worker' || victim === 'etcd') return await pidOf(world, victim);
   const worker = await pidOf(world, 'worker');
+  if (victim === 'worker') return worker;
   const child = livingProcesses().find(
     ({ parent, command }) => parent === worker && command.startsWith(`sglang::${victim}`),
   );
@@ -35,13 +26,12 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
   const args = [...onCpu(python, model('tiny-gpt2'))];
   const raw = ['--', '--load-format', 'dummy'];
 
-  test.for(['worker', 'scheduler', 'detokenizer', 'etcd'])(
+  test.for(['worker', 'scheduler', 'detokenizer'])(
     'the %s is killed: that ends the run, and nothing stays',
     { timeout },
     async (victim, { world }) => {
       const port = String(await freePort());
-      const more = victim === 'etcd' ? withInfra(world) : [];
-      const session = start(world, ['up', 'agg', ...args, ...more, '--http-port', port, ...raw], {
+      const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], {
         env: onCpuVariables(world),
       });
       await untilSaid(session, /is ready after/, 1_200_000);
