@@ -119,13 +119,14 @@ async function watched(
 /** What Docker refused, in words that name the cause and what a person can do. */
 function toldError(error: unknown, spec: ContainerProcess, entry?: ContainerEntry): unknown {
   if (error instanceof DynamoError) return error;
+  const without = spec.kind === 'infra' ? '--infra process' : '--runtime process';
   const down = silence(error);
   if (down !== undefined) {
     return new DynamoError(
       'unavailable',
       `${spec.name} could not be started: Docker does not answer: ${down}.`,
       {
-        hint: 'sudo systemctl start docker   # or: --infra process',
+        hint: `sudo systemctl start docker   # or: ${without}`,
       },
     );
   }
@@ -143,7 +144,7 @@ function toldError(error: unknown, spec: ContainerProcess, entry?: ContainerEntr
     });
   }
   return new DynamoError('environment', `${spec.name} could not be started in a container: ${words}`, {
-    hint: 'docker info   # or: --infra process',
+    hint: `docker info   # or: ${without}`,
   });
 }
 
