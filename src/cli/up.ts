@@ -1,6 +1,6 @@
 /** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
 import type { Command } from 'commander';
-import { secretsOf } from '../plan/make-plan.ts';
+import { secretsOf } from '../plan/plan-secrets.ts';
 import { stateFolders } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';

@@ -1,6 +1,7 @@
 /** The plan that the doctor looks at, or why there is none: a bad plan is a finding, not the end of the examination. */
 import { DynamoError } from '../../base/error.ts';
-import { makePlan, wishedHttpPort } from '../../plan/make-plan.ts';
+import { wishedHttpPort } from '../../plan/http-address.ts';
+import { makePlan } from '../../plan/make-plan.ts';
 import type { Subject } from '../../doctor/host-view.ts';
 import { stateFolders } from '../../run/folders.ts';
 import type { DoctorView } from '../../view/check-list.ts';

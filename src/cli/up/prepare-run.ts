@@ -1,6 +1,7 @@
 /** From a profile and options to a run that is ready to be supervised. */
 import { choosePlanes } from '../../plan/choose-planes.ts';
-import { makePlan, wishedHttpPort } from '../../plan/make-plan.ts';
+import { wishedHttpPort } from '../../plan/http-address.ts';
+import { makePlan } from '../../plan/make-plan.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { holdRun } from './hold-run.ts';

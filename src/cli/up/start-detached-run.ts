@@ -1,7 +1,7 @@
 /** A deployment with a supervisor of its own, so that it can be left up when we end. */
 import { systemClock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import { secretsOf } from '../../plan/make-plan.ts';
+import { secretsOf } from '../../plan/plan-secrets.ts';
 import { isAlive } from '../../process/identity.ts';
 import { askStop } from '../../run/control-client.ts';
 import { socketPath } from '../../run/folders.ts';

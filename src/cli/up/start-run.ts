@@ -1,5 +1,5 @@
 /** A deployment that this process brings up for a purpose and takes down after it: smoke, exec and tests share this. */
-import { secretsOf } from '../../plan/make-plan.ts';
+import { secretsOf } from '../../plan/plan-secrets.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { RunEvent } from '../../supervisor/event.ts';

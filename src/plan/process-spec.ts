@@ -1,0 +1,107 @@
+/** One process of an engine, fully resolved: argv, environment, ports, GPUs, probe, stop budget. */
+import type { Deployment, Engine, Launch, Ports } from '../engine/engine.ts';
+import type { Profile, WorkerSpec } from '../profile/profile.ts';
+import type { Placement } from './gpus.ts';
+import type { edgesOf } from './graph.ts';
+import { planUrl } from './http-address.ts';
+import type { ProcessSpec, RestartRule } from './plan.ts';
+import { withoutSecrets } from './plan-secrets.ts';
+import type { PortPool } from './ports.ts';
+import type { HostFacts, PlanOptions } from './request.ts';
+import type { Seat } from './seats.ts';
+
+/** What all processes of a plan share. */
+export interface Seating {
+  readonly engine: Engine;
+  readonly deployment: Deployment;
+  readonly options: PlanOptions;
+  readonly host: HostFacts;
+  readonly pool: PortPool;
+  readonly placement: Placement | undefined;
+  readonly edges: ReturnType<typeof edgesOf>;
+  /** Working directory of all processes. */
+  readonly cwd: string;
+  /** Names of variables that processes need and no plan holds. */
+  readonly passes: readonly string[];
+  /** Folder that a link stands for as the model. */
+  readonly modelTarget: string | undefined;
+}
+
+export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
+  const { engine, deployment, options, host } = seating;
+  const ports: Ports =
+    seat.kind === 'worker'
+      ? Object.fromEntries(engine.portsOf(seat.spec).map((port) => [port, seating.pool.take()]))
+      : {};
+  const gpus = seating.placement?.devices.get(seat.name) ?? [];
+  const launch: Launch =
+    seat.kind === 'frontend'
+      ? engine.frontend(seat.spec, deployment)
+      : engine.worker(
+          { name: seat.name, spec: seat.spec, ports, gpus, rawArgs: options.rawArgs },
+          deployment,
+        );
+  const grace =
+    seat.spec.stopTimeoutSeconds === undefined
+      ? engine.stopGraceMs(seat.kind === 'frontend' ? seat.kind : seat.spec.mode)
+      : seat.spec.stopTimeoutSeconds * 1000;
+  const registersAs =
+    seat.kind === 'worker' ? registration(seat.spec, engine, deployment.profile) : undefined;
+  return {
+    name: seat.name,
+    kind: seat.kind,
+    component: seat.component,
+    ...(seat.kind === 'worker' ? { mode: seat.spec.mode } : {}),
+    argv: launch.argv,
+    env: {
+      ...withoutSecrets({ ...deployment.profile.env, ...seat.spec.env }),
+      ...launch.env,
+      ...(seat.kind === 'worker' && seating.placement !== undefined ? visibleDevices(gpus) : {}),
+      ...noProxy(host.environment),
+      ...withoutSecrets(options.env),
+      DYNAMO_RUN_ID: host.runId,
+      DYNAMO_PROCESS: seat.name,
+    },
+    ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
+    cwd: seating.cwd,
+    ports: seat.kind === 'frontend' ? { http: deployment.http.port } : ports,
+    gpus,
+    dependsOn: seating.edges.get(seat.name) ?? [],
+    probe:
+      registersAs === undefined
+        ? { kind: 'http', url: `${planUrl(deployment.http)}/live` }
+        : {
+            kind: 'endpoint',
+            url: `http://127.0.0.1:${ports.system}/health`,
+            endpoint: registersAs.endpoint,
+          },
+    ...(registersAs === undefined ? {} : { registersAs }),
+    startupTimeoutMs: Math.max(seat.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
+    stopGraceMs: options.stopTimeoutMs === undefined ? grace : Math.min(grace, options.stopTimeoutMs),
+    restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),
+    logFile: `${host.runFolder}/logs/${seat.name}.log`,
+  };
+}
+
+/** Set also for one without a GPU, which else would see all. CUDA counts the fastest first unless it is told otherwise. */
+function visibleDevices(gpus: readonly string[]): Record<string, string> {
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: gpus.join(',') };
+}
+
+function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {
+  const [namespace = profile.namespace, component = engine.componentOf(spec.mode), endpoint = 'generate'] =
+    spec.endpoint?.split('.') ?? [];
+  return { namespace, component, endpoint };
+}
+
+function restartRule(policy: RestartRule['policy']): RestartRule {
+  return { policy, maxRestarts: 5, windowMs: 600_000, firstDelayMs: 1_000, maxDelayMs: 30_000 };
+}
+
+/** Proxies must never stand between processes of one host. */
+function noProxy(environment: HostFacts['environment']): Record<string, string> {
+  const inherited = environment.no_proxy ?? environment.NO_PROXY;
+  const value = [...(inherited ? [inherited] : []), 'localhost', '127.0.0.1', '0.0.0.0', '::1'].join(',');
+  const proxied = Object.keys(environment).some((name) => /^(https?|all)_proxy$/i.test(name));
+  return proxied ? { no_proxy: value, NO_PROXY: value } : {};
+}
