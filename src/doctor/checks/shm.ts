@@ -26,17 +26,26 @@ export const shm: Check = {
   },
 };
 
+/** Engines that were killed for months leave hundreds. */
+const namedAtMost = 5;
+
 function leakFinding(segments: readonly Segment[]): Finding {
   const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
-  const lines = segments.map(
-    ({ path, bytes, proof }) => `${path}, ${sizeText(bytes)}: ${proof ?? 'nobody uses it'}`,
-  );
-  const ours = segments.some(({ proof }) => proof !== undefined);
+  const lines = segments
+    .slice(0, namedAtMost)
+    .map(({ path, bytes, proof }) => `${path}, ${sizeText(bytes)}: ${proof ?? 'nobody uses it'}`);
+  const more = segments.length - lines.length;
   return warn(
     `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${sizeText(total)} left behind: ${lines[0]}`,
-    ours
-      ? 'dynamo clean   # takes those of our dead runs'
-      : `rm ${segments[0]?.path}   # unless it is of a container that shares ${folder}`,
-    lines.slice(1),
+    fixFor(segments),
+    [...lines.slice(1), ...(more > 0 ? [`and ${more} more`] : [])],
   );
+}
+
+function fixFor(segments: readonly Segment[]): string {
+  if (segments.some(({ proof }) => proof !== undefined))
+    return 'dynamo clean   # takes those of our dead runs';
+  return segments.length === 1
+    ? `rm ${segments[0]?.path}   # unless it is of a container that shares ${folder}`
+    : 'dynamo clean --dry-run   # names each, with the command that removes it';
 }

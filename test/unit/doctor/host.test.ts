@@ -172,6 +172,10 @@ test('shm warns of segments that nobody uses, and says which are ours', async ()
     status: 'warn',
     fix: expect.stringMatching(/^rm \/dev\/shm\/psm_abc /),
   });
+  const many = Array.from({ length: 60 }, (_, i) => ({ path: `/dev/shm/psm_${i}`, bytes: 2 ** 20 }));
+  const crowded = await finding(shm, { space, segments: many });
+  expect(crowded).toMatchObject({ fix: expect.stringContaining('dynamo clean --dry-run') });
+  expect(crowded).toHaveProperty('details.4', 'and 55 more');
 });
 
 test('shm is silent when it is large and clean, and not made where there is none', async () => {
