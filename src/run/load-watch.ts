@@ -39,7 +39,8 @@ function watchLog(
   const read = (line: string): void => {
     const step = loadStep(line);
     if (step === undefined) return;
-    const far = step.doneBytes ?? step.percent ?? 0;
+    // Bytes are rounded as they are drawn: 99 % and 100 % may show the same.
+    const far = (step.doneBytes ?? 0) + (step.percent ?? 0);
     if (far <= (furthest.get(step.what) ?? -1)) return;
     furthest.set(step.what, far);
     onProgress(step);

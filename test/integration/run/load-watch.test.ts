@@ -31,6 +31,21 @@ test('a bar without a line end is progress each time it has moved, and not when 
   expect(seen.map(({ percent, what }) => percent ?? what)).toEqual([10, 11, 12, 'weights']);
 });
 
+test('the last percent is progress, although the rounded bytes stay the same', async () => {
+  const logFile = join(tempFolder(), 'worker.log');
+  writeFileSync(logFile, '');
+  const seen: LoadProgress[] = [];
+  const end = createLoadWatcher([{ process: 'worker', logFile }]).watch('worker', (step) => seen.push(step));
+  try {
+    for (const percent of [99, 100]) {
+      appendFileSync(logFile, `\rmodel: ${percent}%|█| 5.00G/5.00G [00:01<00:00, 105MB/s]`);
+      await until('the bar', () => seen.at(-1)?.percent === percent);
+    }
+  } finally {
+    end();
+  }
+});
+
 test('a cache that grows is progress with bytes and speed; finished files and links count once', async () => {
   const folder = tempFolder();
   const cache = join(folder, 'models--acme--model');
