@@ -23,7 +23,12 @@ export interface LeftAlone {
   readonly what: string;
   readonly because: string;
   readonly command?: string | undefined;
+  /** Shared memory: engines that were killed for months leave hundreds. */
+  readonly segment?: true;
 }
+
+/** As many segments stand in the table; JSON has them all. */
+const segmentsShown = 3;
 
 export interface CleanReport {
   readonly dryRun: boolean;
@@ -42,7 +47,13 @@ export function cleanText({ dryRun, items, leftAlone, unseen }: CleanReport): st
     what,
     proof,
   ]);
-  const alone = leftAlone.map(({ what, because, command }) => [`  ${what}`, because, command ?? '']);
+  const segments = leftAlone.filter(({ segment }) => segment);
+  const hidden = new Set(segments.slice(segmentsShown));
+  const alone = leftAlone
+    .filter((each) => !hidden.has(each))
+    .map(({ what, because, command }) => [`  ${what}`, because, command ?? '']);
+  if (hidden.size > 0)
+    alone.push([`  and ${hidden.size} more`, 'the same', 'dynamo clean --json   # names them all']);
   const parts = [
     items.length === 0 ? ['nothing of ours is left over'] : [`${verb}:`, tableText(rows)],
     leftAlone.length === 0 ? [] : ['not proven ours, left alone:', tableText(alone)],

@@ -50,6 +50,7 @@ export function reportOf(
         what: `${path} (${mibText(bytes)})`,
         because: 'nobody uses it, and nothing proves who made it',
         command: `rm ${path}`,
+        segment: true as const,
       })),
     ],
     unseen: findings.gpus.unseen,

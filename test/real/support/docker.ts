@@ -1,6 +1,6 @@
 /** A Docker daemon of a test file's own, on a private socket and folder; asked over its API by code of our own. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -118,16 +118,14 @@ export async function myTurn(): Promise<Server> {
 }
 
 /**
- * A daemon that was killed leaves its containers alive, with addresses that the next one gives out again. They have its
- * containers' ids in their control group, and their shims have its folder on the command line.
+ * A daemon that was killed leaves its containers alive, with addresses that the next one gives out again, also those
+ * that a later one has forgotten. Their root lies in its folder, and their shims have that on the command line.
  */
 function endOrphans(root: string): void {
-  const ids = existsSync(join(root, 'data/containers')) ? readdirSync(join(root, 'data/containers')) : [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const groups = textOf(`/proc/${pid}/cgroup`);
-    const ours =
-      textOf(`/proc/${pid}/cmdline`).includes(root) || ids.some((id) => groups.includes(`docker/${id}`));
-    if (ours) endSoftly(Number(pid));
+    const mounts = textOf(`/proc/${pid}/mountinfo`).split('\n');
+    const rooted = mounts.some((line) => line.split(' ')[4] === '/' && line.includes(`${root}/`));
+    if (rooted || textOf(`/proc/${pid}/cmdline`).includes(root)) endSoftly(Number(pid));
   }
 }
 
