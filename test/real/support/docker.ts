@@ -30,6 +30,7 @@ export async function startDocker(flags: readonly string[] = []): Promise<Docker
   /** False when it gives up on its containerd: after a SIGKILL, the one of before may still be going. */
   const startOnce = async (): Promise<boolean> => {
     if (await answers(socket)) return true;
+    endLostProxies();
     child = spawn(
       'dockerd',
       [
@@ -126,6 +127,14 @@ function endOrphans(root: string): void {
     const mounts = textOf(`/proc/${pid}/mountinfo`).split('\n');
     const rooted = mounts.some((line) => line.split(' ')[4] === '/' && line.includes(`${root}/`));
     if (rooted || textOf(`/proc/${pid}/cmdline`).includes(root)) endSoftly(Number(pid));
+  }
+}
+
+/** No other daemon is here while it is our turn: a proxy that has lost its own only keeps a port from its next user. */
+function endLostProxies(): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const lost = /^PPid:\s+1$/m.test(textOf(`/proc/${pid}/status`));
+    if (lost && /^\S*docker-proxy\0/.test(textOf(`/proc/${pid}/cmdline`))) endSoftly(Number(pid));
   }
 }
 
