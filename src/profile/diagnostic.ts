@@ -78,7 +78,7 @@ function cut(line: string, column: number): { text: string; caret: string } {
 
 /** Control characters of a hostile file must not reach a terminal. */
 function harmless(text: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
   return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '·');
 }
 

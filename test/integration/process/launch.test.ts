@@ -11,6 +11,7 @@ import { everybody, look, marked } from '../../support/oracle.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { specOf, start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
+import { mayRun } from '../../support/may-run.ts';
 
 test('the ledger knows a command before its first instruction', async () => {
   const { child, logFile, ledgerFile, expectNothingLeft } = await startShell(
@@ -147,25 +148,25 @@ test('a zombie is dead', async () => {
 
 const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((file) => existsSync(file));
 
-// In CI it runs whatever is there, and fails where python3 is missing: .ci/run installs it.
-const mayRun = python !== undefined || process.env['CI'] !== undefined;
-
-test.runIf(mayRun)('a process whose first thread has ended lives as long as its other threads', async () => {
-  const program = [
-    'import ctypes, os, threading, time',
-    'threading.Thread(target=time.sleep, args=(60,)).start()',
-    'open(os.environ["D"] + "/me", "w").write(f"{os.getpid()}\\n")',
-    'ctypes.CDLL(None).pthread_exit(None)',
-  ].join('\n');
-  const { child, folder, expectNothingLeft } = await start([python ?? '', '-c', program]);
-  await until('the first thread to end', () => readText(`/proc/${child.pid}/stat`).includes(') Z '));
-  expect(readText(join(folder, 'me'))).toBe(`${child.pid}\n`);
-  const identity = identify(child.pid);
-  expect(identity && isAlive(identity)).toBe(true);
-  await child.stop(5_000);
-  expect(identity && isAlive(identity)).toBe(false);
-  expectNothingLeft();
-});
+test.runIf(mayRun(python !== undefined))(
+  'a process whose first thread has ended lives as long as its other threads',
+  async () => {
+    const program = [
+      'import ctypes, os, threading, time',
+      'threading.Thread(target=time.sleep, args=(60,)).start()',
+      'open(os.environ["D"] + "/me", "w").write(f"{os.getpid()}\\n")',
+      'ctypes.CDLL(None).pthread_exit(None)',
+    ].join('\n');
+    const { child, folder, expectNothingLeft } = await start([python ?? '', '-c', program]);
+    await until('the first thread to end', () => readText(`/proc/${child.pid}/stat`).includes(') Z '));
+    expect(readText(join(folder, 'me'))).toBe(`${child.pid}\n`);
+    const identity = identify(child.pid);
+    expect(identity && isAlive(identity)).toBe(true);
+    await child.stop(5_000);
+    expect(identity && isAlive(identity)).toBe(false);
+    expectNothingLeft();
+  },
+);
 
 /** Children of a process, also dead ones, from what the kernel lists. */
 function everybodyElse(parent: number): () => number[] {

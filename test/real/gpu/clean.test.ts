@@ -10,9 +10,10 @@ import { type FakeGpus, fakeGpus } from '../../e2e/harness/gpus.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/processes.ts';
+import { mayRun } from '../../support/may-run.ts';
 
 /** Only root can be several users. */
-const asRoot = test.runIf(process.getuid?.() === 0);
+const asRoot = test.runIf(mayRun(process.getuid?.() === 0));
 
 const fakes = join(packageFolder, 'test', 'fakes');
 

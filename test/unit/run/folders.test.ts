@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runFiles, socketPath, stateFolders } from '../../../src/run/folders.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { mayRun } from '../../support/may-run.ts';
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
@@ -30,17 +31,20 @@ test('a folder for sockets that others may enter is closed to them', () => {
   expect(modeOf(sockets)).toBe(0o700);
 });
 
-test.runIf(process.getuid?.() === 0)('a folder for sockets that belongs to somebody else is refused', () => {
-  const [state, runtime] = [tempFolder(), tempFolder()];
-  mkdirSync(join(runtime, 'dynamo'));
-  chownSync(join(runtime, 'dynamo'), 12_345, 12_345);
-  expect(() => stateFolders({ XDG_STATE_HOME: state, XDG_RUNTIME_DIR: runtime })).toThrow(
-    expect.objectContaining({
-      code: 'not-allowed',
-      message: expect.stringContaining('another user (12345)'),
-    }),
-  );
-});
+test.runIf(mayRun(process.getuid?.() === 0))(
+  'a folder for sockets that belongs to somebody else is refused',
+  () => {
+    const [state, runtime] = [tempFolder(), tempFolder()];
+    mkdirSync(join(runtime, 'dynamo'));
+    chownSync(join(runtime, 'dynamo'), 12_345, 12_345);
+    expect(() => stateFolders({ XDG_STATE_HOME: state, XDG_RUNTIME_DIR: runtime })).toThrow(
+      expect.objectContaining({
+        code: 'not-allowed',
+        message: expect.stringContaining('another user (12345)'),
+      }),
+    );
+  },
+);
 
 test('a long runtime folder is not used: sockets go to a short path of this user', () => {
   const state = tempFolder();
