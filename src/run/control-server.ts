@@ -6,7 +6,7 @@ import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import type { ProcessAction } from '../supervisor/supervise.ts';
+import type { ProcessAction } from '../supervisor/process-action.ts';
 import { type ControlReply, type ControlRequest, protocolVersion } from './protocol.ts';
 
 export interface Controlled {

@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../base/error.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import type { ProcessAction } from '../supervisor/supervise.ts';
+import type { ProcessAction } from '../supervisor/process-action.ts';
 
 /** Raised when a request or reply changes its meaning; both sides refuse another one by name. */
 export const protocolVersion = 1;

@@ -4,7 +4,7 @@ import type { Child, Exit, Launcher, Prober, Proof } from '../../src/supervisor/
 import type { Diagnosis } from '../../src/supervisor/diagnosis.ts';
 import type { RunEvent } from '../../src/supervisor/event.ts';
 import type { LoadProgress } from '../../src/supervisor/load.ts';
-import type { World } from '../../src/supervisor/supervise.ts';
+import type { World } from '../../src/supervisor/world.ts';
 import { type VirtualClock, virtualClock } from './virtual-clock.ts';
 
 /** Times are in milliseconds after the step before; what has none never happens. */

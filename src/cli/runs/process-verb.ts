@@ -3,7 +3,7 @@ import { DynamoError } from '../../base/error.ts';
 import { askAct } from '../../run/control-client.ts';
 import { socketPath, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
-import type { ProcessAction } from '../../supervisor/supervise.ts';
+import type { ProcessAction } from '../../supervisor/process-action.ts';
 import { chosenProcesses } from './chosen-processes.ts';
 import { findRun, onlyLiveRun } from './find-run.ts';
 import { requireLinux } from '../platform.ts';
