@@ -1,8 +1,8 @@
 /** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
-import { readFileSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { overTls } from '../base/tls-reason.ts';
+import { certificateText } from './certificate-text.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
@@ -94,12 +94,12 @@ async function exchange(url: string, environment: Environment, body?: Json, toke
   return judged(status, text);
 }
 
-function certificates(environment: Environment): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+function certificates(environment: Environment): { ca?: string; cert?: string; key?: string } {
   const { ETCD_AUTH_CA: ca, ETCD_AUTH_CLIENT_CERT: cert, ETCD_AUTH_CLIENT_KEY: key } = environment;
   return {
-    ...(ca ? { ca: readFileSync(ca) } : {}),
-    ...(cert ? { cert: readFileSync(cert) } : {}),
-    ...(key ? { key: readFileSync(key) } : {}),
+    ...(ca ? { ca: certificateText(ca) } : {}),
+    ...(cert ? { cert: certificateText(cert) } : {}),
+    ...(key ? { key: certificateText(key) } : {}),
   };
 }
 

@@ -86,6 +86,6 @@ const inProfile = {
   noLogin: 'remove infra.etcd.username and infra.etcd.password from the profile',
   login: 'mend infra.etcd.username and infra.etcd.password of the profile   # a user who may write below v1/',
   certificate:
-    'tls: {ca: /path/ca.pem}   # below infra.etcd of the profile; cert and key where it wants ours',
+    'tls: {ca: /ca.pem, cert: /cert.pem, key: /key.pem}   # below infra.etcd of the profile; Dynamo wants all three',
   other: 'start it, or use another: --infra process',
 };

@@ -18,15 +18,21 @@ interface Banner {
   readonly max_payload?: number;
   readonly auth_required?: boolean;
   readonly tls_required?: boolean;
+  readonly tls_available?: boolean;
 }
 
-/** `servers`: as in NATS_SERVER; the first that answers counts. */
+/**
+ * `servers`: as in NATS_SERVER; the first that answers counts. Addresses are `tls://` where TLS is spoken: Dynamo 1.6
+ * fails with `channel closed` when it is not told.
+ */
 export async function lookAtNats(servers: string, environment: Environment): Promise<ExternalInfra> {
   const addresses = servers.split(',').map((part) => withScheme(part.trim()));
   const silent: string[] = [];
   for (const address of addresses) {
     try {
-      return { addresses, ...(await meet(new URL(address), environment)) };
+      const { secure, ...found } = await meet(new URL(address), environment);
+      const told = addresses.map((each) => (secure ? each.replace(/^nats:/, 'tls:') : each));
+      return { addresses: told, ...found };
     } catch (error) {
       if (!isSilence(error)) return { addresses, wrong: `${address}: ${reasonOf(error)}` };
       silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
@@ -40,18 +46,27 @@ function withScheme(address: string): string {
 }
 
 /** Rejects when nobody answers. */
-async function meet(url: URL, environment: Environment): Promise<Omit<ExternalInfra, 'addresses'>> {
+async function meet(
+  url: URL,
+  environment: Environment,
+): Promise<Omit<ExternalInfra, 'addresses'> & { readonly secure: boolean }> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const plain = connect({ host, port: Number(url.port) || defaultPort });
   plain.setTimeout(timeoutMs, () => plain.destroy(new Error(`no answer within ${timeoutMs} ms`)));
   try {
     const banner = parseBanner(await nextLine(plain, /^INFO (.*)$/));
     const version = banner.version ?? 'unknown';
+    const wanted = url.protocol === 'tls:' || Object.keys(certificates(environment)).length > 0;
+    const { tls_required: required = false, tls_available: offered = required } = banner;
+    if (wanted && !offered) return { version, wrong: 'it speaks no TLS', secure: false };
+    const secure = wanted || required;
     const untried = onlyDynamoCan(banner, environment);
-    if (untried !== undefined) return { version, about: `${aboutOf(banner)}, login by ${untried} not tried` };
-    const answer = await answerTo(introduction(environment), plain, host, banner, environment);
-    if (answer !== 'PONG') return { version, wrong: `it refuses us: ${answer.slice('-ERR '.length)}` };
-    return { version, about: aboutOf(banner) };
+    const about = `${aboutOf(banner)}${secure ? ', over TLS' : ''}`;
+    if (untried !== undefined) return { version, about: `${about}, login by ${untried} not tried`, secure };
+    const answer = await answerTo(introduction(environment), plain, host, secure, environment);
+    if (answer !== 'PONG')
+      return { version, wrong: `it refuses us: ${answer.slice('-ERR '.length)}`, secure };
+    return { version, about, secure };
   } finally {
     plain.destroy();
   }
@@ -62,7 +77,7 @@ async function answerTo(
   words: Record<string, unknown>,
   plain: Socket,
   host: string,
-  { tls_required: secure = false }: Banner,
+  secure: boolean,
   environment: Environment,
 ): Promise<string> {
   try {

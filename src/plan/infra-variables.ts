@@ -30,8 +30,8 @@ export function ignoredVariables({ scrubbed, infra }: Pick<Plan, 'scrubbed' | 'i
   return scrubbed.filter((name) => !heard.includes(name));
 }
 
-/** Files that some of these variables name. */
-const fileVariables = /^ETCD_AUTH_(CA|CLIENT_CERT|CLIENT_KEY)$|^NATS_(AUTH_CREDENTIALS_FILE|TLS_\w+_PATH)$/;
+/** Files that some of these variables name; certificates for etcd stand in theirs as text. */
+const fileVariables = /^NATS_(AUTH_CREDENTIALS_FILE|TLS_\w+_PATH)$/;
 
 /** Absolute paths of the files that `variables` name. */
 export function accessFiles(variables: readonly string[], environment: Environment): string[] {

@@ -12,6 +12,7 @@ import { choosePlanes, type Planes } from './choose-planes.ts';
 import { planHttp } from './http-address.ts';
 import { afterInfra, edgesOf, stopWaves, topologicalOrder } from './graph.ts';
 import type { InfraPlan } from './infra.ts';
+import { requireAccess } from './infra-access.ts';
 import { accessVariables } from './infra-variables.ts';
 import { planInfra } from './infra-processes.ts';
 import { localModel } from './local-model.ts';
@@ -90,6 +91,8 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const { engine, choices: engineChoices } = chooseEngine(options.engine, given, inside);
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
+  // The embedded engine goes every way.
+  if (engine.name !== 'sim') requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
   const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
   const seats = seatsOf(profile, options.replicas);
   const http = planHttp(profile, options, host);

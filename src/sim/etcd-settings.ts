@@ -1,23 +1,20 @@
 /** How etcd is reached, from upstream's variables; runtime-contracts.md section 5.1. */
-import { readFileSync } from 'node:fs';
-
 export interface EtcdSettings {
   /** URLs without a slash at the end. */
   readonly endpoints: readonly string[];
   readonly username: string | undefined;
   readonly password: string | undefined;
   /** PEM texts. */
-  readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly leaseSeconds: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Throws what reading a certificate throws. */
+/** Certificates stand in the variables themselves, as upstream takes them. Seen with 1.1.1 to 1.6.1. */
 export function etcdSettings(env: Environment): EtcdSettings {
   const given = (env['ETCD_ENDPOINTS'] || 'http://localhost:2379').split(',');
-  const file = (name: string): Buffer | undefined => (env[name] ? readFileSync(env[name]) : undefined);
-  const [ca, cert, key] = [file('ETCD_AUTH_CA'), file('ETCD_AUTH_CLIENT_CERT'), file('ETCD_AUTH_CLIENT_KEY')];
+  const { ETCD_AUTH_CA: ca, ETCD_AUTH_CLIENT_CERT: cert, ETCD_AUTH_CLIENT_KEY: key } = env;
   return {
     endpoints: given
       .map((one) => one.trim().replace(/\/+$/, ''))

@@ -1,6 +1,7 @@
 /** Gathers what planning must know about this host. */
 import { join } from 'node:path';
 import { modelWeightsMiB } from '../../gpu/model-weights.ts';
+import { certificateTexts } from '../../infra/certificate-text.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from '../../plan/request.ts';
 import { runtimeFor } from '../../plan/runtime.ts';
 import { isAlive } from '../../process/identity.ts';
@@ -37,6 +38,7 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
   const takesExternal = infra.source === 'auto' || infra.source === 'external';
   sayExternals(takesExternal ? profile : undefined, infra.needs);
   takeCredentialsOut(process.env);
+  Object.assign(process.env, certificateTexts(process.env));
   const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(folders);
   const { options } = wishes;
   const runtime =

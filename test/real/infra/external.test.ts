@@ -8,20 +8,13 @@ import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { ask, base64, keysIn, putKey, startEtcd } from '../support/etcd.ts';
+import { ask, base64, keysIn, lockEtcd, putKey, startEtcd } from '../support/etcd.ts';
 import { binaries, startServer } from '../support/server.ts';
 import { install, versions } from '../support/installed.ts';
 
 const [etcdBinary = 'etcd'] = binaries('etcd');
 const [natsBinary = 'nats-server'] = binaries('nats-server');
 const external = ['--infra', 'external'];
-
-/** Turns authentication on, with one user who may do everything. */
-async function lock(url: string, password: string): Promise<void> {
-  await ask(url, '/v3/auth/user/add', { name: 'root', password });
-  await ask(url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
-  await ask(url, '/v3/auth/enable', {});
-}
 
 async function startNats(...flags: readonly string[]): Promise<string> {
   const [port, monitoring] = [await freePort(), await freePort()];
@@ -54,7 +47,7 @@ test('etcd with a password: the right one serves and stands nowhere; a wrong one
   world,
 }) => {
   const etcd = await startEtcd(etcdBinary);
-  await lock(etcd.url, 'right-word');
+  await lockEtcd(etcd.url, 'right-word');
   const address = etcd.url.replace('http://', '');
   const wrong = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
     env: { ETCD_ENDPOINTS: etcd.url, ETCD_AUTH_USERNAME: 'root', ETCD_AUTH_PASSWORD: 'wrong-word' },

@@ -5,34 +5,15 @@ import { expect } from 'vitest';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
-import { test, type World } from '../../e2e/harness/world.ts';
+import { test } from '../../e2e/harness/world.ts';
 import { makeAuthority } from '../support/certificates.ts';
-import { ask, putKey, startEtcd } from '../support/etcd.ts';
-import { startNats } from '../support/nats.ts';
+import { lockEtcd, putKey, startEtcd } from '../support/etcd.ts';
+import { profileWith } from '../support/infra-profile.ts';
+import { startLockedNats } from '../support/nats.ts';
 import { binaries } from '../support/server.ts';
 
 const [etcdBinary = 'etcd'] = binaries('etcd');
 const [natsBinary = 'nats-server'] = binaries('nats-server');
-
-/** A profile that extends agg_router with this section. Returns its path. */
-function profileWith(world: World, infra: object): string {
-  const file = join(world.work, 'mine.yaml');
-  writeFileSync(file, `extends: agg_router\ninfra: ${JSON.stringify(infra)}\n`);
-  return file;
-}
-
-/** One that wants our certificate, a name and a password. */
-async function lockedNats(server: { ca: string; cert: string; key: string }, password: string) {
-  const file = join(temporaryFolder(), 'nats.conf');
-  writeFileSync(
-    file,
-    `tls { cert_file: "${server.cert}", key_file: "${server.key}", ca_file: "${server.ca}", verify: true }
-authorization { user: me, password: "${password}" }
-`,
-  );
-  const { address } = await startNats(natsBinary, ['-c', file]);
-  return `nats://${address}`;
-}
 
 test('etcd and NATS with password and TLS from the profile: a router serves over them, and no secret is left', async ({
   world,
@@ -41,10 +22,8 @@ test('etcd and NATS with password and TLS from the profile: a router serves over
   const [server, client] = [sign('server'), sign('client')];
   const etcd = await startEtcd(etcdBinary, server);
   await putKey(etcd.url, 'v1/instances/dynamo/backend/generate/1', 'x');
-  await ask(etcd.url, '/v3/auth/user/add', { name: 'root', password: 'etcd-word' });
-  await ask(etcd.url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
-  await ask(etcd.url, '/v3/auth/enable', {});
-  const nats = await lockedNats(server, 'nats-word');
+  await lockEtcd(etcd.url, 'etcd-word');
+  const nats = await startLockedNats(natsBinary, 'nats-word', server);
   const file = join(world.root, 'nats-password');
   writeFileSync(file, 'nats-word\n', { mode: 0o600 });
   const profile = profileWith(world, {
@@ -64,7 +43,7 @@ test('etcd and NATS with password and TLS from the profile: a router serves over
   };
   const run = await up(world, profile, [], { env });
   expect(run.notes).toMatch(/^etcd +external +infra\.etcd\.endpoints=https:\S+ answers, version \d/m);
-  expect(run.notes).toMatch(/^nats +external +infra\.nats\.servers=nats:\S+ answers, version \d/m);
+  expect(run.notes).toMatch(/^nats +external +infra\.nats\.servers=tls:\S+ answers, version \d.*over TLS/m);
   expect(run.notes).not.toMatch(/^ignored/m);
   const plan = await succeed(world, ['plan', profile, '--engine', 'sim', '--json'], { env });
   const outputs = [
@@ -85,9 +64,7 @@ test('a secret that is not where the profile says, a wrong one, and a server tha
   world,
 }) => {
   const etcd = await startEtcd(etcdBinary);
-  await ask(etcd.url, '/v3/auth/user/add', { name: 'root', password: 'right-word' });
-  await ask(etcd.url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
-  await ask(etcd.url, '/v3/auth/enable', {});
+  await lockEtcd(etcd.url, 'right-word');
   const login = { username: 'root', password: { env: 'MY_ETCD' } };
   const profile = profileWith(world, { etcd: { endpoints: [etcd.url], ...login } });
   const start = async (env: Readonly<Record<string, string>>) =>
@@ -114,7 +91,7 @@ test('NATS that wants a certificate of ours, and an etcd whose certificate has e
   const sign = makeAuthority(temporaryFolder());
   const [server, late] = [sign('server'), sign('late', -1)];
   const etcd = await startEtcd(etcdBinary, late);
-  const nats = await lockedNats(server, 'nats-word');
+  const nats = await startLockedNats(natsBinary, 'nats-word', server);
   const plan = async (infra: object) =>
     await dynamo(world, ['plan', profileWith(world, infra), '--engine', 'sim'], {
       env: { WORD: 'nats-word' },
@@ -122,7 +99,7 @@ test('NATS that wants a certificate of ours, and an etcd whose certificate has e
   const expired = await plan({ etcd: { endpoints: [etcd.tlsUrl], tls: { ca: server.ca } } });
   expect(expired.code).toBe(69);
   expect(expired.stderr).toContain('certificate has expired');
-  expect(expired.stderr).toContain('fix: tls: {ca: /path/ca.pem}');
+  expect(expired.stderr).toContain('fix: tls: {ca: /ca.pem, cert: /cert.pem, key: /key.pem}');
   const login = { username: 'me', password: { env: 'WORD' } };
   const bare = await plan({ nats: { servers: [nats], ...login, tls: { ca: server.ca } } });
   expect(bare.code).toBe(69);

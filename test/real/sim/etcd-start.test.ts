@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { model } from '../../integration/sim/deployment.ts';
@@ -81,7 +82,7 @@ test('TLS: with the authority’s certificate it registers, without it the reaso
   );
   const etcd = await startEtcd(binary, files);
   const env = { ...etcd.env, ETCD_ENDPOINTS: etcd.tlsUrl };
-  const trusting = start(argv, { ...env, ETCD_AUTH_CA: files.cert });
+  const trusting = start(argv, { ...env, ETCD_AUTH_CA: readFileSync(files.cert, 'utf8') });
   const wary = start(argv, { ...env, ETCD_STARTUP_CONNECT_TIMEOUT_SECONDS: '1' });
   await until('it is registered', () => trusting.log().includes('Registered endpoint'));
   expect(await keysIn(etcd.url)).toHaveLength(2);

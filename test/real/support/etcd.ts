@@ -79,6 +79,13 @@ export async function leaseOf(url: string, id: string): Promise<{ granted: numbe
   return { granted: Number(grantedTTL ?? 0), left: Number(TTL ?? 0) };
 }
 
+/** Turns authentication on, with one user `root` who may do everything. */
+export async function lockEtcd(url: string, password: string): Promise<void> {
+  await ask(url, '/v3/auth/user/add', { name: 'root', password });
+  await ask(url, '/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask(url, '/v3/auth/enable', {});
+}
+
 export async function ask(url: string, path: string, body: unknown): Promise<unknown> {
   const response = await fetch(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);

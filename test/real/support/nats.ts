@@ -1,5 +1,8 @@
 /** A real nats-server for one test, and who listens to what, as its monitoring port tells. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import type { Signed } from './certificates.ts';
 import { startServer, type Server } from './server.ts';
 
 export interface Nats {
@@ -38,4 +41,20 @@ export async function startNats(binary: string, flags: readonly string[] = []): 
       return answer.connections.flatMap((connection) => connection.subscriptions_list ?? []);
     },
   };
+}
+
+/** One that wants the name `me` and this password, and with `files` a certificate of their authority. Returns its URL. */
+export async function startLockedNats(
+  binary: string,
+  password: string,
+  files?: Omit<Signed, 'folder'>,
+): Promise<string> {
+  const config = join(temporaryFolder(), 'nats.conf');
+  const tls =
+    files === undefined
+      ? ''
+      : `tls { cert_file: "${files.cert}", key_file: "${files.key}", ca_file: "${files.ca}", verify: true }\n`;
+  writeFileSync(config, `${tls}authorization { user: me, password: "${password}" }\n`);
+  const { address } = await startNats(binary, ['-c', config]);
+  return `nats://${address}`;
 }
