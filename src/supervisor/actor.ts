@@ -1,13 +1,14 @@
 /** One process of a plan through all its lives: started, watched, stopped, started again on the same ports and GPUs. */
 import type { Clock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
-import { timeLimit } from '../base/time-limit.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
-import type { Child, Exit, Launcher, Prober, StopReport } from './child.ts';
-import type { Failure } from './event.ts';
-import { exitedTooEarly, notReadyInTime, StartFailure } from './failure.ts';
+import type { Child, Launcher, Prober, StopReport } from './child.ts';
+import type { Failure, StepFacts } from './event.ts';
+import { exitedTooEarly, StartFailure } from './failure.ts';
 import type { LoadProgress, LoadWatcher } from './load.ts';
 import type { ProcessState } from './state.ts';
+import { untilReady } from './until-ready.ts';
+import type { Waited } from './waited.ts';
 
 export interface ActorWorld {
   readonly launcher: Launcher;
@@ -18,7 +19,7 @@ export interface ActorWorld {
   readonly startupCapMs: number;
   /** Aborts when the whole run is being taken down. */
   readonly leaving: AbortSignal;
-  readonly enter: (state: ProcessState, about?: { pid?: number; exit?: Exit }) => void;
+  readonly enter: (state: ProcessState, about?: StepFacts) => void;
   readonly onProgress: (progress: LoadProgress) => void;
   /** The process ended after it had been ready, and nobody had asked it to. */
   readonly onLost: (reason: Failure) => void;
@@ -35,7 +36,7 @@ export interface Actor {
   /** False once somebody asked for its end: then its end is no failure, and it is not restarted. */
   wanted(): boolean;
   /** Settles when it is ready. Rejects with StartFailure when it is not in time or ends before. */
-  start(): Promise<void>;
+  start(waited?: Waited): Promise<void>;
   stop(graceMs: number): Promise<StopReport>;
   /** Ends the present life because it is no good; what follows is as if it had ended by itself. */
   discard(reason: Failure, graceMs?: number): Promise<void>;
@@ -67,46 +68,16 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
     if (wanted && !gone.aborted && !world.leaving.aborted) world.onCrippled(seen);
   };
 
-  const untilReady = async (gone: AbortSignal): Promise<void> => {
-    const { clock, prober, startupCapMs } = world;
-    const begin = clock.now();
-    const limit = timeLimit(
-      spec.startupTimeoutMs,
-      clock,
-      AbortSignal.any([world.leaving, gone]),
-      startupCapMs,
-    );
-    let last: { progress: LoadProgress; at: number } | undefined;
-    // What gets on is not stuck, however slow it is: the time counts from there.
-    const endWatch = world.loads.watch(spec.name, (progress) => {
-      last = { progress, at: clock.now() };
-      limit.renew();
-      world.onProgress(progress);
-    });
-    try {
-      await prober.ready(spec.probe, limit.signal);
-    } catch (error) {
-      if (!limit.isOver()) throw error;
-      const now = clock.now();
-      const got = last === undefined ? undefined : { progress: last.progress, agoMs: now - last.at };
-      const waitedMs = got === undefined ? spec.startupTimeoutMs : now - begin;
-      throw new StartFailure(notReadyInTime(spec, waitedMs, prober.lastSeen(spec.probe), got));
-    } finally {
-      endWatch();
-      limit.clear();
-    }
-  };
-
   return {
     spec,
     started: started.promise,
     ready: ready.promise,
     child: () => child,
     wanted: () => wanted,
-    start: async () => {
+    start: async (waited) => {
       wanted = true;
       doom = undefined;
-      world.enter('starting');
+      world.enter('starting', waited === undefined ? {} : { waited });
       const life = await world.launcher
         .launch(spec, { onProgress: world.onProgress, signal: world.leaving })
         .catch((error: unknown) => {
@@ -119,7 +90,7 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       const gone = new AbortController();
       void watch(life, gone);
       void watchChildren(life, gone.signal);
-      await untilReady(gone.signal);
+      await untilReady(spec, waited, world, AbortSignal.any([world.leaving, gone.signal]));
       world.enter('ready');
       ready.resolve();
       gone.signal.addEventListener('abort', () => lost(life));

@@ -3,16 +3,19 @@ import type { Exit, Proof } from './child.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { LoadProgress } from './load.ts';
 import type { ProcessState } from './state.ts';
+import type { Waited } from './waited.ts';
+
+/** What is known of a process at a step of its life. */
+export interface StepFacts {
+  readonly pid?: number;
+  readonly exit?: Exit;
+  /** At its first start, where others had to be there before. */
+  readonly waited?: Waited;
+}
 
 /** `at` is in milliseconds since the epoch. */
 export type RunEvent = { readonly at: number } & (
-  | {
-      readonly type: 'process';
-      readonly process: string;
-      readonly state: ProcessState;
-      readonly pid?: number;
-      readonly exit?: Exit;
-    }
+  | ({ readonly type: 'process'; readonly process: string; readonly state: ProcessState } & StepFacts)
   | { readonly type: 'run'; readonly phase: 'starting' | 'proving' | 'stopping' }
   /** It will be ended, and what follows is as if it had ended by itself. */
   | { readonly type: 'unhealthy'; readonly process: string; readonly seen: string }
@@ -45,6 +48,8 @@ export interface Failure {
   readonly duringProof?: true;
   /** What the wait that timed out saw last. */
   readonly lastSeen?: string;
+  /** What the process had to wait for before it was started. */
+  readonly waited?: Waited;
   /** How far the process had got when the time was over, and how long before that. */
   readonly progress?: LoadProgress;
   readonly progressAgoMs?: number;

@@ -4,6 +4,7 @@ import { DynamoError } from '../base/error.ts';
 import type { Exit } from './child.ts';
 import type { Failure } from './event.ts';
 import { type LoadProgress, progressText } from './load.ts';
+import { type Waited, waitedText } from './waited.ts';
 
 /** Carries a Failure through a promise. */
 export class StartFailure extends Error {
@@ -51,14 +52,18 @@ export interface LastProgress {
   readonly agoMs: number;
 }
 
-/** `waitedMs`: how long it was waited in all. */
-export function notReadyInTime(
-  spec: ProcessSpec | undefined,
-  waitedMs: number,
-  lastSeen: string | undefined,
-  last: LastProgress | undefined,
-): Failure {
-  const seconds = Math.round(waitedMs / 1000);
+/** A time that was over, and what is known about it. */
+export interface TimeOver {
+  readonly ms: number;
+  readonly countedFrom: 'its start' | 'the start of the run';
+  readonly waited: Waited | undefined;
+  readonly last: LastProgress | undefined;
+  readonly lastSeen: string | undefined;
+}
+
+/** `spec`: who was late, where that is known. */
+export function notReadyInTime(spec: ProcessSpec | undefined, over: TimeOver): Failure {
+  const { last, lastSeen, waited } = over;
   const got =
     last === undefined
       ? ''
@@ -66,12 +71,22 @@ export function notReadyInTime(
   const seen = lastSeen === undefined ? '' : `; last seen: ${lastSeen}`;
   return {
     code: 'not-ready',
-    message: `${spec?.name ?? 'the deployment'} was not ready within ${seconds} s${got}${seen}`,
+    message: `${spec?.name ?? 'the deployment'} was not ready within ${withinText(over)}${got}${seen}`,
     hint: 'a longer wait: --timeout SECONDS',
     ...(spec === undefined ? {} : { process: spec.name, logFile: spec.logFile }),
     ...(lastSeen === undefined ? {} : { lastSeen }),
+    ...(waited === undefined ? {} : { waited }),
     ...(last === undefined ? {} : { progress: last.progress, progressAgoMs: last.agoMs }),
   };
+}
+
+/** Both times, where the process could not be started at once: else it looks as if it had had all of it to load. */
+function withinText({ ms, countedFrom, waited }: TimeOver): string {
+  const seconds = Math.round(ms / 1000);
+  const wait = waitedText(waited);
+  if (waited === undefined || wait === undefined) return `${seconds} s`;
+  if (countedFrom === 'its start') return `${seconds} s of its start, before which it ${wait}`;
+  return `${seconds} s, of which it ${wait} and had ${Math.round((ms - waited.ms) / 1000)} s to load`;
 }
 
 /** The failure that an error of starting or proving means. */

@@ -1,7 +1,6 @@
 /** The state of a live run, which is the fold of what it told: nothing changes without being told, and nothing is kept twice. */
 import type { Plan } from '../plan/plan.ts';
-import type { Exit } from './child.ts';
-import type { RunEvent } from './event.ts';
+import type { RunEvent, StepFacts } from './event.ts';
 import { mayFollow, type ProcessState } from './state.ts';
 import { initialStatus, reduce, type RunStatus } from './status.ts';
 import type { World } from './world.ts';
@@ -12,7 +11,7 @@ export type News = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at'
 export interface Journal {
   tell(news: News): void;
   /** Tells of a step in the life of a process; one that the table of states forbids is not made. */
-  enter(process: string, state: ProcessState, about?: { pid?: number; exit?: Exit }): void;
+  enter(process: string, state: ProcessState, about?: StepFacts): void;
   status(): RunStatus;
   stateOf(process: string): ProcessState;
 }

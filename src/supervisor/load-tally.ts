@@ -10,8 +10,6 @@ export interface LoadTally {
   /** True when others should be told. */
   note(process: string, progress: LoadProgress): boolean;
   last(process: string | undefined): LastProgress | undefined;
-  /** Whether any process ever got on. */
-  any(): boolean;
 }
 
 export function loadTally(clock: Clock): LoadTally {
@@ -30,6 +28,5 @@ export function loadTally(clock: Clock): LoadTally {
       const last = process === undefined ? undefined : noted.get(process);
       return last === undefined ? undefined : { progress: last.progress, agoMs: clock.now() - last.at };
     },
-    any: () => noted.size > 0,
   };
 }

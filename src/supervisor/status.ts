@@ -4,6 +4,7 @@ import type { Exit, Proof } from './child.ts';
 import type { Failure, RunEvent } from './event.ts';
 import type { LoadProgress } from './load.ts';
 import type { ProcessState } from './state.ts';
+import type { Waited } from './waited.ts';
 
 export type Phase = 'starting' | 'proving' | 'ready' | 'stopping' | 'stopped' | 'failed';
 
@@ -15,6 +16,8 @@ export interface ProcessStatus {
   /** How often it was started again. */
   readonly restarts: number;
   readonly exit?: Exit;
+  /** What its present life had to wait for before it began. */
+  readonly waited?: Waited;
   /** What was wrong with it, while it is being ended for that. */
   readonly unhealthy?: string;
   /** How far it has got; only while it is not ready. */
@@ -42,6 +45,7 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
     case 'process': {
       const before = status.processes[event.process];
       const { process: name, state, at: since, pid = before?.pid, exit = before?.exit } = event;
+      const waited = state === 'starting' ? event.waited : before?.waited;
       const after: ProcessStatus = {
         name,
         state,
@@ -49,6 +53,7 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
         restarts: (before?.restarts ?? 0) + (state === 'starting' && before?.state !== 'pending' ? 1 : 0),
         ...(pid === undefined ? {} : { pid }),
         ...(exit === undefined ? {} : { exit }),
+        ...(waited === undefined ? {} : { waited }),
       };
       return { ...status, processes: { ...status.processes, [name]: after } };
     }

@@ -9,7 +9,7 @@ import { failureOf } from './failure.ts';
 import { type LiveRun, openRun } from './live-run.ts';
 import { lookAfter } from './look-after.ts';
 import { act, type ProcessAction } from './process-action.ts';
-import { startupLimit } from './startup-limit.ts';
+import { type StartupLimit, startupLimit } from './startup-limit.ts';
 import { takeDown } from './take-down.ts';
 import type { World } from './world.ts';
 
@@ -36,7 +36,7 @@ export function supervise(plan: Plan, world: World): Supervision {
   const actors = createActors(run, limit);
   const ready = deferred<Proof | undefined>();
   run.journal.tell({ type: 'run', phase: 'starting' });
-  void serve(run, actors, ready).finally(limit.clear);
+  void serve(run, actors, limit, ready);
   return {
     ready: ready.promise,
     done: end(run, actors, ready),
@@ -50,16 +50,23 @@ export function supervise(plan: Plan, world: World): Supervision {
 }
 
 /** From the first start to the proof, and leaves somebody to look after what serves then. Never rejects. */
-async function serve(run: LiveRun, actors: Actors, ready: Deferred<Proof | undefined>): Promise<void> {
+async function serve(
+  run: LiveRun,
+  actors: Actors,
+  limit: StartupLimit,
+  ready: Deferred<Proof | undefined>,
+): Promise<void> {
   const { world, journal, leaving, underWay } = run;
   const startedAt = world.clock.now();
   try {
-    const proof = await bringUp(run, actors);
+    const proof = await bringUp(run, actors, limit);
     journal.tell({ type: 'ready', proof, tookMs: world.clock.now() - startedAt });
     ready.resolve(proof);
     void underWay.track(lookAfter(run, actors));
   } catch (error) {
     leaving.fail(failureOf(error));
+  } finally {
+    limit.clear();
   }
 }
 

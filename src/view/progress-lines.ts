@@ -2,6 +2,7 @@
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import { progressText } from '../supervisor/load.ts';
+import { waitedText } from '../supervisor/waited.ts';
 import type { Progress } from './progress.ts';
 import { durationText } from './duration.ts';
 
@@ -13,16 +14,24 @@ export function progressLines(write: (text: string) => void): Progress {
   const toldAt = new Map<string, number>();
   return {
     show: (event) => {
-      if (event.type === 'process' && event.state === 'starting') startedAt.set(event.process, event.at);
+      if (event.type === 'process' && event.state === 'starting') {
+        startedAt.set(event.process, event.at);
+        const waited = waitedText(event.waited);
+        if (waited !== undefined) write(lineAt(event.at, `${event.process} ${waited}`));
+      }
       if (event.type === 'progress') {
         if (event.at - (toldAt.get(event.process) ?? -Infinity) < progressEveryMs) return;
         toldAt.set(event.process, event.at);
       }
       const text = lineFor(event, startedAt);
-      if (text !== undefined) write(`${new Date(event.at).toISOString()}  ${text}\n`);
+      if (text !== undefined) write(lineAt(event.at, text));
     },
     end: async () => {},
   };
+}
+
+function lineAt(at: number, text: string): string {
+  return `${new Date(at).toISOString()}  ${text}\n`;
 }
 
 function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): string | undefined {

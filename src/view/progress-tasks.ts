@@ -15,7 +15,7 @@ export function progressTasks(plan: Plan): Progress {
   const outcomes = new Map(names.map((name) => [name, deferred<void>()]));
   const captions = new Map<string, (text: string) => void>();
   const list = new Listr(
-    names.map((name) => task(name, outcomes, captions)),
+    names.map((name) => task(name, titleOf(name, plan), outcomes, captions)),
     {
       concurrent: true,
       exitOnError: false,
@@ -38,8 +38,16 @@ export function progressTasks(plan: Plan): Progress {
   };
 }
 
+/** Its time runs from the first moment, also while it waits for others. */
+function titleOf(name: string, { processes }: Plan): string {
+  const edges = processes.find((spec) => spec.name === name)?.dependsOn ?? [];
+  if (edges.length === 0) return name;
+  return `${name} waits for ${edges.map(({ process, condition }) => `${process} to be ${condition}`).join(', ')}`;
+}
+
 function task(
   name: string,
+  title: string,
   outcomes: ReadonlyMap<string, Deferred<void>>,
   captions: Map<string, (text: string) => void>,
 ): ListrTask {
@@ -47,7 +55,7 @@ function task(
   // A rejection may come before listr2 listens.
   outcome?.promise.catch(() => {});
   return {
-    title: name,
+    title,
     task: (_, self) => {
       captions.set(name, (text) => (self.title = text));
       return outcome?.promise;

@@ -50,6 +50,26 @@ for (const detached of [[], ['--detach']]) {
   });
 }
 
+test('a worker that had to wait for another has its own time after that, and says both', async ({
+  world,
+}) => {
+  const profile = faulty(world, 'disagg_same_gpu', {
+    prefill: ['--startup-time', '1.5'],
+    decode: ['--startup-time', '600'],
+  });
+  const { code, stdout, stderr } = await tryUp(
+    world,
+    profile,
+    '--set',
+    'components.decode.startupTimeoutSeconds=1',
+  );
+  expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+  expect(stderr).toMatch(
+    /^error: decode was not ready within 1 s of its start, before which it waited \d+ s for prefill to be ready; last seen: /m,
+  );
+  expect(stderr).toMatch(/Z {2}decode waited \d+ s for prefill to be ready$/m);
+});
+
 test('a frontend that ends during start is named too', async ({ world }) => {
   const profile = faulty(world, 'agg', {
     frontend: ['--exit-after', '0.05', '--exit-code', '7'],

@@ -1,5 +1,6 @@
 /** The time was over while a process still got on: it needs longer, nothing is wrong. */
 import { progressText } from '../../supervisor/load.ts';
+import { waitedText } from '../../supervisor/waited.ts';
 import type { Rule } from '../rule.ts';
 
 /** What moved so lately was not stuck. */
@@ -12,15 +13,17 @@ export const stillLoading: Rule = {
   sees: 'progress of a download, of loading weights or of capturing CUDA graphs until the time was over',
   fixes: 'a longer `--timeout`, or `hf download MODEL` before',
   find: ({ failure, plan, subject }) => {
-    const { progress, progressAgoMs = Infinity } = failure;
+    const { progress, progressAgoMs = Infinity, waited } = failure;
     if (failure.code !== 'not-ready' || progress === undefined) return undefined;
     if (subject !== undefined && subject.spec.name !== failure.process) return undefined;
     // A profile with a short time-out is stuck sooner.
     const timeoutMs = Math.min(plan.readyTimeoutMs, subject?.spec.startupTimeoutMs ?? Infinity);
     if (progressAgoMs > Math.min(recentMs, timeoutMs / 2)) return undefined;
     const downloads = progress.doing === 'downloading';
+    const wait = waitedText(waited);
+    const before = wait === undefined ? '' : `; before it could start, it ${wait}`;
     return {
-      cause: `${failure.process ?? 'a worker'} was still ${progress.doing} when the time was over: ${progressText(progress)}`,
+      cause: `${failure.process ?? 'a worker'} was still ${progress.doing} when the time was over: ${progressText(progress)}${before}`,
       evidence: [],
       fix: downloads
         ? `hf download ${plan.model.path}   # then again; or a longer wait: --timeout 7200`

@@ -6,7 +6,7 @@ import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
 import { supervise } from '../../../src/supervisor/supervise.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { fakeWorld, type ProcessScript, proof, type WorldScript } from '../../support/fake-world.ts';
-import { disaggregated, host, options } from '../../support/profile.ts';
+import { disaggregated, frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 
 const all = (
   script: ProcessScript,
@@ -83,7 +83,56 @@ test('the cause of a failure is told after it, before the run has stopped, and s
   expect(status.failure?.diagnosis).toEqual(diagnosis);
 });
 
-function quick(startupTimeoutMs: number): Plan {
-  const plan = fakePlan();
-  return { ...plan, processes: plan.processes.map((spec) => ({ ...spec, startupTimeoutMs })) };
+test('the time of a process that waits for another counts from when it could start', async () => {
+  const processes = { frontend: { readyMs: 5 }, first: { readyMs: 800 }, second: { readyMs: 800 } };
+  const plan = { ...quick(1_000, oneByOne), readyTimeoutMs: 1_000, startupCapMs: 60_000 };
+  const { world, supervision } = begin({ processes }, plan);
+  await world.clock.advance(1_700);
+  expect(await supervision.ready).toEqual(proof);
+});
+
+test.each([
+  [
+    { second: 2_000 },
+    60_000,
+    'second was not ready within 2 s of its start, before which it waited 3 s for first to be ready',
+  ],
+  [
+    {},
+    5_000,
+    'second was not ready within 5 s, of which it waited 3 s for first to be ready and had 2 s to load',
+  ],
+])('a process that was late says what it waited for: %j, in all %i ms', async (own, allMs, message) => {
+  const plan = quick(9_000, oneByOne, own);
+  const processes = { frontend: { readyMs: 5 }, first: { readyMs: 3_000 }, second: {} };
+  const { world, supervision } = begin(
+    { processes, lastSeen: 'HTTP 503' },
+    { ...plan, readyTimeoutMs: allMs, startupCapMs: allMs },
+  );
+  await world.clock.advance(5_100);
+  expect((await supervision.done).failure).toMatchObject({
+    message: `${message}; last seen: HTTP 503`,
+    waited: { for: 'first to be ready', ms: 3_000 },
+  });
+});
+
+const oneByOne = profileOf({
+  components: {
+    frontend,
+    first: worker('prefill'),
+    second: worker('decode', { dependsOn: { first: 'ready' } }),
+  },
+});
+
+function quick(
+  startupTimeoutMs: number,
+  profile = disaggregated,
+  own: Readonly<Record<string, number>> = {},
+): Plan {
+  const plan = fakePlan(profile);
+  const processes = plan.processes.map((spec) => ({
+    ...spec,
+    startupTimeoutMs: own[spec.name] ?? startupTimeoutMs,
+  }));
+  return { ...plan, processes };
 }

@@ -34,6 +34,15 @@ test('a run from start to stop, a line for each step that says something', () =>
   ]);
 });
 
+test('a process that waited for another says so when it starts, unless it was for a moment', () => {
+  const waited = { for: 'prefill to be ready', ms: 2_300 };
+  const said = shown([
+    { at: 0, type: 'process', process: 'decode', state: 'starting', waited },
+    { at: 0, type: 'process', process: 'w', state: 'starting', waited: { ...waited, ms: 300 } },
+  ]).map((line) => line.slice(26, -1));
+  expect(said).toEqual(['decode waited 2 s for prefill to be ready']);
+});
+
 test('a crash, what was killed and what is left', () => {
   const reason = { code: 'process-failed', message: 'w exited with code 3' } as const;
   const said = shown([
