@@ -1,10 +1,9 @@
 /** What happens when real processes of upstream die, or are to stop before they can. */
 import { describe, expect } from 'vitest';
-import { start, succeed } from '../../e2e/harness/cli.ts';
-import { pidOf, ps, up } from '../../e2e/harness/deployment.ts';
+import { start } from '../../e2e/harness/cli.ts';
+import { pidOf } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { until } from '../../support/until.ts';
 import { pythons } from '../support/python.ts';
 import { untilSaid } from '../support/session.ts';
 
@@ -12,38 +11,6 @@ const timeout = 240_000;
 
 describe.each(pythons('mocker'))('$name', ({ python }) => {
   const mocker = ['--engine', 'mocker', '--python', python];
-
-  test('a worker that is killed comes back on its ports, and serves', { timeout }, async ({ world }) => {
-    const running = await up(world, 'agg', mocker);
-    const before = await pidOf(world, 'worker');
-    process.kill(before, 'SIGKILL');
-    await until(
-      'the worker to be back',
-      async () => {
-        const [run] = await ps(world);
-        const worker = run?.processes.find(({ name }) => name === 'worker');
-        return worker?.state === 'ready' && worker.pid !== before;
-      },
-      120_000,
-    );
-    // The frontend may still know the dead one for the length of its lease.
-    await until(
-      'an answer',
-      async () => {
-        const asked = running.client.chat.completions.create({
-          model: running.model,
-          messages: [{ role: 'user', content: 'Hello!' }],
-          max_tokens: 4,
-        });
-        return await asked.then(
-          ({ usage }) => usage?.completion_tokens === 4,
-          () => false,
-        );
-      },
-      60_000,
-    );
-    await succeed(world, ['down']);
-  });
 
   test('a worker that is killed in the foreground ends the run with 1', { timeout }, async ({ world }) => {
     const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);

@@ -1,0 +1,115 @@
+/** Every pattern that the mocker can play, on files and on etcd with NATS: up, proven, through every fault, and gone. */
+import { describe, expect } from 'vitest';
+import { succeed } from '../../e2e/harness/cli.ts';
+import { ps, requestsOf, type Running, up } from '../../e2e/harness/deployment.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
+import { install, versions } from '../support/installed.ts';
+import { pythons } from '../support/python.ts';
+
+const timeout = 300_000;
+const patterns = ['agg', 'agg_router', 'disagg', 'disagg_router'];
+const planes = [
+  { plane: 'files and ZMQ', more: [], needs: [] },
+  { plane: 'etcd and NATS', more: ['--infra', 'process', '--events', 'nats'], needs: ['etcd', 'nats'] },
+] as const;
+
+/** The killed one is started again on its ports, with another pid. */
+async function killAndAwait(world: World, victim: string): Promise<void> {
+  const found = async () => (await ps(world))[0]?.processes.find(({ name }) => name === victim);
+  const before = (await found())?.pid;
+  if (before === undefined) throw new Error(`${victim} does not run`);
+  process.kill(before, 'SIGKILL');
+  const isBack = async (): Promise<boolean> => {
+    const now = await found();
+    return now?.state === 'ready' && now.pid !== before && now.restarts > 0;
+  };
+  await until(`${victim} to be back`, isBack, 120_000);
+}
+
+/** One answer of the length that was asked for; what is dead may be known for the length of its lease. */
+async function untilAnswered({ client, model }: Running): Promise<void> {
+  const messages = [{ role: 'user' as const, content: 'Hello!' }];
+  const answers = async (): Promise<boolean> =>
+    await client.chat.completions.create({ model, messages, max_tokens: 4 }).then(
+      ({ usage }) => usage?.completion_tokens === 4,
+      () => false,
+    );
+  await until('an answer', answers, 120_000);
+}
+
+/** A stream that has begun, with its end: whether it said so. What is dead may still be asked, and then there is none. */
+async function beginStream({ url, model }: Running): Promise<{ ended: Promise<boolean> } | undefined> {
+  const messages = [{ role: 'user', content: 'Hello!' }];
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), 20_000);
+  const { body } = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model, messages, max_tokens: 200, stream: true }),
+    signal: patience.signal,
+  });
+  if (body === null) throw new Error('an answer without a body');
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const first = (await reader.read()).value ?? '';
+  clearTimeout(timer);
+  if (first.includes('"chat.completion.chunk"'))
+    return { ended: restOf(reader, first).then((text) => text.includes('data: [DONE]')) };
+  await reader.cancel();
+  return undefined;
+}
+
+async function restOf(reader: ReadableStreamDefaultReader<string>, begun: string): Promise<string> {
+  const { done, value } = await reader.read();
+  return done ? begun : await restOf(reader, begun + value);
+}
+
+function expectProven(pattern: string, { proof }: Running): void {
+  // Where there is one role alone, its answer is the proof.
+  const roles = pattern.startsWith('disagg') ? ['decode', 'prefill'] : [];
+  expect([...proof.usedRoles].toSorted()).toEqual(roles);
+  if (pattern.endsWith('_router')) expect(proof.reuse).toMatch(/cached|hit rate/);
+}
+
+describe.each(pythons('mocker'))('$name', ({ python }) => {
+  describe.each(planes)('$plane', ({ more, needs }) => {
+    test.for(patterns)(
+      '%s is proven, outlives kills, and ends in order under load',
+      { timeout },
+      async (pattern, { world }) => {
+        const [binaries] = versions();
+        if (binaries !== undefined) install(world, binaries);
+        const running = await up(world, pattern, ['--engine', 'mocker', '--python', python, ...more]);
+        expectProven(pattern, running);
+        expect(Object.keys(running.infra ?? {}).toSorted()).toEqual(needs);
+
+        const workers = running.processes.map(({ name }) => name).filter((name) => !isOther(name));
+        for (const victim of [...workers.slice(0, 1), ...needs]) {
+          await killAndAwait(world, victim);
+          await untilAnswered(running);
+        }
+        // The only one of its role must have had a part in that answer.
+        const alone = workers.filter((name) => !/-\d+$/.test(name));
+        for (const name of alone) expect(await requestsOf(running, name)).toBeGreaterThan(0);
+
+        const streams = await Promise.all(
+          [1, 2, 3].map(
+            async () => await until('a stream', () => beginStream(running).catch(() => undefined), 120_000),
+          ),
+        );
+        const [run] = await ps(world);
+        process.kill(run?.supervisorPid ?? 0, 'SIGTERM');
+        expect(await Promise.all(streams.map(({ ended }) => ended))).toEqual([true, true, true]);
+        await succeed(world, ['wait', '--for', 'stopped', '--timeout', '60']);
+        const { stdout } = await succeed(world, ['events', pattern]);
+        const end = stdout.slice(stdout.indexOf(' stopping\n'));
+        expect(end).toContain('stopped: nothing is left');
+        expect(end).not.toContain('SIGKILL');
+      },
+    );
+  });
+});
+
+function isOther(name: string): boolean {
+  return ['frontend', 'etcd', 'nats'].includes(name);
+}
