@@ -7,4 +7,5 @@ if (major < 20 || (major === 20 && minor < 19)) {
   );
   process.exit(78);
 }
-await import('../dist/main.js');
+// Two programs: what starts a deployment stands in one file, all others load what they need.
+await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');

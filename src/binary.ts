@@ -6,8 +6,11 @@ async function start(): Promise<never> {
     const { simProcess } = await import('./sim/process.ts');
     return await simProcess(process.argv.slice(3));
   }
-  const { commandLine } = await import('./command-line.ts');
-  return await commandLine(process.argv.slice(2));
+  const [{ commandLine }, { run }] = await Promise.all([
+    import('./command-line.ts'),
+    import('./cli/program.ts'),
+  ]);
+  return await commandLine(process.argv.slice(2), run);
 }
 
 void start();

@@ -1,10 +1,12 @@
 /** The process of the command line: the only place that exits. */
-import { run } from './cli/program.ts';
 import { homedir } from 'node:os';
 import { watchReader } from './cli/reader.ts';
 
-/** `words`: without node and script. */
-export async function commandLine(words: readonly string[]): Promise<never> {
+/** `words`: without node and script. `run` answers the exit code and never throws. */
+export async function commandLine(
+  words: readonly string[],
+  run: (words: readonly string[]) => Promise<number>,
+): Promise<never> {
   watchReader();
   const exitCode = hasHome() ? await run(words) : await tellNoHome();
   // What was written gets out first; after that a forgotten handle does not keep us here.

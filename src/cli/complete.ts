@@ -6,6 +6,7 @@ import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { profileNames } from './up/load-profile.ts';
 import { allSetups } from './setup/list.ts';
+import { verbModules } from './verb-modules.ts';
 import { type Configure, verbs } from './verbs.ts';
 
 export const configure: Configure = (command, settle) => {
@@ -26,7 +27,7 @@ async function candidatesFor(words: readonly string[]): Promise<readonly string[
   const verb = visible.find((each) => each.name === name);
   if (verb === undefined) return [];
   const command = new Command(verb.name);
-  (await verb.load()).configure(command, () => {});
+  (await verbModules[verb.name]()).configure(command, () => {});
   const last = words.at(-1) ?? '';
   const before = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ''));
   if (before !== undefined && (before.required || before.optional))

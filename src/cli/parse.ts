@@ -1,9 +1,9 @@
-/** Finds the verb in a command line, loads its module, and lets commander parse the rest. */
-import { Command, CommanderError, Help, type Option } from 'commander';
+/** Finds the verb in a command line and loads its module. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import { fitHelp } from '../view/fit-help.ts';
-import { type Verb, verbs } from './verbs.ts';
+import { runVerb } from './run-verb.ts';
+import { verbModules } from './verb-modules.ts';
+import { verbs } from './verbs.ts';
 
 /** Returns the exit code of the verb. Throws DynamoError, and CommanderError for what commander cannot parse. */
 export async function parse(words: readonly string[]): Promise<number> {
@@ -11,38 +11,8 @@ export async function parse(words: readonly string[]): Promise<number> {
   const asked = helpFor ?? words[0] ?? '';
   const verb = verbs.find(({ name }) => name === asked);
   if (verb === undefined) throw unknownVerb(asked);
-  let exitCode = 0;
-  const command = commandOf(verb);
-  (await verb.load()).configure(command, (code) => (exitCode = code));
-  const rest = helpFor === undefined ? words.slice(1) : ['--help'];
-  try {
-    await command.parseAsync(rest, { from: 'user' });
-  } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    throw error;
-  }
-  return exitCode;
-}
-
-function commandOf(verb: Verb): Command {
-  return (
-    new Command(`dynamo ${verb.name}`)
-      .description(verb.summary)
-      .usage(verb.usage)
-      .helpOption('-h, --help', 'print this help')
-      .configureHelp({ optionDescription })
-      .exitOverride()
-      // Errors are written in one place, report.ts.
-      .configureOutput({
-        outputError: () => {},
-        writeOut: (text) => process.stdout.write(fitHelp(text, process.stdout.columns ?? 80)),
-      })
-  );
-}
-
-/** That nothing is set unless it is set says nothing. */
-function optionDescription(option: Option): string {
-  return new Help().optionDescription(option).replace(/ \(default: (\{\}|\[\])\)$/, '');
+  const { configure } = await verbModules[verb.name]();
+  return await runVerb(verb, configure, helpFor === undefined ? words.slice(1) : ['--help']);
 }
 
 function unknownVerb(asked: string): DynamoError {

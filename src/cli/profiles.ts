@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { listProfiles } from '../profile/list.ts';
-import { validateProfile } from '../profile/load.ts';
+import { validateProfile } from '../profile/validate.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';

@@ -5,7 +5,7 @@ import { stateFolders } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
-import { canAsk, chooseProfile } from './up/choose-profile.ts';
+import { canAsk } from './up/can-ask.ts';
 import {
   addDeploymentOptions,
   type DeploymentFlags,
@@ -58,7 +58,7 @@ export const configure: Configure = (command: Command, settle) => {
 
 async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags: UpFlags): Promise<number> {
   requireLinux('up');
-  const asked = operands.length === 0 && canAsk() ? await chooseProfile() : operands[0];
+  const asked = operands.length === 0 && canAsk() ? await chosen() : operands[0];
   // Left with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
   const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
@@ -87,4 +87,10 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
   if (note !== undefined) say(note);
   for (const line of choiceLines(prepared.plan, style)) say(fitLines(line, terminalWidth(process.stderr)));
   return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
+}
+
+/** Few people are asked: the list and its keys are loaded for them alone. */
+async function chosen(): Promise<string | undefined> {
+  const { chooseProfile } = await import('./up/choose-profile.ts');
+  return await chooseProfile();
 }

@@ -1,6 +1,4 @@
 /** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
-import { request as plainRequest } from 'node:http';
-import { request as tlsRequest } from 'node:https';
 import { overTls } from '../base/tls-reason.ts';
 import { certificateText } from './certificate-text.ts';
 
@@ -63,11 +61,12 @@ export function withScheme(address: string): string {
 
 async function exchange(url: string, environment: Environment, body?: Json, token?: string): Promise<Json> {
   const secure = url.startsWith('https:');
-  const send = secure ? tlsRequest : plainRequest;
+  // Most hosts have no etcd to ask, and should not wait for the code.
+  const { request } = secure ? await import('node:https') : await import('node:http');
   const limit = AbortSignal.timeout(timeoutMs);
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-    const call = send(
+    const call = request(
       url,
       {
         method: payload === undefined ? 'GET' : 'POST',

@@ -1,7 +1,6 @@
 /** Looks at an external NATS: reads its banner, logs in, and asks for a sign of life. Changes nothing there. */
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { overTls } from '../base/tls-reason.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/nats.ts';
@@ -82,7 +81,7 @@ async function answerTo(
 ): Promise<string> {
   try {
     const socket = secure
-      ? connectTls({
+      ? (await import('node:tls')).connect({
           socket: plain,
           ...(isIP(host) === 0 ? { servername: host } : { host }),
           ...certificates(environment),

@@ -1,6 +1,4 @@
 /** One HTTP exchange with a process of this host: no proxy, no kept connection, no waiting beyond the time-out. */
-import { request } from 'node:http';
-
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
@@ -11,13 +9,15 @@ const longestAnswer = 64 * 1024 * 1024;
 
 /**
  * GET, or POST with a JSON body. Rejects when there is no answer within `timeoutMs`, or `signal` aborts.
- * node:http and not fetch: fetch costs 30 ms on its first call and may follow proxy settings.
+ * node:http and not fetch: fetch costs 30 ms on its first call and may follow proxy settings. Loaded at the first call:
+ * what is started needs the processor before there is anything to ask.
  */
 export async function exchange(
   url: string,
   { body, timeoutMs, signal }: { body?: unknown; timeoutMs: number; signal?: AbortSignal },
 ): Promise<HttpAnswer> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
+  const { request } = await import('node:http');
   const limit = AbortSignal.timeout(timeoutMs);
   return await new Promise((resolve, reject) => {
     const call = request(

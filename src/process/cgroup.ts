@@ -3,12 +3,12 @@ import {
   accessSync,
   constants,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -28,11 +28,12 @@ export function cgroupOfRun(runId: string): string | undefined {
  * A group for one process, which joins it before it runs. `undefined` when it cannot be made, or when this kernel
  * (before 5.14) cannot end a group as a whole.
  */
-export function cgroupFor(run: string | undefined, process: string): string | undefined {
+export async function cgroupFor(run: string | undefined, process: string): Promise<string | undefined> {
   if (run === undefined) return undefined;
   const folder = join(run, process);
   try {
-    mkdirSync(folder, { recursive: true });
+    // The kernel takes milliseconds for each; others are started meanwhile.
+    await mkdir(folder, { recursive: true });
     if (existsSync(join(folder, 'cgroup.kill'))) return folder;
     removeCgroup(run);
   } catch {

@@ -1,32 +1,25 @@
 /** Starts a process that outlives us: own session, own log file, no tie to this terminal. */
 import { closeSync, openSync } from 'node:fs';
-import { execa } from 'execa';
 import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
 import { identify } from './identity.ts';
+import { spawnSession } from './spawn-session.ts';
 
 /** Throws `environment` when it cannot be started at all. */
 export async function spawnDetached(
   argv: readonly [string, ...string[]],
   logFile: string,
 ): Promise<Identity> {
-  const [file, ...rest] = argv;
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const child = execa(file, rest, {
-      detached: true,
-      cleanup: false,
-      reject: false,
-      buffer: false,
-      // execa's types name the descriptors 3 to 9; any open one works.
-      stdio: ['ignore', log as 3, log as 3],
-    });
-    child.unref();
-    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    const { child, ended, failure } = spawnSession(argv, { stdio: ['ignore', log, log] });
+    child?.unref();
+    const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) return identity;
+    await ended;
     throw new DynamoError(
       'environment',
-      `${file} could not be started: ${(await child).message ?? 'unknown reason'}.`,
+      `${argv[0]} could not be started: ${failure() ?? 'it ended at once'}.`,
     );
   } finally {
     closeSync(log);

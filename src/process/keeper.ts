@@ -1,9 +1,9 @@
 /** The keeper: a shell of under 3 MB that outlives the supervisor only to end the tree. */
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { execa } from 'execa';
 import type { Identity } from '../base/identity.ts';
 import { identify } from './identity.ts';
+import { spawnSession } from './spawn-session.ts';
 
 /**
  * Holds a pipe from the supervisor. The word "done" on it means that the tree is gone; its end without that word means
@@ -56,19 +56,14 @@ function oneKeeper({ reapCommand, logFile, onStart }: KeeperSettings): {
 } {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const keeper = execa('/bin/sh', ['-c', script, 'dynamo-keeper', ...reapCommand], {
-      detached: true,
-      cleanup: false,
-      reject: false,
-      buffer: false,
-      // execa's types name the descriptors 3 to 9; any open one works.
-      stdio: ['pipe', log as 3, log as 3],
+    const { child, ended } = spawnSession(['/bin/sh', '-c', script, 'dynamo-keeper', ...reapCommand], {
+      stdio: ['pipe', log, log],
     });
-    const identity = keeper.pid === undefined ? undefined : identify(keeper.pid);
+    const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) onStart(identity);
     // One that was killed reads no more.
-    keeper.stdin.on('error', () => {});
-    return { ended: keeper, release: () => void keeper.stdin.end('done\n') };
+    child?.stdin?.on('error', () => {});
+    return { ended, release: () => void child?.stdin?.end('done\n') };
   } finally {
     closeSync(log);
   }

@@ -1,9 +1,9 @@
 /** Starts processes so that they can be ended for certain: own session, own log file, written down before they run. */
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { execa } from 'execa';
+import type { ChildProcess } from 'node:child_process';
+import { Writable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
-import { deferred } from '../base/deferred.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit } from '../supervisor/child.ts';
@@ -11,6 +11,7 @@ import { cgroupFor } from './cgroup.ts';
 import { identify } from './identity.ts';
 import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
 import { fileOf, readStat } from './proc.ts';
+import { spawnSession } from './spawn-session.ts';
 import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
 import { lossOfVital } from './vital-children.ts';
@@ -50,26 +51,18 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openSync(spec.logFile, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
   try {
-    const recorded = deferred<void>();
-    const cgroup = cgroupFor(settings.cgroup, spec.name);
-    const running = execa('/bin/sh', ['-c', gate, 'sh', cgroup ?? '', ...spec.argv], {
+    const cgroup = await cgroupFor(settings.cgroup, spec.name);
+    const { child, ended } = spawnSession(['/bin/sh', '-c', gate, 'sh', cgroup ?? '', ...spec.argv], {
       cwd: spec.cwd,
       env: { ...settings.environment, ...spec.env },
-      extendEnv: false,
-      // Own session and group. It also turns off execa's clean-up at our exit, which knows only the direct child.
-      detached: true,
-      // execa's types name the descriptors 3 to 9; any open one works.
-      stdio: ['ignore', log as 3, log as 3, opening(recorded.promise)],
-      buffer: false,
-      reject: false,
+      stdio: ['ignore', log, log, 'pipe'],
     });
-    const exited = running.then(({ exitCode, signal }): Exit => ({ code: exitCode, signal }));
-    const entry = writtenDown(running, spec, { ...settings, cgroup });
+    const entry = writtenDown(child, spec, { ...settings, cgroup });
     settings.tracker.add(entry);
-    running.once('exit', () => settings.tracker.ended(entry));
-    recorded.resolve();
-    const crippled = lossOfVital(spec, settings.tracker, exited);
-    return { ...childOf(entry, exited, settings), crippled };
+    child?.once('exit', () => settings.tracker.ended(entry));
+    open(child?.stdio[3]);
+    const crippled = lossOfVital(spec, settings.tracker, ended);
+    return { ...childOf(entry, ended, settings), crippled };
   } finally {
     closeSync(log);
   }
@@ -77,24 +70,26 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
 
 /** What cannot be written down must not run: it is still behind the gate. */
 function writtenDown(
-  running: { readonly pid?: number; kill(signal: 'SIGKILL'): boolean },
+  child: ChildProcess | undefined,
   spec: ProcessSpec,
   settings: LauncherSettings,
 ): LedgerEntry {
   try {
-    const entry = entryOf(running.pid, spec, settings);
+    const entry = entryOf(child?.pid, spec, settings);
     appendToLedger(settings.ledgerFile, entry);
     return entry;
   } catch (error) {
     // Never without a pid: Node then asks the kernel to kill process 0, which is our own group.
-    if (running.pid !== undefined) running.kill('SIGKILL');
+    if (child?.pid !== undefined) child.kill('SIGKILL');
     throw error;
   }
 }
 
-async function* opening(recorded: Promise<void>): AsyncGenerator<string> {
-  await recorded;
-  yield '\n';
+function open(gatePipe: ChildProcess['stdio'][number] | undefined): void {
+  if (!(gatePipe instanceof Writable)) return;
+  // One that was killed reads no more.
+  gatePipe.on('error', () => {});
+  gatePipe.end('\n');
 }
 
 function entryOf(

@@ -1,4 +1,5 @@
 /** How this room reaches files: the caller does the reading, so that everything here stays pure. */
+import type { KnownProfile } from './known-profile.ts';
 
 export interface ProfileFiles {
   /** Names (not paths) of the files in a directory; none when it does not exist. */
@@ -19,6 +20,8 @@ export interface ProfileLibrary {
   readonly files: ProfileFiles;
   readonly directories: ProfileDirectories;
   readonly cwd: string;
+  /** What a file of this content is known to mean; see known-profile.ts. */
+  readonly known?: (content: Uint8Array) => Promise<KnownProfile | undefined>;
 }
 
 /** A profile is a page of text. What is larger is another file by mistake, and parsing it would take long. */

@@ -1,12 +1,9 @@
 /** From what a user typed to a checked profile. */
-import { assemble, type Values } from './assemble.ts';
-import { loadChain, mergeChain } from './chain.ts';
-import { type Diagnostic, invalidProfile } from './diagnostic.ts';
+import type { Values } from './assemble.ts';
+import type { Candidate } from './candidates.ts';
 import type { ProfileLibrary } from './files.ts';
+import { knownProfile } from './known-profile.ts';
 import { locate, type ResolvedBy } from './locate.ts';
-import { shownPath } from './names.ts';
-import { allConditions, type Condition } from './overlays.ts';
-import type { ProfileFile } from './profile-file.ts';
 import type { Profile } from './profile.ts';
 
 export interface ProfileRequest extends ProfileLibrary, Values {
@@ -22,38 +19,13 @@ export interface LoadedProfile {
 
 /** Throws `profile-not-found`, `profile-invalid` with all faults, `usage` or `environment` for a value from there. */
 export async function loadProfile(request: ProfileRequest): Promise<LoadedProfile> {
-  return load(request, () => {});
-}
-
-/** The same, and every overlay is tried too, also those that do not apply now. */
-export async function validateProfile(request: ProfileRequest): Promise<LoadedProfile> {
-  return load(request, (chain, problems) => {
-    const merged = mergeChain(chain);
-    for (const conditions of merged === undefined ? [] : allConditions(merged)) {
-      assemble(
-        chain,
-        { ...request, settings: [...request.settings, ...conditions.map(asSetting)] },
-        problems,
-      );
-    }
-  });
-}
-
-async function load(
-  request: ProfileRequest,
-  checkMore: (chain: readonly ProfileFile[], problems: Diagnostic[]) => void,
-): Promise<LoadedProfile> {
   const { candidate, resolvedBy } = await locate(request.asked, request);
-  const problems: Diagnostic[] = [];
-  const chain = await loadChain(candidate, request, problems);
-  // Merging an incomplete chain would report as missing what the broken base has.
-  const profile = problems.length === 0 ? assemble(chain, request, problems) : undefined;
-  if (problems.length === 0) checkMore(chain, problems);
-  if (profile === undefined || problems.length > 0)
-    throw invalidProfile(shownPath(candidate.file, request.cwd), problems);
+  const profile = (await knownProfile(candidate, request)) ?? (await resolved(candidate, request));
   return { profile, asked: request.asked, resolvedBy };
 }
 
-function asSetting({ parameter, value }: Condition) {
-  return { path: parameter, value: String(value), flag: '--set' };
+/** The parser and the schema are loaded for files that are not known only. */
+async function resolved(candidate: Candidate, request: ProfileRequest): Promise<Profile> {
+  const { resolveProfile } = await import('./resolve.ts');
+  return await resolveProfile(candidate, request);
 }

@@ -12,7 +12,6 @@ import {
   sameName,
   shownPath,
 } from './names.ts';
-import { readProfileFile } from './profile-file.ts';
 import { stringsAt } from './tree.ts';
 
 export type ResolvedBy = 'name' | 'alias' | 'script' | 'path';
@@ -62,6 +61,8 @@ interface OtherName {
 
 /** Aliases and script names of all candidates; a file that cannot be parsed has none. */
 async function otherNames(candidates: readonly Candidate[], library: ProfileLibrary): Promise<OtherName[]> {
+  // Most people type the name of a file, and need no parser for that.
+  const { readProfileFile } = await import('./profile-file.ts');
   const perFile = await Promise.all(
     candidates.map(async (candidate): Promise<OtherName[]> => {
       const file = await readProfileFile(candidate, library, []);

@@ -13,6 +13,9 @@ export const workerModes = [
   'diffusion-lm',
 ] as const;
 
+// One profile is parsed, or a few: compiling the parser would take longer than it saves.
+z.config({ jitless: true });
+
 const port = z.int().min(1).max(65_535);
 const count = z.int().min(1).max(64);
 const seconds = z.number().positive().max(86_400);

@@ -1,5 +1,6 @@
 /** The package as npm makes and installs it: complete, without a development dependency, in a folder that knows nothing. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
@@ -23,6 +24,23 @@ async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended>
   return ended;
 }
 
+test('`up` starts from few and small files', () => {
+  const files = loadedWith('up.js');
+  // Node needs half a millisecond for each file, and 4 for 100 KB. A parser of YAML and a schema would be 300 KB.
+  expect(files.length).toBeLessThan(20);
+  expect(files.reduce((sum, file) => sum + statSync(join(packageFolder, 'dist', file)).size, 0)).toBeLessThan(
+    450_000,
+  );
+});
+
+/** A file of dist/ and all that it imports before it runs. */
+function loadedWith(file: string, seen: readonly string[] = []): readonly string[] {
+  if (seen.includes(file)) return seen;
+  const text = readFileSync(join(packageFolder, 'dist', file), 'utf8');
+  const imported = [...text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)].map(([, name = '']) => name);
+  return imported.reduce<readonly string[]>((all, name) => loadedWith(name, all), [...seen, file]);
+}
+
 test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) => {
   // The bundle was built before the tests; building it again would pull it from under the others.
   const packed = await npm(
@@ -44,6 +62,7 @@ test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) =>
       'bin/dynamo.js',
       'dist/main.js',
       'dist/sim.js',
+      'dist/up.js',
       'LICENSE',
       'README.md',
     ]),
@@ -55,6 +74,11 @@ test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) =>
   );
   expect(shipped).toHaveLength(12);
   for (const name of shipped) expect(paths).toContain(`launch-profiles/${name}`);
+  for (const name of shipped) {
+    const text = readFileSync(join(packageFolder, 'launch-profiles', name));
+    const known = `dist/profiles/${createHash('sha256').update(text).digest('hex')}.json`;
+    expect(paths.includes(known), name).toBe(!/^extends:/m.test(text.toString()));
+  }
 
   const place = join(world.root, 'elsewhere');
   mkdirSync(place);

@@ -1,5 +1,6 @@
 /** Holds command lines to the parsers of their verbs, without running anything. */
 import { Command } from 'commander';
+import { verbModules } from '../../src/cli/verb-modules.ts';
 import { type Verb, verbs } from '../../src/cli/verbs.ts';
 
 /** The verb as it is configured, except that it does nothing. */
@@ -7,7 +8,7 @@ export async function parserOf(verb: Verb): Promise<{ command: Command; help: st
   const command = new Command(verb.name).exitOverride();
   let help = '';
   command.configureOutput({ outputError: () => {}, writeOut: (text) => (help += text), writeErr: () => {} });
-  (await verb.load()).configure(command, () => {});
+  (await verbModules[verb.name]()).configure(command, () => {});
   command.outputHelp();
   for (const each of [command, ...command.commands]) each.exitOverride().action(() => {});
   return { command, help };

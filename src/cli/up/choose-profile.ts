@@ -5,11 +5,6 @@ import { profileRows } from '../../view/profile-table.ts';
 import { styleFor } from '../../view/style.ts';
 import { profileLibrary } from './load-profile.ts';
 
-/** Whether somebody can be asked. */
-export function canAsk(): boolean {
-  return process.stdin.isTTY && process.stderr.isTTY;
-}
-
 /** `undefined` when the user leaves. */
 export async function chooseProfile(): Promise<string | undefined> {
   const profiles = await listProfiles(profileLibrary());

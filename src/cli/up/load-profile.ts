@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
 import { candidatesOf } from '../../profile/candidates.ts';
 import type { ProfileLibrary } from '../../profile/files.ts';
-import { listProfiles } from '../../profile/list.ts';
 import { loadProfile } from '../../profile/load.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Setting } from '../../profile/setting.ts';
 import { profileRows } from '../../view/profile-table.ts';
 import { shippedFolder } from '../self.ts';
+import { readKnown } from './known-profiles.ts';
 
 /** Where profiles are on this host, the winning place first. */
 export function profileLibrary(): ProfileLibrary {
@@ -26,6 +26,7 @@ export function profileLibrary(): ProfileLibrary {
       list: async (directory) => await readdir(directory).catch(() => []),
       read: async (path) => await readFile(path).catch(() => undefined),
     },
+    known: async (content) => await readKnown(shippedFolder(), content),
   };
 }
 
@@ -44,7 +45,7 @@ export async function openProfile(
   const [asked, ...more] = operands;
   if (asked === undefined) {
     throw new DynamoError('usage', `dynamo ${verb} needs a profile.`, {
-      details: profileRows(await listProfiles(profileLibrary())),
+      details: profileRows(await (await import('../../profile/list.ts')).listProfiles(profileLibrary())),
       hint: `dynamo ${verb} agg`,
     });
   }

@@ -52,7 +52,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       warn(files.supervisorLog, `events are not written: ${messageOf(error)}`);
     }
     onEvent(event);
-    if (event.type === 'process') upkeep?.stir();
+    if (event.type === 'process') upkeep?.stir(event.state);
   };
   const note = (text: string): void => tell({ at: systemClock.now(), type: 'note', text });
   const tracker = createTracker(files.ledger);

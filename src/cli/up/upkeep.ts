@@ -5,14 +5,17 @@ import type { OwnedProcess } from '../../process/owned.ts';
 import { rotateLog } from '../../process/rotate-log.ts';
 import type { Tracker } from '../../process/tracker.ts';
 import { createSegmentWatch } from '../../process/used-segments.ts';
+import type { ProcessState } from '../../supervisor/state.ts';
 
 const beatMs = 5_000;
 /** While things change, new processes come that may hide later; after that a look through /proc each third beat will do. */
 const livelyMs = 60_000;
+/** What has just begun hides nothing yet, and needs the processor more than we do. */
+const settleMs = 250;
 
 export interface Upkeep {
-  /** A process has changed its state: what it started by now is known from here on, whatever it does to hide. */
-  stir(): void;
+  /** A process has changed its state: what it started is known soon, and when it ended, from now on. */
+  stir(state: ProcessState): void;
   end(): void;
 }
 
@@ -36,6 +39,11 @@ export function startUpkeep(
       .then(watchOnce)
       .catch(() => {});
   let stirredAt = performance.now();
+  let soon: NodeJS.Timeout | undefined;
+  const lookLater = (): void => {
+    soon = undefined;
+    look();
+  };
   let beats = 0;
   const timer = setInterval(() => {
     beats++;
@@ -43,11 +51,17 @@ export function startUpkeep(
     void rotate();
   }, beatMs);
   return {
-    stir: () => {
+    stir: (state) => {
       stirredAt = performance.now();
-      look();
+      // Before it is started there is nothing of it to look for.
+      if (state === 'starting') return;
+      if (state === 'started' || state === 'ready') soon ??= setTimeout(lookLater, settleMs);
+      else look();
     },
-    end: () => clearInterval(timer),
+    end: () => {
+      clearTimeout(soon);
+      clearInterval(timer);
+    },
   };
 }
 

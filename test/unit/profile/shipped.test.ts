@@ -2,7 +2,8 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listProfiles } from '../../../src/profile/list.ts';
-import { loadProfile, validateProfile } from '../../../src/profile/load.ts';
+import { loadProfile } from '../../../src/profile/load.ts';
+import { validateProfile } from '../../../src/profile/validate.ts';
 import { diskFiles, set, shippedFolder } from './memory-files.ts';
 
 const library = {

@@ -1,0 +1,106 @@
+/** Shipped profiles that are known by their content: the same as the long way gives, and only where nobody says more. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { KnownProfile } from '../../../src/profile/known-profile.ts';
+import { loadProfile, type ProfileRequest } from '../../../src/profile/load.ts';
+import { workOut } from '../../../src/profile/work-out.ts';
+import { diskFiles, memoryFiles, request, set, shippedFolder } from './memory-files.ts';
+
+const library = {
+  files: diskFiles,
+  directories: { project: '/nowhere/a', user: '/nowhere/b', shipped: shippedFolder },
+  cwd: '/nowhere',
+};
+const textOf = async (name: string) => await readFile(join(shippedFolder, `${name}.yaml`), 'utf8');
+
+const textOfBytes = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+
+/** By the text of their files. */
+let shipped: ReadonlyMap<string, KnownProfile>;
+beforeAll(async () => {
+  // As it is read back from the disk.
+  shipped = new Map(
+    (await workOut(library)).map(({ content, known }) => [
+      textOfBytes(content),
+      JSON.parse(JSON.stringify(known)) as KnownProfile,
+    ]),
+  );
+});
+
+/** What this request gives, and whether it was found among the known. */
+async function loaded(asked: ProfileRequest) {
+  let hits = 0;
+  const known = async (content: Uint8Array): Promise<KnownProfile | undefined> => {
+    const found = shipped.get(textOfBytes(content));
+    if (found !== undefined) hits++;
+    return found;
+  };
+  return { ...(await loadProfile({ ...asked, known })), hits };
+}
+
+describe('a known profile', () => {
+  it.each([
+    'agg',
+    'agg_router',
+    'diffusion',
+    'diffusion_lm',
+    'disagg',
+    'embeddings',
+    'multimodal_disagg',
+    'multimodal_epd',
+    'video',
+    'vision',
+  ])('%s is what its file says', async (asked) => {
+    const quick = await loaded({ ...library, asked, settings: [], environment: {} });
+    expect(quick.hits).toBe(1);
+    const { profile } = await loadProfile({ ...library, asked, settings: [], environment: {} });
+    expect(quick.profile).toEqual(profile);
+  });
+
+  it('extends no other, as that may be the one of a project', () => {
+    expect(shipped.size).toBe(10);
+  });
+
+  it('is found in the folder of a project too, and belongs there', async () => {
+    const file = '/project/launch-profiles/mine.yaml';
+    const files = memoryFiles({ [file]: await textOf('agg') });
+    const { profile, hits } = await loaded(request(files, 'mine'));
+    expect(hits).toBe(1);
+    expect(profile).toMatchObject({ name: 'mine', origin: 'project', file });
+    expect(profile).toEqual((await loadProfile(request(files, 'mine'))).profile);
+  });
+});
+
+describe('the file is read again', () => {
+  it('when one letter of it has changed', async () => {
+    const text = await textOf('agg');
+    const files = memoryFiles({
+      '/project/my.yaml': text.replace('replicas: 1', 'replicas: 2') + '\n# mine\n',
+    });
+    const { hits, profile } = await loaded(request(files, './my.yaml'));
+    expect(hits).toBe(0);
+    expect(profile.name).toBe('my');
+  });
+
+  it('when a setting changes it', async () => {
+    const { hits, profile } = await loaded({
+      ...library,
+      asked: 'agg',
+      environment: {},
+      settings: set('components.worker.replicas=3'),
+    });
+    expect(hits).toBe(0);
+    expect(profile.components['worker']).toMatchObject({ replicas: 3 });
+  });
+
+  it('when a variable sets a parameter, and not when it is empty', async () => {
+    const [variable = ''] = shipped.get(await textOf('diffusion_lm'))?.variables ?? [];
+    expect(variable).not.toBe('');
+    const asked = { ...library, asked: 'diffusion_lm', settings: [] };
+    const long = await loadProfile({ ...asked, environment: { [variable]: '7' } });
+    const quick = await loaded({ ...asked, environment: { [variable]: '7' } });
+    expect(quick.profile).toEqual(long.profile);
+    expect(quick.profile).not.toEqual((await loaded({ ...asked, environment: { [variable]: '' } })).profile);
+  });
+});
