@@ -104,7 +104,8 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
 }
 
 /** Throws `left-behind` for a process or GPU memory that is still there. */
-function conclude({ left, memory }: CleanOutcome, { json }: CleanFlags): void {
+function conclude({ left, memory, keys }: CleanOutcome, { json }: CleanFlags): void {
+  if (json !== true) for (const line of keys) process.stdout.write(`${line}\n`);
   if (left.length > 0) throw leftBehindError(left);
   const text = returnText(memory);
   if (memory.missing.length > 0) {

@@ -96,7 +96,7 @@ const programs: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nat
 function externalOffer(name: InfraName, { external }: HostFacts['infra']): Offer {
   const found = external[name];
   if (found === undefined) return { lacks: `${variables[name]} is not set` };
-  const { profileKey, addresses, silent } = found;
+  const { profileKey, addresses, silent, access } = found;
   const place = `${profileKey ?? variables[name]}=${addresses.join(',')}`;
   const wrong = found.wrong ?? (profileKey === undefined ? undefined : silent);
   if (wrong !== undefined) {
@@ -107,7 +107,13 @@ function externalOffer(name: InfraName, { external }: HostFacts['infra']): Offer
   if (silent !== undefined) return { lacks: `${place}: ${silent}` };
   const version = found.version ?? 'unknown';
   return {
-    use: { from: 'external', addresses, version, ...(profileKey === undefined ? {} : { profileKey }) },
+    use: {
+      from: 'external',
+      addresses,
+      version,
+      ...(profileKey === undefined ? {} : { profileKey }),
+      ...(access === undefined ? {} : { access }),
+    },
     words: [`${place} answers, version ${version}`, found.about].filter(Boolean).join(', '),
   };
 }

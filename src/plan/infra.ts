@@ -1,4 +1,5 @@
 /** What is known of etcd and NATS on this host, and where those of a plan come from. */
+import type { AccessPlaces } from './access-places.ts';
 import type { ContainerFacts } from './container.ts';
 
 export type InfraName = 'etcd' | 'nats';
@@ -17,6 +18,8 @@ export interface InfraBinary {
 export interface ExternalInfra {
   /** Where the profile names it; absent when the environment does. */
   readonly profileKey?: string | undefined;
+  /** Of etcd, where it is cleaned up after a run. */
+  readonly access?: AccessPlaces;
   /** Without credentials. */
   readonly addresses: readonly string[];
   readonly version?: string;
@@ -67,6 +70,7 @@ export type InfraUse =
       readonly version: string;
       /** Where the profile names it; absent when the environment does. */
       readonly profileKey?: string;
+      readonly access?: AccessPlaces;
     }
   | {
       readonly from: 'shared';

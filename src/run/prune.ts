@@ -22,8 +22,9 @@ export function prunableRuns(
 ): PrunableRun[] {
   const recorded = new Set(runs.map(({ record }) => record.runId));
   const ended = runs.flatMap(({ record, files, supervised }): PrunableRun[] => {
-    const { endedAt, runId } = record;
-    if (endedAt === undefined || supervised || now - endedAt < olderThanMs) return [];
+    const { endedAt, runId, unswept } = record;
+    if (endedAt === undefined || unswept !== undefined || supervised || now - endedAt < olderThanMs)
+      return [];
     return [{ runId, folder: files.folder, proof: `it ended on ${dateText(endedAt)}` }];
   });
   const nameless = readdirSync(folders.runs)

@@ -14,6 +14,8 @@ export interface RunRecord {
   readonly supervisor: Identity;
   /** Set when everything is gone and tidied up; a run without it whose supervisor is dead has to be reaped. */
   readonly endedAt?: number;
+  /** Why an etcd of others did not let us remove the keys of the run. */
+  readonly unswept?: string;
 }
 
 export interface StoredRun {
@@ -30,6 +32,14 @@ export function writeRecord(files: RunFiles, record: RunRecord): void {
 export function markEnded(files: RunFiles): void {
   const record = readJson(files.run) as RunRecord | undefined;
   if (record !== undefined) writeRecord(files, { ...record, endedAt: Date.now() });
+}
+
+/** `unswept`: as in the record; `undefined` when nothing is left there. */
+export function markSwept(files: RunFiles, unswept: string | undefined): void {
+  const record = readJson(files.run) as RunRecord | undefined;
+  if (record === undefined || record.unswept === unswept) return;
+  const { unswept: _, ...rest } = record;
+  writeRecord(files, unswept === undefined ? rest : { ...rest, unswept });
 }
 
 export function writePlan(files: RunFiles, plan: Plan): void {

@@ -27,19 +27,27 @@ export interface LeftAlone {
   readonly segment?: true;
 }
 
+/** One thing of ours that cannot be removed yet, and how it can. */
+export interface Waiting {
+  readonly what: string;
+  readonly because: string;
+  readonly command: string;
+}
+
 /** As many segments stand in the table; JSON has them all. */
 const segmentsShown = 3;
 
 export interface CleanReport {
   readonly dryRun: boolean;
   readonly items: readonly CleanItem[];
+  readonly waiting: readonly Waiting[];
   readonly leftAlone: readonly LeftAlone[];
   /** GPU memory that cannot be laid to anybody's account here. */
   readonly unseen: readonly string[];
 }
 
 /** Ends with a newline. */
-export function cleanText({ dryRun, items, leftAlone, unseen }: CleanReport): string {
+export function cleanText({ dryRun, items, waiting, leftAlone, unseen }: CleanReport): string {
   const verb = dryRun ? 'would' : 'will';
   const rows = items.map(({ kind, what, proof }) => [
     `  ${kind === 'process' ? 'end' : 'remove'}`,
@@ -55,9 +63,15 @@ export function cleanText({ dryRun, items, leftAlone, unseen }: CleanReport): st
   if (hidden.size > 0)
     alone.push([`  and ${hidden.size} more`, 'the same', 'dynamo clean --json   # names them all']);
   const parts = [
-    items.length === 0 ? ['nothing of ours is left over'] : [`${verb}:`, tableText(rows)],
+    ...(items.length > 0 ? [[`${verb}:`, tableText(rows)]] : []),
+    ...(items.length + waiting.length === 0 ? [['nothing of ours is left over']] : []),
+    waiting.length === 0 ? [] : ['ours, and cannot be removed yet:', tableText(waiting.map(rowOf))],
     leftAlone.length === 0 ? [] : ['not proven ours, left alone:', tableText(alone)],
     unseen.length === 0 ? [] : ['could not be seen:', ...unseen.map((line) => `  ${line}`)],
   ];
   return `${parts.flat().join('\n')}\n`;
+}
+
+function rowOf({ what, because, command }: Waiting): string[] {
+  return [`  ${what}`, because, command];
 }

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from '../e2e/harness/world.ts';
 import { markVariable } from '../oracle/leftovers.ts';
+import { until } from '../support/until.ts';
 import { environmentOf, livingProcesses, type SeenProcess } from '../oracle/processes.ts';
 
 /** Processes of runs, children and escaped ones included: all that carry the name of a process of a plan. */
@@ -35,6 +36,18 @@ export function supervisors(world: World): number[] {
       text === '' ? undefined : (JSON.parse(text) as { supervisor: { pid: number } }).supervisor.pid;
     return pid !== undefined && living.has(pid) ? [pid] : [];
   });
+}
+
+/** As a power cut would: nobody is left who knows the run; its processes live on. */
+export async function killSupervision(world: World): Promise<void> {
+  // Stopped first: it would start another keeper at once.
+  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
+  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await until(
+    'supervisor and keeper to be gone',
+    () => supervisors(world).length + keepers(world).length === 0,
+  );
 }
 
 /** Pids in all ledgers. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { keepers, leaders, send, supervisors } from '../chaos/scene.ts';
+import { killSupervision, leaders, send } from '../chaos/scene.ts';
 import { isLiving } from '../oracle/processes.ts';
 import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
@@ -30,14 +30,7 @@ async function report(world: World, ...flags: readonly string[]): Promise<Report
 async function orphans(world: World, profile = 'disagg'): Promise<{ runId: string; pids: number[] }> {
   const { runId } = await up(world, profile);
   const pids = leaders(world);
-  // Stopped first: it would start another keeper at once.
-  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
-  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
-  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
-  await until(
-    'supervisor and keeper to be gone',
-    () => supervisors(world).length + keepers(world).length === 0,
-  );
+  await killSupervision(world);
   return { runId, pids };
 }
 

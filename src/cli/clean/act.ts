@@ -11,7 +11,8 @@ import { removeStale, staleClaims, staleSockets } from '../../run/stale.ts';
 import type { CleanFindings, DeadRun } from './survey.ts';
 import type { Stranger } from './targets.ts';
 import { type GpuReturn, watchHeld } from './gpu-return.ts';
-import { reapRun } from './reap-run.ts';
+import { keysReport } from './keys-report.ts';
+import { reapRun, sweepAgain } from './reap-run.ts';
 
 /** Between SIGTERM and SIGKILL of a process that the user pointed at. */
 const strangerGraceMs = 10_000;
@@ -20,6 +21,8 @@ export interface CleanOutcome {
   /** Processes that could not be ended, in words. */
   readonly left: readonly string[];
   readonly memory: GpuReturn;
+  /** What became of keys in an etcd of others, a line a run. */
+  readonly keys: readonly string[];
 }
 
 export async function cleanUp(
@@ -27,7 +30,9 @@ export async function cleanUp(
   findings: CleanFindings,
   chosen: readonly Stranger[],
 ): Promise<CleanOutcome> {
-  const left = [...(await endDeadRuns(folders, findings)), ...(await endStrangers(chosen))];
+  const ended = await endDeadRuns(folders, findings);
+  const left = [...ended.left, ...(await endStrangers(chosen))];
+  const keys = [...ended.keys, ...(await sweepUnswept(findings))];
   const returned = await watchHeld(findings.gpus.gpus, heldByEnded(findings, chosen)).returned();
   removeSegments(findings);
   // Looked for again: those of dead runs went with them, and others may have come.
@@ -39,7 +44,7 @@ export async function cleanUp(
     }
   }
   for (const run of findings.prunable) if (!holdsMedia(run)) pruneRun(run);
-  return { left, memory: returned };
+  return { left, memory: returned, keys };
 }
 
 /** What those that could be ended held while they lived. */
@@ -49,14 +54,26 @@ function heldByEnded({ gpus }: CleanFindings, chosen: readonly Stranger[]): Held
 }
 
 /** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */
-async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings): Promise<string[]> {
-  const left: string[] = [];
+async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings) {
+  const [left, keys]: [string[], string[]] = [[], []];
   for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
     const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
     const report = await reapRun(folders, run, true, [...new Set(holders)]);
     left.push(...report.left);
+    if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
   }
-  return left;
+  return { left, keys };
+}
+
+async function sweepUnswept({ unswept }: CleanFindings): Promise<string[]> {
+  const keys: string[] = [];
+  for (const run of unswept) {
+    // Without a login there is nothing to try.
+    if (keysReport(run, '').items.length === 0) continue;
+    const text = await sweepAgain(run);
+    if (text !== undefined) keys.push(`${run.record.runId}: ${text}`);
+  }
+  return keys;
 }
 
 function gpuMiBOf({ processes }: DeadRun): number {

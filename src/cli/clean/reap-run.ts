@@ -9,7 +9,7 @@ import { createTracker, type Tracker } from '../../process/tracker.ts';
 import { claim, unclaim } from '../../run/claim.ts';
 import { appendEvent } from '../../run/event-file.ts';
 import type { StateFolders } from '../../run/folders.ts';
-import { deadRuns, readKeeper, readPlan, type StoredRun } from '../../run/record.ts';
+import { deadRuns, markSwept, readKeeper, readPlan, type StoredRun } from '../../run/record.ts';
 import type { Child, StopReport } from '../../supervisor/child.ts';
 import { stopInWaves } from '../../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
@@ -19,6 +19,11 @@ import { tidyUp } from './tidy-up.ts';
 
 /** So long a keeper may take to find that all is done: it starts Node for that. */
 const keeperMs = 2_000;
+
+/** What was ended, and what became of its keys in an etcd of others, in words. */
+export interface ReapReport extends StopReport {
+  readonly keys?: string;
+}
 
 /** What is alive of a run, as its ledger proves. */
 export function trackerOf({ files }: StoredRun): Tracker {
@@ -34,7 +39,7 @@ export async function reapRun(
   run: StoredRun,
   now: boolean,
   first: readonly string[] = [],
-): Promise<StopReport> {
+): Promise<ReapReport> {
   const report = await reapAlone(folders, run, now, first);
   await untilKeeperLeft(run);
   return report;
@@ -53,7 +58,7 @@ async function reapAlone(
   run: StoredRun,
   now: boolean,
   first: readonly string[],
-): Promise<StopReport> {
+): Promise<ReapReport> {
   const { files, record } = run;
   const plan = readPlan(files);
   const mine = { runId: record.runId, holder: ownIdentity() };
@@ -82,13 +87,22 @@ async function reapAlone(
       files.supervisorLog,
       `${new Date().toISOString()} reaped by pid ${process.pid}: ${stoppedText(report)}\n`,
     );
-    const swept = await sweepRun(plan);
-    if (swept !== undefined) appendEvent(files, { at: systemClock.now(), type: 'note', text: swept });
+    const keys = await sweepAgain(run);
     if (report.left.length === 0) tidyUp({ plan, files, folders });
-    return report;
+    return { ...report, ...(keys === undefined ? {} : { keys }) };
   } finally {
     unclaim(files.reaper, mine, isAlive);
   }
+}
+
+/** Removes the keys of a run of which nothing lives from an etcd of others; says what came of it. */
+export async function sweepAgain({ files }: StoredRun): Promise<string | undefined> {
+  const plan = readPlan(files);
+  const swept = plan === undefined ? undefined : await sweepRun(plan);
+  if (swept === undefined) return undefined;
+  appendEvent(files, { at: systemClock.now(), type: 'note', text: swept.text });
+  markSwept(files, swept.unswept);
+  return swept.text;
 }
 
 /** Docker's client is loaded only where there is something to ask it. */
@@ -116,7 +130,8 @@ export async function reapDeadRuns(folders: StateFolders, say: (line: string) =>
     const containers = await foundContainers(run);
     const alive = await trackerOf(run).look();
     if (alive.length === 0 && containers.length === 0) {
-      await reapRun(folders, run, false);
+      const { keys } = await reapRun(folders, run, false);
+      if (keys !== undefined) say(`${run.record.runId}: ${keys}`);
       continue;
     }
     const found = [
@@ -127,6 +142,7 @@ export async function reapDeadRuns(folders: StateFolders, say: (line: string) =>
     const memory = await watchMemoryOf(alive, containers);
     const report = await reapRun(folders, run, false);
     say(`${run.record.runId}: ${stoppedText(report)}`);
+    if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
     const returned = returnText(await memory.returned());
     if (returned !== undefined) say(returned);
   }
@@ -141,6 +157,7 @@ export async function reapAndWait(
 ): Promise<StopReport> {
   const memory = await watchMemoryOf(await trackerOf(run).look(), await foundContainers(run));
   const report = await reapRun(folders, run, now);
+  if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
   const returned = returnText(await memory.returned());
   if (returned !== undefined) say(returned);
   return report;

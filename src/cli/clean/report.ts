@@ -2,14 +2,14 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gibText } from '../../gpu/holders.ts';
-import { isOwn } from '../../plan/infra.ts';
 import { passingFolders } from '../../plan/plan.ts';
 import { commandLine } from '../../process/proc.ts';
 import { holdsMedia } from '../../run/prune.ts';
-import { readPlan } from '../../run/record.ts';
+import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.ts';
 import { durationText } from '../../view/duration.ts';
 import { homePath } from '../../view/home-path.ts';
+import { keysReport } from './keys-report.ts';
 import type { CleanFindings, DeadRun } from './survey.ts';
 import type { Stranger } from './targets.ts';
 
@@ -21,10 +21,15 @@ export function reportOf(
   dryRun: boolean,
 ): CleanReport {
   const kept = findings.prunable.filter(holdsMedia);
+  const keys = [
+    ...findings.deadRuns.map(({ run }) => keysReport(run, deathOf(run))),
+    ...findings.unswept.map((run) => keysReport(run, `of run ${run.record.runId}, which has ended`)),
+  ];
   return {
     dryRun,
     items: [
       ...findings.deadRuns.flatMap(itemsOf),
+      ...keys.flatMap(({ items }) => items),
       ...chosen.map((stranger) => strangerItem(stranger, findings)),
       ...findings.segments.map(({ segment, proof }): CleanItem => {
         return { kind: 'segment', what: `${segment.path} (${mibText(segment.bytes)})`, proof };
@@ -34,6 +39,7 @@ export function reportOf(
         .filter((run) => !kept.includes(run))
         .map(({ folder, proof }): CleanItem => ({ kind: 'run', what: homePath(folder), proof })),
     ],
+    waiting: keys.flatMap(({ waiting }) => waiting),
     leftAlone: [
       ...strangers.filter((stranger) => !chosen.includes(stranger)).map((each) => leftAlone(each, findings)),
       ...findings.containers.map(({ name, state, runId }) => ({
@@ -66,8 +72,7 @@ function mibText(bytes: number): string {
 }
 
 function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
-  const { runId, supervisor } = run.record;
-  const proof = `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
+  const proof = deathOf(run);
   const living = processes.map(({ pid, process: name, evidence, gpuMiB }): CleanItem => {
     return {
       kind: 'process',
@@ -77,8 +82,6 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
   });
   const plan = readPlan(run.files);
   const folders = plan === undefined ? [] : passingFolders(plan).filter((folder) => existsSync(folder));
-  const etcd = plan?.infra?.etcd;
-  const keys = plan === undefined || etcd === undefined || isOwn(etcd) ? [] : [etcd.addresses.join(',')];
   return [
     ...living,
     ...containers.map(({ entry, state, problem, gpuMiB }): CleanItem => ({
@@ -87,12 +90,11 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
       proof: `${proof}: from ${entry.process}, known by ledger and label`,
     })),
     ...folders.map((folder): CleanItem => ({ kind: 'folder', what: homePath(folder), proof })),
-    ...keys.map((place): CleanItem => ({
-      kind: 'keys',
-      what: `namespace ${plan?.namespace} in etcd at ${place}`,
-      proof,
-    })),
   ];
+}
+
+function deathOf({ record: { runId, supervisor } }: StoredRun): string {
+  return `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
 }
 
 function strangerItem(stranger: Stranger, findings: CleanFindings): CleanItem {

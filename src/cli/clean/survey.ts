@@ -29,6 +29,8 @@ export interface DeadRun {
 
 export interface CleanFindings {
   readonly deadRuns: readonly DeadRun[];
+  /** They have ended, and an etcd of others did not let us remove their keys. */
+  readonly unswept: readonly StoredRun[];
   readonly segments: readonly SegmentProof[];
   readonly stale: readonly StaleFile[];
   readonly prunable: readonly PrunableRun[];
@@ -51,6 +53,7 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
   const sockets = await staleSockets(folders);
   return {
     deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, inContainers, gpus)),
+    unswept: runs.filter(({ record }) => record.endedAt !== undefined && record.unswept !== undefined),
     ...segmentFindings(runs, owners),
     stale: [...staleClaims(folders, isAlive), ...sockets],
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { lookAtEtcd } from '../../infra/external-etcd.ts';
 import { lookAtNats } from '../../infra/external-nats.ts';
 import { findBinary } from '../../infra/find-binaries.ts';
+import { accessPlaces } from '../../plan/access-places.ts';
 import { type Images, imageOf } from '../../plan/container.ts';
 import {
   type ExternalInfra,
@@ -84,7 +85,11 @@ async function lookAt(
   const profileKey = inProfile?.[name] === undefined ? undefined : placeKeys[name];
   if (name === 'etcd')
     return ETCD_ENDPOINTS
-      ? { ...(await lookAtEtcd(ETCD_ENDPOINTS, process.env, profileKey)), profileKey }
+      ? {
+          ...(await lookAtEtcd(ETCD_ENDPOINTS, process.env, profileKey)),
+          profileKey,
+          access: accessPlaces(inProfile?.etcd, process.env),
+        }
       : undefined;
   return NATS_SERVER ? { ...(await lookAtNats(NATS_SERVER, process.env)), profileKey } : undefined;
 }

@@ -14,7 +14,7 @@ import { createLoadWatcher } from '../../run/load-watch.ts';
 import { openControlServer } from '../../run/control-server.ts';
 import { appendEvent } from '../../run/event-file.ts';
 import { socketPath } from '../../run/folders.ts';
-import { writeKeeper } from '../../run/record.ts';
+import { markSwept, writeKeeper } from '../../run/record.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
 import { initialStatus, reduce } from '../../supervisor/status.ts';
 import { type Outcome, type Supervision, supervise } from '../../supervisor/supervise.ts';
@@ -79,7 +79,8 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       const outcome = await withContainers(seen, prepared, tell);
       upkeep?.end();
       const swept = await sweepRun(plan);
-      if (swept !== undefined) note(swept);
+      if (swept !== undefined) note(swept.text);
+      markSwept(files, swept?.unswept);
       await keeper.release();
       await control.close();
       // What could not be ended stays known, so that the next command can try again.

@@ -60,10 +60,10 @@ export async function startEtcd(binary: string, certificate?: Certificate): Prom
   };
 }
 
-/** Everything under Dynamo's prefix. */
-export async function keysIn(url: string): Promise<Key[]> {
+/** Everything under Dynamo's prefix. `token`: of `logIn`, where it is locked. */
+export async function keysIn(url: string, token?: string): Promise<Key[]> {
   const range = { key: base64('v1/'), range_end: base64('v10') };
-  const { kvs = [] } = (await ask(url, '/v3/kv/range', range)) as { kvs?: Record<string, string>[] };
+  const { kvs = [] } = (await ask(url, '/v3/kv/range', range, token)) as { kvs?: Record<string, string>[] };
   return kvs.map(({ key = '', value = '', lease, version }) => ({
     key: text(key),
     value: text(value),
@@ -86,15 +86,25 @@ export async function lockEtcd(url: string, password: string): Promise<void> {
   await ask(url, '/v3/auth/enable', {});
 }
 
-export async function ask(url: string, path: string, body: unknown): Promise<unknown> {
-  const response = await fetch(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+/** As root, after `lockEtcd`. */
+export async function logIn(url: string, password: string): Promise<string> {
+  const answer = await ask(url, '/v3/auth/authenticate', { name: 'root', password });
+  return (answer as { token: string }).token;
+}
+
+export async function ask(url: string, path: string, body: unknown, token?: string): Promise<unknown> {
+  const response = await fetch(`${url}${path}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    ...(token === undefined ? {} : { headers: { authorization: token } }),
+  });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return response.json();
 }
 
 /** Under no lease. */
-export async function putKey(url: string, key: string, value: string): Promise<void> {
-  await ask(url, '/v3/kv/put', { key: base64(key), value: base64(value) });
+export async function putKey(url: string, key: string, value: string, token?: string): Promise<void> {
+  await ask(url, '/v3/kv/put', { key: base64(key), value: base64(value) }, token);
 }
 
 export function base64(plain: string): string {

@@ -12,7 +12,7 @@ const segments = (count: number): LeftAlone[] =>
 const stranger: LeftAlone = { what: '4321 (python3)', because: 'of somebody else' };
 
 const lines = (leftAlone: readonly LeftAlone[]): string[] =>
-  cleanText({ dryRun: true, items: [], leftAlone, unseen: [] }).trimEnd().split('\n');
+  cleanText({ dryRun: true, items: [], leftAlone, waiting: [], unseen: [] }).trimEnd().split('\n');
 
 test('three segments are named', () => {
   expect(lines([...segments(3), stranger])).toHaveLength(2 + 3 + 1);

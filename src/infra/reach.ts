@@ -1,0 +1,43 @@
+/** Finds again what a run logged in to an external etcd with, when somebody cleans up after it. */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../base/error-code.ts';
+import type { AccessPlaces, Place } from '../plan/access-places.ts';
+import type { Environment } from './etcd-session.ts';
+
+export interface Reach {
+  /** Upstream's variables, as far as they were found. */
+  readonly environment: Environment;
+  /** In words, what was not found. */
+  readonly missing: readonly string[];
+  /** Variables of the caller to be set: those that are not, or all when none is missing. */
+  readonly variables: readonly string[];
+}
+
+export function reachOf(places: AccessPlaces, caller: Environment): Reach {
+  const environment: Record<string, string> = {};
+  const missing: string[] = [];
+  for (const [name, place] of Object.entries(places)) {
+    const found = lookUp(place, caller);
+    if ('value' in found) environment[name] = found.value;
+    else missing.push(found.lacks);
+  }
+  const all = Object.values(places).flatMap((place) => ('env' in place ? [place.env] : []));
+  const unset = all.filter((name) => !caller[name]);
+  return { environment, missing, variables: missing.length > 0 ? unset : all };
+}
+
+function lookUp(place: Place, caller: Environment): { readonly value: string } | { readonly lacks: string } {
+  if ('value' in place) return place;
+  if ('env' in place) {
+    const value = caller[place.env];
+    return value ? { value } : { lacks: `${place.env} is not set` };
+  }
+  const path = place.file.startsWith('~/') ? join(homedir(), place.file.slice(2)) : place.file;
+  try {
+    return { value: readFileSync(path, 'utf8').replace(/\r?\n$/, '') };
+  } catch (error) {
+    return { lacks: `${path} cannot be read: ${messageOf(error)}` };
+  }
+}
