@@ -11,6 +11,7 @@ import { diskFull } from './rules/disk-full.ts';
 import { driverTooOld } from './rules/driver-too-old.ts';
 import { emptyHandover } from './rules/empty-handover.ts';
 import { endedItself } from './rules/ended-itself.ts';
+import { etcdFull } from './rules/etcd-full.ts';
 import { etcdLocked } from './rules/etcd-locked.ts';
 import { etcdUnreachable } from './rules/etcd-unreachable.ts';
 import { gpuExclusive } from './rules/gpu-exclusive.ts';
@@ -72,6 +73,7 @@ export const rules: readonly Rule[] = [
   systemPortRange,
   portTaken,
   etcdLocked,
+  etcdFull,
   etcdUnreachable,
   natsUnreachable,
   nixlBackend,

@@ -37,12 +37,15 @@ export interface HostEvidence {
   /** Who listens, in words, by port; `undefined` as value: nobody does now. */
   readonly portHolders?: ReadonlyMap<number, string | undefined>;
   /** Free and total bytes of /dev/shm. */
+  /** Whether the etcd of the plan has the alarm NOSPACE; false also when it does not answer. */
+  readonly etcdFull?: boolean;
   readonly shm?: { readonly freeBytes: number; readonly totalBytes: number };
 }
 
 /** What a rule would like to know of the host; it is asked again when that is known. */
 export type HostQuestion =
   | { readonly about: 'gpu-holders' }
+  | { readonly about: 'etcd-full' }
   | { readonly about: 'port-holder'; readonly port: number };
 
 export interface Situation {

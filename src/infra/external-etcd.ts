@@ -1,5 +1,6 @@
 /** Looks at an external etcd before anything starts: does it answer, and may this run write where it will. */
 import { DynamoError } from '../base/error.ts';
+import { roomCommand } from '../plan/etcd-space.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { type Environment, etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
 import { isSilence, reasonOf } from './silence.ts';
@@ -20,7 +21,7 @@ export async function lookAtEtcd(
     } catch (error) {
       if (!isSilence(error)) {
         const reason = reasonOf(error);
-        return { addresses, wrong: `${address}: ${reason}`, fix: hintFor(reason, profileKey) };
+        return { addresses, wrong: `${address}: ${reason}`, fix: hintFor(reason, address, profileKey) };
       }
       silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
     }
@@ -56,7 +57,7 @@ export async function checkEtcd(
     if (count !== '1') throw new Error('a key that was written is not there');
   } catch (error) {
     throw new DynamoError('unavailable', `etcd at ${place} cannot be used: ${reasonOf(error)}.`, {
-      hint: hintFor(reasonOf(error), profileKey),
+      hint: hintFor(reasonOf(error), place, profileKey),
     });
   }
 }
@@ -65,13 +66,12 @@ export function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-function hintFor(reason: string, profileKey: string | undefined): string {
+function hintFor(reason: string, address: string, profileKey: string | undefined): string {
   const hints = profileKey === undefined ? inEnvironment : inProfile;
   if (/authentication is not enabled/.test(reason)) return hints.noLogin;
   if (/authentication failed|auth token|user name|permission denied/.test(reason)) return hints.login;
   if (/certificate|authority|TLS|SSL|ENOENT|EACCES/i.test(reason)) return hints.certificate;
-  if (/space exceeded/.test(reason))
-    return 'compact and defragment it: etcdctl defrag && etcdctl alarm disarm';
+  if (/space exceeded/.test(reason)) return roomCommand(address);
   return hints.other;
 }
 

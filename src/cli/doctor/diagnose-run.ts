@@ -71,7 +71,7 @@ async function settle(
   for (let round = 0; ; round++) {
     const { diagnosis, asks } = diagnose(rules, seen, host);
     if (asks.length === 0 || round === mostRounds) return diagnosis;
-    host = await answerQuestions(host, asks);
+    host = await answerQuestions(host, asks, seen.plan);
   }
 }
 

@@ -1,5 +1,6 @@
 /** D08: etcd answers where the plan or the environment says that it is. */
 import { messageOf } from '../../base/error-code.ts';
+import { roomCommand } from '../../plan/etcd-space.ts';
 import { type Check, fail, type Finding, ok, skip } from '../check.ts';
 import { endpointsOf, etcdUrls } from '../endpoints.ts';
 import type { HostView } from '../host-view.ts';
@@ -32,6 +33,9 @@ async function ask({ network }: HostView, url: string): Promise<Finding> {
       return fail(`${url} answers ${health.status}, but is not etcd`, `is it the etcd of Kubernetes? ${fix}`);
     }
     if (!/"health"\s*:\s*"?true/.test(health.body)) {
+      if (await isFull(network, url)) {
+        return fail(`etcd on ${url} is full (alarm NOSPACE): it takes nothing new`, roomCommand(url));
+      }
       return fail(`etcd on ${url} says ${health.body.trim().slice(0, 120)}`, fix);
     }
     const name = /"etcdserver"\s*:\s*"([^"]*)"/.exec(version.body)?.[1] ?? '';
@@ -39,4 +43,10 @@ async function ask({ network }: HostView, url: string): Promise<Finding> {
   } catch (error) {
     return fail(`nothing usable answers on ${url}: ${messageOf(error)}`, fix);
   }
+}
+
+async function isFull(network: HostView['network'], url: string): Promise<boolean> {
+  const call = { method: 'POST', body: JSON.stringify({ action: 'GET' }) } as const;
+  const alarms = await network.request(`${url}/v3/maintenance/alarm`, call);
+  return alarms.body.includes('"NOSPACE"');
 }

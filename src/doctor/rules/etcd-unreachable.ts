@@ -13,12 +13,14 @@ export const etcdUnreachable = lineRule(
     fixes: '`--discovery file`, or start etcd',
   },
   unreachable,
-  ({ groups }, { plan }) => {
+  ({ groups }, { plan, host }) => {
     const planned = plan.discovery.backend === 'etcd' ? plan.discovery.endpoints.join(', ') : undefined;
     const where = groups[0] || planned;
     return {
       cause: `etcd does not answer${where === undefined ? '' : ` at ${where}`}`,
       fix: '--discovery file   # needs no etcd on one host; or start etcd there',
+      // One that is full is told of in the same words.
+      asks: host.etcdFull === undefined ? [{ about: 'etcd-full' }] : undefined,
     };
   },
 );

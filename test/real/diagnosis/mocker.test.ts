@@ -3,6 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { linesOf, pythons, ruleFor } from '../support/dynamo-failure.ts';
+import { binaries } from '../support/server.ts';
+import { fill, startSmallEtcd } from '../support/small-etcd.ts';
+
+const [etcdBinary = 'etcd'] = binaries('etcd');
 
 const mocker = ['dynamo.mocker', '--model-path', 'acme/absent'];
 const frontend = ['dynamo.frontend', '--http-port', '0'];
@@ -23,6 +27,15 @@ for (const python of pythons) {
     const waitsInVain = rule === 'etcd-unreachable';
     const lines = await linesOf(python, words, env, (seen) => waitsInVain && ruleFor(seen) === rule);
     expect([ruleFor(lines), lines.slice(-8)]).toEqual([rule, lines.slice(-8)]);
+  });
+
+  test(`${python}: etcd-full`, async () => {
+    const url = await startSmallEtcd(etcdBinary);
+    await fill(url);
+    const env = { DYN_DISCOVERY_BACKEND: 'etcd', ETCD_ENDPOINTS: url };
+    const full = { etcdFull: true };
+    const lines = await linesOf(python, frontend, env, (seen) => ruleFor(seen, full) === 'etcd-full');
+    expect([ruleFor(lines, full), lines.slice(-8)]).toEqual(['etcd-full', lines.slice(-8)]);
   });
 
   test(`${python}: port-taken`, async () => {

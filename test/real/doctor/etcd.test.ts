@@ -7,6 +7,7 @@ import { freePort, remember, until } from '../../integration/sim/processes.ts';
 import { serve } from '../../support/http-server.ts';
 import { ask, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';
+import { fill, makeRoom, startSmallEtcd } from '../support/small-etcd.ts';
 import { doctor } from './run-doctor.ts';
 
 const [binary = 'etcd'] = binaries('etcd');
@@ -29,6 +30,18 @@ test('etcd: one that answers, one that is frozen, one that is gone', async () =>
     status: 'fail',
     evidence: expect.stringContaining('ECONNREFUSED'),
   });
+});
+
+test('etcd: one that is full is told as that, with what makes room', async () => {
+  const url = await startSmallEtcd(binary);
+  await fill(url);
+  expect(await doctor('etcd', { ETCD_ENDPOINTS: url })).toMatchObject({
+    status: 'fail',
+    evidence: `etcd on ${url} is full (alarm NOSPACE): it takes nothing new`,
+    fix: expect.stringContaining('alarm disarm'),
+  });
+  await makeRoom(url);
+  expect(await doctor('etcd', { ETCD_ENDPOINTS: url })).toMatchObject({ status: 'ok' });
 });
 
 test('etcd: a plan that uses it is looked at, one that brings its own is not', async () => {

@@ -8,9 +8,10 @@ import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { ask, base64, keysIn, lockEtcd, putKey, startEtcd } from '../support/etcd.ts';
+import { keysIn, lockEtcd, putKey, startEtcd } from '../support/etcd.ts';
 import { binaries, startServer } from '../support/server.ts';
 import { install, versions } from '../support/installed.ts';
+import { fill, makeRoom, startSmallEtcd } from '../support/small-etcd.ts';
 
 const [etcdBinary = 'etcd'] = binaries('etcd');
 const [natsBinary = 'nats-server'] = binaries('nats-server');
@@ -70,60 +71,23 @@ test('etcd with a password: the right one serves and stands nowhere; a wrong one
   expect(textBelow(world.state) + notes + stdout + stderr + wrong.stderr).not.toMatch(/(right|wrong)-word/);
 });
 
-/** One that holds so little that a test can fill it. */
-async function startSmallEtcd(): Promise<string> {
-  const [port, peer] = [await freePort(), await freePort()];
-  const [url, peerUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peer}`];
-  const flags = [
-    `--data-dir=${temporaryFolder()}`,
-    `--listen-client-urls=${url}`,
-    `--advertise-client-urls=${url}`,
-    `--listen-peer-urls=${peerUrl}`,
-    `--initial-advertise-peer-urls=${peerUrl}`,
-    `--initial-cluster=default=${peerUrl}`,
-    '--quota-backend-bytes=400000',
-  ];
-  await startServer(etcdBinary, flags, `${url}/health`);
-  return url;
-}
-
-/** Until it takes no more. */
-async function fill(url: string): Promise<void> {
-  let i = 0;
-  const isFull = async (): Promise<boolean> =>
-    await putKey(url, `filler-${i++}`, 'x'.repeat(60_000)).then(
-      () => false,
-      () => true,
-    );
-  await until('it is full', isFull);
-}
-
-/** As people do it: delete, compact, defragment, take the alarm back. */
-async function makeRoom(url: string): Promise<void> {
-  const range = { key: base64('filler-'), range_end: base64('filler.') };
-  const { header } = (await ask(url, '/v3/kv/deleterange', range)) as { header: { revision: string } };
-  await ask(url, '/v3/kv/compaction', { revision: header.revision, physical: true });
-  await ask(url, '/v3/maintenance/defragment', {});
-  const { alarms = [] } = (await ask(url, '/v3/maintenance/alarm', { action: 'GET' })) as {
-    alarms?: object[];
-  };
-  for (const alarm of alarms) await ask(url, '/v3/maintenance/alarm', { action: 'DEACTIVATE', ...alarm });
-}
-
 test('etcd that is full is 69 before anything starts', async ({ world }) => {
-  const url = await startSmallEtcd();
+  const url = await startSmallEtcd(etcdBinary);
   await fill(url);
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
     env: { ETCD_ENDPOINTS: url },
   });
   expect(code).toBe(69);
   expect(stderr).toContain('database space exceeded');
+  expect(stderr).toMatch(
+    /fix: e="etcdctl --endpoints=\S+"; \$e compact .* && \$e defrag && \$e alarm disarm/,
+  );
 }, 120_000);
 
 test('etcd that fills up while a run serves: what serves goes on; a worker that starts anew waits for room', async ({
   world,
 }) => {
-  const url = await startSmallEtcd();
+  const url = await startSmallEtcd(etcdBinary);
   const run = await up(world, 'agg', external, { env: { ETCD_ENDPOINTS: url } });
   await fill(url);
   const messages = [{ role: 'user' as const, content: 'Hello!' }];

@@ -8,6 +8,7 @@ import { test, type World } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
 import { install, versions } from '../support/installed.ts';
 import { pythons } from '../support/python.ts';
+import { fill, makeRoom, startSmallEtcd } from '../support/small-etcd.ts';
 
 const timeout = 300_000;
 const [binaries] = versions();
@@ -71,3 +72,24 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     await succeed(world, ['down']);
   });
 });
+
+test(
+  'etcd that fills up: a worker that starts anew fails, and that is named as the cause',
+  { timeout },
+  async ({ world }) => {
+    const [{ python } = { python: '' }] = pythons('mocker');
+    const url = await startSmallEtcd(binaries?.etcd ?? 'etcd');
+    // Newer ones wait two minutes for room, unless they are told.
+    const hasty = ['--env', 'ETCD_STARTUP_CONNECT_TIMEOUT_SECONDS=2'];
+    const wishes = ['--engine', 'mocker', '--python', python, '--discovery', 'etcd', ...hasty];
+    await up(world, 'agg', wishes, { env: { ETCD_ENDPOINTS: url } });
+    await fill(url);
+    process.kill(await pidOf(world, 'worker'), 'SIGKILL');
+    await until('the run to be over', async () => (await ps(world)).length === 0, 180_000);
+    const { stdout } = await succeed(world, ['events', 'agg']);
+    expect(stdout).toContain(`cause: etcd at ${url} is full`);
+    await makeRoom(url);
+    await up(world, 'agg', wishes, { env: { ETCD_ENDPOINTS: url } });
+    await succeed(world, ['down']);
+  },
+);

@@ -1,6 +1,7 @@
 /** Lets parts of the installed Dynamo fail, and asks the rules about what they said: REAL_DYNAMO=/a/bin/python:/b/bin/python. */
 import { spawn } from 'node:child_process';
 import { diagnose } from '../../../src/doctor/diagnose.ts';
+import type { HostEvidence } from '../../../src/doctor/rule.ts';
 import { rules } from '../../../src/doctor/rule-table.ts';
 import { planOf } from '../../support/diagnosis.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -51,7 +52,7 @@ export async function linesOf(
   });
 }
 
-export function ruleFor(lines: readonly string[]): string | undefined {
+export function ruleFor(lines: readonly string[], host: HostEvidence = {}): string | undefined {
   const plan = planOf();
   const failure = {
     code: 'process-failed',
@@ -63,5 +64,5 @@ export function ruleFor(lines: readonly string[]): string | undefined {
     lines: spec.name === 'decode' ? lines : [],
     variables: new Set<string>(),
   }));
-  return diagnose(rules, { failure, processes, plan }, {}).diagnosis?.rule;
+  return diagnose(rules, { failure, processes, plan }, host).diagnosis?.rule;
 }

@@ -93,6 +93,14 @@ const rows: readonly Row[] = [
     'port-taken-status-1.6.1',
   ),
   ...shared('etcd-locked', /another etcd/, /pgrep -a etcd/, 'etcd-locked'),
+  ...['etcd-full-1.1.1', 'etcd-full-1.6.1'].map((log): Row => ({
+    log,
+    rule: 'etcd-full',
+    cause: /is full: it answers/,
+    fix: /compact.*defrag.*alarm disarm/,
+    told: { host: { etcdFull: true } },
+  })),
+  ...shared('etcd-full', /is full: it answers/, /alarm disarm/, 'etcd-full'),
   ...shared(
     'etcd-unreachable',
     /etcd does not answer/,
@@ -160,9 +168,9 @@ const rows: readonly Row[] = [
   ...shared('child-died', /detokenizer of decode/, /logs decode/, 'detokenizer-died'),
 ];
 
-for (const { log, rule, cause, fix } of rows) {
+for (const { log, rule, cause, fix, told } of rows) {
   test(`${log}: ${rule}`, () => {
-    const { diagnosis } = opinionOn({ logs: { decode: log } });
+    const { diagnosis } = opinionOn({ ...told, logs: { decode: log } });
     expect(diagnosis?.rule).toBe(rule);
     expect(diagnosis?.cause).toMatch(cause);
     expect(diagnosis?.cause).not.toMatch(/\.$|undefined|NaN/);
@@ -207,6 +215,7 @@ test('each cause alone answers for its recording: no second rule of the kind see
     'gpu-memory-weights': ['gpu-memory-requests'],
     'shm-too-small': ['disk-full'],
     'served-name': ['hub-offline'],
+    'etcd-full': ['etcd-unreachable'],
   };
   const plan = planOf();
   const decode = plan.processes.find(({ name }) => name === 'decode');

@@ -1,5 +1,6 @@
 /** Rules that need more than one log: the host, the end of the process, the plan, other logs of the run. */
 import { expect, test } from 'vitest';
+import type { Plan } from '../../../src/plan/plan.ts';
 import { opinionOn, planOf, type Told, withProcess } from '../../support/diagnosis.ts';
 
 const ruleOf = (told: Told): string | undefined => opinionOn(told).diagnosis?.rule;
@@ -64,6 +65,24 @@ test('a taken port is named with who has it, once that is known', () => {
   const gone = opinionOn({ ...told, host: { portHolders: new Map([[18_999, undefined]]) } });
   expect(gone.diagnosis?.cause).toContain('though nobody listens there any more');
   expect(gone.asks).toEqual([]);
+});
+
+test('one that lost etcd asks whether it is full; whose it is says what helps', () => {
+  const told: Told = { logs: { decode: 'etcd-full-1.1.1' } };
+  expect(opinionOn(told).asks).toEqual([{ about: 'etcd-full' }]);
+  expect(ruleOf({ ...told, host: { etcdFull: false } })).toBe('etcd-unreachable');
+  const use = { addresses: ['http://a:1'], version: '3.4.23' };
+  const fixOf = (infra: Plan['infra']) =>
+    opinionOn({ ...told, plan: planOf((plan) => ({ ...plan, infra })), host: { etcdFull: true } }).diagnosis
+      ?.fix;
+  const own = { ...use, from: 'process' as const, path: '/etcd' };
+  const folder = { path: '/state/infra/mine/etcd', kept: false };
+  expect(fixOf({ etcd: own, folders: [folder], files: [] })).toBe('dynamo up disagg');
+  expect(fixOf({ etcd: own, folders: [{ ...folder, kept: true }], files: [] })).toMatch(
+    /^rm -r \/state\/infra\/mine\/etcd && /,
+  );
+  const shared = { ...use, from: 'shared' as const, runId: 'infra-abcd' };
+  expect(fixOf({ etcd: shared, folders: [], files: [] })).toBe('dynamo infra down && dynamo infra up');
 });
 
 test("SIGKILL is the kernel's only when its counters say so", () => {
