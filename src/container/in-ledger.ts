@@ -29,6 +29,8 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
     pid: undefined,
     exited: Promise.resolve({ code: undefined, signal: undefined }),
     crippled: new Promise(() => {}),
+    // Its port may be another's: Docker's proxy, or a rule of the kernel.
+    drained: () => new Promise(() => {}),
     stop: async (graceMs) => {
       const reports = await Promise.all(lives.map(async (entry) => await end(entry, graceMs)));
       return {

@@ -118,7 +118,7 @@ export interface Plan {
   readonly gpuUuids: readonly string[];
   /** In the order in which they start. */
   readonly processes: readonly ProcessSpec[];
-  /** Waves of process names; a wave is stopped when the one before is gone. */
+  /** Waves of process names; a wave is stopped when the one before is gone, or when no client is left that it serves. */
   readonly stopOrder: readonly (readonly string[])[];
   readonly expected: readonly ExpectedInstances[];
   readonly proof?: ProofSpec | undefined;

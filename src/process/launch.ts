@@ -8,6 +8,7 @@ import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit } from '../supervisor/child.ts';
 import { cgroupFor } from './cgroup.ts';
+import { untilDrained } from './drained.ts';
 import { identify } from './identity.ts';
 import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
 import { fileOf, readStat } from './proc.ts';
@@ -125,6 +126,7 @@ function childOf(
     pid: entry.pid,
     exited,
     crippled: new Promise(() => {}),
+    drained: (port, ended) => untilDrained(port, clock, ended),
     stop: (graceMs) => stopTree({ process: entry.process, tracker, graceMs, clock, hurry: hurry.signal }),
     kill: () => hurry.abort(),
   };

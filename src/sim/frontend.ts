@@ -1,9 +1,10 @@
 /** `sim frontend`: finds workers, answers OpenAI requests and drains as `python -m dynamo.frontend` does. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../base/error-code.ts';
 import { readEnvironment } from './environment.ts';
-import { oneOf, onOff, readFlags, text, whole } from './flags.ts';
+import { amount, oneOf, onOff, readFlags, text, whole } from './flags.ts';
 import { answer, type FrontendState } from './frontend-server.ts';
 import { listen } from './http.ts';
 import { followEvents } from './kv-events.ts';
@@ -25,6 +26,7 @@ const table = {
   'no-router-kv-events': onOff,
   namespace: text,
   fault: oneOf(seededFaults),
+  'teardown-time': amount,
 };
 
 const target = 'dynamo_llm::http::service::service_v2';
@@ -63,8 +65,11 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   log('INFO', target, 'HTTP server shutdown requested');
   setTimeout(() => server.close(), refusalMs);
   for (const response of open) await once(response, 'close');
+  server.close();
   await discovery.close();
   await nats?.close();
+  // Upstream's 1.6.1 takes 300 ms from its closed port to its end.
+  await delay((flags['teardown-time'] ?? 0) * 1000);
 }
 
 async function serve(host: string, port: number, state: FrontendState) {

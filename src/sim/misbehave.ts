@@ -13,6 +13,7 @@ export const faultFlags = {
   'draw-download': amount,
   'download-into': text,
   'ignore-sigterm': onOff,
+  'cut-streams': onOff,
   'spawn-children': whole(0),
   'escape-children': whole(0),
   schedulers: whole(0),

@@ -14,6 +14,7 @@ export async function simProcess([role, ...argv]: readonly string[]): Promise<ne
         log('WARN', 'sim', 'SIGTERM ignored because of --ignore-sigterm');
       } else if (!stop.signal.aborted) {
         log('INFO', 'main.graceful_shutdown', 'Received shutdown signal, shutting down', { signal: name });
+        if (argv.includes('--cut-streams')) process.exit(0);
         stop.abort();
       }
     });

@@ -22,6 +22,8 @@ export interface ProcessScript {
   /** When it loses a child, after its launch. */
   readonly crippledMs?: number | undefined;
   readonly stopMs?: number | undefined;
+  /** When it serves nobody any more, after its stop began. */
+  readonly drainedMs?: number | undefined;
   readonly stopFails?: boolean | undefined;
 }
 
@@ -150,6 +152,7 @@ function fakeChild(
     pid,
     exited: exited.promise,
     crippled: clock.sleep(script.crippledMs ?? never).then(() => 'its scheduler (7) ended'),
+    drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {
       notes.push({ what: 'stop', process: name, pid, graceMs });
       if (script.stopFails) throw new Error('not permitted');

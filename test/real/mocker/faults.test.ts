@@ -1,7 +1,7 @@
 /** What happens when real processes of upstream die, or are to stop before they can. */
 import { describe, expect } from 'vitest';
-import { start } from '../../e2e/harness/cli.ts';
-import { pidOf } from '../../e2e/harness/deployment.ts';
+import { type Session, start } from '../../e2e/harness/cli.ts';
+import { pidOf, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { pythons } from '../support/python.ts';
@@ -33,6 +33,30 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
       expect(stderr).toContain('nothing is left');
     },
   );
+
+  test('a stream that is open when the run is stopped is read to its end', { timeout }, async ({ world }) => {
+    const { client, model } = await up(world, 'disagg', mocker);
+    const stream = await client.chat.completions.create(
+      {
+        model,
+        messages: [{ role: 'user', content: 'Hello!' }],
+        max_tokens: 400,
+        stream: true,
+        stream_options: { include_usage: true },
+      },
+      { timeout: 60_000 },
+    );
+    let down: Session | undefined;
+    let tokens: number | undefined;
+    for await (const { usage } of stream) {
+      down ??= start(world, ['down']);
+      tokens = usage?.completion_tokens ?? tokens;
+    }
+    expect(tokens).toBe(400);
+    const ended = await down?.ended;
+    expect(ended).toMatchObject({ code: 0 });
+    expect(ended?.stderr).not.toContain('SIGKILL');
+  });
 
   test('a model folder that is not there is told', { timeout }, async ({ world }) => {
     const args = [

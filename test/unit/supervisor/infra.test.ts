@@ -64,6 +64,25 @@ test('nobody starts before etcd is ready, and etcd is stopped last', async () =>
   expect(stops).toEqual(['frontend', 'worker', 'etcd']);
 });
 
+test('workers are stopped when the frontend serves nobody any more, etcd only when all are gone', async () => {
+  const frontendScript = { ...up, drainedMs: 20, stopMs: 300 };
+  const { world, start } = begin({ processes: { frontend: frontendScript, worker: { ...up, stopMs: 100 } } });
+  const supervision = start();
+  await world.clock.advance(10);
+  await supervision.ready;
+  supervision.stop();
+  const stopsAfter = async (ms: number): Promise<string[]> => {
+    await world.clock.advance(ms);
+    return world.notes.flatMap((note) => (note.what === 'stop' ? [note.process] : []));
+  };
+  expect(await stopsAfter(19)).toEqual(['frontend']);
+  expect(await stopsAfter(1)).toEqual(['frontend', 'worker']);
+  expect(await stopsAfter(279)).toEqual(['frontend', 'worker']);
+  expect(await stopsAfter(1)).toEqual(['frontend', 'worker', 'etcd']);
+  await world.clock.advance(10);
+  expect(await supervision.done).toEqual({ killed: [], left: [] });
+});
+
 test('etcd is looked at twice a second, the others every five seconds', async () => {
   const { world, looks, start } = begin({});
   const supervision = start();
