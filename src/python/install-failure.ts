@@ -55,7 +55,7 @@ const causes: readonly Cause[] = [
     hint: () => 'unset UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL   # then again: dynamo setup',
   },
   {
-    pattern: /No interpreter found for (.+?) in/,
+    pattern: /No interpreter found for (.+?) in|Failed to inspect Python interpreter/,
     code: 'environment',
     why: 'there is no Python that Dynamo supports, and none could be fetched',
     hint: () => 'dynamo setup --python /path/to/python3.12',

@@ -68,8 +68,7 @@ export function recipeFor(engine: SetupEngine, version: string): Recipe {
       hint: `dynamo setup --engine ${engine} --version ${defaultVersions[engine]}`,
     });
   }
-  // 1.2.0 and 1.3.0 were published as their post-releases alone.
-  const published = releases.find((each) => each === `${version}.post1`) ?? version;
+  const published = publishedAs(version.trim().replace(/^v/i, ''));
   return {
     engine,
     version: published,
@@ -81,6 +80,15 @@ export function recipeFor(engine: SetupEngine, version: string): Recipe {
     diskBytes: engine === 'mocker' ? 1 * GB : compareVersions(published, '1.2') < 0 ? 15 * GB : 12 * GB,
     notes: notes(engine, version, published),
   };
+}
+
+/** `1.4` is 1.4.0; 1.2.0 and 1.3.0 were published as their post-releases alone. */
+function publishedAs(version: string): string {
+  return releaseOf(version) ?? releaseOf(`${version}.post1`) ?? version;
+}
+
+function releaseOf(version: string): string | undefined {
+  return releases.find((each) => compareVersions(each, version) === 0);
 }
 
 const baseImports = ['dynamo._core', 'dynamo.frontend.main', 'dynamo.mocker.main'];

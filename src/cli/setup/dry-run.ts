@@ -14,6 +14,7 @@ import { homePath } from '../../view/home-path.ts';
 import { type Fact, factLines } from '../../view/setup-text.ts';
 import { sizeText } from '../../view/size.ts';
 import { styleFor } from '../../view/style.ts';
+import { requirePython, requireSamePython } from './asked-python.ts';
 import { wholeEnvironment } from './environment.ts';
 import type { SetupHost } from './host.ts';
 import { wholeInfra } from './infra.ts';
@@ -22,6 +23,7 @@ import { resolveVersion } from './version.ts';
 import { usersEnvironment, type Wanted } from './wanted.ts';
 
 export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<number> {
+  requirePython(wanted.python, host);
   const installer = await findInstaller(host);
   const facts: Fact[] = [];
   if (wanted.engine !== undefined)
@@ -43,8 +45,11 @@ async function environmentFacts(
   const yours = usersEnvironment(host.environment, recipe, wanted);
   if (yours !== undefined) return [{ what: 'nothing to do', value: yours.folder, because: yours.because }];
   const folder = join(host.folders.environments, recipe.name);
-  if (wholeEnvironment(folder) !== undefined)
+  const there = wholeEnvironment(folder, recipe);
+  if (there !== undefined) {
+    await requireSamePython(host, recipe.name, there, wanted.python);
     return [{ what: 'nothing to do', value: recipe.name, because: 'is there already' }];
+  }
   return [
     { what: 'environment', value: recipe.name, because: homePath(folder) },
     ...unknown,

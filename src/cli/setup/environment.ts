@@ -24,10 +24,22 @@ export interface MadeEnvironment {
   readonly record: SetupRecord;
 }
 
-/** The environment of that name, when it is whole: finished, and its Python still there. */
-export function wholeEnvironment(folder: string): MadeEnvironment | undefined {
+/** The environment of that name, when it is whole: finished, of the same packages, and its Python still there. */
+export function wholeEnvironment(folder: string, recipe: Recipe): MadeEnvironment | undefined {
   const record = readSetupRecord(folder);
-  return record?.state === 'complete' && interpreterIn(folder) !== undefined ? { folder, record } : undefined;
+  if (record?.state !== 'complete' || interpreterIn(folder) === undefined) return undefined;
+  const same =
+    record.requirements.join() === requirementsOf(recipe).join() &&
+    record.overrides.join() === overridesOf(recipe).join();
+  return same ? { folder, record } : undefined;
+}
+
+function requirementsOf({ requirement, preReleases }: Recipe): string[] {
+  return [requirement, ...preReleases.map(({ line }) => line)];
+}
+
+function overridesOf({ overrides }: Recipe): string[] {
+  return overrides.map(({ line }) => line);
 }
 
 /** Throws `cannot-write` when the disk has less than the recipe needs. */
@@ -59,8 +71,8 @@ export async function makeEnvironment(
     state: 'unfinished',
     engine: recipe.engine,
     version: recipe.version,
-    requirements: [recipe.requirement, ...recipe.preReleases.map(({ line }) => line)],
-    overrides: recipe.overrides.map(({ line }) => line),
+    requirements: requirementsOf(recipe),
+    overrides: overridesOf(recipe),
   };
   writeSetupRecord(folder, record);
   const work: Work = { host, uv: installer.uv, recipe, folder, logFile: newLog(host, recipe.name) };
@@ -130,7 +142,12 @@ async function emptyEnvironment(work: Work, python: string | undefined, view: St
 async function packages(work: Work, view: StepView): Promise<void> {
   const { uv, folder, recipe } = work;
   const overridesFile = join(folder, 'overrides.txt');
-  writeFileSync(overridesFile, recipe.overrides.map(({ line }) => `${line}\n`).join(''));
+  writeFileSync(
+    overridesFile,
+    overridesOf(recipe)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
   const output = await runStep(work, installCommand(uv, folder, recipe, overridesFile), {
     what: `The packages of ${recipe.name} could not be installed`,
     view,

@@ -7,6 +7,7 @@ import { recipeFor, type SetupEngine } from '../../python/recipe.ts';
 import { styleFor } from '../../view/style.ts';
 import { requireLinux } from '../platform.ts';
 import { showDryRun } from './dry-run.ts';
+import { requirePython, requireSamePython } from './asked-python.ts';
 import { checkDisk, type MadeEnvironment, makeEnvironment, wholeEnvironment } from './environment.ts';
 import { chooseSteps, createSetupHost, type SetupHost, withSetupHost } from './host.ts';
 import { makeInfra, wholeInfra } from './infra.ts';
@@ -68,6 +69,7 @@ async function whatIsWanted(flags: SetupFlags): Promise<Wanted> {
 }
 
 async function makeAll(host: SetupHost, wanted: Wanted): Promise<Outcome[]> {
+  requirePython(wanted.python, host);
   const installer = once(async () => await installerFor(host, wanted.python));
   const outcomes: Outcome[] = [];
   if (wanted.engine !== undefined)
@@ -86,8 +88,11 @@ async function oneEnvironment(
   const recipe = recipeFor(engine, asked);
   const yours = usersEnvironment(host.environment, recipe, wanted);
   if (yours !== undefined) return { kind: 'yours', name: engine, python: yours };
-  const there = wholeEnvironment(join(host.folders.environments, recipe.name));
-  if (there !== undefined) return { kind: 'there', name: recipe.name, ...there };
+  const there = wholeEnvironment(join(host.folders.environments, recipe.name), recipe);
+  if (there !== undefined) {
+    await requireSamePython(host, recipe.name, there, wanted.python);
+    return { kind: 'there', name: recipe.name, ...there };
+  }
   await host.steps.step('disk', async (view) =>
     view.title(`disk: ${await checkDisk(host, recipe.diskBytes)}`),
   );

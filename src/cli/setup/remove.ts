@@ -4,8 +4,10 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
 import { nearest } from '../../base/nearest.ts';
+import { quote } from '../../plan/shell.ts';
 import { usersOfFolder } from '../../process/users-of-folder.ts';
 import { installerCache } from '../../python/disk.ts';
+import { locateOnPath } from '../../python/locate-python.ts';
 import { writeSetupRecord } from '../../python/setup-record.ts';
 import { homePath } from '../../view/home-path.ts';
 import { sizeText } from '../../view/size.ts';
@@ -33,10 +35,15 @@ export async function remove(names: readonly string[], { all }: { readonly all?:
       for (const folder of [folders.tools, folders.logs]) await rm(folder, { recursive: true, force: true });
     const cache = installerCache(process.env);
     if (chosen.length > 0 && existsSync(cache))
-      say(`downloads stay in ${homePath(cache)} for the next time; to free them too: uv cache clean`);
+      say(`downloads stay in ${homePath(cache)} for the next time; to free them too: ${freeing(cache)}`);
     if (chosen.length === 0) say('there is nothing to remove');
     return 0;
   });
+}
+
+/** The private uv is no command of the user's. */
+function freeing(cache: string): string {
+  return locateOnPath('uv', process.env) === undefined ? `rm -r ${quote(cache)}` : 'uv cache clean';
 }
 
 function chosenSetups(names: readonly string[], all: boolean): Setup[] {

@@ -1,5 +1,5 @@
 /** `dynamo setup` with stand-ins for uv and python3: what is made, what is shown, and that it is made once. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
@@ -51,6 +51,39 @@ test('what is there is not made again; where its Python is gone, it is', async (
   rmSync(join(dataOf(world), 'envs/mocker-1.1.1/bin/python3'));
   expect(await made(world)).toMatchObject([{ state: 'its Python is gone' }]);
   expect((await succeed(world, command)).stdout).toContain('is ready');
+});
+
+test('what another recipe made is made again', async ({ world }) => {
+  withUv(world);
+  const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
+  await succeed(world, command);
+  const file = join(dataOf(world), 'envs/mocker-1.1.1/dynamo-setup.json');
+  const record = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...record, overrides: ['certifi>=2025'] }));
+  expect((await succeed(world, command)).stdout).toContain('is ready');
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ overrides: [] });
+});
+
+test('the Python that is named counts, or is an error', async ({ world }) => {
+  withUv(world);
+  const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
+  for (const more of [[], ['--dry-run']]) {
+    const { code, stderr } = await dynamo(world, [...command, '--python', './nowhere', ...more]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('--python ./nowhere: there is no Python interpreter.');
+  }
+  await succeed(world, [...command, '--python', '3.12']);
+  standIn(world, 'python3.13', '#!/bin/sh\necho Python 3.13.0\n');
+  for (const named of ['3.11', 'python3.13', join(world.bin, 'python3.13')]) {
+    for (const more of [[], ['--dry-run']]) {
+      const { code, stderr } = await dynamo(world, [...command, '--python', named, ...more]);
+      expect(code).toBe(64);
+      expect(stderr).toMatch(/is there already, with Python 3\.12\.1, not 3\.1[13]\./);
+      expect(stderr).toContain('fix: dynamo setup remove mocker-1.1.1');
+    }
+  }
+  for (const named of ['3', '3.12', '3.12.1'])
+    expect((await succeed(world, [...command, '--python', named])).stdout).toContain('is there already');
 });
 
 test('deviations from upstream are shown with their reasons before anything is installed', async ({

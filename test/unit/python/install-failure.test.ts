@@ -30,6 +30,13 @@ const seen: readonly (readonly [string, string, ErrorCode, RegExp, RegExp])[] = 
     /^dynamo setup --engine mocker --version 1\.1\.1 .*UV_DEFAULT_INDEX/,
   ],
   [
+    'a Python that pyenv only has a word for',
+    'error: Failed to inspect Python interpreter from search path at `/root/.pyenv/shims/python3.7`\n  cause: Querying Python at `/root/.pyenv/shims/python3.7` failed with exit status exit status: 127',
+    'environment',
+    /no Python that Dynamo supports/,
+    /--python \/path/,
+  ],
+  [
     'connection refused',
     'error: Failed to fetch: http://127.0.0.1:9/simple/ai-dynamo/\n  cause: tcp connect error\n  cause: Connection refused (os error 111)',
     'unavailable',

@@ -41,6 +41,14 @@ test('what was published as its post-release alone is installed as that, and sai
   expect(recipeFor('mocker', '1.2.0.post1').notes).toEqual([]);
 });
 
+test.for([
+  ['v1.4.2', '1.4.2'],
+  ['1.4', '1.4.0'],
+  ['1.2', '1.2.0.post1'],
+] as const)('%s is %s, and there is one environment of it', ([asked, version]) => {
+  expect(recipeFor('mocker', asked)).toMatchObject({ version, name: `mocker-${version}` });
+});
+
 test('a version newer than known is installed as the newest one is, and said', () => {
   expect(lines('mocker', '1.7.0')).toEqual(['ai-dynamo==1.7.0', noSimulator, '!certifi>=2025']);
   expect(recipeFor('mocker', '1.7.0').notes[0]).toMatch(/newer than what this tool knows \(1\.6\.1\)/);
