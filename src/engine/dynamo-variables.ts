@@ -26,11 +26,12 @@ function whereabouts(discovery: Discovery): Record<string, string> {
 
 /** Verbosity is the user's to choose; it changes no plan. */
 const harmless = /^DYN_(LOG$|LOGGING_|SDK_)/;
-const deciding = /^(DYN_|ETCD_|NATS_)/;
+const deciding = /^(DYN_|ETCD_|NATS_|OTEL_(EXPORT_ENABLED|SERVICE_NAME)$)/;
 
 /**
  * Names of inherited variables that would change what a process does against the plan, sorted.
- * A leaked DYN_SYSTEM_PORT makes every worker bind one port; a set NATS_SERVER forces a connection on 1.1.1.
+ * A leaked DYN_SYSTEM_PORT makes every worker bind one port; a set NATS_SERVER forces a connection on 1.1.1; one
+ * OTEL_SERVICE_NAME would be that of every process.
  */
 export function decidingVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   return Object.keys(environment)

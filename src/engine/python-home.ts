@@ -33,7 +33,7 @@ export function pythonVariables(
     // A folder `dynamo` in the working directory must not shadow the package.
     PYTHONSAFEPATH: '1',
     PYTHONUNBUFFERED: '1',
-    ...(profile.tracing ? tracingVariables(process) : {}),
+    ...(profile.tracing ? tracingVariables(home, process) : {}),
   };
 }
 
@@ -59,11 +59,16 @@ function temporaryVariables({ caller }: PythonHome, { temporaryFolder }: Deploym
   };
 }
 
-/** Source: upstream/launch-patterns.md section 1. */
-function tracingVariables(process: string): Record<string, string> {
+/** The collector of the caller, or upstream's default. Source: upstream/launch-patterns.md section 1. */
+export function tracesEndpoint({ caller }: PythonHome): string {
+  return caller.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || 'http://localhost:4317';
+}
+
+function tracingVariables(home: PythonHome, process: string): Record<string, string> {
   return {
     DYN_LOGGING_JSONL: 'true',
     OTEL_EXPORT_ENABLED: '1',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint(home),
     OTEL_SERVICE_NAME: serviceName(process),
   };
 }

@@ -4,7 +4,7 @@ import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Deployment, Launch, WorkerSeat } from '../engine.ts';
 import { type Flag, flagWords } from '../flag-words.ts';
-import { type PythonHome, pythonVariables } from '../python-home.ts';
+import { type PythonHome, pythonVariables, tracesEndpoint } from '../python-home.ts';
 import { mergeFlags } from '../raw-flags.ts';
 import { cpuFlags, cpuVariables } from './cpu.ts';
 import { isMedia, languageDiffusionFlags, mediaFlags } from './diffusion.ts';
@@ -59,7 +59,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
   };
 }
 
-function commonFlags({ device, seat, deployment }: WorkerParts): Flag[] {
+function commonFlags({ home, device, seat, deployment }: WorkerParts): Flag[] {
   const { spec, ports } = seat;
   const gpus = device === 'cpu' ? 1 : Math.max(1, spec.gpus);
   return [
@@ -73,7 +73,10 @@ function commonFlags({ device, seat, deployment }: WorkerParts): Flag[] {
     ['--enable-metrics', true],
     ['--enable-trace', deployment.profile.tracing],
     // SGLang takes host and port alone. Source: upstream/launch-patterns.md section 1.
-    ['--otlp-traces-endpoint', deployment.profile.tracing ? 'localhost:4317' : undefined],
+    [
+      '--otlp-traces-endpoint',
+      deployment.profile.tracing ? tracesEndpoint(home).replace(/^\w+:\/\/|\/.*$/g, '') : undefined,
+    ],
   ];
 }
 

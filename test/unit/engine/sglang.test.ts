@@ -143,6 +143,24 @@ test('tracing reaches every process under its name', async () => {
   expect(frontend?.env).toMatchObject({ OTEL_EXPORT_ENABLED: '1', OTEL_SERVICE_NAME: 'dynamo-frontend' });
   expect(worker?.env.OTEL_SERVICE_NAME).toBe('dynamo-worker');
   expect(line(worker)).toContain('--enable-trace --otlp-traces-endpoint localhost:4317');
+  expect(worker?.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT).toBe('http://localhost:4317');
+});
+
+test('traces of the frontend and of the engine go to the collector that the caller names', async () => {
+  const environment = {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector:4399/',
+    OTEL_SERVICE_NAME: 'mine',
+  };
+  const host = pythonHost('1.4.2');
+  const profile = await shipped('agg', 'tracing=true');
+  const plan = makePlan(profile, options({ engine: 'sglang' }), {
+    ...host,
+    environment: { ...host.environment, ...environment },
+  });
+  for (const { env } of plan.processes)
+    expect(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT).toBe('https://collector:4399/');
+  expect(line(plan.processes[1])).toContain('--otlp-traces-endpoint collector:4399 ');
+  expect(plan.scrubbed).toEqual(['OTEL_SERVICE_NAME']);
 });
 
 test('the unified entry point exists until 1.3', async () => {
