@@ -1,9 +1,20 @@
 /** `clean`: ends and removes what dead runs left, touches nothing else, and sees the GPU memory come back. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { killSupervision, leaders, send } from '../chaos/scene.ts';
 import { isLiving } from '../oracle/processes.ts';
+import { startTimeOf } from '../integration/sim/processes.ts';
 import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
 import { fakeGpus } from './harness/gpus.ts';
@@ -191,6 +202,42 @@ test('what carries our marks without a ledger is told with its evidence, and lef
     await succeed(world, (line?.command ?? '').split(' ').slice(1));
   }
   expect(pids.filter(isLiving)).toEqual([]);
+});
+
+/** A session whose leader is gone, and who is left in it: without any mark of ours. */
+async function leaderless(world: World): Promise<{ leader: number; startTime: string; member: number }> {
+  const script = 'sleep 600 </dev/null >/dev/null 2>&1 & echo $!; wait';
+  const session = spawn('/bin/sh', ['-c', script], { detached: true, env: { PATH: world.bin } });
+  const leader = session.pid ?? 0;
+  const [line] = (await once(session.stdout, 'data')) as [Buffer];
+  const member = Number(line.toString());
+  onTestFinished(() => send(member, 'SIGKILL'));
+  const startTime = startTimeOf(leader) ?? '';
+  session.kill('SIGKILL');
+  await once(session, 'exit');
+  return { leader, startTime, member };
+}
+
+test('who is in the session of a dead leader, and is proven by nothing else, is named and left alone', async ({
+  world,
+}) => {
+  const { runId } = await orphans(world, 'agg');
+  const { leader, startTime, member } = await leaderless(world);
+  const ledger = join(world.state, 'dynamo', 'runs', runId, 'ledger.jsonl');
+  const { bootId } = JSON.parse(readFileSync(ledger, 'utf8').split('\n')[0] ?? '') as { bootId: string };
+  const entry = { bootId, pid: leader, startTime, runId, process: 'worker', pgrp: leader, session: leader };
+  appendFileSync(ledger, `${JSON.stringify({ ...entry, logFile: '0:0', command: '' })}\n`);
+  const because = expect.stringContaining(`in the session that worker of run ${runId} led as pid ${leader}`);
+  const [line] = told((await report(world, '--dry-run')).leftAlone, [member]);
+  expect(line).toMatchObject({ because });
+  const { items, leftAlone } = await report(world);
+  expect(items.filter(({ what }) => what.startsWith(`${member} `))).toEqual([]);
+  expect(told(leftAlone, [member])).toMatchObject([{ because }]);
+  expect(isLiving(member)).toBe(true);
+  // Its run is over by now, and it is named all the same.
+  expect(told((await report(world, '--dry-run')).leftAlone, [member])).toMatchObject([{ because }]);
+  await succeed(world, (line?.command ?? '').split(' ').slice(1));
+  expect(isLiving(member)).toBe(false);
 });
 
 test('shared memory goes when a ledger proves who made it; other segments are told', async ({ world }) => {

@@ -13,6 +13,7 @@ import { type DeadCreator, proofOf, type SegmentProof } from '../../process/prov
 import { type Segment, segmentsIn, usersOf } from '../../process/shared-memory.ts';
 import { keyOfEntry } from '../../process/used-segments.ts';
 import { isLiving, readStat } from '../../process/proc.ts';
+import { unprovenMembers } from '../../process/unproven-members.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../../run/prune.ts';
 import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../../run/record.ts';
@@ -35,7 +36,7 @@ export interface CleanFindings {
   readonly stale: readonly StaleFile[];
   readonly prunable: readonly PrunableRun[];
   readonly gpus: HeldGpus;
-  /** Carry our marks, but no ledger here knows them. */
+  /** Carry our marks or are in a session that was ours, but no ledger here proves them. */
   readonly marked: readonly (MarkedProcess & { readonly facts: ProcessFacts })[];
   /** Carry our label, but no ledger here knows them. */
   readonly containers: readonly SeenContainer[];
@@ -59,12 +60,26 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
     gpus,
     containers: await unknownContainers(runs),
-    marked: markedProcesses().flatMap((marked) => {
+    marked: suspects(runs).flatMap((marked) => {
       const facts = owners.has(marked.pid) || isSupervised(marked) ? undefined : factsOf(marked.pid);
       if (facts?.startTime !== marked.startTime) return [];
       return runOf(facts, owners, contained) === undefined ? [{ ...marked, facts }] : [];
     }),
   };
+}
+
+/** Those with marks of ours, and members of dead leaders' sessions that began before their run was over. */
+function suspects(runs: readonly StoredRun[]): MarkedProcess[] {
+  const marked = markedProcesses();
+  const known = new Set(marked.map(({ pid }) => pid));
+  const members = runs
+    .filter(({ supervised }) => !supervised)
+    .flatMap(({ record: { endedAt = Infinity }, files }) =>
+      unprovenMembers(readLedger(files.ledger)).filter(
+        ({ pid, startTime }) => !known.has(pid) && startedAtMs(startTime) <= endedAt,
+      ),
+    );
+  return [...marked, ...new Map(members.map((each) => [each.pid, each])).values()];
 }
 
 /** None where no daemon answers. */
