@@ -5,6 +5,7 @@ import { passingFolders, type Plan } from '../../plan/plan.ts';
 import { removeCgroup } from '../../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { readCgroups } from '../../process/ledger.ts';
+import { letGoOfPorts } from '../../process/port-holds.ts';
 import { removeUsedSegments } from '../../process/used-segments.ts';
 import { unclaim } from '../../run/claim.ts';
 import { releaseGpus } from '../../run/gpu-leases.ts';
@@ -35,6 +36,7 @@ export function tidyUp({ plan, files, folders }: HeldRun): void {
 /** Gives back names, ports and GPUs only, for a run that was never supervised. */
 export function releaseRun({ plan, folders }: HeldRun): void {
   const mine = { runId: plan.runId, holder: ownIdentity() };
+  letGoOfPorts(portsOf(plan));
   releasePorts(folders, portsOf(plan), mine, isAlive);
   releaseGpus(folders, mine, isAlive);
   unclaim(join(folders.names, plan.name), mine, isAlive);

@@ -7,6 +7,7 @@ import { isOwn } from '../../plan/infra.ts';
 import { keptFolders, passingFolders, type Plan } from '../../plan/plan.ts';
 import type { HostFacts } from '../../plan/request.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
+import { holdPorts, letGoOfPorts } from '../../process/port-holds.ts';
 import { type Claim, claim, unclaim } from '../../run/claim.ts';
 import { persistClaim, runFiles, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { leaseGpus } from '../../run/gpu-leases.ts';
@@ -93,7 +94,15 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
       busyPorts.set(lost, 'another run that starts now');
       continue;
     }
+    // Leases are seen by those who share our state folder; this, by everybody on this network.
+    const foreign = await holdPorts(portsOf(made));
+    if (foreign !== undefined) {
+      releasePorts(folders, portsOf(made), mine, isAlive);
+      busyPorts.set(foreign.port, foreign.holder);
+      continue;
+    }
     if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return made;
+    letGoOfPorts(portsOf(made));
     releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);
   }

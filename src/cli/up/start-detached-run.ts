@@ -3,8 +3,10 @@ import { systemClock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import { secretsOf } from '../../plan/plan-secrets.ts';
 import { isAlive } from '../../process/identity.ts';
+import { letGoOfPorts } from '../../process/port-holds.ts';
 import { askStop } from '../../run/control-client.ts';
 import { socketPath } from '../../run/folders.ts';
+import { portsOf } from '../../run/port-leases.ts';
 import type { Proof } from '../../supervisor/child.ts';
 import type { Failure } from '../../supervisor/event.ts';
 import type { Outcome } from '../../supervisor/supervise.ts';
@@ -35,6 +37,8 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent) => {
         onEvent(event);
         seen = failureSoFar(seen, event);
         if (event.type === 'ready') ready.resolve(event.proof);
+        // Somebody listens on them, or never will.
+        if (event.type === 'ready' || event.type === 'stopped') letGoOfPorts(portsOf(held.plan));
         if (event.type === 'stopped') [stopped, failure] = [event, seen];
       }
     } catch {
