@@ -57,6 +57,12 @@ function stranger(world: World): number {
   return pid;
 }
 
+/** Gone before the oracle looks: a signal is sent sooner than it is obeyed. */
+async function endStranger(pid: number): Promise<void> {
+  send(pid, 'SIGKILL');
+  await until('the stranger to be gone', () => !isLiving(pid));
+}
+
 /** A segment of shared memory that goes with the test. */
 function segment(name: string): string {
   const path = `/dev/shm/${name}`;
@@ -94,7 +100,7 @@ test('orphans are ended, their memory is waited for, and a stranger on the same 
   expect(stdout).toMatch(/^GPU memory: 24\.0 GiB came back$/m);
   expect((await report(world)).items).toEqual([]);
   expect(await ps(world)).toEqual([]);
-  send(other, 'SIGKILL');
+  await endStranger(other);
 });
 
 test('a live run is not touched, whatever it holds, and says which down ends it', async ({ world }) => {
@@ -138,7 +144,7 @@ test('a stranger is ended only when its pid is asked for, and only as the proces
   const { stdout } = await succeed(world, command.split(' ').slice(1));
   expect(stdout).toContain('GPU memory: 71.0 GiB came back');
   expect([holder, bystander].map(isLiving)).toEqual([false, true]);
-  send(bystander, 'SIGKILL');
+  await endStranger(bystander);
 });
 
 test('all GPU processes are ended only after a word: without a terminal it is --yes', async ({ world }) => {
@@ -175,7 +181,7 @@ test('memory that nobody here is seen to hold is never "nobody"', async ({ world
     'nvidia-smi is here but failed: Failed to initialize NVML: Driver/library version mismatch',
   ]);
   expect(isLiving(pid)).toBe(true);
-  send(pid, 'SIGKILL');
+  await endStranger(pid);
 });
 
 test('an nvidia-smi that hangs keeps nothing of ours from being ended', async ({ world }) => {
@@ -256,7 +262,7 @@ test('shared memory goes when a ledger proves who made it; other segments are to
   for (const path of theirs) {
     expect(leftAlone.find(({ what }) => what.startsWith(path))?.command).toBe(`rm ${path}`);
   }
-  send(other, 'SIGKILL');
+  await endStranger(other);
 });
 
 test('ended runs go after a week or when asked for; pictures in them stay', async ({ world }) => {
