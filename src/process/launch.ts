@@ -127,7 +127,15 @@ function childOf(
     exited,
     crippled: new Promise(() => {}),
     drained: (port, ended) => untilDrained(port, clock, ended),
-    stop: (graceMs) => stopTree({ process: entry.process, tracker, graceMs, clock, hurry: hurry.signal }),
+    stop: (graceMs) =>
+      stopTree({
+        process: entry.process,
+        tracker,
+        graceMs,
+        clock,
+        hurry: hurry.signal,
+        leaderEnded: exited,
+      }),
     kill: () => hurry.abort(),
   };
 }

@@ -18,6 +18,8 @@ export interface TreeStop {
   readonly clock: Clock;
   /** Aborts when SIGKILL shall come now. */
   readonly hurry: AbortSignal;
+  /** Settles when its parent learns that the process itself has ended, or at once where nobody is told. Never rejects. */
+  readonly leaderEnded: Promise<unknown>;
 }
 
 /** Safe to call on a tree that has ended. Processes that fork while they are being ended are found by the next look. */
@@ -66,14 +68,21 @@ function signalOnce({ tracker, process }: TreeStop, tree: readonly OwnedProcess[
   for (const owned of tree) if (!groups.has(owned.pgrp)) signalOne(owned.pid, 'SIGTERM');
 }
 
-/** While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. False at the deadline. */
+/**
+ * While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. Looks again as soon as
+ * it is told of its end, or after a while that grows. False at the deadline.
+ */
 async function untilEmpty(stop: TreeStop, deadline: number): Promise<boolean> {
-  const { clock, hurry, tracker, process } = stop;
+  const { clock, hurry, tracker, process, leaderEnded } = stop;
+  const wake = new AbortController();
+  void leaderEnded.then(() => wake.abort());
   for (let wait = 2; !hurry.aborted; wait = Math.min(wait * 1.5, 50)) {
+    const wasTold = wake.signal.aborted;
     if (!tracker.leaderLives(process) && (await treeOf(stop)).length === 0) return true;
     const leftMs = deadline - clock.now();
     if (leftMs <= 0) return false;
-    await clock.sleep(Math.min(wait, leftMs));
+    const pause = clock.sleep(Math.min(wait, leftMs), ...(wasTold ? [] : [wake.signal]));
+    await pause.catch(() => {});
   }
   return false;
 }

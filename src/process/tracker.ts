@@ -2,6 +2,7 @@
 import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
 import { isAlive } from './identity.ts';
 import { leaderEnds } from './leader-ends.ts';
+import { lookPace } from './look-pace.ts';
 import { findOwned, type OwnedProcess } from './owned.ts';
 import { livingProcesses } from './proc.ts';
 
@@ -35,8 +36,7 @@ export function createTracker(
   let next: Promise<readonly OwnedProcess[]> | undefined;
   const listeners = new Set<Listener>();
   const ends = leaderEnds();
-  /** A look takes as long as /proc is full: half of the time at most goes there, whoever asks how often. */
-  let restUntil = 0;
+  const pace = lookPace();
 
   const record = (owned: OwnedProcess): void => {
     const key = `${owned.pid}@${owned.startTime}`;
@@ -79,10 +79,9 @@ export function createTracker(
           } catch (error) {
             reject(error);
           }
-          const end = performance.now();
-          restUntil = end + (end - begin);
+          pace.took(begin, performance.now());
         };
-        const restMs = restUntil - performance.now();
+        const restMs = pace.restMs(performance.now());
         if (restMs > 1) setTimeout(search, restMs);
         else setImmediate(search);
       });

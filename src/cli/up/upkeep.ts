@@ -14,7 +14,7 @@ const livelyMs = 60_000;
 const settleMs = 250;
 
 export interface Upkeep {
-  /** A process has changed its state: what it started is known soon, and when it ended, from now on. */
+  /** A process has changed its state: what it started is known soon, and when it ends, from now on. */
   stir(state: ProcessState): void;
   end(): void;
 }
@@ -53,8 +53,8 @@ export function startUpkeep(
   return {
     stir: (state) => {
       stirredAt = performance.now();
-      // Before it is started there is nothing of it to look for.
-      if (state === 'starting') return;
+      // Before it is started there is nothing of it to look for; who stopped it has just looked, twice.
+      if (state === 'starting' || state === 'stopped') return;
       if (state === 'started' || state === 'ready') soon ??= setTimeout(lookLater, settleMs);
       else look();
     },

@@ -272,6 +272,7 @@ test('look-alikes in the session of a stranger that got the pid of a dead leader
       graceMs: grace,
       clock: systemClock,
       hurry: new AbortController().signal,
+      leaderEnded: new Promise(() => {}),
     });
     expect(report).toEqual({ killed: [], left: [] });
   }
@@ -332,6 +333,7 @@ test.each<[string, Partial<LedgerEntry>]>([
         graceMs: grace,
         clock: systemClock,
         hurry,
+        leaderEnded: new Promise(() => {}),
       }),
     ).toEqual({
       killed: [],
@@ -369,6 +371,7 @@ test('a process that may not be signalled is told as left, and stopping goes on'
     graceMs: 1_000,
     clock,
     hurry: new AbortController().signal,
+    leaderEnded: new Promise(() => {}),
   }).finally(() => (process.kill = real));
   expect(report.left).toEqual([expect.stringContaining(`${tree.child.pid} (`)]);
   await tree.child.stop(0);
