@@ -7,6 +7,8 @@ import type { Identity, IsAlive } from '../base/identity.ts';
 export interface Claim {
   readonly runId: string;
   readonly holder: Identity;
+  /** One that works for the holder: while it lives, the claim stands, also when the holder is dead. */
+  readonly worker?: Identity;
 }
 
 /** Claims `file` for `mine`, or returns the living claim that stands in the way. A claim whose holder is dead is taken over. */
@@ -24,13 +26,18 @@ export function claim(file: string, mine: Claim, isAlive: IsAlive): Claim | unde
       const text = readText(file);
       if (text === undefined) continue;
       const standing = parse(text);
-      if (standing !== undefined && isAlive(standing.holder)) return standing;
+      if (standing !== undefined && livingHolder(standing, isAlive) !== undefined) return standing;
       const rival = removeDead(file, text, mine, isAlive);
       if (rival !== undefined) return rival;
     }
   } finally {
     rmSync(draft, { force: true });
   }
+}
+
+/** Who makes a claim stand. */
+export function livingHolder({ holder, worker }: Claim, isAlive: IsAlive): Identity | undefined {
+  return [holder, worker].find((each) => each !== undefined && isAlive(each));
 }
 
 export function readClaim(file: string): Claim | undefined {
@@ -65,7 +72,10 @@ function isSame(one: Identity, other: Identity): boolean {
   return one.pid === other.pid && one.startTime === other.startTime && one.bootId === other.bootId;
 }
 
-/** Puts a claim of the same run in the name of another process, in one step. */
+/**
+ * Puts a claim of the same run in the name of another process, or beside it, in one step. Only for who holds it and is
+ * alive: the claim of the dead may be another's by now.
+ */
 export function adopt(file: string, mine: Claim): void {
   const draft = `${file}.${process.pid}.draft`;
   writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });

@@ -11,7 +11,7 @@ import { runCommand } from '../../process/run-command.ts';
 import { dataFolders, type DataFolders } from '../../python/data-folders.ts';
 import type { StatFs } from '../../python/disk.ts';
 import { type Argv, installerEnvironment } from '../../python/installer-commands.ts';
-import { adopt, type Claim, claim, unclaim } from '../../run/claim.ts';
+import { adopt, type Claim, claim, livingHolder, unclaim } from '../../run/claim.ts';
 import { type Steps, stepLines } from '../../view/steps.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 
@@ -102,9 +102,10 @@ export async function withSetupHost(
   );
   const temporary = join(data, 'tmp');
   makeFolder(temporary);
-  // The lock is in the name of an installer that runs, so that it holds also when we are killed.
-  const hold = (holder: Identity | undefined): void =>
-    adopt(lock, holder === undefined ? mine : { ...mine, holder });
+  // An installer holds the lock beside us, so that it stands also when we are killed. Never instead of us: between its end
+  // and our next word, a rival would take the lock of a dead process over.
+  const hold = (worker: Identity | undefined): void =>
+    adopt(lock, worker === undefined ? mine : { ...mine, worker });
   try {
     return await work(createSetupHost(steps, { stop: stop.signal, kill: kill.signal, temporary }, hold));
   } catch (error) {
@@ -123,8 +124,9 @@ function takeLock(lock: string): Claim {
   const mine: Claim = { runId: lockOwner, holder: ownIdentity() };
   const standing = claim(lock, mine, isAlive);
   if (standing === undefined) return mine;
-  throw new DynamoError('busy', `Another dynamo setup is at work (pid ${standing.holder.pid}).`, {
-    hint: `wait for it, or end it: kill ${standing.holder.pid}`,
+  const { pid } = livingHolder(standing, isAlive) ?? standing.holder;
+  throw new DynamoError('busy', `Another dynamo setup is at work (pid ${pid}).`, {
+    hint: `wait for it, or end it: kill ${pid}`,
   });
 }
 

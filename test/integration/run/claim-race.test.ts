@@ -3,40 +3,18 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { buildSync } from 'esbuild';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { claim, readClaim } from '../../../src/run/claim.ts';
+import { bundledScript } from '../../support/bundled-script.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const racers = 4;
 const rounds = 250;
-const programs = new Map<string, string>();
-
-beforeAll(() => {
-  for (const name of ['racer', 'claimer']) {
-    const entryPoints = [`test/support/${name}.ts`];
-    const { outputFiles } = buildSync({
-      entryPoints,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      write: false,
-    });
-    programs.set(name, outputFiles[0]?.text ?? '');
-  }
-});
-
-function scriptOf(name: string): string {
-  const script = join(tempFolder(), `${name}.mjs`);
-  writeFileSync(script, programs.get(name) ?? '');
-  return script;
-}
-
 const dead = { runId: 'dead', holder: { bootId: 'this', pid: 2 ** 22 + 7, startTime: '1' } };
 
 async function race(prepare: (file: string, round: number) => void): Promise<void> {
   const folder = tempFolder();
-  const script = scriptOf('racer');
+  const script = bundledScript('racer');
   for (let round = 0; round < rounds; round++) prepare(join(folder, String(round)), round);
   const startAt = Date.now() + 400;
   const children = Array.from({ length: racers }, () =>
@@ -79,7 +57,7 @@ test('a dead run holds it', async () => {
 });
 
 test('others that come whenever we look whether a holder lives change nothing: one of all gets it', () => {
-  const script = scriptOf('claimer');
+  const script = bundledScript('claimer');
   const file = join(tempFolder(), 'name');
   writeFileSync(file, JSON.stringify(dead));
   const living = [1, 2, 3, 4, 5];
