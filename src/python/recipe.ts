@@ -50,6 +50,9 @@ const oldest = releases[0] ?? '';
 /** The newest that was seen to serve on each engine. Source: upstream/verified.md, upstream/sglang-on-cpu.md. */
 export const defaultVersions: Readonly<Record<SetupEngine, string>> = { mocker: '1.6.1', sglang: '1.4.2' };
 
+/** Installed as here, `agg` answered with `device: cpu`. */
+const newestTried = '1.6.1';
+
 /** Pythons that the wheels support. Source: metadata of ai-dynamo, and PR 1101 upstream for what is too new. */
 export const pythonRange = '>=3.10,<3.14';
 
@@ -106,9 +109,7 @@ function sglangImports(version: string): string[] {
 function preReleases(version: string): Deviation[] {
   const because = 'SGLang needs it, and it has pre-releases only';
   const attention = flashAttention.find(([from]) => compareVersions(version, from) >= 0)?.[1];
-  const lines = attention === undefined ? [] : [`flash-attn-4${attention}`];
-  if (compareVersions(version, '1.5') >= 0) lines.push('cuda-tile==1.6.0rc5');
-  return lines.map((line) => ({ line, because }));
+  return attention === undefined ? [] : [{ line: `flash-attn-4${attention}`, because }];
 }
 
 /** Newest first. Source: metadata of sglang 0.5.16, 0.5.14, 0.5.11 and 0.5.10.post1. */
@@ -135,6 +136,12 @@ function overrides(engine: SetupEngine, version: string): Deviation[] {
         'left out: on PyPI it is a placeholder that needs pypi.nvidia.com; only the --ais-* options miss it',
     });
   }
+  if (engine === 'sglang' && compareVersions(version, '1.5') >= 0) {
+    lines.push({
+      line: 'cuda-tile==1.6.0',
+      because: 'the pre-release that SGLang asks for is a placeholder on PyPI that needs pypi.nvidia.com',
+    });
+  }
   if (compareVersions(version, '1.6.1') >= 0) {
     lines.push({
       line: 'certifi>=2025',
@@ -156,7 +163,11 @@ function notes(engine: SetupEngine, asked: string, published: string): string[] 
     said.push('This version loads libcuda.so.1 when a worker starts, also without a GPU.');
   }
   if (engine === 'sglang' && compareVersions(published, '1.5') >= 0) {
-    said.push(`SGLang of Dynamo ${published} was not tried by this tool; ${defaultVersions.sglang} was.`);
+    said.push(
+      published === newestTried
+        ? `SGLang of Dynamo ${published} was tried on a CPU only; ${defaultVersions.sglang} on GPUs, too.`
+        : `SGLang of Dynamo ${published} was not tried by this tool; ${defaultVersions.sglang} was.`,
+    );
   }
   return said;
 }

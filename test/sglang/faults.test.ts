@@ -3,22 +3,20 @@ import { describe, expect } from 'vitest';
 import { livingProcesses } from '../oracle/processes.ts';
 import { start, succeed } from '../e2e/harness/cli.ts';
 import { freePort } from '../e2e/harness/ports.ts';
-import { pidOf, ps } from '../e2e/harness/deployment.ts';
+import { pidOf } from '../e2e/harness/deployment.ts';
 import { test, type World } from '../e2e/harness/world.ts';
 import { until } from '../support/until.ts';
-import { install, versions } from '../real/support/installed.ts';
 import { model } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
 import { untilSaid } from '../real/support/session.ts';
-import { onCpu, onCpuVariables, sglangTimeout as timeout, upOnCpu } from '../real/support/sglang.ts';
-
-/** etcd and NATS of this host, started by the run itself. */
-function withInfra(world: World): string[] {
-  const [binaries] = versions();
-  if (binaries === undefined) throw new Error('etcd and nats-server are not installed');
-  install(world, binaries);
-  return ['--infra', 'process'];
-}
+import {
+  onCpu,
+  onCpuVariables,
+  outlivesEtcd,
+  sglangTimeout as timeout,
+  upOnCpu,
+  withInfra,
+} from '../real/support/sglang.ts';
 
 /** Of the worker, or of its child that SGLang titles so. */
 async function pidOfVictim(world: World, victim: string): Promise<number> {
@@ -55,19 +53,8 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     'etcd is killed under a detached run: it comes back, and so does what had left',
     { timeout },
     async ({ world }) => {
-      const { client } = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), withInfra(world));
-      process.kill(await pidOf(world, 'etcd'), 'SIGKILL');
-      const answered = async (): Promise<boolean> => {
-        const [run] = await ps(world);
-        const etcd = run?.processes.find(({ name }) => name === 'etcd');
-        if (etcd?.state !== 'ready' || etcd.restarts === 0) return false;
-        const { usage } = await client.chat.completions.create(
-          { model: 'tiny', messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 4 },
-          { timeout: 120_000 },
-        );
-        return (usage?.completion_tokens ?? 0) > 0;
-      };
-      await until('an answer with an etcd of its own again', () => answered().catch(() => false), 1_200_000);
+      const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), withInfra(world));
+      await outlivesEtcd(world, running);
       await succeed(world, ['down']);
     },
   );

@@ -1,31 +1,30 @@
-/** Real SGLang on a CPU: images understood, images and videos made. */
+/** Real SGLang on a CPU: images understood, images and videos made; a worker dies, and down comes while it loads. */
 import { existsSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { succeed } from '../e2e/harness/cli.ts';
 import { requestsOf } from '../e2e/harness/deployment.ts';
 import { test } from '../e2e/harness/world.ts';
 import { model, pipeline, rotary } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
-import { sglangTimeout as timeout, upOnCpu } from '../real/support/sglang.ts';
+import { killThenDown, sglangTimeout as timeout, upOnCpu } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   test('vision answers about an image', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'vision', python, model('tiny-qwen2-vl'), rotary);
     expect(running.proof.answer).not.toBe('');
-    await succeed(world, ['down']);
+    await killThenDown(world, 'worker');
   });
 
   test('multimodal_epd encodes in a worker of its own', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'multimodal_epd', python, model('tiny-qwen2-vl'), rotary);
     expect([...running.proof.usedRoles].toSorted()).toEqual(['aggregated', 'encode']);
     expect(await requestsOf(running, 'encode')).toBeGreaterThan(0);
-    await succeed(world, ['down']);
+    await killThenDown(world, 'encode');
   });
 
   test('multimodal_disagg goes through all three roles', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'multimodal_disagg', python, model('tiny-qwen2-vl'), rotary);
     expect([...running.proof.usedRoles].toSorted()).toEqual(['decode', 'encode', 'prefill']);
-    await succeed(world, ['down']);
+    await killThenDown(world, 'decode');
   });
 
   test('diffusion makes an image, in the folder of the run', { timeout }, async ({ world }) => {
@@ -34,7 +33,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     const { proof } = await upOnCpu(world, 'diffusion', python, made, small, 'own');
     expect(existsSync(new URL(proof.answer))).toBe(true);
     expect(proof.answer).toContain('/media/');
-    await succeed(world, ['down']);
+    await killThenDown(world, 'worker');
   });
 
   test('video makes a video', { timeout }, async ({ world }) => {
@@ -43,6 +42,6 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     const small = sizes.flatMap((size) => ['--set', size]);
     const { proof } = await upOnCpu(world, 'video', python, made, small, 'own');
     expect(existsSync(new URL(proof.answer))).toBe(true);
-    await succeed(world, ['down']);
+    await killThenDown(world, 'worker');
   });
 });

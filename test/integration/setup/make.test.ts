@@ -100,14 +100,15 @@ test('deviations from upstream are shown with their reasons before anything is i
   ]);
   expect(stderr).toMatch(/^flash-attn-4>=4\.0\.0b18 {2}SGLang needs it/m);
   expect(stderr).toMatch(/^aisimulate ; python_version < "3" {2}left out: /m);
+  expect(stderr).toMatch(/^cuda-tile==1\.6\.0 {2}the pre-release that SGLang asks for is a placeholder/m);
   expect(stderr).toMatch(/^certifi>=2025 {2}upstream asks for/m);
   const folder = join(dataOf(world), 'envs/sglang-1.6.1');
   expect(readFileSync(join(folder, 'overrides.txt'), 'utf8')).toBe(
-    'aisimulate ; python_version < "3"\ncertifi>=2025\n',
+    'aisimulate ; python_version < "3"\ncuda-tile==1.6.0\ncertifi>=2025\n',
   );
   expect(uv.calls().at(-1)).toBe(
     `pip install --python ${folder}/bin/python3 --override ${folder}/overrides.txt ` +
-      'ai-dynamo[sglang]==1.6.1 flash-attn-4>=4.0.0b18 cuda-tile==1.6.0rc5',
+      'ai-dynamo[sglang]==1.6.1 flash-attn-4>=4.0.0b18',
   );
   expect(JSON.parse(stdout)).toMatchObject({
     version: 1,

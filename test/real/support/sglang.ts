@@ -1,6 +1,10 @@
 /** Brings real SGLang up on a CPU. A start takes a minute on an idle machine, and many on a busy one. */
-import { type Running, up } from '../../e2e/harness/deployment.ts';
+import { expect } from 'vitest';
+import { succeed } from '../../e2e/harness/cli.ts';
+import { ps, type Running, up } from '../../e2e/harness/deployment.ts';
 import type { World } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
+import { install, versions } from './installed.ts';
 import { keepAnswer } from './keep-answer.ts';
 
 export const sglangTimeout = 1_500_000;
@@ -49,4 +53,45 @@ export function onCpu(python: string, model: string): string[] {
     '--timeout',
     '1200',
   ];
+}
+
+/** Options for etcd and NATS of this host, started by the run itself. */
+export function withInfra(world: World): string[] {
+  const [binaries] = versions();
+  if (binaries === undefined) throw new Error('etcd and nats-server are not installed');
+  install(world, binaries);
+  return ['--infra', 'process'];
+}
+
+/** The only run, with the process of that name killed; resolves once that was started again. */
+async function killed(world: World, name: string): Promise<void> {
+  const found = async () => (await ps(world))[0]?.processes.find((each) => each.name === name);
+  const before = await found();
+  if (before?.pid === undefined) throw new Error(`${name} does not run`);
+  process.kill(before.pid, 'SIGKILL');
+  const runsAgain = async (): Promise<boolean> => {
+    const now = await found();
+    return now?.pid !== undefined && now.pid !== before.pid && now.restarts > before.restarts;
+  };
+  await until(`${name} to be started again`, runsAgain, 120_000);
+}
+
+/** Kills etcd: it comes back, so does what left meanwhile, and chats are answered. */
+export async function outlivesEtcd(world: World, { client }: Running): Promise<void> {
+  await killed(world, 'etcd');
+  const answered = async (): Promise<boolean> => {
+    const { usage } = await client.chat.completions.create(
+      { model: 'tiny', messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 4 },
+      { timeout: 120_000 },
+    );
+    return (usage?.completion_tokens ?? 0) > 0;
+  };
+  await until('an answer with etcd killed', () => answered().catch(() => false), 1_200_000);
+}
+
+/** Kills a worker, and takes the run down while that one loads again. */
+export async function killThenDown(world: World, worker: string): Promise<void> {
+  await killed(world, worker);
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toContain('nothing is left');
 }
