@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ContainerEntry } from '../../../src/base/container-entry.ts';
 import type { ContainerProcess } from '../../../src/container/create-options.ts';
@@ -13,69 +13,63 @@ import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
 import { specOf } from '../../support/tree.ts';
-import { type DockerDaemon, startDocker } from '../support/docker.ts';
+import { startDocker } from '../support/docker.ts';
 import { fileSystem } from '../support/docker-api.ts';
 import { eventually } from '../support/eventually.ts';
-import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
+import { images } from '../support/infra-images.ts';
 import { versions } from '../support/installed.ts';
 import { startRegistry } from '../support/registry.ts';
 
 const docker = ['--infra', 'docker'];
 
-let daemon: DockerDaemon;
-
-beforeAll(async () => {
-  daemon = await startDocker();
-  await makeInfraImages(daemon);
-}, 600_000);
-
-afterAll(async () => await daemon.end(), 60_000);
-
-afterEach(async () => await expectNothingIn(daemon));
+const daemon = daemonOfFile(startDocker);
 
 test('dockerd killed during up: the start fails, says what it could not remove, and clean does when it is back', async ({
   world,
 }) => {
   const port = String(await freePort());
   const words = ['up', 'agg_router', '--engine', 'sim', '--http-port', port, '--timeout', '8', ...docker];
-  const session = start(world, words, { env: daemon.env });
+  const session = start(world, words, { env: daemon().env });
   await session.until(/etcd started/);
-  await daemon.kill();
+  await daemon().kill();
   const { code, stderr } = await session.ended;
   expect(code).not.toBe(0);
   expect(stderr).toMatch(/container dynamo-agg_router-\w+-etcd \(Docker at unix:\S+: /);
-  await daemon.start();
+  await daemon().start();
   expect((await succeed(world, ['clean'])).stdout).toMatch(/remove +container +dynamo-agg_router-\w+-etcd/);
-  expect(await daemon.everything()).toEqual([]);
+  expect(await daemon().everything()).toEqual([]);
   // Docker's proxies for its ports end a moment after the container.
+  daemon().endProxies();
   await eventually('its ports are free', () => Promise.resolve(leftovers(world).length === 0));
 }, 120_000);
 
 test('dockerd killed during down: down says what is left, and the next command removes it', async ({
   world,
 }) => {
-  const { runId } = await up(world, 'agg_router', docker, { env: daemon.env });
+  const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
   const session = start(world, ['down']);
   await session.until(/frontend stopping/);
-  await daemon.kill();
+  await daemon().kill();
   const { code, stderr } = await session.ended;
   expect(code).toBe(1);
-  expect(stderr).toContain(`container dynamo-${runId}-etcd (Docker at ${daemon.env['DOCKER_HOST']}: `);
-  await daemon.start();
+  expect(stderr).toContain(`container dynamo-${runId}-etcd (Docker at ${daemon().env['DOCKER_HOST']}: `);
+  await daemon().start();
   await succeed(world, ['clean']);
-  expect(await daemon.everything()).toEqual([]);
+  expect(await daemon().everything()).toEqual([]);
+  daemon().endProxies();
   await eventually('its ports are free', () => Promise.resolve(leftovers(world).length === 0));
 }, 120_000);
 
 test('dockerd killed while the run serves: said once, and when it is back etcd and NATS are, too', async ({
   world,
 }) => {
-  await up(world, 'agg_router', docker, { env: daemon.env });
-  await daemon.kill();
+  await up(world, 'agg_router', docker, { env: daemon().env });
+  await daemon().kill();
   await eventually('it is said', () =>
     Promise.resolve(textBelow(world.state).includes('Docker does not answer')),
   );
-  await daemon.start();
+  await daemon().start();
   await eventually('etcd and NATS are up again', async () => {
     const [run] = await ps(world);
     const own = run?.processes.filter(({ name }) => name === 'etcd' || name === 'nats') ?? [];
@@ -85,16 +79,16 @@ test('dockerd killed while the run serves: said once, and when it is back etcd a
 }, 120_000);
 
 test('a user who may not use Docker is told so, with the way to be allowed', async ({ world }) => {
-  chmodSync(daemon.root, 0o755);
+  chmodSync(daemon().root, 0o755);
   for (const path of ['', ...readdirSync(world.root, { recursive: true })]) {
     const file = join(world.root, String(path));
     if (!file.startsWith(world.bin + '/')) chownSync(file, 65_534, 65_534);
   }
   const as = ['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
   const words = [process.execPath, executable, 'up', 'agg', '--engine', 'sim', ...docker];
-  const { code, stderr } = await startCommand(world, [...as, ...words], { env: daemon.env }).ended;
+  const { code, stderr } = await startCommand(world, [...as, ...words], { env: daemon().env }).ended;
   expect({ code, stderr }).toMatchObject({ code: 69 });
-  expect(stderr).toContain(`DOCKER_HOST at ${daemon.env['DOCKER_HOST']}: permission denied`);
+  expect(stderr).toContain(`DOCKER_HOST at ${daemon().env['DOCKER_HOST']}: permission denied`);
   expect(stderr).toContain('fix: sudo usermod -aG docker "$USER"');
 });
 
@@ -105,7 +99,7 @@ test('an image is pulled with its progress told, and serves', async ({ world }) 
   });
   try {
     const { notes } = await up(world, 'agg_router', [...docker, '--image', `nats=${registry.reference}`], {
-      env: daemon.env,
+      env: daemon().env,
     });
     expect(notes).toContain(`a container of ${registry.reference}, which will be pulled`);
     expect(notes).toMatch(/nats is downloading: image \S+, \d of 1 layers/);
@@ -121,7 +115,7 @@ test('a pull that stops half way is 69 with the command that shows more, and not
   const registry = await startRegistry(fileSystem(['/bin/ls']), {}, 10_000);
   try {
     const words = ['up', 'agg_router', '--engine', 'sim', ...docker, '--image', `nats=${registry.reference}`];
-    const { code, stderr } = await dynamo(world, words, { env: daemon.env });
+    const { code, stderr } = await dynamo(world, words, { env: daemon().env });
     expect({ code, stderr }).toMatchObject({ code: 69 });
     expect(stderr).toContain(`The image ${registry.reference} could not be pulled: `);
     expect(stderr).toContain(`docker pull ${registry.reference}`);
@@ -145,13 +139,13 @@ test('a port that another program took meanwhile is named, and no container is l
 });
 
 test('a container of somebody else with our name is named and left alone', async ({ world }) => {
-  await daemon.ask('POST', '/containers/create?name=dynamo-r1-nats', { Image: images.nats });
+  await daemon().ask('POST', '/containers/create?name=dynamo-r1-nats', { Image: images.nats });
   await expect(launched(world.state, await freePort())).rejects.toMatchObject({
     code: 'busy',
     hint: 'docker rm -f dynamo-r1-nats',
   });
-  expect(await daemon.everything()).toEqual(['container /dynamo-r1-nats (created)']);
-  await daemon.ask('DELETE', '/containers/dynamo-r1-nats');
+  expect(await daemon().everything()).toEqual(['container /dynamo-r1-nats (created)']);
+  await daemon().ask('DELETE', '/containers/dynamo-r1-nats');
 });
 
 /** A NATS without a plan around it. What is written down comes before what is made. */
@@ -160,7 +154,7 @@ async function launched(folder: string, port: number): Promise<void> {
   const launch = createContainerLauncher({
     runId: 'r1',
     runFolder: folder,
-    daemon: { address: daemon.env['DOCKER_HOST'] ?? '' },
+    daemon: { address: daemon().env['DOCKER_HOST'] ?? '' },
     writeDown: (entry) => void written.push(entry),
     environment: {},
     clock: systemClock,

@@ -1,38 +1,30 @@
 /** etcd and NATS in containers of a real Docker daemon: trees that serve, and nothing of them afterwards. */
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { keepers, send, supervisors } from '../../chaos/scene.ts';
+import { expect } from 'vitest';
+import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
 import { until } from '../../support/until.ts';
-import { type DockerDaemon, startDocker } from '../support/docker.ts';
+import { startDocker } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
-import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
+import { images } from '../support/infra-images.ts';
 
 const docker = ['--infra', 'docker'];
 
-let daemon: DockerDaemon;
-
-beforeAll(async () => {
-  daemon = await startDocker();
-  await makeInfraImages(daemon);
-}, 600_000);
-
-afterAll(async () => await daemon.end(), 60_000);
-
-afterEach(async () => await expectNothingIn(daemon));
+const daemon = daemonOfFile(startDocker);
 
 const upDetached = (profile: string) => ['up', profile, '--detach', '--engine', 'sim', ...docker];
 
 test('a tree with etcd and NATS in containers serves, with labels, limits, logs and ports on loopback', async ({
   world,
 }) => {
-  const { notes, runId, processes } = await up(world, 'agg_router', docker, { env: daemon.env });
+  const { notes, runId, processes } = await up(world, 'agg_router', docker, { env: daemon().env });
   expect(notes).toMatch(/^etcd +docker +a container of bitnamilegacy\/etcd:3\.6\.1, which is here/m);
   expect(notes).not.toContain('namespace');
   const client = processes.find(({ name }) => name === 'etcd')?.ports['client'];
-  const info = (await daemon.ask('GET', `/containers/dynamo-${runId}-etcd/json`)) as {
+  const info = (await daemon().ask('GET', `/containers/dynamo-${runId}-etcd/json`)) as {
     Config: { Labels: object };
     HostConfig: object;
   };
@@ -58,17 +50,17 @@ test('up and down ten times with agg_router and disagg_router, and each time not
 }) => {
   for (let round = 0; round < 5; round++) {
     for (const profile of ['agg_router', 'disagg_router']) {
-      await up(world, profile, docker, { env: daemon.env });
+      await up(world, profile, docker, { env: daemon().env });
       await succeed(world, ['down', '--quiet']);
       expect(leftovers(world)).toEqual([]);
-      expect(await daemon.everything()).toEqual([]);
+      expect(await daemon().everything()).toEqual([]);
     }
   }
 }, 300_000);
 
 test('data go with the run, and outlive it with --persist', async ({ world }) => {
   for (const round of [1, 2]) {
-    const { infra } = await up(world, 'agg', [...docker, '--persist', 'mine'], { env: daemon.env });
+    const { infra } = await up(world, 'agg', [...docker, '--persist', 'mine'], { env: daemon().env });
     const url = infra?.['etcd']?.[0] ?? '';
     const key = Buffer.from('v1/kept').toString('base64');
     const ask = async (path: string, body: object): Promise<unknown> =>
@@ -80,8 +72,8 @@ test('data go with the run, and outlive it with --persist', async ({ world }) =>
 });
 
 test('a container that is killed is started again with its data', async ({ world }) => {
-  const { runId } = await up(world, 'agg_router', docker, { env: daemon.env });
-  await daemon.ask('POST', `/containers/dynamo-${runId}-etcd/kill?signal=SIGKILL`);
+  const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
+  await daemon().ask('POST', `/containers/dynamo-${runId}-etcd/kill?signal=SIGKILL`);
   await eventually('etcd is up again', async () => {
     const [run] = await ps(world);
     const etcd = run?.processes.find(({ name }) => name === 'etcd');
@@ -91,20 +83,23 @@ test('a container that is killed is started again with its data', async ({ world
 });
 
 test('the keeper removes the containers of a supervisor that was killed', async ({ world }) => {
-  await up(world, 'agg_router', docker, { env: daemon.env });
+  await up(world, 'agg_router', docker, { env: daemon().env });
   const [run] = await ps(world);
   process.kill(run?.supervisorPid ?? 0, 'SIGKILL');
-  await eventually('the keeper has removed everything', async () => (await daemon.everything()).length === 0);
+  await eventually(
+    'the keeper has removed everything',
+    async () => (await daemon().everything()).length === 0,
+  );
   await until('nothing is left', () => leftovers(world).length === 0);
 });
 
 test.for(['up', 'clean', 'down'])(
   'supervisor and keeper killed: %s removes the containers that ledger and label prove',
   async (verb, { world }) => {
-    const { runId } = await up(world, 'agg_router', docker, { env: daemon.env });
+    const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
     await killBoth(world);
     // One that only looks as if it were ours.
-    await daemon.ask('POST', '/containers/create?name=bystander', {
+    await daemon().ask('POST', '/containers/create?name=bystander', {
       Image: images.nats,
       Labels: { 'dynamo.run': runId, 'dynamo.process': 'nats' },
     });
@@ -114,14 +109,14 @@ test.for(['up', 'clean', 'down'])(
       await succeed(world, ['down', 'agg']);
     } else {
       if (verb === 'clean') {
-        const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon.env });
+        const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon().env });
         expect(stdout).toMatch(new RegExp(`remove +container +dynamo-${runId}-etcd \\(running\\)`));
         expect(stdout).toMatch(/container bystander \(created\) +carries our label .*docker rm -f bystander/);
       }
       await succeed(world, [verb, ...(verb === 'down' ? ['agg_router'] : [])]);
     }
-    expect(await daemon.everything()).toEqual(['container /bystander (created)']);
-    await daemon.ask('DELETE', '/containers/bystander?force=1');
+    expect(await daemon().everything()).toEqual(['container /bystander (created)']);
+    await daemon().ask('DELETE', '/containers/bystander?force=1');
   },
 );
 
@@ -129,7 +124,7 @@ test('an image that is not here and cannot be pulled is 69, and nothing is left'
   const { code, stderr } = await dynamo(
     world,
     [...upDetached('agg'), '--image', 'etcd=127.0.0.1:9/none/etcd:1'],
-    { env: daemon.env },
+    { env: daemon().env },
   );
   expect(code).toBe(69);
   expect(stderr).toContain('127.0.0.1:9/none/etcd:1 is not on this host and cannot be pulled');
@@ -160,21 +155,15 @@ test.for([
 
 async function killBoth(world: World): Promise<void> {
   // Stopped first: it would start another keeper at once.
-  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
-  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
-  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
-  await until(
-    'supervisor and keeper to be gone',
-    () => supervisors(world).length + keepers(world).length === 0,
-  );
+  await killSupervision(world);
 }
 
 test('dynamo infra up shares containers between runs, and infra down removes them', async ({ world }) => {
-  await succeed(world, ['infra', 'up', ...docker, '--quiet'], { env: daemon.env });
+  await succeed(world, ['infra', 'up', ...docker, '--quiet'], { env: daemon().env });
   const { notes } = await up(world, 'agg_router', ['--discovery', 'etcd', '--events', 'nats']);
   expect(notes).toMatch(/^etcd +shared/m);
-  expect(await daemon.everything()).toHaveLength(2);
+  expect(await daemon().everything()).toHaveLength(2);
   await succeed(world, ['down', 'agg_router']);
   await succeed(world, ['infra', 'down']);
-  expect(await daemon.everything()).toEqual([]);
+  expect(await daemon().everything()).toEqual([]);
 });

@@ -1,11 +1,11 @@
 /** Real software in containers: upstream's frontend and mocker, in an image made from an environment of this host. */
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { readEnvironment } from '../../../src/python/read-environment.ts';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { ps, requestsOf, up } from '../../e2e/harness/deployment.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { type DockerDaemon, startDocker } from '../support/docker.ts';
-import { expectNothingIn } from '../support/infra-images.ts';
+import { startDocker } from '../support/docker.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
 import { pythonFolders } from '../support/python.ts';
 import { importPython } from '../support/python-image.ts';
 
@@ -14,16 +14,7 @@ const [environment = ''] = pythonFolders('mocker');
 const { dynamo: version } = readEnvironment(environment, 'python3', undefined);
 const image = `dynamo-mocker:${version}`;
 
-let daemon: DockerDaemon;
-
-beforeAll(async () => {
-  daemon = await startDocker();
-  await importPython(daemon, environment, image);
-}, 900_000);
-
-afterAll(async () => await daemon.end(), 120_000);
-
-afterEach(async () => await expectNothingIn(daemon));
+const daemon = daemonOfFile(startDocker, async (one) => await importPython(one, environment, image));
 
 test(
   'disagg serves from containers of real software, and nothing is left of them',
@@ -32,9 +23,9 @@ test(
   },
   async ({ world }) => {
     const more = ['--engine', 'mocker', '--runtime', 'docker', '--image', `runtime=${image}`];
-    const running = await up(world, 'disagg', more, { env: daemon.env });
+    const running = await up(world, 'disagg', more, { env: daemon().env });
     expect([...running.proof.usedRoles].toSorted()).toEqual(['decode', 'prefill']);
-    expect(await daemon.everything()).toHaveLength(3);
+    expect(await daemon().everything()).toHaveLength(3);
     expect(await requestsOf(running, 'prefill')).toBeGreaterThan(0);
     const [run] = await ps(world);
     expect(run?.processes.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready']);

@@ -1,37 +1,27 @@
 /** etcd and NATS in containers of Podman: the same as with Docker, over Podman's socket. */
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { keepers, send, supervisors } from '../../chaos/scene.ts';
+import { expect } from 'vitest';
+import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { onSim, ps, up } from '../../e2e/harness/deployment.ts';
-import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { eventually } from '../support/eventually.ts';
-import { expectNothingIn, makeInfraImages } from '../support/infra-images.ts';
-import { type PodmanDaemon, startPodman } from '../support/podman.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
+import { startPodman } from '../support/podman.ts';
 import { mayRun } from '../../support/may-run.ts';
 
 const docker = ['--infra', 'docker'];
 
-let daemon: PodmanDaemon;
-
-beforeAll(async () => {
-  daemon = await startPodman();
-  await makeInfraImages(daemon);
-}, 600_000);
-
-afterAll(async () => await daemon.end(), 60_000);
-
-afterEach(async () => await expectNothingIn(daemon));
+const daemon = daemonOfFile(startPodman);
 
 test('a tree with etcd and NATS in containers serves, one that is killed comes back, and nothing is left', async ({
   world,
 }) => {
-  const { notes, runId } = await up(world, 'agg_router', docker, { env: daemon.env });
+  const { notes, runId } = await up(world, 'agg_router', docker, { env: daemon().env });
   expect(notes).toMatch(/^etcd +docker +a container of bitnamilegacy\/etcd:3\.6\.1, which is here/m);
   expect((await succeed(world, ['logs', 'nats'])).stdout).toContain('Server is ready');
-  await daemon.ask('POST', `/containers/dynamo-${runId}-nats/kill?signal=SIGKILL`);
+  await daemon().ask('POST', `/containers/dynamo-${runId}-nats/kill?signal=SIGKILL`);
   await eventually('NATS is up again', async () => {
     const [run] = await ps(world);
     const nats = run?.processes.find(({ name }) => name === 'nats');
@@ -42,12 +32,9 @@ test('a tree with etcd and NATS in containers serves, one that is killed comes b
 });
 
 test('supervisor and keeper killed: clean removes the containers', async ({ world }) => {
-  const { runId } = await up(world, 'agg_router', docker, { env: daemon.env });
-  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
-  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
-  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
-  await until('both are gone', () => supervisors(world).length + keepers(world).length === 0);
-  const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon.env });
+  const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
+  await killSupervision(world);
+  const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon().env });
   expect(stdout).toMatch(new RegExp(`remove +container +dynamo-${runId}-etcd \\(running\\)`));
   await succeed(world, ['clean']);
 });
@@ -57,7 +44,7 @@ test.runIf(mayRun(!existsSync('/var/run/docker.sock')))(
   'the socket of a user is found where Podman puts it',
   async ({ world }) => {
     mkdirSync(join(world.runtime, 'podman'));
-    symlinkSync(daemon.socket, join(world.runtime, 'podman', 'podman.sock'));
+    symlinkSync(daemon().socket, join(world.runtime, 'podman', 'podman.sock'));
     const { notes } = await up(world, 'agg', docker);
     expect(notes).toMatch(/^etcd +docker .*; rootless Podman at unix:\S+\/podman\/podman\.sock answers/m);
     await succeed(world, ['down']);
@@ -68,7 +55,7 @@ test.runIf(mayRun(!existsSync('/var/run/docker.sock')))(
 test('an image that cannot be pulled is 69, and nothing is left', async ({ world }) => {
   const image = ['--image', 'etcd=127.0.0.1:9/none/etcd:1'];
   const args = ['up', 'agg', '--detach', ...docker, ...image, ...(await onSim())];
-  const { code, stderr } = await dynamo(world, args, { env: daemon.env });
+  const { code, stderr } = await dynamo(world, args, { env: daemon().env });
   expect(stderr).toMatch(/127\.0\.0\.1:9\/none\/etcd:1 could not be pulled: .*connection refused/);
   expect(stderr).toContain('fix: docker pull 127.0.0.1:9/none/etcd:1');
   expect(code).toBe(69);

@@ -1,48 +1,41 @@
 /** Frontend and workers in containers: the same plan, probes and clean-up, with the embedded engine in any image with Node. */
 import { realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { keepers, send, supervisors } from '../../chaos/scene.ts';
+import { expect } from 'vitest';
+import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { faulty, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
-import { type DockerDaemon, startDocker } from '../support/docker.ts';
-import { expectNothingIn, images, makeInfraImages } from '../support/infra-images.ts';
+import { startDocker } from '../support/docker.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
+import { images, makeInfraImages } from '../support/infra-images.ts';
 
 const token = 'hf_abcdefghijklmnopqrst';
 const runtime = ['--runtime', 'docker'];
 
-let daemon: DockerDaemon;
-
-beforeAll(async () => {
-  daemon = await startDocker();
-  await makeInfraImages(daemon);
+const daemon = daemonOfFile(startDocker, async (one) => {
+  await makeInfraImages(one);
   const node = realpathSync(process.execPath);
-  await daemon.makeImage(images.sim, [node], [`ENV PATH=${dirname(node)}`]);
-}, 600_000);
-
-afterAll(async () => await daemon.end(), 60_000);
-
-afterEach(async () => await expectNothingIn(daemon));
+  await one.makeImage(images.sim, [node], [`ENV PATH=${dirname(node)}`]);
+});
 
 test.for([
   ['disagg', []],
   ['disagg_router', ['--infra', 'docker']],
 ] as const)('%s serves from containers, and nothing is left of them', async ([profile, more], { world }) => {
-  const env = { ...daemon.env, HF_TOKEN: token };
+  const env = { ...daemon().env, HF_TOKEN: token };
   const { runId, client, model } = await up(world, profile, [...runtime, ...more], { env });
   const [run] = await ps(world);
   const names = run?.processes.map(({ name }) => name) ?? [];
-  expect(await daemon.everything()).toHaveLength(names.length);
+  expect(await daemon().everything()).toHaveLength(names.length);
   const { choices } = await client.chat.completions.create({
     model,
     messages: [{ role: 'user', content: 'Hello!' }],
     max_tokens: 8,
   });
   expect(choices[0]?.message.content).toBeTruthy();
-  const { Config, HostConfig } = (await daemon.ask('GET', `/containers/dynamo-${runId}-frontend/json`)) as {
+  const { Config, HostConfig } = (await daemon().ask('GET', `/containers/dynamo-${runId}-frontend/json`)) as {
     Config: { Env: string[] };
     HostConfig: object;
   };
@@ -55,7 +48,7 @@ test.for([
 test('a worker that dies in its container fails the start, with its last lines', async ({ world }) => {
   const profile = faulty(world, 'agg', { worker: ['--startup-time', '60', '--crash-after', '0.3'] });
   const { code, stderr } = await dynamo(world, ['up', profile, '--engine', 'sim', '--detach', ...runtime], {
-    env: daemon.env,
+    env: daemon().env,
   });
   expect({ code, stderr }).toMatchObject({ code: 1 });
   expect(stderr).toMatch(/worker exited with code/);
@@ -64,14 +57,11 @@ test('a worker that dies in its container fails the start, with its last lines',
 test('supervisor and keeper killed: clean removes the containers of frontend and workers', async ({
   world,
 }) => {
-  await up(world, 'agg_router', runtime, { env: daemon.env });
-  for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
-  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
-  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
-  await until('both to be gone', () => supervisors(world).length + keepers(world).length === 0);
+  await up(world, 'agg_router', runtime, { env: daemon().env });
+  await killSupervision(world);
   const { stdout } = await succeed(world, ['clean']);
   expect(stdout.match(/remove +container/g)).toHaveLength(3);
-  expect(await daemon.everything()).toEqual([]);
+  expect(await daemon().everything()).toEqual([]);
 });
 
 test('without a daemon --runtime docker is 69 with the way on, and nothing is started', async ({ world }) => {
@@ -87,7 +77,7 @@ test('without a daemon --runtime docker is 69 with the way on, and nothing is st
 test('the script of a plan starts containers, too, and leaves nothing', async ({ world }) => {
   const port = String(await freePort());
   const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', port, '--infra', 'docker'];
-  const { stdout } = await succeed(world, [...words, ...runtime, '--shell'], { env: daemon.env });
+  const { stdout } = await succeed(world, [...words, ...runtime, '--shell'], { env: daemon().env });
   writeFileSync(join(world.work, 'up.sh'), stdout);
   symlinkSync('/usr/bin/docker', join(world.bin, 'docker'));
   const session = startCommand(world, ['bash', join(world.work, 'up.sh')]);

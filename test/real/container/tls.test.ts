@@ -3,40 +3,33 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, onTestFinished } from 'vitest';
+import { afterAll, expect, onTestFinished } from 'vitest';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { type Authority, makeAuthority, type Signed } from '../support/certificates.ts';
-import { type DockerDaemon, startDocker } from '../support/docker.ts';
-import { expectNothingIn, makeInfraImages } from '../support/infra-images.ts';
+import { startDocker } from '../support/docker.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
 
 const docker = ['--infra', 'docker'];
 
 let root: string;
-let daemon: DockerDaemon;
 let sign: Authority;
 let client: Signed;
 let address: string;
 
-beforeAll(async () => {
+const daemon = daemonOfFile(async () => {
   root = mkdtempSync('/tmp/authority-');
   sign = makeAuthority(root);
   const server = sign('server');
   client = sign('client');
   address = `tcp://127.0.0.1:${await freePort()}`;
   const files = [`--tlscacert=${server.ca}`, `--tlscert=${server.cert}`, `--tlskey=${server.key}`];
-  daemon = await startDocker(['--host', address, '--tlsverify', ...files]);
-  await makeInfraImages(daemon);
-}, 600_000);
+  return await startDocker(['--host', address, '--tlsverify', ...files]);
+});
 
-afterAll(async () => {
-  await daemon.end();
-  rmSync(root, { recursive: true });
-}, 60_000);
-
-afterEach(async () => await expectNothingIn(daemon));
+afterAll(() => rmSync(root, { recursive: true }));
 
 const over = (folder: string, host = address): Record<string, string> => ({
   DOCKER_HOST: host,
@@ -49,7 +42,7 @@ test('DOCKER_HOST with certificates: a tree with containers serves, and clean as
 }) => {
   const { notes } = await up(world, 'agg_router', docker, { env: over(client.folder) });
   expect(notes).toMatch(/^etcd +docker .*; DOCKER_HOST at tcp:\/\/127\.0\.0\.1:\d+ answers/m);
-  expect(await daemon.everything()).toHaveLength(2);
+  expect(await daemon().everything()).toHaveLength(2);
   const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: over(client.folder) });
   expect(stdout).not.toContain('docker rm');
   const { stderr } = await succeed(world, ['down']);

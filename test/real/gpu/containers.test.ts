@@ -1,36 +1,31 @@
 /** Who holds GPU memory from within containers and other pid namespaces: strangers there are told and stay, ours are known. Needs dockerd, unshare. */
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { keepers, send, supervisors } from '../../chaos/scene.ts';
+import { afterEach, expect } from 'vitest';
+import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, packageFolder, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { up } from '../../e2e/harness/deployment.ts';
 import { fakeGpus } from '../../e2e/harness/gpus.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/processes.ts';
-import { type DockerDaemon, startDocker } from '../support/docker.ts';
-import { expectNothingIn, images } from '../support/infra-images.ts';
+import { startDocker } from '../support/docker.ts';
+import { daemonOfFile } from '../support/file-daemon.ts';
+import { images } from '../support/infra-images.ts';
 
 const holderImage = 'holder:1';
 
-let daemon: DockerDaemon;
-
-beforeAll(async () => {
-  daemon = await startDocker();
+const daemon = daemonOfFile(startDocker, async (one) => {
   const node = realpathSync(process.execPath);
-  await daemon.makeImage(images.sim, [node], [`ENV PATH=${dirname(node)}`]);
-  await daemon.makeImage(holderImage, ['/bin/sleep'], ['CMD ["/bin/sleep", "600"]']);
-}, 600_000);
-
-afterAll(async () => await daemon.end(), 60_000);
+  await one.makeImage(images.sim, [node], [`ENV PATH=${dirname(node)}`]);
+  await one.makeImage(holderImage, ['/bin/sleep'], ['CMD ["/bin/sleep", "600"]']);
+});
 
 /** Somebody else's, by id. */
 const foreign: string[] = [];
 
 afterEach(async () => {
-  for (const id of foreign.splice(0)) await daemon.ask('DELETE', `/containers/${id}?force=1&v=1`);
-  await expectNothingIn(daemon);
+  for (const id of foreign.splice(0)) await daemon().ask('DELETE', `/containers/${id}?force=1&v=1`);
 });
 
 interface Contained {
@@ -43,14 +38,14 @@ interface Contained {
 /** Somebody's container, which goes with the test. */
 async function container(user = ''): Promise<Contained> {
   const made = { Image: holderImage, User: user, NetworkDisabled: true };
-  const { Id } = (await daemon.ask('POST', '/containers/create', made)) as { Id: string };
+  const { Id } = (await daemon().ask('POST', '/containers/create', made)) as { Id: string };
   foreign.push(Id);
-  await daemon.ask('POST', `/containers/${Id}/start`);
+  await daemon().ask('POST', `/containers/${Id}/start`);
   return await inContainer(Id);
 }
 
 async function inContainer(name: string): Promise<Contained> {
-  const { Id, State } = (await daemon.ask('GET', `/containers/${name}/json`)) as {
+  const { Id, State } = (await daemon().ask('GET', `/containers/${name}/json`)) as {
     Id: string;
     State: { Pid: number };
   };
@@ -63,7 +58,7 @@ function rowOf(pid: number): RegExp {
 }
 
 async function clean(world: World, ...flags: readonly string[]): Promise<string> {
-  return (await succeed(world, ['clean', ...flags], { env: daemon.env })).stdout;
+  return (await succeed(world, ['clean', ...flags], { env: daemon().env })).stdout;
 }
 
 test('the holder in a container is told with its owner, its container and what ends that, and stays', async ({
@@ -81,7 +76,7 @@ test('the holder in a container is told with its owner, its container and what e
   const [, user, named] = line.exec(await clean(world)) ?? [];
   expect([user, named]).toEqual(['nobody', short]);
   expect(isLiving(pid)).toBe(true);
-  await daemon.ask('POST', `/containers/${named}/stop?t=0`);
+  await daemon().ask('POST', `/containers/${named}/stop?t=0`);
   expect(await clean(world)).not.toMatch(rowOf(pid));
 });
 
@@ -92,7 +87,7 @@ test('it is ended by its pid only with the start time that was listed, and whose
   const { id, pid } = await container('65534:65534');
   gpus.hold(pid, 0, 71 * 1024);
   const [, start] = new RegExp(`--pid ${pid}@(\\d+)`).exec(await clean(world, '--dry-run')) ?? [];
-  const wrong = await dynamo(world, ['clean', '--pid', `${pid}@1`], { env: daemon.env });
+  const wrong = await dynamo(world, ['clean', '--pid', `${pid}@1`], { env: daemon().env });
   expect([wrong.code, wrong.stderr]).toEqual([
     77,
     expect.stringContaining('not the process that was listed'),
@@ -107,11 +102,11 @@ test('it is ended by its pid only with the start time that was listed, and whose
 
 test('what a live run holds from within its containers is known as its own', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
-  const { runId } = await up(world, 'agg', ['--runtime', 'docker'], { env: daemon.env });
+  const { runId } = await up(world, 'agg', ['--runtime', 'docker'], { env: daemon().env });
   const { pid } = await inContainer(`dynamo-${runId}-worker`);
   gpus.hold(pid, 0, 8_192);
   expect(await clean(world)).not.toMatch(rowOf(pid));
-  const asked = await dynamo(world, ['clean', '--pid', String(pid)], { env: daemon.env });
+  const asked = await dynamo(world, ['clean', '--pid', String(pid)], { env: daemon().env });
   expect([asked.code, asked.stderr]).toEqual([
     77,
     expect.stringContaining(`it is of run ${runId}, which is up`),
@@ -123,18 +118,12 @@ test('what a live run holds from within its containers is known as its own', asy
 
 test('what a dead run holds from within a container comes back when clean removes it', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
-  const { runId } = await up(world, 'agg', ['--runtime', 'docker'], { env: daemon.env });
+  const { runId } = await up(world, 'agg', ['--runtime', 'docker'], { env: daemon().env });
   const name = `dynamo-${runId}-worker`;
   const { pid } = await inContainer(name);
   gpus.hold(pid, 0, 8_192);
   // Stopped first: it would start another keeper at once.
-  for (const each of supervisors(world)) send(each, 'SIGSTOP');
-  for (const each of keepers(world)) send(each.pid, 'SIGKILL');
-  for (const each of supervisors(world)) send(each, 'SIGKILL');
-  await until(
-    'supervisor and keeper to be gone',
-    () => supervisors(world).length + keepers(world).length === 0,
-  );
+  await killSupervision(world);
   const stdout = await clean(world);
   expect(stdout).toMatch(new RegExp(`remove +container +${name} \\(running, 8\\.0 GiB of GPU memory\\)`));
   expect(stdout).toContain('GPU memory: 8.0 GiB came back');

@@ -14,6 +14,8 @@ export interface DockerDaemon extends DockerApi {
   start(): Promise<void>;
   /** By SIGKILL, as a crash would; its containers may live on. */
   kill(): Promise<void>;
+  /** To be called when no container is left: one that was killed may not know any more who answers for their ports. */
+  endProxies(): void;
   /** In order, and removes its folder. */
   end(): Promise<void>;
 }
@@ -30,7 +32,7 @@ export async function startDocker(flags: readonly string[] = []): Promise<Docker
   /** False when it gives up on its containerd: after a SIGKILL, the one of before may still be going. */
   const startOnce = async (): Promise<boolean> => {
     if (await answers(socket)) return true;
-    endLostProxies();
+    endProxies((parent) => parent === 1);
     child = spawn(
       'dockerd',
       [
@@ -77,6 +79,7 @@ export async function startDocker(flags: readonly string[] = []): Promise<Docker
       // What a crash leaves there keeps the next one from starting.
       rmSync(join(root, 'pid'), { force: true });
     },
+    endProxies: () => endProxies(() => true),
     end: async () => {
       await ended('SIGTERM');
       endOrphans(root);
@@ -131,10 +134,10 @@ function endOrphans(root: string): void {
 }
 
 /** No other daemon is here while it is our turn: a proxy that has lost its own only keeps a port from its next user. */
-function endLostProxies(): void {
+function endProxies(isMeant: (parent: number) => boolean): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const lost = /^PPid:\s+1$/m.test(textOf(`/proc/${pid}/status`));
-    if (lost && /^\S*docker-proxy\0/.test(textOf(`/proc/${pid}/cmdline`))) endSoftly(Number(pid));
+    const parent = Number(/^PPid:\s+(\d+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1]);
+    if (isMeant(parent) && /^\S*docker-proxy\0/.test(textOf(`/proc/${pid}/cmdline`))) endSoftly(Number(pid));
   }
 }
 
