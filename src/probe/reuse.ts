@@ -1,5 +1,5 @@
 /** Proves that a KV router routes: a long prompt that comes again is answered from a cache. */
-import { timeLimit } from '../base/time-limit.ts';
+import { type TimeLimit, timeLimit } from '../base/time-limit.ts';
 import { sumOfSeries } from '../base/metrics-text.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ServingPlan } from '../plan/plan.ts';
@@ -25,36 +25,33 @@ export async function proveReuse(plan: ServingPlan, asking: Asking): Promise<str
     if (answer.status !== 200) throw new Error(`HTTP ${answer.status}: ${answer.body.slice(0, 160)}`);
     return usageOf(answer.body);
   };
-  const limit = timeLimit(settleMs, asking.clock, asking.signal);
-  let asked = false;
+  // From the first answer on: it may take its time, as may one that is under way when the limit is over.
+  let limit: TimeLimit | undefined;
   try {
-    return await poll(
-      async (signal) => {
-        // The limit is for the router: an answer that is under way may take its time.
-        const before = await hitRate(plan, signal);
-        const { cached, prompt } = await ask(asking.signal);
-        const risen = (await hitRate(plan, signal)) - before;
-        if (asked && cached >= prompt * wantedShare) return { done: `${cached} of ${prompt} tokens cached` };
-        if (asked && risen >= wantedShare) return { done: `hit rate ${risen.toFixed(2)}` };
-        asked = true;
-        return {
-          seen: `a repeated prompt: ${cached} of ${prompt} tokens cached, hit rate ${risen.toFixed(2)}`,
-        };
-      },
-      { ...asking, signal: limit.signal },
-    );
-  } catch (error) {
-    if (!limit.isOver()) throw error;
-    throw new DynamoError(
-      'not-ready',
-      'The deployment serves, but its router does not: a repeated prompt was never answered from a cache.',
-      {
-        hint: `dynamo logs --run ${plan.runId}   # do the workers publish KV events? --set approx=true needs none`,
-      },
-    );
+    return await poll(async (signal) => {
+      if (limit?.isOver() === true) throw neverReused(plan);
+      const before = await hitRate(plan, signal);
+      const { cached, prompt } = await ask(signal);
+      const risen = (await hitRate(plan, signal)) - before;
+      const again = limit !== undefined;
+      limit ??= timeLimit(settleMs, asking.clock, asking.signal);
+      if (again && cached >= prompt * wantedShare) return { done: `${cached} of ${prompt} tokens cached` };
+      if (again && risen >= wantedShare) return { done: `hit rate ${risen.toFixed(2)}` };
+      return {
+        seen: `a repeated prompt: ${cached} of ${prompt} tokens cached, hit rate ${risen.toFixed(2)}`,
+      };
+    }, asking);
   } finally {
-    limit.clear();
+    limit?.clear();
   }
+}
+
+function neverReused({ runId }: ServingPlan): DynamoError {
+  return new DynamoError(
+    'not-ready',
+    'The deployment serves, but its router does not: a repeated prompt was never answered from a cache.',
+    { hint: `dynamo logs --run ${runId}   # do the workers publish KV events? --set approx=true needs none` },
+  );
 }
 
 interface Usage {

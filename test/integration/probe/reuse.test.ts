@@ -19,7 +19,13 @@ const routed = profileOf({
 async function ask(
   cachedOf: (times: number) => number | undefined,
   rateOf: (times: number) => number = () => 0,
+  slow = false,
 ): Promise<string> {
+  const clock = fastClock();
+  // Three quarters of a minute of that clock.
+  const compute = async (): Promise<void> => {
+    if (slow) await clock.sleep(900);
+  };
   const asked = new Map<string, number>();
   const all = (): number => [...asked.values()].reduce((sum, times) => sum + times, 0);
   const front: RequestListener = (request, response) => {
@@ -34,7 +40,8 @@ async function ask(
       asked.set(text, times + 1);
       const cached = cachedOf(times);
       const details = cached === undefined ? {} : { prompt_tokens_details: { cached_tokens: cached } };
-      response.end(JSON.stringify({ usage: { prompt_tokens: 100, completion_tokens: 4, ...details } }));
+      const answer = JSON.stringify({ usage: { prompt_tokens: 100, completion_tokens: 4, ...details } });
+      void compute().then(() => response.end(answer));
     });
   };
   const { url, port } = await serve(front);
@@ -43,7 +50,7 @@ async function ask(
     http: { host: '127.0.0.1', port, url },
   };
   return await proveReuse(plan, {
-    clock: fastClock(),
+    clock,
     signal: new AbortController().signal,
     saw: () => {},
   });
@@ -74,6 +81,15 @@ test('where the answer does not tell, the hit rate of the router does', async ()
       (times) => (times === 0 ? 0 : 0.98),
     ),
   ).toBe('hit rate 0.98');
+});
+
+test('answers that take longer than the router may take are waited for, the first and the second', async () => {
+  const slow = ask(
+    (times) => (times === 0 ? 0 : 96),
+    () => 0,
+    true,
+  );
+  expect(await slow).toBe('96 of 100 tokens cached');
 });
 
 test('a router that never comes back is not ready, with a way on', async () => {
