@@ -5,7 +5,7 @@ import { start, succeed } from '../e2e/harness/cli.ts';
 import { freePort } from '../e2e/harness/ports.ts';
 import { until } from '../support/until.ts';
 import { test, type World } from '../e2e/harness/world.ts';
-import { keepers, leaders, processesOfRuns, send, supervisors } from './scene.ts';
+import { keepers, killSupervision, leaders, processesOfRuns, send, supervisors } from './scene.ts';
 
 const times = Array.from({ length: Number(process.env['CHAOS_KILLS'] ?? 5) }, (_, i) => i);
 
@@ -44,8 +44,7 @@ test.for(times)('a killed keeper is replaced, and the run goes on (%i)', async (
 
 test.for(times)('both killed: the next up ends the rest and starts its own (%i)', async (_, { world }) => {
   const command = await beginStart(world);
-  for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
-  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await killSupervision(world);
   await command;
   await succeed(world, await upWords());
   expect(leaders(world)).toHaveLength(3);
