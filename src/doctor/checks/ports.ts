@@ -41,6 +41,15 @@ async function wishedIsTaken(
   const { runs } = await host.state();
   const ours = runs.find(({ state, plan }) => state === 'live' && plan?.http.port === wished);
   const taken = host.subject?.plan?.http.port;
+  const left = runs.find(
+    ({ state, living }) => state === 'dead' && living.some(({ pid }) => holder.startsWith(`pid ${pid} `)),
+  );
+  if (left !== undefined) {
+    return warn(
+      `${wished} is held by ${holder}, left of the dead run ${left.runId}`,
+      'dynamo clean   # the next `dynamo up` ends it, too',
+    );
+  }
   if (ours !== undefined && !insisted) {
     return ok(`${wished} is served by ${ours.runId}; a second run takes the next free port`);
   }

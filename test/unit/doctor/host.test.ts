@@ -82,6 +82,18 @@ test('ports warns when another port must be taken, and fails when the port was i
   });
 });
 
+test('ports knows a holder that a dead run left, and says what ends it', async () => {
+  const runs = [runFacts({ state: 'dead', living: [{ pid: 912, process: 'frontend' }] })];
+  expect(await finding(ports, { holders: { 8000: 'pid 912 (python3)' }, runs })).toMatchObject({
+    status: 'warn',
+    evidence: '8000 is held by pid 912 (python3), left of the dead run agg-abcd',
+    fix: expect.stringContaining('dynamo clean'),
+  });
+  expect(await finding(ports, { holders: { 8000: 'pid 91 (python3)' }, runs })).toMatchObject({
+    evidence: expect.stringContaining('no run of yours'),
+  });
+});
+
 test('ports fails on a planned port that cannot be bound, on either family', async () => {
   for (const address of ['0.0.0.0', '::']) {
     const unbindable = { [`${address}:8000`]: 'EADDRINUSE' };
