@@ -11,6 +11,7 @@ import type { Plan, ProcessSpec } from '../../plan/plan.ts';
 import { isLiving, readStat } from '../../process/proc.ts';
 import type { Tracker } from '../../process/tracker.ts';
 import type { Child, Launcher } from '../../supervisor/child.ts';
+import { stillHeldText } from './still-held.ts';
 
 /** Measured are 0.3 s; after this something is wrong. Source: upstream/sglang-on-gpu.md section 4. */
 const limitMs = 5_000;
@@ -56,7 +57,8 @@ function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world
       if (held === undefined || report.left.length > 0) return report;
       const rest = await untilFree(uuids, before, isShared);
       if (rest === undefined) return report;
-      if (rest.size > 0) world.note(stillHeldText(spec.name, rest, nameOf));
+      const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
+      if (kept.length > 0) world.note(stillHeldText(world.plan.processes, spec, kept, limitMs));
       else if (held > 0) world.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
       return report;
     },
@@ -93,18 +95,6 @@ async function untilFree(
     if (systemClock.now() >= deadline) return rest;
     await systemClock.sleep(pauseMs);
   }
-}
-
-function stillHeldText(
-  name: string,
-  rest: ReadonlyMap<string, number>,
-  nameOf: (uuid: string) => string,
-): string {
-  const held = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
-  return (
-    `${name} is gone, but ${held.join(', ')} did not come back within ${limitMs / 1000} s: ` +
-    'dynamo clean --dry-run   # says who holds what'
-  );
 }
 
 /** `undefined` when nvidia-smi does not answer, which the doctor explains. */

@@ -1,0 +1,29 @@
+/** Memory of a decode worker stays while prefill has it mapped: nvidia-smi lists nobody for it, so the note must tell. */
+import { expect, test } from 'vitest';
+import { stillHeldText } from '../../../src/cli/up/still-held.ts';
+
+const prefill = { name: 'prefill', mode: 'prefill' } as const;
+const decode = { name: 'decode', mode: 'decode' } as const;
+const worker = { name: 'worker', mode: 'aggregated' } as const;
+
+test('memory that a decode worker leaves comes back with the prefill workers, which are named', () => {
+  expect(stillHeldText([prefill, decode], decode, ['5.4 GiB of GPU 1'], 5_000)).toBe(
+    'decode is gone, but 5.4 GiB of GPU 1 did not come back within 5 s: ' +
+      'dynamo restart prefill   # it has the KV cache of decode mapped, which stays until it ends',
+  );
+  const prefills = [{ ...prefill, name: 'prefill-1' }, { ...prefill, name: 'prefill-2' }, decode];
+  expect(stillHeldText(prefills, decode, ['1 GiB of GPU 1'], 5_000)).toContain(
+    'dynamo restart prefill-1 prefill-2 ',
+  );
+});
+
+test('of other processes nobody is known to keep it', () => {
+  for (const [processes, gone] of [
+    [[prefill, decode], prefill],
+    [[worker], worker],
+  ] as const) {
+    expect(stillHeldText(processes, gone, ['8.0 GiB of GPU 0'], 5_000)).toMatch(
+      /8\.0 GiB of GPU 0 did not come back within 5 s: dynamo clean --dry-run/,
+    );
+  }
+});
