@@ -18,14 +18,23 @@ export interface LostPort {
 const holds = new Map<number, Server>();
 
 /**
+ * A run lets go of its ports when it has proved that it serves: later than this after it began to listen. What was seen
+ * to be free so short a time before we hold it cannot have been held, listened on and let go of in between.
+ */
+const stillTrueMs = 50;
+
+/**
  * Holds all of them until `letGoOfPorts`, or until this process ends; or none, and tells one that somebody else holds
  * or listens on. Whoever begins to listen after this was looked for does not ask us, or has failed to hold.
+ * `seenFreeAt`: when the table of listeners was looked at, or before, on the clock of `performance.now`; a look takes
+ * the kernel milliseconds, and is made again only when that one is old.
  */
-export async function holdPorts(ports: readonly number[]): Promise<LostPort | undefined> {
+export async function holdPorts(ports: readonly number[], seenFreeAt: number): Promise<LostPort | undefined> {
   const wanted = ports.filter((port) => !holds.has(port));
   const outcomes = await Promise.all(wanted.map(hold));
   const lost = wanted.find((_, i) => !outcomes[i]);
-  const listening = listeningPorts();
+  const isFresh = performance.now() - seenFreeAt < stillTrueMs;
+  const listening = isFresh ? new Map<number, readonly string[]>() : listeningPorts();
   const inUse = ports.find((port) => listening.has(port));
   if (lost === undefined && inUse === undefined) return undefined;
   letGoOfPorts(wanted);

@@ -84,6 +84,7 @@ async function checkBorrowed({ infra, namespace }: Plan): Promise<void> {
 }
 
 async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateFolders, mine: Claim) {
+  const beganAt = performance.now();
   const facts = await gatherFacts(folders, { ...wishes, runId: mine.runId });
   const busyPorts = new Map(facts.busyPorts);
   let { gpus } = facts;
@@ -95,7 +96,7 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
       continue;
     }
     // Leases are seen by those who share our state folder; this, by everybody on this network.
-    const foreign = await holdPorts(portsOf(made));
+    const foreign = await holdPorts(portsOf(made), beganAt);
     if (foreign !== undefined) {
       releasePorts(folders, portsOf(made), mine, isAlive);
       busyPorts.set(foreign.port, foreign.holder);
