@@ -13,6 +13,7 @@ import {
   onCpu,
   onCpuVariables,
   outlivesEtcd,
+  outlivesStandstill,
   sglangTimeout as timeout,
   upOnCpu,
   withInfra,
@@ -55,6 +56,20 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     async ({ world }) => {
       const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), withInfra(world));
       await outlivesEtcd(world, running);
+      await succeed(world, ['down']);
+    },
+  );
+
+  test(
+    'a scheduler stands still: with the canary of upstream that is seen, and the worker started again',
+    { timeout },
+    async ({ world }) => {
+      const canary = [
+        ['ENABLED', 'true'],
+        ['REQUEST_TIMEOUT', '30'],
+      ].flatMap(([name, value]) => ['--set', `env.DYN_HEALTH_CHECK_${name}=${value}`]);
+      const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), canary);
+      await outlivesStandstill(world, running, await pidOfVictim(world, 'scheduler'));
       await succeed(world, ['down']);
     },
   );

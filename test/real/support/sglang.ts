@@ -65,20 +65,40 @@ export function withInfra(world: World): string[] {
 
 /** The only run, with the process of that name killed; resolves once that was started again. */
 async function killed(world: World, name: string): Promise<void> {
+  await startedAgain(world, name, (pid) => process.kill(pid, 'SIGKILL'), 120_000);
+}
+
+/** Does something to the process of that name in the only run; resolves once that was started again. */
+async function startedAgain(
+  world: World,
+  name: string,
+  strike: (pid: number) => void,
+  patienceMs: number,
+): Promise<void> {
   const found = async () => (await ps(world))[0]?.processes.find((each) => each.name === name);
   const before = await found();
   if (before?.pid === undefined) throw new Error(`${name} does not run`);
-  process.kill(before.pid, 'SIGKILL');
+  strike(before.pid);
   const runsAgain = async (): Promise<boolean> => {
     const now = await found();
     return now?.pid !== undefined && now.pid !== before.pid && now.restarts > before.restarts;
   };
-  await until(`${name} to be started again`, runsAgain, 120_000);
+  await until(`${name} to be started again`, runsAgain, patienceMs);
 }
 
 /** Kills etcd: it comes back, so does what left meanwhile, and chats are answered. */
-export async function outlivesEtcd(world: World, { client }: Running): Promise<void> {
+export async function outlivesEtcd(world: World, running: Running): Promise<void> {
   await killed(world, 'etcd');
+  await untilAnswered('etcd killed', running);
+}
+
+/** Makes the scheduler of the worker stand still: the worker is started again, and chats are answered. */
+export async function outlivesStandstill(world: World, running: Running, victim: number): Promise<void> {
+  await startedAgain(world, 'worker', () => process.kill(victim, 'SIGSTOP'), 600_000);
+  await untilAnswered('a scheduler that stood still', running);
+}
+
+async function untilAnswered(after: string, { client }: Running): Promise<void> {
   const answered = async (): Promise<boolean> => {
     const { usage } = await client.chat.completions.create(
       { model: 'tiny', messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 4 },
@@ -86,7 +106,7 @@ export async function outlivesEtcd(world: World, { client }: Running): Promise<v
     );
     return (usage?.completion_tokens ?? 0) > 0;
   };
-  await until('an answer with etcd killed', () => answered().catch(() => false), 1_200_000);
+  await until(`an answer after ${after}`, () => answered().catch(() => false), 1_200_000);
 }
 
 /** Kills a worker, and takes the run down while that one loads again. */
