@@ -4,8 +4,8 @@ import type { ProcessSpec } from '../../plan/plan.ts';
 type Known = Pick<ProcessSpec, 'name' | 'mode'>;
 
 /**
- * `held` as in `5.4 GiB of GPU 1`. Prefill writes into the KV cache of a decode worker on this host, and so has it
- * mapped: it stays when that worker is gone, and nvidia-smi lists nobody for it. Source: docs/gpus.md, two H200s.
+ * `held` as in `5.4 GiB of GPU 1`. Prefill writes into the KV cache of a decode worker on this host. When that worker was
+ * lost, as much stayed until prefill had ended, and nvidia-smi listed nobody for it. Source: docs/gpus.md, two H200s.
  */
 export function stillHeldText(
   processes: readonly Known[],
@@ -17,5 +17,5 @@ export function stillHeldText(
   const writers = processes.filter(({ mode }) => gone.mode === 'decode' && mode === 'prefill');
   if (writers.length === 0) return `${seen}dynamo clean --dry-run   # says who holds what`;
   const names = writers.map(({ name }) => name).join(' ');
-  return `${seen}dynamo restart ${names}   # it has the KV cache of ${gone.name} mapped, which stays until it ends`;
+  return `${seen}dynamo restart ${names}   # the KV cache of ${gone.name} stays until it ends`;
 }

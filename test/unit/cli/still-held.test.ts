@@ -9,7 +9,7 @@ const worker = { name: 'worker', mode: 'aggregated' } as const;
 test('memory that a decode worker leaves comes back with the prefill workers, which are named', () => {
   expect(stillHeldText([prefill, decode], decode, ['5.4 GiB of GPU 1'], 5_000)).toBe(
     'decode is gone, but 5.4 GiB of GPU 1 did not come back within 5 s: ' +
-      'dynamo restart prefill   # it has the KV cache of decode mapped, which stays until it ends',
+      'dynamo restart prefill   # the KV cache of decode stays until it ends',
   );
   const prefills = [{ ...prefill, name: 'prefill-1' }, { ...prefill, name: 'prefill-2' }, decode];
   expect(stillHeldText(prefills, decode, ['1 GiB of GPU 1'], 5_000)).toContain(
