@@ -1,4 +1,4 @@
-/** Knows which variables hold secrets, so that no plan, ledger, event or table ever shows one. */
+/** Knows which variables and texts hold secrets, so that no plan, ledger, event or table ever shows one. */
 
 const secretName = /(^|_)(TOKEN|KEY|NKEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)/i;
 
@@ -7,6 +7,39 @@ const publicValues = new Set(['', 'EMPTY', 'dummy']);
 
 export function isSecret(variable: string, value = 'unknown'): boolean {
   return secretName.test(variable) && !publicValues.has(value);
+}
+
+/** The same for a name in camelCase, as parameters have: `hfToken`. */
+export function isSecretParameter(name: string, variables: readonly string[]): boolean {
+  return (
+    isSecret(name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '_')) || variables.some((each) => isSecret(each))
+  );
+}
+
+/**
+ * Variables of Dynamo, SGLang and what they stand on, of which the documentation says what they hold; and those that
+ * every process has. Source: upstream/runtime-contracts.md, upstream/help, and the documentation of NCCL, UCX, NIXL,
+ * Mooncake, PyTorch, Triton, Hugging Face and OpenTelemetry.
+ */
+const documented: readonly RegExp[] = [
+  /^(DYN|DYNAMO|SGLANG|SGL|CUDA|NCCL|NVIDIA|GLOO|UCX|NIXL|MC|MOONCAKE|OMP|MKL|KMP|OPENBLAS|NUMEXPR)_/,
+  /^(TORCH|TORCHINDUCTOR|TORCHELASTIC|PYTORCH|TRITON|FLASHINFER|TOKENIZERS|RUST|TOKIO|LC|XDG|SPT)_/,
+  /^(PYTHON[A-Z]+|PYTHON_[A-Z_]+|NODE_ENV|NODE_USE_ENV_PROXY|MALLOC_[A-Z_]+|VIRTUAL_ENV|CONDA_PREFIX)$/,
+  /^(HF_(HOME|ENDPOINT|HUB_[A-Z_]+|XET_[A-Z_]+|DATASETS_OFFLINE)|HUGGINGFACE_HUB_CACHE|TRANSFORMERS_[A-Z_]+)$/,
+  /^(ETCD_ENDPOINTS|NATS_SERVER|OTEL_(SERVICE_NAME|EXPORT_ENABLED|[A-Z_]*ENDPOINT|[A-Z_]*EXPORTER|TRACES_SAMPL[A-Z_]+))$/,
+  /^(PATH|LD_LIBRARY_PATH|LIBRARY_PATH|CPATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|LANG|LANGUAGE|TZ|PWD|HOSTNAME)$/,
+  /^(no_proxy|NO_PROXY|NO_COLOR|FORCE_COLOR|DEBUG|LOG_LEVEL)$/,
+];
+
+/** Whether a variable may be shown: its name says what it holds, and no part of its value looks like a secret. */
+export function isHarmless(variable: string, value: string): boolean {
+  if (publicValues.has(value)) return true;
+  return isDocumented(variable) && conceal(value) === value;
+}
+
+/** Whether the name alone says that the value is no secret, except perhaps a password in an address. */
+export function isDocumented(variable: string): boolean {
+  return documented.some((pattern) => pattern.test(variable)) && !secretName.test(variable);
 }
 
 const secretTexts = [
@@ -27,7 +60,57 @@ export function maySpill(text: string): boolean {
   return suspicious.test(text.toLowerCase());
 }
 
-/** The text with everything in it that looks like a secret replaced by `***`. */
+/** What stands for a secret. */
+export const hiddenMark = '***';
+
+/** The text of a log with everything in it that looks like a secret replaced by `***`. */
 export function redact(text: string): string {
-  return secretTexts.reduce((before, secret) => before.replaceAll(secret, '***'), text);
+  return replaced(text, secretTexts, stars);
+}
+
+type Mark = (secret: string) => string;
+
+const stars: Mark = () => hiddenMark;
+
+function replaced(text: string, patterns: readonly RegExp[], mark: Mark): string {
+  return patterns.reduce((before, pattern) => before.replaceAll(pattern, (found) => mark(found)), text);
+}
+
+/** What a user wrote is short and seldom looks like a secret by chance, so shorter ones count there, too. */
+const writtenSecrets = [
+  /(?<=\bBearer\s+)[^\s"']+/gi,
+  /(?<=\bAuthorization["']?\s*[:=]\s*["']?(?:Basic|Token|Digest)\s+)[^\s"']+/gi,
+  /(?<=\b[\w-]*(?:api[_-]?key|secret|passw(?:or)?d|credentials?|(?:hf|auth|access|api|refresh)[_-]token)["']?\s*[=:]\s*["']?)(?!EMPTY\b|dummy\b)[^\s"',;&}\]]+/gi,
+  // Whatever stands before the @ of an address: a password, or a token in its place.
+  /(?<=\/\/[^\s/:@"']*:)[^\s/"']+(?=@)/g,
+  /(?<=\/\/)[^\s/:@"']+(?=@)/g,
+  // The same without a scheme; an image with a digest looks alike.
+  /(?<=(?:^|[\s="'])[^\s/:@"'=]+:)[^\s/@"']+(?=@[A-Za-z0-9[])(?!@sha256:)/g,
+  /(?<=[?&][\w-]*(?:token|key|secret|signature|sig|password)=)[^&\s"']+/gi,
+];
+
+/** The same for what a user wrote: a value, an argument, a line of a profile. */
+export function conceal(text: string, mark: Mark = stars): string {
+  return replaced(replaced(text, writtenSecrets, mark), secretTexts, mark);
+}
+
+const secretFlag =
+  /^--?(?:[\w-]*[-_])?(?:api-?key|key|token|secret|passw(?:or)?d|credentials?|auth|nkey)(?==|$)/i;
+
+/** Whether the argument after this word is a secret, as after `--api-key`. */
+export function isSecretFlag(word: string): boolean {
+  return secretFlag.test(word) && !word.includes('=');
+}
+
+/** Arguments as they may be shown, each in its place. */
+export function concealWords(words: readonly string[]): string[] {
+  return words.map((word, i) => {
+    const before = words[i - 1];
+    if (before !== undefined && isSecretFlag(before) && !/^--[a-z]/i.test(word)) {
+      return publicValues.has(word) ? word : hiddenMark;
+    }
+    const flag = secretFlag.exec(word)?.[0];
+    if (flag === undefined || !word.startsWith('=', flag.length)) return conceal(word);
+    return publicValues.has(word.slice(flag.length + 1)) ? word : `${flag}=${hiddenMark}`;
+  });
 }

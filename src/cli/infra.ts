@@ -100,7 +100,7 @@ async function infraUp(flags: InfraUpFlags): Promise<number> {
       python: undefined,
       infra: { needs: { etcd: why, nats: why }, source: flags.infra, images: flags.image },
     },
-    plan: (host) => makeInfraPlan({ ...flags, images: flags.image }, host),
+    plan: (host) => ({ plan: makeInfraPlan({ ...flags, images: flags.image }, host), secrets: {} }),
   });
   for (const line of choiceLines(prepared.plan, styleFor(process.stderr, process.env)))
     say(fitLines(line, terminalWidth(process.stderr)));

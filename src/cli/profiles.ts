@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { listProfiles } from '../profile/list.ts';
+import { shownProfile } from '../profile/show-profile.ts';
 import { validateProfile } from '../profile/validate.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
@@ -84,7 +85,8 @@ async function list({ json }: ProfilesFlags): Promise<number> {
 }
 
 async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
-  const { profile } = await openProfile([asked], 'profiles show', []);
+  const opened = await openProfile([asked], 'profiles show', []);
+  const profile = shownProfile(opened.profile);
   const text =
     json === true
       ? JSON.stringify(profile, undefined, 2)

@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { DynamoError, exitCodes } from '../base/error.ts';
 import { tmpdir } from 'node:os';
 import { errorCode, messageOf } from '../base/error-code.ts';
+import { hiddenMark } from '../base/secrets.ts';
 import { nearest } from '../base/nearest.ts';
 import { errorText } from '../view/error.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
@@ -50,13 +51,20 @@ const diskProblems: Readonly<Record<string, string>> = {
 };
 
 function usageError({ message }: CommanderError): DynamoError {
-  const [first = '', suggestion = ''] = message.replace(/^error: /, '').split('\n');
+  const [first = '', suggestion = ''] = withoutValue(message)
+    .replace(/^error: /, '')
+    .split('\n');
   const meant = /Did you mean (.*)\?/.exec(suggestion)?.[1] ?? nearestChoice(first);
   const verb = verbs.find(({ name }) => name === process.argv[2])?.name;
   const help = verb === undefined ? 'dynamo --help' : `dynamo ${verb} --help`;
   return new DynamoError('usage', `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`, {
     hint: meant === undefined ? help : `did you mean ${meant}?`,
   });
+}
+
+/** `unknown option '--api-key=…'`: what stands after the = of an option that we do not know may be a secret. */
+function withoutValue(message: string): string {
+  return message.replace(/(unknown option '-[^'=]*=)[^']*'/, `$1${hiddenMark}'`);
 }
 
 /** Commander names the choices but not the likely one. */

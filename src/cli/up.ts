@@ -1,6 +1,5 @@
 /** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
 import type { Command } from 'commander';
-import { secretsOf } from '../plan/plan-secrets.ts';
 import { stateFolders } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
@@ -65,8 +64,6 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
   const { profile, note } = await openProfile(named, 'up', settingsOf(flags));
   const style = styleFor(process.stderr, process.env);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
-  // Secrets reach the processes through our own environment, so that they stand in no plan and no file.
-  Object.assign(process.env, secretsOf(profile, flags));
   await reapDeadRuns(stateFolders(process.env), say);
   // A signal must not end us while names and ports are held. Node loses one that comes while nobody watches, so this
   // watch goes on beside the next.

@@ -13,13 +13,15 @@ const patterns: readonly [pattern: RegExp, by: string][] = [
   [/(\bBearer\s+)\S+/gi, `$1${mark}`],
 ];
 
-/** A function that replaces the values of all secret variables of this environment, and what looks like a secret. */
+/** A function that replaces the values of all secret variables of this environment, `secrets`, and what looks like one. */
 export function redactor(
   environment: Readonly<Record<string, string | undefined>>,
+  secrets: readonly string[] = [],
 ): (text: string) => string {
-  const values = Object.entries(environment).flatMap(([name, value]) =>
-    value !== undefined && value.length >= shortestSecret && isSecret(name, value) ? [value] : [],
+  const said = Object.entries(environment).flatMap(([name, value]) =>
+    value !== undefined && isSecret(name, value) ? [value] : [],
   );
+  const values = [...said, ...secrets].filter(({ length }) => length >= shortestSecret);
   return (text) => {
     const known = values.reduce((left, value) => left.replaceAll(value, mark), text);
     return patterns.reduce((left, [pattern, by]) => left.replace(pattern, by), known);

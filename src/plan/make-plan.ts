@@ -1,6 +1,6 @@
 /** Makes the plan: a pure function of profile, host facts and options. The same input gives the same plan, byte for byte. */
 import { DynamoError } from '../base/error.ts';
-import { isSecret } from '../base/secrets.ts';
+import { conceal, isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
 import type { Deployment, Discovery, Engine } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -17,7 +17,7 @@ import { accessVariables } from './infra-variables.ts';
 import { planInfra } from './infra-processes.ts';
 import { localModel } from './local-model.ts';
 import { namespaced } from './namespace.ts';
-import { secretsOf } from './plan-secrets.ts';
+import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan-secrets.ts';
 import { portPool, portRange } from './ports.ts';
 import { processSpec, type Seating } from './process-spec.ts';
 import {
@@ -38,11 +38,32 @@ const defaultLogLimitMiB = 1024;
 /** So long a start may take however often it gets on: a download of 2 TB at 100 MB/s. */
 const longestStartMs = 6 * 3_600_000;
 
-/** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
+/** A plan, and what it holds as `***`. */
+export interface PlanWithSecrets {
+  readonly plan: ServingPlan;
+  readonly secrets: Secrets;
+}
+
+/** The plan alone, for those who start nothing. Throws as `planWithSecrets` does. */
 export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
+  return planWithSecrets(given, options, host).plan;
+}
+
+/** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
+export function planWithSecrets(given: Profile, options: PlanOptions, host: HostFacts): PlanWithSecrets {
   const decided = decide(given, options, host);
+  const { deployment, specs, edges, access, cwd } = resolve(decided, options, host);
+  const inOrder = topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []);
+  const { processes, secrets } = hideSecrets(inOrder, knownSecrets(given, options, host));
+  const plan = planOf(decided, { deployment, specs, edges, access, cwd, processes }, options, host);
+  return { plan, secrets };
+}
+
+type Resolved = ReturnType<typeof resolve> & { readonly processes: readonly ProcessSpec[] };
+
+function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host: HostFacts): ServingPlan {
   const { engine, planes, uses, profile, seats, http, placement, infra, model } = decided;
-  const { deployment, specs, edges, access, secrets, cwd } = resolve(decided, options, host);
+  const { deployment, specs, edges, access, cwd, processes } = resolved;
   const { path: modelPath, linkTo } = model.place;
   return {
     version: planVersion,
@@ -62,9 +83,9 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     mediaFolder: deployment.mediaFolder,
     ...(deployment.temporaryFolder === undefined ? {} : { temporaryFolder: deployment.temporaryFolder }),
     ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
-    choices: decided.choices,
+    choices: decided.choices.map((choice) => ({ ...choice, because: conceal(choice.because) })),
     gpuUuids: placement?.uuids ?? [],
-    processes: topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []),
+    processes,
     stopOrder: stopWaves([...specs.values()], edges),
     expected: expectedInstances(specs.values()),
     proof: profile.proof,
@@ -72,7 +93,7 @@ export function makePlan(given: Profile, options: PlanOptions, host: HostFacts):
     scrubbed: decidingVariables(host.environment).filter(
       (name) => !(name in options.env) && !access.includes(name),
     ),
-    secrets,
+    secrets: [...hiddenVariables(processes), ...access.filter((name) => isSecret(name))].toSorted(),
     liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
     // Each process has two parts of a log: the one that is written and the one before.
     maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
@@ -148,10 +169,6 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     temporaryFolder: temporaryFolder(engine, host),
   };
   const access = accessVariables(infra, host.environment);
-  const secrets = [
-    ...Object.keys(secretsOf(profile, options)),
-    ...access.filter((name) => isSecret(name)),
-  ].toSorted();
   const edges = afterInfra(infraSpecs, edgesOf(seats));
   const { linkTo } = model.place;
   const cwd = linkTo === undefined ? host.runFolder : modelsFolder(host);
@@ -164,7 +181,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     placement,
     edges,
     cwd,
-    passes: [...secrets, ...access],
+    passes: access,
     modelTarget: linkTo,
   };
   const specs = new Map([
@@ -174,7 +191,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
       return [seat.name, runtime === undefined ? spec : inContainer(spec, runtime.image, seating)];
     }),
   ]);
-  return { deployment, specs, edges, access, secrets, cwd };
+  return { deployment, specs, edges, access, cwd };
 }
 
 function nothingToKeep(name: string): DynamoError {

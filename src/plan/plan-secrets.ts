@@ -1,18 +1,127 @@
-/** Which variables of a profile or an option are secret, so that they are passed on and stand in no plan. */
-import { isSecret } from '../base/secrets.ts';
-import type { Profile } from '../profile/profile.ts';
-import type { PlanOptions } from './request.ts';
-
 /**
- * Secret variables that a profile or an option sets, with their values: for the environment of the supervisor, from
- * which every process inherits them. They stand in no plan.
+ * Takes secrets out of a plan, which is printed and stored. They travel beside it, from who plans to who starts the
+ * processes, in memory or in the environment of the supervisor; each process gets its own alone.
  */
-export function secretsOf(profile: Profile, { env }: Pick<PlanOptions, 'env'>): Record<string, string> {
-  const components = Object.values(profile.components).map((spec) => spec.env);
-  const all = Object.assign({}, profile.env, ...components, env) as Record<string, string>;
-  return Object.fromEntries(Object.entries(all).filter(([name, value]) => isSecret(name, value)));
+import { DynamoError } from '../base/error.ts';
+import {
+  conceal,
+  concealWords,
+  hiddenMark,
+  isDocumented,
+  isHarmless,
+  isSecret,
+  isSecretParameter,
+} from '../base/secrets.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { Hidden, ProcessSpec } from './plan.ts';
+import type { HostFacts, PlanOptions } from './request.ts';
+
+/** Values by the name under which they travel: a variable of the supervisor's that no process gets. */
+export type Secrets = Readonly<Record<string, string>>;
+
+const travelPrefix = 'DYNAMO_SECRET_';
+
+/** Shorter values would be found by chance in the midst of words. */
+const shortestKnown = 6;
+
+/** `known`: values that are secret wherever they stand. The same input gives the same names. */
+export function hideSecrets(
+  specs: readonly ProcessSpec[],
+  known: readonly string[],
+): { readonly processes: readonly ProcessSpec[]; readonly secrets: Secrets } {
+  const secrets = new Map<string, string>();
+  const carry = (about: string, value: string): string => {
+    const base = travelPrefix + about.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_');
+    let name = base;
+    for (let n = 2; secrets.has(name) && secrets.get(name) !== value; n++) name = `${base}_${n}`;
+    secrets.set(name, value);
+    return name;
+  };
+  const processes = specs.map((spec) => hideIn(spec, known, carry));
+  return { processes, secrets: Object.fromEntries(secrets) };
 }
 
-export function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isSecret(name, value)));
+type Carry = (about: string, value: string) => string;
+
+function hideIn(spec: ProcessSpec, known: readonly string[], carry: Carry): ProcessSpec {
+  const env: Record<string, string> = {};
+  const argv: Record<string, string> = {};
+  const shownEnv = Object.entries(spec.env).map(([name, value]): [string, string] => {
+    if (isHarmless(name, value)) return [name, value];
+    const { text, secret } = parted(value, isDocumented(name) ? conceal(value) : hiddenMark);
+    env[name] = carry(name, secret);
+    return [name, text];
+  });
+  const words = concealWords(spec.argv);
+  const shownArgv = spec.argv.map((word, i) => {
+    const shown = known.reduce((left, value) => left.replaceAll(value, hiddenMark), words[i] ?? word);
+    if (shown === word) return word;
+    const { text, secret } = parted(word, shown);
+    argv[i] = carry(flagOf(spec.argv, i), secret);
+    return text;
+  });
+  if (Object.keys(env).length + Object.keys(argv).length === 0) return spec;
+  return { ...spec, argv: shownArgv, env: Object.fromEntries(shownEnv), hidden: { env, argv } };
+}
+
+/** A mark in the midst of what may be shown, and what belongs in its place; or nothing is shown. */
+function parted(whole: string, shown: string): { readonly text: string; readonly secret: string } {
+  const [head = '', tail = '', ...more] = shown.split(hiddenMark);
+  const fits = more.length === 0 && whole.startsWith(head) && whole.endsWith(tail);
+  if (!fits || head.length + tail.length > whole.length) return { text: hiddenMark, secret: whole };
+  return { text: shown, secret: whole.slice(head.length, whole.length - tail.length) };
+}
+
+/** For the name under which an argument travels. */
+function flagOf(argv: readonly string[], index: number): string {
+  const flag = [argv[index], argv[index - 1]].find((word) => /^--?[a-z]/i.test(word ?? ''));
+  return flag?.replace(/=.*/s, '').replace(/^-+/, '') ?? 'argument';
+}
+
+/** The process as it is started. Throws `internal` when a secret did not arrive. */
+export function withSecrets<Spec extends ProcessSpec>(spec: Spec, secrets: Secrets): Spec {
+  const { hidden } = spec;
+  if (hidden === undefined) return spec;
+  const full = (shown: string, carrier: string | undefined): string => {
+    if (carrier === undefined) return shown;
+    const value = secrets[carrier];
+    if (value !== undefined) return shown.replace(hiddenMark, () => value);
+    throw new DynamoError('internal', `${spec.name} needs ${carrier}, which did not reach its supervisor.`);
+  };
+  return {
+    ...spec,
+    argv: spec.argv.map((word, i) => full(word, hidden.argv[i])),
+    env: Object.fromEntries(
+      Object.entries(spec.env).map(([name, value]) => [name, full(value, hidden.env[name])]),
+    ),
+  };
+}
+
+/** Takes out of the environment of a supervisor what travelled in it, so that nothing inherits it. */
+export function takeSecrets(environment: Record<string, string | undefined>): Secrets {
+  const found = Object.entries(environment).filter(([name]) => name.startsWith(travelPrefix));
+  for (const [name] of found) delete environment[name];
+  return Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
+/** Values that are secret in whatever argument they stand: a parameter or a variable says so by its name. */
+export function knownSecrets(
+  { env: shared, components, parameters }: Profile,
+  { env: given }: Pick<PlanOptions, 'env'>,
+  { environment }: Pick<HostFacts, 'environment'>,
+): string[] {
+  const own = Object.values(components).map(({ env }) => env);
+  const variables = [shared, ...own, given, environment].flatMap((env) => Object.entries(env));
+  const said = variables.filter(([name, value]) => isSecret(name, value)).map(([, value]) => value);
+  const declared = Object.entries(parameters).flatMap(([name, { env = [], value }]) =>
+    isSecretParameter(name, env) && typeof value === 'string' ? [value] : [],
+  );
+  return [...new Set([...said, ...declared])].flatMap((value) =>
+    value !== undefined && value.length >= shortestKnown ? [value] : [],
+  );
+}
+
+/** Names of the variables of processes whose values stand in no plan. */
+export function hiddenVariables(processes: readonly { readonly hidden?: Hidden | undefined }[]): string[] {
+  return [...new Set(processes.flatMap(({ hidden }) => Object.keys(hidden?.env ?? {})))];
 }

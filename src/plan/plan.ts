@@ -38,6 +38,15 @@ export interface LivenessRule {
   readonly stopGraceMs?: number;
 }
 
+/**
+ * What stands as `***`, and under which name the value for its place travels: see plan-secrets.ts. By the name of a
+ * variable, and by the index of an argument.
+ */
+export interface Hidden {
+  readonly env: Readonly<Record<string, string>>;
+  readonly argv: Readonly<Record<string, string>>;
+}
+
 export interface ProcessSpec {
   /** Unique in the plan: `prefill`, or `prefill-2` where there are replicas. */
   readonly name: string;
@@ -48,8 +57,10 @@ export interface ProcessSpec {
   readonly argv: readonly string[];
   /** Absent for a process of this host. */
   readonly container?: ContainerSpec | undefined;
-  /** Set on top of the caller's environment, less `Plan.scrubbed`. Never holds a secret. */
+  /** Set on top of the caller's environment, less `Plan.scrubbed`. Holds no secret, as `argv` does not. */
   readonly env: Readonly<Record<string, string>>;
+  /** Absent where all is shown. */
+  readonly hidden?: Hidden | undefined;
   /**
    * Regular expression on the command lines of processes that this one starts and cannot serve without: when one of
    * them ends, it has failed. SGLang itself notices after 5 to 65 s. Source: upstream/sglang-on-gpu.md section 3.
@@ -124,7 +135,7 @@ export interface Plan {
   readonly proof?: ProofSpec | undefined;
   /** Names of inherited variables that no process gets. */
   readonly scrubbed: readonly string[];
-  /** Names of secret variables that processes inherit; their values stand nowhere. */
+  /** Names of variables of processes whose values stand nowhere. */
   readonly secrets: readonly string[];
   /** Counts from the last progress of a download or of loading, up to `startupCapMs` in all. */
   readonly readyTimeoutMs: number;

@@ -5,7 +5,6 @@ import type { Placement } from './gpus.ts';
 import type { edgesOf } from './graph.ts';
 import { planUrl } from './http-address.ts';
 import type { ProcessSpec, RestartRule } from './plan.ts';
-import { withoutSecrets } from './plan-secrets.ts';
 import type { PortPool } from './ports.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 import type { Seat } from './seats.ts';
@@ -21,7 +20,7 @@ export interface Seating {
   readonly edges: ReturnType<typeof edgesOf>;
   /** Working directory of all processes. */
   readonly cwd: string;
-  /** Names of variables that processes need and no plan holds. */
+  /** Names of inherited variables that an external etcd or NATS may want. */
   readonly passes: readonly string[];
   /** Folder that a link stands for as the model. */
   readonly modelTarget: string | undefined;
@@ -54,11 +53,12 @@ export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
     ...(seat.kind === 'worker' ? { mode: seat.spec.mode } : {}),
     argv: launch.argv,
     env: {
-      ...withoutSecrets({ ...deployment.profile.env, ...seat.spec.env }),
+      ...deployment.profile.env,
+      ...seat.spec.env,
       ...launch.env,
       ...(seat.kind === 'worker' && seating.placement !== undefined ? visibleDevices(gpus) : {}),
       ...noProxy(host.environment),
-      ...withoutSecrets(options.env),
+      ...options.env,
       DYNAMO_RUN_ID: host.runId,
       DYNAMO_PROCESS: seat.name,
     },

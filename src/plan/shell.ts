@@ -1,6 +1,7 @@
 /** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
 import { commandWords } from './container-command.ts';
 import { keptFolders, passingFolders, type Probe, type ProcessSpec, type ServingPlan } from './plan.ts';
+import { withSecrets } from './plan-secrets.ts';
 import { proofRequest } from './proof-request.ts';
 
 export function shellScript(plan: ServingPlan): string {
@@ -27,6 +28,7 @@ export function shellScript(plan: ServingPlan): string {
     '  done',
     '}',
     ...unsetLine(plan.scrubbed),
+    ...secretLines(plan),
     ...plan.processes.flatMap((spec) => ['', ...startLines(spec, plan)]),
     '',
     ...plan.processes.map(waitLine),
@@ -53,9 +55,41 @@ function unsetLine(scrubbed: readonly string[]): string[] {
   return names.length === 0 ? [] : [`unset ${names.join(' ')}`];
 }
 
-function startLines(spec: ProcessSpec, plan: ServingPlan): string[] {
+/** Whoever runs the script says what it does not hold; only the processes that need it get it. */
+function secretLines({ processes }: ServingPlan): string[] {
+  const wanted = new Map<string, Set<string>>();
+  const want = (travels: string, user: string): void =>
+    void wanted.set(travels, (wanted.get(travels) ?? new Set()).add(user));
+  for (const { name, hidden } of processes) {
+    for (const [variable, travels] of Object.entries(hidden?.env ?? {}))
+      want(travels, `${variable} of ${name}`);
+    for (const travels of Object.values(hidden?.argv ?? {})) want(travels, `an argument of ${name}`);
+  }
+  return [...wanted].map(
+    ([travels, users]) =>
+      `: "\${${travels}:?is a secret and not in this script: set it for ${[...users].join(', ')}}"; export -n ${travels}`,
+  );
+}
+
+/** Stands for a secret until its word is quoted: no word of a plan holds a NUL. */
+const placeholder = (travels: string): string => `\0${travels}\0`;
+
+function withPlaceholders(spec: ProcessSpec): ProcessSpec {
+  const names = [...Object.values(spec.hidden?.env ?? {}), ...Object.values(spec.hidden?.argv ?? {})];
+  return withSecrets(spec, Object.fromEntries(names.map((travels) => [travels, placeholder(travels)])));
+}
+
+/** A word in which the shell puts secrets in their places. */
+function shellWord(word: string): string {
+  const parts = word.split('\0');
+  if (parts.length === 1) return quote(word);
+  return parts.map((part, i) => (i % 2 === 1 ? `"$${part}"` : part === '' ? '' : quote(part))).join('');
+}
+
+function startLines(planned: ProcessSpec, plan: ServingPlan): string[] {
+  const spec = withPlaceholders(planned);
   const own = spec.container === undefined ? Object.entries(spec.env) : [];
-  const variables = own.map(([name, value]) => `  ${name}=${quote(value)} \\`);
+  const variables = own.map(([name, value]) => `  ${name}=${shellWord(value)} \\`);
   return [
     `# ${spec.name}`,
     ...spec.dependsOn
@@ -63,7 +97,7 @@ function startLines(spec: ProcessSpec, plan: ServingPlan): string[] {
       .map(({ process }) => `wait_${shellName(process)}`),
     `env -C ${quote(spec.cwd)} \\`,
     ...variables,
-    `  setsid ${commandWords(spec, plan).map(quote).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
+    `  setsid ${commandWords(spec, plan).map(shellWord).join(' ')} >${quote(spec.logFile)} 2>&1 &`,
     `pid_${shellName(spec.name)}=$!; ${spec.kind === 'infra' ? 'infra' : 'groups'}+=("$!")`,
     `wait_${shellName(spec.name)}() { until_ready ${spec.name} "$pid_${shellName(spec.name)}" ${probeCommand(spec.probe)}; }`,
   ];

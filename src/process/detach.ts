@@ -5,14 +5,18 @@ import type { Identity } from '../base/identity.ts';
 import { identify } from './identity.ts';
 import { spawnSession } from './spawn-session.ts';
 
-/** Throws `environment` when it cannot be started at all. */
+/** `variables`: beside those that it inherits. Throws `environment` when it cannot be started at all. */
 export async function spawnDetached(
   argv: readonly [string, ...string[]],
   logFile: string,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Identity> {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const { child, ended, failure } = spawnSession(argv, { stdio: ['ignore', log, log] });
+    const { child, ended, failure } = spawnSession(argv, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...variables },
+    });
     child?.unref();
     const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) return identity;

@@ -17,7 +17,7 @@ export interface Inheritance {
   /** By descriptor: nothing, a pipe to us, or one of our own. */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
   readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 const never: Exit = { code: undefined, signal: undefined };

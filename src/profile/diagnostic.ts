@@ -1,6 +1,7 @@
 /** One thing that is wrong with a profile, and how it is shown: place, message, line, caret, fix. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
-import { isSecret } from '../base/secrets.ts';
+import { conceal } from '../base/secrets.ts';
+import { shownLine } from './show-line.ts';
 import type { Chooser, Position } from './tree.ts';
 
 export interface Diagnostic {
@@ -47,7 +48,8 @@ export function shownValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value !== 'string') return 'a mapping';
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
+  const shown = conceal(value);
+  return JSON.stringify(shown.length > 60 ? `${shown.slice(0, 57)}…` : shown);
 }
 
 /** The same with its type in front, where the type is what is wrong. */
@@ -57,7 +59,7 @@ export function typedValue(value: unknown): string {
 
 function frame({ at, message, fix, secret }: Diagnostic): string[] {
   const { source, line, column } = at;
-  const written = source.lines[line - 1] ?? '';
+  const written = shownLine(source.lines, line - 1);
   const { text, caret } = cut(secret === true ? `${written.slice(0, column - 1)}***` : written, column);
   const gutter = ' '.repeat(String(line).length + 2);
   return [
@@ -70,7 +72,7 @@ function frame({ at, message, fix, secret }: Diagnostic): string[] {
 /** The part of a line around a column, harmless to print, and the blanks that put a caret under that column. */
 function cut(line: string, column: number): { text: string; caret: string } {
   const start = column > widest ? column - Math.floor(widest / 2) : 0;
-  const text = harmless(hideSecret(line)).slice(start, start + widest);
+  const text = harmless(line).slice(start, start + widest);
   // A tab before the caret stays a tab: it is as wide as the one above.
   const caret = text.slice(0, column - 1 - start).replaceAll(/[^\t]/g, ' ');
   return { text, caret: caret.padEnd(column - 1 - start) };
@@ -82,19 +84,17 @@ function harmless(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '·');
 }
 
-/** Stars of the same length, so that columns stay right. */
-function hideSecret(line: string): string {
-  return line.replaceAll(
-    /([A-Za-z_]\w*)(["']?\s*[:=]\s*)([^\s,{}]+)/g,
-    (all: string, name: string, between: string, value: string) =>
-      isSecret(name, value) ? `${name}${between}${'*'.repeat(value.length)}` : all,
-  );
-}
-
 function codeOf(problems: readonly Diagnostic[]): ErrorCode {
   if (problems.length === 0) return 'profile-invalid';
-  if (problems.every(({ chooser }) => chooser === 'option')) return 'usage';
-  return problems.every(({ chooser }) => chooser === 'environment') ? 'environment' : 'profile-invalid';
+  if (problems.every((problem) => chooserOf(problem) === 'option')) return 'usage';
+  return problems.every((problem) => chooserOf(problem) === 'environment')
+    ? 'environment'
+    : 'profile-invalid';
+}
+
+/** What stands at `--set` was chosen there, whether or not somebody kept track. */
+function chooserOf({ chooser, at }: Diagnostic): Diagnostic['chooser'] {
+  return chooser ?? (at.source.shown.startsWith('--') ? 'option' : undefined);
 }
 
 function distinct(problems: readonly Diagnostic[]): Diagnostic[] {

@@ -1,9 +1,10 @@
 /** Complaints of the schema in the words of somebody who writes YAML, at the place where they wrote it. */
 import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
-import { isSecret } from '../base/secrets.ts';
+import { isHarmless, isSecret } from '../base/secrets.ts';
 import { type Diagnostic, shownValue, typedValue } from './diagnostic.ts';
 import { describe, keysAt, schemaAt } from './expectation.ts';
+import { shownLine } from './show-line.ts';
 import { keyPositionAt, type MapTree, type Path, positionAt, toPlain, treeAt } from './tree.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -58,7 +59,7 @@ function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
   // A message of our own (a pattern's) says more than the pattern.
   const expected = issue.code === 'invalid_format' ? issue.message : `expected ${wanted}`;
   if (holdsSecret(path, value)) {
-    const plainText = wanted === 'mapping';
+    const plainText = path[0] === 'infra' && wanted === 'mapping';
     return {
       at,
       message: `${shownPathOf(path)}: ${plainText ? 'a secret in plain text' : expected}`,
@@ -77,10 +78,14 @@ function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
   };
 }
 
-/** A login of etcd or NATS, by its key or in an address: no message may repeat it. */
+/** A login of etcd or NATS, by its key or in an address; a variable; an argument: no message may repeat it. */
 function holdsSecret(path: Path, value: unknown): boolean {
-  if (path[0] !== 'infra') return false;
-  return isSecret(String(path.at(-1))) || (typeof value === 'string' && value.includes('@'));
+  if (path[0] === 'infra')
+    return isSecret(String(path.at(-1))) || (typeof value === 'string' && value.includes('@'));
+  if (path[0] === 'parameters' || typeof value === 'object') return false;
+  const at = path.indexOf('env');
+  if (at >= 0) return !isHarmless(String(path[at + 1] ?? ''), shownValue(value));
+  return path.includes('engineArgs') && typeof value === 'string' && shownLine([value], 0) !== value;
 }
 
 function fixFor(value: unknown, path: Path, plain: unknown): string | undefined {

@@ -1,6 +1,7 @@
 /** The parameters that a profile declares, each with the value it has this time: option, else variable, else default. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
+import { conceal, hiddenMark, isSecretParameter } from '../base/secrets.ts';
 import { type Diagnostic, shownValue } from './diagnostic.ts';
 import { expected, isAllowed, parseValue } from './parameter-value.ts';
 import type { ResolvedParameter } from './profile.ts';
@@ -50,7 +51,7 @@ function resolveParameter(
     if ('expected' in parsed) {
       throw badSetting(
         setting,
-        `expected ${parsed.expected}, got ${shownValue(setting.value)}.`,
+        `expected ${parsed.expected}, got ${isSecretParameter(name, spec.env ?? []) ? 'another value' : shownValue(setting.value)}.`,
         likely(setting, spec),
       );
     }
@@ -68,10 +69,11 @@ function resolveParameter(
     return { ...spec, value: spec.default, from: 'default', chooser: undefined };
   }
   const parsed = parseValue(text, spec);
+  const shown = isSecretParameter(name, [variable]) ? hiddenMark : conceal(text);
   if ('expected' in parsed) {
     throw new DynamoError(
       'environment',
-      `The environment says ${variable}=${text}; parameter ${name} expects ${parsed.expected}.`,
+      `The environment says ${variable}=${shown}; parameter ${name} expects ${parsed.expected}.`,
       { hint: `unset ${variable}` },
     );
   }
@@ -79,7 +81,7 @@ function resolveParameter(
     ...spec,
     value: parsed.value,
     from: 'environment',
-    chooser: { kind: 'environment', text: `${variable}=${text}` },
+    chooser: { kind: 'environment', text: `${variable}=${shown}` },
   };
 }
 

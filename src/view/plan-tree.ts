@@ -1,5 +1,6 @@
 /** A plan as a tree for people. */
 import type { ChalkInstance } from 'chalk';
+import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../plan/shell.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { choiceLines } from './choices.ts';
@@ -38,12 +39,17 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
     after.length > 0 ? `after ${after.join(', ')}` : '',
     `stop within ${durationText(spec.stopGraceMs)}`,
   ].filter(Boolean);
-  const env = Object.entries(spec.env).map(([name, value]) => `${name}=${quote(value)}`);
+  const env = Object.entries(spec.env).map(([name, value]) => `${name}=${shown(value)}`);
   return [
     `${corner} ${style.bold(spec.name)}  ${style.dim(facts.join(' · '))}`,
-    `${bar}   ${spec.argv.map(quote).join(' ')}`,
+    `${bar}   ${spec.argv.map(shown).join(' ')}`,
     `${bar}   ${style.dim(env.join(' '))}`,
   ];
+}
+
+/** Stars as they are: nobody can paste them anyway. */
+function shown(word: string): string {
+  return word.includes(hiddenMark) ? word : quote(word);
 }
 
 /** What kind of process it is, unless its name says so. */

@@ -38,7 +38,7 @@ test('as JSON: versioned, the same byte for byte each time, and with what the op
     '--replicas',
     'worker=3',
     '--env',
-    'COLOUR=blue',
+    'DYN_LOG=debug',
     '--set',
     'pageSize=32',
     '--',
@@ -54,7 +54,7 @@ test('as JSON: versioned, the same byte for byte each time, and with what the op
   expect(plan).toMatchObject({ version: 1, http: { port } });
   expect(plan.processes.map(({ name }) => name)).toEqual(['frontend', 'worker-1', 'worker-2', 'worker-3']);
   for (const { name, argv, env } of plan.processes) {
-    expect(env['COLOUR']).toBe('blue');
+    expect(env['DYN_LOG']).toBe('debug');
     if (name === 'frontend') continue;
     expect(argv.slice(-2)).toEqual(['--tokens-per-second', '9']);
     expect(argv[argv.indexOf('--page-size') + 1]).toBe('32');

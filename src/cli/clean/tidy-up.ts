@@ -2,6 +2,7 @@
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { passingFolders, type Plan } from '../../plan/plan.ts';
+import type { Secrets } from '../../plan/plan-secrets.ts';
 import { removeCgroup } from '../../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { readCgroups } from '../../process/ledger.ts';
@@ -13,20 +14,26 @@ import { persistClaim, type RunFiles, socketPath, type StateFolders } from '../.
 import { portsOf, releasePorts } from '../../run/port-leases.ts';
 import { markEnded } from '../../run/record.ts';
 
-export interface HeldRun {
+export interface PlacedRun {
   readonly plan: Plan;
   readonly files: RunFiles;
   readonly folders: StateFolders;
 }
 
-export function tidyUp({ plan, files, folders }: HeldRun): void {
+/** A run of ours that can be started. */
+export interface HeldRun extends PlacedRun {
+  /** What the plan does not hold, and its processes need. */
+  readonly secrets: Secrets;
+}
+
+export function tidyUp({ plan, files, folders }: PlacedRun): void {
   for (const folder of passingFolders(plan)) rmSync(folder, { recursive: true, force: true });
   try {
     rmdirSync(plan.mediaFolder); // stays when the user has images in it
   } catch {
     // not empty
   }
-  releaseRun({ plan, files, folders });
+  releaseRun({ plan, folders });
   removeUsedSegments(files.ledger);
   for (const cgroup of readCgroups(files.ledger)) removeCgroup(cgroup);
   rmSync(socketPath(folders, plan.runId), { force: true });
@@ -34,7 +41,7 @@ export function tidyUp({ plan, files, folders }: HeldRun): void {
 }
 
 /** Gives back names, ports and GPUs only, for a run that was never supervised. */
-export function releaseRun({ plan, folders }: HeldRun): void {
+export function releaseRun({ plan, folders }: Pick<PlacedRun, 'plan' | 'folders'>): void {
   const mine = { runId: plan.runId, holder: ownIdentity() };
   letGoOfPorts(portsOf(plan));
   releasePorts(folders, portsOf(plan), mine, isAlive);

@@ -26,11 +26,16 @@ export interface Diagnostician {
   diagnose(failure: Failure): Promise<Diagnosis | undefined>;
 }
 
-/** `environment`: what every process inherits. To be made before the first process starts. */
+/**
+ * `environment`: what every process inherits; `secrets`: values that single ones get. To be made before the first
+ * process starts.
+ */
 export function createDiagnostician(
   plan: Plan,
   environment: Readonly<Record<string, string>>,
+  secrets: readonly string[],
 ): Diagnostician {
+  const clean = redactor(environment, secrets);
   const killsBefore = kernelKills();
   const begins = new Map<string, number>();
   const exits = new Map<string, Exit>();
@@ -54,7 +59,7 @@ export function createDiagnostician(
         const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
         const seen = { failure, processes, plan };
         const found = await settle(seen, cheapEvidence(killsSince(killsBefore)));
-        return found === undefined ? undefined : withoutSecrets(found, environment);
+        return found === undefined ? undefined : withoutSecrets(found, clean);
       } catch {
         return undefined; // what helps to understand a failure must not become one
       }
@@ -76,8 +81,7 @@ async function settle(
 }
 
 /** Logs may hold them; events stand in a file and on terminals. */
-function withoutSecrets(found: Diagnosis, environment: Readonly<Record<string, string>>): Diagnosis {
-  const clean = redactor(environment);
+function withoutSecrets(found: Diagnosis, clean: (text: string) => string): Diagnosis {
   return { ...found, cause: clean(found.cause), evidence: found.evidence.map(clean), fix: clean(found.fix) };
 }
 

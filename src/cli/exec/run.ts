@@ -11,6 +11,7 @@ import { progressLines } from '../../view/progress-lines.ts';
 import { silentProgress } from '../../view/progress.ts';
 import { clientEnvironment } from './client-environment.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
+import { callersEnvironment } from '../up/external-variables.ts';
 import { outcomeError, type StartedRun, startRun } from '../up/start-run.ts';
 
 export interface Execution {
@@ -59,7 +60,10 @@ export async function execRun(execution: Execution): Promise<number> {
     if (isReady) {
       try {
         say(`${held.plan.name} is up at ${held.plan.http.url} (engine ${held.plan.engine})`);
-        command = await startCommand(execution.argv, { ...process.env, ...clientEnvironment(held.plan) });
+        command = await startCommand(execution.argv, {
+          ...callersEnvironment(),
+          ...clientEnvironment(held.plan),
+        });
         exit = await untilEnded(command, lost.signal, say);
         wasLost = lost.signal.aborted && !killed;
       } finally {

@@ -1,6 +1,7 @@
 /** The options that `up` and `plan` share, and what they mean for profile and plan. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../../base/error.ts';
+import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Setting } from '../../profile/setting.ts';
@@ -130,7 +131,7 @@ export function planOptionsOf(
 }
 
 function bad(flag: string, seen: string, wanted: string): DynamoError {
-  return new DynamoError('usage', `${flag} ${JSON.stringify(seen)}: ${wanted}.`, {
+  return new DynamoError('usage', `${flag} ${JSON.stringify(conceal(seen))}: ${wanted}.`, {
     hint: 'dynamo up --help',
   });
 }
@@ -164,9 +165,10 @@ function replicas(text: string, before: Readonly<Record<string, number>>): Recor
 }
 
 function variable(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
-  const [name, value] = pair('--env', text);
-  if (!/^[A-Za-z_]\w*$/.test(name)) throw bad('--env', text, 'expected KEY=VALUE');
-  return { ...before, [name]: value };
+  const [, name = '', value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  if (value !== undefined && /^[A-Za-z_]\w*$/.test(name)) return { ...before, [name]: value };
+  // What stands after the = may be a secret, and so may a word without one.
+  throw bad('--env', value === undefined ? conceal(text) : `${name}=${hiddenMark}`, 'expected KEY=VALUE');
 }
 
 function port(flag: string): (text: string) => number {

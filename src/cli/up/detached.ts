@@ -72,8 +72,9 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
 
 /** From here on name, ports and record stand and fall with the process that is returned. */
 export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
-  const command = [...ownCommand(), 'supervise', prepared.plan.runId] as const;
-  const supervisor = await spawnDetached(command, prepared.files.supervisorLog);
+  const { plan, files, secrets } = prepared;
+  const command = [...ownCommand(), 'supervise', '--', plan.runId] as const;
+  const supervisor = await spawnDetached(command, files.supervisorLog, secrets);
   handOver(prepared, supervisor);
   return supervisor;
 }

@@ -11,6 +11,16 @@ import type { Profile } from '../../profile/profile.ts';
 /** What stood in the environment before the profile had its say. */
 let replaced: Readonly<Record<string, string | undefined>> = {};
 
+/** As the caller set it: what a profile says of its etcd and NATS is for the deployment alone. */
+export function callersEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  for (const [name, value] of Object.entries(replaced)) {
+    if (value === undefined) delete environment[name];
+    else environment[name] = value;
+  }
+  return environment;
+}
+
 /**
  * What the profile before this one said is taken back: `smoke` runs several. `needed`: others are not asked for, nor
  * their secrets. Throws `environment` when a secret is not where the profile says.

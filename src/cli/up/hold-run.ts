@@ -5,6 +5,7 @@ import { DynamoError } from '../../base/error.ts';
 import { checkEtcd } from '../../infra/external-etcd.ts';
 import { isOwn } from '../../plan/infra.ts';
 import { keptFolders, passingFolders, type Plan } from '../../plan/plan.ts';
+import type { Secrets } from '../../plan/plan-secrets.ts';
 import type { HostFacts } from '../../plan/request.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { holdPorts, letGoOfPorts } from '../../process/port-holds.ts';
@@ -27,7 +28,7 @@ export interface RunRequest {
   readonly detached: boolean;
   readonly facts: Omit<FactWishes, 'runId'>;
   /** Pure; called again when another run was faster to take a port or a GPU. */
-  readonly plan: (host: HostFacts) => Plan;
+  readonly plan: (host: HostFacts) => { readonly plan: Plan; readonly secrets: Secrets };
 }
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
@@ -39,8 +40,8 @@ export async function holdRun(request: RunRequest): Promise<HeldRun> {
   claimName(folders, request.name, mine);
   let held: HeldRun | undefined;
   try {
-    const plan = await planAndLease(request, folders, mine);
-    held = { plan, files: runFiles(folders, runId), folders };
+    const { plan, secrets } = await planAndLease(request, folders, mine);
+    held = { plan, secrets, files: runFiles(folders, runId), folders };
     claimData(held, mine);
     await checkBorrowed(plan);
     writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder });
@@ -89,7 +90,8 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
   const busyPorts = new Map(facts.busyPorts);
   let { gpus } = facts;
   for (let attempt = 0; attempt < planAttempts; attempt++) {
-    const made = plan({ ...facts, busyPorts, gpus });
+    const planned = plan({ ...facts, busyPorts, gpus });
+    const made = planned.plan;
     const lost = leasePorts(folders, portsOf(made), mine, isAlive);
     if (lost !== undefined) {
       busyPorts.set(lost, 'another run that starts now');
@@ -102,7 +104,7 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
       busyPorts.set(foreign.port, foreign.holder);
       continue;
     }
-    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return made;
+    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return planned;
     letGoOfPorts(portsOf(made));
     releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);

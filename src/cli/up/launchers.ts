@@ -4,6 +4,7 @@ import { DynamoError } from '../../base/error.ts';
 import type { ContainerProcess } from '../../container/create-options.ts';
 import type { LaunchContainer } from '../../container/launch.ts';
 import type { ProcessSpec } from '../../plan/plan.ts';
+import { withSecrets } from '../../plan/plan-secrets.ts';
 import { createLauncher } from '../../process/launch.ts';
 import { appendContainer } from '../../process/ledger.ts';
 import type { Tracker } from '../../process/tracker.ts';
@@ -31,7 +32,8 @@ export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promi
   });
   const contained = await containerLauncher(run, world);
   const both: Launcher = {
-    launch: async (spec, watch) => {
+    launch: async (planned, watch) => {
+      const spec = withSecrets(planned, run.secrets);
       if (!isContained(spec)) return await here.launch(spec);
       if (contained !== undefined) return await contained(spec, watch);
       throw new DynamoError('internal', `The plan puts ${spec.name} into a container and names no daemon.`);

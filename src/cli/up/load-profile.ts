@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
+import { concealWords } from '../../base/secrets.ts';
 import { candidatesOf } from '../../profile/candidates.ts';
 import type { ProfileLibrary } from '../../profile/files.ts';
 import { loadProfile } from '../../profile/load.ts';
@@ -50,8 +51,9 @@ export async function openProfile(
     });
   }
   if (more.length > 0) {
-    throw new DynamoError('usage', `dynamo ${verb} takes one profile, not also ${more.join(' ')}.`, {
-      hint: `arguments for the workers stand after --: dynamo ${verb} ${asked} -- ${more.join(' ')}`,
+    const shown = concealWords(more).join(' ');
+    throw new DynamoError('usage', `dynamo ${verb} takes one profile, not also ${shown}.`, {
+      hint: `arguments for the workers stand after --: dynamo ${verb} ${asked} -- ${shown}`,
     });
   }
   const loaded = await loadProfile({ ...profileLibrary(), asked, settings, environment: process.env });

@@ -1,7 +1,7 @@
 /** From a profile and options to a run that is ready to be supervised. */
 import { choosePlanes } from '../../plan/choose-planes.ts';
 import { wishedHttpPort } from '../../plan/http-address.ts';
-import { makePlan } from '../../plan/make-plan.ts';
+import { planWithSecrets } from '../../plan/make-plan.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { holdRun } from './hold-run.ts';
@@ -18,7 +18,7 @@ export async function prepareRun(
     name: options.name ?? profile.name,
     detached,
     facts: factWishes(profile, options),
-    plan: (host) => makePlan(profile, options, host),
+    plan: (host) => planWithSecrets(profile, options, host),
   });
 }
 

@@ -39,7 +39,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     act: async (action, process) => await supervision?.act(action, process),
   });
   const environment = childEnvironment(plan);
-  const diagnostician = createDiagnostician(plan, environment);
+  const diagnostician = createDiagnostician(plan, environment, Object.values(prepared.secrets));
   const tell = (event: RunEvent): void => {
     diagnostician.hear(event);
     history.push(event);
@@ -60,7 +60,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
   upkeep = startUpkeep(plan, files.ledger, tracker, (problem) => warn(files.supervisorLog, problem));
   const keeper = startKeeper({
-    reapCommand: [...ownCommand(), 'reap', plan.runId],
+    reapCommand: [...ownCommand(), 'reap', '--', plan.runId],
     logFile: files.supervisorLog,
     onStart: (identity) => writeKeeper(files, identity),
   });

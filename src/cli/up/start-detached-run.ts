@@ -1,7 +1,6 @@
 /** A deployment with a supervisor of its own, so that it can be left up when we end. */
 import { systemClock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import { secretsOf } from '../../plan/plan-secrets.ts';
 import { isAlive } from '../../process/identity.ts';
 import { letGoOfPorts } from '../../process/port-holds.ts';
 import { askStop } from '../../run/control-client.ts';
@@ -17,7 +16,6 @@ import { connect, startSupervisor } from './detached.ts';
 
 /** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
 export const startDetachedRun: StartRun = async (profile, options, onEvent) => {
-  Object.assign(process.env, secretsOf(profile, options));
   const held = await prepareRun(profile, options, true);
   const socket = socketPath(held.folders, held.plan.runId);
   const supervisor = await startSupervisor(held);

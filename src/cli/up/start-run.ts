@@ -1,5 +1,4 @@
 /** A deployment that this process brings up for a purpose and takes down after it: smoke, exec and tests share this. */
-import { secretsOf } from '../../plan/plan-secrets.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
@@ -23,8 +22,6 @@ export async function startRun(
   options: PlanOptions,
   onEvent: (event: RunEvent) => void,
 ): Promise<StartedRun> {
-  // Secrets reach the processes through our own environment, so that they stand in no plan and no file.
-  Object.assign(process.env, secretsOf(profile, options));
   const held = await prepareRun(profile, options, false);
   try {
     return { held, supervision: await runPlan(held, onEvent) };

@@ -1,6 +1,7 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
 import { appendFileSync } from 'node:fs';
 import { DynamoError } from '../../base/error.ts';
+import { takeSecrets } from '../../plan/plan-secrets.ts';
 import { runFiles, stateFolders } from '../../run/folders.ts';
 import { readPlan } from '../../run/record.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
@@ -13,6 +14,7 @@ export const configure: Configure = (command, settle) => {
 };
 
 async function superviseDetached(runId: string): Promise<number> {
+  const secrets = takeSecrets(process.env);
   const folders = stateFolders(process.env);
   const files = runFiles(folders, runId);
   const plan = readPlan(files);
@@ -21,7 +23,7 @@ async function superviseDetached(runId: string): Promise<number> {
   // The terminal that started us may close: that ends foreground runs only.
   process.on('SIGHUP', () => {});
   await untilHandedOver(folders, runId);
-  const supervision = await runPlan({ plan, files, folders }, () => {});
+  const supervision = await runPlan({ plan, files, folders, secrets }, () => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervision.stop());
   const outcome = await supervision.done;
   appendFileSync(files.supervisorLog, `${new Date().toISOString()} ${stoppedText(outcome)}\n`);

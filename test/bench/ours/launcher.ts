@@ -81,7 +81,7 @@ const held = await holdRun({
   name: 'bench',
   detached: false,
   facts: { ports: [], engine: 'sim', python: undefined, infra: { needs: {}, source: 'none' } },
-  plan: (host) => planOf(wishes, host),
+  plan: (host) => ({ plan: planOf(wishes, host), secrets: {} }),
 });
 const flags = { engine: 'sim', infra: 'none', set: [], replicas: {}, env: {}, image: {} } as const;
 process.exit(await stayInForeground(held, flags));

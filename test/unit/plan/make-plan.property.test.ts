@@ -1,8 +1,9 @@
 /** What holds for every plan, whatever the profile, the host and the options. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { makePlan } from '../../../src/plan/make-plan.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
+import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
+import { hideSecrets, withSecrets } from '../../../src/plan/plan-secrets.ts';
+import type { Plan, ProcessSpec } from '../../../src/plan/plan.ts';
 import { type Planned, planned } from '../../support/arbitrary-plan.ts';
 
 function holds(check: (plan: Plan, from: Planned) => void): void {
@@ -104,19 +105,40 @@ test('--stop-timeout caps every grace', () => {
   });
 });
 
-test('a secret given as an option stands nowhere in the plan, its name does', () => {
-  const secretName = fc.constantFrom('HF_TOKEN', 'MY_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'DB_PASSWORD');
+test('a variable that may be a secret stands nowhere in the plan, its name does', () => {
+  const name = fc.constantFrom('HF_TOKEN', 'MY_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'DB_PASSWORD', 'COLOUR');
   fc.assert(
-    fc.property(planned, secretName, (from, name) => {
+    fc.property(planned, name, (from, variable) => {
       const value = 'hf_verySecretValue';
-      const plan = makePlan(
-        from.profile,
-        { ...from.options, env: { ...from.options.env, [name]: value } },
-        from.host,
-      );
+      const env = { ...from.options.env, [variable]: value };
+      const { plan, secrets } = planWithSecrets(from.profile, { ...from.options, env }, from.host);
       expect(JSON.stringify(plan)).not.toContain(value);
-      expect(plan.secrets).toContain(name);
+      expect(plan.secrets).toContain(variable);
+      for (const spec of plan.processes) expect(withSecrets(spec, secrets).env[variable]).toBe(value);
     }),
     { numRuns: 15 },
+  );
+});
+
+test('what is hidden comes back whole, whatever it is', () => {
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom('--api-key', '--token=a', '***', 'a***b', 'Bearer x', '//a:b@c', '$&', '--key=***'),
+  );
+  const variable = fc.constantFrom('DYN_LOG', 'API_KEY', 'COLOUR', 'NATS_SERVER', 'hf_token');
+  const spec = fc.record({ argv: fc.array(word), env: fc.dictionary(variable, word) });
+  fc.assert(
+    fc.property(planned, fc.array(spec, { maxLength: 4 }), fc.array(word), (from, specs, known) => {
+      const [base] = makePlan(from.profile, from.options, from.host).processes;
+      if (base === undefined) throw new Error('no process');
+      const full = specs.map(({ argv, env }): ProcessSpec => ({ ...base, argv, env, hidden: undefined }));
+      const { processes, secrets } = hideSecrets(
+        full,
+        known.filter((each) => each.length >= 6),
+      );
+      const back = processes.map((each) => ({ ...withSecrets(each, secrets), hidden: undefined }));
+      expect(back).toEqual(full);
+    }),
+    { numRuns: 100 },
   );
 });

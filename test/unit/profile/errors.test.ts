@@ -181,15 +181,15 @@ const files: [string, string | Uint8Array, string[]][] = [
     'variables',
     `${good}env:\n  A-B: 1\n  C: [1]\n`,
     [
-      'my.yaml:12:3: env.A-B: expected the name of a variable, got "A-B"\n  12 |   A-B: 1\n     |   ^',
-      'my.yaml:13:6: env.C: expected string, number or true or false, got a list\n  13 |   C: [1]\n     |      ^',
+      'my.yaml:12:3: env.A-B: expected the name of a variable, got "A-B"\n  12 |   A-B: *\n     |   ^',
+      'my.yaml:13:6: env.C: expected string, number or true or false, got a list\n  13 |   C: ***\n     |      ^',
     ],
   ],
   [
     'a secret in the line',
     `${good}env: {HF_TOKEN: [hf_abc]}\n`,
     [
-      'my.yaml:11:17: env.HF_TOKEN: expected string, number or true or false, got a list\n  11 | env: {HF_TOKEN: ********}\n     |                 ^',
+      'my.yaml:11:17: env.HF_TOKEN: expected string, number or true or false, got a list\n  11 | env: {HF_TOKEN: *********\n     |                 ^',
     ],
   ],
   [

@@ -1,0 +1,32 @@
+/** What a plan says of its own accord is no secret, on any engine: only what a user gives is hidden. */
+import { expect, test } from 'vitest';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { host, options } from '../../support/profile.ts';
+import { pythonHost } from '../../support/python-host.ts';
+import { shipped, shippedNames } from '../../support/shipped-profiles.ts';
+
+const caller = {
+  PATH: '/usr/bin',
+  HOME: '/home/user',
+  https_proxy: 'http://proxy:3128',
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4317',
+};
+
+test.each(await shippedNames())('%s shows all of itself on every engine', async (name) => {
+  const profile = await shipped(name);
+  const plans = [
+    makePlan(profile, options({ engine: 'sim' }), host({ environment: caller })),
+    makePlan(profile, options({ engine: 'sglang' }), pythonHost('1.4.2', 8, { environment: caller })),
+  ];
+  for (const { processes, secrets } of plans) {
+    expect(secrets).toEqual([]);
+    expect(processes.filter(({ hidden }) => hidden !== undefined)).toEqual([]);
+  }
+});
+
+test('a password in the address of a collector does not stand in the plan', async () => {
+  const environment = { ...caller, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://me:pw1@collector:4317' };
+  const profile = await shipped('agg', 'tracing=true');
+  const plan = makePlan(profile, options({ engine: 'sglang' }), pythonHost('1.4.2', 8, { environment }));
+  expect(JSON.stringify(plan)).not.toContain('pw1');
+});
