@@ -7,9 +7,11 @@ import { writeKnownProfiles } from './known-profiles.js';
 
 // Each on its own: code that two of them share would be cut into small files, and Node needs half a millisecond for each.
 const entries = { main: 'src/main.ts', up: 'src/up.ts', sim: 'src/sim/main.ts', library: 'src/library.ts' };
-const written = await Promise.all(
-  Object.entries(entries).map(async ([name, file]) => await bundle(name, file)),
-);
+const written = await Promise.all([
+  ...Object.entries(entries).map(async ([name, file]) => await bundle(name, file)),
+  // A keeper runs it when everything else of the package may be gone: nothing of it is cut into a file of its own.
+  bundle('reap', 'src/reap.ts', { splitting: false }),
+]);
 
 // Chunks of an earlier build go last, so that a program that is being rebuilt under our feet still finds its own.
 await writeKnownProfiles('dist/profiles');
@@ -17,7 +19,7 @@ const fresh = new Set([...written.flat(), 'profiles']);
 const stale = (await readdir('dist')).filter((file) => !fresh.has(file));
 await Promise.all(stale.map((file) => rm(join('dist', file), { recursive: true, force: true })));
 
-async function bundle(name, file) {
+async function bundle(name, file, more = {}) {
   const { metafile } = await build({
     ...bundleOptions,
     entryPoints: { [name]: file },
@@ -28,6 +30,7 @@ async function bundle(name, file) {
     sourcesContent: false,
     legalComments: 'linked',
     metafile: true,
+    ...more,
     // Bundled CommonJS packages call require() for Node's own modules.
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   });

@@ -1,4 +1,5 @@
 /** What names a process for ever: its pid alone is reused. */
+import { object, pid, text } from './shape.ts';
 
 export interface Identity {
   /** /proc/sys/kernel/random/boot_id */
@@ -10,3 +11,5 @@ export interface Identity {
 
 /** Tells whether exactly this process is still there; zombies are dead. */
 export type IsAlive = (identity: Identity) => boolean;
+
+export const identityShape = object({ bootId: text, pid, startTime: text });

@@ -65,7 +65,8 @@ async function clean(flags: CleanFlags): Promise<number> {
   const outcome = dryRun ? undefined : await cleanUp(folders, findings, chosen);
   if (flags.json === true) {
     const { gpus, cuda } = findings.gpus;
-    const json = { version: 1, ...report, gpus, cuda, ...outcome };
+    const untold = outcome?.untold.map(({ message }) => message);
+    const json = { version: 1, ...report, gpus, cuda, ...outcome, untold };
     process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
   }
   if (outcome !== undefined) conclude(outcome, flags);
@@ -104,9 +105,10 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
 }
 
 /** Throws `left-behind` for a process or GPU memory that is still there. */
-function conclude({ left, memory, keys }: CleanOutcome, { json }: CleanFlags): void {
+function conclude({ left, memory, keys, untold }: CleanOutcome, { json }: CleanFlags): void {
   if (json !== true) for (const line of keys) process.stdout.write(`${line}\n`);
   if (left.length > 0) throw leftBehindError(left);
+  if (untold[0] !== undefined) throw untold[0];
   const text = returnText(memory);
   if (memory.missing.length > 0) {
     throw new DynamoError('left-behind', text ?? '', {

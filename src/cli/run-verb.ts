@@ -1,11 +1,14 @@
 /** Lets commander parse what follows a verb, and runs it. */
 import { Command, CommanderError, Help, type Option } from 'commander';
+import { type Damage, onDamage } from '../disk/damage.ts';
 import { fitHelp } from '../view/fit-help.ts';
 import type { Configure, Verb } from './verbs.ts';
 
 /** `words` follow the verb. Returns its exit code. Throws DynamoError, and CommanderError for what commander cannot parse. */
 export async function runVerb(verb: Verb, configure: Configure, words: readonly string[]): Promise<number> {
   let exitCode = 0;
+  // Candidates for a shell are asked for while somebody types.
+  if (verb.name !== 'complete') onDamage(sayDamage);
   const command = commandOf(verb);
   configure(command, (code) => (exitCode = code));
   try {
@@ -15,6 +18,10 @@ export async function runVerb(verb: Verb, configure: Configure, words: readonly 
     throw error;
   }
   return exitCode;
+}
+
+function sayDamage({ file, why, fix }: Damage): void {
+  process.stderr.write(`skipped ${file}: ${why}\nfix: ${fix}\n`);
 }
 
 function commandOf(verb: Verb): Command {

@@ -15,6 +15,11 @@ export function ownCommand(): Command {
   return [process.execPath, join(packageRoot(), 'bin', 'dynamo.js')];
 }
 
+/** What a keeper runs when its supervisor is dead; `undefined` where the executable itself does it. */
+export function reapProgram(): string | undefined {
+  return isSea() ? undefined : join(packageRoot(), 'dist', 'reap.js');
+}
+
 /** Starts the embedded engine; its role and flags follow. */
 export function simCommand(): Command {
   if (isSea()) return [process.execPath, simWord];

@@ -59,7 +59,10 @@ function gpuRows(gpu: Gpu): string[] {
 }
 
 function hintFor(gpus: readonly Gpu[]): string {
-  const run = gpus.find(({ leasedBy }) => leasedBy !== undefined)?.leasedBy;
+  const lessees = gpus.flatMap(({ leasedBy }) => leasedBy ?? []);
+  // An id has no space: what has some says which lease cannot be read.
+  const run = lessees.find((each) => !each.includes(' '));
+  if (run === undefined && lessees.length > 0) return 'dynamo clean   # removes leases that nobody can hold';
   if (run !== undefined) return `dynamo down ${run}   # gives its GPUs back`;
   if (gpus.some(({ heldBy = [] }) => heldBy.length > 0)) {
     return 'dynamo clean --dry-run   # says whose they are, and what can be ended';

@@ -15,7 +15,7 @@ export interface Gpu {
   readonly freeMiB?: number;
   /** UUID of the GPU that this MIG instance is a part of; `index` is that one's, and only the UUID names the instance. */
   readonly migOf?: string;
-  /** Another run of this user that has it. */
+  /** Another run of this user that has it; where its lease cannot be read, that in words. */
   readonly leasedBy?: string;
   /** Processes that hold its memory, in words. */
   readonly heldBy?: readonly string[];

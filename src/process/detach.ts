@@ -1,7 +1,8 @@
 /** Starts a process that outlives us: own session, own log file, no tie to this terminal. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
+import { openToAppend } from '../disk/append-own.ts';
 import { identify } from './identity.ts';
 import { spawnSession } from './spawn-session.ts';
 
@@ -11,7 +12,7 @@ export async function spawnDetached(
   logFile: string,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<Identity> {
-  const log = openSync(logFile, 'a', 0o600);
+  const log = openToAppend(logFile);
   try {
     const { child, ended, failure } = spawnSession(argv, {
       stdio: ['ignore', log, log],

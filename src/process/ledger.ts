@@ -1,9 +1,14 @@
 /** The append-only record of every process that a run started: what proves, after any crash, what is ours. */
 import { createHash } from 'node:crypto';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { ContainerEntry } from '../base/container-entry.ts';
-import type { Identity } from '../base/identity.ts';
+import { type Identity, identityShape } from '../base/identity.ts';
+import { number, object, optional, pid, type Shape, text } from '../base/shape.ts';
+import { tellDamage } from '../disk/damage.ts';
+import { readDescriptor, readOwnFile } from '../disk/own-file.ts';
+import { linesOf } from '../disk/stored.ts';
 import { bootId } from './identity.ts';
+import { append } from './ledger-writer.ts';
 
 export interface LedgerEntry extends Identity {
   readonly runId: string;
@@ -32,90 +37,150 @@ export interface SegmentEntry {
   readonly inode: number;
 }
 
-/** One write of one line: a crash can tear the last line, never another. */
+/** Throws what the disk says; then a process must not run, as nothing would prove whose it is. */
 export function appendToLedger(file: string, entry: LedgerEntry): void {
-  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  append(file, entry);
 }
 
 export function appendDescendant(file: string, entry: DescendantEntry): void {
-  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  append(file, entry);
 }
 
 /** Where the control groups of the run will be, written before the first is made. */
 export function appendCgroup(file: string, cgroup: string): void {
-  appendFileSync(file, `${JSON.stringify({ bootId: bootId(), cgroup })}\n`, { mode: 0o600 });
+  append(file, { bootId: bootId(), cgroup });
 }
 
 /** Before the container is made. */
 export function appendContainer(file: string, entry: ContainerEntry): void {
-  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  append(file, entry);
 }
 
 export function appendSegment(file: string, entry: SegmentEntry): void {
-  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  append(file, entry);
 }
 
-/** Those of this boot: shared memory does not outlive it. */
-export function readSegments(file: string): SegmentEntry[] {
-  return readLines(file)
-    .filter(isSegment)
-    .filter((entry) => entry.bootId === bootId());
+interface CgroupEntry {
+  readonly bootId: string;
+  readonly cgroup: string;
 }
 
-function isSegment(value: unknown): value is SegmentEntry {
-  return typeof value === 'object' && value !== null && 'segment' in value && 'inode' in value;
+/** All that a ledger says. */
+export interface Ledger {
+  /** In the order of starts. */
+  readonly entries: readonly LedgerEntry[];
+  readonly descendants: readonly DescendantEntry[];
+  /** In the order of their starts, also of earlier boots: they outlive those. */
+  readonly containers: readonly ContainerEntry[];
+  /** Of this boot: shared memory does not outlive it. */
+  readonly segments: readonly SegmentEntry[];
+  /** Of this boot: another one had others under the same names. */
+  readonly cgroups: readonly string[];
+  /** Why it does not tell all that was started, in words. A torn last line is no reason: what it names never ran. */
+  readonly damage?: string;
+  /** There is none: nothing was started, or somebody removed it. */
+  readonly missing: boolean;
 }
 
-/** Containers in the order of their starts, also of earlier boots: they outlive those. */
-export function readContainers(file: string): ContainerEntry[] {
-  return readLines(file).filter(
-    (value): value is ContainerEntry =>
-      typeof value === 'object' && value !== null && 'container' in value && 'launch' in value,
-  );
+const inherited = new Map<string, number>();
+
+/** From now on this ledger is read from a descriptor that is open, whatever stands under its name. */
+export function readLedgerFrom(file: string, descriptor: number): void {
+  inherited.set(file, descriptor);
 }
 
-/** Those of this boot: another one had others under the same names. */
-export function readCgroups(file: string): string[] {
-  return readLines(file).flatMap((value) => {
-    if (typeof value !== 'object' || value === null || isIdentity(value)) return [];
-    return 'cgroup' in value && 'bootId' in value && value.bootId === bootId() ? [String(value.cgroup)] : [];
-  });
-}
-
-/** Entries in the order of starts; a torn last line is left out. */
-export function readLedger(file: string): LedgerEntry[] {
-  return readLines(file).filter(isEntry);
-}
-
-/** Descendants that were seen; a torn last line is left out. */
-export function readDescendants(file: string): DescendantEntry[] {
-  return readLines(file).filter((value): value is DescendantEntry => isIdentity(value) && !isEntry(value));
-}
-
-function readLines(file: string): unknown[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return [];
+/** What does not fit is skipped, and told once. Never throws. */
+export function readWholeLedger(file: string): Ledger {
+  const descriptor = inherited.get(file);
+  const read = descriptor === undefined ? readOwnFile(file) : readDescriptor(descriptor);
+  const { values, damage, missing } = linesOf<unknown>(read, shapeOf);
+  if (damage !== undefined) {
+    const run = basename(dirname(file));
+    tellDamage({ file, why: damage, fix: `dynamo clean --dry-run   # says what may be left of ${run}` });
   }
-  return text.split('\n').flatMap((line): unknown[] => {
-    try {
-      return [JSON.parse(line)];
-    } catch {
-      return [];
-    }
-  });
+  return {
+    entries: values.filter(isEntry),
+    descendants: values.filter(isDescendant),
+    containers: values.filter(isContainer),
+    segments: values.filter(isSegment).filter((entry) => entry.bootId === bootId()),
+    cgroups: values.filter(isCgroup).flatMap((each) => (each.bootId === bootId() ? [each.cgroup] : [])),
+    ...(damage === undefined ? {} : { damage }),
+    missing,
+  };
+}
+
+export function readSegments(file: string): readonly SegmentEntry[] {
+  return readWholeLedger(file).segments;
+}
+
+export function readContainers(file: string): readonly ContainerEntry[] {
+  return readWholeLedger(file).containers;
+}
+
+export function readCgroups(file: string): readonly string[] {
+  return readWholeLedger(file).cgroups;
+}
+
+export function readLedger(file: string): readonly LedgerEntry[] {
+  return readWholeLedger(file).entries;
 }
 
 export function commandDigest(argv: readonly string[]): string {
   return createHash('sha256').update(argv.join('\0')).digest('hex').slice(0, 16);
 }
 
-function isEntry(value: unknown): value is LedgerEntry {
-  return isIdentity(value) && 'session' in value;
+const ofProcess = { runId: text, process: text };
+
+/** Signals go to what stands here, so a number that means "everybody" to the kernel must not get in. */
+const both =
+  (one: Shape, other: Shape): Shape =>
+  (value, at) =>
+    one(value, at) ?? other(value, at);
+
+const shapes = {
+  entry: both(
+    identityShape,
+    object({ ...ofProcess, pgrp: pid, session: pid, logFile: text, cgroup: optional(text), command: text }),
+  ),
+  descendant: both(identityShape, object(ofProcess)),
+  container: object({
+    ...ofProcess,
+    container: text,
+    launch: text,
+    daemon: object({ address: text, certificates: optional(text) }),
+    logFile: text,
+  }),
+  segment: object({ bootId: text, runId: text, segment: text, inode: number }),
+  cgroup: object({ bootId: text, cgroup: text }),
+};
+
+function shapeOf(line: object): Shape {
+  if ('session' in line) return shapes.entry;
+  if ('pid' in line) return shapes.descendant;
+  if ('container' in line) return shapes.container;
+  return 'segment' in line ? shapes.segment : shapes.cgroup;
 }
 
-function isIdentity(value: unknown): value is Identity {
-  return typeof value === 'object' && value !== null && 'pid' in value && 'startTime' in value;
+function isEntry(value: unknown): value is LedgerEntry {
+  return has(value, 'session');
+}
+
+function isDescendant(value: unknown): value is DescendantEntry {
+  return has(value, 'pid') && !has(value, 'session');
+}
+
+function isContainer(value: unknown): value is ContainerEntry {
+  return has(value, 'container');
+}
+
+function isSegment(value: unknown): value is SegmentEntry {
+  return has(value, 'segment');
+}
+
+function isCgroup(value: unknown): value is CgroupEntry {
+  return has(value, 'cgroup') && !has(value, 'pid');
+}
+
+function has(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && key in value;
 }

@@ -3,10 +3,10 @@ import { dirname } from 'node:path';
 import type { DescendantEntry, LedgerEntry } from './ledger.ts';
 import { cgroupMembers, isPopulated } from './cgroup.ts';
 import { bootId } from './identity.ts';
-import { fileOf, livingProcesses, type ProcessStat, readVariable } from './proc.ts';
+import { fileOf, livingProcesses, overwroteEnvironment, type ProcessStat, readVariable } from './proc.ts';
 import { provenSessions, type SessionProof } from './session-proof.ts';
 
-export type Evidence = 'ledger' | 'seen' | 'control group' | 'session' | 'parent' | 'log file' | 'marker';
+export type Evidence = 'ledger' | 'seen' | 'control group' | 'session' | 'parent' | 'marks';
 
 export interface OwnedProcess extends ProcessStat {
   /** Name in the plan of the process that it comes from. */
@@ -17,7 +17,8 @@ export interface OwnedProcess extends ProcessStat {
 /**
  * Living processes that come from these entries, parents before children.
  * No single mark is enough: SGLang's schedulers wipe their environment with setproctitle, children may call setsid,
- * a double fork loses the parent. Source: upstream/sglang-on-gpu.md section 4.
+ * a double fork loses the parent. Source: upstream/sglang-on-gpu.md section 4. Each mark that is looked at is one that
+ * nobody has by chance, or two that nobody has together: what carries one of those alone is listed, never signalled.
  * `ends`: for entries whose process has ended, the tick of the clock by which that was seen to be so.
  */
 export function findOwned(
@@ -85,14 +86,21 @@ function bySession(
   return { process: proof.process, evidence: 'session' };
 }
 
+/**
+ * Two marks together, of one process of the plan. It writes into the log that the ledger names, which it has inherited or
+ * opened on purpose; and it was given the variables of the run, or both its streams go there and it put a title over its
+ * variables, as SGLang's schedulers do. One mark alone proves nothing: a user's shell may have the variables, and anybody
+ * may write into a log.
+ */
 function byMarks(pid: number, entries: readonly LedgerEntry[]): Origin | undefined {
-  const log = fileOf(pid, 1) ?? fileOf(pid, 2);
-  const logged = entries.find(({ logFile }) => logFile === log);
-  if (logged !== undefined) return { process: logged.process, evidence: 'log file' };
-  const runId = readVariable(pid, 'DYNAMO_RUN_ID');
-  const marked = runId === undefined ? undefined : entries.find((candidate) => candidate.runId === runId);
-  if (marked === undefined) return undefined;
-  return { process: readVariable(pid, 'DYNAMO_PROCESS') ?? marked.process, evidence: 'marker' };
+  const [out, err] = [fileOf(pid, 1), fileOf(pid, 2)];
+  const logged = entries.filter(({ logFile }) => logFile !== '' && (logFile === out || logFile === err));
+  const [first] = logged;
+  if (first === undefined) return undefined;
+  const [runId, process] = [readVariable(pid, 'DYNAMO_RUN_ID'), readVariable(pid, 'DYNAMO_PROCESS')];
+  const isMarked = logged.some((entry) => entry.runId === runId && entry.process === process);
+  const isTitled = (): boolean => out === err && overwroteEnvironment(pid);
+  return isMarked || isTitled() ? { process: first.process, evidence: 'marks' } : undefined;
 }
 
 function addDescendants(living: readonly ProcessStat[], owned: Map<number, OwnedProcess>): void {

@@ -65,6 +65,12 @@ export function readVariable(pid: number, name: string): string | undefined {
     ?.slice(prefix.length);
 }
 
+/** Where the environment stood is something else: a title that the process gave itself. False where it cannot be read. */
+export function overwroteEnvironment(pid: number): boolean {
+  const environment = read(`/proc/${pid}/environ`)?.toString('latin1') ?? '';
+  return environment !== '' && !environment.split('\0').some((entry) => /^[A-Za-z_]\w*=/.test(entry));
+}
+
 /** Without empty words; none for a process that is gone. */
 export function readCommandWords(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0').filter(Boolean) ?? [];

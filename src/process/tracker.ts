@@ -45,7 +45,11 @@ export function createTracker(
     const { pid, startTime, process } = owned;
     const entry: DescendantEntry = { bootId: first.bootId, pid, startTime, runId: first.runId, process };
     seen.set(key, entry);
-    appendDescendant(ledgerFile, entry);
+    try {
+      appendDescendant(ledgerFile, entry);
+    } catch {
+      // We know it all the same. A disk that is full or read-only must not keep the tree from being ended.
+    }
   };
 
   return {

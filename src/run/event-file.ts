@@ -1,25 +1,23 @@
 /** Keeps the events of a run on disk, so that its story can be told after it has ended. */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { appendOwn } from '../disk/append-own.ts';
+import { tellDamage } from '../disk/damage.ts';
+import { readOwnFile } from '../disk/own-file.ts';
+import { linesOf } from '../disk/stored.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import type { RunFiles } from './folders.ts';
+import { eventShape } from './shapes.ts';
 
 export function appendEvent(files: RunFiles, event: RunEvent): void {
-  appendFileSync(files.events, `${JSON.stringify(event)}\n`, { mode: 0o600 });
+  appendOwn(files.events, `${JSON.stringify(event)}\n`);
 }
 
-/** A torn last line is left out. */
-export function readEvents(files: RunFiles): RunEvent[] {
-  let text: string;
-  try {
-    text = readFileSync(files.events, 'utf8');
-  } catch {
-    return [];
+/** A torn last line is left out; other lines that fit no event are, too, and told. */
+export function readEvents({ events: file, folder }: RunFiles): readonly RunEvent[] {
+  const { values, damage } = linesOf<RunEvent>(readOwnFile(file), eventShape);
+  if (damage !== undefined) {
+    const fix = `rm -r ${file}   # of run ${basename(folder)}; without it, ps and events know less`;
+    tellDamage({ file, why: damage, fix });
   }
-  return text.split('\n').flatMap((line) => {
-    try {
-      return [JSON.parse(line) as RunEvent];
-    } catch {
-      return [];
-    }
-  });
+  return values;
 }

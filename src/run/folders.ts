@@ -31,8 +31,17 @@ export function stateFolder(environment: Environment): string {
 
 /** Makes what is missing below the state folder. Throws `cannot-write` when the folders can't be made. */
 export function stateFolders(environment: Environment): StateFolders {
+  const folders = stateFolderPaths(environment);
+  for (const folder of Object.values(folders)) makePrivate(folder);
+  // In /tmp anybody could have made it before us.
+  closeToOthers(folders.sockets);
+  return folders;
+}
+
+/** The same, and nothing is made or looked at. */
+export function stateFolderPaths(environment: Environment): StateFolders {
   const state = stateFolder(environment);
-  const folders = {
+  return {
     runs: join(state, 'runs'),
     names: join(state, 'names'),
     ports: join(state, 'ports'),
@@ -40,10 +49,6 @@ export function stateFolders(environment: Environment): StateFolders {
     infra: join(state, 'infra'),
     sockets: join(socketBase(environment), 'dynamo'),
   };
-  for (const folder of Object.values(folders)) makePrivate(folder);
-  // In /tmp anybody could have made it before us.
-  closeToOthers(folders.sockets);
-  return folders;
 }
 
 /** Files of one run. */

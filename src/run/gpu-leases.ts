@@ -2,16 +2,21 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IsAlive } from '../base/identity.ts';
-import { adopt, type Claim, claim, readClaim, unclaim } from './claim.ts';
+import { adopt, type Claim, claim, readClaim, type Obstacle, obstacleIn, unclaim } from './claim.ts';
 import type { StateFolders } from './folders.ts';
 
-/** GPUs that living runs hold, by UUID. */
-export function leasedGpus(folders: StateFolders, isAlive: IsAlive): Map<string, Claim> {
-  const leased = leaseFiles(folders).flatMap(({ file, uuid }): [string, Claim][] => {
-    const standing = readClaim(file);
-    return standing !== undefined && isAlive(standing.holder) ? [[uuid, standing]] : [];
+/** GPUs that living runs hold, or that nobody can tell about, by UUID. */
+export function leasedGpus(folders: StateFolders, isAlive: IsAlive): Map<string, Obstacle> {
+  const leased = leaseFiles(folders).flatMap(({ file, uuid }): [string, Obstacle][] => {
+    const standing = obstacleIn(file, isAlive);
+    return standing === undefined ? [] : [[uuid, standing]];
   });
   return new Map(leased);
+}
+
+/** The id of the run; where the lease cannot be read, which file that is. */
+export function lesseeOf(standing: Obstacle): string {
+  return standing.kind === 'held' ? standing.claim.runId : `unknown, as ${standing.file} cannot be read`;
 }
 
 /** Leases all or none. Returns the UUID that another run was faster to take, or `undefined` on success. */
@@ -22,8 +27,8 @@ export function leaseGpus(
   isAlive: IsAlive,
 ): string | undefined {
   for (const [i, uuid] of uuids.entries()) {
-    if (claim(leaseFile(folders, uuid), mine, isAlive) === undefined) continue;
-    for (const taken of uuids.slice(0, i)) unclaim(leaseFile(folders, taken), mine, isAlive);
+    if (claim(gpuLease(folders, uuid), mine, isAlive) === undefined) continue;
+    for (const taken of uuids.slice(0, i)) unclaim(gpuLease(folders, taken), mine, isAlive);
     return uuid;
   }
   return undefined;
@@ -40,7 +45,7 @@ export function adoptGpus(folders: StateFolders, mine: Claim): void {
 }
 
 /** UUIDs of MIG instances of old drivers hold slashes: MIG-GPU-…/1/0. */
-function leaseFile(folders: StateFolders, uuid: string): string {
+export function gpuLease(folders: StateFolders, uuid: string): string {
   return join(folders.gpus, encodeURIComponent(uuid));
 }
 

@@ -1,5 +1,6 @@
 /** A log as one run of bytes, whether or not its older part was moved aside when it grew too large. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { openToRead } from '../disk/own-file.ts';
 
 /** Where the older part stands. Together with the file itself it gives exactly what the process wrote. */
 export function olderPart(file: string): string {
@@ -49,7 +50,7 @@ export function olderPartId(file: string): number {
 
 function open(file: string): number | undefined {
   try {
-    return openSync(file, 'r');
+    return openToRead(file);
   } catch {
     return undefined;
   }

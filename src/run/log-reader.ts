@@ -1,5 +1,6 @@
 /** Reads a growing log piece by piece: over its end into a new part when it was moved aside, from its start when it was cut. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, readSync, statSync } from 'node:fs';
+import { openToRead } from '../disk/own-file.ts';
 import { type LineSplitter, lineSplitter } from './line-splitter.ts';
 import { draftPart, olderPart, olderPartId } from './log-file.ts';
 
@@ -88,7 +89,7 @@ function isMoving(file: string): boolean {
 function readAt(path: string, buffer: Buffer, position: number): number {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    descriptor = openToRead(path);
   } catch {
     return 0;
   }

@@ -1,5 +1,6 @@
 /** Reads what one life of a process wrote. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { openToRead } from '../disk/own-file.ts';
 import { linesOf } from '../base/lines.ts';
 import { lineSplitter } from './line-splitter.ts';
 
@@ -7,7 +8,7 @@ import { lineSplitter } from './line-splitter.ts';
 export function linesSince(file: string, from: number, longest: number): string[] {
   let descriptor: number;
   try {
-    descriptor = openSync(file, 'r');
+    descriptor = openToRead(file);
   } catch {
     return [];
   }

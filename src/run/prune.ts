@@ -21,7 +21,9 @@ export function prunableRuns(
   now: number,
 ): PrunableRun[] {
   const recorded = new Set(runs.map(({ record }) => record.runId));
-  const ended = runs.flatMap(({ record, files, supervised }): PrunableRun[] => {
+  const ended = runs.flatMap(({ record, files, supervised, damage }): PrunableRun[] => {
+    // What nobody knows the end of may live.
+    if (damage !== undefined) return [];
     const { endedAt, runId, unswept } = record;
     if (endedAt === undefined || unswept !== undefined || supervised || now - endedAt < olderThanMs)
       return [];
@@ -31,7 +33,10 @@ export function prunableRuns(
     .filter((runId) => !recorded.has(runId))
     .flatMap((runId): PrunableRun[] => {
       const { folder } = runFiles(folders, runId);
-      const { mtimeMs } = statSync(folder);
+      const stat = statSync(folder, { throwIfNoEntry: false });
+      // A stray file is no folder of a run.
+      if (stat?.isDirectory() !== true) return [];
+      const { mtimeMs } = stat;
       // Whatever is asked for: one that is being prepared has no record yet.
       if (now - mtimeMs < Math.max(olderThanMs, keptMs)) return [];
       return [{ runId, folder, proof: `no run was written down in it since ${dateText(mtimeMs)}` }];

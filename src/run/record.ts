@@ -1,9 +1,13 @@
 /** What is written down about a run before anything starts: who supervises it, and since when. */
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
+import { tellDamage } from '../disk/damage.ts';
+import { goodOrTell, readStored, recordFormat, type Stored } from '../disk/stored.ts';
 import type { Plan } from '../plan/plan.ts';
+import { claimsIn } from './claims-of-run.ts';
 import { type RunFiles, runFiles, type StateFolders } from './folders.ts';
+import { keeperShape, planShape, recordShape } from './shapes.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -19,24 +23,28 @@ export interface RunRecord {
 }
 
 export interface StoredRun {
+  /** Where the record is damaged, what else tells about the run. */
   readonly record: RunRecord;
   readonly files: RunFiles;
   /** True while the process that supervises it lives. */
   readonly supervised: boolean;
+  /** What is wrong with the record, in words. */
+  readonly damage?: string;
 }
 
 export function writeRecord(files: RunFiles, record: RunRecord): void {
-  writeWhole(files.run, record);
+  writeWhole(files.run, { format: recordFormat, ...record });
 }
 
-export function markEnded(files: RunFiles): void {
-  const record = readJson(files.run) as RunRecord | undefined;
+/** `known`: what is told about the run where its record is damaged. */
+export function markEnded(files: RunFiles, known: RunRecord | undefined): void {
+  const record = goodRecord(files.folder) ?? known;
   if (record !== undefined) writeRecord(files, { ...record, endedAt: Date.now() });
 }
 
 /** `unswept`: as in the record; `undefined` when nothing is left there. */
 export function markSwept(files: RunFiles, unswept: string | undefined): void {
-  const record = readJson(files.run) as RunRecord | undefined;
+  const record = goodRecord(files.folder);
   if (record === undefined || record.unswept === unswept) return;
   const { unswept: _, ...rest } = record;
   writeRecord(files, unswept === undefined ? rest : { ...rest, unswept });
@@ -46,22 +54,43 @@ export function writePlan(files: RunFiles, plan: Plan): void {
   writeWhole(files.plan, plan);
 }
 
-export function writeKeeper(files: RunFiles, keeper: Identity): void {
-  writeWhole(files.keeper, keeper);
+export interface KeeperRecord extends Identity {
+  /** Whom it keeps; absent in what older versions wrote. */
+  readonly supervisor?: Identity;
 }
 
-export function readKeeper(files: RunFiles): Identity | undefined {
-  return readJson(files.keeper) as Identity | undefined;
+export function writeKeeper(files: RunFiles, keeper: Identity, supervisor: Identity): void {
+  writeWhole(files.keeper, { format: recordFormat, ...keeper, supervisor });
 }
 
-/** `undefined` when the file is missing or was never finished. */
-export function readPlan(files: RunFiles): Plan | undefined {
-  return readJson(files.plan) as Plan | undefined;
+/** `undefined` when it is missing or damaged: then there is none that could be waited for. */
+export function readKeeper({ folder, keeper }: RunFiles): KeeperRecord | undefined {
+  return goodOrTell(keeper, readStored<KeeperRecord>(keeper, keeperShape), `dynamo down ${basename(folder)}`);
+}
+
+/** `undefined` when the file is missing, or damaged, which is told. */
+export function readPlan({ folder, plan: file }: RunFiles): Plan | undefined {
+  const fix = `dynamo down ${basename(folder)}   # what it started is in the ledger beside the plan`;
+  const plan = goodOrTell(file, readStored<Plan>(file, planShape), fix);
+  if (plan === undefined || plan.runId === basename(folder)) return plan;
+  tellDamage({ file, why: `it is the plan of run ${plan.runId}`, fix });
+  return undefined;
 }
 
 /** The record in a folder of any state folder. */
 export function readRecordIn(runFolder: string): RunRecord | undefined {
-  return readJson(join(runFolder, 'run.json')) as RunRecord | undefined;
+  return goodRecord(runFolder);
+}
+
+function goodRecord(runFolder: string): RunRecord | undefined {
+  const stored = recordIn(runFolder);
+  return stored.kind === 'good' ? stored.value : undefined;
+}
+
+function recordIn(runFolder: string): Stored<RunRecord> {
+  const stored = readStored<RunRecord>(join(runFolder, 'run.json'), recordShape);
+  if (stored.kind !== 'good' || stored.value.runId === basename(runFolder)) return stored;
+  return { kind: 'damaged', why: `it is the record of run ${stored.value.runId}` };
 }
 
 /** Runs whose supervisor is gone without having ended them. */
@@ -71,28 +100,79 @@ export function deadRuns(folders: StateFolders, isAlive: IsAlive): StoredRun[] {
   );
 }
 
-/** All runs that left a record, oldest first. */
+/** All runs that left a record or another trace, oldest first. What is damaged is told, and hides no other run. */
 export function storedRuns(folders: StateFolders, isAlive: IsAlive): StoredRun[] {
-  return readdirSync(folders.runs)
-    .flatMap((runId) => {
-      const files = runFiles(folders, runId);
-      const record = readJson(files.run) as RunRecord | undefined;
-      return record === undefined ? [] : [{ record, files, supervised: isAlive(record.supervisor) }];
-    })
-    .toSorted((a, b) => a.record.startedAt - b.record.startedAt);
+  const listed = readdirSync(folders.runs).flatMap((runId) => storedRun(folders, runId, isAlive));
+  const known = new Set(listed.map(({ record }) => record.runId));
+  return [...listed, ...withoutFolder(folders, known, isAlive)].toSorted(
+    (a, b) => a.record.startedAt - b.record.startedAt,
+  );
+}
+
+function storedRun(folders: StateFolders, runId: string, isAlive: IsAlive): StoredRun[] {
+  const files = runFiles(folders, runId);
+  const stored = recordIn(files.folder);
+  if (stored.kind === 'good') {
+    return [{ record: stored.value, files, supervised: isAlive(stored.value.supervisor) }];
+  }
+  // A folder that is being prepared, or a stray file: nothing was started there.
+  if (stored.kind === 'missing' && ![files.ledger, files.keeper].some((file) => existsSync(file))) return [];
+  const why = stored.kind === 'damaged' ? stored.why : 'it is missing';
+  return [damagedRun(folders, files, isAlive, { file: files.run, why })];
+}
+
+/** Runs whose folder somebody removed under a living supervisor: it holds the name of the run all the same. */
+function withoutFolder(folders: StateFolders, known: ReadonlySet<string>, isAlive: IsAlive): StoredRun[] {
+  return claimsIn(folders.names).flatMap(({ claim }): StoredRun[] => {
+    if (claim.supervises !== true || known.has(claim.runId) || !isAlive(claim.holder)) return [];
+    const files = runFiles(folders, claim.runId);
+    // One that was prepared after we had looked.
+    if (existsSync(files.folder)) return [];
+    return [damagedRun(folders, files, isAlive, { file: files.folder, why: 'the folder was removed' })];
+  });
+}
+
+/** What stands in for an identity that nobody knows: no process has it. */
+const nobody: Identity = { bootId: '', pid: 0, startTime: '' };
+
+/** Whether it is known who supervises, or supervised, a run with a damaged record. */
+export function hasKnownSupervisor({ record }: StoredRun): boolean {
+  return record.supervisor.bootId !== nobody.bootId;
+}
+
+function damagedRun(
+  folders: StateFolders,
+  files: RunFiles,
+  isAlive: IsAlive,
+  { file, why }: { readonly file: string; readonly why: string },
+): StoredRun {
+  const runId = basename(files.folder);
+  const keeper = readKeeper(files);
+  const claims = [folders.names, folders.ports, folders.gpus].flatMap((folder) =>
+    claimsIn(folder).filter(({ claim }) => claim.runId === runId),
+  );
+  const named = claims.find(({ folder, name }) => folder === folders.names && !name.includes('.'));
+  const supervisor = keeper?.supervisor ?? claims[0]?.claim.holder ?? nobody;
+  // A keeper ends its run as soon as the supervisor is dead.
+  const supervised =
+    isAlive(supervisor) || (supervisor === nobody && keeper !== undefined && isAlive(keeper));
+  const name = named?.name ?? runId.replace(/-[^-]+$/, '');
+  tellDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, why, runId) });
+  const startedAt = statSync(files.folder, { throwIfNoEntry: false })?.birthtimeMs ?? Date.now();
+  const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor };
+  return { record, files, supervised, damage: `${file}: ${why}` };
+}
+
+function fixFor(file: string, why: string, runId: string): string {
+  if (why.includes('may not read')) return `ls -ld ${dirname(file)} ${file}   # says whose they are`;
+  return why.includes('it is a folder') ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
 }
 
 /** Another process sees the old file or the new one, never half of one. */
 function writeWhole(file: string, value: unknown): void {
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
+  // No file takes the place of a folder; one that holds something is somebody's, and stays.
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(file);
   renameSync(draft, file);
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,43 +1,122 @@
 /** What dead runs and commands left in the state folders: claims whose holder is dead, sockets that nobody serves. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
 import type { IsAlive } from '../base/identity.ts';
-import { type Claim, claim, readClaim, unclaim } from './claim.ts';
+import { type Claim, claim, isOfEarlierBoot, storedClaim, unclaim } from './claim.ts';
 import type { StateFolders } from './folders.ts';
 
 export interface StaleFile {
   readonly kind: 'lock' | 'lease' | 'draft' | 'socket';
   readonly file: string;
   readonly proof: string;
+  /** It is no claim that could be taken over: nobody holds it, and it is removed as it stands. */
+  readonly isDamaged?: true;
 }
 
-export function staleClaims({ names, ports, gpus }: StateFolders, isAlive: IsAlive): StaleFile[] {
+/** A claim that stays although its holder is dead or unknown. */
+export interface KeptClaim {
+  readonly file: string;
+  /** Why it cannot be removed, in words. */
+  readonly because: string;
+  readonly command: string;
+}
+
+export interface ClaimsLook {
+  readonly stale: readonly StaleFile[];
+  readonly kept: readonly KeptClaim[];
+}
+
+/** Who may still need a claim although its holder is dead, or although it cannot be read. */
+export interface ClaimNeeds {
+  /** Whether processes of this run live. */
+  readonly hasLiving: (runId: string) => boolean;
+  /** The living run that this claim belongs to, or that may hold it as nobody knows its plan. */
+  readonly userOf: (file: string) => string | undefined;
+}
+
+const nobodyNeeds: ClaimNeeds = { hasLiving: () => false, userOf: () => undefined };
+
+/** Those that can be removed. Without `needs` a claim is as alive as its holder. */
+export function staleClaims(
+  folders: StateFolders,
+  isAlive: IsAlive,
+  needs = nobodyNeeds,
+): readonly StaleFile[] {
+  return lookAtClaims(folders, isAlive, needs).stale;
+}
+
+export function lookAtClaims(
+  { names, ports, gpus }: StateFolders,
+  isAlive: IsAlive,
+  needs: ClaimNeeds,
+): ClaimsLook {
   const places = [
     { folder: names, kind: 'lock' },
     { folder: ports, kind: 'lease' },
     { folder: gpus, kind: 'lease' },
   ] as const;
-  return places.flatMap(({ folder, kind }) =>
-    readdirSync(folder).flatMap((name): StaleFile[] => {
+  const looks = places.flatMap(({ folder, kind }) =>
+    readdirSync(folder).flatMap((name): (StaleFile | KeptClaim)[] => {
       const file = join(folder, name);
       const writer = /\.(\d+)\.draft$/.exec(name)?.[1];
-      if (writer !== undefined) {
-        const proof = `pid ${writer}, which wrote it, is dead`;
-        return existsSync(`/proc/${writer}`) ? [] : [{ kind: 'draft', file, proof }];
-      }
-      const standing = readClaim(file);
-      // Given up since the folder was read, or alive.
-      if (standing === undefined ? !existsSync(file) : isAlive(standing.holder)) return [];
-      return [{ kind, file, proof: deathOf(standing) }];
+      return writer === undefined ? lookAt(file, kind, isAlive, needs) : draftOf(file, writer);
     }),
   );
+  return {
+    stale: looks.filter((each) => 'kind' in each),
+    kept: looks.filter((each) => 'because' in each),
+  };
 }
 
-function deathOf(standing: Claim | undefined): string {
-  if (standing === undefined) return 'it names no process';
-  return `its holder, pid ${standing.holder.pid} of run ${standing.runId}, is dead`;
+function draftOf(file: string, writer: string): StaleFile[] {
+  const proof = `pid ${writer}, which wrote it, is dead`;
+  return existsSync(`/proc/${writer}`) ? [] : [{ kind: 'draft', file, proof }];
+}
+
+function lookAt(
+  file: string,
+  kind: 'lock' | 'lease',
+  isAlive: IsAlive,
+  { hasLiving, userOf }: ClaimNeeds,
+): (StaleFile | KeptClaim)[] {
+  const stored = storedClaim(file);
+  // Given up since the folder was read.
+  if (stored.kind === 'missing') return [];
+  if (stored.kind === 'good') {
+    const { holder, runId } = stored.value;
+    if (isAlive(holder)) return [];
+    if (hasLiving(runId)) {
+      const because = `its holder, pid ${holder.pid}, is dead, but processes of run ${runId} live`;
+      return [{ file, because, command: `dynamo down ${runId}` }];
+    }
+    return [{ kind, file, proof: `its holder, pid ${holder.pid} of run ${runId}, is dead` }];
+  }
+  const user = isOfEarlierBoot(file) ? undefined : userOf(file);
+  if (user !== undefined) {
+    const because = `it cannot be read (${stored.why}), and run ${user} may hold it`;
+    return [{ file, because, command: `dynamo down ${user}` }];
+  }
+  if (isFullFolder(file))
+    return [{ file, because: 'it is a folder with something in it', command: `rm -r ${file}` }];
+  return [
+    {
+      kind,
+      file,
+      proof: `no living run can hold it, and it cannot be read (${stored.why})`,
+      isDamaged: true,
+    },
+  ];
+}
+
+function isFullFolder(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true && readdirSync(file).length > 0;
+  } catch {
+    // Of another user.
+    return true;
+  }
 }
 
 /** In the folder that only this user can enter. */
@@ -52,9 +131,15 @@ export async function staleSockets({ sockets }: StateFolders): Promise<StaleFile
 }
 
 /** Takes a dead claim over before removing it, as another command may be doing right now. `mine`: of this process. */
-export function removeStale({ kind, file }: StaleFile, mine: Claim, isAlive: IsAlive): void {
+export function removeStale({ kind, file, isDamaged }: StaleFile, mine: Claim, isAlive: IsAlive): void {
+  if (isDamaged === true) return removeAsItStands(file);
   if (kind === 'draft' || kind === 'socket') return rmSync(file, { force: true });
   if (claim(file, mine, isAlive) === undefined) unclaim(file, mine, isAlive);
+}
+
+function removeAsItStands(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) rmdirSync(file);
+  else rmSync(file, { force: true });
 }
 
 async function isRefused(path: string): Promise<boolean> {

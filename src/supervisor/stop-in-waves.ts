@@ -21,6 +21,13 @@ export interface Stopping {
   readonly graceless: () => boolean;
 }
 
+/** What must be known of a plan, or of what is left of a run without one. */
+export interface StopOrder extends Pick<Plan, 'stopOrder' | 'stopTimeoutMs'> {
+  readonly processes: readonly StopSpec[];
+}
+
+type StopSpec = Pick<ProcessSpec, 'name' | 'kind' | 'stopGraceMs' | 'ports'>;
+
 /** A stop that has begun. Neither ever rejects. */
 interface Stop {
   readonly gone: Promise<StopReport>;
@@ -32,7 +39,7 @@ interface Stop {
  * A wave begins when the one before is gone. Workers need not wait that long: of a frontend that nobody is connected to
  * nobody waits for an answer, and upstream's 1.6 lives for another 300 ms then. etcd and NATS do: both take their leave there.
  */
-export async function stopInWaves(plan: Plan, stopping: Stopping): Promise<StopReport> {
+export async function stopInWaves(plan: StopOrder, stopping: Stopping): Promise<StopReport> {
   const deadline = plan.stopTimeoutMs === undefined ? Infinity : stopping.clock.now() + plan.stopTimeoutMs;
   const begun: Stop[] = [];
   for (const wave of plan.stopOrder) {
@@ -48,7 +55,7 @@ export async function stopInWaves(plan: Plan, stopping: Stopping): Promise<StopR
   };
 }
 
-function beginStop(spec: ProcessSpec, deadline: number, stopping: Stopping): Stop {
+function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
   const { children, clock, enter, isLoading, graceless } = stopping;
   const child = children.get(spec.name);
   if (child === undefined) {

@@ -8,13 +8,13 @@ import { bytesText } from './bytes.ts';
 import { durationText } from './duration.ts';
 import { tableText, widthOf } from './table.ts';
 
-/** `orphaned`: the supervisor is dead, processes of it live. */
+/** `orphaned`: the supervisor is dead, processes of it live. The last two: what is known is in ledger and claims alone. */
 export interface RunView {
   readonly runId: string;
   readonly name: string;
   readonly profile: string;
   readonly engine: string;
-  readonly state: RunStatus['phase'] | 'orphaned';
+  readonly state: RunStatus['phase'] | 'orphaned' | 'record unreadable' | 'folder removed';
   readonly url: string;
   readonly startedAt: string;
   readonly detached: boolean;
@@ -190,7 +190,7 @@ function shortNumber(value: number): string {
 
 function coloured(state: string, style: ChalkInstance): string {
   if (state === 'ready') return style.green(state);
-  if (state === 'failed' || state === 'orphaned') return style.red(state);
+  if (['failed', 'orphaned', 'record unreadable', 'folder removed'].includes(state)) return style.red(state);
   return style.yellow(state);
 }
 

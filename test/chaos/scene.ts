@@ -24,7 +24,7 @@ export function leaders(world: World): number[] {
 
 /** Also those that have become reapers. */
 export function keepers(world: World): SeenProcess[] {
-  return marked(world).filter(({ command }) => /dynamo-keeper|dynamo\.js reap /.test(command));
+  return marked(world).filter(({ command }) => /dynamo-keeper| reap --supervisor /.test(command));
 }
 
 /** Living supervisors, by what their runs wrote down. */

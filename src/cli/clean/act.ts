@@ -1,18 +1,24 @@
 /** Does what `clean` announced, processes before what they hold, and sees to it that GPU memory came back. */
 import { rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
+import { DynamoError } from '../../base/error.ts';
 import type { HeldMemory } from '../../gpu/holders.ts';
 import { endOne } from '../../process/end-one.ts';
 import { bootId, identify, isAlive } from '../../process/identity.ts';
+import { markedProcesses } from '../../process/marked.ts';
 import { usersOf } from '../../process/shared-memory.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { holdsMedia, pruneRun } from '../../run/prune.ts';
-import { removeStale, staleClaims, staleSockets } from '../../run/stale.ts';
+import { storedRuns } from '../../run/record.ts';
+import { removeStale, type StaleFile, staleClaims, staleSockets } from '../../run/stale.ts';
 import type { CleanFindings, DeadRun } from './survey.ts';
 import type { Stranger } from './targets.ts';
 import { type GpuReturn, watchHeld } from './gpu-return.ts';
 import { keysReport } from './keys-report.ts';
+import { claimNeeds } from './claim-needs.ts';
+import { ownersIn } from './gpu-survey.ts';
 import { reapRun, sweepAgain } from './reap-run.ts';
+import { quietly } from './sole-reaper.ts';
 
 /** Between SIGTERM and SIGKILL of a process that the user pointed at. */
 const strangerGraceMs = 10_000;
@@ -23,6 +29,8 @@ export interface CleanOutcome {
   readonly memory: GpuReturn;
   /** What became of keys in an etcd of others, a line a run. */
   readonly keys: readonly string[];
+  /** Runs whose ledger cannot tell all that they started. */
+  readonly untold: readonly DynamoError[];
 }
 
 export async function cleanUp(
@@ -39,12 +47,20 @@ export async function cleanUp(
   const holder = identify(process.pid);
   if (holder !== undefined) {
     const mine = { runId: `clean-${process.pid}`, holder };
-    for (const stale of [...staleClaims(folders, isAlive), ...(await staleSockets(folders))]) {
-      removeStale(stale, mine, isAlive);
+    for (const stale of [...staleNow(folders), ...(await staleSockets(folders))]) {
+      quietly(() => removeStale(stale, mine, isAlive));
     }
   }
   for (const run of findings.prunable) if (!holdsMedia(run)) pruneRun(run);
-  return { left, memory: returned, keys };
+  return { left, memory: returned, keys, untold: ended.untold };
+}
+
+/** By what lives now: leases of a process that could not be ended stay. */
+function staleNow(folders: StateFolders): readonly StaleFile[] {
+  const owners = [...ownersIn(folders).values()];
+  const marked = markedProcesses();
+  const living = { runs: storedRuns(folders, isAlive), owners, marked };
+  return staleClaims(folders, isAlive, claimNeeds(folders, living));
 }
 
 /** What those that could be ended held while they lived. */
@@ -55,14 +71,20 @@ function heldByEnded({ gpus }: CleanFindings, chosen: readonly Stranger[]): Held
 
 /** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */
 async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings) {
-  const [left, keys]: [string[], string[]] = [[], []];
+  const [left, keys, untold]: [string[], string[], DynamoError[]] = [[], [], []];
   for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
     const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
-    const report = await reapRun(folders, run, true, [...new Set(holders)]);
-    left.push(...report.left);
-    if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
+    try {
+      const report = await reapRun(folders, run, true, [...new Set(holders)]);
+      left.push(...report.left);
+      if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
+    } catch (error) {
+      // One whose ledger cannot tell all does not keep the others from being ended.
+      if (!(error instanceof DynamoError)) throw error;
+      untold.push(error);
+    }
   }
-  return { left, keys };
+  return { left, keys, untold };
 }
 
 async function sweepUnswept({ unswept }: CleanFindings): Promise<string[]> {

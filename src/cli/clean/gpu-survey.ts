@@ -7,7 +7,7 @@ import { type DeviceUsers, type Holder, holdersOf } from '../../gpu/holders.ts';
 import { type GpuDetails, inventory } from '../../gpu/inventory.ts';
 import { factsOf } from '../../process/facts.ts';
 import { isAlive } from '../../process/identity.ts';
-import { readDescendants, readLedger } from '../../process/ledger.ts';
+import { readWholeLedger } from '../../process/ledger.ts';
 import { openersOf } from '../../process/openers.ts';
 import { findOwned, type OwnedProcess } from '../../process/owned.ts';
 import type { StateFolders } from '../../run/folders.ts';
@@ -70,11 +70,10 @@ export function runOf(
 /** Living processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
 export function ownersIn(folders: StateFolders): Map<number, Owner> {
   const runs = storedRuns(folders, isAlive).filter(({ record }) => record.endedAt === undefined);
-  const owned = runs.flatMap((run) =>
-    findOwned(readLedger(run.files.ledger), readDescendants(run.files.ledger)).map(
-      (each): [number, Owner] => [each.pid, { run, owned: each }],
-    ),
-  );
+  const owned = runs.flatMap((run) => {
+    const { entries, descendants } = readWholeLedger(run.files.ledger);
+    return findOwned(entries, descendants).map((each): [number, Owner] => [each.pid, { run, owned: each }]);
+  });
   return new Map(owned);
 }
 

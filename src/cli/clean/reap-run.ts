@@ -1,24 +1,38 @@
-/** Ends what a dead supervisor left: the same proven stop, from the ledger. */
-import { appendFileSync } from 'node:fs';
+/** Ends what a dead supervisor left: the same proven stop, from the ledger alone. */
 import { systemClock } from '../../base/clock.ts';
+import { DynamoError } from '../../base/error.ts';
 import type { FoundContainer } from '../../container/in-ledger.ts';
-import { isAlive, ownIdentity } from '../../process/identity.ts';
+import { appendOwn } from '../../disk/append-own.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { isAlive } from '../../process/identity.ts';
 import { childrenInLedger } from '../../process/launch.ts';
-import { readContainers, readDescendants, readLedger } from '../../process/ledger.ts';
+import { type Ledger, readContainers, readWholeLedger } from '../../process/ledger.ts';
 import { createTracker, type Tracker } from '../../process/tracker.ts';
-import { claim, unclaim } from '../../run/claim.ts';
 import { appendEvent } from '../../run/event-file.ts';
 import type { StateFolders } from '../../run/folders.ts';
-import { deadRuns, markSwept, readKeeper, readPlan, type StoredRun } from '../../run/record.ts';
+import {
+  deadRuns,
+  hasKnownSupervisor,
+  markSwept,
+  readKeeper,
+  readPlan,
+  type StoredRun,
+} from '../../run/record.ts';
 import type { Child, StopReport } from '../../supervisor/child.ts';
-import { stopInWaves } from '../../supervisor/stop-in-waves.ts';
+import { type StopOrder, stopInWaves } from '../../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
 import { type GpuWatch, returnText, watchGpuMemory } from './gpu-return.ts';
+import { quietly, soleReaper } from './sole-reaper.ts';
 import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
+import { whatIsUnknown } from './unknown-rest.ts';
 
 /** So long a keeper may take to find that all is done: it starts Node for that. */
 const keeperMs = 2_000;
+/** For a process whose plan cannot be read: as long as Docker gives one. */
+const unknownGraceMs = 10_000;
+/** Another process that ends the same run is given this much more than its stop may take. */
+const rivalMs = 5_000;
 
 /** What was ended, and what became of its keys in an etcd of others, in words. */
 export interface ReapReport extends StopReport {
@@ -27,12 +41,15 @@ export interface ReapReport extends StopReport {
 
 /** What is alive of a run, as its ledger proves. */
 export function trackerOf({ files }: StoredRun): Tracker {
-  return createTracker(files.ledger, readLedger(files.ledger), readDescendants(files.ledger));
+  const { entries, descendants } = readWholeLedger(files.ledger);
+  return createTracker(files.ledger, entries, descendants);
 }
 
 /**
- * Stops in the order of the plan, but processes named in `first` before all others; with the plan's grace, or at once
- * when `now`. When another process is doing the same already, waits for it instead: nobody gets a second SIGTERM.
+ * Needs the ledger and nothing else: no plan, no record, no room on the disk. Stops in the order of the plan where that
+ * can be read, but processes named in `first` before all others; with the plan's grace, or at once when `now`. When
+ * another process is doing the same already, waits for it instead: nobody gets a second SIGTERM. Throws `left-behind`
+ * when the ledger cannot tell all that was started.
  */
 export async function reapRun(
   folders: StateFolders,
@@ -61,38 +78,64 @@ async function reapAlone(
 ): Promise<ReapReport> {
   const { files, record } = run;
   const plan = readPlan(files);
-  const mine = { runId: record.runId, holder: ownIdentity() };
-  if (plan === undefined) return { killed: [], left: [] };
-  for (;;) {
-    const other = claim(files.reaper, mine, isAlive);
-    if (other === undefined) break;
-    while (isAlive(other.holder)) await systemClock.sleep(10);
-  }
+  const graceMs = longestStopMs(plan);
+  const sole = await soleReaper(files, record.runId, (now ? 0 : graceMs) + rivalMs);
   try {
-    const tracker = trackerOf(run);
-    const children = new Map([...childrenInLedger(tracker, systemClock), ...(await containersOf(run))]);
-    const rest = plan.stopOrder.map((wave) => wave.filter((name) => !first.includes(name)));
-    const report = await stopInWaves(
-      { ...plan, stopOrder: [first, ...rest] },
-      {
-        children,
-        clock: systemClock,
-        enter: () => {},
-        isLoading: () => false,
-        graceless: () => now,
-      },
-    );
-    appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report });
-    appendFileSync(
-      files.supervisorLog,
-      `${new Date().toISOString()} reaped by pid ${process.pid}: ${stoppedText(report)}\n`,
-    );
+    const ledger = readWholeLedger(files.ledger);
+    const tracker = createTracker(files.ledger, ledger.entries, ledger.descendants);
+    const children = new Map([...childrenInLedger(tracker, systemClock), ...(await containersOf(ledger))]);
+    const report = await stopInWaves(stopOrderOf(plan, [...children.keys()], first), {
+      children,
+      clock: systemClock,
+      enter: () => {},
+      isLoading: () => false,
+      graceless: () => now || sole.overdue,
+    });
+    const unknown = whatIsUnknown(run, ledger);
+    const left = [...report.left, ...unknown];
+    quietly(() => appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report, left }));
+    const line = `reaped by pid ${process.pid}: ${stoppedText({ ...report, left })}`;
+    quietly(() => appendOwn(files.supervisorLog, `${new Date().toISOString()} ${line}\n`));
     const keys = await sweepAgain(run);
-    if (report.left.length === 0) tidyUp({ plan, files, folders });
+    if (unknown.length > 0) throw unknownError(run, ledger, unknown);
+    if (report.left.length === 0) tidyUp({ plan, files, folders, record });
     return { ...report, ...(keys === undefined ? {} : { keys }) };
   } finally {
-    unclaim(files.reaper, mine, isAlive);
+    sole.release();
   }
+}
+
+/** Wave by wave as planned; what no plan knows goes together, behind the first wave, which serves the clients. */
+function stopOrderOf(plan: Plan | undefined, names: readonly string[], first: readonly string[]): StopOrder {
+  const planned = plan?.processes ?? [];
+  const unplanned = names
+    .filter((name) => !planned.some((spec) => spec.name === name))
+    .map((name) => ({ name, kind: 'worker' as const, stopGraceMs: unknownGraceMs, ports: {} }));
+  const rest = (plan?.stopOrder ?? []).map((wave) => wave.filter((name) => !first.includes(name)));
+  const others = unplanned.map(({ name }) => name).filter((name) => !first.includes(name));
+  return {
+    processes: [...planned, ...unplanned],
+    stopOrder: [first, ...rest.slice(0, 1), others, ...rest.slice(1)].filter((wave) => wave.length > 0),
+    stopTimeoutMs: plan?.stopTimeoutMs,
+  };
+}
+
+/** All graces one after the other, which is more than the waves take. */
+function longestStopMs(plan: Plan | undefined): number {
+  const graces = (plan?.processes ?? []).map(({ stopGraceMs }) => stopGraceMs);
+  return Math.min(plan?.stopTimeoutMs ?? Infinity, Math.max(unknownGraceMs, ...graces) * 3);
+}
+
+function unknownError({ record, files }: StoredRun, ledger: Ledger, unknown: readonly string[]): DynamoError {
+  const why = ledger.damage ?? 'it is missing';
+  return new DynamoError(
+    'left-behind',
+    `What run ${record.runId} started is not known for certain: its ledger ${files.ledger} cannot tell (${why}).`,
+    {
+      details: unknown.map((each) => `  ${each}`),
+      hint: `dynamo clean --dry-run   # lists what may be its; when nothing is left: rm -r ${files.folder}`,
+    },
+  );
 }
 
 /** Removes the keys of a run of which nothing lives from an etcd of others; says what came of it. */
@@ -100,17 +143,16 @@ export async function sweepAgain({ files }: StoredRun): Promise<string | undefin
   const plan = readPlan(files);
   const swept = plan === undefined ? undefined : await sweepRun(plan);
   if (swept === undefined) return undefined;
-  appendEvent(files, { at: systemClock.now(), type: 'note', text: swept.text });
-  markSwept(files, swept.unswept);
+  quietly(() => appendEvent(files, { at: systemClock.now(), type: 'note', text: swept.text }));
+  quietly(() => markSwept(files, swept.unswept));
   return swept.text;
 }
 
 /** Docker's client is loaded only where there is something to ask it. */
-async function containersOf({ files }: StoredRun): Promise<Map<string, Child>> {
-  const entries = readContainers(files.ledger);
-  if (entries.length === 0) return new Map();
+async function containersOf({ containers }: Ledger): Promise<Map<string, Child>> {
+  if (containers.length === 0) return new Map();
   const { containersInLedger } = await import('../../container/in-ledger.ts');
-  return containersInLedger(entries, systemClock);
+  return containersInLedger(containers, systemClock);
 }
 
 /** Of a run, those that are still there or that nobody can tell about. */
@@ -127,23 +169,28 @@ export async function foundContainers({ files }: StoredRun): Promise<FoundContai
  */
 export async function reapDeadRuns(folders: StateFolders, say: (line: string) => void): Promise<void> {
   for (const run of deadRuns(folders, isAlive)) {
+    // Nobody asked for this: what may be up, as nobody knows its supervisor, is left to `down` and `clean`.
+    if (!hasKnownSupervisor(run)) continue;
     const containers = await foundContainers(run);
     const alive = await trackerOf(run).look();
-    if (alive.length === 0 && containers.length === 0) {
-      const { keys } = await reapRun(folders, run, false);
-      if (keys !== undefined) say(`${run.record.runId}: ${keys}`);
-      continue;
-    }
+    const isEmpty = alive.length === 0 && containers.length === 0;
     const found = [
       ...(alive.length > 0 ? [`${alive.length} processes`] : []),
       ...(containers.length > 0 ? [`${containers.length} containers`] : []),
     ];
-    say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: ending them`);
-    const memory = await watchMemoryOf(alive, containers);
-    const report = await reapRun(folders, run, false);
-    say(`${run.record.runId}: ${stoppedText(report)}`);
-    if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
-    const returned = returnText(await memory.returned());
+    if (!isEmpty)
+      say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: ending them`);
+    const memory = isEmpty ? undefined : await watchMemoryOf(alive, containers);
+    try {
+      const report = await reapRun(folders, run, false);
+      if (!isEmpty) say(`${run.record.runId}: ${stoppedText(report)}`);
+      if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
+    } catch (error) {
+      // One whose ledger cannot tell all keeps no other run from starting.
+      if (!(error instanceof DynamoError)) throw error;
+      say(`${run.record.runId}: ${error.message}`);
+    }
+    const returned = memory === undefined ? undefined : returnText(await memory.returned());
     if (returned !== undefined) say(returned);
   }
 }

@@ -1,25 +1,56 @@
 /** `dynamo reap`: what the keeper becomes when the supervisor is gone. */
-import { isAlive } from '../../process/identity.ts';
+import { basename } from 'node:path';
+import type { Identity } from '../../base/identity.ts';
+import { bootId, isAlive } from '../../process/identity.ts';
+import { readLedgerFrom } from '../../process/ledger.ts';
 import { appendEvent } from '../../run/event-file.ts';
-import { stateFolders } from '../../run/folders.ts';
-import { findRun } from '../runs/find-run.ts';
+import { runFiles, stateFolders, stateFolderPaths } from '../../run/folders.ts';
+import { readRecordIn, type StoredRun } from '../../run/record.ts';
 import { reapRun } from './reap-run.ts';
+import { quietly } from './sole-reaper.ts';
 import type { Configure } from '../verbs.ts';
 
+interface ReapFlags {
+  readonly supervisor: Identity;
+  readonly ledger?: number;
+}
+
 export const configure: Configure = (command, settle) => {
-  command.argument('<run>').action(async (runId: string) => settle(await reap(runId)));
+  command
+    .argument('<run>')
+    .requiredOption('--supervisor <pid@start>', 'whose death it is about', identityOf)
+    .option('--ledger <descriptor>', 'where the ledger is open', Number)
+    .action(async (runId: string, flags: ReapFlags) => settle(await reap(runId, flags)));
 };
 
-async function reap(runId: string): Promise<number> {
-  const folders = stateFolders(process.env);
-  const run = findRun(folders, runId);
+function identityOf(text: string): Identity {
+  const [pid, startTime = ''] = text.split('@');
+  return { bootId: bootId(), pid: Number(pid), startTime };
+}
+
+async function reap(runId: string, { supervisor, ledger }: ReapFlags): Promise<number> {
   // A keeper whose supervisor lives after all has nothing to end.
-  if (isAlive(run.record.supervisor)) return 0;
+  if (isAlive(supervisor)) return 0;
+  const folders = foldersAsTheyAre();
+  const files = runFiles(folders, runId);
+  if (ledger !== undefined) readLedgerFrom(files.ledger, ledger);
   const reason = {
     code: 'process-failed' as const,
-    message: `the supervisor (pid ${run.record.supervisor.pid}) was killed`,
+    message: `the supervisor (pid ${supervisor.pid}) was killed`,
   };
-  appendEvent(run.files, { at: Date.now(), type: 'failed', reason });
+  quietly(() => appendEvent(files, { at: Date.now(), type: 'failed', reason }));
+  const name = basename(runId).replace(/-[^-]+$/, '');
+  const known = { runId, name, startedAt: Date.now(), detached: true, version: 'unknown', supervisor };
+  const run: StoredRun = { record: readRecordIn(files.folder) ?? known, files, supervised: false };
   const { left } = await reapRun(folders, run, false);
   return left.length === 0 ? 0 : 1;
+}
+
+/** Where they cannot be made, as the disk is full or another user's, they may be there. */
+function foldersAsTheyAre(): ReturnType<typeof stateFolders> {
+  try {
+    return stateFolders(process.env);
+  } catch {
+    return stateFolderPaths(process.env);
+  }
 }

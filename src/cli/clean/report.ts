@@ -47,6 +47,7 @@ export function reportOf(
         because: `carries our label of run ${runId}, which no ledger here knows`,
         command: `docker rm -f ${name}`,
       })),
+      ...findings.kept.map(({ file, because, command }) => ({ what: homePath(file), because, command })),
       ...kept.map(({ folder }) => ({
         what: homePath(folder),
         because: 'an ended run with pictures or videos in it',

@@ -1,12 +1,13 @@
 /** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
 import { homedir } from 'node:os';
+import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import type { FoundContainer } from '../../container/in-ledger.ts';
 import type { ProcessFacts } from '../../base/process-facts.ts';
 import type { SeenContainer } from '../../plan/container.ts';
 import { factsOf, startedAtMs } from '../../process/facts.ts';
 import { bootId, isAlive } from '../../process/identity.ts';
-import { readContainers, readDescendants, readLedger, readSegments } from '../../process/ledger.ts';
+import { readContainers, readLedger, readSegments, readWholeLedger } from '../../process/ledger.ts';
 import { type MarkedProcess, markedProcesses } from '../../process/marked.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type DeadCreator, proofOf, type SegmentProof } from '../../process/proven-segments.ts';
@@ -17,7 +18,8 @@ import { unprovenMembers } from '../../process/unproven-members.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../../run/prune.ts';
 import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../../run/record.ts';
-import { type StaleFile, staleClaims, staleSockets } from '../../run/stale.ts';
+import { type KeptClaim, lookAtClaims, type StaleFile, staleSockets } from '../../run/stale.ts';
+import { claimNeeds } from './claim-needs.ts';
 import { containersOf, type OwnContainers, runsByContainer } from './own-containers.ts';
 import { type HeldGpus, type Owner, ownersIn, runOf, surveyGpus } from './gpu-survey.ts';
 
@@ -34,6 +36,8 @@ export interface CleanFindings {
   readonly unswept: readonly StoredRun[];
   readonly segments: readonly SegmentProof[];
   readonly stale: readonly StaleFile[];
+  /** Claims that stay although their holder is dead or unknown. */
+  readonly kept: readonly KeptClaim[];
   readonly prunable: readonly PrunableRun[];
   readonly gpus: HeldGpus;
   /** Carry our marks or are in a session that was ours, but no ledger here proves them. */
@@ -52,25 +56,39 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
   const contained = runsByContainer(inContainers);
   const gpus = await surveyGpus(owners, contained);
   const sockets = await staleSockets(folders);
+  const marked = markedProcesses().filter(({ pid }) => !owners.has(pid));
+  const up = new Set(runs.filter(({ supervised }) => supervised).map(({ record }) => record.runId));
+  const staying = [...owners.values()].filter(({ run }) => run.supervised);
+  const claims = lookAtClaims(folders, isAlive, claimNeeds(folders, { runs, owners: staying, marked }));
   return {
     deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, inContainers, gpus)),
     unswept: runs.filter(({ record }) => record.endedAt !== undefined && record.unswept !== undefined),
     ...segmentFindings(runs, owners),
-    stale: [...staleClaims(folders, isAlive), ...sockets],
+    stale: [...claims.stale, ...sockets],
+    kept: claims.kept,
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
     gpus,
     containers: await unknownContainers(runs),
-    marked: suspects(runs).flatMap((marked) => {
-      const facts = owners.has(marked.pid) || isSupervised(marked) ? undefined : factsOf(marked.pid);
-      if (facts?.startTime !== marked.startTime) return [];
-      return runOf(facts, owners, contained) === undefined ? [{ ...marked, facts }] : [];
+    marked: suspects(runs, marked).flatMap((suspect) => {
+      const elsewhere = !isIn(folders, suspect) && isSupervised(suspect);
+      const facts = owners.has(suspect.pid) || elsewhere ? undefined : factsOf(suspect.pid);
+      // What a living run has started since we looked is proven by the next look.
+      const isNew = facts !== undefined && facts.ageMs < justStartedMs && up.has(suspect.runId);
+      if (facts?.startTime !== suspect.startTime || isNew) return [];
+      return runOf(facts, owners, contained) === undefined ? [{ ...suspect, facts }] : [];
     }),
   };
 }
 
+/** Between the look for what is ours and the look for marks. */
+const justStartedMs = 2_000;
+
+function isIn({ runs }: StateFolders, { runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
+  return runFolder !== undefined && dirname(runFolder) === runs;
+}
+
 /** Those with marks of ours, and members of dead leaders' sessions that began before their run was over. */
-function suspects(runs: readonly StoredRun[]): MarkedProcess[] {
-  const marked = markedProcesses();
+function suspects(runs: readonly StoredRun[], marked: readonly MarkedProcess[]): MarkedProcess[] {
   const known = new Set(marked.map(({ pid }) => pid));
   const members = runs
     .filter(({ supervised }) => !supervised)
@@ -157,8 +175,8 @@ function usedBy({ record, files }: StoredRun): [key: string, runId: string][] {
 
 /** Processes of this boot only: pids of an earlier one say nothing. */
 function creatorsOf({ record, files }: StoredRun): DeadCreator[] {
-  const known = [...readLedger(files.ledger), ...readDescendants(files.ledger)];
-  return known
+  const { entries, descendants } = readWholeLedger(files.ledger);
+  return [...entries, ...descendants]
     .filter((each) => each.bootId === bootId())
     .map(({ pid, startTime }) => ({
       pid,

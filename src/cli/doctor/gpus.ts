@@ -7,7 +7,7 @@ import { type GpuDetails, inventory } from '../../gpu/inventory.ts';
 import { findNvidiaSmi } from '../../gpu/nvidia-smi.ts';
 import { isAlive } from '../../process/identity.ts';
 import { stateFolders } from '../../run/folders.ts';
-import { leasedGpus } from '../../run/gpu-leases.ts';
+import { leasedGpus, lesseeOf } from '../../run/gpu-leases.ts';
 
 /** Below the limit of a check. */
 const timeoutMs = 4_000;
@@ -42,7 +42,7 @@ function withLeaseNames(gpus: readonly GpuDetails[]): readonly GpuDetails[] {
     const leased = leasedGpus(stateFolders(process.env), isAlive);
     return gpus.map((gpu) => {
       const lease = leased.get(gpu.uuid);
-      return lease === undefined ? gpu : { ...gpu, leasedBy: lease.runId };
+      return lease === undefined ? gpu : { ...gpu, leasedBy: lesseeOf(lease) };
     });
   } catch {
     return gpus;

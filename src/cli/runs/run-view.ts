@@ -10,6 +10,7 @@ import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
 import { progressText } from '../../supervisor/load.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
+import { damagedView } from './damaged-view.ts';
 import { trackerOf } from '../clean/reap-run.ts';
 
 /** What a look saw of the processes that are used up, for the rate until the next look. */
@@ -55,10 +56,11 @@ async function viewOf(
 ): Promise<RunView | undefined> {
   const { record, files } = run;
   const plan = readPlan(files);
-  if (plan === undefined) return undefined;
+  if (plan === undefined) return record.endedAt === undefined ? damagedView(run, living, usage) : undefined;
   const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
   const status = run.supervised ? await askStatus(socketPath(folders, record.runId)).catch(stored) : stored();
   const ended = status.phase === 'failed' ? 'failed' : 'stopped';
+  const without = run.damage === undefined ? ended : 'record unreadable';
   const processView = (spec: ProcessSpec): ProcessView => {
     const known = status.processes[spec.name];
     const alive = run.supervised || living.some((owned) => owned.process === spec.name);
@@ -82,7 +84,7 @@ async function viewOf(
     name: record.name,
     profile: plan.profile.name,
     engine: plan.engine,
-    state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : ended,
+    state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : without,
     url: plan.http.url,
     startedAt: new Date(record.startedAt).toISOString(),
     detached: record.detached,

@@ -11,7 +11,7 @@ import { runCommand } from '../../process/run-command.ts';
 import { dataFolders, type DataFolders } from '../../python/data-folders.ts';
 import type { StatFs } from '../../python/disk.ts';
 import { type Argv, installerEnvironment } from '../../python/installer-commands.ts';
-import { adopt, type Claim, claim, livingHolder, unclaim } from '../../run/claim.ts';
+import { adopt, type Claim, claim, livingHolder, unclaim, unknownHolder } from '../../run/claim.ts';
 import { type Steps, stepLines } from '../../view/steps.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 
@@ -124,7 +124,8 @@ function takeLock(lock: string): Claim {
   const mine: Claim = { runId: lockOwner, holder: ownIdentity() };
   const standing = claim(lock, mine, isAlive);
   if (standing === undefined) return mine;
-  const { pid } = livingHolder(standing, isAlive) ?? standing.holder;
+  if (standing.kind === 'unknown') throw unknownHolder('The lock of dynamo setup', standing);
+  const { pid } = livingHolder(standing.claim, isAlive) ?? standing.claim.holder;
   throw new DynamoError('busy', `Another dynamo setup is at work (pid ${pid}).`, {
     hint: `wait for it, or end it: kill ${pid}`,
   });

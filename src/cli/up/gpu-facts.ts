@@ -6,7 +6,7 @@ import type { Gpu } from '../../plan/request.ts';
 import { factsOf } from '../../process/facts.ts';
 import { isAlive } from '../../process/identity.ts';
 import type { StateFolders } from '../../run/folders.ts';
-import { leasedGpus } from '../../run/gpu-leases.ts';
+import { leasedGpus, lesseeOf } from '../../run/gpu-leases.ts';
 import { durationText } from '../../view/duration.ts';
 
 /** Asks nvidia-smi its two questions at once. `problem`: why the list may be wrong. Never throws. */
@@ -25,7 +25,7 @@ export function withLeases(gpus: readonly Gpu[], folders: StateFolders): Gpu[] {
   const leased = leasedGpus(folders, isAlive);
   return gpus.map((gpu) => {
     const lease = leased.get(gpu.uuid);
-    return lease === undefined ? gpu : { ...gpu, leasedBy: lease.runId };
+    return lease === undefined ? gpu : { ...gpu, leasedBy: lesseeOf(lease) };
   });
 }
 

@@ -9,7 +9,7 @@ import type { Secrets } from '../../plan/plan-secrets.ts';
 import type { HostFacts } from '../../plan/request.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { holdPorts, letGoOfPorts } from '../../process/port-holds.ts';
-import { type Claim, claim, unclaim } from '../../run/claim.ts';
+import { type Claim, claim, unclaim, unknownHolder } from '../../run/claim.ts';
 import { persistClaim, runFiles, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { leaseGpus } from '../../run/gpu-leases.ts';
 import { leasePorts, portsOf, releasePorts } from '../../run/port-leases.ts';
@@ -56,13 +56,11 @@ export async function holdRun(request: RunRequest): Promise<HeldRun> {
 function claimName(folders: StateFolders, name: string, mine: Claim): void {
   const standing = claim(join(folders.names, name), mine, isAlive);
   if (standing === undefined) return;
-  throw new DynamoError(
-    'busy',
-    `A run named ${name} is up already: ${standing.runId} (pid ${standing.holder.pid}).`,
-    {
-      hint: `dynamo down ${name}   # or start a second one beside it: --name ${name}2`,
-    },
-  );
+  if (standing.kind === 'unknown') throw unknownHolder(`The name ${name}`, standing);
+  const { runId, holder } = standing.claim;
+  throw new DynamoError('busy', `A run named ${name} is up already: ${runId} (pid ${holder.pid}).`, {
+    hint: `dynamo down ${name}   # or start a second one beside it: --name ${name}2`,
+  });
 }
 
 /** Two etcds on the same data would wait for each other for ever. */
@@ -70,8 +68,10 @@ function claimData({ plan, folders }: HeldRun, mine: Claim): void {
   const file = persistClaim(folders, plan);
   const standing = file === undefined ? undefined : claim(file, mine, isAlive);
   if (standing === undefined) return;
-  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${standing.runId} uses these data.`, {
-    hint: `dynamo down ${standing.runId}   # or another name after --persist`,
+  if (standing.kind === 'unknown') throw unknownHolder(`--persist ${plan.infra?.persist}`, standing);
+  const { runId } = standing.claim;
+  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${runId} uses these data.`, {
+    hint: `dynamo down ${runId}   # or another name after --persist`,
   });
 }
 

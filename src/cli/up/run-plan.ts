@@ -1,12 +1,14 @@
 /** Wires a prepared run to the world: launcher, prober, control socket, files; and tidies up when it has ended. */
 import { messageOf } from '../../base/error-code.ts';
-import { appendFileSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
+import { appendOwn } from '../../disk/append-own.ts';
 import type { Plan, ProcessSpec } from '../../plan/plan.ts';
 import { cgroupOfRun } from '../../process/cgroup.ts';
-import { startKeeper } from '../../process/keeper.ts';
+import { ownIdentity } from '../../process/identity.ts';
+import { keptLedger, startKeeper } from '../../process/keeper.ts';
 import { foreignListeners } from '../../process/listeners.ts';
 import { appendCgroup, readContainers } from '../../process/ledger.ts';
+import { openLedger } from '../../process/ledger-writer.ts';
 import { createTracker } from '../../process/tracker.ts';
 import { createProber } from '../../probe/prober.ts';
 import { cachedModel } from '../../run/hub-cache.ts';
@@ -14,15 +16,18 @@ import { createLoadWatcher } from '../../run/load-watch.ts';
 import { openControlServer } from '../../run/control-server.ts';
 import { appendEvent } from '../../run/event-file.ts';
 import { socketPath } from '../../run/folders.ts';
-import { markSwept, writeKeeper } from '../../run/record.ts';
+import { markSwept } from '../../run/record.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
 import { initialStatus, reduce } from '../../supervisor/status.ts';
 import { type Outcome, type Supervision, supervise } from '../../supervisor/supervise.ts';
 import { createDiagnostician } from '../doctor/diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
-import { ownCommand } from '../self.ts';
+import { reapProgram } from '../self.ts';
+import { reapWords } from '../clean/reap-words.ts';
+import { quietly } from '../clean/sole-reaper.ts';
 import { sweepRun } from '../clean/sweep-run.ts';
 import { type HeldRun, tidyUp } from '../clean/tidy-up.ts';
+import { recordsKeeper, restoredText } from './keep-records.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
 
 /** Supervises in this process. `done` settles when everything is gone and tidied up. */
@@ -55,14 +60,28 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     if (event.type === 'process') upkeep?.stir(event.state);
   };
   const note = (text: string): void => tell({ at: systemClock.now(), type: 'note', text });
+  openLedger(files.ledger);
   const tracker = createTracker(files.ledger);
+  const supervisor = ownIdentity();
+  const keepRecords = recordsKeeper(prepared, supervisor);
   const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
-  upkeep = startUpkeep(plan, files.ledger, tracker, (problem) => warn(files.supervisorLog, problem));
+  upkeep = startUpkeep(
+    plan,
+    files.ledger,
+    tracker,
+    (problem) => warn(files.supervisorLog, problem),
+    () => {
+      const written = keepRecords.restore();
+      if (written.length > 0) note(restoredText(written, files.folder));
+    },
+  );
   const keeper = startKeeper({
-    reapCommand: [...ownCommand(), 'reap', '--', plan.runId],
+    program: reapProgram(),
+    words: reapWords(plan.runId, supervisor, keptLedger),
+    ledgerFile: files.ledger,
     logFile: files.supervisorLog,
-    onStart: (identity) => writeKeeper(files, identity),
+    onStart: keepRecords.keptBy,
   });
   const started = supervise(plan, {
     launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
@@ -80,11 +99,11 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       upkeep?.end();
       const swept = await sweepRun(plan);
       if (swept !== undefined) note(swept.text);
-      markSwept(files, swept?.unswept);
+      quietly(() => markSwept(files, swept?.unswept));
       await keeper.release();
       await control.close();
       // What could not be ended stays known, so that the next command can try again.
-      if (outcome.left.length === 0) tidyUp(prepared);
+      if (outcome.left.length === 0) tidyUp({ ...prepared, record: keepRecords.record });
       return outcome;
     }),
   };
@@ -123,7 +142,7 @@ function childEnvironment(plan: Plan): Record<string, string> {
 
 function warn(file: string, text: string): void {
   try {
-    appendFileSync(file, `${new Date().toISOString()} ${text}\n`);
+    appendOwn(file, `${new Date().toISOString()} ${text}\n`);
   } catch {
     // nothing can be written at all
   }

@@ -1,10 +1,11 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
-import { appendFileSync } from 'node:fs';
 import { DynamoError } from '../../base/error.ts';
+import { appendOwn } from '../../disk/append-own.ts';
 import { takeSecrets } from '../../plan/plan-secrets.ts';
 import { runFiles, stateFolders } from '../../run/folders.ts';
 import { readPlan } from '../../run/record.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
+import { quietly } from '../clean/sole-reaper.ts';
 import { untilHandedOver } from './hand-over.ts';
 import { runPlan } from './run-plan.ts';
 import type { Configure } from '../verbs.ts';
@@ -26,6 +27,6 @@ async function superviseDetached(runId: string): Promise<number> {
   const supervision = await runPlan({ plan, files, folders, secrets }, () => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervision.stop());
   const outcome = await supervision.done;
-  appendFileSync(files.supervisorLog, `${new Date().toISOString()} ${stoppedText(outcome)}\n`);
+  quietly(() => appendOwn(files.supervisorLog, `${new Date().toISOString()} ${stoppedText(outcome)}\n`));
   return outcome.failure === undefined && outcome.left.length === 0 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-/** What a supervisor does every now and then: looks for descendants that hide and what they share, and moves logs aside. */
+/** What a supervisor does every now and then: looks for descendants that hide and what they share, keeps its records. */
 import { messageOf } from '../../base/error-code.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
@@ -24,6 +24,7 @@ export function startUpkeep(
   ledgerFile: string,
   tracker: Tracker,
   warn: (problem: string) => void,
+  restore: () => void,
 ): Upkeep {
   const rotate = rotation(plan, warn);
   const watchSegments = createSegmentWatch(ledgerFile, plan.runId);
@@ -48,6 +49,7 @@ export function startUpkeep(
   const timer = setInterval(() => {
     beats++;
     if (performance.now() - stirredAt < livelyMs || beats % 3 === 0) look();
+    restore();
     void rotate();
   }, beatMs);
   return {

@@ -1,6 +1,6 @@
 /** Ending a process and all that came from it, whatever it did to get away. */
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -110,23 +110,34 @@ const doubleFork = (then: string): readonly string[] => [
 ];
 const rename = '$0 = "sglang::scheduler" . (" " x 4000);';
 
-test('a double fork whose environment is overwritten is known by its log file', async () => {
+test('a double fork whose environment is overwritten is known by its log and that', async () => {
   const tree = await start(doubleFork(rename));
   const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
   expect(seen[0]).toMatchObject({ ppid: expect.not.toSatisfy((pid: number) => pid === tree.child.pid) });
   const [found] = findOwned(readLedger(tree.ledgerFile)).filter(({ pid }) => pid === seen[0]?.pid);
-  expect(found?.evidence).toBe('log file');
+  expect(found?.evidence).toBe('marks');
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
   tree.expectNothingLeft(...seen);
 });
 
-test('a double fork that closed all its files is known by the marker', async () => {
+test('a double fork that closed all its files has the variables alone, which prove nothing', async () => {
   const tree = await start(doubleFork('close STDOUT; close STDERR; close STDIN;'));
-  const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
-  const [found] = findOwned(readLedger(tree.ledgerFile)).filter(({ pid }) => pid === seen[0]?.pid);
-  expect(found?.evidence).toBe('marker');
+  const seen = await tree.pidIn('child');
+  onTestFinished(() => void process.kill(seen.pid, 'SIGKILL'));
+  await tree.pidIn('me');
+  expect(findOwned(readLedger(tree.ledgerFile)).map(({ pid }) => pid)).not.toContain(seen.pid);
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
-  tree.expectNothingLeft(...seen);
+  expect(look(seen.pid)?.startTime).toBe(seen.startTime);
+});
+
+test('a stranger that writes into the log of a run is not proven by that', async () => {
+  const tree = await startShell('exec sleep 60');
+  const log = openSync(`/proc/${tree.child.pid}/fd/1`, 'a');
+  const stranger = spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  onTestFinished(() => void stranger.kill('SIGKILL'));
+  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
+  expect(look(stranger.pid ?? 0)).toBeDefined();
 });
 
 test('a child that has no file, no environment and another session is known by its parent', async () => {

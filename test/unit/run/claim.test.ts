@@ -1,7 +1,17 @@
 /** Claims on names and ports: one living holder, dead ones are taken over. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../../src/base/identity.ts';
 import { adopt, type Claim, claim, readClaim, takeOverOf, unclaim } from '../../../src/run/claim.ts';
 import type { StateFolders } from '../../../src/run/folders.ts';
@@ -10,6 +20,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 
 const holder = (pid: number): Identity => ({ bootId: 'boot', pid, startTime: '7' });
 const of = (runId: string, pid: number): Claim => ({ runId, holder: holder(pid) });
+const held = (runId: string, pid: number) => ({ kind: 'held', claim: of(runId, pid) });
 const alive =
   (...pids: number[]) =>
   (identity: Identity) =>
@@ -27,7 +38,7 @@ const folders = (): StateFolders => ({
 test('the first gets it, the second is told who has it', () => {
   const path = file();
   expect(claim(path, of('a', 1), alive(1, 2))).toBeUndefined();
-  expect(claim(path, of('b', 2), alive(1, 2))).toEqual(of('a', 1));
+  expect(claim(path, of('b', 2), alive(1, 2))).toEqual(held('a', 1));
   expect(readClaim(path)).toEqual(of('a', 1));
 });
 
@@ -39,15 +50,39 @@ test('a dead holder is taken over, and nothing else is left in the folder', () =
   expect(readdirSync(dirname(path))).toEqual(['name']);
 });
 
-test.each(['', '{"runId":"a","hol', 'null', '7', '{}'])(
-  'a claim that says nothing (%j) is taken over',
+describe.each(['', '{"runId":"a","hol', 'null', '7', '{}', '{"format":2}'])(
+  'a claim that reads %j',
   (text) => {
-    const path = file();
-    writeFileSync(path, text);
-    expect(claim(path, of('b', 2), alive(2))).toBeUndefined();
-    expect(readClaim(path)).toEqual(of('b', 2));
+    test('counts as held, and nobody knows by whom', () => {
+      const path = file();
+      writeFileSync(path, text);
+      expect(claim(path, of('b', 2), alive(2))).toMatchObject({ kind: 'unknown', file: path });
+      expect([readFileSync(path, 'utf8'), readdirSync(dirname(path))]).toEqual([text, ['name']]);
+    });
+
+    test('of an earlier boot is taken over: a power cut leaves such', () => {
+      const path = file();
+      writeFileSync(path, text);
+      const before = Date.now() / 1000 - uptime() - 60;
+      utimesSync(path, before, before);
+      expect(claim(path, of('b', 2), alive(2))).toBeUndefined();
+      expect(readClaim(path)).toEqual(of('b', 2));
+    });
   },
 );
+
+test.each([
+  ['a folder', (path: string) => mkdirSync(path)],
+  ['a named pipe', (path: string) => void execFileSync('mkfifo', [path])],
+  ['a link that leads nowhere', (path: string) => symlinkSync('/nowhere/at/all', path)],
+])('%s in place of a claim counts as held, and is left', (what, make) => {
+  const path = file();
+  make(path);
+  const obstacle = claim(path, of('b', 2), alive(2));
+  expect(obstacle).toMatchObject({ kind: 'unknown', why: expect.stringContaining(what) });
+  unclaim(path, of('b', 2), alive(2));
+  expect(readdirSync(dirname(path))).toEqual(['name']);
+});
 
 test('a take-over whose maker died halfway is taken over itself', () => {
   const path = file();
@@ -64,7 +99,7 @@ test('who finds another one at the take-over is told who', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   claim(takeOverOf(path, readFileSync(path, 'utf8')), of('b', 2), alive(2));
-  expect(claim(path, of('c', 3), alive(2, 3))).toEqual(of('b', 2));
+  expect(claim(path, of('c', 3), alive(2, 3))).toEqual(held('b', 2));
 });
 
 test('only the run that holds it can give it up', () => {
@@ -96,7 +131,7 @@ test('a claim passes to another process of the same run', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   adopt(path, of('a', 3));
-  expect(claim(path, of('b', 2), alive(2, 3))).toEqual(of('a', 3));
+  expect(claim(path, of('b', 2), alive(2, 3))).toEqual(held('a', 3));
   expect(readdirSync(dirname(path))).toEqual(['name']);
 });
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Identity } from '../../../src/base/identity.ts';
 import type { Claim } from '../../../src/run/claim.ts';
 import type { StateFolders } from '../../../src/run/folders.ts';
-import { adoptGpus, leasedGpus, leaseGpus, releaseGpus } from '../../../src/run/gpu-leases.ts';
+import { adoptGpus, leasedGpus, leaseGpus, lesseeOf, releaseGpus } from '../../../src/run/gpu-leases.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const of = (runId: string, pid: number): Claim => ({
@@ -23,7 +23,7 @@ const folders = (): StateFolders => ({
   infra: '',
 });
 const owners = (at: StateFolders): string[] =>
-  [...leasedGpus(at, everybody)].map(([uuid, { runId }]) => `${uuid} ${runId}`).toSorted();
+  [...leasedGpus(at, everybody)].map(([uuid, lease]) => `${uuid} ${lesseeOf(lease)}`).toSorted();
 
 test('GPUs are leased all or none', () => {
   const at = folders();
@@ -54,15 +54,18 @@ test('leases of a run go to the process that supervises it', () => {
   leaseGpus(at, ['GPU-1'], of('a', 1), everybody);
   leaseGpus(at, ['GPU-2'], of('b', 2), everybody);
   adoptGpus(at, of('a', 9));
-  const pids = [...leasedGpus(at, everybody)].map(([, { holder }]) => holder.pid);
+  const pids = [...leasedGpus(at, everybody)].map(([, lease]) =>
+    lease.kind === 'held' ? lease.claim.holder.pid : 0,
+  );
   expect(pids.toSorted((a, b) => a - b)).toEqual([2, 9]);
 });
 
-test('what a crash left half written is no lease and in the way of nobody', () => {
+test('drafts are no leases; one that cannot be read is, and nobody knows whose', () => {
   const at = folders();
   writeFileSync(join(at.gpus, 'GPU-1'), '{"runId":"a","hol');
   writeFileSync(join(at.gpus, 'GPU-1.77.draft'), 'x');
-  expect(leasedGpus(at, everybody).size).toBe(0);
-  expect(leaseGpus(at, ['GPU-1'], of('b', 2), everybody)).toBeUndefined();
-  expect(owners(at)).toEqual(['GPU-1 b']);
+  const [[uuid, lease] = []] = leasedGpus(at, everybody);
+  expect([uuid, leasedGpus(at, everybody).size, lease?.kind]).toEqual(['GPU-1', 1, 'unknown']);
+  expect(leaseGpus(at, ['GPU-2', 'GPU-1'], of('b', 2), everybody)).toBe('GPU-1');
+  expect(leaseGpus(at, ['GPU-2'], of('c', 3), everybody)).toBeUndefined();
 });

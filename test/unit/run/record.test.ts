@@ -5,13 +5,29 @@ import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/supervisor/event.ts';
 import { appendEvent, readEvents } from '../../../src/run/event-file.ts';
 import { runFiles, type StateFolders } from '../../../src/run/folders.ts';
-import { readPlan, type RunRecord, storedRuns, writePlan, writeRecord } from '../../../src/run/record.ts';
+import { claim } from '../../../src/run/claim.ts';
+import {
+  hasKnownSupervisor,
+  markEnded,
+  readPlan,
+  type RunRecord,
+  storedRuns,
+  writePlan,
+  writeRecord,
+} from '../../../src/run/record.ts';
 import { newRunId } from '../../../src/run/run-id.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 function store(): { folders: StateFolders; filesOf: (runId: string) => ReturnType<typeof runFiles> } {
-  const folders = { runs: tempFolder(), names: '', ports: '', gpus: '', infra: '', sockets: '' };
+  const folders = {
+    runs: tempFolder(),
+    names: tempFolder(),
+    ports: tempFolder(),
+    gpus: tempFolder(),
+    infra: '',
+    sockets: '',
+  };
   return {
     folders,
     filesOf: (runId) => {
@@ -47,19 +63,62 @@ test('runs are listed oldest first, each with whether its supervisor lives', () 
   ]);
 });
 
-test('folders without a readable record are no runs', () => {
+test('folders in which nothing was started, and stray files, are no runs', () => {
   const { folders, filesOf } = store();
-  writeFileSync(filesOf('torn').run, '{"runId":"torn"');
   filesOf('empty');
   writeFileSync(join(folders.runs, 'stray'), '');
   writeRecord(filesOf('good'), record('good', 1));
   expect(storedRuns(folders, () => true).map((run) => run.record.runId)).toEqual(['good']);
 });
 
+const record1 = record('agg-ab12', 1);
+test.each([
+  ['torn', '{"runId":"agg-ab12"', 'torn'],
+  ['empty', '', 'empty'],
+  ['of another shape', JSON.stringify({ ...record1, supervisor: { pid: '7' } }), 'supervisor'],
+  ['of a newer version', JSON.stringify({ ...record1, format: 2 }), 'format 2'],
+  ['of another run', JSON.stringify({ ...record1, runId: 'other' }), 'run other'],
+])('a record that is %s hides no run: the claim on its name tells who it is', (_, text, why) => {
+  const { folders, filesOf } = store();
+  writeFileSync(filesOf('agg-ab12').run, text);
+  writeRecord(filesOf('good'), record('good', 1));
+  claim(join(folders.names, 'mine'), { runId: 'agg-ab12', holder: record1.supervisor }, () => true);
+  const damaged = storedRuns(folders, () => true).find((run) => run.record.runId === 'agg-ab12');
+  expect(damaged).toMatchObject({
+    record: { name: 'mine', supervisor: record1.supervisor },
+    supervised: true,
+  });
+  expect(damaged?.damage).toContain(why);
+  expect(storedRuns(folders, () => true)).toHaveLength(2);
+});
+
+test('of a run that nothing else tells of, nobody is taken for the supervisor', () => {
+  const { folders, filesOf } = store();
+  const files = filesOf('agg-ab12');
+  writeFileSync(files.ledger, '');
+  const [run] = storedRuns(folders, () => false);
+  expect(run).toMatchObject({ record: { runId: 'agg-ab12', name: 'agg' }, supervised: false });
+  if (run === undefined) throw new Error('no run');
+  expect(hasKnownSupervisor(run)).toBe(false);
+  markEnded(files, run.record);
+  expect(storedRuns(folders, () => false)[0]?.damage).toBeUndefined();
+});
+
+test('a run whose folder is gone is known by the name that its supervisor holds', () => {
+  const { folders } = store();
+  const { supervisor } = record1;
+  claim(join(folders.names, 'agg'), { runId: 'agg-ab12', holder: supervisor, supervises: true }, () => true);
+  claim(join(folders.names, 'soon'), { runId: 'soon-ab12', holder: supervisor }, () => true);
+  expect(storedRuns(folders, () => true).map((run) => [run.record.runId, run.supervised])).toEqual([
+    ['agg-ab12', true],
+  ]);
+  expect(storedRuns(folders, () => false)).toEqual([]);
+});
+
 test('a plan is read back as it was, by its owner only, and no draft stays', () => {
   const { filesOf } = store();
-  const files = filesOf('a');
   const plan = fakePlan();
+  const files = filesOf(plan.runId);
   writePlan(files, plan);
   expect(readPlan(files)).toEqual(plan);
   expect(statSync(files.plan).mode & 0o777).toBe(0o600);

@@ -1,12 +1,12 @@
 /** What is stale in the state folders, and what only looks like it. */
 import { createServer } from 'node:net';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Identity } from '../../../src/base/identity.ts';
 import { type Claim, claim } from '../../../src/run/claim.ts';
 import type { StateFolders } from '../../../src/run/folders.ts';
-import { removeStale, staleClaims, staleSockets } from '../../../src/run/stale.ts';
+import { lookAtClaims, removeStale, staleClaims, staleSockets } from '../../../src/run/stale.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const of = (runId: string, pid: number): Claim => ({
@@ -35,9 +35,32 @@ test('claims of the dead are stale, with who held them; those of the living are 
   writeFileSync(join(at.ports, '8000'), 'half a li');
   expect(staleClaims(at, alive)).toEqual([
     { kind: 'lock', file: join(at.names, 'agg'), proof: 'its holder, pid 2 of run agg-dead, is dead' },
-    { kind: 'lease', file: join(at.ports, '8000'), proof: 'it names no process' },
+    {
+      kind: 'lease',
+      file: join(at.ports, '8000'),
+      proof: 'no living run can hold it, and it cannot be read (it is no JSON, or torn)',
+      isDamaged: true,
+    },
     { kind: 'lease', file: join(at.gpus, 'GPU-1'), proof: 'its holder, pid 2 of run agg-dead, is dead' },
   ]);
+});
+
+test('a claim that a living run needs stays, with what ends that run', () => {
+  const at = folders();
+  claim(join(at.gpus, 'GPU-1'), of('agg-dead', 2), everybody);
+  writeFileSync(join(at.ports, '8000'), 'half a li');
+  writeFileSync(join(at.ports, '8001'), '');
+  const look = lookAtClaims(at, alive, {
+    hasLiving: (runId) => runId === 'agg-dead',
+    userOf: (file) => (file.endsWith('8000') ? 'disagg-live' : undefined),
+  });
+  expect(look.stale.map(({ file }) => file)).toEqual([join(at.ports, '8001')]);
+  expect(look.kept.map(({ file, command }) => [file, command])).toEqual([
+    [join(at.ports, '8000'), 'dynamo down disagg-live'],
+    [join(at.gpus, 'GPU-1'), 'dynamo down agg-dead'],
+  ]);
+  for (const stale of look.stale) removeStale(stale, of('clean', 9), alive);
+  expect(readdirSync(at.ports)).toEqual(['8000']);
 });
 
 test('a draft is stale when who wrote it is dead', () => {

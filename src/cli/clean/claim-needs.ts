@@ -1,0 +1,38 @@
+/** Who may still need a claim although its holder is dead, or although nobody can read it. */
+import { join } from 'node:path';
+import type { Plan } from '../../plan/plan.ts';
+import type { MarkedProcess } from '../../process/marked.ts';
+import { gpuLease } from '../../run/gpu-leases.ts';
+import { persistClaim, type StateFolders } from '../../run/folders.ts';
+import { portLease, portsOf } from '../../run/port-leases.ts';
+import { readPlan, type StoredRun } from '../../run/record.ts';
+import type { ClaimNeeds } from '../../run/stale.ts';
+import type { Owner } from './gpu-survey.ts';
+
+export interface Living {
+  readonly runs: readonly StoredRun[];
+  /** Processes that stay: those of dead runs that are about to be ended are not among them. */
+  readonly owners: readonly Owner[];
+  /** They may be of a run whose ledger is lost. */
+  readonly marked: readonly MarkedProcess[];
+}
+
+export function claimNeeds(folders: StateFolders, { runs, owners, marked }: Living): ClaimNeeds {
+  const living = new Set([...owners.map(({ run }) => run.record.runId), ...marked.map(({ runId }) => runId)]);
+  const up = runs.filter(({ record, supervised }) => supervised || living.has(record.runId));
+  const plans = up.map(({ record, files }) => ({ runId: record.runId, plan: readPlan(files) }));
+  return {
+    hasLiving: (runId) => living.has(runId),
+    userOf: (file) =>
+      plans.find(({ plan }) => plan === undefined || claimFiles(folders, plan).includes(file))?.runId,
+  };
+}
+
+function claimFiles(folders: StateFolders, plan: Plan): string[] {
+  return [
+    join(folders.names, plan.name),
+    ...portsOf(plan).map((port) => portLease(folders, port)),
+    ...plan.gpuUuids.map((uuid) => gpuLease(folders, uuid)),
+    persistClaim(folders, plan) ?? '',
+  ];
+}

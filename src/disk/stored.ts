@@ -1,0 +1,86 @@
+/** Records on disk: JSON of a shape, with the number of its format, one a file or one a line. */
+import { object, optional, oneOf, type Shape } from '../base/shape.ts';
+import { tellDamage } from './damage.ts';
+import { type OwnFile, readOwnFile } from './own-file.ts';
+
+/** Raised when a record changes its meaning. Absent means 1, as in what was written before there was a number. */
+export const recordFormat = 1;
+
+export type Stored<T> =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'damaged'; readonly why: string }
+  | { readonly kind: 'good'; readonly value: T };
+
+/** `T` is what `shape` describes. */
+export function readStored<T>(file: string, shape: Shape): Stored<T> {
+  return storedIn(readOwnFile(file), shape);
+}
+
+export function storedIn<T>(read: OwnFile, shape: Shape): Stored<T> {
+  if (read.kind === 'missing') return read;
+  if (read.kind === 'unreadable') return { kind: 'damaged', why: read.why };
+  return parsed(read.text, shape);
+}
+
+/** What was read, or `undefined` for what is missing or damaged, which is told with `fix`. */
+export function goodOrTell<T>(file: string, stored: Stored<T>, fix: string): T | undefined {
+  if (stored.kind === 'damaged') tellDamage({ file, why: stored.why, fix });
+  return stored.kind === 'good' ? stored.value : undefined;
+}
+
+export interface StoredLines<T> {
+  readonly values: readonly T[];
+  /** What is wrong with the file or with one of its lines. A torn last line is no damage: a crash leaves one. */
+  readonly damage?: string;
+}
+
+/** Lines that fit. `shapeOf` chooses the shape by what a line says; the others are skipped. */
+export function linesOf<T>(
+  read: OwnFile,
+  shapeOf: (line: object) => Shape,
+): StoredLines<T> & { readonly missing: boolean } {
+  if (read.kind === 'missing') return { missing: true, values: [] };
+  if (read.kind === 'unreadable') return { missing: false, values: [], damage: read.why };
+  return { missing: false, ...linesIn<T>(read.text, shapeOf) };
+}
+
+function linesIn<T>(text: string, shapeOf: (line: object) => Shape): StoredLines<T> {
+  const lines = text.split('\n');
+  // Empty, unless a crash tore the line or nobody ended it.
+  const last = lines.pop() ?? '';
+  const values: T[] = [];
+  let damage: string | undefined;
+  const lineShape: Shape = (value, at) =>
+    typeof value === 'object' && value !== null ? shapeOf(value)(value, at) : 'it should be an object';
+  for (const [i, line] of lines.entries()) {
+    const stored = line === '' ? undefined : parsed<T>(line, lineShape);
+    if (stored?.kind === 'good') values.push(stored.value);
+    else if (stored?.kind === 'damaged') damage ??= `line ${i + 1}: ${stored.why}`;
+  }
+  const stored = last === '' ? undefined : parsed<T>(last, lineShape);
+  if (stored?.kind === 'good') values.push(stored.value);
+  else if (stored?.kind === 'damaged' && lines.length === 0) damage = stored.why;
+  return { values, ...(damage === undefined ? {} : { damage }) };
+}
+
+const numbered = object({ format: optional(oneOf(recordFormat)) });
+
+function parsed<T>(text: string, shape: Shape): Stored<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: 'damaged', why: text.trim() === '' ? 'it is empty' : 'it is no JSON, or torn' };
+  }
+  const format = numbered(value, '') === undefined ? undefined : formatOf(value);
+  if (format !== undefined) {
+    return { kind: 'damaged', why: `it has format ${format}, and this version reads ${recordFormat}` };
+  }
+  const problem = shape(value, '');
+  return problem === undefined ? { kind: 'good', value: value as T } : { kind: 'damaged', why: problem };
+}
+
+function formatOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('format' in value)) return undefined;
+  return JSON.stringify(value.format);
+}

@@ -1,0 +1,113 @@
+/**
+ * Writes the ledger. A supervisor keeps what it wrote: whoever truncates, replaces or removes the file while the run
+ * lives does not make it forget what it started.
+ */
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { appendOwn, openToAppend, writeAll } from '../disk/append-own.ts';
+import { readOwnFile } from '../disk/own-file.ts';
+
+interface Writer {
+  /** All lines so far, with their ends. */
+  readonly lines: string[];
+  /** Open files, the newest last. A keeper reads on from the one that was there when it began, also when that is removed. */
+  readonly descriptors: number[];
+  /** As the newest file was when it was last known to hold all lines. */
+  seen: Stats | undefined;
+}
+
+const writers = new Map<string, Writer>();
+/** One more for each time that somebody removed the ledger of a run. */
+const mostDescriptors = 8;
+
+/** To be called by the supervisor of a run before it writes anything there. Throws what the disk says. */
+export function openLedger(file: string): void {
+  const descriptor = openToAppend(file);
+  writers.set(file, { lines: [], descriptors: [descriptor], seen: fstatSync(descriptor) });
+}
+
+/** The newest of the open descriptors of a ledger that this process keeps. */
+export function ledgerDescriptor(file: string): number | undefined {
+  return writers.get(file)?.descriptors.at(-1);
+}
+
+/** One write of one line: a crash can tear the last line, never another. Throws what the disk says. */
+export function append(file: string, entry: object): void {
+  const line = `${JSON.stringify(entry)}\n`;
+  const writer = writers.get(file);
+  if (writer === undefined) return appendOwn(file, line);
+  if (!isWhole(file, writer)) restore(file, writer);
+  for (const descriptor of writer.descriptors) writeAll(descriptor, line);
+  writer.lines.push(line);
+  writer.seen = newest(writer);
+}
+
+/** Writes the ledger again if it does not hold all lines any more. Says whether it had to. Throws what the disk says. */
+export function restoreLedger(file: string): boolean {
+  const writer = writers.get(file);
+  if (writer === undefined || isWhole(file, writer)) return false;
+  restore(file, writer);
+  return true;
+}
+
+/** Other commands add descendants that they saw, so one that has changed is read. */
+function isWhole(file: string, writer: Writer): boolean {
+  const { seen } = writer;
+  const now = statSync(file, { throwIfNoEntry: false });
+  if (now === undefined || seen === undefined || now.ino !== seen.ino || now.dev !== seen.dev) return false;
+  if (now.size === seen.size && now.mtimeMs === seen.mtimeMs) return true;
+  const read = readOwnFile(file);
+  if (read.kind !== 'text' || !(read.text === '' || read.text.endsWith('\n'))) return false;
+  const there = new Set(read.text.split('\n'));
+  if (!writer.lines.every((line) => there.has(line.slice(0, -1)))) return false;
+  writer.seen = now;
+  return true;
+}
+
+function restore(file: string, writer: Writer): void {
+  const text = writer.lines.join('');
+  const [now, last] = [statSync(file, { throwIfNoEntry: false }), newest(writer)];
+  if (now === undefined || now.ino !== last?.ino || now.dev !== last.dev) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writer.descriptors.push(replace(file, text, now));
+    for (const old of writer.descriptors.splice(0, writer.descriptors.length - mostDescriptors))
+      closeSync(old);
+  } else {
+    for (const descriptor of writer.descriptors) {
+      ftruncateSync(descriptor);
+      writeAll(descriptor, text);
+    }
+  }
+  writer.seen = newest(writer);
+}
+
+/** Returns the descriptor of the new file. */
+function replace(file: string, text: string, inTheWay: Stats | undefined): number {
+  const draft = `${file}.${process.pid}`;
+  rmSync(draft, { force: true, recursive: true });
+  const descriptor = openToAppend(draft);
+  try {
+    writeAll(descriptor, text);
+    // A folder is somebody's: it is moved aside, as a file cannot take its place.
+    if (inTheWay?.isDirectory() === true) renameSync(file, `${file}.${Date.now()}.aside`);
+    renameSync(draft, file);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+function newest({ descriptors }: Writer): Stats | undefined {
+  const last = descriptors.at(-1);
+  return last === undefined ? undefined : fstatSync(last);
+}

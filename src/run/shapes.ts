@@ -1,0 +1,114 @@
+/** What must stand in the records of a run for another process to use them. Later versions may add fields. */
+import { identityShape } from '../base/identity.ts';
+import {
+  anything,
+  flag,
+  list,
+  map,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Shape,
+  text,
+} from '../base/shape.ts';
+import { planVersion } from '../plan/plan.ts';
+import { transitions } from '../supervisor/state.ts';
+
+export const recordShape = object({
+  runId: text,
+  name: text,
+  startedAt: number,
+  detached: flag,
+  version: text,
+  // With no pid where nobody knew it any more when the run was ended.
+  supervisor: object({ bootId: text, pid: number, startTime: text }),
+  endedAt: optional(number),
+  unswept: optional(text),
+});
+
+const keeperFields = object({ supervisor: optional(identityShape) });
+
+export const keeperShape: Shape = (value, at) => identityShape(value, at) ?? keeperFields(value, at);
+
+const processShape = object({
+  name: text,
+  kind: oneOf('frontend', 'worker', 'infra'),
+  component: text,
+  argv: list(text),
+  env: map(text),
+  cwd: text,
+  ports: map(number),
+  gpus: list(text),
+  dependsOn: list(object({ process: text, condition: text })),
+  probe: object({ kind: oneOf('http', 'endpoint'), url: text }),
+  startupTimeoutMs: number,
+  stopGraceMs: number,
+  restart: object({ policy: text }),
+  logFile: text,
+});
+
+const infraShape = object({ from: text, addresses: list(text) });
+
+export const planShape = object({
+  version: oneOf(planVersion),
+  runId: text,
+  name: text,
+  profile: object({ name: text }),
+  engine: text,
+  model: object({ path: text, servedName: text }),
+  http: object({ host: text, port: number, url: text }),
+  namespace: text,
+  discovery: object({ backend: text, folder: optional(text) }),
+  temporaryFolder: optional(text),
+  infra: optional(
+    object({
+      etcd: optional(infraShape),
+      nats: optional(infraShape),
+      folders: list(object({ path: text, kept: flag })),
+      persist: optional(text),
+    }),
+  ),
+  runFolder: text,
+  mediaFolder: text,
+  gpuUuids: list(text),
+  processes: list(processShape),
+  stopOrder: list(list(text)),
+  scrubbed: list(text),
+  stopTimeoutMs: optional(number),
+});
+
+const failureShape = object({
+  code: oneOf('process-failed', 'not-ready', 'internal'),
+  message: text,
+  hint: optional(text),
+  diagnosis: optional(anything),
+});
+
+const diagnosisShape = object({ rule: text, cause: text, evidence: list(text), fix: text });
+
+const progressShape = object({ doing: text });
+
+const events: Readonly<Record<string, Shape>> = {
+  process: object({ process: text, state: oneOf(...Object.keys(transitions)), pid: optional(number) }),
+  run: object({ phase: oneOf('starting', 'proving', 'stopping') }),
+  unhealthy: object({ process: text, seen: text }),
+  waiting: object({ for: text }),
+  note: object({ text }),
+  progress: object({ process: text, progress: progressShape }),
+  ready: object({ proof: object({}), tookMs: number }),
+  failed: object({ reason: failureShape }),
+  diagnosed: object({ diagnosis: diagnosisShape }),
+  stopped: object({ killed: list(text), left: list(text) }),
+};
+
+const dated = object({ at: number });
+
+/** By the type that a line says it is of. */
+export function eventShape(line: object): Shape {
+  const type = 'type' in line ? String(line.type) : '';
+  const known = Object.hasOwn(events, type) ? events[type] : undefined;
+  return known === undefined
+    ? () => `no event is of type ${JSON.stringify(type)}`
+    : (value, at) => dated(value, at) ?? known(value, at);
+}
