@@ -53,7 +53,7 @@ async function attach(asked: string | undefined): Promise<number> {
   const output = pacedOutput(process.stdout);
   const print = (name: string, text: string): void => output.write(show(name, text));
   const logs = plan.processes.map(({ name, logFile }) => {
-    const tail = logTail(logFile, shownLines, style.level > 0);
+    const tail = logTail(logFile, shownLines, style.level > 0 ? 'coloured' : 'plain');
     print(name, textOf(tail.lines));
     return { process: name, file: logFile, from: tail.end };
   });
@@ -61,7 +61,7 @@ async function attach(asked: string | undefined): Promise<number> {
   const follower = followLogs(logs, {
     onText: print,
     room: () => output.flush(),
-    keepColours: style.level > 0,
+    look: style.level > 0 ? 'coloured' : 'plain',
   });
   const states = progressLines((text) => process.stderr.write(text));
   const since = Date.now();

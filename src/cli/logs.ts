@@ -7,7 +7,9 @@ import { stateFolders } from '../run/folders.ts';
 import { followLogs, type LogView } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
 import { since } from '../run/log-time.ts';
+import type { Look } from '../run/line-splitter.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
+import type { ProcessSpec } from '../plan/plan.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { sayFailure } from './runs/ended-failure.ts';
@@ -29,7 +31,8 @@ Examples:
   dynamo logs --since 10m --grep 'error|traceback'
   dynamo logs --raw decode > decode.log   lines as the process wrote them
 
-Times are read from the lines themselves. Of logs that grew too long the last parts are kept: up --log-limit.`;
+Times are read from the lines themselves; one without a time zone is taken to be in the zone of the run.
+Control characters are shown as \\x07, except with --raw. Of logs that grew too long the last parts are kept: up --log-limit.`;
 
 interface LogsFlags {
   readonly follow?: true;
@@ -67,11 +70,12 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
     style,
     specs.length > 1,
   );
-  const recent = new Map(specs.map(({ name }) => [name, since(flags.since)]));
+  const recent = new Map(specs.map((spec) => [spec.name, since(flags.since, zoneOf(spec))]));
+  const look: Look = flags.raw === true ? 'raw' : style.level > 0 ? 'coloured' : 'plain';
   const output = pacedOutput(process.stdout);
   const wanted = (name: string, text: string): string => {
     if (flags.since === undefined && flags.grep === undefined) return text;
-    const lines = linesOf(text).filter((line) => recent.get(name)?.(line) !== false);
+    const lines = linesOf(text).filter((line) => recent.get(name)?.keeps(line) !== false);
     return textOf(lines.filter((line) => flags.grep?.test(line) !== false));
   };
   const print = (name: string, text: string): void => {
@@ -80,18 +84,31 @@ async function logs(processes: readonly string[], flags: LogsFlags): Promise<num
   };
   const following = flags.follow === true && run.supervised;
   const positions = specs.map(({ name, logFile }) => {
-    const tail = logTail(logFile, flags.tail ?? Infinity, style.level > 0);
+    const tail = logTail(logFile, flags.tail ?? Infinity, look);
     print(name, textOf(tail.lines));
     if (tail.partial !== undefined && !following) print(name, `${tail.partial}\n`);
     return { process: name, file: logFile, from: tail.end };
   });
   await output.flush();
+  for (const [name, { isBlind }] of recent) if (isBlind()) sayBlind(name);
   if (!following) {
     sayFailure(run);
     return 0;
   }
-  const view = { onText: print, room: () => output.flush(), keepColours: style.level > 0 };
+  const view = { onText: print, room: () => output.flush(), look };
   return await follow(run, positions, view);
+}
+
+/** What TZ is for the process; one in a container has a clock of its own, which is in UTC unless somebody set it. */
+function zoneOf({ env, container }: ProcessSpec): string | undefined {
+  return env.TZ ?? (container === undefined ? undefined : 'UTC');
+}
+
+/** Nothing at all would look as if nothing had been written. */
+function sayBlind(name: string): void {
+  process.stderr.write(
+    `dynamo: no line of ${name} says when it was written, so --since shows none: dynamo logs ${name} --tail 50\n`,
+  );
 }
 
 /** Until the run has ended, the user has had enough, or nobody reads any more. */

@@ -185,13 +185,23 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     modelTarget: linkTo,
   };
   const specs = new Map([
-    ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, spec]),
+    ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, inZone(spec, host)]),
     ...seats.map((seat): [string, ProcessSpec] => {
       const spec = processSpec(seat, seating);
-      return [seat.name, runtime === undefined ? spec : inContainer(spec, runtime.image, seating)];
+      return [
+        seat.name,
+        runtime === undefined ? inZone(spec, host) : inContainer(spec, runtime.image, seating),
+      ];
     }),
   ]);
   return { deployment, specs, edges, access, cwd };
+}
+
+/** SGLang and NATS write times without a zone: who reads their logs later may have another one. */
+function inZone(spec: ProcessSpec, { environment }: HostFacts): ProcessSpec {
+  const { TZ } = environment;
+  if (!TZ || spec.container !== undefined) return spec;
+  return { ...spec, env: { TZ, ...spec.env } };
 }
 
 function nothingToKeep(name: string): DynamoError {

@@ -1,5 +1,6 @@
 /** Reads what the kernel says about processes in /proc. Every reader answers `undefined` for one that is gone. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { withoutControls } from '../base/control-characters.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -78,7 +79,7 @@ export function readCommandWords(pid: number): string[] {
 
 /** The command line for people, at most `length` characters; the name in brackets for those without one. */
 export function commandLine(pid: number, length = 80): string {
-  const text = readCommandWords(pid).join(' ') || `[${readStat(pid)?.comm ?? 'gone'}]`;
+  const text = withoutControls(readCommandWords(pid).join(' ') || `[${readStat(pid)?.comm ?? 'gone'}]`);
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 

@@ -1,7 +1,7 @@
 /** Cuts the bytes of a log into lines, whatever a process writes: no newline, progress bars, a megabyte, no UTF-8. */
 import { Buffer, isAscii } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
-import { stripVTControlCharacters } from 'node:util';
+import { hasControlBytes, hasControls, withoutControls } from '../base/control-characters.ts';
 import { linesOf, textOf } from '../base/lines.ts';
 import { maySpill, redact } from '../base/secrets.ts';
 
@@ -12,18 +12,21 @@ export interface LineSplitter {
   rest(): string | undefined;
 }
 
+/**
+ * What becomes of control characters. `plain`: escape sequences go, all others are shown as `\x07`. `coloured`: the same,
+ * but colours stay. `raw`: the line is as the process wrote it.
+ */
+export type Look = 'plain' | 'coloured' | 'raw';
+
 /** A line longer than this is shown in pieces. */
 const longestLine = 1024 * 1024;
 const newline = 0x0a;
-/** What a terminal would obey: without it a piece of text is shown as it is. */
-// eslint-disable-next-line no-control-regex
-const control = /[\r\u001b\u009b]/;
 
 /**
- * Of a line that a progress bar drew over and over with carriage returns, the last state is kept. Whatever looks like
- * a secret is replaced: lines are for people, for CI logs and for bug reports.
+ * Of a line that a progress bar drew over and over with carriage returns, the last state is kept, unless it is `raw`.
+ * Whatever looks like a secret is replaced: lines are for people, for CI logs and for bug reports.
  */
-export function lineSplitter(keepColours = false): LineSplitter {
+export function lineSplitter(look: Look = 'plain'): LineSplitter {
   const decoder = new StringDecoder('utf8');
   let pending = '';
   let splitLetter = false;
@@ -34,42 +37,54 @@ export function lineSplitter(keepColours = false): LineSplitter {
     splitLetter = (bytes.at(-1) ?? 0) >= 0x80;
     return simple ? bytes.toString('latin1') : decoder.write(bytes);
   };
-  const clean = (line: string): string => {
-    const drawn = line.replace(/\r+$/, '');
-    const last = drawn.slice(drawn.lastIndexOf('\r') + 1);
-    return keepColours ? last : stripVTControlCharacters(last);
-  };
-  const cleanText = (text: string, drawn: boolean): string => {
-    const spills = maySpill(text);
-    if (!drawn && !spills) return text;
-    return textOf(
-      linesOf(text).map((line) => {
-        const cleaned = drawn ? clean(line) : line;
-        return spills && maySpill(cleaned) ? redact(cleaned) : cleaned;
-      }),
-    );
+  const clean = look === 'coloured' ? withColours : withoutControls;
+  const cleanText = (text: string, controlled: boolean): string => {
+    const drawn = controlled && text.includes('\r') ? textOf(linesOf(text).map(lastDrawn)) : text;
+    const cleaned = controlled ? clean(drawn) : drawn;
+    if (!maySpill(cleaned)) return cleaned;
+    return textOf(linesOf(cleaned).map((line) => (maySpill(line) ? redact(line) : line)));
   };
   return {
     push: (bytes) => {
       const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
       const cut = all.lastIndexOf(newline) + 1;
       const ended = all.subarray(0, cut);
-      // Bytes are searched in a tenth of the time that text takes.
-      let drawn = control.test(pending) || (isAscii(ended) ? hasControl(ended) : true);
-      let text = ended.length === 0 ? '' : pending + decode(ended);
+      const text = ended.length === 0 ? '' : pending + decode(ended);
+      const before = pending;
       if (ended.length > 0) pending = '';
       pending += decode(all.subarray(cut));
-      if (pending.length > longestLine) {
-        text += `${pending}\n`;
-        pending = '';
-        drawn = true;
-      }
-      return text === '' ? '' : cleanText(text, drawn);
+      const overlong = pending.length > longestLine ? `${pending}\n` : '';
+      if (overlong !== '') pending = '';
+      if (text === '' && overlong === '') return '';
+      // In bytes they are found sooner than in text.
+      const controlled =
+        look !== 'raw' &&
+        (hasControls(before + overlong) || (isAscii(ended) ? hasControlBytes(ended) : hasControls(text)));
+      return cleanText(text + overlong, controlled);
     },
-    rest: () => (pending === '' ? undefined : redact(clean(pending))),
+    rest: () => {
+      if (pending === '') return undefined;
+      return redact(look === 'raw' ? pending : clean(lastDrawn(pending)));
+    },
   };
 }
 
-function hasControl(bytes: Buffer): boolean {
-  return bytes.includes(0x0d) || bytes.includes(0x1b);
+/** What a progress bar has left of a line. */
+function lastDrawn(line: string): string {
+  const drawn = line.replace(/\r+$/, '');
+  return drawn.slice(drawn.lastIndexOf('\r') + 1);
+}
+
+/** Colours and weight of letters, which change nothing but how the following looks. */
+// eslint-disable-next-line no-control-regex
+const colour = /\u001b\[[\d;:]*m/g;
+
+function withColours(text: string): string {
+  // Nearly always there are no others.
+  if (!hasControls(text.replaceAll(colour, ''))) return text;
+  const colours = text.match(colour) ?? [];
+  return text
+    .split(colour)
+    .map((part, i) => `${withoutControls(part)}${colours[i] ?? ''}`)
+    .join('');
 }

@@ -2,6 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Look } from './line-splitter.ts';
 import { logReader, type LogReader } from './log-reader.ts';
 
 /** `from` is where reading begins, in bytes. */
@@ -29,7 +30,8 @@ export interface LogView {
    * not read stays in the file and costs no memory. It never rejects.
    */
   readonly room?: () => Promise<void> | undefined;
-  readonly keepColours?: boolean;
+  /** `plain` where nothing is said. */
+  readonly look?: Look;
 }
 
 const pieceBytes = 256 * 1024;
@@ -46,10 +48,10 @@ interface Followed {
 }
 
 export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFollower {
-  const { onText, onDrawn, room, keepColours = false } = view;
+  const { onText, onDrawn, room, look = 'plain' } = view;
   const buffer = Buffer.alloc(pieceBytes);
   const followed = logs.map(({ process, file, from }): Followed => {
-    return { process, reader: logReader(file, from, buffer, keepColours) };
+    return { process, reader: logReader(file, from, buffer, look) };
   });
   let over = false;
   let full: Promise<void> | undefined;

@@ -1,7 +1,7 @@
 /** Reads a growing log piece by piece: over its end into a new part when it was moved aside, from its start when it was cut. */
 import { closeSync, readSync, statSync } from 'node:fs';
 import { openToRead } from '../disk/own-file.ts';
-import { type LineSplitter, lineSplitter } from './line-splitter.ts';
+import { type LineSplitter, lineSplitter, type Look } from './line-splitter.ts';
 import { draftPart, olderPart, olderPartId } from './log-file.ts';
 
 export interface LogReader {
@@ -20,9 +20,9 @@ const staleDraftMs = 2_000;
 const textBytes = 64 * 1024;
 
 /** From byte `from` on. Each piece is as long as `buffer`, which readers may share. */
-export function logReader(file: string, from: number, buffer: Buffer, keepColours: boolean): LogReader {
+export function logReader(file: string, from: number, buffer: Buffer, look: Look): LogReader {
   let position = from;
-  let splitter: LineSplitter = lineSplitter(keepColours);
+  let splitter: LineSplitter = lineSplitter(look);
   let older = olderPartId(file);
   let shorterSince: number | undefined;
 
@@ -43,7 +43,7 @@ export function logReader(file: string, from: number, buffer: Buffer, keepColour
 
   const fromTheStart = (): string[] => {
     const rest = splitter.rest();
-    splitter = lineSplitter(keepColours);
+    splitter = lineSplitter(look);
     shorterSince = undefined;
     position = 0;
     const fresh = piece(file) ?? [];

@@ -1,6 +1,6 @@
 /** Reads the end of a log without reading the rest. */
 import { linesOf } from '../base/lines.ts';
-import { lineSplitter } from './line-splitter.ts';
+import { lineSplitter, type Look } from './line-splitter.ts';
 import { type LogFile, openLog } from './log-file.ts';
 
 const blockBytes = 64 * 1024;
@@ -14,14 +14,14 @@ export interface LogTail {
 }
 
 /** The last `count` lines; all of them for Infinity; none when there is no file. */
-export function logTail(file: string, count: number, keepColours = false): LogTail {
+export function logTail(file: string, count: number, look: Look = 'plain'): LogTail {
   const log = openLog(file);
   if (log === undefined) return { lines: [], end: 0 };
   try {
     const begin = beginOfTail(log, count);
     const bytes = Buffer.alloc(log.size - begin);
     const read = log.read(bytes, begin);
-    const splitter = lineSplitter(keepColours);
+    const splitter = lineSplitter(look);
     const all = linesOf(splitter.push(bytes.subarray(0, read)));
     const partial = splitter.rest();
     const end = begin + bytes.subarray(0, read).lastIndexOf(0x0a) + 1;

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
-import { ps, up } from './harness/deployment.ts';
+import { onSim, ps, up } from './harness/deployment.ts';
 import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
@@ -108,5 +108,76 @@ test('a log that grows too long is moved aside, and read as one', async ({ world
   expect(stdout).toContain('system status server bound');
   expect(stdout.match(/^x{99}$/gm)).toHaveLength(3_000);
   expect(stdout).toContain('the last line');
+  await succeed(world, ['down']);
+});
+
+/** What a terminal would obey; colours are what `FORCE_COLOR` asks for. */
+function controlsIn(text: string): string[] {
+  // oxlint-disable-next-line no-control-regex -- what must not be there
+  const [colours, others] = [/\u001b\[[\d;]*m/g, /[\0-\u0008\u000b-\u001f\u007f-\u009f]/g];
+  return text.replaceAll(colours, '').match(others) ?? [];
+}
+
+const rude = 'bell \u0007 back \b nothing \0 title \u001b]0;mine\u0007 clear \u001b[2J c1 \u009b2J end';
+const shown = 'bell \\x07 back \\x08 nothing \\x00 title  clear  c1  end';
+
+test('control characters in a log do not reach a terminal, except with --raw', async ({ world }) => {
+  const { processes } = await up(world, 'agg');
+  expect(processes).toHaveLength(2);
+  const [run] = await ps(world);
+  const file = join(run?.logs ?? '', 'worker.log');
+  appendFileSync(file, `${rude}\n`);
+  for (const env of [{}, { FORCE_COLOR: '1' }]) {
+    const { stdout } = await succeed(world, ['logs', 'worker', '--tail', '3'], { env });
+    expect(stdout).toContain(shown);
+    expect(controlsIn(stdout)).toEqual([]);
+  }
+  expect((await succeed(world, ['logs', 'worker', '--raw'])).stdout).toContain(rude);
+  const session = start(world, ['attach'], { env: { FORCE_COLOR: '1' } });
+  await session.until(/nothing .x00 title/);
+  appendFileSync(file, `again ${rude}\n`);
+  await session.until(/again bell .x07/);
+  session.child.kill('SIGINT');
+  expect(controlsIn((await session.ended).stdout)).toEqual([]);
+  await succeed(world, ['down']);
+});
+
+test('control characters in a log do not reach the terminal of a foreground run', async ({ world }) => {
+  const session = start(world, ['up', 'agg', ...(await onSim())], { env: { FORCE_COLOR: '1' } });
+  await session.until(/Answer /);
+  const [run] = await ps(world);
+  appendFileSync(join(run?.logs ?? '', 'worker.log'), `${rude}\n`);
+  await session.until(/nothing .x00 title/);
+  session.child.kill('SIGINT');
+  const ended = await session.ended;
+  expect(shellCode(ended)).toBe(130);
+  expect(controlsIn(ended.stdout + ended.stderr)).toEqual([]);
+});
+
+/** As SGLang writes it: in the zone of its process, which it does not name. */
+function localTime(at: number, timeZone: string): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(at);
+}
+
+test('--since reads a time without a zone in the zone of the run, not of the reader', async ({ world }) => {
+  await up(world, 'agg', [], { env: { TZ: 'America/New_York' } });
+  const [run] = await ps(world);
+  const old = localTime(Date.now() - 3_600_000, 'America/New_York');
+  const fresh = localTime(Date.now() - 60_000, 'America/New_York');
+  writeFileSync(join(run?.logs ?? '', 'worker.log'), `[${old}] an hour ago\n[${fresh}] a minute ago\n`);
+  for (const TZ of ['UTC', 'Asia/Tokyo', 'America/New_York', '']) {
+    const { stdout } = await succeed(world, ['logs', 'worker', '--since', '10m'], { env: { TZ } });
+    expect(stdout, TZ).toBe(`[${fresh}] a minute ago\n`);
+  }
+  await succeed(world, ['down']);
+});
+
+test('--since says so when no line tells its time', async ({ world }) => {
+  await up(world, 'agg');
+  const [run] = await ps(world);
+  writeFileSync(join(run?.logs ?? '', 'worker.log'), 'no time\nnone here\n');
+  const { stdout, stderr } = await succeed(world, ['logs', 'worker', '--since', '10m']);
+  expect(stdout).toBe('');
+  expect(stderr).toContain('no line of worker says when it was written');
   await succeed(world, ['down']);
 });

@@ -115,6 +115,6 @@ function showLogs({ plan }: HeldRun, fromTheStart: boolean): LogFollower {
   return followLogs(logs, {
     onText: (name, text) => output.write(show(name, text)),
     room: () => output.flush(),
-    keepColours: style.level > 0,
+    look: style.level > 0 ? 'coloured' : 'plain',
   });
 }

@@ -2,12 +2,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { linesOf } from '../../../src/base/lines.ts';
-import { lineSplitter } from '../../../src/run/line-splitter.ts';
+import { lineSplitter, type Look } from '../../../src/run/line-splitter.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
-function split(text: string | Uint8Array, keepColours = false): (string | undefined)[] {
-  const splitter = lineSplitter(keepColours);
+function split(text: string | Uint8Array, look: Look = 'plain'): (string | undefined)[] {
+  const splitter = lineSplitter(look);
   const lines = linesOf(splitter.push(typeof text === 'string' ? bytes(text) : text));
   return [...lines, splitter.rest()];
 }
@@ -33,7 +33,23 @@ test('colours and other control sequences are taken out, or kept', () => {
     'red link',
     undefined,
   ]);
-  expect(split('\u001b[31mred\u001b[0m\n', true)).toEqual(['\u001b[31mred\u001b[0m', undefined]);
+  expect(split('\u001b[31mred\u001b[0m\n', 'coloured')).toEqual(['\u001b[31mred\u001b[0m', undefined]);
+});
+
+test.each<[string, Look, string]>([
+  [
+    'bell \u0007, back \b, nothing \0, delete \u007f',
+    'plain',
+    'bell \\x07, back \\x08, nothing \\x00, delete \\x7f',
+  ],
+  ['a\tb \u000e\u000f\u0005 \u009b31mö\u0085', 'plain', 'a\tb \\x0e\\x0f\\x05 ö\\x85'],
+  ['an escape that leads nowhere \u001b', 'plain', 'an escape that leads nowhere \\x1b'],
+  ['\u001b[31mred\u001b[0m\u001b[2J \u001b]0;title\u0007\b', 'coloured', '\u001b[31mred\u001b[0m \\x08'],
+  ['10%\r\u001b[31m\u0007\b\u009b2J', 'raw', '10%\r\u001b[31m\u0007\b\u009b2J'],
+])('control characters: %j, %s', (written, look, shown) => {
+  expect(split(`${written}\n`, look)).toEqual([shown, undefined]);
+  expect(split(written, look)).toEqual([shown]);
+  expect(split(`ASCII before\n${written}\nö\n`, look)).toEqual(['ASCII before', shown, 'ö', undefined]);
 });
 
 test('bytes that are no UTF-8 become replacement characters and lose no line', () => {
