@@ -21,3 +21,14 @@ export function sumOfSeries(metrics: string, name: string, labels: Labels = {}):
 export function generateRequests(metrics: string): number {
   return sumOfSeries(metrics, 'dynamo_component_requests_total', { dynamo_endpoint: 'generate' });
 }
+
+/**
+ * Mean of what a histogram took up between two looks; `undefined` when that was nothing. Its `_sum` alone is no figure:
+ * one request may be observed several times.
+ */
+export function meanOfHistogram(before: string, after: string, name: string): number | undefined {
+  const rise = (part: string): number =>
+    sumOfSeries(after, `${name}_${part}`) - sumOfSeries(before, `${name}_${part}`);
+  const count = rise('count');
+  return count > 0 ? rise('sum') / count : undefined;
+}

@@ -13,6 +13,8 @@ export interface Dispatched {
   readonly frames: Frames;
   readonly prefillId: string;
   readonly decodeId: string;
+  /** What the router expected to be cached, as a share of the prompt. */
+  readonly hitRate?: number | undefined;
 }
 
 export type TextWork = Omit<TextRequest, 'kind' | 'seen' | 'rendezvous'>;
@@ -33,6 +35,7 @@ export async function dispatchText(exchange: Exchange, work: TextWork): Promise<
     frames: writer === reader ? run(exchange, reader, request) : handOver(exchange, reader, writer, request),
     prefillId: reader.peer.instance.id,
     decodeId: writer.peer.instance.id,
+    hitRate: reader.hitRate,
   };
 }
 

@@ -46,9 +46,9 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   const measures = metrics();
   measures.gauge('dynamo_frontend_disconnected_clients', {}, 0);
   const { fault } = flags;
-  const mode = fault === 'kv-reuse' ? 'round-robin' : (flags['router-mode'] ?? 'round-robin');
+  const mode = flags['router-mode'] ?? 'round-robin';
   const events = mode === 'kv' && environment.events !== 'none' && flags['no-router-kv-events'] !== true;
-  const routing = router(mode, measures);
+  const routing = router(mode, measures, fault);
   if (events) followEvents(discovery, nats, routing);
   const open = new Set<ServerResponse>();
   const server = await serve(flags['http-host'] ?? '127.0.0.1', flags['http-port'] ?? 8000, {

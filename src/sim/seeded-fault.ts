@@ -1,8 +1,8 @@
-/** Faults on request, each of which spoils one thing that a client may rely on: `dynamo smoke` must find exactly that. */
+/** Faults on request, each of which spoils one thing that a client may rely on: `dynamo smoke` or the proof of `up` must find exactly that. */
 import { ApiError } from './api-error.ts';
 import { asObject, type Body } from './fields.ts';
 
-export const seededFaults = [
+export const caseFaults = [
   'chat',
   'chat-stream',
   'two-turns',
@@ -22,7 +22,21 @@ export const seededFaults = [
   'metrics',
 ] as const;
 
+/** Each breaks how requests find a worker of one pool, in which they then take turns: `up` must not say ready. */
+const routingFaults = ['prefill-routing', 'decode-routing'] as const;
+
+export const seededFaults = [...caseFaults, ...routingFaults] as const;
+
+export type CaseFault = (typeof caseFaults)[number];
 export type SeededFault = (typeof seededFaults)[number];
+
+/** With the fault `kv-reuse` the router forgets what it knows after so many requests: later than the proof of `up`. */
+const routedWell = 12;
+
+/** Whether requests of this pool take turns, whatever a router knows. `routed`: how many it has sent so far. */
+export function takesTurns(fault: SeededFault | undefined, role: string, routed: number): boolean {
+  return fault === `${role}-routing` || (fault === 'kv-reuse' && routed >= routedWell);
+}
 
 /** With the fault `concurrency` more requests at once are refused. */
 export const busyFrom = 5;

@@ -61,7 +61,12 @@ async function stream(
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   try {
     for (const event of shape.begin) send(event);
-    const done = await finish((text) => send(shape.piece(text)));
+    // As upstream's, the first event tells already where it comes from.
+    let first = extension;
+    const done = await finish((text) => {
+      send(shape.piece(text), first);
+      first = '';
+    });
     for (const [index, event] of shape.end(done).entries()) send(event, index === 0 ? extension : '');
   } catch (error) {
     if (signal.aborted) throw error;
@@ -93,10 +98,16 @@ async function collect({ metrics, model }: Exchange, frames: Frames, onText: (te
 }
 
 /** Worker ids are beyond 2^53, so they are put into the JSON as they are. */
-function extensionOf(body: Body, { prefillId, decodeId }: Dispatched): string {
+function extensionOf(body: Body, { prefillId, decodeId, hitRate }: Dispatched): string {
   const fields = asObject(body['nvext'])?.['extra_fields'];
-  if (!Array.isArray(fields) || !fields.includes('worker_id')) return '';
-  return `,"nvext":{"worker_id":{"prefill_worker_id":${prefillId},"decode_worker_id":${decodeId}}}`;
+  if (!Array.isArray(fields)) return '';
+  const told = [
+    ...(fields.includes('worker_id')
+      ? [`"worker_id":{"prefill_worker_id":${prefillId},"decode_worker_id":${decodeId}}`]
+      : []),
+    ...(fields.includes('timing') && hitRate !== undefined ? [`"timing":{"kv_hit_rate":${hitRate}}`] : []),
+  ];
+  return told.length === 0 ? '' : `,"nvext":{${told.join(',')}}`;
 }
 
 function withExtension(body: Body, extension: string): string {

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { seededFaults, type SeededFault } from '../../src/sim/seeded-fault.ts';
+import { caseFaults, type CaseFault } from '../../src/sim/seeded-fault.ts';
 import { readXml } from '../support/xml.ts';
 import { dynamo, succeed } from './harness/cli.ts';
 import { onSim } from './harness/deployment.ts';
@@ -52,7 +52,7 @@ test('every profile passes; the reports say so', { timeout: 120_000 }, async ({ 
 });
 
 /** The shipped profile in which each request is made; `agg` for all others. */
-const profiles: Readonly<Partial<Record<SeededFault, string>>> = {
+const profiles: Readonly<Partial<Record<CaseFault, string>>> = {
   'kv-reuse': 'agg_router',
   'disagg-roles': 'disagg',
   vision: 'vision',
@@ -61,7 +61,7 @@ const profiles: Readonly<Partial<Record<SeededFault, string>>> = {
   video: 'video',
 };
 
-function seeded(world: World, fault: SeededFault): string {
+function seeded(world: World, fault: CaseFault): string {
   const args = JSON.stringify(['--fault', fault]);
   const frontend = `components:\n  frontend:\n    engineArgs:\n      sim: ${args}\n`;
   writeFileSync(
@@ -72,12 +72,12 @@ function seeded(world: World, fault: SeededFault): string {
 }
 
 test('a fault in one request turns exactly that case red', { timeout: 120_000 }, async ({ world }) => {
-  const files = seededFaults.map((fault) => seeded(world, fault));
+  const files = caseFaults.map((fault) => seeded(world, fault));
   const words = ['smoke', ...files, ...(await onSim()), '--json', '--parallel', '2'];
   const { code, stdout } = await dynamo(world, words);
   expect(code).toBe(1);
   expect(casesIn(stdout, 'failed')).toEqual(
-    Object.fromEntries(seededFaults.map((fault) => [`broken-${fault}`, [fault]])),
+    Object.fromEntries(caseFaults.map((fault) => [`broken-${fault}`, [fault]])),
   );
   expect(Object.values(casesIn(stdout, 'skipped')).flat()).toEqual([]);
 });

@@ -15,32 +15,48 @@ const routed = profileOf({
   },
 });
 
-/** `cachedOf`: cached tokens of 100, by the number of times that the same prompt was asked before. */
-async function ask(
-  cachedOf: (times: number) => number | undefined,
-  rateOf: (times: number) => number = () => 0,
-  slow = false,
-): Promise<string> {
+interface Answered {
+  /** Of 100 tokens, by the number of times that the same prompt was asked before. */
+  readonly cached?: (times: number) => number | undefined;
+  /** Which of the two workers takes it. */
+  readonly worker?: (times: number) => number;
+  /** What the router puts into its answer, and into its histogram. */
+  readonly expected?: (times: number) => number | undefined;
+  readonly histogram?: (times: number) => number;
+  readonly slow?: boolean;
+}
+
+/** Plays a frontend that puts every request into its histogram twice, as those of two pools do. */
+async function ask({ cached, worker = () => 7, expected, histogram, slow }: Answered): Promise<string> {
   const clock = fastClock();
   // Three quarters of a minute of that clock.
   const compute = async (): Promise<void> => {
-    if (slow) await clock.sleep(900);
+    if (slow === true) await clock.sleep(900);
   };
   const asked = new Map<string, number>();
-  const all = (): number => [...asked.values()].reduce((sum, times) => sum + times, 0);
+  let [sum, count] = [0, 0];
   const front: RequestListener = (request, response) => {
     if (request.url === '/metrics') {
-      const sum = Array.from({ length: all() }, (_, i) => rateOf(i)).reduce((a, b) => a + b, 0);
-      return void response.end(`dynamo_component_router_kv_hit_rate_sum{a="b"} ${sum}\n`);
+      const series = 'dynamo_component_router_kv_hit_rate';
+      return void response.end(`${series}_sum{a="b"} ${sum}\n${series}_count{a="b"} ${count}\n`);
     }
     let text = '';
     request.setEncoding('utf8').on('data', (part: string) => (text += part));
     request.on('end', () => {
       const times = asked.get(text) ?? 0;
       asked.set(text, times + 1);
-      const cached = cachedOf(times);
-      const details = cached === undefined ? {} : { prompt_tokens_details: { cached_tokens: cached } };
-      const answer = JSON.stringify({ usage: { prompt_tokens: 100, completion_tokens: 4, ...details } });
+      sum += 2 * (histogram?.(times) ?? 0);
+      count += 2;
+      const tokens = cached?.(times);
+      const details = tokens === undefined ? {} : { prompt_tokens_details: { cached_tokens: tokens } };
+      const rate = expected?.(times);
+      const answer = JSON.stringify({
+        usage: { prompt_tokens: 100, completion_tokens: 4, ...details },
+        nvext: {
+          worker_id: { prefill_worker_id: worker(times), decode_worker_id: worker(times) },
+          ...(rate === undefined ? {} : { timing: { kv_hit_rate: rate } }),
+        },
+      });
       void compute().then(() => response.end(answer));
     });
   };
@@ -56,44 +72,46 @@ async function ask(
   });
 }
 
+const later = (share: number) => (times: number) => (times === 0 ? 0 : share);
+
 test('a plan asks for it where a router follows caches', () => {
   expect(makePlan(routed, options(), host()).provesReuse).toBe(true);
   const single = makePlan(routed, options({ replicas: { w: 1 } }), host());
   expect(single.provesReuse).toBeUndefined();
 });
 
-test('cached tokens of the second answer prove it', async () => {
-  expect(await ask((times) => (times === 0 ? 0 : 96))).toBe('96 of 100 tokens cached');
+test('cached tokens of the answers that follow prove it', async () => {
+  expect(await ask({ cached: later(96) })).toBe('96 of 100 tokens cached');
 });
 
 test('a cache that is filled by others proves nothing at the first answer', async () => {
-  await expect(ask((times) => (times === 0 ? 96 : 0))).rejects.toMatchObject({ code: 'not-ready' });
+  await expect(ask({ cached: (times) => (times === 0 ? 96 : 0) })).rejects.toMatchObject({ code: 'not-ready' });
+});
+
+test('workers that take turns prove nothing, although each has cached the prompt in the end', async () => {
+  const turns = ask({ cached: (times) => (times < 2 ? 0 : 96), worker: (times) => times % 2 });
+  await expect(turns).rejects.toMatchObject({ message: expect.stringContaining('w-1 and w-2') });
 });
 
 test('events that come late are waited for', async () => {
-  expect(await ask((times) => (times < 3 ? 16 : 96))).toBe('96 of 100 tokens cached');
+  let answers = 0;
+  expect(await ask({ cached: (times) => (answers++ < 5 || times === 0 ? 16 : 96) })).toBe('96 of 100 tokens cached');
 });
 
-test('where the answer does not tell, the hit rate of the router does', async () => {
-  expect(
-    await ask(
-      () => undefined,
-      (times) => (times === 0 ? 0 : 0.98),
-    ),
-  ).toBe('hit rate 0.98');
+test('what the router expected proves it where the worker counts nothing', async () => {
+  expect(await ask({ cached: () => 0, expected: later(0.98) })).toBe('hit rate 0.98');
 });
 
-test('answers that take longer than the router may take are waited for, the first and the second', async () => {
-  const slow = ask(
-    (times) => (times === 0 ? 0 : 96),
-    () => 0,
-    true,
-  );
-  expect(await slow).toBe('96 of 100 tokens cached');
+test('where the answer does not tell, the histogram of the router does: a share, whatever counts in it twice', async () => {
+  expect(await ask({ histogram: later(0.98) })).toBe('hit rate 0.98');
+});
+
+test('answers that take longer than the router may take are waited for, all of them', async () => {
+  expect(await ask({ cached: later(96), slow: true })).toBe('96 of 100 tokens cached');
 });
 
 test('a router that never comes back is not ready, with a way on', async () => {
-  await expect(ask(() => 0)).rejects.toMatchObject({
+  await expect(ask({ cached: () => 0 })).rejects.toMatchObject({
     code: 'not-ready',
     message: expect.stringContaining('never answered from a cache'),
     hint: expect.stringContaining('approx=true'),

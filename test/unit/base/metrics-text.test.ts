@@ -1,6 +1,6 @@
 /** Request counters of a worker, from Prometheus text. */
 import { expect, test } from 'vitest';
-import { generateRequests } from '../../../src/base/metrics-text.ts';
+import { generateRequests, meanOfHistogram } from '../../../src/base/metrics-text.ts';
 
 const metrics = `# HELP dynamo_component_requests_total Total number of requests processed by work handler
 # TYPE dynamo_component_requests_total counter
@@ -25,4 +25,12 @@ const line = (value: string): string =>
 test('numbers as Prometheus writes them, and lines that are none', () => {
   expect(generateRequests(line('1e+03'))).toBe(1000);
   expect(generateRequests(line('NaN') + line('2'))).toBe(2);
+});
+
+test('a histogram is read as the mean of what it took up, and says nothing when that was nothing', () => {
+  const look = (sum: number, count: number): string =>
+    `hits_bucket{le="1"} ${count}\nhits_sum{a="b"} ${sum}\nhits_count{a="b"} ${count}\n`;
+  expect(meanOfHistogram(look(1, 4), look(2.9, 6), 'hits')).toBeCloseTo(0.95);
+  expect(meanOfHistogram('', look(1.9, 2), 'hits')).toBeCloseTo(0.95);
+  expect(meanOfHistogram(look(1, 4), look(1, 4), 'hits')).toBeUndefined();
 });

@@ -83,3 +83,24 @@ test('what a worker removed or forgot attracts nothing', () => {
   route.learn('1', { stored: blocks.slice(0, 1), removed: [] });
   expect(chosen()).toBe('1');
 });
+
+test('a fault in the routing of one pool makes it take turns, and spares the other', () => {
+  const route = router('kv', metrics(), 'prefill-routing');
+  const ids = (mode: WorkerMode, count: number): Set<string> => {
+    const peers = [peer(`${mode}-1`, mode), peer(`${mode}-2`, mode)];
+    const choices = Array.from({ length: count }, () => route.byPrefix(peers, tokens));
+    for (const choice of choices) choice.done();
+    return new Set(choices.map((choice) => choice.peer.instance.id));
+  };
+  ids('prefill', 1);
+  expect(ids('prefill', 2).size).toBe(2);
+  const load = router('kv', metrics(), 'decode-routing');
+  const writers = [peer('1', 'decode'), peer('2', 'decode')];
+  const held = load.byLoad(writers);
+  const after = [1, 2].map(() => {
+    const choice = load.byLoad(writers);
+    choice.done();
+    return choice.peer.instance.id;
+  });
+  expect(after).toContain(held.peer.instance.id);
+});

@@ -1,0 +1,32 @@
+/** The proof of a KV router: what each pool of workers shows, and that it fails when the routing of one is broken. */
+import { expect } from 'vitest';
+import { dynamo, succeed } from './harness/cli.ts';
+import { faulty, onSim, up } from './harness/deployment.ts';
+import { test, type World } from './harness/world.ts';
+
+test('each pool shows a share of its own', async ({ world }) => {
+  const { proof } = await up(world, 'disagg_router');
+  const said = /^prefill (\d+) of (\d+) tokens cached, decode 3 of 3 requests past the busy worker$/;
+  const [, cached, prompt] = said.exec(proof.reuse ?? '') ?? [];
+  expect(Number(cached) / Number(prompt), proof.reuse).toBeGreaterThan(0.5);
+  expect(Number(cached)).toBeLessThanOrEqual(Number(prompt));
+  await succeed(world, ['down']);
+});
+
+async function broken(world: World, fault: string): Promise<string> {
+  const profile = faulty(world, 'disagg_router', { frontend: ['--fault', fault] });
+  const { code, stderr } = await dynamo(world, ['up', profile, '--detach', ...(await onSim())]);
+  expect(code).toBe(69);
+  return stderr;
+}
+
+test('prefill workers that take turns are no ready deployment', { timeout: 90_000 }, async ({ world }) => {
+  const said = await broken(world, 'prefill-routing');
+  expect(said).toContain('among prefill-1 and prefill-2 a repeated prompt was never answered from a cache');
+  expect(said).toContain('fix: ');
+});
+
+test('nor are decode workers that are chosen whatever they do', { timeout: 90_000 }, async ({ world }) => {
+  const said = await broken(world, 'decode-routing');
+  expect(said).toContain('among decode-1 and decode-2 a request went to the one worker that was busy');
+});
