@@ -61,17 +61,46 @@ function temporaryVariables({ caller }: PythonHome, { temporaryFolder }: Deploym
 
 /** The collector of the caller, or upstream's default. Source: upstream/launch-patterns.md section 1. */
 export function tracesEndpoint({ caller }: PythonHome): string {
-  return caller.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || 'http://localhost:4317';
+  return (
+    caller.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || caller.OTEL_EXPORTER_OTLP_ENDPOINT || 'http://localhost:4317'
+  );
 }
 
 function tracingVariables(home: PythonHome, process: string): Record<string, string> {
   return {
     DYN_LOGGING_JSONL: 'true',
     OTEL_EXPORT_ENABLED: '1',
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint(home),
+    ...exporterVariables(home),
     OTEL_SERVICE_NAME: serviceName(process),
   };
 }
+
+/**
+ * Upstream's one switch exports logs, too, and knows no way to leave that out: to a collector that takes none, or where
+ * nobody listens, each batch is an ERROR line in the log, which is the next batch a second later. So logs are sent only
+ * where the caller says that they go; else a batch waits for the longest time there is. Seen with 1.1.1 and 1.6.1.
+ */
+function exporterVariables(home: PythonHome): Record<string, string> {
+  const {
+    OTEL_EXPORTER_OTLP_ENDPOINT: all,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces,
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: logs,
+    OTEL_BLRP_SCHEDULE_DELAY: delay,
+  } = home.caller;
+  // With HTTP the common one gets a path added, those of their own are taken as they stand.
+  if (all && !traces) return { OTEL_EXPORTER_OTLP_ENDPOINT: all };
+  const toTraces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint(home) };
+  if (logs) return { ...toTraces, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: logs };
+  if (all) return { ...toTraces, OTEL_EXPORTER_OTLP_ENDPOINT: all };
+  return {
+    ...toTraces,
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: tracesEndpoint(home),
+    ...(delay === undefined ? { OTEL_BLRP_SCHEDULE_DELAY: String(longestDelayMs) } : {}),
+  };
+}
+
+/** 24 days. */
+const longestDelayMs = 2 ** 31 - 1;
 
 /** As the scripts of upstream call them: `dynamo-frontend`, `dynamo-worker-1`, `dynamo-worker-prefill`. */
 function serviceName(process: string): string {

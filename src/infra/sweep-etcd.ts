@@ -34,16 +34,23 @@ export async function sweepEtcd(
 }
 
 /**
- * Keys are v1/BUCKET/NAMESPACE/… and, for events of 1.6, v1/BUCKET/namespace/NAMESPACE/….
- * Source: upstream/verified.md section 9.
+ * Keys are v1/BUCKET/NAMESPACE/…, for events of 1.6 v1/BUCKET/namespace/NAMESPACE/…, and v1/NAMESPACE/COMPONENT/… for
+ * what a component writes for itself: a planner its wishes, without a lease, which the next run of that namespace would
+ * start from. Sources: upstream/verified.md section 9, upstream/planner-and-load.md section 1.
  */
 export function isOf(namespace: string, key: string): boolean {
-  const [version, , first, second] = key.split('/');
+  const [version, bucket, first, second] = key.split('/');
   if (version !== 'v1') return false;
   return (
-    first === namespace || (first === 'namespace' && second === namespace) || key === trialKey(namespace)
+    first === namespace ||
+    (first === 'namespace' && second === namespace) ||
+    (bucket === namespace && first !== undefined && !buckets.has(bucket)) ||
+    key === trialKey(namespace)
   );
 }
+
+/** Those of upstream hold the keys of everybody, also for who names a namespace so. */
+const buckets = new Set(['instances', 'mdc', 'event_channels', 'event_sources', 'launcher']);
 
 /** The first key that does not begin with `prefix`. */
 function after(prefix: string): string {

@@ -25,11 +25,13 @@ export async function proveSpread(plan: ServingPlan, prompt: string, asking: Ask
   const attempt = async (signal: AbortSignal): Promise<{ done: string } | { seen: string }> => {
     if (limit?.isOver() === true) throw neverSpread(plan, seen);
     const { url, body } = routedRequest(plan, `${prompt} ${tries}`, tokens, true);
-    const held = await holdRequest(url, { body, timeoutMs: requestTimeoutMs, signal }).catch((error: unknown) => {
-      // A model of short contexts refuses so many.
-      if (tokens === firstTokens) throw error;
-      return undefined;
-    });
+    const held = await holdRequest(url, { body, timeoutMs: requestTimeoutMs, signal }).catch(
+      (error: unknown) => {
+        // A model of short contexts refuses so many.
+        if (tokens === firstTokens) throw error;
+        return undefined;
+      },
+    );
     if (held === undefined) return { done: tooFast };
     limit ??= timeLimit(settleMs, asking.clock, asking.signal);
     try {
@@ -64,9 +66,9 @@ async function besides(
     const { writer } = await askRouted(plan, `${i}`, 1, signal);
     if (writer === undefined) return { done: 'not judged: answers name no worker' };
     const busy = workersOf(held.text()).writer;
-    if (busy === undefined || held.ended()) return { seen: 'a request that was to keep a worker busy had ended', tooShort: true };
-    if (writer === busy)
-      return { seen: 'a request went to the one worker that was busy', tooShort: false };
+    if (busy === undefined || held.ended())
+      return { seen: 'a request that was to keep a worker busy had ended', tooShort: true };
+    if (writer === busy) return { seen: 'a request went to the one worker that was busy', tooShort: false };
   }
   return { done: `${count} of ${count} requests past the busy worker` };
 }

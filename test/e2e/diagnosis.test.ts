@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, type Ended, packageFolder, start, succeed } from './harness/cli.ts';
 import { faulty } from './harness/deployment.ts';
+import { incompletePython } from './harness/loading-python.ts';
 import { freePort } from './harness/ports.ts';
 import { test, type World } from './harness/world.ts';
 
@@ -206,4 +207,20 @@ test('--timeout is the whole time, also while something is downloaded; the messa
     /^error: worker was still downloading when the time was over: model\.safetensors \d+%/m,
   );
   expect(stderr).toMatch(/^fix: hf download /m);
+});
+
+test('any package that the environment lacks is named, with the command that completes it', async ({
+  world,
+}) => {
+  const python = incompletePython(world, 'venv', 'uvloop');
+  const words = ['up', 'agg', '--engine', 'mocker', '--http-port', String(await freePort()), '--python'];
+  const yours = await dynamo(world, [...words, python]);
+  expect(yours.code).toBe(1);
+  expect(yours.stderr).toContain(`the Python package uvloop is not installed in ${python}`);
+  expect(yours.stderr).toContain("  ModuleNotFoundError: No module named 'uvloop'\n");
+  expect(yours.stderr).toContain(`fix: uv pip install --python ${python}/bin/python3 ai-dynamo\n`);
+  const made = incompletePython(world, 'dynamo/envs/mocker-1.4.2', 'uvloop');
+  const { stderr } = await dynamo(world, [...words, made]);
+  const again = 'dynamo setup remove mocker-1.4.2 && dynamo setup --engine mocker --version 1.4.2';
+  expect(stderr).toContain(`fix: ${again}\n`);
 });

@@ -100,10 +100,17 @@ function languageFlags({ dialect, device, seat, deployment }: WorkerParts): Flag
   ];
 }
 
-/** SGLang listens only where the address has a star; the worker beside it connects on SGLANG_HOST_IP. */
+/**
+ * SGLang listens only where the address holds a star or a double colon, and this is loopback with one: ZeroMQ takes it as
+ * 127.0.0.1, without IPv6. The worker beside it connects on SGLANG_HOST_IP. Seen with SGLang 0.5.16.
+ */
 function kvEvents(port: number | undefined): string | undefined {
   if (port === undefined) return undefined;
-  return JSON.stringify({ publisher: 'zmq', topic: 'kv-events', endpoint: `tcp://*:${port}` });
+  return JSON.stringify({
+    publisher: 'zmq',
+    topic: 'kv-events',
+    endpoint: `tcp://[::ffff:127.0.0.1]:${port}`,
+  });
 }
 
 function requireKnown({ home, dialect, seat: { spec } }: WorkerParts): void {

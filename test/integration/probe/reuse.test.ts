@@ -27,7 +27,13 @@ interface Answered {
 }
 
 /** Plays a frontend that puts every request into its histogram twice, as those of two pools do. */
-async function ask({ cached, worker = () => 7, expected, histogram, slow }: Answered): Promise<string> {
+async function ask({
+  cached,
+  worker: taker = () => 7,
+  expected,
+  histogram,
+  slow,
+}: Answered): Promise<string> {
   const clock = fastClock();
   // Three quarters of a minute of that clock.
   const compute = async (): Promise<void> => {
@@ -53,7 +59,7 @@ async function ask({ cached, worker = () => 7, expected, histogram, slow }: Answ
       const answer = JSON.stringify({
         usage: { prompt_tokens: 100, completion_tokens: 4, ...details },
         nvext: {
-          worker_id: { prefill_worker_id: worker(times), decode_worker_id: worker(times) },
+          worker_id: { prefill_worker_id: taker(times), decode_worker_id: taker(times) },
           ...(rate === undefined ? {} : { timing: { kv_hit_rate: rate } }),
         },
       });
@@ -85,7 +91,9 @@ test('cached tokens of the answers that follow prove it', async () => {
 });
 
 test('a cache that is filled by others proves nothing at the first answer', async () => {
-  await expect(ask({ cached: (times) => (times === 0 ? 96 : 0) })).rejects.toMatchObject({ code: 'not-ready' });
+  await expect(ask({ cached: (times) => (times === 0 ? 96 : 0) })).rejects.toMatchObject({
+    code: 'not-ready',
+  });
 });
 
 test('workers that take turns prove nothing, although each has cached the prompt in the end', async () => {
@@ -95,7 +103,9 @@ test('workers that take turns prove nothing, although each has cached the prompt
 
 test('events that come late are waited for', async () => {
   let answers = 0;
-  expect(await ask({ cached: (times) => (answers++ < 5 || times === 0 ? 16 : 96) })).toBe('96 of 100 tokens cached');
+  expect(await ask({ cached: (times) => (answers++ < 5 || times === 0 ? 16 : 96) })).toBe(
+    '96 of 100 tokens cached',
+  );
 });
 
 test('what the router expected proves it where the worker counts nothing', async () => {

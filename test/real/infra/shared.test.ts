@@ -4,7 +4,7 @@ import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
-import { keysIn } from '../support/etcd.ts';
+import { keysIn, putKey } from '../support/etcd.ts';
 import { install, versions } from '../support/installed.ts';
 
 interface Status {
@@ -50,6 +50,23 @@ test('runs find it, each in a namespace of its own, and leave no key; it goes la
   await succeed(world, ['infra', 'down']);
   expect(leftovers(world)).toEqual([]);
   expect((await succeed(world, ['infra', 'down'])).stderr).toContain('no shared etcd and NATS are up');
+});
+
+test('what a planner wrote into a shared etcd goes with its run, that of others stays', async ({ world }) => {
+  const [binaries] = versions();
+  if (binaries !== undefined) install(world, binaries);
+  await succeed(world, ['infra', 'up', '-q']);
+  const { stdout } = await succeed(world, ['infra', 'status', '--json']);
+  const url = (JSON.parse(stdout) as Status).etcd.addresses[0] ?? '';
+  const { runId } = await up(world, 'agg', ['--discovery', 'etcd', '--events', 'none']);
+  const namespace = `dynamo-${runId.split('-').at(-1)}`;
+  for (const name of ['num_prefill_workers', 'num_decode_workers', 'decision_id'])
+    await putKey(url, `v1/${namespace}/planner/${name}`, '1');
+  const others = 'v1/dynamo-other/planner/decision_id';
+  await putKey(url, others, '1');
+  await succeed(world, ['down', runId]);
+  expect((await keysIn(url)).map(({ key }) => key)).toEqual([others]);
+  await succeed(world, ['infra', 'down']);
 });
 
 test('`down --all` ends the runs before what they stand on', async ({ world }) => {

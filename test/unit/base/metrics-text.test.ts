@@ -27,9 +27,10 @@ test('numbers as Prometheus writes them, and lines that are none', () => {
   expect(generateRequests(line('NaN') + line('2'))).toBe(2);
 });
 
+const look = (sum: number, count: number): string =>
+  `hits_bucket{le="1"} ${count}\nhits_sum{a="b"} ${sum}\nhits_count{a="b"} ${count}\n`;
+
 test('a histogram is read as the mean of what it took up, and says nothing when that was nothing', () => {
-  const look = (sum: number, count: number): string =>
-    `hits_bucket{le="1"} ${count}\nhits_sum{a="b"} ${sum}\nhits_count{a="b"} ${count}\n`;
   expect(meanOfHistogram(look(1, 4), look(2.9, 6), 'hits')).toBeCloseTo(0.95);
   expect(meanOfHistogram('', look(1.9, 2), 'hits')).toBeCloseTo(0.95);
   expect(meanOfHistogram(look(1, 4), look(1, 4), 'hits')).toBeUndefined();

@@ -136,7 +136,14 @@ const rows: readonly Row[] = [
   ...shared('nccl-error', /NCCL could not connect/, /NCCL_DEBUG=WARN/, 'nccl-error'),
   ...shared('unknown-flag', /no flag --bogus/, /--bogus/, 'unknown-flag-frontend', 'unknown-flag-sglang'),
   ...shared('bad-flag-value', /--router-mode: invalid choice: 'zzz'/, /--router-mode/, 'bad-flag-value'),
-  ...shared('package-missing', /sglang is not installed/, /uv pip install/, 'package-missing'),
+  ...shared(
+    'package-missing',
+    /(sglang|uvloop|dynamo) is not installed/,
+    /uv pip install/,
+    'package-missing',
+    'package-missing-uvloop',
+    'package-missing-module',
+  ),
   ...shared('prerelease-packages', /pre-release of tokenizers/, /tokenizers/, 'prerelease-packages'),
   ...shared(
     'libcuda-missing',

@@ -55,7 +55,7 @@ test('KV events have a port of their own for each worker, and none with approx',
     [first, second].map((spec) => ({
       publisher: 'zmq',
       topic: 'kv-events',
-      endpoint: `tcp://*:${spec?.ports.kvEvents}`,
+      endpoint: `tcp://[::ffff:127.0.0.1]:${spec?.ports.kvEvents}`,
     })),
   );
   expect(first?.ports.kvEvents).not.toBe(second?.ports.kvEvents);
@@ -161,6 +161,45 @@ test('traces of the frontend and of the engine go to the collector that the call
     expect(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT).toBe('https://collector:4399/');
   expect(line(plan.processes[1])).toContain('--otlp-traces-endpoint collector:4399 ');
   expect(plan.scrubbed).toEqual(['OTEL_SERVICE_NAME']);
+});
+
+test('logs are exported only where the caller says so, and never to a port that nobody named', async () => {
+  const profile = await shipped('agg', 'tracing=true');
+  const given = (environment: Record<string, string>): Record<string, string> => {
+    const host = pythonHost('1.6.1');
+    const plan = makePlan(profile, options({ engine: 'sglang' }), {
+      ...host,
+      environment: { ...host.environment, ...environment },
+    });
+    const env = Object.entries(plan.processes[0]?.env ?? {});
+    return Object.fromEntries(env.filter(([name]) => /^OTEL_(EXPORTER|BLRP)/.test(name)));
+  };
+  const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces:4317' };
+  const logs = { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://logs:4317' };
+  const all = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://all:4317' };
+  const quiet = { OTEL_BLRP_SCHEDULE_DELAY: '2147483647' };
+  const collector = 'http://localhost:4317';
+  expect(given({})).toEqual({
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector,
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: collector,
+    ...quiet,
+  });
+  expect(given(traces)).toEqual({
+    ...traces,
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://traces:4317',
+    ...quiet,
+  });
+  expect(given({ ...traces, ...logs })).toEqual({ ...traces, ...logs });
+  expect(given(all)).toEqual(all);
+  expect(given({ ...all, ...traces })).toEqual({ ...all, ...traces });
+});
+
+test('KV events of a worker are on loopback', async () => {
+  for (const version of ['1.1.1', '1.4.2', '1.6.1']) {
+    const { worker } = await planned('agg', version, ['components.worker.kvEvents=true']);
+    // SGLang listens where a star or a double colon stands, and connects to anything else.
+    expect(line(worker)).toMatch(/"endpoint":"tcp:\/\/\[::ffff:127\.0\.0\.1\]:\d+"/);
+  }
 });
 
 test('the unified entry point exists until 1.3', async () => {

@@ -8,6 +8,11 @@ test.each([
   ['v1/event_channels/dynamo-abcd//kv_metrics/1a', true],
   ['v1/event_sources/namespace/dynamo-abcd/component/backend/endpoint/generate/topic/kv-events/1', true],
   ['v1/launcher/dynamo-abcd/trial', true],
+  ['v1/dynamo-abcd/planner/num_prefill_workers', true],
+  ['v1/dynamo-abcd/anything', true],
+  ['v1/dynamo-abcde/planner/decision_id', false],
+  ['v1/dynamo/planner/dynamo-abcd', false],
+  ['v1/dynamo-abcd', false],
   ['v1/instances/dynamo/backend/generate/1a', false],
   ['v1/instances/dynamo-abcde/backend/generate/1a', false],
   ['v1/instances/other/dynamo-abcd/generate/1a', false],
@@ -16,4 +21,9 @@ test.each([
   ['dynamo-abcd', false],
 ])('%s: %s', (key, own) => {
   expect(isOf('dynamo-abcd', key)).toBe(own);
+});
+
+test('who names a namespace as a bucket of upstream owns no key of others', () => {
+  expect(isOf('instances', 'v1/instances/dynamo/backend/generate/1a')).toBe(false);
+  expect(isOf('instances', 'v1/instances/instances/backend/generate/1a')).toBe(true);
 });
