@@ -21,7 +21,7 @@ export const packageMissing = lineRule(
     check: 'D28',
     sees: "`ModuleNotFoundError: No module named 'sglang'`, or any other as the last thing that a process says",
     fixes:
-      '`dynamo setup remove NAME && dynamo setup --engine ENGINE` for one that `dynamo setup` made, `uv pip install` for your own',
+      '`dynamo setup remove NAME` and `dynamo setup` again for one that it made, `uv pip install` for your own',
   },
   missing,
   ({ groups: [name = ''] }, situation) => {
