@@ -7,6 +7,7 @@ import { openProfile } from './cli/up/load-profile.ts';
 import { requireLinux } from './cli/platform.ts';
 import { reapDeadRuns } from './cli/clean/reap-run.ts';
 import { outcomeError, type StartedRun, startRun } from './cli/up/start-run.ts';
+import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/setting.ts';
 import { stateFolders } from './run/folders.ts';
@@ -79,7 +80,8 @@ function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
 function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOptions {
   const { engine = 'auto', infra = 'auto', replicas = {}, env = {}, workerArgs = [] } = options;
   // Test runners bring several up at once: none may be in the way of another.
-  const name = options.name ?? `${profileName.slice(0, 30)}-${randomBytes(4).toString('hex')}`;
+  const name =
+    options.name ?? `${cleanName(profileName).slice(0, 30) || 'run'}-${randomBytes(4).toString('hex')}`;
   return {
     engine,
     infra,

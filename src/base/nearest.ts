@@ -3,7 +3,8 @@
 /** The candidate nearest to `word` by edit distance, or undefined when none is near enough to be a likely typo. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  // Of a word of one or two letters, every other short word would be near.
+  let bestDistance = Math.max(Math.min(2, word.length - 1), Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

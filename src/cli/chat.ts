@@ -4,6 +4,7 @@ import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
 import type { ChatTarget } from './chat/answer.ts';
 import { converse } from './chat/session.ts';
+import { wholeNumber } from './flag-values.ts';
 import { firstModel, foreignUrl } from './runs/foreign-url.ts';
 import { livePlan } from './up/live-plan.ts';
 import { requireLinux } from './platform.ts';
@@ -71,7 +72,8 @@ async function foreignTarget(
 }
 
 function count(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  const tokens = wholeNumber(text, 1);
+  if (tokens !== undefined) return tokens;
   throw new DynamoError('usage', `--max-tokens ${JSON.stringify(text)}: expected a number from 1 on.`, {
     hint: 'dynamo chat --max-tokens 256',
   });

@@ -1,6 +1,7 @@
 /** `dynamo exec`: brings a deployment up, runs a command against it, takes it down; the exit code is the command's. */
 import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
+import { cleanName } from '../plan/run-name.ts';
 import { requireProgram } from '../process/command.ts';
 import { stateFolders } from '../run/folders.ts';
 import {
@@ -69,5 +70,5 @@ async function exec(
 
 /** Not the name of the `agg` that may be up, nor that of an `exec` beside this one. */
 function ownName(profile: string): string {
-  return `exec-${profile.slice(0, 25)}-${process.pid.toString(36)}`;
+  return `exec-${cleanName(profile).slice(0, 25)}-${process.pid.toString(36)}`;
 }

@@ -12,6 +12,7 @@ import { readPlan, type StoredRun } from '../run/record.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
+import { wholeNumber } from './flag-values.ts';
 import { sayFailure } from './runs/ended-failure.ts';
 import { chosenProcesses } from './runs/chosen-processes.ts';
 import { findRun, latestRun } from './runs/find-run.ts';
@@ -138,8 +139,8 @@ async function follow(
 }
 
 function lineCount(text: string): number {
-  const count = text === 'all' ? Infinity : Number(text);
-  if (Number.isInteger(count) ? count >= 0 : count === Infinity) return count;
+  const count = text === 'all' ? Infinity : wholeNumber(text, 0);
+  if (count !== undefined) return count;
   throw new DynamoError('usage', `--tail ${JSON.stringify(text)}: expected a number of lines, or all.`, {
     hint: 'dynamo logs --tail 50',
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
+import { runNameOf } from '../plan/run-name.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
 import { stateFolders } from '../run/folders.ts';
@@ -18,6 +19,7 @@ import {
 } from './up/deployment-options.ts';
 import { gatherFacts, placeFacts } from './up/host-facts.ts';
 import { noInfraFacts } from './up/infra-facts.ts';
+import { modelFact } from './up/model-facts.ts';
 import { openProfile } from './up/load-profile.ts';
 import { factWishes } from './up/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
@@ -73,7 +75,7 @@ async function plan(
 
 /** A plan has no run yet: its id says so. Where nothing can be run, only what needs no look at the host is known. */
 async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFacts> {
-  const runId = `${options.name ?? profile.name}-plan`;
+  const runId = `${runNameOf(options.name, profile)}-plan`;
   if (process.platform === 'linux') {
     return await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
   }
@@ -86,5 +88,6 @@ async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFac
     gpus: [],
     python: undefined,
     infra: noInfraFacts,
+    model: modelFact(profile.model),
   };
 }

@@ -9,6 +9,7 @@ import { validateProfile } from '../profile/validate.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
+import { modelFact } from './up/model-facts.ts';
 import { openProfile, profileLibrary } from './up/load-profile.ts';
 import { shippedFolder } from './self.ts';
 import type { Configure } from './verbs.ts';
@@ -90,7 +91,10 @@ async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
   const text =
     json === true
       ? JSON.stringify(profile, undefined, 2)
-      : fitLines(profilePage(profile, styleFor(process.stdout, process.env)), terminalWidth(process.stdout));
+      : fitLines(
+          profilePage(profile, asked, styleFor(process.stdout, process.env)),
+          terminalWidth(process.stdout),
+        );
   process.stdout.write(`${text}\n`);
   return 0;
 }
@@ -100,11 +104,10 @@ async function validate(asked: readonly string[]): Promise<number> {
   const errors: DynamoError[] = [];
   for (const each of asked) {
     try {
-      const { profile } = await validateProfile({
-        ...profileLibrary(),
-        asked: each,
-        settings: [],
-        environment: process.env,
+      const request = { ...profileLibrary(), asked: each, settings: [], environment: process.env };
+      const { profile } = await validateProfile(request, (model) => {
+        const fact = modelFact(model);
+        return fact.kind === 'missing' ? fact : undefined;
       });
       process.stdout.write(`${profile.file}: valid\n`);
     } catch (error) {

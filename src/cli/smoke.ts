@@ -1,6 +1,7 @@
 /** `dynamo smoke`: brings profiles up, verifies each with real requests, takes them down; the exit code is the verdict. */
 import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
+import { wholeNumber } from './flag-values.ts';
 import { addDeploymentOptions, type DeploymentFlags, seconds } from './up/deployment-options.ts';
 import { requireLinux } from './platform.ts';
 import { splitRawArgs } from './raw-args.ts';
@@ -70,8 +71,8 @@ async function smoke(
 
 function times(flag: string): (text: string) => number {
   return (text) => {
-    const count = Number(text);
-    if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count;
+    const count = wholeNumber(text, 1, 10_000);
+    if (count !== undefined) return count;
     throw new DynamoError('usage', `${flag} ${JSON.stringify(text)}: expected a number from 1 to 10000.`, {
       hint: 'dynamo smoke --help',
     });

@@ -1,6 +1,6 @@
 /** Decides how the processes find each other (discovery), where KV events travel, and so what of etcd and NATS is needed. */
 import { DynamoError } from '../base/error.ts';
-import type { Discovery } from '../engine/engine.ts';
+import type { Discovery, EngineName } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { infraTitles, type InfraName } from './infra.ts';
 import type { Choice, Plan } from './plan.ts';
@@ -87,6 +87,18 @@ function wants(name: InfraName, { infra }: PlanOptions, environment: Environment
 /** A profile that says where one is wants it used, unless another source was asked for. */
 function names(name: InfraName, profile: Profile, { infra }: PlanOptions): boolean {
   return profile.infra?.[name] !== undefined && (infra === 'auto' || infra === 'external');
+}
+
+/** The embedded engine sends requests over TCP alone. Throws `usage`. */
+export function requireRequestPlane(
+  engine: EngineName,
+  { requestPlane }: Pick<Profile, 'requestPlane'>,
+): void {
+  if (engine !== 'sim' || requestPlane === 'tcp') return;
+  throw new DynamoError('usage', `The engine sim has no request plane ${requestPlane}: it knows tcp only.`, {
+    hint: '--request-plane tcp   # or --engine mocker, whose requests go over NATS as well',
+    impossible: true,
+  });
 }
 
 function excluded(name: InfraName, why: string): DynamoError {

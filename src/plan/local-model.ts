@@ -1,13 +1,53 @@
 /** Tells models on this host from those of a hub. */
+import { DynamoError, type ErrorCode } from '../base/error.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { Choice } from './plan.ts';
 import type { HostFacts } from './request.ts';
 
+/** What the name of a model means on this host. */
+export type ModelFact =
+  /** A folder or file, by its absolute path. `bare`: its name could be an id of a hub as well. */
+  | { readonly kind: 'here'; readonly path: string; readonly bare: boolean }
+  | { readonly kind: 'hub' }
+  /** It can only be a path, and nothing is there. */
+  | { readonly kind: 'missing'; readonly problem: string; readonly hint: string };
+
+type Place = Pick<HostFacts, 'cwd' | 'environment'>;
+
 /** A model that is written as a path, as an absolute one: processes run in another folder. Any other is a hub id. */
-export function localModel(
-  model: string,
-  { cwd, environment }: Pick<HostFacts, 'cwd' | 'environment'>,
-): string {
+export function localModel(model: string, { cwd, environment }: Place): string {
   if (model === '.' || model.startsWith('./')) return `${cwd}${model.slice(1)}`;
   if (model === '..' || model.startsWith('../')) return `${cwd}/${model}`;
-  if (model.startsWith('~/') && environment.HOME !== undefined) return environment.HOME + model.slice(1);
+  if ((model === '~' || model.startsWith('~/')) && environment.HOME !== undefined)
+    return environment.HOME + model.slice(1);
   return model;
+}
+
+/** Whether it can be nothing but a path: an id of a hub is `name` or `owner/name`. */
+export function isPath(model: string): boolean {
+  if (/^\w+:\/\//.test(model)) return false;
+  return /^(\/|\.\.?(\/|$)|~(\/|$))/.test(model) || model.endsWith('/') || model.split('/').length > 2;
+}
+
+/** What processes are told, and why where that is not plain. Throws when the model is a path that leads nowhere. */
+export function chooseModel(profile: Profile, host: HostFacts): { path: string; choices: Choice[] } {
+  const { model } = profile;
+  const fact = host.model;
+  if (fact?.kind === 'missing') throw missingModel(profile, fact);
+  if (fact?.kind !== 'here') return { path: localModel(model, host), choices: [] };
+  const because = `${model} is a folder here, and that goes before a model of this name on the hub`;
+  return {
+    path: fact.path,
+    choices: fact.bare ? [{ what: 'model', value: fact.path, because }] : [],
+  };
+}
+
+function missingModel(
+  { model, parameters }: Profile,
+  { problem, hint }: ModelFact & { readonly kind: 'missing' },
+): DynamoError {
+  const source = Object.values(parameters).find(({ value }) => value === model)?.from;
+  const codes: Readonly<Record<string, ErrorCode>> = { option: 'usage', environment: 'environment' };
+  const shown = source === 'option' ? `--model ${model}` : `model ${model}`;
+  return new DynamoError(codes[source ?? ''] ?? 'profile-invalid', `${shown}: ${problem}.`, { hint });
 }

@@ -8,14 +8,14 @@ import { chooseEngine } from './choose-engine.ts';
 import { allowedGpus, limitText } from './allowed-gpus.ts';
 import { type Placement, placeWorkers } from './gpus.ts';
 import { chooseInfra } from './choose-infra.ts';
-import { choosePlanes, type Planes } from './choose-planes.ts';
+import { choosePlanes, type Planes, requireRequestPlane } from './choose-planes.ts';
 import { planHttp } from './http-address.ts';
 import { afterInfra, edgesOf, stopWaves, topologicalOrder } from './graph.ts';
 import type { InfraPlan } from './infra.ts';
 import { requireAccess } from './infra-access.ts';
 import { accessVariables } from './infra-variables.ts';
 import { planInfra } from './infra-processes.ts';
-import { localModel } from './local-model.ts';
+import { chooseModel } from './local-model.ts';
 import { namespaced } from './namespace.ts';
 import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan-secrets.ts';
 import { portPool, portRange } from './ports.ts';
@@ -30,6 +30,8 @@ import {
 import { pythonChoices } from './python-choice.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 import { daemonOf, inContainer, runtimeFor, runtimeHost } from './runtime.ts';
+import { nameChoices, runNameOf } from './run-name.ts';
+import { requireSpawnable } from './spawn-limits.ts';
 import { type Seat, seatsOf } from './seats.ts';
 
 /** For all logs of a run. */
@@ -56,6 +58,7 @@ export function planWithSecrets(given: Profile, options: PlanOptions, host: Host
   const inOrder = topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []);
   const { processes, secrets } = hideSecrets(inOrder, knownSecrets(given, options, host));
   const plan = planOf(decided, { deployment, specs, edges, access, cwd, processes }, options, host);
+  requireSpawnable(inOrder, options, host, { scrubbed: plan.scrubbed, secrets });
   return { plan, secrets };
 }
 
@@ -68,7 +71,7 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
   return {
     version: planVersion,
     runId: host.runId,
-    name: options.name ?? profile.name,
+    name: runNameOf(options.name, profile),
     profile: { name: profile.name, file: profile.file, description: profile.description },
     engine: engine.name,
     model: { path: model.path, servedName: model.servedName },
@@ -110,6 +113,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const runtime = runtimeFor(options, given.device, host);
   const inside = runtimeHost(runtime, host);
   const { engine, choices: engineChoices } = chooseEngine(options.engine, given, inside);
+  requireRequestPlane(engine.name, given);
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   // The embedded engine goes every way.
@@ -122,12 +126,14 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), range, [http.port]);
   const { infra, processes: infraSpecs } = planInfra(uses, options, host, pool);
   if (options.persist !== undefined && infra.persist === undefined) throw nothingToKeep(options.persist);
-  const model = localModel(profile.model, host);
+  const { path: model, choices: modelChoices } = chooseModel(profile, host);
   const servedName = profile.servedModelName ?? model;
   const choices = [
+    ...nameChoices(options.name, profile),
     ...engineChoices,
+    ...modelChoices,
     ...pythonChoices(engine.name, inside.python),
-    ...engine.remarks(profile),
+    ...engine.remarks({ ...profile, model }),
     ...planes.choices,
     ...infraChoices,
     ...namespaceChoices,

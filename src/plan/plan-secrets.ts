@@ -16,10 +16,10 @@ import type { Profile } from '../profile/profile.ts';
 import type { Hidden, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
-/** Values by the name under which they travel: a variable of the supervisor's that no process gets. */
+/** Values by the names that a plan gives them. */
 export type Secrets = Readonly<Record<string, string>>;
 
-const travelPrefix = 'DYNAMO_SECRET_';
+const namePrefix = 'DYNAMO_SECRET_';
 
 /** Shorter values would be found by chance in the midst of words. */
 const shortestKnown = 6;
@@ -31,7 +31,7 @@ export function hideSecrets(
 ): { readonly processes: readonly ProcessSpec[]; readonly secrets: Secrets } {
   const secrets = new Map<string, string>();
   const carry = (about: string, value: string): string => {
-    const base = travelPrefix + about.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_');
+    const base = namePrefix + about.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_');
     let name = base;
     for (let n = 2; secrets.has(name) && secrets.get(name) !== value; n++) name = `${base}_${n}`;
     secrets.set(name, value);
@@ -97,11 +97,26 @@ export function withSecrets<Spec extends ProcessSpec>(spec: Spec, secrets: Secre
   };
 }
 
-/** Takes out of the environment of a supervisor what travelled in it, so that nothing inherits it. */
-export function takeSecrets(environment: Record<string, string | undefined>): Secrets {
-  const found = Object.entries(environment).filter(([name]) => name.startsWith(travelPrefix));
-  for (const [name] of found) delete environment[name];
-  return Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+/** The kernel takes 128 KiB in one variable. */
+const pieceLength = 100_000;
+const piecePrefix = 'DYNAMO_SECRETS_';
+
+/** For the environment of a supervisor: in pieces, as a value that a process can be given may be too long with another name. */
+export function packSecrets(secrets: Secrets): Record<string, string> {
+  if (Object.keys(secrets).length === 0) return {};
+  const packed = Buffer.from(JSON.stringify(secrets)).toString('base64');
+  const pieces = packed.match(new RegExp(`.{1,${pieceLength}}`, 'g')) ?? [];
+  return Object.fromEntries(pieces.map((piece, i) => [piecePrefix + i, piece]));
+}
+
+/** The reverse. Takes them out of the environment, so that nothing inherits them. */
+export function unpackSecrets(environment: Record<string, string | undefined>): Secrets {
+  let packed = '';
+  for (let i = 0; environment[piecePrefix + i] !== undefined; i++) {
+    packed += environment[piecePrefix + i];
+    delete environment[piecePrefix + i];
+  }
+  return packed === '' ? {} : (JSON.parse(Buffer.from(packed, 'base64').toString()) as Secrets);
 }
 
 /** Values that are secret in whatever argument they stand: a parameter or a variable says so by its name. */

@@ -2,6 +2,7 @@
 import type { EngineName } from '../engine/engine.ts';
 import type { Images } from './container.ts';
 import type { InfraFacts } from './infra.ts';
+import type { ModelFact } from './local-model.ts';
 
 /** A GPU that this user may use, as the driver names it. */
 export interface Gpu {
@@ -56,6 +57,10 @@ export interface HostFacts {
   /** The one that fits the engine that is asked for; without GPUs, `auto` asks for none. */
   readonly python: PythonEnvironment | undefined;
   readonly infra: InfraFacts;
+  /** Absent where nobody looked: then a model is taken for what its name says. */
+  readonly model?: ModelFact | undefined;
+  /** What the kernel takes as arguments and variables of one process together. Absent: what is usual. */
+  readonly argumentBytes?: number | undefined;
 }
 
 export interface PlanOptions {

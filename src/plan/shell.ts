@@ -1,4 +1,5 @@
 /** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
+import { quote } from '../base/quote.ts';
 import { commandWords } from './container-command.ts';
 import { keptFolders, passingFolders, type Probe, type ProcessSpec, type ServingPlan } from './plan.ts';
 import { withSecrets } from './plan-secrets.ts';
@@ -114,9 +115,4 @@ function probeCommand(probe: Probe): string {
 
 function shellName(name: string): string {
   return name.replaceAll('-', '_');
-}
-
-/** Quotes a word for POSIX shells where it needs it. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -113,6 +113,17 @@ function readLink(path: string): string | undefined {
   }
 }
 
+/** Source: execve(2). The kernel's own lowest and highest. */
+const [leastArguments, mostArguments] = [128 * 1024, 6 * 1024 * 1024];
+
+/** What the kernel takes as arguments and variables of a process that we start: a quarter of our stack, within limits. */
+export function argumentBytes(): number | undefined {
+  const found = /^Max stack size +(\d+|unlimited)/m.exec(read('/proc/self/limits')?.toString() ?? '')?.[1];
+  if (found === undefined) return undefined;
+  const quarter = found === 'unlimited' ? mostArguments : Number(found) / 4;
+  return Math.min(Math.max(quarter, leastArguments), mostArguments);
+}
+
 function read(path: string): Buffer | undefined {
   try {
     return readFileSync(path);

@@ -1,7 +1,8 @@
 /** A profile file and all that it extends, from the file itself down to the last base. */
 import { dirname, resolve } from 'node:path';
+import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import { type Candidate, candidateAt, candidatesOf } from './candidates.ts';
+import { type Candidate, candidateAt, candidatesOf, readBytes } from './candidates.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { ProfileLibrary } from './files.ts';
 import { locateName } from './locate.ts';
@@ -65,8 +66,12 @@ async function baseOf(
     });
     return undefined;
   }
-  if (base !== undefined && (!isYamlFile(wanted) || (await library.files.read(base.file)) !== undefined))
-    return base;
+  const fault = base === undefined ? 'missing' : await readFault(base, library);
+  if (base !== undefined && fault === undefined) return base;
+  if (fault !== undefined && fault !== 'missing') {
+    problems.push({ at, message: `extends: ${fault}`, fix: 'name a YAML file' });
+    return undefined;
+  }
   const meant = nearest(
     wanted,
     candidates.map(({ name }) => name),
@@ -77,6 +82,16 @@ async function baseOf(
     fix: meant === undefined ? 'dynamo profiles list   # shows all' : `did you mean ${meant}?`,
   });
   return undefined;
+}
+
+/** Why a file cannot be read, in words; `undefined` when it can. */
+async function readFault(base: Candidate, library: ProfileLibrary): Promise<string | undefined> {
+  try {
+    return (await readBytes(base.file, library)) === undefined ? 'missing' : undefined;
+  } catch (error) {
+    if (error instanceof DynamoError) return error.message.replace(/\.$/, '');
+    throw error;
+  }
 }
 
 /** A profile that extends its own name means the one that it overrides: only directories that it wins over count. */

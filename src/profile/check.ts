@@ -3,6 +3,7 @@ import type { Diagnostic } from './diagnostic.ts';
 import { explain } from './explain.ts';
 import { infraFaults } from './infra-check.ts';
 import { proofFaults } from './proof-check.ts';
+import { textFaults } from './process-text.ts';
 import { checkReferences } from './references.ts';
 import { type ProfileDocument, profileSchema } from './schema.ts';
 import { shapeFaults } from './shape.ts';
@@ -10,7 +11,7 @@ import { type Entry, keyPositionAt, type MapTree, toPlain, type Tree } from './t
 
 export function check(tree: MapTree, problems: Diagnostic[]): ProfileDocument | undefined {
   const written = textAsWritten(tree);
-  problems.push(...checkReferences(written));
+  problems.push(...checkReferences(written), ...textFaults(written));
   const parsed = profileSchema.safeParse(toPlain(written));
   if (!parsed.success) {
     problems.push(...explain(parsed.error.issues, written));

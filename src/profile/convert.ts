@@ -51,11 +51,13 @@ function convertValue(node: unknown, at: Position, conversion: Conversion): Tree
 
 function convertMap(map: YAMLMap, at: Position, conversion: Conversion): MapTree {
   const entries = new Map<string, Entry>();
+  const merged: Entry[] = [];
   for (const { key, value } of map.items) {
     const keyAt = conversion.at(offsetOf(key));
     const name = keyName(key);
     const first = name === undefined ? undefined : entries.get(name);
-    if (name === undefined || name === '__proto__') {
+    if (isMergeKey(key)) merged.push({ keyAt, value: convertNode(value, conversion) });
+    else if (name === undefined || name === '__proto__') {
       conversion.problems.push({
         at: keyAt,
         message: 'a key must be a plain word',
@@ -71,7 +73,29 @@ function convertMap(map: YAMLMap, at: Position, conversion: Conversion): MapTree
       entries.set(name, { keyAt, value: convertNode(value, conversion) });
     }
   }
+  for (const entry of merged) mergeInto(entries, entry, conversion.problems);
   return { kind: 'map', at, entries };
+}
+
+/** `<<: *name`, as YAML 1.1 and compose files have it. A quoted one is a key like any other. */
+function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
+}
+
+/** What the mapping says itself wins, wherever it stands; of several merged ones the first. */
+function mergeInto(entries: Map<string, Entry>, { value }: Entry, problems: Diagnostic[]): void {
+  const sources = value.kind === 'list' ? value.items : [value];
+  for (const source of sources) {
+    if (source.kind !== 'map') {
+      problems.push({
+        at: source.at,
+        message: `<< merges mappings, got ${source.kind === 'list' ? 'a list' : JSON.stringify(source.value)}`,
+        fix: 'write <<: *name, or <<: [*name, *other], with &name at a mapping',
+      });
+    } else {
+      for (const [name, entry] of source.entries) if (!entries.has(name)) entries.set(name, entry);
+    }
+  }
 }
 
 function follow(alias: Alias, at: Position, conversion: Conversion): Tree {

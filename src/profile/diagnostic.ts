@@ -1,5 +1,6 @@
 /** One thing that is wrong with a profile, and how it is shown: place, message, line, caret, fix. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
+import { quotePath } from '../base/quote.ts';
 import { conceal } from '../base/secrets.ts';
 import { shownLine } from './show-line.ts';
 import type { Chooser, Position } from './tree.ts';
@@ -29,7 +30,7 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
     const what = code === 'usage' ? 'An option does' : 'A variable of the environment does';
     return new DynamoError(code, `${what} not fit profile ${file}.`, {
       details,
-      hint: `dynamo profiles show ${file}`,
+      hint: `dynamo profiles show ${quotePath(file)}`,
     });
   }
   return new DynamoError(
@@ -37,7 +38,7 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
     `Profile ${file} has ${sorted.length === 1 ? 'an error' : `${sorted.length} errors`}.`,
     {
       details,
-      hint: `dynamo profiles validate ${file}`,
+      hint: `dynamo profiles validate ${quotePath(file)}`,
     },
   );
 }

@@ -29,9 +29,15 @@ export function profileJsonSchema(): JsonSchema {
     // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
     then: { $ref: '#/$defs/fragment' },
     else: { $ref: '#/$defs/profile' },
-    $defs: { profile: overlaysAsFragments(profile), fragment: overlaysAsFragments(fragment) },
+    $defs: {
+      profile: { ...overlaysAsFragments(profile), ...extensions },
+      fragment: { ...overlaysAsFragments(fragment), ...extensions },
+    },
   };
 }
+
+/** Keys of the file's own, for anchors. */
+const extensions: JsonSchema = { patternProperties: { '^x-': true } };
 
 const reference: JsonSchema = { type: 'string', pattern: '\\$\\{[a-zA-Z]' };
 

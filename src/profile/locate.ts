@@ -65,7 +65,7 @@ async function otherNames(candidates: readonly Candidate[], library: ProfileLibr
   const { readProfileFile } = await import('./profile-file.ts');
   const perFile = await Promise.all(
     candidates.map(async (candidate): Promise<OtherName[]> => {
-      const file = await readProfileFile(candidate, library, []);
+      const file = await readProfileFile(candidate, library, []).catch(unread);
       if (file === undefined) return [];
       const aliases = stringsAt(file.tree, ['aliases']);
       const scripts = stringsAt(file.tree, ['upstreamScripts']).map(nameOfScript);
@@ -76,6 +76,11 @@ async function otherNames(candidates: readonly Candidate[], library: ProfileLibr
     }),
   );
   return perFile.flat();
+}
+
+/** A FIFO, or a file of somebody else's, hides no other; `profiles list` names it. */
+function unread(error: unknown): undefined {
+  if (!(error instanceof DynamoError)) throw error;
 }
 
 function noFile(

@@ -32,11 +32,15 @@ export function expected({ type, choices }: ParameterSpec): string {
   return type === 'boolean' ? 'true or false' : type;
 }
 
+/** As people write a number, and not all that JavaScript or YAML takes for one: `8e3`, `0x1F40`, `+80`, ` 80`. */
+export function decimal(text: string): number | undefined {
+  const number = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(number) ? number : undefined;
+}
+
 function typed(text: string, type: ParameterSpec['type']): Value | undefined {
   if (type === 'string') return text;
   const word = text.trim().toLowerCase();
   if (type === 'boolean') return Object.hasOwn(truths, word) ? truths[word] : undefined;
-  if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/.test(word)) return undefined;
-  const number = Number(word);
-  return Number.isFinite(number) ? number : undefined;
+  return type === 'integer' && !/^-?\d+$/.test(text) ? undefined : decimal(text);
 }

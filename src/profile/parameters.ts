@@ -86,7 +86,15 @@ function resolveParameter(
 }
 
 /** An allowed value to paste, the one nearest to what was typed. */
-function likely(setting: Setting, { type, choices }: ParameterSpec): string | undefined {
+function likely(setting: Setting, spec: ParameterSpec): string | undefined {
+  const { type, choices, default: preset } = spec;
+  if (choices === undefined && (type === 'integer' || type === 'number')) {
+    const meant = Number(setting.value.trim() || Number.NaN);
+    const value = isAllowed(meant, spec) ? meant : preset;
+    return value === undefined
+      ? `leave it out, or give it ${type === 'integer' ? 'an integer' : 'a number'}`
+      : shownSetting({ ...setting, value: String(value) });
+  }
   const allowed = (choices ?? (type === 'boolean' ? [true, false] : [])).map(String);
   const value = nearest(setting.value, allowed) ?? allowed[0];
   return value === undefined ? undefined : shownSetting({ ...setting, value });

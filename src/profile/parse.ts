@@ -76,7 +76,7 @@ function rootOf(
   const before = problems.length;
   const tree = document.contents === null ? undefined : convert(document, text, at, problems);
   if (problems.length > before) return undefined;
-  if (tree?.kind === 'map') return tree;
+  if (tree?.kind === 'map') return withoutExtensions(tree);
   const empty = tree === undefined || (tree.kind === 'scalar' && tree.value === null);
   problems.push({
     at: tree?.at ?? at(0),
@@ -84,6 +84,11 @@ function rootOf(
     fix: 'start with: extends: agg',
   });
   return undefined;
+}
+
+/** `x-…` at the top is the file's own, as in compose files: a place for anchors. */
+function withoutExtensions(tree: MapTree): MapTree {
+  return { ...tree, entries: new Map([...tree.entries].filter(([key]) => !key.startsWith('x-'))) };
 }
 
 /** Costs as much as all else that is done with a profile. Only the library's own conversion counts aliases; unresolved ones are reported with their place by ours. */

@@ -3,8 +3,10 @@ import { type Document, parseDocument } from 'yaml';
 import { nearest } from '../base/nearest.ts';
 import { convert } from './convert.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { keysAt } from './expectation.ts';
+import { keysAt, schemaAt } from './expectation.ts';
+import type { JsonSchema } from './json-schema.ts';
 import { merge } from './merge.ts';
+import { decimal } from './parameter-value.ts';
 import { badSetting, type Setting, shownSetting } from './setting.ts';
 import { entriesAt, type MapTree, type Position, toPlain, type Tree } from './tree.ts';
 
@@ -33,7 +35,7 @@ function applySetting(tree: MapTree, setting: Setting, parameters: readonly stri
     throw unknownPath(setting, path, depth, names);
   }
   const at = placeOf(setting);
-  let value = parseSetting(setting, at);
+  let value = parseSetting(setting, at, schemaAt(path, plain));
   for (const key of path.toReversed()) {
     value = { kind: 'map', at, entries: new Map([[key, { keyAt: at, value }]]) };
   }
@@ -66,16 +68,33 @@ function placeOf(setting: Setting): Position {
   return { source: { shown: setting.flag, lines: [line] }, line: 1, column: line.indexOf('=') + 2 };
 }
 
-/** A value as YAML reads it: numbers, booleans, `null` to delete, `[a, b]`. What is no YAML is text. */
-function parseSetting(setting: Setting, at: Position): Tree {
+/**
+ * Where text belongs, what was typed is the text, whatever YAML would make of it: `---`, `null`, `1.10`. Elsewhere a value
+ * is as in a file: a number, a boolean, `null` to delete, `[a, b]`; what is no YAML is text, for the schema to refuse.
+ */
+function parseSetting(setting: Setting, at: Position, schema: JsonSchema | undefined): Tree {
   const text: Tree = { kind: 'scalar', at, value: setting.value, text: setting.value };
+  if (takesText(schema)) return chosen(text, setting);
   const isFlow = /^\s*[[{]/.test(setting.value);
   if (!isFlow && /[\n#:*&!|>%@`]/.test(setting.value)) return chosen(text, setting);
   const document: Document.Parsed = parseDocument(setting.value, { prettyErrors: false, logLevel: 'silent' });
   const faults: Diagnostic[] = [];
   if (document.errors.length > 0) return chosen(text, setting);
   const tree = convert(document, setting.value, () => at, faults);
-  return chosen(faults.length > 0 ? text : tree, setting);
+  return chosen(faults.length > 0 || isOddScalar(tree, setting.value) ? text : tree, setting);
+}
+
+/** A key of text, also one that takes numbers and makes text of them, as variables do. */
+function takesText(schema: JsonSchema | undefined): boolean {
+  const types = [schema?.type ?? schema?.anyOf?.map(({ type }) => type)].flat();
+  return types.includes('string');
+}
+
+/** `---` and nothing at all are null in YAML, `0x10` and `1e3` are numbers: nobody means that here. */
+function isOddScalar(tree: Tree, written: string): boolean {
+  if (tree.kind !== 'scalar') return false;
+  if (tree.value === null) return !['null', '~'].includes(written);
+  return typeof tree.value === 'number' && decimal(written) === undefined;
 }
 
 function chosen(tree: Tree, setting: Setting): Tree {

@@ -1,6 +1,6 @@
 /** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
 import type { ChalkInstance } from 'chalk';
-import { quote } from '../plan/shell.ts';
+import { quote } from '../base/quote.ts';
 import { proofRequest } from '../plan/proof-request.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
 import type { Proof } from '../supervisor/child.ts';

@@ -1,6 +1,7 @@
 /** Profiles for people: the list of all, and one with its parameters. */
 import type { ChalkInstance } from 'chalk';
 import type { ListedProfile } from '../profile/list.ts';
+import { quote } from '../base/quote.ts';
 import type { Profile } from '../profile/profile.ts';
 import { tableText } from './table.ts';
 
@@ -42,7 +43,7 @@ export function gpuCount(profile: Profile): number {
 }
 
 /** Ends without a newline. */
-export function profilePage(profile: Profile, style: ChalkInstance): string {
+export function profilePage(profile: Profile, asked: string, style: ChalkInstance): string {
   const parameters = Object.entries(profile.parameters).map(([name, parameter]) => [
     style.bold(name),
     parameter.type,
@@ -75,6 +76,6 @@ export function profilePage(profile: Profile, style: ChalkInstance): string {
       ...parameters,
     ]),
     '',
-    `Set one: dynamo up ${profile.name} --set ${Object.keys(profile.parameters)[0] ?? 'model'}=…`,
+    `Set one: dynamo up ${quote(asked)} --set ${Object.keys(profile.parameters)[0] ?? 'model'}=…`,
   ].join('\n');
 }

@@ -2,6 +2,7 @@
 import { DynamoError } from '../../base/error.ts';
 import { wishedHttpPort } from '../../plan/http-address.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import { runNameOf } from '../../plan/run-name.ts';
 import type { Subject } from '../../doctor/host-view.ts';
 import { stateFolders } from '../../run/folders.ts';
 import type { DoctorView } from '../../view/check-list.ts';
@@ -34,9 +35,11 @@ export async function planForDoctor(
     rawArgs,
   };
   try {
-    const runId = `${options.name ?? profile.name}-plan`;
+    const runId = `${runNameOf(options.name, profile)}-plan`;
     const facts = await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
-    return { subject: { ...subject, plan: makePlan(profile, options, facts) } };
+    const plan = makePlan(profile, options, facts);
+    // A folder that is named as a model of the hub would be is looked at as the folder.
+    return { subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
     const { message, details, hint } = error;

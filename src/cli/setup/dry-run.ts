@@ -9,7 +9,7 @@ import {
   privateUvCommands,
 } from '../../python/installer-commands.ts';
 import { pythonRange, type Recipe, recipeFor, type SetupEngine } from '../../python/recipe.ts';
-import { quote } from '../../plan/shell.ts';
+import { quote } from '../../base/quote.ts';
 import { homePath } from '../../view/home-path.ts';
 import { type Fact, factLines } from '../../view/setup-text.ts';
 import { sizeText } from '../../view/size.ts';

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { DynamoError } from '../../base/error.ts';
+import { cleanName } from '../../plan/run-name.ts';
 import { stateFolders } from '../../run/folders.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
@@ -124,7 +125,7 @@ function refuseSharing(flags: SmokeFlags): void {
 
 /** A name that no other run has: not the `agg` that may be up, nor that of a smoke beside this one. */
 function runName(profile: string, number: number): string {
-  return `smoke-${profile.slice(0, 20)}-${process.pid.toString(36)}${number === 0 ? '' : `-${number}`}`;
+  return `smoke-${cleanName(profile).slice(0, 20)}-${process.pid.toString(36)}${number === 0 ? '' : `-${number}`}`;
 }
 
 /** At most `count` at a time; the results in the order of the jobs. */

@@ -1,8 +1,10 @@
 /** The options that `up` and `plan` share, and what they mean for profile and plan. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../../base/error.ts';
+import { decimalSeconds, listenAddress, longestSeconds, wholeNumber } from '../flag-values.ts';
 import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
+import { isRunName } from '../../plan/run-name.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Setting } from '../../profile/setting.ts';
 
@@ -48,7 +50,7 @@ export function addDeploymentOptions(command: Command): Command {
       'port of the HTTP API; default: 8000, or the next free one',
       port('--http-port'),
     )
-    .option('--http-host <address>', 'address that the HTTP API listens on; default: loopback only')
+    .option('--http-host <address>', 'address that the HTTP API listens on; default: loopback only', address)
     .addOption(
       new Option('--infra <how>', 'where etcd and NATS come from')
         .choices(['auto', 'process', 'docker', 'external', 'none'])
@@ -158,9 +160,8 @@ function setting(text: string, before: readonly Setting[]): Setting[] {
 
 function replicas(text: string, before: Readonly<Record<string, number>>): Record<string, number> {
   const [role, value] = pair('--replicas', text);
-  const count = Number(value);
-  if (!Number.isInteger(count) || count < 1 || count > 64)
-    throw bad('--replicas', text, 'expected a number from 1 to 64');
+  const count = wholeNumber(value, 1, 64);
+  if (count === undefined) throw bad('--replicas', text, 'expected a number from 1 to 64');
   return { ...before, [role]: count };
 }
 
@@ -173,17 +174,23 @@ function variable(text: string, before: Readonly<Record<string, string>>): Recor
 
 function port(flag: string): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1 || value > 65_535)
-      throw bad(flag, text, 'expected a port from 1 to 65535');
+    const value = wholeNumber(text, 1, 65_535);
+    if (value === undefined) throw bad(flag, text, 'expected a port from 1 to 65535');
     return value;
   };
 }
 
+function address(text: string): string {
+  const value = listenAddress(text);
+  if (value === undefined)
+    throw bad('--http-host', text, 'expected an address or a host name, such as 127.0.0.1, ::1 or localhost');
+  return value;
+}
+
 function mebibytes(flag: string): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1) throw bad(flag, text, 'expected a whole number of MiB');
+    const value = wholeNumber(text, 1, 1024 ** 3);
+    if (value === undefined) throw bad(flag, text, 'expected a whole number of MiB');
     return value;
   };
 }
@@ -191,9 +198,8 @@ function mebibytes(flag: string): (text: string) => number {
 /** Parses a number of seconds, fractions too. */
 export function seconds(flag: string): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-      throw bad(flag, text, 'expected a number of seconds');
+    const value = decimalSeconds(text);
+    if (value === undefined) throw bad(flag, text, `expected a number of seconds up to ${longestSeconds}`);
     return value;
   };
 }
@@ -216,6 +222,6 @@ export function dataName(text: string): string {
 }
 
 function shortName(flag: string, text: string): string {
-  if (/^[a-z0-9][a-z0-9_-]{0,39}$/.test(text)) return text;
+  if (isRunName(text)) return text;
   throw bad(flag, text, 'expected up to 40 lower-case letters, digits, _ and -');
 }

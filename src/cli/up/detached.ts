@@ -3,6 +3,7 @@ import { errorCode } from '../../base/error-code.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
+import { packSecrets } from '../../plan/plan-secrets.ts';
 import { isServing } from '../../plan/plan.ts';
 import type { Identity } from '../../base/identity.ts';
 import { spawnDetached } from '../../process/detach.ts';
@@ -19,7 +20,7 @@ import { handOver } from './hand-over.ts';
 import { ownCommand } from '../self.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { startView } from './start-view.ts';
-import { type HeldRun, releaseRun } from '../clean/tidy-up.ts';
+import { type HeldRun, releaseRun, tidyUp } from '../clean/tidy-up.ts';
 
 const supervisorStartMs = 20_000;
 
@@ -74,7 +75,12 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
 export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
   const { plan, files, secrets } = prepared;
   const command = [...ownCommand(), 'supervise', '--', plan.runId] as const;
-  const supervisor = await spawnDetached(command, files.supervisorLog, secrets);
+  const supervisor = await spawnDetached(command, files.supervisorLog, packSecrets(secrets)).catch(
+    (error: unknown) => {
+      tidyUp(prepared);
+      throw error;
+    },
+  );
   handOver(prepared, supervisor);
   return supervisor;
 }

@@ -6,6 +6,7 @@ import type { HostFacts, PlanOptions, PythonEnvironment } from '../../plan/reque
 import { runtimeFor } from '../../plan/runtime.ts';
 import { isAlive } from '../../process/identity.ts';
 import { holderOf, listeningPorts } from '../../process/listeners.ts';
+import { argumentBytes } from '../../process/proc.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { StateFolders } from '../../run/folders.ts';
@@ -13,6 +14,7 @@ import { leasedPorts } from '../../run/port-leases.ts';
 import { sayExternals } from './external-variables.ts';
 import { gpusHere } from './gpu-facts.ts';
 import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
+import { modelFact } from './model-facts.ts';
 import { shippedFolder, simCommand } from '../self.ts';
 
 /** What facts depend on beside the host. */
@@ -45,6 +47,7 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
     profile === undefined || options === undefined
       ? undefined
       : runtimeFor(options, profile.device, { environment: process.env, gpus });
+  const model = profile === undefined ? undefined : modelFact(profile.model);
   return {
     ...placeFacts(),
     runId: wishes.runId,
@@ -54,8 +57,12 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
     ...(problem === undefined ? {} : { gpuProblem: problem }),
     weightsMiB:
       profile !== undefined && gpus.length > 0
-        ? modelWeightsMiB(profile.model, { ...process.env, ...profile.env })
+        ? modelWeightsMiB(model?.kind === 'here' ? model.path : profile.model, {
+            ...process.env,
+            ...profile.env,
+          })
         : undefined,
+    model,
     python: runtime === undefined ? pythonFor(wishes, gpus.length > 0) : undefined,
     infra: await infraFacts(folders, wishes.infra, runtime?.image),
   };
@@ -69,12 +76,13 @@ function pythonFor({ engine, python, profile }: FactWishes, hasGpus: boolean): P
 }
 
 /** Facts that need no look at the host: enough to plan where nothing can be run. */
-export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer'> {
+export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer' | 'argumentBytes'> {
   return {
     environment: process.env,
     cwd: process.cwd(),
     sim: simCommand(),
     tokenizer: join(shippedFolder(), 'assets', 'tokenizer'),
+    argumentBytes: argumentBytes(),
   };
 }
 

@@ -1,5 +1,4 @@
 /** Gives the profile room its files, folders and environment, and says which profile was taken. */
-import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
@@ -12,6 +11,7 @@ import type { Setting } from '../../profile/setting.ts';
 import { profileRows } from '../../view/profile-table.ts';
 import { shippedFolder } from '../self.ts';
 import { readKnown } from './known-profiles.ts';
+import { profileFiles } from './profile-files.ts';
 
 /** Where profiles are on this host, the winning place first. */
 export function profileLibrary(): ProfileLibrary {
@@ -23,10 +23,7 @@ export function profileLibrary(): ProfileLibrary {
       user: join(config, 'dynamo', 'launch-profiles'),
       shipped: join(shippedFolder(), 'launch-profiles'),
     },
-    files: {
-      list: async (directory) => await readdir(directory).catch(() => []),
-      read: async (path) => await readFile(path).catch(() => undefined),
-    },
+    files: profileFiles,
     known: async (content) => await readKnown(shippedFolder(), content),
   };
 }

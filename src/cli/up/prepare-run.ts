@@ -3,6 +3,7 @@ import { choosePlanes } from '../../plan/choose-planes.ts';
 import { wishedHttpPort } from '../../plan/http-address.ts';
 import { planWithSecrets } from '../../plan/make-plan.ts';
 import type { PlanOptions } from '../../plan/request.ts';
+import { runNameOf } from '../../plan/run-name.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { holdRun } from './hold-run.ts';
 import type { FactWishes } from './host-facts.ts';
@@ -15,7 +16,7 @@ export async function prepareRun(
   detached: boolean,
 ): Promise<HeldRun> {
   return await holdRun({
-    name: options.name ?? profile.name,
+    name: runNameOf(options.name, profile),
     detached,
     facts: factWishes(profile, options),
     plan: (host) => planWithSecrets(profile, options, host),

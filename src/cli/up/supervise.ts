@@ -1,7 +1,7 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
 import { DynamoError } from '../../base/error.ts';
 import { appendOwn } from '../../disk/append-own.ts';
-import { takeSecrets } from '../../plan/plan-secrets.ts';
+import { unpackSecrets } from '../../plan/plan-secrets.ts';
 import { runFiles, stateFolders } from '../../run/folders.ts';
 import { readPlan } from '../../run/record.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
@@ -15,7 +15,7 @@ export const configure: Configure = (command, settle) => {
 };
 
 async function superviseDetached(runId: string): Promise<number> {
-  const secrets = takeSecrets(process.env);
+  const secrets = unpackSecrets(process.env);
   const folders = stateFolders(process.env);
   const files = runFiles(folders, runId);
   const plan = readPlan(files);

@@ -4,6 +4,7 @@ import type { InfraFacts } from '../../../src/plan/infra.ts';
 import { makeInfraPlan } from '../../../src/plan/infra-plan.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
+import { pythonHost } from '../../support/python-host.ts';
 import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 
 const router = profileOf({
@@ -85,10 +86,15 @@ test('without KV events --infra process needs no NATS', () => {
 
 test('requests over NATS need NATS, also with file discovery', () => {
   const profile = profileOf({ requestPlane: 'nats', components: { frontend, w: worker('aggregated') } });
-  const plan = makePlan(profile, options(), knowing({ binaries }));
+  const mocker = pythonHost('1.6.1', 0, { infra: { ...nothing, binaries } });
+  const plan = makePlan(profile, options({ engine: 'mocker' }), mocker);
   expect(plan.processes.map(({ name }) => name)).toEqual(['nats', 'frontend', 'w']);
   expect(plan.discovery.backend).toBe('file');
   expect(plan.processes.at(-1)?.env.NATS_SERVER).toBe(plan.nats);
+  expect(thrown(() => makePlan(profile, options(), knowing({ binaries })))).toMatchObject({
+    code: 'usage',
+    message: 'The engine sim has no request plane nats: it knows tcp only.',
+  });
 });
 
 test('etcd listens on loopback alone, on planned ports, with its data in the folder of the run', () => {

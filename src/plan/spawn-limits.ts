@@ -1,0 +1,80 @@
+/** Refuses processes that the kernel would not start: by their arguments and variables, one by one and together. */
+import { DynamoError } from '../base/error.ts';
+import { textCost, textFault } from '../base/process-text.ts';
+import type { Plan, ProcessSpec } from './plan.ts';
+import { packSecrets, type Secrets } from './plan-secrets.ts';
+import type { HostFacts, PlanOptions } from './request.ts';
+
+/** The shell that starts each, what is inherited from it, and the pointers at the ends. */
+const overhead = 4096;
+/** With the usual stack of 8 MiB. */
+const usualLimit = 2 * 1024 ** 2;
+
+/** `specs`: with their secrets. Throws `usage` for a single text, `environment` for all of a process together. */
+export function requireSpawnable(
+  specs: readonly ProcessSpec[],
+  { env: given }: Pick<PlanOptions, 'env'>,
+  host: Pick<HostFacts, 'environment' | 'argumentBytes'>,
+  { scrubbed, secrets }: { readonly scrubbed: Plan['scrubbed']; readonly secrets: Secrets },
+): void {
+  for (const spec of specs) requireTexts(spec, given);
+  const inherited = Object.fromEntries(
+    Object.entries(host.environment).filter(([name]) => !scrubbed.includes(name)),
+  );
+  for (const { name, argv, env, container } of specs) {
+    if (container === undefined) requireTotal(name, argv, { ...inherited, ...env }, host);
+  }
+  requireTotal('the supervisor', [], { ...host.environment, ...packSecrets(secrets) }, host);
+}
+
+function requireTexts({ name, argv, env }: ProcessSpec, given: PlanOptions['env']): void {
+  for (const [variable, value] of Object.entries(env)) {
+    const fault = textFault(value, `${variable}=`);
+    if (fault === undefined) continue;
+    const place = Object.hasOwn(given, variable) ? `--env ${variable}` : `${name}: variable ${variable}`;
+    throw new DynamoError('usage', `${place} ${fault}.`, { hint: 'put it into a file, and give the path' });
+  }
+  for (const [i, word] of argv.entries()) {
+    const fault = textFault(word);
+    if (fault === undefined) continue;
+    const flag = [word, argv[i - 1] ?? ''].map((each) => /^--?[\w-]+/.exec(each)?.[0]).find(Boolean);
+    throw new DynamoError('usage', `${name}: argument ${flag ?? i + 1} ${fault}.`, {
+      hint: 'put it into a file, and give the path',
+    });
+  }
+}
+
+function requireTotal(
+  name: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  { argumentBytes: limit = usualLimit }: Pick<HostFacts, 'argumentBytes'>,
+): void {
+  // Nearly always far below, and then bytes need not be counted.
+  const letters = [...argv, ...Object.entries(env).flat()].reduce(
+    (sum, each) => sum + (each?.length ?? 0) + 10,
+    0,
+  );
+  if (3 * letters + overhead <= limit) return;
+  const variables = Object.entries(env).map(([variable, value]) => ({
+    what: variable,
+    cost: textCost(`${variable}=${value}`),
+  }));
+  const words = argv.map((word, i) => ({ what: `argument ${i + 1}`, cost: textCost(word) }));
+  const all = [...variables, ...words];
+  const total = all.reduce((sum, { cost }) => sum + cost, overhead);
+  if (total <= limit) return;
+  const largest = all.toSorted((a, b) => b.cost - a.cost).slice(0, 3);
+  throw new DynamoError(
+    'environment',
+    `The arguments and variables of ${name} take ${kibibytes(total)}; Linux takes ${kibibytes(limit)} here, a quarter of the stack (ulimit -s).`,
+    {
+      details: largest.map(({ what, cost }) => `  ${what}: ${kibibytes(cost)}`),
+      hint: 'ulimit -s 24576   # lets Linux take 6 MiB, the most that it takes; or give less',
+    },
+  );
+}
+
+function kibibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024)} KiB`;
+}
