@@ -1,15 +1,24 @@
 /** Keeps a log from filling the disk while its process goes on writing into it: the older part is moved aside. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, stat, truncate } from 'node:fs/promises';
 import { errorCode } from '../base/error-code.ts';
+import {
+  draftPart,
+  type LogOffset,
+  noOffset,
+  offsetPart,
+  offsetText,
+  olderPart,
+  parseOffset,
+} from '../base/log-parts.ts';
 
 /** File systems take whole blocks from the beginning of a file; all common ones have blocks of this size or a part of it. */
 const blockBytes = 65_536;
 const copyBytes = 256 * 1024;
 
 /**
- * Moves what is in the file to `<file>.1`, where it replaces what was there, once the file is larger than `maxBytes`.
+ * Moves what is in the file to its older part, where it replaces what was there, once the file is larger than `maxBytes`.
  * The process writes on at the end. Where the file system can take the beginning off a file (ext4, xfs), no byte is
  * lost; elsewhere the file is emptied, and what is written in that very moment is lost. Answers whether it did.
  */
@@ -17,24 +26,60 @@ export async function rotateLog(file: string, maxBytes: number): Promise<boolean
   // Asked every few seconds of every log: without a thread for it, which would cost a supervisor 3 MiB.
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= maxBytes) return false;
-  const draft = `${file}.new`;
+  const before = settledOffset(file);
+  const draft = draftPart(file);
+  let after = before;
   try {
     const cut = size - (size % blockBytes);
     await copy(file, draft, 0, cut);
-    if (!(await takeOff(file, cut))) {
+    writeOffset(file, { ...before, moving: process.pid });
+    if (await takeOff(file, cut)) after = { base: before.base + cut, emptied: false };
+    else {
       const { size: all } = await stat(file);
       if (all > cut) await copy(file, draft, cut, all);
       await truncate(file, 0);
+      after = { base: before.base + all, emptied: true };
     }
-    await rename(draft, `${file}.1`);
+    await rename(draft, olderPart(file));
     return true;
   } catch (error) {
     await rm(draft, { force: true });
     if (errorCode(error) !== 'ENOSPC') throw error;
     // There is no room to keep it: rather no old lines than no new ones.
-    await rm(`${file}.1`, { force: true });
+    await rm(olderPart(file), { force: true });
+    const { size: all } = await stat(file);
     await truncate(file, 0);
+    after = { base: before.base + all, emptied: true };
     return true;
+  } finally {
+    await saidAfterwards(file, after);
+  }
+}
+
+/** A mover that died has left no moved part that anybody could tell from an unmoved one: counting goes on from there. */
+function settledOffset(file: string): LogOffset {
+  try {
+    const { base, emptied } = parseOffset(readFileSync(offsetPart(file), 'latin1'));
+    return { base, emptied };
+  } catch {
+    return noOffset;
+  }
+}
+
+/** Readers see the old text or the new one. */
+function writeOffset(file: string, offset: LogOffset): void {
+  const draft = `${offsetPart(file)}.new`;
+  writeFileSync(draft, offsetText(offset), { mode: 0o600 });
+  renameSync(draft, offsetPart(file));
+}
+
+/** On a disk that is full all the same, readers see a file that was cut. */
+async function saidAfterwards(file: string, offset: LogOffset): Promise<void> {
+  try {
+    writeOffset(file, offset);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOSPC') throw error;
+    await rm(offsetPart(file), { force: true });
   }
 }
 

@@ -1,28 +1,24 @@
 /** A log as one run of bytes, whether or not its older part was moved aside when it grew too large. */
-import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
-import { openToRead } from '../disk/own-file.ts';
-
-/** Where the older part stands. Together with the file itself it gives exactly what the process wrote. */
-export function olderPart(file: string): string {
-  return `${file}.1`;
-}
-
-/** Where the older part grows while it is being moved aside, until its bytes are gone from the file. */
-export function draftPart(file: string): string {
-  return `${file}.new`;
-}
+import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
+import { type LogOffset, noOffset, offsetPart, olderPart, parseOffset } from '../base/log-parts.ts';
+import { openToRead, readOwnFile } from '../disk/own-file.ts';
 
 export interface LogFile {
   /** Of both parts, in bytes. */
   readonly size: number;
   readonly olderSize: number;
+  /** Where the older part begins in all that was ever written, in bytes. */
+  readonly begin: number;
   /** Fills the buffer as far as there are bytes from `position` on; answers how many it read. */
   read(buffer: Uint8Array, position: number): number;
+  /** False when a part was moved aside since it was opened: then what was read may be of another place. */
+  isUnmoved(): boolean;
   close(): void;
 }
 
 /** `undefined` when there is no such file. */
 export function openLog(file: string): LogFile | undefined {
+  const offset = readOffset(file);
   const current = open(file);
   if (current === undefined) return undefined;
   const older = open(olderPart(file));
@@ -30,12 +26,14 @@ export function openLog(file: string): LogFile | undefined {
   return {
     size: olderSize + fstatSync(current).size,
     olderSize,
+    begin: offset.base - olderSize,
     read: (buffer, position) => {
       if (older === undefined || position >= olderSize)
         return readSync(current, buffer, 0, buffer.length, position - olderSize);
       const first = readSync(older, buffer, 0, Math.min(buffer.length, olderSize - position), position);
       return first + readSync(current, buffer, first, buffer.length - first, 0);
     },
+    isUnmoved: () => isSettled(offset) && isSame(offset, readOffset(file)),
     close: () => {
       closeSync(current);
       if (older !== undefined) closeSync(older);
@@ -43,9 +41,21 @@ export function openLog(file: string): LogFile | undefined {
   };
 }
 
-/** Changes whenever a part of the log is moved aside. */
-export function olderPartId(file: string): number {
-  return statSync(olderPart(file), { throwIfNoEntry: false })?.ino ?? 0;
+export function readOffset(file: string): LogOffset {
+  const path = offsetPart(file);
+  // Nearly no log has one, and an error costs as much as ten of these looks.
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return noOffset;
+  const read = readOwnFile(path);
+  return read.kind === 'text' ? parseOffset(read.text) : noOffset;
+}
+
+/** False while a part is being moved; one whose mover has died will not be. */
+export function isSettled({ moving }: LogOffset): boolean {
+  return moving === undefined || !existsSync(`/proc/${moving}`);
+}
+
+export function isSame(one: LogOffset, other: LogOffset): boolean {
+  return one.base === other.base && one.emptied === other.emptied && one.moving === other.moving;
 }
 
 function open(file: string): number | undefined {

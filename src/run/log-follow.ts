@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Look } from './line-splitter.ts';
 import { logReader, type LogReader } from './log-reader.ts';
 
-/** `from` is where reading begins, in bytes. */
+/** `from` is where reading begins, in bytes from the first that was ever written. */
 export interface FollowedLog {
   readonly process: string;
   readonly file: string;

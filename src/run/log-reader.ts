@@ -1,8 +1,9 @@
-/** Reads a growing log piece by piece: over its end into a new part when it was moved aside, from its start when it was cut. */
+/** Reads a growing log piece by piece: on into a new part when the old one was moved aside, from its start when it was cut. */
 import { closeSync, readSync, statSync } from 'node:fs';
+import { type LogOffset, olderPart } from '../base/log-parts.ts';
 import { openToRead } from '../disk/own-file.ts';
 import { type LineSplitter, lineSplitter, type Look } from './line-splitter.ts';
-import { draftPart, olderPart, olderPartId } from './log-file.ts';
+import { isSame, isSettled, readOffset } from './log-file.ts';
 
 export interface LogReader {
   readonly file: string;
@@ -12,77 +13,96 @@ export interface LogReader {
   rest(): string | undefined;
 }
 
-/** A log that is shorter than what was read of it is being rotated, or was cut by somebody; after this it was cut. */
+/** A file that is shorter than what was read of it may be one that is being emptied; after this somebody cut it. */
 const settleMs = 500;
-/** A draft that nobody wrote to for so long was left by somebody who died. */
-const staleDraftMs = 2_000;
 /** Texts of this length are made and thrown away in the processor's cache; longer ones take three times as long. */
 const textBytes = 64 * 1024;
 
-/** From byte `from` on. Each piece is as long as `buffer`, which readers may share. */
+/**
+ * From byte `from` on, counted from the first that was ever written. Each piece is as long as `buffer`, which readers may
+ * share. A part may be moved aside while it is read: what was read is used only when the offset of the log is afterwards
+ * what it was before.
+ */
 export function logReader(file: string, from: number, buffer: Buffer, look: Look): LogReader {
   let position = from;
   let splitter: LineSplitter = lineSplitter(look);
-  let older = olderPartId(file);
+  let known: LogOffset | undefined;
   let shorterSince: number | undefined;
+  /** What comes next begins in the middle of a line whose beginning is gone. */
+  let skipsToLine = false;
 
   const texts = (read: number): string[] => {
     position += read;
     const parts: string[] = [];
-    for (let at = 0; at < read; at += textBytes) {
+    let begin = 0;
+    if (skipsToLine) {
+      const newline = buffer.subarray(0, read).indexOf(0x0a);
+      skipsToLine = newline < 0;
+      begin = newline < 0 ? read : newline + 1;
+    }
+    for (let at = begin; at < read; at += textBytes) {
       const text = splitter.push(buffer.subarray(at, Math.min(read, at + textBytes)));
       if (text !== '') parts.push(text);
     }
     return parts;
   };
 
-  const piece = (path: string): string[] | undefined => {
-    const read = readAt(path, buffer, position);
-    return read === 0 ? undefined : texts(read);
+  /** `undefined` when there was nothing, or a move overtook the read: then it is done again. */
+  const piece = (path: string, at: number, offset: LogOffset): string[] | undefined => {
+    const read = readAt(path, buffer, at);
+    return read === 0 || !isSame(offset, readOffset(file)) ? undefined : texts(read);
   };
 
-  const fromTheStart = (): string[] => {
+  const fromTheStart = (offset: LogOffset): string[] => {
     const rest = splitter.rest();
     splitter = lineSplitter(look);
     shorterSince = undefined;
-    position = 0;
-    const fresh = piece(file) ?? [];
+    position = offset.base;
+    const fresh = piece(file, 0, offset) ?? [];
     // What had no end yet gets none.
     return rest === undefined ? fresh : [`${rest}\n`, ...fresh];
+  };
+
+  const skipTo = (next: number): void => {
+    position = next;
+    splitter = lineSplitter(look);
+    skipsToLine = true;
   };
 
   return {
     file,
     rest: () => splitter.rest(),
     next: () => {
-      const olderNow = olderPartId(file);
-      if (olderNow !== older) {
-        // What was not read yet went aside with the rest; the file goes on where that ends.
-        const unread = piece(olderPart(file));
-        if (unread !== undefined) return unread;
-        older = olderNow;
-        position = Math.max(0, position - (sizeOf(olderPart(file)) ?? 0));
+      const offset = readOffset(file);
+      if (!isSettled(offset)) return undefined;
+      // What was read of the file before it was emptied, and is in no part, is gone.
+      if (known !== undefined && offset.emptied && !isSame(known, offset))
+        position = Math.min(position, offset.base);
+      known = offset;
+      if (position < offset.base) {
+        const older = olderPart(file);
+        const olderBegin = offset.base - (sizeOf(older) ?? 0);
+        if (position < olderBegin) {
+          // Measured in the middle of a move, it would skip what is still there.
+          if (!isSame(offset, readOffset(file))) return undefined;
+          skipTo(olderBegin);
+        }
+        const unread = piece(older, position - olderBegin, offset);
+        if (unread !== undefined || !isSame(offset, readOffset(file))) return unread;
+        position = offset.base;
       }
       const size = sizeOf(file);
-      if (size === undefined || size === position) return undefined;
-      if (size > position) {
+      const at = position - offset.base;
+      if (size === undefined) return undefined;
+      if (size >= at) {
         shorterSince = undefined;
-        // Between the loss of its beginning and the new name of that, nothing in the file stands where it did.
-        if (isMoving(file)) return undefined;
-        const read = readAt(file, buffer, position);
-        if (read === 0 || isMoving(file) || olderPartId(file) !== older) return undefined;
-        return texts(read);
+        return size === at ? undefined : piece(file, at, offset);
       }
       const now = performance.now();
       shorterSince ??= now;
-      return now - shorterSince < settleMs ? undefined : fromTheStart();
+      return now - shorterSince < settleMs ? undefined : fromTheStart(offset);
     },
   };
-}
-
-function isMoving(file: string): boolean {
-  const draft = statSync(draftPart(file), { throwIfNoEntry: false });
-  return draft !== undefined && Date.now() - draft.mtimeMs < staleDraftMs;
 }
 
 /** Answers how many bytes were read: none where there is no such file yet. */
