@@ -110,6 +110,7 @@ async function watched(
     pid,
     exited,
     crippled: new Promise(() => {}),
+    meetChildren: async () => {},
     // Its port may be another's: Docker's proxy, or a rule of the kernel.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => await end(graceMs, exited),

@@ -15,7 +15,7 @@ import { fileOf, readStat } from './proc.ts';
 import { spawnSession } from './spawn-session.ts';
 import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
-import { lossOfVital } from './vital-children.ts';
+import { watchVitalChildren } from './vital-children.ts';
 
 /**
  * Waits for a byte on descriptor 3, so that the ledger knows the process before it can start another, and joins the
@@ -62,8 +62,8 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
     settings.tracker.add(entry);
     child?.once('exit', () => settings.tracker.ended(entry));
     open(child?.stdio[3]);
-    const crippled = lossOfVital(spec, settings.tracker, ended);
-    return { ...childOf(entry, ended, settings), crippled };
+    const vital = watchVitalChildren(spec, ended, settings);
+    return { ...childOf(entry, ended, settings), crippled: vital.lost, meetChildren: vital.meet };
   } finally {
     closeSync(log);
   }
@@ -126,6 +126,7 @@ function childOf(
     pid: entry.pid,
     exited,
     crippled: new Promise(() => {}),
+    meetChildren: async () => {},
     drained: (port, ended) => untilDrained(port, clock, ended),
     stop: (graceMs) =>
       stopTree({

@@ -91,6 +91,7 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       void watch(life, gone);
       void watchChildren(life, gone.signal);
       await untilReady(spec, waited, world, AbortSignal.any([world.leaving, gone.signal]));
+      await life.meetChildren();
       world.enter('ready');
       ready.resolve();
       gone.signal.addEventListener('abort', () => lost(life));

@@ -23,12 +23,17 @@ export interface Child {
   readonly exited: Promise<Exit>;
   /** Settles with its description when a process that it cannot serve without has ended; else never. */
   readonly crippled: Promise<string>;
+  /** Settles when the processes that it has started by now are known, so that their loss is noticed. Never rejects. */
+  meetChildren(): Promise<void>;
   /**
    * Settles when it has answered all that it will: it listened on this TCP port at the call, does no more, and no client is
    * connected there. Never settles where that cannot be told, nor once `ended` aborts.
    */
   drained(port: number, ended: AbortSignal): Promise<void>;
-  /** SIGTERM once to the group, wait until all that it started is gone, SIGKILL after `graceMs`, verify twice. */
+  /**
+   * SIGTERM to the process itself, which ends what it started when it has finished its work; to what outlives it, SIGTERM,
+   * too; SIGKILL to all that is left after `graceMs`; verified twice.
+   */
   stop(graceMs: number): Promise<StopReport>;
   /** Makes a stop that is under way, or the next one, go to SIGKILL now. */
   kill(): void;

@@ -152,6 +152,7 @@ function fakeChild(
     pid,
     exited: exited.promise,
     crippled: clock.sleep(script.crippledMs ?? never).then(() => 'its scheduler (7) ended'),
+    meetChildren: async () => {},
     drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {
       notes.push({ what: 'stop', process: name, pid, graceMs });

@@ -1,0 +1,99 @@
+/** A process lost a child that it cannot serve without: noticed however late the child got the title that tells so. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
+import { deferred } from '../../../src/base/deferred.ts';
+import { findOwned, type OwnedProcess } from '../../../src/process/owned.ts';
+import { readLedger } from '../../../src/process/ledger.ts';
+import { watchVitalChildren } from '../../../src/process/vital-children.ts';
+import { type Started, startShell } from '../../support/tree.ts';
+import { until } from '../../support/until.ts';
+
+const spec = { name: 'w', vitalChildren: '^late::' };
+/** A child that runs under another name until the file `go` is there. */
+const lateChild =
+  'bash -c \'until [ -e "$D/go" ]; do sleep 0.02; done; exec -a late::scheduler sleep 60\' & ' +
+  'echo $! >"$D/child.new"; mv "$D/child.new" "$D/child"; wait; exec sleep 60';
+
+/** Hours pass as fast as somebody sleeps. */
+function fastClock(): Clock & { passedMs(): number } {
+  let now = 0;
+  return {
+    now: () => now,
+    passedMs: () => now,
+    sleep: async (ms, signal) => {
+      await new Promise(setImmediate);
+      signal?.throwIfAborted();
+      now += ms;
+    },
+  };
+}
+
+async function retitled({ folder }: Started, pid: number): Promise<void> {
+  writeFileSync(join(folder, 'go'), '');
+  await until('the title', () => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('late::'));
+}
+
+/** Looks when it is told to, and then at the real processes. */
+function handTracker(tree: Started) {
+  const listeners = new Set<(seen: readonly OwnedProcess[]) => void>();
+  const look = async (): Promise<readonly OwnedProcess[]> => {
+    const seen = findOwned(readLedger(tree.ledgerFile));
+    for (const listener of listeners) listener(seen);
+    return seen;
+  };
+  return {
+    look,
+    onLook: (listener: (seen: readonly OwnedProcess[]) => void) => void listeners.add(listener),
+    offLook: (listener: (seen: readonly OwnedProcess[]) => void) => void listeners.delete(listener),
+  };
+}
+
+test('a title that comes after the last look is read all the same', async () => {
+  const tree = await startShell(lateChild);
+  const { pid } = await tree.pidIn('child');
+  const [clock, tracker] = [fastClock(), handTracker(tree)];
+  const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
+  await tracker.look();
+  await retitled(tree, pid);
+  const then = clock.passedMs();
+  await until('the title to be read again', () => clock.passedMs() > then + 10_000);
+  process.kill(pid, 'SIGKILL');
+  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  await tree.child.stop(5_000);
+  tree.expectNothingLeft();
+});
+
+test('a child that was never seen is met before its process counts as ready', async () => {
+  const tree = await startShell(lateChild);
+  const { pid } = await tree.pidIn('child');
+  const vital = watchVitalChildren(spec, tree.child.exited, {
+    tracker: handTracker(tree),
+    clock: fastClock(),
+  });
+  await retitled(tree, pid);
+  await vital.meet();
+  process.kill(pid, 'SIGKILL');
+  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  await tree.child.stop(5_000);
+  tree.expectNothingLeft();
+});
+
+test('what its own end takes along is no loss', async () => {
+  const tree = await startShell(lateChild);
+  const { pid } = await tree.pidIn('child');
+  const vital = watchVitalChildren(spec, tree.child.exited, {
+    tracker: handTracker(tree),
+    clock: systemClock,
+  });
+  const told = deferred<string>();
+  void vital.lost.then(told.resolve);
+  await retitled(tree, pid);
+  await vital.meet();
+  process.kill(-tree.child.pid, 'SIGKILL');
+  await tree.child.exited;
+  await tree.child.stop(5_000);
+  expect(await Promise.race([told.promise, Promise.resolve('nothing')])).toBe('nothing');
+  tree.expectNothingLeft();
+});
