@@ -1,8 +1,9 @@
-/** Ends one process and all that came from it: SIGTERM once, wait, SIGKILL what is left, look twice. */
+/** Ends one process and all that came from it: SIGTERM to it, then to what outlives it, SIGKILL to what is left, look twice. */
 import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReport } from '../supervisor/child.ts';
 import { killCgroup } from './cgroup.ts';
+import { isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine } from './proc.ts';
 import type { Tracker } from './tracker.ts';
@@ -28,7 +29,9 @@ export async function stopTree(stop: TreeStop): Promise<StopReport> {
   let seenEmpty = 0;
   if (graceMs > 0 && !hurry.aborted) {
     const deadline = clock.now() + graceMs;
-    signalOnce(stop, await treeOf(stop));
+    // What leaves its parents when they end is known from now on.
+    await treeOf(stop);
+    askLeader(stop);
     if (await untilEmpty(stop, deadline)) seenEmpty = 1;
   }
   const killed = new Map<number, string>();
@@ -57,28 +60,43 @@ async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {
   return (await tracker.look()).filter((owned) => owned.process === process);
 }
 
-/** Each group once, and by hand those that left it: nobody gets a second SIGTERM, as upstream may then skip draining. */
-function signalOnce({ tracker, process }: TreeStop, tree: readonly OwnedProcess[]): void {
+/**
+ * Not to its group: a scheduler of SGLang dies of SIGTERM at once, with every stream that it serves, while the main process
+ * takes its leave of the router, lets those streams finish, and then ends its children itself. Source: upstream/verified.md.
+ */
+function askLeader({ tracker, process }: TreeStop): void {
+  for (const entry of tracker.entries)
+    if (entry.process === process && isAlive(entry)) signalOne(entry.pid, 'SIGTERM');
+}
+
+/** What outlives its leader: each group once, and by hand those that left it, so that nobody gets a second SIGTERM. */
+function askRest({ tracker, process }: TreeStop, rest: readonly OwnedProcess[]): void {
   const groups = new Set(
     tracker.entries.filter((entry) => entry.process === process).map(({ pgrp }) => pgrp),
   );
   // Only groups with a proven member: an old id may belong to somebody else by now.
-  for (const pgrp of new Set(tree.map((owned) => owned.pgrp)))
+  for (const pgrp of new Set(rest.map((owned) => owned.pgrp)))
     if (groups.has(pgrp)) signalOne(-pgrp, 'SIGTERM');
-  for (const owned of tree) if (!groups.has(owned.pgrp)) signalOne(owned.pid, 'SIGTERM');
+  for (const owned of rest) if (!groups.has(owned.pgrp)) signalOne(owned.pid, 'SIGTERM');
 }
 
 /**
- * While a leader lives, one small file tells so; only when all are gone, all of /proc is searched. Looks again as soon as
- * it is told of its end, or after a while that grows. False at the deadline.
+ * While a leader lives, one small file tells so; only when all are gone, all of /proc is searched, and who is left is asked,
+ * too. Looks again as soon as it is told of its end, or after a while that grows. False at the deadline.
  */
 async function untilEmpty(stop: TreeStop, deadline: number): Promise<boolean> {
   const { clock, hurry, tracker, process, leaderEnded } = stop;
   const wake = new AbortController();
   void leaderEnded.then(() => wake.abort());
+  let asked = false;
   for (let wait = 2; !hurry.aborted; wait = Math.min(wait * 1.5, 50)) {
     const wasTold = wake.signal.aborted;
-    if (!tracker.leaderLives(process) && (await treeOf(stop)).length === 0) return true;
+    if (!tracker.leaderLives(process)) {
+      const rest = await treeOf(stop);
+      if (rest.length === 0) return true;
+      if (!asked) askRest(stop, rest);
+      asked = true;
+    }
     const leftMs = deadline - clock.now();
     if (leftMs <= 0) return false;
     const pause = clock.sleep(Math.min(wait, leftMs), ...(wasTold ? [] : [wake.signal]));

@@ -1,6 +1,7 @@
 /** Faults on request, so that tests can see what the launcher makes of them. */
+import type { ChildProcess } from 'node:child_process';
 import { amount, onOff, text, whole, type Values } from './flags.ts';
-import { exitWith } from './log.ts';
+import { exitWith, log } from './log.ts';
 
 export const faultFlags = {
   'startup-time': amount,
@@ -19,7 +20,12 @@ export const faultFlags = {
   schedulers: whole(0),
 };
 
-export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSignal): Promise<void> {
+/** `onEngineLost`: streams in flight fail, as when SGLang's scheduler ends. */
+export async function misbehave(
+  faults: Values<typeof faultFlags>,
+  stop: AbortSignal,
+  onEngineLost: () => void = () => {},
+): Promise<void> {
   after(faults['crash-after'], () => exitWith(1, traceback));
   after(faults['exit-after'], () => process.exit(faults['exit-code'] ?? 0));
   after(faults['kill-after'], () => process.kill(process.pid, 'SIGKILL'));
@@ -30,16 +36,33 @@ export async function misbehave(faults: Values<typeof faultFlags>, stop: AbortSi
   if (staying + escaping + schedulers === 0) return;
 
   const { spawn } = await import('node:child_process');
-  const start = (argv0: string, detached: boolean): void => {
+  const start = (argv0: string, detached: boolean): ChildProcess => {
     // Children keep the worker's stderr open, as SGLang's scheduler and detokenizer keep its log file.
     const child = spawn('sleep', ['86400'], { argv0, detached, stdio: 'inherit' });
     child.on('error', () => {}).unref();
-    // A clean stop takes the ordinary ones along; a crash or a SIGKILL leaves all of them behind.
-    if (!detached) stop.addEventListener('abort', () => child.kill('SIGKILL'));
+    return child;
   };
-  for (let i = 0; i < staying; i++) start('sleep', false);
+  // A clean stop takes the ordinary ones along; a crash or a SIGKILL leaves all of them behind.
+  for (let i = 0; i < staying; i++) {
+    const child = start('sleep', false);
+    stop.addEventListener('abort', () => child.kill('SIGKILL'));
+  }
   for (let i = 0; i < escaping; i++) start('sleep', true);
-  for (let i = 0; i < schedulers; i++) start('sim::scheduler', false);
+  for (let i = 0; i < schedulers; i++) serveBy(start('sim::scheduler', false), i, stop, onEngineLost);
+}
+
+/**
+ * A scheduler serves until its worker has finished its work and ends it. SIGTERM ends it at once, with all that it
+ * serves; one that is killed otherwise leaves requests hanging, and its worker does not notice. Source: upstream/verified.md.
+ */
+function serveBy(scheduler: ChildProcess, index: number, stop: AbortSignal, onLost: () => void): void {
+  scheduler.once('exit', (_, signal) => {
+    if (signal !== 'SIGTERM') return;
+    const text = `Subprocess scheduler_${index} (pid=${scheduler.pid}) crashed with exit code -15`;
+    log('ERROR', 'sim::engine', text);
+    onLost();
+  });
+  process.once('exit', () => void (stop.aborted && scheduler.kill('SIGKILL')));
 }
 
 /** In steps, so that the kernel sees a process that grows. */

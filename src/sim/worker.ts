@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ApiError } from './api-error.ts';
 import { serveBootstrap } from './bootstrap.ts';
 import { embeddings } from './embeddings.ts';
 import { readEnvironment, systemPort } from './environment.ts';
@@ -26,7 +27,8 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const environment = readEnvironment();
   const status = { host: environment.systemHost, port: systemPort(), neverReady: flags.mode === 'encode' };
   const place = placeOf(flags, environment.namespace);
-  await misbehave(flags, stop);
+  const engineLost = new AbortController();
+  await misbehave(flags, stop, () => engineLost.abort());
   const planes = await openPlanes(environment, stopping);
   if (planes === undefined) return;
   const { discovery, nats } = planes;
@@ -54,7 +56,11 @@ export async function worker(argv: readonly string[], stopping: AbortController)
     labels: { dynamo_namespace, dynamo_component, dynamo_endpoint, model: card.display_name },
     metrics: measures,
     answers: () => performance.now() - started < (flags['hang-after'] ?? Infinity) * 1000,
-    work: (request, signal) => work(request, engine, { folder, httpUrl: flags['media-http-url'] }, signal),
+    work: (request, signal) =>
+      whileServed(
+        work(request, engine, { folder, httpUrl: flags['media-http-url'] }, signal),
+        engineLost.signal,
+      ),
     events: events.serve,
   });
 
@@ -75,6 +81,14 @@ export async function worker(argv: readonly string[], stopping: AbortController)
 function openBootstrap(flags: WorkerFlags) {
   const [host, port] = [flags['bootstrap-host'] ?? '127.0.0.1', flags['bootstrap-port'] ?? 0];
   return serveBootstrap(host, port, flags['broken-transfer'] === true);
+}
+
+/** Throws as soon as the engine behind it is lost. */
+async function* whileServed(frames: Frames, lost: AbortSignal): Frames {
+  for await (const frame of frames) {
+    if (lost.aborted) throw new ApiError(500, 'Internal server error');
+    yield frame;
+  }
 }
 
 async function* work(
