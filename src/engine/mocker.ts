@@ -4,7 +4,7 @@ import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { Dialect } from './dialect/dialect.ts';
 import type { Deployment, Engine, Launch, ModelPlace, PortName, Remark, WorkerSeat } from './engine.ts';
 import { type Flag, flagWords } from './flag-words.ts';
-import { type PythonHome, pythonVariables } from './python-home.ts';
+import { type PythonHome, pythonVariables, statusVariables } from './python-home.ts';
 import { mergeFlags } from './raw-flags.ts';
 import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
 
@@ -60,10 +60,7 @@ function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment
       ...pythonVariables(home, deployment, seat.name),
       // Its tokenizer is a folder: nothing is to be looked for on the network.
       HF_HUB_OFFLINE: '1',
-      DYN_SYSTEM_HOST: '127.0.0.1',
-      DYN_SYSTEM_PORT: String(ports.system),
-      // It registers no health check: without this its status is 503 for ever. Source: upstream/verified.md section 5.
-      DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS: '["generate"]',
+      ...statusVariables(ports.system),
     },
   };
 }

@@ -37,6 +37,19 @@ export function pythonVariables(
   };
 }
 
+/**
+ * The status server of a worker, which answers 503 while the worker loads and writes an ERROR line for each such answer,
+ * and answers 503 for ever where no health check is registered (mocker, encode workers). Told to begin with `ready`, it
+ * answers 200 and lists the endpoints that are ready, which is what a probe reads. Source: upstream/verified.md section 5.
+ */
+export function statusVariables(port: number | undefined): Record<string, string> {
+  return {
+    DYN_SYSTEM_HOST: '127.0.0.1',
+    DYN_SYSTEM_PORT: String(port),
+    DYN_SYSTEM_STARTING_HEALTH_STATUS: 'ready',
+  };
+}
+
 /** What an environment of this host needs to be found and to leave nothing behind. */
 function placeVariables(home: PythonHome, deployment: Deployment): Record<string, string> {
   const { PATH } = home.caller;

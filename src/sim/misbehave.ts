@@ -58,8 +58,8 @@ export async function misbehave(
 function serveBy(scheduler: ChildProcess, index: number, stop: AbortSignal, onLost: () => void): void {
   scheduler.once('exit', (_, signal) => {
     if (signal !== 'SIGTERM') return;
-    const text = `Subprocess scheduler_${index} (pid=${scheduler.pid}) crashed with exit code -15`;
-    log('ERROR', 'sim::engine', text);
+    const crash = `Subprocess scheduler_${index} (pid=${scheduler.pid}) crashed with exit code -15`;
+    log('ERROR', 'sim::engine', crash);
     onLost();
   });
   process.once('exit', () => void (stop.aborted && scheduler.kill('SIGKILL')));

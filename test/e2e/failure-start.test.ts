@@ -1,6 +1,5 @@
 /** What goes wrong before a deployment serves: said with name, evidence and log, and everything else is taken down. */
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { expect } from 'vitest';
 import { dynamo, type Ended } from './harness/cli.ts';
 import { faulty } from './harness/deployment.ts';
@@ -109,18 +108,4 @@ test('children of a worker that crashes are gone, in its group and out of it', a
   const { code, stderr } = await tryUp(world, faulty(world, 'agg', { worker: faults }));
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: worker exited with code 1/m);
-});
-
-test('traces of our own questions do not hide what a worker said last', async ({ world }) => {
-  const trace =
-    'ERROR tower_http::trace::on_failure: response failed classification=Status code: 503 Service';
-  const log = join(world.work, 'recorded.log');
-  writeFileSync(log, `RuntimeError: no such thing\n${`${trace}\n`.repeat(50)}`);
-  const profile = faulty(world, 'agg', {
-    worker: ['--replay-log', log, '--startup-time', '20', '--exit-after', '0.2', '--exit-code', '1'],
-  });
-  const { code, stderr } = await tryUp(world, profile);
-  expect(code).toBe(1);
-  expect(stderr).toContain('  RuntimeError: no such thing\n');
-  expect(stderr).not.toContain('on_failure');
 });

@@ -5,10 +5,6 @@ import type { Diagnosis } from '../../supervisor/diagnosis.ts';
 import type { Failure, RunEvent } from '../../supervisor/event.ts';
 
 const shownLines = 20;
-/** So far back those lines are looked for. */
-const searchedLines = 2_000;
-/** Each of our own questions to a worker that still loads leaves one in its log. Seen with Dynamo 1.4.2. */
-const ourOwnTrace = /tower_http::trace::on_failure: response failed classification=Status code: 503/;
 
 /** Reads the failure from events as they come: what was diagnosed belongs to it. */
 export function failureSoFar(failure: Failure | undefined, event: RunEvent): Failure | undefined {
@@ -53,10 +49,8 @@ export function failureLines({ message, hint, diagnosis }: Failure): string[] {
 
 function lastLines({ logFile, process: name }: Failure): string[] {
   if (logFile === undefined) return [];
-  const tail = logTail(logFile, searchedLines);
-  const lines = [...tail.lines, ...(tail.partial === undefined ? [] : [tail.partial])]
-    .filter((line) => !ourOwnTrace.test(line))
-    .slice(-shownLines);
+  const { lines: whole, partial } = logTail(logFile, shownLines);
+  const lines = [...whole, ...(partial === undefined ? [] : [partial])];
   return [
     ...(lines.length === 0
       ? [`${name} wrote nothing to its log`]

@@ -42,9 +42,5 @@ export function multimodalVariables(
 ): Record<string, string> {
   if (spec.mode !== 'encode' && !spec.dedicatedEncoder) return {};
   const mode = device === 'cpu' ? 'local' : dialect.embeddingTransfer;
-  return {
-    ...(mode === undefined ? {} : { DYN_SGL_EMBEDDING_TRANSFER_MODE: mode }),
-    // An encode worker registers no health check: without this its status is 503 for ever.
-    ...(spec.mode === 'encode' ? { DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS: '["generate"]' } : {}),
-  };
+  return mode === undefined ? {} : { DYN_SGL_EMBEDDING_TRANSFER_MODE: mode };
 }

@@ -4,7 +4,7 @@ import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Deployment, Launch, WorkerSeat } from '../engine.ts';
 import { type Flag, flagWords } from '../flag-words.ts';
-import { type PythonHome, pythonVariables, tracesEndpoint } from '../python-home.ts';
+import { type PythonHome, pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
 import { mergeFlags } from '../raw-flags.ts';
 import { cpuFlags, cpuVariables } from './cpu.ts';
 import { isMedia, languageDiffusionFlags, mediaFlags } from './diffusion.ts';
@@ -45,8 +45,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
     ],
     env: {
       ...pythonVariables(home, deployment, seat.name),
-      DYN_SYSTEM_HOST: '127.0.0.1',
-      DYN_SYSTEM_PORT: String(ports.system),
+      ...statusVariables(ports.system),
       // Where prefill tells decode to fetch the KV cache; its server listens on loopback.
       SGLANG_HOST_IP: '127.0.0.1',
       // The titles of its children would wipe their environment, by which we know them too.

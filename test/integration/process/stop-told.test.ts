@@ -1,5 +1,7 @@
-/** A stop does not wait for its next look when it is told that the process has ended. */
+/** A stop asks the process itself, and does not wait for its next look when it is told that it has ended. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type LedgerEntry, readLedger } from '../../../src/process/ledger.ts';
 import { stopTree } from '../../../src/process/stop-tree.ts';
@@ -26,4 +28,19 @@ test('a stop goes on when the parent is told of the end, whenever it would have 
   });
   expect(report).toEqual({ killed: [], left: [] });
   tree.expectNothingLeft();
+});
+
+/** Writes the pid of a process whole or not at all. */
+const note = (file: string): string => `echo $$ >"$D/${file}.new"; mv "$D/${file}.new" "$D/${file}"`;
+
+test('a child that its leader still needs gets no SIGTERM: the leader ends it when its work is done', async () => {
+  const tree = await startShell(
+    `sh -c 'trap "echo told >$D/told" TERM; ${note('child')}; while :; do sleep 0.02; done' & child=$!; ` +
+      `trap 'sleep 0.3; kill -KILL $child; exit 7' TERM; ${note('me')}; while :; do sleep 0.02; done`,
+  );
+  const seen = [await tree.pidIn('me'), await tree.pidIn('child')];
+  expect(await tree.child.stop(8_000)).toEqual({ killed: [], left: [] });
+  expect(await tree.child.exited).toEqual({ code: 7, signal: undefined });
+  expect(existsSync(join(tree.folder, 'told'))).toBe(false);
+  tree.expectNothingLeft(...seen);
 });

@@ -48,18 +48,6 @@ test('SIGTERM comes once, also to one that takes its time', async () => {
   expect(await tree.child.exited).toEqual({ code: 11, signal: undefined });
 });
 
-test('a child that its leader still needs gets no SIGTERM: the leader ends it when its work is done', async () => {
-  const tree = await startShell(
-    `sh -c 'trap "echo told >$D/told" TERM; ${note('child')}; while :; do sleep 0.02; done' & child=$!; ` +
-      `trap 'sleep 0.3; kill -KILL $child; exit 7' TERM; ${note('me')}; while :; do sleep 0.02; done`,
-  );
-  const seen = [await tree.pidIn('me'), await tree.pidIn('child')];
-  expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
-  expect(await tree.child.exited).toEqual({ code: 7, signal: undefined });
-  expect(existsSync(join(tree.folder, 'told'))).toBe(false);
-  tree.expectNothingLeft(...seen);
-});
-
 test('a leader that ignores SIGTERM is killed when its grace is over, and not before', async () => {
   const tree = await startShell(`trap '' TERM; ${note('me')}; while :; do sleep 0.05; done`);
   const seen = await tree.pidIn('me');

@@ -25,7 +25,7 @@ test('a model that is not here is a link to the tokenizer of the package, named 
   expect([frontend?.cwd, worker?.cwd]).toEqual(Array(2).fill('/state/runs/test-abcd/models'));
   expect(worker?.env).toMatchObject({
     HF_HUB_OFFLINE: '1',
-    DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS: '["generate"]',
+    DYN_SYSTEM_STARTING_HEALTH_STATUS: 'ready',
   });
   expect(passingFolders(plan)).toContain('/state/runs/test-abcd/models');
   expect(plan.choices).toContainEqual(expect.objectContaining({ what: 'tokenizer' }));
