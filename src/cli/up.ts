@@ -1,5 +1,6 @@
 /** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
 import type { Command } from 'commander';
+import { openTo } from '../plan/http-address.ts';
 import { stateFolders } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
@@ -82,6 +83,9 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
     return signalExitCode(signal);
   }
   if (note !== undefined) say(note);
+  const reach = openTo(prepared.plan.http);
+  if (reach !== undefined)
+    process.stderr.write(`${style.yellow('warning:')} --http-host ${prepared.plan.http.host}: ${reach}\n`);
   for (const line of choiceLines(prepared.plan, style)) say(fitLines(line, terminalWidth(process.stderr)));
   return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
 }

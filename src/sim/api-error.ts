@@ -3,9 +3,11 @@ import { messageOf } from '../base/error-code.ts';
 
 const names: Readonly<Record<number, readonly [upstream: string, openai: string]>> = {
   400: ['Bad Request', 'invalid_request_error'],
+  403: ['Forbidden', 'permission_error'],
   404: ['Not Found', 'not_found_error'],
   405: ['Method Not Allowed', 'invalid_request_error'],
   413: ['Payload Too Large', 'invalid_request_error'],
+  415: ['Unsupported Media Type', 'invalid_request_error'],
   500: ['Internal Server Error', 'server_error'],
   503: ['service_unavailable', 'service_unavailable'],
 };

@@ -12,6 +12,7 @@ import { answerProbe } from './probes.ts';
 import type { WholeRequest } from './protocol.ts';
 import { responses } from './responses.ts';
 import { busyFrom, spoilAnswer, spoilRequest } from './seeded-fault.ts';
+import { requireJson } from './web-guard.ts';
 
 const never = new AbortController().signal;
 
@@ -50,6 +51,7 @@ export async function answer(
     const route = routes.get(path);
     if (route === undefined) throw new ApiError(404, '');
     if (request.method !== 'POST') throw new ApiError(405, '');
+    requireJson(request);
     if (state.draining()) throw new ApiError(503, 'Service is not ready');
     state.open.add(response);
     response.once('close', () => state.open.delete(response));

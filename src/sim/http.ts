@@ -2,13 +2,24 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ApiError } from './api-error.ts';
+import { ApiError, errorBody } from './api-error.ts';
+import { log } from './log.ts';
+import { strangerIn } from './web-guard.ts';
 
-/** Resolves with the server and its real port; rejects as `listen` does. */
+/** Resolves with the server and its real port; rejects as `listen` does. Requests of web pages of others are refused. */
 export async function listen(host: string, port: number, listener: RequestListener) {
-  const server = createServer(listener).listen(port, host);
+  const bound = { name: host, address: host };
+  const server = createServer((request, response) => {
+    const stranger = strangerIn(request, bound);
+    if (stranger === undefined) return listener(request, response);
+    const { method = '', url = '' } = request;
+    log('WARN', 'sim::web', stranger.message, { method, uri: url });
+    sendJson(response, stranger.status, errorBody(stranger));
+  }).listen(port, host);
   await once(server, 'listening');
-  return { server, port: (server.address() as AddressInfo).port };
+  const { address, port: used } = server.address() as AddressInfo;
+  bound.address = address;
+  return { server, port: used };
 }
 
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {

@@ -1,6 +1,7 @@
 /** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
 import type { ChalkInstance } from 'chalk';
 import { quote } from '../base/quote.ts';
+import { listensEverywhere, openTo } from '../plan/http-address.ts';
 import { proofRequest } from '../plan/proof-request.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
 import type { Proof } from '../supervisor/child.ts';
@@ -17,7 +18,7 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
   const engine = plan.choices.find(({ what }) => what === 'engine');
   const gpus = plan.processes.filter((spec) => spec.gpus.length > 0);
   const rows: [string, string][] = [
-    ['URL', style.bold.underline(plan.http.url)],
+    ['URL', urlText(plan, style)],
     ['Model', plan.model.servedName],
     ['Engine', `${plan.engine}: ${engine?.because ?? ''}`],
     ['Processes', plan.processes.map(({ name }) => name).join(', ')],
@@ -32,7 +33,7 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
     ],
     ['Answer', style.italic(shorten(proof.answer, 240))],
   ];
-  const reach = reachability(plan);
+  const reach = openTo(plan.http);
   if (reach !== undefined) rows.splice(1, 0, ['Reach', style.yellow(reach)]);
   return [
     `${style.green('✔')} ${style.bold(plan.runId)} is ready after ${durationText(tookMs)}`,
@@ -53,11 +54,12 @@ function reuseText({ reuse }: Proof): string {
   return reuse === undefined ? '' : `; asked again: ${reuse}`;
 }
 
-/** Who else can call this, when it listens on more than loopback. */
-function reachability({ http }: ServingPlan): string | undefined {
-  if (/^(127\.|localhost$|::1$)/.test(http.host)) return undefined;
-  const place = http.host === '0.0.0.0' || http.host === '::' ? 'every address of this host' : http.host;
-  return `everybody who can reach ${place} on port ${http.port} can use it: there is no password`;
+/** What works from here, and what others can take. */
+function urlText({ http }: ServingPlan, style: ChalkInstance): string {
+  const here = style.bold.underline(http.url);
+  return listensEverywhere(http.host)
+    ? `${here} here; port ${http.port} of every address of this host`
+    : here;
 }
 
 function curlLines(plan: ServingPlan): string[] {

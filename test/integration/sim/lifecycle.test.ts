@@ -153,6 +153,7 @@ test('faults on request: deaf to SIGTERM, hanging, children inside and outside o
   await expect(
     fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ model, messages: [{ role: 'user', content: 'x' }] }),
       signal: AbortSignal.timeout(200),
     }),

@@ -111,7 +111,8 @@ test('a client that goes away cancels the work on the worker', async () => {
     stream: true,
   });
   await new Promise<void>((resolve) => {
-    const outgoing = request(`${url}/v1/chat/completions`, { method: 'POST' }, (response) => {
+    const headers = { 'content-type': 'application/json' };
+    const outgoing = request(`${url}/v1/chat/completions`, { method: 'POST', headers }, (response) => {
       response.once('data', () => {
         outgoing.destroy();
         resolve();

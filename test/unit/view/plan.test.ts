@@ -79,9 +79,15 @@ test('the panel of a deployment that serves', () => {
 
 test('who listens on more than loopback is told who can reach it', () => {
   const open = makePlan(profile, options({ httpHost: '0.0.0.0' }), host());
-  expect(readyPanel(open, proof, 1, plain)).toContain(
-    '  Reach      everybody who can reach every address of this host on port 8000 can use it: there is no password\n',
+  const panel = readyPanel(open, proof, 1, plain);
+  expect(panel).toContain(
+    '  Reach      anybody who can reach an address of this host on port 8000 can use it: there is no password\n',
   );
+  expect(panel).toContain(
+    '  URL        http://127.0.0.1:8000 here; port 8000 of every address of this host\n',
+  );
+  expect(panel).toContain('curl http://127.0.0.1:8000/');
+  expect(open.choices).toContainEqual(expect.objectContaining({ what: 'http host', value: '0.0.0.0' }));
   for (const httpHost of ['127.0.0.1', 'localhost', '::1']) {
     expect(readyPanel(makePlan(profile, options({ httpHost }), host()), proof, 1, plain)).not.toContain(
       'Reach',
