@@ -8,4 +8,12 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(78);
 }
 // Two programs: what starts a deployment stands in one file, all others load what they need.
-await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');
+try {
+  await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');
+} catch (error) {
+  if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
+  process.stderr.write(
+    'error: dynamo cannot open its own files: too many are open (ulimit -n), and a run needs 64.\nfix: ulimit -n 4096   # then again\n',
+  );
+  process.exit(78);
+}

@@ -1,6 +1,7 @@
 /** The process of the command line: the only place that exits. */
 import { homedir } from 'node:os';
 import { watchReader } from './cli/reader.ts';
+import { heedNohup } from './cli/signals.ts';
 
 /** `words`: without node and script. `run` answers the exit code and never throws. */
 export async function commandLine(
@@ -8,6 +9,7 @@ export async function commandLine(
   run: (words: readonly string[]) => Promise<number>,
 ): Promise<never> {
   watchReader();
+  heedNohup();
   const exitCode = hasHome() ? await run(words) : await tellNoHome();
   // What was written gets out first; after that a forgotten handle does not keep us here.
   for (const stream of [process.stdout, process.stderr]) {

@@ -12,7 +12,7 @@ import { addDeploymentOptions, type DeploymentFlags } from './up/deployment-opti
 import { hostView } from './doctor/host.ts';
 import { takeCredentialsOut } from './up/infra-facts.ts';
 import { type Diagnosed, planForDoctor } from './doctor/plan.ts';
-import { requireLinux } from './platform.ts';
+import { requireLinuxAlone } from './platform.ts';
 import { splitRawArgs } from './raw-args.ts';
 import type { Configure } from './verbs.ts';
 
@@ -55,7 +55,7 @@ export const configure: Configure = (command, settle) => {
 };
 
 async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags): Promise<number> {
-  requireLinux('doctor');
+  requireLinuxAlone('doctor');
   const begin = performance.now();
   // Addresses of etcd and NATS are shown; what stands before the @ in them is not.
   takeCredentialsOut(process.env);

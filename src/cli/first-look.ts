@@ -12,10 +12,12 @@ import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
 import { gpusHere } from './up/gpu-facts.ts';
 import { isInfraOnly } from './up/infra-facts.ts';
+import { requireLinux } from './platform.ts';
 import { version } from './version.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */
 export async function showFirstLook(): Promise<number> {
+  requireLinux('');
   const look = await lookAround();
   process.stdout.write(
     `${fitLines(firstLook(look, styleFor(process.stdout, process.env)), terminalWidth(process.stdout))}\n`,

@@ -2,7 +2,8 @@
 import { CommanderError } from 'commander';
 import { DynamoError, exitCodes } from '../base/error.ts';
 import { tmpdir } from 'node:os';
-import { errorCode, messageOf } from '../base/error-code.ts';
+import { messageOf } from '../base/error-code.ts';
+import { systemProblem } from '../base/system-problem.ts';
 import { hiddenMark } from '../base/secrets.ts';
 import { nearest } from '../base/nearest.ts';
 import { errorText } from '../view/error.ts';
@@ -24,8 +25,8 @@ export function report(thrown: unknown): number {
 function asDynamoError(thrown: unknown): DynamoError {
   if (thrown instanceof DynamoError) return thrown;
   if (thrown instanceof CommanderError) return usageError(thrown);
-  const full = diskError(thrown);
-  if (full !== undefined) return full;
+  const refused = refusedBySystem(thrown);
+  if (refused !== undefined) return refused;
   // Only a bug of ours ends here: the stack is what whoever mends it needs.
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return new DynamoError('internal', `This is a bug in dynamo ${version} (exit ${exitCodes.internal}).`, {
@@ -34,21 +35,20 @@ function asDynamoError(thrown: unknown): DynamoError {
   });
 }
 
-/** What the disk refuses is no bug of ours, wherever it comes up. */
-function diskError(thrown: unknown): DynamoError | undefined {
-  const problem = diskProblems[errorCode(thrown) ?? ''];
+/** What the system refuses is no bug of ours, wherever it comes up. */
+function refusedBySystem(thrown: unknown): DynamoError | undefined {
+  const problem = systemProblem(thrown);
   if (problem === undefined) return undefined;
   const root = stateFolder(process.env);
-  return new DynamoError('cannot-write', `${problem}: ${messageOf(thrown)}.`, {
-    hint: `df -h ${root} ${tmpdir()}   # state is in ${root}; XDG_STATE_HOME puts it elsewhere`,
-  });
+  return new DynamoError(
+    problem.onDisk ? 'cannot-write' : 'environment',
+    `${problem.words}: ${messageOf(thrown)}.`,
+    {
+      hint:
+        problem.fix ?? `df -h ${root} ${tmpdir()}   # state is in ${root}; XDG_STATE_HOME puts it elsewhere`,
+    },
+  );
 }
-
-const diskProblems: Readonly<Record<string, string>> = {
-  ENOSPC: 'The disk is full',
-  EDQUOT: 'The disk quota is used up',
-  EROFS: 'The file system is read-only',
-};
 
 function usageError({ message }: CommanderError): DynamoError {
   const [first = '', suggestion = ''] = withoutValue(message)

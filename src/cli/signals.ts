@@ -1,5 +1,6 @@
 /** Turns signals to the command into an orderly stop, and a second one into a quick one. */
 import { constants } from 'node:os';
+import { hangupIsIgnored } from '../process/hangup.ts';
 
 export interface SignalWatch {
   /** The first signal that came, if any. */
@@ -10,7 +11,12 @@ export interface SignalWatch {
 
 /** npm and shells send a signal to the whole group and then again by hand: the same one so soon is the same wish. */
 const sameWishMs = 100;
-const watched = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const asked = ['SIGINT', 'SIGTERM'] as const;
+
+/** To be called once: what who started us wanted to be ignored is ignored, and ends nothing. */
+export function heedNohup(): void {
+  if (process.platform === 'linux' && hangupIsIgnored()) process.on('SIGHUP', () => {});
+}
 
 /** `stop` on the first signal, `kill` on each later one. */
 export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () => void): SignalWatch {
@@ -23,6 +29,7 @@ export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () =>
       stop(signal);
     } else if (Date.now() - firstAt >= sameWishMs) kill();
   };
+  const watched = hangupIsIgnored() ? asked : ([...asked, 'SIGHUP'] as const);
   for (const signal of watched) process.on(signal, onSignal);
   return {
     first: () => first,

@@ -16,6 +16,8 @@ export interface HostView {
   readonly network: HostNetwork;
   /** Runs a program of PATH, or of this path; `undefined` when there is none. Rejects when it does not end in time. */
   run(program: string, words: readonly string[], timeoutMs?: number): Promise<Output | undefined>;
+  /** Why /proc does not tell which processes live, and what helps; `undefined` when it does. */
+  procTrouble(): { readonly words: string; readonly fix: string } | undefined;
   /** `pid 912 (node server.js)` or words for somebody who cannot be seen; `undefined` when nobody listens there. */
   portHolder(port: number): string | undefined;
   gpus(): Promise<GpuReport>;

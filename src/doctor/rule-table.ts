@@ -14,6 +14,7 @@ import { endedItself } from './rules/ended-itself.ts';
 import { etcdFull } from './rules/etcd-full.ts';
 import { etcdLocked } from './rules/etcd-locked.ts';
 import { etcdUnreachable } from './rules/etcd-unreachable.ts';
+import { fileSizeLimit } from './rules/file-size-limit.ts';
 import { gpuExclusive } from './rules/gpu-exclusive.ts';
 import { gpuFault } from './rules/gpu-fault.ts';
 import { gpuMemoryGraphs } from './rules/gpu-memory-graphs.ts';
@@ -28,6 +29,7 @@ import { killedByKernel } from './rules/killed-by-kernel.ts';
 import { killedFromOutside } from './rules/killed-from-outside.ts';
 import { libcudaMissing } from './rules/libcuda-missing.ts';
 import { loadStalled } from './rules/load-stalled.ts';
+import { logDiskFull } from './rules/log-disk-full.ts';
 import { modelGated } from './rules/model-gated.ts';
 import { modelKind } from './rules/model-kind.ts';
 import { modelNotFound } from './rules/model-not-found.ts';
@@ -63,6 +65,7 @@ export const rules: readonly Rule[] = [
   gpuMemoryRequests,
   shmTooSmall,
   diskFull,
+  fileSizeLimit,
   servedName,
   modelGated,
   modelNotFound,
@@ -91,6 +94,7 @@ export const rules: readonly Rule[] = [
   namespaceMismatch,
   discoveryMismatch,
   killedByKernel,
+  logDiskFull,
   bootstrapUnreachable,
   emptyHandover,
   prefillLost,

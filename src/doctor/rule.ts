@@ -36,9 +36,13 @@ export interface HostEvidence {
   readonly gpuHolders?: readonly GpuHolder[];
   /** Who listens, in words, by port; `undefined` as value: nobody does now. */
   readonly portHolders?: ReadonlyMap<number, string | undefined>;
-  /** Free and total bytes of /dev/shm. */
   /** Whether the etcd of the plan has the alarm NOSPACE; false also when it does not answer. */
   readonly etcdFull?: boolean;
+  /** Why nothing can be written where the logs of the run lie: the error of the kernel, and what is free there. */
+  readonly unwritable?: { readonly code: string; readonly folder: string; readonly freeBytes: number };
+  /** The most bytes that a file may have (`ulimit -f`), and processes whose log has as many. */
+  readonly fileLimit?: { readonly bytes: number; readonly reachedBy: ReadonlySet<string> };
+  /** Free and total bytes of /dev/shm. */
   readonly shm?: { readonly freeBytes: number; readonly totalBytes: number };
 }
 

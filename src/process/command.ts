@@ -1,10 +1,15 @@
 /** Runs a command of the user's on our own terminal and streams. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
+import type { Identity } from '../base/identity.ts';
 import type { Exit } from '../supervisor/child.ts';
+import { gatedCommand, openGate } from './gate.ts';
+import { hangupIsIgnored } from './hangup.ts';
+import { identify } from './identity.ts';
+import { spawnError } from './spawn-failure.ts';
 
 export interface RunningCommand {
   /** Settles when the command itself has ended. Never rejects. */
@@ -15,25 +20,28 @@ export interface RunningCommand {
 
 /**
  * With a terminal the command stays in our process group, to which Ctrl-C goes by itself; without one it leads a group
- * of its own, so that a signal to our group does not reach it twice. Throws `environment` when it cannot be started.
+ * of its own, so that a signal to our group does not reach it twice. It runs only when `writeDown` has returned, so that
+ * somebody can end it when we are killed. Throws `environment` when it cannot be started.
  */
 export async function startCommand(
   argv: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  writeDown: (identity: Identity) => void,
 ): Promise<RunningCommand> {
-  const [file = '', ...args] = argv;
   const shared = inForeground();
   const ended = deferred<Exit>();
-  const child = spawn(file, args, { env: environment, stdio: 'inherit', detached: !shared });
+  const child = await started(argv, environment, shared);
   child.once('exit', (code, signal) =>
     ended.resolve({ code: code ?? undefined, signal: signal ?? undefined }),
   );
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (error) =>
-      reject(new DynamoError('environment', `${file} cannot be started: ${error.message}.`)),
-    );
-  });
+  try {
+    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    if (identity !== undefined) writeDown(identity);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+  openGate(child);
   return {
     ended: ended.promise,
     signal: (name) => {
@@ -46,6 +54,30 @@ export async function startCommand(
       }
     },
   };
+}
+
+/** It waits at its gate. */
+async function started(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  shared: boolean,
+): Promise<ChildProcess> {
+  const [file = '', ...args] = gatedCommand(argv, { ignoresHangup: hangupIsIgnored() });
+  try {
+    const child = spawn(file, args, {
+      env,
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      detached: !shared,
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    return child;
+  } catch (error) {
+    // Node throws some reasons and tells others by an event.
+    throw spawnError({ who: argv[0] ?? '', argv: [file, ...args], env }, error);
+  }
 }
 
 /** Throws `environment` when there is no such program, before anything is brought up for it. */

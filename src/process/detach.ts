@@ -1,9 +1,9 @@
 /** Starts a process that outlives us: own session, own log file, no tie to this terminal. */
 import { closeSync } from 'node:fs';
-import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
 import { openToAppend } from '../disk/append-own.ts';
 import { identify } from './identity.ts';
+import { spawnError } from './spawn-failure.ts';
 import { spawnSession } from './spawn-session.ts';
 
 /** `variables`: beside those that it inherits. Throws `environment` when it cannot be started at all. */
@@ -22,9 +22,9 @@ export async function spawnDetached(
     const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) return identity;
     await ended;
-    throw new DynamoError(
-      'environment',
-      `${argv[0]} could not be started: ${failure() ?? 'it ended at once'}.`,
+    throw spawnError(
+      { who: 'The supervisor', argv, env: { ...process.env, ...variables } },
+      failure() ?? new Error('it ended at once'),
     );
   } finally {
     closeSync(log);

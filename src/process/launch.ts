@@ -2,27 +2,22 @@
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
-import { Writable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit } from '../supervisor/child.ts';
 import { cgroupFor } from './cgroup.ts';
 import { untilDrained } from './drained.ts';
+import { gatedCommand, openGate } from './gate.ts';
+import { hangupIsIgnored } from './hangup.ts';
 import { identify } from './identity.ts';
 import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
 import { fileOf, readStat } from './proc.ts';
+import { spawnError } from './spawn-failure.ts';
 import { spawnSession } from './spawn-session.ts';
 import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
 import { watchVitalChildren } from './vital-children.ts';
-
-/**
- * Waits for a byte on descriptor 3, so that the ledger knows the process before it can start another, and joins the
- * control group that is its first argument, where there is one.
- */
-const gate =
-  'read -r _ <&3 || exit 125; exec 3<&-; [ -z "$1" ] || echo $$ 2>/dev/null >"$1/cgroup.procs"; shift; exec "$@"';
 
 export interface LauncherSettings {
   readonly runId: string;
@@ -53,15 +48,20 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
   const log = openSync(spec.logFile, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
   try {
     const cgroup = await cgroupFor(settings.cgroup, spec.name);
-    const { child, ended } = spawnSession(['/bin/sh', '-c', gate, 'sh', cgroup ?? '', ...spec.argv], {
-      cwd: spec.cwd,
-      env: { ...settings.environment, ...spec.env },
+    const argv = gatedCommand(spec.argv, { cgroup, ignoresHangup: hangupIsIgnored() });
+    const inheritance = { cwd: spec.cwd, env: { ...settings.environment, ...spec.env } };
+    const { child, ended, failure } = spawnSession(argv, {
+      ...inheritance,
       stdio: ['ignore', log, log, 'pipe'],
     });
+    if (child?.pid === undefined) {
+      await ended;
+      throw spawnError({ who: spec.name, argv, ...inheritance }, failure());
+    }
     const entry = writtenDown(child, spec, { ...settings, cgroup });
     settings.tracker.add(entry);
-    child?.once('exit', () => settings.tracker.ended(entry));
-    open(child?.stdio[3]);
+    child.once('exit', () => settings.tracker.ended(entry));
+    openGate(child);
     const vital = watchVitalChildren(spec, ended, settings);
     return { ...childOf(entry, ended, settings), crippled: vital.lost, meetChildren: vital.meet };
   } finally {
@@ -70,27 +70,16 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
 }
 
 /** What cannot be written down must not run: it is still behind the gate. */
-function writtenDown(
-  child: ChildProcess | undefined,
-  spec: ProcessSpec,
-  settings: LauncherSettings,
-): LedgerEntry {
+function writtenDown(child: ChildProcess, spec: ProcessSpec, settings: LauncherSettings): LedgerEntry {
   try {
-    const entry = entryOf(child?.pid, spec, settings);
+    const entry = entryOf(child.pid, spec, settings);
     appendToLedger(settings.ledgerFile, entry);
     return entry;
   } catch (error) {
     // Never without a pid: Node then asks the kernel to kill process 0, which is our own group.
-    if (child?.pid !== undefined) child.kill('SIGKILL');
+    if (child.pid !== undefined) child.kill('SIGKILL');
     throw error;
   }
-}
-
-function open(gatePipe: ChildProcess['stdio'][number] | undefined): void {
-  if (!(gatePipe instanceof Writable)) return;
-  // One that was killed reads no more.
-  gatePipe.on('error', () => {});
-  gatePipe.end('\n');
 }
 
 function entryOf(

@@ -124,6 +124,11 @@ export function argumentBytes(): number | undefined {
   return Math.min(Math.max(quarter, leastArguments), mostArguments);
 }
 
+/** `undefined` where there is none, or it may not be read. */
+export function readText(path: string): string | undefined {
+  return read(path)?.toString('latin1');
+}
+
 function read(path: string): Buffer | undefined {
   try {
     return readFileSync(path);

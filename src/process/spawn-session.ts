@@ -8,8 +8,8 @@ export interface SessionLeader {
   readonly child?: ChildProcess;
   /** Settles when it has ended, or could not be started. Never rejects. */
   readonly ended: Promise<Exit>;
-  /** Why it could not be started, once `ended` has settled. */
-  failure(): string | undefined;
+  /** What Node said when it could not be started, once `ended` has settled. */
+  failure(): unknown;
 }
 
 /** What it inherits of ours: the environment where no other is given, and of descriptors only these. */
@@ -29,9 +29,9 @@ const never: Exit = { code: undefined, signal: undefined };
 export function spawnSession(argv: readonly string[], inheritance: Inheritance): SessionLeader {
   const [file = '', ...words] = argv;
   const ended = deferred<Exit>();
-  let failure: string | undefined;
+  let failure: unknown;
   const failed = (error: unknown): void => {
-    failure = error instanceof Error ? error.message : String(error);
+    failure = error;
     ended.resolve(never);
   };
   try {

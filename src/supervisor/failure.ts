@@ -1,6 +1,8 @@
 /** Says why a run failed, in the words that a user needs. */
 import type { ProcessSpec } from '../plan/plan.ts';
+import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
+import { systemProblem } from '../base/system-problem.ts';
 import type { Exit } from './child.ts';
 import type { Failure } from './event.ts';
 import { type LoadProgress, progressText } from './load.ts';
@@ -99,6 +101,12 @@ export function failureOf(error: unknown): Failure {
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     };
+  }
+  const problem = systemProblem(error);
+  if (problem !== undefined) {
+    const { words, fix } = problem;
+    const message = `${words}: ${messageOf(error)}`;
+    return { code: 'process-failed', message, ...(fix === undefined ? {} : { hint: fix }) };
   }
   return {
     code: 'internal',

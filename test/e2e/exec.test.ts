@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
+import { isLiving } from '../oracle/processes.ts';
 import { dynamo, type Ended, type Session, shellCode, start } from './harness/cli.ts';
 import { faulty, onSim, pidOf, ps } from './harness/deployment.ts';
 import { until } from '../support/until.ts';
@@ -155,4 +156,34 @@ test('what cannot run is refused before anything starts', async ({ world }) => {
     });
   }
   expect(await ps(world, '--all')).toEqual([]);
+});
+
+test('a command goes with an `exec` that was killed, and so does what it started', async ({ world }) => {
+  const script = 'sleep 77 & echo "child $! of $$"; wait';
+  const session = start(world, ['exec', 'agg', ...(await onSim()), '--', 'sh', '-c', script]);
+  await session.until(/child \d+ of \d+/);
+  const pids = /child (\d+) of (\d+)/.exec(session.stdout())?.slice(1).map(Number) ?? [];
+  expect(pids.map(isLiving)).toEqual([true, true]);
+  session.child.kill('SIGKILL');
+  await until('the command and its child are gone', () => !pids.some(isLiving));
+  await until('the run is gone', () => leftovers(world).length === 0);
+});
+
+test('what a command left behind of its own accord is not touched when it ended well', async ({ world }) => {
+  const script = 'sleep 77 >/dev/null 2>&1 & echo "daemon $!"';
+  const { code, stdout } = await exec(world, 'agg', ['sh', '-c', script]);
+  const pid = Number(/daemon (\d+)/.exec(stdout)?.[1]);
+  expect([code, isLiving(pid)]).toEqual([0, true]);
+  expect((await dynamo(world, ['clean'])).code).toBe(0);
+  expect(isLiving(pid)).toBe(true);
+  process.kill(pid, 'SIGKILL');
+});
+
+test('a command cannot begin before it is written down', async ({ world }) => {
+  const { code, stdout } = await exec(world, 'agg', [
+    'sh',
+    '-c',
+    `grep -c '"process":"exec"' "$DYNAMO_LOGS/../ledger.jsonl"`,
+  ]);
+  expect([code, stdout.trim()]).toEqual([0, '1']);
 });

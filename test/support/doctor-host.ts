@@ -42,6 +42,7 @@ export interface HostFacts {
   /** Reason by `address:port`; others connect. */
   readonly closed?: Readonly<Record<string, string>>;
   readonly lines?: Readonly<Record<string, string>>;
+  readonly procTrouble?: { readonly words: string; readonly fix: string };
   readonly unbindable?: Readonly<Record<string, string>>;
   readonly holders?: Readonly<Record<number, string>>;
   readonly gpus?: GpuReport;
@@ -98,6 +99,7 @@ export function doctorHost(facts: HostFacts = {}): HostView {
       if (output instanceof Error) throw output;
       return output && { code: 0, stdout: '', stderr: '', ...output };
     },
+    procTrouble: () => facts.procTrouble,
     portHolder: (port) => facts.holders?.[port],
     gpus: async () => facts.gpus ?? { state: 'absent', gpus: [] },
     kernelLog: async () =>

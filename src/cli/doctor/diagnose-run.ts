@@ -58,7 +58,7 @@ export function createDiagnostician(
       try {
         const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
         const seen = { failure, processes, plan };
-        const found = await settle(seen, cheapEvidence(killsSince(killsBefore)));
+        const found = await settle(seen, cheapEvidence(killsSince(killsBefore), plan));
         return found === undefined ? undefined : withoutSecrets(found, clean);
       } catch {
         return undefined; // what helps to understand a failure must not become one

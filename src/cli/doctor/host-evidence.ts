@@ -1,16 +1,41 @@
 /** Answers what rules of diagnosis ask about this host, when they ask. */
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { hasAlarm } from '../../infra/etcd-alarm.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { HostEvidence, HostQuestion } from '../../doctor/rule.ts';
 import { holderOf, listeningPorts } from '../../process/listeners.ts';
+import { largestFile, writeTrouble } from '../../process/room.ts';
 import type { KernelKills } from '../../process/kernel-kills.ts';
 import { gpuHolders } from '../clean/gpu-holders.ts';
 
 /** What costs nothing to know. */
-export function cheapEvidence(kills: KernelKills): HostEvidence {
+export function cheapEvidence(kills: KernelKills, plan: Plan): HostEvidence {
   const shm = sizeOfShm();
-  return { kernelKills: kills, ...(shm === undefined ? {} : { shm }) };
+  const bytes = largestFile();
+  return {
+    kernelKills: kills,
+    ...unwritable(plan.runFolder),
+    ...(bytes === Infinity ? {} : { fileLimit: { bytes, reachedBy: fullLogs(plan, bytes) } }),
+    ...(shm === undefined ? {} : { shm }),
+  };
+}
+
+function unwritable(folder: string): Pick<HostEvidence, 'unwritable'> {
+  const code = writeTrouble(folder);
+  if (code === undefined) return {};
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return { unwritable: { code, folder, freeBytes: bavail * bsize } };
+  } catch {
+    return {};
+  }
+}
+
+function fullLogs({ processes }: Plan, bytes: number): Set<string> {
+  const full = processes.filter(
+    ({ logFile }) => (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) >= bytes,
+  );
+  return new Set(full.map(({ name }) => name));
 }
 
 export async function answerQuestions(

@@ -4,6 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { HostView } from '../../doctor/host-view.ts';
 import { localFiles, localNetwork } from '../../doctor/local-host.ts';
 import { holderOf, listeningPorts } from '../../process/listeners.ts';
+import { procTrouble } from '../../process/proc-view.ts';
 import { runProgram } from '../../process/run-program.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { DeploymentFlags } from '../up/deployment-options.ts';
@@ -20,12 +21,13 @@ export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostVi
   return {
     environment: process.env,
     home: homedir(),
-    cwd: process.cwd(),
+    cwd: folderHere(),
     clock: systemClock,
     subject,
     files: localFiles,
     network: localNetwork,
     run: async (program, words, timeoutMs = programMs) => await runProgram({ program, words, timeoutMs }),
+    procTrouble,
     portHolder: (port) => {
       const inodes = listeningPorts().get(port);
       return inodes === undefined ? undefined : holderOf(inodes);
@@ -46,6 +48,15 @@ export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostVi
     state: stateFacts,
     lostSegments,
   };
+}
+
+/** Where that was removed, checks of the rest of the host still tell something. */
+function folderHere(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return homedir();
+  }
 }
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {

@@ -3,7 +3,9 @@ import { constants } from 'node:os';
 import { DynamoError } from '../../base/error.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { PlanOptions } from '../../plan/request.ts';
+import type { Identity } from '../../base/identity.ts';
 import { type RunningCommand, startCommand } from '../../process/command.ts';
+import { appendToLedger, commandDigest } from '../../process/ledger.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Exit } from '../../supervisor/child.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
@@ -60,10 +62,10 @@ export async function execRun(execution: Execution): Promise<number> {
     if (isReady) {
       try {
         say(`${held.plan.name} is up at ${held.plan.http.url} (engine ${held.plan.engine})`);
-        command = await startCommand(execution.argv, {
-          ...callersEnvironment(),
-          ...clientEnvironment(held.plan),
-        });
+        const environment = { ...callersEnvironment(), ...clientEnvironment(held.plan) };
+        command = await startCommand(execution.argv, environment, (identity) =>
+          writeCommandDown(held, identity, execution.argv),
+        );
         exit = await untilEnded(command, lost.signal, say);
         wasLost = lost.signal.aborted && !killed;
       } finally {
@@ -79,6 +81,26 @@ export async function execRun(execution: Execution): Promise<number> {
   } finally {
     signals.end();
   }
+}
+
+/**
+ * So that the keeper ends it when we are killed. Its own number stands for group and session: those of a command on a
+ * terminal are the user's.
+ */
+function writeCommandDown(
+  { plan, files }: StartedRun['held'],
+  identity: Identity,
+  argv: readonly string[],
+): void {
+  appendToLedger(files.ledger, {
+    ...identity,
+    runId: plan.runId,
+    process: 'exec',
+    pgrp: identity.pid,
+    session: identity.pid,
+    logFile: '',
+    command: commandDigest(argv),
+  });
 }
 
 /** A command whose deployment is gone is told, and ended when it does not listen. */

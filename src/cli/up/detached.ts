@@ -102,6 +102,8 @@ export async function connect(
       if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error;
     }
     if (!isAlive(supervisor) || systemClock.now() > deadline) {
+      // One that hangs before it listens has started nothing.
+      if (isAlive(supervisor)) process.kill(supervisor.pid, 'SIGKILL');
       releaseRun(prepared);
       throw supervisorDied(prepared);
     }

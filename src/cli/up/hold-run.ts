@@ -9,6 +9,7 @@ import type { Secrets } from '../../plan/plan-secrets.ts';
 import type { HostFacts } from '../../plan/request.ts';
 import { isAlive, ownIdentity } from '../../process/identity.ts';
 import { holdPorts, letGoOfPorts } from '../../process/port-holds.ts';
+import { lackOfRoom } from '../../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../../run/claim.ts';
 import { persistClaim, runFiles, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { leaseGpus } from '../../run/gpu-leases.ts';
@@ -34,6 +35,7 @@ export interface RunRequest {
 /** Throws DynamoError; then nothing is held and no folder is left. */
 export async function holdRun(request: RunRequest): Promise<HeldRun> {
   const folders = stateFolders(process.env);
+  await requireRoom(folders);
   const runId = newRunId(request.name);
   const holder = ownIdentity();
   const mine: Claim = { runId, holder };
@@ -51,6 +53,14 @@ export async function holdRun(request: RunRequest): Promise<HeldRun> {
     else releaseRun(held);
     throw error;
   }
+}
+
+/** Before anything is held or made: what would fail half way is said at once, with the number that is lacking. */
+async function requireRoom({ runs }: StateFolders): Promise<void> {
+  const lack = await lackOfRoom(runs);
+  if (lack === undefined) return;
+  const words = `${lack.words.charAt(0).toUpperCase()}${lack.words.slice(1)}`;
+  throw new DynamoError(lack.code, `${words}.`, { hint: lack.fix });
 }
 
 function claimName(folders: StateFolders, name: string, mine: Claim): void {

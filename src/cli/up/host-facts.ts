@@ -15,6 +15,7 @@ import { sayExternals } from './external-variables.ts';
 import { gpusHere } from './gpu-facts.ts';
 import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
 import { modelFact } from './model-facts.ts';
+import { workingFolder } from '../platform.ts';
 import { shippedFolder, simCommand } from '../self.ts';
 
 /** What facts depend on beside the host. */
@@ -79,7 +80,7 @@ function pythonFor({ engine, python, profile }: FactWishes, hasGpus: boolean): P
 export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer' | 'argumentBytes'> {
   return {
     environment: process.env,
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     sim: simCommand(),
     tokenizer: join(shippedFolder(), 'assets', 'tokenizer'),
     argumentBytes: argumentBytes(),

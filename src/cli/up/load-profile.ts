@@ -10,16 +10,18 @@ import type { Profile } from '../../profile/profile.ts';
 import type { Setting } from '../../profile/setting.ts';
 import { profileRows } from '../../view/profile-table.ts';
 import { shippedFolder } from '../self.ts';
+import { workingFolder } from '../platform.ts';
 import { readKnown } from './known-profiles.ts';
 import { profileFiles } from './profile-files.ts';
 
 /** Where profiles are on this host, the winning place first. */
 export function profileLibrary(): ProfileLibrary {
   const config = process.env.XDG_CONFIG_HOME || join(homedir(), '.config');
+  const cwd = workingFolder();
   return {
-    cwd: process.cwd(),
+    cwd,
     directories: {
-      project: join(process.cwd(), 'launch-profiles'),
+      project: join(cwd, 'launch-profiles'),
       user: join(config, 'dynamo', 'launch-profiles'),
       shipped: join(shippedFolder(), 'launch-profiles'),
     },

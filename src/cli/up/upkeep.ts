@@ -2,6 +2,7 @@
 import { messageOf } from '../../base/error-code.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
+import { largestFile } from '../../process/room.ts';
 import { rotateLog } from '../../process/rotate-log.ts';
 import type { Tracker } from '../../process/tracker.ts';
 import { createSegmentWatch } from '../../process/used-segments.ts';
@@ -69,12 +70,14 @@ export function startUpkeep(
 
 /** One log after the other; never twice at the same time. */
 function rotation({ processes, maxLogBytes }: Plan, warn: (problem: string) => void): () => Promise<void> {
+  // A log that reaches the limit of the shell ends its process, or is written no further.
+  const most = Math.min(maxLogBytes, largestFile() / 2);
   let busy = false;
   return async () => {
     if (busy) return;
     busy = true;
     for (const { logFile } of processes) {
-      await rotateLog(logFile, maxLogBytes).catch((error: unknown) =>
+      await rotateLog(logFile, most).catch((error: unknown) =>
         warn(`${logFile} is too long, but could not be moved aside: ${messageOf(error)}`),
       );
     }

@@ -1,17 +1,26 @@
 /** D24: limits of this shell that engines run into. */
+import { type LimitName, softLimit } from '../../base/process-limits.ts';
 import { type Check, ok, skip, warn } from '../check.ts';
 import type { HostView } from '../host-view.ts';
 
 /** What upstream's documents give their containers, and what processes without a GPU live on. */
-const forGpus: Readonly<Record<string, number>> = {
-  'Max locked memory': Number.POSITIVE_INFINITY,
+const withoutGpus: Readonly<Partial<Record<LimitName, number>>> = {
+  'Max open files': 4_096,
+  'Max processes': 512,
+  'Max file size': Infinity,
+  'Max address space': Infinity,
+};
+const forGpus: typeof withoutGpus = {
+  'Max locked memory': Infinity,
+  ...withoutGpus,
   'Max open files': 65_536,
   'Max processes': 4_096,
 };
-const withoutGpus: Readonly<Record<string, number>> = { 'Max open files': 4_096, 'Max processes': 512 };
 
 /** Flags of docker run and ulimit. */
-const flags: Readonly<Record<string, readonly [docker: string, shell: string]>> = {
+const flags: Readonly<Record<LimitName, readonly [docker: string | undefined, shell: string]>> = {
+  'Max file size': ['fsize=-1', 'ulimit -f unlimited'],
+  'Max address space': [undefined, 'ulimit -v unlimited'],
   'Max locked memory': ['memlock=-1', 'ulimit -l unlimited'],
   'Max open files': ['nofile=65536:65536', 'ulimit -n 65536'],
   'Max processes': ['nproc=-1', 'ulimit -u unlimited'],
@@ -20,13 +29,13 @@ const flags: Readonly<Record<string, readonly [docker: string, shell: string]>> 
 export const limits: Check = {
   id: 'D24',
   name: 'limits',
-  title: 'memlock, nofile and nproc are high enough',
+  title: 'limits of memory, files and processes are high enough',
   severity: 'warn',
   look: async (host) => {
     const text = await host.files.read('/proc/self/limits');
     if (text === undefined) return skip('/proc/self/limits is not here');
     const wanted = usesGpus(host) ? forGpus : withoutGpus;
-    const seen = Object.entries(wanted).map(([name, least]) => ({
+    const seen = (Object.entries(wanted) as [LimitName, number][]).map(([name, least]) => ({
       name,
       least,
       value: softLimit(text, name),
@@ -36,8 +45,8 @@ export const limits: Check = {
       .map(({ name, value }) => `${name.slice(4).toLowerCase()} ${limitText(value)}`)
       .join(', ');
     if (low.length === 0) return ok(lines);
-    const shell = low.map(({ name }) => flags[name]?.[1]).join('; ');
-    const docker = low.map(({ name }) => `--ulimit ${flags[name]?.[0]}`).join(' ');
+    const shell = low.map(({ name }) => flags[name][1]).join('; ');
+    const docker = low.flatMap(({ name }) => flags[name][0] ?? []).map((flag) => `--ulimit ${flag}`);
     return warn(
       low
         .map(
@@ -45,7 +54,7 @@ export const limits: Check = {
             `${name.slice(4).toLowerCase()} is ${limitText(value)}, upstream's containers have ${limitText(least)}`,
         )
         .join('; '),
-      `${shell}   # in Docker: docker run ${docker} …`,
+      docker.length === 0 ? shell : `${shell}   # in Docker: docker run ${docker.join(' ')} …`,
     );
   },
 };
@@ -54,12 +63,6 @@ function usesGpus({ subject }: HostView): boolean {
   return subject?.plan === undefined || subject.plan.engine === 'sglang';
 }
 
-function softLimit(text: string, name: string): number | undefined {
-  const line = text.split('\n').find((each) => each.startsWith(name));
-  const value = line?.slice(name.length).trim().split(/\s+/)[0];
-  return value === 'unlimited' ? Number.POSITIVE_INFINITY : value === undefined ? undefined : Number(value);
-}
-
 function limitText(value: number | undefined): string {
-  return value === undefined ? 'unknown' : value === Number.POSITIVE_INFINITY ? 'unlimited' : String(value);
+  return value === undefined ? 'unknown' : value === Infinity ? 'unlimited' : String(value);
 }

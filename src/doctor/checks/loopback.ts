@@ -1,13 +1,19 @@
-/** D26: `localhost` leads to where the frontend listens. */
+/** D26: loopback is up, and `localhost` leads to where the frontend listens. */
 import { isServing } from '../../plan/plan.ts';
-import { type Check, ok, skip, warn } from '../check.ts';
+import { type Check, fail, ok, skip, warn } from '../check.ts';
+
+/** Nearly never served; a refusal tells all the same that loopback is up. Source: RFC 863. */
+const discardPort = 9;
 
 export const loopback: Check = {
   id: 'D26',
   name: 'loopback',
   title: 'localhost reaches what listens on loopback',
-  severity: 'warn',
+  severity: 'fail',
   look: async (host) => {
+    const unreachable = await host.network.connect('127.0.0.1', discardPort);
+    if (unreachable !== undefined && unreachable !== 'ECONNREFUSED')
+      return fail(`127.0.0.1 cannot be reached (${unreachable}): loopback is down`, 'ip link set lo up');
     const asked = await host.run('getent', ['ahosts', 'localhost']);
     if (asked === undefined) return skip('getent is not here');
     const addresses = [

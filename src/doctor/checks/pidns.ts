@@ -1,5 +1,5 @@
-/** D18: from inside a container the driver names processes that cannot be seen, or none although memory is held. */
-import { type Check, ok, skip, warn } from '../check.ts';
+/** D18: /proc shows another pid namespace; or from inside a container the driver names processes that cannot be seen, or none although memory is held. */
+import { type Check, fail, ok, skip, warn } from '../check.ts';
 import { noGpu } from '../gpu-report.ts';
 import { readProcess } from '../proc-files.ts';
 import { countText, mibText } from '../sizes.ts';
@@ -11,9 +11,11 @@ const fix = 'run dynamo clean on the host, or start this container with --pid=ho
 export const pidns: Check = {
   id: 'D18',
   name: 'pidns',
-  title: 'the processes that hold the GPUs can be seen',
-  severity: 'warn',
+  title: 'processes of this host and those that hold the GPUs can be seen',
+  severity: 'fail',
   look: async (host) => {
+    const trouble = host.procTrouble();
+    if (trouble !== undefined) return fail(trouble.words, trouble.fix);
     const report = await host.gpus();
     const none = noGpu(report);
     if (none !== undefined) return none;

@@ -247,6 +247,11 @@ test('pidns warns of holders that are not in this pid namespace, and of memory t
   });
 });
 
+test('pidns fails where /proc shows others, GPUs or not', async () => {
+  const procTrouble = { words: '/proc shows another pid namespace', fix: 'unshare --mount-proc' };
+  expect(await finding(pidns, { procTrouble })).toMatchObject({ status: 'fail', fix: procTrouble.fix });
+});
+
 test('pidns is silent when all holders are seen, and not made when nobody can tell', async () => {
   expect(await finding(pidns, { gpus: held, files: process620 })).toMatchObject({ status: 'ok' });
   expect(await finding(pidns, { gpus: { ...held, holders: undefined } })).toMatchObject({ status: 'skip' });

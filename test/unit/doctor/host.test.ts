@@ -207,6 +207,15 @@ test('limits warns of low ones with the words for shell and Docker', async () =>
   });
 });
 
+test('limits warns of files and memory that may not grow', async () => {
+  const text = `${limitsText('unlimited', '65536')}Max file size             1048576              unlimited            bytes     \nMax address space         2147483648           unlimited            bytes     \n`;
+  expect(await finding(limits, { files: { '/proc/self/limits': text } })).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('file size is 1048576'),
+    fix: 'ulimit -f unlimited; ulimit -v unlimited   # in Docker: docker run --ulimit fsize=-1 …',
+  });
+});
+
 test('limits is silent when they are high or no engine needs them, and not made without /proc', async () => {
   const high = { '/proc/self/limits': limitsText('unlimited', '65536') };
   expect(await finding(limits, { files: high })).toMatchObject({ status: 'ok' });
@@ -231,6 +240,13 @@ test.each([
 
 const getent = (...addresses: string[]) => ({
   'getent ahosts localhost': { stdout: addresses.map((each) => `${each} STREAM localhost\n`).join('') },
+});
+
+test('loopback fails where it is down', async () => {
+  const down = { programs: getent('127.0.0.1'), closed: { '127.0.0.1:9': 'ENETUNREACH' } };
+  expect(await finding(loopback, down)).toMatchObject({ status: 'fail', fix: 'ip link set lo up' });
+  const up = { programs: getent('127.0.0.1'), closed: { '127.0.0.1:9': 'ECONNREFUSED' } };
+  expect(await finding(loopback, up)).toMatchObject({ status: 'ok' });
 });
 
 test('loopback warns when localhost is elsewhere, or leads to a family on which nobody listens', async () => {

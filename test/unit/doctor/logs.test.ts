@@ -244,6 +244,8 @@ const bySituation = [
   'namespace-mismatch',
   'discovery-mismatch',
   'killed-by-kernel',
+  'log-disk-full',
+  'file-size-limit',
   'empty-handover',
   'ended-itself',
   'dead-on-first-request',

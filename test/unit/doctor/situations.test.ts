@@ -28,6 +28,28 @@ test('a full GPU: the rule asks who holds it, and names them with what they are'
   expect(ours.diagnosis?.fix).toBe('dynamo down agg-ab12');
 });
 
+test('a log that could not be written: the disk is named, unless the log says more', () => {
+  const unwritable = { code: 'ENOSPC', folder: '/state/runs/x', freeBytes: 2048 };
+  const { diagnosis } = opinionOn({ host: { unwritable } });
+  expect(diagnosis).toMatchObject({
+    rule: 'log-disk-full',
+    cause: 'the disk is full at /state/runs/x, so that decode could not write its log',
+  });
+  expect(diagnosis?.evidence).toEqual(['a write into /state/runs/x: ENOSPC, 2 KiB free']);
+  expect(ruleOf({ logs: { decode: 'driver-too-old' }, host: { unwritable } })).toBe('driver-too-old');
+  expect(ruleOf({ host: { unwritable: { ...unwritable, code: 'EACCES' } } })).toBeUndefined();
+});
+
+test('a file that may not grow: by signal, by line, by the size of the log', () => {
+  expect(ruleOf({ failure: { exit: { code: undefined, signal: 'SIGXFSZ' } } })).toBe('file-size-limit');
+  const host = { fileLimit: { bytes: 65_536, reachedBy: new Set(['decode']) } };
+  expect(opinionOn({ host }).diagnosis?.cause).toBe(
+    'a file of decode may not become larger (ulimit -f, at most 64 KiB here)',
+  );
+  const others = { fileLimit: { bytes: 65_536, reachedBy: new Set(['prefill']) } };
+  expect(ruleOf({ host: others })).toBeUndefined();
+});
+
 test('two workers loading on one GPU: the neighbour is named, not the advice of SGLang', () => {
   const share = { gpus: ['0'] };
   const plan = planOf((each) => withProcess('prefill', share)(withProcess('decode', share)(each)));

@@ -1,0 +1,36 @@
+/** Whether who started us wanted SIGHUP to be ignored, as nohup does. */
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { readText } from './proc.ts';
+
+let known: boolean | undefined;
+
+/**
+ * Node forgets it: it puts every signal back to its default before any of our code runs (src/node.cc,
+ * ResetSignalHandlers). What is left are the traces of nohup, which shells name in `_` and which writes to nohup.out, and
+ * a parent that ignores it, as in a script with `trap '' HUP`.
+ */
+export function hangupIsIgnored(): boolean {
+  known ??= isNohup() || writesToNohupOut() || parentIgnoresHangup();
+  return known;
+}
+
+function isNohup(): boolean {
+  return basename(process.env['_'] ?? '') === 'nohup';
+}
+
+function writesToNohupOut(): boolean {
+  return [1, 2].some((descriptor) => {
+    try {
+      return basename(readlinkSync(`/proc/self/fd/${descriptor}`)) === 'nohup.out';
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The first bit of the mask is signal 1. Source: proc(5), SigIgn. */
+function parentIgnoresHangup(): boolean {
+  const mask = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readText(`/proc/${process.ppid}/status`) ?? '')?.[1];
+  return mask !== undefined && Number.parseInt(mask.slice(-1), 16) % 2 === 1;
+}
