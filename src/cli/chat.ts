@@ -1,6 +1,7 @@
 /** `dynamo chat`: a conversation in the terminal, or line by line through a pipe. */
 import { Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
+import { conceal } from '../base/secrets.ts';
 import { stateFolders } from '../run/folders.ts';
 import type { ChatTarget } from './chat/answer.ts';
 import { converse } from './chat/session.ts';
@@ -63,8 +64,8 @@ async function foreignTarget(
   { model, maxTokens }: ChatFlags,
 ): Promise<ChatTarget> {
   if (run !== undefined) {
-    throw new DynamoError('usage', `Either a run or --url, not both: ${run} and ${asked}.`, {
-      hint: `dynamo chat --url ${asked}`,
+    throw new DynamoError('usage', `Either a run or --url, not both: ${run} and ${conceal(asked)}.`, {
+      hint: `dynamo chat --url ${conceal(asked)}`,
     });
   }
   const url = foreignUrl(asked, 'chat');

@@ -1,4 +1,5 @@
 /** What /proc says about processes and locks, read through the view of the host. */
+import { concealWords } from '../base/secrets.ts';
 import type { HostView } from './host-view.ts';
 
 export interface ProcessFacts {
@@ -55,7 +56,9 @@ export async function describeProcess(
     ?.split('\n')
     .find((line) => line.split(':')[2] === uid)
     ?.split(':')[0];
-  const words = command?.split('\0').filter(Boolean).join(' ').slice(0, 60);
+  const words = concealWords(command?.split('\0').filter(Boolean) ?? [])
+    .join(' ')
+    .slice(0, 60);
   const seconds = Number.parseFloat(uptime ?? '') - facts.startTicks / ticksPerSecond;
   const who = [user ?? (uid === undefined ? undefined : `uid ${uid}`), words || name, ageText(seconds)];
   return `pid ${pid} (${who.filter((each) => each !== undefined).join(', ')})`;

@@ -1,6 +1,7 @@
 /** Reads what the kernel says about processes in /proc. Every reader answers `undefined` for one that is gone. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { withoutControls } from '../base/control-characters.ts';
+import { concealWords } from '../base/secrets.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -77,9 +78,11 @@ export function readCommandWords(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0').filter(Boolean) ?? [];
 }
 
-/** The command line for people, at most `length` characters; the name in brackets for those without one. */
+/** The command line for people, without secrets, at most `length` characters; the name in brackets for those without one. */
 export function commandLine(pid: number, length = 80): string {
-  const text = withoutControls(readCommandWords(pid).join(' ') || `[${readStat(pid)?.comm ?? 'gone'}]`);
+  const text = withoutControls(
+    concealWords(readCommandWords(pid)).join(' ') || `[${readStat(pid)?.comm ?? 'gone'}]`,
+  );
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 

@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { environmentOf } from '../oracle/processes.ts';
+import { markVariable } from '../oracle/leftovers.ts';
+import { environmentOf, livingProcesses } from '../oracle/processes.ts';
 import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { pidOf, ps, textBelow, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
@@ -71,6 +72,11 @@ test('every process gets its own secrets, whole, and no other one; none stands i
   await succeed(world, ['restart', 'decode']);
   expect(variableOf(await pidOf(world, 'decode'), 'LICENCE')).toBe(secrets.decode);
   const [run] = await ps(world);
+  // On their way they are in the environment of the supervisor, and in that of nobody whom it starts.
+  const carriers = livingProcesses().filter(
+    ({ pid }) => variableOf(pid, markVariable) === world.mark && environmentOf(pid).has('DYNAMO_SECRETS_0'),
+  );
+  expect(carriers.map(({ pid }) => pid)).toEqual([run?.supervisorPid]);
   const plan = readFileSync(join(run?.logs ?? '', '..', 'plan.json'), 'utf8');
   expect(plan).toContain('"COMPANY_LOGIN": "***"');
   expect(plan).toContain('"DYN_LOG": "debug"');
@@ -194,6 +200,36 @@ test('options that are refused do not repeat what may be a secret', async ({ wor
     expect(code, row.join(' ')).toBe(64);
     expectNone(stdout + stderr);
     expect(stderr).toContain('***');
+  }
+});
+
+test('the command line of somebody else who has our port is told without its secrets', async ({ world }) => {
+  const port = await freePort();
+  const program = `require('node:http').createServer().listen(${port}, '127.0.0.1', () => console.log('listens'))`;
+  writeFileSync(join(world.work, 'o.cjs'), program);
+  const other = startCommand(world, [process.execPath, 'o.cjs', '--api-key', secrets.argument]);
+  await other.until(/listens/);
+  const words = ['up', 'agg', '--engine', 'sim', '--http-port', String(port)];
+  const { code, stderr } = await dynamo(world, words);
+  expect(code).toBe(75);
+  expect(stderr).toMatch(new RegExp(`pid ${other.pid} \\(.*--api-key \\*\\*\\*`));
+  expectNone(stderr);
+  other.child.kill('SIGKILL');
+  await other.ended;
+});
+
+test('a password in --url is not repeated', async ({ world }) => {
+  const url = `http://me:${secrets.address}@127.0.0.1:1`;
+  for (const words of [
+    ['smoke', '--url', url],
+    ['chat', '--url', url],
+    ['chat', 'agg', '--url', url],
+    ['smoke', '--url', url.slice('http://'.length)],
+  ]) {
+    const { code, stdout, stderr } = await dynamo(world, words);
+    expect(code).not.toBe(0);
+    expectNone(stdout + stderr);
+    expect(stderr).toContain('me:***@');
   }
 });
 

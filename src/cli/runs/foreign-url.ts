@@ -1,5 +1,6 @@
 /** A deployment that somebody else runs, as `--url` names it. */
 import { DynamoError } from '../../base/error.ts';
+import { conceal } from '../../base/secrets.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { listOf, objectOf, textOf } from '../../smoke/json.ts';
 
@@ -8,8 +9,8 @@ const answerWithinMs = 10_000;
 /** Without a slash and without /v1 at the end. Throws `usage`. */
 export function foreignUrl(url: string, verb: string): string {
   if (/^https?:\/\//.test(url)) return url.replace(/\/+$/, '').replace(/\/v1$/, '');
-  throw new DynamoError('usage', `--url ${JSON.stringify(url)}: expected http://host:port.`, {
-    hint: `dynamo ${verb} --url http://${url}`,
+  throw new DynamoError('usage', `--url ${JSON.stringify(conceal(url))}: expected http://host:port.`, {
+    hint: `dynamo ${verb} --url http://${conceal(url)}`,
   });
 }
 
@@ -27,7 +28,8 @@ export async function firstModel(url: string): Promise<string> {
 }
 
 function unreachable(url: string, why: string): DynamoError {
-  return new DynamoError('unavailable', `${url}/v1/models does not name a model: ${why}.`, {
-    hint: `curl ${url}/v1/models`,
+  const shown = `${conceal(url)}/v1/models`;
+  return new DynamoError('unavailable', `${shown} does not name a model: ${conceal(why)}.`, {
+    hint: `curl ${shown}`,
   });
 }

@@ -1,4 +1,5 @@
 /** Smokes a deployment that somebody else runs: requests only, nothing is started or stopped. */
+import { conceal } from '../../base/secrets.ts';
 import { casesFor } from '../../smoke/case-table.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { runCases } from '../../smoke/run-cases.ts';
@@ -41,7 +42,7 @@ export async function smokeForeign(
         if (flags.quiet !== true) process.stderr.write(`${name}  ${caseLine(result, style)}\n`);
       },
     });
-    const about = { engine: undefined, model: target.model, url: target.url, runId: undefined };
+    const about = { engine: undefined, model: target.model, url: conceal(target.url), runId: undefined };
     suites.push({ name, ...about, startedAt, tookMs: performance.now() - begin, cases, logs: [] });
     if (flags.failFast === true && cases.some(({ state }) => state === 'failed')) break;
   }
