@@ -68,7 +68,7 @@ function gpuText(gpus: readonly Gpu[], problem: string | undefined): string {
   const [first] = gpus;
   if (first === undefined) return problem ?? 'none';
   const free = gpus.filter(isFree).length;
-  const each = `${Math.round(first.totalMiB / 1024)} GiB`;
+  const each = first.totalMiB > 0 ? `${Math.round(first.totalMiB / 1024)} GiB` : 'memory unknown';
   const state =
     free === gpus.length ? 'all free' : `${free} free: dynamo clean --dry-run says who has the rest`;
   return `${gpus.length} × ${first.name}, ${each}, ${state}`;

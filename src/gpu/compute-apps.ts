@@ -35,7 +35,7 @@ export function parseComputeApps(csv: string): ComputeApp[] {
   return csv.split('\n').flatMap((line): ComputeApp[] => {
     const cells = line.split(',').map((cell) => cell.trim());
     const [gpuUuid = '', pid = ''] = cells;
-    if (cells.length < 4 || !/^(GPU|MIG)-/.test(gpuUuid) || !/^\d+$/.test(pid)) return [];
+    if (cells.length < 4 || textIn(gpuUuid) === undefined || !/^\d+$/.test(pid)) return [];
     const [name, usedMiB] = [textIn(cells.slice(2, -1).join(', ')), numberIn(cells.at(-1))];
     return [
       {

@@ -70,31 +70,47 @@ async function queryGpus(command: string, timeoutMs: number): Promise<{ rows: Ro
     const unknown = /Field "([^"]+)" is not a valid field/.exec(stdout)?.[1];
     const left = asked.filter((field) => field !== unknown || needed.includes(field));
     if (left.length < asked.length) asked = left;
-    else return { rows: parseRows(stdout, asked), ...trouble(stdout, failure) };
+    else return { rows: parseRows(stdout, asked), ...trouble(stdout, failure, asked) };
   }
 }
 
 /** A GPU that has fallen off the bus is a line among the rows, at times with status 0. */
-function trouble(stdout: string, failure: string | undefined): { failure?: string } {
+function trouble(stdout: string, failure: string | undefined, asked: readonly Field[]): { failure?: string } {
   const lost = /^.*Unable to determine the device handle.*$/m.exec(stdout)?.[0];
-  const told = lost === undefined ? failure : `cannot reach a GPU: ${lost.trim()}`;
+  const strange = stdout.split('\n').find((line) => isStrange(line, asked));
+  const told =
+    lost !== undefined
+      ? `cannot reach a GPU: ${lost.trim()}`
+      : (failure ?? (strange === undefined ? undefined : `prints a row without an index: ${strange.trim()}`));
   return told === undefined ? {} : { failure: told };
 }
 
-/** Lines that are no GPU (warnings, "No devices were found") are left out. */
+/** Lines that are no row (warnings, "No devices were found") are left out. */
 export function parseRows(csv: string, asked: readonly Field[] = fields): Row[] {
   return csv.split('\n').flatMap((line): Row[] => {
-    const cells = line.split(',').map((cell) => cell.trim());
+    const cells = cellsOf(line);
     const row: Row = Object.fromEntries(asked.map((field, i) => [field, cells[i] ?? '']));
-    return /^\d+$/.test(row.index ?? '') && /^(GPU|MIG)-/.test(row.uuid ?? '') ? [row] : [];
+    return cells.length >= needed.length && /^\d+$/.test(row.index ?? '') ? [row] : [];
   });
 }
 
+function cellsOf(line: string): string[] {
+  return line.split(',').map((cell) => cell.trim());
+}
+
+/** As long as a row of what was asked, and neither one nor the heading. */
+function isStrange(line: string, asked: readonly Field[]): boolean {
+  const [index = '', ...others] = cellsOf(line);
+  return others.length === asked.length - 1 && !/^(\d+|index)$/.test(index);
+}
+
+/**
+ * Those of Jetson have UUIDs without a prefix, and share the memory of the host, of which nvidia-smi tells nothing; for
+ * one without any UUID its index stands, so that it can be leased.
+ */
 export function gpuOf(row: Row): GpuDetails {
-  const [freeMiB, eccErrors] = [
-    numberIn(row['memory.free']),
-    numberIn(row['ecc.errors.uncorrected.volatile.total']),
-  ];
+  const { totalMiB, usedMiB, freeMiB } = memoryOf(row);
+  const eccErrors = numberIn(row['ecc.errors.uncorrected.volatile.total']);
   const [computeMode, driver, recovery, busId] = [
     textIn(row.compute_mode),
     textIn(row.driver_version),
@@ -103,10 +119,10 @@ export function gpuOf(row: Row): GpuDetails {
   ];
   return {
     index: Number(row.index),
-    uuid: row.uuid ?? '',
+    uuid: textIn(row.uuid) ?? `index-${row.index}`,
     name: textIn(row.name) ?? 'NVIDIA GPU',
-    totalMiB: numberIn(row['memory.total']) ?? 0,
-    usedMiB: numberIn(row['memory.used']) ?? 0,
+    totalMiB,
+    usedMiB,
     ...(freeMiB === undefined ? {} : { freeMiB }),
     ...(computeMode === undefined ? {} : { computeMode }),
     ...(driver === undefined ? {} : { driver }),
@@ -116,11 +132,24 @@ export function gpuOf(row: Row): GpuDetails {
   };
 }
 
+/** A total of 0 where it is unknown what is free: then it is not known that any is. */
+function memoryOf(row: Row): Pick<Gpu, 'totalMiB' | 'usedMiB' | 'freeMiB'> {
+  const [used, freeMiB] = [numberIn(row['memory.used']), numberIn(row['memory.free'])];
+  const total = numberIn(row['memory.total']) ?? (freeMiB === undefined ? undefined : freeMiB + (used ?? 0));
+  const free = freeMiB === undefined ? {} : { freeMiB };
+  if (total !== undefined && (used !== undefined || freeMiB !== undefined))
+    return { totalMiB: total, usedMiB: used ?? total - (freeMiB ?? 0), ...free };
+  return { totalMiB: 0, usedMiB: used ?? 0, ...free };
+}
+
 function noteOf(row: Row): string[] {
-  const reason = reasonIn(row['memory.total']) ?? reasonIn(row['memory.used']);
-  return reason === undefined || isMig(row)
-    ? []
-    : [`nvidia-smi does not tell the memory of GPU ${row.index}: ${reason}`];
+  const notes = textIn(row.uuid) === undefined ? [`nvidia-smi tells no UUID of GPU ${row.index}`] : [];
+  const unread = [row['memory.total'], row['memory.used']].find((cell) => numberIn(cell) === undefined);
+  if (unread === undefined || isMig(row)) return notes;
+  return [
+    ...notes,
+    `nvidia-smi does not tell the memory of GPU ${row.index}: ${(reasonIn(unread) ?? unread) || 'nothing is said'}`,
+  ];
 }
 
 /** It is no use to anybody then, and nothing else says so. */

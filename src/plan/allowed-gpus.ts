@@ -45,8 +45,10 @@ function select(gpus: readonly Gpu[], names: readonly string[], source: string):
 function find(gpus: readonly Gpu[], name: string, source: string): Gpu {
   const exact = gpus.find((gpu) => deviceName(gpu) === name || gpu.uuid === name);
   if (exact !== undefined) return exact;
-  // CUDA takes the beginning of a UUID as long as it is one GPU's.
-  const begun = /^(GPU|MIG)-./.test(name) ? gpus.filter(({ uuid }) => uuid.startsWith(name)) : [];
+  // CUDA takes the beginning of a UUID as long as it is one GPU's. Those of Jetson begin with anything; digits are an index.
+  const begun = /^(GPU|MIG)-.|^(?!(GPU|MIG)-?$)(?=.*\D)[\da-f-]+$/i.test(name)
+    ? gpus.filter(({ uuid }) => uuid.startsWith(name))
+    : [];
   const [first] = begun;
   if (first !== undefined && begun.length === 1) return first;
   const known = gpus.map((gpu) => `${gpu.index} (${gpu.uuid})`).join(', ') || 'none';

@@ -17,6 +17,8 @@ export interface GpuOffer {
   readonly weightsMiB?: number | undefined;
   /** What keeps other GPUs of this host out, for the refusal. */
   readonly limit?: string | undefined;
+  /** Why there may be more than these. */
+  readonly problem?: string | undefined;
 }
 
 /** `undefined` where the driver does not tell: then it is tried. */

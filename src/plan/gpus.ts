@@ -34,7 +34,12 @@ export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): 
   return {
     devices: new Map(devices),
     uuids: given.flat().map(({ uuid }) => uuid),
-    choices: groups.flatMap((group, i) => choiceOf(group, given[i] ?? [])),
+    choices: [
+      ...groups.flatMap((group, i) => choiceOf(group, given[i] ?? [])),
+      ...(offer.problem === undefined
+        ? []
+        : [{ what: 'gpus', value: `${offer.gpus.length} that can be used`, because: offer.problem }]),
+    ],
   };
 }
 
@@ -43,7 +48,9 @@ function choiceOf({ members, demand }: GpuGroup, gpus: readonly Gpu[]): Choice[]
   const need =
     demand === undefined ? 'nothing is known about its need' : `needs ${gib(demand.mib)} (${demand.because})`;
   const free = gpus.map((gpu) => gib(freeOf(gpu) ?? 0)).join(', ');
-  const have = gpus.some((gpu) => freeOf(gpu) === undefined) ? 'free memory unknown' : `${free} free`;
+  const have = gpus.some((gpu) => freeOf(gpu) === undefined)
+    ? 'its free memory is unknown, as nvidia-smi does not tell it'
+    : `${free} free`;
   return [
     {
       what: 'gpu',

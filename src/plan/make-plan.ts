@@ -248,6 +248,7 @@ function place(seats: readonly Seat[], { gpus: asked }: PlanOptions, host: HostF
       gpus: allowedGpus(host.gpus, asked, visible),
       weightsMiB: host.weightsMiB,
       limit: limitText(asked, visible),
+      problem: host.gpuProblem,
     },
   );
 }

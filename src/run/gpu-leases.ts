@@ -52,8 +52,6 @@ export function gpuLease(folders: StateFolders, uuid: string): string {
 function leaseFiles(folders: StateFolders): { file: string; uuid: string }[] {
   return readdirSync(folders.gpus).flatMap((name) =>
     // Drafts and take-overs of claims have a dot.
-    /^(GPU|MIG)-[^.]+$/.test(name)
-      ? [{ file: join(folders.gpus, name), uuid: decodeURIComponent(name) }]
-      : [],
+    /^[^.]+$/.test(name) ? [{ file: join(folders.gpus, name), uuid: decodeURIComponent(name) }] : [],
   );
 }

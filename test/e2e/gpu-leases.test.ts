@@ -9,7 +9,7 @@ import { fakeGpus } from './harness/gpus.ts';
 import { loadingPython } from './harness/loading-python.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
-import { test, type World } from './harness/world.ts';
+import { standIn, test, type World } from './harness/world.ts';
 
 async function loading(world: World, python: string, words: readonly string[]): Promise<Session> {
   const port = String(await freePort());
@@ -171,4 +171,43 @@ test('an instance of a divided GPU is given by its UUID, within what CUDA_VISIBL
   ]);
   const whole = await dynamo(world, words, { env: { CUDA_VISIBLE_DEVICES: '0' } });
   expect(whole.stderr).toContain('GPU 0 is divided (MIG): its instances are named by UUID');
+});
+
+const uuid = '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f';
+
+/** As on a Jetson: a UUID without a prefix, no memory, and `more` lines. */
+function jetson(world: World, more = ''): void {
+  const row = `0, ${uuid}, Orin (nvgpu), [N/A], [N/A], [N/A], [N/A], Default, 540.4.0, [N/A], [N/A], [N/A]`;
+  const rows = `echo '${row}'${more === '' ? '' : `; echo '${more}'`}`;
+  standIn(world, 'nvidia-smi', `#!/bin/sh\ncase "$*" in *--query-gpu=*) ${rows};; esac\n`);
+}
+
+test('the GPU of a Jetson is planned, leased and given back, and what nvidia-smi does not tell is said', async ({
+  world,
+}) => {
+  jetson(world);
+  const python = loadingPython(world);
+  const plan = await succeed(world, ['plan', 'agg', '--python', python]);
+  expect(plan.stdout).toMatch(/engine +sglang +1 × Orin \(nvgpu\)/);
+  expect(plan.stdout).toMatch(/gpu +0 +worker: .*its free memory is unknown, as nvidia-smi does not tell it/);
+  const first = await loading(world, python, ['agg', '--gpus', uuid]);
+  expect(existsSync(join(world.state, 'dynamo', 'gpus', uuid))).toBe(true);
+  const [run] = await ps(world);
+  const second = await dynamo(world, ['up', 'agg', '--name', 'b', '--engine', 'sglang', '--python', python]);
+  expect(second.code).toBe(75);
+  expect(second.stderr).toContain(`GPU 0 (Orin (nvgpu)): free memory unknown, taken by run ${run?.runId}`);
+  await stop(first);
+  expect(existsSync(join(world.state, 'dynamo', 'gpus', uuid))).toBe(false);
+  const { stdout } = await dynamo(world, ['doctor', '--verbose', '--only', 'gpus,vram']);
+  expect(stdout).toContain('1 of 1 GPUs may be used; nvidia-smi does not tell the memory of GPU 0: N/A');
+  expect(stdout).toContain('GPU 0 has unknown memory');
+});
+
+test('a row of nvidia-smi that names no GPU is shown as it stands, not dropped', async ({ world }) => {
+  const row = '[Unknown Error], GPU-1, NVIDIA H200, 1, 1, 1, [N/A], Default, 1, 1, 1, 1';
+  jetson(world, row);
+  const python = loadingPython(world);
+  const { stdout } = await succeed(world, ['plan', 'agg', '--python', python]);
+  expect(stdout).toMatch(/^gpus +1 that can be used /m);
+  expect(stdout).toContain(`prints a row without an index: ${row}`);
 });

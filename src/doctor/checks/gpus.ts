@@ -36,7 +36,8 @@ export const gpus: Check = {
       return fail(`CUDA_VISIBLE_DEVICES=${visible}: no GPU may be used`, 'unset CUDA_VISIBLE_DEVICES');
     }
     const count = allowed.length;
-    if (subject === undefined) return ok(`${count} of ${report.gpus.length} GPUs may be used`);
+    if (subject === undefined)
+      return ok([`${count} of ${report.gpus.length} GPUs may be used`, ...(report.notes ?? [])].join('; '));
     const needed = neededGpus(subject);
     if (needed > count) {
       return fail(
@@ -46,7 +47,10 @@ export const gpus: Check = {
           : '--engine sim runs it without a GPU',
       );
     }
-    return (subject.plan && overlap(subject.plan, subject)) ?? ok(`${needed} of ${count} GPUs are needed`);
+    return (
+      (subject.plan && overlap(subject.plan, subject)) ??
+      ok([`${needed} of ${count} GPUs are needed`, ...(report.notes ?? [])].join('; '))
+    );
   },
 };
 

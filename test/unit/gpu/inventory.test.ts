@@ -151,3 +151,21 @@ test('a folder with the name of nvidia-smi is a problem, not a crash', async () 
   mkdirSync(join(folder, 'nvidia-smi'));
   expect(await inventory(folder)).toMatchObject({ gpus: [] });
 });
+
+test('a row that is not understood is told, and what is unknown of a GPU is a note', async () => {
+  const rest = '[N/A], [N/A], [N/A], [N/A], Default, 540.4.0, [N/A], [N/A], [N/A]';
+  const orin = `0, 54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f, Orin (nvgpu), ${rest}`;
+  expect(await inventory(standIn(`echo "${orin}"`))).toEqual({
+    gpus: [expect.objectContaining({ name: 'Orin (nvgpu)', totalMiB: 0 })],
+    notes: ['nvidia-smi does not tell the memory of GPU 0: N/A'],
+  });
+  const strange = `[Unknown Error], GPU-1, NVIDIA H200, ${rest}`;
+  expect(await inventory(standIn(`echo "${orin}"; echo "${strange}"`))).toMatchObject({
+    gpus: [{ index: 0 }],
+    problem: `nvidia-smi is here but prints a row without an index: ${strange}`,
+  });
+  expect((await inventory(standIn(`echo "0, [N/A], Thor, ERR!, ERR!"`))).notes).toEqual([
+    'nvidia-smi tells no UUID of GPU 0',
+    'nvidia-smi does not tell the memory of GPU 0: ERR!',
+  ]);
+});

@@ -64,6 +64,28 @@ test('a GPU whose memory nvidia-smi does not know is still a GPU', () => {
   ]);
 });
 
+test('a Jetson is a GPU, without the prefix of others and with the memory of its host', () => {
+  const orin = '0, 54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f, Orin (nvgpu), [N/A], [N/A], [N/A], 540.4.0\n';
+  expect(gpus(orin)).toEqual([
+    {
+      index: 0,
+      uuid: '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f',
+      name: 'Orin (nvgpu)',
+      totalMiB: 0,
+      usedMiB: 0,
+      driver: '540.4.0',
+    },
+  ]);
+});
+
+test('one without a UUID is known by its index; memory in part is as much as it tells', () => {
+  expect(gpus('3, [N/A], Thor, 1000, [Not Supported], [Not Supported], 1\n')).toMatchObject([
+    { index: 3, uuid: 'index-3', totalMiB: 0, usedMiB: 0 },
+  ]);
+  expect(gpus('0, GPU-1, x, 1000, [N/A], 400, 1\n')).toMatchObject([{ totalMiB: 1_000, usedMiB: 600 }]);
+  expect(gpus('0, GPU-1, x, [N/A], 100, 400, 1\n')).toMatchObject([{ totalMiB: 500, freeMiB: 400 }]);
+});
+
 test('warnings around the lines are left out', () => {
   const warning = 'WARNING: infoROM is corrupted at gpu 0000:00:06.0\n';
   expect(gpus(warning + recorded('query-gpu.csv') + warning)).toHaveLength(2);
@@ -97,6 +119,7 @@ test.each([
   ['GPU-1, 12, [Not Found], [N/A]', { gpuUuid: 'GPU-1', pid: 12 }],
   ['GPU-1, 12, python a,b, 5', { gpuUuid: 'GPU-1', pid: 12, name: 'python a, b', usedMiB: 5 }],
   ['MIG-1, 12, x, [Insufficient Permissions]', { gpuUuid: 'MIG-1', pid: 12, name: 'x' }],
+  ['54bf1cca-ecba, 12, x, [N/A]', { gpuUuid: '54bf1cca-ecba', pid: 12, name: 'x' }],
 ])('%j is one process', (line, app) => expect(parseComputeApps(line)).toEqual([app]));
 
 test.each([

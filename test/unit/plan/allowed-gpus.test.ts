@@ -88,3 +88,11 @@ test('what limits the choice can be said', () => {
   expect(limitText(undefined, '')).toBe('CUDA_VISIBLE_DEVICES=""');
   expect(limitText(['0', '1'], '0,1,2')).toBe('--gpus 0,1');
 });
+
+test('UUIDs of Jetson have no prefix, and may be begun, too', () => {
+  const uuid = '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f';
+  const orin = gpus(1).map((gpu) => ({ ...gpu, uuid, name: 'Orin (nvgpu)', totalMiB: 0 }));
+  for (const name of [uuid, '54bf1cca', '0'])
+    expect(indices(allowedGpus(orin, [name], undefined))).toEqual([0]);
+  expect(() => allowedGpus(orin, ['ffff'], undefined)).toThrow('no GPU "ffff"');
+});
