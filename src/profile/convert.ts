@@ -106,9 +106,12 @@ function follow(alias: Alias, at: Position, conversion: Conversion): Tree {
     at,
     message:
       target === undefined
-        ? `there is no anchor &${alias.source} before this alias`
+        ? 'there is no anchor (&name) for this alias (*name) before it'
         : `&${alias.source} contains itself`,
-    fix: 'write the value out',
+    fix:
+      target === undefined
+        ? 'quote a text that begins with *, or write the value out'
+        : 'write the value out',
   });
   return { kind: 'scalar', at, value: null, text: '' };
 }

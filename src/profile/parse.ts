@@ -20,6 +20,10 @@ const plainWords: Readonly<Partial<Record<YAMLError['code'], Omit<Diagnostic, 'a
     message: 'YAML: this line is no "key: value"',
     fix: 'is a colon missing, or the indent wrong?',
   },
+  BAD_DIRECTIVE: {
+    message: 'directives (%NAME) are not used in profiles',
+    fix: 'remove the line, or quote the value',
+  },
   TAG_RESOLVE_FAILED: { message: 'tags (!name) are not used in profiles', fix: 'remove the tag' },
 };
 
@@ -101,10 +105,15 @@ function aliasesAreFew(document: Document.Parsed): boolean {
   }
 }
 
+/** The library repeats what stands there, after a colon: the line is shown anyway, less its secrets. */
+function withoutSource(message: string): string {
+  return message.replace(/: .*/s, '');
+}
+
 function explainFault({ code, message }: YAMLError): Omit<Diagnostic, 'at'> {
   return (
     plainWords[code] ?? {
-      message: `YAML: ${message}`,
+      message: `YAML: ${withoutSource(message)}`,
       fix: code === 'BAD_SCALAR_START' ? 'quote the value' : undefined,
     }
   );

@@ -21,7 +21,10 @@ function faultsIn(tree: Tree, path: readonly string[]): Diagnostic[] {
       const fault = textFault(tree.text, variable);
       if (fault === undefined) return [];
       const fix = fault.includes('NUL') ? 'remove it' : 'put it into a file, and give the path';
-      return [{ at: tree.at, message: `${path.join('.')}: ${fault}`, fix, chooser: tree.chooser?.kind }];
+      // Also where an anchor brings it from a place that does not look like one of secrets.
+      const secret = path.includes('env') || path.includes('engineArgs') ? true : undefined;
+      const message = `${path.join('.')}: ${fault}`;
+      return [{ at: tree.at, message, fix, chooser: tree.chooser?.kind, secret }];
     }
   }
 }

@@ -1,4 +1,5 @@
 /** A line of a profile as an error may show it: by where it stands, its values are secrets or are not. */
+import { editDistance } from '../base/nearest.ts';
 import { conceal, isDocumented, isSecret, isSecretFlag } from '../base/secrets.ts';
 
 /** Stars of the same length, so that columns stay right. */
@@ -8,9 +9,16 @@ const mask = (value: string): string => '*'.repeat(value.length);
 export function shownLine(lines: readonly string[], index: number): string {
   const line = lines[index] ?? '';
   const above = keysAbove(lines, index);
-  const at = above[0] === 'parameters' ? -1 : above.indexOf('env');
+  // There, env names variables, and holds none.
+  if (above[0] === 'parameters' || above[0] === 'infra') return maskInside(line);
+  const at = above.findIndex(isVariables);
   if (at >= 0) return at === above.length - 1 ? maskVariable(line) : maskRest(line, above[at + 1] ?? '');
-  return followsSecretFlag(lines, index) ? maskFirstWord(line) : maskInside(line);
+  return followsSecretFlag(lines, index) ? maskAll(line) : maskInside(maskVariables(line));
+}
+
+/** `env`, and what people write who mean it: `environment`, `enw`, `x-env`. */
+function isVariables(key: string): boolean {
+  return /env/i.test(key) || (key.length < 5 && editDistance(key, 'env') === 1);
 }
 
 /** The keys under which a line stands, from the outermost to the one just above. */
@@ -38,14 +46,20 @@ function indentOf(line: string): number | undefined {
 function maskVariable(line: string): string {
   if (/^\s*<<\s*:/.test(line)) return line;
   const [, head, name = '', value = ''] =
-    /^(\s*(?:-\s+)?["']?([\w.-]+)["']?\s*[:=]\s*)(.*)$/.exec(line) ?? [];
-  if (head === undefined) return line.replace(/\S.*/, mask);
+    /^(\s*["']?([\w.-]+)["']?\s*:\s*)(.*)$/.exec(line) ??
+    /^(\s*-\s+["']?([A-Z_][A-Z0-9_]*)\s*[:=]\s*)(.*)$/.exec(line) ??
+    [];
+  if (head === undefined) return maskAll(line);
   return isDocumented(name) ? conceal(line, mask) : head + mask(value);
 }
 
 /** What goes on below a variable. */
 function maskRest(line: string, variable: string): string {
-  return isDocumented(variable) ? conceal(line, mask) : line.replace(/\S.*/, mask);
+  return isDocumented(variable) ? conceal(line, mask) : maskAll(line);
+}
+
+function maskAll(line: string): string {
+  return line.replace(/\S.*/, mask);
 }
 
 function followsSecretFlag(lines: readonly string[], index: number): boolean {
@@ -53,21 +67,37 @@ function followsSecretFlag(lines: readonly string[], index: number): boolean {
   return before !== undefined && isSecretFlag(before);
 }
 
-function maskFirstWord(line: string): string {
-  return line.replace(/^(\s*(?:-\s+)?)(\S+)/, (_, head: string, word: string) => head + mask(word));
+const variablesAfter = /^(.*?([\w-]+)["']?\s*:\s*)([^\s*&].*|&[\w-]+\s+\S.*)$/;
+const variable = /(["']?([A-Za-z_]\w*)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,{}]+)/g;
+const capitals = /(?:^|[\s{,"'])[A-Z][A-Z0-9_]+["']?\s*:/;
+
+/** `env: {…}` and `env: …` on this line, and a mapping with a name in capitals, which only variables have. */
+function maskVariables(line: string): string {
+  for (let from = 0; ;) {
+    const [, head, key, rest] = variablesAfter.exec(line.slice(from)) ?? [];
+    if (head === undefined || key === undefined || rest === undefined) break;
+    if (isVariables(key)) return line.slice(0, from) + head + maskFlow(rest);
+    from += head.length;
+  }
+  return line.includes('{') && capitals.test(line) ? line.replace(/\{.*/, maskFlow) : line;
 }
 
-const variablesInFlow = /(\benv["']?\s*:\s*\{)([^}]*)/g;
-const variableInFlow = /(["']?([A-Za-z_]\w*)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}]*)/g;
+/** `{NAME: value, …`; a text without braces whole. */
+function maskFlow(flow: string): string {
+  if (!/^(&[\w-]+\s+)?\{/.test(flow)) return mask(flow);
+  return flow.replaceAll(variable, (all: string, head: string, name: string, value: string) =>
+    isDocumented(name) ? all : head + mask(value),
+  );
+}
+
 const named = /([A-Za-z_]\w*)(["']?\s*[:=]\s*)([^\s,{}]+)/g;
 const argument = /(--?[A-Za-z][\w-]*)(["']?[\s,=]+["']?)([^\s,"'\]=-][^\s,"'\]]*)/g;
 
-/** A line that stands under nothing secret may still hold a mapping of variables, arguments or an address. */
+/** A line that stands under nothing secret may still hold one by its name, an argument or an address. */
 function maskInside(line: string): string {
   const shown = line
-    .replaceAll(variablesInFlow, (_, head: string, body: string) => head + maskFlow(body))
     .replaceAll(named, (all: string, name: string, between: string, value: string) =>
-      isSecret(name, value) ? name + between + mask(value) : all,
+      isSecret(name, value) || isVariable(name) ? name + between + mask(value) : all,
     )
     .replaceAll(argument, (all: string, flag: string, between: string, value: string) =>
       isSecretFlag(flag) ? flag + between + mask(value) : all,
@@ -75,8 +105,7 @@ function maskInside(line: string): string {
   return conceal(shown, mask);
 }
 
-function maskFlow(body: string): string {
-  return body.replaceAll(variableInFlow, (all: string, key: string, name: string, value: string) =>
-    isDocumented(name) ? all : key + mask(value),
-  );
+/** Only variables are written in capitals. */
+function isVariable(name: string): boolean {
+  return /^[A-Z][A-Z0-9_]+$/.test(name) && !isDocumented(name);
 }

@@ -93,7 +93,9 @@ const files: [string, string | Uint8Array, string[]][] = [
   [
     'unknown anchor',
     'a: *q\n',
-    ['my.yaml:1:4: there is no anchor &q before this alias\n  1 | a: *q\n    |    ^ write the value out'],
+    [
+      'my.yaml:1:4: there is no anchor (&name) for this alias (*name) before it\n  1 | a: *q\n    |    ^ quote a text that begins with *, or write the value out',
+    ],
   ],
   [
     'anchor in itself',
