@@ -29,7 +29,8 @@ Examples:
   dynamo clean --all-ended        also remove logs and plans of all runs that have ended
   dynamo clean --pid 4321@98765   end a process that is not ours, exactly the one that was listed
 
-Only what a ledger proves to be of a dead run of yours is touched unasked. Ended runs stay for ${days} days.`;
+Only what a ledger proves to be of a dead run of yours is touched unasked. Claims on names, ports and GPUs go when no
+living run can hold them, damaged ones too. Ended runs stay for ${days} days.`;
 
 interface CleanFlags {
   readonly dryRun?: true;
@@ -106,9 +107,9 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
 
 /** Throws `left-behind` for a process or GPU memory that is still there. */
 function conclude({ left, memory, keys, untold }: CleanOutcome, { json }: CleanFlags): void {
-  if (json !== true) for (const line of keys) process.stdout.write(`${line}\n`);
+  const lines = [...keys, ...untold.map(({ message, hint }) => `${message}\nfix: ${hint}`)];
+  if (json !== true) for (const line of lines) process.stdout.write(`${line}\n`);
   if (left.length > 0) throw leftBehindError(left);
-  if (untold[0] !== undefined) throw untold[0];
   const text = returnText(memory);
   if (memory.missing.length > 0) {
     throw new DynamoError('left-behind', text ?? '', {

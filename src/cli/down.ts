@@ -12,6 +12,7 @@ import { leftBehindError } from './runs/failure-error.ts';
 import { findRun, onlyLiveRun } from './runs/find-run.ts';
 import { isInfraOnly } from './up/infra-facts.ts';
 import { requireLinux } from './platform.ts';
+import { leftAlone } from './clean/left-alone.ts';
 import { reapAndWait, trackerOf, untilKeeperLeft } from './clean/reap-run.ts';
 import type { Configure } from './verbs.ts';
 
@@ -52,6 +53,7 @@ export async function down(asked: string | undefined, flags: DownFlags): Promise
     const report = await endRest(folders, run, now, (line) => say(`${line}\n`));
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
+    for (const line of leftAlone(run)) say(`${line}\n`);
     if (flags.quiet !== true) sayFailure(run);
     return report;
   };
@@ -117,7 +119,10 @@ async function endRest(
   now: boolean,
   say: (line: string) => void,
 ): Promise<StopReport> {
-  const ended = findRun(folders, run.record.runId).record.endedAt !== undefined;
+  const { runId } = run.record;
+  const ended = storedRuns(folders, isAlive).some(
+    ({ record }) => record.runId === runId && record.endedAt !== undefined,
+  );
   if (ended && (await trackerOf(run).look()).length === 0) {
     await untilKeeperLeft(run);
     return { killed: [], left: [] };

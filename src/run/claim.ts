@@ -145,7 +145,12 @@ function isSame(one: Identity, other: Identity): boolean {
 export function adopt(file: string, mine: Claim): void {
   const draft = `${file}.${process.pid}.draft`;
   write(draft, mine);
-  renameSync(draft, file);
+  try {
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }
 
 function write(draft: string, mine: Claim): void {

@@ -1,5 +1,5 @@
 /** What is written down about a run before anything starts: who supervises it, and since when. */
-import { existsSync, readdirSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
 import { tellDamage } from '../disk/damage.ts';
@@ -172,7 +172,12 @@ function fixFor(file: string, why: string, runId: string): string {
 function writeWhole(file: string, value: unknown): void {
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
-  // No file takes the place of a folder; one that holds something is somebody's, and stays.
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(file);
-  renameSync(draft, file);
+  try {
+    // No file takes the place of a folder; one that holds something is somebody's, and stays.
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(file);
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }

@@ -127,13 +127,14 @@ function longestStopMs(plan: Plan | undefined): number {
 }
 
 function unknownError({ record, files }: StoredRun, ledger: Ledger, unknown: readonly string[]): DynamoError {
-  const why = ledger.damage ?? 'it is missing';
+  const lack = ledger.missing ? 'it is missing' : 'it does not name all that wrote a log';
+  const why = ledger.damage ?? lack;
   return new DynamoError(
     'left-behind',
     `What run ${record.runId} started is not known for certain: its ledger ${files.ledger} cannot tell (${why}).`,
     {
       details: unknown.map((each) => `  ${each}`),
-      hint: `dynamo clean --dry-run   # lists what may be its; when nothing is left: rm -r ${files.folder}`,
+      hint: `dynamo clean --dry-run   # lists what may be its; when all is ended: rm -r ${files.folder}`,
     },
   );
 }

@@ -3,8 +3,8 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from '../../process/ledger.ts';
 import { markedProcesses } from '../../process/marked.ts';
-import { commandLine } from '../../process/proc.ts';
 import type { StoredRun } from '../../run/record.ts';
+import { suspectText } from './left-alone.ts';
 
 /**
  * None when the ledger tells all that was started. Else, in words, the living processes that carry a mark of the run and
@@ -15,10 +15,7 @@ export function whatIsUnknown({ record, files }: StoredRun, ledger: Ledger): str
   if (untold.length === 0 && ledger.damage === undefined) return [];
   const marked = markedProcesses().filter(({ runId }) => runId === record.runId);
   if (marked.length > 0) {
-    return marked.map(
-      ({ pid, startTime, evidence }) =>
-        `${pid} (${commandLine(pid, 60)}): ${evidence}; to end it: dynamo clean --pid ${pid}@${startTime}`,
-    );
+    return marked.map(suspectText);
   }
   return untold.map((name) => `${name}: it wrote a log, and the ledger does not name it`);
 }

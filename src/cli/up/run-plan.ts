@@ -102,6 +102,8 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
       quietly(() => markSwept(files, swept?.unswept));
       await keeper.release();
       await control.close();
+      // Who asked for the end looks for the run afterwards, also where somebody removed its folder.
+      keepRecords.restore();
       // What could not be ended stays known, so that the next command can try again.
       if (outcome.left.length === 0) tidyUp({ ...prepared, record: keepRecords.record });
       return outcome;

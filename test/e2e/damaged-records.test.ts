@@ -1,0 +1,127 @@
+/** Records of a run that were cut, replaced or removed: verbs return, name them, end the run, and harm no other. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { killSupervision, leaders, processesOfRuns } from '../chaos/scene.ts';
+import { isLiving } from '../oracle/processes.ts';
+import { damages, recordsOf } from '../support/damage.ts';
+import { dynamo, type Ended, succeed } from './harness/cli.ts';
+import { ps, type Running, up } from './harness/deployment.ts';
+import { test, type World } from './harness/world.ts';
+
+const records = [
+  'run.json',
+  'plan.json',
+  'events.jsonl',
+  'ledger.jsonl',
+  'keeper.json',
+  'the claim on the name',
+  'a lease on a port',
+];
+
+/** A verb that reads records: it returns, and never calls what it finds a bug of its own. */
+async function verb(world: World, ...words: string[]): Promise<Ended> {
+  const ended = await dynamo(world, words);
+  if (ended.code === null || ended.code === 70 || ended.stderr.includes('    at '))
+    throw new Error(`dynamo ${words.join(' ')}: ${ended.code ?? ended.signal}\n${ended.stderr}`);
+  return ended;
+}
+
+/** All that reads the records of all runs; what was said on the way. */
+async function looks(world: World): Promise<string> {
+  const ended = [
+    await verb(world, 'ps', '--all'),
+    await verb(world, 'clean', '--dry-run'),
+    await verb(world, 'logs', '--run', 'victim', '--tail', '1'),
+  ];
+  const codes = ended.map(({ code }) => code);
+  expect(codes, ended.map(({ stderr }) => stderr).join('\n')).toEqual([0, 0, expect.any(Number)]);
+  return ended.map(({ stdout, stderr }) => stdout + stderr).join('\n');
+}
+
+async function expectUnharmed(world: World, { runId, client }: Running): Promise<void> {
+  expect((await ps(world)).find((run) => run.runId === runId)?.state).toBe('ready');
+  await client.models.list();
+}
+
+/** Pids of main processes that are not of the healthy run. */
+function leadersBeside(world: World, healthy: readonly number[]): number[] {
+  return leaders(world).filter((pid) => !healthy.includes(pid));
+}
+
+// What is missing says less, and so does a list of lines that is empty. Of a run that is up nobody reads the events.
+const isTold = (record: string, damage: string): boolean =>
+  damage !== 'removed' &&
+  record !== 'keeper.json' &&
+  record !== 'events.jsonl' &&
+  !(record.endsWith('.jsonl') && ['emptied', 'cut in the middle'].includes(damage));
+
+for (const record of records) {
+  test(`${record} of a run that is up, damaged in every way`, { timeout: 240_000 }, async ({ world }) => {
+    const healthy = await up(world, 'agg', ['--name', 'healthy']);
+    const theirs = leaders(world);
+    for (const [damage, inflict] of Object.entries(damages)) {
+      const { runId } = await up(world, 'agg', ['--name', 'victim']);
+      const mine = leadersBeside(world, theirs);
+      const file = recordsOf(world.state, runId, 'victim')[record] ?? '';
+      inflict(file);
+      const said = await looks(world);
+      expect(said, damage).toMatch(/victim/);
+      const down = await verb(world, 'down', runId);
+      expect({ damage, code: down.code, stderr: down.stderr }).toMatchObject({ code: 0 });
+      if (isTold(record, damage)) expect(said + down.stderr, damage).toContain(file.split('/').at(-1));
+      expect(mine.filter(isLiving), damage).toEqual([]);
+      await verb(world, 'clean');
+      await expectUnharmed(world, healthy);
+      // What somebody put into a folder is theirs, and stays until they remove it, as clean says.
+      if (damage.includes('with something in it')) rmSync(file, { recursive: true, force: true });
+      forget(world, runId);
+    }
+    await succeed(world, ['down', 'healthy']);
+    await succeed(world, ['clean']);
+  });
+}
+
+for (const record of records) {
+  test(
+    `${record} of a run without supervisor, damaged in every way`,
+    { timeout: 240_000 },
+    async ({ world }) => {
+      for (const [damage, inflict] of Object.entries(damages)) {
+        const { runId } = await up(world, 'agg', ['--name', 'victim']);
+        await killSupervision(world);
+        const file = recordsOf(world.state, runId, 'victim')[record] ?? '';
+        inflict(file);
+        await looks(world);
+        const down = await verb(world, 'down', runId);
+        if (record === 'ledger.jsonl') {
+          await endAsTold(world, down, damage);
+        } else {
+          expect({ damage, code: down.code, stderr: down.stderr }).toMatchObject({ code: 0 });
+          expect(down.stderr).toContain('nothing is left');
+        }
+        expect(processesOfRuns(world), damage).toEqual([]);
+        await verb(world, 'clean');
+        if (damage.includes('with something in it')) rmSync(file, { recursive: true, force: true });
+        forget(world, runId);
+      }
+    },
+  );
+}
+
+/** The oracle reads plans, and would wait for somebody to write into a pipe. */
+function forget(world: World, runId: string): void {
+  rmSync(join(world.state, 'dynamo', 'runs', runId), { recursive: true, force: true });
+}
+
+/** Where the ledger cannot prove what lives, it is named with the command that ends it, and nothing is claimed. */
+async function endAsTold(world: World, down: Ended, damage: string): Promise<void> {
+  const living = processesOfRuns(world);
+  // One line of two may have been left by the cut.
+  if (damage === 'cut in the middle' && living.length === 0) return;
+  expect({ damage, code: down.code, living: living.length }).toMatchObject({ code: 1 });
+  expect(down.stderr).not.toContain('nothing is left');
+  const commands = [...down.stderr.matchAll(/dynamo (clean --pid \d+@\d+)/g)].map(([, words = '']) => words);
+  expect(commands.length, down.stderr).toBe(living.length);
+  for (const words of commands) await succeed(world, words.split(' '));
+}

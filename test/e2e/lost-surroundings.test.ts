@@ -1,0 +1,132 @@
+/** A run is found and ended whatever is moved, removed or imitated around it: its package, its folder, its marks. */
+import { spawn } from 'node:child_process';
+import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { keepers, killSupervision, leaders, processesOfRuns, send, supervisors } from '../chaos/scene.ts';
+import { isLiving } from '../oracle/processes.ts';
+import { until } from '../support/until.ts';
+import { dynamo, packageFolder, startCommand, succeed } from './harness/cli.ts';
+import { onSim, ps, up } from './harness/deployment.ts';
+import { test, type World } from './harness/world.ts';
+
+const shipped = ['bin', 'dist', 'launch-profiles', 'assets', 'package.json'];
+
+/** A copy of the package that can be moved. Returns its folder. */
+function ownPackage(world: World): string {
+  const folder = join(world.root, 'package');
+  for (const name of shipped) {
+    cpSync(join(packageFolder, name), join(folder, name), {
+      recursive: true,
+      filter: (file) => !file.endsWith('.map'),
+    });
+  }
+  return folder;
+}
+
+const folderOf = (world: World, runId: string): string => join(world.state, 'dynamo', 'runs', runId);
+
+async function untilAllGone(world: World): Promise<void> {
+  await until('all processes to be gone', () => processesOfRuns(world).length === 0);
+  await until('the keeper to be gone', () => keepers(world).length === 0);
+}
+
+test.for([
+  ['moved', (folder: string) => renameSync(folder, `${folder}-elsewhere`)],
+  ['removed', (folder: string) => rmSync(folder, { recursive: true })],
+] as const)(
+  'the package is %s, then the supervisor is killed: nothing stays',
+  async ([, lose], { world }) => {
+    const folder = ownPackage(world);
+    const program = [process.execPath, join(folder, 'bin', 'dynamo.js')];
+    const { code, stderr } = await startCommand(world, [...program, 'up', 'agg', '-d', ...(await onSim())])
+      .ended;
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    lose(folder);
+    for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+    await untilAllGone(world);
+    await succeed(world, ['clean']);
+  },
+);
+
+test('the folder of a run is removed, then its supervisor is killed: nothing stays', async ({ world }) => {
+  const { runId } = await up(world, 'agg');
+  const pids = supervisors(world);
+  rmSync(folderOf(world, runId), { recursive: true });
+  for (const pid of pids) send(pid, 'SIGKILL');
+  await untilAllGone(world);
+  // What the dead held stays until somebody looks: another run of that name takes it over.
+  await succeed(world, ['clean']);
+});
+
+test('the folder of a run is removed: it is shown, its name is not given away, and down ends it', async ({
+  world,
+}) => {
+  const { runId } = await up(world, 'agg');
+  const pids = leaders(world);
+  rmSync(folderOf(world, runId), { recursive: true });
+  const shown = await succeed(world, ['ps']);
+  expect(shown.stdout + shown.stderr).toContain(runId);
+  const again = await dynamo(world, ['up', 'agg', '-d', ...(await onSim())]);
+  expect(again).toMatchObject({ code: 75 });
+  expect(again.stderr).toContain('fix: dynamo down agg');
+  const down = await succeed(world, ['down', 'agg']);
+  expect(down.stderr).toContain(`${runId} is down: nothing is left`);
+  expect(pids.filter(isLiving)).toEqual([]);
+  expect(await ps(world)).toEqual([]);
+});
+
+test('a supervisor writes removed records again, and what they prove afterwards is all', async ({
+  world,
+}) => {
+  const { runId } = await up(world, 'agg');
+  rmSync(folderOf(world, runId), { recursive: true });
+  await until('the run to be whole again', async () => {
+    const { stdout, stderr } = await dynamo(world, ['ps', '--json']);
+    return stderr === '' && (JSON.parse(stdout) as { runs: { state: string }[] }).runs[0]?.state === 'ready';
+  });
+  await killSupervision(world);
+  const { stderr } = await succeed(world, ['down']);
+  expect(stderr).toContain('nothing is left');
+  expect(processesOfRuns(world)).toEqual([]);
+});
+
+test('who carries one mark of a run is no process of it: told with the way on, and left alone', async ({
+  world,
+}) => {
+  const { runId } = await up(world, 'agg');
+  const file = join(folderOf(world, runId), 'logs', 'worker.log');
+  const log = openSync(file, 'a');
+  const [writer, bearer] = [
+    spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true, env: { PATH: '/usr/bin:/bin' } }),
+    spawn('sleep', ['600'], {
+      stdio: 'ignore',
+      detached: true,
+      env: { PATH: '/usr/bin:/bin', DYNAMO_RUN_ID: runId, DYNAMO_PROCESS: 'worker' },
+    }),
+  ];
+  closeSync(log);
+  const strangers = [writer.pid ?? 0, bearer.pid ?? 0];
+  onTestFinished(() => strangers.forEach((pid) => send(pid, 'SIGKILL')));
+  const { stderr } = await succeed(world, ['down']);
+  for (const pid of strangers) {
+    expect(stderr).toMatch(new RegExp(`left alone: ${pid} .*dynamo clean --pid ${pid}@\\d+`));
+    expect(isLiving(pid)).toBe(true);
+  }
+  const { stdout } = await succeed(world, ['clean', '--dry-run']);
+  for (const pid of strangers) expect(stdout).toMatch(new RegExp(`dynamo clean --pid ${pid}@\\d+`));
+  for (const pid of strangers) await succeed(world, ['clean', '--pid', String(pid)]);
+  expect(strangers.filter(isLiving)).toEqual([]);
+});
+
+test('a claim that is a folder is named, with the command that removes it', async ({ world }) => {
+  const claim = join(world.state, 'dynamo', 'names', 'agg');
+  mkdirSync(claim, { recursive: true });
+  const refused = await dynamo(world, ['up', 'agg', '-d', ...(await onSim())]);
+  expect(refused).toMatchObject({ code: 75 });
+  expect(refused.stderr).toContain(claim);
+  expect(refused.stderr).toContain('fix: dynamo clean');
+  await succeed(world, ['clean']);
+  await up(world, 'agg');
+  await succeed(world, ['down']);
+});
