@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
 import { clientEnvironment } from './cli/exec/client-environment.ts';
+import { listenAddress } from './cli/flag-values.ts';
 import { openProfile } from './cli/up/load-profile.ts';
 import { requireLinux } from './cli/platform.ts';
 import { reapDeadRuns } from './cli/clean/reap-run.ts';
@@ -77,6 +78,14 @@ function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
   return [...chosen, ...given];
 }
 
+function hostOf(given: string | undefined): string | undefined {
+  const address = given === undefined ? undefined : listenAddress(given);
+  if (given === undefined || address !== undefined) return address;
+  throw new DynamoError('usage', `httpHost ${JSON.stringify(given)}: expected an address or a host name.`, {
+    hint: "httpHost: '127.0.0.1'",
+  });
+}
+
 function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOptions {
   const { engine = 'auto', infra = 'auto', replicas = {}, env = {}, workerArgs = [] } = options;
   // Test runners bring several up at once: none may be in the way of another.
@@ -89,7 +98,7 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
     env,
     name,
     gpus: options.gpus,
-    httpHost: options.httpHost,
+    httpHost: hostOf(options.httpHost),
     httpPort: options.httpPort,
     discovery: options.discovery,
     events: options.events,

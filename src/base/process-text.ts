@@ -5,7 +5,8 @@ const longestText = 131_072;
 
 /** Why no process can be given this, in words; `undefined` when it can. `before`: what precedes it, as `NAME=`. */
 export function textFault(text: string, before = ''): string | undefined {
-  if (text.includes('\0')) return 'holds a NUL character, which ends a text for the kernel';
+  if (text.includes('\0') || before.includes('\0'))
+    return 'holds a NUL character, which ends a text for the kernel';
   // No letter is more than 3 bytes of UTF-8, or 4 for two UTF-16 units.
   if (3 * (before.length + text.length) < longestText) return undefined;
   const size = byteLength(before) + byteLength(text) + 1;

@@ -11,6 +11,15 @@ export function isRunName(text: string): boolean {
   return validName.test(text) && text.length <= longestName;
 }
 
+/** `flag`: what gave it. */
+export function badRunName(flag: string, seen: string): DynamoError {
+  return new DynamoError(
+    'usage',
+    `${flag} ${JSON.stringify(seen)}: expected up to ${longestName} lower-case letters, digits, _ and -.`,
+    { hint: `${flag} ${cleanName(seen) || 'NAME'}` },
+  );
+}
+
 /**
  * As Docker Compose makes the name of a project from that of a folder: small letters, digits, `_` and `-` stay, the
  * first is a letter or a digit. And no more than 40 of them. Empty when nothing is left.
@@ -23,8 +32,9 @@ export function cleanName(text: string): string {
     .slice(0, longestName);
 }
 
-/** Throws `usage` when the name of the profile holds nothing that a name may hold. */
+/** Throws `usage` for a name that is none, and when the name of the profile holds nothing that a name may hold. */
 export function runNameOf(asked: string | undefined, { name, file }: Pick<Profile, 'name' | 'file'>): string {
+  if (asked !== undefined && !isRunName(asked)) throw badRunName('--name', asked);
   const made = asked ?? cleanName(name);
   if (made !== '') return made;
   throw new DynamoError(

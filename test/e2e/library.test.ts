@@ -99,6 +99,30 @@ test('what cannot be brought up is an error with code, hint and the end of the l
   ]);
 });
 
+test('what the command line would refuse is refused', async ({ world }) => {
+  const { code, stdout } = await run(
+    world,
+    `const seen = [];
+    for (const options of [{ name: '-x' }, { name: '../x' }, { httpHost: '[::1' }, { env: { A: 'a\\0b' } }, { workerArgs: ['\\0'] }]) {
+      const error = await up('agg', { engine: 'sim', set, ...options }).catch((thrown) => thrown);
+      seen.push(error.code);
+    }
+    console.log(seen.join());`,
+  );
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${Array(5).fill('usage').join()}\n` });
+});
+
+test('a secret is in the environment of its process, and not in that of the program', async ({ world }) => {
+  const { code, stdout } = await run(
+    world,
+    `const before = JSON.stringify(process.env);
+    const run = await up('agg', { engine: 'sim', set, env: { LICENCE: 'not-for-us' } });
+    await run.stop();
+    console.log(JSON.stringify(process.env) === before, JSON.stringify(process.env).includes('not-for-us'));`,
+  );
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'true false\n' });
+});
+
 test('a deployment that is lost is told by `ended`, and `stop` rejects', async ({ world }) => {
   const session = await start(
     world,

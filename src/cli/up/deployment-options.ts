@@ -4,7 +4,7 @@ import { DynamoError } from '../../base/error.ts';
 import { decimalSeconds, listenAddress, longestSeconds, wholeNumber } from '../flag-values.ts';
 import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
-import { isRunName } from '../../plan/run-name.ts';
+import { badRunName, isRunName } from '../../plan/run-name.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Setting } from '../../profile/setting.ts';
 
@@ -223,5 +223,5 @@ export function dataName(text: string): string {
 
 function shortName(flag: string, text: string): string {
   if (isRunName(text)) return text;
-  throw bad(flag, text, 'expected up to 40 lower-case letters, digits, _ and -');
+  throw badRunName(flag, text);
 }

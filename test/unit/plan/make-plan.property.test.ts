@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
 import { hideSecrets, withSecrets } from '../../../src/plan/plan-secrets.ts';
 import type { Plan, ProcessSpec } from '../../../src/plan/plan.ts';
+import { cleanName, isRunName } from '../../../src/plan/run-name.ts';
 import { type Planned, planned } from '../../support/arbitrary-plan.ts';
 
 function holds(check: (plan: Plan, from: Planned) => void): void {
@@ -140,5 +141,32 @@ test('what is hidden comes back whole, whatever it is', () => {
       expect(back).toEqual(full);
     }),
     { numRuns: 100 },
+  );
+});
+
+test('a variable with a NUL, or longer than the kernel takes, makes no plan', () => {
+  const bad = fc.oneof(
+    fc.tuple(fc.string(), fc.string()).map(([a, b]) => `${a}\0${b}`),
+    fc.constantFrom('x'.repeat(131_072), 'ä'.repeat(65_536), '𝒳'.repeat(32_768)),
+  );
+  const name = fc.constantFrom('DYN_LOG', 'COLOUR');
+  fc.assert(
+    fc.property(planned, name, bad, (from, variable, value) => {
+      const given = { ...from.options, env: { [variable]: value } };
+      expect(() => makePlan(from.profile, given, from.host)).toThrow(`--env ${variable}`);
+      const words = { ...from.options, rawArgs: ['--x', value] };
+      expect(() => makePlan(from.profile, words, from.host)).toThrow(/argument --x/);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('a name that is made for a run is one that --name takes, and stays what it is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
+      const made = cleanName(text);
+      if (made !== '') expect([isRunName(made), cleanName(made)]).toEqual([true, made]);
+      if (isRunName(text)) expect(made).toBe(text);
+    }),
   );
 });
