@@ -1,12 +1,9 @@
 /** Who may still need a claim although its holder is dead, or although nobody can read it. */
-import { join } from 'node:path';
-import type { Plan } from '../../plan/plan.ts';
 import type { MarkedProcess } from '../../process/marked.ts';
-import { gpuLease } from '../../run/gpu-leases.ts';
-import { persistClaim, type StateFolders } from '../../run/folders.ts';
-import { portLease, portsOf } from '../../run/port-leases.ts';
+import type { StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { ClaimNeeds } from '../../run/stale.ts';
+import { claimFiles } from './claim-files.ts';
 import type { Owner } from './gpu-survey.ts';
 
 export interface Living {
@@ -26,13 +23,4 @@ export function claimNeeds(folders: StateFolders, { runs, owners, marked }: Livi
     userOf: (file) =>
       plans.find(({ plan }) => plan === undefined || claimFiles(folders, plan).includes(file))?.runId,
   };
-}
-
-function claimFiles(folders: StateFolders, plan: Plan): string[] {
-  return [
-    join(folders.names, plan.name),
-    ...portsOf(plan).map((port) => portLease(folders, port)),
-    ...plan.gpuUuids.map((uuid) => gpuLease(folders, uuid)),
-    persistClaim(folders, plan) ?? '',
-  ];
 }

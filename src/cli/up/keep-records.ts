@@ -1,6 +1,6 @@
 /** A supervisor keeps the records of its run: what somebody truncates, replaces or removes is written again from memory. */
 import { mkdirSync, type Stats, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import type { Identity } from '../../base/identity.ts';
 import { isAlive } from '../../process/identity.ts';
@@ -16,6 +16,7 @@ import {
   writeRecord,
 } from '../../run/record.ts';
 import type { HeldRun } from '../clean/tidy-up.ts';
+import { claimFiles } from '../clean/claim-files.ts';
 import { quietly } from '../clean/sole-reaper.ts';
 import { version } from '../version.ts';
 
@@ -61,10 +62,12 @@ export function recordsKeeper(run: HeldRun, supervisor: Identity): RecordsKeeper
         if (keeper !== undefined) writeKeeper(files, keeper, supervisor);
       },
     ),
-    keptFile(
-      nameFile,
-      () => storedClaim(nameFile).kind === 'good',
-      () => takeAgain(nameFile, mine),
+    ...claimFiles(folders, plan).map((file) =>
+      keptFile(
+        file,
+        () => storedClaim(file).kind === 'good',
+        () => takeAgain(file, mine),
+      ),
     ),
   ];
   return {
@@ -102,6 +105,7 @@ export function restoredText(written: readonly string[], folder: string): string
 
 /** One that is free by now is claimed as any other; one that cannot be read is replaced, as we hold it. */
 function takeAgain(file: string, mine: Claim): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (storedClaim(file).kind === 'missing') claim(file, mine, isAlive);
   else adopt(file, mine);
 }

@@ -1,0 +1,170 @@
+/** A state folder that is full, read-only, or another user's: runs are ended all the same. Needs root, mount, umount, fallocate and setpriv. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { keepers, killSupervision, processesOfRuns, send, supervisors } from '../../chaos/scene.ts';
+import { dynamo, type Ended, executable, startCommand, succeed } from '../../e2e/harness/cli.ts';
+import { onSim, up } from '../../e2e/harness/deployment.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
+import { recordsOf } from '../../support/damage.ts';
+import { until } from '../../support/until.ts';
+
+const user = 65_534;
+
+/** The state folder on a disk of its own. */
+function ownDisk(world: World): string {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'none', world.state]);
+  return world.state;
+}
+
+function fill(disk: string): void {
+  const fallocate = (bytes: number): void =>
+    void execFileSync('fallocate', ['-l', String(bytes), join(disk, `filler-${bytes}`)], { stdio: 'ignore' });
+  for (let bytes = 4 * 2 ** 20; bytes >= 1; bytes = Math.floor(bytes / 2)) {
+    try {
+      fallocate(bytes);
+    } catch {
+      // the half of it, then
+    }
+  }
+  expect(() => writeFileSync(join(disk, 'one more'), 'x'.repeat(8_192))).toThrow(/ENOSPC/);
+}
+
+const spoil = {
+  full: fill,
+  // Over the disk that open files keep writable.
+  'read-only': (disk: string) => {
+    execFileSync('mount', ['--bind', disk, disk]);
+    execFileSync('mount', ['-o', 'remount,ro,bind', disk]);
+  },
+};
+
+function expectEnded({ code, stderr }: Ended, world: World): void {
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toContain('nothing is left');
+  expect(processesOfRuns(world)).toEqual([]);
+}
+
+/** The test, and the state as it stands then in place of the disk: the oracle looks there. */
+async function onOwnDisk(world: World, play: (disk: string) => Promise<void>): Promise<void> {
+  const disk = ownDisk(world);
+  const copy = join(world.root, 'copy');
+  try {
+    await play(disk);
+  } finally {
+    for (const pid of processesOfRuns(world).map((each) => each.pid)) send(pid, 'SIGKILL');
+    cpSync(disk, copy, { recursive: true, filter: (file) => !file.includes('filler') });
+    while (isMounted(disk)) execFileSync('umount', ['-l', disk]);
+  }
+  cpSync(copy, disk, { recursive: true });
+  rmSync(copy, { recursive: true });
+  // What could not be removed there is.
+  await succeed(world, ['clean']);
+}
+
+function isMounted(folder: string): boolean {
+  return readFileSync('/proc/self/mounts', 'utf8').includes(` ${folder} `);
+}
+
+for (const [how, inflict] of Object.entries(spoil)) {
+  test(`the disk of the state is ${how}: down ends a run that is up`, async ({ world }) => {
+    await onOwnDisk(world, async (disk) => {
+      await up(world, 'agg');
+      inflict(disk);
+      await succeed(world, ['ps']);
+      expectEnded(await dynamo(world, ['down']), world);
+    });
+  });
+
+  test(`the disk of the state is ${how}: the keeper ends what a killed supervisor left`, async ({
+    world,
+  }) => {
+    await onOwnDisk(world, async (disk) => {
+      await up(world, 'agg');
+      inflict(disk);
+      for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+      await until('all processes to be gone', () => processesOfRuns(world).length === 0);
+      await until('the keeper to be gone', () => keepers(world).length === 0);
+    });
+  });
+
+  test(`the disk of the state is ${how}: down ends what supervisor and keeper left`, async ({ world }) => {
+    await onOwnDisk(world, async (disk) => {
+      await up(world, 'agg');
+      inflict(disk);
+      await killSupervision(world);
+      expectEnded(await dynamo(world, ['down']), world);
+    });
+  });
+}
+
+/** As a plain user, to whom rights on files mean something. */
+async function asUser(world: World, ...words: string[]): Promise<Ended> {
+  const as = ['/usr/bin/setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+  return await startCommand(world, [...as, process.execPath, executable, ...words]).ended;
+}
+
+function giveTo(world: World): void {
+  execFileSync('chown', ['-R', `${user}:${user}`, world.root]);
+}
+
+test(
+  'a plain user may not read one of the records: it is named, and the run is ended',
+  { timeout: 120_000 },
+  async ({ world }) => {
+    giveTo(world);
+    for (const record of [
+      'run.json',
+      'plan.json',
+      'ledger.jsonl',
+      'the claim on the name',
+      'a lease on a port',
+    ]) {
+      const started = await asUser(world, 'up', 'agg', '--name', 'mine', '-d', '--json', ...(await onSim()));
+      expect({ code: started.code, stderr: started.stderr }).toMatchObject({ code: 0 });
+      const { runId } = JSON.parse(started.stdout) as { runId: string };
+      const file = recordsOf(world.state, runId, 'mine')[record] ?? '';
+      chmodSync(file, 0o000);
+      const said = [await asUser(world, 'ps'), await asUser(world, 'clean', '--dry-run')];
+      expect(said.map(({ code }) => code)).toEqual([0, 0]);
+      expect(said.map(({ stdout, stderr }) => stdout + stderr).join('\n')).toContain(file.split('/').at(-1));
+      const down = await asUser(world, 'down', runId);
+      expect({ record, code: down.code, stderr: down.stderr }).toMatchObject({ code: 0 });
+      expect(processesOfRuns(world), record).toEqual([]);
+      expect(await asUser(world, 'clean')).toMatchObject({ code: 0 });
+      if (existsSync(file) && (statSync(file).mode & 0o777) === 0) chmodSync(file, 0o600);
+    }
+  },
+);
+
+test('root runs in the state folder of a user: the user is told, starts beside it, and ends only their own', async ({
+  world,
+}) => {
+  giveTo(world);
+  const words = ['-d', '--json', ...(await onSim())];
+  expect(await asUser(world, 'up', 'agg', '--name', 'mine', ...words)).toMatchObject({ code: 0 });
+  const ofRoot = { env: { XDG_RUNTIME_DIR: join(world.root, 'root') } };
+  mkdirSync(ofRoot.env.XDG_RUNTIME_DIR, { mode: 0o700 });
+  await up(world, 'agg', ['--name', 'rooted'], ofRoot);
+  const second = await asUser(world, 'up', 'agg', '--name', 'u2', '-d', ...(await onSim()));
+  expect({ code: second.code, stderr: second.stderr }).toMatchObject({ code: 0 });
+  const named = await asUser(world, 'up', 'agg', '--name', 'rooted', '-d', ...(await onSim()));
+  expect({ code: named.code, stderr: named.stderr }).toMatchObject({ code: 75 });
+  expect(named.stderr).toContain(join(world.state, 'dynamo', 'names', 'rooted'));
+  expect(await asUser(world, 'ps')).toMatchObject({ code: 0 });
+  for (const name of ['mine', 'u2']) expect(await asUser(world, 'down', name)).toMatchObject({ code: 0 });
+  await asUser(world, 'clean');
+  expect(processesOfRuns(world).length).toBeGreaterThan(0);
+  await succeed(world, ['down', 'rooted'], ofRoot);
+  await succeed(world, ['clean'], ofRoot);
+});
