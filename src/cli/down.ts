@@ -1,15 +1,14 @@
 /** `dynamo down`: stop runs in order, and look by ourselves whether anything is left. */
-import { systemClock } from '../base/clock.ts';
 import { isAlive } from '../process/identity.ts';
-import { askStop, followEvents, isUnreachable } from '../run/control-client.ts';
-import { socketPath, stateFolders, type StateFolders } from '../run/folders.ts';
+import { stateFolders, type StateFolders } from '../run/folders.ts';
 import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
 import type { StopReport } from '../supervisor/child.ts';
-import { type Progress, silentProgress } from '../view/progress.ts';
+import { silentProgress } from '../view/progress.ts';
 import { progressLines, stoppedText } from '../view/progress-lines.ts';
 import { sayFailure } from './runs/ended-failure.ts';
 import { leftBehindError } from './runs/failure-error.ts';
-import { findRun, onlyLiveRun } from './runs/find-run.ts';
+import { findRun, onlyLiveRun, runAsItIs } from './runs/find-run.ts';
+import { stopBySupervisor } from './runs/stop-by-supervisor.ts';
 import { isInfraOnly } from './up/infra-facts.ts';
 import { requireLinux } from './platform.ts';
 import { leftAlone } from './clean/left-alone.ts';
@@ -49,8 +48,11 @@ export async function down(asked: string | undefined, flags: DownFlags): Promise
   const progress =
     flags.quiet === true ? silentProgress : progressLines((text) => process.stderr.write(text));
   const end = async (run: StoredRun): Promise<StopReport> => {
-    if (run.supervised) await stopBySupervisor(folders, run, now, progress);
-    const report = await endRest(folders, run, now, (line) => say(`${line}\n`));
+    const sayLine = (line: string): void => say(`${line}\n`);
+    const outcome = run.supervised
+      ? await stopBySupervisor(folders, run, { now, progress, say: sayLine })
+      : 'gone';
+    const report = await endRest(folders, run, now || outcome === 'overdue', sayLine);
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
     for (const line of leftAlone(run)) say(`${line}\n`);
@@ -59,11 +61,20 @@ export async function down(asked: string | undefined, flags: DownFlags): Promise
   };
   // Workers say goodbye to etcd: it goes last.
   const shared = runs.filter(isInfraOnly);
-  const users = await Promise.all(runs.filter((run) => !shared.includes(run)).map(end));
-  const reports = [...users, ...(await Promise.all(shared.map(end)))];
+  const users = await allEnded(runs.filter((run) => !shared.includes(run)).map(end));
+  const reports = [...users, ...(await allEnded(shared.map(end)))];
   const left = reports.flatMap((report) => report.left);
   if (left.length > 0) throw leftBehindError(left);
   return 0;
+}
+
+/** A run that cannot be ended does not keep the others from it; then throws what was wrong with the first one. */
+async function allEnded(ends: readonly Promise<StopReport>[]): Promise<StopReport[]> {
+  const settled = await Promise.allSettled(ends);
+  return settled.map((each) => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
 }
 
 /** Runs whose supervisor was killed are as good as up: something of them may live. */
@@ -82,36 +93,6 @@ function isKept({ files }: StoredRun): boolean {
   return keeper !== undefined && isAlive(keeper);
 }
 
-/**
- * Ends when the supervisor has, whatever it managed. A supervisor that has only just started may not listen yet, and
- * the command that prepared the run may hand it to another process: so the record is read again each time.
- */
-async function stopBySupervisor(
-  folders: StateFolders,
-  { record }: StoredRun,
-  now: boolean,
-  progress: Progress,
-): Promise<void> {
-  const socket = socketPath(folders, record.runId);
-  while (findRun(folders, record.runId).supervised) {
-    try {
-      await askStop(socket, now);
-      await showStopping(socket, progress);
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
-    }
-    await systemClock.sleep(5);
-  }
-}
-
-async function showStopping(socket: string, progress: Progress): Promise<void> {
-  let stopping = false;
-  for await (const event of followEvents(socket)) {
-    stopping ||= event.type === 'run' && event.phase === 'stopping';
-    if (stopping) progress.show(event);
-  }
-}
-
 /** Does not take the supervisor's word: looks again, and ends what it finds. */
 async function endRest(
   folders: StateFolders,
@@ -119,10 +100,7 @@ async function endRest(
   now: boolean,
   say: (line: string) => void,
 ): Promise<StopReport> {
-  const { runId } = run.record;
-  const ended = storedRuns(folders, isAlive).some(
-    ({ record }) => record.runId === runId && record.endedAt !== undefined,
-  );
+  const ended = runAsItIs(folders, run).record.endedAt !== undefined;
   if (ended && (await trackerOf(run).look()).length === 0) {
     await untilKeeperLeft(run);
     return { killed: [], left: [] };

@@ -27,7 +27,7 @@ async function events(asked: string | undefined, { json }: { json?: true }): Pro
   const run = asked === undefined ? latestRun(folders, 'events') : findRun(folders, asked);
   const lines = progressLines((text) => process.stdout.write(text));
   lookForReader();
-  for await (const event of eventsOf(folders, run.record.runId)) {
+  for await (const event of eventsOf(folders, run.record.runId, readerGone)) {
     if (readerGone.aborted) break;
     if (json === true) process.stdout.write(`${JSON.stringify(event)}\n`);
     else lines.show(event);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { stateFolders } from '../run/folders.ts';
 import { terminalWidth } from '../view/fit-lines.ts';
 import { liveScreen } from '../view/live-screen.ts';
-import { runFailures } from '../view/run-failures.ts';
+import { runFailures, runTroubles } from '../view/run-failures.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
 import { createMeasures } from './runs/live-measures.ts';
@@ -54,7 +54,7 @@ async function ps(flags: PsFlags): Promise<number> {
   } else {
     const style = styleFor(process.stdout, process.env);
     process.stdout.write(
-      `${runTable(shown, style, terminalWidth(process.stdout))}\n${runFailures(shown, style)}`,
+      `${runTable(shown, style, terminalWidth(process.stdout))}\n${runTroubles(shown, style)}${runFailures(shown, style)}`,
     );
   }
   return 0;
@@ -79,17 +79,23 @@ async function watch(flags: PsFlags): Promise<number> {
   );
   lookForReader();
   readerGone.addEventListener('abort', () => leaving.abort());
+  const left = new Promise<undefined>((resolve) =>
+    leaving.signal.addEventListener('abort', () => resolve(undefined)),
+  );
   const screen = liveScreen(process.stdout);
   const style = styleFor(process.stdout, process.env);
+  const frame = (runs: readonly RunView[]): string =>
+    `${runTable(runs, style, screen.width())}\n${runTroubles(runs, style)}`.trimEnd();
   try {
     const measures = createMeasures();
     let sample: UsageSample | undefined;
     while (!leaving.signal.aborted) {
-      const seen = await look(flags, sample);
+      const seen = await Promise.race([look(flags, sample), left]);
+      if (seen === undefined) break;
       sample = seen.sample;
       const runs = measures.add(seen.shown, seen.sample);
       if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
-      else screen.show(runs.length === 0 ? nothingUp : runTable(runs, style, screen.width()));
+      else screen.show(runs.length === 0 ? nothingUp : frame(runs));
       await delay(periodMs, undefined, { signal: leaving.signal }).catch(() => {});
     }
   } finally {

@@ -38,6 +38,8 @@ export interface Keeper {
 
 /** A keeper that ends this fast could not live at all; the next one waits, so that a broken host is not flooded. */
 const pauseMs = 200;
+/** One that does not end at the word is suspended, or has no processor to run on. */
+const obeyMs = 2_000;
 
 /** Another keeper takes the place of one that ends unasked. */
 export function startKeeper(settings: KeeperSettings): Keeper {
@@ -61,7 +63,9 @@ export function startKeeper(settings: KeeperSettings): Keeper {
     release: async () => {
       over = true;
       current.release();
+      const late = setTimeout(() => current.kill(), obeyMs);
       await kept;
+      clearTimeout(late);
     },
   };
 }
@@ -70,7 +74,7 @@ function oneKeeper(
   { words, ledgerFile, logFile, onStart }: KeeperSettings,
   runtime: number,
   program: number | undefined,
-): { ended: Promise<unknown>; release(): void } {
+): { ended: Promise<unknown>; release(): void; kill(): void } {
   const log = openLog(logFile);
   // Read from its start by each keeper.
   const fresh = program === undefined ? undefined : openSync(`/proc/self/fd/${program}`, 'r');
@@ -82,7 +86,11 @@ function oneKeeper(
     if (identity !== undefined) onStart(identity);
     // One that was killed reads no more.
     child?.stdin?.on('error', () => {});
-    return { ended, release: () => void child?.stdin?.end('done\n') };
+    return {
+      ended,
+      release: () => void child?.stdin?.end('done\n'),
+      kill: () => void child?.kill('SIGKILL'),
+    };
   } finally {
     if (log !== 'ignore') closeSync(log);
     if (fresh !== undefined) closeSync(fresh);

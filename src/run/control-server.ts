@@ -1,13 +1,18 @@
 /** Listens on the control socket of a run, so that other terminals can ask about it and stop it. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
-import { type ControlReply, type ControlRequest, protocolVersion } from './protocol.ts';
+import {
+  type ControlReply,
+  type ControlRequest,
+  longestLineBytes,
+  monotonicMs,
+  protocolVersion,
+} from './protocol.ts';
 
 export interface Controlled {
   status(): RunStatus;
@@ -26,10 +31,14 @@ export interface ControlServer {
 
 /** How long followers may take to read what was published last. */
 const lastReadMs = 1_000;
+/** Of all connections together, in bytes: what was sent without a line end, and what one follower did not take yet. */
+const longestWait = 8 * longestLineBytes;
+const longestBacklog = 64 * longestLineBytes;
 
 export async function openControlServer(path: string, controlled: Controlled): Promise<ControlServer> {
   const followers = new Set<Socket>();
   const connections = new Set<Socket>();
+  const waiting = { bytes: 0 };
   const server = createServer((socket) => {
     connections.add(socket);
     socket.on('close', () => {
@@ -38,17 +47,15 @@ export async function openControlServer(path: string, controlled: Controlled): P
     });
     // A client that went away is none of our trouble.
     socket.on('error', () => socket.destroy());
-    const lines = createInterface({ input: socket });
-    // readline tells the errors of its input once more.
-    lines.on('error', () => {});
-    lines.on('line', (line) => {
+    const hear = (line: string): void => {
       const request = parse(line);
       if ('error' in request) send(socket, request);
       else if (request.ask === 'events') {
         for (const event of controlled.history()) send(socket, { event });
         followers.add(socket);
       } else void answer(request, controlled).then((reply) => send(socket, reply));
-    });
+    };
+    readLines(socket, waiting, hear);
   });
   rmSync(path, { force: true });
   await new Promise<void>((resolve, reject) => {
@@ -58,7 +65,11 @@ export async function openControlServer(path: string, controlled: Controlled): P
   chmodSync(path, 0o600);
   return {
     publish: (event) => {
-      for (const socket of followers) send(socket, { event });
+      for (const socket of followers) {
+        // One that is suspended, or reads no more, must not fill our memory.
+        if (socket.writableLength > longestBacklog) socket.destroy();
+        else send(socket, { event });
+      }
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -71,10 +82,52 @@ export async function openControlServer(path: string, controlled: Controlled): P
   };
 }
 
+/**
+ * A request takes some hundred bytes. One that is longer than a line may be, or that comes when too much is waiting for
+ * its end, is refused, and its sender with it.
+ */
+function readLines(socket: Socket, waiting: { bytes: number }, onLine: (line: string) => void): void {
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  const forget = (): void => {
+    waiting.bytes -= bytes;
+    [parts, bytes] = [[], 0];
+  };
+  socket.on('close', forget);
+  socket.on('data', (chunk: Buffer) => {
+    let rest = chunk;
+    for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
+      const line = Buffer.concat([...parts, rest.subarray(0, end)]);
+      forget();
+      rest = rest.subarray(end + 1);
+      if (line.length <= longestLineBytes) onLine(line.toString('utf8').replace(/\r$/, ''));
+      else return refuse(socket);
+    }
+    parts.push(rest);
+    bytes += rest.length;
+    waiting.bytes += rest.length;
+    if (bytes > longestLineBytes || waiting.bytes > longestWait) {
+      forget();
+      refuse(socket);
+    }
+  });
+}
+
+function refuse(socket: Socket): void {
+  socket.removeAllListeners('data');
+  // What still comes is read and dropped, so that the sender gets to read why, but not for ever.
+  socket.on('data', () => {});
+  socket.end(`${JSON.stringify({ error: `a line takes at most ${longestLineBytes} bytes` })}\n`);
+  setTimeout(() => socket.destroy(), lastReadMs).unref();
+}
+
 type Question = Exclude<ControlRequest, { ask: 'events' }>;
 
 async function answer(request: Question, controlled: Controlled): Promise<ControlReply> {
   if (request.ask === 'status') return { status: controlled.status() };
+  if (request.until !== undefined && monotonicMs() > request.until) {
+    return { error: 'the request is too old: who sent it has given up', code: 'unavailable' };
+  }
   if (request.ask === 'stop') {
     controlled.stop(request.now);
     return { accepted: true };
@@ -105,7 +158,7 @@ function parse(line: string): ControlRequest | { error: string } {
       error: `this run speaks control protocol ${protocolVersion}, the request ${String(request.protocol)}`,
     };
   }
-  if (isKnown(request)) return request;
+  if (isKnown(request) && (request.until === undefined || typeof request.until === 'number')) return request;
   return { error: `unknown request ${JSON.stringify((request as { ask?: unknown }).ask)}` };
 }
 

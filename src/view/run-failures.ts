@@ -1,4 +1,4 @@
-/** Why runs failed, under the table that shows them. */
+/** Why runs failed, or are not looked after, under the table that shows them. */
 import type { ChalkInstance } from 'chalk';
 import type { RunView } from './run-table.ts';
 
@@ -14,5 +14,12 @@ export function runFailures(views: readonly RunView[], style: ChalkInstance): st
         ...(fix === undefined ? [] : [`  ${style.cyan('fix:')} ${fix}\n`]),
       ];
     })
+    .join('');
+}
+
+/** One line a run that nobody looks after; ends with a newline unless it is empty. */
+export function runTroubles(views: readonly RunView[], style: ChalkInstance): string {
+  return views
+    .map(({ name, trouble }) => (trouble === undefined ? '' : `${style.bold(name)} ${style.red(trouble)}\n`))
     .join('');
 }

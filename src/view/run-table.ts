@@ -19,6 +19,10 @@ export interface RunView {
   readonly startedAt: string;
   readonly detached: boolean;
   readonly supervisorPid: number;
+  /** `silent`: it lives, but does not answer. `starting`: it does not listen yet. */
+  readonly supervisor: 'answering' | 'starting' | 'suspended' | 'silent' | 'dead';
+  /** In words, what keeps the run from being looked after, and what to do. */
+  readonly trouble?: string;
   readonly logs: string;
   /** Why it failed, for a run that did; `diagnosis` in it where a rule says the cause. */
   readonly failure?: Failure;
@@ -77,7 +81,7 @@ const columns: readonly Column[] = [
   },
   {
     heading: 'STATE',
-    ofRun: ({ state }, style) => coloured(state, style),
+    ofRun: (view, style) => coloured(stateOf(view), style),
     ofProcess: ({ state }, style) => coloured(state, style),
   },
   {
@@ -188,9 +192,24 @@ function shortNumber(value: number): string {
   return value.toFixed(value < 9.95 ? 1 : 0);
 }
 
+/** What its supervisor said last may not be so any more. */
+function stateOf({ state, supervisor }: RunView): string {
+  if (supervisor === 'suspended') return 'suspended';
+  return supervisor === 'silent' ? 'not answering' : state;
+}
+
+const unwell: ReadonlySet<string> = new Set([
+  'failed',
+  'orphaned',
+  'record unreadable',
+  'folder removed',
+  'suspended',
+  'not answering',
+]);
+
 function coloured(state: string, style: ChalkInstance): string {
   if (state === 'ready') return style.green(state);
-  if (['failed', 'orphaned', 'record unreadable', 'folder removed'].includes(state)) return style.red(state);
+  if (unwell.has(state)) return style.red(state);
   return style.yellow(state);
 }
 

@@ -4,9 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
-import { livingProcesses } from '../oracle/processes.ts';
 import { type Session, shellCode, start, succeed } from './harness/cli.ts';
-import { clientOf, faulty } from './harness/deployment.ts';
+import { faulty } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
 import { standIn, test, type World } from './harness/world.ts';
@@ -124,29 +123,3 @@ test('Ctrl-C during `up --detach` takes the run down that was being started', as
   process.kill(-session.pid, 'SIGINT');
   expect(await session.ended).toMatchObject({ code: 130 });
 });
-
-test('Ctrl-Z suspends the supervision, not the deployment; after `fg` all is as before', async ({
-  world,
-}) => {
-  const port = String(await freePort());
-  const session = start(world, ['up', 'agg', '--engine', 'sim', '--http-port', port]);
-  await session.until(/is ready after/);
-  process.kill(session.pid, 'SIGTSTP');
-  await until('it stands still', () => stateOf(session.pid) === 'T');
-  await session.until(/suspended: the deployment goes on/);
-  const client = clientOf(`http://127.0.0.1:${port}`);
-  const ask = async (): Promise<unknown> =>
-    await client.chat.completions.create({
-      model: (await client.models.list()).data[0]?.id ?? '',
-      messages: [{ role: 'user', content: 'Hi' }],
-    });
-  await ask();
-  process.kill(session.pid, 'SIGCONT');
-  await ask();
-  process.kill(session.pid, 'SIGINT');
-  expect(shellCode(await session.ended)).toBe(130);
-});
-
-function stateOf(pid: number): string | undefined {
-  return livingProcesses().find((each) => each.pid === pid)?.state;
-}

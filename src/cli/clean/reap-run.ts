@@ -21,6 +21,8 @@ import {
 import type { Child, StopReport } from '../../supervisor/child.ts';
 import { type StopOrder, stopInWaves } from '../../supervisor/stop-in-waves.ts';
 import { stoppedText } from '../../view/progress-lines.ts';
+import { hurryMs, stopLimitMs } from '../runs/stop-limit.ts';
+import { outwait } from '../runs/outwait.ts';
 import { type GpuWatch, returnText, watchGpuMemory } from './gpu-return.ts';
 import { quietly, soleReaper } from './sole-reaper.ts';
 import { sweepRun } from './sweep-run.ts';
@@ -31,8 +33,6 @@ import { whatIsUnknown } from './unknown-rest.ts';
 const keeperMs = 2_000;
 /** For a process whose plan cannot be read: as long as Docker gives one. */
 const unknownGraceMs = 10_000;
-/** Another process that ends the same run is given this much more than its stop may take. */
-const rivalMs = 5_000;
 
 /** What was ended, and what became of its keys in an etcd of others, in words. */
 export interface ReapReport extends StopReport {
@@ -58,16 +58,17 @@ export async function reapRun(
   first: readonly string[] = [],
 ): Promise<ReapReport> {
   const report = await reapAlone(folders, run, now, first);
-  await untilKeeperLeft(run);
+  if (report.left.length === 0) await untilKeeperLeft(run);
   return report;
 }
 
-/** Its keeper wakes up for the same work, and tidies up last: who asked for the end shall find it gone, too. */
+/**
+ * Its keeper wakes up for the same work, and tidies up last: who asked for the end shall find it gone, too. To be called
+ * when nothing of the run is left: a keeper that takes long, or is suspended, has nothing to do any more and is ended.
+ */
 export async function untilKeeperLeft({ files }: StoredRun): Promise<void> {
   const keeper = readKeeper(files);
-  if (keeper === undefined || keeper.pid === process.pid) return;
-  const deadline = systemClock.now() + keeperMs;
-  while (isAlive(keeper) && systemClock.now() < deadline) await systemClock.sleep(5);
+  if (keeper !== undefined && keeper.pid !== process.pid) await outwait(keeper, keeperMs);
 }
 
 async function reapAlone(
@@ -78,8 +79,7 @@ async function reapAlone(
 ): Promise<ReapReport> {
   const { files, record } = run;
   const plan = readPlan(files);
-  const graceMs = longestStopMs(plan);
-  const sole = await soleReaper(files, record.runId, (now ? 0 : graceMs) + rivalMs);
+  const sole = await soleReaper(files, record.runId, now ? hurryMs : stopLimitMs(plan));
   try {
     const ledger = readWholeLedger(files.ledger);
     const tracker = createTracker(files.ledger, ledger.entries, ledger.descendants);
@@ -118,12 +118,6 @@ function stopOrderOf(plan: Plan | undefined, names: readonly string[], first: re
     stopOrder: [first, ...rest.slice(0, 1), others, ...rest.slice(1)].filter((wave) => wave.length > 0),
     stopTimeoutMs: plan?.stopTimeoutMs,
   };
-}
-
-/** All graces one after the other, which is more than the waves take. */
-function longestStopMs(plan: Plan | undefined): number {
-  const graces = (plan?.processes ?? []).map(({ stopGraceMs }) => stopGraceMs);
-  return Math.min(plan?.stopTimeoutMs ?? Infinity, Math.max(unknownGraceMs, ...graces) * 3);
 }
 
 function unknownError({ record, files }: StoredRun, ledger: Ledger, unknown: readonly string[]): DynamoError {

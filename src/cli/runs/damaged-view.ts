@@ -10,6 +10,7 @@ export function damagedView(
   { record, files }: StoredRun,
   living: readonly OwnedProcess[],
   usage: ReadonlyMap<string, Usage>,
+  supervisor: RunView['supervisor'],
 ): RunView {
   const since = new Date(record.startedAt).toISOString();
   const processes = [...usage].map(([name, { memoryBytes, cpuMs, ageMs }]): ProcessView => {
@@ -37,6 +38,7 @@ export function damagedView(
     startedAt: since,
     detached: record.detached,
     supervisorPid: record.supervisor.pid,
+    supervisor,
     logs: files.logs,
     processes,
   };

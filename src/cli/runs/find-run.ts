@@ -21,6 +21,13 @@ export function findRun(folders: StateFolders, asked: string): StoredRun {
   });
 }
 
+/** The same run as it is by now; from what was known where nothing tells of it any more. */
+export function runAsItIs(folders: StateFolders, run: StoredRun): StoredRun {
+  const { runId, supervisor } = run.record;
+  const found = storedRuns(folders, isAlive).find(({ record }) => record.runId === runId);
+  return found ?? { ...run, supervised: isAlive(supervisor) };
+}
+
 /**
  * The one live run, or `undefined` when nothing is up. Throws `usage` when there are several; an etcd and a NATS that
  * are shared do not count beside one that serves.

@@ -1,11 +1,12 @@
 /** What `start`, `stop` and `restart` share: one process of a live run, on the ports and GPUs of its plan. */
 import { DynamoError } from '../../base/error.ts';
-import { askAct } from '../../run/control-client.ts';
+import { askAct, isSilence, isUnreachable } from '../../run/control-client.ts';
 import { socketPath, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { ProcessAction } from '../../supervisor/process-action.ts';
 import { chosenProcesses } from './chosen-processes.ts';
 import { findRun, onlyLiveRun } from './find-run.ts';
+import { silenceError } from './supervisor.ts';
 import { requireLinux } from '../platform.ts';
 import type { Configure } from '../verbs.ts';
 
@@ -45,7 +46,9 @@ async function act(
   if (plan === undefined)
     throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
   for (const { name } of chosenProcesses(plan, asked)) {
-    await askAct(socketPath(folders, run.record.runId), action, name);
+    await askAct(socketPath(folders, run.record.runId), action, name).catch((error: unknown) => {
+      throw isSilence(error) || isUnreachable(error) ? silenceError(run, error) : error;
+    });
     process.stderr.write(`${name} is ${done[action]}\n`);
   }
   return 0;

@@ -3,15 +3,17 @@ import { isAlive } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
 import type { ProcessSpec } from '../../plan/plan.ts';
-import { askStatus } from '../../run/control-client.ts';
+import { readClaim, livingHolder } from '../../run/claim.ts';
 import { readEvents } from '../../run/event-file.ts';
-import { socketPath, type StateFolders } from '../../run/folders.ts';
+import type { StateFolders } from '../../run/folders.ts';
 import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
+import { presenceOf } from '../../process/presence.ts';
 import { progressText } from '../../supervisor/load.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
 import { damagedView } from './damaged-view.ts';
 import { trackerOf } from '../clean/reap-run.ts';
+import { supervisorState, troubleOf } from './supervisor.ts';
 
 /** What a look saw of the processes that are used up, for the rate until the next look. */
 export interface UsageSample {
@@ -56,9 +58,12 @@ async function viewOf(
 ): Promise<RunView | undefined> {
   const { record, files } = run;
   const plan = readPlan(files);
-  if (plan === undefined) return record.endedAt === undefined ? damagedView(run, living, usage) : undefined;
+  if (plan === undefined && record.endedAt !== undefined) return undefined;
+  const supervisor = await supervisorState(folders, run);
+  if (plan === undefined) return damagedView(run, living, usage, supervisor.kind);
   const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
-  const status = run.supervised ? await askStatus(socketPath(folders, record.runId)).catch(stored) : stored();
+  const status = supervisor.kind === 'answering' ? supervisor.status : stored();
+  const trouble = troubleOf(run, supervisor) ?? reaperTrouble(run);
   const ended = status.phase === 'failed' ? 'failed' : 'stopped';
   const without = run.damage === undefined ? ended : 'record unreadable';
   const processView = (spec: ProcessSpec): ProcessView => {
@@ -89,10 +94,21 @@ async function viewOf(
     startedAt: new Date(record.startedAt).toISOString(),
     detached: record.detached,
     supervisorPid: record.supervisor.pid,
+    supervisor: supervisor.kind,
+    ...(trouble === undefined ? {} : { trouble }),
     logs: files.logs,
     ...(status.failure === undefined ? {} : { failure: status.failure }),
     processes: plan.processes.map(processView),
   };
+}
+
+/** Its keeper, or a `down`, that ends what a dead supervisor left and stands still over it. */
+function reaperTrouble({ record, files }: StoredRun): string | undefined {
+  if (record.endedAt !== undefined) return undefined;
+  const standing = readClaim(files.reaper);
+  const holder = standing === undefined ? undefined : livingHolder(standing, isAlive);
+  if (holder === undefined || presenceOf(holder) !== 'suspended') return undefined;
+  return `pid ${holder.pid}, which ends what is left of it, is suspended (stopped by a signal): kill -CONT ${holder.pid}, or dynamo down ${record.name}`;
 }
 
 function healthOf(known: ProcessStatus | undefined): string {

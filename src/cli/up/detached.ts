@@ -8,7 +8,8 @@ import { isServing } from '../../plan/plan.ts';
 import type { Identity } from '../../base/identity.ts';
 import { spawnDetached } from '../../process/detach.ts';
 import { isAlive } from '../../process/identity.ts';
-import { askStop, followEvents } from '../../run/control-client.ts';
+import { presenceOf } from '../../process/presence.ts';
+import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
 import { socketPath } from '../../run/folders.ts';
 import { logTail } from '../../run/log-tail.ts';
 import type { Failure, RunEvent } from '../../supervisor/event.ts';
@@ -16,13 +17,18 @@ import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { styleFor } from '../../view/style.ts';
 import { failureError, failureSoFar, leftBehindError } from '../runs/failure-error.ts';
+import { findRun } from '../runs/find-run.ts';
+import { silenceError } from '../runs/supervisor.ts';
 import { handOver } from './hand-over.ts';
 import { ownCommand } from '../self.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { startView } from './start-view.ts';
 import { type HeldRun, releaseRun, tidyUp } from '../clean/tidy-up.ts';
 
-const supervisorStartMs = 20_000;
+/** Node takes its time on a host that starts many runs at once. */
+const supervisorStartMs = 60_000;
+/** A supervisor tidies up after its last event. */
+const tidyMs = 15_000;
 
 export interface DetachFlags {
   readonly json?: true;
@@ -58,13 +64,15 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
       if (event.type === 'stopped') {
         await view.end();
         // It tidies up after this: who asked shall find nothing left, not nearly nothing.
-        while (isAlive(supervisor)) await systemClock.sleep(5);
+        await untilGone(supervisor);
         if (event.left.length > 0) throw leftBehindError(event.left);
         if (failure !== undefined) throw failureError(failure, plan.runId);
         return signalExitCode(signals.first() ?? 'SIGTERM');
       }
     }
     throw supervisorDied(prepared);
+  } catch (error) {
+    throw isSilence(error) ? silenceError(findRun(folders, plan.runId), error) : error;
   } finally {
     await view.end();
     signals.end();
@@ -99,7 +107,7 @@ export async function connect(
       return prepend(first, events);
     } catch (error) {
       const code = errorCode(error);
-      if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error;
+      if (code !== 'ENOENT' && code !== 'ECONNREFUSED' && !isSilence(error)) throw error;
     }
     if (!isAlive(supervisor) || systemClock.now() > deadline) {
       // One that hangs before it listens has started nothing.
@@ -109,6 +117,12 @@ export async function connect(
     }
     await systemClock.sleep(10);
   }
+}
+
+/** Or until it has had its time, or is suspended: `ps` tells what became of it. */
+export async function untilGone(supervisor: Identity): Promise<void> {
+  const deadline = systemClock.now() + tidyMs;
+  while (presenceOf(supervisor) === 'running' && systemClock.now() < deadline) await systemClock.sleep(5);
 }
 
 async function* prepend(

@@ -32,7 +32,7 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
     },
     () => supervision?.kill(),
   );
-  const endSuspension = watchSuspension(quiet);
+  const endSuspension = refuseSuspension(plan, quiet);
   // When nobody reads our output any more, the run ends as it would on SIGPIPE, but in order.
   readerGone.addEventListener('abort', () => supervision?.stop());
   lookForReader();
@@ -66,18 +66,19 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
 }
 
 /**
- * Ctrl-Z suspends the supervision, not the deployment: its processes lead sessions of their own. Says so, and stops as
- * everybody does who was asked to. Returns what ends the watch.
+ * Ctrl-Z would leave the deployment without anybody who looks after it, and a shell could not be told to take only the
+ * view away: it is refused, in one sentence. Returns what ends the watch.
  */
-function watchSuspension(quiet: boolean): () => void {
+function refuseSuspension({ name }: HeldRun['plan'], quiet: boolean): () => void {
   const onSuspend = (): void => {
-    if (!quiet)
-      process.stderr.write('\nsuspended: the deployment goes on, nobody looks after it; `fg` resumes\n');
-    process.kill(process.pid, 'SIGSTOP');
+    if (!quiet) process.stderr.write(`\n${refusal(name)}\n`);
   };
   process.on('SIGTSTP', onSuspend);
   return () => void process.off('SIGTSTP', onSuspend);
 }
+
+const refusal = (name: string): string =>
+  `Ctrl-Z does not suspend ${name}: nobody would look after it. In the background: dynamo up -d, and dynamo attach to watch`;
 
 /** Progress until ready; after that only what a log does not say. */
 function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: boolean) {

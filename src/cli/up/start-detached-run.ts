@@ -1,7 +1,5 @@
 /** A deployment with a supervisor of its own, so that it can be left up when we end. */
-import { systemClock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
-import { isAlive } from '../../process/identity.ts';
 import { letGoOfPorts } from '../../process/port-holds.ts';
 import { askStop } from '../../run/control-client.ts';
 import { socketPath } from '../../run/folders.ts';
@@ -12,7 +10,7 @@ import type { Outcome } from '../../supervisor/supervise.ts';
 import { failureSoFar } from '../runs/failure-error.ts';
 import { prepareRun } from './prepare-run.ts';
 import type { StartRun } from './start-run.ts';
-import { connect, startSupervisor } from './detached.ts';
+import { connect, startSupervisor, untilGone } from './detached.ts';
 
 /** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
 export const startDetachedRun: StartRun = async (profile, options, onEvent) => {
@@ -44,7 +42,7 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent) => {
     }
     ready.resolve(undefined);
     // It tidies up after its last event.
-    while (isAlive(supervisor)) await systemClock.sleep(5);
+    await untilGone(supervisor);
     const { killed, left } = stopped ?? { killed: [], left: [] };
     return { killed, left, ...(failure === undefined ? {} : { failure }) };
   };

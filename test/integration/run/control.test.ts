@@ -4,8 +4,9 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { askStatus, askStop, followEvents } from '../../../src/run/control-client.ts';
+import { askStatus, askStop, followEvents, isSilence } from '../../../src/run/control-client.ts';
 import { type ControlServer, openControlServer } from '../../../src/run/control-server.ts';
+import { monotonicMs } from '../../../src/run/protocol.ts';
 import type { RunEvent } from '../../../src/supervisor/event.ts';
 import { initialStatus, type RunStatus } from '../../../src/supervisor/status.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
@@ -202,4 +203,65 @@ test('a supervisor that dies in the middle of a line ends the conversation witho
   const seen: number[] = [];
   for await (const { at } of followEvents(path)) seen.push(at);
   expect(seen).toEqual([1]);
+});
+
+test('a stop whose sender has given up is not obeyed', async () => {
+  const { path, stops } = await open();
+  const { socket, replies } = await raw(path);
+  const stop = { protocol: 1, ask: 'stop', now: true };
+  socket.write(`${JSON.stringify({ ...stop, until: monotonicMs() - 1 })}\n`);
+  await until('a reply', () => replies.length > 0);
+  expect(replies).toEqual([{ error: expect.stringContaining('too old'), code: 'unavailable' }]);
+  expect(stops).toEqual([]);
+  socket.write(`${JSON.stringify({ ...stop, until: monotonicMs() + 60_000 })}\n`);
+  await until('the next reply', () => replies.length > 1);
+  expect(stops).toEqual([true]);
+});
+
+test('a supervisor that takes no notice is told from one that is not there', async () => {
+  const path = join(tempFolder(), 'stuck.sock');
+  const heard: string[] = [];
+  const server = createServer((socket) => socket.on('data', (data) => heard.push(String(data))));
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => void server.close());
+  const questions = [askStatus(path), askStop(path, true), followEvents(path).next()];
+  const failures = await Promise.all(
+    questions.map(async (each) => await each.catch((error: unknown) => error)),
+  );
+  expect(failures.map(isSilence)).toEqual([true, true, true]);
+  // What is asked for after the greeting was never sent: nobody can obey it later.
+  expect(heard.join('')).not.toContain('"stop"');
+  expect(heard.join('')).toContain('"status"');
+});
+
+test('a follower leaves when it is told to, also of one that takes no notice', async () => {
+  const path = join(tempFolder(), 'stuck.sock');
+  const server = createServer(() => {});
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => void server.close());
+  const leave = new AbortController();
+  const next = followEvents(path, leave.signal).next();
+  leave.abort();
+  expect(await next).toMatchObject({ done: true });
+});
+
+test('a line that is too long is refused, and so are many that never end; others are answered', async () => {
+  const { path } = await open();
+  const { socket, replies } = await raw(path);
+  socket.on('error', () => {});
+  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.write('x'.repeat(1024 * 1024 + 1));
+  await gone;
+  expect(replies).toEqual([{ error: 'a line takes at most 1048576 bytes' }]);
+  let refused = 0;
+  const many = await Promise.all(Array.from({ length: 40 }, async () => await raw(path)));
+  for (const each of many) {
+    each.socket.on('error', () => {});
+    each.socket.once('close', () => refused++);
+    each.socket.write('x'.repeat(1024 * 1000));
+  }
+  // Eight megabytes may wait for their end.
+  await until('most of them to be refused', () => refused >= 31);
+  for (const each of many) each.socket.destroy();
+  expect(await askStatus(path)).toHaveProperty('phase');
 });

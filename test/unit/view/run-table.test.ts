@@ -16,6 +16,7 @@ const view: RunView = {
   startedAt: since,
   detached: true,
   supervisorPid: 77,
+  supervisor: 'answering',
   logs: '/logs',
   processes: [
     {
