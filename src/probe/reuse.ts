@@ -73,12 +73,17 @@ function missed(first: Routed, again: Routed): string {
   return `a repeated prompt: ${again.found}${where}`;
 }
 
-function neverReused({ runId }: ServingPlan, readers: readonly ProcessSpec[]): DynamoError {
+function neverReused({ runId, processes }: ServingPlan, readers: readonly ProcessSpec[]): DynamoError {
+  const frontend = processes.find(({ kind }) => kind === 'frontend')?.component ?? 'frontend';
   const names = readers.map(({ name }) => name).join(' and ');
   return new DynamoError(
     'not-ready',
     `The deployment serves, but its router does not: among ${names} a repeated prompt was never answered from a cache.`,
-    { hint: `dynamo logs --run ${runId}   # do the workers publish KV events? --set approx=true needs none` },
+    {
+      hint:
+        `dynamo logs --run ${runId}   # do the workers publish KV events? ` +
+        `--set components.${frontend}.router.kvEvents=false needs none`,
+    },
   );
 }
 

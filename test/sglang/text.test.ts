@@ -6,6 +6,7 @@ import { readEnvironment } from '../../src/python/read-environment.ts';
 import { succeed } from '../e2e/harness/cli.ts';
 import { ps, requestsOf } from '../e2e/harness/deployment.ts';
 import { test } from '../e2e/harness/world.ts';
+import { listeners } from '../oracle/listeners.ts';
 import { model, rotary } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
 import {
@@ -38,6 +39,11 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
 
   test('agg_router sends a repeated prompt to where it is cached', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'agg_router', python, model('tiny-gpt2'), withInfra(world));
+    const ports = running.processes.flatMap((each) => each.ports['kvEvents'] ?? []);
+    expect(ports).toHaveLength(2);
+    const [all, beyond] = [listeners(), listeners('beyond loopback')];
+    expect(ports.filter((port) => all.has(port))).toEqual(ports);
+    expect(ports.filter((port) => beyond.has(port))).toEqual([]);
     expect(running.notes).toMatch(/^events +nats/m);
     expect(running.proof.reuse).toMatch(/cached|hit rate/);
     await outlivesEtcd(world, running);
