@@ -30,6 +30,7 @@ Examples:
 
 The command gets OPENAI_BASE_URL, OPENAI_API_KEY=EMPTY, OPENAI_MODEL, DYNAMO_URL, DYNAMO_RUN, DYNAMO_PROFILE,
 DYNAMO_ENGINE and DYNAMO_LOGS. Signals go to it first; a second one ends everything at once.
+When dynamo exec itself is killed, the command and what it started are ended with the deployment.
 
 Exit codes: the command's (128 + n when a signal ended it), 1 when the deployment was lost meanwhile,
 otherwise those of dynamo up. docs/ci.md has examples for pytest, jest and load generators.`;

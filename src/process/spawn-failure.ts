@@ -64,7 +64,7 @@ function tooLong({ argv, env = process.env }: Attempt): Reason {
       ? `${longest.what} has ${longest.bytes} bytes, and the kernel takes ${longestString}`
       : `arguments and variables have ${all} bytes, more than the kernel takes; the longest is ${longest.what} with ${longest.bytes}`;
   const name = /^the variable (.*)$/.exec(longest.what)?.[1];
-  return { words, ...(name === undefined ? {} : { fix: `unset ${name}   # or make it shorter` }) };
+  return { words, ...(name === undefined ? {} : { fix: `a shorter ${name}, or its text in a file` }) };
 }
 
 /** The kernel says the same of the program and of the working folder. */

@@ -1,4 +1,5 @@
 /** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
+import { withoutControls } from '../base/control-characters.ts';
 import type { ChalkInstance } from 'chalk';
 import { quote } from '../base/quote.ts';
 import { listensEverywhere, openTo } from '../plan/http-address.ts';
@@ -31,7 +32,7 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
       'Proof',
       `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}${reuseText(proof)}`,
     ],
-    ['Answer', style.italic(shorten(proof.answer, 240))],
+    ['Answer', style.italic(shorten(withoutControls(proof.answer), 240))],
   ];
   const reach = openTo(plan.http);
   if (reach !== undefined) rows.splice(1, 0, ['Reach', style.yellow(reach)]);

@@ -1,4 +1,5 @@
 /** Progress as plain lines with a time: for logs, pipes and CI. */
+import { withoutControls } from '../base/control-characters.ts';
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import { progressText } from '../supervisor/load.ts';
@@ -31,7 +32,8 @@ export function progressLines(write: (text: string) => void): Progress {
 }
 
 function lineAt(at: number, text: string): string {
-  return `${new Date(at).toISOString()}  ${text}\n`;
+  // What others answered may stand in it.
+  return `${new Date(at).toISOString()}  ${withoutControls(text)}\n`;
 }
 
 function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): string | undefined {

@@ -177,6 +177,7 @@ test('what a command left behind of its own accord is not touched when it ended 
   expect((await dynamo(world, ['clean'])).code).toBe(0);
   expect(isLiving(pid)).toBe(true);
   process.kill(pid, 'SIGKILL');
+  await until('it is gone', () => !isLiving(pid));
 });
 
 test('a command cannot begin before it is written down', async ({ world }) => {

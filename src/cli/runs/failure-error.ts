@@ -18,7 +18,7 @@ export function failureSoFar(failure: Failure | undefined, event: RunEvent): Fai
 export function failureError(failure: Failure, runId: string): DynamoError {
   const { diagnosis } = failure;
   if (diagnosis !== undefined) return explainedError(failure, diagnosis);
-  return new DynamoError(failure.code, `${failure.message}; the rest of the run was stopped.`, {
+  return new DynamoError(failure.code, `${stopped(failure)}.`, {
     details: lastLines(failure),
     hint: failure.hint ?? `dynamo logs --run ${runId}`,
   });
@@ -29,13 +29,17 @@ function explainedError(failure: Failure, diagnosis: Diagnosis): DynamoError {
   const { cause, evidence, fix, rule, check, seenIn } = diagnosis;
   const logFile = diagnosis.logFile ?? failure.logFile;
   const details = [
-    `${failure.message}; the rest of the run was stopped`,
+    stopped(failure),
     ...(evidence.length === 0 ? [] : [seenIn === undefined ? 'seen:' : `seen in the log of ${seenIn}:`]),
     ...evidence.map((line) => `  ${line}`),
     ...(logFile === undefined ? [] : [`log: ${logFile}`]),
     `rule: ${rule}${check === undefined ? '' : `; before a start, dynamo doctor looks for it as ${check}`}`,
   ];
   return new DynamoError(failure.code, `${capitalised(cause)}.`, { details, hint: fix });
+}
+
+function stopped({ message }: Failure): string {
+  return `${message.replace(/\.$/, '')}; the rest of the run was stopped`;
 }
 
 /** One line about a run that failed, and one with what to do, for `ps`, `logs` and `down`. */

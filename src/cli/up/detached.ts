@@ -109,11 +109,12 @@ export async function connect(
       const code = errorCode(error);
       if (code !== 'ENOENT' && code !== 'ECONNREFUSED' && !isSilence(error)) throw error;
     }
-    if (!isAlive(supervisor) || systemClock.now() > deadline) {
-      // One that hangs before it listens has started nothing.
-      if (isAlive(supervisor)) process.kill(supervisor.pid, 'SIGKILL');
+    const alive = isAlive(supervisor);
+    if (!alive || systemClock.now() > deadline) {
+      // One that hangs before it listens, as Node does where it gets no threads, has started nothing.
+      if (alive) process.kill(supervisor.pid, 'SIGKILL');
       releaseRun(prepared);
-      throw supervisorDied(prepared);
+      throw supervisorDied(prepared, alive ? `hung for ${supervisorStartMs / 1000} s` : 'ended');
     }
     await systemClock.sleep(10);
   }
@@ -133,11 +134,11 @@ async function* prepend(
   yield* rest;
 }
 
-function supervisorDied({ plan, files }: HeldRun): DynamoError {
+function supervisorDied({ plan, files }: HeldRun, how = 'ended'): DynamoError {
   const { lines } = logTail(files.supervisorLog, 20);
   return new DynamoError(
     'process-failed',
-    `The supervisor of ${plan.runId} ended before the run was ready.`,
+    `The supervisor of ${plan.runId} ${how} before the run was ready.`,
     {
       details: [...lines.map((line) => `  ${line}`), `log: ${files.supervisorLog}`],
       hint: `dynamo down ${plan.runId}`,
