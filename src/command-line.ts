@@ -10,7 +10,7 @@ export async function commandLine(
 ): Promise<never> {
   watchReader();
   heedNohup();
-  const exitCode = hasHome() ? await run(words) : await tellNoHome();
+  const exitCode = hasHome() ? await run(words) : await tellNoHome(process.env.HOME);
   // What was written gets out first; after that a forgotten handle does not keep us here.
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writable && stream.writableLength > 0) {
@@ -23,21 +23,26 @@ export async function commandLine(
 /** Containers run as users that have no entry in the table of users, and no HOME: then Node knows no folder of theirs. */
 function hasHome(): boolean {
   try {
-    return homedir() !== '';
+    // The working folder must not decide which runs there are.
+    return homedir().startsWith('/');
   } catch {
     return false;
   }
 }
 
 /** What tells errors is loaded when there is one: most starts have none. */
-async function tellNoHome(): Promise<number> {
+async function tellNoHome(home: string | undefined): Promise<number> {
   const [{ report }, { DynamoError }] = await Promise.all([
     import('./cli/report.ts'),
     import('./base/error.ts'),
   ]);
   return report(
-    new DynamoError('environment', 'This user has no home folder: HOME is not set.', {
-      hint: 'export HOME=/a/folder/that/you/can/write',
-    }),
+    new DynamoError(
+      'environment',
+      `This user has no home folder: HOME is ${home ? `the relative path ${home}` : 'not set'}.`,
+      {
+        hint: 'export HOME=/a/folder/that/you/can/write',
+      },
+    ),
   );
 }

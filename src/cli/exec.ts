@@ -4,6 +4,7 @@ import { DynamoError } from '../base/error.ts';
 import { cleanName } from '../plan/run-name.ts';
 import { requireProgram } from '../process/command.ts';
 import { stateFolders } from '../run/folders.ts';
+import { requireOwnState } from '../run/state-owner.ts';
 import {
   addDeploymentOptions,
   type DeploymentFlags,
@@ -54,6 +55,7 @@ async function exec(
   flags: ExecFlags,
 ): Promise<number> {
   requireLinux('exec');
+  requireOwnState(process.env);
   const [program] = rawArgs;
   if (program === undefined) {
     throw new DynamoError('usage', 'dynamo exec needs a command, after --.', {

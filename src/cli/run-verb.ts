@@ -1,14 +1,33 @@
 /** Lets commander parse what follows a verb, and runs it. */
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { type Damage, onDamage } from '../disk/damage.ts';
+import { actAsOwner } from '../run/state-owner.ts';
 import { fitHelp } from '../view/fit-help.ts';
 import type { Configure, Verb } from './verbs.ts';
+
+/** Verbs about runs that are there. */
+const ofRuns: ReadonlySet<string> = new Set([
+  'down',
+  'ps',
+  'logs',
+  'start',
+  'stop',
+  'restart',
+  'attach',
+  'wait',
+  'events',
+  'chat',
+  'open',
+  'infra',
+  'clean',
+]);
 
 /** `words` follow the verb. Returns its exit code. Throws DynamoError, and CommanderError for what commander cannot parse. */
 export async function runVerb(verb: Verb, configure: Configure, words: readonly string[]): Promise<number> {
   let exitCode = 0;
   // Candidates for a shell are asked for while somebody types.
   if (verb.name !== 'complete') onDamage(sayDamage);
+  if (ofRuns.has(verb.name)) actAsOwner(process.env);
   const command = commandOf(verb);
   configure(command, (code) => (exitCode = code));
   try {

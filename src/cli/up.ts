@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { openTo } from '../plan/http-address.ts';
 import { stateFolders } from '../run/folders.ts';
+import { requireOwnState } from '../run/state-owner.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
@@ -58,6 +59,7 @@ export const configure: Configure = (command: Command, settle) => {
 
 async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags: UpFlags): Promise<number> {
   requireLinux('up');
+  requireOwnState(process.env);
   const asked = operands.length === 0 && canAsk() ? await chosen() : operands[0];
   // Left with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');

@@ -1,6 +1,7 @@
 /** Where `dynamo setup` puts what it makes. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { xdgFolder } from '../base/xdg.ts';
 
 export interface DataFolders {
   readonly data: string;
@@ -17,7 +18,7 @@ export interface DataFolders {
 /** Below `$XDG_DATA_HOME/dynamo`, or `~/.local/share/dynamo`. Makes nothing. */
 export function dataFolders(environment: Readonly<Record<string, string | undefined>>): DataFolders {
   const home = environment.HOME || homedir();
-  const data = join(environment.XDG_DATA_HOME || join(home, '.local', 'share'), 'dynamo');
+  const data = join(xdgFolder(environment, 'XDG_DATA_HOME') ?? join(home, '.local', 'share'), 'dynamo');
   return {
     data,
     environments: join(data, 'envs'),

@@ -1,10 +1,11 @@
 /** Where runs live on disk. */
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
+import { xdgFolder } from '../base/xdg.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface StateFolders {
@@ -18,7 +19,10 @@ export interface StateFolders {
   readonly gpus: string;
   /** Data of etcd and NATS that outlive their run. */
   readonly infra: string;
-  /** Control sockets: a short path whatever the state folder is, as the kernel takes 107 bytes. */
+  /**
+   * Where sockets are of runs that do not say it in their record: those of older versions. Neither made nor looked at. A
+   * short path whatever the state folder is, as the kernel takes 107 bytes.
+   */
   readonly sockets: string;
 }
 
@@ -26,15 +30,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `$XDG_STATE_HOME/dynamo`, or `~/.local/state/dynamo`. */
 export function stateFolder(environment: Environment): string {
-  return join(environment.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'dynamo');
+  return join(xdgFolder(environment, 'XDG_STATE_HOME') ?? join(homedir(), '.local', 'state'), 'dynamo');
 }
 
 /** Makes what is missing below the state folder. Throws `cannot-write` when the folders can't be made. */
 export function stateFolders(environment: Environment): StateFolders {
   const folders = stateFolderPaths(environment);
-  for (const folder of Object.values(folders)) makePrivate(folder);
-  // In /tmp anybody could have made it before us.
-  closeToOthers(folders.sockets);
+  const { sockets: _, ...inState } = folders;
+  for (const folder of Object.values(inState)) makePrivate(folder);
   return folders;
 }
 
@@ -47,7 +50,7 @@ export function stateFolderPaths(environment: Environment): StateFolders {
     ports: join(state, 'ports'),
     gpus: join(state, 'gpus'),
     infra: join(state, 'infra'),
-    sockets: join(socketBase(environment), 'dynamo'),
+    sockets: join(runtimeFolder(environment) ?? sharedFolder, 'dynamo'),
   };
 }
 
@@ -93,14 +96,24 @@ export function socketPath(folders: StateFolders, runId: string): string {
   return join(folders.sockets, `${createHash('sha256').update(runId).digest('hex').slice(0, 16)}.sock`);
 }
 
+/** Of a run: as it was written down when the run was prepared. */
+export function socketOf(
+  folders: StateFolders,
+  run: { readonly runId: string; readonly socket?: string },
+): string {
+  return run.socket ?? socketPath(folders, run.runId);
+}
+
 const longestBase = 60;
 
-function socketBase(environment: Environment): string {
-  const runtime = environment.XDG_RUNTIME_DIR;
-  if (runtime !== undefined && runtime !== '' && Buffer.byteLength(runtime) <= longestBase) return runtime;
-  // Not userInfo(): it fails for users without a name, as containers have them.
-  return `/tmp/dynamo-${process.getuid?.() ?? 'user'}`;
+/** `$XDG_RUNTIME_DIR`, unless a socket there would have too long a path. */
+export function runtimeFolder(environment: Environment): string | undefined {
+  const runtime = xdgFolder(environment, 'XDG_RUNTIME_DIR');
+  return runtime !== undefined && Buffer.byteLength(runtime) <= longestBase ? runtime : undefined;
 }
+
+/** In a folder that anybody may write into. Not userInfo(): it fails for users without a name, as containers have them. */
+export const sharedFolder = `/tmp/dynamo-${process.getuid?.() ?? 'user'}`;
 
 /** Makes a folder of this user's alone. Throws `cannot-write` when it can't be made. */
 export function makePrivate(folder: string): void {
@@ -112,20 +125,6 @@ export function makePrivate(folder: string): void {
       hint: 'export XDG_STATE_HOME=/a/folder/that/you/can/write',
     });
   }
-}
-
-function closeToOthers(folder: string): void {
-  const { mode, uid } = statSync(folder);
-  if (process.getuid !== undefined && uid !== process.getuid()) {
-    throw new DynamoError(
-      'not-allowed',
-      `The folder for control sockets, ${folder}, belongs to another user (${uid}).`,
-      {
-        hint: 'export XDG_RUNTIME_DIR=/a/folder/of/your/own',
-      },
-    );
-  }
-  if ((mode & 0o077) !== 0) chmodSync(folder, 0o700);
 }
 
 /** Not `recursive`: Node 20 never comes back from that below /proc. */

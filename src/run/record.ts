@@ -6,7 +6,7 @@ import { tellDamage } from '../disk/damage.ts';
 import { goodOrTell, readStored, recordFormat, type Stored } from '../disk/stored.ts';
 import type { Plan } from '../plan/plan.ts';
 import { claimsIn } from './claims-of-run.ts';
-import { type RunFiles, runFiles, type StateFolders } from './folders.ts';
+import { type RunFiles, runFiles, socketOf, type StateFolders } from './folders.ts';
 import { keeperShape, planShape, recordShape } from './shapes.ts';
 
 export interface RunRecord {
@@ -16,6 +16,8 @@ export interface RunRecord {
   readonly detached: boolean;
   readonly version: string;
   readonly supervisor: Identity;
+  /** Path of its control socket; absent in what older versions wrote. */
+  readonly socket?: string;
   /** Set when everything is gone and tidied up; a run without it whose supervisor is dead has to be reaped. */
   readonly endedAt?: number;
   /** Why an etcd of others did not let us remove the keys of the run. */
@@ -48,6 +50,11 @@ export function markSwept(files: RunFiles, unswept: string | undefined): void {
   if (record === undefined || record.unswept === unswept) return;
   const { unswept: _, ...rest } = record;
   writeRecord(files, unswept === undefined ? rest : { ...rest, unswept });
+}
+
+/** Path of the control socket of a run that has been prepared. */
+export function socketIn(folders: StateFolders, { folder }: RunFiles): string {
+  return socketOf(folders, goodRecord(folder) ?? { runId: basename(folder) });
 }
 
 export function writePlan(files: RunFiles, plan: Plan): void {

@@ -23,6 +23,7 @@ export const recordShape = object({
   version: text,
   // With no pid where nobody knew it any more when the run was ended.
   supervisor: object({ bootId: text, pid: number, startTime: text }),
+  socket: optional(text),
   endedAt: optional(number),
   unswept: optional(text),
 });

@@ -1,5 +1,5 @@
 /** What dead runs and commands left in the state folders: claims whose holder is dead, sockets that nobody serves. */
-import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
@@ -121,13 +121,19 @@ function isFullFolder(file: string): boolean {
 
 /** In the folder that only this user can enter. */
 export async function staleSockets({ sockets }: StateFolders): Promise<StaleFile[]> {
-  const files = readdirSync(sockets)
+  const files = namesInOwn(sockets)
     .filter((name) => name.endsWith('.sock'))
     .map((name) => join(sockets, name));
   const refused = await Promise.all(files.map(isRefused));
   return files
     .filter((_, i) => refused[i])
     .map((file) => ({ kind: 'socket', file, proof: 'nobody listens on it' }));
+}
+
+/** In /tmp it may be a link of somebody else, who would like us to remove his choice of files. */
+function namesInOwn(folder: string): string[] {
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  return stat?.isDirectory() === true && stat.uid === process.getuid?.() ? readdirSync(folder) : [];
 }
 
 /** Takes a dead claim over before removing it, as another command may be doing right now. `mine`: of this process. */

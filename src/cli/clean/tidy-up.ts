@@ -1,5 +1,5 @@
 /** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
-import { rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { passingFolders, type Plan } from '../../plan/plan.ts';
 import type { Secrets } from '../../plan/plan-secrets.ts';
@@ -11,9 +11,9 @@ import { removeUsedSegments } from '../../process/used-segments.ts';
 import { unclaim } from '../../run/claim.ts';
 import { claimsIn } from '../../run/claims-of-run.ts';
 import { releaseGpus } from '../../run/gpu-leases.ts';
-import { persistClaim, type RunFiles, socketPath, type StateFolders } from '../../run/folders.ts';
+import { persistClaim, type RunFiles, type StateFolders } from '../../run/folders.ts';
 import { portsOf, releaseAllPorts, releasePorts } from '../../run/port-leases.ts';
-import { markEnded, type RunRecord } from '../../run/record.ts';
+import { markEnded, type RunRecord, socketIn } from '../../run/record.ts';
 import { quietly } from './sole-reaper.ts';
 
 export interface PlacedRun {
@@ -44,8 +44,13 @@ export function tidyUp({ plan, files, folders, record }: EndedRun): void {
   else if (runId !== undefined) quietly(() => releaseAll(folders, runId));
   quietly(() => removeUsedSegments(files.ledger));
   for (const cgroup of readCgroups(files.ledger)) quietly(() => removeCgroup(cgroup));
-  if (runId !== undefined) quietly(() => rmSync(socketPath(folders, runId), { force: true }));
+  if (runId !== undefined) quietly(() => removeSocket(socketIn(folders, files)));
   quietly(() => markEnded(files, record));
+}
+
+/** A record that somebody changed must not name files of others. */
+function removeSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) rmSync(path, { force: true });
 }
 
 /** A plan that somebody changed must not name folders of others. */

@@ -1,7 +1,7 @@
 /** What `start`, `stop` and `restart` share: one process of a live run, on the ports and GPUs of its plan. */
 import { DynamoError } from '../../base/error.ts';
 import { askAct, isSilence, isUnreachable } from '../../run/control-client.ts';
-import { socketPath, stateFolders, type StateFolders } from '../../run/folders.ts';
+import { socketOf, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { ProcessAction } from '../../supervisor/process-action.ts';
 import { chosenProcesses } from './chosen-processes.ts';
@@ -46,7 +46,7 @@ async function act(
   if (plan === undefined)
     throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
   for (const { name } of chosenProcesses(plan, asked)) {
-    await askAct(socketPath(folders, run.record.runId), action, name).catch((error: unknown) => {
+    await askAct(socketOf(folders, run.record), action, name).catch((error: unknown) => {
       throw isSilence(error) || isUnreachable(error) ? silenceError(run, error) : error;
     });
     process.stderr.write(`${name} is ${done[action]}\n`);

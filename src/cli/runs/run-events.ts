@@ -2,7 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { followEvents, isSilence, isUnreachable } from '../../run/control-client.ts';
 import { readEvents } from '../../run/event-file.ts';
-import { socketPath, type StateFolders } from '../../run/folders.ts';
+import { socketOf, type StateFolders } from '../../run/folders.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
 import { presenceOf } from '../../process/presence.ts';
 import { findRun } from './find-run.ts';
@@ -25,7 +25,7 @@ export async function* eventsOf(
     const run = findRun(folders, runId);
     if (!run.supervised) return yield* readEvents(run.files);
     try {
-      return yield* followEvents(socketPath(folders, runId), leave);
+      return yield* followEvents(socketOf(folders, run.record), leave);
     } catch (error) {
       if (isSilence(error)) throw silenceError(run, error);
       if (!isUnreachable(error)) throw error;

@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { Identity } from '../../base/identity.ts';
 import { presenceOf, signalProven } from '../../process/presence.ts';
 import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
-import { type RunFiles, socketPath, type StateFolders } from '../../run/folders.ts';
+import { type RunFiles, socketOf, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { Progress } from '../../view/progress.ts';
 import { soleReaper } from '../clean/sole-reaper.ts';
@@ -38,7 +38,6 @@ export async function stopBySupervisor(
 ): Promise<StopOutcome> {
   const { runId } = run.record;
   const { files } = run;
-  const socket = socketPath(folders, runId);
   const begunAt = systemClock.now();
   const limitMs = wish.now ? 2 * hurryMs : stopLimitMs(readPlan(files));
   let until = begunAt + (wish.now ? hurryMs : patienceMs);
@@ -52,6 +51,7 @@ export async function stopBySupervisor(
     const { record, supervised } = runAsItIs(folders, run);
     if (!supervised) return 'gone';
     const { supervisor } = record;
+    const socket = socketOf(folders, record);
     if (systemClock.now() >= until) {
       await endSupervisor(files, runId, supervisor);
       wish.say(

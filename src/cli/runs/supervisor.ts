@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
 import { presenceOf } from '../../process/presence.ts';
 import { answerMs, askStatus, isSilence, isUnreachable } from '../../run/control-client.ts';
-import { socketPath, type StateFolders } from '../../run/folders.ts';
+import { socketOf, type StateFolders } from '../../run/folders.ts';
 import type { RunRecord, StoredRun } from '../../run/record.ts';
 import type { RunStatus } from '../../supervisor/status.ts';
 
@@ -29,7 +29,7 @@ export async function supervisorState(
     const before = presenceOf(record.supervisor);
     if (before !== 'running') return { kind: before };
     try {
-      return { kind: 'answering', status: await askStatus(socketPath(folders, record.runId)) };
+      return { kind: 'answering', status: await askStatus(socketOf(folders, record)) };
     } catch (error) {
       const after = presenceOf(record.supervisor);
       if (after !== 'running') return { kind: after };

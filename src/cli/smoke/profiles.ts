@@ -4,6 +4,7 @@ import { messageOf } from '../../base/error-code.ts';
 import { DynamoError } from '../../base/error.ts';
 import { cleanName } from '../../plan/run-name.ts';
 import { stateFolders } from '../../run/folders.ts';
+import { requireOwnState } from '../../run/state-owner.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
@@ -60,6 +61,7 @@ export async function smokeProfiles(
     return suite;
   };
   try {
+    requireOwnState(process.env);
     await reapDeadRuns(stateFolders(process.env), say);
     const suites = await inParallel(jobs, flags.parallel, smokeJob);
     const signal = signals.first();

@@ -10,7 +10,7 @@ import { spawnDetached } from '../../process/detach.ts';
 import { isAlive } from '../../process/identity.ts';
 import { presenceOf } from '../../process/presence.ts';
 import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
-import { socketPath } from '../../run/folders.ts';
+import { socketIn } from '../../run/record.ts';
 import { logTail } from '../../run/log-tail.ts';
 import type { Failure, RunEvent } from '../../supervisor/event.ts';
 import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
@@ -37,7 +37,7 @@ export interface DetachFlags {
 
 export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<number> {
   const { plan, folders } = prepared;
-  const socket = socketPath(folders, plan.runId);
+  const socket = socketIn(folders, prepared.files);
   const signals = watchSignals(
     () => void askStop(socket, false).catch(() => {}),
     () => void askStop(socket, true).catch(() => {}),

@@ -1,6 +1,7 @@
 /** Makes a run that is ready to be supervised: name, plan, leases, checks of what is not ours, folder and files. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
 import { checkEtcd } from '../../infra/external-etcd.ts';
 import { isOwn } from '../../plan/infra.ts';
@@ -13,16 +14,20 @@ import { lackOfRoom } from '../../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../../run/claim.ts';
 import { persistClaim, runFiles, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { leaseGpus } from '../../run/gpu-leases.ts';
-import { leasePorts, portsOf, releasePorts } from '../../run/port-leases.ts';
-import { writePlan, writeRecord } from '../../run/record.ts';
+import { leasedPorts, leasePorts, portsOf, releasePorts } from '../../run/port-leases.ts';
+import { type RunRecord, writePlan, writeRecord } from '../../run/record.ts';
 import { newRunId } from '../../run/run-id.ts';
+import { placeSocket } from '../../run/socket-folder.ts';
+import { requireOwnState } from '../../run/state-owner.ts';
 import { withLeases } from './gpu-facts.ts';
 import { type FactWishes, gatherFacts } from './host-facts.ts';
 import { type HeldRun, releaseRun } from '../clean/tidy-up.ts';
 import { version } from '../version.ts';
 
-/** How often another run may be faster to take a port or a GPU between our look and our lease. */
-const planAttempts = 20;
+/** So long another run may be faster each time to take a port or a GPU between our look and our lease. */
+const planMs = 30_000;
+/** Those that lost to each other do not try again in step. */
+const pauseMs = 20;
 
 export interface RunRequest {
   readonly name: string;
@@ -34,9 +39,11 @@ export interface RunRequest {
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
 export async function holdRun(request: RunRequest): Promise<HeldRun> {
+  requireOwnState(process.env);
   const folders = stateFolders(process.env);
   await requireRoom(folders);
   const runId = newRunId(request.name);
+  const socket = placeSocket(folders, process.env, runId);
   const holder = ownIdentity();
   const mine: Claim = { runId, holder };
   claimName(folders, request.name, mine);
@@ -46,7 +53,7 @@ export async function holdRun(request: RunRequest): Promise<HeldRun> {
     held = { plan, secrets, files: runFiles(folders, runId), folders };
     claimData(held, mine);
     await checkBorrowed(plan);
-    writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder });
+    writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder, socket });
     return held;
   } catch (error) {
     if (held === undefined) unclaim(join(folders.names, request.name), mine, isAlive);
@@ -99,12 +106,15 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
   const facts = await gatherFacts(folders, { ...wishes, runId: mine.runId });
   const busyPorts = new Map(facts.busyPorts);
   let { gpus } = facts;
-  for (let attempt = 0; attempt < planAttempts; attempt++) {
+  while (performance.now() - beganAt < planMs) {
     const planned = plan({ ...facts, busyPorts, gpus });
     const made = planned.plan;
     const lost = leasePorts(folders, portsOf(made), mine, isAlive);
     if (lost !== undefined) {
       busyPorts.set(lost, 'another run that starts now');
+      // All that are taken by now, not one at a time: of thirty that want the same port each would lose many times.
+      for (const [port, holder] of leasedPorts(folders, isAlive)) busyPorts.set(port, holder);
+      await systemClock.sleep(Math.random() * pauseMs);
       continue;
     }
     // Leases are seen by those who share our state folder; this, by everybody on this network.
@@ -119,14 +129,14 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
     releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);
   }
-  throw new DynamoError('busy', `Other runs took what was planned ${planAttempts} times in a row.`, {
+  throw new DynamoError('busy', `Other runs took what was planned, for ${planMs / 1000} s on end.`, {
     hint: 'start them one after the other',
   });
 }
 
 function writeRun(
   { plan, files }: HeldRun,
-  about: { readonly startedAt: number; readonly detached: boolean; readonly supervisor: Claim['holder'] },
+  about: Pick<RunRecord, 'startedAt' | 'detached' | 'supervisor' | 'socket'>,
 ): void {
   for (const folder of [files.logs, ...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });

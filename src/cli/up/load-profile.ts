@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
+import { xdgFolder } from '../../base/xdg.ts';
 import { concealWords } from '../../base/secrets.ts';
 import { candidatesOf } from '../../profile/candidates.ts';
 import type { ProfileLibrary } from '../../profile/files.ts';
@@ -16,7 +17,7 @@ import { profileFiles } from './profile-files.ts';
 
 /** Where profiles are on this host, the winning place first. */
 export function profileLibrary(): ProfileLibrary {
-  const config = process.env.XDG_CONFIG_HOME || join(homedir(), '.config');
+  const config = xdgFolder(process.env, 'XDG_CONFIG_HOME') ?? join(homedir(), '.config');
   const cwd = workingFolder();
   return {
     cwd,

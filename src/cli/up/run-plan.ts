@@ -15,8 +15,7 @@ import { cachedModel } from '../../run/hub-cache.ts';
 import { createLoadWatcher } from '../../run/load-watch.ts';
 import { openControlServer } from '../../run/control-server.ts';
 import { appendEvent } from '../../run/event-file.ts';
-import { socketPath } from '../../run/folders.ts';
-import { markSwept } from '../../run/record.ts';
+import { markSwept, socketIn } from '../../run/record.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
 import { initialStatus, reduce } from '../../supervisor/status.ts';
 import { type Outcome, type Supervision, supervise } from '../../supervisor/supervise.ts';
@@ -37,7 +36,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   let status = initialStatus(plan, systemClock.now());
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
-  const control = await openControlServer(socketPath(folders, plan.runId), {
+  const control = await openControlServer(socketIn(folders, files), {
     status: () => status,
     history: () => history,
     stop: (now) => (now ? supervision?.kill() : supervision?.stop()),

@@ -2,7 +2,7 @@
 import { deferred } from '../../base/deferred.ts';
 import { letGoOfPorts } from '../../process/port-holds.ts';
 import { askStop } from '../../run/control-client.ts';
-import { socketPath } from '../../run/folders.ts';
+import { socketIn } from '../../run/record.ts';
 import { portsOf } from '../../run/port-leases.ts';
 import type { Proof } from '../../supervisor/child.ts';
 import type { Failure } from '../../supervisor/event.ts';
@@ -15,7 +15,7 @@ import { connect, startSupervisor, untilGone } from './detached.ts';
 /** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
 export const startDetachedRun: StartRun = async (profile, options, onEvent) => {
   const held = await prepareRun(profile, options, true);
-  const socket = socketPath(held.folders, held.plan.runId);
+  const socket = socketIn(held.folders, held.files);
   const supervisor = await startSupervisor(held);
   const events = await connect(held, socket, supervisor);
   const ready = deferred<Proof | undefined>();

@@ -1,0 +1,14 @@
+/** Folders as the XDG Base Directory Specification names them. */
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Variable = 'XDG_STATE_HOME' | 'XDG_CONFIG_HOME' | 'XDG_DATA_HOME' | 'XDG_RUNTIME_DIR';
+
+/**
+ * What the variable says; `undefined` where it says nothing or a relative path: "all paths set in these environment
+ * variables must be absolute. If an implementation encounters a relative path [...] it should consider the path invalid
+ * and ignore it."
+ */
+export function xdgFolder(environment: Environment, variable: Variable): string | undefined {
+  const folder = environment[variable];
+  return folder?.startsWith('/') === true ? folder : undefined;
+}
