@@ -1,9 +1,10 @@
 /** Starts processes so that they can be ended for certain: own session, own log file, written down before they run. */
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
+import { openToAppend } from '../disk/append-own.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit } from '../supervisor/child.ts';
 import { cgroupFor } from './cgroup.ts';
@@ -45,7 +46,7 @@ export function createLauncher(settings: LauncherSettings): ProcessLauncher {
 
 async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<ProcessChild> {
   mkdirSync(dirname(spec.logFile), { recursive: true });
-  const log = openSync(spec.logFile, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
+  const log = openToAppend(spec.logFile);
   try {
     const cgroup = await cgroupFor(settings.cgroup, spec.name);
     const argv = gatedCommand(spec.argv, { cgroup, ignoresHangup: hangupIsIgnored() });

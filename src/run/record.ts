@@ -132,10 +132,12 @@ function storedRun(folders: StateFolders, runId: string, isAlive: IsAlive): Stor
 function withoutFolder(folders: StateFolders, known: ReadonlySet<string>, isAlive: IsAlive): StoredRun[] {
   return claimsIn(folders.names).flatMap(({ claim }): StoredRun[] => {
     if (claim.supervises !== true || known.has(claim.runId) || !isAlive(claim.holder)) return [];
+    // One that was prepared after we had looked, or whose records are being written again.
+    const stored = storedRun(folders, claim.runId, isAlive);
+    if (stored.length > 0) return stored;
     const files = runFiles(folders, claim.runId);
-    // One that was prepared after we had looked.
-    if (existsSync(files.folder)) return [];
-    return [damagedRun(folders, files, isAlive, { file: files.folder, why: 'the folder was removed' })];
+    const why = existsSync(files.folder) ? 'nothing stands in it' : 'the folder was removed';
+    return [damagedRun(folders, files, isAlive, { file: files.folder, why })];
   });
 }
 

@@ -132,8 +132,13 @@ export async function staleSockets({ sockets }: StateFolders): Promise<StaleFile
 
 /** In /tmp it may be a link of somebody else, who would like us to remove his choice of files. */
 function namesInOwn(folder: string): string[] {
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && stat.uid === process.getuid?.() ? readdirSync(folder) : [];
+  try {
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    return stat?.isDirectory() === true && stat.uid === process.getuid?.() ? readdirSync(folder) : [];
+  } catch {
+    // Below a folder that this user may not enter: what is there is another's.
+    return [];
+  }
 }
 
 /** Takes a dead claim over before removing it, as another command may be doing right now. `mine`: of this process. */

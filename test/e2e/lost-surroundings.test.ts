@@ -1,5 +1,5 @@
 /** A run is found and ended whatever is moved, removed or imitated around it: its package, its folder, its marks. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -129,4 +129,17 @@ test('a claim that is a folder is named, with the command that removes it', asyn
   await succeed(world, ['clean']);
   await up(world, 'agg');
   await succeed(world, ['down']);
+});
+
+test('a named pipe in place of a log keeps nobody waiting, and is named', async ({ world }) => {
+  const { runId } = await up(world, 'agg');
+  const log = join(folderOf(world, runId), 'logs', 'worker.log');
+  rmSync(log);
+  execFileSync('mkfifo', [log]);
+  expect((await dynamo(world, ['logs', 'worker', '--tail', '3'])).code).toBe(0);
+  const restart = await dynamo(world, ['restart', 'worker']);
+  expect(restart).toMatchObject({ code: 73 });
+  expect(restart.stderr).toContain(`rm -r ${log}`);
+  expect((await dynamo(world, ['down'])).code).toBe(0);
+  expect(processesOfRuns(world)).toEqual([]);
 });

@@ -147,24 +147,34 @@ test(
   },
 );
 
-test('root runs in the state folder of a user: the user is told, starts beside it, and ends only their own', async ({
+test("what root left in a user's state folder counts as held, and keeps the user from nothing else", async ({
   world,
 }) => {
   giveTo(world);
-  const words = ['-d', '--json', ...(await onSim())];
-  expect(await asUser(world, 'up', 'agg', '--name', 'mine', ...words)).toMatchObject({ code: 0 });
-  const ofRoot = { env: { XDG_RUNTIME_DIR: join(world.root, 'root') } };
-  mkdirSync(ofRoot.env.XDG_RUNTIME_DIR, { mode: 0o700 });
-  await up(world, 'agg', ['--name', 'rooted'], ofRoot);
+  expect(await asUser(world, 'up', 'agg', '--name', 'mine', '-d', ...(await onSim()))).toMatchObject({
+    code: 0,
+  });
+  const at = (...words: string[]): string => join(world.state, 'dynamo', ...words);
+  const lock = at('names', 'rooted');
+  const roots = [lock, at('ports', '20123'), at('gpus', 'GPU-1')];
+  for (const file of roots) writeFileSync(file, '{}', { mode: 0o600 });
+  mkdirSync(join(world.root, 'root'), { mode: 0o700 });
+  mkdirSync(at('runs', 'rooted-ab12'), { mode: 0o700 });
+  writeFileSync(at('runs', 'rooted-ab12', 'run.json'), '{}', { mode: 0o600 });
+
   const second = await asUser(world, 'up', 'agg', '--name', 'u2', '-d', ...(await onSim()));
   expect({ code: second.code, stderr: second.stderr }).toMatchObject({ code: 0 });
   const named = await asUser(world, 'up', 'agg', '--name', 'rooted', '-d', ...(await onSim()));
   expect({ code: named.code, stderr: named.stderr }).toMatchObject({ code: 75 });
-  expect(named.stderr).toContain(join(world.state, 'dynamo', 'names', 'rooted'));
-  expect(await asUser(world, 'ps')).toMatchObject({ code: 0 });
+  expect(named.stderr).toContain(`${lock} cannot be used (this user may not read it)`);
+  const shown = await asUser(world, 'ps');
+  expect(shown).toMatchObject({ code: 0 });
+  expect(shown.stdout + shown.stderr).toContain('rooted-ab12');
   for (const name of ['mine', 'u2']) expect(await asUser(world, 'down', name)).toMatchObject({ code: 0 });
-  await asUser(world, 'clean');
-  expect(processesOfRuns(world).length).toBeGreaterThan(0);
-  await succeed(world, ['down', 'rooted'], ofRoot);
-  await succeed(world, ['clean'], ofRoot);
+  expect(processesOfRuns(world)).toEqual([]);
+  expect(await asUser(world, 'clean')).toMatchObject({ code: 0 });
+  // That run may live, as nobody but root can tell; and root, here, acts for the user.
+  await succeed(world, ['clean'], { env: { XDG_RUNTIME_DIR: join(world.root, 'root') } });
+  expect(roots.filter((file) => !existsSync(file))).toEqual([]);
+  for (const file of [...roots, at('runs', 'rooted-ab12')]) rmSync(file, { recursive: true });
 });
