@@ -1,6 +1,8 @@
 /** What a plan says of its own accord is no secret, on any engine: only what a user gives is hidden. */
 import { expect, test } from 'vitest';
-import { makePlan } from '../../../src/plan/make-plan.ts';
+import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
+import { withSecrets } from '../../../src/plan/plan-secrets.ts';
+import { shellScript } from '../../../src/plan/shell.ts';
 import { host, options } from '../../support/profile.ts';
 import { pythonHost } from '../../support/python-host.ts';
 import { shipped, shippedNames } from '../../support/shipped-profiles.ts';
@@ -29,4 +31,22 @@ test('a password in the address of a collector does not stand in the plan', asyn
   const profile = await shipped('agg', 'tracing=true');
   const plan = makePlan(profile, options({ engine: 'sglang' }), pythonHost('1.4.2', 8, { environment }));
   expect(JSON.stringify(plan)).not.toContain('pw1');
+});
+
+test('a container gets its secrets from the script that starts it', async () => {
+  const docker = {
+    address: 'unix:///run/docker.sock',
+    version: '28',
+    because: 'it answers',
+    user: '1000:1000',
+  };
+  const infra = { binaries: {}, external: {}, keptFolder: '/k', containers: { daemon: docker, images: {} } };
+  const given = options({ engine: 'sim', runtime: 'docker', env: { LICENCE: "it's" } });
+  const { plan, secrets } = planWithSecrets(await shipped('agg'), given, host({ infra }));
+  const script = shellScript(plan);
+  expect(script).toContain('--env LICENCE="$DYNAMO_SECRET_LICENCE"');
+  expect(script).not.toContain("it's");
+  const [frontend] = plan.processes.map((spec) => withSecrets(spec, secrets));
+  expect(frontend?.env.LICENCE).toBe("it's");
+  expect(frontend?.container?.passes).not.toContain('LICENCE');
 });
