@@ -244,8 +244,13 @@ function variableOf(pid: number, name: string): string | undefined {
   return environmentOf(pid).get(name);
 }
 
+/** Nothing for one that has just ended, as the script's last request has. */
 function commandOf(pid: number): string[] {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 function childrenOf(parent: number): number[] {
