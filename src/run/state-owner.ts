@@ -8,8 +8,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** `undefined` where we are not root, where it is root's, and where there is none yet. */
 function foreignOwner(folder: string): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  return stat === undefined || stat.uid === 0 ? undefined : stat;
+  try {
+    const stat = lstatSync(folder);
+    return stat.uid === 0 ? undefined : stat;
+  } catch {
+    return undefined; // none yet, or none can be: who makes it says why
+  }
 }
 
 /**

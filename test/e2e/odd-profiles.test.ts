@@ -133,11 +133,13 @@ test('a model that is a folder here is that folder, and the plan says so where i
 
 test('a path to a model that leads nowhere is refused with the nearest that is there', async ({ world }) => {
   mkdirSync(join(world.work, 'models', 'tiny'), { recursive: true });
+  writeFileSync(join(world.work, 'file'), '');
   const rows: readonly (readonly [typed: string, fix: string])[] = [
     ['./models/tinny', `did you mean --model ${join(world.work, 'models', 'tiny')}?`],
     ['./modles/tiny', `did you mean --model ${join(world.work, 'models', 'tiny')}?`],
     ['~/x', `ls ${world.env['HOME']} `],
     ['/a/path/not/there', 'ls / '],
+    ['./file/tiny', `ls ${world.work} `],
     ['models/a/tiny', `ls ${join(world.work, 'models')} `],
     ['models/absent/', `ls ${join(world.work, 'models')} `],
   ];

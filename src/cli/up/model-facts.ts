@@ -1,6 +1,7 @@
 /** Finds out what the name of a model means on this host: a folder, a model of a hub, or a path that leads nowhere. */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../../base/error-code.ts';
 import { nearest } from '../../base/nearest.ts';
 import { quotePath } from '../../base/quote.ts';
 import { isPath, localModel, type ModelFact } from '../../plan/local-model.ts';
@@ -9,9 +10,18 @@ import { isPath, localModel, type ModelFact } from '../../plan/local-model.ts';
 export function modelFact(model: string): ModelFact {
   const place = { cwd: process.cwd(), environment: process.env };
   const path = resolve(place.cwd, localModel(model, place));
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (isPath(model)) return found === undefined ? missing(model, path) : { kind: 'here', path, bare: false };
-  return found?.isDirectory() === true ? { kind: 'here', path, bare: true } : { kind: 'hub' };
+  const found = lookAt(path);
+  if (isPath(model)) return found === 'nothing' ? missing(model, path) : { kind: 'here', path, bare: false };
+  return found === 'folder' ? { kind: 'here', path, bare: true } : { kind: 'hub' };
+}
+
+/** `hidden`: who may not look must not say that nothing is there. */
+function lookAt(path: string): 'folder' | 'file' | 'nothing' | 'hidden' {
+  try {
+    return statSync(path).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    return errorCode(error) === 'EACCES' ? 'hidden' : 'nothing';
+  }
 }
 
 function missing(model: string, path: string): ModelFact {
@@ -33,13 +43,12 @@ function missing(model: string, path: string): ModelFact {
 function meantPath(path: string, corrected: string): string {
   const rest = path.split('/').slice(corrected.split('/').length);
   const whole = join(corrected, ...rest);
-  return statSync(whole, { throwIfNoEntry: false }) === undefined ? corrected : whole;
+  return lookAt(whole) === 'nothing' ? corrected : whole;
 }
 
 function nearestFolder(path: string): string {
   let folder = dirname(path);
-  while (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true && folder !== '/')
-    folder = dirname(folder);
+  while (lookAt(folder) !== 'folder' && folder !== '/') folder = dirname(folder);
   return folder;
 }
 
