@@ -125,6 +125,14 @@ export function unclaim(file: string, mine: Claim, isAlive: IsAlive): void {
   else removeDead(file, read.text, mine, isAlive);
 }
 
+/** Removes the claim of a dead holder, also on a full disk; one that stands, or is another's by now, stays. */
+export function removeDeadClaim(file: string, mine: Claim, isAlive: IsAlive): void {
+  const read = readOwnFile(file);
+  const standing = storedIn<Claim>(read, claimShape);
+  if (read.kind !== 'text' || standing.kind !== 'good') return;
+  if (livingHolder(standing.value, isAlive) === undefined) removeDead(file, read.text, mine, isAlive);
+}
+
 /** A run has a claim for each of its ports: a third of what rmSync takes. */
 function remove(file: string): void {
   try {
@@ -157,6 +165,8 @@ function write(draft: string, mine: Claim): void {
   try {
     writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
   } catch (cause) {
+    // A full disk takes the name, and not what stands in the file.
+    rmSync(draft, { force: true });
     const code = errorCode(cause);
     if (code !== 'EACCES' && code !== 'EPERM') throw cause;
     throw new DynamoError('cannot-write', `This user may not write in ${dirname(draft)}.`, {
@@ -172,8 +182,13 @@ function write(draft: string, mine: Claim): void {
  */
 function removeDead(file: string, seen: string, mine: Claim, isAlive: IsAlive): Obstacle | undefined {
   const takeOver = takeOverOf(file, seen);
-  const rival = claim(takeOver, mine, isAlive);
-  if (rival !== undefined) return rival;
+  try {
+    const rival = claim(takeOver, mine, isAlive);
+    if (rival !== undefined) return rival;
+  } catch (error) {
+    // On a full disk nobody can write a claim, so none can have come in the place of this one.
+    if (!isFull(error)) throw error;
+  }
   try {
     const now = readOwnFile(file);
     if (now.kind === 'text' && now.text === seen) rmSync(file, { force: true });
@@ -183,6 +198,10 @@ function removeDead(file: string, seen: string, mine: Claim, isAlive: IsAlive): 
     rmSync(takeOver, { force: true });
   }
   return undefined;
+}
+
+function isFull(error: unknown): boolean {
+  return errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT';
 }
 
 /** File to be claimed by who removes the dead claim that reads `seen`: nobody ever writes that text again. */

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
 import type { IsAlive } from '../base/identity.ts';
-import { type Claim, claim, isOfEarlierBoot, storedClaim, unclaim } from './claim.ts';
+import { type Claim, isOfEarlierBoot, removeDeadClaim, storedClaim } from './claim.ts';
 import type { StateFolders } from './folders.ts';
 
 export interface StaleFile {
@@ -145,7 +145,7 @@ function namesInOwn(folder: string): string[] {
 export function removeStale({ kind, file, isDamaged }: StaleFile, mine: Claim, isAlive: IsAlive): void {
   if (isDamaged === true) return removeAsItStands(file);
   if (kind === 'draft' || kind === 'socket') return rmSync(file, { force: true });
-  if (claim(file, mine, isAlive) === undefined) unclaim(file, mine, isAlive);
+  removeDeadClaim(file, mine, isAlive);
 }
 
 function removeAsItStands(file: string): void {

@@ -7,8 +7,7 @@ import { packSecrets } from '../../plan/plan-secrets.ts';
 import { isServing } from '../../plan/plan.ts';
 import type { Identity } from '../../base/identity.ts';
 import { spawnDetached } from '../../process/detach.ts';
-import { isAlive } from '../../process/identity.ts';
-import { presenceOf } from '../../process/presence.ts';
+import { type Presence, presenceOf, signalProven } from '../../process/presence.ts';
 import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
 import { socketIn } from '../../run/record.ts';
 import { logTail } from '../../run/log-tail.ts';
@@ -29,6 +28,8 @@ import { type HeldRun, releaseRun, tidyUp } from '../clean/tidy-up.ts';
 const supervisorStartMs = 60_000;
 /** A supervisor tidies up after its last event. */
 const tidyMs = 15_000;
+/** One that is suspended before it listens has so long to go on. */
+const suspendedMs = 5_000;
 
 export interface DetachFlags {
   readonly json?: true;
@@ -89,7 +90,15 @@ export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
       throw error;
     },
   );
-  handOver(prepared, supervisor);
+  try {
+    handOver(prepared, supervisor);
+  } catch (error) {
+    // It waits to be named, and has started nothing.
+    signalProven(supervisor, 'SIGKILL');
+    await untilGone(supervisor);
+    tidyUp(prepared);
+    throw error;
+  }
   return supervisor;
 }
 
@@ -100,6 +109,7 @@ export async function connect(
   supervisor: Identity,
 ): Promise<AsyncIterable<RunEvent>> {
   const deadline = systemClock.now() + supervisorStartMs;
+  let seenRunning = systemClock.now();
   for (;;) {
     const events = followEvents(socket);
     try {
@@ -109,15 +119,25 @@ export async function connect(
       const code = errorCode(error);
       if (code !== 'ENOENT' && code !== 'ECONNREFUSED' && !isSilence(error)) throw error;
     }
-    const alive = isAlive(supervisor);
-    if (!alive || systemClock.now() > deadline) {
+    const presence = presenceOf(supervisor);
+    if (presence === 'running') seenRunning = systemClock.now();
+    const why = whyNoAnswer(presence, seenRunning, deadline);
+    if (why !== undefined) {
       // One that hangs before it listens, as Node does where it gets no threads, has started nothing.
-      if (alive) process.kill(supervisor.pid, 'SIGKILL');
+      signalProven(supervisor, 'SIGKILL');
       releaseRun(prepared);
-      throw supervisorDied(prepared, alive ? `hung for ${supervisorStartMs / 1000} s` : 'ended');
+      throw supervisorDied(prepared, why);
     }
     await systemClock.sleep(10);
   }
+}
+
+/** `undefined` while it may still come. */
+function whyNoAnswer(presence: Presence, seenRunning: number, deadline: number): string | undefined {
+  const now = systemClock.now();
+  if (presence === 'dead') return 'ended';
+  if (now - seenRunning > suspendedMs) return 'was suspended by a signal';
+  return now > deadline ? `hung for ${supervisorStartMs / 1000} s` : undefined;
 }
 
 /** Or until it has had its time, or is suspended: `ps` tells what became of it. */
