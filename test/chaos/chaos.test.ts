@@ -28,11 +28,15 @@ afterAll(() => {
 
 describe.concurrent(`chaos, first seed ${first}`, () => {
   for (let seed = first; seed < first + count; seed++) {
-    test(`nothing is left and nobody else is harmed: CHAOS_SEED=${seed}`, async ({ world }) => {
-      const { says, unknown } = await play(world, seed);
-      expect(unknown, `leaders that no ledger knows after: ${says.join('; ')}`).toEqual([]);
-      const innocent = livingProcesses().find(({ pid }) => pid === bystander.pid);
-      expect(innocent?.command).toContain('sglang::scheduler');
-    });
+    test(
+      `nothing is left and nobody else is harmed: CHAOS_SEED=${seed}`,
+      { timeout: 180_000 },
+      async ({ world }) => {
+        const { says, unknown } = await play(world, seed);
+        expect(unknown, `leaders that no ledger knows after: ${says.join('; ')}`).toEqual([]);
+        const innocent = livingProcesses().find(({ pid }) => pid === bystander.pid);
+        expect(innocent?.command).toContain('sglang::scheduler');
+      },
+    );
   }
 });

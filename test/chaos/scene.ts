@@ -27,15 +27,13 @@ export function keepers(world: World): SeenProcess[] {
   return marked(world).filter(({ command }) => /dynamo-keeper| reap --supervisor /.test(command));
 }
 
-/** Living supervisors, by what their runs wrote down. */
+/** Living supervisors, by their command lines: what their runs wrote down may be damaged. */
 export function supervisors(world: World): number[] {
-  const living = new Set(marked(world).map(({ pid }) => pid));
-  return runFolders(world).flatMap((folder) => {
-    const text = read(join(folder, 'run.json'));
-    const pid =
-      text === '' ? undefined : (JSON.parse(text) as { supervisor: { pid: number } }).supervisor.pid;
-    return pid !== undefined && living.has(pid) ? [pid] : [];
-  });
+  const found = marked(world).filter(
+    ({ command }) =>
+      / supervise (-- )?\S+/.test(command) || (/dynamo\.js up /.test(command) && !/ --detach/.test(command)),
+  );
+  return found.map(({ pid }) => pid);
 }
 
 /** As a power cut would: nobody is left who knows the run; its processes live on. */
@@ -69,7 +67,7 @@ function marked(world: World): SeenProcess[] {
   return livingProcesses().filter(({ pid }) => environmentOf(pid).get(markVariable) === world.mark);
 }
 
-function runFolders(world: World): string[] {
+export function runFolders(world: World): string[] {
   const runs = join(world.state, 'dynamo', 'runs');
   try {
     return readdirSync(runs).map((name) => join(runs, name));

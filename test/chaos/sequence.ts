@@ -1,9 +1,20 @@
 /** One random life of a run: how it is started, what breaks, and who asks for what meanwhile. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { dynamo, type Ended, start } from '../e2e/harness/cli.ts';
+import { join } from 'node:path';
+import { type Session, start } from '../e2e/harness/cli.ts';
 import { faulty } from '../e2e/harness/deployment.ts';
 import { freePort } from '../e2e/harness/ports.ts';
 import type { World } from '../e2e/harness/world.ts';
+import { leftovers } from '../oracle/leftovers.ts';
+import {
+  damageRecord,
+  fillDisk,
+  freeDisk,
+  mountSmallDisk,
+  removeRunFolder,
+  removeSocketFolder,
+  unmountSmallDisk,
+} from './damage.ts';
 import { type Random, randomFrom } from './random.ts';
 import { keepers, leaders, ledgerPids, processesOfRuns, send, supervisors } from './scene.ts';
 
@@ -22,18 +33,45 @@ const faults: readonly (readonly string[])[] = [
   ['--startup-time', '0.5'],
 ];
 
+interface Command {
+  readonly words: readonly string[];
+  readonly session: Session;
+}
+
 interface Stage {
   readonly world: World;
   readonly random: Random;
   readonly says: string[];
-  /** Commands that run, and must all end by themselves or by a signal. */
-  readonly commands: Promise<Ended>[];
+  /** Commands that run, and must all end by themselves or by a signal, each within its limit. */
+  readonly commands: Command[];
   readonly foreground: { pid: number }[];
   /** Leaders that were seen alive: each must stand in a ledger. */
   readonly seen: Set<number>;
+  /** Of verbs from here on: another login has other variables. */
+  env: Readonly<Record<string, string>>;
+  /** The folder of a run was removed: until its supervisor has made it again, supervisor and keeper alone know the run. */
+  fragile: boolean;
+  readonly smallDisk: boolean;
 }
 
-const actions: Readonly<Record<string, (stage: Stage) => void | Promise<void>>> = {
+/** What docs/limits.md promises, with the time that Node takes to start here while others do. */
+const slackMs = 15_000;
+const limitsMs: Readonly<Record<string, number>> = { ps: 3_000, logs: 5_000, wait: 6_000 };
+/** Ends of runs, whose processes get 1 s; starts, which get 5 s. */
+const longestMs = 45_000;
+
+/** Fails with the words of a command that has not ended in time. */
+async function endInTime({ words: [verb = '', ...more], session }: Command): Promise<void> {
+  const limitMs = (limitsMs[verb] ?? longestMs) + slackMs;
+  const late = delay(limitMs, 'late', { ref: false });
+  if ((await Promise.race([session.ended, late])) === 'late') {
+    session.child.kill('SIGKILL');
+    throw new Error(`dynamo ${[verb, ...more].join(' ')} did not return within ${limitMs} ms`);
+  }
+}
+
+/** An action may answer what it did, in more words than its name. */
+const actions: Readonly<Record<string, (stage: Stage) => void | string | Promise<void | string>>> = {
   'kill a main process': ({ world, random }) => {
     const found = leaders(world);
     if (found.length > 0) send(random.pick(found), 'SIGKILL');
@@ -56,11 +94,39 @@ const actions: Readonly<Record<string, (stage: Stage) => void | Promise<void>>> 
     if (random.below(3) > 0) send(pid, 'SIGCONT');
   },
   'kill the supervisor': ({ world }) => supervisors(world).forEach((pid) => send(pid, 'SIGKILL')),
-  'kill the keeper': ({ world }) => keepers(world).forEach(({ pid }) => send(pid, 'SIGKILL')),
-  'kill supervisor and keeper': ({ world }) => {
+  'kill the keeper': ({ world, fragile }) => {
+    if (!fragile) keepers(world).forEach(({ pid }) => send(pid, 'SIGKILL'));
+  },
+  'kill supervisor and keeper': ({ world, fragile }) => {
+    if (fragile) return;
     for (const pid of [...supervisors(world), ...keepers(world).map(({ pid: keeper }) => keeper)])
       send(pid, 'SIGKILL');
   },
+  'suspend the supervisor': ({ world }) => supervisors(world).forEach((pid) => send(pid, 'SIGSTOP')),
+  'wake the supervisor': ({ world }) => supervisors(world).forEach((pid) => send(pid, 'SIGCONT')),
+  'suspend the keeper': ({ world }) => keepers(world).forEach(({ pid }) => send(pid, 'SIGSTOP')),
+  'wake the keeper': ({ world }) => keepers(world).forEach(({ pid }) => send(pid, 'SIGCONT')),
+  'suspend a command for a while': async ({ commands, random }) => {
+    const { pid } = random.pick(commands).session;
+    send(pid, 'SIGSTOP');
+    await delay(random.below(400));
+    send(pid, 'SIGCONT');
+  },
+  'damage a record': ({ world, random }) => damageRecord(world, random),
+  'remove the folder of a run': (stage) => {
+    // When nobody is left who knows the run, its ledger is all that proves anything.
+    if (supervisors(stage.world).length + keepers(stage.world).length === 0) return 'nobody knows the run';
+    stage.fragile = true;
+    return removeRunFolder(stage.world, stage.random);
+  },
+  'remove the folder for sockets': ({ world }) => removeSocketFolder(world),
+  'another login': (stage) => {
+    const elsewhere = [join(stage.world.root, 'elsewhere'), '/does/not/exist', ''];
+    stage.env = { XDG_RUNTIME_DIR: stage.random.pick(elsewhere) };
+    return `XDG_RUNTIME_DIR=${stage.env.XDG_RUNTIME_DIR}`;
+  },
+  'fill the disk': ({ world, smallDisk }) => (smallDisk ? fillDisk(world) : undefined),
+  'free the disk': ({ world, smallDisk }) => void (smallDisk && freeDisk(world)),
   'Ctrl-C': ({ foreground }) => foreground.forEach(({ pid }) => send(pid, 'SIGINT')),
   ps: (stage) => command(stage, ['ps', '--all']),
   logs: (stage) => command(stage, ['logs', '--tail', '3']),
@@ -76,27 +142,75 @@ const actions: Readonly<Record<string, (stage: Stage) => void | Promise<void>>> 
 /** Returns what was done, for people, and the leaders that no ledger knows. */
 export async function play(world: World, seed: number): Promise<{ says: string[]; unknown: number[] }> {
   const random = randomFrom(seed);
-  const stage: Stage = { world, random, says: [], commands: [], foreground: [], seen: new Set() };
+  const smallDisk = random.below(6) === 0;
+  const stage: Stage = {
+    world,
+    random,
+    says: [],
+    commands: [],
+    foreground: [],
+    seen: new Set(),
+    env: {},
+    fragile: false,
+    smallDisk,
+  };
+  if (smallDisk) mountSmallDisk(world);
+  try {
+    await act(stage);
+    const known = await endAll(stage);
+    // A ledger on a full disk, or in a folder that was removed, holds what could be written.
+    const unknown = smallDisk || stage.fragile ? [] : [...stage.seen].filter((pid) => !known.has(pid));
+    const left = leftovers(world).map(({ text }) => text);
+    if (left.length > 0) throw new Error(`left behind:\n${left.join('\n')}`);
+    return { says: stage.says, unknown };
+  } catch (error) {
+    throw new Error(`after ${stage.says.join('; ')}`, { cause: error });
+  } finally {
+    if (smallDisk) unmountSmallDisk(world);
+  }
+}
+
+async function act(stage: Stage): Promise<void> {
+  const { world, random } = stage;
   const detached = random.below(2) === 0;
   const upWords = await upArgs(stage, detached);
   stage.says.push(`up ${upWords.slice(1).join(' ')}`);
   const up = start(world, upWords, { ownGroup: true });
-  stage.commands.push(up.ended);
+  stage.commands.push({ words: upWords, session: up });
   if (!detached) stage.foreground.push(up);
   for (let left = 1 + random.below(5); left > 0; left--) {
     await delay(random.below(350));
     for (const pid of leaders(world)) stage.seen.add(pid);
     const name = random.pick(Object.keys(actions));
-    stage.says.push(name);
-    await actions[name]?.(stage);
+    const said = await actions[name]?.(stage);
+    stage.says.push(said ?? name);
   }
+}
+
+/** By `down --all` alone, with everything as it is: suspended, damaged, full. Answers whom the ledgers knew. */
+async function endAll(stage: Stage): Promise<Set<number>> {
   for (const { pid } of stage.foreground) send(pid, 'SIGTERM');
-  await Promise.all(stage.commands);
-  const end = await dynamo(world, ['down', '--all']);
-  stage.says.push(`down --all: ${end.code}`);
-  if (end.code !== 0) throw new Error(`down ended with ${end.code}:\n${end.stderr}`);
-  const known = ledgerPids(world);
-  return { says: stage.says, unknown: [...stage.seen].filter((pid) => !known.has(pid)) };
+  // One in the foreground may be suspended, and is ended by `down`; all others return whatever their supervisor does.
+  const [ups, others] = [true, false].map((is) =>
+    stage.commands.filter(({ session }) => stage.foreground.some(({ pid }) => pid === session.pid) === is),
+  );
+  for (const each of others ?? []) await endInTime(each);
+  await succeedInTime(stage, ['ps', '--all']);
+  await succeedInTime(stage, ['down', '--all']);
+  const known = ledgerPids(stage.world);
+  await succeedInTime(stage, ['clean', '--all-ended']);
+  // One that was suspended before it had a run has nothing to be ended but itself.
+  for (const { pid } of stage.foreground) send(pid, 'SIGCONT');
+  for (const each of ups ?? []) await endInTime(each);
+  return known;
+}
+
+async function succeedInTime({ world, says, env }: Stage, words: readonly string[]): Promise<void> {
+  const session = start(world, words, { env });
+  await endInTime({ words, session });
+  const { code, stderr } = await session.ended;
+  says.push(`${words.join(' ')}: ${code}`);
+  if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}:\n${stderr}`);
 }
 
 async function upArgs({ world, random }: Stage, detached: boolean): Promise<string[]> {
@@ -117,6 +231,6 @@ async function upArgs({ world, random }: Stage, detached: boolean): Promise<stri
   return detached ? [...words, '--detach'] : words;
 }
 
-function command({ world, commands }: Stage, words: readonly string[]): void {
-  commands.push(dynamo(world, words));
+function command({ world, commands, env }: Stage, words: readonly string[]): void {
+  commands.push({ words, session: start(world, words, { env }) });
 }
