@@ -1,16 +1,14 @@
 /** Gathers what the rules of diagnosis need of a live run: logs, ends of processes, and lazily what the host says. */
 import { statSync } from 'node:fs';
-import { diagnose } from '../../doctor/diagnose.ts';
+import type { Case } from '../../doctor/diagnose.ts';
 import { redactor } from '../../doctor/redact.ts';
-import type { HostEvidence, ObservedProcess } from '../../doctor/rule.ts';
-import { rules } from '../../doctor/rule-table.ts';
+import type { ObservedProcess } from '../../doctor/rule.ts';
 import type { Plan, ProcessSpec } from '../../plan/plan.ts';
-import { kernelKills, killsSince } from '../../process/kernel-kills.ts';
+import { kernelKills, type KernelKills, killsSince } from '../../process/kernel-kills.ts';
 import { linesSince } from '../../run/log-since.ts';
 import type { Exit } from '../../supervisor/child.ts';
 import type { Diagnosis } from '../../supervisor/diagnosis.ts';
 import type { Failure, RunEvent } from '../../supervisor/event.ts';
-import { answerQuestions, cheapEvidence } from './host-evidence.ts';
 
 /** So much of a log is read: a traceback with all that SGLang says at its start is 100 KiB. */
 const longestLog = 1024 * 1024;
@@ -58,7 +56,7 @@ export function createDiagnostician(
       try {
         const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
         const seen = { failure, processes, plan };
-        const found = await settle(seen, cheapEvidence(killsSince(killsBefore), plan));
+        const found = await settle(seen, killsSince(killsBefore));
         return found === undefined ? undefined : withoutSecrets(found, clean);
       } catch {
         return undefined; // what helps to understand a failure must not become one
@@ -68,11 +66,14 @@ export function createDiagnostician(
 }
 
 /** Asks again with the answers, until no rule has a question whose answer is new. */
-async function settle(
-  seen: Parameters<typeof diagnose>[1],
-  cheap: HostEvidence,
-): Promise<Diagnosis | undefined> {
-  let host = cheap;
+async function settle(seen: Case, kills: KernelKills): Promise<Diagnosis | undefined> {
+  // Loaded when something has failed: the rules are a tenth of what a start would have to read.
+  const [{ diagnose }, { rules }, { answerQuestions, cheapEvidence }] = await Promise.all([
+    import('../../doctor/diagnose.ts'),
+    import('../../doctor/rule-table.ts'),
+    import('./host-evidence.ts'),
+  ]);
+  let host = cheapEvidence(kills, seen.plan);
   for (let round = 0; ; round++) {
     const { diagnosis, asks } = diagnose(rules, seen, host);
     if (asks.length === 0 || round === mostRounds) return diagnosis;
