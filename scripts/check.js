@@ -6,6 +6,7 @@ const checks = {
   lint: ['oxlint', '--type-aware', '--deny-warnings'],
   format: ['oxfmt', '--check'],
   unused: ['knip', '--no-progress'],
+  rooms: ['node', 'scripts/rooms.js', '--check'],
   schema: ['node', 'scripts/schema.js', '--check'],
   'profile pages': ['node', 'scripts/profile-pages.js', '--check'],
 };

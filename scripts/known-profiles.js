@@ -28,7 +28,7 @@ async function sources() {
   const { outputFiles } = await build({
     ...bundleOptions,
     stdin: {
-      contents: `export { fileOfContent } from './src/cli/up/known-profiles.ts';
+      contents: `export { fileOfContent } from './src/deployment/known-profiles.ts';
         export { workOut } from './src/profile/work-out.ts';`,
       resolveDir: '.',
     },

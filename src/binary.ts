@@ -1,5 +1,5 @@
 /** Entry of the single-file executable: the command line, or the embedded engine where a run calls it as that. */
-import { simWord } from './cli/self.ts';
+import { simWord } from './package/self.ts';
 
 async function start(): Promise<never> {
   if (process.argv[2] === simWord) {

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
-import { clientEnvironment } from './cli/exec/client-environment.ts';
-import { listenAddress } from './cli/flag-values.ts';
-import { openProfile } from './cli/up/load-profile.ts';
-import { requireLinux } from './cli/platform.ts';
-import { reapDeadRuns } from './cli/clean/reap-run.ts';
-import { outcomeError, type StartedRun, startRun } from './cli/up/start-run.ts';
+import { clientEnvironment } from './deployment/client-environment.ts';
+import { listenAddress } from './host/listen-address.ts';
+import { openProfile } from './deployment/load-profile.ts';
+import { requireLinux } from './package/platform.ts';
+import { reapDeadRuns } from './deployment/reap-run.ts';
+import { outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/setting.ts';
@@ -20,7 +20,7 @@ export const up: typeof declared.up = async (profileName, options = {}) => {
   requireLinux('up');
   const { signal } = options;
   signal?.throwIfAborted();
-  const { profile } = await openProfile([profileName], 'up', settingsOf(options));
+  const { profile } = await openProfile(profileName, settingsOf(options));
   await reapDeadRuns(stateFolders(process.env), () => {});
   const run = await startRun(profile, planOptionsOf(options, profile.name), () => {});
   const stop = (): void => run.supervision.stop();

@@ -6,12 +6,12 @@ import { logTail } from '../run/log-tail.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
-import { livePlan } from './up/live-plan.ts';
+import { livePlan } from '../deployment/live-plan.ts';
 import { pacedOutput } from './paced-output.ts';
-import { requireLinux } from './platform.ts';
+import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
-import { eventsOf } from './runs/run-events.ts';
+import { eventsOf } from '../deployment/run-events.ts';
 import { watchSignals } from './signals.ts';
 import type { Configure } from './verbs.ts';
 

@@ -7,8 +7,8 @@ import type { ChatTarget } from './chat/answer.ts';
 import { converse } from './chat/session.ts';
 import { wholeNumber } from './flag-values.ts';
 import { firstModel, foreignUrl } from './runs/foreign-url.ts';
-import { livePlan } from './up/live-plan.ts';
-import { requireLinux } from './platform.ts';
+import { livePlan } from '../deployment/live-plan.ts';
+import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

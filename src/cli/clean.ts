@@ -4,9 +4,9 @@ import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
 import { keptMs } from '../run/prune.ts';
 import { cleanText } from '../view/clean-report.ts';
-import { type CleanOutcome, cleanUp } from './clean/act.ts';
+import { type CleanOutcome, cleanUp } from '../deployment/clean-up.ts';
 import { reportOf } from './clean/report.ts';
-import { type CleanFindings, surveyAll } from './clean/survey.ts';
+import { type CleanFindings, surveyAll } from '../deployment/survey.ts';
 import {
   type AskedPid,
   askedPid,
@@ -14,10 +14,10 @@ import {
   type Stranger,
   strangerOf,
   strangersIn,
-} from './clean/targets.ts';
-import { leftBehindError } from './runs/failure-error.ts';
-import { returnText } from './clean/gpu-return.ts';
-import { requireLinux } from './platform.ts';
+} from '../deployment/targets.ts';
+import { leftBehindError } from '../deployment/failure-error.ts';
+import { returnText } from '../deployment/gpu-return.ts';
+import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verbs.ts';
 
 const days = keptMs / 86_400_000;

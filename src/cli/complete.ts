@@ -4,7 +4,7 @@ import { checks } from '../doctor/table.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
-import { profileNames } from './up/load-profile.ts';
+import { profileNames } from '../deployment/load-profile.ts';
 import { allSetups } from './setup/list.ts';
 import { verbModules } from './verb-modules.ts';
 import { type Configure, verbs } from './verbs.ts';

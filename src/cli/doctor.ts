@@ -10,9 +10,9 @@ import { checkList, type DoctorView } from '../view/check-list.ts';
 import { styleFor } from '../view/style.ts';
 import { addDeploymentOptions, type DeploymentFlags } from './up/deployment-options.ts';
 import { hostView } from './doctor/host.ts';
-import { takeCredentialsOut } from './up/infra-facts.ts';
+import { takeCredentialsOut } from '../deployment/infra-facts.ts';
 import { type Diagnosed, planForDoctor } from './doctor/plan.ts';
-import { requireLinuxAlone } from './platform.ts';
+import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
 import type { Configure } from './verbs.ts';
 

@@ -2,17 +2,17 @@
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders } from '../run/folders.ts';
 import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
-import type { StopReport } from '../supervisor/child.ts';
+import { type StopReport, stoppedText } from '../supervisor/child.ts';
 import { silentProgress } from '../view/progress.ts';
-import { progressLines, stoppedText } from '../view/progress-lines.ts';
+import { progressLines } from '../view/progress-lines.ts';
 import { sayFailure } from './runs/ended-failure.ts';
-import { leftBehindError } from './runs/failure-error.ts';
-import { findRun, onlyLiveRun, runAsItIs } from './runs/find-run.ts';
+import { leftBehindError } from '../deployment/failure-error.ts';
+import { findRun, onlyLiveRun, runAsItIs } from '../deployment/find-run.ts';
 import { stopBySupervisor } from './runs/stop-by-supervisor.ts';
-import { isInfraOnly } from './up/infra-facts.ts';
-import { requireLinux } from './platform.ts';
-import { leftAlone } from './clean/left-alone.ts';
-import { reapAndWait, trackerOf, untilKeeperLeft } from './clean/reap-run.ts';
+import { isInfraOnly } from '../deployment/infra-facts.ts';
+import { requireLinux } from '../package/platform.ts';
+import { leftAlone } from '../deployment/left-alone.ts';
+import { reapAndWait, trackerOf, untilKeeperLeft } from '../deployment/reap-run.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

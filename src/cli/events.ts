@@ -1,11 +1,11 @@
 /** `dynamo events`: state changes of a run, from its first one on, until it has ended. */
 import { stateFolders } from '../run/folders.ts';
 import { progressLines } from '../view/progress-lines.ts';
-import { findRun, latestRun } from './runs/find-run.ts';
-import { requireLinux } from './platform.ts';
+import { findRun, latestRun } from '../deployment/find-run.ts';
+import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
-import { eventsOf } from './runs/run-events.ts';
+import { eventsOf } from '../deployment/run-events.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

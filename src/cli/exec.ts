@@ -12,10 +12,11 @@ import {
   settingsOf,
 } from './up/deployment-options.ts';
 import { execRun } from './exec/run.ts';
-import { openProfile } from './up/load-profile.ts';
-import { requireLinux } from './platform.ts';
+import { openProfile } from '../deployment/load-profile.ts';
+import { oneProfile } from './one-profile.ts';
+import { requireLinux } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
-import { reapDeadRuns } from './clean/reap-run.ts';
+import { reapDeadRuns } from '../deployment/reap-run.ts';
 import type { Configure } from './verbs.ts';
 
 export interface ExecFlags extends DeploymentFlags {
@@ -63,7 +64,7 @@ async function exec(
     });
   }
   requireProgram(program, process.env.PATH);
-  const { profile } = await openProfile(operands, 'exec', settingsOf(flags));
+  const { profile } = await openProfile(await oneProfile(operands, 'exec'), settingsOf(flags));
   const say = (line: string): void =>
     void (flags.quiet === true || process.stderr.write(`dynamo: ${line}\n`));
   await reapDeadRuns(stateFolders(process.env), say);

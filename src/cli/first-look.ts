@@ -10,10 +10,10 @@ import { readPlan, storedRuns } from '../run/record.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
-import { gpusHere } from './up/gpu-facts.ts';
-import { isInfraOnly } from './up/infra-facts.ts';
-import { requireLinux } from './platform.ts';
-import { version } from './version.ts';
+import { gpusHere } from '../deployment/gpu-facts.ts';
+import { isInfraOnly } from '../deployment/infra-facts.ts';
+import { requireLinux } from '../package/platform.ts';
+import { version } from '../package/version.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */
 export async function showFirstLook(): Promise<number> {

@@ -15,10 +15,10 @@ import { infraRows } from '../view/infra-panel.ts';
 import { styleFor } from '../view/style.ts';
 import { dataName, image } from './up/deployment-options.ts';
 import { down } from './down.ts';
-import { holdRun } from './up/hold-run.ts';
-import { sharedRun } from './up/infra-facts.ts';
-import { requireLinux } from './platform.ts';
-import { reapDeadRuns } from './clean/reap-run.ts';
+import { holdRun } from '../deployment/hold-run.ts';
+import { sharedRun } from '../deployment/infra-facts.ts';
+import { requireLinux } from '../package/platform.ts';
+import { reapDeadRuns } from '../deployment/reap-run.ts';
 import { type DetachFlags, detach } from './up/detached.ts';
 import type { Configure } from './verbs.ts';
 

@@ -1,8 +1,8 @@
 /** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
 import { spawnDetached } from '../process/detach.ts';
 import { stateFolders } from '../run/folders.ts';
-import { livePlan } from './up/live-plan.ts';
-import { requireLinux } from './platform.ts';
+import { livePlan } from '../deployment/live-plan.ts';
+import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

@@ -17,11 +17,12 @@ import {
   planOptionsOf,
   settingsOf,
 } from './up/deployment-options.ts';
-import { gatherFacts, placeFacts } from './up/host-facts.ts';
-import { noInfraFacts } from './up/infra-facts.ts';
-import { modelFact } from './up/model-facts.ts';
-import { openProfile } from './up/load-profile.ts';
-import { factWishes } from './up/prepare-run.ts';
+import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
+import { noInfraFacts } from '../deployment/infra-facts.ts';
+import { modelFact } from '../deployment/model-facts.ts';
+import { openProfile } from '../deployment/load-profile.ts';
+import { oneProfile } from './one-profile.ts';
+import { factWishes } from '../deployment/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
 import type { Configure } from './verbs.ts';
 
@@ -59,7 +60,7 @@ async function plan(
   if (flags.json === true && flags.shell === true) {
     throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
   }
-  const { profile, note } = await openProfile(operands, 'plan', settingsOf(flags));
+  const { profile, note } = await openProfile(await oneProfile(operands, 'plan'), settingsOf(flags));
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const options = planOptionsOf(flags, rawArgs, flags.detach === true);
   const made = makePlan(profile, options, await factsFor(profile, options));

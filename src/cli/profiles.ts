@@ -9,9 +9,9 @@ import { validateProfile } from '../profile/validate.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
-import { modelFact } from './up/model-facts.ts';
-import { openProfile, profileLibrary } from './up/load-profile.ts';
-import { shippedFolder } from './self.ts';
+import { modelFact } from '../deployment/model-facts.ts';
+import { openProfile, profileLibrary } from '../deployment/load-profile.ts';
+import { shippedFolder } from '../package/self.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `
@@ -86,7 +86,7 @@ async function list({ json }: ProfilesFlags): Promise<number> {
 }
 
 async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
-  const opened = await openProfile([asked], 'profiles show', []);
+  const opened = await openProfile(asked, []);
   const profile = shownProfile(opened.profile);
   const text =
     json === true

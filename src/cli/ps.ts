@@ -7,7 +7,7 @@ import { runFailures, runTroubles } from '../view/run-failures.ts';
 import { runTable, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
 import { createMeasures } from './runs/live-measures.ts';
-import { requireLinux } from './platform.ts';
+import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
 import { runViews, type UsageSample } from './runs/run-view.ts';

@@ -11,7 +11,7 @@ import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { stateFolder } from '../run/folders.ts';
 import { verbs } from './verbs.ts';
-import { version } from './version.ts';
+import { version } from '../package/version.ts';
 
 export function report(thrown: unknown): number {
   const error = asDynamoError(thrown);

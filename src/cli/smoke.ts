@@ -2,27 +2,14 @@
 import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { wholeNumber } from './flag-values.ts';
-import { addDeploymentOptions, type DeploymentFlags, seconds } from './up/deployment-options.ts';
-import { requireLinux } from './platform.ts';
+import { addDeploymentOptions, seconds } from './up/deployment-options.ts';
+import { requireLinux } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
 import { reportSmoke } from './smoke/reports.ts';
 import { smokeForeign } from './smoke/foreign.ts';
 import { smokeProfiles } from './smoke/profiles.ts';
+import type { SmokeFlags } from './smoke/flags.ts';
 import type { Configure } from './verbs.ts';
-
-export interface SmokeFlags extends DeploymentFlags {
-  readonly all?: true;
-  readonly url?: string;
-  readonly caseTimeout: number;
-  readonly failFast?: true;
-  readonly keepOnFailure?: true;
-  readonly repeat: number;
-  readonly parallel: number;
-  readonly artifacts?: string;
-  readonly json?: true;
-  readonly junit?: string;
-  readonly quiet?: true;
-}
 
 const examples = `
 Examples:

@@ -7,29 +7,19 @@ import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
 import { canAsk } from './up/can-ask.ts';
-import {
-  addDeploymentOptions,
-  type DeploymentFlags,
-  planOptionsOf,
-  settingsOf,
-} from './up/deployment-options.ts';
-import { openProfile } from './up/load-profile.ts';
-import { requireLinux } from './platform.ts';
-import { prepareRun } from './up/prepare-run.ts';
+import { addDeploymentOptions, planOptionsOf, settingsOf } from './up/deployment-options.ts';
+import { openProfile } from '../deployment/load-profile.ts';
+import { oneProfile } from './one-profile.ts';
+import { requireLinux } from '../package/platform.ts';
+import { prepareRun } from '../deployment/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
-import { reapDeadRuns } from './clean/reap-run.ts';
+import { reapDeadRuns } from '../deployment/reap-run.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
-import { tidyUp } from './clean/tidy-up.ts';
+import { tidyUp } from '../deployment/tidy-up.ts';
 import { detach } from './up/detached.ts';
 import { stayInForeground } from './up/foreground.ts';
+import type { UpFlags } from './up/flags.ts';
 import type { Configure } from './verbs.ts';
-
-export interface UpFlags extends DeploymentFlags {
-  readonly detach?: true;
-  readonly json?: true;
-  readonly quiet?: true;
-  readonly verbose?: true;
-}
 
 const examples = `
 Examples:
@@ -64,7 +54,7 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
   // Left with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
   const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
-  const { profile, note } = await openProfile(named, 'up', settingsOf(flags));
+  const { profile, note } = await openProfile(await oneProfile(named, 'up'), settingsOf(flags));
   const style = styleFor(process.stderr, process.env);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
   await reapDeadRuns(stateFolders(process.env), say);

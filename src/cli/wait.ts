@@ -5,10 +5,10 @@ import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
 import type { Failure, RunEvent } from '../supervisor/event.ts';
 import { seconds } from './up/deployment-options.ts';
-import { failureError, failureSoFar } from './runs/failure-error.ts';
-import { findRun, latestRun } from './runs/find-run.ts';
-import { requireLinux } from './platform.ts';
-import { eventsOf } from './runs/run-events.ts';
+import { failureError, failureSoFar } from '../deployment/failure-error.ts';
+import { findRun, latestRun } from '../deployment/find-run.ts';
+import { requireLinux } from '../package/platform.ts';
+import { eventsOf } from '../deployment/run-events.ts';
 import type { Configure } from './verbs.ts';
 
 const examples = `

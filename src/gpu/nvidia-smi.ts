@@ -1,7 +1,6 @@
 /** Finds nvidia-smi and asks it, also where it fails or hangs. */
-import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { messageOf } from '../base/error-code.ts';
+import { findProgram, foldersOf, runProgram } from '../host/program.ts';
 
 /** nvidia-smi hangs when a GPU does. */
 export const longestMs = 5_000;
@@ -17,43 +16,24 @@ export interface Answer {
 
 /** The first one on `path` that may be executed. */
 export function findNvidiaSmi(path: string | undefined): string | undefined {
-  return [...(path ?? '').split(delimiter), wslFolder]
-    .filter(Boolean)
-    .map((folder) => join(folder, 'nvidia-smi'))
-    .find(isExecutable);
+  return findProgram('nvidia-smi', [...foldersOf(path), wslFolder]);
 }
 
-/**
- * Never throws. Gives up also on one that cannot be ended: who waits for a hung driver heeds not even SIGKILL.
- */
+/** Never throws. */
 export async function askNvidiaSmi(
   command: string,
   words: readonly string[],
   timeoutMs: number,
 ): Promise<Answer> {
-  return await new Promise((resolve) => {
-    const child = execFile(command, words, (error, stdout, stderr) => {
-      clearTimeout(limit);
-      if (error === null) return resolve({ stdout });
-      // A killed one has no status of its own.
-      const said = (stderr || stdout || error.message).trim().split('\n')[0] ?? '';
-      resolve({ stdout, failure: `failed: ${said}` });
-    });
-    const limit = setTimeout(() => {
-      child.kill('SIGKILL');
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      child.unref();
-      resolve({ stdout: '', failure: `did not answer within ${timeoutMs / 1000} s` });
-    }, timeoutMs);
-  });
-}
-
-function isExecutable(file: string): boolean {
   try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+    const output = await runProgram({ program: command, words, timeoutMs });
+    if (output === undefined) return { stdout: '', failure: `failed: ${command} cannot be executed` };
+    const { code, stdout, stderr } = output;
+    if (code === 0) return { stdout };
+    // A killed one has no status of its own.
+    const said = (stderr || stdout || `exit code ${code}`).trim().split('\n')[0] ?? '';
+    return { stdout, failure: `failed: ${said}` };
+  } catch (error) {
+    return { stdout: '', failure: messageOf(error).replace(`${command} `, '') };
   }
 }

@@ -1,11 +1,7 @@
 /** Finds etcd and nats-server on this host, with their versions. */
-import { execFile } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
+import { foldersOf, isExecutable, runProgram } from '../host/program.ts';
 import type { InfraBinary, InfraName } from '../plan/infra.ts';
-
-const run = promisify(execFile);
 
 const executables: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nats-server' };
 /** Debian puts nats-server where the PATH of plain users does not lead. */
@@ -18,7 +14,7 @@ export async function findBinary(
   path: string | undefined,
   setupFolder: string,
 ): Promise<InfraBinary | undefined> {
-  const folders = [...(path ?? '').split(delimiter).filter(Boolean), setupFolder, ...furtherFolders];
+  const folders = [...foldersOf(path), setupFolder, ...furtherFolders];
   for (const folder of folders) {
     const file = join(folder, executables[name]);
     const version = isExecutable(file) ? await versionOf(file) : undefined;
@@ -30,18 +26,9 @@ export async function findBinary(
 /** From `etcd Version: 3.4.23` and `nats-server: v2.9.10`. */
 async function versionOf(file: string): Promise<string | undefined> {
   try {
-    const { stdout } = await run(file, ['--version'], { timeout: versionMs });
-    return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1];
+    const output = await runProgram({ program: file, words: ['--version'], timeoutMs: versionMs });
+    return output?.code === 0 ? /v?(\d+\.\d+\.\d+\S*)/.exec(output.stdout)?.[1] : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
   }
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
-import type { AccessPlaces, Place } from '../plan/access-places.ts';
+import type { AccessPlaces, Place } from '../plan/infra.ts';
 import type { Environment } from './etcd-session.ts';
 
 export interface Reach {

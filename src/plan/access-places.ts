@@ -1,12 +1,7 @@
 /** Where the login and the certificates for an external etcd are, for who cleans up there later: never a secret itself. */
 import type { ExternalEtcd, SecretReference } from '../profile/profile.ts';
+import type { AccessPlaces, Place } from './infra.ts';
 import { loginVariables } from './infra-variables.ts';
-
-/** In the plan as it is, in a variable of the environment, or in a file. Paths begin with `/` or `~/`. */
-export type Place = { readonly value: string } | { readonly env: string } | { readonly file: string };
-
-/** By the name of upstream's variable. */
-export type AccessPlaces = Readonly<Record<string, Place>>;
 
 /** `etcd`: as the profile names it; without one, it is the environment that does. */
 export function accessPlaces(

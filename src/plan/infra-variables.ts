@@ -1,6 +1,5 @@
 /** The variables with which upstream logs in to an etcd or a NATS that is not ours: passed on, never shown. */
-import { infraNames, type InfraName, type InfraUses } from './infra.ts';
-import type { Plan } from './plan.ts';
+import { infraNames, type InfraName, type InfraPlan, type InfraUses } from './infra.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -25,7 +24,13 @@ export function accessVariables(uses: InfraUses, environment: Environment): stri
 const places: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
 
 /** Inherited variables without a say: what names an external one that is used has had its. */
-export function ignoredVariables({ scrubbed, infra }: Pick<Plan, 'scrubbed' | 'infra'>): string[] {
+export function ignoredVariables({
+  scrubbed,
+  infra,
+}: {
+  readonly scrubbed: readonly string[];
+  readonly infra?: InfraPlan | undefined;
+}): string[] {
   const heard = infraNames.flatMap((name) => (infra?.[name]?.from === 'external' ? [places[name]] : []));
   return scrubbed.filter((name) => !heard.includes(name));
 }

@@ -1,6 +1,11 @@
 /** What is known of etcd and NATS on this host, and where those of a plan come from. */
-import type { AccessPlaces } from './access-places.ts';
 import type { ContainerFacts } from './container.ts';
+
+/** In the plan as it is, in a variable of the environment, or in a file. Paths begin with `/` or `~/`. */
+export type Place = { readonly value: string } | { readonly env: string } | { readonly file: string };
+
+/** By the name of upstream's variable. */
+export type AccessPlaces = Readonly<Record<string, Place>>;
 
 export type InfraName = 'etcd' | 'nats';
 export const infraNames: readonly InfraName[] = ['etcd', 'nats'];

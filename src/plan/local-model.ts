@@ -2,15 +2,7 @@
 import { DynamoError, type ErrorCode } from '../base/error.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Choice } from './plan.ts';
-import type { HostFacts } from './request.ts';
-
-/** What the name of a model means on this host. */
-export type ModelFact =
-  /** A folder or file, by its absolute path. `bare`: its name could be an id of a hub as well. */
-  | { readonly kind: 'here'; readonly path: string; readonly bare: boolean }
-  | { readonly kind: 'hub' }
-  /** It can only be a path, and nothing is there. */
-  | { readonly kind: 'missing'; readonly problem: string; readonly hint: string };
+import type { HostFacts, ModelFact } from './request.ts';
 
 type Place = Pick<HostFacts, 'cwd' | 'environment'>;
 

@@ -2,7 +2,14 @@
 import type { EngineName } from '../engine/engine.ts';
 import type { Images } from './container.ts';
 import type { InfraFacts } from './infra.ts';
-import type { ModelFact } from './local-model.ts';
+
+/** What the name of a model means on this host. */
+export type ModelFact =
+  /** A folder or file, by its absolute path. `bare`: its name could be an id of a hub as well. */
+  | { readonly kind: 'here'; readonly path: string; readonly bare: boolean }
+  | { readonly kind: 'hub' }
+  /** It can only be a path, and nothing is there. */
+  | { readonly kind: 'missing'; readonly problem: string; readonly hint: string };
 
 /** A GPU that this user may use, as the driver names it. */
 export interface Gpu {

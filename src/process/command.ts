@@ -1,10 +1,11 @@
 /** Runs a command of the user's on our own terminal and streams. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Identity } from '../base/identity.ts';
+import { isExecutable } from '../host/program.ts';
 import type { Exit } from '../supervisor/child.ts';
 import { gatedCommand, openGate } from './gate.ts';
 import { hangupIsIgnored } from './hangup.ts';
@@ -89,15 +90,6 @@ export function requireProgram(file: string, path: string | undefined): void {
   throw new DynamoError('environment', `There is no program ${JSON.stringify(file)} to run.`, {
     hint: `command -v ${file}`,
   });
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** Whether our process group is the one to which our terminal sends Ctrl-C. */

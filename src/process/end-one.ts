@@ -3,11 +3,9 @@ import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/error-code.ts';
 import type { Identity } from '../base/identity.ts';
 import { isAlive } from './identity.ts';
+import { killGraceMs } from './presence.ts';
 
 export type EndOutcome = 'ended' | 'killed' | 'left' | 'not-allowed';
-
-/** What SIGKILL cannot end within this time is stuck in the kernel. */
-const killGraceMs = 5_000;
 
 /** SIGTERM, `graceMs`, SIGKILL; its identity is looked at before every signal. */
 export async function endOne(identity: Identity, graceMs: number, clock: Clock): Promise<EndOutcome> {

@@ -13,8 +13,8 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { appendOwn, openToAppend, writeAll } from '../disk/append-own.ts';
-import { readOwnFile } from '../disk/own-file.ts';
+import { appendOwn, openToAppend, writeAll } from '../host/append-own.ts';
+import { readOwnFile } from '../host/own-file.ts';
 
 interface Writer {
   /** All lines so far, with their ends. */

@@ -4,9 +4,9 @@ import { basename, dirname } from 'node:path';
 import type { ContainerEntry } from '../base/container-entry.ts';
 import { type Identity, identityShape } from '../base/identity.ts';
 import { number, object, optional, pid, type Shape, text } from '../base/shape.ts';
-import { tellDamage } from '../disk/damage.ts';
-import { readDescriptor, readOwnFile } from '../disk/own-file.ts';
-import { linesOf } from '../disk/stored.ts';
+import { tellDamage } from '../host/damage.ts';
+import { readDescriptor, readOwnFile } from '../host/own-file.ts';
+import { linesOf } from '../host/stored.ts';
 import { bootId } from './identity.ts';
 import { append } from './ledger-writer.ts';
 

@@ -4,6 +4,9 @@ import type { Identity } from '../base/identity.ts';
 import { bootId } from './identity.ts';
 import { isLiving, readStat } from './proc.ts';
 
+/** What SIGKILL cannot end within this time is stuck in the kernel, in milliseconds. */
+export const killGraceMs = 5_000;
+
 /** `suspended`: stopped by SIGSTOP, Ctrl-Z or a debugger, until somebody sends SIGCONT. */
 export type Presence = 'running' | 'suspended' | 'dead';
 

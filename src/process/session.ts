@@ -2,9 +2,7 @@
 import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import { livingProcesses } from './proc.ts';
-
-/** What SIGKILL cannot end within this time is stuck in the kernel. */
-const killGraceMs = 5_000;
+import { killGraceMs } from './presence.ts';
 
 export interface SessionEnd {
   /** Id of the session: the pid of the process that leads or led it. */

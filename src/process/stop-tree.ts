@@ -7,9 +7,7 @@ import { isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine } from './proc.ts';
 import type { Tracker } from './tracker.ts';
-
-/** What SIGKILL cannot end within this time is stuck in the kernel. */
-const killGraceMs = 5_000;
+import { killGraceMs } from './presence.ts';
 
 export interface TreeStop {
   /** Name in the plan of the process whose tree shall end. */

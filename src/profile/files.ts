@@ -1,5 +1,5 @@
 /** How this room reaches files: the caller does the reading, so that everything here stays pure. */
-import type { KnownProfile } from './known-profile.ts';
+import type { KnownProfile } from './profile.ts';
 
 export interface ProfileFiles {
   /** Names (not paths) of the files in a directory; none when it does not exist. */

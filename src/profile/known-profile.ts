@@ -6,14 +6,7 @@
 import type { Values } from './assemble.ts';
 import { type Candidate, readBytes } from './candidates.ts';
 import type { ProfileLibrary } from './files.ts';
-import type { Profile } from './profile.ts';
-
-export interface KnownProfile {
-  /** Variables that would set a parameter. */
-  readonly variables: readonly string[];
-  /** All but what depends on where the file is. */
-  readonly profile: Omit<Profile, 'name' | 'origin' | 'file'>;
-}
+import type { KnownProfile, Profile } from './profile.ts';
 
 /** `undefined` when the file is not known, or a setting or a variable says more than the file. */
 export async function knownProfile(

@@ -22,3 +22,11 @@ export interface Profile extends Omit<ProfileDocument, 'name' | 'parameters' | '
   readonly file: string;
   readonly parameters: Readonly<Record<string, ResolvedParameter>>;
 }
+
+/** What a shipped file means when nobody sets anything; see known-profile.ts. */
+export interface KnownProfile {
+  /** Variables that would set a parameter. */
+  readonly variables: readonly string[];
+  /** All but what depends on where the file is. */
+  readonly profile: Omit<Profile, 'name' | 'origin' | 'file'>;
+}

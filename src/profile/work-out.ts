@@ -2,7 +2,8 @@
 import { candidatesOf, readBytes } from './candidates.ts';
 import { loadChain } from './chain.ts';
 import type { ProfileLibrary } from './files.ts';
-import { type KnownProfile, toKnown } from './known-profile.ts';
+import { toKnown } from './known-profile.ts';
+import type { KnownProfile } from './profile.ts';
 import { resolveProfile } from './resolve.ts';
 
 export interface Known {

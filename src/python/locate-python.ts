@@ -1,6 +1,7 @@
 /** From what a user or a PATH names to the interpreter and the folder of its environment. */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { isExecutable } from '../host/program.ts';
 import { interpreterIn } from './read-environment.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -50,15 +51,6 @@ function behindShim(file: string, environment: Environment): Located | undefined
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function readText(file: string): string | undefined {

@@ -7,8 +7,8 @@ import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { type Identity, identityShape, type IsAlive } from '../base/identity.ts';
 import { flag, object, optional, text } from '../base/shape.ts';
-import { readOwnFile } from '../disk/own-file.ts';
-import { type Stored, storedIn } from '../disk/stored.ts';
+import { readOwnFile } from '../host/own-file.ts';
+import { type Stored, storedIn } from '../host/stored.ts';
 
 export interface Claim {
   readonly runId: string;

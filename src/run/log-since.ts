@@ -1,6 +1,6 @@
 /** Reads what one life of a process wrote. */
 import { closeSync, fstatSync, readSync } from 'node:fs';
-import { openToRead } from '../disk/own-file.ts';
+import { openToRead } from '../host/own-file.ts';
 import { linesOf } from '../base/lines.ts';
 import { lineSplitter } from './line-splitter.ts';
 

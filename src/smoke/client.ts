@@ -1,7 +1,7 @@
 /** The requests of one case: JSON there and back, and streams of server-sent events. */
 import { systemClock } from '../base/clock.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
-import { wrong } from './case.ts';
+import { wrong } from './verdict.ts';
 import { type Json, objectOf, shown } from './json.ts';
 import { eventLines } from './sse.ts';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { proofRequest } from '../plan/proof-request.ts';
-import { wrong } from './case.ts';
+import { wrong } from './verdict.ts';
 import type { Client } from './client.ts';
 import { listOf, objectOf, shown, textOf } from './json.ts';
 import type { Target } from './target.ts';

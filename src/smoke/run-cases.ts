@@ -2,7 +2,8 @@
 import { systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import { timeLimit } from '../base/time-limit.ts';
-import { CaseError, type SmokeCase } from './case.ts';
+import type { SmokeCase } from './case.ts';
+import { CaseError } from './verdict.ts';
 import { createClient } from './client.ts';
 import type { CaseResult } from './result.ts';
 import type { Target } from './target.ts';

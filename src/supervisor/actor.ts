@@ -1,26 +1,18 @@
 /** One process of a plan through all its lives: started, watched, stopped, started again on the same ports and GPUs. */
-import type { Clock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
-import type { Child, Launcher, Prober, StopReport } from './child.ts';
+import type { Child, Launcher, StopReport } from './child.ts';
 import type { Failure, StepFacts } from './event.ts';
 import { exitedTooEarly, StartFailure } from './failure.ts';
-import type { LoadProgress, LoadWatcher } from './load.ts';
 import type { ProcessState } from './state.ts';
-import { untilReady } from './until-ready.ts';
+import { type StartWorld, untilReady } from './until-ready.ts';
 import type { Waited } from './waited.ts';
 
-export interface ActorWorld {
+export interface ActorWorld extends StartWorld {
   readonly launcher: Launcher;
-  readonly prober: Prober;
-  readonly clock: Clock;
-  readonly loads: LoadWatcher;
-  /** How long a start may take in all, however often it gets on. */
-  readonly startupCapMs: number;
   /** Aborts when the whole run is being taken down. */
   readonly leaving: AbortSignal;
   readonly enter: (state: ProcessState, about?: StepFacts) => void;
-  readonly onProgress: (progress: LoadProgress) => void;
   /** The process ended after it had been ready, and nobody had asked it to. */
   readonly onLost: (reason: Failure) => void;
   /** It lives, but lost a process that it cannot serve without. */

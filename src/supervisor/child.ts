@@ -79,3 +79,10 @@ export interface Prober {
   /** The last thing that a wait for this probe saw, or that any wait saw, for the message when it times out. */
   lastSeen(probe?: Probe): string | undefined;
 }
+
+/** For people: what a stop left. */
+export function stoppedText({ killed, left }: StopReport): string {
+  const forced = killed.length === 0 ? '' : `; ended with SIGKILL: ${killed.join(', ')}`;
+  if (left.length > 0) return `NOT stopped, still there: ${left.join(', ')}`;
+  return `stopped: nothing is left${forced}`;
+}

@@ -1,16 +1,26 @@
 /** Waits until a process that was started is ready: for as long as it gets on, within its own time. */
 import { timeLimit } from '../base/time-limit.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
-import type { ActorWorld } from './actor.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Prober } from './child.ts';
 import { notReadyInTime, StartFailure } from './failure.ts';
-import type { LoadProgress } from './load.ts';
+import type { LoadProgress, LoadWatcher } from './load.ts';
 import type { Waited } from './waited.ts';
+
+export interface StartWorld {
+  readonly prober: Prober;
+  readonly clock: Clock;
+  readonly loads: LoadWatcher;
+  /** How long a start may take in all, however often it gets on. */
+  readonly startupCapMs: number;
+  readonly onProgress: (progress: LoadProgress) => void;
+}
 
 /** The time counts from now. Rejects with StartFailure when it is over, and with the reason of `ended` when that aborts. */
 export async function untilReady(
   spec: ProcessSpec,
   waited: Waited | undefined,
-  world: Pick<ActorWorld, 'clock' | 'prober' | 'loads' | 'startupCapMs' | 'onProgress'>,
+  world: StartWorld,
   ended: AbortSignal,
 ): Promise<void> {
   const { clock, prober } = world;

@@ -1,6 +1,6 @@
 /** What the doctor found, as a list for people: trouble first, each with its one fix. */
 import type { ChalkInstance } from 'chalk';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 import { tableText } from './table.ts';
 
 export interface CheckView {

@@ -2,7 +2,7 @@
 import type { ChalkInstance } from 'chalk';
 import { infraNames, infraTitles, type InfraUse } from '../plan/infra.ts';
 import type { Plan } from '../plan/plan.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 import { homePath } from './home-path.ts';
 
 /** Ends with a newline. */

@@ -4,7 +4,7 @@ import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../base/quote.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { choiceLines } from './choices.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 
 /** Ends without a newline. */
 export function planTree(plan: Plan, style: ChalkInstance): string {

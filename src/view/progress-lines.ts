@@ -1,11 +1,12 @@
 /** Progress as plain lines with a time: for logs, pipes and CI. */
+import { stoppedText } from '../supervisor/child.ts';
 import { withoutControls } from '../base/control-characters.ts';
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/event.ts';
 import { progressText } from '../supervisor/load.ts';
 import { waitedText } from '../supervisor/waited.ts';
 import type { Progress } from './progress.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 
 /** A line each time would bury the rest. */
 const progressEveryMs = 10_000;
@@ -65,16 +66,4 @@ function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): strin
     case 'stopped':
       return stoppedText(event);
   }
-}
-
-export function stoppedText({
-  killed,
-  left,
-}: {
-  killed: readonly string[];
-  left: readonly string[];
-}): string {
-  const forced = killed.length === 0 ? '' : `; ended with SIGKILL: ${killed.join(', ')}`;
-  if (left.length > 0) return `NOT stopped, still there: ${left.join(', ')}`;
-  return `stopped: nothing is left${forced}`;
 }

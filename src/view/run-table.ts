@@ -5,7 +5,7 @@ import type { Failure } from '../supervisor/event.ts';
 import type { LoadProgress } from '../supervisor/load.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import { bytesText } from './bytes.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 import { tableText, widthOf } from './table.ts';
 
 /** `orphaned`: the supervisor is dead, processes of it live. The last two: what is known is in ledger and claims alone. */

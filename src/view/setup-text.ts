@@ -1,7 +1,7 @@
 /** What `dynamo setup` tells: what would be done, what was made, and what there is. */
 import type { ChalkInstance } from 'chalk';
 import type { PythonEnvironment } from '../plan/request.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 import { homePath } from './home-path.ts';
 import { sizeText } from './size.ts';
 import { tableText } from './table.ts';

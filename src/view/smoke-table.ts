@@ -1,6 +1,6 @@
 /** The results of a smoke for people: every case of one profile, or one line a profile and what went wrong. */
 import type { ChalkInstance } from 'chalk';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 import { tableText } from './table.ts';
 
 interface CaseView {

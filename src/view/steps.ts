@@ -1,6 +1,6 @@
 /** Shows steps that follow one another, each with the time it took: one interface for the terminal and for plain lines. */
 import type { Clock } from '../base/clock.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../base/duration.ts';
 
 export interface StepView {
   /** What goes on right now; the next one replaces it. */

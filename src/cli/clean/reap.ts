@@ -6,8 +6,8 @@ import { readLedgerFrom } from '../../process/ledger.ts';
 import { appendEvent } from '../../run/event-file.ts';
 import { runFiles, stateFolders, stateFolderPaths } from '../../run/folders.ts';
 import { readRecordIn, type StoredRun } from '../../run/record.ts';
-import { reapRun } from './reap-run.ts';
-import { quietly } from './sole-reaper.ts';
+import { reapRun } from '../../deployment/reap-run.ts';
+import { quietly } from '../../deployment/sole-reaper.ts';
 import type { Configure } from '../verbs.ts';
 
 interface ReapFlags {

@@ -7,11 +7,11 @@ import { commandLine } from '../../process/proc.ts';
 import { holdsMedia } from '../../run/prune.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.ts';
-import { durationText } from '../../view/duration.ts';
+import { durationText } from '../../base/duration.ts';
 import { homePath } from '../../view/home-path.ts';
-import { keysReport } from './keys-report.ts';
-import type { CleanFindings, DeadRun } from './survey.ts';
-import type { Stranger } from './targets.ts';
+import { keysReport } from '../../deployment/keys-report.ts';
+import type { CleanFindings, DeadRun } from '../../deployment/survey.ts';
+import type { Stranger } from '../../deployment/targets.ts';
 
 /** `chosen`: strangers that the user wants ended. */
 export function reportOf(

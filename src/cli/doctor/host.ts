@@ -5,11 +5,11 @@ import type { HostView } from '../../doctor/host-view.ts';
 import { localFiles, localNetwork } from '../../doctor/local-host.ts';
 import { holderOf, listeningPorts } from '../../process/listeners.ts';
 import { procTrouble } from '../../process/proc-view.ts';
-import { runProgram } from '../../process/run-program.ts';
+import { runProgram } from '../../host/program.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { DeploymentFlags } from '../up/deployment-options.ts';
-import { gpuReport } from './gpus.ts';
-import { kernelLog } from './kernel-log.ts';
+import { gpuReport } from '../../deployment/doctor-gpus.ts';
+import { kernelLog } from '../../deployment/kernel-log.ts';
 import type { Diagnosed } from './plan.ts';
 import { lostSegments, stateFacts } from './state.ts';
 

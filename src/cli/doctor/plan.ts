@@ -7,9 +7,10 @@ import type { Subject } from '../../doctor/host-view.ts';
 import { stateFolders } from '../../run/folders.ts';
 import type { DoctorView } from '../../view/check-list.ts';
 import { type DeploymentFlags, planOptionsOf, settingsOf } from '../up/deployment-options.ts';
-import { gatherFacts } from '../up/host-facts.ts';
-import { openProfile } from '../up/load-profile.ts';
-import { factWishes } from '../up/prepare-run.ts';
+import { gatherFacts } from '../../deployment/host-facts.ts';
+import { openProfile } from '../../deployment/load-profile.ts';
+import { oneProfile } from '../one-profile.ts';
+import { factWishes } from '../../deployment/prepare-run.ts';
 import type { splitRawArgs } from '../raw-args.ts';
 
 export interface Diagnosed {
@@ -23,7 +24,7 @@ export async function planForDoctor(
   flags: DeploymentFlags,
 ): Promise<Diagnosed> {
   if (operands.length === 0) return { subject: undefined };
-  const { profile, note } = await openProfile(operands, 'doctor', settingsOf(flags));
+  const { profile, note } = await openProfile(await oneProfile(operands, 'doctor'), settingsOf(flags));
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const options = planOptionsOf(flags, rawArgs, false);
   const wished = wishedHttpPort(profile, options);

@@ -1,4 +1,5 @@
 /** What the state folder tells the doctor: runs, what lives of dead ones, and what is stale. Looking writes nothing. */
+import { stoppedText } from '../../supervisor/child.ts';
 import { basename } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
 import type { RunFacts, Segment, StateFacts } from '../../doctor/host-view.ts';
@@ -7,10 +8,9 @@ import { isLiving, readStat } from '../../process/proc.ts';
 import { stateFolders, type StateFolders } from '../../run/folders.ts';
 import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
 import { removeStale, staleClaims, staleSockets, type StaleFile } from '../../run/stale.ts';
-import { stoppedText } from '../../view/progress-lines.ts';
-import { segmentFindings } from '../clean/survey.ts';
-import { type Owner, ownersIn } from '../clean/gpu-survey.ts';
-import { reapRun } from '../clean/reap-run.ts';
+import { segmentFindings } from '../../deployment/survey.ts';
+import { type Owner, ownersIn } from '../../deployment/gpu-survey.ts';
+import { reapRun } from '../../deployment/reap-run.ts';
 
 /** Throws what `stateFolders` throws. */
 export async function stateFacts(): Promise<StateFacts> {

@@ -11,10 +11,10 @@ import type { Exit } from '../../supervisor/child.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
 import { progressLines } from '../../view/progress-lines.ts';
 import { silentProgress } from '../../view/progress.ts';
-import { clientEnvironment } from './client-environment.ts';
+import { clientEnvironment } from '../../deployment/client-environment.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import { callersEnvironment } from '../up/external-variables.ts';
-import { outcomeError, type StartedRun, startRun } from '../up/start-run.ts';
+import { callersEnvironment } from '../../deployment/external-variables.ts';
+import { outcomeError, type StartedRun, startRun } from '../../deployment/start-run.ts';
 
 export interface Execution {
   readonly profile: Profile;

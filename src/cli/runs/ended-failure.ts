@@ -2,7 +2,7 @@
 import { readEvents } from '../../run/event-file.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { Failure } from '../../supervisor/event.ts';
-import { failureLines, failureSoFar } from './failure-error.ts';
+import { failureLines, failureSoFar } from '../../deployment/failure-error.ts';
 
 export function failureOfEnded({ files, supervised }: StoredRun): Failure | undefined {
   if (supervised || readPlan(files) === undefined) return undefined;

@@ -4,10 +4,10 @@ import { askAct, isSilence, isUnreachable } from '../../run/control-client.ts';
 import { socketOf, stateFolders, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { ProcessAction } from '../../supervisor/process-action.ts';
-import { chosenProcesses } from './chosen-processes.ts';
-import { findRun, onlyLiveRun } from './find-run.ts';
-import { silenceError } from './supervisor.ts';
-import { requireLinux } from '../platform.ts';
+import { chosenProcesses } from '../../deployment/chosen-processes.ts';
+import { findRun, onlyLiveRun } from '../../deployment/find-run.ts';
+import { silenceError } from '../../deployment/ask-supervisor.ts';
+import { requireLinux } from '../../package/platform.ts';
 import type { Configure } from '../verbs.ts';
 
 const done: Readonly<Record<ProcessAction, string>> = {

@@ -12,8 +12,8 @@ import { progressText } from '../../supervisor/load.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
 import { damagedView } from './damaged-view.ts';
-import { trackerOf } from '../clean/reap-run.ts';
-import { supervisorState, troubleOf } from './supervisor.ts';
+import { trackerOf } from '../../deployment/reap-run.ts';
+import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
 
 /** What a look saw of the processes that are used up, for the rate until the next look. */
 export interface UsageSample {

@@ -6,10 +6,10 @@ import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
 import { type RunFiles, socketOf, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { Progress } from '../../view/progress.ts';
-import { soleReaper } from '../clean/sole-reaper.ts';
-import { runAsItIs } from './find-run.ts';
-import { outwait } from './outwait.ts';
-import { hurryMs, stopLimitMs } from './stop-limit.ts';
+import { soleReaper } from '../../deployment/sole-reaper.ts';
+import { runAsItIs } from '../../deployment/find-run.ts';
+import { outwait } from '../../deployment/outwait.ts';
+import { hurryMs, stopLimitMs } from '../../deployment/stop-limit.ts';
 
 export interface StopWish {
   readonly now: boolean;

@@ -5,7 +5,7 @@ import { findPythonEnvironment } from '../../python/find-environment.ts';
 import { infraDiskBytes } from '../../python/infra-recipe.ts';
 import { recipeFor, type SetupEngine } from '../../python/recipe.ts';
 import { styleFor } from '../../view/style.ts';
-import { requireLinux } from '../platform.ts';
+import { requireLinux } from '../../package/platform.ts';
 import { showDryRun } from './dry-run.ts';
 import { requirePython, requireSamePython } from './asked-python.ts';
 import { checkDisk, type MadeEnvironment, makeEnvironment, wholeEnvironment } from './environment.ts';

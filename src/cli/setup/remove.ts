@@ -12,7 +12,7 @@ import { writeSetupRecord } from '../../python/setup-record.ts';
 import { homePath } from '../../view/home-path.ts';
 import { sizeText } from '../../view/size.ts';
 import { silentSteps } from '../../view/steps.ts';
-import { requireLinux } from '../platform.ts';
+import { requireLinux } from '../../package/platform.ts';
 import { withSetupHost } from './host.ts';
 import { allSetups, type Setup } from './list.ts';
 

@@ -8,9 +8,10 @@ import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
 import { settingsOf } from '../up/deployment-options.ts';
 import { firstModel, foreignUrl } from '../runs/foreign-url.ts';
-import { openProfile } from '../up/load-profile.ts';
+import { openProfile } from '../../deployment/load-profile.ts';
+import { oneProfile } from '../one-profile.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import type { SmokeFlags } from '../smoke.ts';
+import type { SmokeFlags } from './flags.ts';
 import type { SmokeOutcome } from './profiles.ts';
 
 /** `asked`: a profile whose requests fit; without one, those of a chat. Throws `usage` and `unavailable`. */
@@ -21,7 +22,9 @@ export async function smokeForeign(
 ): Promise<SmokeOutcome> {
   const base = foreignUrl(url, 'smoke');
   const profile =
-    asked.length === 0 ? undefined : (await openProfile(asked, 'smoke --url', settingsOf(flags))).profile;
+    asked.length === 0
+      ? undefined
+      : (await openProfile(await oneProfile(asked, 'smoke --url'), settingsOf(flags))).profile;
   const target = foreignTarget(base, flags.model ?? (await firstModel(base)), profile);
   const over = new AbortController();
   const signals = watchSignals(

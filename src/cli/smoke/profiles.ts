@@ -9,13 +9,13 @@ import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
 import { planOptionsOf, settingsOf } from '../up/deployment-options.ts';
-import { openProfile, profileNames } from '../up/load-profile.ts';
-import { reapDeadRuns } from '../clean/reap-run.ts';
+import { openProfile, profileNames } from '../../deployment/load-profile.ts';
+import { reapDeadRuns } from '../../deployment/reap-run.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import type { SmokeFlags } from '../smoke.ts';
+import type { SmokeFlags } from './flags.ts';
 import { type SmokeJob, smokeSuite } from './suite.ts';
-import { startDetachedRun } from '../up/start-detached-run.ts';
-import { type StartedRun, startRun } from '../up/start-run.ts';
+import { startDetachedRun } from '../../deployment/start-detached-run.ts';
+import { type StartedRun, startRun } from '../../deployment/start-run.ts';
 
 export interface SmokeOutcome {
   readonly suites: readonly SuiteResult[];
@@ -91,9 +91,7 @@ async function jobsFor(
   flags: SmokeFlags,
 ): Promise<SmokeJob[]> {
   if (names.length * flags.repeat > 1) refuseSharing(flags);
-  const opened = await Promise.all(
-    names.map(async (name) => await openProfile([name], 'smoke', settingsOf(flags))),
-  );
+  const opened = await Promise.all(names.map(async (name) => await openProfile(name, settingsOf(flags))));
   return Array.from({ length: flags.repeat }, (_, round) =>
     opened.map(({ profile }, i): SmokeJob => {
       const name = flags.repeat === 1 ? profile.name : `${profile.name} #${round + 1}`;

@@ -10,7 +10,7 @@ import { countOf, type SuiteResult } from '../../smoke/result.ts';
 import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { smokeTable } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
-import type { SmokeFlags } from '../smoke.ts';
+import type { SmokeFlags } from './flags.ts';
 
 /** Returns whether everything that was tried passed. Throws `cannot-write`. */
 export function reportSmoke(suites: readonly SuiteResult[], flags: SmokeFlags): boolean {

@@ -10,8 +10,8 @@ import { casesFor } from '../../smoke/case-table.ts';
 import type { CaseResult, SuiteResult } from '../../smoke/result.ts';
 import { type CaseRules, runCases } from '../../smoke/run-cases.ts';
 import { ownTarget } from '../../smoke/target.ts';
-import { outcomeError, type StartedRun, type StartRun } from '../up/start-run.ts';
-import type { HeldRun } from '../clean/tidy-up.ts';
+import { outcomeError, type StartedRun, type StartRun } from '../../deployment/start-run.ts';
+import type { HeldRun } from '../../deployment/tidy-up.ts';
 
 export interface SmokeJob {
   /** As in reports. */

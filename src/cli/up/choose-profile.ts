@@ -3,7 +3,7 @@ import { listProfiles } from '../../profile/list.ts';
 import { pick } from '../../view/picker.ts';
 import { profileRows } from '../../view/profile-table.ts';
 import { styleFor } from '../../view/style.ts';
-import { profileLibrary } from './load-profile.ts';
+import { profileLibrary } from '../../deployment/load-profile.ts';
 
 /** `undefined` when the user leaves. */
 export async function chooseProfile(): Promise<string | undefined> {

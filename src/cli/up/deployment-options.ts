@@ -1,7 +1,8 @@
 /** The options that `up` and `plan` share, and what they mean for profile and plan. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../../base/error.ts';
-import { decimalSeconds, listenAddress, longestSeconds, wholeNumber } from '../flag-values.ts';
+import { listenAddress } from '../../host/listen-address.ts';
+import { decimalSeconds, longestSeconds, wholeNumber } from '../flag-values.ts';
 import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
 import { badRunName, isRunName } from '../../plan/run-name.ts';

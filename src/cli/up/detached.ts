@@ -1,35 +1,24 @@
 /** A run in the background: hands the plan to a supervisor of its own and follows it until it serves or has failed. */
-import { errorCode } from '../../base/error-code.ts';
-import { systemClock } from '../../base/clock.ts';
-import { DynamoError } from '../../base/error.ts';
+import { silenceError } from '../../deployment/ask-supervisor.ts';
+import {
+  connect,
+  startSupervisor,
+  supervisorDied,
+  untilGone,
+} from '../../deployment/background-supervisor.ts';
+import { failureError, failureSoFar, leftBehindError } from '../../deployment/failure-error.ts';
+import { findRun } from '../../deployment/find-run.ts';
+import type { HeldRun } from '../../deployment/tidy-up.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
-import { packSecrets } from '../../plan/plan-secrets.ts';
 import { isServing } from '../../plan/plan.ts';
-import type { Identity } from '../../base/identity.ts';
-import { spawnDetached } from '../../process/detach.ts';
-import { type Presence, presenceOf, signalProven } from '../../process/presence.ts';
-import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
+import { askStop, isSilence } from '../../run/control-client.ts';
 import { socketIn } from '../../run/record.ts';
-import { logTail } from '../../run/log-tail.ts';
 import type { Failure, RunEvent } from '../../supervisor/event.ts';
 import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { styleFor } from '../../view/style.ts';
-import { failureError, failureSoFar, leftBehindError } from '../runs/failure-error.ts';
-import { findRun } from '../runs/find-run.ts';
-import { silenceError } from '../runs/supervisor.ts';
-import { handOver } from './hand-over.ts';
-import { ownCommand } from '../self.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { startView } from './start-view.ts';
-import { type HeldRun, releaseRun, tidyUp } from '../clean/tidy-up.ts';
-
-/** Node takes its time on a host that starts many runs at once. */
-const supervisorStartMs = 60_000;
-/** A supervisor tidies up after its last event. */
-const tidyMs = 15_000;
-/** One that is suspended before it listens has so long to go on. */
-const suspendedMs = 5_000;
 
 export interface DetachFlags {
   readonly json?: true;
@@ -78,92 +67,6 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
     await view.end();
     signals.end();
   }
-}
-
-/** From here on name, ports and record stand and fall with the process that is returned. */
-export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
-  const { plan, files, secrets } = prepared;
-  const command = [...ownCommand(), 'supervise', '--', plan.runId] as const;
-  const supervisor = await spawnDetached(command, files.supervisorLog, packSecrets(secrets)).catch(
-    (error: unknown) => {
-      tidyUp(prepared);
-      throw error;
-    },
-  );
-  try {
-    handOver(prepared, supervisor);
-  } catch (error) {
-    // It waits to be named, and has started nothing.
-    signalProven(supervisor, 'SIGKILL');
-    await untilGone(supervisor);
-    tidyUp(prepared);
-    throw error;
-  }
-  return supervisor;
-}
-
-/** Waits for the supervisor to listen, and notices at once when it ends instead. */
-export async function connect(
-  prepared: HeldRun,
-  socket: string,
-  supervisor: Identity,
-): Promise<AsyncIterable<RunEvent>> {
-  const deadline = systemClock.now() + supervisorStartMs;
-  let seenRunning = systemClock.now();
-  for (;;) {
-    const events = followEvents(socket);
-    try {
-      const first = await events.next();
-      return prepend(first, events);
-    } catch (error) {
-      const code = errorCode(error);
-      if (code !== 'ENOENT' && code !== 'ECONNREFUSED' && !isSilence(error)) throw error;
-    }
-    const presence = presenceOf(supervisor);
-    if (presence === 'running') seenRunning = systemClock.now();
-    const why = whyNoAnswer(presence, seenRunning, deadline);
-    if (why !== undefined) {
-      // One that hangs before it listens, as Node does where it gets no threads, has started nothing.
-      signalProven(supervisor, 'SIGKILL');
-      releaseRun(prepared);
-      throw supervisorDied(prepared, why);
-    }
-    await systemClock.sleep(10);
-  }
-}
-
-/** `undefined` while it may still come. */
-function whyNoAnswer(presence: Presence, seenRunning: number, deadline: number): string | undefined {
-  const now = systemClock.now();
-  if (presence === 'dead') return 'ended';
-  if (now - seenRunning > suspendedMs) return 'was suspended by a signal';
-  return now > deadline ? `hung for ${supervisorStartMs / 1000} s` : undefined;
-}
-
-/** Or until it has had its time, or is suspended: `ps` tells what became of it. */
-export async function untilGone(supervisor: Identity): Promise<void> {
-  const deadline = systemClock.now() + tidyMs;
-  while (presenceOf(supervisor) === 'running' && systemClock.now() < deadline) await systemClock.sleep(5);
-}
-
-async function* prepend(
-  first: IteratorResult<RunEvent>,
-  rest: AsyncGenerator<RunEvent>,
-): AsyncGenerator<RunEvent> {
-  if (first.done !== true) yield first.value;
-  yield* rest;
-}
-
-function supervisorDied({ plan, files }: HeldRun, how = 'ended'): DynamoError {
-  const { lines } = logTail(files.supervisorLog, 20);
-  return new DynamoError(
-    'process-failed',
-    `The supervisor of ${plan.runId} ${how} before the run was ready.`,
-    {
-      details: [...lines.map((line) => `  ${line}`), `log: ${files.supervisorLog}`],
-      hint: `dynamo down ${plan.runId}`,
-    },
-  );
 }
 
 function report({ plan }: HeldRun, flags: DetachFlags, event: RunEvent & { type: 'ready' }): void {

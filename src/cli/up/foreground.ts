@@ -1,22 +1,23 @@
 /** A run in the foreground: this process supervises, shows progress, then logs, and ends with the run. */
+import { stoppedText } from '../../supervisor/child.ts';
 import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
-import { progressLines, stoppedText } from '../../view/progress-lines.ts';
+import { progressLines } from '../../view/progress-lines.ts';
 import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
 import { logTail } from '../../run/log-tail.ts';
 import type { RunEvent } from '../../supervisor/event.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
-import { failureError, leftBehindError } from '../runs/failure-error.ts';
+import { failureError, leftBehindError } from '../../deployment/failure-error.ts';
 import { pacedOutput } from '../paced-output.ts';
 import { lookForReader } from '../look-for-reader.ts';
 import { readerGone } from '../reader.ts';
-import { runPlan } from './run-plan.ts';
+import { runPlan } from '../../deployment/run-plan.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { startView } from './start-view.ts';
-import { type HeldRun, releaseRun } from '../clean/tidy-up.ts';
-import type { UpFlags } from '../up.ts';
+import { type HeldRun, releaseRun } from '../../deployment/tidy-up.ts';
+import type { UpFlags } from './flags.ts';
 
 export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promise<number> {
   const { plan } = prepared;

@@ -1,13 +1,13 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
+import { stoppedText } from '../../supervisor/child.ts';
 import { DynamoError } from '../../base/error.ts';
-import { appendOwn } from '../../disk/append-own.ts';
+import { appendOwn } from '../../host/append-own.ts';
 import { unpackSecrets } from '../../plan/plan-secrets.ts';
 import { runFiles, stateFolders } from '../../run/folders.ts';
 import { readPlan } from '../../run/record.ts';
-import { stoppedText } from '../../view/progress-lines.ts';
-import { quietly } from '../clean/sole-reaper.ts';
-import { untilHandedOver } from './hand-over.ts';
-import { runPlan } from './run-plan.ts';
+import { quietly } from '../../deployment/sole-reaper.ts';
+import { untilHandedOver } from '../../deployment/hand-over.ts';
+import { runPlan } from '../../deployment/run-plan.ts';
 import type { Configure } from '../verbs.ts';
 
 export const configure: Configure = (command, settle) => {

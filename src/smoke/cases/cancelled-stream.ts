@@ -1,7 +1,8 @@
 /** A client that leaves in the middle of a stream frees the worker long before the answer would have ended. */
 import { systemClock } from '../../base/clock.ts';
 import { chatBody, chatPath } from '../chat.ts';
-import { leaveOpen, type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { leaveOpen, wrong } from '../verdict.ts';
 import type { Client } from '../client.ts';
 import { requestsUnderWay } from '../counters.ts';
 import { listOf, numberOf, objectOf } from '../json.ts';

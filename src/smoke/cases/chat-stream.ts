@@ -1,6 +1,7 @@
 /** A chat is answered piece by piece, and the stream has an end. */
 import { chatStream } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { numberOf, shown } from '../json.ts';
 import { answersText } from '../target.ts';
 

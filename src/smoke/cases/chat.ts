@@ -1,6 +1,7 @@
 /** A chat is answered in one piece. */
 import { chat } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { shown } from '../json.ts';
 import { answersText } from '../target.ts';
 

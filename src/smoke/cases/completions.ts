@@ -1,5 +1,6 @@
 /** The route without chat templates answers, too. */
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { listOf, numberOf, objectOf, shown, textOf } from '../json.ts';
 import { answersText } from '../target.ts';
 

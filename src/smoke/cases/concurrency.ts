@@ -1,6 +1,7 @@
 /** Eight requests at once are all answered. */
 import { chat } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { answersText } from '../target.ts';
 

@@ -1,5 +1,6 @@
 /** Texts become vectors: of one length, finite, equal for equal texts and different for different ones. */
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { listOf, numberOf, objectOf } from '../json.ts';
 
 /** Batches are computed in other orders, so equal texts may differ in the last digits. */

@@ -1,6 +1,7 @@
 /** An image is a PNG or JPEG that can be decoded, of the size that was asked for. */
 import { messageOf } from '../../base/error-code.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { askedSize, generateMedia } from '../media.ts';
 import { decodePicture, type Picture } from '../picture.ts';
 

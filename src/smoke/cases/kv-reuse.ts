@@ -1,7 +1,8 @@
 /** The router sends a prompt to where its prefix is cached. */
 import { systemClock } from '../../base/clock.ts';
 import { chat } from '../chat.ts';
-import { leaveOpen, type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { leaveOpen, wrong } from '../verdict.ts';
 import { answersText } from '../target.ts';
 import { ofFrontend } from '../counters.ts';
 import type { Client } from '../client.ts';

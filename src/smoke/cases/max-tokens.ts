@@ -1,6 +1,7 @@
 /** An answer is no longer than asked for, and says why it ended. */
 import { chat } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { shown } from '../json.ts';
 import { answersText } from '../target.ts';
 

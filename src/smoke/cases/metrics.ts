@@ -1,7 +1,8 @@
 /** The counters of the deployment tell of the requests that were made. */
 import { proofRequest } from '../../plan/proof-request.ts';
 import { chatStream } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import type { Client } from '../client.ts';
 import { ofFrontend, requestsByRole } from '../counters.ts';
 import { answersText, rolesOf, type Target } from '../target.ts';

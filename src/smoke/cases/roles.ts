@@ -1,7 +1,8 @@
 /** Where several roles make an answer together, each takes part in every request, streamed or not. */
 import { tinyImage } from '../../plan/proof-request.ts';
 import { chat, chatStream } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { requestsByRole } from '../counters.ts';
 import { answersText, rolesOf, type Target } from '../target.ts';
 

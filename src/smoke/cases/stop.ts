@@ -1,6 +1,7 @@
 /** An answer ends before the stop string that was asked for. */
 import { chat, chatBody, chatPath, readChat } from '../chat.ts';
-import { leaveOpen, type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { leaveOpen, wrong } from '../verdict.ts';
 import { shown } from '../json.ts';
 import { answersText } from '../target.ts';
 

@@ -1,6 +1,7 @@
 /** The second turn of a conversation is answered with the first one in view. */
 import { chat, chatBody, chatPath, readChat } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { answersText } from '../target.ts';
 
 const question = 'My name is Ada and I keep seven red foxes in a green house by the sea. Who am I?';

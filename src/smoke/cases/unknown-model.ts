@@ -1,6 +1,7 @@
 /** A model that is not served is refused with 404, not answered by another one. */
 import { proofRequest } from '../../plan/proof-request.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { shown } from '../json.ts';
 
 export const unknownModel: SmokeCase = {

@@ -1,6 +1,7 @@
 /** The counts of tokens add up, in one piece and at the end of a stream. */
 import { chat, chatStream } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { type Json, numberOf, objectOf, shown } from '../json.ts';
 import { answersText } from '../target.ts';
 

@@ -1,6 +1,7 @@
 /** A video is a whole MP4 file of the size that was asked for, whose pictures are all there. */
 import { messageOf } from '../../base/error-code.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { askedSize, generateMedia } from '../media.ts';
 import { readVideo, type Video } from '../video-file.ts';
 

@@ -2,7 +2,8 @@
 import { judge } from '../../plan/proof-answer.ts';
 import { tinyImage } from '../../plan/proof-request.ts';
 import { chatBody, chatPath } from '../chat.ts';
-import { type SmokeCase, wrong } from '../case.ts';
+import type { SmokeCase } from '../case.ts';
+import { wrong } from '../verdict.ts';
 import { shown } from '../json.ts';
 import { tinyPhoto } from '../tiny-photo.ts';
 

@@ -1,8 +1,8 @@
 /** The product's own foreground run with a plan of the bench's simple children in place of a deployment's. */
 import { readFileSync } from 'node:fs';
-import { holdRun } from '../../../src/cli/up/hold-run.ts';
+import { holdRun } from '../../../src/deployment/hold-run.ts';
 import { watchReader } from '../../../src/cli/reader.ts';
-import { reapDeadRuns } from '../../../src/cli/clean/reap-run.ts';
+import { reapDeadRuns } from '../../../src/deployment/reap-run.ts';
 import { stayInForeground } from '../../../src/cli/up/foreground.ts';
 import { type Plan, planVersion, type ProcessSpec } from '../../../src/plan/plan.ts';
 import type { HostFacts } from '../../../src/plan/request.ts';

@@ -1,6 +1,7 @@
 /** Numbers and addresses on the command line. */
 import { expect, test } from 'vitest';
-import { decimalSeconds, listenAddress, longestSeconds, wholeNumber } from '../../../src/cli/flag-values.ts';
+import { decimalSeconds, longestSeconds, wholeNumber } from '../../../src/cli/flag-values.ts';
+import { listenAddress } from '../../../src/host/listen-address.ts';
 
 test.each(['0x1F40', '8e3', ' 80', '80 ', '+80', '-1', '', '80.0', '١٢', '8_0', 'Infinity', '1n'])(
   '%j is no whole number',

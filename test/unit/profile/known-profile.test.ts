@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { KnownProfile } from '../../../src/profile/known-profile.ts';
+import type { KnownProfile } from '../../../src/profile/profile.ts';
 import { loadProfile, type ProfileRequest } from '../../../src/profile/load.ts';
 import { workOut } from '../../../src/profile/work-out.ts';
 import { diskFiles, memoryFiles, request, set, shippedFolder } from './memory-files.ts';

@@ -1,6 +1,7 @@
 /** Cases end with a verdict whatever they do: pass, fail, leave it open, hang, or lose the deployment. */
 import { expect, test } from 'vitest';
-import { leaveOpen, type SmokeCase, wrong } from '../../../src/smoke/case.ts';
+import type { SmokeCase } from '../../../src/smoke/case.ts';
+import { leaveOpen, wrong } from '../../../src/smoke/verdict.ts';
 import { runCases } from '../../../src/smoke/run-cases.ts';
 import type { Target } from '../../../src/smoke/target.ts';
 

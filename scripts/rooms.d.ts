@@ -1,0 +1,11 @@
+export interface Room {
+  readonly name: string;
+  readonly holds: string;
+  readonly imports: readonly string[];
+  readonly pure?: boolean;
+  readonly node?: readonly string[];
+}
+
+export const rooms: readonly Room[];
+/** The room that may import a package. */
+export const owners: Readonly<Record<string, string>>;

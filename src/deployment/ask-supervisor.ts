@@ -1,0 +1,79 @@
+/** What has become of the supervisor of a run: what /proc says, then what its control socket says. */
+import { systemClock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import { presenceOf } from '../process/presence.ts';
+import { answerMs, askStatus, isSilence, isUnreachable } from '../run/control-client.ts';
+import { socketOf, type StateFolders } from '../run/folders.ts';
+import type { RunRecord, StoredRun } from '../run/record.ts';
+import type { RunStatus } from '../supervisor/status.ts';
+
+export type SupervisorState =
+  | { readonly kind: 'answering'; readonly status: RunStatus }
+  /** Younger than a minute, and does not listen yet. */
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'suspended' }
+  /** It lives and is not suspended. `why` in words, for a sentence. */
+  | { readonly kind: 'silent'; readonly why: string }
+  | { readonly kind: 'dead' };
+
+/** On a host that starts many runs at once, Node takes its time. */
+const startMs = 60_000;
+
+/** Within `answerMs`, give or take. Never rejects. */
+export async function supervisorState(
+  folders: StateFolders,
+  { record }: StoredRun,
+): Promise<SupervisorState> {
+  const giveUpAt = systemClock.now() + answerMs;
+  for (;;) {
+    const before = presenceOf(record.supervisor);
+    if (before !== 'running') return { kind: before };
+    try {
+      return { kind: 'answering', status: await askStatus(socketOf(folders, record)) };
+    } catch (error) {
+      const after = presenceOf(record.supervisor);
+      if (after !== 'running') return { kind: after };
+      if (isUnreachable(error) && isYoung(record)) return { kind: 'starting' };
+      // One that tidies up does not listen any more, and is gone in a moment.
+      if (!isUnreachable(error) || systemClock.now() > giveUpAt) return { kind: 'silent', why: whyOf(error) };
+      await systemClock.sleep(50);
+    }
+  }
+}
+
+export function isYoung({ startedAt }: RunRecord): boolean {
+  return systemClock.now() - startedAt < startMs;
+}
+
+function whyOf(error: unknown): string {
+  if (isSilence(error)) return `no answer within ${answerMs / 1000} s`;
+  if (isUnreachable(error)) return 'nobody listens on its control socket';
+  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+}
+
+/** One line for people about a supervisor that does not do its work; `undefined` for one that does. */
+export function troubleOf({ record }: StoredRun, state: SupervisorState): string | undefined {
+  const { pid } = record.supervisor;
+  if (state.kind === 'suspended') {
+    return `its supervisor is suspended (stopped by a signal): fg, or kill -CONT ${pid}; dynamo down ${record.name} ends it`;
+  }
+  if (state.kind !== 'silent') return undefined;
+  return `its supervisor, pid ${pid}, does not answer (${state.why}): dynamo down ${record.name} ends it all the same`;
+}
+
+/** The same as an error, for a verb that needs it. */
+export function silenceError(run: StoredRun, error: unknown): DynamoError {
+  const { runId, supervisor, name } = run.record;
+  if (presenceOf(supervisor) === 'suspended') {
+    return new DynamoError(
+      'unavailable',
+      `The supervisor of ${runId} is suspended (stopped by a signal): nobody looks after the run.`,
+      { hint: `kill -CONT ${supervisor.pid}   # or fg in its terminal; dynamo down ${name} ends the run` },
+    );
+  }
+  return new DynamoError(
+    'unavailable',
+    `The supervisor of ${runId}, pid ${supervisor.pid}, does not answer: ${whyOf(error)}.`,
+    { hint: `dynamo down ${name}   # ends the run all the same` },
+  );
+}

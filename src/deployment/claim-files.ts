@@ -1,0 +1,16 @@
+/** The files that a run claims: its name, its ports and GPUs, and data that outlive it. */
+import { join } from 'node:path';
+import type { Plan } from '../plan/plan.ts';
+import { gpuLease } from '../run/gpu-leases.ts';
+import { persistClaim, type StateFolders } from '../run/folders.ts';
+import { portLease, portsOf } from '../run/port-leases.ts';
+
+export function claimFiles(folders: StateFolders, plan: Plan): string[] {
+  const data = persistClaim(folders, plan);
+  return [
+    join(folders.names, plan.name),
+    ...portsOf(plan).map((port) => portLease(folders, port)),
+    ...plan.gpuUuids.map((uuid) => gpuLease(folders, uuid)),
+    ...(data === undefined ? [] : [data]),
+  ];
+}

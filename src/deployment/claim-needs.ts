@@ -1,0 +1,32 @@
+/** Who may still need a claim although its holder is dead, or although nobody can read it. */
+import { readWholeLedger } from '../process/ledger.ts';
+import type { MarkedProcess } from '../process/marked.ts';
+import type { StateFolders } from '../run/folders.ts';
+import { readPlan, type StoredRun } from '../run/record.ts';
+import type { ClaimNeeds } from '../run/stale.ts';
+import { claimFiles } from './claim-files.ts';
+import type { Owner } from './gpu-survey.ts';
+
+export interface Living {
+  readonly runs: readonly StoredRun[];
+  /** Processes that stay: those of dead runs that are about to be ended are not among them. */
+  readonly owners: readonly Owner[];
+  /** They may be of a run whose ledger is lost. */
+  readonly marked: readonly MarkedProcess[];
+}
+
+export function claimNeeds(folders: StateFolders, { runs, owners, marked }: Living): ClaimNeeds {
+  const living = new Set([...owners.map(({ run }) => run.record.runId), ...marked.map(({ runId }) => runId)]);
+  const up = runs.filter((run) => run.supervised || living.has(run.record.runId) || isUnknowable(run));
+  const plans = up.map(({ record, files }) => ({ runId: record.runId, plan: readPlan(files) }));
+  return {
+    hasLiving: (runId) => living.has(runId),
+    userOf: (file) =>
+      plans.find(({ plan }) => plan === undefined || claimFiles(folders, plan).includes(file))?.runId,
+  };
+}
+
+/** Neither record nor ledger can be read, as with a run of another user: it may live. */
+function isUnknowable({ damage, files }: StoredRun): boolean {
+  return damage !== undefined && readWholeLedger(files.ledger).damage !== undefined;
+}

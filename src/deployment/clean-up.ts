@@ -1,0 +1,121 @@
+/** Does what `clean` announced, processes before what they hold, and sees to it that GPU memory came back. */
+import { rmSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import type { HeldMemory } from '../gpu/holders.ts';
+import { endOne } from '../process/end-one.ts';
+import { bootId, identify, isAlive } from '../process/identity.ts';
+import { markedProcesses } from '../process/marked.ts';
+import { usersOf } from '../process/shared-memory.ts';
+import type { StateFolders } from '../run/folders.ts';
+import { holdsMedia, pruneRun } from '../run/prune.ts';
+import { storedRuns } from '../run/record.ts';
+import { removeStale, type StaleFile, staleClaims, staleSockets } from '../run/stale.ts';
+import type { CleanFindings, DeadRun } from './survey.ts';
+import type { Stranger } from './targets.ts';
+import { type GpuReturn, watchHeld } from './gpu-return.ts';
+import { keysReport } from './keys-report.ts';
+import { claimNeeds } from './claim-needs.ts';
+import { ownersIn } from './gpu-survey.ts';
+import { reapRun, sweepAgain } from './reap-run.ts';
+import { quietly } from './sole-reaper.ts';
+
+/** Between SIGTERM and SIGKILL of a process that the user pointed at. */
+const strangerGraceMs = 10_000;
+
+export interface CleanOutcome {
+  /** Processes that could not be ended, in words. */
+  readonly left: readonly string[];
+  readonly memory: GpuReturn;
+  /** What became of keys in an etcd of others, a line a run. */
+  readonly keys: readonly string[];
+  /** Runs whose ledger cannot tell all that they started. */
+  readonly untold: readonly DynamoError[];
+}
+
+export async function cleanUp(
+  folders: StateFolders,
+  findings: CleanFindings,
+  chosen: readonly Stranger[],
+): Promise<CleanOutcome> {
+  const ended = await endDeadRuns(folders, findings);
+  const left = [...ended.left, ...(await endStrangers(chosen))];
+  const keys = [...ended.keys, ...(await sweepUnswept(findings))];
+  const returned = await watchHeld(findings.gpus.gpus, heldByEnded(findings, chosen)).returned();
+  removeSegments(findings);
+  // Looked for again: those of dead runs went with them, and others may have come.
+  const holder = identify(process.pid);
+  if (holder !== undefined) {
+    const mine = { runId: `clean-${process.pid}`, holder };
+    for (const stale of [...staleNow(folders), ...(await staleSockets(folders))]) {
+      quietly(() => removeStale(stale, mine, isAlive));
+    }
+  }
+  for (const run of findings.prunable) if (!holdsMedia(run)) pruneRun(run);
+  return { left, memory: returned, keys, untold: ended.untold };
+}
+
+/** By what lives now: leases of a process that could not be ended stay. */
+function staleNow(folders: StateFolders): readonly StaleFile[] {
+  const owners = [...ownersIn(folders).values()];
+  const marked = markedProcesses();
+  const living = { runs: storedRuns(folders, isAlive), owners, marked };
+  return staleClaims(folders, isAlive, claimNeeds(folders, living));
+}
+
+/** What those that could be ended held while they lived. */
+function heldByEnded({ gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
+  const ended = [...gpus.holders.filter(({ run }) => run?.supervised === false), ...chosen];
+  return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
+}
+
+/** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */
+async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings) {
+  const [left, keys, untold]: [string[], string[], DynamoError[]] = [[], [], []];
+  for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
+    const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
+    try {
+      const report = await reapRun(folders, run, true, [...new Set(holders)]);
+      left.push(...report.left);
+      if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
+    } catch (error) {
+      // One whose ledger cannot tell all does not keep the others from being ended.
+      if (!(error instanceof DynamoError)) throw error;
+      untold.push(error);
+    }
+  }
+  return { left, keys, untold };
+}
+
+async function sweepUnswept({ unswept }: CleanFindings): Promise<string[]> {
+  const keys: string[] = [];
+  for (const run of unswept) {
+    // Without a login there is nothing to try.
+    if (keysReport(run, '').items.length === 0) continue;
+    const text = await sweepAgain(run);
+    if (text !== undefined) keys.push(`${run.record.runId}: ${text}`);
+  }
+  return keys;
+}
+
+function gpuMiBOf({ processes }: DeadRun): number {
+  return processes.reduce((sum, { gpuMiB }) => sum + gpuMiB, 0);
+}
+
+async function endStrangers(chosen: readonly Stranger[]): Promise<string[]> {
+  const outcomes = await Promise.all(
+    chosen.map(async ({ facts }) => {
+      const { pid, startTime, user } = facts;
+      const outcome = await endOne({ bootId: bootId(), pid, startTime }, strangerGraceMs, systemClock);
+      if (outcome === 'not-allowed') return [`${pid} (of ${user}: not allowed; sudo can)`];
+      return outcome === 'left' ? [`${pid} (${facts.command})`] : [];
+    }),
+  );
+  return outcomes.flat();
+}
+
+/** Somebody may have begun to use one since it was looked at. */
+function removeSegments({ segments }: CleanFindings): void {
+  const users = usersOf(segments.map(({ segment }) => segment));
+  for (const { segment } of segments) if (!users.has(segment.path)) rmSync(segment.path, { force: true });
+}

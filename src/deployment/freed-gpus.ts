@@ -1,0 +1,109 @@
+/** A process that had GPUs counts as stopped when their memory is free again: who starts next finds it, or is told. */
+import { systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import { type ComputeApp, computeApps } from '../gpu/compute-apps.ts';
+import { gibText } from '../gpu/holders.ts';
+import { inventory } from '../gpu/inventory.ts';
+import { findNvidiaSmi } from '../gpu/nvidia-smi.ts';
+import { type GpuLook, residues } from '../gpu/residue.ts';
+import { deviceName } from '../plan/allowed-gpus.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { isLiving, readStat } from '../process/proc.ts';
+import type { Tracker } from '../process/tracker.ts';
+import type { Child, Launcher } from '../supervisor/child.ts';
+import { stillHeldText } from './still-held.ts';
+
+/** Measured are 0.3 s; after this something is wrong. Source: upstream/sglang-on-gpu.md section 4. */
+const limitMs = 5_000;
+const pauseMs = 100;
+
+export interface FreedGpusWorld {
+  readonly plan: Plan;
+  readonly tracker: Tracker;
+  readonly note: (text: string) => void;
+}
+
+/** Where there is no nvidia-smi nothing is waited for. */
+export function withFreedGpus(launcher: Launcher, world: FreedGpusWorld): Launcher {
+  let idle: Promise<GpuLook | undefined> | undefined;
+  return {
+    launch: async (spec, watch) => {
+      if (spec.gpus.length === 0 || findNvidiaSmi(process.env.PATH) === undefined)
+        return await launcher.launch(spec, watch);
+      const before = await (idle ??= look());
+      const child = await launcher.launch(spec, watch);
+      return before === undefined ? child : withFreedMemory(child, spec, before, world);
+    },
+  };
+}
+
+function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world: FreedGpusWorld): Child {
+  const gpus = before.gpus.filter((gpu) => spec.gpus.includes(deviceName(gpu)));
+  const uuids = gpus.map(({ uuid }) => uuid);
+  const isShared = world.plan.processes.some(
+    ({ name, gpus: others }) => name !== spec.name && others.some((each) => spec.gpus.includes(each)),
+  );
+  const nameOf = (uuid: string): string => {
+    const gpu = gpus.find((each) => each.uuid === uuid);
+    return `GPU ${gpu === undefined ? uuid : deviceName(gpu)}`;
+  };
+  const hurried = deferred<number>();
+  return {
+    ...child,
+    stop: async (graceMs) => {
+      // Who is in a hurry does not wait to be told how much it was.
+      const held = await Promise.race([heldBy(spec.name, uuids, world.tracker), hurried.promise]);
+      const report = await child.stop(graceMs);
+      if (held === undefined || report.left.length > 0) return report;
+      const rest = await untilFree(uuids, before, isShared);
+      if (rest === undefined) return report;
+      const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
+      if (kept.length > 0) world.note(stillHeldText(world.plan.processes, spec, kept, limitMs));
+      else if (held > 0) world.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
+      return report;
+    },
+    kill: () => {
+      hurried.resolve(0);
+      child.kill();
+    },
+  };
+}
+
+/** In MiB, as nvidia-smi lists it for what the process started; `undefined` when it does not answer. */
+async function heldBy(name: string, uuids: readonly string[], tracker: Tracker): Promise<number | undefined> {
+  const seen = await look();
+  if (seen === undefined) return undefined;
+  const mine = (await tracker.look()).filter(({ process }) => process === name).map(({ pid }) => pid);
+  const isMine = ({ pid, gpuUuid }: ComputeApp): boolean => mine.includes(pid) && uuids.includes(gpuUuid);
+  return seen.apps.filter(isMine).reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
+}
+
+/** What is still held in the end, by UUID; `undefined` where nobody can tell. */
+async function untilFree(
+  uuids: readonly string[],
+  before: GpuLook,
+  isShared: boolean,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  const deadline = systemClock.now() + limitMs;
+  for (;;) {
+    const now = await look();
+    if (now === undefined) return undefined;
+    const rest = residues(uuids, before, now);
+    if (rest.size === 0) return rest;
+    // In a container nobody may be listed: then it may be that of the process that it shares the GPU with.
+    if (isShared && !now.apps.some(({ gpuUuid }) => uuids.includes(gpuUuid))) return undefined;
+    if (systemClock.now() >= deadline) return rest;
+    await systemClock.sleep(pauseMs);
+  }
+}
+
+/** `undefined` when nvidia-smi does not answer, which the doctor explains. */
+async function look(): Promise<GpuLook | undefined> {
+  const path = process.env.PATH;
+  const [{ gpus, problem }, { apps, problem: unlisted }] = await Promise.all([
+    inventory(path),
+    computeApps(path),
+  ]);
+  if (problem !== undefined || unlisted !== undefined) return undefined;
+  return { gpus, apps: apps.filter(({ pid }) => isLiving(readStat(pid))) };
+}

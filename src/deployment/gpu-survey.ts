@@ -1,0 +1,86 @@
+/** The GPUs of this host with everybody who holds them, and which of those are of a run of ours. */
+import { readdirSync } from 'node:fs';
+import type { ProcessFacts } from '../base/process-facts.ts';
+import { computeApps } from '../gpu/compute-apps.ts';
+import { cudaVersion } from '../gpu/cuda-version.ts';
+import { type DeviceUsers, type Holder, holdersOf } from '../gpu/holders.ts';
+import { type GpuDetails, inventory } from '../gpu/inventory.ts';
+import { factsOf } from '../process/facts.ts';
+import { isAlive } from '../process/identity.ts';
+import { readWholeLedger } from '../process/ledger.ts';
+import { openersOf } from '../process/openers.ts';
+import { findOwned, type OwnedProcess } from '../process/owned.ts';
+import type { StateFolders } from '../run/folders.ts';
+import { storedRuns, type StoredRun } from '../run/record.ts';
+
+/** What a ledger proves about a process. */
+export interface Owner {
+  readonly run: StoredRun;
+  readonly owned: OwnedProcess;
+}
+
+export interface HeldGpus {
+  readonly gpus: readonly GpuDetails[];
+  /** The newest that the driver runs. */
+  readonly cuda?: string;
+  /** `run`: of ours, as its ledger proves. */
+  readonly holders: readonly (Holder & { readonly run?: StoredRun })[];
+  /** Memory held by somebody who cannot be named here; and what could not be found out. In words. */
+  readonly unseen: readonly string[];
+}
+
+/** Asks nvidia-smi its questions at once. `owners` and `containers`: as ledgers prove them. Never throws. */
+export async function surveyGpus(
+  owners: ReadonlyMap<number, Owner>,
+  containers: ReadonlyMap<string, StoredRun>,
+): Promise<HeldGpus> {
+  const path = process.env.PATH;
+  const [seen, { apps, problem }, cuda] = await Promise.all([
+    inventory(path),
+    computeApps(path),
+    cudaVersion(path),
+  ]);
+  const { holders, unseen } = holdersOf(seen.gpus, apps, deviceUsers(), factsOf);
+  return {
+    gpus: seen.gpus,
+    ...(cuda === undefined ? {} : { cuda }),
+    holders: holders.map((holder) => {
+      const run = runOf(holder.facts, owners, containers);
+      return run === undefined ? holder : { ...holder, run };
+    }),
+    unseen: [
+      ...new Set([seen.problem, problem].filter((each) => each !== undefined)),
+      ...seen.notes,
+      ...unseen,
+    ],
+  };
+}
+
+/** `containers`: by the first twelve characters of their ids. */
+export function runOf(
+  { pid, startTime, container }: ProcessFacts,
+  owners: ReadonlyMap<number, Owner>,
+  containers: ReadonlyMap<string, StoredRun>,
+): StoredRun | undefined {
+  const owner = owners.get(pid);
+  if (owner?.owned.startTime === startTime) return owner.run;
+  return container === undefined ? undefined : containers.get(container.id);
+}
+
+/** Living processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
+export function ownersIn(folders: StateFolders): Map<number, Owner> {
+  const runs = storedRuns(folders, isAlive).filter(({ record }) => record.endedAt === undefined);
+  const owned = runs.flatMap((run) => {
+    const { entries, descendants } = readWholeLedger(run.files.ledger);
+    return findOwned(entries, descendants).map((each): [number, Owner] => [each.pid, { run, owned: each }]);
+  });
+  return new Map(owned);
+}
+
+const devicePattern = /^\/dev\/nvidia\d+$/;
+
+/** nvidia0 and so on; absent in WSL2. */
+function deviceUsers(): DeviceUsers | undefined {
+  const isThere = readdirSync('/dev').some((name) => devicePattern.test(`/dev/${name}`));
+  return isThere ? openersOf((path) => devicePattern.test(path)) : undefined;
+}

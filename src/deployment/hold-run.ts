@@ -1,0 +1,151 @@
+/** Makes a run that is ready to be supervised: name, plan, leases, checks of what is not ours, folder and files. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import { checkEtcd } from '../infra/external-etcd.ts';
+import { isOwn } from '../plan/infra.ts';
+import { keptFolders, passingFolders, type Plan } from '../plan/plan.ts';
+import type { Secrets } from '../plan/plan-secrets.ts';
+import type { HostFacts } from '../plan/request.ts';
+import { isAlive, ownIdentity } from '../process/identity.ts';
+import { holdPorts, letGoOfPorts } from '../process/port-holds.ts';
+import { lackOfRoom } from '../process/room.ts';
+import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
+import { persistClaim, runFiles, stateFolders, type StateFolders } from '../run/folders.ts';
+import { leaseGpus } from '../run/gpu-leases.ts';
+import { leasedPorts, leasePorts, portsOf, releasePorts } from '../run/port-leases.ts';
+import { type RunRecord, writePlan, writeRecord } from '../run/record.ts';
+import { newRunId } from '../run/run-id.ts';
+import { placeSocket } from '../run/socket-folder.ts';
+import { requireOwnState } from '../run/state-owner.ts';
+import { withLeases } from './gpu-facts.ts';
+import { type FactWishes, gatherFacts } from './host-facts.ts';
+import { type HeldRun, releaseRun } from './tidy-up.ts';
+import { version } from '../package/version.ts';
+
+/** So long another run may be faster each time to take a port or a GPU between our look and our lease. */
+const planMs = 30_000;
+/** Those that lost to each other do not try again in step. */
+const pauseMs = 20;
+
+export interface RunRequest {
+  readonly name: string;
+  readonly detached: boolean;
+  readonly facts: Omit<FactWishes, 'runId'>;
+  /** Pure; called again when another run was faster to take a port or a GPU. */
+  readonly plan: (host: HostFacts) => { readonly plan: Plan; readonly secrets: Secrets };
+}
+
+/** Throws DynamoError; then nothing is held and no folder is left. */
+export async function holdRun(request: RunRequest): Promise<HeldRun> {
+  requireOwnState(process.env);
+  const folders = stateFolders(process.env);
+  await requireRoom(folders);
+  const runId = newRunId(request.name);
+  const socket = placeSocket(folders, process.env, runId);
+  const holder = ownIdentity();
+  const mine: Claim = { runId, holder };
+  claimName(folders, request.name, mine);
+  let held: HeldRun | undefined;
+  try {
+    const { plan, secrets } = await planAndLease(request, folders, mine);
+    held = { plan, secrets, files: runFiles(folders, runId), folders };
+    claimData(held, mine);
+    await checkBorrowed(plan);
+    writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder, socket });
+    return held;
+  } catch (error) {
+    if (held === undefined) unclaim(join(folders.names, request.name), mine, isAlive);
+    else releaseRun(held);
+    throw error;
+  }
+}
+
+/** Before anything is held or made: what would fail half way is said at once, with the number that is lacking. */
+async function requireRoom({ runs }: StateFolders): Promise<void> {
+  const lack = await lackOfRoom(runs);
+  if (lack === undefined) return;
+  const words = `${lack.words.charAt(0).toUpperCase()}${lack.words.slice(1)}`;
+  throw new DynamoError(lack.code, `${words}.`, { hint: lack.fix });
+}
+
+function claimName(folders: StateFolders, name: string, mine: Claim): void {
+  const standing = claim(join(folders.names, name), mine, isAlive);
+  if (standing === undefined) return;
+  if (standing.kind === 'unknown') throw unknownHolder(`The name ${name}`, standing);
+  const { runId, holder } = standing.claim;
+  throw new DynamoError('busy', `A run named ${name} is up already: ${runId} (pid ${holder.pid}).`, {
+    hint: `dynamo down ${name}   # or start a second one beside it: --name ${name}2`,
+  });
+}
+
+/** Two etcds on the same data would wait for each other for ever. */
+function claimData({ plan, folders }: HeldRun, mine: Claim): void {
+  const file = persistClaim(folders, plan);
+  const standing = file === undefined ? undefined : claim(file, mine, isAlive);
+  if (standing === undefined) return;
+  if (standing.kind === 'unknown') throw unknownHolder(`--persist ${plan.infra?.persist}`, standing);
+  const { runId } = standing.claim;
+  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${runId} uses these data.`, {
+    hint: `dynamo down ${runId}   # or another name after --persist`,
+  });
+}
+
+/** A shared etcd is ours and wants no password; one that the environment or the profile names may. */
+async function checkBorrowed({ infra, namespace }: Plan): Promise<void> {
+  const etcd = infra?.etcd;
+  if (etcd === undefined || isOwn(etcd)) return;
+  const [environment, profileKey] =
+    etcd.from === 'external' ? [process.env, etcd.profileKey] : [{}, undefined];
+  await checkEtcd(etcd.addresses, namespace, environment, profileKey);
+}
+
+async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateFolders, mine: Claim) {
+  const beganAt = performance.now();
+  const facts = await gatherFacts(folders, { ...wishes, runId: mine.runId });
+  const busyPorts = new Map(facts.busyPorts);
+  let { gpus } = facts;
+  while (performance.now() - beganAt < planMs) {
+    const planned = plan({ ...facts, busyPorts, gpus });
+    const made = planned.plan;
+    const lost = leasePorts(folders, portsOf(made), mine, isAlive);
+    if (lost !== undefined) {
+      busyPorts.set(lost, 'another run that starts now');
+      // All that are taken by now, not one at a time: of thirty that want the same port each would lose many times.
+      for (const [port, holder] of leasedPorts(folders, isAlive)) busyPorts.set(port, holder);
+      await systemClock.sleep(Math.random() * pauseMs);
+      continue;
+    }
+    // Leases are seen by those who share our state folder; this, by everybody on this network.
+    const foreign = await holdPorts(portsOf(made), beganAt);
+    if (foreign !== undefined) {
+      releasePorts(folders, portsOf(made), mine, isAlive);
+      busyPorts.set(foreign.port, foreign.holder);
+      continue;
+    }
+    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return planned;
+    letGoOfPorts(portsOf(made));
+    releasePorts(folders, portsOf(made), mine, isAlive);
+    gpus = withLeases(gpus, folders);
+  }
+  throw new DynamoError('busy', `Other runs took what was planned, for ${planMs / 1000} s on end.`, {
+    hint: 'start them one after the other',
+  });
+}
+
+function writeRun(
+  { plan, files }: HeldRun,
+  about: Pick<RunRecord, 'startedAt' | 'detached' | 'supervisor' | 'socket'>,
+): void {
+  for (const folder of [files.logs, ...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  if (plan.modelLink !== undefined) {
+    mkdirSync(dirname(plan.modelLink.path), { recursive: true, mode: 0o700 });
+    symlinkSync(plan.modelLink.target, plan.modelLink.path);
+  }
+  for (const { path, text } of plan.infra?.files ?? []) writeFileSync(path, text, { mode: 0o600 });
+  writePlan(files, plan);
+  writeRecord(files, { runId: plan.runId, name: plan.name, version, ...about });
+}

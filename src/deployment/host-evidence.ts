@@ -1,0 +1,78 @@
+/** Answers what rules of diagnosis ask about this host, when they ask. */
+import { statfsSync, statSync } from 'node:fs';
+import { hasAlarm } from '../infra/etcd-alarm.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { HostEvidence, HostQuestion } from '../doctor/rule.ts';
+import { holderOf, listeningPorts } from '../process/listeners.ts';
+import { largestFile, writeTrouble } from '../process/room.ts';
+import type { KernelKills } from '../process/kernel-kills.ts';
+import { gpuHolders } from './gpu-holders.ts';
+
+/** What costs nothing to know. */
+export function cheapEvidence(kills: KernelKills, plan: Plan): HostEvidence {
+  const shm = sizeOfShm();
+  const bytes = largestFile();
+  return {
+    kernelKills: kills,
+    ...unwritable(plan.runFolder),
+    ...(bytes === Infinity ? {} : { fileLimit: { bytes, reachedBy: fullLogs(plan, bytes) } }),
+    ...(shm === undefined ? {} : { shm }),
+  };
+}
+
+function unwritable(folder: string): Pick<HostEvidence, 'unwritable'> {
+  const code = writeTrouble(folder);
+  if (code === undefined) return {};
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return { unwritable: { code, folder, freeBytes: bavail * bsize } };
+  } catch {
+    return {};
+  }
+}
+
+function fullLogs({ processes }: Plan, bytes: number): Set<string> {
+  const full = processes.filter(
+    ({ logFile }) => (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) >= bytes,
+  );
+  return new Set(full.map(({ name }) => name));
+}
+
+export async function answerQuestions(
+  known: HostEvidence,
+  questions: readonly HostQuestion[],
+  plan: Plan,
+): Promise<HostEvidence> {
+  let host = known;
+  for (const question of questions) {
+    if (question.about === 'gpu-holders') host = { ...host, gpuHolders: await gpuHolders() };
+    else if (question.about === 'etcd-full') host = { ...host, etcdFull: await isEtcdFull(plan) };
+    else
+      host = {
+        ...host,
+        portHolders: new Map([...(host.portHolders ?? []), [question.port, listenerOn(question.port)]]),
+      };
+  }
+  return host;
+}
+
+/** Reads only. One that does not answer is not known to be full. */
+async function isEtcdFull({ discovery, infra }: Plan): Promise<boolean> {
+  if (discovery.backend !== 'etcd') return false;
+  const environment = infra?.etcd?.from === 'external' ? process.env : {};
+  return await hasAlarm('NOSPACE', discovery.endpoints, environment).catch(() => false);
+}
+
+function listenerOn(port: number): string | undefined {
+  const inodes = listeningPorts().get(port);
+  return inodes === undefined ? undefined : holderOf(inodes);
+}
+
+function sizeOfShm(): HostEvidence['shm'] {
+  try {
+    const { bavail, blocks, bsize } = statfsSync('/dev/shm');
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return undefined;
+  }
+}

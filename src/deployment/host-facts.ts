@@ -1,0 +1,99 @@
+/** Gathers what planning must know about this host. */
+import { join } from 'node:path';
+import { modelWeightsMiB } from '../gpu/model-weights.ts';
+import { certificateTexts } from '../infra/certificate-text.ts';
+import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
+import { runtimeFor } from '../plan/runtime.ts';
+import { isAlive } from '../process/identity.ts';
+import { holderOf, listeningPorts } from '../process/listeners.ts';
+import { argumentBytes } from '../process/proc.ts';
+import type { Profile } from '../profile/profile.ts';
+import { findPythonEnvironment } from '../python/find-environment.ts';
+import type { StateFolders } from '../run/folders.ts';
+import { leasedPorts } from '../run/port-leases.ts';
+import { sayExternals } from './external-variables.ts';
+import { gpusHere } from './gpu-facts.ts';
+import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
+import { modelFact } from './model-facts.ts';
+import { workingFolder } from '../package/platform.ts';
+import { shippedFolder, simCommand } from '../package/self.ts';
+
+/** What facts depend on beside the host. */
+export interface FactWishes {
+  readonly runId: string;
+  /** Absent where no GPU will be used. */
+  readonly profile?: Profile;
+  /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
+  readonly ports: readonly number[];
+  readonly engine: PlanOptions['engine'];
+  /** Absent where nothing serves. */
+  readonly options?: PlanOptions;
+  /** The Python environment that the user named. */
+  readonly python: string | undefined;
+  readonly infra: InfraQuestion;
+}
+
+const noGpus: Awaited<ReturnType<typeof gpusHere>> = { gpus: [] };
+
+/** Throws `environment` when the Python environment that the user named holds no Dynamo, or a secret is not there. */
+export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Promise<HostFacts> {
+  const { profile, infra } = wishes;
+  const takesExternal = infra.source === 'auto' || infra.source === 'external';
+  sayExternals(takesExternal ? profile : undefined, infra.needs);
+  takeCredentialsOut(process.env);
+  Object.assign(process.env, certificateTexts(process.env));
+  const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(folders);
+  const { options } = wishes;
+  const runtime =
+    profile === undefined || options === undefined
+      ? undefined
+      : runtimeFor(options, profile.device, { environment: process.env, gpus });
+  const model = profile === undefined ? undefined : modelFact(profile.model);
+  return {
+    ...placeFacts(),
+    runId: wishes.runId,
+    runFolder: join(folders.runs, wishes.runId),
+    busyPorts: busyPorts(folders, wishes.ports),
+    gpus,
+    ...(problem === undefined ? {} : { gpuProblem: problem }),
+    weightsMiB:
+      profile !== undefined && gpus.length > 0
+        ? modelWeightsMiB(model?.kind === 'here' ? model.path : profile.model, {
+            ...process.env,
+            ...profile.env,
+          })
+        : undefined,
+    model,
+    python: runtime === undefined ? pythonFor(wishes, gpus.length > 0) : undefined,
+    infra: await infraFacts(folders, wishes.infra, runtime?.image),
+  };
+}
+
+/** `auto` takes a Python engine only on a host with GPUs or on its CPU, so nothing is looked for elsewhere. */
+function pythonFor({ engine, python, profile }: FactWishes, hasGpus: boolean): PythonEnvironment | undefined {
+  if (engine === 'sim' || (engine === 'auto' && !hasGpus && profile?.device !== 'cpu')) return undefined;
+  const need = engine === 'mocker' ? 'base' : 'sglang';
+  return findPythonEnvironment({ environment: process.env, asked: python, need });
+}
+
+/** Facts that need no look at the host: enough to plan where nothing can be run. */
+export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer' | 'argumentBytes'> {
+  return {
+    environment: process.env,
+    cwd: workingFolder(),
+    sim: simCommand(),
+    tokenizer: join(shippedFolder(), 'assets', 'tokenizer'),
+    argumentBytes: argumentBytes(),
+  };
+}
+
+function busyPorts(folders: StateFolders, wanted: readonly number[]): Map<number, string> {
+  const listening = listeningPorts();
+  const busy = new Map([...listening].map(([port]): [number, string] => [port, 'another process']));
+  for (const port of wanted) {
+    const inodes = listening.get(port);
+    if (inodes !== undefined) busy.set(port, holderOf(inodes));
+  }
+  for (const [port, holder] of leasedPorts(folders, isAlive)) busy.set(port, holder);
+  return busy;
+}

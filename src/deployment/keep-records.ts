@@ -1,0 +1,133 @@
+/** A supervisor keeps the records of its run: what somebody truncates, replaces or removes is written again from memory. */
+import { mkdirSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { messageOf } from '../base/error-code.ts';
+import type { Identity } from '../base/identity.ts';
+import { isAlive } from '../process/identity.ts';
+import { restoreLedger } from '../process/ledger-writer.ts';
+import { adopt, type Claim, claim, storedClaim } from '../run/claim.ts';
+import {
+  readKeeper,
+  readPlan,
+  readRecordIn,
+  type RunRecord,
+  writeKeeper,
+  writePlan,
+  writeRecord,
+} from '../run/record.ts';
+import type { HeldRun } from './tidy-up.ts';
+import { claimFiles } from './claim-files.ts';
+import { quietly } from './sole-reaper.ts';
+import { version } from '../package/version.ts';
+
+export interface RecordsKeeper {
+  readonly record: RunRecord;
+  /** To be told of every keeper that starts. */
+  readonly keptBy: (keeper: Identity) => void;
+  /** Says which files it had to write again, and why one could not be. Never throws. */
+  readonly restore: () => readonly string[];
+}
+
+/** To be called while the records are as they were made. */
+export function recordsKeeper(run: HeldRun, supervisor: Identity): RecordsKeeper {
+  const { plan, files, folders } = run;
+  const record: RunRecord = readRecordIn(files.folder) ?? {
+    runId: plan.runId,
+    name: plan.name,
+    startedAt: Date.now(),
+    detached: false,
+    version,
+    supervisor,
+  };
+  const mine: Claim = { runId: plan.runId, holder: supervisor, supervises: true };
+  const nameFile = join(folders.names, plan.name);
+  // From here on, who finds no folder of this run knows that it was removed, and not that it is being prepared.
+  quietly(() => adopt(nameFile, mine));
+  let keeper: Identity | undefined;
+  const kept = [
+    keptFile(
+      files.run,
+      () => readRecordIn(files.folder) !== undefined,
+      () => writeRecord(files, record),
+    ),
+    keptFile(
+      files.plan,
+      () => readPlan(files) !== undefined,
+      () => writePlan(files, plan),
+    ),
+    keptFile(
+      files.keeper,
+      () => keeper === undefined || readKeeper(files) !== undefined,
+      () => {
+        if (keeper !== undefined) writeKeeper(files, keeper, supervisor);
+      },
+    ),
+    ...claimFiles(folders, plan).map((file) =>
+      keptFile(
+        file,
+        () => storedClaim(file).kind === 'good',
+        () => takeAgain(file, mine),
+      ),
+    ),
+  ];
+  return {
+    record,
+    keptBy: (identity) => {
+      keeper = identity;
+      quietly(() => writeKeeper(files, identity, supervisor));
+    },
+    restore: () => {
+      const problems: string[] = [];
+      const attempt = (file: string, write: () => boolean): string[] => {
+        try {
+          return write() ? [basename(file)] : [];
+        } catch (error) {
+          problems.push(`${basename(file)} could not be: ${messageOf(error)}`);
+          return [];
+        }
+      };
+      const folder = attempt(
+        files.folder,
+        () => mkdirSync(files.logs, { recursive: true, mode: 0o700 }) === files.folder,
+      );
+      const written = [
+        ...attempt(files.ledger, () => restoreLedger(files.ledger)),
+        ...kept.flatMap(({ file, restore }) => attempt(file, restore)),
+      ];
+      return [...folder, ...written, ...problems];
+    },
+  };
+}
+
+export function restoredText(written: readonly string[], folder: string): string {
+  return `somebody changed or removed records in ${folder}; written again: ${written.join(', ')}`;
+}
+
+/** One that is free by now is claimed as any other; one that cannot be read is replaced, as we hold it. */
+function takeAgain(file: string, mine: Claim): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  if (storedClaim(file).kind === 'missing') claim(file, mine, isAlive);
+  else adopt(file, mine);
+}
+
+/** Read again only when the file is another one than at the last look: a beat costs one system call a file. */
+function keptFile(file: string, isGood: () => boolean, write: () => void) {
+  let seen: Stats | undefined;
+  const isUnchanged = (now: Stats | undefined): boolean =>
+    now !== undefined &&
+    seen !== undefined &&
+    now.ino === seen.ino &&
+    now.size === seen.size &&
+    now.mtimeMs === seen.mtimeMs;
+  return {
+    file,
+    restore: (): boolean => {
+      const now = statSync(file, { throwIfNoEntry: false });
+      if (isUnchanged(now)) return false;
+      const good = isGood();
+      if (!good) write();
+      seen = statSync(file, { throwIfNoEntry: false });
+      return !good;
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** What `clean` says about keys in an etcd of others: which it removes, and which it cannot for want of a login. */
+import { readPlan, type StoredRun } from '../run/record.ts';
+import { commandFor, foreignEtcd, reachTo } from './sweep-run.ts';
+
+export interface KeysReport {
+  readonly items: readonly { readonly kind: 'keys'; readonly what: string; readonly proof: string }[];
+  readonly waiting: readonly { readonly what: string; readonly because: string; readonly command: string }[];
+}
+
+/** `proof`: why the keys are ours. */
+export function keysReport({ files }: StoredRun, proof: string): KeysReport {
+  const plan = readPlan(files);
+  const etcd = plan === undefined ? undefined : foreignEtcd(plan);
+  if (plan === undefined || etcd === undefined) return { items: [], waiting: [] };
+  const what = `namespace ${plan.namespace} in etcd at ${etcd.addresses.join(',')}`;
+  const reach = reachTo(etcd);
+  if (reach.missing.length === 0) return { items: [{ kind: 'keys', what, proof }], waiting: [] };
+  return { items: [], waiting: [{ what, because: reach.missing.join(', '), command: commandFor(reach) }] };
+}

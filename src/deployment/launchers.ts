@@ -1,0 +1,65 @@
+/** Who starts the processes of a run: those of this host, and those in containers where the plan has some. */
+import { systemClock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import type { ContainerProcess } from '../container/create-options.ts';
+import type { LaunchContainer } from '../container/launch.ts';
+import type { ProcessSpec } from '../plan/plan.ts';
+import { withSecrets } from '../plan/plan-secrets.ts';
+import { createLauncher } from '../process/launch.ts';
+import { appendContainer } from '../process/ledger.ts';
+import type { Tracker } from '../process/tracker.ts';
+import type { Launcher } from '../supervisor/child.ts';
+import type { HeldRun } from './tidy-up.ts';
+import { withFreedGpus } from './freed-gpus.ts';
+
+export interface LauncherWorld {
+  readonly cgroup: string | undefined;
+  readonly tracker: Tracker;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly note: (text: string) => void;
+}
+
+export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promise<Launcher> {
+  const { plan, files } = run;
+  const { cgroup, tracker, environment } = world;
+  const here = createLauncher({
+    runId: plan.runId,
+    ledgerFile: files.ledger,
+    cgroup,
+    tracker,
+    environment,
+    clock: systemClock,
+  });
+  const contained = await containerLauncher(run, world);
+  const both: Launcher = {
+    launch: async (planned, watch) => {
+      const spec = withSecrets(planned, run.secrets);
+      if (!isContained(spec)) return await here.launch(spec);
+      if (contained !== undefined) return await contained(spec, watch);
+      throw new DynamoError('internal', `The plan puts ${spec.name} into a container and names no daemon.`);
+    },
+  };
+  return withFreedGpus(both, { plan, tracker, note: world.note });
+}
+
+/** Docker's client is loaded only where it is needed: it doubles what a start reads. */
+async function containerLauncher(
+  { plan, files }: HeldRun,
+  { environment, note }: LauncherWorld,
+): Promise<LaunchContainer | undefined> {
+  if (plan.docker === undefined) return undefined;
+  const { createContainerLauncher } = await import('../container/launch.ts');
+  return createContainerLauncher({
+    runId: plan.runId,
+    runFolder: plan.runFolder,
+    daemon: plan.docker,
+    writeDown: (entry) => appendContainer(files.ledger, entry),
+    environment,
+    clock: systemClock,
+    note,
+  });
+}
+
+function isContained(spec: ProcessSpec): spec is ContainerProcess {
+  return spec.container !== undefined;
+}

@@ -1,0 +1,51 @@
+/** Gives the profile room its files, folders and environment, and says which profile was taken. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { xdgFolder } from '../base/xdg.ts';
+import { candidatesOf } from '../profile/candidates.ts';
+import type { ProfileLibrary } from '../profile/files.ts';
+import { loadProfile } from '../profile/load.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { Setting } from '../profile/setting.ts';
+import { shippedFolder } from '../package/self.ts';
+import { workingFolder } from '../package/platform.ts';
+import { readKnown } from './known-profiles.ts';
+import { profileFiles } from './profile-files.ts';
+
+/** Where profiles are on this host, the winning place first. */
+export function profileLibrary(): ProfileLibrary {
+  const config = xdgFolder(process.env, 'XDG_CONFIG_HOME') ?? join(homedir(), '.config');
+  const cwd = workingFolder();
+  return {
+    cwd,
+    directories: {
+      project: join(cwd, 'launch-profiles'),
+      user: join(config, 'dynamo', 'launch-profiles'),
+      shipped: join(shippedFolder(), 'launch-profiles'),
+    },
+    files: profileFiles,
+    known: async (content) => await readKnown(shippedFolder(), content),
+  };
+}
+
+export interface OpenedProfile {
+  readonly profile: Profile;
+  /** Says which profile was taken, when that is not plain from what was typed. */
+  readonly note: string | undefined;
+}
+
+/** Throws what `loadProfile` throws. */
+export async function openProfile(asked: string, settings: readonly Setting[]): Promise<OpenedProfile> {
+  const loaded = await loadProfile({ ...profileLibrary(), asked, settings, environment: process.env });
+  const { profile, resolvedBy } = loaded;
+  const note =
+    resolvedBy === 'name' && profile.origin === 'shipped'
+      ? undefined
+      : `${asked}: taking the ${profile.origin} profile ${profile.name} (${profile.file})`;
+  return { profile, note };
+}
+
+export async function profileNames(): Promise<string[]> {
+  const candidates = await candidatesOf(profileLibrary());
+  return [...new Set(candidates.map(({ name }) => name))].toSorted();
+}

@@ -1,0 +1,41 @@
+/** From a profile and options to a run that is ready to be supervised. */
+import { choosePlanes } from '../plan/choose-planes.ts';
+import { wishedHttpPort } from '../plan/http-address.ts';
+import { planWithSecrets } from '../plan/make-plan.ts';
+import type { PlanOptions } from '../plan/request.ts';
+import { runNameOf } from '../plan/run-name.ts';
+import type { Profile } from '../profile/profile.ts';
+import { holdRun } from './hold-run.ts';
+import type { FactWishes } from './host-facts.ts';
+import type { HeldRun } from './tidy-up.ts';
+
+/** Throws DynamoError; then nothing is held and no folder is left. */
+export async function prepareRun(
+  profile: Profile,
+  options: PlanOptions,
+  detached: boolean,
+): Promise<HeldRun> {
+  return await holdRun({
+    name: runNameOf(options.name, profile),
+    detached,
+    facts: factWishes(profile, options),
+    plan: (host) => planWithSecrets(profile, options, host),
+  });
+}
+
+/** What must be known about this host to plan this profile. Throws `unavailable` when the planes exclude each other. */
+export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWishes, 'runId'> {
+  return {
+    profile,
+    ports: [wishedHttpPort(profile, options)],
+    options,
+    engine: options.engine,
+    python: options.python,
+    infra: {
+      needs: choosePlanes(profile, options, process.env).needs,
+      source: options.infra,
+      images: options.images,
+      inProfile: profile.infra,
+    },
+  };
+}

@@ -1,0 +1,150 @@
+/** Wires a prepared run to the world: launcher, prober, control socket, files; and tidies up when it has ended. */
+import { messageOf } from '../base/error-code.ts';
+import { systemClock } from '../base/clock.ts';
+import { appendOwn } from '../host/append-own.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { cgroupOfRun } from '../process/cgroup.ts';
+import { ownIdentity } from '../process/identity.ts';
+import { keptLedger, startKeeper } from '../process/keeper.ts';
+import { foreignListeners } from '../process/listeners.ts';
+import { appendCgroup, readContainers } from '../process/ledger.ts';
+import { openLedger } from '../process/ledger-writer.ts';
+import { createTracker } from '../process/tracker.ts';
+import { createProber } from '../probe/prober.ts';
+import { cachedModel } from '../run/hub-cache.ts';
+import { createLoadWatcher } from '../run/load-watch.ts';
+import { openControlServer } from '../run/control-server.ts';
+import { appendEvent } from '../run/event-file.ts';
+import { markSwept, socketIn } from '../run/record.ts';
+import type { RunEvent } from '../supervisor/event.ts';
+import { initialStatus, reduce } from '../supervisor/status.ts';
+import { type Outcome, type Supervision, supervise } from '../supervisor/supervise.ts';
+import { createDiagnostician } from './diagnose-run.ts';
+import { createLaunchers } from './launchers.ts';
+import { reapProgram } from '../package/self.ts';
+import { reapWords } from './reap-words.ts';
+import { quietly } from './sole-reaper.ts';
+import { sweepRun } from './sweep-run.ts';
+import { type HeldRun, tidyUp } from './tidy-up.ts';
+import { recordsKeeper, restoredText } from './keep-records.ts';
+import { startUpkeep, type Upkeep } from './upkeep.ts';
+
+/** Supervises in this process. `done` settles when everything is gone and tidied up. */
+export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
+  const { plan, files, folders } = prepared;
+  const history: RunEvent[] = [];
+  let status = initialStatus(plan, systemClock.now());
+  let supervision: Supervision | undefined;
+  let upkeep: Upkeep | undefined;
+  const control = await openControlServer(socketIn(folders, files), {
+    status: () => status,
+    history: () => history,
+    stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
+    act: async (action, process) => await supervision?.act(action, process),
+  });
+  const environment = childEnvironment(plan);
+  const diagnostician = createDiagnostician(plan, environment, Object.values(prepared.secrets));
+  const tell = (event: RunEvent): void => {
+    diagnostician.hear(event);
+    history.push(event);
+    status = reduce(status, event);
+    control.publish(event);
+    try {
+      appendEvent(files, event);
+    } catch (error) {
+      // A full disk must not end a deployment that serves.
+      warn(files.supervisorLog, `events are not written: ${messageOf(error)}`);
+    }
+    onEvent(event);
+    if (event.type === 'process') upkeep?.stir(event.state);
+  };
+  const note = (text: string): void => tell({ at: systemClock.now(), type: 'note', text });
+  openLedger(files.ledger);
+  const tracker = createTracker(files.ledger);
+  const supervisor = ownIdentity();
+  const keepRecords = recordsKeeper(prepared, supervisor);
+  const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
+  if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
+  upkeep = startUpkeep(
+    plan,
+    files.ledger,
+    tracker,
+    (problem) => warn(files.supervisorLog, problem),
+    () => {
+      const written = keepRecords.restore();
+      if (written.length > 0) note(restoredText(written, files.folder));
+    },
+  );
+  const keeper = startKeeper({
+    program: reapProgram(),
+    words: reapWords(plan.runId, supervisor, keptLedger),
+    ledgerFile: files.ledger,
+    logFile: files.supervisorLog,
+    onStart: keepRecords.keptBy,
+  });
+  const started = supervise(plan, {
+    launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
+    prober: createProber(systemClock, foreignListeners),
+    clock: systemClock,
+    random: Math.random,
+    onEvent: tell,
+    loads: createLoadWatcher(plan.processes.map((spec) => watchedLoad(spec, plan, environment))),
+    diagnose: (failure) => diagnostician.diagnose(failure),
+  });
+  supervision = {
+    ...started,
+    done: started.done.then(async (seen) => {
+      const outcome = await withContainers(seen, prepared, tell);
+      upkeep?.end();
+      const swept = await sweepRun(plan);
+      if (swept !== undefined) note(swept.text);
+      quietly(() => markSwept(files, swept?.unswept));
+      await keeper.release();
+      await control.close();
+      // Who asked for the end looks for the run afterwards, also where somebody removed its folder.
+      keepRecords.restore();
+      // What could not be ended stays known, so that the next command can try again.
+      if (outcome.left.length === 0) tidyUp({ ...prepared, record: keepRecords.record });
+      return outcome;
+    }),
+  };
+  return supervision;
+}
+
+function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {
+  const modelFolder =
+    spec.kind === 'worker' ? cachedModel(plan.model.path, { ...environment, ...spec.env }) : undefined;
+  return { process: spec.name, logFile: spec.logFile, modelFolder };
+}
+
+/** A launch that failed because Docker went away may have left a container that nobody has a handle on. */
+async function withContainers(
+  outcome: Outcome,
+  { plan, files }: HeldRun,
+  tell: (event: RunEvent) => void,
+): Promise<Outcome> {
+  if (plan.docker === undefined) return outcome;
+  const { endRest } = await import('../container/in-ledger.ts');
+  const rest = await endRest(readContainers(files.ledger), systemClock);
+  const left = [...new Set([...outcome.left, ...rest.left])];
+  if (left.length === outcome.left.length && rest.killed.length === 0) return outcome;
+  const all = { ...outcome, killed: [...outcome.killed, ...rest.killed], left };
+  tell({ at: systemClock.now(), type: 'stopped', killed: all.killed, left });
+  return all;
+}
+
+function childEnvironment(plan: Plan): Record<string, string> {
+  const scrubbed = new Set(plan.scrubbed);
+  const kept = Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
+    value === undefined || scrubbed.has(name) ? [] : [[name, value]],
+  );
+  return Object.fromEntries(kept);
+}
+
+function warn(file: string, text: string): void {
+  try {
+    appendOwn(file, `${new Date().toISOString()} ${text}\n`);
+  } catch {
+    // nothing can be written at all
+  }
+}

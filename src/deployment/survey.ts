@@ -1,0 +1,187 @@
+/** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
+import { homedir } from 'node:os';
+import { dirname } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import type { FoundContainer } from '../container/in-ledger.ts';
+import type { ProcessFacts } from '../base/process-facts.ts';
+import type { SeenContainer } from '../plan/container.ts';
+import { factsOf, startedAtMs } from '../process/facts.ts';
+import { bootId, isAlive } from '../process/identity.ts';
+import { readContainers, readLedger, readSegments, readWholeLedger } from '../process/ledger.ts';
+import { type MarkedProcess, markedProcesses } from '../process/marked.ts';
+import type { OwnedProcess } from '../process/owned.ts';
+import { type DeadCreator, proofOf, type SegmentProof } from '../process/proven-segments.ts';
+import { type Segment, segmentsIn, usersOf } from '../process/shared-memory.ts';
+import { keyOfEntry } from '../process/used-segments.ts';
+import { isLiving, readStat } from '../process/proc.ts';
+import { unprovenMembers } from '../process/unproven-members.ts';
+import type { StateFolders } from '../run/folders.ts';
+import { type PrunableRun, prunableRuns } from '../run/prune.ts';
+import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../run/record.ts';
+import { type KeptClaim, lookAtClaims, type StaleFile, staleSockets } from '../run/stale.ts';
+import { claimNeeds } from './claim-needs.ts';
+import { containersOf, type OwnContainers, runsByContainer } from './own-containers.ts';
+import { type HeldGpus, type Owner, ownersIn, runOf, surveyGpus } from './gpu-survey.ts';
+
+export interface DeadRun {
+  readonly run: StoredRun;
+  readonly containers: readonly (FoundContainer & { readonly gpuMiB: number })[];
+  /** GPU holders first. */
+  readonly processes: readonly (OwnedProcess & { readonly gpuMiB: number })[];
+}
+
+export interface CleanFindings {
+  readonly deadRuns: readonly DeadRun[];
+  /** They have ended, and an etcd of others did not let us remove their keys. */
+  readonly unswept: readonly StoredRun[];
+  readonly segments: readonly SegmentProof[];
+  readonly stale: readonly StaleFile[];
+  /** Claims that stay although their holder is dead or unknown. */
+  readonly kept: readonly KeptClaim[];
+  readonly prunable: readonly PrunableRun[];
+  readonly gpus: HeldGpus;
+  /** Carry our marks or are in a session that was ours, but no ledger here proves them. */
+  readonly marked: readonly (MarkedProcess & { readonly facts: ProcessFacts })[];
+  /** Carry our label, but no ledger here knows them. */
+  readonly containers: readonly SeenContainer[];
+  /** Nobody uses these, and nothing proves whose they were. */
+  readonly unproven: readonly Segment[];
+}
+
+/** `prunedAfterMs`: how long ago a run must have ended to be pruned. */
+export async function surveyAll(folders: StateFolders, prunedAfterMs: number): Promise<CleanFindings> {
+  const runs = storedRuns(folders, isAlive);
+  const owners = ownersIn(folders);
+  const inContainers = await containersOf(runs);
+  const contained = runsByContainer(inContainers);
+  const gpus = await surveyGpus(owners, contained);
+  const sockets = await staleSockets(folders);
+  const marked = markedProcesses().filter(({ pid }) => !owners.has(pid));
+  const up = new Set(runs.filter(({ supervised }) => supervised).map(({ record }) => record.runId));
+  const staying = [...owners.values()].filter(({ run }) => run.supervised);
+  const claims = lookAtClaims(folders, isAlive, claimNeeds(folders, { runs, owners: staying, marked }));
+  return {
+    deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, inContainers, gpus)),
+    unswept: runs.filter(({ record }) => record.endedAt !== undefined && record.unswept !== undefined),
+    ...segmentFindings(runs, owners),
+    stale: [...claims.stale, ...sockets],
+    kept: claims.kept,
+    prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
+    gpus,
+    containers: await unknownContainers(runs),
+    marked: suspects(runs, marked).flatMap((suspect) => {
+      const elsewhere = !isIn(folders, suspect) && isSupervised(suspect);
+      const facts = owners.has(suspect.pid) || elsewhere ? undefined : factsOf(suspect.pid);
+      // What a living run has started since we looked is proven by the next look.
+      const isNew = facts !== undefined && facts.ageMs < justStartedMs && up.has(suspect.runId);
+      if (facts?.startTime !== suspect.startTime || isNew) return [];
+      return runOf(facts, owners, contained) === undefined ? [{ ...suspect, facts }] : [];
+    }),
+  };
+}
+
+/** Between the look for what is ours and the look for marks. */
+const justStartedMs = 2_000;
+
+function isIn({ runs }: StateFolders, { runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
+  return runFolder !== undefined && dirname(runFolder) === runs;
+}
+
+/** Those with marks of ours, and members of dead leaders' sessions that began before their run was over. */
+function suspects(runs: readonly StoredRun[], marked: readonly MarkedProcess[]): MarkedProcess[] {
+  const known = new Set(marked.map(({ pid }) => pid));
+  const members = runs
+    .filter(({ supervised }) => !supervised)
+    .flatMap(({ record: { endedAt = Infinity }, files }) =>
+      unprovenMembers(readLedger(files.ledger)).filter(
+        ({ pid, startTime }) => !known.has(pid) && startedAtMs(startTime) <= endedAt,
+      ),
+    );
+  return [...marked, ...new Map(members.map((each) => [each.pid, each])).values()];
+}
+
+/** None where no daemon answers. */
+async function unknownContainers(runs: readonly StoredRun[]): Promise<SeenContainer[]> {
+  const { surveyContainers } = await import('../container/survey.ts');
+  const { containers } = await surveyContainers(process.env, homedir());
+  const known = new Set(
+    runs.flatMap(({ files }) => readContainers(files.ledger).map(({ container }) => container)),
+  );
+  return containers.filter((each) => each.runId !== '' && !known.has(each.name) && !isSupervised(each));
+}
+
+/** By a run that lives in another state folder. */
+function isSupervised({ runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
+  const record = runFolder === undefined ? undefined : readRecordIn(runFolder);
+  return record !== undefined && isAlive(record.supervisor);
+}
+
+function deadRun(
+  run: StoredRun,
+  owners: ReadonlyMap<number, Owner>,
+  inContainers: OwnContainers,
+  gpus: HeldGpus,
+): DeadRun {
+  const processes = [...owners.values()]
+    .filter((owner) => owner.run.record.runId === run.record.runId)
+    .map(({ owned }) => ({ ...owned, gpuMiB: heldBy(({ pid }) => pid === owned.pid, gpus) }))
+    .toSorted((a, b) => b.gpuMiB - a.gpuMiB);
+  const found = inContainers.find((each) => each.run.record.runId === run.record.runId)?.containers ?? [];
+  const containers = found.map((each) => {
+    const id = each.id?.slice(0, 12);
+    return { ...each, gpuMiB: heldBy(({ container }) => id !== undefined && container?.id === id, gpus) };
+  });
+  return { run, processes, containers };
+}
+
+function heldBy(isMeant: (facts: ProcessFacts) => boolean, { holders }: HeldGpus): number {
+  const memory = holders.filter(({ facts }) => isMeant(facts)).flatMap((holder) => holder.memory);
+  return memory.reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
+}
+
+export function segmentFindings(
+  runs: readonly StoredRun[],
+  owners: ReadonlyMap<number, Owner>,
+): Pick<CleanFindings, 'segments' | 'unproven'> {
+  const all = segmentsIn();
+  const users = usersOf(all);
+  const uid = process.getuid?.() ?? -1;
+  const dying = [...owners.values()].filter(({ run }) => !run.supervised);
+  const evidence = {
+    uid,
+    users,
+    used: new Map(runs.filter(({ supervised }) => !supervised).flatMap(usedBy)),
+    creators: runs.filter(({ supervised }) => !supervised).flatMap(creatorsOf),
+    dying: new Map(dying.map(({ owned, run }) => [owned.pid, run.record.runId])),
+    pidTakenSince: (pid: number) => {
+      const stat = dying.some(({ owned }) => owned.pid === pid) ? undefined : readStat(pid);
+      // A zombie is the dead process itself.
+      return isLiving(stat) ? startedAtMs(stat.startTime) : undefined;
+    },
+  };
+  const segments = all.flatMap((segment) => proofOf(segment, evidence) ?? []);
+  const proven = new Set(segments.map(({ segment }) => segment));
+  return {
+    segments,
+    unproven: all.filter(
+      (segment) => segment.uid === uid && !proven.has(segment) && !users.has(segment.path),
+    ),
+  };
+}
+
+function usedBy({ record, files }: StoredRun): [key: string, runId: string][] {
+  return readSegments(files.ledger).map((entry) => [keyOfEntry(entry), record.runId]);
+}
+
+/** Processes of this boot only: pids of an earlier one say nothing. */
+function creatorsOf({ record, files }: StoredRun): DeadCreator[] {
+  const { entries, descendants } = readWholeLedger(files.ledger);
+  return [...entries, ...descendants]
+    .filter((each) => each.bootId === bootId())
+    .map(({ pid, startTime }) => ({
+      pid,
+      runId: record.runId,
+      startedAt: startedAtMs(startTime),
+      ...(record.endedAt === undefined ? {} : { endedBy: record.endedAt }),
+    }));
+}

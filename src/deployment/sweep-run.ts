@@ -1,0 +1,58 @@
+/** Cleans up after a run in an etcd that goes on without it. */
+import { messageOf } from '../base/error-code.ts';
+import { type Reach, reachOf } from '../infra/reach.ts';
+import { isSilence } from '../infra/silence.ts';
+import { sweepEtcd } from '../infra/sweep-etcd.ts';
+import { type InfraUse, isOwn } from '../plan/infra.ts';
+import type { Plan } from '../plan/plan.ts';
+
+export interface Sweep {
+  /** In words what was found and removed, or what was not and why. */
+  readonly text: string;
+  /** Why that etcd did not let us: it can be tried again. */
+  readonly unswept?: string;
+}
+
+/** `undefined` when the run's etcd went with it. Never rejects. */
+export async function sweepRun(plan: Plan): Promise<Sweep | undefined> {
+  const etcd = foreignEtcd(plan);
+  if (etcd === undefined) return undefined;
+  const { namespace } = plan;
+  const place = `etcd at ${etcd.addresses.join(',')}`;
+  const reach = reachTo(etcd);
+  const refused = (why: string): Sweep => ({
+    text: `${place}: keys of namespace ${namespace} were not removed (${why}); to remove them: ${commandFor(reach)}`,
+    unswept: why,
+  });
+  if (reach.missing.length > 0) return refused(reach.missing.join(', '));
+  try {
+    const { before, after } = await sweepEtcd(etcd.addresses, namespace, reach.environment);
+    if (before === 0) return { text: `${place}: no key of namespace ${namespace} is left` };
+    const counts = `(keys before: ${before}, after: ${after})`;
+    return { text: `${place}: removed what was left of namespace ${namespace} ${counts}` };
+  } catch (error) {
+    const why = messageOf(error);
+    if (!isSilence(error)) return refused(why);
+    const until = 'they go with their leases';
+    return { text: `${place}: keys of namespace ${namespace} were not looked for (${why}); ${until}` };
+  }
+}
+
+/** The one that goes on without the run, if it used such a one. */
+export function foreignEtcd({ infra }: Plan): InfraUse | undefined {
+  const etcd = infra?.etcd;
+  return etcd === undefined || isOwn(etcd) ? undefined : etcd;
+}
+
+/** What is known here of the way into it. */
+export function reachTo(etcd: InfraUse): Reach {
+  const access = etcd.from === 'external' ? (etcd.access ?? {}) : {};
+  return reachOf(access, process.env);
+}
+
+/** The command that removes the keys, once what it lacks is there. */
+export function commandFor({ variables, missing }: Reach): string {
+  const files = missing.filter((lack) => lack.startsWith('/'));
+  const words = [...variables.map((name) => `${name}=…`), 'dynamo clean'].join(' ');
+  return files.length === 0 ? words : `${words}   # when the file is back`;
+}

@@ -1,0 +1,73 @@
+/** Programs of this host: found in folders, and run to their end for what they say, never longer than they may take. */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Folders of a PATH; an empty one in it does not count. */
+export function foldersOf(path: string | undefined): string[] {
+  return (path ?? '').split(delimiter).filter(Boolean);
+}
+
+/** The first in these folders that may be executed. */
+export function findProgram(name: string, folders: readonly string[]): string | undefined {
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+export interface ProgramOutput {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ProgramCall {
+  readonly program: string;
+  readonly words: readonly string[];
+  readonly timeoutMs: number;
+}
+
+const longestOutput = 64 * 1024 ** 2;
+
+/**
+ * `undefined` when there is no such program on PATH, or it may not be executed. Rejects when it has not ended in time,
+ * also for one that cannot be ended: a process that waits for a hung driver ignores even SIGKILL.
+ */
+export async function runProgram({
+  program,
+  words,
+  timeoutMs,
+}: ProgramCall): Promise<ProgramOutput | undefined> {
+  return await new Promise((resolve, reject) => {
+    // What it says is read by patterns.
+    const env = { ...process.env, LC_ALL: 'C' };
+    const child = execFile(program, words, { env, maxBuffer: longestOutput }, (error, stdout, stderr) => {
+      clearTimeout(limit);
+      const said = { stdout: withoutEnd(stdout), stderr: withoutEnd(stderr) };
+      if (error === null) resolve({ code: 0, ...said });
+      // A word for a code means that it never ran.
+      else if (typeof error.code === 'string') resolve(undefined);
+      else if (typeof error.code === 'number') resolve({ code: error.code, ...said });
+      else resolve({ code: 128, ...said, stderr: `it was ended by ${error.signal ?? 'a signal'}` });
+    });
+    child.stdin?.on('error', () => {}).end();
+    const limit = setTimeout(() => {
+      child.kill('SIGKILL');
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      child.unref();
+      reject(new Error(`${program} did not answer within ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+  });
+}
+
+function withoutEnd(text: string): string {
+  return text.replace(/\n$/, '');
+}

@@ -1,0 +1,41 @@
+/** Programs that are missing, end, fail, hang or are killed. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { runProgram } from '../../../src/host/program.ts';
+import { isRunning } from '../../support/oracle.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
+
+const sh = (script: string, timeoutMs = 10_000) =>
+  runProgram({ program: 'sh', words: ['-c', script], timeoutMs });
+
+test('what it says and how it ended', async () => {
+  expect(await sh('echo out; echo err >&2; exit 3')).toEqual({ code: 3, stdout: 'out', stderr: 'err' });
+  expect(await sh('echo $LC_ALL')).toMatchObject({ code: 0, stdout: 'C' });
+});
+
+test('it cannot ask anything', async () => {
+  expect(await sh('read line || echo nobody')).toMatchObject({ stdout: 'nobody' });
+});
+
+test('there is none', async () => {
+  expect(await runProgram({ program: 'no-such-program-here', words: [], timeoutMs: 1_000 })).toBeUndefined();
+  const file = join(tempFolder(), 'text');
+  writeFileSync(file, 'text', { mode: 0o644 });
+  expect(await runProgram({ program: file, words: [], timeoutMs: 1_000 })).toBeUndefined();
+});
+
+test('it was killed', async () => {
+  expect(await sh('kill -9 $$')).toMatchObject({ code: 128, stderr: 'it was ended by SIGKILL' });
+});
+
+test('one that hangs and heeds no signal is given up in time, and ended', async () => {
+  const pidFile = join(tempFolder(), 'pid');
+  const hangs = sh(
+    `trap '' TERM; echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; while :; do sleep 0.05; done`,
+    500,
+  );
+  await expect(hangs).rejects.toThrow('sh did not answer within 0.5 s');
+  await until('it to be gone', () => !isRunning(pidFile));
+});
