@@ -1,7 +1,7 @@
 // Bundles the command line and the embedded engine into dist/, so that starting costs two file reads, not hundreds.
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, context } from 'esbuild';
 import { bundleOptions } from './bundle-options.js';
 import { writeKnownProfiles } from './known-profiles.js';
 
@@ -19,8 +19,13 @@ const fresh = new Set([...written.flat(), 'profiles']);
 const stale = (await readdir('dist')).filter((file) => !fresh.has(file));
 await Promise.all(stale.map((file) => rm(join('dist', file), { recursive: true, force: true })));
 
-async function bundle(name, file, more = {}) {
-  const { metafile } = await build({
+if (process.argv.includes('--watch')) {
+  await Promise.all(Object.entries(entries).map(async ([name, file]) => await watch(name, file)));
+  console.log('dist/ follows src/; Ctrl-C ends this');
+}
+
+function optionsOf(name, file, more) {
+  return {
     ...bundleOptions,
     entryPoints: { [name]: file },
     outdir: 'dist',
@@ -33,6 +38,14 @@ async function bundle(name, file, more = {}) {
     ...more,
     // Bundled CommonJS packages call require() for Node's own modules.
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
-  });
+  };
+}
+
+async function bundle(name, file, more = {}) {
+  const { metafile } = await build(optionsOf(name, file, more));
   return Object.keys(metafile.outputs).map((output) => basename(output));
+}
+
+async function watch(name, file) {
+  await (await context(optionsOf(name, file, {}))).watch();
 }
