@@ -1,7 +1,7 @@
 // `npm run bench`: our supervision beside that of others and beside a bare Node script, in one run, in turns. Asserts nothing.
 //   npm run bench -- --only stop50,dynamo   quantities and targets by name
 //   npm run bench -- --rounds 1             how often each is measured
-//   npm run bench -- --write                puts the results into docs/bench.md
+//   npm run bench -- --write                puts the results into test/bench/README.md
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { crashRestart } from './crash-restart.js';
@@ -117,5 +117,5 @@ const verdict = valid ? 'valid' : `NOT VALID: others were at work (more than ${q
 say(`\nLoad average before: ${loads[0]}; after: ${loads.slice(1).join(', ')}. ${took} Times are ${verdict}.`);
 if (flags.write) {
   if (valid) await writePage(report.map((each) => each.trim()).join('\n\n'));
-  else console.log('docs/bench.md stays as it was.');
+  else console.log('test/bench/README.md stays as it was.');
 }

@@ -1,7 +1,7 @@
-// The page that keeps the last valid run: docs/bench.md, between two marks.
+// The page that keeps the last valid run: test/bench/README.md, between two marks.
 import { readFile, writeFile } from 'node:fs/promises';
 
-const file = new URL('../../docs/bench.md', import.meta.url);
+const file = new URL('README.md', import.meta.url);
 const [open, close] = ['<!-- results -->', '<!-- end of results -->'];
 
 export async function writePage(results) {
