@@ -10,7 +10,7 @@ export interface Counters {
   readonly kvUsage?: number;
 }
 
-/** From the frontend's own page. Source: upstream/verified.md section 10. */
+/** From the frontend's own page. Source: docs/upstream/metrics-and-logs.md#frontend. */
 export function frontendCounters(metrics: string): Counters {
   return {
     ...total('requests', valuesOfSeries(metrics, 'dynamo_frontend_requests_total')),
@@ -18,7 +18,7 @@ export function frontendCounters(metrics: string): Counters {
   };
 }
 
-/** From the page of a worker's status server; `sglang:` needs --enable-metrics. Source: upstream/runtime-contracts.md section 7. */
+/** From the page of a worker's status server. Source: docs/upstream/metrics-and-logs.md#worker. */
 export function workerCounters(metrics: string): Counters {
   const generate = { dynamo_endpoint: 'generate' };
   const usage = valuesOfSeries(metrics, 'sglang:token_usage');

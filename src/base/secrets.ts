@@ -18,8 +18,7 @@ export function isSecretParameter(name: string, variables: readonly string[]): b
 
 /**
  * Variables of Dynamo, SGLang and what they stand on, of which the documentation says what they hold; and those that
- * every process has. Source: upstream/runtime-contracts.md, upstream/help, and the documentation of NCCL, UCX, NIXL,
- * Mooncake, PyTorch, Triton, Hugging Face and OpenTelemetry.
+ * every process has. Source: docs/upstream/environment-variables.md#names-without-secrets.
  */
 const documented: readonly RegExp[] = [
   /^(DYN|DYNAMO|SGLANG|SGL|CUDA|NCCL|NVIDIA|GLOO|UCX|NIXL|MC|MOONCAKE|OMP|MKL|KMP|OPENBLAS|NUMEXPR)_/,

@@ -13,7 +13,10 @@ import type { Tracker } from '../process/tracker.ts';
 import type { Child, Launcher } from '../supervisor/child.ts';
 import { stillHeldText } from './still-held.ts';
 
-/** Measured are 0.3 s; after this something is wrong. Source: upstream/sglang-on-gpu.md section 4. */
+/**
+ * Measured are 0.3 s; after this something is wrong.
+ * Source: docs/upstream/memory-and-gpus.md#when-memory-comes-back.
+ */
 const limitMs = 5_000;
 const pauseMs = 100;
 

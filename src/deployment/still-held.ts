@@ -5,7 +5,8 @@ type Known = Pick<ProcessSpec, 'name' | 'mode'>;
 
 /**
  * `held` as in `5.4 GiB of GPU 1`. Prefill writes into the KV cache of a decode worker on this host. When that worker was
- * lost, as much stayed until prefill had ended, and nvidia-smi listed nobody for it. Source: docs/gpus.md, two H200s.
+ * lost, as much stayed until prefill had ended, and nvidia-smi listed nobody for it.
+ * Source: docs/upstream/gpus-seen.md#a-kv-cache-that-stays.
  */
 export function stillHeldText(
   processes: readonly Known[],

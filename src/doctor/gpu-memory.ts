@@ -17,7 +17,7 @@ export interface OutOfMemory {
   readonly others: readonly { readonly pid: number; readonly gib: number }[];
 }
 
-/** Source: recordings of sglang 0.5.16 with torch 2.11; upstream/sglang-on-gpu.md section 5. */
+/** SGLang 0.5.16 with torch 2.11. Source: docs/upstream/memory-and-gpus.md#too-little-memory; test/fixtures/logs. */
 export function outOfMemory(situation: Situation): OutOfMemory | undefined {
   const found = seen(situation, /CUDA out of memory\. Tried to allocate/);
   if (found === undefined) return undefined;

@@ -52,7 +52,7 @@ export async function readJson(
 
 /**
  * Names of files that the planned engine cannot do without and that are not there; links to nothing count as missing.
- * The mocker needs no weights. Source: upstream/verified.md section 3.
+ * The mocker needs no weights. Source: docs/upstream/mocker.md#models.
  */
 export async function missingFiles(host: HostView, { folder, names }: ModelFiles): Promise<string[]> {
   if (names.has('model_index.json')) {

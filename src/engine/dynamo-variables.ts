@@ -3,7 +3,7 @@ import type { Deployment, Discovery } from './engine.ts';
 
 /**
  * Variables of every process of a deployment, on loopback.
- * Source: upstream/verified.md sections 4 and 6.
+ * Source: docs/upstream/environment-variables.md#what-every-process-needs.
  */
 export function dynamoVariables(deployment: Deployment): Record<string, string> {
   const { discovery, events, nats, profile } = deployment;
@@ -31,7 +31,8 @@ const deciding = /^(DYN_|ETCD_|NATS_|OTEL_(EXPORT_ENABLED|SERVICE_NAME)$)/;
 /**
  * Names of inherited variables that would change what a process does against the plan, sorted.
  * A leaked DYN_SYSTEM_PORT makes every worker bind one port; a set NATS_SERVER forces a connection on 1.1.1; one
- * OTEL_SERVICE_NAME would be that of every process.
+ * OTEL_SERVICE_NAME would be that of every process. Source:
+ * docs/upstream/environment-variables.md#inherited-variables-that-do-harm.
  */
 export function decidingVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   return Object.keys(environment)

@@ -63,7 +63,7 @@ export interface Engine {
   frontend(spec: FrontendSpec, deployment: Deployment): Launch;
   worker(seat: WorkerSeat, deployment: Deployment): Launch;
   portsOf(spec: WorkerSpec): readonly PortName[];
-  /** Component under which a mode registers in discovery. Source: upstream/verified.md section 4. */
+  /** Component under which a mode registers in discovery. Source: docs/upstream/status-and-health.md#instances. */
   componentOf(mode: WorkerMode): string;
   /** What it decides beyond the profile, for the choices of a plan. */
   remarks(profile: Profile): readonly Remark[];

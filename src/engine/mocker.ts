@@ -8,7 +8,10 @@ import { type PythonHome, pythonVariables, statusVariables } from './python-home
 import { mergeFlags } from './raw-flags.ts';
 import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
 
-/** An idle one ends within 0.4 s; streams in flight are waited for. Source: upstream/verified.md section 7. */
+/**
+ * An idle one ends within 0.4 s; streams in flight are waited for.
+ * Source: docs/upstream/processes.md#stopping-a-mocker.
+ */
 const workerGraceMs = 20_000;
 
 const plannedOnly = new Map([
@@ -113,7 +116,7 @@ function isFolder(model: string): boolean {
 
 /**
  * The name in the API must be the path that the mocker is given: 1.1 never lists the model otherwise. So the name is
- * made a path, by a link. Source: upstream/verified.md section 3.
+ * made a path, by a link. Source: docs/upstream/mocker.md#models.
  */
 function modelPlace(model: string, name: string, tokenizer: string): ModelPlace {
   const local = model.startsWith('/');

@@ -14,7 +14,7 @@ export interface PythonHome {
 
 /**
  * `process`: its name in the plan. On loopback, and what it writes goes to its log at once.
- * Source: upstream/verified.md sections 6 and 12.
+ * Source: docs/upstream/environment-variables.md#loopback, docs/upstream/environment-variables.md#output.
  */
 export function pythonVariables(
   home: PythonHome,
@@ -40,7 +40,8 @@ export function pythonVariables(
 /**
  * The status server of a worker, which answers 503 while the worker loads and writes an ERROR line for each such answer,
  * and answers 503 for ever where no health check is registered (mocker, encode workers). Told to begin with `ready`, it
- * answers 200 and lists the endpoints that are ready, which is what a probe reads. Source: upstream/verified.md section 5.
+ * answers 200 and lists the endpoints that are ready, which is what a probe reads.
+ * Source: docs/upstream/status-and-health.md#worker-status-port.
  */
 export function statusVariables(port: number | undefined): Record<string, string> {
   return {
@@ -72,7 +73,7 @@ function temporaryVariables({ caller }: PythonHome, { temporaryFolder }: Deploym
   };
 }
 
-/** The collector of the caller, or upstream's default. Source: upstream/launch-patterns.md section 1. */
+/** The collector of the caller, or upstream's default. Source: docs/upstream/launch-scripts.md#tracing. */
 export function tracesEndpoint({ caller }: PythonHome): string {
   return (
     caller.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || caller.OTEL_EXPORTER_OTLP_ENDPOINT || 'http://localhost:4317'

@@ -6,7 +6,7 @@ import type { PythonHome } from './python-home.ts';
 import { sglangWorker } from './sglang/worker.ts';
 import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
 
-/** Clean ends took up to 10.5 s: 5 s grace for the router, the engine, its children. Source: upstream/sglang-on-cpu.md. */
+/** Clean ends took up to 10.5 s. Source: docs/upstream/processes.md#stopping-an-sglang-worker. */
 const workerGraceMs = 35_000;
 /** Upstream gives a prefill worker 60 s for transfers under way; one with stuck transfers would take 281 s. */
 const prefillGraceMs = 70_000;
@@ -35,7 +35,10 @@ function componentOf(mode: WorkerMode, dialect: Dialect): string {
   return mode === 'prefill' ? mode : 'backend';
 }
 
-/** Ports that upstream would pick free early and bind late are planned too. Source: upstream/launch-patterns.md section 12. */
+/**
+ * Ports that upstream would pick free early and bind late are planned too.
+ * Source: docs/upstream/launch-scripts.md#ports-picked-early.
+ */
 function portsOf({ mode, kvEvents }: WorkerSpec): readonly PortName[] {
   return [
     'system',

@@ -3,10 +3,13 @@ import type { FrontendSpec } from '../profile/profile.ts';
 import type { Deployment, Launch } from './engine.ts';
 import { type PythonHome, pythonVariables } from './python-home.ts';
 
-/** Open streams are waited for without a limit of upstream's own. Source: upstream/verified.md section 7. */
+/**
+ * Open streams are waited for without a limit of upstream's own.
+ * Source: docs/upstream/processes.md#stopping-the-frontend.
+ */
 export const frontendGraceMs = 30_000;
 
-/** `engineArgs`: what the profile gives it for this engine. Source: upstream/runtime-contracts.md section 1. */
+/** `engineArgs`: what the profile gives it for this engine. Source: docs/upstream/frontend.md#flags-that-we-set. */
 export function upstreamFrontend(
   home: PythonHome,
   spec: FrontendSpec,

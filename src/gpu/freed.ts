@@ -15,7 +15,7 @@ const pauseMs = 100;
 /**
  * `before`: as it was while the processes lived; `heldMiB`: what they held of each GPU, by UUID. Compared is with
  * `before`, not with 0: an idle GPU does not read 0. Measured on an H200: 0.15 to 0.3 s for 8.5 GiB.
- * Source: upstream/sglang-on-gpu.md section 4.
+ * Source: docs/upstream/memory-and-gpus.md#when-memory-comes-back.
  */
 export async function untilFreed(
   before: readonly Gpu[],

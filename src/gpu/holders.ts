@@ -91,7 +91,7 @@ function foreignText(pid: number, apps: readonly ComputeApp[], gpus: readonly Gp
   return `${held.join(', ')} is held outside this pid namespace, by pid ${pid} there`;
 }
 
-/** Never "nobody" because a list is empty. Source: upstream/pains-and-doctor.md section 3, pains 22 and 23. */
+/** Never "nobody" because a list is empty. Source: docs/upstream/memory-and-gpus.md#who-holds-a-gpu. */
 function unexplained(gpu: Gpu, apps: readonly ComputeApp[]): string[] {
   const mine = apps.filter(({ gpuUuid }) => gpuUuid === gpu.uuid);
   if (mine.some(({ usedMiB }) => usedMiB === undefined) || gpu.migOf !== undefined) return [];

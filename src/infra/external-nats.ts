@@ -94,7 +94,7 @@ async function answerTo(
   }
 }
 
-/** Variables of Dynamo since 1.5. Source: upstream/help/1.5.1-frontend.txt. */
+/** Variables of Dynamo since 1.5. Source: docs/upstream/discovery.md#logins. */
 function certificates(environment: Environment): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
   const {
     NATS_TLS_CA_CERT_PATH: ca,

@@ -7,7 +7,7 @@ export interface Swept {
   readonly after: number;
 }
 
-/** All that Dynamo writes stands below this. Source: upstream/verified.md section 9. */
+/** All that Dynamo writes stands below this. Source: docs/upstream/discovery.md#keys. */
 const root = 'v1/';
 
 /** Counts the run's keys, deletes them, counts again. Rejects when that etcd does not answer or does not let us. */
@@ -36,7 +36,7 @@ export async function sweepEtcd(
 /**
  * Keys are v1/BUCKET/NAMESPACE/…, for events of 1.6 v1/BUCKET/namespace/NAMESPACE/…, and v1/NAMESPACE/COMPONENT/… for
  * what a component writes for itself: a planner its wishes, without a lease, which the next run of that namespace would
- * start from. Sources: upstream/verified.md section 9, upstream/planner-and-load.md section 1.
+ * start from. Source: docs/upstream/discovery.md#keys.
  */
 export function isOf(namespace: string, key: string): boolean {
   const [version, bucket, first, second] = key.split('/');

@@ -71,7 +71,7 @@ export interface ContainerFacts {
   readonly images: Readonly<Record<string, ImageFacts>>;
 }
 
-/** Those of upstream's compose file. Source: upstream/launch-patterns.md section 9. */
+/** Those of upstream's compose file. Source: docs/upstream/launch-scripts.md#compose. */
 const defaultImages: Readonly<Record<ImageName, string>> = {
   etcd: 'bitnamilegacy/etcd:3.6.1',
   nats: 'nats:2.11.4',

@@ -6,7 +6,10 @@ export interface GpuDemand {
   readonly because: string;
 }
 
-/** CUDA context (0.7 GiB, upstream/sglang-on-gpu.md section 2), captured graphs and the smallest useful KV cache. */
+/**
+ * CUDA context (0.7 GiB), captured graphs and the smallest useful KV cache.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
 const besideWeightsMiB = 2_048;
 
 /**

@@ -24,7 +24,7 @@ export function edgesOf(seats: readonly Seat[]): Map<string, readonly Edge[]> {
 
 /**
  * The edges with etcd and NATS in front of everything: upstream's processes up to 1.3 end at once when they are not
- * there. Throws `profile-invalid` when a component has the name of one. Source: upstream/verified.md section 8.
+ * there (docs/upstream/discovery.md#etcd). Throws `profile-invalid` when a component has the name of one.
  */
 export function afterInfra(
   infra: readonly Pick<ProcessSpec, 'name'>[],

@@ -17,7 +17,7 @@ const startupTimeoutMs = 60_000;
 
 /**
  * In the foreground, too: with its data it is as good as before, and without it real workers end with exit code 0
- * after their lease. The delays keep the first restarts well within 10 s. Source: upstream/verified.md section 8.
+ * after their lease. The delays keep the first restarts well within 10 s. Source: docs/upstream/discovery.md#etcd.
  */
 const restart: RestartRule = {
   policy: 'on-failure',

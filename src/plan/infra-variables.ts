@@ -3,7 +3,7 @@ import { infraNames, type InfraName, type InfraPlan, type InfraUses } from './in
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Source: upstream/runtime-contracts.md section 5, upstream/help/1.6.1-frontend.txt. */
+/** Source: docs/upstream/discovery.md#logins. */
 const patterns: Readonly<Record<InfraName, RegExp>> = {
   etcd: /^ETCD_AUTH_(USERNAME|PASSWORD|CA|CLIENT_CERT|CLIENT_KEY)$/,
   nats: /^NATS_(AUTH_(USERNAME|PASSWORD|TOKEN|NKEY|CREDENTIALS_FILE)|TLS_\w+)$/,

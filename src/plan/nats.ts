@@ -1,7 +1,7 @@
 /** How a NATS of our own is started: on loopback, with JetStream in a folder of the plan and upstream's payload limit. */
 import type { InfraProgram } from './infra-program.ts';
 
-/** 15 MB, as in upstream's compose file. Source: upstream/runtime-contracts.md section 5.3. */
+/** 15 MB, as in upstream's compose file. Source: docs/upstream/launch-scripts.md#compose. */
 export const natsMaxPayloadBytes = 15 * 1024 * 1024;
 
 export const nats: InfraProgram = {

@@ -63,7 +63,8 @@ export interface ProcessSpec {
   readonly hidden?: Hidden | undefined;
   /**
    * Regular expression on the command lines of processes that this one starts and cannot serve without: when one of
-   * them ends, it has failed. SGLang itself notices after 5 to 65 s. Source: upstream/sglang-on-gpu.md section 3.
+   * them ends, it has failed. SGLang itself notices after 5 to 65 s.
+   * Source: docs/upstream/processes.md#who-dies-with-whom.
    */
   readonly vitalChildren?: string | undefined;
   readonly cwd: string;

@@ -45,7 +45,10 @@ function etcdVariables(
   };
 }
 
-/** Dynamo has NATS_TLS_… since 1.5; before, it trusts the authorities of this host only. Source: upstream/help. */
+/**
+ * Dynamo has NATS_TLS_… since 1.5; before, it trusts the authorities of this host only.
+ * Source: docs/upstream/discovery.md#logins.
+ */
 function natsVariables(
   nats: ExternalNats | undefined,
   { secret, path }: ReferenceReader,

@@ -28,7 +28,8 @@ export function judge(request: ProofSpec['request'], text: string): Verdict {
 
 /**
  * Tokens must have been counted: a broken KV transfer answers 200 with `completion_tokens: 0`. Null text with tokens
- * counted is a real answer, of token ids that the tokenizer does not know. Source: upstream/sglang-on-cpu.md.
+ * counted is a real answer, of token ids that the tokenizer does not know.
+ * Source: docs/upstream/sglang-on-cpu.md#empty-answers.
  */
 function judgeChat(body: Json): Verdict {
   const usage = isJson(body.usage) ? body.usage : {};

@@ -9,7 +9,7 @@ export interface Instance {
 
 /**
  * Instances in a /health body. Ids exceed 2^53, which JSON.parse rounds: they are not read here.
- * Source: upstream/verified.md section 4.
+ * Source: docs/upstream/status-and-health.md#instances.
  */
 export function instancesIn(healthBody: string): Instance[] {
   const body: unknown = JSON.parse(healthBody);
@@ -32,7 +32,10 @@ export function missingInstances(
   return missing.length === 0 ? undefined : missing.join(', ');
 }
 
-/** Workers in places where nobody expects one: they say so nowhere else. Source: upstream/verified.md section 8. */
+/**
+ * Workers in places where nobody expects one: they say so nowhere else.
+ * Source: docs/upstream/status-and-health.md#instances.
+ */
 export function unexpectedInstances(
   expected: readonly ExpectedInstances[],
   instances: readonly Instance[],

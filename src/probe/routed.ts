@@ -65,7 +65,7 @@ async function metricsOf(plan: ServingPlan, signal: AbortSignal): Promise<string
 
 /**
  * What the worker counted, or else what its router expected: 1.1 does not say what was cached, and decode workers of the
- * mocker of 1.6.1 count nothing. Source: upstream/verified.md section 4.
+ * mocker of 1.6.1 count nothing. Source: docs/upstream/status-and-health.md#cached-tokens.
  */
 function shareOf(text: string): Pick<Routed, 'share' | 'found'> {
   const { usage, nvext } = JSON.parse(text) as {

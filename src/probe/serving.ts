@@ -10,7 +10,10 @@ import { exchange } from './http.ts';
 import { type Asking, type Attempt, poll } from './poll.ts';
 import { proveReuse } from './reuse.ts';
 
-/** First requests compile kernels: real workers took 13 s, videos minutes. Source: upstream/sglang-on-gpu.md section 1. */
+/**
+ * First requests compile kernels: real workers took 13 s, videos minutes.
+ * Source: docs/upstream/memory-and-gpus.md#first-requests.
+ */
 const requestTimeoutMs = 600_000;
 /** Answers 404 and 503 may still come for a moment after the model is listed. */
 const settleMs = 10_000;

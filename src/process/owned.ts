@@ -17,8 +17,8 @@ export interface OwnedProcess extends ProcessStat {
 /**
  * Living processes that come from these entries, parents before children.
  * No single mark is enough: SGLang's schedulers wipe their environment with setproctitle, children may call setsid,
- * a double fork loses the parent. Source: upstream/sglang-on-gpu.md section 4. Each mark that is looked at is one that
- * nobody has by chance, or two that nobody has together: what carries one of those alone is listed, never signalled.
+ * a double fork loses the parent (docs/upstream/processes.md#titles-and-environments). Each mark that is looked at is one
+ * that nobody has by chance, or two that nobody has together: what carries one of those alone is listed, never signalled.
  * `ends`: for entries whose process has ended, the tick of the clock by which that was seen to be so.
  */
 export function findOwned(

@@ -16,8 +16,7 @@ export interface Segment {
 
 /**
  * Names of SGLang, PyTorch, NCCL, Python's multiprocessing and joblib; nothing else in /dev/shm is looked at.
- * Source: upstream/pains-and-doctor.md section 3, pain 38; torch's names are /torch_PID_…; SGLang 0.5.16 leaves
- * sglang_loads_… and sem.loky-PID-… after every stop.
+ * Source: docs/upstream/memory-and-gpus.md#shared-memory.
  */
 const known = /^(sgl_shm_|sglang_loads_|torch_\d+_|psm_|nccl-|sem\.mp-|sem\.loky-)/;
 

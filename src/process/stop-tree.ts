@@ -60,7 +60,8 @@ async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {
 
 /**
  * Not to its group: a scheduler of SGLang dies of SIGTERM at once, with every stream that it serves, while the main process
- * takes its leave of the router, lets those streams finish, and then ends its children itself. Source: upstream/verified.md.
+ * takes its leave of the router, lets those streams finish, and then ends its children itself.
+ * Source: docs/upstream/processes.md#stopping-an-sglang-worker.
  */
 function askLeader({ tracker, process }: TreeStop): void {
   for (const entry of tracker.entries)

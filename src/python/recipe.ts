@@ -28,7 +28,7 @@ export interface Recipe {
   readonly notes: readonly string[];
 }
 
-/** Every release since 1.1 on PyPI, oldest first. Source: upstream/verified.md section 1, read on 2026-11-21. */
+/** Every release since 1.1 on PyPI, oldest first. Source: docs/upstream/versions.md#what-each-version-pins. */
 const releases = [
   '1.1.0',
   '1.1.1',
@@ -47,7 +47,7 @@ const releases = [
 const newestKnown = releases.at(-1) ?? '';
 const oldest = releases[0] ?? '';
 
-/** The newest that was seen to serve on each engine. Source: upstream/verified.md, upstream/sglang-on-cpu.md. */
+/** The newest that was seen to serve on each engine. Source: docs/upstream/versions.md#what-each-version-pins. */
 export const defaultVersions: Readonly<Record<SetupEngine, string>> = { mocker: '1.6.1', sglang: '1.4.2' };
 
 /** Installed as here, `agg` answered with `device: cpu`. */
@@ -104,7 +104,7 @@ function sglangImports(version: string): string[] {
 
 /**
  * Upstream documents `--prerelease=allow`, with which pre-releases of tokenizers and others come in that break image
- * models. Source: upstream/sglang-on-cpu.md. The bounds are those of the SGLang that each Dynamo pins.
+ * models. Source: docs/upstream/versions.md#pre-releases. The bounds are those of the SGLang that each Dynamo pins.
  */
 function preReleases(version: string): Deviation[] {
   const because = 'SGLang needs it, and it has pre-releases only';
@@ -120,7 +120,7 @@ const flashAttention = [
   ['1.1', '>=4.0.0b4'],
 ] as const;
 
-/** Source: upstream/verified.md section 1. */
+/** Source: docs/upstream/versions.md#requirements-that-cannot-be-met. */
 function overrides(engine: SetupEngine, version: string): Deviation[] {
   const lines: Deviation[] = [];
   if (engine === 'sglang' && compareVersions(version, '1.2') < 0) {

@@ -30,7 +30,10 @@ function allow<T extends string>(name: string, possible: readonly [T, ...T[]]): 
   exitWith(1, `Exception: ${name}=${value}: the embedded engine sim does not have it yet, it has ${has}`);
 }
 
-/** Undefined: no status server. Upstream reads the port as an i16 and dies above 32767; verified.md section 5. */
+/**
+ * Undefined: no status server. Upstream reads the port as an i16 and dies above 32767.
+ * Source: docs/upstream/status-and-health.md#port-numbers.
+ */
 export function systemPort(): number | undefined {
   const text = process.env['DYN_SYSTEM_PORT'] || '-1';
   const port = Number(text);

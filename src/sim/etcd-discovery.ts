@@ -1,4 +1,4 @@
-/** Discovery through etcd under upstream's keys, all held by one lease; runtime-contracts.md section 5.1. */
+/** Discovery through etcd under upstream's keys, all held by one lease; docs/upstream/discovery.md#leases. */
 import { messageOf } from '../base/error-code.ts';
 import type { Bucket, Discovery } from './discovery.ts';
 import { EtcdRefusal, etcdGateway, refusal, type Gateway } from './etcd-gateway.ts';

@@ -1,4 +1,4 @@
-/** How etcd is reached, from upstream's variables; runtime-contracts.md section 5.1. */
+/** How etcd is reached, from upstream's variables; docs/upstream/discovery.md#etcd. */
 export interface EtcdSettings {
   /** URLs without a slash at the end. */
   readonly endpoints: readonly string[];
@@ -22,7 +22,7 @@ export function etcdSettings(env: Environment): EtcdSettings {
     username: env['ETCD_AUTH_USERNAME'] || undefined,
     password: env['ETCD_AUTH_PASSWORD'],
     tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
-    // 10 s up to 1.5, 30 s in 1.6.1; the variable is honoured since 1.4. Source: upstream/verified.md section 8.
+    // 10 s up to 1.5, 30 s in 1.6.1; the variable is honoured since 1.4. Source: docs/upstream/discovery.md#leases.
     leaseSeconds: Math.max(1, Math.floor(Number(env['ETCD_LEASE_TTL']) || 10)),
   };
 }

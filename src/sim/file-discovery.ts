@@ -1,4 +1,4 @@
-/** Discovery by files in a folder, as upstream's file backend; runtime-contracts.md section 5.2. */
+/** Discovery by files in a folder, as upstream's file backend; docs/upstream/discovery.md#file. */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';

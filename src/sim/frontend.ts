@@ -30,7 +30,10 @@ const table = {
 };
 
 const target = 'dynamo_llm::http::service::service_v2';
-/** Upstream answers 503 for so long while it drains, then closes the port; verified.md section 7. */
+/**
+ * Upstream answers 503 for so long while it drains, then closes the port.
+ * Source: docs/upstream/processes.md#stopping-the-frontend.
+ */
 const refusalMs = 5_000;
 
 export async function frontend(argv: readonly string[], stopping: AbortController): Promise<void> {

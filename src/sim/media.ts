@@ -1,4 +1,7 @@
-/** /v1/images/generations and /v1/videos: real files of the size asked for, at upstream's paths; launch-patterns.md section 8. */
+/**
+ * Images and videos: real files of the size asked for, at upstream's paths.
+ * Source: docs/upstream/frontend.md#images-and-videos.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -27,7 +30,7 @@ export async function images(id: string, body: Body, store: MediaStore): Promise
   return { created: Math.floor(Date.now() / 1000), data };
 }
 
-/** Upstream's defaults: 4 s of 24 frames at 832x480; launch-patterns.md section 4. */
+/** Upstream's defaults: 4 s of 24 frames at 832x480; docs/upstream/frontend.md#images-and-videos. */
 export async function videos(id: string, body: Body, store: MediaStore): Promise<Body> {
   const started = performance.now();
   const extra = asObject(body['nvext']) ?? {};

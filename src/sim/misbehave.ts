@@ -52,8 +52,9 @@ export async function misbehave(
 }
 
 /**
- * A scheduler serves until its worker has finished its work and ends it. SIGTERM ends it at once, with all that it
- * serves; one that is killed otherwise leaves requests hanging, and its worker does not notice. Source: upstream/verified.md.
+ * A scheduler serves until its worker has finished its work and ends it. SIGTERM ends it at once, with all that it serves
+ * (docs/upstream/processes.md#stopping-an-sglang-worker); one that is killed otherwise leaves requests hanging, and its
+ * worker does not notice.
  */
 function serveBy(scheduler: ChildProcess, index: number, stop: AbortSignal, onLost: () => void): void {
   scheduler.once('exit', (_, signal) => {

@@ -1,4 +1,4 @@
-/** How NATS is reached, from upstream's variables; runtime-contracts.md section 5.3. */
+/** How NATS is reached, from upstream's variables; docs/upstream/discovery.md#nats. */
 import { readFileSync } from 'node:fs';
 
 export interface NatsSettings {
@@ -37,7 +37,7 @@ export function natsSettings(env: Environment): NatsSettings {
   };
 }
 
-/** Source: upstream/help/1.6.1-frontend.txt. */
+/** Source: docs/upstream/discovery.md#logins. */
 function tlsFiles(env: Environment): NonNullable<NatsSettings['tls']> {
   const file = (name: string): string | undefined =>
     env[name] ? readFileSync(env[name], 'utf8') : undefined;

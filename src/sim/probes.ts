@@ -19,7 +19,7 @@ export function answerProbe(shared: Shared, draining: boolean, path: string, res
     if (draining) sendJson(response, 503, { status: 'shutting_down', message: 'Service is shutting down' });
     else sendJson(response, 200, { status: 'live', message: 'Service is live' });
   } else if (path === '/health' || path === '/v1/models') {
-    // As 1.6.1; verified.md section 7.
+    // As 1.6.1; docs/upstream/processes.md#stopping-the-frontend.
     const unready = { status: 'not_ready', stage: 'draining', message: 'Service is not ready' };
     if (draining) sendJson(response, 503, unready);
     else sendJson(response, 200, path === '/health' ? health(registry) : models(registry));

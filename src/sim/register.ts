@@ -23,7 +23,7 @@ export async function register(
     await discovery.publish('instances', instanceKey(namespace, component, name, number), text);
   }
   if (channel) {
-    // The topic keys of 1.6.1; verified.md section 9.
+    // The topic keys of 1.6.1; docs/upstream/discovery.md#keys.
     const key = `namespace/${namespace}/component/${component}/endpoint/${endpoint}/topic/kv-events/${hex}`;
     await discovery.publish('event_channels', key, JSON.stringify(channel));
   }

@@ -50,7 +50,7 @@ export function registry(discovery: Discovery, namespace: string | undefined) {
   return {
     /**
      * Every instance as it stands in discovery, of all namespaces and endpoints. None while discovery is unreachable,
-     * though requests still reach the workers that were known. Source: upstream/verified.md section 8.
+     * though requests still reach the workers that were known. Source: docs/upstream/status-and-health.md#instances.
      */
     instances: (): string[] =>
       discovery.reachable() ? [...seen.instances.values()].filter((text) => parseInstance(text)) : [],
@@ -66,7 +66,8 @@ export function registry(discovery: Discovery, namespace: string | undefined) {
       if (teamOf(peers, model, service).entry.length > 0) {
         throw new ApiError(503, `Model \`${model}\` is not ready to serve requests yet.`);
       }
-      // Before the first model upstream has not even enabled the route: 404 with an empty body; verified.md section 3.
+      // Before the first model upstream has not even enabled the route: 404 with an empty body.
+      // Source: docs/upstream/frontend.md#answers.
       throw new ApiError(404, created.size === 0 ? '' : 'Model not found', 'model_not_found', 'model');
     },
   };

@@ -1,4 +1,4 @@
-/** Waits at the start for etcd or NATS as upstream does since 1.4; upstream/verified.md section 8. */
+/** Waits at the start for etcd or NATS as upstream does since 1.4; docs/upstream/discovery.md#etcd. */
 import { messageOf } from '../base/error-code.ts';
 import { log } from './log.ts';
 import { sleep } from './sleep.ts';

@@ -1,4 +1,7 @@
-/** The worker's status server on DYN_SYSTEM_PORT, with upstream's bodies and codes; verified.md section 5. */
+/**
+ * The worker's status server on DYN_SYSTEM_PORT, with upstream's bodies and codes.
+ * Source: docs/upstream/status-and-health.md#worker-status-port.
+ */
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { listen, sendText } from './http.ts';
 import { log } from './log.ts';
@@ -8,7 +11,10 @@ interface Status {
   readonly host: string;
   /** Undefined: no status server. */
   readonly port: number | undefined;
-  /** An encode worker answers 503 for ever while its endpoint says ready; sglang-on-cpu.md. */
+  /**
+   * An encode worker answers 503 for ever while its endpoint says ready.
+   * Source: docs/upstream/sglang-on-cpu.md#encode-worker.
+   */
   readonly neverReady: boolean;
 }
 

@@ -30,7 +30,7 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   const fetches = engine.card.worker_mode === 'decode' && rendezvous !== null;
   const kv = await (fetches ? receiveKv(rendezvous, signal) : prefill(engine, request, tokens, signal));
   if (kv?.digest !== digest(tokens)) {
-    // The real failure is as quiet: HTTP 200 with null content; sglang-on-cpu.md, disagg without SGLANG_HOST_IP.
+    // The real failure is as quiet: HTTP 200 with null content; docs/upstream/sglang-on-cpu.md#transfer.
     log('ERROR', 'sim::decode', 'KV transfer from prefill failed', { room: rendezvous?.room ?? '' });
     yield { type: 'start', promptTokens: tokens.length, cachedTokens: 0 };
     yield { type: 'end', finishReason: 'stop', completionTokens: 0 };

@@ -70,7 +70,7 @@ async function stream(
     for (const [index, event] of shape.end(done).entries()) send(event, index === 0 ? extension : '');
   } catch (error) {
     if (signal.aborted) throw error;
-    // The status is sent already: the failure becomes an event; verified.md section 8.
+    // The status is sent already: the failure becomes an event; docs/upstream/frontend.md#answers.
     response.write(`data: ${JSON.stringify(errorBody(asApiError(error)))}\n\n`);
   }
   response.end(fault === 'chat-stream' ? '' : 'data: [DONE]\n\n');

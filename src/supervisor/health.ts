@@ -52,7 +52,7 @@ async function watchGroup(
 /**
  * In words, by process. A worker that stood still for longer than its lease never comes back by itself, while its own
  * status stays good. Which of several equal workers is missing cannot be told from here.
- * Source: upstream/verified.md section 8.
+ * Source: docs/upstream/discovery.md#file.
  */
 async function whatIsWrong(
   plan: Plan,

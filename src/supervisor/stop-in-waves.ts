@@ -7,7 +7,7 @@ import type { ProcessState } from './state.ts';
 
 /**
  * For a process that has not been ready: nothing is in flight there, and a worker that loads obeys SIGTERM only when it
- * has loaded, minutes later with real weights. Source: upstream/sglang-on-gpu.md section 3.
+ * has loaded, minutes later with real weights. Source: docs/upstream/processes.md#signals-while-a-worker-loads.
  */
 const loadingGraceMs = 5_000;
 

@@ -2,7 +2,7 @@
 
 /**
  * `<time> <level> <target>: <message> key=value…`, as Dynamo's plain format; any other line as it is.
- * Source of Dynamo's keys: upstream/verified.md section 12.
+ * Source of Dynamo's keys: docs/upstream/metrics-and-logs.md#json-lines.
  */
 export function renderJson(line: string): string {
   if (!line.startsWith('{') || !line.endsWith('}')) return line;

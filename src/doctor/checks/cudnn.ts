@@ -7,7 +7,7 @@ import { seesImages } from '../planned.ts';
 import { packagesIn } from '../python-packages.ts';
 import { compareVersions } from '../../base/package-version.ts';
 
-/** Source: upstream/pains-and-doctor.md D01 and section 8: the check that users hit is of torch 2.9.1 only. */
+/** The check that users hit is of torch 2.9.1 only. Source: docs/upstream/memory-and-gpus.md#cudnn. */
 const badTorch = '2.9.1';
 const goodCudnn = '9.15';
 

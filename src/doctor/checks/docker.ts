@@ -40,7 +40,7 @@ async function deadOnes(host: HostView, containers: readonly SeenContainer[]): P
   );
 }
 
-/** Source: upstream/pains-and-doctor.md pain 43: the images of bitnami were withdrawn. */
+/** The images of bitnami were withdrawn. Source: docs/upstream/memory-and-gpus.md#images-of-etcd. */
 function goneImages(containers: readonly SeenContainer[]): Finding | undefined {
   const gone = containers.find(({ image }) => /(^|\/)bitnami\/etcd/.test(image));
   return (

@@ -4,7 +4,7 @@ import { prefillsOf, workersOf } from '../planned.ts';
 import { packagesIn } from '../python-packages.ts';
 import { compareVersions } from '../../base/package-version.ts';
 
-/** Source: upstream/pains-and-doctor.md D27. */
+/** Source: docs/upstream/memory-and-gpus.md#nixl. */
 const oldestUcx = '1.18';
 
 export const nixl: Check = {

@@ -7,7 +7,7 @@ import type { HostView } from '../host-view.ts';
 import { unknownFlags } from '../known-flags.ts';
 import { packagesIn, type PythonPackages } from '../python-packages.ts';
 
-/** Versions of Python that ai-dynamo has wheels for. Source: upstream/verified.md section 1. */
+/** Versions of Python that ai-dynamo has wheels for. Source: docs/upstream/versions.md#packages. */
 const pythons = ['3.10', '3.11', '3.12', '3.13'];
 const install = 'dynamo setup   # or: uv pip install --prerelease=allow "ai-dynamo[sglang]"';
 

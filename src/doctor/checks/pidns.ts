@@ -4,7 +4,10 @@ import { noGpu } from '../gpu-report.ts';
 import { readProcess } from '../proc-files.ts';
 import { countText, mibText } from '../sizes.ts';
 
-/** More than an idle GPU has in use: NVML's plain figure was 615 MiB. Source: upstream/sglang-on-gpu.md section 4. */
+/**
+ * More than an idle GPU has in use: NVML's plain figure was 615 MiB.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
 const idleMiB = 1_024;
 const fix = 'run dynamo clean on the host, or start this container with --pid=host';
 

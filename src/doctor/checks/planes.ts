@@ -26,7 +26,10 @@ export const planes: Check = {
   },
 };
 
-/** A difference shows in no log: the model is just never listed. Source: upstream/verified.md section 8. */
+/**
+ * A difference shows in no log: the model is just never listed.
+ * Source: docs/upstream/discovery.md#mismatches-without-a-message.
+ */
 function checkPlan(plan: Plan, { profile }: Subject): Finding {
   const processes = plan.processes.filter(({ kind }) => kind !== 'infra');
   for (const name of shared) {

@@ -1,7 +1,7 @@
 /** D07: an exported DYN_SYSTEM_PORT reaches every worker that is started by hand, and they fight for it. */
 import { type Check, ok, warn } from '../check.ts';
 
-/** Upstream reads it as a signed 16-bit number. Source: upstream/verified.md section 5. */
+/** Upstream reads it as a signed 16-bit number. Source: docs/upstream/status-and-health.md#port-numbers. */
 const highest = 32_767;
 
 export const sysportEnv: Check = {

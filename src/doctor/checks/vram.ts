@@ -9,7 +9,10 @@ import { findModel, weightBytes } from '../model-files.ts';
 import { describeProcess } from '../proc-files.ts';
 import { mibText } from '../sizes.ts';
 
-/** More in use before we start is somebody's work: an idle H200 had 615 MiB. Source: upstream/sglang-on-gpu.md section 4. */
+/**
+ * More in use before we start is somebody's work: an idle H200 had 615 MiB.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
 const idleMiB = 1_024;
 const fix = 'dynamo clean   # ends what is ours and dead; else take other GPUs: --gpus';
 

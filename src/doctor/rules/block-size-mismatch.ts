@@ -2,7 +2,7 @@
 import { flagValue, seen } from '../log-lines.ts';
 import type { ObservedProcess, Rule } from '../rule.ts';
 
-/** Source: upstream/verified.md section 8, recordings of 1.1.1 and 1.6.1: said by the frontend. */
+/** Said by the frontend, 1.1.1 and 1.6.1. Source: docs/upstream/frontend.md#workers-that-do-not-match. */
 const rejected =
   /Checksum for new worker does not match existing WorkerSet's checksum|Rejected incompatible workers/;
 

@@ -2,7 +2,10 @@
 import { flagValue, lastLine } from '../log-lines.ts';
 import type { Finding, ObservedProcess, Rule } from '../rule.ts';
 
-/** SGLang's and the mocker's words. Source: upstream/sglang-on-cpu.md, sglang 0.5.16, runtime-contracts.md section 3. */
+/**
+ * SGLang's words (0.5.16) and the mocker's.
+ * Source: docs/upstream/sglang-on-cpu.md#transfer, docs/upstream/mocker.md#hand-over.
+ */
 const unreachable =
   /Error fetching prefill server info from bootstrap|Could not fetch prefill parallel info from|Bootstrap connection failed|Some requests timed out when bootstrapping/;
 

@@ -2,7 +2,7 @@
 import { seen } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
-/** Source: upstream/sglang-on-gpu.md section 3 and its recordings. */
+/** Source: docs/upstream/processes.md#who-dies-with-whom; test/fixtures/logs. */
 export const childDied: Rule = {
   id: 'child-died',
   kind: 'consequence',

@@ -1,7 +1,7 @@
 /** A worker was up and its model listed, and the first real request ended it. */
 import type { Rule } from '../rule.ts';
 
-/** Source: upstream/sglang-on-cpu.md: listed, then dead on the first real request. */
+/** Source: docs/upstream/sglang-on-cpu.md#dead-on-the-first-request. */
 export const deadOnFirstRequest: Rule = {
   id: 'dead-on-first-request',
   kind: 'consequence',

@@ -3,7 +3,10 @@ import { flagValue } from '../log-lines.ts';
 import type { ProcessSpec } from '../../plan/plan.ts';
 import type { Rule } from '../rule.ts';
 
-/** Source: upstream/verified.md section 8: different `DYN_FILE_KV`, or `mem` for separate processes, are silent. */
+/**
+ * Different `DYN_FILE_KV`, or `mem` for separate processes.
+ * Source: docs/upstream/discovery.md#mismatches-without-a-message.
+ */
 export const discoveryMismatch: Rule = {
   id: 'discovery-mismatch',
   check: 'D12',

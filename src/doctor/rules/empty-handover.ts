@@ -1,7 +1,7 @@
 /** An answer without tokens from separate prefill and decode workers: the KV cache was not handed over. */
 import type { Rule } from '../rule.ts';
 
-/** Status, /health and /v1/models look perfect meanwhile. Source: upstream/sglang-on-cpu.md. */
+/** Status, /health and /v1/models look perfect meanwhile. Source: docs/upstream/sglang-on-cpu.md#transfer. */
 export const emptyHandover: Rule = {
   id: 'empty-handover',
   check: 'D05',

@@ -2,7 +2,7 @@
 import { seen } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
-/** Source: upstream/sglang-on-gpu.md section 5, sglang-on-cpu.md. */
+/** Source: docs/upstream/processes.md#exit-codes. */
 export const endedItself: Rule = {
   id: 'ended-itself',
   kind: 'consequence',

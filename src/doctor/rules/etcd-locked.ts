@@ -1,7 +1,7 @@
 /** A second etcd waits for ever for the data folder of the first. */
 import { lineRule } from '../log-lines.ts';
 
-/** Source: upstream/pains-and-doctor.md section 2, M9. */
+/** Source: docs/upstream/discovery.md#etcd. */
 export const etcdLocked = lineRule(
   {
     id: 'etcd-locked',

@@ -1,7 +1,7 @@
 /** etcd does not answer, in the words of each version. */
 import { lineRule } from '../log-lines.ts';
 
-/** 1.1.1 gives up at once, 1.4 and later after 120 s. Source: upstream/verified.md section 8, recordings of 1.1.1 and 1.6.1. */
+/** 1.1.1 gives up at once, 1.4 and later after 120 s. Source: docs/upstream/discovery.md#etcd; test/fixtures/logs. */
 const unreachable =
   /Unable to create lease\. Check etcd server status at (\S+?)(?: retry|\s*$)|etcd startup connection timed out|Could not connect to etcd|etcd not reachable yet/;
 

@@ -31,7 +31,7 @@ function fromPyTorch(situation: Situation): Finding | undefined {
 
 /**
  * SGLang measures what is free on the card before and after loading, so what a neighbour takes meanwhile counts as its
- * own weights. Source: upstream/sglang-on-gpu.md section 5, "two workers started together".
+ * own weights. Source: docs/upstream/memory-and-gpus.md#too-little-memory.
  */
 function fromSglang(situation: Situation): Finding | undefined {
   const { subject, others, host } = situation;

@@ -3,7 +3,10 @@ import { flagValue } from '../log-lines.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Rule } from '../rule.ts';
 
-/** Seen only by comparing the instances in /health with the plan. Source: upstream/verified.md section 8. */
+/**
+ * Seen only by comparing the instances in /health with the plan.
+ * Source: docs/upstream/discovery.md#mismatches-without-a-message.
+ */
 export const namespaceMismatch: Rule = {
   id: 'namespace-mismatch',
   check: 'D12',

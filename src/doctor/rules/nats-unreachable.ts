@@ -1,7 +1,7 @@
 /** NATS does not answer, in the words of each version. */
 import { lineRule } from '../log-lines.ts';
 
-/** Source: upstream/verified.md section 8, recordings of 1.1.1 and 1.6.1. */
+/** 1.1.1 and 1.6.1. Source: docs/upstream/discovery.md#nats; test/fixtures/logs. */
 const unreachable = /Failed to connect to NATS|NATS startup connection timed out|NATS not reachable yet/;
 
 export const natsUnreachable = lineRule(

@@ -2,7 +2,7 @@
 import { lastLine } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
-/** Source: upstream/sglang-on-cpu.md. */
+/** Source: docs/upstream/sglang-on-cpu.md#transfer. */
 const failed = /NIXL_ERR_BACKEND|nixlBackendError/;
 const missing = /NIXL is not available|Please install NIXL|No module named 'nixl/;
 /**

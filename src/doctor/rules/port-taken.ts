@@ -3,7 +3,10 @@ import { seen } from '../log-lines.ts';
 import type { ProcessSpec } from '../../plan/plan.ts';
 import type { Rule } from '../rule.ts';
 
-/** Each with the port in a group. Source: upstream/verified.md sections 5 and 8, recordings of 1.1.1 and 1.6.1. */
+/**
+ * Each with the port in a group, 1.1.1 and 1.6.1.
+ * Source: docs/upstream/frontend.md#failures-at-the-start, docs/upstream/status-and-health.md#port-numbers.
+ */
 const patterns = [
   /port (\d+) already in use/,
   /Failed to bind to address \S*:(\d+): .*[Aa]ddress already in use/,

@@ -1,7 +1,7 @@
 /** The documented install command takes pre-releases of everything; one of tokenizers breaks CLIP, so diffusion models. */
 import { lineRule } from '../log-lines.ts';
 
-/** Source: upstream/sglang-on-cpu.md, tokenizers 0.23.0rc0. */
+/** Source: docs/upstream/versions.md#pre-releases, tokenizers 0.23.0rc0. */
 export const prereleasePackages = lineRule(
   {
     id: 'prerelease-packages',

@@ -1,7 +1,7 @@
 /** Dynamo up to 1.4 wants the name of a network interface where 1.6 takes an address. */
 import { lineRule } from '../log-lines.ts';
 
-/** Source: upstream/verified.md section 6. */
+/** Source: docs/upstream/environment-variables.md#loopback. */
 export const responseHost = lineRule(
   {
     id: 'response-host',

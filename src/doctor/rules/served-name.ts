@@ -1,7 +1,7 @@
 /** Dynamo 1.1.1 looks for the tokenizer under the served name, so a name that is no model is never listed. */
 import { lineRule } from '../log-lines.ts';
 
-/** Source: upstream/verified.md section 3. Said by the frontend; worker and /health look fine. */
+/** Said by the frontend; worker and /health look fine. Source: docs/upstream/mocker.md#models. */
 export const servedName = lineRule(
   {
     id: 'served-name',

@@ -1,7 +1,7 @@
 /** Dynamo reads the port of a worker's status server as a signed 16 bit number. */
 import { lineRule } from '../log-lines.ts';
 
-/** Source: upstream/verified.md section 5, all versions. */
+/** All versions. Source: docs/upstream/status-and-health.md#port-numbers. */
 export const systemPortRange = lineRule(
   {
     id: 'system-port-range',

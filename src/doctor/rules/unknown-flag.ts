@@ -1,7 +1,7 @@
 /** A flag that this version of the program does not have. */
 import { lineRule } from '../log-lines.ts';
 
-/** argparse (exit 2), and the frontend's own words (exit 1). Source: upstream/verified.md section 8. */
+/** argparse (exit 2), and the frontend's own words (exit 1). Source: docs/upstream/processes.md#exit-codes. */
 export const unknownFlag = lineRule(
   {
     id: 'unknown-flag',

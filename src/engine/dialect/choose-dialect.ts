@@ -22,7 +22,7 @@ const firstUnknown = '1.7.dev0';
 /**
  * `version` as package metadata say it, with `.postN` or not. Throws `environment` for what is older than 1.1: there
  * the mocker needs NATS whatever it is told, and an upstream script says 0 when a worker crashed.
- * Source: upstream/verified.md section 14.
+ * Source: docs/upstream/versions.md#dynamo-10.
  */
 export function chooseDialect(version: string): DialectChoice {
   const spoken = dialects.find(({ generation }) => compareVersions(version, `${generation}.dev0`) >= 0);

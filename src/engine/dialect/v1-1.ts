@@ -1,4 +1,7 @@
-/** Dynamo 1.1, with SGLang 0.5.10. Source: upstream/launch-patterns.md, "T"; the flags of its packages. */
+/**
+ * Dynamo 1.1, with SGLang 0.5.10.
+ * Source: docs/upstream/versions.md#flags-that-differ, docs/upstream/launch-scripts.md.
+ */
 import type { Dialect } from './dialect.ts';
 
 export const v1_1: Dialect = {

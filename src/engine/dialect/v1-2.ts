@@ -1,4 +1,4 @@
-/** Dynamo 1.2 and 1.3, with SGLang 0.5.11 and 0.5.14. Source: upstream/launch-patterns.md section 11; their packages. */
+/** Dynamo 1.2 and 1.3, with SGLang 0.5.11 and 0.5.14. Source: docs/upstream/versions.md#flags-that-differ. */
 import type { Dialect } from './dialect.ts';
 import { v1_1 } from './v1-1.ts';
 

@@ -1,4 +1,7 @@
-/** Dynamo 1.4, with SGLang 0.5.16. Source: upstream/launch-patterns.md, "M"; its `--help`. */
+/**
+ * Dynamo 1.4, with SGLang 0.5.16.
+ * Source: docs/upstream/versions.md#flags-that-differ, docs/upstream/launch-scripts.md.
+ */
 import type { Dialect } from './dialect.ts';
 import { v1_3 } from './v1-2.ts';
 

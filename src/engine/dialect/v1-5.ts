@@ -1,4 +1,4 @@
-/** Dynamo 1.5, with SGLang 0.5.18. Source: upstream/verified.md section 2; the flags of its packages. */
+/** Dynamo 1.5, with SGLang 0.5.18. Source: docs/upstream/versions.md#flags-that-differ. */
 import type { Dialect } from './dialect.ts';
 import { v1_4 } from './v1-4.ts';
 

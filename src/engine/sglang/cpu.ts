@@ -1,4 +1,4 @@
-/** What makes a worker run a tiny model on a machine without a GPU. Source: upstream/sglang-on-cpu.md. */
+/** What makes a worker run a tiny model on a machine without a GPU. Source: docs/upstream/sglang-on-cpu.md. */
 import type { WorkerSpec } from '../../profile/profile.ts';
 import type { Flag } from '../flag-words.ts';
 

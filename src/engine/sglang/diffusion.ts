@@ -6,7 +6,10 @@ export function isMedia(mode: WorkerMode): boolean {
   return mode === 'image' || mode === 'video';
 }
 
-/** `mediaFolder`: where results go when the profile names no place. Source: upstream/launch-patterns.md sections 3.10, 3.11. */
+/**
+ * `mediaFolder`: where results go when the profile names no place.
+ * Source: docs/upstream/launch-scripts.md#image-and-video-workers.
+ */
 export function mediaFlags({ mode, media }: WorkerSpec, mediaFolder: string): Flag[] {
   return [
     ['--image-diffusion-worker', mode === 'image'],
@@ -22,7 +25,7 @@ const gpuFlags: readonly Flag[] = [
   ['--attention-backend', 'triton'],
 ];
 
-/** Source: upstream/launch-patterns.md section 3.9. */
+/** Source: docs/upstream/launch-scripts.md#diffusion-language-models. */
 export function languageDiffusionFlags({ mode, diffusion }: WorkerSpec, device: Profile['device']): Flag[] {
   if (mode !== 'diffusion-lm') return [];
   return [

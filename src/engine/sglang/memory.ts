@@ -7,7 +7,7 @@ import type { Flag } from '../flag-words.ts';
 const cpuFraction = 0.1;
 const cpuTokens = 20_000;
 
-/** Source: upstream/launch-patterns.md sections 1, 3.5 and 3.8; for a CPU upstream/sglang-on-cpu.md. */
+/** Source: docs/upstream/launch-scripts.md#same-gpu; for a CPU docs/upstream/sglang-on-cpu.md#flags-and-variables. */
 export function memoryFlags({ memory }: WorkerSpec, dialect: Dialect, device: Profile['device']): Flag[] {
   const onCpu = device === 'cpu';
   const fraction = onCpu

@@ -5,7 +5,7 @@ import type { Flag } from '../flag-words.ts';
 
 /**
  * Until 1.2 a worker takes images as it is, and those with an encoder beside them are kinds of their own.
- * Source: upstream/launch-patterns.md sections 3.6 to 3.8 and 11.
+ * Source: docs/upstream/launch-scripts.md#multimodal.
  */
 export function multimodalFlags(spec: WorkerSpec, dialect: Dialect): Flag[] {
   const encodes = spec.mode === 'encode';
@@ -34,7 +34,7 @@ export function skipsTokenizer({ mode, multimodal, dedicatedEncoder }: WorkerSpe
   return mode !== 'embedding';
 }
 
-/** How embeddings get from the encode worker to the others. Source: upstream/launch-patterns.md section 3.7. */
+/** How embeddings get from the encode worker to the others. Source: docs/upstream/launch-scripts.md#multimodal. */
 export function multimodalVariables(
   spec: WorkerSpec,
   dialect: Dialect,

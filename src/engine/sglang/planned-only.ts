@@ -6,7 +6,10 @@ const model = 'use --model';
 const profiles = 'choose a profile: dynamo profiles list';
 const gpus = 'use --set components.NAME.gpus=N, so that the GPUs are planned';
 
-/** A pinned port silently overrides the planned one, and shows only when requests hang. Source: upstream/pains-and-doctor.md, 11. */
+/**
+ * A pinned port silently overrides the planned one, and shows only when requests hang.
+ * Source: docs/upstream/launch-scripts.md#disaggregation.
+ */
 export const plannedOnly: PlannedFlags = new Map([
   ['--model-path', model],
   ['--model', model],

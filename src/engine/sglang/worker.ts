@@ -21,7 +21,7 @@ export interface WorkerParts {
   readonly deployment: Deployment;
 }
 
-/** Named as SGLang titles them once they have loaded. Source: upstream/sglang-on-gpu.md section 2. */
+/** Named as SGLang titles them once they have loaded. Source: docs/upstream/processes.md#process-tree. */
 const vitalChildren = '^(sglang::|sgl_diffusion::)';
 
 /** Throws `usage` for raw arguments that the plan decides, `environment` for what this version of upstream has not. */
@@ -71,7 +71,7 @@ function commonFlags({ home, device, seat, deployment }: WorkerParts): Flag[] {
     ['--skip-tokenizer-init', skipsTokenizer(spec)],
     ['--enable-metrics', true],
     ['--enable-trace', deployment.profile.tracing],
-    // SGLang takes host and port alone. Source: upstream/launch-patterns.md section 1.
+    // SGLang takes host and port alone. Source: docs/upstream/launch-scripts.md#tracing.
     [
       '--otlp-traces-endpoint',
       deployment.profile.tracing ? tracesEndpoint(home).replace(/^\w+:\/\/|\/.*$/g, '') : undefined,
@@ -87,7 +87,7 @@ function languageFlags({ dialect, device, seat, deployment }: WorkerParts): Flag
     ['--page-size', spec.pageSize],
     ['--chat-template', spec.chatTemplate],
     ['--embedding-worker', spec.mode === 'embedding'],
-    // SGLang's own tokenizer, as embeddings need it. Source: upstream/launch-patterns.md section 3.12.
+    // SGLang's own tokenizer, as embeddings need it. Source: docs/upstream/launch-scripts.md#embeddings.
     ['--use-sglang-tokenizer', spec.mode === 'embedding'],
     ...multimodalFlags(spec, dialect),
     ...transferFlags(spec, ports, device),

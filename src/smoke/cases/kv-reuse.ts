@@ -33,7 +33,7 @@ export const kvReuse: SmokeCase = {
     const reused = shares.filter((share) => share >= 0.5).length;
     if (reused >= wanted) return `${reused} of ${documents} repeated prompts came to where they are cached`;
     // 1.1.1 has no cached_tokens, and decode workers of the mocker of 1.6.1 count none for what prefill had cached:
-    // there the router's own figures tell. Source: upstream/verified.md section 4.
+    // there the router's own figures tell. Source: docs/upstream/status-and-health.md#cached-tokens.
     const after = await hitRates(client);
     const requests = after.count - before.count;
     const rate = (after.sum - before.sum) / requests;

@@ -62,7 +62,7 @@ test('much memory without anybody in the list is never "nobody"', () => {
   expect(holdersOf([gpu(4_096)], [], undefined, here()).unseen).toEqual([
     expect.stringMatching(/^4\.0 GiB on GPU 0 is held by processes that nvidia-smi does not list here/),
   ]);
-  // What a driver keeps on an idle GPU is no holder. Source: upstream/sglang-on-gpu.md section 4.
+  // What a driver keeps on an idle GPU is no holder. Source: docs/upstream/memory-and-gpus.md#idle-gpus.
   expect(holdersOf([gpu(615)], [], undefined, here()).unseen).toEqual([]);
   // Where the driver does not tell what each uses, nothing can be missed.
   expect(holdersOf([gpu(4_096)], [app(7)], undefined, here(7)).unseen).toEqual([]);
