@@ -1,4 +1,4 @@
-// Everything that can be known without running the product: types, lint, format, unused code, stale generated files.
+// Everything that can be known without running the product: types, lint, format, unused code, stale generated files, dead citations.
 import { spawn } from 'node:child_process';
 
 const checks = {
@@ -9,6 +9,7 @@ const checks = {
   rooms: ['node', 'scripts/rooms.js', '--check'],
   schema: ['node', 'scripts/schema.js', '--check'],
   'profile pages': ['node', 'scripts/profile-pages.js', '--check'],
+  citations: ['node', 'scripts/citations.js'],
 };
 
 const run = ([command, ...args]) =>

@@ -231,7 +231,7 @@ async function generated() {
 }
 
 /** Formatting is the formatter's: what counts here is the content. */
-const content = (text) => text.replaceAll(/[\s|-]+/g, ' ');
+const content = (text) => text.replaceAll(/[\s|-]+/g, '');
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [file, text] of Object.entries(await generated())) {
