@@ -1,7 +1,7 @@
 /** Upstream's mocker: the real frontend before workers that compute nothing, without a GPU. */
 import { DynamoError } from '../base/error.ts';
 import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
-import type { Dialect } from './dialect/dialect.ts';
+import type { Dialect } from './dialects.ts';
 import type { Deployment, Engine, Launch, ModelPlace, PortName, Remark, WorkerSeat } from './engine.ts';
 import { type Flag, flagWords } from './flag-words.ts';
 import { type PythonHome, pythonVariables, statusVariables } from './python-home.ts';

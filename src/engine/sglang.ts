@@ -1,6 +1,6 @@
 /** Real NVIDIA Dynamo with SGLang: `python -m dynamo.frontend` and `python -m dynamo.sglang`. */
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
-import type { Dialect } from './dialect/dialect.ts';
+import type { Dialect } from './dialects.ts';
 import type { Engine, PortName, Remark } from './engine.ts';
 import type { PythonHome } from './python-home.ts';
 import { sglangWorker } from './sglang/worker.ts';

@@ -1,7 +1,6 @@
 /** Decides which engine serves, and says why: never a simulated answer on a machine that could give a real one. */
 import { DynamoError } from '../base/error.ts';
-import { chooseDialect } from '../engine/dialect/choose-dialect.ts';
-import type { Dialect } from '../engine/dialect/dialect.ts';
+import { chooseDialect, type Dialect } from '../engine/dialects.ts';
 import type { Engine, EngineName } from '../engine/engine.ts';
 import { mockerEngine } from '../engine/mocker.ts';
 import type { PythonHome } from '../engine/python-home.ts';

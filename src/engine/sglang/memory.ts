@@ -1,6 +1,6 @@
 /** Caps that keep a worker within its memory. */
 import type { Profile, WorkerSpec } from '../../profile/profile.ts';
-import type { Dialect } from '../dialect/dialect.ts';
+import type { Dialect } from '../dialects.ts';
 import type { Flag } from '../flag-words.ts';
 
 /** Of the memory of this host: enough for tiny models, and no surprise for whoever else works here. */

@@ -1,6 +1,6 @@
 /** What makes a worker understand images, alone or with an encoder beside it. */
 import type { Profile, WorkerSpec } from '../../profile/profile.ts';
-import type { Dialect } from '../dialect/dialect.ts';
+import type { Dialect } from '../dialects.ts';
 import type { Flag } from '../flag-words.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** One SGLang worker as a command: what all modes share, what its mode adds, what the user gives. */
 import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
-import type { Dialect } from '../dialect/dialect.ts';
+import type { Dialect } from '../dialects.ts';
 import type { Deployment, Launch, WorkerSeat } from '../engine.ts';
 import { type Flag, flagWords } from '../flag-words.ts';
 import { type PythonHome, pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';

@@ -1,6 +1,6 @@
 /** Which dialect an installed version speaks. */
 import { expect, test } from 'vitest';
-import { chooseDialect } from '../../../../src/engine/dialect/choose-dialect.ts';
+import { chooseDialect } from '../../../src/engine/dialects.ts';
 
 test.each([
   ['1.1.0', '1.1'],
