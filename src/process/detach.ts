@@ -6,13 +6,16 @@ import { identify } from './identity.ts';
 import { spawnError } from './spawn-failure.ts';
 import { spawnSession } from './spawn-session.ts';
 
-/** `variables`: beside those that it inherits. Throws `environment` when it cannot be started at all. */
+/**
+ * `logFile`: where its output goes; without one it goes nowhere. `variables`: beside those that it inherits. Throws
+ * `environment` when it cannot be started at all.
+ */
 export async function spawnDetached(
   argv: readonly [string, ...string[]],
-  logFile: string,
+  logFile: string | undefined,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<Identity> {
-  const log = openToAppend(logFile);
+  const log = logFile === undefined ? 'ignore' : openToAppend(logFile);
   try {
     const { child, ended, failure } = spawnSession(argv, {
       stdio: ['ignore', log, log],
@@ -27,6 +30,6 @@ export async function spawnDetached(
       failure() ?? new Error('it ended at once'),
     );
   } finally {
-    closeSync(log);
+    if (log !== 'ignore') closeSync(log);
   }
 }

@@ -58,18 +58,22 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     expect(ended?.stderr).not.toContain('SIGKILL');
   });
 
-  test('a model folder that is not there is told', { timeout }, async ({ world }) => {
-    const args = [
-      'up',
-      'agg',
-      ...mocker,
-      '--model',
-      '/nowhere/model',
-      '--http-port',
-      String(await freePort()),
-    ];
-    const { code, stderr } = await start(world, args).ended;
-    expect(code).toBe(1);
-    expect(stderr).toContain('worker exited with code 1');
-  });
+  test(
+    'a model folder that is not there is refused before anything starts',
+    { timeout },
+    async ({ world }) => {
+      const args = [
+        'up',
+        'agg',
+        ...mocker,
+        '--model',
+        '/nowhere/model',
+        '--http-port',
+        String(await freePort()),
+      ];
+      const { code, stderr } = await start(world, args).ended;
+      expect(code).toBe(64);
+      expect(stderr).toContain('there is no folder /nowhere/model');
+    },
+  );
 });
