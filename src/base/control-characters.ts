@@ -1,4 +1,4 @@
-/** Text of strangers for a terminal: nothing in it moves the cursor, beeps, or makes the terminal answer. */
+/** Untrusted text for a terminal: nothing in it moves the cursor, beeps, or makes the terminal answer. */
 
 /** All but line ends and tabs. */
 // eslint-disable-next-line no-control-regex
@@ -34,4 +34,12 @@ export function withoutControls(text: string): string {
   return text
     .replaceAll(sequences, '')
     .replaceAll(controls, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/**
+ * For text that comes in pieces, in which a sequence may be cut in two: without its escape character the rest of one is
+ * harmless text. Line ends and tabs stay.
+ */
+export function plainText(text: string): string {
+  return text.replaceAll(controls, '');
 }

@@ -1,6 +1,6 @@
-/** Which Python packages an environment holds, from the names of their folders: asking Python takes seconds. */
+/** Packages of a Python environment and the flags that they take, from their files: asking Python takes seconds. */
 import { join } from 'node:path';
-import type { HostView } from './host-view.ts';
+import type { HostFiles, HostView } from './host-view.ts';
 
 export interface PythonPackages {
   /** Folders that hold packages. */
@@ -37,4 +37,55 @@ export async function packagesIn({ files }: HostView, environment: string): Prom
 /** Source: PEP 503. */
 function normal(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]+/g, '-');
+}
+
+/** Where each module declares its flags: folders of sources, or single files. */
+const sources: Readonly<Record<string, readonly string[]>> = {
+  'dynamo.frontend': ['dynamo/frontend', 'dynamo/common', 'dynamo/llm'],
+  'dynamo.mocker': ['dynamo/mocker', 'dynamo/common', 'dynamo/llm'],
+  'dynamo.sglang': [
+    'dynamo/sglang',
+    'dynamo/common',
+    'dynamo/llm',
+    'sglang/srt/server_args.py',
+    'sglang/srt/arg_groups',
+  ],
+};
+
+/** Deeper folders hold engines, not flags. */
+const deepest = 3;
+
+/**
+ * The flags after `-m module`, less those found in the sources as they are, or as a field (`page_size`), from which
+ * newer versions make them. Empty where the sources cannot be found: then nothing is known.
+ */
+export async function unknownFlags(
+  { files }: Pick<HostView, 'files'>,
+  packageFolders: readonly string[],
+  argv: readonly string[],
+): Promise<string[]> {
+  const module = argv[argv.indexOf('-m') + 1] ?? '';
+  const places = sources[module];
+  if (places === undefined || !argv.includes('-m')) return [];
+  const paths = packageFolders.flatMap((folder) => places.map((place) => join(folder, place)));
+  const text = (await Promise.all(paths.map(async (path) => await pythonText(files, path, deepest)))).join(
+    '\n',
+  );
+  if (text === '' || text.trim() === '') return [];
+  const flags = argv.flatMap((word) => /^--[a-z][a-z0-9-]*/.exec(word)?.[0] ?? []);
+  return [...new Set(flags)].filter((flag) => !isNamed(text, flag.slice(2)));
+}
+
+function isNamed(text: string, name: string): boolean {
+  // `--no-x` is made from `--x` by argparse.
+  return [name, name.replace(/^no-/, '')].some(
+    (each) => text.includes(`--${each}`) || new RegExp(`\\b${each.replaceAll('-', '_')}\\b`).test(text),
+  );
+}
+
+async function pythonText(files: HostFiles, path: string, depth: number): Promise<string> {
+  if (path.endsWith('.py')) return (await files.read(path)) ?? '';
+  if (depth === 0) return '';
+  const names = (await files.list(path)).filter((name) => name.endsWith('.py') || !/[._]/.test(name));
+  return (await Promise.all(names.map((name) => pythonText(files, join(path, name), depth - 1)))).join('\n');
 }

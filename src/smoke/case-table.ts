@@ -1,23 +1,11 @@
 /** Every request case, in the order in which they run; each says itself which deployments it fits. */
 import type { SmokeCase } from './case.ts';
-import { cancelledStream } from './cases/cancelled-stream.ts';
-import { chatCase } from './cases/chat.ts';
-import { chatStreamCase } from './cases/chat-stream.ts';
-import { completions } from './cases/completions.ts';
-import { concurrency } from './cases/concurrency.ts';
-import { embeddings } from './cases/embeddings.ts';
-import { image } from './cases/image.ts';
-import { kvReuse } from './cases/kv-reuse.ts';
-import { maxTokens } from './cases/max-tokens.ts';
-import { metrics } from './cases/metrics.ts';
-import { roles } from './cases/roles.ts';
-import { stop } from './cases/stop.ts';
-import { twoTurns } from './cases/two-turns.ts';
-import { unknownModel } from './cases/unknown-model.ts';
-import { usage } from './cases/usage.ts';
-import { video } from './cases/video.ts';
-import { vision } from './cases/vision.ts';
 import type { Target } from './target.ts';
+import { chatCase, chatStreamCase, twoTurns, usage } from './cases/chat.ts';
+import { cancelledStream, concurrency, maxTokens, stop, unknownModel } from './cases/limits-and-errors.ts';
+import { image, video, vision } from './cases/media.ts';
+import { kvReuse, metrics, roles } from './cases/routing-and-metrics.ts';
+import { completions, embeddings } from './cases/text.ts';
 
 export const smokeCases: readonly SmokeCase[] = [
   chatCase,

@@ -1,10 +1,10 @@
-/** Runs and their processes as a table; the same value is what `ps --json` prints. */
+/** Runs and their processes as a table, with why runs failed under it; the same value is what `ps --json` prints. */
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
 import type { Failure } from '../supervisor/event.ts';
 import type { LoadProgress } from '../supervisor/load.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import { bytesText } from './bytes.ts';
+import { bytesText } from './size.ts';
 import { durationText } from '../base/duration.ts';
 import { tableText, widthOf } from './table.ts';
 
@@ -215,4 +215,26 @@ function coloured(state: string, style: ChalkInstance): string {
 
 function age(since: string): string {
   return durationText(Date.now() - Date.parse(since));
+}
+
+/** Two lines a failed run, the cause and what to do; ends with a newline unless it is empty. */
+export function runFailures(views: readonly RunView[], style: ChalkInstance): string {
+  return views
+    .flatMap(({ name, failure }) => {
+      if (failure === undefined) return [];
+      const { diagnosis, message, hint } = failure;
+      const fix = diagnosis?.fix ?? hint;
+      return [
+        `${style.bold(name)} ${style.red('failed:')} ${diagnosis?.cause ?? message}\n`,
+        ...(fix === undefined ? [] : [`  ${style.cyan('fix:')} ${fix}\n`]),
+      ];
+    })
+    .join('');
+}
+
+/** One line a run that nobody looks after; ends with a newline unless it is empty. */
+export function runTroubles(views: readonly RunView[], style: ChalkInstance): string {
+  return views
+    .map(({ name, trouble }) => (trouble === undefined ? '' : `${style.bold(name)} ${style.red(trouble)}\n`))
+    .join('');
 }

@@ -1,8 +1,8 @@
 /** The conversation of `dynamo chat`: questions from a terminal or a pipe, answers as they come. */
 import { createInterface } from 'node:readline';
+import { plainText } from '../../base/control-characters.ts';
 import { DynamoError } from '../../base/error.ts';
 import { errorText } from '../../view/error.ts';
-import { plainText } from '../../view/plain-text.ts';
 import { styleFor } from '../../view/style.ts';
 import { answerTo, type ChatTarget, type Message } from './answer.ts';
 import { readerGone } from '../reader.ts';

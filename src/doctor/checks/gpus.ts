@@ -1,14 +1,103 @@
-/** D13: as many GPUs as the plan needs, none given away twice, and CUDA_VISIBLE_DEVICES names ones that exist. */
-import { type Check, fail, type Finding, ok, skip } from '../check.ts';
-import type { Plan } from '../../plan/plan.ts';
+/** The GPUs that the plan needs: there, with free memory, and open to several processes. */
 import { messageOf } from '../../base/error-code.ts';
 import { allowedGpus, deviceName } from '../../plan/allowed-gpus.ts';
+import { gpuDemand } from '../../plan/gpu-demand.ts';
+import { freeOf } from '../../plan/gpu-group.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Gpu } from '../../plan/request.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import { noGpu } from '../gpu-report.ts';
-import type { Subject } from '../host-view.ts';
+import type { GpuFacts, GpuReport, HostView, Subject } from '../host-view.ts';
+import { findModel, weightBytes } from '../model-files.ts';
 import { workersOf } from '../planned.ts';
-import { countText } from '../sizes.ts';
+import { describeProcess } from '../proc-files.ts';
+import { countText, mibText } from '../sizes.ts';
 
+/**
+ * More in use before we start is somebody's work: an idle H200 had 615 MiB.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
+const idleMiB = 1_024;
+const fix = 'dynamo clean   # ends what is ours and dead; else take other GPUs: --gpus';
+
+/** D04: too little free GPU memory, and who holds it. */
+export const vram: Check = {
+  id: 'D04',
+  name: 'vram',
+  title: 'the GPUs have the free memory that the plan needs',
+  severity: 'fail',
+  look: async (host) => {
+    const report = await host.gpus();
+    const none = noGpu(report);
+    if (none !== undefined) return none;
+    const { subject } = host;
+    const plan = subject?.plan;
+    if (plan !== undefined && plan.gpuUuids.length === 0) return skip(`engine ${plan.engine} uses no GPU`);
+    const lines = await Promise.all(report.gpus.map(async (gpu) => await gpuLine(host, report, gpu)));
+    if (subject === undefined) return ok(lines.join('; '));
+    if (plan === undefined) return skip(`there is no valid plan; ${lines.join('; ')}`);
+    const mine = report.gpus.filter(({ uuid }) => plan.gpuUuids.includes(uuid));
+    return await judgeMemory(host, subject, mine, lines);
+  },
+};
+
+async function judgeMemory(
+  host: HostView,
+  subject: Subject,
+  mine: readonly GpuFacts[],
+  lines: readonly string[],
+): Promise<Finding> {
+  const model = await findModel(host, subject.profile.model);
+  const bytes = model && (await weightBytes(host, model));
+  for (const gpu of mine) {
+    const needed = neededMiB(subject, gpu, bytes === undefined ? undefined : bytes / 2 ** 20);
+    const line = lines.find((text) => text.startsWith(`GPU ${deviceName(gpu)} `)) ?? '';
+    const free = freeOf(gpu);
+    if (free === undefined) return skip(`nvidia-smi does not tell the memory of GPU ${deviceName(gpu)}`);
+    if (needed !== undefined && free < needed) {
+      return fail(`${line}; the plan needs ${mibText(needed)} there`, fix, lines);
+    }
+    if (needed === undefined && gpu.usedMiB > idleMiB) {
+      return warn(`${line}; how much the model needs is not known`, fix, lines);
+    }
+  }
+  return ok(lines.join('; '));
+}
+
+/** Of all workers on one GPU together; `undefined` when it is not known of one of them. */
+function neededMiB(
+  { plan, profile }: Subject,
+  gpu: GpuFacts,
+  weightsMiB: number | undefined,
+): number | undefined {
+  let sum = 0;
+  for (const { component, gpus } of plan?.processes ?? []) {
+    const spec = profile.components[component];
+    if (!gpus.includes(deviceName(gpu)) || spec?.kind !== 'worker') continue;
+    const demand = gpuDemand(spec, weightsMiB);
+    if (demand === undefined) return undefined;
+    sum += demand.mib;
+  }
+  return sum;
+}
+
+async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): Promise<string> {
+  const free = freeOf(gpu);
+  const room =
+    free === undefined ? 'has unknown memory' : `has ${mibText(free)} of ${mibText(gpu.totalMiB)} free`;
+  const mine = holders?.filter(({ gpuUuid }) => gpuUuid === gpu.uuid) ?? [];
+  const who = await Promise.all(
+    mine.map(async ({ pid, name, usedMiB }) => {
+      const held = usedMiB === undefined ? '' : ` holds ${mibText(usedMiB)}`;
+      return `${await describeProcess(host, pid, name)}${held}`;
+    }),
+  );
+  const lease = gpu.leasedBy === undefined ? '' : `, taken by run ${gpu.leasedBy}`;
+  const text = `GPU ${deviceName(gpu)} ${room}${lease}`;
+  return who.length === 0 ? text : `${text}: ${who.join(', ')}`;
+}
+
+/** D13: as many GPUs as the plan needs, none given away twice, and CUDA_VISIBLE_DEVICES names ones that exist. */
 export const gpus: Check = {
   id: 'D13',
   name: 'gpus',
@@ -77,3 +166,28 @@ function overlap(plan: Plan, { profile }: Subject): Finding | undefined {
   }
   return undefined;
 }
+
+/** D17: a GPU that takes one process only cannot be shared by two workers. */
+export const computeMode: Check = {
+  id: 'D17',
+  name: 'compute-mode',
+  title: 'the GPUs let several processes in',
+  severity: 'warn',
+  look: async (host) => {
+    const report = await host.gpus();
+    const none = noGpu(report);
+    if (none !== undefined) return none;
+    const { plan } = host.subject ?? {};
+    const mine = report.gpus.filter(({ uuid }) => plan === undefined || plan.gpuUuids.includes(uuid));
+    if (mine.length === 0) return skip(`engine ${plan?.engine} uses no GPU`);
+    if (mine.some(({ computeMode: mode }) => mode === undefined)) {
+      return skip('nvidia-smi does not tell the compute mode');
+    }
+    const shut = mine.find(({ computeMode: mode }) => mode !== 'Default');
+    if (shut === undefined) return ok('compute mode Default');
+    return warn(
+      `GPU ${shut.index} is in compute mode ${shut.computeMode}: ${shut.computeMode === 'Prohibited' ? 'no process' : 'one process only'} may use it`,
+      `sudo nvidia-smi -i ${shut.index} -c DEFAULT   # workers that share a GPU need it`,
+    );
+  },
+};

@@ -1,10 +1,100 @@
-/** D06: every planned port can be bound, and who holds those that cannot. */
-import { type Check, fail, type Finding, ok, warn } from '../check.ts';
-import type { HostView } from '../host-view.ts';
+/** The planned ports: free, in range, and reachable where decode dials prefill. */
+import type { Plan, ProcessSpec } from '../../plan/plan.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
+import type { HostView, Subject } from '../host-view.ts';
+import { prefillsOf, valueOf, valuesOf } from '../planned.ts';
+
+const bootstrapFlag = '--disaggregation-bootstrap-port';
+
+/** D05: prefill listens on the bootstrap port and decode dials it: it must be free, single and reachable. */
+export const bootstrap: Check = {
+  id: 'D05',
+  name: 'bootstrap',
+  title: 'decode can reach the bootstrap port of prefill',
+  severity: 'fail',
+  look: async (host) => {
+    const { subject } = host;
+    if (subject === undefined) return await checkLive(host);
+    if (subject.plan === undefined) return skip('there is no valid plan');
+    if (prefillsOf(subject.plan).length === 0) return skip(`${subject.profile.name} has no prefill worker`);
+    return await checkPlan(host, subject.plan, subject);
+  },
+};
+
+async function checkPlan(host: HostView, plan: Plan, { rawArgs }: Subject): Promise<Finding> {
+  const prefills = prefillsOf(plan);
+  if (valuesOf(rawArgs, bootstrapFlag).length > 0) {
+    return fail(
+      `${bootstrapFlag} stands after --: it would go to every worker and win over the planned port`,
+      `leave ${bootstrapFlag} out: dynamo gives each prefill worker a port of its own`,
+    );
+  }
+  const ports = prefills.map((spec) => spec.ports.bootstrap ?? 0);
+  if (new Set(ports).size < ports.length) {
+    return fail(
+      `two prefill workers have the same bootstrap port: ${ports.join(', ')}`,
+      'leave the ports out',
+    );
+  }
+  for (const spec of prefills) {
+    const found = (await portTrouble(host, spec)) ?? addressTrouble(spec);
+    if (found !== undefined) return found;
+  }
+  return ok(
+    prefills.map(({ name, ports: { bootstrap: port } }) => `${name} can listen on ${port}`).join(', '),
+  );
+}
+
+async function portTrouble(host: HostView, { name, ports }: ProcessSpec): Promise<Finding | undefined> {
+  const port = ports.bootstrap ?? 0;
+  const reason = await host.network.bind('0.0.0.0', port);
+  if (reason === undefined) return undefined;
+  const holder = host.portHolder(port) ?? 'nobody who listens';
+  return fail(
+    `${name} must listen on ${port}, which cannot be bound (${reason}): held by ${holder}`,
+    'run it again: dynamo plans another port',
+  );
+}
+
+/**
+ * Prefill registers SGLANG_HOST_IP and listens on --host: where the two differ, decode dials nobody, and answers come
+ * with status 200 and without content.
+ */
+function addressTrouble({ name, argv, env }: ProcessSpec): Finding | undefined {
+  const [told, listens] = [env['SGLANG_HOST_IP'], valueOf(argv, '--host')];
+  if (told === undefined || listens === undefined || told === listens) return undefined;
+  if (listens === '0.0.0.0' || listens === '::') return undefined;
+  return fail(
+    `${name} listens on ${listens} (--host) and tells decode to dial ${told} (SGLANG_HOST_IP)`,
+    `--env SGLANG_HOST_IP=${listens}`,
+  );
+}
+
+async function checkLive(host: HostView): Promise<Finding> {
+  const { runs } = await host.state();
+  const live = runs.filter(({ state }) => state === 'live');
+  const prefills = live.flatMap(({ runId, plan }) =>
+    (plan === undefined ? [] : prefillsOf(plan)).map((spec) => ({ runId, spec })),
+  );
+  if (prefills.length === 0) return skip('no profile was named, and no run with a prefill worker is up');
+  for (const { runId, spec } of prefills) {
+    const port = spec.ports.bootstrap ?? 0;
+    const address = spec.env['SGLANG_HOST_IP'] ?? '127.0.0.1';
+    const reason = await host.network.connect(address, port);
+    if (reason !== undefined) {
+      return fail(
+        `${runId}: ${spec.name} does not take connections on ${address}:${port} (${reason}), which decode dials`,
+        `dynamo restart ${spec.name}   # dynamo logs ${spec.name} says why`,
+      );
+    }
+  }
+  return ok(prefills.map(({ spec }) => `${spec.name} answers on ${spec.ports.bootstrap}`).join(', '));
+}
 
 /** Upstream's default HTTP port. */
 const defaultPort = 8000;
 
+/** D06: every planned port can be bound, and who holds those that cannot. */
 export const ports: Check = {
   id: 'D06',
   name: 'ports',
@@ -74,3 +164,31 @@ async function holderText(host: HostView, port: number): Promise<string> {
   const holder = host.portHolder(port);
   return holder === undefined ? '' : `, held by ${holder}`;
 }
+
+/** Upstream reads it as a signed 16-bit number. Source: docs/upstream/status-and-health.md#port-numbers. */
+const highestSystemPort = 32_767;
+
+/** D07: an exported DYN_SYSTEM_PORT reaches every worker that is started by hand, and they fight for it. */
+export const sysportEnv: Check = {
+  id: 'D07',
+  name: 'sysport-env',
+  title: 'no status port is set for all processes at once',
+  severity: 'warn',
+  look: ({ environment, subject }) => {
+    const value = environment['DYN_SYSTEM_PORT'];
+    if (value === undefined) return ok('DYN_SYSTEM_PORT is not set; dynamo gives each worker its own');
+    const port = Number(value);
+    const http = subject?.plan?.http.port ?? subject?.wishedHttpPort ?? 8000;
+    const trouble = !(Number.isInteger(port) && port > 0)
+      ? ', which is no port'
+      : port > highestSystemPort
+        ? `, which workers refuse: it is above ${highestSystemPort}`
+        : port === http
+          ? ', which is also the HTTP port'
+          : '';
+    return warn(
+      `DYN_SYSTEM_PORT=${value} is exported${trouble}; dynamo ignores it, processes started by hand share it`,
+      `unset DYN_SYSTEM_PORT   # dynamo sets one for each worker; valid is 1 to ${highestSystemPort}`,
+    );
+  },
+};

@@ -1,11 +1,8 @@
 /** Checks of GPUs, on reports as nvidia-smi gave them and as it gives them in trouble. */
 import { expect, test } from 'vitest';
-import { computeMode } from '../../../src/doctor/checks/compute-mode.ts';
-import { gpuHang } from '../../../src/doctor/checks/gpu-hang.ts';
-import { gpus } from '../../../src/doctor/checks/gpus.ts';
-import { nvml } from '../../../src/doctor/checks/nvml.ts';
-import { pidns } from '../../../src/doctor/checks/pidns.ts';
-import { vram } from '../../../src/doctor/checks/vram.ts';
+import { computeMode, gpus, vram } from '../../../src/doctor/checks/gpus.ts';
+import { gpuHang, nvml } from '../../../src/doctor/checks/gpu-health.ts';
+import { pidns } from '../../../src/doctor/checks/surroundings.ts';
 import type { Check } from '../../../src/doctor/check.ts';
 import type { GpuReport } from '../../../src/doctor/host-view.ts';
 import { finding, onGpus, statLine, subjectOf } from '../../support/doctor-host.ts';

@@ -1,13 +1,8 @@
 /** Checks of the host itself: ports, variables, shared memory, limits, proxies, names, zombies. */
 import { expect, test } from 'vitest';
-import { bootstrap } from '../../../src/doctor/checks/bootstrap.ts';
-import { init } from '../../../src/doctor/checks/init.ts';
-import { limits } from '../../../src/doctor/checks/limits.ts';
-import { loopback } from '../../../src/doctor/checks/loopback.ts';
-import { ports } from '../../../src/doctor/checks/ports.ts';
-import { proxy } from '../../../src/doctor/checks/proxy.ts';
-import { shm } from '../../../src/doctor/checks/shm.ts';
-import { sysportEnv } from '../../../src/doctor/checks/sysport-env.ts';
+import { bootstrap, ports, sysportEnv } from '../../../src/doctor/checks/ports.ts';
+import { init, limits, shm } from '../../../src/doctor/checks/surroundings.ts';
+import { loopback, proxy } from '../../../src/doctor/checks/network.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { finding, onGpus, runFacts, statLine, subjectOf } from '../../support/doctor-host.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';

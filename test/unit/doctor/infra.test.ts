@@ -1,11 +1,8 @@
 /** Checks of etcd, NATS, the planes and Docker, on answers as real ones give them (test/real/doctor has the real ones). */
 import { expect, test } from 'vitest';
-import { docker } from '../../../src/doctor/checks/docker.ts';
-import { etcd } from '../../../src/doctor/checks/etcd.ts';
-import { etcdLock } from '../../../src/doctor/checks/etcd-lock.ts';
-import { etcdStale } from '../../../src/doctor/checks/etcd-stale.ts';
-import { nats } from '../../../src/doctor/checks/nats.ts';
-import { planes } from '../../../src/doctor/checks/planes.ts';
+import { docker } from '../../../src/doctor/checks/dead-runs.ts';
+import { etcd, etcdLock, etcdStale, nats } from '../../../src/doctor/checks/etcd-and-nats.ts';
+import { planes } from '../../../src/doctor/checks/network.ts';
 import type { InfraUses } from '../../../src/plan/infra.ts';
 import { finding, runFacts, statLine, subjectOf } from '../../support/doctor-host.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';

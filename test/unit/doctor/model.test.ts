@@ -1,9 +1,6 @@
 /** Checks of the model: its kind, the hub, the cache, and what is complete without a network. */
 import { expect, test } from 'vitest';
-import { hfAuth } from '../../../src/doctor/checks/hf-auth.ts';
-import { hfCache } from '../../../src/doctor/checks/hf-cache.ts';
-import { modelKind } from '../../../src/doctor/checks/model-kind.ts';
-import { offline } from '../../../src/doctor/checks/offline.ts';
+import { hfAuth, hfCache, modelKind, offline } from '../../../src/doctor/checks/hub-and-models.ts';
 import { finding, type HostFacts, onGpus, subjectOf } from '../../support/doctor-host.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 

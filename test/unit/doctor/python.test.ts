@@ -1,10 +1,8 @@
 /** Checks of what Python holds: cuDNN, NIXL, Dynamo and SGLang, and the driver below them. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import { cudnn } from '../../../src/doctor/checks/cudnn.ts';
-import { driver } from '../../../src/doctor/checks/driver.ts';
-import { nixl } from '../../../src/doctor/checks/nixl.ts';
-import { packages } from '../../../src/doctor/checks/packages.ts';
+import { cudnn, nixl, packages } from '../../../src/doctor/checks/python-environment.ts';
+import { driver } from '../../../src/doctor/checks/gpu-health.ts';
 import type { GpuReport } from '../../../src/doctor/host-view.ts';
 import { finding, onGpus, pythonWith, subjectOf } from '../../support/doctor-host.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';

@@ -1,7 +1,6 @@
 /** Checks of what dead runs left; test/e2e/doctor.test.ts makes them with real kills. */
 import { expect, test } from 'vitest';
-import { orphansOurs } from '../../../src/doctor/checks/orphans-ours.ts';
-import { runState } from '../../../src/doctor/checks/run-state.ts';
+import { orphansOurs, runState } from '../../../src/doctor/checks/dead-runs.ts';
 import type { StaleThing } from '../../../src/doctor/host-view.ts';
 import { doctorHost, finding, runFacts } from '../../support/doctor-host.ts';
 

@@ -5,7 +5,7 @@ import { tinyImage } from '../../../src/plan/proof-request.ts';
 import { mp4 } from '../../../src/sim/mp4.ts';
 import { png } from '../../../src/sim/png.ts';
 import { decodePicture } from '../../../src/smoke/picture.ts';
-import { tinyPhoto } from '../../../src/smoke/tiny-photo.ts';
+import { tinyPhoto } from '../../../src/smoke/cases/media.ts';
 import { readVideo } from '../../../src/smoke/video-file.ts';
 
 const bytesOf = (uri: string): Buffer => Buffer.from(uri.replace(/^data:[^,]*,/, ''), 'base64');

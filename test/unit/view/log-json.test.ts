@@ -1,6 +1,6 @@
 /** JSON log lines in words. */
 import { expect, test } from 'vitest';
-import { renderJson } from '../../../src/view/log-json.ts';
+import { renderJson } from '../../../src/view/log-lines.ts';
 
 test.each([
   [

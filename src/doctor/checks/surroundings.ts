@@ -1,0 +1,204 @@
+/** What a container or a shell takes away: processes in view, an init, shared memory and limits. */
+import { type LimitName, softLimit } from '../../base/process-limits.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
+import { noGpu } from '../gpu-report.ts';
+import type { HostView, Segment } from '../host-view.ts';
+import { readProcess, readProcesses } from '../proc-files.ts';
+import { countText, mibText, sizeText } from '../sizes.ts';
+
+/**
+ * More than an idle GPU has in use: NVML's plain figure was 615 MiB.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
+const idleMiB = 1_024;
+const pidnsFix = 'run dynamo clean on the host, or start this container with --pid=host';
+
+/**
+ * D18: /proc shows another pid namespace; or from inside a container the driver names processes that cannot be seen,
+ * or none although memory is held.
+ */
+export const pidns: Check = {
+  id: 'D18',
+  name: 'pidns',
+  title: 'processes of this host and those that hold the GPUs can be seen',
+  severity: 'fail',
+  look: async (host) => {
+    const trouble = host.procTrouble();
+    if (trouble !== undefined) return fail(trouble.words, trouble.fix);
+    const report = await host.gpus();
+    const none = noGpu(report);
+    if (none !== undefined) return none;
+    const { holders, gpus } = report;
+    if (holders === undefined) return skip('nvidia-smi does not tell who holds the GPUs');
+    for (const { pid, usedMiB } of holders) {
+      if ((await readProcess(host, pid)) !== undefined) continue;
+      const held = usedMiB === undefined ? 'GPU memory' : `${mibText(usedMiB)} of GPU memory`;
+      return warn(`${held} is held by pid ${pid}, which is not in this pid namespace`, pidnsFix);
+    }
+    const silent = gpus.find(
+      ({ uuid, usedMiB }) => usedMiB > idleMiB && !holders.some(({ gpuUuid }) => gpuUuid === uuid),
+    );
+    if (silent !== undefined) {
+      return warn(
+        `GPU ${silent.index} has ${mibText(silent.usedMiB)} in use and nvidia-smi names nobody: held outside this pid namespace`,
+        pidnsFix,
+      );
+    }
+    return ok(
+      holders.length === 0
+        ? 'nobody holds a GPU'
+        : `${countText(holders.length, 'holder')}, all visible here`,
+    );
+  },
+};
+
+/** An init reaps within milliseconds, a busy one within a second. */
+const lookAgainMs = 1_000;
+/** Ticks: what lived for less may be the child of a command that has just ended. */
+const oldTicks = 1_000;
+
+/** D19: in a container whose first process never reaps, dead processes stay as zombies for ever. */
+export const init: Check = {
+  id: 'D19',
+  name: 'init',
+  title: 'the first process reaps what dies',
+  severity: 'warn',
+  look: async (host) => {
+    const name = (await readProcess(host, 1))?.comm ?? 'unknown';
+    const before = await zombiesOf(host);
+    if (before.size === 0) return ok(`pid 1 is ${name}, no zombies under it`);
+    await host.clock.sleep(lookAgainMs);
+    const after = await zombiesOf(host);
+    const staying = [...before].flatMap(([key, words]) => (after.has(key) ? [words] : []));
+    if (staying.length === 0) return ok(`pid 1 is ${name}, which reaps`);
+    return warn(
+      `pid 1 (${name}) reaps late or never, zombies under it: ${staying.length}, ${staying.slice(0, 3).join(', ')}`,
+      'docker run --init …   # zombies hold no memory, but every stop waits for them longer',
+    );
+  },
+};
+
+/** By pid and start, so that a pid that is used again is not taken for the same. */
+async function zombiesOf(host: HostView): Promise<Map<string, string>> {
+  const all = await readProcesses(host);
+  const uptime = Number.parseFloat((await host.files.read('/proc/uptime')) ?? '');
+  const found = all.filter(
+    ({ ppid, state, startTicks }) => ppid === 1 && state === 'Z' && uptime * 100 - startTicks > oldTicks,
+  );
+  return new Map(found.map(({ pid, startTicks, comm }) => [`${pid}.${startTicks}`, `${comm} ${pid}`]));
+}
+
+const shmFolder = '/dev/shm';
+/** Docker gives 64 MiB; several ranks, NCCL and multimodal inputs need gigabytes. */
+const neededBytes = 2 ** 30;
+
+/** D23: shared memory is large enough, and no dead process left segments in it. */
+export const shm: Check = {
+  id: 'D23',
+  name: 'shm',
+  title: 'shared memory is large enough and clean',
+  severity: 'fail',
+  look: async (host) => {
+    const space = await host.files.space(shmFolder);
+    if (space === undefined) return skip(`${shmFolder} is not here`);
+    const leaked = host.lostSegments();
+    if (leaked.length > 0) return leakFinding(leaked);
+    const free = `${sizeText(space.freeBytes)} of ${sizeText(space.totalBytes)} free in ${shmFolder}`;
+    if (space.freeBytes >= neededBytes) return ok(free);
+    const fix =
+      space.totalBytes < neededBytes
+        ? 'docker run --shm-size=10G …'
+        : `df -h ${shmFolder}; ls -l ${shmFolder}`;
+    const needsGpu = host.subject?.plan?.processes.some(({ gpus }) => gpus.length > 0) === true;
+    return needsGpu ? fail(free, fix) : warn(free, fix);
+  },
+};
+
+/** Engines that were killed for months leave hundreds. */
+const namedAtMost = 5;
+
+function leakFinding(segments: readonly Segment[]): Finding {
+  const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  const lines = segments
+    .slice(0, namedAtMost)
+    .map(({ path, bytes, proof }) => `${path}, ${sizeText(bytes)}: ${proof ?? 'nobody uses it'}`);
+  const more = segments.length - lines.length;
+  return warn(
+    `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${sizeText(total)} left behind: ${lines[0]}`,
+    fixFor(segments),
+    [...lines.slice(1), ...(more > 0 ? [`and ${more} more`] : [])],
+  );
+}
+
+function fixFor(segments: readonly Segment[]): string {
+  if (segments.some(({ proof }) => proof !== undefined))
+    return 'dynamo clean   # takes those of our dead runs';
+  return segments.length === 1
+    ? `rm ${segments[0]?.path}   # unless it is of a container that shares ${shmFolder}`
+    : 'dynamo clean --dry-run   # names each, with the command that removes it';
+}
+
+/** What upstream's documents give their containers, and what processes without a GPU live on. */
+const withoutGpus: Readonly<Partial<Record<LimitName, number>>> = {
+  'Max open files': 4_096,
+  'Max processes': 512,
+  'Max file size': Infinity,
+  'Max address space': Infinity,
+};
+const forGpus: typeof withoutGpus = {
+  'Max locked memory': Infinity,
+  ...withoutGpus,
+  'Max open files': 65_536,
+  'Max processes': 4_096,
+};
+
+/** Flags of docker run and ulimit. */
+const flags: Readonly<Record<LimitName, readonly [docker: string | undefined, shell: string]>> = {
+  'Max file size': ['fsize=-1', 'ulimit -f unlimited'],
+  'Max address space': [undefined, 'ulimit -v unlimited'],
+  'Max locked memory': ['memlock=-1', 'ulimit -l unlimited'],
+  'Max open files': ['nofile=65536:65536', 'ulimit -n 65536'],
+  'Max processes': ['nproc=-1', 'ulimit -u unlimited'],
+};
+
+/** D24: limits of this shell that engines run into. */
+export const limits: Check = {
+  id: 'D24',
+  name: 'limits',
+  title: 'limits of memory, files and processes are high enough',
+  severity: 'warn',
+  look: async (host) => {
+    const text = await host.files.read('/proc/self/limits');
+    if (text === undefined) return skip('/proc/self/limits is not here');
+    const wanted = usesGpus(host) ? forGpus : withoutGpus;
+    const seen = (Object.entries(wanted) as [LimitName, number][]).map(([name, least]) => ({
+      name,
+      least,
+      value: softLimit(text, name),
+    }));
+    const low = seen.filter(({ value, least }) => value !== undefined && value < least);
+    const lines = seen
+      .map(({ name, value }) => `${name.slice(4).toLowerCase()} ${limitText(value)}`)
+      .join(', ');
+    if (low.length === 0) return ok(lines);
+    const shell = low.map(({ name }) => flags[name][1]).join('; ');
+    const docker = low.flatMap(({ name }) => flags[name][0] ?? []).map((flag) => `--ulimit ${flag}`);
+    return warn(
+      low
+        .map(
+          ({ name, value, least }) =>
+            `${name.slice(4).toLowerCase()} is ${limitText(value)}, upstream's containers have ${limitText(least)}`,
+        )
+        .join('; '),
+      docker.length === 0 ? shell : `${shell}   # in Docker: docker run ${docker.join(' ')} …`,
+    );
+  },
+};
+
+function usesGpus({ subject }: HostView): boolean {
+  return subject?.plan === undefined || subject.plan.engine === 'sglang';
+}
+
+function limitText(value: number | undefined): string {
+  return value === undefined ? 'unknown' : value === Infinity ? 'unlimited' : String(value);
+}

@@ -1,0 +1,182 @@
+/** How processes find each other: etcd, NATS, namespaces and the place of discovery. */
+import { roomCommand } from '../../plan/etcd-space.ts';
+import type { Plan, ProcessSpec } from '../../plan/plan.ts';
+import { flagValue, lineRule } from '../log-lines.ts';
+import type { Rule } from '../rule.ts';
+
+/** A second etcd waits for ever for the data folder of the first. Source: docs/upstream/discovery.md#etcd. */
+export const etcdLocked = lineRule(
+  {
+    id: 'etcd-locked',
+    check: 'D10',
+    sees: '`another etcd process is using … and holds the file lock`',
+    fixes: 'stop the other etcd, or another `--data-dir`',
+  },
+  /holds the file lock/,
+  () => ({
+    cause: 'another etcd uses the same data folder, and this one waits for it to end',
+    fix: 'pgrep -a etcd   # then stop that one, or give this one another --data-dir',
+  }),
+);
+
+/**
+ * The second of etcd itself and of whoever passes on what it says. Source: recordings of Dynamo 1.1.1 and 1.6.1 and of
+ * etcd 3.4.23; JSON from 3.5 on.
+ */
+const etcdLost =
+  /Unable to create lease|Could not connect to etcd|etcd not reachable yet|etcd startup connection/;
+const noSpace = /alarm NOSPACE raised|"alarm":"NOSPACE"|etcdserver: no space|database space exceeded/;
+
+/** etcd answers and takes no more: Dynamo says the same of it as of one that is not there. */
+export const etcdFull = lineRule(
+  {
+    id: 'etcd-full',
+    check: 'D08',
+    sees: '`Unable to create lease` while etcd has the alarm NOSPACE; `database space exceeded`, or `alarm NOSPACE raised` in the log of etcd',
+    fixes: "another start where etcd is the run's own; else `etcdctl compact`, `defrag` and `alarm disarm`",
+  },
+  new RegExp(`${etcdLost.source}|${noSpace.source}`),
+  ({ line }, { plan, host }) => {
+    if (!noSpace.test(line) && host.etcdFull !== true) return undefined;
+    const where = plan.discovery.backend === 'etcd' ? ` at ${plan.discovery.endpoints.join(', ')}` : '';
+    return { cause: `etcd${where} is full: it answers, and takes nothing new`, fix: roomFix(plan) };
+  },
+);
+
+/** Data of our own go with the run, unless they are to stay. */
+function roomFix({ infra, discovery, profile }: Plan): string {
+  const etcd = infra?.etcd;
+  if (etcd?.from === 'shared') return 'dynamo infra down && dynamo infra up';
+  if (etcd?.from === 'external' || etcd === undefined) {
+    return roomCommand(discovery.backend === 'etcd' ? discovery.endpoints.join(',') : '$ETCD_ENDPOINTS');
+  }
+  const kept = infra?.folders.find(({ path, kept: stays }) => stays && path.endsWith('/etcd'));
+  const again = `dynamo up ${profile.name}`;
+  return kept === undefined
+    ? again
+    : `rm -r ${kept.path} && ${again}   # registrations only: they come again`;
+}
+
+/** 1.1.1 gives up at once, 1.4 and later after 120 s. Source: docs/upstream/discovery.md#etcd; test/fixtures/logs. */
+const noEtcd =
+  /Unable to create lease\. Check etcd server status at (\S+?)(?: retry|\s*$)|etcd startup connection timed out|Could not connect to etcd|etcd not reachable yet/;
+
+/** etcd does not answer, in the words of each version. */
+export const etcdUnreachable = lineRule(
+  {
+    id: 'etcd-unreachable',
+    check: 'D08',
+    sees: '`Unable to create lease. Check etcd server status`, `etcd startup connection timed out`',
+    fixes: '`--discovery file`, or start etcd',
+  },
+  noEtcd,
+  ({ groups }, { plan, host }) => {
+    const planned = plan.discovery.backend === 'etcd' ? plan.discovery.endpoints.join(', ') : undefined;
+    const where = groups[0] || planned;
+    return {
+      cause: `etcd does not answer${where === undefined ? '' : ` at ${where}`}`,
+      fix: '--discovery file   # needs no etcd on one host; or start etcd there',
+      // One that is full is told of in the same words.
+      asks: host.etcdFull === undefined ? [{ about: 'etcd-full' }] : undefined,
+    };
+  },
+);
+
+/** 1.1.1 and 1.6.1. Source: docs/upstream/discovery.md#nats; test/fixtures/logs. */
+const noNats = /Failed to connect to NATS|NATS startup connection timed out|NATS not reachable yet/;
+
+/** NATS does not answer, in the words of each version. */
+export const natsUnreachable = lineRule(
+  {
+    id: 'nats-unreachable',
+    check: 'D11',
+    sees: '`Failed to connect to NATS`, `NATS startup connection timed out`',
+    fixes: '`--events zmq`, or `nats-server -js`',
+  },
+  noNats,
+  (_, { plan, subject }) => {
+    const inherited = plan.events !== 'nats' && subject?.variables.has('NATS_SERVER') === true;
+    return {
+      cause: `NATS does not answer${plan.nats === undefined ? '' : ` at ${plan.nats}`}${inherited ? ', and NATS_SERVER makes this version of Dynamo connect to it' : ''}`,
+      fix: inherited
+        ? 'unset NATS_SERVER'
+        : '--events zmq   # needs no NATS on one host; or start: nats-server -js',
+    };
+  },
+);
+
+/**
+ * Workers registered in another namespace than the frontend looks in: no log says a word about it. Seen only by
+ * comparing the instances in /health with the plan.
+ * Source: docs/upstream/discovery.md#mismatches-without-a-message.
+ */
+export const namespaceMismatch: Rule = {
+  id: 'namespace-mismatch',
+  check: 'D12',
+  kind: 'cause',
+  sees: 'nothing in any log; `/health` of the frontend lists the workers under another namespace or component',
+  fixes: 'leave `DYN_NAMESPACE`, `--namespace` and `--endpoint` to the launcher',
+  find: ({ failure, plan }) => {
+    const seen = /workers that the frontend knows: (.+?); it knows instead: (.+)$/.exec(
+      failure.lastSeen ?? '',
+    );
+    if (failure.code !== 'not-ready' || seen === null) return undefined;
+    const [, missing = '', known = ''] = seen;
+    if (!mustBeOurs(plan, known)) return undefined;
+    return {
+      cause: `workers registered as ${known}, where nobody of this run looks for them`,
+      evidence: [`frontend /health: ${missing}; it has ${known}`],
+      fix: 'unset DYN_NAMESPACE   # and no --namespace or --endpoint in the arguments of a worker',
+      fromOutside: true,
+    };
+  },
+};
+
+/** In an etcd that others use, too, workers elsewhere may be theirs: then a process of ours must have been sent there. */
+function mustBeOurs(plan: Plan, known: string): boolean {
+  const { discovery, runFolder, processes } = plan;
+  if (discovery.backend === 'file' && discovery.folder.startsWith(runFolder)) return true;
+  const namespaces = known.split(', ').map((place) => place.split('.')[0]);
+  const sent = processes.flatMap(({ argv, env }) => [
+    env.DYN_NAMESPACE,
+    flagValue(argv, '--namespace'),
+    flagValue(argv, '--endpoint')?.replace('dyn://', '').split('.')[0],
+  ]);
+  return sent.some((namespace) => namespace !== plan.namespace && namespaces.includes(namespace));
+}
+
+/**
+ * Frontend and workers look for each other in different places: no log says a word about it. Different
+ * `DYN_FILE_KV`, or `mem` for separate processes.
+ * Source: docs/upstream/discovery.md#mismatches-without-a-message.
+ */
+export const discoveryMismatch: Rule = {
+  id: 'discovery-mismatch',
+  check: 'D12',
+  kind: 'cause',
+  sees: 'nothing in any log; the frontend knows no worker, and the plan gives them different places of discovery',
+  fixes: 'leave `DYN_DISCOVERY_BACKEND`, `DYN_FILE_KV` and `ETCD_ENDPOINTS` to the launcher',
+  find: ({ failure, plan }) => {
+    if (failure.code !== 'not-ready' || !/workers that the frontend knows: 0 of/.test(failure.lastSeen ?? ''))
+      return undefined;
+    const places = plan.processes
+      .filter(({ kind }) => kind !== 'infra')
+      .map((spec) => ({ name: spec.name, place: placeOf(spec) }));
+    const different = new Set(places.map(({ place }) => place)).size > 1;
+    if (!different && !places.some(({ place }) => place.startsWith('mem'))) return undefined;
+    return {
+      cause: different
+        ? 'frontend and workers look for each other in different places'
+        : 'discovery mem works within one process only, so the frontend finds no worker',
+      evidence: places.map(({ name, place }) => `${name}: ${place}`),
+      fix: '--discovery file   # and no DYN_FILE_KV, ETCD_ENDPOINTS or --discovery-backend of your own',
+      fromOutside: true,
+    };
+  },
+};
+
+function placeOf({ argv, env }: ProcessSpec): string {
+  const backend = flagValue(argv, '--discovery-backend') ?? env.DYN_DISCOVERY_BACKEND ?? 'etcd';
+  const place = backend === 'file' ? env.DYN_FILE_KV : backend === 'etcd' ? env.ETCD_ENDPOINTS : undefined;
+  return place === undefined ? backend : `${backend} ${place}`;
+}

@@ -1,0 +1,135 @@
+/** Processes that were ended: by the kernel, by themselves, by others or by a request. */
+import { seen } from '../log-lines.ts';
+import type { Rule } from '../rule.ts';
+
+/** The kernel ended a process for want of memory: only its counters prove that, an exit by SIGKILL does not. */
+export const killedByKernel: Rule = {
+  id: 'killed-by-kernel',
+  kind: 'cause',
+  sees: 'SIGKILL while `oom_kill` in memory.events of the control group, or in /proc/vmstat, rose',
+  fixes: 'more memory for the container (`docker run --memory`) or less for the workers',
+  find: (situation) => {
+    const { failure, subject, host } = situation;
+    if (subject === undefined || subject.spec.name !== failure.process) return undefined;
+    const child = seen(situation, /Subprocess \w+ \(pid=\d+\) crashed with exit code -9/);
+    const own = seen(situation, /kill_process_tree called: .*include_parent=True/);
+    const killed = failure.exit?.signal === 'SIGKILL' || failure.exit?.code === 137;
+    // Seen from outside, before the engine itself has noticed.
+    const lost = /its \S+ \(pid \d+\) ended/.test(failure.message);
+    if (child === undefined && !lost && (!killed || own !== undefined)) return undefined;
+    const { cgroup, host: everywhere = 0 } = host.kernelKills ?? {};
+    // Where our own control group counts, the host's counter says nothing about us.
+    const kills = cgroup ?? everywhere;
+    if (kills === 0) return undefined;
+    const where = cgroup === undefined ? '/proc/vmstat' : 'control group';
+    return {
+      cause: `the kernel ended ${subject.spec.name}${child === undefined && !lost ? '' : ', or a child of it'}, because memory ran out: that of the host or of the container, not of the GPU`,
+      evidence: [
+        ...(child === undefined ? [] : [child.line]),
+        `${where}: oom_kill rose by ${kills} during the run`,
+      ],
+      fix: 'free -g   # then fewer workers, or more memory for the container: docker run --memory=64g …',
+      fromOutside: true,
+    };
+  },
+};
+
+/**
+ * A child of a worker was ended from outside: SGLang leaves 5 s to over 60 s later, by ending its own tree.
+ * Source: docs/upstream/processes.md#who-dies-with-whom; test/fixtures/logs.
+ */
+export const childDied: Rule = {
+  id: 'child-died',
+  kind: 'consequence',
+  sees: '`Subprocess scheduler_0 (pid=…) crashed with exit code -9`, or that a scheduler is gone',
+  fixes: '`dynamo logs`, and who ends processes on this host',
+  find: (situation) => {
+    const { failure, subject, host } = situation;
+    if (subject === undefined) return undefined;
+    const told = seen(situation, /Subprocess (\w+) \(pid=(\d+)\) crashed with exit code (-?\d+)/);
+    const mine = subject.spec.name === failure.process;
+    // The supervisor sees it up to a minute before the engine says so.
+    const lost = mine ? /its (\S+) \(pid (\d+)\) ended/.exec(failure.message) : null;
+    if (told === undefined && lost === null) return undefined;
+    const [child = '', pid = '', code] = told?.groups ?? lost?.slice(1) ?? [];
+    const innocent = host.kernelKills?.cgroup === 0 ? ", not by the kernel's OOM killer" : '';
+    const how =
+      code === undefined
+        ? `ended${innocent}`
+        : code.startsWith('-')
+          ? `was ended by signal ${code.slice(1)}${innocent}`
+          : `ended with ${code}`;
+    return {
+      cause: `${child} of ${subject.spec.name} (pid ${pid}) ${how}, and a worker cannot go on without it`,
+      evidence: [told?.line ?? failure.message],
+      fix: `dynamo logs ${subject.spec.name}`,
+      ...(told === undefined ? { fromOutside: true as const } : {}),
+    };
+  },
+};
+
+/**
+ * SGLang's way to exit is SIGKILL to its own process tree: 137 is no sign of the kernel's OOM killer.
+ * Source: docs/upstream/processes.md#exit-codes.
+ */
+export const endedItself: Rule = {
+  id: 'ended-itself',
+  kind: 'consequence',
+  sees: 'exit 137 or SIGKILL after `kill_process_tree called: … include_parent=True`',
+  fixes: 'the lines before it in `dynamo logs`',
+  find: (situation) => {
+    const { failure, subject } = situation;
+    if (subject === undefined || subject.spec.name !== failure.process) return undefined;
+    const killed = failure.exit?.signal === 'SIGKILL' || failure.exit?.code === 137;
+    const tree = seen(situation, /kill_process_tree called: .*include_parent=True/);
+    if (!killed || tree === undefined) return undefined;
+    const before = seen(situation, /Received sigquit from a child process|SIGQUIT received/);
+    return {
+      cause: `${subject.spec.name} ended its own process tree after a child of it failed; the SIGKILL is its own, not the kernel's OOM killer`,
+      evidence: [...(before === undefined ? [] : [before.line]), tree.line],
+      fix: `dynamo logs ${subject.spec.name} --tail 100   # the child says before that why`,
+    };
+  },
+};
+
+/**
+ * A worker was up and its model listed, and the first real request ended it.
+ * Source: docs/upstream/sglang-on-cpu.md#dead-on-the-first-request.
+ */
+export const deadOnFirstRequest: Rule = {
+  id: 'dead-on-first-request',
+  kind: 'consequence',
+  sees: 'a worker that was ready and ended while the proving request was under way',
+  fixes: 'the last lines of its log name the kernel or library that failed',
+  find: ({ failure, subject }) => {
+    if (failure.exit === undefined || failure.duringProof !== true) return undefined;
+    if (subject === undefined || subject.spec.name !== failure.process) return undefined;
+    const last = subject.lines.findLast((line) => /^\w[\w.]*(?:Error|Exception)\b.*:/.test(line));
+    return {
+      cause: `${subject.spec.name} was up and its model listed, but the first request ended it`,
+      evidence: last === undefined ? [failure.message] : [last],
+      fix: `dynamo logs ${subject.spec.name} --tail 100`,
+      ...(last === undefined ? { fromOutside: true as const } : {}),
+    };
+  },
+};
+
+/** A process got SIGKILL from somebody else: neither the kernel's OOM killer nor the engine itself sent it. */
+export const killedFromOutside: Rule = {
+  id: 'killed-from-outside',
+  kind: 'consequence',
+  sees: 'SIGKILL, while the counters of the control group did not move and the log has no `kill_process_tree`',
+  fixes: 'find who ends processes here (clean-up scripts, other users)',
+  find: (situation) => {
+    const { failure, subject, host } = situation;
+    if (subject === undefined || subject.spec.name !== failure.process) return undefined;
+    if (failure.exit?.signal !== 'SIGKILL' || host.kernelKills?.cgroup !== 0) return undefined;
+    if (seen(situation, /kill_process_tree called|crashed with exit code/) !== undefined) return undefined;
+    return {
+      cause: `somebody ended ${subject.spec.name} with SIGKILL: it was not the kernel's OOM killer, nor the process itself`,
+      evidence: ['control group: oom_kill did not rise during the run'],
+      fix: 'last -x | head; pgrep -af "pkill|killall"   # clean-up scripts that kill by name are the usual ones',
+      fromOutside: true,
+    };
+  },
+};

@@ -1,0 +1,110 @@
+/** The GPU, its driver and its libraries: missing, too old, faulty or taken. */
+import { lineRule } from '../log-lines.ts';
+
+/** Both texts: of SGLang with torch 2.9.1 (ai-dynamo/dynamo#5482), and the one in upstream's troubleshooting. */
+const cudnnRefused = /CuDNN Compatibility Issue Detected|cuDNN frontend [\d.]+ requires cuDNN lib >= [\d.]+/;
+
+/** SGLang refuses a cuDNN that is too old for the 3D convolutions of vision and diffusion models. */
+export const cudnnCheck = lineRule(
+  {
+    id: 'cudnn-check',
+    check: 'D01',
+    sees: '`CuDNN Compatibility Issue Detected`, or `cuDNN frontend 1.8.1 requires cuDNN lib >= 9.5.0`',
+    fixes: '`--env SGLANG_DISABLE_CUDNN_CHECK=1`, or a newer `nvidia-cudnn-cu12`',
+  },
+  cudnnRefused,
+  () => ({
+    cause:
+      'SGLang refuses the installed cuDNN, which is too old for the 3D convolutions of vision and diffusion models',
+    fix: '--env SGLANG_DISABLE_CUDNN_CHECK=1   # or: pip install nvidia-cudnn-cu12==9.16.0.29',
+  }),
+);
+
+const driverRefused =
+  /NVIDIA driver on your system is too old \(found version (\d+)\)|CUDA driver version is insufficient for CUDA runtime version|Error 803: system has unsupported display driver/;
+
+/** The NVIDIA driver is older than the CUDA that PyTorch was built for. */
+export const driverTooOld = lineRule(
+  {
+    id: 'driver-too-old',
+    check: 'D14',
+    sees: '`The NVIDIA driver on your system is too old`, `CUDA driver version is insufficient`, `Error 803`',
+    fixes: 'a newer driver, or a PyTorch built for the CUDA of this one',
+  },
+  driverRefused,
+  ({ line, groups }) => {
+    const version = Number(groups[0]);
+    const cuda = groups[0] ? `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}` : undefined;
+    if (line.includes('Error 803')) {
+      return {
+        cause:
+          'the CUDA libraries that are found do not belong to this driver: mostly a compat or stubs folder in LD_LIBRARY_PATH',
+        fix: 'unset LD_LIBRARY_PATH',
+      };
+    }
+    return {
+      cause: `the NVIDIA driver is older than the CUDA that PyTorch was built for${cuda === undefined ? '' : `: it supports CUDA ${cuda}`}`,
+      fix: 'nvidia-smi   # shows the CUDA it supports; install a newer driver, or PyTorch for that CUDA',
+    };
+  },
+);
+
+/** PyTorch was built without code for this GPU. */
+export const gpuNotSupported = lineRule(
+  {
+    id: 'gpu-not-supported',
+    check: 'D14',
+    sees: '`no kernel image is available for execution on the device`',
+    fixes: 'a PyTorch built for the compute capability of the GPU',
+  },
+  /no kernel image is available for execution on the device/,
+  () => ({
+    cause: 'PyTorch, or a kernel library, was built without code for this GPU',
+    fix: 'nvidia-smi --query-gpu=name,compute_cap --format=csv   # then install wheels that support it',
+  }),
+);
+
+/** The GPU takes one process only, or is in trouble. */
+export const gpuExclusive = lineRule(
+  {
+    id: 'gpu-exclusive',
+    check: 'D17',
+    sees: '`CUDA-capable device(s) is/are busy or unavailable`',
+    fixes: '`sudo nvidia-smi -i N -c DEFAULT`, or another GPU',
+  },
+  /CUDA-capable device(?:\(s\) is\/are|s are) busy or unavailable/,
+  (_, { subject }) => ({
+    cause: 'the GPU takes one process at a time, and another one has it',
+    fix: `sudo nvidia-smi -i ${subject?.spec.gpus[0] ?? '0'} -c DEFAULT   # or another GPU: --gpus`,
+  }),
+);
+
+/** The GPU itself reports a fault of its memory. */
+export const gpuFault = lineRule(
+  {
+    id: 'gpu-fault',
+    check: 'D16',
+    sees: '`uncorrectable ECC error encountered`, `NVRM: Xid`',
+    fixes: 'another GPU (`--gpus`), and a reset of this one by its owner',
+  },
+  /uncorrectable (?:NVLink|ECC) error|NVRM: Xid|GPU has fallen off the bus/,
+  (_, { subject }) => ({
+    cause: `GPU ${subject?.spec.gpus.join(',') || 'of this worker'} reports a fault that it could not correct`,
+    fix: 'nvidia-smi -q -d ECC,PAGE_RETIREMENT   # then another GPU: --gpus, until this one was reset',
+  }),
+);
+
+/** There is no NVIDIA driver here, or the container does not get it. */
+export const libcudaMissing = lineRule(
+  {
+    id: 'libcuda-missing',
+    check: 'D15',
+    sees: '`No accelerator (CUDA, …) is available`, `libcuda.so.1: cannot open shared object file`, `Found no NVIDIA driver on your system`',
+    fixes: '`docker run --gpus all`, a driver, or `--engine sim`',
+  },
+  /No accelerator \(CUDA, XPU|libcuda\.so(?:\.1)?: cannot open shared object file|Found no NVIDIA driver on your system|No CUDA GPUs are available|Can't initialize NVML|Failed to initialize NVML|0 active drivers/,
+  () => ({
+    cause: 'no NVIDIA driver is found here: this host has no GPU, or the container was started without it',
+    fix: 'docker run --gpus all …   # on the host itself: install the driver; without a GPU: --engine sim',
+  }),
+);

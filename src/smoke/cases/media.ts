@@ -1,0 +1,105 @@
+/** Images that models see, and images and videos that they make. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../base/error-code.ts';
+import { judge } from '../../plan/proof-answer.ts';
+import { proofRequest, tinyImage } from '../../plan/proof-request.ts';
+import type { SmokeCase } from '../case.ts';
+import { chatBody, chatPath } from '../chat.ts';
+import type { Client } from '../client.ts';
+import { listOf, objectOf, shown, textOf } from '../json.ts';
+import { decodePicture, type Picture } from '../picture.ts';
+import type { Target } from '../target.ts';
+import { wrong } from '../verdict.ts';
+import { readVideo, type Video } from '../video-file.ts';
+
+/** Images of both common kinds are seen, in one piece and in a conversation. */
+export const vision: SmokeCase = {
+  name: 'vision',
+  fits: ({ proof }) => proof.request === 'vision',
+  run: async (client, target) => {
+    const answers: string[] = [];
+    for (const [kind, url] of [
+      ['PNG', tinyImage],
+      ['JPEG', tinyPhoto],
+    ]) {
+      const content = [
+        { type: 'text', text: 'What is in this image?' },
+        { type: 'image_url', image_url: { url } },
+      ];
+      const { status, text } = await client.post(chatPath, chatBody(target, content, 24));
+      if (status !== 200) wrong(`HTTP ${status} for a ${kind}: ${shown(text)}`);
+      const verdict = judge('vision', text);
+      if ('wrong' in verdict) wrong(`${kind}: ${verdict.wrong}`);
+      answers.push(`${kind} seen`);
+    }
+    return answers.join(', ');
+  },
+};
+
+/** An image is a PNG or JPEG that can be decoded, of the size that was asked for. */
+export const image: SmokeCase = {
+  name: 'image',
+  fits: ({ proof }) => proof.request === 'image',
+  run: async (client, target) => {
+    const picture = decodeImage(await generateMedia(client, target));
+    const asked = askedSize(target);
+    const size = `${picture.width}x${picture.height}`;
+    if (picture.width !== asked.width || picture.height !== asked.height) {
+      wrong(`asked for ${asked.width}x${asked.height}, got ${size}`);
+    }
+    return `a ${picture.kind} of ${size}`;
+  },
+};
+
+function decodeImage(bytes: Buffer): Picture {
+  try {
+    return decodePicture(bytes);
+  } catch (error) {
+    wrong(`${bytes.length} bytes that are no picture: ${messageOf(error)}`);
+  }
+}
+
+/** A video is a whole MP4 file of the size that was asked for, whose pictures are all there. */
+export const video: SmokeCase = {
+  name: 'video',
+  fits: ({ proof }) => proof.request === 'video',
+  run: async (client, target) => {
+    const { width, height, seconds, frames } = decodeVideo(await generateMedia(client, target));
+    const asked = askedSize(target);
+    if (width !== asked.width || height !== asked.height) {
+      wrong(`asked for ${asked.width}x${asked.height}, got ${width}x${height}`);
+    }
+    return `${frames} pictures of ${width}x${height} in ${seconds.toFixed(1)} s`;
+  },
+};
+
+function decodeVideo(bytes: Buffer): Video {
+  try {
+    return readVideo(bytes);
+  } catch (error) {
+    wrong(`${bytes.length} bytes that no player shows: ${messageOf(error)}`);
+  }
+}
+
+/** Sends the proving request of the profile, with the result asked for inside the answer. */
+async function generateMedia(client: Client, { proof, model }: Target): Promise<Buffer> {
+  const { path, body } = proofRequest(proof, model);
+  const answer = await client.ask(path, { ...body, response_format: 'b64_json' });
+  const item = objectOf(listOf(answer.data)[0]);
+  const inline = textOf(item.b64_json);
+  if (inline) return Buffer.from(inline.replace(/^data:[^,]*,/, ''), 'base64');
+  const place = textOf(item.url);
+  if (!place) wrong(`the answer holds nothing: ${shown(answer)}`);
+  return place.startsWith('file:') ? await readFile(fileURLToPath(place)) : await client.read(place);
+}
+
+function askedSize({ proof }: Target): { readonly width: number; readonly height: number } {
+  const { body } = proofRequest(proof, '');
+  const [width = 0, height = 0] = String(body.size).split('x').map(Number);
+  return { width, height };
+}
+
+/** A 64 × 64 JPEG of four squares, red and blue, so that no network is needed; made for this test, nobody's picture. */
+export const tinyPhoto =
+  'data:image/jpeg;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2wCEABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gXwBFRcXHhoeOyEhO3xTRlN8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fP/AABEIAEAAQAMBEQACEQEDEQH/xAGiAAABBQEBAQEBAQAAAAAAAAAAAQIDBAUGBwgJCgsQAAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+gEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoLEQACAQIEBAMEBwUEBAABAncAAQIDEQQFITEGEkFRB2FxEyIygQgUQpGhscEJIzNS8BVictEKFiQ04SXxFxgZGiYnKCkqNTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqCg4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2dri4+Tl5ufo6ery8/T19vf4+fr/2gAMAwEAAhEDEQA/AOfr6U5woAKACgC/Xxh9aFABQAUAUK+zPkgoAKACgC/Xxh9aFABQAUAUK+zPkgoAKACgC/Xxh9aFABQAUAUK+zPkgoAKACgC/Xxh9aFABQAUAFABQAUAFAFCvsz5IKACgAoAv18YfWhQAUAFAFCvsz5IKACgAoAv18YfWhQAUAFAFCvsz5IKACgAoAv18YfWhQAUAFAFCvsz5IKACgAoA//Z';
