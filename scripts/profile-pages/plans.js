@@ -82,7 +82,7 @@ export function planOf({ makePlan }, profile) {
         folder: '/python',
         python: '/python/bin/python3',
         dynamoVersion: release.dynamo,
-        sglangVersion: release.sglang,
+        backends: { sglang: release.sglang },
         torchVersion: undefined,
         because: 'for this page',
       },

@@ -18,10 +18,13 @@ export function frontendCounters(metrics: string): Counters {
   };
 }
 
-/** From the page of a worker's status server. Source: docs/upstream/metrics-and-logs.md#worker. */
-export function workerCounters(metrics: string): Counters {
+/**
+ * From the page of a worker's status server. `kvUsage`: the series of its engine for that.
+ * Source: docs/upstream/metrics-and-logs.md#worker.
+ */
+export function workerCounters(metrics: string, kvUsage: string | undefined): Counters {
   const generate = { dynamo_endpoint: 'generate' };
-  const usage = valuesOfSeries(metrics, 'sglang:token_usage');
+  const usage = kvUsage === undefined ? [] : valuesOfSeries(metrics, kvUsage);
   return {
     ...total('requests', valuesOfSeries(metrics, 'dynamo_component_requests_total', generate)),
     ...(usage.length === 0 ? {} : { kvUsage: Math.max(...usage) }),

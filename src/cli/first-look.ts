@@ -1,6 +1,7 @@
 /** `dynamo` alone: looks at this host and says which one command comes next. Changes nothing. */
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
+import { autoEngines } from '../engine/engines.ts';
 import { autoEngine } from '../plan/choose-engine.ts';
 import type { Gpu, PythonEnvironment } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
@@ -47,7 +48,9 @@ const withoutGpu = 'a GPU, for real answers; without one: dynamo setup --engine 
 function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefined; trouble?: string } {
   if (gpus.length === 0) return { python: undefined };
   try {
-    return { python: findPythonEnvironment({ environment: process.env, need: 'sglang' }) };
+    return {
+      python: findPythonEnvironment({ environment: process.env, backend: autoEngines.real.python.backend }),
+    };
   } catch (error) {
     return { python: undefined, trouble: messageOf(error) };
   }
@@ -55,9 +58,9 @@ function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefin
 
 function engineHere(facts: Parameters<typeof autoEngine>[1]): { engine: string; lack?: string } {
   try {
-    const { name, because } = autoEngine('gpu', facts);
+    const { kind, because } = autoEngine('gpu', facts);
     // How to choose another is a matter of `up`; here a line is short.
-    return { engine: `${name}: ${because.replace(/ \(--engine .*\)$/, '')}` };
+    return { engine: `${kind.name}: ${because.replace(/ \(--engine .*\)$/, '')}` };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
     return { engine: 'none that is ready', lack: 'SGLang and Dynamo, for the GPUs of this host' };

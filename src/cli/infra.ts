@@ -96,7 +96,7 @@ async function infraUp(flags: InfraUpFlags): Promise<number> {
     detached: true,
     facts: {
       ports: [],
-      engine: 'sim',
+      engine: 'none',
       python: undefined,
       infra: { needs: { etcd: why, nats: why }, source: flags.infra, images: flags.image },
     },

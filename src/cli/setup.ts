@@ -1,5 +1,6 @@
 /** `dynamo setup`: a Python environment with Dynamo, and etcd and NATS, made in the user's own folders. */
 import { type Command, Option } from 'commander';
+import { setupEngines, upstreamEngines } from '../engine/engines.ts';
 import { list } from './setup/list.ts';
 import type { SetupFlags } from './setup/make.ts';
 import { remove } from './setup/remove.ts';
@@ -23,10 +24,10 @@ Exit codes: 0 done or there already, 64 bad flag or version, 69 the registry, 73
 export const configure: Configure = (command: Command, settle) => {
   command
     .addOption(
-      new Option('--engine <engine>', 'what shall serve; default: sglang with GPUs, else mocker').choices([
-        'mocker',
-        'sglang',
-      ]),
+      new Option(
+        '--engine <engine>',
+        `what shall serve; default: ${setupEngines.withGpus} with GPUs, else ${setupEngines.withoutGpus}`,
+      ).choices(Object.keys(upstreamEngines).toSorted()),
     )
     .option('--version <version>', 'of Dynamo, or latest: the newest that the registry has')
     .option('--python <python>', 'interpreter or version to start from, or an environment to take as it is')

@@ -4,6 +4,7 @@ import { modelWeightsMiB } from '../gpu/model-weights.ts';
 import { certificateTexts } from '../infra/certificate-text.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { runtimeFor } from '../plan/runtime.ts';
+import { likelyEngine } from '../plan/choose-engine.ts';
 import { isAlive } from '../process/identity.ts';
 import { holderOf, listeningPorts } from '../process/listeners.ts';
 import { argumentBytes } from '../process/proc.ts';
@@ -25,7 +26,7 @@ export interface FactWishes {
   readonly profile?: Profile;
   /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
   readonly ports: readonly number[];
-  readonly engine: PlanOptions['engine'];
+  readonly engine: PlanOptions['engine'] | 'none';
   /** Absent where nothing serves. */
   readonly options?: PlanOptions;
   /** The Python environment that the user named. */
@@ -64,16 +65,19 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
           })
         : undefined,
     model,
-    python: runtime === undefined ? pythonFor(wishes, gpus.length > 0) : undefined,
+    python: runtime === undefined ? pythonFor(wishes, gpus) : undefined,
     infra: await infraFacts(folders, wishes.infra, runtime?.image),
   };
 }
 
-/** `auto` takes a Python engine only on a host with GPUs or on its CPU, so nothing is looked for elsewhere. */
-function pythonFor({ engine, python, profile }: FactWishes, hasGpus: boolean): PythonEnvironment | undefined {
-  if (engine === 'sim' || (engine === 'auto' && !hasGpus && profile?.device !== 'cpu')) return undefined;
-  const need = engine === 'mocker' ? 'base' : 'sglang';
-  return findPythonEnvironment({ environment: process.env, asked: python, need });
+/** Nothing is looked for where it would not be used. */
+function pythonFor(
+  { engine, python, profile }: FactWishes,
+  gpus: HostFacts['gpus'],
+): PythonEnvironment | undefined {
+  const need = engine === 'none' ? undefined : likelyEngine(engine, profile?.device, gpus).python;
+  if (need === undefined) return undefined;
+  return findPythonEnvironment({ environment: process.env, asked: python, backend: need.backend });
 }
 
 /** Facts that need no look at the host: enough to plan where nothing can be run. */

@@ -4,7 +4,7 @@ import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
 import { accessPlaces } from '../plan/access-places.ts';
-import { type Images, imageOf } from '../plan/container.ts';
+import { type Images, imageOf, infraImages } from '../plan/container.ts';
 import {
   type ExternalInfra,
   infraNames,
@@ -52,7 +52,7 @@ export async function infraFacts(
   const asked =
     source === 'docker' ? names : source === 'auto' ? names.filter((name) => isMissing(name, facts)) : [];
   const images = [
-    ...asked.map((name) => imageOf(name, question.images ?? {}, process.env)),
+    ...asked.map((name) => imageOf(infraImages[name], question.images ?? {}, process.env)),
     ...(runtimeImage === undefined ? [] : [runtimeImage]),
   ];
   return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images) };

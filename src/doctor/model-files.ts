@@ -1,4 +1,5 @@
 /** The files of a model as they lie on this host: in a folder, or in the cache of the Hugging Face hub. */
+import { engineUses } from './planned.ts';
 import { join, resolve } from 'node:path';
 import type { HostFiles, HostView } from './host-view.ts';
 
@@ -61,7 +62,8 @@ export async function missingFiles(host: HostView, { folder, names }: ModelFiles
       Array.isArray(value) && value[0] !== null && !names.has(name) ? [`${name}/`] : [],
     );
   }
-  const needsWeights = host.subject?.plan?.engine !== 'mocker';
+  const plan = host.subject?.plan;
+  const needsWeights = plan === undefined || engineUses(plan, 'weights');
   const shards = needsWeights ? await shardsOf(host, { folder, names }) : [];
   const lost = await Promise.all(
     shards.map(async (shard) => ((await host.files.stat(join(folder, shard))) === undefined ? [shard] : [])),

@@ -1,7 +1,14 @@
 /** Questions to the plan that several checks ask. */
+import type { HostPart } from '../engine/engine.ts';
+import { findEngine } from '../engine/engines.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import type { WorkerSpec } from '../profile/profile.ts';
 import type { Subject } from './host-view.ts';
+
+/** Whether the engine of a plan uses a part of the host. */
+export function engineUses({ engine }: Pick<Plan, 'engine'>, part: HostPart): boolean {
+  return findEngine(engine)?.uses.includes(part) === true;
+}
 
 export function workersOf({ profile }: Subject): WorkerSpec[] {
   return Object.values(profile.components).filter((spec) => spec.kind === 'worker');

@@ -1,4 +1,5 @@
 /** Packages of a Python environment and the flags that they take, from their files: asking Python takes seconds. */
+import { upstreamEngines } from '../engine/engines.ts';
 import { join } from 'node:path';
 import type { HostFiles, HostView } from './host-view.ts';
 
@@ -39,18 +40,15 @@ function normal(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]+/g, '-');
 }
 
+const common = ['dynamo/common', 'dynamo/llm'];
 /** Where each module declares its flags: folders of sources, or single files. */
-const sources: Readonly<Record<string, readonly string[]>> = {
-  'dynamo.frontend': ['dynamo/frontend', 'dynamo/common', 'dynamo/llm'],
-  'dynamo.mocker': ['dynamo/mocker', 'dynamo/common', 'dynamo/llm'],
-  'dynamo.sglang': [
-    'dynamo/sglang',
-    'dynamo/common',
-    'dynamo/llm',
-    'sglang/srt/server_args.py',
-    'sglang/srt/arg_groups',
-  ],
-};
+const sources = new Map([
+  ['dynamo.frontend', ['dynamo/frontend', ...common]],
+  ...Object.values(upstreamEngines).map(({ python: { worker } }): [string, string[]] => [
+    worker.module,
+    [...worker.sources, ...common],
+  ]),
+]);
 
 /** Deeper folders hold engines, not flags. */
 const deepest = 3;
@@ -65,7 +63,7 @@ export async function unknownFlags(
   argv: readonly string[],
 ): Promise<string[]> {
   const module = argv[argv.indexOf('-m') + 1] ?? '';
-  const places = sources[module];
+  const places = sources.get(module);
   if (places === undefined || !argv.includes('-m')) return [];
   const paths = packageFolders.flatMap((folder) => places.map((place) => join(folder, place)));
   const text = (await Promise.all(paths.map(async (path) => await pythonText(files, path, deepest)))).join(

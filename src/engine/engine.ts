@@ -1,7 +1,9 @@
-/** What a component needs on an engine: the one interface between a plan and the programs that serve tokens. */
+/** What an engine says of itself, and what a component needs on it: all that the rest of the program knows of engines. */
 import type { FrontendSpec, Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
+import type { Dialect } from './dialects.ts';
 
-export type EngineName = 'sglang' | 'mocker' | 'sim';
+/** Profiles give raw arguments by engine; those keys are the names. */
+export type EngineName = keyof FrontendSpec['engineArgs'];
 
 /** Ports that one process may need beside the HTTP port; each is planned, none is left to chance. */
 export type PortName =
@@ -55,8 +57,101 @@ export interface Launch {
   readonly vitalChildren?: string | undefined;
 }
 
-export interface Engine {
+/** What an engine may use of a host; the doctor skips the checks of the rest. The mocker uses a model without its `weights`. */
+export type HostPart = 'gpus' | 'locked-memory' | 'cudnn' | 'nixl' | 'model' | 'weights';
+
+/** What is true of an engine whatever the profile and the host. */
+interface EngineFacts {
   readonly name: EngineName;
+  readonly uses: readonly HostPart[];
+  readonly requestPlanes: readonly Profile['requestPlane'][];
+  /** False: what its clients can do (TLS, credentials) is asked before an external etcd or NATS is used. */
+  readonly reachesAnyInfra: boolean;
+  /** Whether its processes leave files and sockets behind in TMPDIR. */
+  readonly needsTemporaryFolder: boolean;
+  /** What its containers are made from: `name` is the one that the user gives another reference for. */
+  readonly image: { readonly name: 'runtime' | 'sim'; readonly reference: string };
+  /** Series on the page of a worker's status server; absent where it has none. */
+  readonly metrics: { readonly kvUsage?: string };
+}
+
+/** One of upstream's, in a Python environment. */
+export interface UpstreamKind extends EngineFacts {
+  readonly python: PythonNeed;
+  make(parts: UpstreamParts): Engine;
+}
+
+/** The one that comes with this program. */
+export interface EmbeddedKind extends EngineFacts {
+  readonly python?: undefined;
+  /** `command`: starts a process of src/sim. */
+  make(command: readonly string[]): Engine;
+}
+
+export type EngineKind = UpstreamKind | EmbeddedKind;
+
+/** What an engine of upstream is made from. */
+export interface UpstreamParts {
+  readonly home: PythonHome;
+  readonly dialect: Dialect;
+  readonly device: Profile['device'];
+  /** Folder of a model without weights, in the place of models that are not on this host. */
+  readonly tokenizer: string;
+}
+
+/** A Python environment as a place to start upstream's processes from. */
+export interface PythonHome {
+  readonly folder: string;
+  /** Path of its interpreter. */
+  readonly python: string;
+  /** In an image, which has its own PATH and its own TMPDIR; `folder` is the image's name. */
+  readonly inImage?: boolean;
+  /** Variables of the caller. */
+  readonly caller: Readonly<Record<string, string | undefined>>;
+}
+
+/** What must be installed beside `ai-dynamo` and what all engines share. Versions are those of Dynamo. */
+export interface PythonNeed {
+  /** The package that computes; absent where `ai-dynamo` is all. */
+  readonly backend?: Backend;
+  /** The newest that was seen to serve: what `dynamo setup` installs. */
+  readonly version: string;
+  /** Modules whose import proves that it works. */
+  imports(version: string): readonly string[];
+  /** Pre-releases that are allowed, each by name: allowing all of them pulls broken ones of other packages. */
+  readonly preReleases: readonly Deviation[];
+  /** Replace what a package of the tree asks for. */
+  readonly overrides: readonly Deviation[];
+  /** Free space that making the environment needs, in bytes. */
+  diskBytes(version: string): number;
+  /** What the user should know about a version. */
+  notes(version: string): readonly string[];
+  /** What `uv pip install` brings it with into an environment of the user's. */
+  readonly byHand: string;
+  /** Packages without which its workers cannot start; others may be an option that was tried and left. */
+  readonly essential: readonly string[];
+  /** Module of its workers, and where its sources name flags: folders or files below a package folder. */
+  readonly worker: { readonly module: string; readonly sources: readonly string[] };
+}
+
+/** A Python package that an engine computes with. The extra of `ai-dynamo` that brings it has the same name. */
+export interface Backend {
+  readonly distribution: string;
+  readonly title: string;
+}
+
+/** A line for the installer that upstream's metadata does not hold, and why it is there. */
+export interface Deviation {
+  readonly line: string;
+  readonly because: string;
+  /** The first version of Dynamo that it is for, and the first that it is not for any more. */
+  readonly since: string;
+  readonly before?: string;
+}
+
+/** An engine made for a profile and a host. */
+export interface Engine {
+  readonly kind: EngineKind;
   readonly needsGpus: boolean;
   /** Longest time between SIGTERM and a clean end, in milliseconds, doubled for slow machines. */
   stopGraceMs(part: 'frontend' | WorkerMode): number;

@@ -2,11 +2,22 @@
 import { DynamoError } from '../base/error.ts';
 import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { Dialect } from './dialects.ts';
-import type { Deployment, Engine, Launch, ModelPlace, PortName, Remark, WorkerSeat } from './engine.ts';
+import type {
+  Deployment,
+  Engine,
+  Launch,
+  ModelPlace,
+  PortName,
+  PythonHome,
+  Remark,
+  UpstreamKind,
+  UpstreamParts,
+  WorkerSeat,
+} from './engine.ts';
 import { type Flag, flagWords } from './flag-words.ts';
-import { type PythonHome, pythonVariables, statusVariables } from './python-home.ts';
+import { pythonVariables, statusVariables } from './python-home.ts';
 import { mergeFlags } from './raw-flags.ts';
-import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
+import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
 
 /**
  * An idle one ends within 0.4 s; streams in flight are waited for.
@@ -26,10 +37,31 @@ const plannedOnly = new Map([
   ['--request-plane', 'use --request-plane'],
 ]);
 
-/** `tokenizer`: folder of a model without weights, in the place of models that are not on this host. */
-export function mockerEngine(home: PythonHome, dialect: Dialect, tokenizer: string): Engine {
+export const mocker: UpstreamKind = {
+  name: 'mocker',
+  uses: ['model'],
+  requestPlanes: ['tcp', 'nats'],
+  reachesAnyInfra: false,
+  needsTemporaryFolder: true,
+  image: runtimeImage,
+  metrics: {},
+  python: {
+    version: '1.6.1',
+    imports: () => ['dynamo.mocker.main'],
+    preReleases: [],
+    overrides: [],
+    diskBytes: () => 1e9,
+    notes: () => [],
+    byHand: 'ai-dynamo',
+    essential: ['dynamo'],
+    worker: { module: 'dynamo.mocker', sources: ['dynamo/mocker'] },
+  },
+  make,
+};
+
+function make({ home, dialect, tokenizer }: UpstreamParts): Engine {
   return {
-    name: 'mocker',
+    kind: mocker,
     needsGpus: false,
     stopGraceMs: (part) => (part === 'frontend' ? frontendGraceMs : workerGraceMs),
     componentOf: (mode) => (mode === 'prefill' ? 'prefill' : 'backend'),

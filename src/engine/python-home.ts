@@ -1,16 +1,6 @@
-/** A Python environment as a place to start upstream's processes from, and the variables that all of them get. */
+/** The variables that all processes from a Python environment get. */
 import { dynamoVariables } from './dynamo-variables.ts';
-import type { Deployment } from './engine.ts';
-
-export interface PythonHome {
-  readonly folder: string;
-  /** Path of its interpreter. */
-  readonly python: string;
-  /** In an image, which has its own PATH and its own TMPDIR; `folder` is the image's name. */
-  readonly inImage?: boolean;
-  /** Variables of the caller. */
-  readonly caller: Readonly<Record<string, string | undefined>>;
-}
+import type { Deployment, PythonHome } from './engine.ts';
 
 /**
  * `process`: its name in the plan. On loopback, and what it writes goes to its log at once.

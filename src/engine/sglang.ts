@@ -1,21 +1,34 @@
 /** Real NVIDIA Dynamo with SGLang: `python -m dynamo.frontend` and `python -m dynamo.sglang`. */
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { Dialect } from './dialects.ts';
-import type { Engine, PortName, Remark } from './engine.ts';
-import type { PythonHome } from './python-home.ts';
+import type { Engine, PortName, Remark, UpstreamKind, UpstreamParts } from './engine.ts';
+import { pythonNeed } from './sglang/python-need.ts';
 import { sglangWorker } from './sglang/worker.ts';
-import { frontendGraceMs, upstreamFrontend } from './upstream-frontend.ts';
+import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
 
 /** Clean ends took up to 10.5 s. Source: docs/upstream/processes.md#stopping-an-sglang-worker. */
 const workerGraceMs = 35_000;
 /** Upstream gives a prefill worker 60 s for transfers under way; one with stuck transfers would take 281 s. */
 const prefillGraceMs = 70_000;
 
-export function sglangEngine(home: PythonHome, dialect: Dialect, device: Profile['device']): Engine {
+export const sglang: UpstreamKind = {
+  name: 'sglang',
+  uses: ['gpus', 'locked-memory', 'cudnn', 'nixl', 'model', 'weights'],
+  requestPlanes: ['tcp', 'nats'],
+  reachesAnyInfra: false,
+  needsTemporaryFolder: true,
+  image: runtimeImage,
+  // With --enable-metrics. Source: docs/upstream/metrics-and-logs.md#worker.
+  metrics: { kvUsage: 'sglang:token_usage' },
+  python: pythonNeed,
+  make,
+};
+
+function make({ home, dialect, device }: UpstreamParts): Engine {
   return {
-    name: 'sglang',
+    kind: sglang,
     needsGpus: device === 'gpu',
-    stopGraceMs: stopGraceMs,
+    stopGraceMs,
     componentOf: (mode) => componentOf(mode, dialect),
     portsOf,
     remarks: (profile) => (device === 'cpu' ? cpuRemarks(profile) : []),

@@ -1,12 +1,25 @@
 /** The embedded engine: Node processes that behave as upstream's do, without Python and without a GPU. */
 import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
-import type { Deployment, Engine, Launch, PortName, WorkerSeat } from './engine.ts';
+import type { Deployment, EmbeddedKind, Engine, Launch, PortName, WorkerSeat } from './engine.ts';
+import { sglang } from './sglang.ts';
 
-/** `command`: starts a process of src/sim. */
-export function simEngine(command: readonly string[]): Engine {
+export const sim: EmbeddedKind = {
+  name: 'sim',
+  uses: [],
+  requestPlanes: ['tcp'],
+  reachesAnyInfra: true,
+  needsTemporaryFolder: false,
+  // Its program is mounted into it.
+  image: { name: 'sim', reference: 'node:22-slim' },
+  // Its workers count under the names of those whom they stand in for.
+  metrics: sglang.metrics,
+  make,
+};
+
+function make(command: readonly string[]): Engine {
   return {
-    name: 'sim',
+    kind: sim,
     needsGpus: false,
     stopGraceMs: () => 10_000,
     remarks: () => [],

@@ -1,13 +1,19 @@
 /** Upstream's OpenAI frontend, the same before real workers and before the mocker. */
 import type { FrontendSpec } from '../profile/profile.ts';
-import type { Deployment, Launch } from './engine.ts';
-import { type PythonHome, pythonVariables } from './python-home.ts';
+import type { Deployment, Launch, PythonHome } from './engine.ts';
+import { pythonVariables } from './python-home.ts';
 
 /**
  * Open streams are waited for without a limit of upstream's own.
  * Source: docs/upstream/processes.md#stopping-the-frontend.
  */
 export const frontendGraceMs = 30_000;
+
+/** Holds all of upstream, the mocker too. Source: the page "SGLang" of the documentation of 1.1.1. */
+export const runtimeImage = {
+  name: 'runtime',
+  reference: 'nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.1.1',
+} as const;
 
 /** `engineArgs`: what the profile gives it for this engine. Source: docs/upstream/frontend.md#flags-that-we-set. */
 export function upstreamFrontend(

@@ -1,13 +1,11 @@
 /** Decides which engine serves, and says why: never a simulated answer on a machine that could give a real one. */
 import { DynamoError } from '../base/error.ts';
-import { chooseDialect, type Dialect } from '../engine/dialects.ts';
-import type { Engine, EngineName } from '../engine/engine.ts';
-import { mockerEngine } from '../engine/mocker.ts';
-import type { PythonHome } from '../engine/python-home.ts';
-import { sglangEngine } from '../engine/sglang.ts';
-import { simEngine } from '../engine/sim.ts';
+import { chooseDialect } from '../engine/dialects.ts';
+import type { Engine, EngineKind, EngineName, PythonHome, UpstreamKind } from '../engine/engine.ts';
+import { autoEngines, engines } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Choice } from './plan.ts';
+import { lacksBackend, withBackends } from './python-choice.ts';
 import type { HostFacts, PythonEnvironment } from './request.ts';
 
 export interface EngineChoice {
@@ -25,12 +23,12 @@ export function chooseEngine(
   { device }: Pick<Profile, 'device'>,
   host: HostFacts,
 ): EngineChoice {
-  const { name, because } =
-    asked === 'auto' ? autoEngine(device, host) : { name: asked, because: `--engine ${asked}` };
-  const choice = { what: 'engine', value: name, because };
-  if (name === 'sim') return { engine: simEngine(host.sim), choices: [choice] };
-  const python = pythonFor(name, host.python);
-  if (name === 'sglang') requireDevice(device, host);
+  const { kind, because } =
+    asked === 'auto' ? autoEngine(device, host) : { kind: engines[asked], because: `--engine ${asked}` };
+  const choice = { what: 'engine', value: kind.name, because };
+  if (kind.python === undefined) return { engine: kind.make(host.sim), choices: [choice] };
+  const python = pythonFor(kind, host.python);
+  if (kind.uses.includes('gpus')) requireDevice(kind, device, host);
   const { dialect, warning } = chooseDialect(python.dynamoVersion);
   const home: PythonHome = {
     folder: python.folder,
@@ -39,7 +37,7 @@ export function chooseEngine(
     caller: host.environment,
   };
   return {
-    engine: upstreamEngine(name, { home, dialect, device, tokenizer: host.tokenizer }),
+    engine: kind.make({ home, dialect, device, tokenizer: host.tokenizer }),
     choices: [
       choice,
       ...(warning === undefined ? [] : [{ what: 'version', value: python.dynamoVersion, because: warning }]),
@@ -47,67 +45,79 @@ export function chooseEngine(
   };
 }
 
-interface UpstreamParts {
-  readonly home: PythonHome;
-  readonly dialect: Dialect;
-  readonly device: Profile['device'];
-  readonly tokenizer: string;
-}
-
-function upstreamEngine(
-  name: 'sglang' | 'mocker',
-  { home, dialect, device, tokenizer }: UpstreamParts,
-): Engine {
-  return name === 'mocker' ? mockerEngine(home, dialect, tokenizer) : sglangEngine(home, dialect, device);
+/**
+ * The engine that will serve, as far as it is known before anybody looks for a Python environment: `auto` takes one that
+ * needs it on GPUs alone, or on the CPU where the profile says so. `device` is absent where nothing serves.
+ */
+export function likelyEngine(
+  asked: 'auto' | EngineName,
+  device: Profile['device'] | undefined,
+  gpus: HostFacts['gpus'],
+): EngineKind {
+  if (asked !== 'auto') return engines[asked];
+  return gpus.length === 0 && device !== 'cpu' ? autoEngines.simulated : autoEngines.real;
 }
 
 /** What `--engine auto` takes. Throws `environment` where there are GPUs but no SGLang for them. */
 export function autoEngine(
   device: Profile['device'],
   host: Pick<HostFacts, 'gpus' | 'gpuProblem' | 'python'>,
-): { name: EngineName; because: string } {
+): { kind: EngineKind; because: string } {
   const [first] = host.gpus;
-  const { python } = host;
-  const sglang =
-    python?.sglangVersion === undefined
-      ? undefined
-      : `Dynamo ${python.dynamoVersion} with SGLang ${python.sglangVersion} in ${python.folder}`;
-  if (device === 'cpu' && sglang !== undefined) return { name: 'sglang', because: `device: cpu, ${sglang}` };
+  const { real, simulated } = autoEngines;
+  const packages = packagesFor(real, host.python);
+  const likely = likelyEngine('auto', device, host.gpus);
+  if (likely === real && packages !== undefined) {
+    const where =
+      device === 'cpu' || first === undefined ? 'device: cpu' : `${host.gpus.length} × ${first.name}`;
+    return { kind: real, because: `${where}, ${packages}` };
+  }
   if (first === undefined) {
     const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
-    return { name: 'sim', because: `${reason}: answers are simulated (--engine chooses another)` };
+    return { kind: simulated, because: `${reason}: answers are simulated (--engine chooses another)` };
   }
-  if (sglang !== undefined)
-    return { name: 'sglang', because: `${host.gpus.length} × ${first.name}, ${sglang}` };
   throw new DynamoError(
     'environment',
-    `This host has ${host.gpus.length} × ${first.name}, but no SGLang for them.`,
+    `This host has ${host.gpus.length} × ${first.name}, but no ${titleOf(real)} for them.`,
     {
       details: [
         'Two ways on:',
-        '  dynamo setup --engine sglang    install NVIDIA Dynamo with SGLang',
+        `  dynamo setup --engine ${real.name}    install NVIDIA Dynamo with ${titleOf(real)}`,
         '  --engine sim                    run the embedded engine: simulated answers, no GPU used',
       ],
-      hint: 'dynamo setup --engine sglang',
+      hint: `dynamo setup --engine ${real.name}`,
     },
   );
 }
 
-function pythonFor(name: 'sglang' | 'mocker', python: PythonEnvironment | undefined): PythonEnvironment {
-  if (python !== undefined && (name === 'mocker' || python.sglangVersion !== undefined)) return python;
+/** What an environment holds for an engine, in words; `undefined` where something is lacking. */
+function packagesFor(
+  { python: need }: UpstreamKind,
+  python: PythonEnvironment | undefined,
+): string | undefined {
+  if (python === undefined || lacksBackend(need.backend, python)) return undefined;
+  return `Dynamo ${python.dynamoVersion}${withBackends(python)} in ${python.folder}`;
+}
+
+function pythonFor(kind: UpstreamKind, python: PythonEnvironment | undefined): PythonEnvironment {
+  if (python !== undefined && !lacksBackend(kind.python.backend, python)) return python;
   const lack =
     python === undefined
       ? 'no Python environment here holds Dynamo'
-      : `${python.folder} holds Dynamo ${python.dynamoVersion} without SGLang`;
-  throw new DynamoError('environment', `The engine ${name} cannot start: ${lack}.`, {
-    hint: `dynamo setup --engine ${name}   # or name an environment: --python FOLDER; --engine sim needs none`,
+      : `${python.folder} holds Dynamo ${python.dynamoVersion} without ${titleOf(kind)}`;
+  throw new DynamoError('environment', `The engine ${kind.name} cannot start: ${lack}.`, {
+    hint: `dynamo setup --engine ${kind.name}   # or name an environment: --python FOLDER; --engine sim needs none`,
   });
 }
 
-function requireDevice(device: Profile['device'], host: HostFacts): void {
+function titleOf({ name, python }: UpstreamKind): string {
+  return python.backend?.title ?? name;
+}
+
+function requireDevice({ name }: EngineKind, device: Profile['device'], host: HostFacts): void {
   if (device === 'cpu' || host.gpus.length > 0) return;
   const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
-  throw new DynamoError('environment', `The engine sglang cannot start: ${reason}.`, {
+  throw new DynamoError('environment', `The engine ${name} cannot start: ${reason}.`, {
     details: [
       'Ways on without a GPU:',
       '  --set device=cpu   a tiny model, on the CPU',

@@ -1,6 +1,6 @@
 /** Decides where etcd and NATS come from: external, shared, processes of our own; and says why not the ones before. */
 import { DynamoError } from '../base/error.ts';
-import { type ContainerFacts, imageOf, imageVersion, type Lack } from './container.ts';
+import { type ContainerFacts, imageOf, infraImages, imageVersion, type Lack } from './container.ts';
 import { infraNames, infraTitles, type InfraName, type InfraUse, type InfraUses } from './infra.ts';
 import type { Planes } from './choose-planes.ts';
 import type { Choice } from './plan.ts';
@@ -47,7 +47,7 @@ function chooseOne(
   host: Pick<HostFacts, 'infra' | 'environment'>,
 ): { use: InfraUse; choice: Choice } {
   const { infra: asked, images = {} } = options;
-  const image = imageOf(name, images, host.environment);
+  const image = imageOf(infraImages[name], images, host.environment);
   const lacking: string[] = [];
   let fix: string | undefined;
   for (const source of asked === 'auto' ? sources : sources.filter((one) => one === asked)) {

@@ -1,6 +1,6 @@
 /** Decides how the processes find each other (discovery), where KV events travel, and so what of etcd and NATS is needed. */
 import { DynamoError } from '../base/error.ts';
-import type { Discovery, EngineName } from '../engine/engine.ts';
+import type { Discovery, EngineKind } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { infraTitles, type InfraName } from './infra.ts';
 import type { Choice, Plan } from './plan.ts';
@@ -89,16 +89,21 @@ function names(name: InfraName, profile: Profile, { infra }: PlanOptions): boole
   return profile.infra?.[name] !== undefined && (infra === 'auto' || infra === 'external');
 }
 
-/** The embedded engine sends requests over TCP alone. Throws `usage`. */
+/** Throws `usage` for a way of requests that the engine has not. */
 export function requireRequestPlane(
-  engine: EngineName,
+  { name, requestPlanes }: Pick<EngineKind, 'name' | 'requestPlanes'>,
   { requestPlane }: Pick<Profile, 'requestPlane'>,
 ): void {
-  if (engine !== 'sim' || requestPlane === 'tcp') return;
-  throw new DynamoError('usage', `The engine sim has no request plane ${requestPlane}: it knows tcp only.`, {
-    hint: '--request-plane tcp   # or --engine mocker, whose requests go over NATS as well',
-    impossible: true,
-  });
+  if (requestPlanes.includes(requestPlane)) return;
+  const known = requestPlanes.join(', ');
+  throw new DynamoError(
+    'usage',
+    `The engine ${name} has no request plane ${requestPlane}: it knows ${known} only.`,
+    {
+      hint: `--request-plane ${requestPlanes[0]}   # or --engine mocker, whose requests go over NATS as well`,
+      impossible: true,
+    },
+  );
 }
 
 function excluded(name: InfraName, why: string): DynamoError {

@@ -71,15 +71,11 @@ export interface ContainerFacts {
   readonly images: Readonly<Record<string, ImageFacts>>;
 }
 
-/** Those of upstream's compose file. Source: docs/upstream/launch-scripts.md#compose. */
-const defaultImages: Readonly<Record<ImageName, string>> = {
-  etcd: 'bitnamilegacy/etcd:3.6.1',
-  nats: 'nats:2.11.4',
-  // Source: the page "SGLang" of the documentation of 1.1.1.
-  runtime: 'nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.1.1',
-  // The embedded engine is mounted into it.
-  sim: 'node:22-slim',
-};
+/** Those of upstream's compose file, by the names that images have here. Source: docs/upstream/launch-scripts.md#compose. */
+export const infraImages = {
+  etcd: { name: 'etcd', reference: 'bitnamilegacy/etcd:3.6.1' },
+  nats: { name: 'nats', reference: 'nats:2.11.4' },
+} as const;
 
 const variables: Readonly<Record<ImageName, string>> = {
   etcd: 'DYNAMO_ETCD_IMAGE',
@@ -92,11 +88,11 @@ export const imageNames: readonly ImageName[] = ['etcd', 'nats', 'runtime', 'sim
 
 /** What the command line says, else the variable, else what upstream uses. */
 export function imageOf(
-  name: ImageName,
+  { name, reference }: { readonly name: ImageName; readonly reference: string },
   asked: Images,
   environment: Readonly<Record<string, string | undefined>>,
 ): string {
-  return asked[name] ?? (environment[variables[name]] || defaultImages[name]);
+  return asked[name] ?? (environment[variables[name]] || reference);
 }
 
 /** The tag of a reference, or the beginning of its digest. */

@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { conceal, isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
-import type { Deployment, Discovery, Engine } from '../engine/engine.ts';
+import type { Deployment, Discovery, EngineKind } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { chooseEngine } from './choose-engine.ts';
 import { allowedGpus, limitText } from './allowed-gpus.ts';
@@ -73,7 +73,7 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
     runId: host.runId,
     name: runNameOf(options.name, profile),
     profile: { name: profile.name, file: profile.file, description: profile.description },
-    engine: engine.name,
+    engine: engine.kind.name,
     model: { path: model.path, servedName: model.servedName },
     http: { host: http.host, port: http.port, url: http.url },
     namespace: profile.namespace,
@@ -113,11 +113,10 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const runtime = runtimeFor(options, given.device, host);
   const inside = runtimeHost(runtime, host);
   const { engine, choices: engineChoices } = chooseEngine(options.engine, given, inside);
-  requireRequestPlane(engine.name, given);
+  requireRequestPlane(engine.kind, given);
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
-  // The embedded engine goes every way.
-  if (engine.name !== 'sim') requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
+  if (!engine.kind.reachesAnyInfra) requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
   const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
   const seats = seatsOf(profile, options.replicas);
   const http = planHttp(profile, options, host);
@@ -132,7 +131,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     ...nameChoices(options.name, profile),
     ...engineChoices,
     ...modelChoices,
-    ...pythonChoices(engine.name, inside.python),
+    ...pythonChoices(engine.kind, inside.python),
     ...engine.remarks({ ...profile, model }),
     ...planes.choices,
     ...infraChoices,
@@ -172,7 +171,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     ...(infra.nats === undefined ? {} : { nats: infra.nats.addresses.join(',') }),
     http,
     mediaFolder: `${host.runFolder}/media`,
-    temporaryFolder: temporaryFolder(engine, host),
+    temporaryFolder: temporaryFolder(engine.kind, host),
   };
   const access = accessVariables(infra, host.environment);
   const edges = afterInfra(infraSpecs, edgesOf(seats));
@@ -225,9 +224,9 @@ function discoveryOf(planes: Planes, infra: InfraPlan, host: HostFacts): Discove
 /** The kernel takes 107 bytes for the path of a socket, and upstream makes some in there. */
 const longestTemporaryFolder = 72;
 
-function temporaryFolder(engine: Engine, { runFolder }: HostFacts): string | undefined {
+function temporaryFolder({ needsTemporaryFolder }: EngineKind, { runFolder }: HostFacts): string | undefined {
   const folder = `${runFolder}/tmp`;
-  return engine.name === 'sim' || folder.length > longestTemporaryFolder ? undefined : folder;
+  return needsTemporaryFolder && folder.length <= longestTemporaryFolder ? folder : undefined;
 }
 
 /** With one worker there is nothing to choose; without a prefix cache there is nothing to come back to. */

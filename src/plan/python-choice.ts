@@ -1,12 +1,34 @@
-/** Says in a plan which Python environment serves, and why that one. */
-import type { EngineName } from '../engine/engine.ts';
+/** Says which Python environment serves and why that one, and what it holds. */
+import type { Backend, EngineKind } from '../engine/engine.ts';
+import { backends } from '../engine/engines.ts';
 import type { Choice } from './plan.ts';
 import type { PythonEnvironment } from './request.ts';
 
 /** None for the embedded engine, which needs no Python. */
-export function pythonChoices(engine: EngineName, python: PythonEnvironment | undefined): Choice[] {
-  if (engine === 'sim' || python === undefined) return [];
-  const { folder, dynamoVersion, sglangVersion, because } = python;
-  const sglang = sglangVersion === undefined ? '' : ` with SGLang ${sglangVersion}`;
-  return [{ what: 'python', value: folder, because: `Dynamo ${dynamoVersion}${sglang}: ${because}` }];
+export function pythonChoices(
+  { python: need }: Pick<EngineKind, 'python'>,
+  python: PythonEnvironment | undefined,
+): Choice[] {
+  if (need === undefined || python === undefined) return [];
+  const { folder, dynamoVersion, because } = python;
+  return [
+    { what: 'python', value: folder, because: `Dynamo ${dynamoVersion}${withBackends(python)}: ${because}` },
+  ];
+}
+
+/** ` with SGLang 0.5.16`, or nothing where there is nothing to compute with. */
+export function withBackends(python: Pick<PythonEnvironment, 'backends'>): string {
+  const held = backends.flatMap(({ distribution, title }) => {
+    const version = python.backends[distribution];
+    return version === undefined ? [] : [`${title} ${version}`];
+  });
+  return held.length === 0 ? '' : ` with ${held.join(' and ')}`;
+}
+
+/** Whether an environment lacks what an engine computes with. */
+export function lacksBackend(
+  backend: Backend | undefined,
+  { backends: held }: Pick<PythonEnvironment, 'backends'>,
+): boolean {
+  return backend !== undefined && held[backend.distribution] === undefined;
 }

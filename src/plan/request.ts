@@ -38,7 +38,8 @@ export interface PythonEnvironment {
   readonly inImage?: true;
   /** Versions as package metadata say, with `.postN` where there is one. */
   readonly dynamoVersion: string;
-  readonly sglangVersion: string | undefined;
+  /** Of the packages that engines compute with, by their names. */
+  readonly backends: Readonly<Record<string, string | undefined>>;
   readonly torchVersion: string | undefined;
   /** Why this one, and what was passed over, for the choices of a plan. */
   readonly because: string;

@@ -1,7 +1,9 @@
 /** What changes when frontend and workers run in containers: the host that they see, and what they are given of ours. */
 import { DynamoError } from '../base/error.ts';
-import type { Deployment, Engine } from '../engine/engine.ts';
+import type { Deployment, Engine, EngineKind } from '../engine/engine.ts';
+import { backends } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
+import { likelyEngine } from './choose-engine.ts';
 import { type ContainerSpec, imageOf, type Mount, tagOf } from './container.ts';
 import { accessFiles } from './infra-variables.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
@@ -28,8 +30,7 @@ const inherited =
 
 export interface Runtime {
   readonly image: string;
-  /** The embedded engine, not Dynamo. */
-  readonly simulated: boolean;
+  readonly kind: EngineKind;
 }
 
 /** What frontend and workers will need; `undefined` where they are processes of this host. */
@@ -39,14 +40,14 @@ export function runtimeFor(
   host: Pick<HostFacts, 'environment' | 'gpus'>,
 ): Runtime | undefined {
   if (runtime !== 'docker') return undefined;
-  const simulated = engine === 'sim' || (engine === 'auto' && host.gpus.length === 0 && device !== 'cpu');
-  return { simulated, image: imageOf(simulated ? 'sim' : 'runtime', images, host.environment) };
+  const kind = likelyEngine(engine, device, host.gpus);
+  return { kind, image: imageOf(kind.image, images, host.environment) };
 }
 
 /** The host as processes in containers of this image see it. Throws `unavailable` without a daemon or the image. */
 export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): HostFacts {
   if (runtime === undefined) return host;
-  const { image, simulated } = runtime;
+  const { image, kind } = runtime;
   const { daemon, problem, images } = host.infra.containers ?? { images: {} };
   const lack = daemon === undefined ? problem : images[image]?.problem;
   if (daemon === undefined || lack !== undefined) {
@@ -62,7 +63,9 @@ export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): Host
       { hint: '--runtime process   # or Docker as root, or Podman; etcd and NATS are fine: --infra docker' },
     );
   }
-  return simulated ? { ...host, sim: simInside(host.sim).command } : { ...host, python: pythonIn(image) };
+  return kind.python === undefined
+    ? { ...host, sim: simInside(host.sim).command }
+    : { ...host, python: pythonIn(image) };
 }
 
 /** The embedded engine as a script for the image's Node, or as the executable file that this program is. */
@@ -96,7 +99,7 @@ function pythonIn(image: string): HostFacts['python'] {
     python: 'python3',
     inImage: true,
     dynamoVersion,
-    sglangVersion: 'of the image',
+    backends: Object.fromEntries(backends.map(({ distribution }) => [distribution, 'of the image'])),
     torchVersion: undefined,
     because: '--runtime docker',
   };
@@ -104,7 +107,7 @@ function pythonIn(image: string): HostFacts['python'] {
 
 /** What a container must be given beside its process. */
 export interface RuntimeNeeds {
-  readonly engine: Pick<Engine, 'name'>;
+  readonly engine: Pick<Engine, 'kind'>;
   readonly options: Pick<PlanOptions, 'ptrace'>;
   /** The real host. */
   readonly host: HostFacts;
@@ -128,7 +131,7 @@ export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeed
     ].toSorted(),
     gpus: spec.gpus,
     // Engines that compute nothing pin no memory, and not every host lets a daemon raise limits.
-    limits: engine.name === 'sglang' ? engineLimits : { ulimits: [] },
+    limits: engine.kind.uses.includes('locked-memory') ? engineLimits : { ulimits: [] },
     init: true,
     hostIpc: true,
     capabilities: options.ptrace === true ? ['SYS_PTRACE'] : [],
@@ -163,7 +166,7 @@ function mountsFor(
   { engine, host, deployment, modelTarget, passes }: RuntimeNeeds,
 ): Mount[] {
   const { discovery, mediaFolder, modelPath } = deployment;
-  const simulated = engine.name === 'sim';
+  const simulated = engine.kind.python === undefined;
   const local = modelPath.startsWith('/') ? modelPath : modelTarget;
   return [
     ...(simulated ? [simInside(host.sim).mount] : []),

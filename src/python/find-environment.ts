@@ -1,6 +1,7 @@
 /** Finds the Python environment that shall serve: one that the user has, before those that `dynamo setup` made. */
 import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
+import type { Backend } from '../engine/engine.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { dataFolders } from './data-folders.ts';
 import { inFolder, type Located, locateOnPath, locatePython } from './locate-python.ts';
@@ -11,8 +12,8 @@ export interface PythonSearch {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What the user named with --python: a folder, an interpreter, or a command on PATH. */
   readonly asked?: string | undefined;
-  /** Frontend and mocker need the base packages alone. */
-  readonly need: 'sglang' | 'base';
+  /** What it must hold beside Dynamo; `undefined` where Dynamo will do. */
+  readonly backend: Backend | undefined;
 }
 
 interface Candidate {
@@ -24,22 +25,22 @@ interface Candidate {
 
 /**
  * The first that has what is needed, of: --python, DYNAMO_PYTHON, the active venv, the active conda environment, those
- * of `dynamo setup` (newest first), the one of python3 on PATH. When none has SGLang, the first with Dynamo alone, so
- * that a message can say what it lacks. What the user names counts, or fails with `environment` when it holds no Dynamo.
+ * of `dynamo setup` (newest first), the one of python3 on PATH. When none has the backend, the first with Dynamo alone,
+ * so that a message can say what it lacks. What the user names counts, or fails with `environment` when it holds no Dynamo.
  */
 export function findPythonEnvironment(search: PythonSearch): PythonEnvironment | undefined {
   const named = namedByUser(search);
   if (named !== undefined) return toEnvironment(named, []);
   const candidates = [...active(search.environment), ...fromSetup(search), ...onPath(search.environment)];
-  const fitting = candidates.find((each) => lack(each, search.need) === undefined);
-  const best = fitting ?? candidates.find((each) => lack(each, 'base') === undefined);
+  const fitting = candidates.find((each) => lack(each, search.backend) === undefined);
+  const best = fitting ?? candidates.find((each) => lack(each, undefined) === undefined);
   if (best === undefined) return undefined;
-  return toEnvironment(best, passedOver(candidates.slice(0, candidates.indexOf(best)), search.need));
+  return toEnvironment(best, passedOver(candidates.slice(0, candidates.indexOf(best)), search.backend));
 }
 
 /** What the user has that is no work of `dynamo setup`, at `version` where one is asked for: nothing need be made. */
 export function findUsersEnvironment(
-  { environment, asked, need }: PythonSearch,
+  { environment, asked, backend }: PythonSearch,
   version: string | undefined,
 ): PythonEnvironment | undefined {
   const located = asked === undefined ? undefined : locatePython(asked, environment);
@@ -51,7 +52,7 @@ export function findUsersEnvironment(
       : [...fromVariable(environment), ...active(environment), ...onPath(environment)];
   const fitting = candidates.find(
     (each) =>
-      lack(each, need) === undefined &&
+      lack(each, backend) === undefined &&
       readSetupRecord(each.found.folder) === undefined &&
       (version === undefined || compareVersions(each.found.dynamo ?? '', version) === 0),
   );
@@ -75,7 +76,7 @@ function namedByUser({ environment, asked }: PythonSearch): Candidate | undefine
     });
   }
   const candidate = look(origin, located, environment.HOME);
-  const missing = lack(candidate, 'base');
+  const missing = lack(candidate, undefined);
   if (missing === undefined) return candidate;
   throw new DynamoError('environment', `${origin} ${value}: ${missing}.`, {
     hint: `dynamo setup   # makes one; then leave ${origin} out`,
@@ -93,17 +94,17 @@ function active(environment: PythonSearch['environment']): Candidate[] {
   });
 }
 
-function fromSetup({ environment, need }: PythonSearch): Candidate[] {
+function fromSetup({ environment, backend }: PythonSearch): Candidate[] {
   const made = listSetups(dataFolders(environment).environments).flatMap(({ folder }) => {
     const located = inFolder(folder);
     return located === undefined ? [] : [look('made by dynamo setup', located, undefined)];
   });
-  const fitting = made.filter((each) => lack(each, need) === undefined).length;
+  const fitting = made.filter((each) => lack(each, backend) === undefined).length;
   const origin = fitting > 1 ? `made by dynamo setup, the newest of ${fitting}` : 'made by dynamo setup';
   const newest = made.toSorted((a, b) => compareVersions(b.found.dynamo ?? '', a.found.dynamo ?? ''));
   // Those that fit come first, so that a plan does not explain why the others were passed over.
   const [fit, unfit] = [true, false].map((fits) =>
-    newest.filter((each) => (lack(each, need) === undefined) === fits),
+    newest.filter((each) => (lack(each, backend) === undefined) === fits),
   );
   return [...(fit ?? []), ...(unfit ?? [])].map((each) => ({ ...each, origin }));
 }
@@ -118,15 +119,16 @@ function look(origin: string, { folder, python }: Located, home: string | undefi
   return { origin, found: readEnvironment(folder, python, home), unfinished };
 }
 
-function lack({ found, unfinished }: Candidate, need: PythonSearch['need']): string | undefined {
+function lack({ found, unfinished }: Candidate, backend: PythonSearch['backend']): string | undefined {
   if (unfinished) return 'dynamo setup has not finished it';
   if (found.dynamo === undefined) return 'it holds no Dynamo (the package ai-dynamo)';
-  return need === 'sglang' && found.sglang === undefined ? 'it holds Dynamo without SGLang' : undefined;
+  if (backend === undefined || found.backends[backend.distribution] !== undefined) return undefined;
+  return `it holds Dynamo without ${backend.title}`;
 }
 
-function passedOver(candidates: readonly Candidate[], need: PythonSearch['need']): string[] {
+function passedOver(candidates: readonly Candidate[], backend: PythonSearch['backend']): string[] {
   return candidates.flatMap((each) => {
-    const missing = lack(each, need);
+    const missing = lack(each, backend);
     return missing === undefined ? [] : [`not ${each.found.folder}: ${missing}`];
   });
 }
@@ -140,7 +142,7 @@ function toEnvironment(
     folder: found.folder,
     python: found.python,
     dynamoVersion: found.dynamo,
-    sglangVersion: found.sglang,
+    backends: found.backends,
     torchVersion: found.torch,
     because: [origin, ...remarks].join('; '),
   };

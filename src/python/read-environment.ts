@@ -1,6 +1,7 @@
 /** Reads what one Python environment holds from its package folders: asking Python takes seconds. */
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { backends } from '../engine/engines.ts';
 
 export interface Installed {
   readonly folder: string;
@@ -8,7 +9,8 @@ export interface Installed {
   readonly python: string;
   /** Versions as their packages say, `.postN` and all; `undefined` where a package is missing. */
   readonly dynamo: string | undefined;
-  readonly sglang: string | undefined;
+  /** Of the packages that engines compute with, by their names. */
+  readonly backends: Readonly<Record<string, string | undefined>>;
   readonly torch: string | undefined;
 }
 
@@ -19,7 +21,9 @@ export function readEnvironment(folder: string, python: string, home: string | u
     folder,
     python,
     dynamo: versionOf('ai_dynamo', packages),
-    sglang: versionOf('sglang', packages),
+    backends: Object.fromEntries(
+      backends.map(({ distribution }) => [distribution, versionOf(distribution, packages)]),
+    ),
     torch: versionOf('torch', packages),
   };
 }

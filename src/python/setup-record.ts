@@ -1,10 +1,11 @@
 /** What `dynamo setup` writes into an environment that it makes; without `complete` in it, it is never taken for whole. */
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { UpstreamName } from '../engine/engines.ts';
 
 export interface SetupRecord {
   readonly state: 'unfinished' | 'complete';
-  readonly engine: 'mocker' | 'sglang' | 'infra';
+  readonly engine: UpstreamName | 'infra';
   readonly version: string;
   /** Exactly what is installed; another recipe for the same name makes it anew. */
   readonly requirements: readonly string[];

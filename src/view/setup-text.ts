@@ -1,5 +1,7 @@
 /** What `dynamo setup` tells: what would be done, what was made, and what there is. */
 import type { ChalkInstance } from 'chalk';
+import { findEngine, type UpstreamName } from '../engine/engines.ts';
+import { withBackends } from '../plan/python-choice.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { durationText } from '../base/duration.ts';
 import { homePath } from './home-path.ts';
@@ -49,7 +51,7 @@ export function setupTable(rows: readonly SetupRow[], style: ChalkInstance): str
 export interface MadeSetup {
   readonly folder: string;
   readonly record: {
-    readonly engine: 'mocker' | 'sglang' | 'infra';
+    readonly engine: UpstreamName | 'infra';
     readonly version: string;
     readonly requirements: readonly string[];
     readonly overrides: readonly string[];
@@ -66,9 +68,9 @@ export type Outcome =
 export function outcomeText(outcome: Outcome, style: ChalkInstance): string {
   const tick = style.green('✔');
   if (outcome.kind === 'yours') {
-    const { folder, dynamoVersion, sglangVersion, because } = outcome.python;
-    const sglang = sglangVersion === undefined ? '' : ` with SGLang ${sglangVersion}`;
-    return `${tick} ${style.bold(homePath(folder))} is used as it is: Dynamo ${dynamoVersion}${sglang} (${because})`;
+    const { folder, dynamoVersion, because } = outcome.python;
+    const holds = `Dynamo ${dynamoVersion}${withBackends(outcome.python)}`;
+    return `${tick} ${style.bold(homePath(folder))} is used as it is: ${holds} (${because})`;
   }
   const { name, folder, record, kind } = outcome;
   const facts = [
@@ -82,7 +84,7 @@ export function outcomeText(outcome: Outcome, style: ChalkInstance): string {
 }
 
 export function outcomeJson(outcome: Outcome): object {
-  if (outcome.kind === 'yours') return { state: outcome.kind, ...outcome.python };
+  if (outcome.kind === 'yours') return { state: outcome.kind, ...environmentJson(outcome.python) };
   const { folder, record, name, kind } = outcome;
   const { version, requirements, overrides, pythonVersion, bytes, tookMs } = record;
   return {
@@ -99,8 +101,22 @@ export function outcomeJson(outcome: Outcome): object {
   };
 }
 
+/** A version of each package that engines compute with, beside that of Dynamo. */
+export function environmentJson({
+  folder,
+  python,
+  inImage,
+  dynamoVersion,
+  ...rest
+}: PythonEnvironment): object {
+  const { backends, torchVersion, because } = rest;
+  const versions = Object.entries(backends).map(([name, version]) => [`${name}Version`, version]);
+  return { folder, python, inImage, dynamoVersion, ...Object.fromEntries(versions), torchVersion, because };
+}
+
 /** What is in an environment, in words. */
 export function holdsText({ engine, version }: MadeSetup['record']): string {
   if (engine === 'infra') return version;
-  return engine === 'sglang' ? `Dynamo ${version} with SGLang` : `Dynamo ${version}`;
+  const backend = findEngine(engine)?.python?.backend;
+  return backend === undefined ? `Dynamo ${version}` : `Dynamo ${version} with ${backend.title}`;
 }

@@ -197,7 +197,7 @@ export function pythonWith(
       folder: '/venv',
       python: '/venv/bin/python3',
       dynamoVersion: versions['ai-dynamo'] ?? '1.4.2',
-      sglangVersion: versions['sglang'],
+      backends: { sglang: versions['sglang'] },
       torchVersion: versions['torch'],
       because: 'the active environment, VIRTUAL_ENV',
     },

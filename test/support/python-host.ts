@@ -7,7 +7,7 @@ export function pythonOf(dynamoVersion: string, sglangVersion?: string): PythonE
     folder: '/venv',
     python: '/venv/bin/python3',
     dynamoVersion,
-    sglangVersion,
+    backends: { sglang: sglangVersion },
     torchVersion: undefined,
     because: 'the active environment, VIRTUAL_ENV',
   };

@@ -1,6 +1,7 @@
 /** The real host as the doctor sees it: its view, put together from the rooms that know. */
 import { homedir } from 'node:os';
 import { systemClock } from '../../base/clock.ts';
+import { autoEngines, findEngine } from '../../engine/engines.ts';
 import type { HostView } from '../../doctor/host-view.ts';
 import { localFiles, localNetwork } from '../../doctor/local-host.ts';
 import { holderOf, listeningPorts } from '../../process/listeners.ts';
@@ -43,7 +44,7 @@ export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostVi
       findPythonEnvironment({
         environment: process.env,
         asked: flags.python,
-        need: engine === 'mocker' ? 'base' : 'sglang',
+        backend: (findEngine(engine)?.python ?? autoEngines.real.python).backend,
       }),
     state: stateFacts,
     lostSegments,

@@ -1,5 +1,6 @@
 /** What runs do right now, asked in the background once a look: metrics of their processes and memory on GPUs. */
 import { type Counters, frontendCounters, workerCounters } from '../../base/counters.ts';
+import { findEngine } from '../../engine/engines.ts';
 import { computeApps } from '../../gpu/compute-apps.ts';
 import type { LiveMeasures, ProcessView, RunView } from '../../view/run-table.ts';
 import type { UsageSample } from './run-view.ts';
@@ -72,7 +73,11 @@ export function createMeasures(): Measures {
 function metricsOf(view: RunView, { ports }: ProcessView) {
   if (ports.http !== undefined) return { url: `${view.url}/metrics`, read: frontendCounters };
   if (ports.system === undefined) return undefined;
-  return { url: `http://127.0.0.1:${ports.system}/metrics`, read: workerCounters };
+  const kvUsage = findEngine(view.engine)?.metrics.kvUsage;
+  return {
+    url: `http://127.0.0.1:${ports.system}/metrics`,
+    read: (text: string) => workerCounters(text, kvUsage),
+  };
 }
 
 /** A counter that fell is that of a process that was started again: no rate until the next look. */

@@ -1,5 +1,6 @@
 /** `dynamo setup --dry-run`: what would be done, every deviation from upstream with its reason, and nothing is changed. */
 import { join } from 'node:path';
+import type { UpstreamName } from '../../engine/engines.ts';
 import { leastSpace, installerCache } from '../../python/disk.ts';
 import { infraDiskBytes, infraInstallCommand, infraPrograms } from '../../python/infra-recipe.ts';
 import {
@@ -8,7 +9,7 @@ import {
   makeEnvironmentCommand,
   privateUvCommands,
 } from '../../python/installer-commands.ts';
-import { pythonRange, type Recipe, recipeFor, type SetupEngine } from '../../python/recipe.ts';
+import { pythonRange, type Recipe, recipeFor } from '../../python/recipe.ts';
 import { quote } from '../../base/quote.ts';
 import { homePath } from '../../view/home-path.ts';
 import { type Fact, factLines } from '../../view/setup-text.ts';
@@ -36,7 +37,7 @@ export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<numbe
 
 async function environmentFacts(
   host: SetupHost,
-  engine: SetupEngine,
+  engine: UpstreamName,
   wanted: Wanted,
   installer: Installer,
 ): Promise<Fact[]> {
@@ -71,7 +72,7 @@ async function environmentFacts(
 /** Without an installer nobody can ask the registry, and fetching one would be a change. */
 async function versionFor(
   host: SetupHost,
-  engine: SetupEngine,
+  engine: UpstreamName,
   { version }: Wanted,
   installer: Installer,
 ): Promise<{ version: string; unknown: Fact[] }> {

@@ -12,7 +12,7 @@ import {
   pythonVersionIn,
 } from '../../python/installer-commands.ts';
 import { interpreterIn } from '../../python/read-environment.ts';
-import { defaultVersions, pythonRange, type Recipe } from '../../python/recipe.ts';
+import { defaultVersion, pythonRange, type Recipe } from '../../python/recipe.ts';
 import { readSetupRecord, type SetupRecord, writeSetupRecord } from '../../python/setup-record.ts';
 import { sizeText } from '../../view/size.ts';
 import type { StepView } from '../../view/steps.ts';
@@ -166,7 +166,7 @@ async function check(work: Work, view: StepView): Promise<string | undefined> {
     const last = output.trimEnd().split('\n').slice(-5);
     throw new DynamoError('environment', `${recipe.name} is installed, but cannot be imported.`, {
       details: [...last.map((line) => `  ${line}`), `All of it: ${logFile}`],
-      hint: `dynamo setup --engine ${recipe.engine} --version ${defaultVersions[recipe.engine]}`,
+      hint: `dynamo setup --engine ${recipe.engine} --version ${defaultVersion(recipe.engine)}`,
     });
   }
   view.title(`check: ${recipe.imports.join(', ')} can be imported`);

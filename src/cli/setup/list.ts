@@ -1,11 +1,14 @@
 /** `dynamo setup list`: what was made, whether it is whole, and what `up` would take for each engine. */
+import type { UpstreamKind } from '../../engine/engine.ts';
+import { upstreamEngines } from '../../engine/engines.ts';
+import { lacksBackend } from '../../plan/python-choice.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import { dataFolders } from '../../python/data-folders.ts';
 import { DynamoError } from '../../base/error.ts';
 import type { PythonEnvironment } from '../../plan/request.ts';
 import { interpreterIn } from '../../python/read-environment.ts';
 import { listSetups, readSetupRecord, type SetupRecord } from '../../python/setup-record.ts';
-import { holdsText, setupTable } from '../../view/setup-text.ts';
+import { environmentJson, holdsText, setupTable } from '../../view/setup-text.ts';
 import { styleFor } from '../../view/style.ts';
 
 export interface Setup {
@@ -31,15 +34,20 @@ export async function list({ json }: { readonly json?: true }): Promise<number> 
     bytes: record.bytes,
     folder,
   }));
-  const taken = { sglang: takenFor('sglang'), mocker: takenFor('base') };
+  const taken = Object.values(upstreamEngines).map((kind) => ({ kind, python: takenFor(kind) }));
   if (json === true) {
-    process.stdout.write(`${JSON.stringify({ version: 1, setups: rows, taken }, undefined, 2)}\n`);
+    const takenJson = Object.fromEntries(
+      taken.map(({ kind, python }) => [
+        kind.name,
+        typeof python === 'object' ? environmentJson(python) : python,
+      ]),
+    );
+    process.stdout.write(`${JSON.stringify({ version: 1, setups: rows, taken: takenJson }, undefined, 2)}\n`);
     return 0;
   }
   if (rows.length === 0) process.stderr.write('nothing was made yet: dynamo setup --help\n');
   else process.stdout.write(`${setupTable(rows, styleFor(process.stdout, process.env))}\n`);
-  for (const [engine, python] of Object.entries(taken))
-    process.stderr.write(`${engine}: ${takenText(engine, python)}\n`);
+  for (const { kind, python } of taken) process.stderr.write(`${kind.name}: ${takenText(kind, python)}\n`);
   return 0;
 }
 
@@ -50,17 +58,20 @@ function stateOf(folder: string, { state, engine }: SetupRecord): string {
 }
 
 /** What a plan would take, or why it would fail. */
-function takenFor(need: 'sglang' | 'base'): PythonEnvironment | string | undefined {
+function takenFor({ python }: UpstreamKind): PythonEnvironment | string | undefined {
   try {
-    return findPythonEnvironment({ environment: process.env, need });
+    return findPythonEnvironment({ environment: process.env, backend: python.backend });
   } catch (error) {
     if (error instanceof DynamoError) return error.message;
     throw error;
   }
 }
 
-function takenText(engine: string, python: PythonEnvironment | string | undefined): string {
+function takenText(
+  { name, python: need }: UpstreamKind,
+  python: PythonEnvironment | string | undefined,
+): string {
   if (typeof python === 'string') return python;
-  const lacking = python === undefined || (engine === 'sglang' && python.sglangVersion === undefined);
-  return lacking ? `none is found; dynamo setup --engine ${engine}` : `${python.folder} (${python.because})`;
+  const lacking = python === undefined || lacksBackend(need.backend, python);
+  return lacking ? `none is found; dynamo setup --engine ${name}` : `${python.folder} (${python.because})`;
 }

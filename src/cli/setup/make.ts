@@ -1,9 +1,10 @@
 /** Decides what there is to make, says it, makes it, and tells what `up` will take. */
 import { join } from 'node:path';
+import { setupEngines, upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import { inventory } from '../../gpu/inventory.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import { infraDiskBytes } from '../../python/infra-recipe.ts';
-import { recipeFor, type SetupEngine } from '../../python/recipe.ts';
+import { recipeFor } from '../../python/recipe.ts';
 import { styleFor } from '../../view/style.ts';
 import { requireLinux } from '../../package/platform.ts';
 import { showDryRun } from './dry-run.ts';
@@ -18,7 +19,7 @@ import { resolveVersion } from './version.ts';
 import { silentSteps } from '../../view/steps.ts';
 
 export interface SetupFlags {
-  readonly engine?: SetupEngine;
+  readonly engine?: UpstreamName;
   readonly version?: string;
   readonly python?: string;
   readonly infra?: true;
@@ -61,7 +62,7 @@ async function whatIsWanted(flags: SetupFlags): Promise<Wanted> {
   if (rest.infra && version === undefined) return { engine: undefined, ...rest };
   const { gpus, problem } = await inventory(process.env.PATH);
   const [first] = gpus;
-  const engine = first === undefined ? 'mocker' : 'sglang';
+  const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
   const reason =
     first === undefined ? (problem ?? 'this host has no NVIDIA GPU') : `${gpus.length} × ${first.name}`;
   say(`engine  ${engine}  ${reason} (--engine chooses another)`);
@@ -80,7 +81,7 @@ async function makeAll(host: SetupHost, wanted: Wanted): Promise<Outcome[]> {
 
 async function oneEnvironment(
   host: SetupHost,
-  engine: SetupEngine,
+  engine: UpstreamName,
   wanted: Wanted,
   installer: () => Promise<Installer>,
 ): Promise<Outcome> {
@@ -120,11 +121,11 @@ async function installerFor(host: SetupHost, python: string | undefined): Promis
 }
 
 /** An environment that is active comes before ours: nobody should wonder why the new one is not used. */
-function sayWhatUpTakes(host: SetupHost, engine: SetupEngine, outcomes: readonly Outcome[]): void {
+function sayWhatUpTakes(host: SetupHost, engine: UpstreamName, outcomes: readonly Outcome[]): void {
   const [outcome] = outcomes;
   const folder = outcome?.kind === 'yours' ? outcome.python.folder : outcome?.folder;
-  const need = engine === 'sglang' ? 'sglang' : 'base';
-  const taken = findPythonEnvironment({ environment: host.environment, need });
+  const { backend } = upstreamEngines[engine].python;
+  const taken = findPythonEnvironment({ environment: host.environment, backend });
   if (folder === undefined || taken === undefined) return;
   const option = taken.folder === folder ? '' : ` --python ${folder}`;
   if (option !== '')

@@ -2,20 +2,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { UpstreamName } from '../../engine/engines.ts';
 import { installError } from '../../python/install-failure.ts';
 import { newestVersionCommand, newestVersionIn } from '../../python/installer-commands.ts';
-import { defaultVersions, type SetupEngine } from '../../python/recipe.ts';
+import { defaultVersion } from '../../python/recipe.ts';
 import type { SetupHost } from './host.ts';
 import type { Installer } from './installer.ts';
 
 /** `uv` is asked for only when the registry must be. */
 export async function resolveVersion(
   host: SetupHost,
-  engine: SetupEngine,
+  engine: UpstreamName,
   asked: string | undefined,
   installer: () => Promise<Installer>,
 ): Promise<string> {
-  if (asked !== 'latest') return asked ?? defaultVersions[engine];
+  if (asked !== 'latest') return asked ?? defaultVersion(engine);
   const { uv } = await installer();
   return await host.steps.step('newest version', async (view) => {
     const version = await askRegistry(host, uv);

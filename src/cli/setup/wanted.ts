@@ -1,11 +1,12 @@
 /** What `dynamo setup` was asked for, and whether the user has it already. */
+import { upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import type { PythonEnvironment } from '../../plan/request.ts';
 import { findUsersEnvironment } from '../../python/find-environment.ts';
-import type { Recipe, SetupEngine } from '../../python/recipe.ts';
+import type { Recipe } from '../../python/recipe.ts';
 
 /** What shall be there in the end. */
 export interface Wanted {
-  readonly engine: SetupEngine | undefined;
+  readonly engine: UpstreamName | undefined;
   readonly infra: boolean;
   readonly version: string | undefined;
   readonly python: string | undefined;
@@ -20,9 +21,9 @@ export function usersEnvironment(
   { adopt, python, version }: Wanted,
 ): PythonEnvironment | undefined {
   if (!adopt) return undefined;
-  const need = recipe.engine === 'sglang' ? 'sglang' : 'base';
+  const { backend } = upstreamEngines[recipe.engine].python;
   return findUsersEnvironment(
-    { environment, asked: python, need },
+    { environment, asked: python, backend },
     version === undefined ? undefined : recipe.version,
   );
 }

@@ -1,6 +1,7 @@
 /** The options that `up` and `plan` share, and what they mean for profile and plan. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../../base/error.ts';
+import { engineNames } from '../../engine/engines.ts';
 import { listenAddress } from '../../host/listen-address.ts';
 import { decimalSeconds, longestSeconds, wholeNumber } from '../flag-values.ts';
 import { conceal, hiddenMark } from '../../base/secrets.ts';
@@ -36,9 +37,7 @@ export interface DeploymentFlags {
 export function addDeploymentOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--engine <engine>', 'what serves tokens')
-        .choices(['auto', 'sglang', 'mocker', 'sim'])
-        .default('auto'),
+      new Option('--engine <engine>', 'what serves tokens').choices(['auto', ...engineNames]).default('auto'),
     )
     .option(
       '--python <environment>',

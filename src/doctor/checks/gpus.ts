@@ -9,7 +9,7 @@ import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import { noGpu } from '../gpu-report.ts';
 import type { GpuFacts, GpuReport, HostView, Subject } from '../host-view.ts';
 import { findModel, weightBytes } from '../model-files.ts';
-import { workersOf } from '../planned.ts';
+import { engineUses, workersOf } from '../planned.ts';
 import { describeProcess } from '../proc-files.ts';
 import { countText, mibText } from '../sizes.ts';
 
@@ -105,7 +105,7 @@ export const gpus: Check = {
   severity: 'fail',
   look: async (host) => {
     const { subject, environment } = host;
-    if (subject?.plan !== undefined && subject.plan.engine !== 'sglang') {
+    if (subject?.plan !== undefined && !engineUses(subject.plan, 'gpus')) {
       return skip(`engine ${subject.plan.engine} needs no GPU`);
     }
     const report = await host.gpus();

@@ -4,7 +4,7 @@ import { messageOf } from '../../base/error-code.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView } from '../host-view.ts';
 import { findModel, hubCache, isHubId, missingFiles, readJson, weightBytes } from '../model-files.ts';
-import { workersOf } from '../planned.ts';
+import { engineUses, workersOf } from '../planned.ts';
 import { readLocks } from '../proc-files.ts';
 import { countText, sizeText } from '../sizes.ts';
 
@@ -58,7 +58,8 @@ export const hfAuth: Check = {
   look: async (host) => {
     const { subject, environment } = host;
     if (subject === undefined) return skip('no profile was named: dynamo doctor <profile>');
-    if (subject.plan?.engine === 'sim') return skip('engine sim loads no model');
+    if (subject.plan !== undefined && !engineUses(subject.plan, 'model'))
+      return skip(`engine ${subject.plan.engine} loads no model`);
     const { model } = subject.profile;
     const local = await findModel(host, model);
     if (local !== undefined && (await missingFiles(host, local)).length === 0) {
@@ -149,7 +150,8 @@ export const hfCache: Check = {
   severity: 'fail',
   look: async (host) => {
     const { subject } = host;
-    if (subject?.plan?.engine === 'sim') return skip('engine sim loads no model');
+    if (subject?.plan !== undefined && !engineUses(subject.plan, 'model'))
+      return skip(`engine ${subject.plan.engine} loads no model`);
     const cache = hubCache(host);
     const model = subject?.profile.model;
     if (model !== undefined && !isHubId(model)) return skip(`${model} is a folder: the cache is not needed`);
@@ -241,7 +243,8 @@ export const offline: Check = {
         `--set servedModelName=${servedModelName.slice(1)}`,
       );
     }
-    if (subject.plan?.engine === 'sim') return skip('engine sim loads no model');
+    if (subject.plan !== undefined && !engineUses(subject.plan, 'model'))
+      return skip(`engine ${subject.plan.engine} loads no model`);
     const known = await findModel(host, model);
     const canDownload = isHubId(model) && !isOffline(host.environment);
     if (known === undefined) {

@@ -1,4 +1,6 @@
 /** The Python environment: cuDNN, NIXL, and versions that belong together. */
+import { autoEngines, backends, findEngine } from '../../engine/engines.ts';
+import { lacksBackend } from '../../plan/python-choice.ts';
 import { join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { compareVersions } from '../../base/package-version.ts';
@@ -6,7 +8,7 @@ import type { PythonEnvironment } from '../../plan/request.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, Subject } from '../host-view.ts';
 import { findModel, readJson } from '../model-files.ts';
-import { prefillsOf, seesImages, workersOf } from '../planned.ts';
+import { engineUses, prefillsOf, seesImages, workersOf } from '../planned.ts';
 import { packagesIn, type PythonPackages, unknownFlags } from '../python-packages.ts';
 
 /** The check that users hit is of torch 2.9.1 only. Source: docs/upstream/memory-and-gpus.md#cudnn. */
@@ -42,7 +44,7 @@ async function judgeCudnn(host: HostView, seen: string, fix: string): Promise<Fi
   const trouble = `${seen}: SGLang needs cuDNN ${goodCudnn} for vision and diffusion models`;
   const either = `${fix}   # or, slower and with more memory: --env SGLANG_DISABLE_CUDNN_CHECK=1`;
   if (subject?.plan === undefined) return warn(trouble, either);
-  if (subject.plan.engine !== 'sglang') return ok(`${seen}: engine ${subject.plan.engine} does not use it`);
+  if (!engineUses(subject.plan, 'cudnn')) return ok(`${seen}: engine ${subject.plan.engine} does not use it`);
   if (subject.plan.processes.some(({ env }) => env['SGLANG_DISABLE_CUDNN_CHECK'] === '1')) {
     return ok(`${seen}, and the profile turns the check off`);
   }
@@ -80,13 +82,15 @@ export const nixl: Check = {
     const plan = subject?.plan;
     if (subject !== undefined) {
       if (plan === undefined) return skip('there is no valid plan');
-      if (plan.engine !== 'sglang') return skip(`engine ${plan.engine} does not use NIXL`);
+      if (!engineUses(plan, 'nixl')) return skip(`engine ${plan.engine} does not use NIXL`);
       const uses = workersOf(subject).some(({ transfer }) => (transfer?.backend ?? 'nixl') === 'nixl');
       if (!uses || prefillsOf(plan).length === 0)
         return skip(`${plan.profile.name} carries no KV blocks with NIXL`);
     }
     const python = host.python();
-    if (python?.sglangVersion === undefined) return skip('there is no Python environment with SGLang');
+    const { backend } = autoEngines.real.python;
+    if (python === undefined || lacksBackend(backend, python))
+      return skip('there is no Python environment with SGLang');
     const installed = await packagesIn(host, python.folder);
     const name = ['nixl', 'nixl-cu13', 'nixl-cu12'].find((each) => installed.versionOf(each) !== undefined);
     if (name === undefined) {
@@ -126,7 +130,8 @@ export const packages: Check = {
   severity: 'fail',
   look: async (host) => {
     const { plan } = host.subject ?? {};
-    if (plan?.engine === 'sim') return skip('engine sim needs no Python');
+    if (plan !== undefined && findEngine(plan.engine)?.python === undefined)
+      return skip(`engine ${plan.engine} needs no Python`);
     let python: PythonEnvironment | undefined;
     try {
       python = host.python();
@@ -139,7 +144,7 @@ export const packages: Check = {
       mismatch(host, python, installed) ??
       (await flagDrift(host, installed)) ??
       ok(
-        `ai-dynamo ${python.dynamoVersion}, sglang ${python.sglangVersion ?? 'not installed'}, Python ${installed.pythonVersion ?? 'unknown'} in ${python.folder}`,
+        `ai-dynamo ${python.dynamoVersion}, ${backendsText(python)}, Python ${installed.pythonVersion ?? 'unknown'} in ${python.folder}`,
       )
     );
   },
@@ -158,11 +163,8 @@ async function notInstalled(host: HostView): Promise<Finding> {
   return skip(`${seen}; without a GPU engine sim needs none`);
 }
 
-function mismatch(
-  host: HostView,
-  { folder, dynamoVersion, sglangVersion, because }: PythonEnvironment,
-  installed: PythonPackages,
-): Finding | undefined {
+function mismatch(host: HostView, python: PythonEnvironment, installed: PythonPackages): Finding | undefined {
+  const { folder, dynamoVersion, because } = python;
   const runtime = installed.versionOf('ai-dynamo-runtime');
   if (runtime !== dynamoVersion) {
     return fail(
@@ -170,8 +172,9 @@ function mismatch(
       `uv pip install ai-dynamo==${dynamoVersion} ai-dynamo-runtime==${dynamoVersion}`,
     );
   }
-  if (host.subject?.plan?.engine === 'sglang' && sglangVersion === undefined) {
-    return fail(`ai-dynamo ${dynamoVersion} is in ${folder}, sglang is not`, install);
+  const backend = findEngine(host.subject?.plan?.engine ?? 'none')?.python?.backend;
+  if (backend !== undefined && lacksBackend(backend, python)) {
+    return fail(`ai-dynamo ${dynamoVersion} is in ${folder}, ${backend.distribution} is not`, install);
   }
   const { pythonVersion } = installed;
   if (pythonVersion !== undefined && !pythons.includes(pythonVersion)) {
@@ -189,6 +192,12 @@ function mismatch(
     );
   }
   return undefined;
+}
+
+function backendsText({ backends: held }: PythonEnvironment): string {
+  return backends
+    .map(({ distribution }) => `${distribution} ${held[distribution] ?? 'not installed'}`)
+    .join(', ');
 }
 
 async function flagDrift(host: HostView, { folders }: PythonPackages): Promise<Finding | undefined> {

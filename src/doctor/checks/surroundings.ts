@@ -1,4 +1,5 @@
 /** What a container or a shell takes away: processes in view, an init, shared memory and limits. */
+import { engineUses } from '../planned.ts';
 import { type LimitName, softLimit } from '../../base/process-limits.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import { noGpu } from '../gpu-report.ts';
@@ -196,7 +197,7 @@ export const limits: Check = {
 };
 
 function usesGpus({ subject }: HostView): boolean {
-  return subject?.plan === undefined || subject.plan.engine === 'sglang';
+  return subject?.plan === undefined || engineUses(subject.plan, 'locked-memory');
 }
 
 function limitText(value: number | undefined): string {

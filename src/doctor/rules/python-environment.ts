@@ -1,4 +1,5 @@
 /** The Python environment and the flags that the installed version takes. */
+import { autoEngines, findEngine, upstreamEngines } from '../../engine/engines.ts';
 import { lastLine, lineRule } from '../log-lines.ts';
 import type { Situation } from '../rule.ts';
 
@@ -46,14 +47,18 @@ export const badFlagValue = lineRule(
 const noPackage =
   /^(?:ModuleNotFoundError: No module named |\S*python[\d.]*: No module named |\S*python[\d.]*: Error while finding module specification for \S+ \(ModuleNotFoundError: No module named |importlib\.metadata\.PackageNotFoundError: No package metadata was found for )'?([\w.-]+)/;
 /** Without these nothing works; what else is missing may be an option that was tried and left, said on the way. */
-const vitalPackage = /^(?:sglang|dynamo|torch|sgl_kernel)\b/;
+const vitalPackage = new RegExp(
+  `^(?:${Object.values(upstreamEngines)
+    .flatMap(({ python }) => python.essential)
+    .join('|')})\\b`,
+);
 /** A traceback is the last thing that Python says, but for what its threads say at the end. */
 const tailLines = 10;
 
-const packages = {
-  sglang: "--prerelease=if-necessary-or-explicit 'ai-dynamo[sglang]' 'flash-attn-4>=4.0.0b18'",
-  mocker: 'ai-dynamo',
-};
+/** Where `dynamo setup` makes environments, each named by its engine and version. */
+const madeBySetup = new RegExp(
+  `^(.*/dynamo/envs/((${Object.keys(upstreamEngines).join('|')})-([^/]+)))/bin/`,
+);
 
 /** The Python environment that a process runs in is incomplete: a package that it imports is not there. */
 export const packageMissing = lineRule(
@@ -81,13 +86,12 @@ function installFix(name: string, { subject, plan }: Situation) {
       fix: '--image runtime=REFERENCE   # an image that holds all of Dynamo',
     };
   }
-  const engine = plan.engine === 'mocker' ? 'mocker' : 'sglang';
-  const [, folder, made, version] =
-    /^(.*\/dynamo\/envs\/((?:mocker|sglang)-([^/]+)))\/bin\//.exec(python) ?? [];
+  const need = findEngine(plan.engine)?.python ?? autoEngines.real.python;
+  const [, folder, made, engine, version] = madeBySetup.exec(python) ?? [];
   const fix =
     made === undefined
-      ? `uv pip install --python ${python} ${packages[engine]}`
-      : `dynamo setup remove ${made} && dynamo setup --engine ${made.split('-')[0]} --version ${version}`;
+      ? `uv pip install --python ${python} ${need.byHand}`
+      : `dynamo setup remove ${made} && dynamo setup --engine ${engine} --version ${version}`;
   const where = folder ?? python.replace(/\/bin\/[^/]+$/, '');
   return { cause: `the Python package ${name} is not installed in ${where}`, fix };
 }

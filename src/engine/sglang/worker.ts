@@ -2,9 +2,9 @@
 import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
-import type { Deployment, Launch, WorkerSeat } from '../engine.ts';
+import type { Deployment, Launch, PythonHome, WorkerSeat } from '../engine.ts';
 import { type Flag, flagWords } from '../flag-words.ts';
-import { type PythonHome, pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
+import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
 import { mergeFlags } from '../raw-flags.ts';
 import { cpuFlags, cpuVariables } from './cpu.ts';
 import { isMedia, languageDiffusionFlags, mediaFlags } from './diffusion.ts';

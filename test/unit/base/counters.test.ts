@@ -4,7 +4,7 @@ import { frontendCounters, workerCounters } from '../../../src/base/counters.ts'
 
 test('before the first request nothing is known', () => {
   expect(frontendCounters('dynamo_frontend_disconnected_clients 0\n')).toEqual({});
-  expect(workerCounters('dynamo_component_uptime_seconds 12\n')).toEqual({});
+  expect(workerCounters('dynamo_component_uptime_seconds 12\n', 'sglang:token_usage')).toEqual({});
 });
 
 test('requests and tokens of the frontend, over all models and outcomes', () => {
@@ -21,5 +21,6 @@ dynamo_component_requests_total{dynamo_endpoint="clear_kv_blocks"} 40
 sglang:token_usage{model_name="a",dp_rank="0"} 0.25
 sglang:token_usage{model_name="a",dp_rank="1"} 0.5
 `;
-  expect(workerCounters(text)).toEqual({ requests: 7, kvUsage: 0.5 });
+  expect(workerCounters(text, 'sglang:token_usage')).toEqual({ requests: 7, kvUsage: 0.5 });
+  expect(workerCounters(text, undefined)).toEqual({ requests: 7 });
 });

@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import { decidingVariables, dynamoVariables } from '../../../src/engine/dynamo-variables.ts';
 import type { Deployment } from '../../../src/engine/engine.ts';
-import { simEngine } from '../../../src/engine/sim.ts';
+import { sim } from '../../../src/engine/sim.ts';
 import type { WorkerSpec } from '../../../src/profile/profile.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 
-const engine = simEngine(['/node', '/sim.js']);
+const engine = sim.make(['/node', '/sim.js']);
 
 function deploymentOf(components: Record<string, unknown>): Deployment {
   const profile = profileOf({ namespace: 'home', components: { frontend, ...components } });

@@ -14,7 +14,7 @@ const onCpu = { device: 'cpu' } as const;
 
 test('without a GPU the embedded engine serves, and says why', () => {
   const { engine, choices } = chooseEngine('auto', onGpu, host());
-  expect(engine.name).toBe('sim');
+  expect(engine.kind.name).toBe('sim');
   expect(choices).toEqual([
     {
       what: 'engine',
@@ -45,17 +45,17 @@ test.each([undefined, base])('GPUs without SGLang (%j) are an error with two way
 
 test('GPUs with SGLang choose sglang', () => {
   const { engine, choices } = chooseEngine('auto', onGpu, host({ gpus, python: withSglang }));
-  expect(engine).toMatchObject({ name: 'sglang', needsGpus: true });
+  expect(engine).toMatchObject({ kind: { name: 'sglang' }, needsGpus: true });
   expect(choices[0]?.because).toBe('2 × NVIDIA H200, Dynamo 1.4.2 with SGLang 0.5.16 in /venv');
 });
 
 test('device: cpu chooses sglang where there is SGLang, with GPUs or without', () => {
   for (const facts of [{ gpus }, {}]) {
     const { engine, choices } = chooseEngine('auto', onCpu, host({ ...facts, python: withSglang }));
-    expect(engine).toMatchObject({ name: 'sglang', needsGpus: false });
+    expect(engine).toMatchObject({ kind: { name: 'sglang' }, needsGpus: false });
     expect(choices[0]?.because).toContain('device: cpu');
   }
-  expect(chooseEngine('auto', onCpu, host()).engine.name).toBe('sim');
+  expect(chooseEngine('auto', onCpu, host()).engine.kind.name).toBe('sim');
 });
 
 test.each([
@@ -76,12 +76,12 @@ test('--engine sglang without a GPU names device=cpu', () => {
   expect(() => chooseEngine('sglang', onGpu, host({ python: withSglang }))).toThrow(
     expect.objectContaining({ code: 'environment', hint: expect.stringContaining('--set device=cpu') }),
   );
-  expect(chooseEngine('sglang', onCpu, host({ python: withSglang })).engine.name).toBe('sglang');
+  expect(chooseEngine('sglang', onCpu, host({ python: withSglang })).engine.kind.name).toBe('sglang');
 });
 
 test('--engine mocker needs Dynamo alone', () => {
   expect(chooseEngine('mocker', onGpu, host({ python: base })).engine).toMatchObject({
-    name: 'mocker',
+    kind: { name: 'mocker' },
     needsGpus: false,
   });
 });

@@ -2,6 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { engines, type UpstreamName } from '../../../src/engine/engines.ts';
 import { findPythonEnvironment, type PythonSearch } from '../../../src/python/find-environment.ts';
 import { prefix, setUp, venv } from '../../support/python-folder.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -10,13 +11,13 @@ const base = ['ai_dynamo-1.4.2', 'ai_dynamo_runtime-9.9'];
 const both = [...base, 'sglang-0.5.16.post1', 'torch-2.11.0'];
 
 /** Nothing of this machine's own shows through. */
-function find(
-  environment: PythonSearch['environment'],
-  need: PythonSearch['need'] = 'sglang',
-  asked?: string,
-) {
+function find(environment: PythonSearch['environment'], engine: UpstreamName = 'sglang', asked?: string) {
   const HOME = tempFolder();
-  return findPythonEnvironment({ environment: { HOME, ...environment }, need, asked });
+  return findPythonEnvironment({
+    environment: { HOME, ...environment },
+    backend: engines[engine].python.backend,
+    asked,
+  });
 }
 
 test('the active venv is read: versions as the packages say', () => {
@@ -25,7 +26,7 @@ test('the active venv is read: versions as the packages say', () => {
     folder,
     python: join(folder, 'bin', 'python3'),
     dynamoVersion: '1.4.2',
-    sglangVersion: '0.5.16.post1',
+    backends: { sglang: '0.5.16.post1' },
     torchVersion: '2.11.0',
     because: 'the active environment, VIRTUAL_ENV',
   });
@@ -33,8 +34,12 @@ test('the active venv is read: versions as the packages say', () => {
 
 test('the GPU-free base has no SGLang; another package with that prefix is none', () => {
   const folder = venv([...base, 'sglang_router-0.1.9']);
-  const found = find({ CONDA_PREFIX: folder }, 'base');
-  expect(found).toMatchObject({ dynamoVersion: '1.4.2', sglangVersion: undefined, torchVersion: undefined });
+  const found = find({ CONDA_PREFIX: folder }, 'mocker');
+  expect(found).toMatchObject({
+    dynamoVersion: '1.4.2',
+    backends: { sglang: undefined },
+    torchVersion: undefined,
+  });
   expect(found?.because).toBe('the active conda environment, CONDA_PREFIX');
 });
 
@@ -70,12 +75,12 @@ test('what is active but lacks SGLang is passed over for one that has it, and th
   const found = find(places);
   expect(found?.folder).toBe(made);
   expect(found?.because).toBe(`made by dynamo setup; not ${active}: it holds Dynamo without SGLang`);
-  expect(find(places, 'base')?.folder).toBe(active);
+  expect(find(places, 'mocker')?.folder).toBe(active);
 });
 
 test('where none has SGLang, the first with Dynamo is told, so that a message can say what it lacks', () => {
   const folder = venv(base);
-  expect(find({ VIRTUAL_ENV: folder })).toMatchObject({ folder, sglangVersion: undefined });
+  expect(find({ VIRTUAL_ENV: folder })).toMatchObject({ folder, backends: { sglang: undefined } });
 });
 
 test('of those of `dynamo setup` the newest that fits is taken, and never an unfinished one', () => {
@@ -87,7 +92,7 @@ test('of those of `dynamo setup` the newest that fits is taken, and never an unf
   const found = find({ XDG_DATA_HOME: data });
   expect(found).toMatchObject({ folder: newest, dynamoVersion: '1.3.0.post1' });
   expect(found?.because).toBe('made by dynamo setup, the newest of 2');
-  expect(find({ XDG_DATA_HOME: data }, 'base')?.dynamoVersion).toBe('1.6.1');
+  expect(find({ XDG_DATA_HOME: data }, 'mocker')?.dynamoVersion).toBe('1.6.1');
 });
 
 test('an unfinished environment is not taken when it is active either', () => {
@@ -99,7 +104,7 @@ test('an unfinished environment is not taken when it is active either', () => {
 test('without XDG_DATA_HOME the home folder is where `dynamo setup` puts them', () => {
   const HOME = tempFolder();
   const folder = setUp(join(HOME, '.local/share'), 'mocker-1.1.1', ['ai_dynamo-1.1.1']);
-  expect(find({ HOME }, 'base')?.folder).toBe(folder);
+  expect(find({ HOME }, 'mocker')?.folder).toBe(folder);
 });
 
 test('--python takes a folder, an interpreter, or a command on PATH', () => {

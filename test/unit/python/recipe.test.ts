@@ -1,9 +1,10 @@
 /** What is installed for each engine and version, and every deviation from what upstream asks for. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import { defaultVersions, recipeFor, type SetupEngine } from '../../../src/python/recipe.ts';
+import type { UpstreamName } from '../../../src/engine/engines.ts';
+import { defaultVersion, recipeFor } from '../../../src/python/recipe.ts';
 
-function lines(engine: SetupEngine, version: string): string[] {
+function lines(engine: UpstreamName, version: string): string[] {
   const { requirement, preReleases, overrides } = recipeFor(engine, version);
   return [requirement, ...preReleases.map(({ line }) => line), ...overrides.map(({ line }) => `!${line}`)];
 }
@@ -64,8 +65,8 @@ test.for(['1.0.2', '0.9.1', '1.1.0rc1', 'newest', '1.4.x', '', '==1.4.2'])('%j i
 
 test('the defaults need no note, and SGLang needs far more room', () => {
   const [mocker, sglang] = [
-    recipeFor('mocker', defaultVersions.mocker),
-    recipeFor('sglang', defaultVersions.sglang),
+    recipeFor('mocker', defaultVersion('mocker')),
+    recipeFor('sglang', defaultVersion('sglang')),
   ];
   expect([...mocker.notes, ...sglang.notes]).toEqual([]);
   expect(mocker.diskBytes).toBeLessThan(2e9);

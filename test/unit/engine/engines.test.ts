@@ -1,0 +1,58 @@
+/** The registry of engines is whole, and the only place that knows one by its name. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { compareVersions, isVersion } from '../../../src/base/package-version.ts';
+import { backends, engineNames, engines, findEngine, upstreamEngines } from '../../../src/engine/engines.ts';
+
+test('each engine is found under its own name', () => {
+  for (const [key, kind] of Object.entries(engines)) {
+    expect(kind.name).toBe(key);
+    expect(findEngine(key)).toBe(kind);
+  }
+  expect(engineNames).toEqual(Object.keys(engines));
+  expect(findEngine('none')).toBeUndefined();
+});
+
+test('no two engines share a worker module or a backend', () => {
+  const modules = Object.values(upstreamEngines).map(({ python }) => python.worker.module);
+  expect(new Set(modules).size).toBe(modules.length);
+  const distributions = backends.map(({ distribution }) => distribution);
+  expect(new Set(distributions).size).toBe(distributions.length);
+});
+
+test('what is allowed or replaced for a version of Dynamo has a span that is not empty', () => {
+  for (const { python } of Object.values(upstreamEngines)) {
+    for (const { since, before } of [...python.preReleases, ...python.overrides]) {
+      expect(isVersion(since)).toBe(true);
+      if (before !== undefined) expect(compareVersions(before, since)).toBeGreaterThan(0);
+    }
+  }
+});
+
+/** Something else of that name: who renders chat templates, what an image is for, a field of the facts. */
+const namesakes = new Set([
+  'profile/schema.ts: sglang',
+  'plan/container.ts: sim',
+  'deployment/host-facts.ts: sim',
+]);
+
+test('no room but those of the engines compares with the name of one', () => {
+  const src = fileURLToPath(new URL('../../../src', import.meta.url));
+  // A field of that name in square brackets is none.
+  const literal = new RegExp(`(?<!\\[)'(${engineNames.join('|')})'`, 'g');
+  const found = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !/^(engine|sim)\//.test(file))
+    .flatMap((file) =>
+      [...withoutTexts(readFileSync(join(src, file), 'utf8')).matchAll(literal)].map(
+        ([, name]) => `${file}: ${name}`,
+      ),
+    );
+  expect(found.filter((each) => !namesakes.has(each))).toEqual([]);
+});
+
+/** Without double-quoted and back-quoted texts, which quote what others write. */
+function withoutTexts(code: string): string {
+  return code.replace(/"[^"\n]*"|`[^`]*`/g, '');
+}
