@@ -14,9 +14,8 @@ import type {
   UpstreamParts,
   WorkerSeat,
 } from './engine.ts';
-import { type Flag, flagWords } from './flag-words.ts';
+import { type Flag, flagWords, mergeFlags } from './flags.ts';
 import { pythonVariables, statusVariables } from './python-home.ts';
-import { mergeFlags } from './raw-flags.ts';
 import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
 
 /**

@@ -3,15 +3,22 @@ import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
 import type { Deployment, Launch, PythonHome, WorkerSeat } from '../engine.ts';
-import { type Flag, flagWords } from '../flag-words.ts';
+import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
-import { mergeFlags } from '../raw-flags.ts';
-import { cpuFlags, cpuVariables } from './cpu.ts';
-import { isMedia, languageDiffusionFlags, mediaFlags } from './diffusion.ts';
-import { memoryFlags } from './memory.ts';
-import { multimodalFlags, multimodalVariables, skipsTokenizer } from './multimodal.ts';
-import { plannedOnly } from './planned-only.ts';
-import { transferFlags, transferVariables } from './transfer.ts';
+import {
+  cpuFlags,
+  cpuVariables,
+  isMedia,
+  languageDiffusionFlags,
+  mediaFlags,
+  memoryFlags,
+  multimodalFlags,
+  multimodalVariables,
+  plannedOnly,
+  skipsTokenizer,
+  transferFlags,
+  transferVariables,
+} from './worker-flags.ts';
 
 export interface WorkerParts {
   readonly home: PythonHome;

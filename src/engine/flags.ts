@@ -1,5 +1,15 @@
-/** Brings the arguments of a user and those of a plan together, so that no flag is given twice. */
+/** Decided flags as the words of a command line, brought together with the arguments of the user. */
 import { DynamoError } from '../base/error.ts';
+
+/** Left out when its value is undefined or false; alone when it is true. */
+export type Flag = readonly [name: string, value: string | number | boolean | undefined];
+
+export function flagWords(flags: readonly Flag[]): string[] {
+  return flags.flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    return value === true ? [name] : [name, String(value)];
+  });
+}
 
 /** Flags that only the plan may give, with what a user sets instead. */
 export type PlannedFlags = ReadonlyMap<string, string>;
