@@ -28,7 +28,7 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
   return {
     pid: undefined,
     exited: Promise.resolve({ code: undefined, signal: undefined }),
-    crippled: new Promise(() => {}),
+    degraded: new Promise(() => {}),
     meetChildren: async () => {},
     // Its port may be another's: Docker's proxy, or a rule of the kernel.
     drained: () => new Promise(() => {}),

@@ -109,7 +109,7 @@ async function watched(
   const child: Child = {
     pid,
     exited,
-    crippled: new Promise(() => {}),
+    degraded: new Promise(() => {}),
     meetChildren: async () => {},
     // Its port may be another's: Docker's proxy, or a rule of the kernel.
     drained: () => new Promise(() => {}),

@@ -17,8 +17,9 @@ import { openControlServer } from '../run/control-server.ts';
 import { appendEvent } from '../run/event-file.ts';
 import { markSwept, socketIn } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/event.ts';
-import { initialStatus, reduce } from '../supervisor/status.ts';
+import { type Journal, openJournal } from '../supervisor/journal.ts';
 import { type Outcome, type Supervision, supervise } from '../supervisor/supervise.ts';
+import type { World } from '../supervisor/world.ts';
 import { createDiagnostician } from './diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
 import { reapProgram } from '../package/self.ts';
@@ -32,22 +33,19 @@ import { startUpkeep, type Upkeep } from './upkeep.ts';
 /** Supervises in this process. `done` settles when everything is gone and tidied up. */
 export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
   const { plan, files, folders } = prepared;
-  const history: RunEvent[] = [];
-  let status = initialStatus(plan, systemClock.now());
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
+  const environment = childEnvironment(plan);
+  const diagnostician = createDiagnostician(plan, environment, Object.values(prepared.secrets));
+  const journal = openJournal(plan, systemClock, (event) => hear(event));
   const control = await openControlServer(socketIn(folders, files), {
-    status: () => status,
-    history: () => history,
+    status: journal.status,
+    history: journal.events,
     stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
     act: async (action, process) => await supervision?.act(action, process),
   });
-  const environment = childEnvironment(plan);
-  const diagnostician = createDiagnostician(plan, environment, Object.values(prepared.secrets));
-  const tell = (event: RunEvent): void => {
+  const hear = (event: RunEvent): void => {
     diagnostician.hear(event);
-    history.push(event);
-    status = reduce(status, event);
     control.publish(event);
     try {
       appendEvent(files, event);
@@ -58,7 +56,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     onEvent(event);
     if (event.type === 'process') upkeep?.stir(event.state);
   };
-  const note = (text: string): void => tell({ at: systemClock.now(), type: 'note', text });
+  const note = (text: string): void => journal.tell({ type: 'note', text });
   openLedger(files.ledger);
   const tracker = createTracker(files.ledger);
   const supervisor = ownIdentity();
@@ -82,19 +80,19 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     logFile: files.supervisorLog,
     onStart: keepRecords.keptBy,
   });
-  const started = supervise(plan, {
+  const world: World = {
     launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
     prober: createProber(systemClock, foreignListeners),
     clock: systemClock,
     random: Math.random,
-    onEvent: tell,
     loads: createLoadWatcher(plan.processes.map((spec) => watchedLoad(spec, plan, environment))),
     diagnose: (failure) => diagnostician.diagnose(failure),
-  });
+  };
+  const started = supervise(plan, world, journal);
   supervision = {
     ...started,
     done: started.done.then(async (seen) => {
-      const outcome = await withContainers(seen, prepared, tell);
+      const outcome = await withContainers(seen, prepared, journal);
       upkeep?.end();
       const swept = await sweepRun(plan);
       if (swept !== undefined) note(swept.text);
@@ -121,7 +119,7 @@ function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record
 async function withContainers(
   outcome: Outcome,
   { plan, files }: HeldRun,
-  tell: (event: RunEvent) => void,
+  journal: Journal,
 ): Promise<Outcome> {
   if (plan.docker === undefined) return outcome;
   const { endRest } = await import('../container/in-ledger.ts');
@@ -129,7 +127,7 @@ async function withContainers(
   const left = [...new Set([...outcome.left, ...rest.left])];
   if (left.length === outcome.left.length && rest.killed.length === 0) return outcome;
   const all = { ...outcome, killed: [...outcome.killed, ...rest.killed], left };
-  tell({ at: systemClock.now(), type: 'stopped', killed: all.killed, left });
+  journal.tell({ type: 'stopped', killed: all.killed, left });
   return all;
 }
 

@@ -79,6 +79,10 @@ export interface ProcessSpec {
   readonly startupTimeoutMs: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs: number;
+  /** The same for one that was started and has not been ready; absent where it is `stopGraceMs`. */
+  readonly loadingStopGraceMs?: number | undefined;
+  /** The same for one that lost a process of `vitalChildren`; absent where it is `stopGraceMs`. */
+  readonly degradedStopGraceMs?: number | undefined;
   readonly restart: RestartRule;
   /** In place of the plan's rule. */
   readonly liveness?: LivenessRule | undefined;
@@ -144,7 +148,7 @@ export interface Plan {
   readonly liveness: LivenessRule;
   /** A log that is longer is moved aside, where one older part is kept. */
   readonly maxLogBytes: number;
-  /** Caps every `stopGraceMs`. */
+  /** Caps the stop of the whole run, and so every grace above. */
   readonly stopTimeoutMs?: number | undefined;
 }
 

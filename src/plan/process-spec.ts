@@ -40,10 +40,6 @@ export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
           { name: seat.name, spec: seat.spec, ports, gpus, rawArgs: options.rawArgs },
           deployment,
         );
-  const grace =
-    seat.spec.stopTimeoutSeconds === undefined
-      ? engine.stopGraceMs(seat.kind === 'frontend' ? seat.kind : seat.spec.mode)
-      : seat.spec.stopTimeoutSeconds * 1000;
   const registersAs =
     seat.kind === 'worker' ? registration(seat.spec, engine, deployment.profile) : undefined;
   return {
@@ -77,9 +73,37 @@ export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
           },
     ...(registersAs === undefined ? {} : { registersAs }),
     startupTimeoutMs: Math.max(seat.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
-    stopGraceMs: options.stopTimeoutMs === undefined ? grace : Math.min(grace, options.stopTimeoutMs),
+    ...stopGraces(seat, launch, engine, options),
     restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),
     logFile: `${host.runFolder}/logs/${seat.name}.log`,
+  };
+}
+
+/**
+ * A worker that loads obeys SIGTERM only when it has loaded, minutes later with real weights, and nothing is in flight
+ * there.
+ * Source: docs/upstream/processes.md#signals-while-a-worker-loads.
+ */
+const loadingGraceMs = 5_000;
+
+/** Time to leave discovery, which real workers do first on SIGTERM, for one that can serve no more. */
+const degradedGraceMs = 2_000;
+
+/** `stopTimeoutSeconds` of a component also holds while it loads: what the user says wins over what we assume. */
+function stopGraces(
+  seat: Seat,
+  { vitalChildren }: Launch,
+  engine: Engine,
+  { stopTimeoutMs = Infinity }: PlanOptions,
+): Pick<ProcessSpec, 'stopGraceMs' | 'loadingStopGraceMs' | 'degradedStopGraceMs'> {
+  const { stopTimeoutSeconds } = seat.spec;
+  const asked = stopTimeoutSeconds === undefined ? undefined : stopTimeoutSeconds * 1000;
+  const grace = asked ?? engine.stopGraceMs(seat.kind === 'frontend' ? seat.kind : seat.spec.mode);
+  const atMost = (ms: number): number => Math.min(ms, grace, stopTimeoutMs);
+  return {
+    stopGraceMs: atMost(grace),
+    ...(asked === undefined ? { loadingStopGraceMs: atMost(loadingGraceMs) } : {}),
+    ...(vitalChildren === undefined ? {} : { degradedStopGraceMs: atMost(degradedGraceMs) }),
   };
 }
 

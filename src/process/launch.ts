@@ -64,7 +64,7 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
     child.once('exit', () => settings.tracker.ended(entry));
     openGate(child);
     const vital = watchVitalChildren(spec, ended, settings);
-    return { ...childOf(entry, ended, settings), crippled: vital.lost, meetChildren: vital.meet };
+    return { ...childOf(entry, ended, settings), degraded: vital.lost, meetChildren: vital.meet };
   } finally {
     closeSync(log);
   }
@@ -115,7 +115,7 @@ function childOf(
   return {
     pid: entry.pid,
     exited,
-    crippled: new Promise(() => {}),
+    degraded: new Promise(() => {}),
     meetChildren: async () => {},
     drained: (port, ended) => untilDrained(port, clock, ended),
     stop: (graceMs) =>

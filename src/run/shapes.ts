@@ -45,6 +45,9 @@ const processShape = object({
   probe: object({ kind: oneOf('http', 'endpoint'), url: text }),
   startupTimeoutMs: number,
   stopGraceMs: number,
+  // Plans of older versions have neither of the two.
+  loadingStopGraceMs: optional(number),
+  degradedStopGraceMs: optional(number),
   restart: object({ policy: text }),
   logFile: text,
 });

@@ -16,7 +16,7 @@ export interface ActorWorld extends StartWorld {
   /** The process ended after it had been ready, and nobody had asked it to. */
   readonly onLost: (reason: Failure) => void;
   /** It lives, but lost a process that it cannot serve without. */
-  readonly onCrippled: (seen: string) => void;
+  readonly onDegraded: (seen: string) => void;
 }
 
 export interface Actor {
@@ -56,8 +56,8 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
   };
 
   const watchChildren = async (life: Child, gone: AbortSignal): Promise<void> => {
-    const seen = await life.crippled;
-    if (wanted && !gone.aborted && !world.leaving.aborted) world.onCrippled(seen);
+    const seen = await life.degraded;
+    if (wanted && !gone.aborted && !world.leaving.aborted) world.onDegraded(seen);
   };
 
   return {

@@ -2,7 +2,7 @@
 import type { ProcessSpec } from '../plan/plan.ts';
 import { type Actor, createActor } from './actor.ts';
 import type { Failure } from './event.ts';
-import { giveUpCrippled } from './give-up.ts';
+import { giveUpDegraded } from './give-up.ts';
 import type { LiveRun } from './live-run.ts';
 import { afterLoss } from './loss.ts';
 import { recovery } from './recovery.ts';
@@ -37,7 +37,7 @@ export function createActors(run: LiveRun, { gotOn }: StartupLimit): Actors {
       enter: (state, about) => journal.enter(spec.name, state, about),
       onProgress: (progress) => gotOn(spec.name, progress),
       onLost: (seen) => onLost(actor, seen),
-      onCrippled: (seen) => giveUpCrippled(run, actor, seen),
+      onDegraded: (seen) => giveUpDegraded(run, actor, seen),
     });
     return actor;
   };

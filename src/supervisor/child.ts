@@ -22,7 +22,7 @@ export interface Child {
   /** Settles when the process itself has ended; descendants may still live. Never rejects. */
   readonly exited: Promise<Exit>;
   /** Settles with its description when a process that it cannot serve without has ended; else never. */
-  readonly crippled: Promise<string>;
+  readonly degraded: Promise<string>;
   /** Settles when the processes that it has started by now are known, so that their loss is noticed. Never rejects. */
   meetChildren(): Promise<void>;
   /**

@@ -1,6 +1,6 @@
 /** What the parts of one supervision share, from its first process to its last. */
 import type { Plan } from '../plan/plan.ts';
-import { type Journal, openJournal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { createLeaving, type Leaving } from './leaving.ts';
 import { createUnderWay, type UnderWay } from './under-way.ts';
 import type { World } from './world.ts';
@@ -13,8 +13,7 @@ export interface LiveRun {
   readonly underWay: UnderWay;
 }
 
-export function openRun(plan: Plan, world: World): LiveRun {
-  const journal = openJournal(plan, world);
+export function openRun(plan: Plan, world: World, journal: Journal): LiveRun {
   const leaving = createLeaving(journal, world.diagnose);
   return { plan, world, journal, leaving, underWay: createUnderWay() };
 }

@@ -5,12 +5,6 @@ import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import type { Child, Exit, StopReport } from './child.ts';
 import type { ProcessState } from './state.ts';
 
-/**
- * For a process that has not been ready: nothing is in flight there, and a worker that loads obeys SIGTERM only when it
- * has loaded, minutes later with real weights. Source: docs/upstream/processes.md#signals-while-a-worker-loads.
- */
-const loadingGraceMs = 5_000;
-
 export interface Stopping {
   readonly children: ReadonlyMap<string, Child>;
   readonly clock: Clock;
@@ -26,7 +20,7 @@ export interface StopOrder extends Pick<Plan, 'stopOrder' | 'stopTimeoutMs'> {
   readonly processes: readonly StopSpec[];
 }
 
-type StopSpec = Pick<ProcessSpec, 'name' | 'kind' | 'stopGraceMs' | 'ports'>;
+type StopSpec = Pick<ProcessSpec, 'name' | 'kind' | 'stopGraceMs' | 'loadingStopGraceMs' | 'ports'>;
 
 /** A stop that has begun. Neither ever rejects. */
 interface Stop {
@@ -63,7 +57,7 @@ function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
     const gone = Promise.resolve<StopReport>({ killed: [], left: [] });
     return { gone, idle: gone };
   }
-  const grace = isLoading(spec.name) ? Math.min(spec.stopGraceMs, loadingGraceMs) : spec.stopGraceMs;
+  const grace = (isLoading(spec.name) ? spec.loadingStopGraceMs : undefined) ?? spec.stopGraceMs;
   enter(spec.name, 'stopping');
   const budget = graceless() ? 0 : Math.max(0, Math.min(grace, deadline - clock.now()));
   const ended = new AbortController();

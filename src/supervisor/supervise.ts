@@ -6,6 +6,7 @@ import { bringUp } from './bring-up.ts';
 import type { Proof, StopReport } from './child.ts';
 import type { Failure } from './event.ts';
 import { failureOf } from './failure.ts';
+import type { Journal } from './journal.ts';
 import { type LiveRun, openRun } from './live-run.ts';
 import { lookAfter } from './look-after.ts';
 import { act, type ProcessAction } from './process-action.ts';
@@ -30,8 +31,8 @@ export interface Supervision {
   act(action: ProcessAction, process: string): Promise<void>;
 }
 
-export function supervise(plan: Plan, world: World): Supervision {
-  const run = openRun(plan, world);
+export function supervise(plan: Plan, world: World, journal: Journal): Supervision {
+  const run = openRun(plan, world, journal);
   const limit = startupLimit(run);
   const actors = createActors(run, limit);
   const ready = deferred<Proof | undefined>();

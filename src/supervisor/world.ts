@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Launcher, Prober } from './child.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import type { Failure, RunEvent } from './event.ts';
+import type { Failure } from './event.ts';
 import type { LoadWatcher } from './load.ts';
 
 export interface World {
@@ -11,7 +11,6 @@ export interface World {
   readonly clock: Clock;
   /** From [0, 1), for jitter. */
   readonly random: () => number;
-  readonly onEvent: (event: RunEvent) => void;
   readonly loads: LoadWatcher;
   /** The cause of a failure, where logs and host say it. Asked once, at the failure; never rejects. */
   readonly diagnose: (failure: Failure) => Promise<Diagnosis | undefined>;

@@ -37,7 +37,7 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
     ports.length > 0 ? `ports ${ports.join(', ')}` : '',
     spec.gpus.length > 0 ? `GPU ${spec.gpus.join(',')}` : '',
     after.length > 0 ? `after ${after.join(', ')}` : '',
-    `stop within ${durationText(spec.stopGraceMs)}`,
+    stopWords(spec),
   ].filter(Boolean);
   const env = Object.entries(spec.env).map(([name, value]) => `${name}=${shown(value)}`);
   return [
@@ -45,6 +45,12 @@ function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[
     `${bar}   ${spec.argv.map(shown).join(' ')}`,
     `${bar}   ${style.dim(env.join(' '))}`,
   ];
+}
+
+function stopWords({ stopGraceMs, loadingStopGraceMs = stopGraceMs }: ProcessSpec): string {
+  const loading =
+    loadingStopGraceMs === stopGraceMs ? '' : ` (${durationText(loadingStopGraceMs)} while loading)`;
+  return `stop within ${durationText(stopGraceMs)}${loading}`;
 }
 
 /** Stars as they are: nobody can paste them anyway. */

@@ -1,9 +1,12 @@
 /** A launcher and a prober that follow a script in virtual time, and write down what is asked of them. */
 import { deferred } from '../../src/base/deferred.ts';
+import type { Plan } from '../../src/plan/plan.ts';
 import type { Child, Exit, Launcher, Prober, Proof } from '../../src/supervisor/child.ts';
 import type { Diagnosis } from '../../src/supervisor/diagnosis.ts';
 import type { RunEvent } from '../../src/supervisor/event.ts';
+import { openJournal } from '../../src/supervisor/journal.ts';
 import type { LoadProgress } from '../../src/supervisor/load.ts';
+import { supervise, type Supervision } from '../../src/supervisor/supervise.ts';
 import type { World } from '../../src/supervisor/world.ts';
 import { type VirtualClock, virtualClock } from './virtual-clock.ts';
 
@@ -20,7 +23,7 @@ export interface ProcessScript {
   readonly progressUntilMs?: number | undefined;
   readonly exit?: Exit | undefined;
   /** When it loses a child, after its launch. */
-  readonly crippledMs?: number | undefined;
+  readonly degradedMs?: number | undefined;
   readonly stopMs?: number | undefined;
   /** When it serves nobody any more, after its stop began. */
   readonly drainedMs?: number | undefined;
@@ -50,6 +53,7 @@ export type Note =
   | { readonly what: 'event'; readonly event: RunEvent };
 
 export interface FakeWorld extends World {
+  readonly onEvent: (event: RunEvent) => void;
   readonly clock: VirtualClock;
   /** Everything in the order in which it happened. */
   readonly notes: Note[];
@@ -124,6 +128,10 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
   };
 }
 
+export function supervised(plan: Plan, world: World & Pick<FakeWorld, 'onEvent'>): Supervision {
+  return supervise(plan, world, openJournal(plan, world.clock, world.onEvent));
+}
+
 /** Plans of these tests have the name of the process as the host of its probe. */
 function nameOf(url: string): string {
   return new URL(url).hostname;
@@ -151,7 +159,7 @@ function fakeChild(
   return {
     pid,
     exited: exited.promise,
-    crippled: clock.sleep(script.crippledMs ?? never).then(() => 'its scheduler (7) ended'),
+    degraded: clock.sleep(script.degradedMs ?? never).then(() => 'its scheduler (7) ended'),
     meetChildren: async () => {},
     drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {

@@ -77,7 +77,11 @@ test('each prefill worker has its own bootstrap port; transfers may end before i
     expect(line(spec)).toContain('--disaggregation-mode prefill --disaggregation-transfer-backend nixl');
     expect(after(spec, '--disaggregation-bootstrap-port')).toBe(String(spec?.ports.bootstrap));
     expect(spec?.env.DYN_WORKER_GRACEFUL_SHUTDOWN_TIMEOUT).toBe('60');
-    expect(spec?.stopGraceMs).toBe(70_000);
+    expect(spec).toMatchObject({
+      stopGraceMs: 70_000,
+      loadingStopGraceMs: 5_000,
+      degradedStopGraceMs: 2_000,
+    });
     expect(spec?.registersAs?.component).toBe('prefill');
   }
   expect(first?.ports.bootstrap).not.toBe(second?.ports.bootstrap);

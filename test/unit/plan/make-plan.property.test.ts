@@ -101,8 +101,10 @@ test('every worker is expected once', () => {
 
 test('--stop-timeout caps every grace', () => {
   holds((plan, { options: { stopTimeoutMs } }) => {
-    for (const { stopGraceMs } of plan.processes)
+    for (const { stopGraceMs, loadingStopGraceMs = 0, degradedStopGraceMs = 0 } of plan.processes) {
       expect(stopGraceMs).toBeLessThanOrEqual(stopTimeoutMs ?? Infinity);
+      expect(Math.max(loadingStopGraceMs, degradedStopGraceMs)).toBeLessThanOrEqual(stopGraceMs);
+    }
   });
 });
 

@@ -146,3 +146,25 @@ test('raw arguments go to workers, last; arguments of an engine to that engine',
   expect(second?.argv).not.toContain('--tp');
   expect(first?.argv).not.toContain('--crash-after');
 });
+
+test('stopTimeoutSeconds of a component holds while it loads, too; without it a loading process gets 5 s', () => {
+  const slow = profileOf({
+    components: { frontend, slow: worker('aggregated', { stopTimeoutSeconds: 60 }), w: worker('aggregated') },
+  });
+  const graces = (more = {}) =>
+    makePlan(slow, options(more), host()).processes.map(({ name, stopGraceMs, loadingStopGraceMs }) => [
+      name,
+      stopGraceMs,
+      loadingStopGraceMs,
+    ]);
+  expect(graces()).toEqual([
+    ['frontend', 10_000, 5_000],
+    ['slow', 60_000, undefined],
+    ['w', 10_000, 5_000],
+  ]);
+  expect(graces({ stopTimeoutMs: 2_000 })).toEqual([
+    ['frontend', 2_000, 2_000],
+    ['slow', 2_000, undefined],
+    ['w', 2_000, 2_000],
+  ]);
+});

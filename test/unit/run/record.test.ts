@@ -126,6 +126,17 @@ test('a plan is read back as it was, by its owner only, and no draft stays', () 
   expect(readPlan(filesOf('b'))).toBeUndefined();
 });
 
+test('the plan of a run that an older version started, without the graces that it did not write down, is read', () => {
+  const { filesOf } = store();
+  const plan = fakePlan();
+  const processes = plan.processes.map((spec) => ({ ...spec, loadingStopGraceMs: undefined }));
+  const files = filesOf(plan.runId);
+  writePlan(files, { ...plan, processes });
+  expect(readPlan(files)?.processes.map(({ loadingStopGraceMs }) => loadingStopGraceMs)).toEqual(
+    processes.map(() => undefined),
+  );
+});
+
 test('events are read back in order, a torn last line left out', () => {
   const { filesOf } = store();
   const files = filesOf('a');

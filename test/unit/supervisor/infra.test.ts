@@ -2,8 +2,7 @@
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { supervise } from '../../../src/supervisor/supervise.ts';
-import { fakeWorld, type WorldScript } from '../../support/fake-world.ts';
+import { fakeWorld, supervised, type WorldScript } from '../../support/fake-world.ts';
 import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 
 const profile = profileOf({ components: { frontend, worker: worker('aggregated') } });
@@ -41,7 +40,7 @@ function begin(script: WorldScript) {
       return [];
     },
   };
-  return { world, looks, prober, start: () => supervise(withEtcd(), { ...world, prober }) };
+  return { world, looks, prober, start: () => supervised(withEtcd(), { ...world, prober }) };
 }
 
 const onlyEtcdIsSilent = async ({ url }: { url: string }): Promise<string | undefined> =>
@@ -132,7 +131,7 @@ test('a worker that ends while etcd stands still is said to have ended for that'
   const { world, prober } = begin({
     processes: { etcd: { ...up, stopMs: 1e6 }, worker: { ...up, exitMs: 2_000 } },
   });
-  const supervision = supervise(withEtcd(), { ...world, prober: { ...prober, check: onlyEtcdIsSilent } });
+  const supervision = supervised(withEtcd(), { ...world, prober: { ...prober, check: onlyEtcdIsSilent } });
   await world.clock.advance(1);
   await supervision.ready;
   await world.clock.advance(1_600);

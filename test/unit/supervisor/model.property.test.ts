@@ -3,9 +3,9 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Plan, RestartRule } from '../../../src/plan/plan.ts';
 import type { ProcessState } from '../../../src/supervisor/state.ts';
-import { type Outcome, supervise } from '../../../src/supervisor/supervise.ts';
+import type { Outcome } from '../../../src/supervisor/supervise.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
-import { type FakeWorld, fakeWorld, type ProcessScript } from '../../support/fake-world.ts';
+import { type FakeWorld, fakeWorld, type ProcessScript, supervised } from '../../support/fake-world.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
 const chain = profileOf({
@@ -92,7 +92,7 @@ async function live(from: typeof story extends fc.Arbitrary<infer T> ? T : never
     from.plan.processes.map(({ name }, i) => [name, from.scripts[i] ?? {}]),
   );
   const world = fakeWorld({ ...from, processes });
-  const supervision = supervise(from.plan, world);
+  const supervision = supervised(from.plan, world);
   let outcome: Outcome | undefined;
   let readySettled = false;
   let leftAt = Infinity;

@@ -3,9 +3,14 @@ import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
-import { supervise } from '../../../src/supervisor/supervise.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
-import { fakeWorld, type ProcessScript, proof, type WorldScript } from '../../support/fake-world.ts';
+import {
+  fakeWorld,
+  type ProcessScript,
+  proof,
+  supervised,
+  type WorldScript,
+} from '../../support/fake-world.ts';
 import { disaggregated, frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 
 const all = (
@@ -21,7 +26,7 @@ const all = (
 
 function begin(script: WorldScript = {}, plan = fakePlan()) {
   const world = fakeWorld(script);
-  return { world, plan, supervision: supervise(plan, world) };
+  return { world, plan, supervision: supervised(plan, world) };
 }
 
 test('what gets on is not stuck: its time counts from the last progress', async () => {

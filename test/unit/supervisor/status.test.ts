@@ -1,9 +1,11 @@
 /** The state of a run, folded from its events. */
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/supervisor/event.ts';
+import { openJournal } from '../../../src/supervisor/journal.ts';
 import { initialStatus, reduce, type RunStatus } from '../../../src/supervisor/status.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { proof } from '../../support/fake-world.ts';
+import { virtualClock } from '../../support/virtual-clock.ts';
 
 const plan = fakePlan();
 const fold = (events: readonly RunEvent[]): RunStatus => events.reduce(reduce, initialStatus(plan, 1));
@@ -68,4 +70,17 @@ test('folding changes nothing that was there', () => {
   const copy = structuredClone(before);
   reduce(before, { at: 2, type: 'process', process: 'prefill', state: 'starting' });
   expect(before).toEqual(copy);
+});
+
+test('a journal keeps what was told, whoever told it, and its state is the fold of that', () => {
+  const told: RunEvent[] = [];
+  const journal = openJournal(plan, virtualClock(1), (event) => told.push(event));
+  expect(journal.status()).toEqual(initialStatus(plan, 1));
+  journal.tell({ type: 'note', text: 'GPU 0 is being freed' });
+  journal.enter('prefill', 'starting');
+  journal.enter('prefill', 'ready');
+  expect(journal.events()).toEqual(told);
+  expect(told.map(({ type }) => type)).toEqual(['note', 'process']);
+  expect(journal.status()).toEqual(fold(told));
+  expect(journal.stateOf('prefill')).toBe('starting');
 });

@@ -1,10 +1,15 @@
 /** The supervisor in single stories: up, crash, time-out, stop, kill. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
-import { supervise } from '../../../src/supervisor/supervise.ts';
+import type { Plan, ProcessSpec } from '../../../src/plan/plan.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
-import { fakeWorld, type ProcessScript, proof, type WorldScript } from '../../support/fake-world.ts';
+import {
+  fakeWorld,
+  type ProcessScript,
+  proof,
+  supervised,
+  type WorldScript,
+} from '../../support/fake-world.ts';
 import { collectGarbage } from '../../support/garbage.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
@@ -19,7 +24,7 @@ const all = (
 
 function begin(script: WorldScript = {}, plan = fakePlan()) {
   const world = fakeWorld(script);
-  return { world, plan, supervision: supervise(plan, world) };
+  return { world, plan, supervision: supervised(plan, world) };
 }
 
 const statesOf = ({ events }: ReturnType<typeof fakeWorld>, name: string): string[] =>
@@ -334,10 +339,16 @@ test('twenty processes are watched without a warning about listeners', async () 
   expect(warnings).toEqual([]);
 });
 
-test('a process that lost a child that it cannot serve without has failed, and gets little time to leave', async () => {
-  const { world, supervision } = begin({
-    processes: all({ readyMs: 1 }, { prefill: { readyMs: 1, crippledMs: 50 } }),
-  });
+function withProcesses(change: Partial<ProcessSpec>): Plan {
+  const plan = fakePlan();
+  return { ...plan, processes: plan.processes.map((spec) => ({ ...spec, ...change })) };
+}
+
+test('a process that lost a child that it cannot serve without has failed, and gets the time that the plan says', async () => {
+  const { world, supervision } = begin(
+    { processes: all({ readyMs: 1 }, { prefill: { readyMs: 1, degradedMs: 50 } }) },
+    withProcesses({ degradedStopGraceMs: 2_000 }),
+  );
   await world.clock.advance(5_000);
   expect((await supervision.done).failure?.message).toBe(
     'prefill is alive but unhealthy: its scheduler (7) ended',
@@ -350,14 +361,14 @@ test('a process that lost a child that it cannot serve without has failed, and g
 
 test('one that loses it before it is ready has not started', async () => {
   const { world, supervision } = begin({
-    processes: all({ readyMs: 1 }, { prefill: { readyMs: 9_000, crippledMs: 50 } }),
+    processes: all({ readyMs: 1 }, { prefill: { readyMs: 9_000, degradedMs: 50 } }),
   });
   await world.clock.advance(5_000);
   expect((await supervision.done).failure?.message).toMatch(/its scheduler \(7\) ended/);
 });
 
 test('children that end because they were asked to are no news', async () => {
-  const { world, supervision } = begin({ processes: all({ readyMs: 1, stopMs: 500, crippledMs: 100 }) });
+  const { world, supervision } = begin({ processes: all({ readyMs: 1, stopMs: 500, degradedMs: 100 }) });
   await world.clock.advance(50);
   supervision.stop();
   await world.clock.advance(5_000);
@@ -375,4 +386,13 @@ test('a process that is still loading gets little time to stop, one that was rea
   const graces = world.notes.flatMap((note) => (note.what === 'stop' ? [[note.process, note.graceMs]] : []));
   expect(graces).toContainEqual(['prefill', 5_000]);
   expect(graces).toContainEqual(['frontend', 10_000]);
+});
+
+test('a plan that says nothing about loading gives a loading process the whole grace', async () => {
+  const processes = all({ readyMs: 0 }, { prefill: { readyMs: 60_000, stopMs: 8_000 } });
+  const { world, supervision } = begin({ processes }, withProcesses({ loadingStopGraceMs: undefined }));
+  await world.clock.advance(100);
+  supervision.stop();
+  await world.clock.advance(10_000);
+  expect((await supervision.done).killed).toEqual([]);
 });
