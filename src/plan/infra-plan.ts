@@ -5,6 +5,7 @@ import { chooseInfra } from './choose-infra.ts';
 import { planInfra } from './infra-processes.ts';
 import { type Plan, planVersion } from './plan.ts';
 import { portPool, portRange } from './ports.ts';
+import { livenessRule } from './process-spec.ts';
 import type { HostFacts } from './request.ts';
 import { daemonOf } from './runtime.ts';
 
@@ -52,7 +53,7 @@ export function makeInfraPlan(wishes: SharedInfraWishes, host: HostFacts): Plan 
     expected: [],
     scrubbed: decidingVariables(host.environment),
     secrets: [],
-    liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
+    liveness: livenessRule(),
     maxLogBytes,
     readyTimeoutMs: 60_000,
     startupCapMs: 60_000,

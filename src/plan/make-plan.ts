@@ -19,7 +19,7 @@ import { chooseModel } from './local-model.ts';
 import { namespaced } from './namespace.ts';
 import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan-secrets.ts';
 import { portPool, portRange } from './ports.ts';
-import { processSpec, type Seating } from './process-spec.ts';
+import { livenessRule, processSpec, type Seating } from './process-spec.ts';
 import {
   type ExpectedInstances,
   modelsFolder,
@@ -97,7 +97,7 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
       (name) => !(name in options.env) && !access.includes(name),
     ),
     secrets: [...hiddenVariables(processes), ...access.filter((name) => isSecret(name))].toSorted(),
-    liveness: { periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 },
+    liveness: livenessRule(),
     // Each process has two parts of a log: the one that is written and the one before.
     maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
     readyTimeoutMs:

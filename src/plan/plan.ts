@@ -21,8 +21,8 @@ export type Probe =
 /** What follows when a process ends unasked after the deployment served; before that it is a failure to start. */
 export interface RestartRule {
   readonly policy: 'no' | 'on-failure' | 'always';
-  /** More restarts than this within the window are a crash loop. */
-  readonly maxRestarts: number;
+  /** More restarts than this within the window are a crash loop, which ends the run; absent with `always`. */
+  readonly maxRestarts?: number | undefined;
   readonly windowMs: number;
   /** Doubles with each restart in the window, up to `maxDelayMs`. */
   readonly firstDelayMs: number;

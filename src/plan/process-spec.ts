@@ -4,7 +4,7 @@ import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Placement } from './gpus.ts';
 import type { edgesOf } from './graph.ts';
 import { planUrl } from './http-address.ts';
-import type { ProcessSpec, RestartRule } from './plan.ts';
+import type { LivenessRule, ProcessSpec, RestartRule } from './plan.ts';
 import type { PortPool } from './ports.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 import type { Seat } from './seats.ts';
@@ -74,7 +74,8 @@ export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
     ...(registersAs === undefined ? {} : { registersAs }),
     startupTimeoutMs: Math.max(seat.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
     ...stopGraces(seat, launch, engine, options),
-    restart: restartRule(seat.spec.restart ?? (options.detached ? 'on-failure' : 'no')),
+    restart: restartRule(seat.spec, options),
+    ...(seat.spec.liveness === undefined ? {} : { liveness: livenessRule(seat.spec.liveness) }),
     logFile: `${host.runFolder}/logs/${seat.name}.log`,
   };
 }
@@ -118,8 +119,30 @@ function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {
   return { namespace, component, endpoint };
 }
 
-function restartRule(policy: RestartRule['policy']): RestartRule {
-  return { policy, maxRestarts: 5, windowMs: 600_000, firstDelayMs: 1_000, maxDelayMs: 30_000 };
+function restartRule(spec: Seat['spec'], { detached }: PlanOptions): RestartRule {
+  const {
+    restart: policy = detached ? 'on-failure' : 'no',
+    maxRestarts = 5,
+    restartWindowSeconds = 600,
+    backoffSeconds = 1,
+    maxBackoffSeconds = Math.max(30, backoffSeconds),
+  } = spec;
+  return {
+    policy,
+    ...(policy === 'always' ? {} : { maxRestarts }),
+    windowMs: restartWindowSeconds * 1000,
+    firstDelayMs: Math.min(backoffSeconds, maxBackoffSeconds) * 1000,
+    maxDelayMs: maxBackoffSeconds * 1000,
+  };
+}
+
+/** Also the plan's own, for processes that have none. */
+export function livenessRule({
+  periodSeconds = 5,
+  timeoutSeconds = 5,
+  failureThreshold = 3,
+}: NonNullable<WorkerSpec['liveness']> = {}): LivenessRule {
+  return { periodMs: periodSeconds * 1000, timeoutMs: timeoutSeconds * 1000, failureThreshold };
 }
 
 /** Proxies must never stand between processes of one host. */

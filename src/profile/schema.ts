@@ -62,7 +62,33 @@ const shared = {
   restart: z
     .enum(['no', 'on-failure', 'always'])
     .optional()
-    .describe('Default: no in the foreground, on-failure when detached'),
+    .describe(
+      'What follows when a process exits unasked: no ends the run, on-failure restarts the process until it is in a crash loop, always restarts it forever; default: no in the foreground, on-failure when detached',
+    ),
+  maxRestarts: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('More restarts than this within restartWindowSeconds are a crash loop; default: 5'),
+  restartWindowSeconds: seconds.optional().describe('Default: 600'),
+  backoffSeconds: seconds
+    .optional()
+    .describe('Pause before the first restart, doubled with each restart in the window; default: 1'),
+  maxBackoffSeconds: seconds.optional().describe('The longest pause before a restart; default: 30'),
+  liveness: z
+    .strictObject({
+      periodSeconds: seconds.optional().describe('Time between two checks; default: 5'),
+      timeoutSeconds: seconds.optional().describe('Time to answer one check; default: 5'),
+      failureThreshold: z
+        .int()
+        .min(1)
+        .max(100)
+        .optional()
+        .describe('Failed checks in a row after which a process is unhealthy; default: 3'),
+    })
+    .optional()
+    .describe('Checks on a ready process; one that is unhealthy is stopped, and then restart decides'),
 };
 
 const frontend = z.strictObject({

@@ -11,6 +11,7 @@ export function shapeFaults(document: ProfileDocument): ShapeFault[] {
     ...routing(document, workers),
     ...encoders(workers),
     ...fields(document, workers),
+    ...restarts(document),
   ];
 }
 
@@ -175,6 +176,29 @@ function fields(document: ProfileDocument, workers: readonly NamedWorker[]): Sha
         path: [...path, 'tensorParallel'],
         message: `${at}.tensorParallel: ${spec.tensorParallel} needs as many GPUs, got gpus: ${spec.gpus}`,
         fix: `gpus: ${spec.tensorParallel}`,
+      });
+    }
+    return faults;
+  });
+}
+
+function restarts({ components }: ProfileDocument): ShapeFault[] {
+  return Object.entries(components).flatMap(([name, spec]) => {
+    const path = ['components', name];
+    const { restart, maxRestarts, backoffSeconds = 0, maxBackoffSeconds = Infinity } = spec;
+    const faults: ShapeFault[] = [];
+    if (restart === 'always' && maxRestarts !== undefined) {
+      faults.push({
+        path: [...path, 'maxRestarts'],
+        message: `${path.join('.')}.maxRestarts: has no effect with restart: always, which restarts forever`,
+        fix: 'remove it, or restart: on-failure',
+      });
+    }
+    if (backoffSeconds > maxBackoffSeconds) {
+      faults.push({
+        path: [...path, 'maxBackoffSeconds'],
+        message: `${path.join('.')}.maxBackoffSeconds: ${maxBackoffSeconds} is less than backoffSeconds, ${backoffSeconds}`,
+        fix: `maxBackoffSeconds: ${backoffSeconds}`,
       });
     }
     return faults;

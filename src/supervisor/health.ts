@@ -14,13 +14,15 @@ export interface HealthWorld {
 
 /** Settles when the run is being taken down; never rejects. */
 export async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
-  const rules = new Set(plan.processes.map(({ liveness }) => liveness ?? plan.liveness));
-  await Promise.all(
-    [...rules].map(async (rule) => {
-      const group = plan.processes.filter(({ liveness }) => (liveness ?? plan.liveness) === rule);
-      await watchGroup(plan, group, rule, world);
-    }),
-  );
+  const groups = new Map<string, { rule: LivenessRule; group: ProcessSpec[] }>();
+  for (const spec of plan.processes) {
+    const rule = spec.liveness ?? plan.liveness;
+    const { periodMs, timeoutMs, failureThreshold } = rule;
+    const key = `${periodMs} ${timeoutMs} ${failureThreshold}`;
+    const { group } = groups.get(key) ?? { group: [] };
+    groups.set(key, { rule, group: [...group, spec] });
+  }
+  await Promise.all([...groups.values()].map(({ rule, group }) => watchGroup(plan, group, rule, world)));
 }
 
 /** One round every period for all processes of one rule. */

@@ -18,7 +18,8 @@ export function afterExit(
 ): Verdict {
   if (rule.policy === 'no') return { restart: false, because: 'policy' };
   const recent = restartsAt.filter((at) => now - at < rule.windowMs).length;
-  if (recent >= rule.maxRestarts) return { restart: false, because: 'crash loop' };
+  if (rule.maxRestarts !== undefined && recent >= rule.maxRestarts)
+    return { restart: false, because: 'crash loop' };
   const delay = Math.min(rule.maxDelayMs, rule.firstDelayMs * 2 ** recent);
   return { restart: true, delayMs: Math.round(delay * (0.8 + 0.4 * random)) };
 }

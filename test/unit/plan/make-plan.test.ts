@@ -168,3 +168,39 @@ test('stopTimeoutSeconds of a component holds while it loads, too; without it a 
     ['w', 2_000, 2_000],
   ]);
 });
+
+test('restarts and liveness are as the component says, and as before where it says nothing', () => {
+  const settled = profileOf({
+    components: {
+      frontend: { ...frontend, restart: 'always', backoffSeconds: 60 },
+      a: worker('aggregated', {
+        restart: 'on-failure',
+        maxRestarts: 2,
+        restartWindowSeconds: 60,
+        backoffSeconds: 0.5,
+        maxBackoffSeconds: 4,
+        liveness: { periodSeconds: 20, failureThreshold: 6 },
+      }),
+      b: worker('aggregated'),
+    },
+  });
+  const plan = makePlan(settled, options({ detached: true }), host());
+  expect(plan.processes.map(({ name, restart, liveness }) => [name, restart, liveness])).toEqual([
+    [
+      'frontend',
+      { policy: 'always', windowMs: 600_000, firstDelayMs: 60_000, maxDelayMs: 60_000 },
+      undefined,
+    ],
+    [
+      'a',
+      { policy: 'on-failure', maxRestarts: 2, windowMs: 60_000, firstDelayMs: 500, maxDelayMs: 4_000 },
+      { periodMs: 20_000, timeoutMs: 5_000, failureThreshold: 6 },
+    ],
+    [
+      'b',
+      { policy: 'on-failure', maxRestarts: 5, windowMs: 600_000, firstDelayMs: 1_000, maxDelayMs: 30_000 },
+      undefined,
+    ],
+  ]);
+  expect(plan.liveness).toEqual({ periodMs: 5_000, timeoutMs: 5_000, failureThreshold: 3 });
+});

@@ -32,6 +32,28 @@ const files: [string, string | Uint8Array, string[]][] = [
     ],
   ],
   [
+    'restarts without an end and with one',
+    worker('    restart: always\n    maxRestarts: 3\n'),
+    [
+      'my.yaml:10:5: components.worker.maxRestarts: has no effect with restart: always, which restarts forever\n  10 |     maxRestarts: 3\n     |     ^ remove it, or restart: on-failure',
+    ],
+  ],
+  [
+    'a longest pause below the first',
+    worker('    backoffSeconds: 10\n    maxBackoffSeconds: 5\n'),
+    [
+      'my.yaml:10:5: components.worker.maxBackoffSeconds: 5 is less than backoffSeconds, 10\n  10 |     maxBackoffSeconds: 5\n     |     ^ maxBackoffSeconds: 10',
+    ],
+  ],
+  [
+    'a misspelt key and a number out of range in liveness',
+    worker('    liveness: {periodSecond: 5, failureThreshold: 0}\n'),
+    [
+      'my.yaml:9:16: components.worker.liveness.periodSecond: unknown key\n  9 |     liveness: {periodSecond: 5, failureThreshold: 0}\n    |                ^ did you mean periodSeconds?',
+      'my.yaml:9:51: components.worker.liveness.failureThreshold: expected integer from 1 to 100, got 0\n  9 |     liveness: {periodSecond: 5, failureThreshold: 0}\n    |                                                   ^',
+    ],
+  ],
+  [
     'unknown kind',
     good.replace('kind: worker', 'kind: wroker'),
     [

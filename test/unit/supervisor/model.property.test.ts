@@ -46,9 +46,9 @@ const scripts = fc.oneof(
   ...[processScript, healthyScript].map((one) => fc.array(one, { minLength: 5, maxLength: 5 })),
 );
 
-/** `no` as in the foreground, `always` as when detached, with so few restarts that crash loops are met, too. */
+/** `no` as in the foreground, `on-failure` as when detached, with so few restarts that crash loops are met, too. */
 const restart: fc.Arbitrary<RestartRule> = fc.record({
-  policy: fc.constantFrom('no', 'always'),
+  policy: fc.constantFrom('no', 'on-failure'),
   maxRestarts: fc.integer({ min: 0, max: 3 }),
   windowMs: fc.integer({ min: 1, max: 300 }),
   firstDelayMs: soon,

@@ -39,7 +39,7 @@ function restarting({
 }): Plan {
   const plan = fakePlan();
   const restart = {
-    policy: 'always',
+    policy: 'on-failure',
     maxRestarts,
     windowMs: 60_000,
     firstDelayMs: 100,
