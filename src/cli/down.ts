@@ -2,7 +2,7 @@
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders } from '../run/folders.ts';
 import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
-import { type StopReport, stoppedText } from '../supervisor/child.ts';
+import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { silentProgress } from '../view/progress.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { sayFailure } from './runs/ended-failure.ts';

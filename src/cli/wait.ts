@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { stateFolders } from '../run/folders.ts';
-import type { Failure, RunEvent } from '../supervisor/event.ts';
+import type { Failure, RunEvent } from '../supervisor/events.ts';
 import { seconds } from './up/deployment-options.ts';
 import { failureError, failureSoFar } from '../deployment/failure-error.ts';
 import { findRun, latestRun } from '../deployment/find-run.ts';

@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import { DynamoError } from '../base/error.ts';
 import type { ImageFacts } from '../plan/container.ts';
-import type { LaunchWatch } from '../supervisor/child.ts';
+import type { LaunchWatch } from '../supervisor/contracts.ts';
 import { answered, said, silence, statusOf } from './client.ts';
 import { foldStep, type Layers, pullProgress } from './pull-progress.ts';
 

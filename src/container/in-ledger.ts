@@ -2,7 +2,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { ContainerEntry } from '../base/container-entry.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { Child, StopReport } from '../supervisor/child.ts';
+import type { Child } from '../supervisor/contracts.ts';
+import type { StopReport } from '../supervisor/events.ts';
 import { connect, silence } from './client.ts';
 import { type ContainerStop, endContainer, isOurs, lookAt } from './end-container.ts';
 

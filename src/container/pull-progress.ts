@@ -1,5 +1,5 @@
 /** Folds what Docker says while it fetches an image into what a person wants to know. Pure. */
-import type { LoadProgress } from '../supervisor/load.ts';
+import type { LoadProgress } from '../supervisor/progress.ts';
 
 /** One line of Docker's answer. */
 export interface PullStep {

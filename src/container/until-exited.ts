@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import type { Container } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
-import type { Exit } from '../supervisor/child.ts';
+import type { Exit } from '../supervisor/events.ts';
 import { said, silence } from './client.ts';
 import { lookAt } from './end-container.ts';
 import { followLog } from './logs.ts';

@@ -9,7 +9,7 @@ import { spawnDetached } from '../process/detach.ts';
 import { type Presence, presenceOf, signalProven } from '../process/presence.ts';
 import { followEvents, isSilence } from '../run/control-client.ts';
 import { logTail } from '../run/log-tail.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import { handOver } from './hand-over.ts';
 import { type HeldRun, releaseRun, tidyUp } from './tidy-up.ts';
 

@@ -6,9 +6,7 @@ import type { ObservedProcess } from '../doctor/rule.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { kernelKills, type KernelKills, killsSince } from '../process/kernel-kills.ts';
 import { linesSince } from '../run/log-since.ts';
-import type { Exit } from '../supervisor/child.ts';
-import type { Diagnosis } from '../supervisor/diagnosis.ts';
-import type { Failure, RunEvent } from '../supervisor/event.ts';
+import type { Diagnosis, Exit, Failure, RunEvent } from '../supervisor/events.ts';
 
 /** So much of a log is read: a traceback with all that SGLang says at its start is 100 KiB. */
 const longestLog = 1024 * 1024;

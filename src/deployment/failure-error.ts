@@ -1,8 +1,7 @@
 /** Turns a failed run into the error that a person reads: the cause where it is known, else the last lines. */
 import { DynamoError } from '../base/error.ts';
 import { logTail } from '../run/log-tail.ts';
-import type { Diagnosis } from '../supervisor/diagnosis.ts';
-import type { Failure, RunEvent } from '../supervisor/event.ts';
+import type { Diagnosis, Failure, RunEvent } from '../supervisor/events.ts';
 
 const shownLines = 20;
 

@@ -10,7 +10,7 @@ import { deviceName } from '../plan/allowed-gpus.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { isLiving, readStat } from '../process/proc.ts';
 import type { Tracker } from '../process/tracker.ts';
-import type { Child, Launcher } from '../supervisor/child.ts';
+import type { Child, Launcher } from '../supervisor/contracts.ts';
 import { stillHeldText } from './still-held.ts';
 
 /**

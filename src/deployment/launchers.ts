@@ -8,7 +8,7 @@ import { withSecrets } from '../plan/plan-secrets.ts';
 import { createLauncher } from '../process/launch.ts';
 import { appendContainer } from '../process/ledger.ts';
 import type { Tracker } from '../process/tracker.ts';
-import type { Launcher } from '../supervisor/child.ts';
+import type { Launcher } from '../supervisor/contracts.ts';
 import type { HeldRun } from './tidy-up.ts';
 import { withFreedGpus } from './freed-gpus.ts';
 

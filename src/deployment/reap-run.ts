@@ -18,8 +18,9 @@ import {
   readPlan,
   type StoredRun,
 } from '../run/record.ts';
-import { type Child, type StopReport, stoppedText } from '../supervisor/child.ts';
-import { type StopOrder, stopInWaves } from '../supervisor/stop-in-waves.ts';
+import type { Child } from '../supervisor/contracts.ts';
+import { stoppedText, type StopReport } from '../supervisor/events.ts';
+import { stopInWaves, type StopOrder } from '../supervisor/shutdown.ts';
 import { hurryMs, stopLimitMs } from './stop-limit.ts';
 import { outwait } from './outwait.ts';
 import { type GpuWatch, returnText, watchGpuMemory } from './gpu-return.ts';
@@ -88,7 +89,7 @@ async function reapAlone(
       clock: systemClock,
       enter: () => {},
       isLoading: () => false,
-      graceless: () => now || sole.overdue,
+      withoutGrace: () => now || sole.overdue,
     });
     const unknown = whatIsUnknown(run, ledger);
     const left = [...report.left, ...unknown];

@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { followEvents, isSilence, isUnreachable } from '../run/control-client.ts';
 import { readEvents } from '../run/event-file.ts';
 import { socketOf, type StateFolders } from '../run/folders.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import { presenceOf } from '../process/presence.ts';
 import { findRun } from './find-run.ts';
 import { isYoung, silenceError } from './ask-supervisor.ts';

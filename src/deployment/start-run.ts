@@ -1,7 +1,7 @@
 /** A deployment that this process brings up for a purpose and takes down after it: smoke, exec and tests share this. */
 import type { PlanOptions } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import type { Outcome, Supervision } from '../supervisor/supervise.ts';
 import { failureError, leftBehindError } from './failure-error.ts';
 import { prepareRun } from './prepare-run.ts';

@@ -6,7 +6,7 @@ import { largestFile } from '../process/room.ts';
 import { rotateLog } from '../process/rotate-log.ts';
 import type { Tracker } from '../process/tracker.ts';
 import { createSegmentWatch } from '../process/used-segments.ts';
-import type { ProcessState } from '../supervisor/state.ts';
+import type { ProcessState } from '../supervisor/events.ts';
 
 const beatMs = 5_000;
 /** While things change, new processes come that may hide later; after that a look through /proc each third beat will do. */

@@ -1,6 +1,5 @@
 /** Asks the rules, most specific first: at most one cause is named, and none when no rule fits. */
-import type { Diagnosis } from '../supervisor/diagnosis.ts';
-import type { Failure } from '../supervisor/event.ts';
+import type { Diagnosis, Failure } from '../supervisor/events.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Finding, HostEvidence, HostQuestion, ObservedProcess, Rule, Situation } from './rule.ts';
 

@@ -1,7 +1,6 @@
 /** What a rule of diagnosis is given and what it says: facts come in, so that every rule is a pure function. */
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
-import type { Exit } from '../supervisor/child.ts';
-import type { Failure } from '../supervisor/event.ts';
+import type { Exit, Failure } from '../supervisor/events.ts';
 
 /** A process of the run with what it wrote in its present or last life. */
 export interface ObservedProcess {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Plan, Probe } from '../plan/plan.ts';
-import type { Prober } from '../supervisor/child.ts';
+import type { Prober } from '../supervisor/contracts.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { instancesIn, missingInstances, unexpectedInstances } from './instances.ts';
 import { plainGet } from './plain-get.ts';

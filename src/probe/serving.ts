@@ -3,7 +3,7 @@ import { timeLimit } from '../base/time-limit.ts';
 import { DynamoError } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import { proofRequest } from '../plan/proof-request.ts';
-import type { Proof } from '../supervisor/child.ts';
+import type { Proof } from '../supervisor/events.ts';
 import { judge } from '../plan/proof-answer.ts';
 import { generateRequests } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';

@@ -6,7 +6,7 @@ import { DynamoError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Identity } from '../base/identity.ts';
 import { isExecutable } from '../host/program.ts';
-import type { Exit } from '../supervisor/child.ts';
+import type { Exit } from '../supervisor/events.ts';
 import { gatedCommand, openGate } from './gate.ts';
 import { hangupIsIgnored } from './hangup.ts';
 import { identify } from './identity.ts';

@@ -1,7 +1,7 @@
 /** Starts a program as the leader of a session of its own, which lives on when we end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { deferred } from '../base/deferred.ts';
-import type { Exit } from '../supervisor/child.ts';
+import type { Exit } from '../supervisor/events.ts';
 
 export interface SessionLeader {
   /** Absent, or without a pid, when it could not be started. */

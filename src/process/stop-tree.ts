@@ -1,7 +1,7 @@
 /** Ends one process and all that came from it: SIGTERM to it, then to what outlives it, SIGKILL to what is left, look twice. */
 import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
-import type { StopReport } from '../supervisor/child.ts';
+import type { StopReport } from '../supervisor/events.ts';
 import { killCgroup } from './cgroup.ts';
 import { isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';

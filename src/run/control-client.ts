@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { DynamoError } from '../base/error.ts';
 import { errorCode } from '../base/error-code.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
 import { type ControlReply, type ControlRequest, monotonicMs, protocolVersion } from './protocol.ts';

@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
 import {

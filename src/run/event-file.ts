@@ -4,7 +4,7 @@ import { appendOwn } from '../host/append-own.ts';
 import { tellDamage } from '../host/damage.ts';
 import { readOwnFile } from '../host/own-file.ts';
 import { linesOf } from '../host/stored.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import type { RunFiles } from './folders.ts';
 import { eventShape } from './shapes.ts';
 

@@ -1,5 +1,5 @@
 /** Reads from a line of a worker's log how far its start has got. */
-import type { LoadProgress } from '../supervisor/load.ts';
+import type { LoadProgress } from '../supervisor/progress.ts';
 
 /** `label:  52%|█████▏    | 2.59G/4.98G [00:25<00:22, 105MB/s]`, and SGLang's `40% Completed | 2/5 [00:03<00:05, 1.7s/it]`. */
 const bar =

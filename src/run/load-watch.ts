@@ -1,6 +1,7 @@
 /** Sees whether processes that are not ready yet get on: from their logs, and from the cache of models as it grows. */
 import { linesOf } from '../base/lines.ts';
-import type { LoadProgress, LoadWatcher } from '../supervisor/load.ts';
+import type { LoadProgress } from '../supervisor/progress.ts';
+import type { LoadWatcher } from '../supervisor/contracts.ts';
 import { bytesIn } from './hub-cache.ts';
 import { followLogs } from './log-follow.ts';
 import { loadStep } from './load-step.ts';

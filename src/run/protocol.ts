@@ -1,6 +1,6 @@
 /** What travels over the control socket: one JSON object a line, each way. Documented in docs/control-protocol.md. */
 import type { ErrorCode } from '../base/error.ts';
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
 

@@ -13,7 +13,7 @@ import {
   text,
 } from '../base/shape.ts';
 import { planVersion } from '../plan/plan.ts';
-import { transitions } from '../supervisor/state.ts';
+import { transitions } from '../supervisor/events.ts';
 
 export const recordShape = object({
   runId: text,

@@ -1,17 +1,15 @@
 /** One process of a plan through all its lives: started, watched, stopped, started again on the same ports and GPUs. */
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
-import type { Child, Launcher, StopReport } from './child.ts';
-import type { Failure, StepFacts } from './event.ts';
+import type { Child, Launcher } from './contracts.ts';
+import type { Failure, ProcessState, StepFacts, StopReport, Waited } from './events.ts';
 import { exitedTooEarly, StartFailure } from './failure.ts';
-import type { ProcessState } from './state.ts';
-import { type StartWorld, untilReady } from './until-ready.ts';
-import type { Waited } from './waited.ts';
+import { type StartWorld, untilReady } from './readiness.ts';
 
 export interface ActorWorld extends StartWorld {
   readonly launcher: Launcher;
   /** Aborts when the whole run is being taken down. */
-  readonly leaving: AbortSignal;
+  readonly shutdown: AbortSignal;
   readonly enter: (state: ProcessState, about?: StepFacts) => void;
   /** The process ended after it had been ready, and nobody had asked it to. */
   readonly onLost: (reason: Failure) => void;
@@ -41,23 +39,23 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
   const ready: Deferred<void> = deferred();
   let child: Child | undefined;
   let wanted = true;
-  let doom: Failure | undefined;
+  let failureReason: Failure | undefined;
 
   const lost = (life: Child): void => {
-    if (!world.leaving.aborted && wanted) {
-      void life.exited.then((exit) => world.onLost(doom ?? exitedTooEarly(spec, exit)));
+    if (!world.shutdown.aborted && wanted) {
+      void life.exited.then((exit) => world.onLost(failureReason ?? exitedTooEarly(spec, exit)));
     }
   };
 
   const watch = async (life: Child, gone: AbortController): Promise<void> => {
     const exit = await life.exited;
-    if (!world.leaving.aborted && wanted) world.enter('failed', { exit });
-    gone.abort(new StartFailure(doom ?? exitedTooEarly(spec, exit)));
+    if (!world.shutdown.aborted && wanted) world.enter('failed', { exit });
+    gone.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit)));
   };
 
   const watchChildren = async (life: Child, gone: AbortSignal): Promise<void> => {
     const seen = await life.degraded;
-    if (wanted && !gone.aborted && !world.leaving.aborted) world.onDegraded(seen);
+    if (wanted && !gone.aborted && !world.shutdown.aborted) world.onDegraded(seen);
   };
 
   return {
@@ -68,10 +66,10 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
     wanted: () => wanted,
     start: async (waited) => {
       wanted = true;
-      doom = undefined;
+      failureReason = undefined;
       world.enter('starting', waited === undefined ? {} : { waited });
       const life = await world.launcher
-        .launch(spec, { onProgress: world.onProgress, signal: world.leaving })
+        .launch(spec, { onProgress: world.onProgress, signal: world.shutdown })
         .catch((error: unknown) => {
           world.enter('failed');
           throw error;
@@ -82,7 +80,7 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       const gone = new AbortController();
       void watch(life, gone);
       void watchChildren(life, gone.signal);
-      await untilReady(spec, waited, world, AbortSignal.any([world.leaving, gone.signal]));
+      await untilReady(spec, waited, world, AbortSignal.any([world.shutdown, gone.signal]));
       await life.meetChildren();
       world.enter('ready');
       ready.resolve();
@@ -98,9 +96,12 @@ export function createActor(spec: ProcessSpec, world: ActorWorld): Actor {
       return report;
     },
     discard: async (reason, graceMs = spec.stopGraceMs) => {
-      if (doom !== undefined) return;
-      doom = reason;
+      if (failureReason !== undefined) return;
+      failureReason = reason;
       await child?.stop(graceMs);
     },
   };
 }
+
+/** By name, in the order of the plan. */
+export type Actors = ReadonlyMap<string, Actor>;

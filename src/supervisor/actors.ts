@@ -1,30 +1,26 @@
 /** The actors of a run, one a process, and what the run does when one of them has bad news. */
 import type { ProcessSpec } from '../plan/plan.ts';
-import { type Actor, createActor } from './actor.ts';
-import type { Failure } from './event.ts';
-import { giveUpDegraded } from './give-up.ts';
+import { type Actor, type Actors, createActor } from './actor.ts';
+import type { Failure } from './events.ts';
 import type { LiveRun } from './live-run.ts';
-import { afterLoss } from './loss.ts';
-import { recovery } from './recovery.ts';
-import type { StartupLimit } from './startup-limit.ts';
-
-/** By name, in the order of the plan. */
-export type Actors = ReadonlyMap<string, Actor>;
+import { giveUpDegraded } from './liveness.ts';
+import type { StartupLimit } from './readiness.ts';
+import { afterLoss, recovery } from './restart.ts';
 
 export function createActors(run: LiveRun, { gotOn }: StartupLimit): Actors {
-  const { plan, world, journal, leaving, underWay } = run;
+  const { plan, world, journal, shutdown, underWay } = run;
   const recover = recovery({
     clock: world.clock,
     random: world.random,
-    leaving: leaving.signal,
+    shutdown: shutdown.signal,
     enter: journal.enter,
-    fail: leaving.fail,
+    fail: shutdown.fail,
     note: (text) => journal.tell({ type: 'note', text }),
   });
   const onLost = (actor: Actor, seen: Failure): void => {
     const { follows, reason } = afterLoss(plan, journal.status(), actor.spec, seen);
     if (follows === 'recovery') void underWay.track(recover(actor, reason));
-    else leaving.fail(reason);
+    else shutdown.fail(reason);
   };
   const actorOf = (spec: ProcessSpec): Actor => {
     const actor = createActor(spec, {
@@ -33,7 +29,7 @@ export function createActors(run: LiveRun, { gotOn }: StartupLimit): Actors {
       clock: world.clock,
       loads: world.loads,
       startupCapMs: plan.startupCapMs,
-      leaving: leaving.signal,
+      shutdown: shutdown.signal,
       enter: (state, about) => journal.enter(spec.name, state, about),
       onProgress: (progress) => gotOn(spec.name, progress),
       onLost: (seen) => onLost(actor, seen),

@@ -1,12 +1,10 @@
 /** Says why a run failed, in the words that a user needs. */
-import type { ProcessSpec } from '../plan/plan.ts';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { systemProblem } from '../base/system-problem.ts';
-import type { Exit } from './child.ts';
-import type { Failure } from './event.ts';
-import { type LoadProgress, progressText } from './load.ts';
-import { type Waited, waitedText } from './waited.ts';
+import type { ProcessSpec } from '../plan/plan.ts';
+import { type Exit, type Failure, type Waited, waitedText } from './events.ts';
+import { type LastProgress, progressText } from './progress.ts';
 
 /** Carries a Failure through a promise. */
 export class StartFailure extends Error {
@@ -46,12 +44,6 @@ export function unhealthy(spec: ProcessSpec, seen: string): Failure {
     process: spec.name,
     logFile: spec.logFile,
   };
-}
-
-/** How far a process had got, and how long ago that was. */
-export interface LastProgress {
-  readonly progress: LoadProgress;
-  readonly agoMs: number;
 }
 
 /** A time that was over, and what is known about it. */

@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { timeLimit } from '../base/time-limit.ts';
 import { isServing } from '../plan/plan.ts';
-import type { Actors } from './actors.ts';
+import type { Actors } from './actor.ts';
 import type { LiveRun } from './live-run.ts';
 
 export type ProcessAction = 'start' | 'stop' | 'restart';
@@ -20,28 +20,28 @@ export async function act(
   action: ProcessAction,
   process: string,
 ): Promise<void> {
-  const { plan, journal, leaving } = run;
+  const { plan, journal, shutdown } = run;
   const actor = actors.get(process);
   if (actor === undefined) throw new DynamoError('usage', `Run ${plan.runId} has no process ${process}.`);
-  if (journal.status().phase !== 'ready' || leaving.signal.aborted) {
+  if (journal.status().phase !== 'ready' || shutdown.signal.aborted) {
     throw new DynamoError(
       'busy',
       `Run ${plan.runId} is not ready: its processes are left alone until it is.`,
     );
   }
   if (action !== 'start') await actor.stop(actor.spec.stopGraceMs);
-  if (action === 'stop' || leaving.signal.aborted) return;
+  if (action === 'stop' || shutdown.signal.aborted) return;
   if (journal.stateOf(process) !== 'stopped') throw new DynamoError('busy', `${process} is not stopped.`);
   await actor.start();
   await untilKnown(run, process);
 }
 
 /** A frontend hears of a worker after the worker itself says that it is ready, and answers 404 until then. */
-async function untilKnown({ plan, world, journal, leaving }: LiveRun, process: string): Promise<void> {
+async function untilKnown({ plan, world, journal, shutdown }: LiveRun, process: string): Promise<void> {
   // What is stopped by hand is missing, and nobody is to wait for it.
   const isWhole = plan.processes.every(({ name }) => journal.stateOf(name) === 'ready');
   if (!isWhole || !isServing(plan)) return;
-  const limit = timeLimit(knownWithinMs, world.clock, leaving.signal);
+  const limit = timeLimit(knownWithinMs, world.clock, shutdown.signal);
   try {
     await world.prober.instances(plan, plan.expected, limit.signal);
     await world.prober.modelListed(plan, limit.signal);

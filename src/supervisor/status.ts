@@ -1,10 +1,17 @@
-/** The state of a run, folded from its events: what `ps` shows, live or long after. */
+/** The state of a run, folded from its events: what `ps` shows, live or long after, and the journal that a live run keeps. */
+import type { Clock } from '../base/clock.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Exit, Proof } from './child.ts';
-import type { Failure, RunEvent } from './event.ts';
-import type { LoadProgress } from './load.ts';
-import type { ProcessState } from './state.ts';
-import type { Waited } from './waited.ts';
+import {
+  type Exit,
+  type Failure,
+  mayFollow,
+  type ProcessState,
+  type Proof,
+  type RunEvent,
+  type StepFacts,
+  type Waited,
+} from './events.ts';
+import type { LoadProgress } from './progress.ts';
 
 export type Phase = 'starting' | 'proving' | 'ready' | 'stopping' | 'stopped' | 'failed';
 
@@ -87,4 +94,42 @@ function withProgress(status: RunStatus, name: string, progress: LoadProgress): 
   const before = status.processes[name];
   if (before === undefined) return status;
   return { ...status, processes: { ...status.processes, [name]: { ...before, progress } } };
+}
+
+/** The journal adds the time. */
+export type News = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at'> : never) : never;
+
+/**
+ * What a live run told, and its state, which is the fold of that: nothing changes without being told. Whoever opens it
+ * may add what the supervision does not know.
+ */
+export interface Journal {
+  tell(news: News): void;
+  /** Tells of a step in the life of a process; one that the table of states forbids is not made. */
+  enter(process: string, state: ProcessState, about?: StepFacts): void;
+  status(): RunStatus;
+  /** All that was told, the oldest first. */
+  events(): readonly RunEvent[];
+  stateOf(process: string): ProcessState;
+}
+
+export function openJournal(plan: Plan, clock: Clock, onEvent: (event: RunEvent) => void): Journal {
+  const events: RunEvent[] = [];
+  let status = initialStatus(plan, clock.now());
+  const tell = (news: News): void => {
+    const event = { at: clock.now(), ...news };
+    events.push(event);
+    status = reduce(status, event);
+    onEvent(event);
+  };
+  const stateOf = (process: string): ProcessState => status.processes[process]?.state ?? 'pending';
+  return {
+    tell,
+    status: () => status,
+    events: () => events,
+    stateOf,
+    enter: (process, state, about = {}) => {
+      if (mayFollow(stateOf(process), state)) tell({ type: 'process', process, state, ...about });
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { quote } from '../base/quote.ts';
 import { listensEverywhere, openTo } from '../plan/http-address.ts';
 import { proofRequest } from '../plan/proof-request.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
-import type { Proof } from '../supervisor/child.ts';
+import type { Proof } from '../supervisor/events.ts';
 import { durationText } from '../base/duration.ts';
 import { homePath } from './home-path.ts';
 import { infraPanel } from './infra-panel.ts';

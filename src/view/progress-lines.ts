@@ -1,10 +1,8 @@
 /** Progress as plain lines with a time: for logs, pipes and CI. */
-import { stoppedText } from '../supervisor/child.ts';
+import { type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
 import { withoutControls } from '../base/control-characters.ts';
 import { exitText } from '../supervisor/failure.ts';
-import type { RunEvent } from '../supervisor/event.ts';
-import { progressText } from '../supervisor/load.ts';
-import { waitedText } from '../supervisor/waited.ts';
+import { progressText } from '../supervisor/progress.ts';
 import type { Progress } from './progress.ts';
 import { durationText } from '../base/duration.ts';
 

@@ -3,8 +3,8 @@ import { Listr, type ListrTask, ListrLogger, PRESET_TIMER, ProcessOutput } from 
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Plan } from '../plan/plan.ts';
 import { exitText } from '../supervisor/failure.ts';
-import type { RunEvent } from '../supervisor/event.ts';
-import { progressText } from '../supervisor/load.ts';
+import type { RunEvent } from '../supervisor/events.ts';
+import { progressText } from '../supervisor/progress.ts';
 import type { Progress } from './progress.ts';
 
 const proving = 'proof that it serves';

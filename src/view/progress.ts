@@ -1,5 +1,5 @@
 /** Follows a run on its way up: one interface for the terminal and for plain lines. */
-import type { RunEvent } from '../supervisor/event.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 
 export interface Progress {
   show(event: RunEvent): void;

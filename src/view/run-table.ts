@@ -1,8 +1,8 @@
 /** Runs and their processes as a table, with why runs failed under it; the same value is what `ps --json` prints. */
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
-import type { Failure } from '../supervisor/event.ts';
-import type { LoadProgress } from '../supervisor/load.ts';
+import type { Failure } from '../supervisor/events.ts';
+import type { LoadProgress } from '../supervisor/progress.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import { bytesText } from './size.ts';
 import { durationText } from '../base/duration.ts';

@@ -5,7 +5,7 @@ import type { HostEvidence, ObservedProcess } from '../../src/doctor/rule.ts';
 import { rules } from '../../src/doctor/rule-table.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
-import type { Failure } from '../../src/supervisor/event.ts';
+import type { Failure } from '../../src/supervisor/events.ts';
 import { frontend, host, options, profileOf, worker } from './profile.ts';
 
 const profile = profileOf({

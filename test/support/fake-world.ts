@@ -1,13 +1,11 @@
 /** A launcher and a prober that follow a script in virtual time, and write down what is asked of them. */
 import { deferred } from '../../src/base/deferred.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import type { Child, Exit, Launcher, Prober, Proof } from '../../src/supervisor/child.ts';
-import type { Diagnosis } from '../../src/supervisor/diagnosis.ts';
-import type { RunEvent } from '../../src/supervisor/event.ts';
-import { openJournal } from '../../src/supervisor/journal.ts';
-import type { LoadProgress } from '../../src/supervisor/load.ts';
+import type { Child, Launcher, Prober, World } from '../../src/supervisor/contracts.ts';
+import type { Diagnosis, Exit, Proof, RunEvent } from '../../src/supervisor/events.ts';
+import { openJournal } from '../../src/supervisor/status.ts';
+import type { LoadProgress } from '../../src/supervisor/progress.ts';
 import { supervise, type Supervision } from '../../src/supervisor/supervise.ts';
-import type { World } from '../../src/supervisor/world.ts';
 import { type VirtualClock, virtualClock } from './virtual-clock.ts';
 
 /** Times are in milliseconds after the step before; what has none never happens. */

@@ -1,5 +1,5 @@
 /** What the state folder tells the doctor: runs, what lives of dead ones, and what is stale. Looking writes nothing. */
-import { stoppedText } from '../../supervisor/child.ts';
+import { stoppedText } from '../../supervisor/events.ts';
 import { basename } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
 import type { RunFacts, Segment, StateFacts } from '../../doctor/host-view.ts';

@@ -8,7 +8,7 @@ import { readEvents } from '../../run/event-file.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
 import { presenceOf } from '../../process/presence.ts';
-import { progressText } from '../../supervisor/load.ts';
+import { progressText } from '../../supervisor/progress.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
 import { damagedView } from './damaged-view.ts';

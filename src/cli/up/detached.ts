@@ -13,7 +13,7 @@ import type { InfraPlan } from '../../plan/infra.ts';
 import { isServing } from '../../plan/plan.ts';
 import { askStop, isSilence } from '../../run/control-client.ts';
 import { socketIn } from '../../run/record.ts';
-import type { Failure, RunEvent } from '../../supervisor/event.ts';
+import type { Failure, RunEvent } from '../../supervisor/events.ts';
 import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { styleFor } from '../../view/style.ts';

@@ -1,5 +1,5 @@
 /** A run in the foreground: this process supervises, shows progress, then logs, and ends with the run. */
-import { stoppedText } from '../../supervisor/child.ts';
+import { type RunEvent, stoppedText } from '../../supervisor/events.ts';
 import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { progressLines } from '../../view/progress-lines.ts';
@@ -7,7 +7,6 @@ import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
 import { logTail } from '../../run/log-tail.ts';
-import type { RunEvent } from '../../supervisor/event.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
 import { failureError, leftBehindError } from '../../deployment/failure-error.ts';
 import { pacedOutput } from '../paced-output.ts';

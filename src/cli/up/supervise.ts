@@ -1,5 +1,5 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
-import { stoppedText } from '../../supervisor/child.ts';
+import { stoppedText } from '../../supervisor/events.ts';
 import { DynamoError } from '../../base/error.ts';
 import { appendOwn } from '../../host/append-own.ts';
 import { unpackSecrets } from '../../plan/plan-secrets.ts';

@@ -1,6 +1,6 @@
 /** The start-up time ran out while a process was still loading, or after it had stopped. */
-import { progressText } from '../../supervisor/load.ts';
-import { waitedText } from '../../supervisor/waited.ts';
+import { progressText } from '../../supervisor/progress.ts';
+import { waitedText } from '../../supervisor/events.ts';
 import type { Rule } from '../rule.ts';
 
 /** What moved so lately was not stuck. */

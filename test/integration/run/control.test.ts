@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { askStatus, askStop, followEvents, isSilence } from '../../../src/run/control-client.ts';
 import { type ControlServer, openControlServer } from '../../../src/run/control-server.ts';
 import { monotonicMs } from '../../../src/run/protocol.ts';
-import type { RunEvent } from '../../../src/supervisor/event.ts';
+import type { RunEvent } from '../../../src/supervisor/events.ts';
 import { initialStatus, type RunStatus } from '../../../src/supervisor/status.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { bytesIn, cachedModel } from '../../../src/run/hub-cache.ts';
 import { createLoadWatcher } from '../../../src/run/load-watch.ts';
 import { linesSince } from '../../../src/run/log-since.ts';
-import type { LoadProgress } from '../../../src/supervisor/load.ts';
+import type { LoadProgress } from '../../../src/supervisor/progress.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 

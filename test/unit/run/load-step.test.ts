@@ -1,7 +1,7 @@
 /** What lines of real workers say about how far a start has got. */
 import { expect, test } from 'vitest';
 import { loadStep } from '../../../src/run/load-step.ts';
-import { progressText } from '../../../src/supervisor/load.ts';
+import { progressText } from '../../../src/supervisor/progress.ts';
 import { logOf } from '../../support/diagnosis.ts';
 
 test.each([

@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { RunEvent } from '../../../src/supervisor/event.ts';
+import type { RunEvent } from '../../../src/supervisor/events.ts';
 import { appendEvent, readEvents } from '../../../src/run/event-file.ts';
 import { runFiles, type StateFolders } from '../../../src/run/folders.ts';
 import { claim } from '../../../src/run/claim.ts';

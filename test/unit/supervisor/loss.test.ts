@@ -1,7 +1,7 @@
 /** What the loss of a process means, by how far the run has got. */
 import { expect, test } from 'vitest';
-import type { Failure, RunEvent } from '../../../src/supervisor/event.ts';
-import { afterLoss } from '../../../src/supervisor/loss.ts';
+import type { Failure, RunEvent } from '../../../src/supervisor/events.ts';
+import { afterLoss } from '../../../src/supervisor/restart.ts';
 import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 

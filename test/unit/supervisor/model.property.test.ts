@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Plan, RestartRule } from '../../../src/plan/plan.ts';
-import type { ProcessState } from '../../../src/supervisor/state.ts';
+import type { ProcessState } from '../../../src/supervisor/events.ts';
 import type { Outcome } from '../../../src/supervisor/supervise.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { type FakeWorld, fakeWorld, type ProcessScript, supervised } from '../../support/fake-world.ts';

@@ -1,7 +1,7 @@
 /** What follows when a process ends that nobody asked to end. */
 import { expect, test } from 'vitest';
 import type { RestartRule } from '../../../src/plan/plan.ts';
-import { afterExit } from '../../../src/supervisor/restart-policy.ts';
+import { afterExit } from '../../../src/supervisor/restart.ts';
 
 const numbers = { windowMs: 60_000, firstDelayMs: 100, maxDelayMs: 1_000 };
 const delays = (rule: RestartRule, times: number) => {

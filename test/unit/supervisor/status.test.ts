@@ -1,8 +1,7 @@
 /** The state of a run, folded from its events. */
 import { expect, test } from 'vitest';
-import type { RunEvent } from '../../../src/supervisor/event.ts';
-import { openJournal } from '../../../src/supervisor/journal.ts';
-import { initialStatus, reduce, type RunStatus } from '../../../src/supervisor/status.ts';
+import type { RunEvent } from '../../../src/supervisor/events.ts';
+import { initialStatus, openJournal, reduce, type RunStatus } from '../../../src/supervisor/status.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { proof } from '../../support/fake-world.ts';
 import { virtualClock } from '../../support/virtual-clock.ts';

@@ -1,6 +1,6 @@
 /** Progress as plain lines. */
 import { expect, test } from 'vitest';
-import type { RunEvent } from '../../../src/supervisor/event.ts';
+import type { RunEvent } from '../../../src/supervisor/events.ts';
 import { progressLines } from '../../../src/view/progress-lines.ts';
 import { proof } from '../../support/fake-world.ts';
 

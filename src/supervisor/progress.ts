@@ -1,4 +1,5 @@
-/** How far a process has got before it is ready: what it does, and what is known about how much of it is done. */
+/** How far a process has got before it is ready, what is known about how much of it is done, and when others should hear of it. */
+import type { Clock } from '../base/clock.ts';
 
 export interface LoadProgress {
   readonly doing: 'downloading' | 'loading';
@@ -9,12 +10,6 @@ export interface LoadProgress {
   readonly doneBytes?: number;
   readonly totalBytes?: number;
   readonly bytesPerSecond?: number;
-}
-
-/** Tells about progress as long as a process is not ready; an adapter reads its log and the cache of models. */
-export interface LoadWatcher {
-  /** Calls `onProgress` only when the process has got on; the function that it returns ends the watch. */
-  watch(process: string, onProgress: (progress: LoadProgress) => void): () => void;
 }
 
 /** `model-00001.safetensors 52% (2.6 of 5.0 GB, 105 MB/s)`. */
@@ -40,4 +35,38 @@ export function sizeText(bytes: number): string {
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
   const amount = bytes / 1000 ** power;
   return `${amount >= 100 || power === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`;
+}
+
+/** How far a process had got, and how long ago that was. */
+export interface LastProgress {
+  readonly progress: LoadProgress;
+  readonly agoMs: number;
+}
+
+/** Progress bars move ten times a second; so often others are told. */
+const tellEveryMs = 2_000;
+
+export interface LoadTally {
+  /** True when others should be told. */
+  note(process: string, progress: LoadProgress): boolean;
+  last(process: string | undefined): LastProgress | undefined;
+}
+
+export function loadTally(clock: Clock): LoadTally {
+  const noted = new Map<string, { progress: LoadProgress; at: number; toldAt: number }>();
+  return {
+    note: (process, progress) => {
+      const [now, before] = [clock.now(), noted.get(process)];
+      const tell =
+        before === undefined ||
+        before.progress.doing !== progress.doing ||
+        now - before.toldAt >= tellEveryMs;
+      noted.set(process, { progress, at: now, toldAt: tell ? now : before.toldAt });
+      return tell;
+    },
+    last: (process) => {
+      const last = process === undefined ? undefined : noted.get(process);
+      return last === undefined ? undefined : { progress: last.progress, agoMs: clock.now() - last.at };
+    },
+  };
 }

@@ -1,9 +1,57 @@
-/** Ends every process of a run in order, within one budget, and reports what had to be killed and what is left. */
+/** Why a run ends, and how: every process in order, within one budget, with a report of what had to be killed and what is left. */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
-import type { Child, Exit, StopReport } from './child.ts';
-import type { ProcessState } from './state.ts';
+import type { Child, World } from './contracts.ts';
+import type { Exit, Failure, ProcessState, StopReport } from './events.ts';
+import { StartFailure } from './failure.ts';
+import type { Journal } from './status.ts';
+
+export interface Shutdown {
+  /** Aborts when the run is to be taken down. */
+  readonly signal: AbortSignal;
+  /** Settles at the same time. Never rejects. */
+  readonly begun: Promise<void>;
+  request(): void;
+  /** As `request`, and from now on no process gets a grace. */
+  requestNow(): void;
+  fail(reason: Failure): void;
+  withoutGrace(): boolean;
+  /** Settles when the cause of a failure has been told, or is not known; at once where nothing failed. */
+  explained(): Promise<void>;
+}
+
+export function createShutdown(journal: Journal, diagnose: World['diagnose']): Shutdown {
+  const shutdown = new AbortController();
+  const { signal } = shutdown;
+  const begun = new Promise<void>((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+  let atOnce = false;
+  let explained = Promise.resolve();
+  const explain = async (reason: Failure): Promise<void> => {
+    const diagnosis = await diagnose(reason);
+    if (diagnosis !== undefined) journal.tell({ type: 'diagnosed', diagnosis });
+  };
+  return {
+    signal,
+    begun,
+    request: () => shutdown.abort(new Error('stop was asked for')),
+    requestNow: () => {
+      atOnce = true;
+      shutdown.abort(new Error('kill was asked for'));
+    },
+    fail: (reason) => {
+      if (signal.aborted) return;
+      journal.tell({ type: 'failed', reason });
+      // While the rest is being stopped.
+      explained = explain(reason);
+      shutdown.abort(new StartFailure(reason));
+    },
+    withoutGrace: () => atOnce,
+    explained: async () => await explained,
+  };
+}
 
 export interface Stopping {
   readonly children: ReadonlyMap<string, Child>;
@@ -12,7 +60,7 @@ export interface Stopping {
   /** It was started, and has not been ready. */
   readonly isLoading: (process: string) => boolean;
   /** True once the user has lost patience. */
-  readonly graceless: () => boolean;
+  readonly withoutGrace: () => boolean;
 }
 
 /** What must be known of a plan, or of what is left of a run without one. */
@@ -50,7 +98,7 @@ export async function stopInWaves(plan: StopOrder, stopping: Stopping): Promise<
 }
 
 function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
-  const { children, clock, enter, isLoading, graceless } = stopping;
+  const { children, clock, enter, isLoading, withoutGrace } = stopping;
   const child = children.get(spec.name);
   if (child === undefined) {
     enter(spec.name, 'stopped');
@@ -59,7 +107,7 @@ function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
   }
   const grace = (isLoading(spec.name) ? spec.loadingStopGraceMs : undefined) ?? spec.stopGraceMs;
   enter(spec.name, 'stopping');
-  const budget = graceless() ? 0 : Math.max(0, Math.min(grace, deadline - clock.now()));
+  const budget = withoutGrace() ? 0 : Math.max(0, Math.min(grace, deadline - clock.now()));
   const ended = new AbortController();
   const { http } = spec.ports;
   // Looks at the port before the signal: only of one that was listened on can be told that it is closed.

@@ -1,19 +1,8 @@
 /** What the supervisor needs from the world, in its own words; adapters implement it. */
+import type { Clock } from '../base/clock.ts';
 import type { ExpectedInstances, Plan, Probe, ProcessSpec } from '../plan/plan.ts';
-import type { LoadProgress } from './load.ts';
-
-/** How a process ended. Exactly one of the two is set. */
-export interface Exit {
-  readonly code: number | undefined;
-  readonly signal: string | undefined;
-}
-
-export interface StopReport {
-  /** Processes that had to be ended with SIGKILL, as `pid (name)`. */
-  readonly killed: readonly string[];
-  /** Processes that are still there after that; empty unless the kernel keeps them. */
-  readonly left: readonly string[];
-}
+import type { Diagnosis, Exit, Failure, Proof, StopReport } from './events.ts';
+import type { LoadProgress } from './progress.ts';
 
 /** Handle on a started ProcessSpec. */
 export interface Child {
@@ -51,18 +40,6 @@ export interface Launcher {
   launch(spec: ProcessSpec, watch: LaunchWatch): Promise<Child>;
 }
 
-/** What the proving request brought back. */
-export interface Proof {
-  readonly request: string;
-  /** The answer in words: text of a chat, size of a vector, place of an image. */
-  readonly answer: string;
-  readonly tookMs: number;
-  /** Roles whose request counters rose, where the deployment is disaggregated. */
-  readonly usedRoles: readonly string[];
-  /** Of a KV router: how much of a prompt that came again was cached, in words. */
-  readonly reuse?: string;
-}
-
 /** Every method waits until what it names is true, and rejects with the reason of `signal` when that aborts. */
 export interface Prober {
   ready(probe: Probe, signal: AbortSignal): Promise<void>;
@@ -80,9 +57,20 @@ export interface Prober {
   lastSeen(probe?: Probe): string | undefined;
 }
 
-/** For people: what a stop left. */
-export function stoppedText({ killed, left }: StopReport): string {
-  const forced = killed.length === 0 ? '' : `; ended with SIGKILL: ${killed.join(', ')}`;
-  if (left.length > 0) return `NOT stopped, still there: ${left.join(', ')}`;
-  return `stopped: nothing is left${forced}`;
+/** Tells about progress as long as a process is not ready; an adapter reads its log and the cache of models. */
+export interface LoadWatcher {
+  /** Calls `onProgress` only when the process has got on; the function that it returns ends the watch. */
+  watch(process: string, onProgress: (progress: LoadProgress) => void): () => void;
+}
+
+/** What a supervision is given from outside: everything in it that is not a decision. */
+export interface World {
+  readonly launcher: Launcher;
+  readonly prober: Prober;
+  readonly clock: Clock;
+  /** From [0, 1), for jitter. */
+  readonly random: () => number;
+  readonly loads: LoadWatcher;
+  /** The cause of a failure, where logs and host say it. Asked once, at the failure; never rejects. */
+  readonly diagnose: (failure: Failure) => Promise<Diagnosis | undefined>;
 }

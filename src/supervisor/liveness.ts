@@ -1,19 +1,37 @@
-/** Looks after processes that were ready: one that lives but does not answer, or that the frontend lost, has failed. */
+/** Looks after processes that were ready: one that lives but does not answer, or that the frontend lost, is ended and counts as failed. */
 import type { Clock } from '../base/clock.ts';
 import type { LivenessRule, Plan, ProcessSpec } from '../plan/plan.ts';
-import type { Prober } from './child.ts';
+import type { Actor, Actors } from './actor.ts';
+import type { Prober } from './contracts.ts';
+import { unhealthy } from './failure.ts';
+import type { LiveRun } from './live-run.ts';
 
-export interface HealthWorld {
+/** Settles when the run is being taken down. Never rejects. */
+export async function lookAfter(run: LiveRun, actors: Actors): Promise<void> {
+  const { plan, world, journal, shutdown } = run;
+  await watchHealth(plan, {
+    prober: world.prober,
+    clock: world.clock,
+    shutdown: shutdown.signal,
+    isReady: (process) => journal.stateOf(process) === 'ready',
+    onUnhealthy: ({ name }, seen) => {
+      const actor = actors.get(name);
+      if (actor !== undefined) giveUpUnhealthy(run, actor, seen);
+    },
+  });
+}
+
+interface HealthWorld {
   readonly prober: Prober;
   readonly clock: Clock;
-  readonly leaving: AbortSignal;
+  readonly shutdown: AbortSignal;
   readonly isReady: (process: string) => boolean;
   /** It failed as often in a row as its rule allows; `seen` is what was wrong the last time. */
   readonly onUnhealthy: (spec: ProcessSpec, seen: string) => void;
 }
 
 /** Settles when the run is being taken down; never rejects. */
-export async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
+async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
   const groups = new Map<string, { rule: LivenessRule; group: ProcessSpec[] }>();
   for (const spec of plan.processes) {
     const rule = spec.liveness ?? plan.liveness;
@@ -32,15 +50,15 @@ async function watchGroup(
   rule: LivenessRule,
   world: HealthWorld,
 ): Promise<void> {
-  const { clock, leaving, isReady, onUnhealthy } = world;
+  const { clock, shutdown, isReady, onUnhealthy } = world;
   const { periodMs, failureThreshold } = rule;
   const failures = new Map<string, number>();
   for (;;) {
-    await clock.sleep(periodMs, leaving).catch(() => {});
-    if (leaving.aborted) return;
+    await clock.sleep(periodMs, shutdown).catch(() => {});
+    if (shutdown.aborted) return;
     const ready = group.filter(({ name }) => isReady(name));
     const wrong = await whatIsWrong(plan, ready, rule, world);
-    if (leaving.aborted) return;
+    if (shutdown.aborted) return;
     for (const spec of group) {
       const seen = wrong.get(spec.name);
       // What ended meanwhile is not unhealthy but gone, and is treated as that.
@@ -82,4 +100,22 @@ async function whatIsWrong(
 
 function nameOf(instance: { namespace: string; component: string; endpoint: string }): string {
   return `${instance.namespace}.${instance.component}.${instance.endpoint}`;
+}
+
+/** It lost a process that it cannot serve without, which `seen` says in words. */
+export function giveUpDegraded(run: LiveRun, actor: Actor, seen: string): void {
+  giveUp(run, actor, seen, actor.spec.degradedStopGraceMs);
+}
+
+/** It failed its checks as often as its rule allows; `seen` is what was wrong the last time. */
+function giveUpUnhealthy(run: LiveRun, actor: Actor, seen: string): void {
+  giveUp(run, actor, seen, (actor.spec.liveness ?? run.plan.liveness).stopGraceMs);
+}
+
+function giveUp({ journal, underWay }: LiveRun, actor: Actor, seen: string, graceMs?: number): void {
+  const { name, stopGraceMs } = actor.spec;
+  journal.tell({ type: 'unhealthy', process: name, seen });
+  void underWay.track(
+    actor.discard(unhealthy(actor.spec, seen), Math.min(stopGraceMs, graceMs ?? stopGraceMs)),
+  );
 }

@@ -1,0 +1,115 @@
+/** What the loss of a process means: that the run has failed, or that it is started again, when, and how often. */
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/error-code.ts';
+import type { Plan, ProcessSpec, RestartRule } from '../plan/plan.ts';
+import type { Actor } from './actor.ts';
+import type { Failure, ProcessState, StopReport } from './events.ts';
+import { failureOf, whileLost } from './failure.ts';
+import type { RunStatus } from './status.ts';
+
+interface LossVerdict {
+  readonly follows: 'recovery' | 'failure';
+  readonly reason: Failure;
+}
+
+/** Before the deployment serves nothing comes back: a start that works only the second time is no start. */
+export function afterLoss(plan: Plan, status: RunStatus, lost: ProcessSpec, seen: Failure): LossVerdict {
+  const reason = lost.kind === 'infra' ? seen : whileLost(seen, lostInfra(plan, status));
+  if (status.phase === 'ready') return { follows: 'recovery', reason };
+  const duringProof = status.phase === 'proving' ? { duringProof: true as const } : {};
+  return { follows: 'failure', reason: { ...reason, ...duringProof } };
+}
+
+/** What is down, or lives and has been given up. */
+function lostInfra(plan: Plan, { processes }: RunStatus): string[] {
+  return plan.processes
+    .filter(({ kind }) => kind === 'infra')
+    .map(({ name }) => name)
+    .filter((name) => processes[name]?.state !== 'ready' || processes[name].unhealthy !== undefined);
+}
+
+interface RecoveryWorld {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly shutdown: AbortSignal;
+  readonly enter: (process: string, state: ProcessState) => void;
+  readonly fail: (reason: Failure) => void;
+  /** Tells people what a loss means for the others. */
+  readonly note: (text: string) => void;
+}
+
+/** Returns a function that settles when the process is ready again, or has been given up. It never rejects. */
+export function recovery(world: RecoveryWorld): (actor: Actor, lost: Failure) => Promise<void> {
+  const restartsAt = new Map<string, number[]>();
+  const { clock, shutdown } = world;
+  const abandoned = (actor: Actor): boolean => shutdown.aborted || !actor.wanted();
+
+  return async (actor, lost) => {
+    const { name, restart, ifLost } = actor.spec;
+    const times = restartsAt.get(name) ?? [];
+    restartsAt.set(name, times);
+    let reason = lost;
+    for (;;) {
+      const verdict = afterExit(restart, times, clock.now(), world.random());
+      if (!verdict.restart) {
+        return world.fail(verdict.because === 'policy' ? reason : crashLoop(reason, times.length));
+      }
+      times.push(clock.now());
+      if (ifLost !== undefined) world.note(`${reason.message}: ${ifLost}`);
+      world.enter(name, 'backoff');
+      // A worker that lost its main process may have left children that hold its GPU and its ports.
+      const { left } = await endRest(actor);
+      if (abandoned(actor)) return;
+      if (left.length > 0) {
+        return world.fail({ ...reason, message: `${reason.message}; still there: ${left.join(', ')}` });
+      }
+      await clock.sleep(verdict.delayMs, shutdown).catch(() => {});
+      if (abandoned(actor)) return;
+      try {
+        return await actor.start();
+      } catch (error) {
+        if (abandoned(actor)) return;
+        reason = failureOf(error);
+        // It may have been started and not become ready.
+        world.enter(name, 'failed');
+      }
+    }
+  };
+}
+
+/** One that cannot be stopped is told as left, as everywhere. */
+async function endRest(actor: Actor): Promise<StopReport> {
+  const child = actor.child();
+  if (child === undefined) return { killed: [], left: [] };
+  return await child.stop(0).catch((error: unknown) => ({
+    killed: [],
+    left: [`${child.pid ?? 'container'} (${actor.spec.name}: ${messageOf(error)})`],
+  }));
+}
+
+function crashLoop(reason: Failure, restarts: number): Failure {
+  return { ...reason, message: `${reason.message}; a crash loop: it was restarted ${restarts} times` };
+}
+
+type Verdict =
+  | { readonly restart: true; readonly delayMs: number }
+  | { readonly restart: false; readonly because: 'policy' | 'crash loop' };
+
+/**
+ * `restartsAt`: when this process was restarted before, in milliseconds. Any end is a failure, also with exit code 0:
+ * real workers end so when they lose etcd. `random` in [0, 1) spreads the delay by a fifth, so that workers that died
+ * together do not load together.
+ */
+export function afterExit(
+  rule: RestartRule,
+  restartsAt: readonly number[],
+  now: number,
+  random: number,
+): Verdict {
+  if (rule.policy === 'no') return { restart: false, because: 'policy' };
+  const recent = restartsAt.filter((at) => now - at < rule.windowMs).length;
+  if (rule.maxRestarts !== undefined && recent >= rule.maxRestarts)
+    return { restart: false, because: 'crash loop' };
+  const delay = Math.min(rule.maxDelayMs, rule.firstDelayMs * 2 ** recent);
+  return { restart: true, delayMs: Math.round(delay * (0.8 + 0.4 * random)) };
+}
