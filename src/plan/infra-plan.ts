@@ -3,7 +3,7 @@ import { decidingVariables } from '../engine/dynamo-variables.ts';
 import type { Images } from './container.ts';
 import { chooseInfra } from './choose-infra.ts';
 import { planInfra } from './infra-processes.ts';
-import { type Plan, planVersion } from './plan.ts';
+import { type InfraOnlyPlan, planVersion } from './plan.ts';
 import { portPool, portRange } from './ports.ts';
 import { livenessRule } from './process-spec.ts';
 import type { HostFacts } from './request.ts';
@@ -23,7 +23,7 @@ export interface SharedInfraWishes {
 }
 
 /** Throws `unavailable` when etcd or NATS is missing on this host. */
-export function makeInfraPlan(wishes: SharedInfraWishes, host: HostFacts): Plan {
+export function makeInfraPlan(wishes: SharedInfraWishes, host: HostFacts): InfraOnlyPlan {
   const { persist, images, infra: source = 'process' } = wishes;
   const why = 'dynamo infra up';
   const { uses, choices } = chooseInfra({ etcd: why, nats: why }, { infra: source, images }, host);

@@ -106,15 +106,17 @@ export interface Choice {
   readonly because: string;
 }
 
-export interface Plan {
+/** What both kinds of plan have. */
+interface AnyPlan {
   readonly version: typeof planVersion;
   readonly runId: string;
   readonly name: string;
   readonly profile: { readonly name: string; readonly file: string; readonly description: string };
-  /** `none` in a run of infrastructure alone: then `model` is empty, `http` is etcd's, and there is no `proof`. */
-  readonly engine: EngineName | 'none';
+  /** Without a name where no model is served. */
   readonly model: { readonly path: string; readonly servedName: string };
+  /** Of the frontend; of etcd where no model is served. */
   readonly http: { readonly host: string; readonly port: number; readonly url: string };
+  /** Empty where no model is served. */
   readonly namespace: string;
   readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
@@ -137,7 +139,6 @@ export interface Plan {
   /** Waves of process names; a wave is stopped when the one before is gone, or when no client is left that it serves. */
   readonly stopOrder: readonly (readonly string[])[];
   readonly expected: readonly ExpectedInstances[];
-  readonly proof?: ProofSpec | undefined;
   /** Names of inherited variables that no process gets. */
   readonly scrubbed: readonly string[];
   /** Names of variables of processes whose values stand nowhere. */
@@ -152,16 +153,24 @@ export interface Plan {
   readonly stopTimeoutMs?: number | undefined;
 }
 
-/** A plan that serves a model: every one but that of `dynamo infra up`. */
-export interface ServingPlan extends Plan {
+/** A plan that serves a model. */
+export interface ServingPlan extends AnyPlan {
   readonly engine: EngineName;
   readonly proof: ProofSpec;
   /** Requests go where their prefix is cached: that a repeated prompt does is part of the proof. */
   readonly provesReuse?: boolean | undefined;
 }
 
+/** That of `dynamo infra up`: etcd and NATS alone. `none` stands where older versions read the name of an engine. */
+export interface InfraOnlyPlan extends AnyPlan {
+  readonly engine: 'none';
+  readonly proof?: undefined;
+}
+
+export type Plan = ServingPlan | InfraOnlyPlan;
+
 export function isServing(plan: Plan): plan is ServingPlan {
-  return plan.proof !== undefined;
+  return plan.engine !== 'none';
 }
 
 /** Folders that must exist before the first process starts, and that go with the run. */

@@ -54,7 +54,7 @@ const processShape = object({
 
 const infraShape = object({ from: text, addresses: list(text) });
 
-export const planShape = object({
+const anyPlanShape = object({
   version: oneOf(planVersion),
   runId: text,
   name: text,
@@ -81,6 +81,15 @@ export const planShape = object({
   scrubbed: list(text),
   stopTimeoutMs: optional(number),
 });
+
+const servingShape = object({ proof: object({ request: text }) });
+
+const serves: Shape = (value, at) =>
+  typeof value === 'object' && value !== null && 'engine' in value && value.engine === 'none'
+    ? undefined
+    : servingShape(value, at);
+
+export const planShape: Shape = (value, at) => anyPlanShape(value, at) ?? serves(value, at);
 
 const failureShape = object({
   code: oneOf('process-failed', 'not-ready', 'internal'),

@@ -15,7 +15,7 @@ import type {
 } from '../../src/doctor/host-view.ts';
 import type { ContainerSurvey } from '../../src/plan/container.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
-import type { Plan } from '../../src/plan/plan.ts';
+import type { ServingPlan } from '../../src/plan/plan.ts';
 import type { PythonEnvironment } from '../../src/plan/request.ts';
 import type { Profile } from '../../src/profile/profile.ts';
 import { host as planHost, options } from './profile.ts';
@@ -144,7 +144,7 @@ export async function finding(check: Check, facts: HostFacts = {}): Promise<Find
 /** A profile with the plan that the embedded engine gives, changed as the test says. */
 export function subjectOf(
   profile: Profile,
-  change: Partial<Plan> = {},
+  change: Partial<ServingPlan> = {},
   more: Partial<Subject> = {},
 ): Subject {
   const plan = makePlan(profile, options({ engine: 'sim' }), planHost());
@@ -160,7 +160,11 @@ export function subjectOf(
 }
 
 /** The same, as if SGLang ran it: each worker on a GPU of its own. */
-export function onGpus(profile: Profile, change: Partial<Plan> = {}, more: Partial<Subject> = {}): Subject {
+export function onGpus(
+  profile: Profile,
+  change: Partial<ServingPlan> = {},
+  more: Partial<Subject> = {},
+): Subject {
   const { plan } = subjectOf(profile);
   let next = 0;
   const processes = plan?.processes.map((spec) =>

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Plan } from '../../../src/plan/plan.ts';
 import type { RunEvent } from '../../../src/supervisor/events.ts';
 import { appendEvent, readEvents } from '../../../src/run/event-file.ts';
 import { runFiles, type StateFolders } from '../../../src/run/folders.ts';
@@ -135,6 +136,16 @@ test('the plan of a run that an older version started, without the graces that i
   expect(readPlan(files)?.processes.map(({ loadingStopGraceMs }) => loadingStopGraceMs)).toEqual(
     processes.map(() => undefined),
   );
+});
+
+test('a plan that serves a model has a proof, one of infrastructure alone has no engine and needs none', () => {
+  const { filesOf } = store();
+  const { proof: _proof, ...unproved } = fakePlan();
+  const files = filesOf(unproved.runId);
+  writePlan(files, unproved as Plan);
+  expect(readPlan(files)).toBeUndefined();
+  writePlan(files, { ...unproved, engine: 'none' });
+  expect(readPlan(files)).toMatchObject({ engine: 'none' });
 });
 
 test('events are read back in order, a torn last line left out', () => {
