@@ -2,6 +2,9 @@
 import { expect, test } from 'vitest';
 import type { RestartRule } from '../../../src/plan/plan.ts';
 import { afterExit } from '../../../src/supervisor/restart.ts';
+import { fakePlan } from '../../support/fake-plan.ts';
+import { fakeWorld, supervised } from '../../support/fake-world.ts';
+import { frontend, profileOf, worker } from '../../support/profile.ts';
 
 const numbers = { windowMs: 60_000, firstDelayMs: 100, maxDelayMs: 1_000 };
 const delays = (rule: RestartRule, times: number) => {
@@ -36,4 +39,47 @@ test('restarts before the window do not count', () => {
 
 test('no restarts nothing', () => {
   expect(delays({ policy: 'no', maxRestarts: 3, ...numbers }, 1)).toEqual(['policy']);
+});
+
+function planWith(more: Readonly<Record<string, unknown>>) {
+  return fakePlan(profileOf({ components: { frontend, worker: worker('aggregated', more) } }));
+}
+
+test('a worker that always restarts never ends the run, one on failure does', async () => {
+  const crashing = { frontend: { readyMs: 0 }, worker: { readyMs: 0, exitMs: 100 } };
+  const worlds = ['always', 'on-failure'].map((restart) => {
+    const world = fakeWorld({ processes: crashing });
+    return { world, supervision: supervised(planWith({ restart, maxBackoffSeconds: 2 }), world) };
+  });
+  for (const { world } of worlds) await world.clock.advance(60_000);
+  const starts = worlds.map(
+    ({ world }) => world.notes.filter((note) => note.what === 'launched' && note.process === 'worker').length,
+  );
+  expect(starts[0]).toBeGreaterThan(20);
+  expect(starts[1]).toBe(6);
+  expect((await worlds[1]?.supervision.done)?.failure?.message).toMatch(/a crash loop/);
+  worlds[0]?.supervision.stop();
+  await worlds[0]?.world.clock.advance(5_000);
+  expect((await worlds[0]?.supervision.done)?.failure).toBeUndefined();
+});
+
+test('each component is checked as often as it says, and given up when its own checks failed in a row', async () => {
+  const world = fakeWorld({ processes: { frontend: { readyMs: 0 }, worker: { readyMs: 0 } } });
+  const looks: string[] = [];
+  const check = async ({ url }: { url: string }) => {
+    looks.push(new URL(url).hostname);
+    return url.includes('worker') ? 'no answer' : undefined;
+  };
+  const plan = planWith({ liveness: { periodSeconds: 60, failureThreshold: 2 } });
+  const supervision = supervised(plan, { ...world, prober: { ...world.prober, check } });
+  const unhealthy = () => world.events.filter(({ type }) => type === 'unhealthy').length;
+  await world.clock.advance(61_000);
+  expect(looks.filter((name) => name === 'worker')).toHaveLength(1);
+  expect(looks.filter((name) => name === 'frontend')).toHaveLength(12);
+  expect(unhealthy()).toBe(0);
+  await world.clock.advance(60_000);
+  expect(unhealthy()).toBe(1);
+  supervision.stop();
+  await world.clock.advance(5_000);
+  await supervision.done;
 });
