@@ -27,13 +27,17 @@ export function keepers(world: World): SeenProcess[] {
   return marked(world).filter(({ command }) => /dynamo-keeper| reap --supervisor /.test(command));
 }
 
-/** Living supervisors, by their command lines: what their runs wrote down may be damaged. */
+/**
+ * Living supervisors, by their command lines: what their runs wrote down may be damaged. A child that a supervisor has
+ * just forked bears its command line, too, until it is the program that it shall be: it is none.
+ */
 export function supervisors(world: World): number[] {
   const found = marked(world).filter(
     ({ command }) =>
       / supervise (-- )?\S+/.test(command) || (/dynamo\.js up /.test(command) && !/ --detach/.test(command)),
   );
-  return found.map(({ pid }) => pid);
+  const pids = new Set(found.map(({ pid }) => pid));
+  return found.filter(({ parent }) => !pids.has(parent)).map(({ pid }) => pid);
 }
 
 /** As a power cut would: nobody is left who knows the run; its processes live on. */
