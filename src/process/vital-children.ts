@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { bootId, isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
-import { commandLine } from './proc.ts';
+import { commandLine, readStat } from './proc.ts';
 import type { Tracker } from './tracker.ts';
 
 /** Reads one small file for each vital child this often. */
@@ -11,6 +11,7 @@ const periodMs = 250;
 /** A title comes seconds after its process, with the engine's imports between: it is read again until it is one. */
 const longestPauseMs = 4_000;
 const settleMs = 50;
+const titleLength = 200;
 
 interface KnownChild {
   readonly pid: number;
@@ -48,9 +49,9 @@ export function watchVitalChildren(
   const pattern = new RegExp(vitalChildren);
   const children = new Map<string, KnownChild>();
   const read = (child: KnownChild): void => {
-    const line = commandLine(child.pid, 200);
+    const line = commandLine(child.pid, titleLength);
     const [title = line] = line.split(' ');
-    if (pattern.test(line)) child.title = title;
+    if (pattern.test(line) && !isForkedCopy(child.pid, line)) child.title = title;
     child.pauseMs = Math.min(child.pauseMs * 2, longestPauseMs);
     child.readAgainAt = clock.now() + child.pauseMs;
   };
@@ -70,6 +71,15 @@ export function watchVitalChildren(
     lost: lost.then((seen) => seen ?? new Promise<never>(() => {})),
     meet: async () => void (await tracker.look().catch(() => {})),
   };
+}
+
+/**
+ * A vital child that runs a program forks first, and until the exec the fork shows the title of its parent. Such forks
+ * end all the time: SGLang 0.5.16's schedulers make some while they load.
+ */
+function isForkedCopy(pid: number, line: string): boolean {
+  const parent = readStat(pid)?.ppid;
+  return parent !== undefined && commandLine(parent, titleLength) === line;
 }
 
 /** `undefined` when the process itself ended first. */

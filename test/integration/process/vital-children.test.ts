@@ -1,5 +1,5 @@
 /** A process lost a child that it cannot serve without: noticed however late the child got the title that tells so. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
@@ -95,5 +95,33 @@ test('what its own end takes along is no loss', async () => {
   await tree.child.exited;
   await tree.child.stop(5_000);
   expect(await Promise.race([told.promise, Promise.resolve('nothing')])).toBe('nothing');
+  tree.expectNothingLeft();
+});
+
+test('a fork of a vital child that still has its title is none', async () => {
+  // The subshell waits inside the shell's own program: it never calls exec.
+  const forking =
+    'exec -a late::scheduler bash -c \'(echo $BASHPID >"$D/fork.new"; mv "$D/fork.new" "$D/fork"; read -r _ <"$D/hold") & ' +
+    "while :; do wait; sleep 0.05; done'";
+  const tree = await startShell(
+    `mkfifo "$D/hold"; bash -c '${forking.replaceAll("'", `'"'"'`)}' & ` +
+      'echo $! >"$D/child.new"; mv "$D/child.new" "$D/child"; wait; exec sleep 60',
+  );
+  const [{ pid }, fork] = [await tree.pidIn('child'), await tree.pidIn('fork')];
+  const titleOf = (id: number): string => readFileSync(`/proc/${id}/cmdline`, 'latin1');
+  expect(titleOf(fork.pid)).toBe(titleOf(pid));
+  const [clock, tracker] = [fastClock(), handTracker(tree)];
+  const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
+  const told = deferred<string>();
+  void vital.lost.then(told.resolve);
+  await tracker.look();
+  process.kill(fork.pid, 'SIGKILL');
+  await until('the fork to end', () => !existsSync(`/proc/${fork.pid}`));
+  const then = clock.passedMs();
+  await until('some more looks', () => clock.passedMs() > then + 10_000);
+  expect(await Promise.race([told.promise, Promise.resolve('nothing')])).toBe('nothing');
+  process.kill(pid, 'SIGKILL');
+  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });
