@@ -72,7 +72,7 @@ async function blob() {
   return join(work, output);
 }
 
-/** The files that ship, by their path in the package, and the list of them that src/cli/unpacked-files.ts reads. */
+/** The files that ship, by their path in the package, and the list of them that src/package/self.ts reads. */
 async function shipped() {
   const files = (await Promise.all(['assets', 'launch-profiles'].map(filesBelow))).flat().toSorted();
   const hash = createHash('sha256');

@@ -3,7 +3,7 @@
 type Labels = Readonly<Record<string, string>>;
 
 /** Values of all series of this name that carry all of these labels; what is no number counts as 0. */
-export function valuesOfSeries(metrics: string, name: string, labels: Labels = {}): number[] {
+function valuesOfSeries(metrics: string, name: string, labels: Labels = {}): number[] {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
   return metrics.split('\n').flatMap((line) => {
     if (!line.startsWith(`${name}{`) && !line.startsWith(`${name} `)) return [];
@@ -31,4 +31,38 @@ export function meanOfHistogram(before: string, after: string, name: string): nu
     sumOfSeries(after, `${name}_${part}`) - sumOfSeries(before, `${name}_${part}`);
   const count = rise('count');
   return count > 0 ? rise('sum') / count : undefined;
+}
+
+/** A field is absent where its series is: many appear with the first request. */
+export interface Counters {
+  readonly requests?: number;
+  /** Tokens generated. */
+  readonly tokens?: number;
+  /** Of the KV cache, from 0 to 1; of the fullest rank where there are several. */
+  readonly kvUsage?: number;
+}
+
+/** From the frontend's own page. Source: docs/upstream/metrics-and-logs.md#frontend. */
+export function frontendCounters(metrics: string): Counters {
+  return {
+    ...total('requests', valuesOfSeries(metrics, 'dynamo_frontend_requests_total')),
+    ...total('tokens', valuesOfSeries(metrics, 'dynamo_frontend_output_tokens_total')),
+  };
+}
+
+/**
+ * From the page of a worker's status server. `kvUsage`: the series of its engine for that.
+ * Source: docs/upstream/metrics-and-logs.md#worker.
+ */
+export function workerCounters(metrics: string, kvUsage: string | undefined): Counters {
+  const generate = { dynamo_endpoint: 'generate' };
+  const usage = kvUsage === undefined ? [] : valuesOfSeries(metrics, kvUsage);
+  return {
+    ...total('requests', valuesOfSeries(metrics, 'dynamo_component_requests_total', generate)),
+    ...(usage.length === 0 ? {} : { kvUsage: Math.max(...usage) }),
+  };
+}
+
+function total(name: 'requests' | 'tokens', values: readonly number[]): Counters {
+  return values.length === 0 ? {} : { [name]: values.reduce((sum, value) => sum + value, 0) };
 }

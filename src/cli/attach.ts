@@ -1,5 +1,5 @@
 /** `dynamo attach`: watch a detached run: its logs and its state changes; Ctrl-C leaves it running. */
-import { textOf } from '../base/lines.ts';
+import { textOf } from '../base/logs.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';

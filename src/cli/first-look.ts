@@ -14,7 +14,7 @@ import { styleFor } from '../view/style.ts';
 import { gpusHere } from '../deployment/gpu-facts.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
-import { version } from '../package/version.ts';
+import { version } from '../package/self.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */
 export async function showFirstLook(): Promise<number> {

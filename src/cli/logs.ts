@@ -1,5 +1,5 @@
 /** `dynamo logs`: what the processes of a run wrote, also after it has ended. */
-import { linesOf, textOf } from '../base/lines.ts';
+import { linesOf, textOf } from '../base/logs.ts';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { isAlive } from '../process/identity.ts';

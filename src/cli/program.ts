@@ -1,6 +1,6 @@
 /** The command line: answers the two shortest questions itself, and turns every way out into an exit code. */
 import { rootHelp } from './root-help.ts';
-import { version } from '../package/version.ts';
+import { version } from '../package/self.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */
 export async function run(words: readonly string[]): Promise<number> {

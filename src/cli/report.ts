@@ -2,8 +2,7 @@
 import { CommanderError } from 'commander';
 import { DynamoError, exitCodes } from '../base/error.ts';
 import { tmpdir } from 'node:os';
-import { messageOf } from '../base/error-code.ts';
-import { systemProblem } from '../base/system-problem.ts';
+import { messageOf, systemProblem } from '../base/error-code.ts';
 import { hiddenMark } from '../base/secrets.ts';
 import { nearest } from '../base/nearest.ts';
 import { errorText } from '../view/error.ts';
@@ -11,7 +10,7 @@ import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { stateFolder } from '../run/folders.ts';
 import { verbs } from './verbs.ts';
-import { version } from '../package/version.ts';
+import { version } from '../package/self.ts';
 
 export function report(thrown: unknown): number {
   const error = asDynamoError(thrown);

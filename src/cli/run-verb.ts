@@ -1,6 +1,6 @@
 /** Lets commander parse what follows a verb, and runs it. */
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { type Damage, onDamage } from '../host/damage.ts';
+import { type Damage, onDamage } from '../host/stored.ts';
 import { actAsOwner } from '../run/state-owner.ts';
 import { fitHelp } from '../view/fit-help.ts';
 import type { Configure, Verb } from './verbs.ts';

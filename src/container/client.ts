@@ -1,9 +1,8 @@
 /** Talks to a Docker daemon, and says in words what went wrong when that fails. */
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
-import type { DaemonAddress } from '../base/container-entry.ts';
-import { errorCode, messageOf } from '../base/error-code.ts';
-import { overTls, tlsReason } from '../base/tls-reason.ts';
+import type { DaemonAddress } from '../base/identity.ts';
+import { errorCode, messageOf, overTls, tlsReason } from '../base/error-code.ts';
 import { readCertificates } from './certificates.ts';
 
 const defaultPort = 2375;

@@ -1,5 +1,5 @@
 /** What Docker is asked for, from a process of the plan. Pure. */
-import { type ContainerEntry, containerLabels } from '../base/container-entry.ts';
+import { type ContainerEntry, containerLabels } from '../base/identity.ts';
 import type { ContainerSpec } from '../plan/container.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 

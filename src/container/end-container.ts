@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import type { Container, ContainerInfo } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
-import { type ContainerEntry, containerLabels } from '../base/container-entry.ts';
+import { type ContainerEntry, containerLabels } from '../base/identity.ts';
 import type { StopReport } from '../supervisor/events.ts';
 import { answered, said, silence, statusOf } from './client.ts';
 import { takeRest } from './logs.ts';

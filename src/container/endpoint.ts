@@ -1,5 +1,5 @@
 /** Where a Docker daemon may be: what the environment and Docker's own settings say, else the usual sockets. Pure. */
-import type { DaemonAddress } from '../base/container-entry.ts';
+import type { DaemonAddress } from '../base/identity.ts';
 import { DynamoError } from '../base/error.ts';
 
 export interface Endpoint extends DaemonAddress {

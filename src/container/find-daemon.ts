@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DaemonAddress } from '../base/container-entry.ts';
+import type { DaemonAddress } from '../base/identity.ts';
 import { DynamoError } from '../base/error.ts';
 import type { DaemonFacts, Lack } from '../plan/container.ts';
 import { answered, connect, said, silence } from './client.ts';

@@ -1,6 +1,6 @@
 /** Containers that a ledger names, without the supervisor that started them. */
 import type { Clock } from '../base/clock.ts';
-import type { ContainerEntry } from '../base/container-entry.ts';
+import type { ContainerEntry } from '../base/identity.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import type { StopReport } from '../supervisor/events.ts';

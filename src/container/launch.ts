@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import type Docker from 'dockerode';
 import type { Container } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
-import type { ContainerEntry, DaemonAddress } from '../base/container-entry.ts';
+import type { ContainerEntry, DaemonAddress } from '../base/identity.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Child, LaunchWatch } from '../supervisor/contracts.ts';
 import type { StopReport } from '../supervisor/events.ts';

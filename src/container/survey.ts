@@ -1,6 +1,6 @@
 /** Lists the containers of the daemon that would be used, ours and others. */
 import { messageOf } from '../base/error-code.ts';
-import { containerLabels } from '../base/container-entry.ts';
+import { containerLabels } from '../base/identity.ts';
 import type { ContainerSurvey, SeenContainer } from '../plan/container.ts';
 import { answered, connect } from './client.ts';
 import { findDaemon } from './find-daemon.ts';

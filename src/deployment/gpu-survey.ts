@@ -1,6 +1,6 @@
 /** The GPUs of this host with everybody who holds them, and which of those are of a run of ours. */
 import { readdirSync } from 'node:fs';
-import type { ProcessFacts } from '../base/process-facts.ts';
+import type { ProcessFacts } from '../base/identity.ts';
 import { computeApps } from '../gpu/compute-apps.ts';
 import { cudaVersion } from '../gpu/cuda-version.ts';
 import { type DeviceUsers, type Holder, holdersOf } from '../gpu/holders.ts';

@@ -22,7 +22,7 @@ import { requireOwnState } from '../run/state-owner.ts';
 import { withLeases } from './gpu-facts.ts';
 import { type FactWishes, gatherFacts } from './host-facts.ts';
 import { type HeldRun, releaseRun } from './tidy-up.ts';
-import { version } from '../package/version.ts';
+import { version } from '../package/self.ts';
 
 /** So long another run may be faster each time to take a port or a GPU between our look and our lease. */
 const planMs = 30_000;

@@ -18,7 +18,7 @@ import {
 import type { HeldRun } from './tidy-up.ts';
 import { claimFiles } from './claim-files.ts';
 import { quietly } from './sole-reaper.ts';
-import { version } from '../package/version.ts';
+import { version } from '../package/self.ts';
 
 export interface RecordsKeeper {
   readonly record: RunRecord;

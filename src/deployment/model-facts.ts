@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
 import { nearest } from '../base/nearest.ts';
-import { quotePath } from '../base/quote.ts';
+import { quotePath } from '../base/terminal-text.ts';
 import { isPath, localModel } from '../plan/local-model.ts';
 import type { ModelFact } from '../plan/request.ts';
 

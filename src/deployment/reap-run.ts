@@ -2,7 +2,7 @@
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
-import { appendOwn } from '../host/append-own.ts';
+import { appendOwn } from '../host/own-file.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import { childrenInLedger } from '../process/launch.ts';

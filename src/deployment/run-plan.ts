@@ -1,7 +1,7 @@
 /** Wires a prepared run to the world: launcher, prober, control socket, files; and tidies up when it has ended. */
 import { messageOf } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
-import { appendOwn } from '../host/append-own.ts';
+import { appendOwn } from '../host/own-file.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';

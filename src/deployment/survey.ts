@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
-import type { ProcessFacts } from '../base/process-facts.ts';
+import type { ProcessFacts } from '../base/identity.ts';
 import type { SeenContainer } from '../plan/container.ts';
 import { factsOf, startedAtMs } from '../process/facts.ts';
 import { bootId, isAlive } from '../process/identity.ts';

@@ -1,6 +1,6 @@
 /** Processes that no ledger proves ours, and which of them the user wants ended all the same. */
 import { DynamoError } from '../base/error.ts';
-import type { ProcessFacts } from '../base/process-facts.ts';
+import type { ProcessFacts } from '../base/identity.ts';
 import type { HeldMemory } from '../gpu/holders.ts';
 import type { CleanFindings } from './survey.ts';
 

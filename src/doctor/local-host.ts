@@ -55,7 +55,7 @@ export const localNetwork: HostNetwork = { request, connect, firstLine, bind };
 
 async function request(url: string, call: HttpCall = {}): Promise<HttpReply> {
   const { method = 'GET', headers = {}, body, timeoutMs = nearMs } = call;
-  // Not AbortSignal.timeout: see base/time-limit.ts.
+  // Not AbortSignal.timeout: see base/clock.ts.
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), timeoutMs);
   try {

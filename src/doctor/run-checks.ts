@@ -1,6 +1,6 @@
 /** Makes checks side by side, each within its own time, and never takes "could not look" for "all is well". */
 import { messageOf } from '../base/error-code.ts';
-import { timeLimit } from '../base/time-limit.ts';
+import { timeLimit } from '../base/clock.ts';
 import { type Check, type Finding, skip, type Status } from './check.ts';
 import type { HostView } from './host-view.ts';
 import { redactor } from './redact.ts';

@@ -1,5 +1,5 @@
 /** Who holds GPUs, from everything that tells: nvidia-smi's list, open device files, and what /proc says. */
-import type { ProcessFacts } from '../base/process-facts.ts';
+import type { ProcessFacts } from '../base/identity.ts';
 import type { Gpu } from '../plan/request.ts';
 import type { ComputeApp } from './compute-apps.ts';
 

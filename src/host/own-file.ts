@@ -1,6 +1,7 @@
 /** Reads files that this program wrote, whatever has become of them: nothing that stands there can hang or flood us. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { errorCode, messageOf } from '../base/error-code.ts';
+import { DynamoError } from '../base/error.ts';
 
 /** `missing` also where a folder above is missing. `why` is for people. */
 export type OwnFile =
@@ -12,11 +13,11 @@ export type OwnFile =
 const longestBytes = 256 * 1024 ** 2;
 
 /** Opening a FIFO without O_NONBLOCK waits for a writer, and a terminal could become ours without O_NOCTTY. */
-const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+const readFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /** For reading on from anywhere. Never waits; throws what the kernel says, and an Error when no file stands there. */
 export function openToRead(file: string): number {
-  const descriptor = openSync(file, flags);
+  const descriptor = openSync(file, readFlags);
   if (fstatSync(descriptor).isFile()) return descriptor;
   closeSync(descriptor);
   throw new Error(`${file} is no file`);
@@ -26,7 +27,7 @@ export function openToRead(file: string): number {
 export function readOwnFile(file: string): OwnFile {
   let descriptor: number;
   try {
-    descriptor = openSync(file, flags);
+    descriptor = openSync(file, readFlags);
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
@@ -74,4 +75,32 @@ function readWhole(descriptor: number, size: number): string {
     filled += read;
   }
   return bytes.toString('utf8', 0, filled);
+}
+
+/** Also for reading: who is given the descriptor can read, whatever becomes of the rights on the file. */
+const appendFlags =
+  constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** For this user alone. Throws what the kernel says, and `cannot-write` when something else than a file stands there. */
+export function openToAppend(file: string): number {
+  const descriptor = openSync(file, appendFlags, 0o600);
+  if (fstatSync(descriptor).isFile()) return descriptor;
+  closeSync(descriptor);
+  // The command stands in the message, which travels over the control socket.
+  throw new DynamoError('cannot-write', `${file} is no file, so nothing is written there; rm -r ${file}`);
+}
+
+export function appendOwn(file: string, text: string): void {
+  const descriptor = openToAppend(file);
+  try {
+    writeAll(descriptor, text);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Throws also when the disk took only a part. */
+export function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written);
 }

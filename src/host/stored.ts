@@ -1,6 +1,5 @@
 /** Records on disk: JSON of a shape, with the number of its format, one a file or one a line. */
-import { object, optional, oneOf, type Shape } from '../base/shape.ts';
-import { tellDamage } from './damage.ts';
+import { object, oneOf, optional, type Shape } from '../base/shape.ts';
 import { type OwnFile, readOwnFile } from './own-file.ts';
 
 /** Raised when a record changes its meaning. Absent means 1, as in what was written before there was a number. */
@@ -28,7 +27,7 @@ export function goodOrTell<T>(file: string, stored: Stored<T>, fix: string): T |
   return stored.kind === 'good' ? stored.value : undefined;
 }
 
-export interface StoredLines<T> {
+interface StoredLines<T> {
   readonly values: readonly T[];
   /** What is wrong with the file or with one of its lines. A torn last line is no damage: a crash leaves one. */
   readonly damage?: string;
@@ -83,4 +82,26 @@ function parsed<T>(text: string, shape: Shape): Stored<T> {
 function formatOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || !('format' in value)) return undefined;
   return JSON.stringify(value.format);
+}
+
+export interface Damage {
+  readonly file: string;
+  /** What is wrong with it, in words. */
+  readonly why: string;
+  /** One command that helps. */
+  readonly fix: string;
+}
+
+const told = new Set<string>();
+let listener: (damage: Damage) => void = () => {};
+
+/** The last one that is set is told; without one, nobody is. */
+export function onDamage(tell: (damage: Damage) => void): void {
+  listener = tell;
+}
+
+export function tellDamage(damage: Damage): void {
+  if (told.has(damage.file)) return;
+  told.add(damage.file);
+  listener(damage);
 }

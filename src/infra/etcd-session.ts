@@ -1,5 +1,5 @@
 /** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
-import { overTls } from '../base/tls-reason.ts';
+import { overTls } from '../base/error-code.ts';
 import { certificateText } from './certificate-text.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 /** Looks at an external NATS: reads its banner, logs in, and asks for a sign of life. Changes nothing there. */
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
-import { overTls } from '../base/tls-reason.ts';
+import { overTls } from '../base/error-code.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/nats.ts';
 import type { Environment } from './etcd-session.ts';

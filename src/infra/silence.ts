@@ -1,6 +1,5 @@
 /** Tells an address where nobody answers from one where somebody does who cannot be used. */
-import { errorCode, messageOf } from '../base/error-code.ts';
-import { tlsReason } from '../base/tls-reason.ts';
+import { errorCode, messageOf, tlsReason } from '../base/error-code.ts';
 
 const silences = [
   'ECONNREFUSED',

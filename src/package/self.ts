@@ -1,8 +1,10 @@
 /** How this program calls itself, and where the files are that ship with it: as a package, or as one executable file. */
-import { join } from 'node:path';
-import { isSea } from 'node:sea';
-import { packageRoot } from './package-root.ts';
-import { unpackedFolder } from './unpacked-files.ts';
+import { dirname, join } from 'node:path';
+import { getAsset, isSea } from 'node:sea';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { randomUUID } from 'node:crypto';
+import { makePrivate, stateFolder } from '../run/folders.ts';
 
 type Command = readonly [program: string, ...words: string[]];
 
@@ -30,3 +32,60 @@ export function simCommand(): Command {
 export function shippedFolder(): string {
   return isSea() ? unpackedFolder() : packageRoot();
 }
+
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) return process.cwd();
+    folder = parent;
+  }
+  return folder;
+}
+
+/** Written by scripts/build-binary.js. */
+interface Shipped {
+  /** Of names and contents, so that two builds never share a folder unless they ship the same. */
+  readonly digest: string;
+  readonly files: readonly string[];
+}
+
+let unpacked: string | undefined;
+
+/**
+ * Returns the folder that holds them, complete and as they were built, whatever an interrupted command or anybody else
+ * made of it before. Throws `cannot-write` when it cannot be made.
+ */
+function unpackedFolder(): string {
+  unpacked ??= unpack();
+  return unpacked;
+}
+
+function unpack(): string {
+  const { digest, files } = JSON.parse(getAsset('shipped.json', 'utf8')) as Shipped;
+  const folder = join(stateFolder(process.env), 'shipped', digest);
+  for (const name of files) put(join(folder, name), new Uint8Array(getAsset(name)));
+  return folder;
+}
+
+function put(file: string, wanted: Uint8Array): void {
+  if (holds(file, wanted)) return;
+  makePrivate(dirname(file));
+  // Others read while we write: they see the old file or the new one, never half of it.
+  const fresh = `${file}.${randomUUID()}.new`;
+  writeFileSync(fresh, wanted, { mode: 0o600 });
+  renameSync(fresh, file);
+}
+
+function holds(file: string, wanted: Uint8Array): boolean {
+  try {
+    return readFileSync(file).equals(wanted);
+  } catch {
+    return false;
+  }
+}
+
+/** The version of this package, written into the bundle when it is built. */
+declare const DYNAMO_VERSION: string | undefined;
+
+export const version = typeof DYNAMO_VERSION === 'undefined' ? '0.0.0-source' : DYNAMO_VERSION;

@@ -1,5 +1,5 @@
 /** What the plan says of a process that runs in a container, and what is known of containers on this host. */
-import type { DaemonAddress } from '../base/container-entry.ts';
+import type { DaemonAddress } from '../base/identity.ts';
 
 /** The part of a ProcessSpec that is about its container; `argv` are the words after the image. Holds no secret. */
 export interface ContainerSpec {

@@ -1,6 +1,6 @@
 /** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
 import type { Discovery, EngineName, Ports } from '../engine/engine.ts';
-import type { DaemonAddress } from '../base/container-entry.ts';
+import type { DaemonAddress } from '../base/identity.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import type { ContainerSpec } from './container.ts';
 import type { InfraPlan } from './infra.ts';

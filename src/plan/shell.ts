@@ -1,5 +1,5 @@
 /** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
-import { quote } from '../base/quote.ts';
+import { quote } from '../base/terminal-text.ts';
 import { commandWords } from './container-command.ts';
 import { keptFolders, passingFolders, type Probe, type ProcessSpec, type ServingPlan } from './plan.ts';
 import { withSecrets } from './plan-secrets.ts';

@@ -1,6 +1,6 @@
 /** Refuses processes that the kernel would not start: by their arguments and variables, one by one and together. */
 import { DynamoError } from '../base/error.ts';
-import { textCost, textFault } from '../base/process-text.ts';
+import { textCost, textFault } from '../base/process-limits.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import { packSecrets, type Secrets } from './plan-secrets.ts';
 import type { HostFacts, PlanOptions } from './request.ts';

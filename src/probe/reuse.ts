@@ -1,5 +1,5 @@
 /** Proves that a KV router routes, each pool of workers by itself: a prompt that comes again goes to its cache. */
-import { type TimeLimit, timeLimit } from '../base/time-limit.ts';
+import { type TimeLimit, timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
 import { proveSpread } from './spread.ts';

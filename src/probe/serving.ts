@@ -1,5 +1,5 @@
 /** Proves that a deployment serves: one real request through the front door, its content checked, every role counted. */
-import { timeLimit } from '../base/time-limit.ts';
+import { timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import { proofRequest } from '../plan/proof-request.ts';

@@ -1,5 +1,5 @@
 /** Proves that a KV router sends requests past a worker that is busy. */
-import { type TimeLimit, timeLimit } from '../base/time-limit.ts';
+import { type TimeLimit, timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ServingPlan } from '../plan/plan.ts';
 import { holdRequest, type HeldRequest } from './held-request.ts';

@@ -1,5 +1,5 @@
 /** Reads from the control group of a process which container it is in, and what ends that. */
-import type { ContainerMark } from '../base/process-facts.ts';
+import type { ContainerMark } from '../base/identity.ts';
 
 /** What stands before the id, with either driver of control groups. */
 const tools: readonly (readonly [RegExp, string])[] = [

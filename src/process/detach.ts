@@ -1,7 +1,7 @@
 /** Starts a process that outlives us: own session, own log file, no tie to this terminal. */
 import { closeSync } from 'node:fs';
 import type { Identity } from '../base/identity.ts';
-import { openToAppend } from '../host/append-own.ts';
+import { openToAppend } from '../host/own-file.ts';
 import { identify } from './identity.ts';
 import { spawnError } from './spawn-failure.ts';
 import { spawnSession } from './spawn-session.ts';

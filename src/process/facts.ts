@@ -1,6 +1,6 @@
 /** Says of a process who owns it, since when it runs, what it is, and in which container. */
 import { readFileSync } from 'node:fs';
-import type { ProcessFacts } from '../base/process-facts.ts';
+import type { ProcessFacts } from '../base/identity.ts';
 import { containerOf } from './container-mark.ts';
 import { bootId } from './identity.ts';
 import { commandLine, isLiving, readStat } from './proc.ts';

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Identity } from '../base/identity.ts';
-import { openToAppend } from '../host/append-own.ts';
+import { openToAppend } from '../host/own-file.ts';
 import { identify } from './identity.ts';
 import { ledgerDescriptor } from './ledger-writer.ts';
 import { spawnSession } from './spawn-session.ts';

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
-import { openToAppend } from '../host/append-own.ts';
+import { openToAppend } from '../host/own-file.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import type { Exit } from '../supervisor/events.ts';

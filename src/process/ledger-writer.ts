@@ -13,8 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { appendOwn, openToAppend, writeAll } from '../host/append-own.ts';
-import { readOwnFile } from '../host/own-file.ts';
+import { appendOwn, openToAppend, readOwnFile, writeAll } from '../host/own-file.ts';
 
 interface Writer {
   /** All lines so far, with their ends. */

@@ -1,12 +1,10 @@
 /** The append-only record of every process that a run started: what proves, after any crash, what is ours. */
 import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
-import type { ContainerEntry } from '../base/container-entry.ts';
-import { type Identity, identityShape } from '../base/identity.ts';
+import { type ContainerEntry, type Identity, identityShape } from '../base/identity.ts';
 import { number, object, optional, pid, type Shape, text } from '../base/shape.ts';
-import { tellDamage } from '../host/damage.ts';
+import { linesOf, tellDamage } from '../host/stored.ts';
 import { readDescriptor, readOwnFile } from '../host/own-file.ts';
-import { linesOf } from '../host/stored.ts';
 import { bootId } from './identity.ts';
 import { append } from './ledger-writer.ts';
 

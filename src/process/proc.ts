@@ -1,6 +1,6 @@
 /** Reads what the kernel says about processes in /proc. Every reader answers `undefined` for one that is gone. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
-import { withoutControls } from '../base/control-characters.ts';
+import { withoutControls } from '../base/terminal-text.ts';
 import { concealWords } from '../base/secrets.ts';
 
 export interface ProcessStat {

@@ -11,7 +11,7 @@ import {
   offsetText,
   olderPart,
   parseOffset,
-} from '../base/log-parts.ts';
+} from '../base/logs.ts';
 
 /** File systems take whole blocks from the beginning of a file; all common ones have blocks of this size or a part of it. */
 const blockBytes = 65_536;

@@ -1,6 +1,6 @@
 /** One thing that is wrong with a profile, and how it is shown: place, message, line, caret, fix. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
-import { quotePath } from '../base/quote.ts';
+import { quotePath } from '../base/terminal-text.ts';
 import { conceal } from '../base/secrets.ts';
 import { shownLine } from './show-line.ts';
 import type { Chooser, Position } from './tree.ts';

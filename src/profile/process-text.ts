@@ -1,5 +1,5 @@
 /** Texts of a profile that no process can be given: with a NUL, or longer than the kernel takes. */
-import { textFault } from '../base/process-text.ts';
+import { textFault } from '../base/process-limits.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { MapTree, Tree } from './tree.ts';
 

@@ -1,9 +1,7 @@
 /** Keeps the events of a run on disk, so that its story can be told after it has ended. */
 import { basename } from 'node:path';
-import { appendOwn } from '../host/append-own.ts';
-import { tellDamage } from '../host/damage.ts';
-import { readOwnFile } from '../host/own-file.ts';
-import { linesOf } from '../host/stored.ts';
+import { appendOwn, readOwnFile } from '../host/own-file.ts';
+import { linesOf, tellDamage } from '../host/stored.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunFiles } from './folders.ts';
 import { eventShape } from './shapes.ts';

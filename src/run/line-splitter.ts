@@ -1,8 +1,8 @@
 /** Cuts the bytes of a log into lines, whatever a process writes: no newline, progress bars, a megabyte, no UTF-8. */
 import { Buffer, isAscii } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
-import { hasControlBytes, hasControls, withoutControls } from '../base/control-characters.ts';
-import { linesOf, textOf } from '../base/lines.ts';
+import { hasControlBytes, hasControls, withoutControls } from '../base/terminal-text.ts';
+import { linesOf, textOf } from '../base/logs.ts';
 import { maySpill, redact } from '../base/secrets.ts';
 
 export interface LineSplitter {

@@ -1,5 +1,5 @@
 /** Sees whether processes that are not ready yet get on: from their logs, and from the cache of models as it grows. */
-import { linesOf } from '../base/lines.ts';
+import { linesOf } from '../base/logs.ts';
 import type { LoadProgress } from '../supervisor/progress.ts';
 import type { LoadWatcher } from '../supervisor/contracts.ts';
 import { bytesIn } from './hub-cache.ts';

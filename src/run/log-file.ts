@@ -1,6 +1,6 @@
 /** A log as one run of bytes, whether or not its older part was moved aside when it grew too large. */
 import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
-import { type LogOffset, noOffset, offsetPart, olderPart, parseOffset } from '../base/log-parts.ts';
+import { type LogOffset, noOffset, offsetPart, olderPart, parseOffset } from '../base/logs.ts';
 import { openToRead, readOwnFile } from '../host/own-file.ts';
 
 export interface LogFile {

@@ -1,6 +1,6 @@
 /** Reads a growing log piece by piece: on into a new part when the old one was moved aside, from its start when it was cut. */
 import { closeSync, readSync, statSync } from 'node:fs';
-import { type LogOffset, olderPart } from '../base/log-parts.ts';
+import { type LogOffset, olderPart } from '../base/logs.ts';
 import { openToRead } from '../host/own-file.ts';
 import { type LineSplitter, lineSplitter, type Look } from './line-splitter.ts';
 import { isSame, isSettled, readOffset } from './log-file.ts';

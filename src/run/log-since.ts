@@ -1,7 +1,7 @@
 /** Reads what one life of a process wrote. */
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { openToRead } from '../host/own-file.ts';
-import { linesOf } from '../base/lines.ts';
+import { linesOf } from '../base/logs.ts';
 import { lineSplitter } from './line-splitter.ts';
 
 /** Whole lines and the last unfinished one, from byte `from` on, but no more than the last `longest` bytes. */

@@ -1,5 +1,5 @@
 /** Reads the end of a log without reading the rest. */
-import { linesOf } from '../base/lines.ts';
+import { linesOf } from '../base/logs.ts';
 import { lineSplitter, type Look } from './line-splitter.ts';
 import { type LogFile, openLog } from './log-file.ts';
 

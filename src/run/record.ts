@@ -2,8 +2,7 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
-import { tellDamage } from '../host/damage.ts';
-import { goodOrTell, readStored, recordFormat, type Stored } from '../host/stored.ts';
+import { goodOrTell, readStored, recordFormat, type Stored, tellDamage } from '../host/stored.ts';
 import type { Plan } from '../plan/plan.ts';
 import { claimsIn } from './claims-of-run.ts';
 import { type RunFiles, runFiles, socketOf, type StateFolders } from './folders.ts';

@@ -1,7 +1,6 @@
 /** Fetches the images of a chat, from data URIs and the web, and refuses what cannot be one. */
-import { systemClock } from '../base/clock.ts';
+import { systemClock, timeLimit } from '../base/clock.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
-import { timeLimit } from '../base/time-limit.ts';
 import { ApiError } from './api-error.ts';
 import { readImage, type SeenImage } from './image-header.ts';
 

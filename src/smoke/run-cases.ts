@@ -1,7 +1,6 @@
 /** Runs the cases of one deployment, one after the other, each within its time. */
-import { systemClock } from '../base/clock.ts';
+import { systemClock, timeLimit } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
-import { timeLimit } from '../base/time-limit.ts';
 import type { SmokeCase } from './case.ts';
 import { CaseError } from './verdict.ts';
 import { createClient } from './client.ts';

@@ -1,7 +1,6 @@
 /** Says why a run failed, in the words that a user needs. */
-import { messageOf } from '../base/error-code.ts';
+import { messageOf, systemProblem } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
-import { systemProblem } from '../base/system-problem.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { type Exit, type Failure, type Waited, waitedText } from './events.ts';
 import { type LastProgress, progressText } from './progress.ts';

@@ -1,6 +1,6 @@
 /** What can be asked of one process of a run that serves: to be started, stopped, or both. */
 import { DynamoError } from '../base/error.ts';
-import { timeLimit } from '../base/time-limit.ts';
+import { timeLimit } from '../base/clock.ts';
 import { isServing } from '../plan/plan.ts';
 import type { Actors } from './actor.ts';
 import type { LiveRun } from './live-run.ts';

@@ -1,6 +1,5 @@
 /** How long a process, and a deployment, may take to be ready: the time counts anew whenever something gets on, up to a cap. */
-import type { Clock } from '../base/clock.ts';
-import { timeLimit } from '../base/time-limit.ts';
+import { type Clock, timeLimit } from '../base/clock.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { LoadWatcher, Prober } from './contracts.ts';
 import type { Failure, Waited } from './events.ts';

@@ -1,6 +1,6 @@
 /** Shows an error: what failed, the evidence, and the one thing to do. */
 import type { ChalkInstance } from 'chalk';
-import { withoutControls } from '../base/control-characters.ts';
+import { withoutControls } from '../base/terminal-text.ts';
 import type { DynamoError } from '../base/error.ts';
 
 export function errorText(error: DynamoError, style: ChalkInstance): string {

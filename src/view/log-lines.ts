@@ -1,6 +1,6 @@
 /** Log lines of several processes on one screen: each with the name of its process in a colour of its own, JSON in words. */
 import type { ChalkInstance } from 'chalk';
-import { linesOf, textOf } from '../base/lines.ts';
+import { linesOf, textOf } from '../base/logs.ts';
 
 const colours = [
   'cyan',

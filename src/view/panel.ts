@@ -1,7 +1,6 @@
 /** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
-import { withoutControls } from '../base/control-characters.ts';
+import { quote, withoutControls } from '../base/terminal-text.ts';
 import type { ChalkInstance } from 'chalk';
-import { quote } from '../base/quote.ts';
 import { listensEverywhere, openTo } from '../plan/http-address.ts';
 import { proofRequest } from '../plan/proof-request.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';

@@ -1,7 +1,7 @@
 /** A plan as a tree for people. */
 import type { ChalkInstance } from 'chalk';
 import { hiddenMark } from '../base/secrets.ts';
-import { quote } from '../base/quote.ts';
+import { quote } from '../base/terminal-text.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { choiceLines } from './choices.ts';
 import { durationText } from '../base/duration.ts';

@@ -1,7 +1,7 @@
 /** Profiles for people: the list of all, and one with its parameters. */
 import type { ChalkInstance } from 'chalk';
 import type { ListedProfile } from '../profile/list.ts';
-import { quote } from '../base/quote.ts';
+import { quote } from '../base/terminal-text.ts';
 import type { Profile } from '../profile/profile.ts';
 import { tableText } from './table.ts';
 

@@ -1,6 +1,6 @@
 /** Progress as plain lines with a time: for logs, pipes and CI. */
 import { type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
-import { withoutControls } from '../base/control-characters.ts';
+import { withoutControls } from '../base/terminal-text.ts';
 import { exitText } from '../supervisor/failure.ts';
 import { progressText } from '../supervisor/progress.ts';
 import type { Progress } from './progress.ts';

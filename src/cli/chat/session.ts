@@ -1,6 +1,6 @@
 /** The conversation of `dynamo chat`: questions from a terminal or a pipe, answers as they come. */
 import { createInterface } from 'node:readline';
-import { plainText } from '../../base/control-characters.ts';
+import { plainText } from '../../base/terminal-text.ts';
 import { DynamoError } from '../../base/error.ts';
 import { errorText } from '../../view/error.ts';
 import { styleFor } from '../../view/style.ts';

@@ -1,5 +1,5 @@
 /** What runs do right now, asked in the background once a look: metrics of their processes and memory on GPUs. */
-import { type Counters, frontendCounters, workerCounters } from '../../base/counters.ts';
+import { type Counters, frontendCounters, workerCounters } from '../../base/metrics-text.ts';
 import { findEngine } from '../../engine/engines.ts';
 import { computeApps } from '../../gpu/compute-apps.ts';
 import type { LiveMeasures, ProcessView, RunView } from '../../view/run-table.ts';

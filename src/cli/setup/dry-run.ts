@@ -10,7 +10,7 @@ import {
   privateUvCommands,
 } from '../../python/installer-commands.ts';
 import { pythonRange, type Recipe, recipeFor } from '../../python/recipe.ts';
-import { quote } from '../../base/quote.ts';
+import { quote } from '../../base/terminal-text.ts';
 import { homePath } from '../../view/home-path.ts';
 import { type Fact, factLines } from '../../view/setup-text.ts';
 import { sizeText } from '../../view/size.ts';

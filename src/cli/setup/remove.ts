@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
 import { nearest } from '../../base/nearest.ts';
-import { quote } from '../../base/quote.ts';
+import { quote } from '../../base/terminal-text.ts';
 import { usersOfFolder } from '../../process/users-of-folder.ts';
 import { installerCache } from '../../python/disk.ts';
 import { locateOnPath } from '../../python/locate-python.ts';

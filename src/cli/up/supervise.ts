@@ -1,7 +1,7 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
 import { stoppedText } from '../../supervisor/events.ts';
 import { DynamoError } from '../../base/error.ts';
-import { appendOwn } from '../../host/append-own.ts';
+import { appendOwn } from '../../host/own-file.ts';
 import { unpackSecrets } from '../../plan/plan-secrets.ts';
 import { runFiles, stateFolders } from '../../run/folders.ts';
 import { readPlan } from '../../run/record.ts';

@@ -12,8 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { linesOf } from '../../../src/base/lines.ts';
-import { offsetPart, offsetText } from '../../../src/base/log-parts.ts';
+import { linesOf, offsetPart, offsetText } from '../../../src/base/logs.ts';
 import { rotateLog } from '../../../src/process/rotate-log.ts';
 import { followLogs } from '../../../src/run/log-follow.ts';
 import { logReader } from '../../../src/run/log-reader.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import { quote } from '../../../src/base/quote.ts';
+import { quote } from '../../../src/base/terminal-text.ts';
 import { shellScript } from '../../../src/plan/shell.ts';
 import { planned } from '../../support/arbitrary-plan.ts';
 import { marked } from '../../support/oracle.ts';

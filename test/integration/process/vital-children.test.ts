@@ -108,7 +108,6 @@ test('a fork of a vital child that still has its title is none', async () => {
       'echo $! >"$D/child.new"; mv "$D/child.new" "$D/child"; wait; exec sleep 60',
   );
   const [{ pid }, fork] = [await tree.pidIn('child'), await tree.pidIn('fork')];
-  const titleOf = (id: number): string => readFileSync(`/proc/${id}/cmdline`, 'latin1');
   expect(titleOf(fork.pid)).toBe(titleOf(pid));
   const [clock, tracker] = [fastClock(), handTracker(tree)];
   const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
@@ -125,3 +124,7 @@ test('a fork of a vital child that still has its title is none', async () => {
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });
+
+function titleOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+}

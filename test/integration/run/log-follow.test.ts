@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync, renameSync, truncateSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { linesOf } from '../../../src/base/lines.ts';
+import { linesOf } from '../../../src/base/logs.ts';
 import { followLogs, type LogFollower } from '../../../src/run/log-follow.ts';
 import { logTail } from '../../../src/run/log-tail.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

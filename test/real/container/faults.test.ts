@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import type { ContainerEntry } from '../../../src/base/container-entry.ts';
+import type { ContainerEntry } from '../../../src/base/identity.ts';
 import type { ContainerProcess } from '../../../src/container/create-options.ts';
 import { createContainerLauncher } from '../../../src/container/launch.ts';
 import { dynamo, executable, start, startCommand, succeed } from '../../e2e/harness/cli.ts';

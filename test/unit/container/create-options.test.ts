@@ -1,6 +1,6 @@
 /** What Docker is asked for, from a plan: as the pages of upstream start its image, and etcd with ports on loopback. */
 import { expect, test } from 'vitest';
-import type { ContainerEntry } from '../../../src/base/container-entry.ts';
+import type { ContainerEntry } from '../../../src/base/identity.ts';
 import { type ContainerProcess, createOptions } from '../../../src/container/create-options.ts';
 import type { ContainerFacts } from '../../../src/plan/container.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';

@@ -1,6 +1,6 @@
 /** Who holds a GPU, from a list that may be empty, wrong, or of another pid namespace. */
 import { expect, test } from 'vitest';
-import type { ProcessFacts } from '../../../src/base/process-facts.ts';
+import type { ProcessFacts } from '../../../src/base/identity.ts';
 import type { ComputeApp } from '../../../src/gpu/compute-apps.ts';
 import { holdersOf } from '../../../src/gpu/holders.ts';
 import type { Gpu } from '../../../src/plan/request.ts';

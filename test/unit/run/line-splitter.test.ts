@@ -1,7 +1,7 @@
 /** Cutting the bytes of a log into lines, whatever a process writes. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { linesOf } from '../../../src/base/lines.ts';
+import { linesOf } from '../../../src/base/logs.ts';
 import { lineSplitter, type Look } from '../../../src/run/line-splitter.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');

@@ -1,7 +1,6 @@
 /** A time limit ends on time, with the wider signal, or never once it is cleared. */
 import { expect, test } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
-import { timeLimit } from '../../../src/base/time-limit.ts';
+import { systemClock, timeLimit } from '../../../src/base/clock.ts';
 import { collectGarbage } from '../../support/garbage.ts';
 import { virtualClock } from '../../support/virtual-clock.ts';
 

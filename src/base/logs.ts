@@ -43,3 +43,11 @@ export function parseOffset(text: string): LogOffset {
     ...(moving === undefined ? {} : { moving: Number(moving) }),
   };
 }
+
+export function linesOf(text: string): string[] {
+  return text === '' ? [] : text.slice(0, -1).split('\n');
+}
+
+export function textOf(lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
