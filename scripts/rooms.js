@@ -106,6 +106,8 @@ export const owners = {
   commander: 'cli',
   listr2: 'view',
   chalk: 'view',
+  'fast-string-width': 'view',
+  'fast-wrap-ansi': 'view',
   execa: 'process',
   dockerode: 'container',
   yaml: 'profile',

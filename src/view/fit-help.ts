@@ -1,13 +1,15 @@
 /** Makes help fit a terminal: what stands beside an example moves under it, and paragraphs are wrapped anew. */
+import { wrapAnsi } from 'fast-wrap-ansi';
+import { textWidth } from './text-width.ts';
 
 /** Narrower ones would leave a word a line. */
 const narrowest = 40;
 
-/** `width` in characters. What fits stays as it is; an example itself is never broken. */
+/** `width` in columns. What fits stays as it is; an example itself is never broken. */
 export function fitHelp(text: string, width: number): string {
   const room = Math.max(width, narrowest);
   return blocksOf(text.split('\n'))
-    .flatMap((block) => (block.every((line) => line.length <= room) ? block : fitBlock(block, room)))
+    .flatMap((block) => (block.every((line) => textWidth(line) <= room) ? block : fitBlock(block, room)))
     .join('\n');
 }
 
@@ -42,14 +44,7 @@ function fitBlock(block: readonly string[], room: number): string[] {
 }
 
 function wrap(text: string, room: number, indent: string): string[] {
-  const lines: string[] = [];
-  let line = indent;
-  for (const word of text.split(' ')) {
-    const longer = line === indent ? indent + word : `${line} ${word}`;
-    if (longer.length > room && line !== indent) {
-      lines.push(line);
-      line = indent + word;
-    } else line = longer;
-  }
-  return [...lines, line];
+  return wrapAnsi(text, room - indent.length)
+    .split('\n')
+    .map((line) => indent + line);
 }

@@ -1,5 +1,7 @@
 /** Breaks lines that are too long for a terminal between words, under their own column, so that tables stay tables. */
 import { stripVTControlCharacters } from 'node:util';
+import { wrapAnsi } from 'fast-wrap-ansi';
+import { indexAt, textWidth } from './text-width.ts';
 
 /** A column that would be narrower is not worth its place: the rest of the line goes below the first one. */
 const narrowest = 24;
@@ -12,36 +14,29 @@ export function terminalWidth({ isTTY, columns }: { isTTY?: boolean; columns?: n
   return isTTY === true && columns !== undefined && columns > 0 ? columns : Infinity;
 }
 
-/** `width` in characters. A word is never broken. */
+/** `width` in columns. A word is never broken. */
 export function fitLines(text: string, width: number): string {
   return text
     .split('\n')
-    .flatMap((line) => fitLine(line, width))
+    .map((line) => fitLine(line, width))
     .join('\n');
 }
 
-function fitLine(line: string, width: number): string[] {
+function fitLine(line: string, width: number): string {
   const visible = stripVTControlCharacters(line);
-  if (visible.length <= width || pasted.test(visible)) return [line];
-  const below = prefixBelow(visible, width);
-  const lines: string[] = [];
-  let [current, length] = ['', 0];
-  for (const piece of line.split(/( +)/)) {
-    const size = stripVTControlCharacters(piece).length;
-    if (size > 0 && !piece.startsWith(' ') && length + size > width && length > below.length) {
-      lines.push(current.trimEnd());
-      [current, length] = [below, below.length];
-    }
-    current += piece;
-    length += size;
-  }
-  return [...lines, current];
+  if (textWidth(visible) <= width || pasted.test(visible)) return line;
+  const indent = indentBelow(visible, width);
+  const bar = /^[│├]/.test(visible) ? '│' : '';
+  const begin = indexAt(line, indent);
+  const wrapped = wrapAnsi(line.slice(begin), width - indent);
+  return line.slice(0, begin) + wrapped.replaceAll('\n', `\n${bar.padEnd(Math.max(indent, bar.length))}`);
 }
 
-/** What stands before the rest of a line: as wide as the columns before its last one, with the bar of a tree. */
-function prefixBelow(visible: string, width: number): string {
-  const gaps = [...visible.matchAll(/\S {2,}(?=\S)/g)].map(({ index, 0: gap }) => index + gap.length);
-  const indent = gaps.findLast((at) => width - at >= narrowest) ?? /^ */.exec(visible)?.[0].length ?? 0;
-  const bar = /^[│├]/.test(visible) ? '│' : '';
-  return bar.padEnd(Math.max(indent, bar.length));
+/** As wide as the columns of a line before its last one. */
+function indentBelow(visible: string, width: number): number {
+  return (
+    [...visible.matchAll(/\S {2,}(?=\S)/g)]
+      .map(({ index, 0: gap }) => textWidth(visible.slice(0, index + gap.length)))
+      .findLast((at) => width - at >= narrowest) ?? textWidth(/^ */.exec(visible)?.[0] ?? '')
+  );
 }

@@ -2,7 +2,7 @@
 
 export interface LiveScreen {
   show(text: string): void;
-  /** In characters. */
+  /** In columns. */
   width(): number;
   /** Leaves the last text standing. */
   end(): void;

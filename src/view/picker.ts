@@ -1,6 +1,7 @@
 /** One choice of a list in a terminal: arrow keys or a number, Enter takes it. */
 import { emitKeypressEvents, type Key } from 'node:readline';
 import type { ChalkInstance } from 'chalk';
+import { indexAt, textWidth } from './text-width.ts';
 
 export interface Pick {
   /** Index of the row that would be taken. */
@@ -65,7 +66,7 @@ function up(lines: number): string {
 }
 
 /** A line more would scroll and a wider one wrap, and the next drawing would miss its place. */
-function shownRows(
+export function shownRows(
   rows: readonly string[],
   at: number,
   width: number,
@@ -77,8 +78,7 @@ function shownRows(
   return rows.slice(first, first + height).map((row, i) => {
     const index = first + i;
     const text = `${index === at ? '❯' : ' '} ${String(index + 1).padStart(numbers)}  ${row}`;
-    const signs = [...text];
-    const cut = signs.length < width ? text : `${signs.slice(0, width - 2).join('')}…`;
+    const cut = textWidth(text) < width ? text : `${text.slice(0, indexAt(text, width - 2))}…`;
     return index === at ? style.bold.cyan(cut) : cut;
   });
 }

@@ -163,7 +163,7 @@ function liveColumn(
   };
 }
 
-/** A row a run, then one for each of its processes. `width` in characters. Ends without a newline. */
+/** A row a run, then one for each of its processes. `width` in columns. Ends without a newline. */
 export function runTable(views: readonly RunView[], style: ChalkInstance, width = Infinity): string {
   const processes = views.flatMap((view) => view.processes);
   const fitting = columns.filter(({ isFor }) => isFor === undefined || processes.some(isFor));

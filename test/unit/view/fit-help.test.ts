@@ -35,3 +35,9 @@ test('a command is never broken', () => {
   const command = `  dynamo up agg --set components.worker.replicas=2 --engine sim`;
   expect(fitHelp(`Examples:\n${command}\n`, 40)).toBe(`Examples:\n${command}\n`);
 });
+
+test('wide characters count twice', () => {
+  const line = '  dynamo up agg  千问三千问三 千问三千问三 千问三';
+  expect(fitHelp(line, 50)).toBe(line);
+  expect(fitHelp(line, 44)).toBe('  dynamo up agg\n      千问三千问三 千问三千问三 千问三');
+});

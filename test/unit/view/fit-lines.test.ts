@@ -42,3 +42,10 @@ test('without a terminal there is no width', () => {
   expect(terminalWidth({ isTTY: true, columns: 80 })).toBe(80);
   expect(fitLines('a '.repeat(500), terminalWidth({}))).toBe('a '.repeat(500));
 });
+
+test('wide characters count twice, a tick once', () => {
+  expect(fitLines('模型    千问三 千问三 千问三 千问三 千问三', 40)).toBe(
+    '模型    千问三 千问三 千问三 千问三\n        千问三',
+  );
+  expect(fitLines('✔ a b c d e f g h i j k l m', 25)).toBe('✔ a b c d e f g h i j k l\nm');
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Pick, pressed } from '../../../src/view/picker.ts';
+import { Chalk } from 'chalk';
+import { type Pick, pressed, shownRows } from '../../../src/view/picker.ts';
 
 /** Keys as Node names them; `4` and so on have no name that counts. */
 function after(keys: readonly string[], count = 12): Pick {
@@ -32,5 +33,12 @@ describe('a choice in a terminal', () => {
     expect(after(['3', 'return'])).toMatchObject({ at: 2, end: 'taken' });
     for (const key of ['escape', 'q', '^C']) expect(after([key]).end).toBe('left');
     expect(after(['down']).end).toBeUndefined();
+  });
+
+  it('cuts a row that would wrap, and counts wide characters twice', () => {
+    const rows = ['qwen  千问千问千问', 'llama  small'];
+    const shown = (width: number): string[] => shownRows(rows, 1, width, 5, new Chalk({ level: 0 }));
+    expect(shown(24)).toEqual(['  1  qwen  千问千问千问', '❯ 2  llama  small']);
+    expect(shown(23)).toEqual(['  1  qwen  千问千问千…', '❯ 2  llama  small']);
   });
 });

@@ -1,0 +1,29 @@
+/** Columns line up in a terminal, whatever stands in them. */
+import { Chalk } from 'chalk';
+import { expect, test } from 'vitest';
+import { tableText, widthOf } from '../../../src/view/table.ts';
+
+test('wide names, ticks, emoji and colours keep the columns', () => {
+  const { green } = new Chalk({ level: 1 });
+  expect(
+    tableText([
+      ['MODEL', 'STATE'],
+      ['千问/Qwen3-0.6B', 'ready'],
+      ['caf\u{65}\u{301}', `${green('✔')} up`],
+      ['🚀', 'a'],
+      ['한국어', 'b'],
+    ]),
+  ).toBe(
+    [
+      'MODEL            STATE',
+      '千问/Qwen3-0.6B  ready',
+      `caf\u{65}\u{301}             ${green('✔')} up`,
+      '🚀               a',
+      '한국어           b',
+    ].join('\n'),
+  );
+});
+
+test('the width of a table is the columns that it takes', () => {
+  expect(widthOf('a\n千问 ✔\nbc')).toBe(6);
+});
