@@ -1,21 +1,28 @@
 /** The variables through which Dynamo's processes find each other: always set, so that no inherited value decides. */
-import type { Deployment, Discovery } from './engine.ts';
+import type { Deployment, Discovery, LocalDeployment } from './engine.ts';
+import { spellingFor } from './targets.ts';
 
 /**
- * Variables of every process of a deployment, on loopback.
+ * Variables of every process of a deployment.
  * Source: docs/upstream/environment-variables.md#what-every-process-needs.
  */
 export function dynamoVariables(deployment: Deployment): Record<string, string> {
-  const { discovery, events, nats, profile } = deployment;
+  const { events, profile } = deployment;
+  return {
+    ...(deployment.target === 'local' ? meetingPlace(deployment) : {}),
+    DYN_REQUEST_PLANE: profile.requestPlane,
+    DYN_EVENT_PLANE: events,
+    ...(deployment.target === 'local' ? { DYN_TCP_RPC_HOST: spellingFor(deployment).listen } : {}),
+    DYN_SDK_DISABLE_ANSI_LOGGING: '1',
+  };
+}
+
+function meetingPlace({ discovery, nats, profile }: LocalDeployment): Record<string, string> {
   return {
     DYN_DISCOVERY_BACKEND: discovery.backend,
     ...whereabouts(discovery),
     ...(nats === undefined ? {} : { NATS_SERVER: nats }),
     DYN_NAMESPACE: profile.namespace,
-    DYN_REQUEST_PLANE: profile.requestPlane,
-    DYN_EVENT_PLANE: events,
-    DYN_TCP_RPC_HOST: '127.0.0.1',
-    DYN_SDK_DISABLE_ANSI_LOGGING: '1',
   };
 }
 

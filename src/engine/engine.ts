@@ -18,20 +18,35 @@ export type PortName =
 export type Ports = Readonly<Partial<Record<PortName, number>>>;
 
 /** What all processes of a deployment share, fully decided. */
-export interface Deployment {
+interface AnyDeployment {
   readonly profile: Profile;
   /** Hub id, absolute path, or path from the working directory of the processes: as `modelPlace` says. */
   readonly modelPath: string;
   readonly servedModelName: string;
-  readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
+  readonly mediaFolder: string;
+}
+
+/** Its processes are those of this machine, and meet on loopback. */
+export interface LocalDeployment extends AnyDeployment {
+  readonly target: 'local';
+  readonly discovery: Discovery;
   /** Where NATS listens, without credentials; absent when nothing needs it. */
   readonly nats?: string | undefined;
   readonly http: { readonly host: string; readonly port: number };
-  readonly mediaFolder: string;
   /** For files and sockets that processes may forget; goes with the run. Absent where its path is too long for a socket. */
   readonly temporaryFolder?: string | undefined;
 }
+
+/**
+ * Each process has a pod and an address of its own. Discovery, names, the HTTP port and the status port come from
+ * Dynamo's operator. Source: docs/upstream/kubernetes.md#what-the-operator-adds.
+ */
+export interface PodDeployment extends AnyDeployment {
+  readonly target: 'kubernetes';
+}
+
+export type Deployment = LocalDeployment | PodDeployment;
 
 /** How the processes of a deployment find each other. */
 export type Discovery =
@@ -43,6 +58,7 @@ export interface WorkerSeat {
   /** Of the process, unique in the plan. */
   readonly name: string;
   readonly spec: WorkerSpec;
+  /** Those that the target leaves to the plan; no flag is given for another. */
   readonly ports: Ports;
   /** Values for CUDA_VISIBLE_DEVICES; empty when the engine takes none. */
   readonly gpus: readonly string[];
@@ -51,7 +67,9 @@ export interface WorkerSeat {
 }
 
 export interface Launch {
-  readonly argv: readonly string[];
+  /** The program, with the words that make it this program. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Regular expression on the command lines of processes that it starts and cannot serve without. */
   readonly vitalChildren?: string | undefined;
@@ -73,6 +91,8 @@ interface EngineFacts {
   readonly image: { readonly name: 'runtime' | 'sim'; readonly reference: string };
   /** Series on the page of a worker's status server; absent where it has none. */
   readonly metrics: { readonly kvUsage?: string };
+  /** Its name with Dynamo's operator on Kubernetes; absent where the operator cannot run it. */
+  readonly backendFramework?: string;
 }
 
 /** One of upstream's, in a Python environment. */

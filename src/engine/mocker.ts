@@ -89,7 +89,8 @@ function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment
   ];
   const given = [...(spec.engineArgs.mocker ?? []), ...seat.rawArgs];
   return {
-    argv: [home.python, '-m', 'dynamo.mocker', ...mergeFlags(flagWords(flags), given, plannedOnly)],
+    command: [home.python, '-m', 'dynamo.mocker'],
+    args: mergeFlags(flagWords(flags), given, plannedOnly),
     env: {
       ...pythonVariables(home, deployment, seat.name),
       // Its tokenizer is a folder: nothing is to be looked for on the network.

@@ -1,9 +1,10 @@
 /** The variables that all processes from a Python environment get. */
 import { dynamoVariables } from './dynamo-variables.ts';
-import type { Deployment, PythonHome } from './engine.ts';
+import type { Deployment, LocalDeployment, PythonHome } from './engine.ts';
+import { spellingFor } from './targets.ts';
 
 /**
- * `process`: its name in the plan. On loopback, and what it writes goes to its log at once.
+ * `process`: its name in the plan. What it writes goes to its log at once.
  * Source: docs/upstream/environment-variables.md#loopback, docs/upstream/environment-variables.md#output.
  */
 export function pythonVariables(
@@ -16,10 +17,7 @@ export function pythonVariables(
     ...dynamoVariables(deployment),
     // Upstream knows no "none": workers that publish nothing are what makes it so.
     DYN_EVENT_PLANE: events === 'none' ? 'zmq' : events,
-    DYN_EVENT_PLANE_HOST: '127.0.0.1',
-    // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
-    DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
-    ...(home.inImage === true ? {} : placeVariables(home, deployment)),
+    ...(deployment.target === 'local' ? localVariables(home, deployment) : {}),
     // A folder `dynamo` in the working directory must not shadow the package.
     PYTHONSAFEPATH: '1',
     PYTHONUNBUFFERED: '1',
@@ -27,13 +25,25 @@ export function pythonVariables(
   };
 }
 
+/** All that listens and answers stays on loopback. */
+function localVariables(home: PythonHome, deployment: LocalDeployment): Record<string, string> {
+  return {
+    DYN_EVENT_PLANE_HOST: spellingFor(deployment).listen,
+    // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
+    DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
+    ...(home.inImage === true ? {} : placeVariables(home, deployment)),
+  };
+}
+
 /**
  * The status server of a worker, which answers 503 while the worker loads and writes an ERROR line for each such answer,
  * and answers 503 for ever where no health check is registered (mocker, encode workers). Told to begin with `ready`, it
- * answers 200 and lists the endpoints that are ready, which is what a probe reads.
+ * answers 200 and lists the endpoints that are ready, which is what a probe reads. Nothing where the plan gives no port:
+ * then whoever does sets all of this.
  * Source: docs/upstream/status-and-health.md#worker-status-port.
  */
 export function statusVariables(port: number | undefined): Record<string, string> {
+  if (port === undefined) return {};
   return {
     DYN_SYSTEM_HOST: '127.0.0.1',
     DYN_SYSTEM_PORT: String(port),
@@ -42,7 +52,7 @@ export function statusVariables(port: number | undefined): Record<string, string
 }
 
 /** What an environment of this host needs to be found and to leave nothing behind. */
-function placeVariables(home: PythonHome, deployment: Deployment): Record<string, string> {
+function placeVariables(home: PythonHome, deployment: LocalDeployment): Record<string, string> {
   const { PATH } = home.caller;
   return {
     // JIT compilers of SGLang look there for ninja, which stands in the environment.
@@ -52,7 +62,10 @@ function placeVariables(home: PythonHome, deployment: Deployment): Record<string
 }
 
 /** Upstream leaves files and sockets behind in TMPDIR; what PyTorch compiled should outlive the run, though. */
-function temporaryVariables({ caller }: PythonHome, { temporaryFolder }: Deployment): Record<string, string> {
+function temporaryVariables(
+  { caller }: PythonHome,
+  { temporaryFolder }: LocalDeployment,
+): Record<string, string> {
   if (temporaryFolder === undefined) return {};
   const { HOME, TORCHINDUCTOR_CACHE_DIR: set } = caller;
   return {

@@ -20,6 +20,7 @@ export const sglang: UpstreamKind = {
   image: runtimeImage,
   // With --enable-metrics. Source: docs/upstream/metrics-and-logs.md#worker.
   metrics: { kvUsage: 'sglang:token_usage' },
+  backendFramework: 'sglang',
   python: pythonNeed,
   make,
 };

@@ -1,8 +1,9 @@
 /** The embedded engine: Node processes that behave as upstream's do, without Python and without a GPU. */
-import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
+import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
-import type { Deployment, EmbeddedKind, Engine, Launch, PortName, WorkerSeat } from './engine.ts';
+import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerSeat } from './engine.ts';
 import { sglang } from './sglang.ts';
+import { requireLocal } from './targets.ts';
 
 export const sim: EmbeddedKind = {
   name: 'sim',
@@ -26,23 +27,27 @@ function make(command: readonly string[]): Engine {
     modelPlace: (model) => ({ path: model }),
     componentOf,
     portsOf,
-    frontend: (spec, deployment) => ({
-      argv: [
-        ...command,
-        'frontend',
-        `--http-host=${deployment.http.host}`,
-        `--http-port=${deployment.http.port}`,
-        `--router-mode=${spec.router.mode}`,
-        ...(spec.router.kvEvents ? [] : ['--no-router-kv-events']),
-        ...(spec.engineArgs.sim ?? []),
-      ],
-      env: dynamoVariables(deployment),
-    }),
-    worker: (seat, deployment) => worker(command, seat, deployment),
+    frontend: (spec, deployment) => frontend(command, spec, requireLocal(deployment, sim.name)),
+    worker: (seat, deployment) => worker(command, seat, requireLocal(deployment, sim.name)),
   };
 }
 
-function worker(command: readonly string[], seat: WorkerSeat, deployment: Deployment): Launch {
+function frontend(command: readonly string[], spec: FrontendSpec, deployment: LocalDeployment): Launch {
+  const { http } = deployment;
+  return {
+    command: [...command, 'frontend'],
+    args: [
+      `--http-host=${http.host}`,
+      `--http-port=${http.port}`,
+      `--router-mode=${spec.router.mode}`,
+      ...(spec.router.kvEvents ? [] : ['--no-router-kv-events']),
+      ...(spec.engineArgs.sim ?? []),
+    ],
+    env: dynamoVariables(deployment),
+  };
+}
+
+function worker(command: readonly string[], seat: WorkerSeat, deployment: LocalDeployment): Launch {
   const { spec, ports } = seat;
   const flags: [flag: string, value: string | number | undefined][] = [
     ['--mode', spec.mode],
@@ -62,9 +67,8 @@ function worker(command: readonly string[], seat: WorkerSeat, deployment: Deploy
     ['--kv-events', spec.kvEvents],
   ];
   return {
-    argv: [
-      ...command,
-      'worker',
+    command: [...command, 'worker'],
+    args: [
       ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
       ...switches.flatMap(([flag, on]) => (on ? [flag] : [])),
       ...(spec.engineArgs.sim ?? []),
@@ -83,7 +87,7 @@ function isMedia(mode: WorkerMode): boolean {
   return mode === 'image' || mode === 'video';
 }
 
-function mediaFolder(spec: WorkerSpec, deployment: Deployment): string {
+function mediaFolder(spec: WorkerSpec, deployment: LocalDeployment): string {
   return spec.media?.fsUrl?.replace(/^file:\/\//, '') ?? deployment.mediaFolder;
 }
 

@@ -1,6 +1,6 @@
 /** Upstream's OpenAI frontend, the same before real workers and before the mocker. */
 import type { FrontendSpec } from '../profile/profile.ts';
-import type { Deployment, Launch, PythonHome } from './engine.ts';
+import type { Deployment, Launch, LocalDeployment, PythonHome } from './engine.ts';
 import { pythonVariables } from './python-home.ts';
 
 /**
@@ -22,18 +22,13 @@ export function upstreamFrontend(
   deployment: Deployment,
   engineArgs: readonly string[],
 ): Launch {
-  const { http, events } = deployment;
+  const { events } = deployment;
   const { mode, kvEvents } = spec.router;
   const listens = kvEvents && events !== 'none';
   return {
-    argv: [
-      home.python,
-      '-m',
-      'dynamo.frontend',
-      '--http-host',
-      http.host,
-      '--http-port',
-      String(http.port),
+    command: [home.python, '-m', 'dynamo.frontend'],
+    args: [
+      ...(deployment.target === 'local' ? httpFlags(deployment) : []),
       '--router-mode',
       mode,
       ...(mode === 'kv' ? [listens ? '--router-kv-events' : '--no-router-kv-events'] : []),
@@ -42,4 +37,8 @@ export function upstreamFrontend(
     ],
     env: pythonVariables(home, deployment, 'frontend'),
   };
+}
+
+function httpFlags({ http }: LocalDeployment): string[] {
+  return ['--http-host', http.host, '--http-port', String(http.port)];
 }

@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { conceal, isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
-import type { Deployment, Discovery, EngineKind } from '../engine/engine.ts';
+import type { Discovery, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { chooseEngine } from './choose-engine.ts';
 import { allowedGpus, limitText } from './allowed-gpus.ts';
@@ -162,7 +162,8 @@ type Decided = ReturnType<typeof decide>;
 function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
   const { runtime, engine, planes, profile, seats, http, placement, pool, infra, infraSpecs, model } =
     decided;
-  const deployment: Deployment = {
+  const deployment: LocalDeployment = {
+    target: 'local',
     profile,
     modelPath: model.place.path,
     servedModelName: model.servedName,

@@ -1,5 +1,5 @@
 /** One process of an engine, fully resolved: argv, environment, ports, GPUs, probe, stop budget. */
-import type { Deployment, Engine, Launch, Ports } from '../engine/engine.ts';
+import type { Engine, Launch, LocalDeployment, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Placement } from './gpus.ts';
 import type { edgesOf } from './graph.ts';
@@ -12,7 +12,7 @@ import type { Seat } from './seats.ts';
 /** What all processes of a plan share. */
 export interface Seating {
   readonly engine: Engine;
-  readonly deployment: Deployment;
+  readonly deployment: LocalDeployment;
   readonly options: PlanOptions;
   readonly host: HostFacts;
   readonly pool: PortPool;
@@ -47,7 +47,7 @@ export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
     kind: seat.kind,
     component: seat.component,
     ...(seat.kind === 'worker' ? { mode: seat.spec.mode } : {}),
-    argv: launch.argv,
+    argv: [...launch.command, ...launch.args],
     env: {
       ...deployment.profile.env,
       ...seat.spec.env,

@@ -1,6 +1,6 @@
 /** What changes when frontend and workers run in containers: the host that they see, and what they are given of ours. */
 import { DynamoError } from '../base/error.ts';
-import type { Deployment, Engine, EngineKind } from '../engine/engine.ts';
+import type { Engine, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import { backends } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
 import { likelyEngine } from './choose-engine.ts';
@@ -111,7 +111,7 @@ export interface RuntimeNeeds {
   readonly options: Pick<PlanOptions, 'ptrace'>;
   /** The real host. */
   readonly host: HostFacts;
-  readonly deployment: Pick<Deployment, 'discovery' | 'mediaFolder' | 'modelPath'>;
+  readonly deployment: Pick<LocalDeployment, 'discovery' | 'mediaFolder' | 'modelPath'>;
   readonly passes: readonly string[];
   readonly modelTarget: string | undefined;
 }

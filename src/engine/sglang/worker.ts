@@ -5,6 +5,7 @@ import type { Dialect } from '../dialects.ts';
 import type { Deployment, Launch, PythonHome, WorkerSeat } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
+import { spellingFor } from '../targets.ts';
 import {
   cpuFlags,
   cpuVariables,
@@ -19,6 +20,13 @@ import {
   transferFlags,
   transferVariables,
 } from './worker-flags.ts';
+
+const localVariables = {
+  // Where prefill tells decode to fetch the KV cache; its server listens on loopback.
+  SGLANG_HOST_IP: '127.0.0.1',
+  // The titles of its children would wipe their environment, by which we know them too.
+  SPT_NOENV: '1',
+};
 
 export interface WorkerParts {
   readonly home: PythonHome;
@@ -44,19 +52,16 @@ export function sglangWorker(parts: WorkerParts): Launch {
     spec.mode === 'aggregated' || spec.transfer !== undefined ? dialect.withoutPrefillGraphs : [];
   const given = [...(spec.engineArgs.sglang ?? []), ...seat.rawArgs];
   return {
-    argv: [
+    command: [
       home.python,
       '-m',
       spec.unified && dialect.unifiedModule !== undefined ? dialect.unifiedModule : 'dynamo.sglang',
-      ...mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, plannedOnly),
     ],
+    args: mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, plannedOnly),
     env: {
       ...pythonVariables(home, deployment, seat.name),
       ...statusVariables(ports.system),
-      // Where prefill tells decode to fetch the KV cache; its server listens on loopback.
-      SGLANG_HOST_IP: '127.0.0.1',
-      // The titles of its children would wipe their environment, by which we know them too.
-      SPT_NOENV: '1',
+      ...(deployment.target === 'local' ? localVariables : {}),
       ...transferVariables(spec, device),
       ...multimodalVariables(spec, dialect, device),
       ...(device === 'cpu' ? cpuVariables(spec) : {}),
@@ -89,7 +94,7 @@ function commonFlags({ home, device, seat, deployment }: WorkerParts): Flag[] {
 function languageFlags({ dialect, device, seat, deployment }: WorkerParts): Flag[] {
   const { spec, ports } = seat;
   return [
-    ['--host', '127.0.0.1'],
+    ['--host', spellingFor(deployment).listen],
     ['--port', ports.engine],
     ['--page-size', spec.pageSize],
     ['--chat-template', spec.chatTemplate],
@@ -99,23 +104,19 @@ function languageFlags({ dialect, device, seat, deployment }: WorkerParts): Flag
     ...multimodalFlags(spec, dialect),
     ...transferFlags(spec, ports, device),
     ...languageDiffusionFlags(spec, device),
-    ['--kv-events-config', deployment.events === 'none' ? undefined : kvEvents(ports.kvEvents)],
+    ['--kv-events-config', deployment.events === 'none' ? undefined : kvEvents(ports.kvEvents, deployment)],
     ['--disable-radix-cache', !spec.radixCache],
     ...memoryFlags(spec, dialect, device),
     ...(device === 'cpu' ? cpuFlags(spec) : []),
   ];
 }
 
-/**
- * SGLang listens only where the address holds a star or a double colon, and this is loopback with one: ZeroMQ takes it as
- * 127.0.0.1, without IPv6. The worker beside it connects on SGLANG_HOST_IP. Seen with SGLang 0.5.16.
- */
-function kvEvents(port: number | undefined): string | undefined {
+function kvEvents(port: number | undefined, deployment: Deployment): string | undefined {
   if (port === undefined) return undefined;
   return JSON.stringify({
     publisher: 'zmq',
     topic: 'kv-events',
-    endpoint: `tcp://[::ffff:127.0.0.1]:${port}`,
+    endpoint: `tcp://${spellingFor(deployment).publish}:${port}`,
   });
 }
 

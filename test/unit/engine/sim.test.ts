@@ -1,16 +1,17 @@
 /** What the embedded engine is started with. */
 import { expect, test } from 'vitest';
 import { decidingVariables, dynamoVariables } from '../../../src/engine/dynamo-variables.ts';
-import type { Deployment } from '../../../src/engine/engine.ts';
+import type { LocalDeployment } from '../../../src/engine/engine.ts';
 import { sim } from '../../../src/engine/sim.ts';
 import type { WorkerSpec } from '../../../src/profile/profile.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 
 const engine = sim.make(['/node', '/sim.js']);
 
-function deploymentOf(components: Record<string, unknown>): Deployment {
+function deploymentOf(components: Record<string, unknown>): LocalDeployment {
   const profile = profileOf({ namespace: 'home', components: { frontend, ...components } });
   return {
+    target: 'local',
     profile,
     modelPath: 'tiny/model',
     servedModelName: 'served',
@@ -52,12 +53,12 @@ test('every variable that lets processes find each other is set', () => {
 });
 
 test('a worker listens on loopback, on its planned ports', () => {
-  const { argv, env } = workerLaunch(worker('prefill', { pageSize: 16, kvEvents: true }), [
+  const { command, args, env } = workerLaunch(worker('prefill', { pageSize: 16, kvEvents: true }), [
     '--crash-after',
     '1',
   ]);
   expect(env).toMatchObject({ DYN_SYSTEM_HOST: '127.0.0.1', DYN_SYSTEM_PORT: '10001' });
-  expect(argv.join(' ')).toBe(
+  expect([...command, ...args].join(' ')).toBe(
     '/node /sim.js worker --mode prefill --model-path tiny/model --served-model-name served --page-size 16 ' +
       '--bootstrap-port 10002 --kv-events --crash-after 1',
   );
@@ -66,11 +67,11 @@ test('a worker listens on loopback, on its planned ports', () => {
 test.each(['image', 'video'])(
   'an %s worker gets the media folder of the run, or that of the profile',
   (mode) => {
-    expect(workerLaunch(worker(mode)).argv).toContain('/run/media');
-    expect(workerLaunch(worker(mode, { media: { fsUrl: 'file:///data/media' } })).argv).toContain(
+    expect(workerLaunch(worker(mode)).args).toContain('/run/media');
+    expect(workerLaunch(worker(mode, { media: { fsUrl: 'file:///data/media' } })).args).toContain(
       '/data/media',
     );
-    expect(workerLaunch(worker('decode')).argv).not.toContain('--media-dir');
+    expect(workerLaunch(worker('decode')).args).not.toContain('--media-dir');
   },
 );
 
@@ -79,8 +80,7 @@ test('the frontend gets its address and its router', () => {
     frontend: { kind: 'frontend', router: { mode: 'kv', kvEvents: false } },
   });
   const spec = deployment.profile.components.frontend;
-  expect(spec?.kind === 'frontend' && engine.frontend(spec, deployment).argv.slice(2)).toEqual([
-    'frontend',
+  expect(spec?.kind === 'frontend' && engine.frontend(spec, deployment).args).toEqual([
     '--http-host=127.0.0.1',
     '--http-port=8000',
     '--router-mode=kv',
