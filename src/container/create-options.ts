@@ -1,4 +1,5 @@
 /** What Docker is asked for, from a process of the plan. Pure. */
+import type { ContainerCreateOptions } from 'dockerode';
 import { type ContainerEntry, containerLabels } from '../base/identity.ts';
 import type { ContainerSpec } from '../plan/container.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
@@ -26,7 +27,7 @@ export function createOptions(
   return {
     name: entry.container,
     Image: container.image,
-    Cmd: spec.argv,
+    Cmd: [...spec.argv],
     Env: variablesOf(spec, environment),
     ...(container.user === undefined ? {} : { User: container.user }),
     ...(container.workingFolder === undefined ? {} : { WorkingDir: container.workingFolder }),
@@ -60,10 +61,10 @@ export function createOptions(
       DeviceRequests:
         container.gpus.length === 0
           ? []
-          : [{ Driver: 'nvidia', DeviceIDs: container.gpus, Capabilities: [['gpu']] }],
+          : [{ Driver: 'nvidia', DeviceIDs: [...container.gpus], Capabilities: [['gpu']] }],
       LogConfig: dockerLog,
     },
-  };
+  } satisfies ContainerCreateOptions;
 }
 
 function limitsOf({ limits }: ContainerSpec) {

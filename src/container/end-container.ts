@@ -1,6 +1,6 @@
 /** Ends and removes one container that ledger and label prove to be ours: SIGTERM once, wait, SIGKILL, look twice. */
 import type Docker from 'dockerode';
-import type { Container, ContainerInfo } from 'dockerode';
+import type { Container, ContainerInspectInfo } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
 import { type ContainerEntry, containerLabels } from '../base/identity.ts';
 import type { StopReport } from '../supervisor/events.ts';
@@ -87,7 +87,7 @@ async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | '
 }
 
 /** `undefined` for one that is not there. Throws when the daemon does not answer. */
-export async function lookAt(container: Container): Promise<ContainerInfo | undefined> {
+export async function lookAt(container: Container): Promise<ContainerInspectInfo | undefined> {
   try {
     return await answered(container.inspect(), daemonMs);
   } catch (error) {
@@ -97,7 +97,7 @@ export async function lookAt(container: Container): Promise<ContainerInfo | unde
 }
 
 /** A name alone proves nothing: only the word that stands in our ledger and on the container does. */
-export function isOurs({ Config }: Pick<ContainerInfo, 'Config'>, entry: ContainerEntry): boolean {
+export function isOurs({ Config }: Pick<ContainerInspectInfo, 'Config'>, entry: ContainerEntry): boolean {
   const labels = Config.Labels ?? {};
   return labels[containerLabels.run] === entry.runId && labels[containerLabels.launch] === entry.launch;
 }

@@ -35,10 +35,16 @@ export async function findDaemon(
   return { problem: problemOf(lacking) };
 }
 
+/** What counts of an answer that is not typed. */
+interface DaemonInfo {
+  readonly SecurityOptions?: readonly string[] | null;
+  readonly Rootless?: boolean;
+}
+
 async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
   const docker = connect(address);
   const { Version, Components } = await answered(docker.version(), answerMs);
-  const { SecurityOptions, Rootless } = await answered(docker.info(), infoMs);
+  const { SecurityOptions, Rootless } = await answered(docker.info() as Promise<DaemonInfo>, infoMs);
   // The first word is Docker's, the second Podman's. Seen with 20.10 and 4.3.1.
   const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless')) || Rootless === true;
   return {

@@ -1,4 +1,5 @@
 /** Lists the containers of the daemon that would be used, ours and others. */
+import type { Port } from 'dockerode';
 import { messageOf } from '../base/error-code.ts';
 import { containerLabels } from '../base/identity.ts';
 import type { ContainerSurvey, SeenContainer } from '../plan/container.ts';
@@ -25,7 +26,7 @@ export async function surveyContainers(
           name: (Names[0] ?? '').replace(/^\//, ''),
           image: Image,
           state: State,
-          published: Ports.flatMap(({ IP = '', PublicPort }) =>
+          published: Ports.flatMap(({ IP = '', PublicPort }: Partial<Port>) =>
             PublicPort === undefined ? [] : [`${IP}:${PublicPort}`],
           ),
           runId: labels[containerLabels.run] ?? '',
