@@ -29,7 +29,7 @@ async function sources() {
     ...bundleOptions,
     stdin: {
       contents: `export { fileOfContent } from './src/deployment/known-profiles.ts';
-        export { workOut } from './src/profile/work-out.ts';`,
+        export { workOut } from './src/profile/assemble.ts';`,
       resolveDir: '.',
     },
     format: 'esm',

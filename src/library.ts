@@ -10,7 +10,7 @@ import { reapDeadRuns } from './deployment/reap-run.ts';
 import { outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
-import type { Setting } from './profile/setting.ts';
+import type { Setting } from './profile/shown.ts';
 import { stateFolders } from './run/folders.ts';
 import { logTail } from './run/log-tail.ts';
 

@@ -13,7 +13,7 @@ export const release = { dynamo: '1.4.2', sglang: '0.5.16' };
 const parts = `
 export { listProfiles } from './src/profile/list.ts';
 export { makePlan } from './src/plan/make-plan.ts';
-export { proofRequest } from './src/plan/proof-request.ts';
+export { proofRequest } from './src/plan/proof.ts';
 export { rules } from './src/doctor/rule-table.ts';
 export { checks } from './src/doctor/table.ts';
 `;

@@ -1,6 +1,6 @@
 /** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
 import type { Command } from 'commander';
-import { openTo } from '../plan/http-address.ts';
+import { openTo } from '../plan/ports.ts';
 import { stateFolders } from '../run/folders.ts';
 import { requireOwnState } from '../run/state-owner.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { infraNames, type InfraName } from '../plan/infra.ts';
-import { type ReferenceReader, variablesOfProfile } from '../plan/profile-variables.ts';
+import { type ReferenceReader, variablesOfProfile } from '../plan/infra-access.ts';
 import type { Profile } from '../profile/profile.ts';
 
 /** What stood in the environment before the profile had its say. */

@@ -6,7 +6,7 @@ import { gibText } from '../gpu/holders.ts';
 import { inventory } from '../gpu/inventory.ts';
 import { findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { type GpuLook, residues } from '../gpu/residue.ts';
-import { deviceName } from '../plan/allowed-gpus.ts';
+import { deviceName } from '../plan/gpu-demand.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { isLiving, readStat } from '../process/proc.ts';
 import type { Tracker } from '../process/tracker.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
-import { accessPlaces } from '../plan/access-places.ts';
+import { accessPlaces, withoutCredentials } from '../plan/infra-access.ts';
 import { type Images, imageOf, infraImages } from '../plan/container.ts';
 import {
   type ExternalInfra,
@@ -12,7 +12,6 @@ import {
   type InfraName,
   type SharedInfra,
 } from '../plan/infra.ts';
-import { withoutCredentials } from '../plan/infra-variables.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
 import type { Profile } from '../profile/profile.ts';

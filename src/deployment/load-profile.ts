@@ -2,11 +2,10 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { xdgFolder } from '../base/xdg.ts';
-import { candidatesOf } from '../profile/candidates.ts';
-import type { ProfileLibrary } from '../profile/files.ts';
+import { candidatesOf, type ProfileLibrary } from '../profile/files.ts';
 import { loadProfile } from '../profile/load.ts';
 import type { Profile } from '../profile/profile.ts';
-import type { Setting } from '../profile/setting.ts';
+import type { Setting } from '../profile/shown.ts';
 import { shippedFolder } from '../package/self.ts';
 import { workingFolder } from '../package/platform.ts';
 import { readKnown } from './known-profiles.ts';

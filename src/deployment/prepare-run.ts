@@ -1,6 +1,6 @@
 /** From a profile and options to a run that is ready to be supervised. */
 import { choosePlanes } from '../plan/choose-planes.ts';
-import { wishedHttpPort } from '../plan/http-address.ts';
+import { wishedHttpPort } from '../plan/ports.ts';
 import { planWithSecrets } from '../plan/make-plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';

@@ -3,8 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSy
 import { readdir } from 'node:fs/promises';
 import { errorCode } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
-import { maxProfileBytes, type ProfileFiles } from '../profile/files.ts';
-import { shownPath } from '../profile/names.ts';
+import { maxProfileBytes, type ProfileFiles, shownPath } from '../profile/files.ts';
 
 export const profileFiles: ProfileFiles = {
   list: async (directory) => await readdir(directory).catch(() => []),

@@ -1,6 +1,6 @@
 /** Looks at an external etcd before anything starts: does it answer, and may this run write where it will. */
 import { DynamoError } from '../base/error.ts';
-import { roomCommand } from '../plan/etcd-space.ts';
+import { roomCommand } from '../plan/infra-programs.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { type Environment, etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
 import { isSilence, reasonOf } from './silence.ts';

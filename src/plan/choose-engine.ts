@@ -1,11 +1,10 @@
-/** Decides which engine serves, and says why: never a simulated answer on a machine that could give a real one. */
+/** Decides which engine serves, from which Python environment, and why. A host with GPUs never gets simulated answers silently. */
 import { DynamoError } from '../base/error.ts';
 import { chooseDialect } from '../engine/dialects.ts';
-import type { Engine, EngineKind, EngineName, PythonHome, UpstreamKind } from '../engine/engine.ts';
-import { autoEngines, engines } from '../engine/engines.ts';
+import type { Backend, Engine, EngineKind, EngineName, PythonHome, UpstreamKind } from '../engine/engine.ts';
+import { autoEngines, backends, engines } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Choice } from './plan.ts';
-import { lacksBackend, withBackends } from './python-choice.ts';
 import type { HostFacts, PythonEnvironment } from './request.ts';
 
 export interface EngineChoice {
@@ -127,4 +126,33 @@ function requireDevice({ name }: EngineKind, device: Profile['device'], host: Ho
     hint: 'add --set device=cpu   # for a tiny model',
     impossible: true,
   });
+}
+
+/** None for the embedded engine, which needs no Python. */
+export function pythonChoices(
+  { python: need }: Pick<EngineKind, 'python'>,
+  python: PythonEnvironment | undefined,
+): Choice[] {
+  if (need === undefined || python === undefined) return [];
+  const { folder, dynamoVersion, because } = python;
+  return [
+    { what: 'python', value: folder, because: `Dynamo ${dynamoVersion}${withBackends(python)}: ${because}` },
+  ];
+}
+
+/** ` with SGLang 0.5.16`, or nothing where there is nothing to compute with. */
+export function withBackends(python: Pick<PythonEnvironment, 'backends'>): string {
+  const held = backends.flatMap(({ distribution, title }) => {
+    const version = python.backends[distribution];
+    return version === undefined ? [] : [`${title} ${version}`];
+  });
+  return held.length === 0 ? '' : ` with ${held.join(' and ')}`;
+}
+
+/** Whether an environment lacks what an engine computes with. */
+export function lacksBackend(
+  backend: Backend | undefined,
+  { backends: held }: Pick<PythonEnvironment, 'backends'>,
+): boolean {
+  return backend !== undefined && held[backend.distribution] === undefined;
 }

@@ -1,8 +1,9 @@
-/** Decides where etcd and NATS come from: external, shared, processes of our own; and says why not the ones before. */
+/** Decides where etcd and NATS come from (external, shared, or processes of the run), and records why earlier sources were skipped. */
 import { DynamoError } from '../base/error.ts';
-import { type ContainerFacts, imageOf, infraImages, imageVersion, type Lack } from './container.ts';
-import { infraNames, infraTitles, type InfraName, type InfraUse, type InfraUses } from './infra.ts';
+import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Planes } from './choose-planes.ts';
+import { type ContainerFacts, imageOf, imageVersion, infraImages, type Lack } from './container.ts';
+import { type InfraName, infraNames, infraTitles, type InfraUse, type InfraUses, isOwn } from './infra.ts';
 import type { Choice } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
@@ -167,4 +168,38 @@ function nothingExternal(): DynamoError {
     ],
     hint: 'export ETCD_ENDPOINTS=http://127.0.0.1:2379 NATS_SERVER=nats://127.0.0.1:4222',
   });
+}
+
+export interface Namespaced {
+  readonly profile: Profile;
+  readonly choices: readonly Choice[];
+}
+
+/** `runId` ends in characters of its own after the last `-`. With etcd and NATS of its own a run keeps the profile's. */
+export function namespaced(profile: Profile, uses: InfraUses, runId: string): Namespaced {
+  const shared = infraNames.filter((name) => {
+    const use = uses[name];
+    return use !== undefined && !isOwn(use);
+  });
+  if (shared.length === 0) return { profile, choices: [] };
+  const namespace = `${profile.namespace}-${runId.slice(runId.lastIndexOf('-') + 1)}`;
+  const because = `others may use this ${shared.map((name) => infraTitles[name]).join(' and ')}: a name of its own keeps the run apart`;
+  return {
+    profile: withNamespace(profile, namespace),
+    choices: [{ what: 'namespace', value: namespace, because }],
+  };
+}
+
+function withNamespace(profile: Profile, namespace: string): Profile {
+  const components = Object.entries(profile.components).map(([name, spec]): [string, typeof spec] => [
+    name,
+    spec.kind === 'worker' ? moved(spec, namespace) : spec,
+  ]);
+  return { ...profile, namespace, components: Object.fromEntries(components) };
+}
+
+/** An endpoint is written namespace.component.endpoint. */
+function moved(spec: WorkerSpec, namespace: string): WorkerSpec {
+  if (spec.endpoint === undefined) return spec;
+  return { ...spec, endpoint: spec.endpoint.replace(/^[^.]+/, namespace) };
 }

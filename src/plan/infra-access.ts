@@ -1,7 +1,16 @@
-/** Refuses a way into an external etcd or NATS that the installed Dynamo cannot go, before it tries in vain. */
+/** Logins and certificates for an external etcd or NATS: which variables carry them, where a profile names them, and what Dynamo cannot use. */
 import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
-import type { InfraName, InfraUse, InfraUses } from './infra.ts';
+import type { ExternalEtcd, ExternalNats, Profile, SecretReference } from '../profile/profile.ts';
+import {
+  type AccessPlaces,
+  type InfraName,
+  infraNames,
+  type InfraPlan,
+  type InfraUse,
+  type InfraUses,
+  type Place,
+} from './infra.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -59,4 +68,164 @@ function refusal(name: InfraName, use: InfraUse, why: string, hint: string): Dyn
   const place = use.from === 'external' ? use.profileKey : undefined;
   const variable = name === 'etcd' ? 'ETCD_ENDPOINTS' : 'NATS_SERVER';
   return new DynamoError('unavailable', `${place ?? variable}=${use.addresses.join(',')}: ${why}.`, { hint });
+}
+
+/** Source: docs/upstream/discovery.md#logins. */
+const patterns: Readonly<Record<InfraName, RegExp>> = {
+  etcd: /^ETCD_AUTH_(USERNAME|PASSWORD|CA|CLIENT_CERT|CLIENT_KEY)$/,
+  nats: /^NATS_(AUTH_(USERNAME|PASSWORD|TOKEN|NKEY|CREDENTIALS_FILE)|TLS_\w+)$/,
+};
+
+/** Names of the variables in `environment` that say who we are and whom we trust. */
+export function loginVariables(name: InfraName, environment: Environment): string[] {
+  return Object.keys(environment).filter((variable) => patterns[name].test(variable));
+}
+
+/** Names of inherited variables that processes get because an external etcd or NATS may want them. */
+export function accessVariables(uses: InfraUses, environment: Environment): string[] {
+  return infraNames.flatMap((name) =>
+    uses[name]?.from === 'external' ? loginVariables(name, environment) : [],
+  );
+}
+
+const addressVariables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
+
+/** Inherited variables without a say: what names an external one that is used has had its. */
+export function ignoredVariables({
+  scrubbed,
+  infra,
+}: {
+  readonly scrubbed: readonly string[];
+  readonly infra?: InfraPlan | undefined;
+}): string[] {
+  const heard = infraNames.flatMap((name) =>
+    infra?.[name]?.from === 'external' ? [addressVariables[name]] : [],
+  );
+  return scrubbed.filter((name) => !heard.includes(name));
+}
+
+/** Files that some of these variables name; certificates for etcd stand in theirs as text. */
+const fileVariables = /^NATS_(AUTH_CREDENTIALS_FILE|TLS_\w+_PATH)$/;
+
+/** Absolute paths of the files that `variables` name. */
+export function accessFiles(variables: readonly string[], environment: Environment): string[] {
+  return variables
+    .filter((name) => fileVariables.test(name))
+    .flatMap((name) => (environment[name]?.startsWith('/') ? [environment[name]] : []));
+}
+
+/**
+ * The variables that say the same as these do, with credentials out of the addresses: addresses are printed and stored.
+ * `nats://user:password@host` becomes `nats://host` and NATS_AUTH_USERNAME and NATS_AUTH_PASSWORD.
+ */
+export function withoutCredentials({ ETCD_ENDPOINTS, NATS_SERVER }: Environment): Record<string, string> {
+  return {
+    ...(ETCD_ENDPOINTS ? taken('ETCD_ENDPOINTS', ETCD_ENDPOINTS, 'ETCD_AUTH') : {}),
+    ...(NATS_SERVER ? taken('NATS_SERVER', NATS_SERVER, 'NATS_AUTH') : {}),
+  };
+}
+
+function taken(variable: string, list: string, prefix: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  const addresses = list.split(',').map((part) => {
+    const [, scheme = '', user, password, rest = ''] =
+      /^(\w+:\/\/)?(?:([^@/:]*)(?::([^@/]*))?@)?(.*)$/.exec(part.trim()) ?? [];
+    if (user !== undefined && password !== undefined) {
+      found[`${prefix}_USERNAME`] = decodeURIComponent(user);
+      found[`${prefix}_PASSWORD`] = decodeURIComponent(password);
+    } else if (user !== undefined) found[`${prefix}_TOKEN`] = decodeURIComponent(user);
+    return scheme + rest;
+  });
+  return Object.keys(found).length === 0 ? {} : { ...found, [variable]: addresses.join(',') };
+}
+
+/** How what a profile refers to is read; `undefined` for what it does not say. */
+export interface ReferenceReader {
+  /** `key`: as in the profile, for errors. */
+  readonly secret: (key: string, reference: SecretReference | undefined) => string | undefined;
+  /** A path as programs take it. */
+  readonly path: (written: string | undefined) => string | undefined;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * `undefined` for those that must not be set: a login that is meant for one server is shown to no other. Nothing when
+ * the profile does not name it.
+ */
+export function variablesOfProfile(
+  name: InfraName,
+  { infra }: Pick<Profile, 'infra'>,
+  environment: Variables,
+  reader: ReferenceReader,
+): Variables {
+  const said = name === 'etcd' ? etcdVariables(infra?.etcd, reader) : natsVariables(infra?.nats, reader);
+  if (said === undefined) return {};
+  const inherited = loginVariables(name, environment).map((variable) => [variable, undefined]);
+  return { ...Object.fromEntries(inherited), ...said };
+}
+
+function etcdVariables(
+  etcd: ExternalEtcd | undefined,
+  { secret, path }: ReferenceReader,
+): Variables | undefined {
+  if (etcd === undefined) return undefined;
+  const { ca, cert, key } = etcd.tls ?? {};
+  return {
+    ETCD_ENDPOINTS: etcd.endpoints.join(','),
+    ETCD_AUTH_USERNAME: etcd.username,
+    ETCD_AUTH_PASSWORD: secret('infra.etcd.password', etcd.password),
+    ETCD_AUTH_CA: path(ca),
+    ETCD_AUTH_CLIENT_CERT: path(cert),
+    ETCD_AUTH_CLIENT_KEY: path(key),
+  };
+}
+
+/**
+ * Dynamo has NATS_TLS_… since 1.5; before, it trusts the authorities of this host only.
+ * Source: docs/upstream/discovery.md#logins.
+ */
+function natsVariables(
+  nats: ExternalNats | undefined,
+  { secret, path }: ReferenceReader,
+): Variables | undefined {
+  if (nats === undefined) return undefined;
+  const { ca, cert, key } = nats.tls ?? {};
+  return {
+    NATS_SERVER: nats.servers.join(','),
+    NATS_AUTH_USERNAME: nats.username,
+    NATS_AUTH_PASSWORD: secret('infra.nats.password', nats.password),
+    NATS_AUTH_TOKEN: secret('infra.nats.token', nats.token),
+    NATS_AUTH_NKEY: secret('infra.nats.nkey', nats.nkey),
+    NATS_AUTH_CREDENTIALS_FILE: path(nats.credentialsFile),
+    NATS_TLS_CA_CERT_PATH: path(ca),
+    NATS_TLS_CLIENT_CERT_PATH: path(cert),
+    NATS_TLS_CLIENT_KEY_PATH: path(key),
+  };
+}
+
+/** `etcd`: as the profile names it; without one, it is the environment that does. */
+export function accessPlaces(
+  etcd: ExternalEtcd | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): AccessPlaces {
+  if (etcd === undefined) {
+    return Object.fromEntries(loginVariables('etcd', environment).map((name) => [name, { env: name }]));
+  }
+  const { username, password, tls } = etcd;
+  const places: Readonly<Record<string, Place | undefined>> = {
+    ETCD_AUTH_USERNAME: username === undefined ? undefined : { value: username },
+    ETCD_AUTH_PASSWORD: placeOf(password),
+    ETCD_AUTH_CA: placeOf({ file: tls?.ca }),
+    ETCD_AUTH_CLIENT_CERT: placeOf({ file: tls?.cert }),
+    ETCD_AUTH_CLIENT_KEY: placeOf({ file: tls?.key }),
+  };
+  return Object.fromEntries(
+    Object.entries(places).flatMap(([name, place]) => (place === undefined ? [] : [[name, place]])),
+  );
+}
+
+function placeOf(reference: SecretReference | undefined): Place | undefined {
+  if (reference?.env !== undefined) return { env: reference.env };
+  return reference?.file === undefined ? undefined : { file: reference.file };
 }

@@ -4,21 +4,18 @@ import { conceal, isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
 import type { Discovery, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
-import { chooseEngine } from './choose-engine.ts';
-import { allowedGpus, limitText } from './allowed-gpus.ts';
+import { chooseEngine, pythonChoices } from './choose-engine.ts';
+import { allowedGpus, limitText } from './gpu-demand.ts';
 import { type Placement, placeWorkers } from './gpus.ts';
-import { chooseInfra } from './choose-infra.ts';
+import { chooseInfra, namespaced } from './choose-infra.ts';
 import { choosePlanes, type Planes, requireRequestPlane } from './choose-planes.ts';
-import { planHttp } from './http-address.ts';
-import { afterInfra, edgesOf, stopWaves, topologicalOrder } from './graph.ts';
+import { planHttp, portPool, portRange } from './ports.ts';
+import { afterInfra, edgesOf, type Seat, seatsOf, stopWaves, topologicalOrder } from './replicas.ts';
 import type { InfraPlan } from './infra.ts';
-import { requireAccess } from './infra-access.ts';
-import { accessVariables } from './infra-variables.ts';
-import { planInfra } from './infra-processes.ts';
+import { accessVariables, requireAccess } from './infra-access.ts';
+import { planInfra } from './infra-plan.ts';
 import { chooseModel } from './local-model.ts';
-import { namespaced } from './namespace.ts';
 import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan-secrets.ts';
-import { portPool, portRange } from './ports.ts';
 import { livenessRule, processSpec, type Seating } from './process-spec.ts';
 import {
   type ExpectedInstances,
@@ -27,12 +24,10 @@ import {
   type ProcessSpec,
   type ServingPlan,
 } from './plan.ts';
-import { pythonChoices } from './python-choice.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 import { daemonOf, inContainer, runtimeFor, runtimeHost } from './runtime.ts';
 import { nameChoices, runNameOf } from './run-name.ts';
 import { requireSpawnable } from './spawn-limits.ts';
-import { type Seat, seatsOf } from './seats.ts';
 
 /** For all logs of a run. */
 const defaultLogLimitMiB = 1024;

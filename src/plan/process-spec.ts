@@ -2,12 +2,10 @@
 import type { Engine, Launch, LocalDeployment, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Placement } from './gpus.ts';
-import type { edgesOf } from './graph.ts';
-import { planUrl } from './http-address.ts';
+import type { edgesOf, Seat } from './replicas.ts';
+import { planUrl, type PortPool } from './ports.ts';
 import type { LivenessRule, ProcessSpec, RestartRule } from './plan.ts';
-import type { PortPool } from './ports.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
-import type { Seat } from './seats.ts';
 
 /** What all processes of a plan share. */
 export interface Seating {

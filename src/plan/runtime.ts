@@ -5,7 +5,7 @@ import { backends } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
 import { likelyEngine } from './choose-engine.ts';
 import { type ContainerSpec, imageOf, type Mount, tagOf } from './container.ts';
-import { accessFiles } from './infra-variables.ts';
+import { accessFiles } from './infra-access.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 

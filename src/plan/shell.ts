@@ -1,9 +1,16 @@
-/** Writes a plan as a bash script that runs without this tool: for bug reports, and for people who want to see. */
+/** Writes a plan as a bash script that runs without this tool: for bug reports, and to see what would run. */
 import { quote } from '../base/terminal-text.ts';
-import { commandWords } from './container-command.ts';
-import { keptFolders, passingFolders, type Probe, type ProcessSpec, type ServingPlan } from './plan.ts';
+import type { ContainerSpec } from './container.ts';
 import { withSecrets } from './plan-secrets.ts';
-import { proofRequest } from './proof-request.ts';
+import {
+  keptFolders,
+  passingFolders,
+  type Plan,
+  type Probe,
+  type ProcessSpec,
+  type ServingPlan,
+} from './plan.ts';
+import { proofRequest } from './proof.ts';
 
 export function shellScript(plan: ServingPlan): string {
   const { path, body } = proofRequest(plan.proof, plan.model.servedName);
@@ -115,4 +122,56 @@ function probeCommand(probe: Probe): string {
 
 function shellName(name: string): string {
   return name.replaceAll('-', '_');
+}
+
+/** What starts the process on this host; of one in a container its variables are a part. */
+export function commandWords(
+  { name, argv, env, container }: ProcessSpec,
+  { runId, docker }: Pick<Plan, 'runId' | 'docker'>,
+): readonly string[] {
+  if (container === undefined) return argv;
+  return [
+    'docker',
+    ...(docker === undefined ? [] : ['--host', docker.address]),
+    'run',
+    '--rm',
+    '--name',
+    `dynamo-${runId}-${name}`,
+    ...placeWords(container),
+    ...container.mounts.flatMap(({ source, target, readOnly }) => [
+      '--mount',
+      `type=bind,source=${source},target=${target}${readOnly ? ',readonly' : ''}`,
+    ]),
+    ...container.passes.flatMap((variable) => ['--env', variable]),
+    ...Object.entries(env).flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+    ...limitWords(container),
+    container.image,
+    ...argv,
+  ];
+}
+
+function placeWords(container: ContainerSpec): string[] {
+  const { user, workingFolder, network, published, init, hostIpc, capabilities, gpus } = container;
+  return [
+    ...(network === 'host' ? ['--network', 'host'] : []),
+    ...published.flatMap((port) => ['--publish', `127.0.0.1:${port}:${port}`]),
+    ...(user === undefined ? [] : ['--user', user]),
+    ...(workingFolder === undefined ? [] : ['--workdir', workingFolder]),
+    ...(init ? ['--init'] : []),
+    ...(hostIpc ? ['--ipc', 'host'] : []),
+    ...capabilities.flatMap((capability) => ['--cap-add', capability]),
+    ...(gpus.length === 0 ? [] : ['--gpus', `"device=${gpus.join(',')}"`]),
+    '--security-opt',
+    'label=disable',
+  ];
+}
+
+function limitWords({ limits }: ContainerSpec): string[] {
+  const { memoryBytes, shmBytes, pids, ulimits } = limits;
+  return [
+    ...(memoryBytes === undefined ? [] : ['--memory', String(memoryBytes)]),
+    ...(shmBytes === undefined ? [] : ['--shm-size', String(shmBytes)]),
+    ...(pids === undefined ? [] : ['--pids-limit', String(pids)]),
+    ...ulimits.flatMap(({ name, soft, hard }) => ['--ulimit', `${name}=${soft}:${hard}`]),
+  ];
 }

@@ -1,7 +1,7 @@
 /** Requests that say which workers took them: with these the routing of each pool of workers is proved. */
 import { meanOfHistogram } from '../base/metrics-text.ts';
 import type { ServingPlan } from '../plan/plan.ts';
-import { proofRequest } from '../plan/proof-request.ts';
+import { proofRequest } from '../plan/proof.ts';
 import { exchange } from './http.ts';
 
 /** A real worker needs seconds for a long prompt, one on a CPU a minute. */

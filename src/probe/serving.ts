@@ -2,9 +2,8 @@
 import { timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
-import { proofRequest } from '../plan/proof-request.ts';
+import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
-import { judge } from '../plan/proof-answer.ts';
 import { generateRequests } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';
 import { type Asking, type Attempt, poll } from './poll.ts';

@@ -1,16 +1,28 @@
-/** A chain of files, settings and environment to one profile: merge, parameters, overlays, settings, checks. */
-import { mergeChain } from './chain.ts';
+/** A profile file and all that it extends, with settings and environment, to one checked profile. */
+import { dirname, resolve } from 'node:path';
+import { DynamoError } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
 import { check } from './check.ts';
-import type { Diagnostic } from './diagnostic.ts';
-import { applyOverlays } from './overlays.ts';
+import { type Diagnostic, invalidProfile } from './diagnostic.ts';
+import {
+  type Candidate,
+  candidateAt,
+  candidatesOf,
+  isYamlFile,
+  type ProfileLibrary,
+  readBytes,
+  sameName,
+  shownPath,
+} from './files.ts';
+import { locateName } from './locate.ts';
 import { type Parameter, type Parameters, resolveParameters } from './parameters.ts';
-import type { ProfileFile } from './profile-file.ts';
-import type { Profile } from './profile.ts';
+import { type ProfileFile, readProfileFile } from './parse.ts';
+import type { KnownProfile, Profile } from './profile.ts';
 import type { ProfileDocument } from './schema.ts';
-import { badSetting, type Setting } from './setting.ts';
 import { applySettings } from './settings.ts';
-import { type Substitution, substituteProfile } from './substitute.ts';
-import type { MapTree } from './tree.ts';
+import { badSetting, type Setting } from './shown.ts';
+import { applyOverlays, substituteProfile, type Substitution } from './substitute.ts';
+import { type MapTree, merge, positionAt, stringAt, withoutNulls } from './tree.ts';
 
 export interface Values {
   readonly settings: readonly Setting[];
@@ -66,4 +78,138 @@ function toProfile(document: ProfileDocument, top: ProfileFile, parameters: Para
 
 function withoutChooser({ chooser: _chooser, ...parameter }: Parameter) {
   return parameter;
+}
+
+/** Throws `profile-invalid` with all faults, those that `checkMore` adds too; `usage` or `environment` for a value from there. */
+export async function resolveProfile(
+  candidate: Candidate,
+  request: ProfileLibrary & Values,
+  checkMore: (chain: readonly ProfileFile[], problems: Diagnostic[]) => void = () => {},
+): Promise<Profile> {
+  const problems: Diagnostic[] = [];
+  const chain = await loadChain(candidate, request, problems);
+  // Merging an incomplete chain would report as missing what the broken base has.
+  const profile = problems.length === 0 ? assemble(chain, request, problems) : undefined;
+  if (problems.length === 0) checkMore(chain, problems);
+  if (profile === undefined || problems.length > 0)
+    throw invalidProfile(shownPath(candidate.file, request.cwd), problems);
+  return profile;
+}
+
+/** What a profile is, not what it describes: a base does not hand these on. */
+const notInherited = ['name', 'aliases', 'upstreamScripts'];
+
+/** The files, the asked one first. Empty, or cut short, with the reasons in `problems`. */
+export async function loadChain(
+  first: Candidate,
+  library: ProfileLibrary,
+  problems: Diagnostic[],
+): Promise<ProfileFile[]> {
+  const chain: ProfileFile[] = [];
+  let next: Candidate | undefined = first;
+  while (next !== undefined) {
+    const file: ProfileFile | undefined = await readProfileFile(next, library, problems);
+    if (file === undefined) break;
+    chain.push(file);
+    next = await baseOf(file, chain, library, problems);
+  }
+  return chain;
+}
+
+/** All files of a chain merged, each over the one that it extends. */
+export function mergeChain(chain: readonly ProfileFile[]): MapTree | undefined {
+  const [top, ...bases] = chain;
+  if (top === undefined) return undefined;
+  const merged = bases.reduceRight<MapTree | undefined>((below, { tree }) => {
+    const entries = new Map([...tree.entries].filter(([key]) => !notInherited.includes(key)));
+    const heritage: MapTree = { ...tree, entries };
+    return below === undefined ? withoutNulls(heritage) : merge(below, heritage);
+  }, undefined);
+  return merged === undefined ? withoutNulls(top.tree) : merge(merged, top.tree);
+}
+
+async function baseOf(
+  file: ProfileFile,
+  chain: readonly ProfileFile[],
+  library: ProfileLibrary,
+  problems: Diagnostic[],
+): Promise<Candidate | undefined> {
+  const wanted = stringAt(file.tree, ['extends']);
+  if (wanted === undefined) return undefined;
+  const at = positionAt(file.tree, ['extends']);
+  const candidates = await candidatesBelow(file, wanted, library);
+  const base = isYamlFile(wanted)
+    ? candidateAt(resolve(dirname(file.file), wanted), library)
+    : (await locateName(wanted, candidates, library))?.candidate;
+  const from = chain.findIndex((each) => each.file === base?.file);
+  if (from >= 0) {
+    const names = [...chain.slice(from), chain[from]].map((each) => each?.name);
+    problems.push({
+      at,
+      message: `extends: these profiles extend each other: ${names.join(' → ')}`,
+      fix: 'remove one extends',
+    });
+    return undefined;
+  }
+  const fault = base === undefined ? 'missing' : await readFault(base, library);
+  if (base !== undefined && fault === undefined) return base;
+  if (fault !== undefined && fault !== 'missing') {
+    problems.push({ at, message: `extends: ${fault}`, fix: 'name a YAML file' });
+    return undefined;
+  }
+  const meant = nearest(
+    wanted,
+    candidates.map(({ name }) => name),
+  );
+  problems.push({
+    at,
+    message: `extends: there is no profile ${JSON.stringify(wanted)}`,
+    fix: meant === undefined ? 'dynamo profiles list   # shows all' : `did you mean ${meant}?`,
+  });
+  return undefined;
+}
+
+/** Why a file cannot be read, in words; `undefined` when it can. */
+async function readFault(base: Candidate, library: ProfileLibrary): Promise<string | undefined> {
+  try {
+    return (await readBytes(base.file, library)) === undefined ? 'missing' : undefined;
+  } catch (error) {
+    if (error instanceof DynamoError) return error.message.replace(/\.$/, '');
+    throw error;
+  }
+}
+
+/** A profile that extends its own name means the one that it overrides: only directories that it wins over count. */
+async function candidatesBelow(
+  file: ProfileFile,
+  wanted: string,
+  library: ProfileLibrary,
+): Promise<Candidate[]> {
+  const all = await candidatesOf(library);
+  if (file.origin === 'file' || !sameName(file.name, wanted)) return all;
+  const own = all.findIndex((each) => each.file === file.file);
+  return all.slice(own + 1).filter(({ origin }) => origin !== file.origin);
+}
+
+export interface Known {
+  readonly content: Uint8Array;
+  readonly known: KnownProfile;
+}
+
+/** With their content. One that extends another is none of them: which one that is depends on the host. */
+export async function workOut(library: ProfileLibrary): Promise<readonly Known[]> {
+  const known: Known[] = [];
+  for (const candidate of await candidatesOf(library)) {
+    const profile = await resolveProfile(candidate, { ...library, settings: [], environment: {} });
+    const bytes = await readBytes(candidate.file, library);
+    const chain = await loadChain(candidate, library, []);
+    if (bytes !== undefined && chain.length === 1) known.push({ content: bytes, known: toKnown(profile) });
+  }
+  return known;
+}
+
+/** What `knownProfile` of load.ts returns later. */
+function toKnown({ name: _name, origin: _origin, file: _file, ...profile }: Profile): KnownProfile {
+  const variables = Object.values(profile.parameters).flatMap(({ env }) => env ?? []);
+  return { variables, profile };
 }

@@ -1,13 +1,21 @@
 /** A merged, substituted tree to a typed document, or everything that is wrong with it. */
+import { nearest } from '../base/nearest.ts';
+import { textFault } from '../base/process-limits.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { explain } from './explain.ts';
-import { infraFaults } from './infra-check.ts';
-import { proofFaults } from './proof-check.ts';
-import { textFaults } from './process-text.ts';
-import { checkReferences } from './references.ts';
+import { infraFaults } from './infra.ts';
+import { proofFaults, shapeFaults } from './shape.ts';
 import { type ProfileDocument, profileSchema } from './schema.ts';
-import { shapeFaults } from './shape.ts';
-import { type Entry, keyPositionAt, type MapTree, toPlain, type Tree } from './tree.ts';
+import {
+  entriesAt,
+  type Entry,
+  keyPositionAt,
+  type MapTree,
+  positionAt,
+  stringAt,
+  toPlain,
+  type Tree,
+} from './tree.ts';
 
 export function check(tree: MapTree, problems: Diagnostic[]): ProfileDocument | undefined {
   const written = textAsWritten(tree);
@@ -17,7 +25,11 @@ export function check(tree: MapTree, problems: Diagnostic[]): ProfileDocument | 
     problems.push(...explain(parsed.error.issues, written));
     return undefined;
   }
-  const faults = [...shapeFaults(parsed.data), ...proofFaults(parsed.data), ...infraFaults(parsed.data)];
+  const faults = [
+    ...shapeFaults(parsed.data),
+    ...proofFaults(parsed.data),
+    ...infraFaults(parsed.data.infra),
+  ];
   for (const { path, message, fix } of faults) {
     problems.push({ at: keyPositionAt(written, path), message, fix });
   }
@@ -53,4 +65,103 @@ function mapEntry(tree: MapTree, key: string, change: (value: Tree) => Tree): Ma
   const entry = tree.entries.get(key);
   if (entry === undefined) return tree;
   return { ...tree, entries: new Map(tree.entries).set(key, { ...entry, value: change(entry.value) }) };
+}
+
+/** Looks at the tree, not at the parsed profile, so that these faults are told together with those of the schema. */
+export function checkReferences(tree: MapTree): Diagnostic[] {
+  const components = [...entriesAt(tree, ['components']).keys()];
+  const edges = new Map(
+    components.map((name) => [name, [...entriesAt(tree, ['components', name, 'dependsOn']).keys()]]),
+  );
+  const problems: Diagnostic[] = [];
+  for (const [name, wanted] of edges) {
+    for (const other of wanted.filter((each) => !components.includes(each))) {
+      const path = ['components', name, 'dependsOn', other];
+      problems.push({ at: keyPositionAt(tree, path), ...noComponent(path.slice(0, -1), other, components) });
+    }
+    problems.push(...checkSharing(tree, name, components));
+  }
+  const cycle = findCycle(edges);
+  const [first, second] = cycle ?? [];
+  if (cycle === undefined || first === undefined || second === undefined) return problems;
+  problems.push({
+    at: keyPositionAt(tree, ['components', first, 'dependsOn', second]),
+    message: `dependsOn: these components wait for each other: ${cycle.join(' → ')}`,
+    fix: 'remove one of the dependencies',
+  });
+  return problems;
+}
+
+function checkSharing(tree: MapTree, name: string, components: readonly string[]): Diagnostic[] {
+  const path = ['components', name, 'shareGpuWith'];
+  const host = stringAt(tree, path);
+  if (host === undefined) return [];
+  const at = positionAt(tree, path);
+  const workers = components.filter(
+    (each) => each !== name && stringAt(tree, ['components', each, 'kind']) === 'worker',
+  );
+  if (!workers.includes(host)) return [{ at, ...noComponent(path, host, workers, 'other worker') }];
+  if (stringAt(tree, ['components', host, 'shareGpuWith']) === undefined) return [];
+  return [
+    {
+      at,
+      message: `${path.join('.')}: ${host} has no GPU of its own, it shares one itself`,
+      fix: 'name the component that has the GPU',
+    },
+  ];
+}
+
+function noComponent(path: readonly string[], wanted: string, names: readonly string[], what = 'component') {
+  const meant = nearest(wanted, names);
+  return {
+    message: `${path.join('.')}: there is no ${what} ${JSON.stringify(wanted)}`,
+    fix: meant === undefined ? `there are: ${names.join(', ') || 'none'}` : `did you mean ${meant}?`,
+  };
+}
+
+/** The first cycle in the order of the file, its first name repeated at the end. */
+function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (name: string, above: readonly string[]): string[] | undefined => {
+    const start = above.indexOf(name);
+    if (start >= 0) return [...above.slice(start), name];
+    if (done.has(name)) return undefined;
+    done.add(name);
+    for (const next of edges.get(name) ?? []) {
+      const cycle = visit(next, [...above, name]);
+      if (cycle !== undefined) return cycle;
+    }
+    return undefined;
+  };
+  for (const name of edges.keys()) {
+    const cycle = visit(name, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+/** What reaches no process: it is shown, sent as a request, or has been merged and filled in already. */
+const apart = new Set(['description', 'proof', 'parameters', 'overlays']);
+
+export function textFaults(tree: MapTree): Diagnostic[] {
+  return [...tree.entries].flatMap(([key, { value }]) => (apart.has(key) ? [] : faultsIn(value, [key])));
+}
+
+function faultsIn(tree: Tree, path: readonly string[]): Diagnostic[] {
+  switch (tree.kind) {
+    case 'map':
+      return [...tree.entries].flatMap(([key, { value }]) => faultsIn(value, [...path, key]));
+    case 'list':
+      return tree.items.flatMap((item, i) => faultsIn(item, [...path, String(i)]));
+    case 'scalar': {
+      const variable = path.at(-2) === 'env' ? `${path.at(-1)}=` : '';
+      const fault = textFault(tree.text, variable);
+      if (fault === undefined) return [];
+      const fix = fault.includes('NUL') ? 'remove it' : 'put it into a file, and give the path';
+      // Also where an anchor brings it from a place that does not look like one of secrets.
+      const secret = path.includes('env') || path.includes('engineArgs') ? true : undefined;
+      const message = `${path.join('.')}: ${fault}`;
+      return [{ at: tree.at, message, fix, chooser: tree.chooser?.kind, secret }];
+    }
+  }
 }

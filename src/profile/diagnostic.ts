@@ -2,7 +2,7 @@
 import { DynamoError, type ErrorCode } from '../base/error.ts';
 import { quotePath } from '../base/terminal-text.ts';
 import { conceal } from '../base/secrets.ts';
-import { shownLine } from './show-line.ts';
+import { shownLine } from './shown.ts';
 import type { Chooser, Position } from './tree.ts';
 
 export interface Diagnostic {

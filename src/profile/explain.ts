@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { isHarmless, isSecret } from '../base/secrets.ts';
 import { type Diagnostic, shownValue, typedValue } from './diagnostic.ts';
-import { describe, keysAt, schemaAt } from './expectation.ts';
-import { shownLine } from './show-line.ts';
+import { describe, keysAt, schemaAt } from './json-schema.ts';
+import { shownLine } from './shown.ts';
 import { keyPositionAt, type MapTree, type Path, positionAt, toPlain, treeAt } from './tree.ts';
 
 type Issue = z.core.$ZodIssue;

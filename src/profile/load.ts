@@ -1,8 +1,6 @@
 /** From what a user typed to a checked profile. */
 import type { Values } from './assemble.ts';
-import type { Candidate } from './candidates.ts';
-import type { ProfileLibrary } from './files.ts';
-import { knownProfile } from './known-profile.ts';
+import { type Candidate, type ProfileLibrary, readBytes } from './files.ts';
 import { locate, type ResolvedBy } from './locate.ts';
 import type { Profile } from './profile.ts';
 
@@ -26,6 +24,24 @@ export async function loadProfile(request: ProfileRequest): Promise<LoadedProfil
 
 /** The parser and the schema are loaded for files that are not known only. */
 async function resolved(candidate: Candidate, request: ProfileRequest): Promise<Profile> {
-  const { resolveProfile } = await import('./resolve.ts');
+  const { resolveProfile } = await import('./assemble.ts');
   return await resolveProfile(candidate, request);
+}
+
+/**
+ * What a shipped file means when nothing is set, worked out when the package is built and found by the file's content,
+ * so that an edited file is parsed. Reading and checking YAML takes a quarter of the time before the first process.
+ * `undefined` when the file is not known, or when a setting or a variable changes it.
+ */
+export async function knownProfile(
+  candidate: Candidate,
+  request: ProfileLibrary & Values,
+): Promise<Profile | undefined> {
+  const { settings, environment, known } = request;
+  if (known === undefined || settings.length > 0) return undefined;
+  const bytes = await readBytes(candidate.file, request);
+  const found = bytes === undefined ? undefined : await known(bytes);
+  if (found === undefined || found.variables.some((name) => (environment[name] ?? '') !== ''))
+    return undefined;
+  return { ...found.profile, ...candidate };
 }

@@ -1,17 +1,20 @@
 /** What somebody typed to the profile file that they mean: its name, an alias, an upstream script, or a path. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import { type Candidate, candidateAt, candidatesOf, readBytes } from './candidates.ts';
-import type { ProfileLibrary } from './files.ts';
 import {
+  type Candidate,
+  candidateAt,
+  candidatesOf,
   isYamlFile,
   looksLikeScript,
   nameOfFile,
   nameOfScript,
   plainName,
+  type ProfileLibrary,
+  readBytes,
   sameName,
   shownPath,
-} from './names.ts';
+} from './files.ts';
 import { stringsAt } from './tree.ts';
 
 export type ResolvedBy = 'name' | 'alias' | 'script' | 'path';
@@ -62,7 +65,7 @@ interface OtherName {
 /** Aliases and script names of all candidates; a file that cannot be parsed has none. */
 async function otherNames(candidates: readonly Candidate[], library: ProfileLibrary): Promise<OtherName[]> {
   // Most people type the name of a file, and need no parser for that.
-  const { readProfileFile } = await import('./profile-file.ts');
+  const { readProfileFile } = await import('./parse.ts');
   const perFile = await Promise.all(
     candidates.map(async (candidate): Promise<OtherName[]> => {
       const file = await readProfileFile(candidate, library, []).catch(unread);

@@ -1,10 +1,16 @@
-/** YAML text to a tree with positions; every fault of the text is reported, none thrown. */
-import { Composer, type Document, LineCounter, Parser, type YAMLError } from 'yaml';
+/** A profile file to a tree with positions: size, encoding, YAML. Every fault of the text is reported, none thrown. */
+import { Composer, type CST, type Document, LineCounter, Parser, type YAMLError } from 'yaml';
 import { convert } from './convert.ts';
-import { decode } from './decode.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { tooDeep } from './depth.ts';
-import type { MapTree, Position } from './tree.ts';
+import {
+  type Candidate,
+  maxProfileBytes,
+  type ProfileLibrary,
+  readBytes,
+  sameName,
+  shownPath,
+} from './files.ts';
+import { keyPositionAt, type MapTree, type Position, type Source, stringAt } from './tree.ts';
 
 /** Copies that aliases may make of what they name; a bomb makes billions, a profile a few. */
 const maxAliasCount = 100;
@@ -117,4 +123,92 @@ function explainFault({ code, message }: YAMLError): Omit<Diagnostic, 'at'> {
       fix: code === 'BAD_SCALAR_START' ? 'quote the value' : undefined,
     }
   );
+}
+
+export interface Decoded {
+  readonly text: string;
+  readonly source: Source;
+}
+
+/** Pushes to `problems` and gives undefined when these bytes are no text of a sensible size. */
+export function decode(bytes: Uint8Array, shown: string, problems: Diagnostic[]): Decoded | undefined {
+  if (bytes.length > maxProfileBytes) {
+    const size = (bytes.length / 1024 / 1024).toFixed(1);
+    problems.push({
+      at: { source: { shown, lines: [] }, line: 1, column: 1 },
+      message: `the file is ${size} MiB large; a profile has at most ${maxProfileBytes / 1024 / 1024} MiB`,
+      fix: 'is this another file?',
+    });
+    return undefined;
+  }
+  // Both decoders drop a byte order mark.
+  const text = new TextDecoder('utf-8').decode(bytes);
+  const source = { shown, lines: text.split(/\r?\n/) };
+  if (isUtf8(bytes)) return { text, source };
+  const line = source.lines.findIndex((each) => each.includes('\uFFFD'));
+  const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  problems.push({
+    at: { source, line: line + 1, column: (source.lines[line] ?? '').indexOf('\uFFFD') + 1 },
+    message: utf16 ? 'the file is UTF-16, not UTF-8' : 'these bytes are not UTF-8',
+    fix: 'save the file as UTF-8',
+  });
+  return undefined;
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Far more than a profile needs, far less than a stack holds. */
+const maxDepth = 100;
+
+/** Offset of the first value that is nested too deeply. Walks without recursion, for it is what must not overflow. */
+export function tooDeep(tokens: readonly CST.Token[]): number | undefined {
+  const open: { token: CST.Token; depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { token, depth } = next;
+    if (depth > maxDepth) return token.offset;
+    for (const child of childrenOf(token)) open.push({ token: child, depth: depth + 1 });
+  }
+  return undefined;
+}
+
+function childrenOf(token: CST.Token): CST.Token[] {
+  if (token.type === 'document') return token.value === undefined ? [] : [token.value];
+  if (!('items' in token)) return [];
+  return token.items.flatMap(({ key, value }) =>
+    [key, value].filter((child) => child !== undefined && child !== null),
+  );
+}
+
+export interface ProfileFile extends Candidate {
+  readonly tree: MapTree;
+}
+
+/** Pushes to `problems` and gives undefined when the file holds no YAML mapping; undefined alone when there is no file. */
+export async function readProfileFile(
+  candidate: Candidate,
+  library: ProfileLibrary,
+  problems: Diagnostic[],
+): Promise<ProfileFile | undefined> {
+  const bytes = await readBytes(candidate.file, library);
+  if (bytes === undefined) return undefined;
+  const tree = parseProfile(bytes, shownPath(candidate.file, library.cwd), problems);
+  if (tree === undefined) return undefined;
+  const named = stringAt(tree, ['name']);
+  if (named === undefined) return { ...candidate, tree };
+  if (candidate.origin === 'file') return { ...candidate, name: named, tree };
+  if (!sameName(named, candidate.name)) {
+    problems.push({
+      at: keyPositionAt(tree, ['name']),
+      message: `name: in a profile directory the file name is the name, got ${JSON.stringify(named)}`,
+      fix: `remove the line, or rename the file to ${named}.yaml`,
+    });
+  }
+  return { ...candidate, tree };
 }

@@ -1,7 +1,7 @@
 /** A checked profile: the value that planning starts from. */
 import type { ParameterSpec, ProfileDocument } from './schema.ts';
 
-export type { ExternalEtcd, ExternalNats, SecretReference } from './infra-schema.ts';
+export type { ExternalEtcd, ExternalNats, SecretReference } from './infra.ts';
 export type { FrontendSpec, ProofSpec, WorkerMode, WorkerSpec } from './schema.ts';
 
 /** Where a profile file was found. Project files win over user files, user files over shipped ones. */
@@ -23,7 +23,7 @@ export interface Profile extends Omit<ProfileDocument, 'name' | 'parameters' | '
   readonly parameters: Readonly<Record<string, ResolvedParameter>>;
 }
 
-/** What a shipped file means when nobody sets anything; see known-profile.ts. */
+/** What a shipped file means when nobody sets anything; see load.ts. */
 export interface KnownProfile {
   /** Variables that would set a parameter. */
   readonly variables: readonly string[];

@@ -1,6 +1,6 @@
 /** What a launch profile may say: the one definition from which types, validation and the published JSON Schema come. */
 import * as z from 'zod';
-import { externalInfra } from './infra-schema.ts';
+import { externalInfra } from './infra.ts';
 
 export const workerModes = [
   'aggregated',

@@ -3,12 +3,10 @@ import { type Document, parseDocument } from 'yaml';
 import { nearest } from '../base/nearest.ts';
 import { convert } from './convert.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { keysAt, schemaAt } from './expectation.ts';
-import type { JsonSchema } from './json-schema.ts';
-import { merge } from './merge.ts';
-import { decimal } from './parameter-value.ts';
-import { badSetting, type Setting, shownSetting } from './setting.ts';
-import { entriesAt, type MapTree, type Position, toPlain, type Tree } from './tree.ts';
+import { type JsonSchema, keysAt, schemaAt } from './json-schema.ts';
+import { entriesAt, type MapTree, merge, type Position, toPlain, type Tree } from './tree.ts';
+import { decimal } from './parameters.ts';
+import { badSetting, type Setting, shownSetting } from './shown.ts';
 
 /** What a profile is, not what it describes: nothing to set. */
 const fixed = new Set(['name', 'aliases', 'upstreamScripts', 'extends', 'parameters', 'overlays']);

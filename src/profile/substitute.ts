@@ -1,14 +1,17 @@
-/**
- * `${name}` in the strings of a profile.
- *
- * - A scalar that is exactly `${name}` takes the typed value; when the parameter is unset, its key is left out.
- * - Inside a longer string the value is written in; when the parameter is unset, that is an error.
- * - `$${` stands for `${`.
- */
+/** What parameters change in a profile: `${name}` in its strings, and overlays. */
 import { nearest } from '../base/nearest.ts';
-import type { Diagnostic } from './diagnostic.ts';
-import type { Parameters } from './parameters.ts';
-import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts';
+import { type Diagnostic, shownValue } from './diagnostic.ts';
+import { expected, isAllowed, type Parameters } from './parameters.ts';
+import {
+  entriesAt,
+  type Entry,
+  type MapTree,
+  merge,
+  type Scalar,
+  type ScalarTree,
+  type Tree,
+  treeAt,
+} from './tree.ts';
 
 /** Parts of a profile that say what it is or declare parameters, and so cannot use them. */
 const untouched = new Set(['name', 'aliases', 'upstreamScripts', 'extends', 'parameters', 'overlays']);
@@ -22,7 +25,13 @@ export interface Substitution {
   readonly lenient?: boolean;
 }
 
-/** The profile with every reference outside its head replaced. */
+/**
+ * The profile with every `${name}` outside its head replaced.
+ *
+ * - A scalar that is exactly `${name}` takes the typed value; when the parameter is unset, its key is left out.
+ * - Inside a longer string the value is inserted; when the parameter is unset, that is an error.
+ * - `$${` stands for `${`.
+ */
 export function substituteProfile(tree: MapTree, substitution: Substitution): MapTree {
   const entries = [...tree.entries].filter(([key]) => !untouched.has(key));
   const body = substitute({ ...tree, entries: new Map(entries) }, substitution);
@@ -98,4 +107,63 @@ function lookUp(name: string, tree: ScalarTree, { parameters, used, problems }: 
     fix: meant === undefined ? 'declare it under parameters:' : `did you mean \${${meant}}?`,
   });
   return undefined;
+}
+
+export interface Condition {
+  readonly parameter: string;
+  readonly value: Scalar;
+}
+
+/** The profile with all overlays merged over it whose conditions hold. */
+export function applyOverlays(tree: MapTree, substitution: Substitution): MapTree {
+  let merged = tree;
+  for (const overlay of overlaysOf(tree)) {
+    const conditions = conditionsOf(overlay, substitution);
+    const set = treeAt(overlay, ['set']);
+    if (set?.kind !== 'map') continue;
+    const applies = conditions.every(
+      ({ parameter, value }) => substitution.parameters.values.get(parameter)?.value === value,
+    );
+    if (applies) merged = merge(merged, substitute(set, substitution));
+    else substitute(set, { ...substitution, lenient: true });
+  }
+  return merged;
+}
+
+/** The conditions of every overlay, for a check of all of them. */
+export function allConditions(tree: MapTree): Condition[][] {
+  return overlaysOf(tree).map((overlay) =>
+    [...entriesAt(overlay, ['when'])].flatMap(([parameter, { value }]) =>
+      value.kind === 'scalar' ? [{ parameter, value: value.value }] : [],
+    ),
+  );
+}
+
+function overlaysOf(tree: MapTree): readonly Tree[] {
+  const list = treeAt(tree, ['overlays']);
+  return list?.kind === 'list' ? list.items : [];
+}
+
+function conditionsOf(overlay: Tree, { parameters, problems, used }: Substitution): Condition[] {
+  return [...entriesAt(overlay, ['when'])].flatMap(([parameter, { keyAt, value }]) => {
+    if (value.kind !== 'scalar') return [];
+    const condition = { parameter, value: value.value };
+    used.add(parameter);
+    const spec = parameters.values.get(parameter);
+    if (spec !== undefined && value.value !== null && !isAllowed(value.value, spec)) {
+      const message = `when: ${parameter} is never ${shownValue(value.value)}: expected ${expected(spec)}`;
+      const meant = nearest(String(value.value), (spec.choices ?? []).map(String));
+      problems.push({
+        at: value.at,
+        message,
+        fix: meant === undefined ? undefined : `did you mean ${meant}?`,
+      });
+    }
+    if (spec === undefined && !parameters.broken.has(parameter)) {
+      const meant = nearest(parameter, parameters.values.keys());
+      const fix = meant === undefined ? 'declare it under parameters:' : `did you mean ${meant}?`;
+      problems.push({ at: keyAt, message: `when: there is no parameter ${parameter}`, fix });
+    }
+    return [condition];
+  });
 }

@@ -1,4 +1,4 @@
-/** YAML values that remember where they were written, so that an error found after merging names the right line. */
+/** YAML values that remember where they were written, so that an error found after merging names the right line; and the merge itself. */
 
 /** A text that people can look at: a file, or an option of the command line. */
 export interface Source {
@@ -58,6 +58,13 @@ export interface Gone {
 
 export type Tree = ScalarTree | ListTree | MapTree;
 export type Path = readonly PropertyKey[];
+
+/** A fault found in the checked values, by the path at which it is reported. */
+export interface ShapeFault {
+  readonly path: Path;
+  readonly message: string;
+  readonly fix: string;
+}
 
 export function toPlain(tree: Tree): unknown {
   switch (tree.kind) {
@@ -120,4 +127,39 @@ export function keyPositionAt(tree: Tree, path: Path): Position {
 function childOf(tree: Tree, key: PropertyKey): Tree | undefined {
   if (tree.kind === 'map') return tree.entries.get(String(key))?.value;
   return tree.kind === 'list' ? tree.items[Number(key)] : undefined;
+}
+
+/**
+ * The merge behind `extends` and `overlays`: mappings merge key by key, everything else replaces, null deletes.
+ *
+ * - A mapping over a mapping merges deeply; keys that only one side has are kept.
+ * - A scalar or a list replaces what was there: lists are never joined.
+ * - `key:` without a value (null) deletes the key, also where there is nothing to delete.
+ * - What is kept keeps its position, so an error names the file where it is written.
+ */
+export function merge(base: MapTree, over: MapTree): MapTree {
+  const entries = new Map(base.entries);
+  const gone = new Map([...(base.gone ?? []), ...(over.gone ?? [])]);
+  for (const [key, { keyAt, value }] of over.entries) {
+    const below = base.entries.get(key)?.value;
+    const merged = mergeValue(below, value);
+    if (merged === undefined) {
+      entries.delete(key);
+      gone.set(key, { at: keyAt, why: 'a key without a value deletes it' });
+    } else {
+      entries.set(key, { keyAt, value: merged });
+    }
+  }
+  return { kind: 'map', at: over.at, entries, gone };
+}
+
+/** The same mapping with every null key gone, as merging it over nothing would leave it. */
+export function withoutNulls(tree: MapTree): MapTree {
+  return merge({ kind: 'map', at: tree.at, entries: new Map<string, Entry>() }, tree);
+}
+
+function mergeValue(base: Tree | undefined, over: Tree): Tree | undefined {
+  if (over.kind === 'scalar' && over.value === null) return undefined;
+  if (over.kind !== 'map') return over;
+  return base?.kind === 'map' ? merge(base, over) : withoutNulls(over);
 }

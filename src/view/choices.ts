@@ -1,5 +1,5 @@
 /** The first lines of `up` and of `plan`: what was chosen, and why. */
-import { ignoredVariables } from '../plan/infra-variables.ts';
+import { ignoredVariables } from '../plan/infra-access.ts';
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
 

@@ -1,8 +1,9 @@
 /** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
 import { quote, withoutControls } from '../base/terminal-text.ts';
 import type { ChalkInstance } from 'chalk';
-import { listensEverywhere, openTo } from '../plan/http-address.ts';
-import { proofRequest } from '../plan/proof-request.ts';
+
+import { listensEverywhere, openTo } from '../plan/ports.ts';
+import { proofRequest } from '../plan/proof.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { durationText } from '../base/duration.ts';

@@ -1,7 +1,7 @@
 /** What `dynamo setup` tells: what would be done, what was made, and what there is. */
 import type { ChalkInstance } from 'chalk';
 import { findEngine, type UpstreamName } from '../engine/engines.ts';
-import { withBackends } from '../plan/python-choice.ts';
+import { withBackends } from '../plan/choose-engine.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { durationText } from '../base/duration.ts';
 import { homePath } from './home-path.ts';

@@ -1,6 +1,6 @@
 /** The plan that the doctor looks at, or why there is none: a bad plan is a finding, not the end of the examination. */
 import { DynamoError } from '../../base/error.ts';
-import { wishedHttpPort } from '../../plan/http-address.ts';
+import { wishedHttpPort } from '../../plan/ports.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { runNameOf } from '../../plan/run-name.ts';
 import type { Subject } from '../../doctor/host-view.ts';

@@ -1,7 +1,7 @@
 /** `dynamo setup list`: what was made, whether it is whole, and what `up` would take for each engine. */
 import type { UpstreamKind } from '../../engine/engine.ts';
 import { upstreamEngines } from '../../engine/engines.ts';
-import { lacksBackend } from '../../plan/python-choice.ts';
+import { lacksBackend } from '../../plan/choose-engine.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import { dataFolders } from '../../python/data-folders.ts';
 import { DynamoError } from '../../base/error.ts';

@@ -1,7 +1,7 @@
 /** etcd and NATS: they answer, and hold nothing of the dead. */
 import { join, resolve } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
-import { roomCommand } from '../../plan/etcd-space.ts';
+import { roomCommand } from '../../plan/infra-programs.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import { endpointsOf, etcdUrls, natsAddress } from '../endpoints.ts';
 import type { FileFacts, HostView } from '../host-view.ts';

@@ -1,8 +1,6 @@
 /** The GPUs that the plan needs: there, with free memory, and open to several processes. */
 import { messageOf } from '../../base/error-code.ts';
-import { allowedGpus, deviceName } from '../../plan/allowed-gpus.ts';
-import { gpuDemand } from '../../plan/gpu-demand.ts';
-import { freeOf } from '../../plan/gpu-group.ts';
+import { allowedGpus, deviceName, freeOf, gpuDemand } from '../../plan/gpu-demand.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Gpu } from '../../plan/request.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';

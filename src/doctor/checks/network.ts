@@ -1,5 +1,5 @@
 /** How processes of one host reach each other: planes, proxies and loopback. */
-import { ignoredVariables } from '../../plan/infra-variables.ts';
+import { ignoredVariables } from '../../plan/infra-access.ts';
 import { isServing, type Plan } from '../../plan/plan.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, Subject } from '../host-view.ts';

@@ -1,6 +1,6 @@
 /** The Python environment: cuDNN, NIXL, and versions that belong together. */
 import { autoEngines, backends, findEngine } from '../../engine/engines.ts';
-import { lacksBackend } from '../../plan/python-choice.ts';
+import { lacksBackend } from '../../plan/choose-engine.ts';
 import { join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { compareVersions } from '../../base/package-version.ts';

@@ -1,5 +1,5 @@
 /** How processes find each other: etcd, NATS, namespaces and the place of discovery. */
-import { roomCommand } from '../../plan/etcd-space.ts';
+import { roomCommand } from '../../plan/infra-programs.ts';
 import type { Plan, ProcessSpec } from '../../plan/plan.ts';
 import { flagValue, lineRule } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';

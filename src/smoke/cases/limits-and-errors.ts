@@ -1,7 +1,7 @@
 /** Where answers end and what is refused: stop strings, limits, unknown models, clients that leave, many at once. */
 import { systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error-code.ts';
-import { proofRequest } from '../../plan/proof-request.ts';
+import { proofRequest } from '../../plan/proof.ts';
 import type { SmokeCase } from '../case.ts';
 import { chat, chatBody, chatPath, readChat } from '../chat.ts';
 import type { Client } from '../client.ts';

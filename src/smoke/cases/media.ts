@@ -2,8 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../base/error-code.ts';
-import { judge } from '../../plan/proof-answer.ts';
-import { proofRequest, tinyImage } from '../../plan/proof-request.ts';
+import { judge, proofRequest, tinyImage } from '../../plan/proof.ts';
 import type { SmokeCase } from '../case.ts';
 import { chatBody, chatPath } from '../chat.ts';
 import type { Client } from '../client.ts';

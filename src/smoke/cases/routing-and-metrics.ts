@@ -1,6 +1,6 @@
 /** Where requests go, and that the counters tell of it. */
 import { systemClock } from '../../base/clock.ts';
-import { proofRequest, tinyImage } from '../../plan/proof-request.ts';
+import { proofRequest, tinyImage } from '../../plan/proof.ts';
 import type { SmokeCase } from '../case.ts';
 import { chat, chatStream } from '../chat.ts';
 import type { Client } from '../client.ts';

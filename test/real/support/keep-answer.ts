@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { proofRequest } from '../../../src/plan/proof-request.ts';
+import { proofRequest } from '../../../src/plan/proof.ts';
 import type { Running } from '../../e2e/harness/deployment.ts';
 import type { World } from '../../e2e/harness/world.ts';
 

@@ -1,7 +1,7 @@
 /** The way into an etcd of others is found again from what a plan says, and what is missing is named. */
 import { expect, test } from 'vitest';
 import { reachOf } from '../../../src/infra/reach.ts';
-import { accessPlaces } from '../../../src/plan/access-places.ts';
+import { accessPlaces } from '../../../src/plan/infra-access.ts';
 
 test('a profile: the name as it is, the password in its variable, certificates in their files', () => {
   const etcd = {

@@ -1,6 +1,6 @@
 /** CUDA_VISIBLE_DEVICES and --gpus: read as CUDA reads them, and never widened. */
 import { expect, test } from 'vitest';
-import { allowedGpus, limitText } from '../../../src/plan/allowed-gpus.ts';
+import { allowedGpus, limitText } from '../../../src/plan/gpu-demand.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
 
 const gpus = (count: number): Gpu[] =>

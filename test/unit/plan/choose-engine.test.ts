@@ -1,6 +1,7 @@
-/** Which engine serves, and why: never a simulated answer on a machine that could give a real one. */
+/** Which engine is chosen, from which Python environment, and the reason that the plan gives. */
 import { expect, test } from 'vitest';
-import { chooseEngine } from '../../../src/plan/choose-engine.ts';
+import { engines } from '../../../src/engine/engines.ts';
+import { chooseEngine, pythonChoices } from '../../../src/plan/choose-engine.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
 import { host } from '../../support/profile.ts';
 import { pythonOf } from '../../support/python-host.ts';
@@ -96,4 +97,31 @@ test('--engine sim is taken on any host', () => {
   expect(chooseEngine('sim', onGpu, host({ gpus })).choices).toEqual([
     { what: 'engine', value: 'sim', because: '--engine sim' },
   ]);
+});
+
+const python = {
+  folder: '/envs/sglang-1.4.2',
+  python: '/envs/sglang-1.4.2/bin/python3',
+  dynamoVersion: '1.4.2',
+  backends: { sglang: '0.5.16' },
+  torchVersion: '2.11.0',
+  because: 'made by dynamo setup',
+};
+
+test('the engines in Python name the folder, the versions and the reason', () => {
+  expect(pythonChoices(engines.sglang, python)).toEqual([
+    {
+      what: 'python',
+      value: '/envs/sglang-1.4.2',
+      because: 'Dynamo 1.4.2 with SGLang 0.5.16: made by dynamo setup',
+    },
+  ]);
+  expect(pythonChoices(engines.mocker, { ...python, backends: {} })[0]?.because).toBe(
+    'Dynamo 1.4.2: made by dynamo setup',
+  );
+});
+
+test('the embedded engine needs no Python, so nothing is said', () => {
+  expect(pythonChoices(engines.sim, python)).toEqual([]);
+  expect(pythonChoices(engines.mocker, undefined)).toEqual([]);
 });

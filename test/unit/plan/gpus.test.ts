@@ -2,11 +2,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import { allowedGpus } from '../../../src/plan/allowed-gpus.ts';
+import { allowedGpus, type GpuOffer } from '../../../src/plan/gpu-demand.ts';
 import { placeWorkers } from '../../../src/plan/gpus.ts';
-import type { GpuOffer } from '../../../src/plan/gpu-group.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
-import { seatsOf, type WorkerEntry } from '../../../src/plan/seats.ts';
+import { seatsOf, type WorkerEntry } from '../../../src/plan/replicas.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 
 const gpus = (count: number): Gpu[] =>

@@ -1,6 +1,12 @@
-/** Ways into an etcd and a NATS of others that the installed Dynamo does not have. */
+/** Logins for an external etcd or NATS: which variables carry them, and which ones the installed Dynamo cannot use. */
 import { expect, test } from 'vitest';
-import { requireAccess } from '../../../src/plan/infra-access.ts';
+import {
+  ignoredVariables,
+  type ReferenceReader,
+  requireAccess,
+  variablesOfProfile,
+  withoutCredentials,
+} from '../../../src/plan/infra-access.ts';
 
 const external = (address: string) => ({ from: 'external', addresses: [address], version: '3' }) as const;
 const [secure, plain] = [{ etcd: external('https://a:1') }, { etcd: external('http://a:1') }];
@@ -37,4 +43,79 @@ test.each([
   const check = () => requireAccess({ nats: external(address) }, {}, version);
   if (refused) expect(check).toThrow(/over TLS, which Dynamo 1\.4\.2 cannot do/);
   else expect(check).not.toThrow();
+});
+
+test.each([
+  [{}, {}],
+  [{ NATS_SERVER: 'nats://host:4222', ETCD_ENDPOINTS: 'http://a:1,http://b:2' }, {}],
+  [
+    { NATS_SERVER: 'nats://me:p%40ss@host:4222' },
+    { NATS_SERVER: 'nats://host:4222', NATS_AUTH_USERNAME: 'me', NATS_AUTH_PASSWORD: 'p@ss' },
+  ],
+  [{ NATS_SERVER: 's3cret@host' }, { NATS_SERVER: 'host', NATS_AUTH_TOKEN: 's3cret' }],
+  [
+    { ETCD_ENDPOINTS: 'https://me:x@a:2379, https://me:x@b:2379' },
+    { ETCD_ENDPOINTS: 'https://a:2379,https://b:2379', ETCD_AUTH_USERNAME: 'me', ETCD_AUTH_PASSWORD: 'x' },
+  ],
+])('%j', (environment, changed) => {
+  expect(withoutCredentials(environment)).toEqual(changed);
+});
+
+test('what names an external etcd that is used is not said to be ignored', () => {
+  const use = { addresses: ['http://a:1'], version: '3' };
+  const scrubbed = ['DYN_SYSTEM_PORT', 'ETCD_ENDPOINTS', 'NATS_SERVER'];
+  const files = { folders: [], files: [] };
+  const fromOutside = { ...files, etcd: { ...use, from: 'external' as const } };
+  const own = { ...files, etcd: { ...use, from: 'process' as const, path: '/etcd' } };
+  expect(ignoredVariables({ scrubbed, infra: fromOutside })).toEqual(['DYN_SYSTEM_PORT', 'NATS_SERVER']);
+  expect(ignoredVariables({ scrubbed, infra: own })).toEqual(scrubbed);
+  expect(ignoredVariables({ scrubbed })).toEqual(scrubbed);
+});
+
+const reader: ReferenceReader = {
+  secret: (key, reference) => reference && `${key} in ${reference.env ?? reference.file}`,
+  path: (written) => written?.replace('~', '/home/me'),
+};
+const set = (variables: Readonly<Record<string, string | undefined>>) =>
+  Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined));
+
+test('etcd with login and certificates', () => {
+  const etcd = {
+    endpoints: ['https://a:1', 'https://b:2'],
+    username: 'me',
+    password: { env: 'WORD' },
+    tls: { ca: '~/ca.pem', cert: '/cert.pem', key: '/key.pem' },
+  };
+  expect(variablesOfProfile('etcd', { infra: { etcd } }, {}, reader)).toEqual({
+    ETCD_ENDPOINTS: 'https://a:1,https://b:2',
+    ETCD_AUTH_USERNAME: 'me',
+    ETCD_AUTH_PASSWORD: 'infra.etcd.password in WORD',
+    ETCD_AUTH_CA: '/home/me/ca.pem',
+    ETCD_AUTH_CLIENT_CERT: '/cert.pem',
+    ETCD_AUTH_CLIENT_KEY: '/key.pem',
+  });
+});
+
+test('NATS with a token, and one with a file of credentials', () => {
+  const servers = ['nats://a:4222'];
+  const token = { servers, token: { file: '/token' }, tls: { ca: '/ca.pem' } };
+  expect(set(variablesOfProfile('nats', { infra: { nats: token } }, {}, reader))).toEqual({
+    NATS_SERVER: 'nats://a:4222',
+    NATS_AUTH_TOKEN: 'infra.nats.token in /token',
+    NATS_TLS_CA_CERT_PATH: '/ca.pem',
+  });
+  const file = { servers, credentialsFile: '~/creds' };
+  expect(set(variablesOfProfile('nats', { infra: { nats: file } }, {}, reader))).toEqual({
+    NATS_SERVER: 'nats://a:4222',
+    NATS_AUTH_CREDENTIALS_FILE: '/home/me/creds',
+  });
+});
+
+test('logins of the environment are taken back where the profile names the server, and only there', () => {
+  const environment = { ETCD_AUTH_PASSWORD: 'x', ETCD_AUTH_CA: '/other.pem', NATS_AUTH_TOKEN: 'x' };
+  const infra = { etcd: { endpoints: ['http://a:1'] } };
+  const said = variablesOfProfile('etcd', { infra }, environment, reader);
+  expect(said).toMatchObject({ ETCD_AUTH_PASSWORD: undefined, ETCD_AUTH_CA: undefined });
+  expect(said).not.toHaveProperty('NATS_AUTH_TOKEN');
+  expect(variablesOfProfile('nats', { infra }, environment, reader)).toEqual({});
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { KnownProfile } from '../../../src/profile/profile.ts';
 import { loadProfile, type ProfileRequest } from '../../../src/profile/load.ts';
-import { workOut } from '../../../src/profile/work-out.ts';
+import { workOut } from '../../../src/profile/assemble.ts';
 import { diskFiles, memoryFiles, request, set, shippedFolder } from './memory-files.ts';
 
 const library = {

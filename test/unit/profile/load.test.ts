@@ -2,9 +2,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import { listProfiles } from '../../../src/profile/list.ts';
+import { listProfiles, validateProfile } from '../../../src/profile/list.ts';
 import { loadProfile } from '../../../src/profile/load.ts';
-import { validateProfile } from '../../../src/profile/validate.ts';
 import { directories, good, memoryFiles, request, set } from './memory-files.ts';
 
 const project = (name: string) => `${directories.project}/${name}.yaml`;

@@ -1,8 +1,14 @@
 /** Laws of the merge, on arbitrary trees. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { merge, withoutNulls } from '../../../src/profile/merge.ts';
-import { type MapTree, type Position, toPlain, type Tree } from '../../../src/profile/tree.ts';
+import {
+  type MapTree,
+  merge,
+  type Position,
+  toPlain,
+  type Tree,
+  withoutNulls,
+} from '../../../src/profile/tree.ts';
 
 const at: Position = { source: { shown: 'x', lines: [] }, line: 1, column: 1 };
 

@@ -1,9 +1,8 @@
 /** The profiles of the package: all load, and all names that upstream's users know lead to them. */
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listProfiles } from '../../../src/profile/list.ts';
+import { listProfiles, validateProfile } from '../../../src/profile/list.ts';
 import { loadProfile } from '../../../src/profile/load.ts';
-import { validateProfile } from '../../../src/profile/validate.ts';
 import { diskFiles, set, shippedFolder } from './memory-files.ts';
 
 const library = {

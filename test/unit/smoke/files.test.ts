@@ -1,7 +1,7 @@
 /** Pictures and videos: whole ones are read, damaged ones are refused with the reason. */
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { tinyImage } from '../../../src/plan/proof-request.ts';
+import { tinyImage } from '../../../src/plan/proof.ts';
 import { mp4 } from '../../../src/sim/mp4.ts';
 import { png } from '../../../src/sim/png.ts';
 import { decodePicture } from '../../../src/smoke/picture.ts';

@@ -1,6 +1,17 @@
-/** A line of a profile as an error may show it: by where it stands, its values are secrets or are not. */
+/** What messages may show of a profile: lines, settings and whole profiles, with secrets hidden. */
+import { DynamoError } from '../base/error.ts';
 import { editDistance } from '../base/nearest.ts';
-import { conceal, isDocumented, isSecret, isSecretFlag } from '../base/secrets.ts';
+import {
+  conceal,
+  concealWords,
+  hiddenMark,
+  isDocumented,
+  isHarmless,
+  isSecret,
+  isSecretFlag,
+  isSecretParameter,
+} from '../base/secrets.ts';
+import type { FrontendSpec, ParameterValue, Profile, ResolvedParameter, WorkerSpec } from './profile.ts';
 
 /** Stars of the same length, so that columns stay right. */
 const mask = (value: string): string => '*'.repeat(value.length);
@@ -108,4 +119,75 @@ function maskInside(line: string): string {
 /** Only variables are written in capitals. */
 function isVariable(name: string): boolean {
   return /^[A-Z][A-Z0-9_]+$/.test(name) && !isDocumented(name);
+}
+
+/** `--set path=value`, or another option that sets a parameter (`--model X` is path `model`). */
+export interface Setting {
+  readonly path: string;
+  readonly value: string;
+  /** The option that it came from: `--set`, `--model`. */
+  readonly flag: string;
+}
+
+/** As typed, for messages; a value that may be a secret is not repeated. */
+export function shownSetting({ flag, path, value }: Setting): string {
+  const shown = shownSettingValue(path.split('.'), value);
+  return flag === '--set' ? `--set ${path}=${shown}` : `${flag} ${shown}`;
+}
+
+function shownSettingValue(path: readonly string[], value: string): string {
+  const at = path.indexOf('env');
+  if (at >= 0) return isHarmless(path[at + 1] ?? '', value) ? value : hiddenMark;
+  if (isSecretParameter(path.at(-1) ?? '', []) && value !== '') return hiddenMark;
+  return path.includes('engineArgs') ? shownLine([value], 0) : conceal(value);
+}
+
+export function badSetting(setting: Setting, problem: string, hint: string | undefined): DynamoError {
+  return new DynamoError('usage', `${shownSetting(setting)}: ${problem}`, { hint });
+}
+
+/** The same profile with `***` in the place of every value that may be a secret. It cannot be planned any more. */
+export function shownProfile(profile: Profile): Profile {
+  return {
+    ...(concealAll(profile) as Profile),
+    env: shownVariables(profile.env),
+    components: mapValues(profile.components, shownComponent),
+    parameters: mapValues(profile.parameters, shownParameter),
+  };
+}
+
+function shownComponent<Spec extends FrontendSpec | WorkerSpec>(spec: Spec): Spec {
+  const engineArgs = mapValues(spec.engineArgs, (words) => concealWords(words ?? []));
+  return { ...(concealAll(spec) as Spec), env: shownVariables(spec.env), engineArgs };
+}
+
+function shownVariables(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, isHarmless(name, value) ? value : hiddenMark]),
+  );
+}
+
+function shownParameter(parameter: ResolvedParameter, name: string): ResolvedParameter {
+  const shown = concealAll(parameter) as ResolvedParameter;
+  if (!isSecretParameter(name, parameter.env ?? [])) return shown;
+  return { ...shown, default: hide(parameter.default), value: hide(parameter.value) };
+}
+
+function hide(value: ParameterValue): ParameterValue {
+  return typeof value === 'string' && value !== '' ? hiddenMark : value;
+}
+
+/** Every text in a value. */
+function concealAll(value: unknown): unknown {
+  if (typeof value === 'string') return conceal(value);
+  if (Array.isArray(value)) return value.map(concealAll);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, concealAll(each)]));
+}
+
+function mapValues<V, W>(
+  record: Readonly<Record<string, V>>,
+  change: (value: V, key: string) => W,
+): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
 }

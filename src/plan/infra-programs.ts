@@ -1,0 +1,111 @@
+/** How an etcd and a NATS of our own are started: on loopback, with their data in a folder of the plan. */
+import type { PortName, Ports } from '../engine/engine.ts';
+
+export type Verbosity = 'debug' | 'info' | 'warn' | 'error';
+
+export interface InfraSeat {
+  readonly runId: string;
+  /** The program; of NATS in a container nothing, as its image starts it. */
+  readonly program: readonly string[];
+  /** What it listens on: loopback, or in a container everything, of which loopback of the host is all that gets through. */
+  readonly listen: '127.0.0.1' | '0.0.0.0';
+  readonly ports: Ports;
+  readonly dataFolder: string;
+  readonly configFile: string;
+  readonly verbosity: Verbosity;
+}
+
+export interface InfraProgram {
+  readonly ports: readonly PortName[];
+  /** Of `ports`, those that others talk to. */
+  readonly published: readonly PortName[];
+  /** Where clients find it. */
+  address(ports: Ports): string;
+  /** GET says 200 once it is up. */
+  probeUrl(ports: Ports): string;
+  argv(seat: InfraSeat): readonly string[];
+  files(seat: InfraSeat): readonly { readonly path: string; readonly text: string }[];
+  /** Whether the image starts the program by itself, whatever its path there. */
+  readonly imageStartsIt: boolean;
+  /** For people: what its loss means. */
+  readonly ifLost: string;
+}
+
+/** The level of Dynamo's own filter, such as `debug` or `info,dynamo_runtime=trace`; `info` when it names none. */
+export function verbosityOf(filter: string | undefined): Verbosity {
+  const word = filter?.split(',')[0]?.trim().toLowerCase();
+  if (word === 'trace' || word === 'debug') return 'debug';
+  return word === 'warn' || word === 'error' ? word : 'info';
+}
+
+export const etcd: InfraProgram = {
+  ports: ['client', 'peer'],
+  published: ['client'],
+  // Images differ in what they start by default, and all have etcd on their PATH.
+  imageStartsIt: false,
+  address: (ports) => url(ports.client),
+  // Answers 200 and {"health":"true"} once a leader is elected, 503 before. Seen with 3.4.23 and 3.5.1.
+  probeUrl: (ports) => `${url(ports.client)}/health`,
+  files: () => [],
+  argv: ({ program, dataFolder, listen, ports, verbosity }) => [
+    ...program,
+    '--name=default',
+    `--data-dir=${dataFolder}`,
+    `--listen-client-urls=http://${listen}:${ports.client}`,
+    `--advertise-client-urls=${url(ports.client)}`,
+    `--listen-peer-urls=${url(ports.peer)}`,
+    // With data of an earlier run these two are ignored: other ports are no trouble.
+    `--initial-advertise-peer-urls=${url(ports.peer)}`,
+    `--initial-cluster=default=${url(ports.peer)}`,
+    // Without compaction the history of every key is kept for ever.
+    '--auto-compaction-mode=periodic',
+    '--auto-compaction-retention=1h',
+    // 3.4 takes a log level only with this logger; 3.5 has no other.
+    '--logger=zap',
+    '--log-outputs=stderr',
+    `--log-level=${verbosity}`,
+  ],
+  ifLost:
+    'etcd is started again with its data. Workers of Dynamo keep their registration for 10 s (up to 1.4) or 30 s ' +
+    'without it, then they end with exit code 0',
+};
+
+function url(port: Ports['client']): string {
+  return `http://127.0.0.1:${port}`;
+}
+
+/** 15 MB, as in upstream's compose file. Source: docs/upstream/launch-scripts.md#compose. */
+export const natsMaxPayloadBytes = 15 * 1024 * 1024;
+
+export const nats: InfraProgram = {
+  ports: ['client', 'monitoring'],
+  published: ['client', 'monitoring'],
+  // nats:2.11.4 is made from scratch: its entry point is /nats-server. Source: nats-docker, 2.11.x/scratch.
+  imageStartsIt: true,
+  address: (ports) => `nats://127.0.0.1:${ports.client}`,
+  // Answers 200 and {"status":"ok"}. Seen with 2.9.10 and 2.15.1.
+  probeUrl: (ports) => `http://127.0.0.1:${ports.monitoring}/healthz`,
+  // The payload limit has no flag.
+  files: ({ configFile, dataFolder, listen, ports, verbosity, runId }) => [
+    {
+      path: configFile,
+      text: [
+        `server_name: ${JSON.stringify(runId)}`,
+        `listen: "${listen}:${ports.client}"`,
+        `http: "${listen}:${ports.monitoring}"`,
+        `max_payload: ${natsMaxPayloadBytes}`,
+        `jetstream { store_dir: ${JSON.stringify(dataFolder)} }`,
+        `debug: ${verbosity === 'debug'}`,
+        '',
+      ].join('\n'),
+    },
+  ],
+  argv: ({ program, configFile }) => [...program, '--config', configFile],
+  ifLost: 'NATS is started again with its data. KV events sent meanwhile are lost; requests over TCP go on',
+};
+
+/** `address`: without a login, which goes beside it. Seen to work with etcd and etcdctl 3.4.23. */
+export function roomCommand(address: string): string {
+  const revision = `$($e endpoint status -w json | grep -o '"revision":[0-9]*' | grep -om1 '[0-9]*')`;
+  return `e="etcdctl --endpoints=${address}"; $e compact "${revision}" && $e defrag && $e alarm disarm   # old versions of keys go; --user and --cacert as it wants them`;
+}

@@ -1,0 +1,136 @@
+/** What a profile may say of an existing etcd and NATS: where they are, how to log in, which certificates to trust. */
+import * as z from 'zod';
+import type { ShapeFault } from './tree.ts';
+
+/** An address is printed and stored, so it holds nobody's password. */
+function address(schemes: string): z.ZodString {
+  return z
+    .string()
+    .regex(
+      new RegExp(`^((${schemes})://)?[^\\s/@,]+/?$`),
+      `expected ${schemes.replaceAll('|', ' or ')}://host:port; a login stands beside it, not in it`,
+    );
+}
+
+/** Nothing is looked for relative to anything: a profile may be extended from another folder. */
+const file = z.string().regex(/^(\/|~\/)./, 'expected a path that begins with / or ~/');
+
+const secret = z
+  .strictObject({
+    env: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable')
+      .optional()
+      .describe('Environment variable that holds it'),
+    file: file.optional().describe('File that holds it; one newline at its end does not count'),
+  })
+  .describe('A secret: never itself, only where it is');
+
+const tlsFiles = z
+  .strictObject({
+    ca: file.optional().describe('Certificates of authorities, PEM'),
+    cert: file.optional().describe('Certificate of ours, PEM'),
+    key: file.optional().describe('Key of that certificate, PEM'),
+  })
+  .describe('Files for TLS');
+
+const etcd = z
+  .strictObject({
+    endpoints: z.array(address('http|https')).min(1).describe('As etcdctl --endpoints'),
+    username: z.string().min(1).optional(),
+    password: secret.optional(),
+    tls: tlsFiles.optional(),
+  })
+  .describe('An etcd that is there already');
+
+const nats = z
+  .strictObject({
+    servers: z.array(address('nats|tls')).min(1).describe('As nats --server'),
+    username: z.string().min(1).optional(),
+    password: secret.optional(),
+    token: secret.optional(),
+    nkey: secret.optional().describe('Seed of an NKey'),
+    credentialsFile: file.optional().describe('As nats --creds'),
+    tls: tlsFiles.optional(),
+  })
+  .describe('A NATS that is there already');
+
+export const externalInfra = z
+  .strictObject({ etcd, nats })
+  .partial()
+  .describe(
+    'etcd and NATS of others that this deployment uses; ETCD_… and NATS_… of the environment do not count then',
+  );
+
+export type ExternalEtcd = z.infer<typeof etcd>;
+export type ExternalNats = z.infer<typeof nats>;
+/** Exactly one of them is set. */
+export type SecretReference = z.infer<typeof secret>;
+export type TlsFiles = z.infer<typeof tlsFiles>;
+
+export function infraFaults(infra: z.infer<typeof externalInfra> | undefined): ShapeFault[] {
+  return [
+    ...(infra?.etcd === undefined ? [] : etcdFaults(infra.etcd)),
+    ...(infra?.nats === undefined ? [] : natsFaults(infra.nats)),
+  ];
+}
+
+function etcdFaults({ endpoints, username, password, tls }: ExternalEtcd): ShapeFault[] {
+  const at = ['infra', 'etcd'];
+  const plain = endpoints.find((each) => !each.startsWith('https://'));
+  return [
+    ...loginFaults(at, username, password),
+    ...referenceFaults(at, { password }),
+    ...pairFaults(at, tls),
+    ...(tls === undefined || plain === undefined
+      ? []
+      : [fault([...at, 'tls'], `is for https, and an endpoint is ${plain}`, `write https:// before it`)]),
+  ];
+}
+
+function natsFaults(spec: ExternalNats): ShapeFault[] {
+  const at = ['infra', 'nats'];
+  const { username, password, token, nkey, credentialsFile, tls } = spec;
+  const logins = Object.entries({ username, token, nkey, credentialsFile }).flatMap(([name, value]) =>
+    value === undefined ? [] : [name],
+  );
+  return [
+    ...loginFaults(at, username, password),
+    ...referenceFaults(at, { password, token, nkey }),
+    ...pairFaults(at, tls),
+    ...logins.slice(1).map((name) => fault([...at, name], `stands beside ${logins[0]}`, 'keep one login')),
+  ];
+}
+
+function loginFaults(
+  at: readonly string[],
+  username: string | undefined,
+  password: SecretReference | undefined,
+): ShapeFault[] {
+  if (username !== undefined && password === undefined)
+    return [fault([...at, 'username'], 'has no password', 'add password: {env: NAME}')];
+  if (username === undefined && password !== undefined)
+    return [fault([...at, 'password'], 'belongs to no username', 'add username: NAME')];
+  return [];
+}
+
+function referenceFaults(
+  at: readonly string[],
+  secrets: Readonly<Record<string, SecretReference | undefined>>,
+): ShapeFault[] {
+  return Object.entries(secrets).flatMap(([name, reference]) =>
+    reference === undefined || (reference.env === undefined) !== (reference.file === undefined)
+      ? []
+      : [fault([...at, name], 'names not exactly one place', 'write {env: NAME} or {file: /path}')],
+  );
+}
+
+function pairFaults(at: readonly string[], tls: TlsFiles | undefined): ShapeFault[] {
+  if (tls === undefined || (tls.cert === undefined) === (tls.key === undefined)) return [];
+  const missing = tls.cert === undefined ? 'cert' : 'key';
+  return [fault([...at, 'tls'], `has no ${missing}`, `add ${missing}: /path.pem; both or none`)];
+}
+
+function fault(path: readonly string[], what: string, fix: string): ShapeFault {
+  return { path, message: `${path.join('.')}: ${what}`, fix };
+}
