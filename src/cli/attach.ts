@@ -13,7 +13,7 @@ import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
 import { eventsOf } from '../deployment/run-events.ts';
 import { watchSignals } from './signals.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 /** So much of the past is shown for orientation. */
 const shownLines = 10;

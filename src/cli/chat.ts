@@ -9,7 +9,7 @@ import { wholeNumber } from './flag-values.ts';
 import { firstModel, foreignUrl } from './runs/foreign-url.ts';
 import { livePlan } from '../deployment/live-plan.ts';
 import { requireLinux } from '../package/platform.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

@@ -18,7 +18,7 @@ import {
 import { leftBehindError } from '../deployment/failure-error.ts';
 import { returnText } from '../deployment/gpu-return.ts';
 import { requireLinux } from '../package/platform.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const days = keptMs / 86_400_000;
 

@@ -1,7 +1,15 @@
-/** `dynamo completion`: a small script for the shell that asks us for the candidates. */
+/** `dynamo completion` prints a small script for a shell; the script asks `dynamo complete` for candidates. */
+import { Argument, Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import type { Configure } from './verbs.ts';
+import { profileNames } from '../deployment/load-profile.ts';
+import { checks } from '../doctor/table.ts';
+import { isAlive } from '../process/identity.ts';
+import { stateFolders } from '../run/folders.ts';
+import { readPlan, storedRuns } from '../run/record.ts';
+import { allSetups } from './setup/list.ts';
+import type { Configure } from './verb.ts';
+import { type Completes, visibleVerbs } from './verbs.ts';
 
 const scripts: Readonly<Record<string, string>> = {
   bash: `# dynamo completion for bash; to use it: source <(dynamo completion bash)
@@ -30,17 +38,26 @@ Examples:
   source <(dynamo completion bash)
   dynamo completion fish > ~/.config/fish/completions/dynamo.fish`;
 
-export const configure: Configure = (command, settle) => {
+const configureCompletion: Configure = (command, settle) => {
   command
-    .argument('<shell>', 'bash, zsh or fish')
+    .addArgument(
+      new Argument('<shell>', 'bash, zsh or fish').choices(Object.keys(scripts)).argParser(scriptFor),
+    )
     .addHelpText('after', examples)
-    .action((shell: string) => {
-      const script = scripts[shell];
-      if (script === undefined) throw unknownShell(shell);
+    .action((script: string) => {
       process.stdout.write(script);
       settle(0);
     });
 };
+
+export const completion = { configure: configureCompletion };
+
+/** Throws `usage`. */
+function scriptFor(shell: string): string {
+  const script = scripts[shell];
+  if (script === undefined) throw unknownShell(shell);
+  return script;
+}
 
 function unknownShell(shell: string): DynamoError {
   const shells = Object.keys(scripts);
@@ -52,4 +69,62 @@ function unknownShell(shell: string): DynamoError {
       hint: `dynamo completion ${meant ?? 'bash'}`,
     },
   );
+}
+
+const configureComplete: Configure = (command, settle) => {
+  command
+    .argument('[words...]')
+    .allowUnknownOption()
+    .action(async (words: string[]) => {
+      const candidates = await candidatesFor(words);
+      process.stdout.write(candidates.map((candidate) => `${candidate}\n`).join(''));
+      settle(0);
+    });
+};
+
+export const complete = { configure: configureComplete };
+
+/** What could stand at the last of `words`, which is being typed. */
+async function candidatesFor(words: readonly string[]): Promise<readonly string[]> {
+  if (words.length <= 1) return visibleVerbs.map(({ name }) => name);
+  const verb = visibleVerbs.find(({ name }) => name === words[0]);
+  if (verb === undefined) return [];
+  const command = new Command(verb.name);
+  (await verb.load()).configure(command, () => {});
+  const last = words.at(-1) ?? '';
+  const before = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ''));
+  if (before !== undefined && (before.required || before.optional))
+    return valuesOf(before.long, before.argChoices);
+  if (last.startsWith('-')) return [...command.options.flatMap(({ long }) => long ?? []), '--help'];
+  if (words.length === 2 && command.commands.length > 0) return command.commands.map((each) => each.name());
+  const choices = command.registeredArguments[0]?.argChoices;
+  if (choices !== undefined) return choices;
+  return verb.completes === undefined ? [] : await candidates[verb.completes]();
+}
+
+function valuesOf(
+  flag: string | null | undefined,
+  choices: readonly string[] | undefined,
+): readonly string[] {
+  if (choices !== undefined) return choices;
+  if (flag === '--only') return checks.map(({ name }) => name);
+  return flag === '--run' ? runNames(true) : [];
+}
+
+const candidates: Readonly<Record<Completes, () => readonly string[] | Promise<readonly string[]>>> = {
+  profiles: profileNames,
+  runs: () => runNames(true),
+  'live runs': () => runNames(false),
+  processes: processNames,
+  setups: () => allSetups().map(({ name }) => name),
+};
+
+function runNames(ended: boolean): string[] {
+  const runs = storedRuns(stateFolders(process.env), isAlive).filter(({ supervised }) => ended || supervised);
+  return [...new Set(runs.map(({ record }) => record.name))];
+}
+
+function processNames(): string[] {
+  const latest = storedRuns(stateFolders(process.env), isAlive).at(-1);
+  return latest === undefined ? [] : (readPlan(latest.files)?.processes.map(({ name }) => name) ?? []);
 }

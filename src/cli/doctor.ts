@@ -14,7 +14,7 @@ import { takeCredentialsOut } from '../deployment/infra-facts.ts';
 import { type Diagnosed, planForDoctor } from './doctor/plan.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 /** For each check. */
 const timeoutMs = 5_000;

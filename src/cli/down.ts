@@ -13,7 +13,7 @@ import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
 import { leftAlone } from '../deployment/left-alone.ts';
 import { reapAndWait, trackerOf, untilKeeperLeft } from '../deployment/reap-run.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

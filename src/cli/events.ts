@@ -6,7 +6,7 @@ import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
 import { eventsOf } from '../deployment/run-events.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

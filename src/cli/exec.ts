@@ -17,7 +17,7 @@ import { oneProfile } from './one-profile.ts';
 import { requireLinux } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 export interface ExecFlags extends DeploymentFlags {
   readonly quiet?: true;

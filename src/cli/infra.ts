@@ -20,7 +20,7 @@ import { sharedRun } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
 import { type DetachFlags, detach } from './up/detached.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

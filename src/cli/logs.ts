@@ -22,7 +22,7 @@ import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
 import { startOf } from './start-of.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

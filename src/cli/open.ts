@@ -3,7 +3,7 @@ import { spawnDetached } from '../process/detach.ts';
 import { stateFolders } from '../run/folders.ts';
 import { livePlan } from '../deployment/live-plan.ts';
 import { requireLinux } from '../package/platform.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

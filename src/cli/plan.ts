@@ -24,7 +24,7 @@ import { openProfile } from '../deployment/load-profile.ts';
 import { oneProfile } from './one-profile.ts';
 import { factWishes } from '../deployment/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

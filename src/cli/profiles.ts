@@ -11,7 +11,7 @@ import { styleFor } from '../view/style.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile, profileLibrary } from '../deployment/load-profile.ts';
 import { shippedFolder } from '../package/self.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

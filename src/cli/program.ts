@@ -1,12 +1,14 @@
-/** The command line: answers the two shortest questions itself, and turns every way out into an exit code. */
-import { rootHelp } from './root-help.ts';
+/** The command line: answers the two shortest questions itself, finds the verb, and turns every way out into an exit code. */
+import { DynamoError } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
 import { version } from '../package/self.ts';
+import { verbs, visibleVerbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */
 export async function run(words: readonly string[]): Promise<number> {
   const [first, ...rest] = words;
-  const tells = first === undefined && process.platform !== 'linux';
-  if (tells || (first !== undefined && rest.length === 0 && ['--help', '-h', 'help'].includes(first))) {
+  const showsHelp = first === undefined ? process.platform !== 'linux' : rest.length === 0 && isHelp(first);
+  if (showsHelp) {
     process.stdout.write(`${rootHelp()}\n`);
     return 0;
   }
@@ -19,10 +21,60 @@ export async function run(words: readonly string[]): Promise<number> {
       const { showFirstLook } = await import('./first-look.ts');
       return await showFirstLook();
     }
-    const { parse } = await import('./parse.ts');
-    return await parse(words);
+    return first === 'help' ? await runNamed(rest[0] ?? '', ['--help']) : await runNamed(first, rest);
   } catch (error) {
     const { report } = await import('./report.ts');
     return report(error);
   }
+}
+
+function isHelp(word: string): boolean {
+  return ['--help', '-h', 'help'].includes(word);
+}
+
+/** Throws DynamoError. */
+async function runNamed(name: string, words: readonly string[]): Promise<number> {
+  const verb = verbs.find((each) => each.name === name);
+  if (verb === undefined) throw unknownVerb(name);
+  const [{ runVerb }, { configure }] = await Promise.all([import('./run-verb.ts'), verb.load()]);
+  return await runVerb(verb, configure, words);
+}
+
+function unknownVerb(asked: string): DynamoError {
+  if (asked.startsWith('-')) {
+    return new DynamoError('usage', `dynamo has no option ${asked} before a command.`, {
+      hint: 'dynamo --help',
+    });
+  }
+  const meant = nearest(
+    asked,
+    visibleVerbs.map(({ name }) => name),
+  );
+  return new DynamoError('usage', `There is no command ${JSON.stringify(asked)}.`, {
+    hint: meant === undefined ? 'dynamo --help' : `did you mean: dynamo ${meant}`,
+  });
+}
+
+/** What `dynamo --help` prints: needs no argument parser, as it is asked for most. Ends without a newline. */
+export function rootHelp(): string {
+  const width = Math.max(...visibleVerbs.map(({ name }) => name.length));
+  return [
+    'Starts NVIDIA Dynamo with SGLang on this machine, supervises it, and cleans up after it.',
+    '',
+    'Usage: dynamo <command> [options]',
+    '',
+    'Commands:',
+    ...visibleVerbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    'Options:',
+    '  -V, --version  print the version',
+    '  -h, --help     print this help; after a command, print the help of that command',
+    '',
+    'Examples:',
+    '  dynamo up disagg         start prefill and decode in separate workers',
+    '  dynamo up agg --detach   return as soon as it serves',
+    '  dynamo plan agg_router   show what would be started, and why',
+    '  dynamo ps                show what is running',
+    '  dynamo down              stop it, and verify that nothing is left',
+  ].join('\n');
 }

@@ -11,7 +11,7 @@ import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
 import { runViews, type UsageSample } from './runs/run-view.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

@@ -1,40 +1,44 @@
 /** Lets commander parse what follows a verb, and runs it. */
 import { Command, CommanderError, Help, type Option } from 'commander';
+import { DynamoError } from '../base/error.ts';
+import { nearest } from '../base/nearest.ts';
+import { hiddenMark } from '../base/secrets.ts';
 import { type Damage, onDamage } from '../host/stored.ts';
 import { actAsOwner } from '../run/state-owner.ts';
 import { fitHelp } from '../view/fit-help.ts';
-import type { Configure, Verb } from './verbs.ts';
+import { report } from './report.ts';
+import type { Configure, Verb } from './verb.ts';
 
-/** Verbs about runs that are there. */
-const ofRuns: ReadonlySet<string> = new Set([
-  'down',
-  'ps',
-  'logs',
-  'start',
-  'stop',
-  'restart',
-  'attach',
-  'wait',
-  'events',
-  'chat',
-  'open',
-  'infra',
-  'clean',
-]);
+/**
+ * A program that knows only `verbs`, and has them all loaded. Returns the exit code. Never throws.
+ */
+export async function runOneOf(
+  verbs: readonly (Verb & { readonly configure: Configure })[],
+  [name, ...words]: readonly string[],
+): Promise<number> {
+  try {
+    const verb = verbs.find((each) => each.name === name);
+    if (verb === undefined) throw new Error(`this program has no command ${name}`);
+    return await runVerb(verb, verb.configure, words);
+  } catch (error) {
+    return report(error);
+  }
+}
 
-/** `words` follow the verb. Returns its exit code. Throws DynamoError, and CommanderError for what commander cannot parse. */
+/** `words` follow the verb. Returns its exit code. Throws DynamoError. */
 export async function runVerb(verb: Verb, configure: Configure, words: readonly string[]): Promise<number> {
   let exitCode = 0;
   // Candidates for a shell are asked for while somebody types.
   if (verb.name !== 'complete') onDamage(sayDamage);
-  if (ofRuns.has(verb.name)) actAsOwner(process.env);
+  if (verb.actsAsOwner === true) actAsOwner(process.env);
   const command = commandOf(verb);
   configure(command, (code) => (exitCode = code));
   try {
     await command.parseAsync(words, { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    throw usageError(error, verb);
   }
   return exitCode;
 }
@@ -62,4 +66,29 @@ function commandOf(verb: Verb): Command {
 /** That nothing is set unless it is set says nothing. */
 function optionDescription(option: Option): string {
   return new Help().optionDescription(option).replace(/ \(default: (\{\}|\[\])\)$/, '');
+}
+
+/** What commander cannot parse. */
+function usageError({ message }: CommanderError, verb: Verb): DynamoError {
+  const [first = '', suggestion = ''] = withoutValue(message)
+    .replace(/^error: /, '')
+    .split('\n');
+  const meant = /Did you mean (.*)\?/.exec(suggestion)?.[1] ?? nearestChoice(first);
+  return new DynamoError('usage', `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`, {
+    hint: meant === undefined ? `dynamo ${verb.name} --help` : `did you mean ${meant}?`,
+  });
+}
+
+/** `unknown option '--api-key=…'`: what stands after the = of an option that we do not know may be a secret. */
+function withoutValue(message: string): string {
+  return message.replace(/(unknown option '-[^'=]*=)[^']*'/, `$1${hiddenMark}'`);
+}
+
+/** Commander names the choices but not the likely one. */
+function nearestChoice(message: string): string | undefined {
+  const match = /^[Oo]ption '(\S+).*argument '(.*)' is invalid\. Allowed choices are (.*?)\.?$/.exec(message);
+  if (match === null) return undefined;
+  const [, flag, seen = '', choices = ''] = match;
+  const meant = nearest(seen, choices.split(', '));
+  return meant === undefined ? undefined : `${flag} ${meant}`;
 }

@@ -4,7 +4,7 @@ import { setupEngines, upstreamEngines } from '../engine/engines.ts';
 import { list } from './setup/list.ts';
 import type { SetupFlags } from './setup/make.ts';
 import { remove } from './setup/remove.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

@@ -9,7 +9,7 @@ import { reportSmoke } from './smoke/reports.ts';
 import { smokeForeign } from './smoke/foreign.ts';
 import { smokeProfiles } from './smoke/profiles.ts';
 import type { SmokeFlags } from './smoke/flags.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

@@ -19,7 +19,7 @@ import { tidyUp } from '../deployment/tidy-up.ts';
 import { detach } from './up/detached.ts';
 import { stayInForeground } from './up/foreground.ts';
 import type { UpFlags } from './up/flags.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

@@ -1,142 +1,184 @@
-/** Every verb, with the line that stands in `dynamo --help`. */
-import type { Command } from 'commander';
+/** The commands of `dynamo`, one row each; a verb's module is loaded when it runs. */
+import { type Configure, reapVerb, superviseVerb, upVerb, type Verb } from './verb.ts';
 
-/** What a verb's module exports: options, help and action are added to its command. `settle` takes the exit code. */
-export type Configure = (command: Command, settle: (exitCode: number) => void) => void;
+/** What the words after a verb name. Subcommands and choices are completed before these. */
+export type Completes = 'profiles' | 'runs' | 'live runs' | 'processes' | 'setups';
 
-interface Row {
-  readonly name: string;
-  readonly usage: string;
-  readonly summary: string;
-  readonly hidden?: true;
+export interface VerbRow extends Verb {
+  readonly completes?: Completes;
+  readonly load: () => Promise<{ readonly configure: Configure }>;
 }
 
-const table = [
+export const verbs: readonly VerbRow[] = [
   {
-    name: 'up',
-    usage: '[profile] [options] [-- worker arguments]',
-    summary: 'start a deployment, prove that it serves, follow its logs',
+    ...upVerb,
+    completes: 'profiles',
+    load: () => import('./up.ts'),
   },
   {
     name: 'down',
     usage: '[run] [options]',
-    summary: 'stop a run in order and verify that nothing is left',
+    summary: 'stop a run and verify that nothing is left',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./down.ts'),
   },
-  { name: 'ps', usage: '[options]', summary: 'runs and their processes' },
+  {
+    name: 'ps',
+    usage: '[options]',
+    summary: 'list runs and their processes',
+    actsAsOwner: true,
+    load: () => import('./ps.ts'),
+  },
   {
     name: 'logs',
     usage: '[process...] [options]',
-    summary: 'logs of a run, also after it has ended',
+    summary: 'show the logs of a run, also after it has ended',
+    actsAsOwner: true,
+    completes: 'processes',
+    load: () => import('./logs.ts'),
   },
   {
     name: 'start',
     usage: '<process...> [options]',
     summary: 'start a process that was stopped',
+    actsAsOwner: true,
+    completes: 'processes',
+    load: async () => (await import('./process-verbs.ts')).start,
   },
   {
     name: 'stop',
     usage: '<process...> [options]',
-    summary: 'stop one process of a live run',
+    summary: 'stop a process of a live run',
+    actsAsOwner: true,
+    completes: 'processes',
+    load: async () => (await import('./process-verbs.ts')).stop,
   },
   {
     name: 'restart',
     usage: '<process...> [options]',
-    summary: 'stop and start one process of a live run',
+    summary: 'restart a process of a live run',
+    actsAsOwner: true,
+    completes: 'processes',
+    load: async () => (await import('./process-verbs.ts')).restart,
   },
   {
     name: 'attach',
     usage: '[run]',
     summary: 'watch a detached run; Ctrl-C leaves it running',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./attach.ts'),
   },
   {
     name: 'wait',
     usage: '[run] [options]',
-    summary: 'until a run is ready or has stopped',
+    summary: 'wait until a run is ready or stopped',
+    actsAsOwner: true,
+    completes: 'runs',
+    load: () => import('./wait.ts'),
   },
   {
     name: 'events',
     usage: '[run] [options]',
-    summary: 'state changes of a run as they happen',
+    summary: 'show the state changes of a run as they happen',
+    actsAsOwner: true,
+    completes: 'runs',
+    load: () => import('./events.ts'),
   },
   {
     name: 'chat',
     usage: '[run] [options]',
-    summary: 'talk to a run, or to any deployment',
+    summary: 'chat with the model of a run, or of any deployment',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./chat.ts'),
   },
   {
     name: 'open',
     usage: '[run] [options]',
-    summary: 'print the URL of a run, and open it in a browser',
+    summary: 'print the URL of a run and open it in a browser',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./open.ts'),
   },
   {
     name: 'infra',
     usage: '<up|down|status> [options]',
-    summary: 'an etcd and a NATS shared by several runs',
+    summary: 'run an etcd and a NATS that several runs share',
+    actsAsOwner: true,
+    load: () => import('./infra.ts'),
   },
   {
     name: 'plan',
     usage: '<profile> [options] [-- worker arguments]',
-    summary: 'what `up` would do, and why',
+    summary: 'show what `up` would do, and why',
+    completes: 'profiles',
+    load: () => import('./plan.ts'),
   },
   {
     name: 'smoke',
     usage: '[profile...] [options] [-- worker arguments]',
-    summary: 'bring profiles up, verify them with real requests, take them down',
+    summary: 'start profiles, test them with real requests, stop them',
+    completes: 'profiles',
+    load: () => import('./smoke.ts'),
   },
   {
     name: 'doctor',
     usage: '[profile] [options] [-- worker arguments]',
-    summary: 'checks of this host and of a plan, each with one fix',
+    summary: 'check this host, or what a profile needs, and suggest fixes',
+    completes: 'profiles',
+    load: () => import('./doctor.ts'),
   },
   {
     name: 'exec',
     usage: '<profile> [options] -- <command...>',
-    summary: 'bring a deployment up, run a command against it, take it down',
+    summary: 'start a deployment, run a command against it, stop it',
+    completes: 'profiles',
+    load: () => import('./exec.ts'),
   },
   {
     name: 'profiles',
     usage: '[list|show|validate|schema]',
-    summary: 'shipped, user and project profiles',
+    summary: 'list, show and validate profiles',
+    completes: 'profiles',
+    load: () => import('./profiles.ts'),
   },
   {
     name: 'clean',
     usage: '[options]',
-    summary: 'end and remove what dead runs left; say who else holds GPUs',
+    summary: 'remove what dead runs left behind, list other users of the GPUs',
+    actsAsOwner: true,
+    load: () => import('./clean.ts'),
   },
   {
     name: 'setup',
     usage: '[list|remove] [options]',
     summary: 'install Dynamo, etcd and NATS for this user, without root',
+    completes: 'setups',
+    load: () => import('./setup.ts'),
   },
   {
     name: 'completion',
     usage: '<bash|zsh|fish>',
-    summary: 'shell completion, to be sourced',
+    summary: 'print a completion script for your shell',
+    load: async () => (await import('./completion.ts')).completion,
   },
   {
-    name: 'supervise',
-    usage: '<run>',
-    summary: 'supervise a prepared run (started by `up --detach`)',
-    hidden: true,
+    ...superviseVerb,
+    load: () => import('./supervise.ts'),
   },
   {
-    name: 'reap',
-    usage: '<run>',
-    summary: 'end what a dead supervisor left (started by the keeper)',
-    hidden: true,
+    ...reapVerb,
+    load: () => import('./reap.ts'),
   },
   {
     name: 'complete',
     usage: '[words...]',
-    summary: 'candidates for shell completion',
+    summary: 'list candidates for shell completion',
     hidden: true,
+    load: async () => (await import('./completion.ts')).complete,
   },
-] as const satisfies readonly Row[];
+];
 
-export type VerbName = (typeof table)[number]['name'];
-
-export interface Verb extends Row {
-  readonly name: VerbName;
-}
-
-export const verbs: readonly Verb[] = table;
+export const visibleVerbs = verbs.filter(({ hidden }) => hidden !== true);

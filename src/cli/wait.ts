@@ -9,7 +9,7 @@ import { failureError, failureSoFar } from '../deployment/failure-error.ts';
 import { findRun, latestRun } from '../deployment/find-run.ts';
 import { requireLinux } from '../package/platform.ts';
 import { eventsOf } from '../deployment/run-events.ts';
-import type { Configure } from './verbs.ts';
+import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:

@@ -1,14 +1,13 @@
 /** Holds command lines to the parsers of their verbs, without running anything. */
 import { Command } from 'commander';
-import { verbModules } from '../../src/cli/verb-modules.ts';
-import { type Verb, verbs } from '../../src/cli/verbs.ts';
+import { type VerbRow, verbs } from '../../src/cli/verbs.ts';
 
 /** The verb as it is configured, except that it does nothing. */
-export async function parserOf(verb: Verb): Promise<{ command: Command; help: string }> {
+export async function parserOf(verb: VerbRow): Promise<{ command: Command; help: string }> {
   const command = new Command(verb.name).exitOverride();
   let help = '';
   command.configureOutput({ outputError: () => {}, writeOut: (text) => (help += text), writeErr: () => {} });
-  (await verbModules[verb.name]()).configure(command, () => {});
+  (await verb.load()).configure(command, () => {});
   command.outputHelp();
   for (const each of [command, ...command.commands]) each.exitOverride().action(() => {});
   return { command, help };

@@ -1,6 +1,6 @@
 /** The examples of every help, run as they stand; those that need more than Node and npm are in test/real/examples. */
 import { expect } from 'vitest';
-import { verbs } from '../../../src/cli/verbs.ts';
+import { visibleVerbs } from '../../../src/cli/verbs.ts';
 import { otherPlace } from '../../support/example-places.ts';
 import { examplesIn } from '../../support/examples.ts';
 import { succeed } from '../harness/cli.ts';
@@ -9,7 +9,7 @@ import { test } from '../harness/world.ts';
 import { stages } from './stages.ts';
 
 test('every verb has a stage', () => {
-  const visible = verbs.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+  const visible = visibleVerbs.map(({ name }) => name);
   expect(Object.keys(stages).toSorted()).toEqual(['', ...visible].toSorted());
 });
 

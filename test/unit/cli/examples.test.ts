@@ -1,14 +1,12 @@
 /** Every example of every help is a command line that its verb's own parser takes. */
 import { describe, expect, it } from 'vitest';
-import { rootHelp } from '../../../src/cli/root-help.ts';
-import { verbs } from '../../../src/cli/verbs.ts';
+import { rootHelp } from '../../../src/cli/program.ts';
+import { visibleVerbs } from '../../../src/cli/verbs.ts';
 import { commandsIn } from '../../support/examples.ts';
 import { parserOf, takes } from '../../support/parse-command.ts';
 
-const visible = verbs.filter(({ hidden }) => hidden !== true);
-
 // Modules of verbs are loaded here, which takes its time on a busy machine.
-describe.each(visible)('dynamo $name', { timeout: 60_000 }, (verb) => {
+describe.each(visibleVerbs)('dynamo $name', { timeout: 60_000 }, (verb) => {
   it('has examples, and they are right', async () => {
     const { help } = await parserOf(verb);
     const examples = commandsIn(help);

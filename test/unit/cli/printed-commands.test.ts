@@ -49,6 +49,7 @@ function inHints(): Printed[] {
       ([, , hint = '']) =>
         hint
           .replace(/^dynamo \$\{[^}]*\}/, 'dynamo smoke')
+          .replace(/^dynamo completion \$\{[^}]*\}/, 'dynamo completion bash')
           .replaceAll(/--engine \$\{[^}]*\}/g, '--engine mocker')
           .replaceAll(/\$\{[^}]*\}/g, 'x'),
     );

@@ -1,14 +1,14 @@
 /** `dynamo reap`: what the keeper becomes when the supervisor is gone. */
 import { basename } from 'node:path';
-import type { Identity } from '../../base/identity.ts';
-import { bootId, isAlive } from '../../process/identity.ts';
-import { readLedgerFrom } from '../../process/ledger.ts';
-import { appendEvent } from '../../run/event-file.ts';
-import { runFiles, stateFolders, stateFolderPaths } from '../../run/folders.ts';
-import { readRecordIn, type StoredRun } from '../../run/record.ts';
-import { reapRun } from '../../deployment/reap-run.ts';
-import { quietly } from '../../deployment/sole-reaper.ts';
-import type { Configure } from '../verbs.ts';
+import type { Identity } from '../base/identity.ts';
+import { bootId, isAlive } from '../process/identity.ts';
+import { readLedgerFrom } from '../process/ledger.ts';
+import { appendEvent } from '../run/event-file.ts';
+import { runFiles, stateFolders, stateFolderPaths } from '../run/folders.ts';
+import { readRecordIn, type StoredRun } from '../run/record.ts';
+import { reapRun } from '../deployment/reap-run.ts';
+import { quietly } from '../deployment/sole-reaper.ts';
+import type { Configure } from './verb.ts';
 
 interface ReapFlags {
   readonly supervisor: Identity;

@@ -1,14 +1,14 @@
-/** What `start`, `stop` and `restart` share: one process of a live run, on the ports and GPUs of its plan. */
-import { DynamoError } from '../../base/error.ts';
-import { askAct, isSilence, isUnreachable } from '../../run/control-client.ts';
-import { socketOf, stateFolders, type StateFolders } from '../../run/folders.ts';
-import { readPlan, type StoredRun } from '../../run/record.ts';
-import type { ProcessAction } from '../../supervisor/process-action.ts';
-import { chosenProcesses } from '../../deployment/chosen-processes.ts';
-import { findRun, onlyLiveRun } from '../../deployment/find-run.ts';
-import { silenceError } from '../../deployment/ask-supervisor.ts';
-import { requireLinux } from '../../package/platform.ts';
-import type { Configure } from '../verbs.ts';
+/** `dynamo start`, `stop` and `restart`: processes of a live run, on the ports and GPUs of its plan. */
+import { DynamoError } from '../base/error.ts';
+import { askAct, isSilence, isUnreachable } from '../run/control-client.ts';
+import { socketOf, stateFolders, type StateFolders } from '../run/folders.ts';
+import { readPlan, type StoredRun } from '../run/record.ts';
+import type { ProcessAction } from '../supervisor/process-action.ts';
+import { chosenProcesses } from '../deployment/chosen-processes.ts';
+import { findRun, onlyLiveRun } from '../deployment/find-run.ts';
+import { silenceError } from '../deployment/ask-supervisor.ts';
+import { requireLinux } from '../package/platform.ts';
+import type { Configure } from './verb.ts';
 
 const done: Readonly<Record<ProcessAction, string>> = {
   start: 'ready',
@@ -16,13 +16,17 @@ const done: Readonly<Record<ProcessAction, string>> = {
   restart: 'ready again',
 };
 
+export const start = { configure: processVerb('start') };
+export const stop = { configure: processVerb('stop') };
+export const restart = { configure: processVerb('restart') };
+
 const examples = (action: ProcessAction): string => `
 Examples:
   dynamo ${action} decode              of the run that is up
   dynamo ${action} decode --run mine   of this one`;
 
 /** Returns when the process is ready or gone. A process that is stopped by hand is not restarted by its policy. */
-export function processVerb(action: ProcessAction): Configure {
+function processVerb(action: ProcessAction): Configure {
   return (command, settle) => {
     command
       .argument('<process...>', 'names of processes, or of components for all their replicas')

@@ -1,14 +1,14 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
-import { stoppedText } from '../../supervisor/events.ts';
-import { DynamoError } from '../../base/error.ts';
-import { appendOwn } from '../../host/own-file.ts';
-import { unpackSecrets } from '../../plan/plan-secrets.ts';
-import { runFiles, stateFolders } from '../../run/folders.ts';
-import { readPlan } from '../../run/record.ts';
-import { quietly } from '../../deployment/sole-reaper.ts';
-import { untilHandedOver } from '../../deployment/hand-over.ts';
-import { runPlan } from '../../deployment/run-plan.ts';
-import type { Configure } from '../verbs.ts';
+import { stoppedText } from '../supervisor/events.ts';
+import { DynamoError } from '../base/error.ts';
+import { appendOwn } from '../host/own-file.ts';
+import { unpackSecrets } from '../plan/plan-secrets.ts';
+import { runFiles, stateFolders } from '../run/folders.ts';
+import { readPlan } from '../run/record.ts';
+import { quietly } from '../deployment/sole-reaper.ts';
+import { untilHandedOver } from '../deployment/hand-over.ts';
+import { runPlan } from '../deployment/run-plan.ts';
+import type { Configure } from './verb.ts';
 
 export const configure: Configure = (command, settle) => {
   command.argument('<run>').action(async (runId: string) => settle(await superviseDetached(runId)));
