@@ -8,4 +8,4 @@ export interface Room {
 
 export const rooms: readonly Room[];
 /** The room that may import a package. */
-export const owners: Readonly<Record<string, string>>;
+export const owners: Readonly<Record<string, readonly string[]>>;

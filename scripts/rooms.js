@@ -102,17 +102,19 @@ const roots = ['main.ts', 'up.ts', 'reap.ts', 'binary.ts', 'library.ts', 'comman
 /** The library is what others import: it knows neither command line nor terminal. */
 const libraryImports = [...ground, ...adapters, 'doctor', 'smoke', 'package', 'deployment'];
 
+/** The rooms that may import a package; `/**` stands for its parts. */
 export const owners = {
-  commander: 'cli',
-  listr2: 'view',
-  chalk: 'view',
-  'fast-string-width': 'view',
-  'fast-wrap-ansi': 'view',
-  execa: 'process',
-  dockerode: 'container',
-  yaml: 'profile',
-  zod: 'profile',
-  '@nats-io/transport-node': 'sim',
+  commander: ['cli'],
+  'image-size/**': ['smoke', 'sim'],
+  listr2: ['view'],
+  chalk: ['view'],
+  'fast-string-width': ['view'],
+  'fast-wrap-ansi': ['view'],
+  execa: ['process'],
+  dockerode: ['container'],
+  yaml: ['profile'],
+  zod: ['profile'],
+  '@nats-io/transport-node': ['sim'],
 };
 
 function overrideOf({ name, imports, pure = false, node = [] }) {
@@ -137,6 +139,7 @@ function overrideOf({ name, imports, pure = false, node = [] }) {
               ],
               message: `${name} may import only: ${allowed} (see CONTRIBUTING.md)`,
             },
+            ...partsOf(name),
             ...(pure
               ? [
                   {
@@ -162,9 +165,22 @@ const pureRules = {
 };
 
 function pathsOf(room) {
+  return foreign(room).filter(({ name }) => !name.endsWith('/**'));
+}
+
+function partsOf(room) {
+  return foreign(room)
+    .filter(({ name }) => name.endsWith('/**'))
+    .map(({ name, message }) => ({ group: [name], message }));
+}
+
+function foreign(room) {
   return Object.entries(owners)
-    .filter(([, owner]) => owner !== room)
-    .map(([name, owner]) => ({ name, message: `only src/${owner} imports ${name}` }));
+    .filter(([, owning]) => !owning.includes(room))
+    .map(([name, owning]) => ({
+      name,
+      message: `only ${owning.map((each) => `src/${each}`).join(' and ')} may import ${name}`,
+    }));
 }
 
 function overrides() {
@@ -179,13 +195,16 @@ function overrides() {
       rules: {
         'no-restricted-imports': [
           'error',
-          { paths: pathsOf(''), patterns: [{ group: library, message: 'the library knows no terminal' }] },
+          {
+            paths: pathsOf(''),
+            patterns: [{ group: library, message: 'the library knows no terminal' }, ...partsOf('')],
+          },
         ],
       },
     },
     {
       files: roots.filter((file) => file !== 'library.ts').map((file) => `src/${file}`),
-      rules: { 'no-restricted-imports': ['error', { paths: pathsOf('') }] },
+      rules: { 'no-restricted-imports': ['error', { paths: pathsOf(''), patterns: partsOf('') }] },
     },
     // Time as a value that comes in: its one real implementation stands here.
     {

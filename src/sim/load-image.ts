@@ -1,10 +1,17 @@
 /** Fetches the images of a chat, from data URIs and the web, and refuses what cannot be one. */
+import { GIF } from 'image-size/types/gif';
+import { JPG } from 'image-size/types/jpg';
+import { PNG } from 'image-size/types/png';
+import { WEBP } from 'image-size/types/webp';
 import { systemClock, timeLimit } from '../base/clock.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { ApiError } from './api-error.ts';
-import { readImage, type SeenImage } from './image-header.ts';
 
-export type { SeenImage };
+export interface SeenImage {
+  readonly type: string;
+  readonly width: number;
+  readonly height: number;
+}
 
 const sizeLimit = 32 * 1024 * 1024;
 const timeoutMs = 10_000;
@@ -36,4 +43,25 @@ async function load(url: string, signal: AbortSignal): Promise<SeenImage> {
   } finally {
     limit.clear();
   }
+}
+
+const kinds = { png: PNG, jpeg: JPG, gif: GIF, webp: WEBP };
+
+/** Type and size of an image by its header; throws the reason why it cannot be one. */
+export function readImage(bytes: Buffer): SeenImage {
+  const [type, reader] = Object.entries(kinds).find(([, kind]) => kind.validate(bytes)) ?? [];
+  if (type === undefined || reader === undefined) throw new Error('not a PNG, JPEG, GIF or WebP image');
+  try {
+    const { width, height } = reader.calculate(bytes);
+    if (isWhole(type, bytes) && width > 0 && height > 0) return { type, width, height };
+  } catch {
+    // As below.
+  }
+  throw new Error(`the ${type} image is cut off or damaged`);
+}
+
+/** Whether a download stopped half way, where the format shows it cheaply. */
+function isWhole(type: string, bytes: Buffer): boolean {
+  if (type === 'png') return bytes.subarray(-8).includes('IEND');
+  return type !== 'webp' || bytes.length >= 8 + bytes.readUInt32LE(4);
 }

@@ -1,4 +1,7 @@
-/** Puts PNG pictures into an MP4 file as a video: object type 0x6D of the MP4 registry, so no encoder is needed. */
+/**
+ * Puts PNG pictures into an MP4 file as a video: object type 0x6D of the MP4 registry, so no encoder is needed. Size and
+ * length are those asked for, so no video can be shipped instead.
+ */
 interface Video {
   readonly width: number;
   readonly height: number;

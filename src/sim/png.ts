@@ -1,4 +1,4 @@
-/** Writes a real PNG file: a colour gradient that depends on the prompt. */
+/** Writes a real PNG file: a colour gradient that depends on the prompt. Of any size asked for, so none can be shipped. */
 import { promisify } from 'node:util';
 import { crc32, deflate } from 'node:zlib';
 import { randomFrom } from './tokenizer.ts';

@@ -28,10 +28,10 @@ function plants(): Plant[] {
       { file: `${name}/plant-main.ts`, line: "import '../main.ts';" },
       { file: `${name}/nested/plant-main.ts`, line: "import '../../main.ts';" },
       ...Object.entries(owners)
-        .filter(([, owner]) => owner !== name)
+        .filter(([, owning]) => !owning.includes(name))
         .map(([owned]) => ({
           file: `${name}/nested/plant-${owned.replace(/\W/g, '_')}.ts`,
-          line: `import '${owned}';`,
+          line: `import '${owned.replace('/**', '/part')}';`,
         })),
       ...(pure === true
         ? [

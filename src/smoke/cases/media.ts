@@ -7,10 +7,9 @@ import type { SmokeCase } from '../case.ts';
 import { chatBody, chatPath } from '../chat.ts';
 import type { Client } from '../client.ts';
 import { listOf, objectOf, shown, textOf } from '../json.ts';
-import { decodePicture, type Picture } from '../picture.ts';
+import { readPicture, readVideo } from '../media-file.ts';
 import type { Target } from '../target.ts';
 import { wrong } from '../verdict.ts';
-import { readVideo, type Video } from '../video-file.ts';
 
 /** Images of both common kinds are seen, in one piece and in a conversation. */
 export const vision: SmokeCase = {
@@ -36,12 +35,12 @@ export const vision: SmokeCase = {
   },
 };
 
-/** An image is a PNG or JPEG that can be decoded, of the size that was asked for. */
+/** An image is a whole PNG or JPEG of the size that was asked for. */
 export const image: SmokeCase = {
   name: 'image',
   fits: ({ proof }) => proof.request === 'image',
   run: async (client, target) => {
-    const picture = decodeImage(await generateMedia(client, target));
+    const picture = read(readPicture, await generateMedia(client, target), 'are no picture');
     const asked = askedSize(target);
     const size = `${picture.width}x${picture.height}`;
     if (picture.width !== asked.width || picture.height !== asked.height) {
@@ -51,33 +50,26 @@ export const image: SmokeCase = {
   },
 };
 
-function decodeImage(bytes: Buffer): Picture {
-  try {
-    return decodePicture(bytes);
-  } catch (error) {
-    wrong(`${bytes.length} bytes that are no picture: ${messageOf(error)}`);
-  }
-}
-
-/** A video is a whole MP4 file of the size that was asked for, whose pictures are all there. */
+/** A video is a whole MP4 file of the size that was asked for. */
 export const video: SmokeCase = {
   name: 'video',
   fits: ({ proof }) => proof.request === 'video',
   run: async (client, target) => {
-    const { width, height, seconds, frames } = decodeVideo(await generateMedia(client, target));
+    const file = await generateMedia(client, target);
+    const { width, height, seconds } = read(readVideo, file, 'no player shows');
     const asked = askedSize(target);
     if (width !== asked.width || height !== asked.height) {
       wrong(`asked for ${asked.width}x${asked.height}, got ${width}x${height}`);
     }
-    return `${frames} pictures of ${width}x${height} in ${seconds.toFixed(1)} s`;
+    return `${seconds.toFixed(1)} s of ${width}x${height}`;
   },
 };
 
-function decodeVideo(bytes: Buffer): Video {
+function read<T>(reader: (bytes: Buffer) => T, bytes: Buffer, verdict: string): T {
   try {
-    return readVideo(bytes);
+    return reader(bytes);
   } catch (error) {
-    wrong(`${bytes.length} bytes that no player shows: ${messageOf(error)}`);
+    wrong(`${bytes.length} bytes that ${verdict}: ${messageOf(error)}`);
   }
 }
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { readImage } from '../../../src/sim/image-header.ts';
+import { readImage } from '../../../src/sim/load-image.ts';
 import { png } from '../../../src/sim/png.ts';
 import { ask, deploy, metric, model, post } from './deployment.ts';
 import { freePort, temporaryFolder } from './processes.ts';

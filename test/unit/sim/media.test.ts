@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { readImage } from '../../../src/sim/image-header.ts';
+import { readImage } from '../../../src/sim/load-image.ts';
 import { mp4 } from '../../../src/sim/mp4.ts';
 import { png } from '../../../src/sim/png.ts';
 
@@ -29,6 +29,12 @@ test('an MP4 is made of whole boxes, and its pictures lie where the table says',
 });
 
 test.each([
+  {
+    name: 'webp',
+    bytes: Buffer.from('RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x1f\0\0\x0f\0\0', 'latin1'),
+    width: 32,
+    height: 16,
+  },
   { name: 'gif', bytes: Buffer.from('GIF89a\x05\0\x06\0', 'latin1'), width: 5, height: 6 },
   {
     name: 'jpeg',
@@ -43,6 +49,8 @@ test.each([
 test('what is no image, or not all of one, is refused with the reason', async () => {
   const whole = await png(40, 40, 1);
   expect(() => readImage(whole.subarray(0, whole.length - 30))).toThrow('cut off');
+  const webp = Buffer.from('RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0', 'latin1');
+  expect(() => readImage(webp)).toThrow('the webp image is cut off');
   expect(() => readImage(Buffer.from('<html>'))).toThrow('not a PNG');
   expect(() => readImage(Buffer.alloc(0))).toThrow('not a PNG');
 });
