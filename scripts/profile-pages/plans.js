@@ -86,7 +86,7 @@ export function planOf({ makePlan }, profile) {
         torchVersion: undefined,
         because: 'for this page',
       },
-      infra: { external: {}, binaries: {}, keptFolder: '' },
+      infra: { external: {}, binaries: {}, persistentFolder: '' },
     },
   );
 }

@@ -24,7 +24,7 @@ Examples:
   dynamo doctor                       this host
   dynamo doctor disagg                this host, and what disagg needs of it
   dynamo doctor --only ports,D23      two checks, by name and by id
-  dynamo doctor --fix                 mends what is safe to mend, and says what it did
+  dynamo doctor --fix                 repairs what is safe to repair, and says what it did
   dynamo doctor --json                for a bug report: secrets are taken out
 
 Exit code: 0, or 1 when a check fails (with --strict also when one warns).`;
@@ -44,7 +44,7 @@ export const configure: Configure = (command, settle) => {
       .argument('[args...]', 'after --: arguments for the workers'),
   )
     .addOption(new Option('--only <checks>', 'these checks, by id or name: D06,shm').argParser(chosen))
-    .option('--fix', 'mend what is safe to mend')
+    .option('--fix', 'repair what is safe to repair')
     .option('--json', 'as JSON on stdout')
     .option('--verbose', 'also what is ok, and how it was seen')
     .option('--strict', 'a warning counts as a failure')
@@ -61,8 +61,8 @@ async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags
   takeCredentialsOut(process.env);
   const diagnosed = await planForDoctor(words, flags);
   const host = hostView(diagnosed, flags);
-  const wishes = { timeoutMs, mend: flags.fix === true };
-  const reports = await runChecks(flags.only ?? checks, host, wishes);
+  const options = { timeoutMs, repair: flags.fix === true };
+  const reports = await runChecks(flags.only ?? checks, host, options);
   const view: DoctorView = {
     about: aboutOf(diagnosed),
     checks: reports,

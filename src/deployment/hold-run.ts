@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { checkEtcd } from '../infra/external-etcd.ts';
 import { isOwn } from '../plan/infra.ts';
-import { keptFolders, passingFolders, type Plan } from '../plan/plan.ts';
+import { persistentFolders, ephemeralFolders, type Plan } from '../plan/plan.ts';
 import type { Secrets } from '../plan/plan-secrets.ts';
 import type { HostFacts } from '../plan/request.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
@@ -138,7 +138,12 @@ function writeRun(
   { plan, files }: HeldRun,
   about: Pick<RunRecord, 'startedAt' | 'detached' | 'supervisor' | 'socket'>,
 ): void {
-  for (const folder of [files.logs, ...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder]) {
+  for (const folder of [
+    files.logs,
+    ...ephemeralFolders(plan),
+    ...persistentFolders(plan),
+    plan.mediaFolder,
+  ]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
   if (plan.modelLink !== undefined) {

@@ -46,7 +46,7 @@ export async function infraFacts(
     external: found(await Promise.all(external)),
     binaries: found(await Promise.all(binaries)),
     shared: names.length > 0 && source === 'auto' ? sharedInfra(folders) : undefined,
-    keptFolder: folders.infra,
+    persistentFolder: folders.infra,
   };
   const asked =
     source === 'docker' ? names : source === 'auto' ? names.filter((name) => isMissing(name, facts)) : [];
@@ -69,7 +69,7 @@ function found<T>(entries: readonly (readonly [InfraName, T | undefined])[]): Pa
 }
 
 /** Facts where nothing was looked at. */
-export const noInfraFacts: InfraFacts = { external: {}, binaries: {}, keptFolder: '' };
+export const noInfraFacts: InfraFacts = { external: {}, binaries: {}, persistentFolder: '' };
 
 /** Addresses are printed and stored; credentials in them go to the variables that upstream reads them from, too. */
 export function takeCredentialsOut(environment: NodeJS.ProcessEnv): void {

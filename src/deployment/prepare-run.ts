@@ -1,6 +1,6 @@
 /** From a profile and options to a run that is ready to be supervised. */
 import { choosePlanes } from '../plan/choose-planes.ts';
-import { wishedHttpPort } from '../plan/ports.ts';
+import { preferredHttpPort } from '../plan/ports.ts';
 import { planWithSecrets } from '../plan/make-plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
@@ -27,7 +27,7 @@ export async function prepareRun(
 export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWishes, 'runId'> {
   return {
     profile,
-    ports: [wishedHttpPort(profile, options)],
+    ports: [preferredHttpPort(profile, options)],
     options,
     engine: options.engine,
     python: options.python,

@@ -1,7 +1,7 @@
 /** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
-import { passingFolders, type Plan } from '../plan/plan.ts';
+import { ephemeralFolders, type Plan } from '../plan/plan.ts';
 import type { Secrets } from '../plan/plan-secrets.ts';
 import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
@@ -56,7 +56,7 @@ function removeSocket(path: string): void {
 /** A plan that somebody changed must not name folders of others. */
 function passing(plan: Plan | undefined, { folder: runFolder }: RunFiles): string[] {
   if (plan === undefined) return ['discovery', 'tmp', 'models', 'infra'].map((name) => join(runFolder, name));
-  return passingFolders(plan).filter((folder) => resolve(folder).startsWith(`${runFolder}${sep}`));
+  return ephemeralFolders(plan).filter((folder) => resolve(folder).startsWith(`${runFolder}${sep}`));
 }
 
 /** Gives back names, ports and GPUs only, for a run that was never supervised. */

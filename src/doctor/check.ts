@@ -24,8 +24,8 @@ export interface Check {
   readonly severity: 'warn' | 'fail';
   /** Reads only. May throw: then it was not made. */
   look(host: HostView): Promise<Finding> | Finding;
-  /** Mends what is safe to mend without asking, and says what it did, a line each. */
-  mend?(host: HostView): Promise<readonly string[]>;
+  /** Repairs what is safe to repair without asking, and says what it did, one line each. */
+  repair?(host: HostView): Promise<readonly string[]>;
 }
 
 export function ok(evidence: string, details: readonly string[] = []): Finding {

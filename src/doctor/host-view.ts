@@ -36,7 +36,7 @@ export interface Subject {
   /** Absent when there is no valid plan on this host; the report says why in a line of its own. */
   readonly plan: Plan | undefined;
   /** The port that the frontend should have, and whether the command line insists on it. */
-  readonly wishedHttpPort: number;
+  readonly preferredHttpPort: number;
   readonly insistsOnPort: boolean;
   /** Where etcd and NATS shall come from, as the user said it. */
   readonly infra: PlanOptions['infra'];

@@ -15,31 +15,31 @@ export interface CheckReport extends Finding {
   readonly fixed: readonly string[];
 }
 
-export interface Wishes {
+export interface CheckOptions {
   /** For each check. */
   readonly timeoutMs: number;
-  /** Mend what is safe to mend, then look again. */
-  readonly mend: boolean;
+  /** Mend what is safe to repair, then look again. */
+  readonly repair: boolean;
 }
 
 /** In the order of `checks`. Never rejects. */
 export async function runChecks(
   checks: readonly Check[],
   host: HostView,
-  wishes: Wishes,
+  options: CheckOptions,
 ): Promise<CheckReport[]> {
   const clean = redactor(host.environment);
   const reports: CheckReport[] = [];
-  if (!wishes.mend) return await Promise.all(checks.map((check) => runCheck(check, host, wishes, clean)));
-  // One after the other: what one mends, another may be about.
-  for (const check of checks) reports.push(await runCheck(check, host, wishes, clean));
+  if (!options.repair) return await Promise.all(checks.map((check) => runCheck(check, host, options, clean)));
+  // One after the other: one repair may affect another check.
+  for (const check of checks) reports.push(await runCheck(check, host, options, clean));
   return reports;
 }
 
 async function runCheck(
   check: Check,
   host: HostView,
-  { timeoutMs, mend }: Wishes,
+  { timeoutMs, repair }: CheckOptions,
   clean: (text: string) => string,
 ): Promise<CheckReport> {
   const { id, name, title, severity } = check;
@@ -47,8 +47,8 @@ async function runCheck(
   const look = async (): Promise<Finding> => await within(timeoutMs, host, () => check.look(host));
   let finding = await look();
   let fixed: readonly string[] = [];
-  if (mend && check.mend !== undefined && isTrouble(finding.status)) {
-    fixed = await check.mend(host).catch((error: unknown) => [`could not: ${messageOf(error)}`]);
+  if (repair && check.repair !== undefined && isTrouble(finding.status)) {
+    fixed = await check.repair(host).catch((error: unknown) => [`could not: ${messageOf(error)}`]);
     finding = await look();
   }
   return {

@@ -54,7 +54,7 @@ export type Discovery =
   | { readonly backend: 'etcd'; readonly endpoints: readonly string[] };
 
 /** One worker process of a deployment, with what the plan gave it. */
-export interface WorkerSeat {
+export interface WorkerReplica {
   /** Of the process, unique in the plan. */
   readonly name: string;
   readonly spec: WorkerSpec;
@@ -176,18 +176,18 @@ export interface Engine {
   /** Longest time between SIGTERM and a clean end, in milliseconds, doubled for slow machines. */
   stopGraceMs(part: 'frontend' | WorkerMode): number;
   frontend(spec: FrontendSpec, deployment: Deployment): Launch;
-  worker(seat: WorkerSeat, deployment: Deployment): Launch;
+  worker(replica: WorkerReplica, deployment: Deployment): Launch;
   portsOf(spec: WorkerSpec): readonly PortName[];
   /** Component under which a mode registers in discovery. Source: docs/upstream/status-and-health.md#instances. */
   componentOf(mode: WorkerMode): string;
   /** What it decides beyond the profile, for the choices of a plan. */
-  remarks(profile: Profile): readonly Remark[];
+  notes(profile: Profile): readonly Note[];
   /** `model`: a hub id, or the absolute path of a folder. Throws `usage` for a name that it cannot serve under. */
   modelPlace(model: string, servedModelName: string): ModelPlace;
 }
 
 /** Something that was chosen, and why. */
-export interface Remark {
+export interface Note {
   readonly what: string;
   readonly value: string;
   readonly because: string;

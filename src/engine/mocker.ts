@@ -9,10 +9,10 @@ import type {
   ModelPlace,
   PortName,
   PythonHome,
-  Remark,
+  Note,
   UpstreamKind,
   UpstreamParts,
-  WorkerSeat,
+  WorkerReplica,
 } from './engine.ts';
 import { type Flag, flagWords, mergeFlags } from './flags.ts';
 import { pythonVariables, statusVariables } from './python-home.ts';
@@ -65,15 +65,15 @@ function make({ home, dialect, tokenizer }: UpstreamParts): Engine {
     stopGraceMs: (part) => (part === 'frontend' ? frontendGraceMs : workerGraceMs),
     componentOf: (mode) => (mode === 'prefill' ? 'prefill' : 'backend'),
     portsOf,
-    remarks: ({ model }) => (isFolder(model) ? [] : [tokenizerRemark(model)]),
+    notes: ({ model }) => (isFolder(model) ? [] : [tokenizerNote(model)]),
     modelPlace: (model, name) => modelPlace(model, name, tokenizer),
     frontend: (spec, deployment) => upstreamFrontend(home, spec, deployment, spec.engineArgs.mocker ?? []),
-    worker: (seat, deployment) => worker(home, dialect, seat, deployment),
+    worker: (replica, deployment) => worker(home, dialect, replica, deployment),
   };
 }
 
-function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment: Deployment): Launch {
-  const { spec, ports } = seat;
+function worker(home: PythonHome, dialect: Dialect, replica: WorkerReplica, deployment: Deployment): Launch {
+  const { spec, ports } = replica;
   const { memory } = spec;
   if (deployment.profile.proof.request === 'vision') throw seesNothing(deployment.profile.name);
   const flags: Flag[] = [
@@ -87,12 +87,12 @@ function worker(home: PythonHome, dialect: Dialect, seat: WorkerSeat, deployment
     ['--max-model-len', dialect.mockerContextLength ? memory.contextLength : undefined],
     ['--num-gpu-blocks-override', blocks(spec)],
   ];
-  const given = [...(spec.engineArgs.mocker ?? []), ...seat.rawArgs];
+  const given = [...(spec.engineArgs.mocker ?? []), ...replica.rawArgs];
   return {
     command: [home.python, '-m', 'dynamo.mocker'],
     args: mergeFlags(flagWords(flags), given, plannedOnly),
     env: {
-      ...pythonVariables(home, deployment, seat.name),
+      ...pythonVariables(home, deployment, replica.name),
       // Its tokenizer is a folder: nothing is to be looked for on the network.
       HF_HUB_OFFLINE: '1',
       ...statusVariables(ports.system),
@@ -160,7 +160,7 @@ function modelPlace(model: string, name: string, tokenizer: string): ModelPlace 
   });
 }
 
-function tokenizerRemark(model: string): Remark {
+function tokenizerNote(model: string): Note {
   const because = `the mocker needs no weights; --model FOLDER takes the tokenizer of ${model} from a folder`;
   return { what: 'tokenizer', value: 'one of 2048 tokens that comes with dynamo', because };
 }

@@ -1,7 +1,7 @@
 /** Real NVIDIA Dynamo with SGLang: `python -m dynamo.frontend` and `python -m dynamo.sglang`. */
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { Dialect } from './dialects.ts';
-import type { Engine, PortName, Remark, UpstreamKind, UpstreamParts } from './engine.ts';
+import type { Engine, PortName, Note, UpstreamKind, UpstreamParts } from './engine.ts';
 import { pythonNeed } from './sglang/python-need.ts';
 import { sglangWorker } from './sglang/worker.ts';
 import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
@@ -32,10 +32,10 @@ function make({ home, dialect, device }: UpstreamParts): Engine {
     stopGraceMs,
     componentOf: (mode) => componentOf(mode, dialect),
     portsOf,
-    remarks: (profile) => (device === 'cpu' ? cpuRemarks(profile) : []),
+    notes: (profile) => (device === 'cpu' ? cpuNotes(profile) : []),
     modelPlace: (model) => ({ path: model }),
     frontend: (spec, deployment) => upstreamFrontend(home, spec, deployment, spec.engineArgs.sglang ?? []),
-    worker: (seat, deployment) => sglangWorker({ home, dialect, device, seat, deployment }),
+    worker: (replica, deployment) => sglangWorker({ home, dialect, device, replica, deployment }),
   };
 }
 
@@ -63,7 +63,7 @@ function portsOf({ mode, kvEvents }: WorkerSpec): readonly PortName[] {
   ];
 }
 
-function cpuRemarks({ components }: Profile): Remark[] {
+function cpuNotes({ components }: Profile): Note[] {
   const transfers = Object.values(components).some(
     (spec) => spec.kind === 'worker' && spec.transfer !== undefined,
   );

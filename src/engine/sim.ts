@@ -1,7 +1,7 @@
 /** The embedded engine: Node processes that behave as upstream's do, without Python and without a GPU. */
 import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
-import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerSeat } from './engine.ts';
+import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerReplica } from './engine.ts';
 import { sglang } from './sglang.ts';
 import { requireLocal } from './targets.ts';
 
@@ -23,12 +23,12 @@ function make(command: readonly string[]): Engine {
     kind: sim,
     needsGpus: false,
     stopGraceMs: () => 10_000,
-    remarks: () => [],
+    notes: () => [],
     modelPlace: (model) => ({ path: model }),
     componentOf,
     portsOf,
     frontend: (spec, deployment) => frontend(command, spec, requireLocal(deployment, sim.name)),
-    worker: (seat, deployment) => worker(command, seat, requireLocal(deployment, sim.name)),
+    worker: (replica, deployment) => worker(command, replica, requireLocal(deployment, sim.name)),
   };
 }
 
@@ -47,8 +47,8 @@ function frontend(command: readonly string[], spec: FrontendSpec, deployment: Lo
   };
 }
 
-function worker(command: readonly string[], seat: WorkerSeat, deployment: LocalDeployment): Launch {
-  const { spec, ports } = seat;
+function worker(command: readonly string[], replica: WorkerReplica, deployment: LocalDeployment): Launch {
+  const { spec, ports } = replica;
   const flags: [flag: string, value: string | number | undefined][] = [
     ['--mode', spec.mode],
     ['--model-path', deployment.modelPath],
@@ -72,7 +72,7 @@ function worker(command: readonly string[], seat: WorkerSeat, deployment: LocalD
       ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
       ...switches.flatMap(([flag, on]) => (on ? [flag] : [])),
       ...(spec.engineArgs.sim ?? []),
-      ...seat.rawArgs,
+      ...replica.rawArgs,
     ],
     env: {
       ...dynamoVariables(deployment),

@@ -3,7 +3,7 @@ import { decidingVariables } from '../engine/dynamo-variables.ts';
 import type { Ports } from '../engine/engine.ts';
 import { chooseInfra } from './choose-infra.ts';
 import type { ContainerSpec, Images } from './container.ts';
-import { etcd, type InfraProgram, type InfraSeat, nats, verbosityOf } from './infra-programs.ts';
+import { etcd, type InfraProgram, type InfraContext, nats, verbosityOf } from './infra-programs.ts';
 import { type InfraName, infraNames, type InfraPlan, type InfraUse, type InfraUses } from './infra.ts';
 import {
   type InfraOnlyPlan,
@@ -43,7 +43,7 @@ const inside = { dataFolder: '/data', configFile: '/etc/dynamo.conf' };
 /** One that stands still is as bad as one that is gone, and a lease of 10 s runs: within 5 s it is being replaced. */
 const liveness: LivenessRule = { periodMs: 500, timeoutMs: 1_000, failureThreshold: 3, stopGraceMs: 500 };
 
-export interface InfraWishes {
+export interface InfraOptions {
   /** Name of the data that outlives the run; without one, data go with the run. */
   readonly persist?: string | undefined;
   readonly stopTimeoutMs?: number | undefined;
@@ -52,15 +52,15 @@ export interface InfraWishes {
 /** The part of the plan about etcd and NATS, and the processes that are the run's own. */
 export function planInfra(
   uses: InfraUses,
-  wishes: InfraWishes,
+  options: InfraOptions,
   host: HostFacts,
   pool: PortPool,
 ): { readonly infra: InfraPlan; readonly processes: readonly ProcessSpec[] } {
-  const { persist } = wishes;
+  const { persist } = options;
   const ours = infraNames.flatMap((name) => {
     const use = uses[name];
     if (use?.from !== 'process' && use?.from !== 'docker') return [];
-    return [planOne(name, use, wishes, host, pool)];
+    return [planOne(name, use, { options, host, pool })];
   });
   return {
     infra: {
@@ -74,6 +74,12 @@ export function planInfra(
   };
 }
 
+interface InfraRequest {
+  readonly options: InfraOptions;
+  readonly host: HostFacts;
+  readonly pool: PortPool;
+}
+
 interface OwnInfra {
   readonly spec: ProcessSpec;
   readonly use: InfraUse;
@@ -81,18 +87,14 @@ interface OwnInfra {
   readonly files: InfraPlan['files'];
 }
 
-function planOne(
-  name: InfraName,
-  use: OwnUse,
-  { persist, stopTimeoutMs = Infinity }: InfraWishes,
-  host: HostFacts,
-  pool: PortPool,
-): OwnInfra {
+function planOne(name: InfraName, use: OwnUse, { options, host, pool }: InfraRequest): OwnInfra {
+  const { persist, stopTimeoutMs = Infinity } = options;
   const program = programs[name];
   const ports: Ports = Object.fromEntries(program.ports.map((port) => [port, pool.take()]));
-  const base = persist === undefined ? `${host.runFolder}/infra` : `${host.infra.keptFolder}/${persist}`;
+  const base =
+    persist === undefined ? `${host.runFolder}/infra` : `${host.infra.persistentFolder}/${persist}`;
   const folders = { dataFolder: `${base}/${name}`, configFile: `${host.runFolder}/${name}.conf` };
-  const seat: InfraSeat = {
+  const context: InfraContext = {
     runId: host.runId,
     ports,
     verbosity: verbosityOf(host.environment.DYN_LOG),
@@ -101,14 +103,16 @@ function planOne(
       : { program: program.imageStartsIt ? [] : [name], listen: '0.0.0.0', ...inside }),
   };
   // As written inside; on this host, they lie elsewhere.
-  const files = program.files(seat).map((file) => ({ ...file, path: folders.configFile }));
+  const files = program.files(context).map((file) => ({ ...file, path: folders.configFile }));
   const spec: ProcessSpec = {
     name,
     kind: 'infra',
     component: name,
-    argv: program.argv(seat),
+    argv: program.argv(context),
     ...(use.from === 'docker'
-      ? { container: infraContainer(use.image, program, ports, folders, files.length > 0, host) }
+      ? {
+          container: infraContainer(use.image, host, { program, ports, folders, hasFiles: files.length > 0 }),
+        }
       : {}),
     env: { DYNAMO_RUN_ID: host.runId, DYNAMO_PROCESS: name },
     cwd: host.runFolder,
@@ -131,14 +135,18 @@ function planOne(
   };
 }
 
+interface InfraContents {
+  readonly program: InfraProgram;
+  readonly ports: Ports;
+  readonly folders: { readonly dataFolder: string; readonly configFile: string };
+  readonly hasFiles: boolean;
+}
+
 /** The data lie in a folder of ours and not in a volume of Docker's: they go with the run, or outlive it, as any others. */
 function infraContainer(
   image: string,
-  program: InfraProgram,
-  ports: Ports,
-  folders: { readonly dataFolder: string; readonly configFile: string },
-  hasFiles: boolean,
   host: HostFacts,
+  { program, ports, folders, hasFiles }: InfraContents,
 ): ContainerSpec {
   return {
     image,
@@ -164,7 +172,7 @@ export const sharedRunName = 'infra';
 /** Both write little; two parts of each log are kept. */
 const maxLogBytes = 64 * 1024 * 1024;
 
-export interface SharedInfraWishes {
+export interface SharedInfraOptions {
   readonly infra?: 'process' | 'docker' | undefined;
   readonly images?: Images | undefined;
   /** Name under which the data outlive the run. */
@@ -172,8 +180,8 @@ export interface SharedInfraWishes {
 }
 
 /** Throws `unavailable` when etcd or NATS is missing on this host. */
-export function makeInfraPlan(wishes: SharedInfraWishes, host: HostFacts): InfraOnlyPlan {
-  const { persist, images, infra: source = 'process' } = wishes;
+export function makeInfraPlan(options: SharedInfraOptions, host: HostFacts): InfraOnlyPlan {
+  const { persist, images, infra: source = 'process' } = options;
   const why = 'dynamo infra up';
   const { uses, choices } = chooseInfra({ etcd: why, nats: why }, { infra: source, images }, host);
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), portRange(host.environment));

@@ -3,7 +3,7 @@ import type { PortName, Ports } from '../engine/engine.ts';
 
 export type Verbosity = 'debug' | 'info' | 'warn' | 'error';
 
-export interface InfraSeat {
+export interface InfraContext {
   readonly runId: string;
   /** The program; of NATS in a container nothing, as its image starts it. */
   readonly program: readonly string[];
@@ -23,8 +23,8 @@ export interface InfraProgram {
   address(ports: Ports): string;
   /** GET says 200 once it is up. */
   probeUrl(ports: Ports): string;
-  argv(seat: InfraSeat): readonly string[];
-  files(seat: InfraSeat): readonly { readonly path: string; readonly text: string }[];
+  argv(context: InfraContext): readonly string[];
+  files(context: InfraContext): readonly { readonly path: string; readonly text: string }[];
   /** Whether the image starts the program by itself, whatever its path there. */
   readonly imageStartsIt: boolean;
   /** For people: what its loss means. */

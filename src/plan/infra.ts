@@ -52,7 +52,7 @@ export interface InfraFacts {
   /** Looked at only where a container may be wanted. */
   readonly containers?: ContainerFacts | undefined;
   /** Folder for data that outlives a run. */
-  readonly keptFolder: string;
+  readonly persistentFolder: string;
 }
 
 /** Where one of them comes from. `addresses` hold no credentials; those of our own are known once its ports are. */

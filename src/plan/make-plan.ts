@@ -10,13 +10,13 @@ import { type Placement, placeWorkers } from './gpus.ts';
 import { chooseInfra, namespaced } from './choose-infra.ts';
 import { choosePlanes, type Planes, requireRequestPlane } from './choose-planes.ts';
 import { planHttp, portPool, portRange } from './ports.ts';
-import { afterInfra, edgesOf, type Seat, seatsOf, stopWaves, topologicalOrder } from './replicas.ts';
+import { afterInfra, edgesOf, type Replica, replicasOf, stopWaves, topologicalOrder } from './replicas.ts';
 import type { InfraPlan } from './infra.ts';
 import { accessVariables, requireAccess } from './infra-access.ts';
 import { planInfra } from './infra-plan.ts';
 import { chooseModel } from './local-model.ts';
 import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan-secrets.ts';
-import { livenessRule, processSpec, type Seating } from './process-spec.ts';
+import { livenessRule, processSpec, type ProcessContext } from './process-spec.ts';
 import {
   type ExpectedInstances,
   modelsFolder,
@@ -60,7 +60,7 @@ export function planWithSecrets(given: Profile, options: PlanOptions, host: Host
 type Resolved = ReturnType<typeof resolve> & { readonly processes: readonly ProcessSpec[] };
 
 function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host: HostFacts): ServingPlan {
-  const { engine, planes, uses, profile, seats, http, placement, infra, model } = decided;
+  const { engine, planes, uses, profile, replicas, http, placement, infra, model } = decided;
   const { deployment, specs, edges, access, cwd, processes } = resolved;
   const { path: modelPath, linkTo } = model.place;
   return {
@@ -87,7 +87,7 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
     stopOrder: stopWaves([...specs.values()], edges),
     expected: expectedInstances(specs.values()),
     proof: profile.proof,
-    ...(routesByCache(seats) && profile.proof.request === 'chat' ? { provesReuse: true } : {}),
+    ...(routesByCache(replicas) && profile.proof.request === 'chat' ? { provesReuse: true } : {}),
     scrubbed: decidingVariables(host.environment).filter(
       (name) => !(name in options.env) && !access.includes(name),
     ),
@@ -96,7 +96,7 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
     // Each process has two parts of a log: the one that is written and the one before.
     maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
     readyTimeoutMs:
-      options.timeoutMs ?? Math.max(...seats.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
+      options.timeoutMs ?? Math.max(...replicas.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
     // Who says a time means it; a profile cannot know how long a download takes.
     startupCapMs: options.timeoutMs ?? longestStartMs,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
@@ -113,9 +113,9 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   if (!engine.kind.reachesAnyInfra) requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
   const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
-  const seats = seatsOf(profile, options.replicas);
+  const replicas = replicasOf(profile, options.replicas);
   const http = planHttp(profile, options, host);
-  const placement = engine.needsGpus && profile.device === 'gpu' ? place(seats, options, host) : undefined;
+  const placement = engine.needsGpus && profile.device === 'gpu' ? place(replicas, options, host) : undefined;
   const range = portRange(host.environment);
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), range, [http.port]);
   const { infra, processes: infraSpecs } = planInfra(uses, options, host, pool);
@@ -127,7 +127,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     ...engineChoices,
     ...modelChoices,
     ...pythonChoices(engine.kind, inside.python),
-    ...engine.remarks({ ...profile, model }),
+    ...engine.notes({ ...profile, model }),
     ...planes.choices,
     ...infraChoices,
     ...namespaceChoices,
@@ -140,7 +140,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     planes,
     uses,
     profile,
-    seats,
+    replicas,
     http,
     placement,
     pool,
@@ -155,7 +155,7 @@ type Decided = ReturnType<typeof decide>;
 
 /** The processes, with all that they share. */
 function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
-  const { runtime, engine, planes, profile, seats, http, placement, pool, infra, infraSpecs, model } =
+  const { runtime, engine, planes, profile, replicas, http, placement, pool, infra, infraSpecs, model } =
     decided;
   const deployment: LocalDeployment = {
     target: 'local',
@@ -170,10 +170,10 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     temporaryFolder: temporaryFolder(engine.kind, host),
   };
   const access = accessVariables(infra, host.environment);
-  const edges = afterInfra(infraSpecs, edgesOf(seats));
+  const edges = afterInfra(infraSpecs, edgesOf(replicas));
   const { linkTo } = model.place;
   const cwd = linkTo === undefined ? host.runFolder : modelsFolder(host);
-  const seating: Seating = {
+  const context: ProcessContext = {
     engine,
     deployment,
     options,
@@ -187,11 +187,11 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
   };
   const specs = new Map([
     ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, inZone(spec, host)]),
-    ...seats.map((seat): [string, ProcessSpec] => {
-      const spec = processSpec(seat, seating);
+    ...replicas.map((replica): [string, ProcessSpec] => {
+      const spec = processSpec(replica, context);
       return [
-        seat.name,
-        runtime === undefined ? inZone(spec, host) : inContainer(spec, runtime.image, seating),
+        replica.name,
+        runtime === undefined ? inZone(spec, host) : inContainer(spec, runtime.image, context),
       ];
     }),
   ]);
@@ -226,19 +226,19 @@ function temporaryFolder({ needsTemporaryFolder }: EngineKind, { runFolder }: Ho
 }
 
 /** With one worker there is nothing to choose; without a prefix cache there is nothing to come back to. */
-function routesByCache(seats: readonly Seat[]): boolean {
-  const workers = seats.flatMap((seat) => (seat.kind === 'worker' ? [seat.spec] : []));
+function routesByCache(replicas: readonly Replica[]): boolean {
+  const workers = replicas.flatMap((replica) => (replica.kind === 'worker' ? [replica.spec] : []));
   return (
-    seats.some((seat) => seat.kind === 'frontend' && seat.spec.router.mode === 'kv') &&
+    replicas.some((replica) => replica.kind === 'frontend' && replica.spec.router.mode === 'kv') &&
     workers.length > 1 &&
     workers.every(({ radixCache }) => radixCache)
   );
 }
 
-function place(seats: readonly Seat[], { gpus: asked }: PlanOptions, host: HostFacts): Placement {
+function place(replicas: readonly Replica[], { gpus: asked }: PlanOptions, host: HostFacts): Placement {
   const visible = host.environment.CUDA_VISIBLE_DEVICES;
   return placeWorkers(
-    seats.filter((seat) => seat.kind === 'worker'),
+    replicas.filter((replica) => replica.kind === 'worker'),
     {
       gpus: allowedGpus(host.gpus, asked, visible),
       weightsMiB: host.weightsMiB,

@@ -174,7 +174,7 @@ export function isServing(plan: Plan): plan is ServingPlan {
 }
 
 /** Folders that must exist before the first process starts, and that go with the run. */
-export function passingFolders(plan: Plan): string[] {
+export function ephemeralFolders(plan: Plan): string[] {
   const { discovery, infra, modelLink, temporaryFolder } = plan;
   return [
     ...(discovery.backend === 'file' ? [discovery.folder] : []),
@@ -190,7 +190,7 @@ export function modelsFolder({ runFolder }: Pick<Plan, 'runFolder'>): string {
 }
 
 /** Folders that must exist before the first process starts, and that outlive the run. */
-export function keptFolders(plan: Plan): string[] {
+export function persistentFolders(plan: Plan): string[] {
   const data = plan.infra?.folders.filter(({ kept }) => kept).map(({ path }) => path) ?? [];
   const written = plan.processes
     .flatMap(({ container }) => container?.mounts ?? [])

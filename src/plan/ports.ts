@@ -69,12 +69,12 @@ export interface HttpPortRequest {
   /** From the command line: taken or refused, never changed. */
   readonly asked: number | undefined;
   /** From the profile, or 8000: the next free one when taken. */
-  readonly wished: number;
+  readonly preferred: number;
   readonly busy: ReadonlyMap<number, string>;
 }
 
 /** Throws `busy`, naming the holder, when the port that was asked for is taken. */
-export function chooseHttpPort({ asked, wished, busy }: HttpPortRequest): {
+export function chooseHttpPort({ asked, preferred, busy }: HttpPortRequest): {
   port: number;
   choices: Choice[];
 } {
@@ -85,13 +85,13 @@ export function chooseHttpPort({ asked, wished, busy }: HttpPortRequest): {
       hint: `leave --http-port out to get a free port, or stop ${holder}`,
     });
   }
-  const holder = busy.get(wished);
-  if (holder === undefined) return { port: wished, choices: [] };
-  let port = wished;
+  const holder = busy.get(preferred);
+  if (holder === undefined) return { port: preferred, choices: [] };
+  let port = preferred;
   while (busy.has(port)) port = port < highestPort ? port + 1 : firstPort;
   return {
     port,
-    choices: [{ what: 'http port', value: String(port), because: `${wished} is held by ${holder}` }],
+    choices: [{ what: 'http port', value: String(port), because: `${preferred} is held by ${holder}` }],
   };
 }
 
@@ -105,7 +105,7 @@ function hash(text: string): number {
 /** Upstream's default HTTP port. */
 const defaultHttpPort = 8000;
 /** The port that the frontend gets unless it is taken. */
-export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
+export function preferredHttpPort(profile: Profile, options: PlanOptions): number {
   const frontend = Object.values(profile.components).find((spec) => spec.kind === 'frontend');
   return options.httpPort ?? frontend?.httpPort ?? defaultHttpPort;
 }
@@ -113,7 +113,7 @@ export function wishedHttpPort(profile: Profile, options: PlanOptions): number {
 export function planHttp(profile: Profile, options: PlanOptions, host: HostFacts) {
   const { port, choices } = chooseHttpPort({
     asked: options.httpPort,
-    wished: wishedHttpPort(profile, options),
+    preferred: preferredHttpPort(profile, options),
     busy: host.busyPorts,
   });
   const http = { host: options.httpHost ?? '127.0.0.1', port };

@@ -2,13 +2,13 @@
 import type { Engine, Launch, LocalDeployment, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Placement } from './gpus.ts';
-import type { edgesOf, Seat } from './replicas.ts';
+import type { edgesOf, Replica } from './replicas.ts';
 import { planUrl, type PortPool } from './ports.ts';
 import type { LivenessRule, ProcessSpec, RestartRule } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
 /** What all processes of a plan share. */
-export interface Seating {
+export interface ProcessContext {
   readonly engine: Engine;
   readonly deployment: LocalDeployment;
   readonly options: PlanOptions;
@@ -24,43 +24,43 @@ export interface Seating {
   readonly modelTarget: string | undefined;
 }
 
-export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
-  const { engine, deployment, options, host } = seating;
+export function processSpec(replica: Replica, context: ProcessContext): ProcessSpec {
+  const { engine, deployment, options, host } = context;
   const ports: Ports =
-    seat.kind === 'worker'
-      ? Object.fromEntries(engine.portsOf(seat.spec).map((port) => [port, seating.pool.take()]))
+    replica.kind === 'worker'
+      ? Object.fromEntries(engine.portsOf(replica.spec).map((port) => [port, context.pool.take()]))
       : {};
-  const gpus = seating.placement?.devices.get(seat.name) ?? [];
+  const gpus = context.placement?.devices.get(replica.name) ?? [];
   const launch: Launch =
-    seat.kind === 'frontend'
-      ? engine.frontend(seat.spec, deployment)
+    replica.kind === 'frontend'
+      ? engine.frontend(replica.spec, deployment)
       : engine.worker(
-          { name: seat.name, spec: seat.spec, ports, gpus, rawArgs: options.rawArgs },
+          { name: replica.name, spec: replica.spec, ports, gpus, rawArgs: options.rawArgs },
           deployment,
         );
   const registersAs =
-    seat.kind === 'worker' ? registration(seat.spec, engine, deployment.profile) : undefined;
+    replica.kind === 'worker' ? registration(replica.spec, engine, deployment.profile) : undefined;
   return {
-    name: seat.name,
-    kind: seat.kind,
-    component: seat.component,
-    ...(seat.kind === 'worker' ? { mode: seat.spec.mode } : {}),
+    name: replica.name,
+    kind: replica.kind,
+    component: replica.component,
+    ...(replica.kind === 'worker' ? { mode: replica.spec.mode } : {}),
     argv: [...launch.command, ...launch.args],
     env: {
       ...deployment.profile.env,
-      ...seat.spec.env,
+      ...replica.spec.env,
       ...launch.env,
-      ...(seat.kind === 'worker' && seating.placement !== undefined ? visibleDevices(gpus) : {}),
+      ...(replica.kind === 'worker' && context.placement !== undefined ? visibleDevices(gpus) : {}),
       ...noProxy(host.environment),
       ...options.env,
       DYNAMO_RUN_ID: host.runId,
-      DYNAMO_PROCESS: seat.name,
+      DYNAMO_PROCESS: replica.name,
     },
     ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
-    cwd: seating.cwd,
-    ports: seat.kind === 'frontend' ? { http: deployment.http.port } : ports,
+    cwd: context.cwd,
+    ports: replica.kind === 'frontend' ? { http: deployment.http.port } : ports,
     gpus,
-    dependsOn: seating.edges.get(seat.name) ?? [],
+    dependsOn: context.edges.get(replica.name) ?? [],
     probe:
       registersAs === undefined
         ? { kind: 'http', url: `${planUrl(deployment.http)}/live` }
@@ -70,11 +70,11 @@ export function processSpec(seat: Seat, seating: Seating): ProcessSpec {
             endpoint: registersAs.endpoint,
           },
     ...(registersAs === undefined ? {} : { registersAs }),
-    startupTimeoutMs: Math.max(seat.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
-    ...stopGraces(seat, launch, engine, options),
-    restart: restartRule(seat.spec, options),
-    ...(seat.spec.liveness === undefined ? {} : { liveness: livenessRule(seat.spec.liveness) }),
-    logFile: `${host.runFolder}/logs/${seat.name}.log`,
+    startupTimeoutMs: Math.max(replica.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
+    ...stopGraces(replica, launch, engine, options),
+    restart: restartRule(replica.spec, options),
+    ...(replica.spec.liveness === undefined ? {} : { liveness: livenessRule(replica.spec.liveness) }),
+    logFile: `${host.runFolder}/logs/${replica.name}.log`,
   };
 }
 
@@ -90,14 +90,14 @@ const degradedGraceMs = 2_000;
 
 /** `stopTimeoutSeconds` of a component also holds while it loads: what the user says wins over what we assume. */
 function stopGraces(
-  seat: Seat,
+  replica: Replica,
   { vitalChildren }: Launch,
   engine: Engine,
   { stopTimeoutMs = Infinity }: PlanOptions,
 ): Pick<ProcessSpec, 'stopGraceMs' | 'loadingStopGraceMs' | 'degradedStopGraceMs'> {
-  const { stopTimeoutSeconds } = seat.spec;
+  const { stopTimeoutSeconds } = replica.spec;
   const asked = stopTimeoutSeconds === undefined ? undefined : stopTimeoutSeconds * 1000;
-  const grace = asked ?? engine.stopGraceMs(seat.kind === 'frontend' ? seat.kind : seat.spec.mode);
+  const grace = asked ?? engine.stopGraceMs(replica.kind === 'frontend' ? replica.kind : replica.spec.mode);
   const atMost = (ms: number): number => Math.min(ms, grace, stopTimeoutMs);
   return {
     stopGraceMs: atMost(grace),
@@ -117,7 +117,7 @@ function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {
   return { namespace, component, endpoint };
 }
 
-function restartRule(spec: Seat['spec'], { detached }: PlanOptions): RestartRule {
+function restartRule(spec: Replica['spec'], { detached }: PlanOptions): RestartRule {
   const {
     restart: policy = detached ? 'on-failure' : 'no',
     maxRestarts = 5,

@@ -4,23 +4,23 @@ import { nearest } from '../base/nearest.ts';
 import type { FrontendSpec, Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Condition, ProcessSpec } from './plan.ts';
 
-interface SeatName {
+interface ReplicaName {
   readonly name: string;
   readonly component: string;
 }
-export type FrontendEntry = SeatName & { readonly kind: 'frontend'; readonly spec: FrontendSpec };
-export type WorkerEntry = SeatName & { readonly kind: 'worker'; readonly spec: WorkerSpec };
-export type Seat = FrontendEntry | WorkerEntry;
+export type FrontendEntry = ReplicaName & { readonly kind: 'frontend'; readonly spec: FrontendSpec };
+export type WorkerEntry = ReplicaName & { readonly kind: 'worker'; readonly spec: WorkerSpec };
+export type Replica = FrontendEntry | WorkerEntry;
 
 /**
- * `replicas` overrides the profile's count by component. Throws `usage` for a component that is not a worker here, and
+ * `counts` overrides the profile's count by component. Throws `usage` for a component that is not a worker here, and
  * `profile-invalid` when two processes would have one name.
  */
-export function seatsOf(profile: Profile, replicas: Readonly<Record<string, number>>): Seat[] {
+export function replicasOf(profile: Profile, counts: Readonly<Record<string, number>>): Replica[] {
   const workers = Object.entries(profile.components).flatMap(([name, spec]) =>
     spec.kind === 'worker' ? [name] : [],
   );
-  for (const component of Object.keys(replicas)) {
+  for (const component of Object.keys(counts)) {
     if (workers.includes(component)) continue;
     const meant = nearest(component, workers);
     throw new DynamoError(
@@ -32,9 +32,9 @@ export function seatsOf(profile: Profile, replicas: Readonly<Record<string, numb
       },
     );
   }
-  const seats = Object.entries(profile.components).flatMap(([component, spec]): Seat[] => {
+  const replicas = Object.entries(profile.components).flatMap(([component, spec]): Replica[] => {
     if (spec.kind === 'frontend') return [{ name: component, component, kind: 'frontend', spec }];
-    const count = replicas[component] ?? spec.replicas;
+    const count = counts[component] ?? spec.replicas;
     return Array.from({ length: count }, (_, i) => ({
       name: count === 1 ? component : `${component}-${i + 1}`,
       component,
@@ -42,9 +42,9 @@ export function seatsOf(profile: Profile, replicas: Readonly<Record<string, numb
       spec,
     }));
   });
-  const names = seats.map(({ name }) => name);
+  const names = replicas.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice === undefined) return seats;
+  if (twice === undefined) return replicas;
   throw new DynamoError(
     'profile-invalid',
     `Two processes would have the name ${twice}: a component and a replica of another.`,
@@ -60,12 +60,12 @@ export interface Edge {
 }
 
 /** Edges of each process: a dependency on a component is one on all its replicas. */
-export function edgesOf(seats: readonly Seat[]): Map<string, readonly Edge[]> {
+export function edgesOf(replicas: readonly Replica[]): Map<string, readonly Edge[]> {
   return new Map(
-    seats.map((seat) => [
-      seat.name,
-      Object.entries(seat.spec.dependsOn).flatMap(([component, condition]) =>
-        seats
+    replicas.map((replica) => [
+      replica.name,
+      Object.entries(replica.spec.dependsOn).flatMap(([component, condition]) =>
+        replicas
           .filter((other) => other.component === component)
           .map(({ name }) => ({ process: name, condition })),
       ),
@@ -122,10 +122,10 @@ export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): s
  * before what it waited for.
  */
 export function stopWaves(
-  seats: readonly Pick<ProcessSpec, 'name' | 'kind'>[],
+  replicas: readonly Pick<ProcessSpec, 'name' | 'kind'>[],
   edges: ReadonlyMap<string, readonly Edge[]>,
 ): string[][] {
-  const kinds = new Map(seats.map(({ name, kind }) => [name, kind]));
+  const kinds = new Map(replicas.map(({ name, kind }) => [name, kind]));
   const depth = new Map<string, number>();
   for (const name of topologicalOrder(edges).toReversed()) {
     const dependents = [...edges].filter(([, list]) => list.some((edge) => edge.process === name));
@@ -134,5 +134,5 @@ export function stopWaves(
     depth.set(name, Math.max(floor, ...after));
   }
   const waves = [...new Set(depth.values())].toSorted((a, b) => a - b);
-  return waves.map((wave) => seats.map(({ name }) => name).filter((name) => depth.get(name) === wave));
+  return waves.map((wave) => replicas.map(({ name }) => name).filter((name) => depth.get(name) === wave));
 }

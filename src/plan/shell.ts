@@ -3,8 +3,8 @@ import { quote } from '../base/terminal-text.ts';
 import type { ContainerSpec } from './container.ts';
 import { withSecrets } from './plan-secrets.ts';
 import {
-  keptFolders,
-  passingFolders,
+  persistentFolders,
+  ephemeralFolders,
   type Plan,
   type Probe,
   type ProcessSpec,
@@ -18,7 +18,7 @@ export function shellScript(plan: ServingPlan): string {
     '#!/usr/bin/env bash',
     `# ${plan.profile.name} on the engine ${plan.engine}, as dynamo would start it. Ctrl-C stops everything.`,
     'set -euo pipefail',
-    `mkdir -p ${[...passingFolders(plan), ...keptFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
+    `mkdir -p ${[...ephemeralFolders(plan), ...persistentFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
     ...(plan.infra?.files ?? []).map((file) => `printf %s ${quote(file.text)} >${quote(file.path)}`),
     ...linkLines(plan),
     'groups=() infra=()',

@@ -40,7 +40,7 @@ export function checkList(view: DoctorView, verbose: boolean, style: ChalkInstan
     style.bold(view.about),
     ...(view.planError === undefined ? [] : ['', ...planLines(view.planError, style)]),
     ...trouble.flatMap((check) => ['', ...troubleLines(check, style)]),
-    ...mendedLines(fine, style),
+    ...fixedLines(fine, style),
     ...skippedLines(skipped, style),
     ...(verbose ? fineLines(fine) : []),
     '',
@@ -76,13 +76,13 @@ function troubleLines(check: CheckView, style: ChalkInstance): string[] {
   ];
 }
 
-/** What was mended and is well now. */
-function mendedLines(fine: readonly CheckView[], style: ChalkInstance): string[] {
-  const mended = fine.filter(({ fixed }) => fixed.length > 0);
-  return mended.flatMap((check) => [
+/** Checks that failed, were repaired, and now pass. */
+function fixedLines(fine: readonly CheckView[], style: ChalkInstance): string[] {
+  const repaired = fine.filter(({ fixed }) => fixed.length > 0);
+  return repaired.flatMap((check) => [
     '',
-    `${style.green('mended')}  ${style.bold(`${check.id} ${check.name}`)}`,
-    ...check.fixed.map((line) => `        ${line}`),
+    `${style.green('fixed')}  ${style.bold(`${check.id} ${check.name}`)}`,
+    ...check.fixed.map((line) => `       ${line}`),
   ]);
 }
 

@@ -113,8 +113,8 @@ test('processes of a run whose supervisor and keeper were killed are found, and 
   for (const pid of pids) expect(found.checks[0]?.evidence).toContain(String(pid));
   // Looking changed nothing.
   expect(pids.every(isLiving)).toBe(true);
-  const mended = await doctor(world, '--only', 'D03,D29', '--fix');
-  expect(mended).toMatchObject({
+  const repaired = await doctor(world, '--only', 'D03,D29', '--fix');
+  expect(repaired).toMatchObject({
     code: 0,
     checks: [{ status: 'ok', fixed: [`${runId}: stopped: nothing is left`] }, { status: 'ok' }],
   });
@@ -134,8 +134,8 @@ test('a dead run of which nothing lives is stale state, which --fix tidies up', 
   expect([found.checks[1]?.evidence, ...(found.checks[1]?.details ?? [])].join('\n')).toContain(
     `of run ${runId}, is dead`,
   );
-  const mended = await doctor(world, '--only', 'run-state', '--fix');
-  expect(mended.checks[0]).toMatchObject({
+  const repaired = await doctor(world, '--only', 'run-state', '--fix');
+  expect(repaired.checks[0]).toMatchObject({
     status: 'ok',
     fixed: [expect.stringContaining(`tidied up after ${runId}`)],
   });

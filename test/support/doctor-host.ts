@@ -151,7 +151,7 @@ export function subjectOf(
   return {
     profile,
     plan: { ...plan, ...change },
-    wishedHttpPort: 8000,
+    preferredHttpPort: 8000,
     insistsOnPort: false,
     infra: 'auto',
     rawArgs: [],

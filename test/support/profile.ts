@@ -41,7 +41,7 @@ export function host(facts: Partial<HostFacts> = {}): HostFacts {
     busyPorts: new Map(),
     gpus: [],
     python: undefined,
-    infra: { binaries: {}, external: {}, keptFolder: '/state/infra' },
+    infra: { binaries: {}, external: {}, persistentFolder: '/state/infra' },
     ...facts,
   };
 }

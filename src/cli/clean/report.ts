@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gibText } from '../../gpu/holders.ts';
-import { passingFolders } from '../../plan/plan.ts';
+import { ephemeralFolders } from '../../plan/plan.ts';
 import { commandLine } from '../../process/proc.ts';
 import { holdsMedia } from '../../run/prune.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
@@ -82,7 +82,7 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
     };
   });
   const plan = readPlan(run.files);
-  const folders = plan === undefined ? [] : passingFolders(plan).filter((folder) => existsSync(folder));
+  const folders = plan === undefined ? [] : ephemeralFolders(plan).filter((folder) => existsSync(folder));
   return [
     ...living,
     ...containers.map(({ entry, state, problem, gpuMiB }): CleanItem => ({

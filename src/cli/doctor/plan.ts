@@ -1,6 +1,6 @@
 /** The plan that the doctor looks at, or why there is none: a bad plan is a finding, not the end of the examination. */
 import { DynamoError } from '../../base/error.ts';
-import { wishedHttpPort } from '../../plan/ports.ts';
+import { preferredHttpPort } from '../../plan/ports.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { runNameOf } from '../../plan/run-name.ts';
 import type { Subject } from '../../doctor/host-view.ts';
@@ -27,10 +27,10 @@ export async function planForDoctor(
   const { profile, note } = await openProfile(await oneProfile(operands, 'doctor'), settingsOf(flags));
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const options = planOptionsOf(flags, rawArgs, false);
-  const wished = wishedHttpPort(profile, options);
+  const preferred = preferredHttpPort(profile, options);
   const subject = {
     profile,
-    wishedHttpPort: wished,
+    preferredHttpPort: preferred,
     insistsOnPort: options.httpPort !== undefined,
     infra: options.infra,
     rawArgs,

@@ -29,7 +29,7 @@ export const orphansOurs: Check = {
       lines.slice(1),
     );
   },
-  mend: async (host) => {
+  repair: async (host) => {
     const { runs, reap } = await host.state();
     const orphaned = runs.filter(({ state, living }) => state === 'dead' && living.length > 0);
     return await Promise.all(orphaned.map(async ({ runId }) => `${runId}: ${await reap(runId)}`));
@@ -57,7 +57,7 @@ export const runState: Check = {
       lines.slice(1),
     );
   },
-  mend: async (host) => {
+  repair: async (host) => {
     const state = await host.state();
     const reaped = await Promise.all(
       emptyRuns(state).map(async ({ runId }) => `tidied up after ${runId}: ${await state.reap(runId)}`),

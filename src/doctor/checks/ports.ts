@@ -101,14 +101,14 @@ export const ports: Check = {
   title: 'the planned ports are free',
   severity: 'fail',
   look: async (host) => {
-    const wished = host.subject?.wishedHttpPort ?? defaultPort;
+    const preferred = host.subject?.preferredHttpPort ?? defaultPort;
     const insisted = host.subject?.insistsOnPort === true;
-    const holder = host.portHolder(wished);
-    if (holder !== undefined) return await wishedIsTaken(host, wished, holder, insisted);
+    const holder = host.portHolder(preferred);
+    if (holder !== undefined) return await preferredIsTaken(host, preferred, holder, insisted);
     const planned = new Map(
       host.subject?.plan?.processes.flatMap((spec) =>
         Object.values(spec.ports).map((port): [number, string] => [port, spec.name]),
-      ) ?? [[wished, 'the frontend']],
+      ) ?? [[preferred, 'the frontend']],
     );
     for (const [port, process] of planned) {
       const reason = await unbindable(host, port);
@@ -122,29 +122,29 @@ export const ports: Check = {
   },
 };
 
-async function wishedIsTaken(
+async function preferredIsTaken(
   host: HostView,
-  wished: number,
+  preferred: number,
   holder: string,
   insisted: boolean,
 ): Promise<Finding> {
   const { runs } = await host.state();
-  const ours = runs.find(({ state, plan }) => state === 'live' && plan?.http.port === wished);
+  const ours = runs.find(({ state, plan }) => state === 'live' && plan?.http.port === preferred);
   const taken = host.subject?.plan?.http.port;
   const left = runs.find(
     ({ state, living }) => state === 'dead' && living.some(({ pid }) => holder.startsWith(`pid ${pid} `)),
   );
   if (left !== undefined) {
     return warn(
-      `${wished} is held by ${holder}, left of the dead run ${left.runId}`,
+      `${preferred} is held by ${holder}, left of the dead run ${left.runId}`,
       'dynamo clean   # the next `dynamo up` ends it, too',
     );
   }
   if (ours !== undefined && !insisted) {
-    return ok(`${wished} is served by ${ours.runId}; a second run takes the next free port`);
+    return ok(`${preferred} is served by ${ours.runId}; a second run takes the next free port`);
   }
-  const seen = `${wished} is held by ${ours === undefined ? `${holder}, which is no run of yours` : ours.runId}`;
-  if (insisted) return fail(seen, `--http-port ${wished + 1}, or stop it`);
+  const seen = `${preferred} is held by ${ours === undefined ? `${holder}, which is no run of yours` : ours.runId}`;
+  if (insisted) return fail(seen, `--http-port ${preferred + 1}, or stop it`);
   return warn(
     `${seen}; the frontend takes ${taken ?? 'the next free port'} instead`,
     `dynamo up --http-port N makes it a port of your choice; or stop it`,
@@ -178,7 +178,7 @@ export const sysportEnv: Check = {
     const value = environment['DYN_SYSTEM_PORT'];
     if (value === undefined) return ok('DYN_SYSTEM_PORT is not set; dynamo gives each worker its own');
     const port = Number(value);
-    const http = subject?.plan?.http.port ?? subject?.wishedHttpPort ?? 8000;
+    const http = subject?.plan?.http.port ?? subject?.preferredHttpPort ?? 8000;
     const trouble = !(Number.isInteger(port) && port > 0)
       ? ', which is no port'
       : port > highestSystemPort

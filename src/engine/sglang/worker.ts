@@ -2,7 +2,7 @@
 import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
-import type { Deployment, Launch, PythonHome, WorkerSeat } from '../engine.ts';
+import type { Deployment, Launch, PythonHome, WorkerReplica } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
 import { spellingFor } from '../targets.ts';
@@ -32,7 +32,7 @@ export interface WorkerParts {
   readonly home: PythonHome;
   readonly dialect: Dialect;
   readonly device: Profile['device'];
-  readonly seat: WorkerSeat;
+  readonly replica: WorkerReplica;
   readonly deployment: Deployment;
 }
 
@@ -41,8 +41,8 @@ const vitalChildren = '^(sglang::|sgl_diffusion::)';
 
 /** Throws `usage` for raw arguments that the plan decides, `environment` for what this version of upstream has not. */
 export function sglangWorker(parts: WorkerParts): Launch {
-  const { home, dialect, device, seat, deployment } = parts;
-  const { spec, ports } = seat;
+  const { home, dialect, device, replica, deployment } = parts;
+  const { spec, ports } = replica;
   requireKnown(parts);
   const planned = flagWords([
     ...commonFlags(parts),
@@ -50,7 +50,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
   ]);
   const graphs =
     spec.mode === 'aggregated' || spec.transfer !== undefined ? dialect.withoutPrefillGraphs : [];
-  const given = [...(spec.engineArgs.sglang ?? []), ...seat.rawArgs];
+  const given = [...(spec.engineArgs.sglang ?? []), ...replica.rawArgs];
   return {
     command: [
       home.python,
@@ -59,7 +59,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
     ],
     args: mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, plannedOnly),
     env: {
-      ...pythonVariables(home, deployment, seat.name),
+      ...pythonVariables(home, deployment, replica.name),
       ...statusVariables(ports.system),
       ...(deployment.target === 'local' ? localVariables : {}),
       ...transferVariables(spec, device),
@@ -70,8 +70,8 @@ export function sglangWorker(parts: WorkerParts): Launch {
   };
 }
 
-function commonFlags({ home, device, seat, deployment }: WorkerParts): Flag[] {
-  const { spec, ports } = seat;
+function commonFlags({ home, device, replica, deployment }: WorkerParts): Flag[] {
+  const { spec, ports } = replica;
   const gpus = device === 'cpu' ? 1 : Math.max(1, spec.gpus);
   return [
     ['--model-path', deployment.modelPath],
@@ -91,8 +91,8 @@ function commonFlags({ home, device, seat, deployment }: WorkerParts): Flag[] {
   ];
 }
 
-function languageFlags({ dialect, device, seat, deployment }: WorkerParts): Flag[] {
-  const { spec, ports } = seat;
+function languageFlags({ dialect, device, replica, deployment }: WorkerParts): Flag[] {
+  const { spec, ports } = replica;
   return [
     ['--host', spellingFor(deployment).listen],
     ['--port', ports.engine],
@@ -120,7 +120,7 @@ function kvEvents(port: number | undefined, deployment: Deployment): string | un
   });
 }
 
-function requireKnown({ home, dialect, seat: { spec } }: WorkerParts): void {
+function requireKnown({ home, dialect, replica: { spec } }: WorkerParts): void {
   const unknown = [
     ...(spec.frontendDecoding && !dialect.frontendDecoding ? ['frontendDecoding, which came with 1.2,'] : []),
     ...(spec.unified && dialect.unifiedModule === undefined ? ['unified, which went with 1.4,'] : []),

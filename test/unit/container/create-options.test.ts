@@ -23,7 +23,7 @@ const gpu = { index: 3, uuid: 'GPU-3', name: 'H100', totalMiB: 80_000, usedMiB: 
 const facts = host({
   environment: { HOME: '/home/me', HF_TOKEN: 'hf_secretsecretsecret', LANG: 'C' },
   gpus: [gpu],
-  infra: { binaries: {}, external: {}, keptFolder: '/state/infra', containers },
+  infra: { binaries: {}, external: {}, persistentFolder: '/state/infra', containers },
 });
 const profile = profileOf({ name: 'agg', components: { frontend, worker: worker('aggregated') } });
 const entry: ContainerEntry = {
@@ -144,7 +144,7 @@ test('the flags are those of the version in the tag, and an image that tells non
 test('--runtime docker without a daemon is 69 with the way on', () => {
   const problem = { words: 'permission denied', fix: 'sudo x   # or: --infra process' };
   const without = host({
-    infra: { binaries: {}, external: {}, keptFolder: '', containers: { problem, images: {} } },
+    infra: { binaries: {}, external: {}, persistentFolder: '', containers: { problem, images: {} } },
   });
   expect(() => makePlan(profile, options({ runtime: 'docker' }), without)).toThrow(
     expect.objectContaining({ exitCode: 69, hint: 'sudo x   # or: --runtime process' }),

@@ -94,7 +94,7 @@ test('ports fails on a planned port that cannot be bound, on either family', asy
     const unbindable = { [`${address}:8000`]: 'EADDRINUSE' };
     expect(await finding(ports, { subject: subjectOf(agg), unbindable })).toMatchObject({ status: 'fail' });
   }
-  const low = subjectOf(agg, {}, { wishedHttpPort: 80 });
+  const low = subjectOf(agg, {}, { preferredHttpPort: 80 });
   expect(
     await finding(ports, { subject: { ...low, plan: undefined }, unbindable: { '0.0.0.0:80': 'EACCES' } }),
   ).toMatchObject({ status: 'fail', fix: expect.stringContaining('above 1023') });

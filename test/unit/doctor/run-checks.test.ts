@@ -7,11 +7,11 @@ import { doctorHost, type HostFacts, onGpus } from '../../support/doctor-host.ts
 import { disaggregated } from '../../support/profile.ts';
 import { virtualClock } from '../../support/virtual-clock.ts';
 
-function check(look: () => Finding | Promise<Finding>, mend?: () => Promise<readonly string[]>): Check {
-  return { id: 'D99', name: 'test', title: 'all is well', severity: 'fail', look, ...(mend && { mend }) };
+function check(look: () => Finding | Promise<Finding>, repair?: () => Promise<readonly string[]>): Check {
+  return { id: 'D99', name: 'test', title: 'all is well', severity: 'fail', look, ...(repair && { repair }) };
 }
 
-const wishes = { timeoutMs: 5_000, mend: false };
+const options = { timeoutMs: 5_000, repair: false };
 const hostWith = (facts: HostFacts = {}) => doctorHost({ clock: virtualClock(), ...facts });
 
 test('a check that throws or takes too long was not made, and holds up nobody', async () => {
@@ -25,7 +25,7 @@ test('a check that throws or takes too long was not made, and holds up nobody', 
       check(() => ok('fine')),
     ],
     hostWith({ clock }),
-    wishes,
+    options,
   );
   await clock.advance(5_000);
   expect((await running).map(({ status, evidence }) => [status, evidence])).toEqual([
@@ -42,7 +42,7 @@ test('no secret gets out: not by its value, not by its shape', async () => {
     'pid 1 (server --api-key abc123 --port 1)',
     'Authorization: Bearer abc.def',
   ]);
-  const [report] = await runChecks([check(() => told)], hostWith({ environment }), wishes);
+  const [report] = await runChecks([check(() => told)], hostWith({ environment }), options);
   expect(report).toMatchObject({
     evidence: '*** in http://***@host:1/x',
     fix: 'export HF_TOKEN=***',
@@ -50,12 +50,12 @@ test('no secret gets out: not by its value, not by its shape', async () => {
   });
 });
 
-test('with mend, trouble is mended and looked at again; what is well is left alone', async () => {
-  let isMended = false;
-  const mends = check(
-    () => (isMended ? ok('well') : fail('ill', 'heal')),
+test('with repair, trouble is repaired and checked again; what is well is left alone', async () => {
+  let isRepaired = false;
+  const repairs = check(
+    () => (isRepaired ? ok('well') : fail('ill', 'heal')),
     async () => {
-      isMended = true;
+      isRepaired = true;
       return ['healed it'];
     },
   );
@@ -63,7 +63,7 @@ test('with mend, trouble is mended and looked at again; what is well is left alo
     () => ok('well'),
     async () => ['touched it'],
   );
-  const reports = await runChecks([mends, well], hostWith(), { ...wishes, mend: true });
+  const reports = await runChecks([repairs, well], hostWith(), { ...options, repair: true });
   expect(reports).toMatchObject([
     { status: 'ok', fixed: ['healed it'] },
     { status: 'ok', fixed: [] },
@@ -75,16 +75,16 @@ test('a fix that fails is told, and the trouble stays', async () => {
     () => fail('ill', 'heal'),
     async () => await Promise.reject(new Error('EPERM')),
   );
-  const [report] = await runChecks([cannot], hostWith(), { ...wishes, mend: true });
+  const [report] = await runChecks([cannot], hostWith(), { ...options, repair: true });
   expect(report).toMatchObject({ status: 'fail', fixed: ['could not: EPERM'] });
 });
 
-test('without mend nothing is changed', async () => {
+test('without repair nothing is changed', async () => {
   const never = check(
     () => fail('ill', 'heal'),
-    async () => await Promise.reject(new Error('mended')),
+    async () => await Promise.reject(new Error('repaired')),
   );
-  expect(await runChecks([never], hostWith(), wishes)).toMatchObject([{ status: 'fail', fixed: [] }]);
+  expect(await runChecks([never], hostWith(), options)).toMatchObject([{ status: 'fail', fixed: [] }]);
 });
 
 test('ids run from D01 to D30, names and titles are single', () => {

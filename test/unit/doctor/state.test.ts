@@ -24,10 +24,10 @@ test('orphans-ours fails on processes of a dead run, with the GPU memory that th
   });
 });
 
-test('orphans-ours is silent about live runs and dead ones that left nothing, and mends by reaping', async () => {
+test('orphans-ours is silent about live runs and dead ones that left nothing, and repairs by reaping', async () => {
   const live = runFacts({ state: 'live', living: [{ pid: 1, process: 'worker' }] });
   expect(await finding(orphansOurs, { runs: [live, empty] })).toMatchObject({ status: 'ok' });
-  expect(await orphansOurs.mend?.(doctorHost({ runs: [live, orphaned, empty] }))).toEqual([
+  expect(await orphansOurs.repair?.(doctorHost({ runs: [live, orphaned, empty] }))).toEqual([
     'agg-abcd: stopped: nothing is left',
   ]);
 });
@@ -43,11 +43,11 @@ test('run-state warns of records, sockets and claims of dead runs', async () => 
   });
 });
 
-test('run-state is silent about live and ended runs, and mends what nothing lives of', async () => {
+test('run-state is silent about live and ended runs, and repairs what nothing lives of', async () => {
   expect(await finding(runState, { runs: [runFacts(), runFacts({ state: 'live' })] })).toMatchObject({
     status: 'ok',
   });
-  expect(await runState.mend?.(doctorHost({ runs: [empty, orphaned], stale: [lease] }))).toEqual([
+  expect(await runState.repair?.(doctorHost({ runs: [empty, orphaned], stale: [lease] }))).toEqual([
     'tidied up after disagg-efgh: stopped: nothing is left',
     'removed the lease /ports/8000',
   ]);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { shellScript } from '../../../src/plan/shell.ts';
-import { passingFolders } from '../../../src/plan/plan.ts';
+import { ephemeralFolders } from '../../../src/plan/plan.ts';
 import { options } from '../../support/profile.ts';
 import { pythonHost } from '../../support/python-host.ts';
 import { shipped } from '../../support/shipped-profiles.ts';
@@ -27,7 +27,7 @@ test('a model that is not here is a link to the tokenizer of the package, named 
     HF_HUB_OFFLINE: '1',
     DYN_SYSTEM_STARTING_HEALTH_STATUS: 'ready',
   });
-  expect(passingFolders(plan)).toContain('/state/runs/test-abcd/models');
+  expect(ephemeralFolders(plan)).toContain('/state/runs/test-abcd/models');
   expect(plan.choices).toContainEqual(expect.objectContaining({ what: 'tokenizer' }));
 });
 

@@ -24,14 +24,14 @@ function deploymentOf(components: Record<string, unknown>): LocalDeployment {
 
 function workerLaunch(spec: Record<string, unknown>, rawArgs: string[] = []) {
   const deployment = deploymentOf({ w: spec });
-  const seat = {
+  const replica = {
     name: 'w',
     spec: deployment.profile.components.w as WorkerSpec,
     ports: { system: 10_001, bootstrap: 10_002 },
     gpus: [],
     rawArgs,
   };
-  return engine.worker(seat, deployment);
+  return engine.worker(replica, deployment);
 }
 
 test('a prefill worker has a bootstrap port, others only their status server', () => {

@@ -5,7 +5,7 @@ import { DynamoError } from '../../../src/base/error.ts';
 import { allowedGpus, type GpuOffer } from '../../../src/plan/gpu-demand.ts';
 import { placeWorkers } from '../../../src/plan/gpus.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
-import { seatsOf, type WorkerEntry } from '../../../src/plan/replicas.ts';
+import { replicasOf, type WorkerEntry } from '../../../src/plan/replicas.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
 
 const gpus = (count: number): Gpu[] =>
@@ -18,8 +18,8 @@ const gpus = (count: number): Gpu[] =>
   }));
 
 function workers(components: Record<string, unknown>): WorkerEntry[] {
-  return seatsOf(profileOf({ components: { frontend, ...components } }), {}).filter(
-    (seat) => seat.kind === 'worker',
+  return replicasOf(profileOf({ components: { frontend, ...components } }), {}).filter(
+    (replica) => replica.kind === 'worker',
   );
 }
 
@@ -37,20 +37,22 @@ test('a GPU is never given twice, and each worker gets what it asked for, or all
       fc.integer({ min: 0, max: 8 }),
       fc.array(fc.nat(7), { maxLength: 10 }),
       (list, count, named) => {
-        const seats = workers(Object.fromEntries(list.map((one, i) => [`w${i}`, worker('aggregated', one)])));
+        const replicas = workers(
+          Object.fromEntries(list.map((one, i) => [`w${i}`, worker('aggregated', one)])),
+        );
         const there = gpus(count);
         const allowed = allowedGpus(there, undefined, named.filter((index) => index < count).join(','));
-        const needed = seats.reduce((sum, { spec }) => sum + spec.gpus, 0);
+        const needed = replicas.reduce((sum, { spec }) => sum + spec.gpus, 0);
         if (needed > allowed.length) {
-          expect(() => placeWorkers(seats, { gpus: allowed })).toThrow(
+          expect(() => placeWorkers(replicas, { gpus: allowed })).toThrow(
             expect.objectContaining({ code: 'busy' }),
           );
           return;
         }
-        const placed = placeWorkers(seats, { gpus: allowed }).devices;
+        const placed = placeWorkers(replicas, { gpus: allowed }).devices;
         const given = [...placed.values()].flat();
         expect(new Set(given).size).toBe(given.length);
-        for (const { name, spec } of seats) expect(placed.get(name)).toHaveLength(spec.gpus);
+        for (const { name, spec } of replicas) expect(placed.get(name)).toHaveLength(spec.gpus);
         expect(given.filter((index) => !named.includes(Number(index)))).toEqual([]);
       },
     ),
@@ -84,12 +86,12 @@ test('too few GPUs are refused with what each worker needs', () => {
 });
 
 test('who shares gets exactly the GPUs of the other, replica by replica', () => {
-  const seats = workers({
+  const replicas = workers({
     // The sharing one stands first: the order in the profile means nothing.
     decode: worker('decode', { replicas: 3, shareGpuWith: 'prefill' }),
     prefill: worker('prefill', { replicas: 2 }),
   });
-  expect(Object.fromEntries(placeWorkers(seats, { gpus: gpus(2) }).devices)).toEqual({
+  expect(Object.fromEntries(placeWorkers(replicas, { gpus: gpus(2) }).devices)).toEqual({
     'prefill-1': ['0'],
     'prefill-2': ['1'],
     'decode-1': ['0'],
@@ -99,12 +101,12 @@ test('who shares gets exactly the GPUs of the other, replica by replica', () => 
 });
 
 test('who shares with one that shares itself lands on the same GPUs', () => {
-  const seats = workers({
+  const replicas = workers({
     a: worker('encode', { shareGpuWith: 'b' }),
     b: worker('decode', { shareGpuWith: 'c' }),
     c: worker('prefill'),
   });
-  expect(Object.fromEntries(placeWorkers(seats, { gpus: gpus(1) }).devices)).toEqual({
+  expect(Object.fromEntries(placeWorkers(replicas, { gpus: gpus(1) }).devices)).toEqual({
     a: ['0'],
     b: ['0'],
     c: ['0'],
@@ -118,9 +120,9 @@ const missing = (): never => {
 const withFree = (...gib: readonly number[]): Gpu[] =>
   gpus(gib.length).map((gpu, i) => ({ ...gpu, freeMiB: (gib[i] ?? 0) * 1024 }));
 
-const refusalOf = (seats: readonly WorkerEntry[], offer: GpuOffer): unknown => {
+const refusalOf = (replicas: readonly WorkerEntry[], offer: GpuOffer): unknown => {
   try {
-    return placeWorkers(seats, offer);
+    return placeWorkers(replicas, offer);
   } catch (error) {
     return error;
   }
@@ -133,7 +135,7 @@ test('a placement is found whenever there is one, and then every GPU has the mem
       fc.array(wish, { minLength: 1, maxLength: 3 }),
       fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 5 }),
       (wishes, free) => {
-        const seats = workers(
+        const replicas = workers(
           Object.fromEntries(
             // The hint is for all GPUs of a worker together.
             wishes.map(({ gpus: count, gib }, i) => [
@@ -148,10 +150,10 @@ test('a placement is found whenever there is one, and then every GPU has the mem
         const fits = most.every((gib, i) => gib <= (best[i] ?? -1));
         const offer = { gpus: withFree(...free) };
         if (!fits) {
-          expect(refusalOf(seats, offer)).toMatchObject({ code: 'busy' });
+          expect(refusalOf(replicas, offer)).toMatchObject({ code: 'busy' });
           return;
         }
-        const { devices } = placeWorkers(seats, offer);
+        const { devices } = placeWorkers(replicas, offer);
         const given = [...devices.values()].flat();
         expect(new Set(given).size).toBe(given.length);
         for (const [i, { gpus: count, gib }] of wishes.entries()) {
@@ -166,23 +168,23 @@ test('a placement is found whenever there is one, and then every GPU has the mem
 });
 
 test('who needs little leaves the GPU with most memory to who needs it', () => {
-  const seats = workers({
+  const replicas = workers({
     small: worker('prefill', { gpuMemoryGiB: 1 }),
     large: worker('decode', { gpuMemoryGiB: 8 }),
   });
-  expect(Object.fromEntries(placeWorkers(seats, { gpus: withFree(9, 2) }).devices)).toEqual({
+  expect(Object.fromEntries(placeWorkers(replicas, { gpus: withFree(9, 2) }).devices)).toEqual({
     small: ['1'],
     large: ['0'],
   });
 });
 
 test('who shares a GPU needs room on it together', () => {
-  const seats = workers({
+  const replicas = workers({
     prefill: worker('prefill', { gpuMemoryGiB: 6.5 }),
     decode: worker('decode', { gpuMemoryGiB: 6.5, shareGpuWith: 'prefill' }),
   });
-  expect(placeWorkers(seats, { gpus: withFree(12, 13) }).devices.get('decode')).toEqual(['1']);
-  expect(refusalOf(seats, { gpus: withFree(12) })).toMatchObject({
+  expect(placeWorkers(replicas, { gpus: withFree(12, 13) }).devices.get('decode')).toEqual(['1']);
+  expect(refusalOf(replicas, { gpus: withFree(12) })).toMatchObject({
     message: 'This needs 1 GPU; of 1 that it may use, 0 have room.',
     details: expect.arrayContaining([
       "  prefill: 1, with 13.0 GiB free on each: 2 workers: the profile's hint",
@@ -192,14 +194,14 @@ test('who shares a GPU needs room on it together', () => {
 });
 
 test('the weights of the model count for more than the hint, spread over the GPUs of a worker', () => {
-  const seats = workers({ worker: worker('aggregated', { gpus: 2, gpuMemoryGiB: 4 }) });
+  const replicas = workers({ worker: worker('aggregated', { gpus: 2, gpuMemoryGiB: 4 }) });
   const weightsMiB = 40 * 1024;
-  expect(refusalOf(seats, { gpus: withFree(21, 30), weightsMiB })).toMatchObject({
+  expect(refusalOf(replicas, { gpus: withFree(21, 30), weightsMiB })).toMatchObject({
     details: expect.arrayContaining([
       '  worker: 2, with 22.0 GiB free on each: 40.0 GiB of weights on 2 GPUs, and 2 GiB beside them',
     ]),
   });
-  expect(placeWorkers(seats, { gpus: withFree(22, 22), weightsMiB }).devices.get('worker')).toEqual([
+  expect(placeWorkers(replicas, { gpus: withFree(22, 22), weightsMiB }).devices.get('worker')).toEqual([
     '0',
     '1',
   ]);
@@ -207,16 +209,16 @@ test('the weights of the model count for more than the hint, spread over the GPU
 
 test('idle GPUs are taken before those that somebody uses', () => {
   const [busy = missing(), idle = missing()] = gpus(2);
-  const seats = workers({ worker: worker('aggregated') });
+  const replicas = workers({ worker: worker('aggregated') });
   const offered = [{ ...busy, usedMiB: 60_000 }, idle];
-  expect(placeWorkers(seats, { gpus: offered }).devices.get('worker')).toEqual(['1']);
+  expect(placeWorkers(replicas, { gpus: offered }).devices.get('worker')).toEqual(['1']);
 });
 
 test('a GPU of another run is never given, and the refusal names run and holders', () => {
   const [first = missing(), second = missing()] = gpus(2);
-  const seats = workers({ worker: worker('aggregated') });
+  const replicas = workers({ worker: worker('aggregated') });
   const leased = { ...first, leasedBy: 'disagg-ab12' };
-  expect(placeWorkers(seats, { gpus: [leased, second] }).devices.get('worker')).toEqual(['1']);
+  expect(placeWorkers(replicas, { gpus: [leased, second] }).devices.get('worker')).toEqual(['1']);
   const held = {
     ...second,
     freeMiB: 900,
@@ -242,8 +244,8 @@ test('a GPU of another run is never given, and the refusal names run and holders
 
 test('a GPU whose memory nobody tells is tried', () => {
   const [one = missing()] = gpus(1);
-  const seats = workers({ worker: worker('aggregated', { gpuMemoryGiB: 400 }) });
-  expect(placeWorkers(seats, { gpus: [{ ...one, totalMiB: 0 }] }).devices.get('worker')).toEqual(['0']);
+  const replicas = workers({ worker: worker('aggregated', { gpuMemoryGiB: 400 }) });
+  expect(placeWorkers(replicas, { gpus: [{ ...one, totalMiB: 0 }] }).devices.get('worker')).toEqual(['0']);
 });
 
 test('an instance of a divided GPU is given by its UUID, and every choice says why', () => {

@@ -13,7 +13,7 @@ const router = profileOf({
 });
 const plain = profileOf({ name: 'agg', components: { frontend, worker: worker('aggregated') } });
 
-const nothing: InfraFacts = { binaries: {}, external: {}, keptFolder: '/state/infra' };
+const nothing: InfraFacts = { binaries: {}, external: {}, persistentFolder: '/state/infra' };
 const binaries = {
   etcd: { path: '/usr/bin/etcd', version: '3.4.23' },
   nats: { path: '/usr/sbin/nats-server', version: '2.9.10' },

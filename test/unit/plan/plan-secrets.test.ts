@@ -40,7 +40,12 @@ test('a container gets its secrets from the script that starts it', async () => 
     because: 'it answers',
     user: '1000:1000',
   };
-  const infra = { binaries: {}, external: {}, keptFolder: '/k', containers: { daemon: docker, images: {} } };
+  const infra = {
+    binaries: {},
+    external: {},
+    persistentFolder: '/k',
+    containers: { daemon: docker, images: {} },
+  };
   const given = options({ engine: 'sim', runtime: 'docker', env: { LICENCE: "it's" } });
   const { plan, secrets } = planWithSecrets(await shipped('agg'), given, host({ infra }));
   const script = shellScript(plan);

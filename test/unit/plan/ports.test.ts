@@ -6,14 +6,14 @@ const all = portRange({});
 
 test('a port that was asked for and is busy is refused, naming the holder', () => {
   const busy = new Map([[8080, 'pid 912 (node server.js)']]);
-  expect(() => chooseHttpPort({ asked: 8080, wished: 8000, busy })).toThrow(
+  expect(() => chooseHttpPort({ asked: 8080, preferred: 8000, busy })).toThrow(
     expect.objectContaining({
       code: 'busy',
       message: '--http-port 8080: the port is held by pid 912 (node server.js).',
       hint: expect.stringContaining('stop pid 912 (node server.js)'),
     }),
   );
-  expect(chooseHttpPort({ asked: 8081, wished: 8000, busy })).toEqual({ port: 8081, choices: [] });
+  expect(chooseHttpPort({ asked: 8081, preferred: 8000, busy })).toEqual({ port: 8081, choices: [] });
 });
 
 test('the default port moves to the next free one and says why', () => {
@@ -21,16 +21,16 @@ test('the default port moves to the next free one and says why', () => {
     [8000, 'run agg-1234'],
     [8001, 'another process'],
   ]);
-  expect(chooseHttpPort({ asked: undefined, wished: 8000, busy })).toEqual({
+  expect(chooseHttpPort({ asked: undefined, preferred: 8000, busy })).toEqual({
     port: 8002,
     choices: [{ what: 'http port', value: '8002', because: '8000 is held by run agg-1234' }],
   });
-  expect(chooseHttpPort({ asked: undefined, wished: 9000, busy })).toEqual({ port: 9000, choices: [] });
+  expect(chooseHttpPort({ asked: undefined, preferred: 9000, busy })).toEqual({ port: 9000, choices: [] });
 });
 
 test('the next free port is always one that exists', () => {
   const busy = new Map([[65_535, 'somebody']]);
-  const { port } = chooseHttpPort({ asked: undefined, wished: 65_535, busy });
+  const { port } = chooseHttpPort({ asked: undefined, preferred: 65_535, busy });
   expect(port).toBeGreaterThan(0);
   expect(port).toBeLessThan(65_535);
 });

@@ -13,7 +13,7 @@ function withEtcd(): Plan {
   const infra = {
     binaries: { etcd: { path: '/usr/bin/etcd', version: '3.4.23' } },
     external: {},
-    keptFolder: '',
+    persistentFolder: '',
   };
   const plan = makePlan(profile, options({ infra: 'process' }), host({ infra }));
   const processes = plan.processes.map((spec) => ({

@@ -38,8 +38,8 @@ FAIL  D23 shm  shm was seen
 WARN  D06 ports  ports was seen
       fix: take another
 
-mended  D29 run-state
-        tidied up
+fixed  D29 run-state
+       tidied up
 
 not checked
   vram, gpus  no GPU
