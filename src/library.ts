@@ -11,7 +11,7 @@ import { outcomeError, type StartedRun, startRun } from './deployment/start-run.
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/shown.ts';
-import { stateFolders } from './run/folders.ts';
+import { workspaceOf } from './run/folders.ts';
 import { logTail } from './run/log-tail.ts';
 
 export { DynamoError };
@@ -20,9 +20,10 @@ export const up: typeof declared.up = async (profileName, options = {}) => {
   requireLinux('up');
   const { signal } = options;
   signal?.throwIfAborted();
-  const { profile } = await openProfile(profileName, settingsOf(options));
-  await reapDeadRuns(stateFolders(process.env), () => {});
-  const run = await startRun(profile, planOptionsOf(options, profile.name), () => {});
+  const { environment = { ...process.env } } = options;
+  const { profile } = await openProfile(profileName, settingsOf(options), environment);
+  await reapDeadRuns(workspaceOf(environment), () => {});
+  const run = await startRun(profile, planOptionsOf(options, profile.name), () => {}, environment);
   const stop = (): void => run.supervision.stop();
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted === true) stop();

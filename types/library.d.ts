@@ -19,7 +19,12 @@ export interface UpOptions {
   readonly set?: Readonly<Record<string, string | number | boolean>> | undefined;
   /** How many workers of a role. */
   readonly replicas?: Readonly<Record<string, number>> | undefined;
-  /** Environment variables for every process. */
+  /**
+   * In place of `process.env`, which is read once when `up` is called and never written: where state is kept, what finds
+   * programs, the model hub, etcd and NATS, and what every process inherits. Several runs may have different ones.
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Environment variables for every process, on top of those. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Arguments for the workers, as they are. */
   readonly workerArgs?: readonly string[] | undefined;

@@ -1,6 +1,6 @@
 /** Folders as the XDG Base Directory Specification names them. */
+import type { Environment } from './environment.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
 type Variable = 'XDG_STATE_HOME' | 'XDG_CONFIG_HOME' | 'XDG_DATA_HOME' | 'XDG_RUNTIME_DIR';
 
 /**

@@ -1,7 +1,7 @@
 /** `dynamo clean`: ends and removes what dead runs of ours left, as their ledgers prove; tells who else holds GPUs. */
 import { createInterface } from 'node:readline/promises';
 import { DynamoError } from '../base/error.ts';
-import { stateFolders } from '../run/folders.ts';
+import { workspaceOf } from '../run/folders.ts';
 import { keptMs } from '../run/prune.ts';
 import { cleanText } from '../view/clean-report.ts';
 import { type CleanOutcome, cleanUp } from '../deployment/clean-up.ts';
@@ -55,15 +55,15 @@ export const configure: Configure = (command, settle) => {
 
 async function clean(flags: CleanFlags): Promise<number> {
   requireLinux('clean');
-  const folders = stateFolders(process.env);
+  const workspace = workspaceOf(process.env);
   const dryRun = flags.dryRun === true;
-  const findings = await surveyAll(folders, flags.allEnded === true ? 0 : keptMs);
+  const findings = await surveyAll(workspace, flags.allEnded === true ? 0 : keptMs);
   const strangers = strangersIn(findings);
   const chosen = choose(flags, strangers, findings);
-  const report = reportOf(findings, strangers, chosen, dryRun);
+  const report = reportOf({ findings, strangers, chosen, dryRun, environment: workspace.environment });
   if (flags.json !== true) process.stdout.write(cleanText(report));
   if (flags.allGpuProcesses === true && !dryRun && chosen.length > 0) await confirm(flags, chosen.length);
-  const outcome = dryRun ? undefined : await cleanUp(folders, findings, chosen);
+  const outcome = dryRun ? undefined : await cleanUp(workspace, findings, chosen);
   if (flags.json === true) {
     const { gpus, cuda } = findings.gpus;
     const untold = outcome?.untold.map(({ message }) => message);

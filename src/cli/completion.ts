@@ -112,7 +112,7 @@ function valuesOf(
 }
 
 const candidates: Readonly<Record<Completes, () => readonly string[] | Promise<readonly string[]>>> = {
-  profiles: profileNames,
+  profiles: async () => await profileNames(process.env),
   runs: () => runNames(true),
   'live runs': () => runNames(false),
   processes: processNames,

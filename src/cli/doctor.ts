@@ -10,7 +10,6 @@ import { checkList, type DoctorView } from '../view/check-list.ts';
 import { styleFor } from '../view/style.ts';
 import { addDeploymentOptions, type DeploymentFlags } from './up/deployment-options.ts';
 import { hostView } from './doctor/host.ts';
-import { takeCredentialsOut } from '../deployment/infra-facts.ts';
 import { type Diagnosed, planForDoctor } from './doctor/plan.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
@@ -57,8 +56,6 @@ export const configure: Configure = (command, settle) => {
 async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags): Promise<number> {
   requireLinuxAlone('doctor');
   const begin = performance.now();
-  // Addresses of etcd and NATS are shown; what stands before the @ in them is not.
-  takeCredentialsOut(process.env);
   const diagnosed = await planForDoctor(words, flags);
   const host = hostView(diagnosed, flags);
   const options = { timeoutMs, repair: flags.fix === true };

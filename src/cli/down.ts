@@ -105,5 +105,5 @@ async function endRest(
     await untilKeeperLeft(run);
     return { killed: [], left: [] };
   }
-  return await reapAndWait(folders, run, now, say);
+  return await reapAndWait({ folders, environment: process.env }, run, now, say);
 }

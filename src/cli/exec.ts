@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { cleanName } from '../plan/run-name.ts';
 import { requireProgram } from '../process/command.ts';
-import { stateFolders } from '../run/folders.ts';
+import { workspaceOf } from '../run/folders.ts';
 import { requireOwnState } from '../run/state-owner.ts';
 import {
   addDeploymentOptions,
@@ -64,12 +64,23 @@ async function exec(
     });
   }
   requireProgram(program, process.env.PATH);
-  const { profile } = await openProfile(await oneProfile(operands, 'exec'), settingsOf(flags));
+  const { profile } = await openProfile(
+    await oneProfile(operands, 'exec', process.env),
+    settingsOf(flags),
+    process.env,
+  );
   const say = (line: string): void =>
     void (flags.quiet === true || process.stderr.write(`dynamo: ${line}\n`));
-  await reapDeadRuns(stateFolders(process.env), say);
+  await reapDeadRuns(workspaceOf(process.env), say);
   const options = { ...planOptionsOf(flags, [], false), name: flags.name ?? ownName(profile.name) };
-  return await execRun({ profile, options, argv: rawArgs, say, verbose: flags.verbose === true });
+  return await execRun({
+    profile,
+    options,
+    argv: rawArgs,
+    say,
+    verbose: flags.verbose === true,
+    environment: process.env,
+  });
 }
 
 /** Not the name of the `agg` that may be up, nor that of an `exec` beside this one. */

@@ -6,7 +6,7 @@ import { autoEngine } from '../plan/choose-engine.ts';
 import type { Gpu, PythonEnvironment } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
-import { stateFolders } from '../run/folders.ts';
+import { stateFolders, workspaceOf } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
@@ -27,7 +27,7 @@ export async function showFirstLook(): Promise<number> {
 }
 
 async function lookAround(): Promise<FirstLook> {
-  const { gpus, problem } = await gpusHere(stateFolders(process.env));
+  const { gpus, problem } = await gpusHere(workspaceOf(process.env));
   const { python, trouble } = pythonHere(gpus);
   const facts = { gpus, python, ...(problem === undefined ? {} : { gpuProblem: problem }) };
   const { engine, lack } = engineHere(facts);

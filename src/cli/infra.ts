@@ -88,12 +88,13 @@ async function infraUp(flags: InfraUpFlags): Promise<number> {
   requireLinux('infra up');
   const folders = stateFolders(process.env);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
-  await reapDeadRuns(folders, say);
+  await reapDeadRuns({ folders, environment: process.env }, say);
   if (sharedRun(folders) !== undefined) return infraStatus(flags.json === true);
   const why = 'dynamo infra up';
   const prepared = await holdRun({
     name: sharedRunName,
     detached: true,
+    environment: process.env,
     facts: {
       ports: [],
       engine: 'none',

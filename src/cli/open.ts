@@ -31,7 +31,7 @@ async function open(asked: string | undefined, { print }: { print?: true }): Pro
   const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = process.env;
   if (print === true || !process.stdout.isTTY || (!x11 && !wayland)) return 0;
   // In a session of its own: some browsers live as long as what opened them.
-  await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined);
+  await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined, process.env);
   return 0;
 }
 

@@ -7,7 +7,7 @@ import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
-import { stateFolders } from '../run/folders.ts';
+import { workspaceOf } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { planTree } from '../view/plan-tree.ts';
 import { styleFor } from '../view/style.ts';
@@ -60,7 +60,11 @@ async function plan(
   if (flags.json === true && flags.shell === true) {
     throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
   }
-  const { profile, note } = await openProfile(await oneProfile(operands, 'plan'), settingsOf(flags));
+  const { profile, note } = await openProfile(
+    await oneProfile(operands, 'plan', process.env),
+    settingsOf(flags),
+    process.env,
+  );
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const options = planOptionsOf(flags, rawArgs, flags.detach === true);
   const made = makePlan(profile, options, await factsFor(profile, options));
@@ -78,17 +82,20 @@ async function plan(
 async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFacts> {
   const runId = `${runNameOf(options.name, profile)}-plan`;
   if (process.platform === 'linux') {
-    return await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
+    return await gatherFacts(workspaceOf(process.env), {
+      runId,
+      ...factWishes(profile, options, process.env),
+    });
   }
   const runFolder = join(tmpdir(), 'dynamo', runId);
   return {
-    ...placeFacts(),
+    ...placeFacts(process.env),
     runId,
     runFolder,
     busyPorts: new Map(),
     gpus: [],
     python: undefined,
     infra: noInfraFacts,
-    model: modelFact(profile.model),
+    model: modelFact(profile.model, process.env),
   };
 }

@@ -69,7 +69,7 @@ function unknownSubcommand(what: string): DynamoError {
 }
 
 async function list({ json }: ProfilesFlags): Promise<number> {
-  const profiles = await listProfiles(profileLibrary());
+  const profiles = await listProfiles(profileLibrary(process.env));
   if (json === true) {
     const rows = profiles.map(({ profile, error, ...row }) => ({
       ...row,
@@ -85,7 +85,7 @@ async function list({ json }: ProfilesFlags): Promise<number> {
 }
 
 async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
-  const opened = await openProfile(asked, []);
+  const opened = await openProfile(asked, [], process.env);
   const profile = shownProfile(opened.profile);
   const text =
     json === true
@@ -103,9 +103,9 @@ async function validate(asked: readonly string[]): Promise<number> {
   const errors: DynamoError[] = [];
   for (const each of asked) {
     try {
-      const request = { ...profileLibrary(), asked: each, settings: [], environment: process.env };
+      const request = { ...profileLibrary(process.env), asked: each, settings: [], environment: process.env };
       const { profile } = await validateProfile(request, (model) => {
-        const fact = modelFact(model);
+        const fact = modelFact(model, process.env);
         return fact.kind === 'missing' ? fact : undefined;
       });
       process.stdout.write(`${profile.file}: valid\n`);

@@ -42,7 +42,7 @@ async function reap(runId: string, { supervisor, ledger }: ReapFlags): Promise<n
   const name = basename(runId).replace(/-[^-]+$/, '');
   const known = { runId, name, startedAt: Date.now(), detached: true, version: 'unknown', supervisor };
   const run: StoredRun = { record: readRecordIn(files.folder) ?? known, files, supervised: false };
-  const { left } = await reapRun(folders, run, false);
+  const { left } = await reapRun({ folders, environment: process.env }, run, false);
   return left.length === 0 ? 0 : 1;
 }
 

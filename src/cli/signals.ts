@@ -15,7 +15,7 @@ const asked = ['SIGINT', 'SIGTERM'] as const;
 
 /** To be called once: what who started us wanted to be ignored is ignored, and ends nothing. */
 export function heedNohup(): void {
-  if (process.platform === 'linux' && hangupIsIgnored()) process.on('SIGHUP', () => {});
+  if (process.platform === 'linux' && hangupIsIgnored(process.env)) process.on('SIGHUP', () => {});
 }
 
 /** `stop` on the first signal, `kill` on each later one. */
@@ -29,7 +29,7 @@ export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () =>
       stop(signal);
     } else if (Date.now() - firstAt >= sameWishMs) kill();
   };
-  const watched = hangupIsIgnored() ? asked : ([...asked, 'SIGHUP'] as const);
+  const watched = hangupIsIgnored(process.env) ? asked : ([...asked, 'SIGHUP'] as const);
   for (const signal of watched) process.on(signal, onSignal);
   return {
     first: () => first,

@@ -2,7 +2,7 @@
 import { stoppedText } from '../supervisor/events.ts';
 import { DynamoError } from '../base/error.ts';
 import { appendOwn } from '../host/own-file.ts';
-import { unpackSecrets } from '../plan/plan-secrets.ts';
+import { unpackEnvironment } from '../plan/run-environment.ts';
 import { runFiles, stateFolders } from '../run/folders.ts';
 import { readPlan } from '../run/record.ts';
 import { quietly } from '../deployment/sole-reaper.ts';
@@ -15,8 +15,8 @@ export const configure: Configure = (command, settle) => {
 };
 
 async function superviseDetached(runId: string): Promise<number> {
-  const secrets = unpackSecrets(process.env);
-  const folders = stateFolders(process.env);
+  const environment = unpackEnvironment(process.env);
+  const folders = stateFolders(environment.variables);
   const files = runFiles(folders, runId);
   const plan = readPlan(files);
   if (plan === undefined)
@@ -24,7 +24,7 @@ async function superviseDetached(runId: string): Promise<number> {
   // The terminal that started us may close: that ends foreground runs only.
   process.on('SIGHUP', () => {});
   await untilHandedOver(folders, runId);
-  const supervision = await runPlan({ plan, files, folders, secrets }, () => {});
+  const supervision = await runPlan({ plan, files, folders, environment }, () => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervision.stop());
   const outcome = await supervision.done;
   quietly(() => appendOwn(files.supervisorLog, `${new Date().toISOString()} ${stoppedText(outcome)}\n`));

@@ -1,7 +1,7 @@
 /** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
 import type { Command } from 'commander';
 import { openTo } from '../plan/ports.ts';
-import { stateFolders } from '../run/folders.ts';
+import { workspaceOf } from '../run/folders.ts';
 import { requireOwnState } from '../run/state-owner.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
@@ -54,10 +54,14 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
   // Left with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
   const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
-  const { profile, note } = await openProfile(await oneProfile(named, 'up'), settingsOf(flags));
+  const { profile, note } = await openProfile(
+    await oneProfile(named, 'up', process.env),
+    settingsOf(flags),
+    process.env,
+  );
   const style = styleFor(process.stderr, process.env);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
-  await reapDeadRuns(stateFolders(process.env), say);
+  await reapDeadRuns(workspaceOf(process.env), say);
   // A signal must not end us while names and ports are held. Node loses one that comes while nobody watches, so this
   // watch goes on beside the next.
   const early = watchSignals(
@@ -68,6 +72,7 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
     profile,
     planOptionsOf(flags, rawArgs, flags.detach === true),
     flags.detach === true,
+    process.env,
   );
   const signal = early.first();
   if (signal !== undefined) {

@@ -1,13 +1,12 @@
 /** Where a Docker daemon may be: what the environment and Docker's own settings say, else the usual sockets. Pure. */
 import type { DaemonAddress } from '../base/identity.ts';
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 
 export interface Endpoint extends DaemonAddress {
   /** Who says so. */
   readonly because: string;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What `~/.docker` holds about the context that is in use. */
 export interface DockerSettings {

@@ -1,4 +1,5 @@
 /** Finds a Docker daemon that answers, and learns of it what a plan must know. */
+import type { Environment } from '../base/environment.ts';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +12,6 @@ import { type DockerSettings, type Endpoint, endpointsIn } from './endpoint.ts';
 const answerMs = 10_000;
 /** Podman asks the packages of the host about its parts: on a loaded host that took 9 s. Seen with 4.3.1. */
 const infoMs = 60_000;
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Never rejects. */
 export async function findDaemon(

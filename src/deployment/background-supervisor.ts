@@ -4,7 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
 import { ownCommand } from '../package/self.ts';
-import { packSecrets } from '../plan/plan-secrets.ts';
+import { packEnvironment } from '../plan/run-environment.ts';
 import { spawnDetached } from '../process/detach.ts';
 import { type Presence, presenceOf, signalProven } from '../process/presence.ts';
 import { followEvents, isSilence } from '../run/control-client.ts';
@@ -22,9 +22,9 @@ const suspendedMs = 5_000;
 
 /** From here on name, ports and record stand and fall with the process that is returned. */
 export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
-  const { plan, files, secrets } = prepared;
+  const { plan, files, environment } = prepared;
   const command = [...ownCommand(), 'supervise', '--', plan.runId] as const;
-  const supervisor = await spawnDetached(command, files.supervisorLog, packSecrets(secrets)).catch(
+  const supervisor = await spawnDetached(command, files.supervisorLog, packEnvironment(environment)).catch(
     (error: unknown) => {
       tidyUp(prepared);
       throw error;

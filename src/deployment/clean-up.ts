@@ -1,5 +1,6 @@
 /** Does what `clean` announced, processes before what they hold, and sees to it that GPU memory came back. */
 import { rmSync } from 'node:fs';
+import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { HeldMemory } from '../gpu/holders.ts';
@@ -7,7 +8,7 @@ import { endOne } from '../process/end-one.ts';
 import { bootId, identify, isAlive } from '../process/identity.ts';
 import { markedProcesses } from '../process/marked.ts';
 import { usersOf } from '../process/shared-memory.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { StateFolders, Workspace } from '../run/folders.ts';
 import { holdsMedia, pruneRun } from '../run/prune.ts';
 import { storedRuns } from '../run/record.ts';
 import { removeStale, type StaleFile, staleClaims, staleSockets } from '../run/stale.ts';
@@ -34,14 +35,16 @@ export interface CleanOutcome {
 }
 
 export async function cleanUp(
-  folders: StateFolders,
+  workspace: Workspace,
   findings: CleanFindings,
   chosen: readonly Stranger[],
 ): Promise<CleanOutcome> {
-  const ended = await endDeadRuns(folders, findings);
+  const { folders, environment } = workspace;
+  const ended = await endDeadRuns(workspace, findings);
   const left = [...ended.left, ...(await endStrangers(chosen))];
-  const keys = [...ended.keys, ...(await sweepUnswept(findings))];
-  const returned = await watchHeld(findings.gpus.gpus, heldByEnded(findings, chosen)).returned();
+  const keys = [...ended.keys, ...(await sweepUnswept(findings, environment))];
+  const held = heldByEnded(findings, chosen);
+  const returned = await watchHeld(findings.gpus.gpus, held, environment).returned();
   removeSegments(findings);
   // Looked for again: those of dead runs went with them, and others may have come.
   const holder = identify(process.pid);
@@ -70,12 +73,12 @@ function heldByEnded({ gpus }: CleanFindings, chosen: readonly Stranger[]): Held
 }
 
 /** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */
-async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings) {
+async function endDeadRuns(workspace: Workspace, { deadRuns }: CleanFindings) {
   const [left, keys, untold]: [string[], string[], DynamoError[]] = [[], [], []];
   for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
     const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
     try {
-      const report = await reapRun(folders, run, true, [...new Set(holders)]);
+      const report = await reapRun(workspace, run, true, [...new Set(holders)]);
       left.push(...report.left);
       if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
     } catch (error) {
@@ -87,12 +90,12 @@ async function endDeadRuns(folders: StateFolders, { deadRuns }: CleanFindings) {
   return { left, keys, untold };
 }
 
-async function sweepUnswept({ unswept }: CleanFindings): Promise<string[]> {
+async function sweepUnswept({ unswept }: CleanFindings, environment: Environment): Promise<string[]> {
   const keys: string[] = [];
   for (const run of unswept) {
     // Without a login there is nothing to try.
-    if (keysReport(run, '').items.length === 0) continue;
-    const text = await sweepAgain(run);
+    if (keysReport(run, '', environment).items.length === 0) continue;
+    const text = await sweepAgain(run, environment);
     if (text !== undefined) keys.push(`${run.record.runId}: ${text}`);
   }
   return keys;

@@ -1,9 +1,11 @@
 /** Gathers what the rules of diagnosis need of a live run: logs, ends of processes, and lazily what the host says. */
 import { statSync } from 'node:fs';
+import type { Environment } from '../base/environment.ts';
 import type { Case } from '../doctor/diagnose.ts';
 import { redactor } from '../doctor/redact.ts';
 import type { ObservedProcess } from '../doctor/rule.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { childEnvironment, type RunEnvironment } from '../plan/run-environment.ts';
 import { kernelKills, type KernelKills, killsSince } from '../process/kernel-kills.ts';
 import { linesSince } from '../run/log-since.ts';
 import type { Diagnosis, Exit, Failure, RunEvent } from '../supervisor/events.ts';
@@ -22,16 +24,10 @@ export interface Diagnostician {
   diagnose(failure: Failure): Promise<Diagnosis | undefined>;
 }
 
-/**
- * `environment`: what every process inherits; `secrets`: values that single ones get. To be made before the first
- * process starts.
- */
-export function createDiagnostician(
-  plan: Plan,
-  environment: Readonly<Record<string, string>>,
-  secrets: readonly string[],
-): Diagnostician {
-  const clean = redactor(environment, secrets);
+/** To be made before the first process starts. */
+export function createDiagnostician(plan: Plan, environment: RunEnvironment): Diagnostician {
+  const inherited = childEnvironment(plan, environment);
+  const clean = redactor(inherited, Object.values(environment.secrets));
   const killsBefore = kernelKills();
   const begins = new Map<string, number>();
   const exits = new Map<string, Exit>();
@@ -40,7 +36,7 @@ export function createDiagnostician(
     spec,
     // What a log of weeks once said is not why it ended now.
     lines: linesSince(spec.logFile, begins.get(spec.name) ?? 0, longestLog).slice(served ? -lastLines : 0),
-    variables: new Set([...Object.keys(environment), ...Object.keys(spec.env)]),
+    variables: new Set([...Object.keys(inherited), ...Object.keys(spec.env)]),
     exit: exits.get(spec.name),
   });
   return {
@@ -54,7 +50,7 @@ export function createDiagnostician(
       try {
         const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
         const seen = { failure, processes, plan };
-        const found = await settle(seen, killsSince(killsBefore));
+        const found = await settle(seen, killsSince(killsBefore), environment.variables);
         return found === undefined ? undefined : withoutSecrets(found, clean);
       } catch {
         return undefined; // what helps to understand a failure must not become one
@@ -64,7 +60,11 @@ export function createDiagnostician(
 }
 
 /** Asks again with the answers, until no rule has a question whose answer is new. */
-async function settle(seen: Case, kills: KernelKills): Promise<Diagnosis | undefined> {
+async function settle(
+  seen: Case,
+  kills: KernelKills,
+  environment: Environment,
+): Promise<Diagnosis | undefined> {
   // Loaded when something has failed: the rules are a tenth of what a start would have to read.
   const [{ diagnose }, { rules }, { answerQuestions, cheapEvidence }] = await Promise.all([
     import('../doctor/diagnose.ts'),
@@ -75,7 +75,7 @@ async function settle(seen: Case, kills: KernelKills): Promise<Diagnosis | undef
   for (let round = 0; ; round++) {
     const { diagnosis, asks } = diagnose(rules, seen, host);
     if (asks.length === 0 || round === mostRounds) return diagnosis;
-    host = await answerQuestions(host, asks, seen.plan);
+    host = await answerQuestions(host, asks, seen.plan, environment);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What nvidia-smi says of this host, in the words of the doctor. */
+import type { Environment } from '../base/environment.ts';
 import type { GpuFacts, GpuReport } from '../doctor/host-view.ts';
 import { busOf } from '../doctor/xid.ts';
 import { computeApps } from '../gpu/compute-apps.ts';
@@ -13,20 +14,19 @@ import { leasedGpus, lesseeOf } from '../run/gpu-leases.ts';
 const timeoutMs = 4_000;
 
 /** Asks nvidia-smi its three questions at once. Never throws. */
-export async function gpuReport(): Promise<GpuReport> {
-  const path = process.env.PATH;
-  if (findNvidiaSmi(path) === undefined) return { state: 'absent', gpus: [] };
+export async function gpuReport(environment: Environment): Promise<GpuReport> {
+  if (findNvidiaSmi(environment) === undefined) return { state: 'absent', gpus: [] };
   const [{ gpus, problem, notes }, { apps, problem: appsProblem }, cuda] = await Promise.all([
-    inventory(path, timeoutMs),
-    computeApps(path, timeoutMs),
-    cudaVersion(path, timeoutMs),
+    inventory(environment, timeoutMs),
+    computeApps(environment, timeoutMs),
+    cudaVersion(environment, timeoutMs),
   ]);
   return {
     state: problem === undefined ? 'answers' : /did not answer/.test(problem) ? 'hangs' : 'fails',
     problem: problem?.replace(/^nvidia-smi is here but /, ''),
     driverVersion: gpus[0]?.driver,
     cudaVersion: cuda,
-    gpus: withLeaseNames(gpus).map(withBus),
+    gpus: withLeaseNames(gpus, environment).map(withBus),
     notes,
     ...(appsProblem === undefined ? { holders: apps } : {}),
   };
@@ -37,9 +37,9 @@ function withBus(gpu: GpuDetails): GpuFacts {
 }
 
 /** Where the state folder cannot be read, GPUs are told without their leases. */
-function withLeaseNames(gpus: readonly GpuDetails[]): readonly GpuDetails[] {
+function withLeaseNames(gpus: readonly GpuDetails[], environment: Environment): readonly GpuDetails[] {
   try {
-    const leased = leasedGpus(stateFolders(process.env), isAlive);
+    const leased = leasedGpus(stateFolders(environment), isAlive);
     return gpus.map((gpu) => {
       const lease = leased.get(gpu.uuid);
       return lease === undefined ? gpu : { ...gpu, leasedBy: lesseeOf(lease) };

@@ -1,64 +1,55 @@
-/** Lets the environment say what a profile says of its etcd and NATS: what reads it need not know who said so. */
+/** The environment of a deployment: the caller's, with what its profile says of etcd and NATS, as upstream reads it. */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
-import { infraNames, type InfraName } from '../plan/infra.ts';
+import { infraNames } from '../plan/infra.ts';
 import { type ReferenceReader, variablesOfProfile } from '../plan/infra-access.ts';
+import { certificateTexts } from '../infra/certificate-text.ts';
+import { withoutCredentials } from '../plan/infra-access.ts';
 import type { Profile } from '../profile/profile.ts';
-
-/** What stood in the environment before the profile had its say. */
-let replaced: Readonly<Record<string, string | undefined>> = {};
-
-/** As the caller set it: what a profile says of its etcd and NATS is for the deployment alone. */
-export function callersEnvironment(): NodeJS.ProcessEnv {
-  const environment = { ...process.env };
-  for (const [name, value] of Object.entries(replaced)) {
-    if (value === undefined) delete environment[name];
-    else environment[name] = value;
-  }
-  return environment;
-}
+import type { InfraQuestion } from './infra-facts.ts';
 
 /**
- * What the profile before this one said is taken back: `smoke` runs several. `needed`: others are not asked for, nor
- * their secrets. Throws `environment` when a secret is not where the profile says.
+ * What reads it need not know who said so. What the profile says counts only where an external etcd or NATS may be taken,
+ * and only for the one that is needed: other secrets are not asked for. Throws `environment` when a secret is not where the
+ * profile says.
  */
-export function sayExternals(
-  profile: Profile | undefined,
-  needed: Readonly<Partial<Record<InfraName, string>>>,
-): void {
-  setAll(replaced);
-  replaced = {};
-  if (profile === undefined) return;
-  const said = Object.assign(
-    {},
-    ...infraNames
-      .filter((name) => needed[name] !== undefined)
-      .map((name) => variablesOfProfile(name, profile, process.env, reader)),
-  ) as Record<string, string | undefined>;
-  replaced = Object.fromEntries(Object.keys(said).map((name) => [name, process.env[name]]));
-  setAll(said);
+export function deploymentEnvironment(
+  caller: Environment,
+  { profile, infra: { needs, source } }: { readonly profile?: Profile; readonly infra: InfraQuestion },
+): Environment {
+  const takesExternal = source === 'auto' || source === 'external';
+  const said =
+    profile === undefined || !takesExternal
+      ? []
+      : infraNames
+          .filter((name) => needs[name] !== undefined)
+          .map((name) => variablesOfProfile(name, profile, caller, readerIn(caller)));
+  const environment = shownEnvironment(Object.assign({ ...caller }, ...said) as Environment);
+  const all = { ...environment, ...certificateTexts(environment) };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-function setAll(variables: Readonly<Record<string, string | undefined>>): void {
-  for (const [name, value] of Object.entries(variables)) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
+/** Addresses are printed and stored; credentials in them go to the variables that upstream reads them from, too. */
+export function shownEnvironment(environment: Environment): Environment {
+  return { ...environment, ...withoutCredentials(environment) };
 }
 
-const reader: ReferenceReader = {
-  secret: (key, reference) => {
-    if (reference?.env !== undefined) return fromEnvironment(key, reference.env);
-    return reference?.file === undefined ? undefined : fromFile(key, pathOf(reference.file));
-  },
-  path: (written) => (written === undefined ? undefined : pathOf(written)),
-};
+function readerIn(environment: Environment): ReferenceReader {
+  return {
+    secret: (key, reference) => {
+      if (reference?.env !== undefined) return secretOf(key, reference.env, environment);
+      return reference?.file === undefined ? undefined : fromFile(key, pathOf(reference.file));
+    },
+    path: (written) => (written === undefined ? undefined : pathOf(written)),
+  };
+}
 
-function fromEnvironment(key: string, name: string): string {
-  const value = process.env[name];
+function secretOf(key: string, name: string, environment: Environment): string {
+  const value = environment[name];
   if (value !== undefined && value !== '') return value;
   throw new DynamoError('environment', `${key} of the profile is in ${name}, which is not set.`, {
     hint: `export ${name}=…`,

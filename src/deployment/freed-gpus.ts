@@ -1,4 +1,5 @@
 /** A process that had GPUs counts as stopped when their memory is free again: who starts next finds it, or is told. */
+import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { type ComputeApp, computeApps } from '../gpu/compute-apps.ts';
@@ -24,6 +25,8 @@ export interface FreedGpusWorld {
   readonly plan: Plan;
   readonly tracker: Tracker;
   readonly note: (text: string) => void;
+  /** Where nvidia-smi is found, and what it inherits. */
+  readonly environment: Environment;
 }
 
 /** Where there is no nvidia-smi nothing is waited for. */
@@ -31,9 +34,9 @@ export function withFreedGpus(launcher: Launcher, world: FreedGpusWorld): Launch
   let idle: Promise<GpuLook | undefined> | undefined;
   return {
     launch: async (spec, watch) => {
-      if (spec.gpus.length === 0 || findNvidiaSmi(process.env.PATH) === undefined)
+      if (spec.gpus.length === 0 || findNvidiaSmi(world.environment) === undefined)
         return await launcher.launch(spec, watch);
-      const before = await (idle ??= look());
+      const before = await (idle ??= look(world.environment));
       const child = await launcher.launch(spec, watch);
       return before === undefined ? child : withFreedMemory(child, spec, before, world);
     },
@@ -55,10 +58,10 @@ function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world
     ...child,
     stop: async (graceMs) => {
       // Who is in a hurry does not wait to be told how much it was.
-      const held = await Promise.race([heldBy(spec.name, uuids, world.tracker), hurried.promise]);
+      const held = await Promise.race([heldBy(spec.name, uuids, world), hurried.promise]);
       const report = await child.stop(graceMs);
       if (held === undefined || report.left.length > 0) return report;
-      const rest = await untilFree(uuids, before, isShared);
+      const rest = await untilFree(uuids, before, isShared, world.environment);
       if (rest === undefined) return report;
       const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
       if (kept.length > 0) world.note(stillHeldText(world.plan.processes, spec, kept, limitMs));
@@ -73,8 +76,12 @@ function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world
 }
 
 /** In MiB, as nvidia-smi lists it for what the process started; `undefined` when it does not answer. */
-async function heldBy(name: string, uuids: readonly string[], tracker: Tracker): Promise<number | undefined> {
-  const seen = await look();
+async function heldBy(
+  name: string,
+  uuids: readonly string[],
+  { tracker, environment }: FreedGpusWorld,
+): Promise<number | undefined> {
+  const seen = await look(environment);
   if (seen === undefined) return undefined;
   const mine = (await tracker.look()).filter(({ process }) => process === name).map(({ pid }) => pid);
   const isMine = ({ pid, gpuUuid }: ComputeApp): boolean => mine.includes(pid) && uuids.includes(gpuUuid);
@@ -86,10 +93,11 @@ async function untilFree(
   uuids: readonly string[],
   before: GpuLook,
   isShared: boolean,
+  environment: Environment,
 ): Promise<ReadonlyMap<string, number> | undefined> {
   const deadline = systemClock.now() + limitMs;
   for (;;) {
-    const now = await look();
+    const now = await look(environment);
     if (now === undefined) return undefined;
     const rest = residues(uuids, before, now);
     if (rest.size === 0) return rest;
@@ -101,11 +109,10 @@ async function untilFree(
 }
 
 /** `undefined` when nvidia-smi does not answer, which the doctor explains. */
-async function look(): Promise<GpuLook | undefined> {
-  const path = process.env.PATH;
+async function look(environment: Environment): Promise<GpuLook | undefined> {
   const [{ gpus, problem }, { apps, problem: unlisted }] = await Promise.all([
-    inventory(path),
-    computeApps(path),
+    inventory(environment),
+    computeApps(environment),
   ]);
   if (problem !== undefined || unlisted !== undefined) return undefined;
   return { gpus, apps: apps.filter(({ pid }) => isLiving(readStat(pid))) };

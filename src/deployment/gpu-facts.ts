@@ -5,14 +5,16 @@ import { inventory } from '../gpu/inventory.ts';
 import type { Gpu } from '../plan/request.ts';
 import { factsOf } from '../process/facts.ts';
 import { isAlive } from '../process/identity.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { StateFolders, Workspace } from '../run/folders.ts';
 import { leasedGpus, lesseeOf } from '../run/gpu-leases.ts';
 import { durationText } from '../base/duration.ts';
 
 /** Asks nvidia-smi its two questions at once. `problem`: why the list may be wrong. Never throws. */
-export async function gpusHere(folders: StateFolders): Promise<{ gpus: readonly Gpu[]; problem?: string }> {
-  const path = process.env.PATH;
-  const [{ gpus, problem }, { apps }] = await Promise.all([inventory(path), computeApps(path)]);
+export async function gpusHere({
+  folders,
+  environment,
+}: Workspace): Promise<{ gpus: readonly Gpu[]; problem?: string }> {
+  const [{ gpus, problem }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
   const held = gpus.map((gpu) => {
     const mine = apps.filter(({ gpuUuid }) => gpuUuid === gpu.uuid);
     return mine.length === 0 ? gpu : { ...gpu, heldBy: mine.map(holderText) };

@@ -1,4 +1,5 @@
 /** Who holds GPU memory now, in the words of a diagnosis. */
+import type { Environment } from '../base/environment.ts';
 import type { GpuHolder } from '../doctor/rule.ts';
 import { computeApps } from '../gpu/compute-apps.ts';
 import { inventory } from '../gpu/inventory.ts';
@@ -7,9 +8,8 @@ import { readVariable } from '../process/proc.ts';
 import { durationText } from '../base/duration.ts';
 
 /** Empty where nvidia-smi does not tell, as in some containers. Never throws. */
-export async function gpuHolders(): Promise<GpuHolder[]> {
-  const path = process.env.PATH;
-  const [{ gpus }, { apps }] = await Promise.all([inventory(path), computeApps(path)]);
+export async function gpuHolders(environment: Environment): Promise<GpuHolder[]> {
+  const [{ gpus }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
   return apps.map(({ gpuUuid, pid, name, usedMiB }) => {
     const facts = factsOf(pid);
     const index = gpus.find(({ uuid }) => uuid === gpuUuid)?.index;

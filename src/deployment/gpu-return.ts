@@ -1,4 +1,5 @@
 /** Sees GPU memory come back after processes were ended, and says how much. */
+import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { computeApps } from '../gpu/compute-apps.ts';
 import { untilFreed } from '../gpu/freed.ts';
@@ -26,18 +27,24 @@ export interface GpuWatch {
  */
 export async function watchGpuMemory(
   pids: ReadonlySet<number>,
-  containers: ReadonlySet<string> = new Set(),
+  containers: ReadonlySet<string>,
+  environment: Environment,
 ): Promise<GpuWatch> {
-  const path = process.env.PATH;
-  const [{ gpus }, { apps }] = await Promise.all([inventory(path), computeApps(path)]);
+  const [{ gpus }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
   return watchHeld(
     gpus,
     apps.filter(({ pid }) => pids.has(pid) || containers.has(factsOf(pid)?.container?.id ?? '')),
+    environment,
   );
 }
 
 /** The same, where both have been looked at already. */
-export function watchHeld(before: readonly GpuDetails[], held: readonly HeldMemory[]): GpuWatch {
+export function watchHeld(
+  before: readonly GpuDetails[],
+  held: readonly HeldMemory[],
+  environment: Environment,
+): GpuWatch {
+  const look = async (): Promise<readonly GpuDetails[]> => (await inventory(environment)).gpus;
   const heldMiB = new Map<string, number>();
   for (const { gpuUuid, usedMiB = 0 } of held) heldMiB.set(gpuUuid, (heldMiB.get(gpuUuid) ?? 0) + usedMiB);
   return {
@@ -47,10 +54,6 @@ export function watchHeld(before: readonly GpuDetails[], held: readonly HeldMemo
       return { freedMiB, missing: [...missing].map(([uuid, mib]) => missingText(before, uuid, mib)) };
     },
   };
-}
-
-async function look(): Promise<readonly GpuDetails[]> {
-  return (await inventory(process.env.PATH)).gpus;
 }
 
 function missingText(gpus: readonly GpuDetails[], uuid: string, mib: number): string {

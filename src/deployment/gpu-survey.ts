@@ -1,6 +1,7 @@
 /** The GPUs of this host with everybody who holds them, and which of those are of a run of ours. */
 import { readdirSync } from 'node:fs';
 import type { ProcessFacts } from '../base/identity.ts';
+import type { Environment } from '../base/environment.ts';
 import { computeApps } from '../gpu/compute-apps.ts';
 import { cudaVersion } from '../gpu/cuda-version.ts';
 import { type DeviceUsers, type Holder, holdersOf } from '../gpu/holders.ts';
@@ -33,12 +34,12 @@ export interface HeldGpus {
 export async function surveyGpus(
   owners: ReadonlyMap<number, Owner>,
   containers: ReadonlyMap<string, StoredRun>,
+  environment: Environment,
 ): Promise<HeldGpus> {
-  const path = process.env.PATH;
   const [seen, { apps, problem }, cuda] = await Promise.all([
-    inventory(path),
-    computeApps(path),
-    cudaVersion(path),
+    inventory(environment),
+    computeApps(environment),
+    cudaVersion(environment),
   ]);
   const { holders, unseen } = holdersOf(seen.gpus, apps, deviceUsers(), factsOf);
   return {

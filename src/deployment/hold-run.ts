@@ -1,6 +1,7 @@
 /** Makes a run that is ready to be supervised: name, plan, leases, checks of what is not ours, folder and files. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { checkEtcd } from '../infra/external-etcd.ts';
@@ -12,7 +13,7 @@ import { isAlive, ownIdentity } from '../process/identity.ts';
 import { holdPorts, letGoOfPorts } from '../process/port-holds.ts';
 import { lackOfRoom } from '../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
-import { persistClaim, runFiles, stateFolders, type StateFolders } from '../run/folders.ts';
+import { persistClaim, runFiles, type StateFolders, type Workspace, workspaceOf } from '../run/folders.ts';
 import { leaseGpus } from '../run/gpu-leases.ts';
 import { leasedPorts, leasePorts, portsOf, releasePorts } from '../run/port-leases.ts';
 import { type RunRecord, writePlan, writeRecord } from '../run/record.ts';
@@ -32,6 +33,8 @@ const pauseMs = 20;
 export interface RunRequest {
   readonly name: string;
   readonly detached: boolean;
+  /** Of the caller. */
+  readonly environment: Environment;
   readonly facts: Omit<FactWishes, 'runId'>;
   /** Pure; called again when another run was faster to take a port or a GPU. */
   readonly plan: (host: HostFacts) => { readonly plan: Plan; readonly secrets: Secrets };
@@ -39,20 +42,21 @@ export interface RunRequest {
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
 export async function holdRun(request: RunRequest): Promise<HeldRun> {
-  requireOwnState(process.env);
-  const folders = stateFolders(process.env);
+  requireOwnState(request.environment);
+  const workspace = workspaceOf(request.environment);
+  const { folders } = workspace;
   await requireRoom(folders);
   const runId = newRunId(request.name);
-  const socket = placeSocket(folders, process.env, runId);
+  const socket = placeSocket(folders, request.environment, runId);
   const holder = ownIdentity();
   const mine: Claim = { runId, holder };
   claimName(folders, request.name, mine);
   let held: HeldRun | undefined;
   try {
-    const { plan, secrets } = await planAndLease(request, folders, mine);
-    held = { plan, secrets, files: runFiles(folders, runId), folders };
+    const { plan, environment } = await planAndLease(request, workspace, mine);
+    held = { plan, environment, files: runFiles(folders, runId), folders };
     claimData(held, mine);
-    await checkBorrowed(plan);
+    await checkBorrowed(plan, environment.variables);
     writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder, socket });
     return held;
   } catch (error) {
@@ -93,17 +97,21 @@ function claimData({ plan, folders }: HeldRun, mine: Claim): void {
 }
 
 /** A shared etcd is ours and wants no password; one that the environment or the profile names may. */
-async function checkBorrowed({ infra, namespace }: Plan): Promise<void> {
+async function checkBorrowed({ infra, namespace }: Plan, variables: Environment): Promise<void> {
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
-  const [environment, profileKey] =
-    etcd.from === 'external' ? [process.env, etcd.profileKey] : [{}, undefined];
+  const [environment, profileKey] = etcd.from === 'external' ? [variables, etcd.profileKey] : [{}, undefined];
   await checkEtcd(etcd.addresses, namespace, environment, profileKey);
 }
 
-async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateFolders, mine: Claim) {
+async function planAndLease(
+  { facts: wishes, plan }: RunRequest,
+  workspace: Workspace,
+  mine: Claim,
+): Promise<Pick<HeldRun, 'plan' | 'environment'>> {
+  const { folders } = workspace;
   const beganAt = performance.now();
-  const facts = await gatherFacts(folders, { ...wishes, runId: mine.runId });
+  const facts = await gatherFacts(workspace, { ...wishes, runId: mine.runId });
   const busyPorts = new Map(facts.busyPorts);
   let { gpus } = facts;
   while (performance.now() - beganAt < planMs) {
@@ -124,7 +132,8 @@ async function planAndLease({ facts: wishes, plan }: RunRequest, folders: StateF
       busyPorts.set(foreign.port, foreign.holder);
       continue;
     }
-    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined) return planned;
+    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined)
+      return { plan: made, environment: { variables: facts.environment, secrets: planned.secrets } };
     letGoOfPorts(portsOf(made));
     releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);

@@ -1,5 +1,6 @@
 /** Answers what rules of diagnosis ask about this host, when they ask. */
 import { statfsSync, statSync } from 'node:fs';
+import type { Environment } from '../base/environment.ts';
 import { hasAlarm } from '../infra/etcd-alarm.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { HostEvidence, HostQuestion } from '../doctor/rule.ts';
@@ -42,11 +43,13 @@ export async function answerQuestions(
   known: HostEvidence,
   questions: readonly HostQuestion[],
   plan: Plan,
+  environment: Environment,
 ): Promise<HostEvidence> {
   let host = known;
   for (const question of questions) {
-    if (question.about === 'gpu-holders') host = { ...host, gpuHolders: await gpuHolders() };
-    else if (question.about === 'etcd-full') host = { ...host, etcdFull: await isEtcdFull(plan) };
+    if (question.about === 'gpu-holders') host = { ...host, gpuHolders: await gpuHolders(environment) };
+    else if (question.about === 'etcd-full')
+      host = { ...host, etcdFull: await isEtcdFull(plan, environment) };
     else
       host = {
         ...host,
@@ -57,10 +60,10 @@ export async function answerQuestions(
 }
 
 /** Reads only. One that does not answer is not known to be full. */
-async function isEtcdFull({ discovery, infra }: Plan): Promise<boolean> {
+async function isEtcdFull({ discovery, infra }: Plan, environment: Environment): Promise<boolean> {
   if (discovery.backend !== 'etcd') return false;
-  const environment = infra?.etcd?.from === 'external' ? process.env : {};
-  return await hasAlarm('NOSPACE', discovery.endpoints, environment).catch(() => false);
+  const login = infra?.etcd?.from === 'external' ? environment : {};
+  return await hasAlarm('NOSPACE', discovery.endpoints, login).catch(() => false);
 }
 
 function listenerOn(port: number): string | undefined {

@@ -1,7 +1,7 @@
 /** Gathers what planning must know about this host. */
 import { join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
-import { certificateTexts } from '../infra/certificate-text.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
@@ -10,11 +10,11 @@ import { holderOf, listeningPorts } from '../process/listeners.ts';
 import { argumentBytes } from '../process/proc.ts';
 import type { Profile } from '../profile/profile.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { StateFolders, Workspace } from '../run/folders.ts';
 import { leasedPorts } from '../run/port-leases.ts';
-import { sayExternals } from './external-variables.ts';
+import { deploymentEnvironment } from './external-variables.ts';
 import { gpusHere } from './gpu-facts.ts';
-import { infraFacts, type InfraQuestion, takeCredentialsOut } from './infra-facts.ts';
+import { infraFacts, type InfraQuestion } from './infra-facts.ts';
 import { modelFact } from './model-facts.ts';
 import { workingFolder } from '../package/platform.ts';
 import { shippedFolder, simCommand } from '../package/self.ts';
@@ -36,22 +36,26 @@ export interface FactWishes {
 
 const noGpus: Awaited<ReturnType<typeof gpusHere>> = { gpus: [] };
 
-/** Throws `environment` when the Python environment that the user named holds no Dynamo, or a secret is not there. */
-export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Promise<HostFacts> {
-  const { profile, infra } = wishes;
-  const takesExternal = infra.source === 'auto' || infra.source === 'external';
-  sayExternals(takesExternal ? profile : undefined, infra.needs);
-  takeCredentialsOut(process.env);
-  Object.assign(process.env, certificateTexts(process.env));
-  const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(folders);
+/**
+ * `environment` of the facts is that of the deployment. Throws `environment` when the Python environment that the user named
+ * holds no Dynamo, or a secret is not there.
+ */
+export async function gatherFacts(
+  { folders, environment: caller }: Workspace,
+  wishes: FactWishes,
+): Promise<HostFacts> {
+  const { profile } = wishes;
+  const environment = deploymentEnvironment(caller, wishes);
+  const workspace = { folders, environment };
+  const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(workspace);
   const { options } = wishes;
   const runtime =
     profile === undefined || options === undefined
       ? undefined
-      : runtimeFor(options, profile.device, { environment: process.env, gpus });
-  const model = profile === undefined ? undefined : modelFact(profile.model);
+      : runtimeFor(options, profile.device, { environment, gpus });
+  const model = profile === undefined ? undefined : modelFact(profile.model, environment);
   return {
-    ...placeFacts(),
+    ...placeFacts(environment),
     runId: wishes.runId,
     runFolder: join(folders.runs, wishes.runId),
     busyPorts: busyPorts(folders, wishes.ports),
@@ -60,30 +64,33 @@ export async function gatherFacts(folders: StateFolders, wishes: FactWishes): Pr
     weightsMiB:
       profile !== undefined && gpus.length > 0
         ? modelWeightsMiB(model?.kind === 'here' ? model.path : profile.model, {
-            ...process.env,
+            ...environment,
             ...profile.env,
           })
         : undefined,
     model,
-    python: runtime === undefined ? pythonFor(wishes, gpus) : undefined,
-    infra: await infraFacts(folders, wishes.infra, runtime?.image),
+    python: runtime === undefined ? pythonFor(wishes, environment, gpus) : undefined,
+    infra: await infraFacts(workspace, wishes.infra, runtime?.image),
   };
 }
 
 /** Nothing is looked for where it would not be used. */
 function pythonFor(
   { engine, python, profile }: FactWishes,
+  environment: Environment,
   gpus: HostFacts['gpus'],
 ): PythonEnvironment | undefined {
   const need = engine === 'none' ? undefined : likelyEngine(engine, profile?.device, gpus).python;
   if (need === undefined) return undefined;
-  return findPythonEnvironment({ environment: process.env, asked: python, backend: need.backend });
+  return findPythonEnvironment({ environment, asked: python, backend: need.backend });
 }
 
 /** Facts that need no look at the host: enough to plan where nothing can be run. */
-export function placeFacts(): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer' | 'argumentBytes'> {
+export function placeFacts(
+  environment: Environment,
+): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer' | 'argumentBytes'> {
   return {
-    environment: process.env,
+    environment,
     cwd: workingFolder(),
     sim: simCommand(),
     tokenizer: join(shippedFolder(), 'assets', 'tokenizer'),

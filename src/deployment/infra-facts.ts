@@ -1,5 +1,6 @@
 /** Gathers what is known of etcd and NATS: only of what is needed, as each look costs time. */
 import { join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
@@ -17,7 +18,7 @@ import { isAlive } from '../process/identity.ts';
 import type { Profile } from '../profile/profile.ts';
 import { dataFolders } from '../python/data-folders.ts';
 import { readEvents } from '../run/event-file.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { StateFolders, Workspace } from '../run/folders.ts';
 import { readPlan, storedRuns, type StoredRun } from '../run/record.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
 import { containerFacts } from './container-facts.ts';
@@ -30,8 +31,9 @@ export interface InfraQuestion {
   readonly inProfile?: Profile['infra'];
 }
 
+/** `environment` of the workspace: that of the deployment. */
 export async function infraFacts(
-  folders: StateFolders,
+  { folders, environment }: Workspace,
   question: InfraQuestion,
   runtimeImage?: string,
 ): Promise<InfraFacts> {
@@ -39,9 +41,11 @@ export async function infraFacts(
   const names = infraNames.filter((name) => needs[name] !== undefined);
   const looksAt = (one: PlanOptions['infra']): boolean => source === 'auto' || source === one;
   const external = looksAt('external')
-    ? names.map(async (name) => [name, await lookAt(name, question.inProfile)] as const)
+    ? names.map(async (name) => [name, await lookAt(name, question.inProfile, environment)] as const)
     : [];
-  const binaries = looksAt('process') ? names.map(async (name) => [name, await binary(name)] as const) : [];
+  const binaries = looksAt('process')
+    ? names.map(async (name) => [name, await binary(name, environment)] as const)
+    : [];
   const facts = {
     external: found(await Promise.all(external)),
     binaries: found(await Promise.all(binaries)),
@@ -51,10 +55,10 @@ export async function infraFacts(
   const asked =
     source === 'docker' ? names : source === 'auto' ? names.filter((name) => isMissing(name, facts)) : [];
   const images = [
-    ...asked.map((name) => imageOf(infraImages[name], question.images ?? {}, process.env)),
+    ...asked.map((name) => imageOf(infraImages[name], question.images ?? {}, environment)),
     ...(runtimeImage === undefined ? [] : [runtimeImage]),
   ];
-  return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images) };
+  return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images, environment) };
 }
 
 /** Then a container is the last that is left. */
@@ -71,26 +75,22 @@ function found<T>(entries: readonly (readonly [InfraName, T | undefined])[]): Pa
 /** Facts where nothing was looked at. */
 export const noInfraFacts: InfraFacts = { external: {}, binaries: {}, persistentFolder: '' };
 
-/** Addresses are printed and stored; credentials in them go to the variables that upstream reads them from, too. */
-export function takeCredentialsOut(environment: NodeJS.ProcessEnv): void {
-  Object.assign(environment, withoutCredentials(environment));
-}
-
 async function lookAt(
   name: InfraName,
   inProfile: InfraQuestion['inProfile'],
+  environment: Environment,
 ): Promise<ExternalInfra | undefined> {
-  const { ETCD_ENDPOINTS, NATS_SERVER } = process.env;
+  const { ETCD_ENDPOINTS, NATS_SERVER } = environment;
   const profileKey = inProfile?.[name] === undefined ? undefined : placeKeys[name];
   if (name === 'etcd')
     return ETCD_ENDPOINTS
       ? {
-          ...(await lookAtEtcd(ETCD_ENDPOINTS, process.env, profileKey)),
+          ...(await lookAtEtcd(ETCD_ENDPOINTS, environment, profileKey)),
           profileKey,
-          access: accessPlaces(inProfile?.etcd, process.env),
+          access: accessPlaces(inProfile?.etcd, environment),
         }
       : undefined;
-  return NATS_SERVER ? { ...(await lookAtNats(NATS_SERVER, process.env)), profileKey } : undefined;
+  return NATS_SERVER ? { ...(await lookAtNats(NATS_SERVER, environment)), profileKey } : undefined;
 }
 
 const placeKeys: Readonly<Record<InfraName, string>> = {
@@ -98,8 +98,8 @@ const placeKeys: Readonly<Record<InfraName, string>> = {
   nats: 'infra.nats.servers',
 };
 
-async function binary(name: InfraName) {
-  return await findBinary(name, process.env.PATH, join(dataFolders(process.env).infra, 'bin'));
+async function binary(name: InfraName, environment: Environment) {
+  return await findBinary(name, environment, join(dataFolders(environment).infra, 'bin'));
 }
 
 /** The live run of `dynamo infra up`, ready or not. */

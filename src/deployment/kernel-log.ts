@@ -1,4 +1,5 @@
 /** The kernel log from whoever lets us read it: the device, dmesg, or the journal. */
+import type { Environment } from '../base/environment.ts';
 import { errorCode } from '../base/error-code.ts';
 import type { KernelLog } from '../doctor/host-view.ts';
 import { readKernelLog } from '../doctor/kernel-log.ts';
@@ -8,11 +9,13 @@ import { runProgram } from '../host/program.ts';
 const programMs = 1_500;
 
 /** Never rejects. */
-export async function kernelLog(): Promise<KernelLog> {
+export async function kernelLog(environment: Environment): Promise<KernelLog> {
   try {
     return { lines: readKernelLog() };
   } catch (error) {
-    const printed = (await said('dmesg', [])) ?? (await said('journalctl', ['-k', '-b', '-q', '--no-pager']));
+    const printed =
+      (await said('dmesg', [], environment)) ??
+      (await said('journalctl', ['-k', '-b', '-q', '--no-pager'], environment));
     if (printed !== undefined) return { lines: printed };
     return {
       problem: `/dev/kmsg: ${errorCode(error) ?? 'unreadable'}, and neither dmesg nor journalctl may read it`,
@@ -21,7 +24,13 @@ export async function kernelLog(): Promise<KernelLog> {
 }
 
 /** `undefined` when it may not, which journalctl says with status 0 and no line. */
-async function said(program: string, words: readonly string[]): Promise<string[] | undefined> {
-  const ended = await runProgram({ program, words, timeoutMs: programMs }).catch(() => undefined);
+async function said(
+  program: string,
+  words: readonly string[],
+  environment: Environment,
+): Promise<string[] | undefined> {
+  const ended = await runProgram({ program, words, environment, timeoutMs: programMs }).catch(
+    () => undefined,
+  );
   return ended?.code === 0 && ended.stdout !== '' ? ended.stdout.split('\n') : undefined;
 }

@@ -1,4 +1,5 @@
 /** What `clean` says about keys in an etcd of others: which it removes, and which it cannot for want of a login. */
+import type { Environment } from '../base/environment.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 import { commandFor, foreignEtcd, reachTo } from './sweep-run.ts';
 
@@ -8,12 +9,12 @@ export interface KeysReport {
 }
 
 /** `proof`: why the keys are ours. */
-export function keysReport({ files }: StoredRun, proof: string): KeysReport {
+export function keysReport({ files }: StoredRun, proof: string, environment: Environment): KeysReport {
   const plan = readPlan(files);
   const etcd = plan === undefined ? undefined : foreignEtcd(plan);
   if (plan === undefined || etcd === undefined) return { items: [], waiting: [] };
   const what = `namespace ${plan.namespace} in etcd at ${etcd.addresses.join(',')}`;
-  const reach = reachTo(etcd);
+  const reach = reachTo(etcd, environment);
   if (reach.missing.length === 0) return { items: [{ kind: 'keys', what, proof }], waiting: [] };
   return { items: [], waiting: [{ what, because: reach.missing.join(', '), command: commandFor(reach) }] };
 }

@@ -33,13 +33,13 @@ export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promi
   const contained = await containerLauncher(run, world);
   const both: Launcher = {
     launch: async (planned, watch) => {
-      const spec = withSecrets(planned, run.secrets);
+      const spec = withSecrets(planned, run.environment.secrets);
       if (!isContained(spec)) return await here.launch(spec);
       if (contained !== undefined) return await contained(spec, watch);
       throw new DynamoError('internal', `The plan puts ${spec.name} into a container and names no daemon.`);
     },
   };
-  return withFreedGpus(both, { plan, tracker, note: world.note });
+  return withFreedGpus(both, { plan, tracker, note: world.note, environment: run.environment.variables });
 }
 
 /** Docker's client is loaded only where it is needed: it doubles what a start reads. */

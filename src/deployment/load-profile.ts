@@ -1,6 +1,7 @@
 /** Gives the profile room its files, folders and environment, and says which profile was taken. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { xdgFolder } from '../base/xdg.ts';
 import { candidatesOf, type ProfileLibrary } from '../profile/files.ts';
 import { loadProfile } from '../profile/load.ts';
@@ -12,8 +13,8 @@ import { readKnown } from './known-profiles.ts';
 import { profileFiles } from './profile-files.ts';
 
 /** Where profiles are on this host, the winning place first. */
-export function profileLibrary(): ProfileLibrary {
-  const config = xdgFolder(process.env, 'XDG_CONFIG_HOME') ?? join(homedir(), '.config');
+export function profileLibrary(environment: Environment): ProfileLibrary {
+  const config = xdgFolder(environment, 'XDG_CONFIG_HOME') ?? join(homedir(), '.config');
   const cwd = workingFolder();
   return {
     cwd,
@@ -34,8 +35,12 @@ export interface OpenedProfile {
 }
 
 /** Throws what `loadProfile` throws. */
-export async function openProfile(asked: string, settings: readonly Setting[]): Promise<OpenedProfile> {
-  const loaded = await loadProfile({ ...profileLibrary(), asked, settings, environment: process.env });
+export async function openProfile(
+  asked: string,
+  settings: readonly Setting[],
+  environment: Environment,
+): Promise<OpenedProfile> {
+  const loaded = await loadProfile({ ...profileLibrary(environment), asked, settings, environment });
   const { profile, resolvedBy } = loaded;
   const note =
     resolvedBy === 'name' && profile.origin === 'shipped'
@@ -44,7 +49,7 @@ export async function openProfile(asked: string, settings: readonly Setting[]): 
   return { profile, note };
 }
 
-export async function profileNames(): Promise<string[]> {
-  const candidates = await candidatesOf(profileLibrary());
+export async function profileNames(environment: Environment): Promise<string[]> {
+  const candidates = await candidatesOf(profileLibrary(environment));
   return [...new Set(candidates.map(({ name }) => name))].toSorted();
 }

@@ -1,6 +1,7 @@
 /** Finds out what the name of a model means on this host: a folder, a model of a hub, or a path that leads nowhere. */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { errorCode } from '../base/error-code.ts';
 import { nearest } from '../base/nearest.ts';
 import { quotePath } from '../base/terminal-text.ts';
@@ -8,8 +9,8 @@ import { isPath, localModel } from '../plan/local-model.ts';
 import type { ModelFact } from '../plan/request.ts';
 
 /** As transformers does, a folder that is there goes before a model of that name on the hub. */
-export function modelFact(model: string): ModelFact {
-  const place = { cwd: process.cwd(), environment: process.env };
+export function modelFact(model: string, environment: Environment): ModelFact {
+  const place = { cwd: process.cwd(), environment };
   const path = resolve(place.cwd, localModel(model, place));
   const found = lookAt(path);
   if (isPath(model)) return found === 'nothing' ? missing(model, path) : { kind: 'here', path, bare: false };

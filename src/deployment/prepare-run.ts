@@ -1,4 +1,5 @@
 /** From a profile and options to a run that is ready to be supervised. */
+import type { Environment } from '../base/environment.ts';
 import { choosePlanes } from '../plan/choose-planes.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
 import { planWithSecrets } from '../plan/make-plan.ts';
@@ -14,17 +15,23 @@ export async function prepareRun(
   profile: Profile,
   options: PlanOptions,
   detached: boolean,
+  environment: Environment,
 ): Promise<HeldRun> {
   return await holdRun({
     name: runNameOf(options.name, profile),
     detached,
-    facts: factWishes(profile, options),
+    environment,
+    facts: factWishes(profile, options, environment),
     plan: (host) => planWithSecrets(profile, options, host),
   });
 }
 
 /** What must be known about this host to plan this profile. Throws `unavailable` when the planes exclude each other. */
-export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWishes, 'runId'> {
+export function factWishes(
+  profile: Profile,
+  options: PlanOptions,
+  environment: Environment,
+): Omit<FactWishes, 'runId'> {
   return {
     profile,
     ports: [preferredHttpPort(profile, options)],
@@ -32,7 +39,7 @@ export function factWishes(profile: Profile, options: PlanOptions): Omit<FactWis
     engine: options.engine,
     python: options.python,
     infra: {
-      needs: choosePlanes(profile, options, process.env).needs,
+      needs: choosePlanes(profile, options, environment).needs,
       source: options.infra,
       images: options.images,
       inProfile: profile.infra,

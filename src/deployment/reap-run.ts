@@ -1,4 +1,5 @@
 /** Ends what a dead supervisor left: the same proven stop, from the ledger alone. */
+import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
@@ -9,7 +10,7 @@ import { childrenInLedger } from '../process/launch.ts';
 import { type Ledger, readContainers, readWholeLedger } from '../process/ledger.ts';
 import { createTracker, type Tracker } from '../process/tracker.ts';
 import { appendEvent } from '../run/event-file.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { Workspace } from '../run/folders.ts';
 import {
   deadRuns,
   hasKnownSupervisor,
@@ -52,12 +53,12 @@ export function trackerOf({ files }: StoredRun): Tracker {
  * when the ledger cannot tell all that was started.
  */
 export async function reapRun(
-  folders: StateFolders,
+  workspace: Workspace,
   run: StoredRun,
   now: boolean,
   first: readonly string[] = [],
 ): Promise<ReapReport> {
-  const report = await reapAlone(folders, run, now, first);
+  const report = await reapAlone(workspace, run, now, first);
   if (report.left.length === 0) await untilKeeperLeft(run);
   return report;
 }
@@ -72,7 +73,7 @@ export async function untilKeeperLeft({ files }: StoredRun): Promise<void> {
 }
 
 async function reapAlone(
-  folders: StateFolders,
+  { folders, environment }: Workspace,
   run: StoredRun,
   now: boolean,
   first: readonly string[],
@@ -96,7 +97,7 @@ async function reapAlone(
     quietly(() => appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report, left }));
     const line = `reaped by pid ${process.pid}: ${stoppedText({ ...report, left })}`;
     quietly(() => appendOwn(files.supervisorLog, `${new Date().toISOString()} ${line}\n`));
-    const keys = await sweepAgain(run);
+    const keys = await sweepAgain(run, environment);
     if (unknown.length > 0) throw unknownError(run, ledger, unknown);
     if (report.left.length === 0) tidyUp({ plan, files, folders, record });
     return { ...report, ...(keys === undefined ? {} : { keys }) };
@@ -134,9 +135,12 @@ function unknownError({ record, files }: StoredRun, ledger: Ledger, unknown: rea
 }
 
 /** Removes the keys of a run of which nothing lives from an etcd of others; says what came of it. */
-export async function sweepAgain({ files }: StoredRun): Promise<string | undefined> {
+export async function sweepAgain(
+  { files }: StoredRun,
+  environment: Environment,
+): Promise<string | undefined> {
   const plan = readPlan(files);
-  const swept = plan === undefined ? undefined : await sweepRun(plan);
+  const swept = plan === undefined ? undefined : await sweepRun(plan, environment);
   if (swept === undefined) return undefined;
   quietly(() => appendEvent(files, { at: systemClock.now(), type: 'note', text: swept.text }));
   quietly(() => markSwept(files, swept.unswept));
@@ -162,8 +166,8 @@ export async function foundContainers({ files }: StoredRun): Promise<FoundContai
  * Before something new starts: what runs of ours that died left behind is ended, and said by name; and the GPU memory
  * that they held is waited for, so that what starts next finds it.
  */
-export async function reapDeadRuns(folders: StateFolders, say: (line: string) => void): Promise<void> {
-  for (const run of deadRuns(folders, isAlive)) {
+export async function reapDeadRuns(workspace: Workspace, say: (line: string) => void): Promise<void> {
+  for (const run of deadRuns(workspace.folders, isAlive)) {
     // Nobody asked for this: what may be up, as nobody knows its supervisor, is left to `down` and `clean`.
     if (!hasKnownSupervisor(run)) continue;
     const containers = await foundContainers(run);
@@ -175,9 +179,9 @@ export async function reapDeadRuns(folders: StateFolders, say: (line: string) =>
     ];
     if (!isEmpty)
       say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: ending them`);
-    const memory = isEmpty ? undefined : await watchMemoryOf(alive, containers);
+    const memory = isEmpty ? undefined : await watchMemoryOf(alive, containers, workspace.environment);
     try {
-      const report = await reapRun(folders, run, false);
+      const report = await reapRun(workspace, run, false);
       if (!isEmpty) say(`${run.record.runId}: ${stoppedText(report)}`);
       if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
     } catch (error) {
@@ -192,13 +196,14 @@ export async function reapDeadRuns(folders: StateFolders, say: (line: string) =>
 
 /** The same end for one run that a person asked for, and what is said about its GPU memory. */
 export async function reapAndWait(
-  folders: StateFolders,
+  workspace: Workspace,
   run: StoredRun,
   now: boolean,
   say: (line: string) => void,
 ): Promise<StopReport> {
-  const memory = await watchMemoryOf(await trackerOf(run).look(), await foundContainers(run));
-  const report = await reapRun(folders, run, now);
+  const alive = await trackerOf(run).look();
+  const memory = await watchMemoryOf(alive, await foundContainers(run), workspace.environment);
+  const report = await reapRun(workspace, run, now);
   if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
   const returned = returnText(await memory.returned());
   if (returned !== undefined) say(returned);
@@ -208,7 +213,8 @@ export async function reapAndWait(
 async function watchMemoryOf(
   alive: readonly { readonly pid: number }[],
   containers: readonly FoundContainer[],
+  environment: Environment,
 ): Promise<GpuWatch> {
   const ids = containers.flatMap(({ id }) => (id === undefined ? [] : [id.slice(0, 12)]));
-  return await watchGpuMemory(new Set(alive.map(({ pid }) => pid)), new Set(ids));
+  return await watchGpuMemory(new Set(alive.map(({ pid }) => pid)), new Set(ids), environment);
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { childEnvironment } from '../plan/run-environment.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
 import { keptLedger, startKeeper } from '../process/keeper.ts';
@@ -35,8 +36,9 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   const { plan, files, folders } = prepared;
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
-  const environment = childEnvironment(plan);
-  const diagnostician = createDiagnostician(plan, environment, Object.values(prepared.secrets));
+  const { variables } = prepared.environment;
+  const environment = childEnvironment(plan, prepared.environment);
+  const diagnostician = createDiagnostician(plan, prepared.environment);
   const journal = openJournal(plan, systemClock, (event) => hear(event));
   const control = await openControlServer(socketIn(folders, files), {
     status: journal.status,
@@ -63,21 +65,23 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
   const keepRecords = recordsKeeper(prepared, supervisor);
   const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
-  upkeep = startUpkeep(
+  upkeep = startUpkeep({
     plan,
-    files.ledger,
+    ledgerFile: files.ledger,
     tracker,
-    (problem) => warn(files.supervisorLog, problem),
-    () => {
+    environment: variables,
+    warn: (problem) => warn(files.supervisorLog, problem),
+    restore: () => {
       const written = keepRecords.restore();
       if (written.length > 0) note(restoredText(written, files.folder));
     },
-  );
+  });
   const keeper = startKeeper({
     program: reapProgram(),
     words: reapWords(plan.runId, supervisor, keptLedger),
     ledgerFile: files.ledger,
     logFile: files.supervisorLog,
+    environment: variables,
     onStart: keepRecords.keptBy,
   });
   const world: World = {
@@ -94,7 +98,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     done: started.done.then(async (seen) => {
       const outcome = await withContainers(seen, prepared, journal);
       upkeep?.end();
-      const swept = await sweepRun(plan);
+      const swept = await sweepRun(plan, variables);
       if (swept !== undefined) note(swept.text);
       quietly(() => markSwept(files, swept?.unswept));
       await keeper.release();
@@ -129,14 +133,6 @@ async function withContainers(
   const all = { ...outcome, killed: [...outcome.killed, ...rest.killed], left };
   journal.tell({ type: 'stopped', killed: all.killed, left });
   return all;
-}
-
-function childEnvironment(plan: Plan): Record<string, string> {
-  const scrubbed = new Set(plan.scrubbed);
-  const kept = Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
-    value === undefined || scrubbed.has(name) ? [] : [[name, value]],
-  );
-  return Object.fromEntries(kept);
 }
 
 function warn(file: string, text: string): void {

@@ -12,8 +12,8 @@ import type { StartRun } from './start-run.ts';
 import { connect, startSupervisor, untilGone } from './background-supervisor.ts';
 
 /** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
-export const startDetachedRun: StartRun = async (profile, options, onEvent) => {
-  const held = await prepareRun(profile, options, true);
+export const startDetachedRun: StartRun = async (profile, options, onEvent, environment) => {
+  const held = await prepareRun(profile, options, true, environment);
   const socket = socketIn(held.folders, held.files);
   const supervisor = await startSupervisor(held);
   const events = await connect(held, socket, supervisor);

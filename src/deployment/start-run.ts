@@ -1,4 +1,5 @@
 /** A deployment that this process brings up for a purpose and takes down after it: smoke, exec and tests share this. */
+import type { Environment } from '../base/environment.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { RunEvent } from '../supervisor/events.ts';
@@ -21,8 +22,9 @@ export async function startRun(
   profile: Profile,
   options: PlanOptions,
   onEvent: (event: RunEvent) => void,
+  environment: Environment,
 ): Promise<StartedRun> {
-  const held = await prepareRun(profile, options, false);
+  const held = await prepareRun(profile, options, false, environment);
   try {
     return { held, supervision: await runPlan(held, onEvent) };
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
 import type { ProcessFacts } from '../base/identity.ts';
@@ -15,7 +16,7 @@ import { type Segment, segmentsIn, usersOf } from '../process/shared-memory.ts';
 import { keyOfEntry } from '../process/used-segments.ts';
 import { isLiving, readStat } from '../process/proc.ts';
 import { unprovenMembers } from '../process/unproven-members.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { StateFolders, Workspace } from '../run/folders.ts';
 import { type PrunableRun, prunableRuns } from '../run/prune.ts';
 import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../run/record.ts';
 import { type KeptClaim, lookAtClaims, type StaleFile, staleSockets } from '../run/stale.ts';
@@ -49,12 +50,15 @@ export interface CleanFindings {
 }
 
 /** `prunedAfterMs`: how long ago a run must have ended to be pruned. */
-export async function surveyAll(folders: StateFolders, prunedAfterMs: number): Promise<CleanFindings> {
+export async function surveyAll(
+  { folders, environment }: Workspace,
+  prunedAfterMs: number,
+): Promise<CleanFindings> {
   const runs = storedRuns(folders, isAlive);
   const owners = ownersIn(folders);
   const inContainers = await containersOf(runs);
   const contained = runsByContainer(inContainers);
-  const gpus = await surveyGpus(owners, contained);
+  const gpus = await surveyGpus(owners, contained, environment);
   const sockets = await staleSockets(folders);
   const marked = markedProcesses().filter(({ pid }) => !owners.has(pid));
   const up = new Set(runs.filter(({ supervised }) => supervised).map(({ record }) => record.runId));
@@ -68,7 +72,7 @@ export async function surveyAll(folders: StateFolders, prunedAfterMs: number): P
     kept: claims.kept,
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
     gpus,
-    containers: await unknownContainers(runs),
+    containers: await unknownContainers(runs, environment),
     marked: suspects(runs, marked).flatMap((suspect) => {
       const elsewhere = !isIn(folders, suspect) && isSupervised(suspect);
       const facts = owners.has(suspect.pid) || elsewhere ? undefined : factsOf(suspect.pid);
@@ -101,9 +105,12 @@ function suspects(runs: readonly StoredRun[], marked: readonly MarkedProcess[]):
 }
 
 /** None where no daemon answers. */
-async function unknownContainers(runs: readonly StoredRun[]): Promise<SeenContainer[]> {
+async function unknownContainers(
+  runs: readonly StoredRun[],
+  environment: Environment,
+): Promise<SeenContainer[]> {
   const { surveyContainers } = await import('../container/survey.ts');
-  const { containers } = await surveyContainers(process.env, homedir());
+  const { containers } = await surveyContainers(environment, homedir());
   const known = new Set(
     runs.flatMap(({ files }) => readContainers(files.ledger).map(({ container }) => container)),
   );

@@ -1,4 +1,5 @@
 /** Cleans up after a run in an etcd that goes on without it. */
+import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { type Reach, reachOf } from '../infra/reach.ts';
 import { isSilence } from '../infra/silence.ts';
@@ -13,13 +14,13 @@ export interface Sweep {
   readonly unswept?: string;
 }
 
-/** `undefined` when the run's etcd went with it. Never rejects. */
-export async function sweepRun(plan: Plan): Promise<Sweep | undefined> {
+/** `environment`: holds the way into that etcd. `undefined` when the run's etcd went with it. Never rejects. */
+export async function sweepRun(plan: Plan, environment: Environment): Promise<Sweep | undefined> {
   const etcd = foreignEtcd(plan);
   if (etcd === undefined) return undefined;
   const { namespace } = plan;
   const place = `etcd at ${etcd.addresses.join(',')}`;
-  const reach = reachTo(etcd);
+  const reach = reachTo(etcd, environment);
   const refused = (why: string): Sweep => ({
     text: `${place}: keys of namespace ${namespace} were not removed (${why}); to remove them: ${commandFor(reach)}`,
     unswept: why,
@@ -44,10 +45,10 @@ export function foreignEtcd({ infra }: Plan): InfraUse | undefined {
   return etcd === undefined || isOwn(etcd) ? undefined : etcd;
 }
 
-/** What is known here of the way into it. */
-export function reachTo(etcd: InfraUse): Reach {
+/** What `environment` says of the way into it. */
+export function reachTo(etcd: InfraUse, environment: Environment): Reach {
   const access = etcd.from === 'external' ? (etcd.access ?? {}) : {};
-  return reachOf(access, process.env);
+  return reachOf(access, environment);
 }
 
 /** The command that removes the keys, once what it lacks is there. */

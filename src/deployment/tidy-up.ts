@@ -2,7 +2,7 @@
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { ephemeralFolders, type Plan } from '../plan/plan.ts';
-import type { Secrets } from '../plan/plan-secrets.ts';
+import type { RunEnvironment } from '../plan/run-environment.ts';
 import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
 import { readCgroups } from '../process/ledger.ts';
@@ -25,7 +25,7 @@ export interface PlacedRun {
 /** A run of ours that can be started. */
 export interface HeldRun extends PlacedRun {
   /** What the plan does not hold, and its processes need. */
-  readonly secrets: Secrets;
+  readonly environment: RunEnvironment;
 }
 
 /** Of a run that may have lost its plan. `record`: what is known of it where its record is damaged. */

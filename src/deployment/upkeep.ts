@@ -1,4 +1,5 @@
 /** What a supervisor does every now and then: looks for descendants that hide and what they share, keeps its records. */
+import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { OwnedProcess } from '../process/owned.ts';
@@ -20,14 +21,19 @@ export interface Upkeep {
   end(): void;
 }
 
-export function startUpkeep(
-  plan: Plan,
-  ledgerFile: string,
-  tracker: Tracker,
-  warn: (problem: string) => void,
-  restore: () => void,
-): Upkeep {
-  const rotate = rotation(plan, warn);
+export interface UpkeepSettings {
+  readonly plan: Plan;
+  readonly ledgerFile: string;
+  readonly tracker: Tracker;
+  /** Of the programs that help with large logs. */
+  readonly environment: Environment;
+  readonly warn: (problem: string) => void;
+  readonly restore: () => void;
+}
+
+export function startUpkeep(settings: UpkeepSettings): Upkeep {
+  const { plan, ledgerFile, tracker, restore } = settings;
+  const rotate = rotation(settings);
   const watchSegments = createSegmentWatch(ledgerFile, plan.runId);
   let before: readonly OwnedProcess[] | undefined;
   /** Fifty processes that end at once share one look. */
@@ -69,7 +75,11 @@ export function startUpkeep(
 }
 
 /** One log after the other; never twice at the same time. */
-function rotation({ processes, maxLogBytes }: Plan, warn: (problem: string) => void): () => Promise<void> {
+function rotation({
+  plan: { processes, maxLogBytes },
+  environment,
+  warn,
+}: UpkeepSettings): () => Promise<void> {
   // A log that reaches the limit of the shell ends its process, or is written no further.
   const most = Math.min(maxLogBytes, largestFile() / 2);
   let busy = false;
@@ -77,7 +87,7 @@ function rotation({ processes, maxLogBytes }: Plan, warn: (problem: string) => v
     if (busy) return;
     busy = true;
     for (const { logFile } of processes) {
-      await rotateLog(logFile, most).catch((error: unknown) =>
+      await rotateLog(logFile, most, environment).catch((error: unknown) =>
         warn(`${logFile} is too long, but could not be moved aside: ${messageOf(error)}`),
       );
     }

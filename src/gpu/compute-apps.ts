@@ -1,4 +1,5 @@
 /** The processes that nvidia-smi lists as users of GPUs. */
+import type { Environment } from '../base/environment.ts';
 import { numberIn, textIn } from './cells.ts';
 import { askNvidiaSmi, findNvidiaSmi, longestMs } from './nvidia-smi.ts';
 
@@ -18,14 +19,14 @@ export interface ComputeApps {
 }
 
 /** Never throws. */
-export async function computeApps(path: string | undefined, timeoutMs = longestMs): Promise<ComputeApps> {
-  const command = findNvidiaSmi(path);
+export async function computeApps(environment: Environment, timeoutMs = longestMs): Promise<ComputeApps> {
+  const command = findNvidiaSmi(environment);
   if (command === undefined) return { apps: [] };
   const query = [
     '--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory',
     '--format=csv,noheader,nounits',
   ];
-  const { stdout, failure } = await askNvidiaSmi(command, query, timeoutMs);
+  const { stdout, failure } = await askNvidiaSmi({ command, environment, timeoutMs }, query);
   const apps = parseComputeApps(stdout);
   return failure === undefined ? { apps } : { apps, problem: `nvidia-smi is here but ${failure}` };
 }

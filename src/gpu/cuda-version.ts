@@ -1,17 +1,19 @@
 /** The newest CUDA that the driver runs; no CSV field tells it. */
+import type { Environment } from '../base/environment.ts';
 import { askNvidiaSmi, findNvidiaSmi, longestMs } from './nvidia-smi.ts';
 
 /** As in `13.0`. Absent without nvidia-smi, and where it does not say. Never throws. */
 export async function cudaVersion(
-  path: string | undefined,
+  environment: Environment,
   timeoutMs = longestMs,
 ): Promise<string | undefined> {
-  const command = findNvidiaSmi(path);
+  const command = findNvidiaSmi(environment);
   if (command === undefined) return undefined;
+  const smi = { command, environment, timeoutMs };
   const [short, table] = await Promise.all([
-    askNvidiaSmi(command, ['--version'], timeoutMs),
+    askNvidiaSmi(smi, ['--version']),
     // Older ones know no --version; the heading of the plain table says the same.
-    askNvidiaSmi(command, [], timeoutMs),
+    askNvidiaSmi(smi, []),
   ]);
   return parseCudaVersion(short.stdout) ?? parseCudaVersion(table.stdout);
 }

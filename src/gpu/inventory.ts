@@ -1,8 +1,9 @@
 /** The NVIDIA GPUs of this host, as nvidia-smi tells them. */
+import type { Environment } from '../base/environment.ts';
 import type { Gpu } from '../plan/request.ts';
 import { numberIn, reasonIn, textIn } from './cells.ts';
 import { parseMigInstances } from './mig.ts';
-import { askNvidiaSmi, findNvidiaSmi, longestMs } from './nvidia-smi.ts';
+import { askNvidiaSmi, findNvidiaSmi, longestMs, type NvidiaSmi } from './nvidia-smi.ts';
 
 /** What beside its memory decides whether a GPU can be used. A field that nvidia-smi does not tell is absent. */
 export interface GpuDetails extends Gpu {
@@ -44,14 +45,15 @@ type Field = (typeof fields)[number];
 const needed: readonly Field[] = ['index', 'uuid', 'name', 'memory.total', 'memory.used'];
 
 /** Costs nothing on a host without nvidia-smi. Never throws. */
-export async function inventory(path: string | undefined, timeoutMs = longestMs): Promise<Inventory> {
-  const command = findNvidiaSmi(path);
+export async function inventory(environment: Environment, timeoutMs = longestMs): Promise<Inventory> {
+  const command = findNvidiaSmi(environment);
   if (command === undefined) return { gpus: [], notes: [] };
-  const { rows, failure } = await queryGpus(command, timeoutMs);
+  const smi = { command, environment, timeoutMs };
+  const { rows, failure } = await queryGpus(smi);
   const gpus = rows.flatMap((row) => gpuOf(row) ?? []);
   const whole = gpus.filter(({ index }) => !isDivided(rows, index));
   const divided = gpus.filter((gpu) => !whole.includes(gpu));
-  const instances = divided.length === 0 ? [] : await migInstances(command, divided, timeoutMs);
+  const instances = divided.length === 0 ? [] : await migInstances(smi, divided);
   return {
     gpus: [...whole, ...instances].toSorted((a, b) => a.index - b.index),
     ...(failure === undefined ? {} : { problem: `nvidia-smi is here but ${failure}` }),
@@ -62,11 +64,11 @@ export async function inventory(path: string | undefined, timeoutMs = longestMs)
 type Row = Partial<Record<Field, string>>;
 
 /** Older drivers know fewer fields and then answer nothing at all: the one that they name is left out and asked again. */
-async function queryGpus(command: string, timeoutMs: number): Promise<{ rows: Row[]; failure?: string }> {
+async function queryGpus(smi: NvidiaSmi): Promise<{ rows: Row[]; failure?: string }> {
   let asked: readonly Field[] = fields;
   for (;;) {
     const query = [`--query-gpu=${asked.join(',')}`, '--format=csv,noheader,nounits'];
-    const { stdout, failure } = await askNvidiaSmi(command, query, timeoutMs);
+    const { stdout, failure } = await askNvidiaSmi(smi, query);
     const unknown = /Field "([^"]+)" is not a valid field/.exec(stdout)?.[1];
     const left = asked.filter((field) => field !== unknown || needed.includes(field));
     if (left.length < asked.length) asked = left;
@@ -168,12 +170,8 @@ function isDivided(rows: readonly Row[], index: number): boolean {
 }
 
 /** A divided GPU can't be used as a whole; its instances are known by UUID only. */
-async function migInstances(
-  command: string,
-  gpus: readonly GpuDetails[],
-  timeoutMs: number,
-): Promise<GpuDetails[]> {
-  const { stdout } = await askNvidiaSmi(command, ['-L'], timeoutMs);
+async function migInstances(smi: NvidiaSmi, gpus: readonly GpuDetails[]): Promise<GpuDetails[]> {
+  const { stdout } = await askNvidiaSmi(smi, ['-L']);
   return parseMigInstances(stdout).flatMap(({ gpu, uuid, profile, totalMiB }): GpuDetails[] => {
     const parent = gpus.find(({ index }) => index === gpu);
     if (parent === undefined) return [];

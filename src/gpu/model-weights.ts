@@ -1,9 +1,8 @@
 /** How large the weights of a model are, from files on this host alone: nothing is downloaded. */
+import type { Environment } from '../base/environment.ts';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** In MiB, as stored; `undefined` when the model is not, or not wholly, on this host. */
 export function modelWeightsMiB(model: string, environment: Environment): number | undefined {

@@ -1,4 +1,5 @@
 /** Finds nvidia-smi and asks it, also where it fails or hangs. */
+import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { findProgram, foldersOf, runProgram } from '../host/program.ts';
 
@@ -14,19 +15,25 @@ export interface Answer {
   readonly failure?: string;
 }
 
-/** The first one on `path` that may be executed. */
-export function findNvidiaSmi(path: string | undefined): string | undefined {
-  return findProgram('nvidia-smi', [...foldersOf(path), wslFolder]);
+/** The first one on PATH that may be executed. */
+export function findNvidiaSmi({ PATH }: Environment): string | undefined {
+  return findProgram('nvidia-smi', [...foldersOf(PATH), wslFolder]);
+}
+
+/** How it is called. */
+export interface NvidiaSmi {
+  readonly command: string;
+  readonly environment: Environment;
+  readonly timeoutMs: number;
 }
 
 /** Never throws. */
 export async function askNvidiaSmi(
-  command: string,
+  { command, environment, timeoutMs }: NvidiaSmi,
   words: readonly string[],
-  timeoutMs: number,
 ): Promise<Answer> {
   try {
-    const output = await runProgram({ program: command, words, timeoutMs });
+    const output = await runProgram({ program: command, words, environment, timeoutMs });
     if (output === undefined) return { stdout: '', failure: `failed: ${command} cannot be executed` };
     const { code, stdout, stderr } = output;
     if (code === 0) return { stdout };

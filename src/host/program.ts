@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 
 export function isExecutable(file: string): boolean {
   try {
@@ -31,6 +32,8 @@ export interface ProgramOutput {
 export interface ProgramCall {
   readonly program: string;
   readonly words: readonly string[];
+  /** What it inherits; it is looked for on the PATH of this. */
+  readonly environment: Environment;
   readonly timeoutMs: number;
 }
 
@@ -43,11 +46,12 @@ const longestOutput = 64 * 1024 ** 2;
 export async function runProgram({
   program,
   words,
+  environment,
   timeoutMs,
 }: ProgramCall): Promise<ProgramOutput | undefined> {
   return await new Promise((resolve, reject) => {
     // What it says is read by patterns.
-    const env = { ...process.env, LC_ALL: 'C' };
+    const env = { ...environment, LC_ALL: 'C' };
     const child = execFile(program, words, { env, maxBuffer: longestOutput }, (error, stdout, stderr) => {
       clearTimeout(limit);
       const said = { stdout: withoutEnd(stdout), stderr: withoutEnd(stderr) };

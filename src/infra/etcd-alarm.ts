@@ -1,5 +1,6 @@
 /** Asks an etcd for its alarms, which it raises by itself and which people take back. */
-import { type Environment, firstAnswering } from './etcd-session.ts';
+import type { Environment } from '../base/environment.ts';
+import { firstAnswering } from './etcd-session.ts';
 
 export type Alarm = 'NOSPACE' | 'CORRUPT';
 

@@ -1,8 +1,8 @@
 /** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
 import { overTls } from '../base/error-code.ts';
+import type { Environment } from '../base/environment.ts';
 import { certificateText } from './certificate-text.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
 
 export interface EtcdSession {

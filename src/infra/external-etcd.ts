@@ -2,7 +2,8 @@
 import { DynamoError } from '../base/error.ts';
 import { roomCommand } from '../plan/infra-programs.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
-import { type Environment, etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
+import type { Environment } from '../base/environment.ts';
+import { etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
 import { isSilence, reasonOf } from './silence.ts';
 
 /** Reads only. `endpoints`: as in ETCD_ENDPOINTS. `profileKey`: where a profile says so. */

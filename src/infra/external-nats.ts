@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { overTls } from '../base/error-code.ts';
+import type { Environment } from '../base/environment.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/infra-programs.ts';
-import type { Environment } from './etcd-session.ts';
 import { isSilence, reasonOf } from './silence.ts';
 
 const timeoutMs = 3_000;

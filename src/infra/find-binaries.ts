@@ -1,5 +1,6 @@
 /** Finds etcd and nats-server on this host, with their versions. */
 import { join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { foldersOf, isExecutable, runProgram } from '../host/program.ts';
 import type { InfraBinary, InfraName } from '../plan/infra.ts';
 
@@ -8,25 +9,30 @@ const executables: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: '
 const furtherFolders = ['/usr/local/sbin', '/usr/sbin'];
 const versionMs = 5_000;
 
-/** The first one on `path` (as in PATH), then in `setupFolder`. One that does not tell its version is none. */
+/** The first one on PATH, then in `setupFolder`. One that does not tell its version is none. */
 export async function findBinary(
   name: InfraName,
-  path: string | undefined,
+  environment: Environment,
   setupFolder: string,
 ): Promise<InfraBinary | undefined> {
-  const folders = [...foldersOf(path), setupFolder, ...furtherFolders];
+  const folders = [...foldersOf(environment.PATH), setupFolder, ...furtherFolders];
   for (const folder of folders) {
     const file = join(folder, executables[name]);
-    const version = isExecutable(file) ? await versionOf(file) : undefined;
+    const version = isExecutable(file) ? await versionOf(file, environment) : undefined;
     if (version !== undefined) return { path: file, version };
   }
   return undefined;
 }
 
 /** From `etcd Version: 3.4.23` and `nats-server: v2.9.10`. */
-async function versionOf(file: string): Promise<string | undefined> {
+async function versionOf(file: string, environment: Environment): Promise<string | undefined> {
   try {
-    const output = await runProgram({ program: file, words: ['--version'], timeoutMs: versionMs });
+    const output = await runProgram({
+      program: file,
+      words: ['--version'],
+      environment,
+      timeoutMs: versionMs,
+    });
     return output?.code === 0 ? /v?(\d+\.\d+\.\d+\S*)/.exec(output.stdout)?.[1] : undefined;
   } catch {
     return undefined;

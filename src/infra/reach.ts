@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
 import type { AccessPlaces, Place } from '../plan/infra.ts';
-import type { Environment } from './etcd-session.ts';
+import type { Environment } from '../base/environment.ts';
 
 export interface Reach {
   /** Upstream's variables, as far as they were found. */

@@ -1,6 +1,7 @@
 /** Removes what a run left in an etcd that others use, too: keys under its own namespace and nothing else. */
 import { base64, trialKey } from './external-etcd.ts';
-import { type Environment, firstAnswering } from './etcd-session.ts';
+import type { Environment } from '../base/environment.ts';
+import { firstAnswering } from './etcd-session.ts';
 
 export interface Swept {
   readonly before: number;

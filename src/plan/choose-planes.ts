@@ -1,4 +1,5 @@
 /** Decides how the processes find each other (discovery), where KV events travel, and so what of etcd and NATS is needed. */
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Discovery, EngineKind } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -13,8 +14,6 @@ export interface Planes {
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly choices: readonly Choice[];
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Chooses file discovery and ZMQ events, which need no etcd and no NATS, unless profile or options say otherwise.

@@ -1,4 +1,5 @@
 /** Logins and certificates for an external etcd or NATS: which variables carry them, where a profile names them, and what Dynamo cannot use. */
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
 import type { ExternalEtcd, ExternalNats, Profile, SecretReference } from '../profile/profile.ts';
@@ -11,8 +12,6 @@ import {
   type InfraUses,
   type Place,
 } from './infra.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The first with variables for it; before, it panics in its TLS library. Seen with 1.1.1, 1.4.2 and 1.6.1. */
 const firstNatsOverTls = '1.5.dev0';

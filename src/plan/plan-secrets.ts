@@ -97,28 +97,6 @@ export function withSecrets<Spec extends ProcessSpec>(spec: Spec, secrets: Secre
   };
 }
 
-/** The kernel takes 128 KiB in one variable. */
-const pieceLength = 100_000;
-const piecePrefix = 'DYNAMO_SECRETS_';
-
-/** For the environment of a supervisor: in pieces, as a value that a process can be given may be too long with another name. */
-export function packSecrets(secrets: Secrets): Record<string, string> {
-  if (Object.keys(secrets).length === 0) return {};
-  const packed = Buffer.from(JSON.stringify(secrets)).toString('base64');
-  const pieces = packed.match(new RegExp(`.{1,${pieceLength}}`, 'g')) ?? [];
-  return Object.fromEntries(pieces.map((piece, i) => [piecePrefix + i, piece]));
-}
-
-/** The reverse. Takes them out of the environment, so that nothing inherits them. */
-export function unpackSecrets(environment: Record<string, string | undefined>): Secrets {
-  let packed = '';
-  for (let i = 0; environment[piecePrefix + i] !== undefined; i++) {
-    packed += environment[piecePrefix + i];
-    delete environment[piecePrefix + i];
-  }
-  return packed === '' ? {} : (JSON.parse(Buffer.from(packed, 'base64').toString()) as Secrets);
-}
-
 /** Values that are secret in whatever argument they stand: a parameter or a variable says so by its name. */
 export function knownSecrets(
   { env: shared, components, parameters }: Profile,

@@ -2,7 +2,8 @@
 import { DynamoError } from '../base/error.ts';
 import { textCost, textFault } from '../base/process-limits.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
-import { packSecrets, type Secrets } from './plan-secrets.ts';
+import type { Secrets } from './plan-secrets.ts';
+import { packEnvironment } from './run-environment.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
 /** The shell that starts each, what is inherited from it, and the pointers at the ends. */
@@ -24,7 +25,7 @@ export function requireSpawnable(
   for (const { name, argv, env, container } of specs) {
     if (container === undefined) requireTotal(name, argv, { ...inherited, ...env }, host);
   }
-  requireTotal('the supervisor', [], { ...host.environment, ...packSecrets(secrets) }, host);
+  requireTotal('the supervisor', [], packEnvironment({ variables: host.environment, secrets }), host);
 }
 
 function requireTexts({ name, argv, env }: ProcessSpec, given: PlanOptions['env']): void {

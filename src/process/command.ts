@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Identity } from '../base/identity.ts';
@@ -26,7 +27,7 @@ export interface RunningCommand {
  */
 export async function startCommand(
   argv: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   writeDown: (identity: Identity) => void,
 ): Promise<RunningCommand> {
   const shared = inForeground();
@@ -58,12 +59,8 @@ export async function startCommand(
 }
 
 /** It waits at its gate. */
-async function started(
-  argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  shared: boolean,
-): Promise<ChildProcess> {
-  const [file = '', ...args] = gatedCommand(argv, { ignoresHangup: hangupIsIgnored() });
+async function started(argv: readonly string[], env: Environment, shared: boolean): Promise<ChildProcess> {
+  const [file = '', ...args] = gatedCommand(argv, { ignoresHangup: hangupIsIgnored(env) });
   try {
     const child = spawn(file, args, {
       env,

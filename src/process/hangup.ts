@@ -1,6 +1,7 @@
 /** Whether who started us wanted SIGHUP to be ignored, as nohup does. */
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Environment } from '../base/environment.ts';
 import { readText } from './proc.ts';
 
 let known: boolean | undefined;
@@ -10,13 +11,14 @@ let known: boolean | undefined;
  * ResetSignalHandlers). What is left are the traces of nohup, which shells name in `_` and which writes to nohup.out, and
  * a parent that ignores it, as in a script with `trap '' HUP`.
  */
-export function hangupIsIgnored(): boolean {
-  known ??= isNohup() || writesToNohupOut() || parentIgnoresHangup();
+export function hangupIsIgnored(environment: Environment): boolean {
+  // A parent that has ended in the meantime could not be asked again.
+  known ??= isNohup(environment) || writesToNohupOut() || parentIgnoresHangup();
   return known;
 }
 
-function isNohup(): boolean {
-  return basename(process.env['_'] ?? '') === 'nohup';
+function isNohup({ _: program }: Environment): boolean {
+  return basename(program ?? '') === 'nohup';
 }
 
 function writesToNohupOut(): boolean {

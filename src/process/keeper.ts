@@ -1,6 +1,7 @@
 /** The keeper: a shell of under 3 MB that outlives the supervisor only to end the tree. */
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Environment } from '../base/environment.ts';
 import type { Identity } from '../base/identity.ts';
 import { openToAppend } from '../host/own-file.ts';
 import { identify } from './identity.ts';
@@ -27,6 +28,7 @@ export interface KeeperSettings {
   readonly words: readonly string[];
   readonly ledgerFile: string;
   readonly logFile: string;
+  readonly environment: Environment;
   /** Told of every keeper that starts; it stays the same process when it ends the tree. */
   readonly onStart: (keeper: Identity) => void;
 }
@@ -71,7 +73,7 @@ export function startKeeper(settings: KeeperSettings): Keeper {
 }
 
 function oneKeeper(
-  { words, ledgerFile, logFile, onStart }: KeeperSettings,
+  { words, ledgerFile, logFile, environment, onStart }: KeeperSettings,
   runtime: number,
   program: number | undefined,
 ): { ended: Promise<unknown>; release(): void; kill(): void } {
@@ -81,6 +83,7 @@ function oneKeeper(
   try {
     const { child, ended } = spawnSession(['/bin/sh', '-c', script, 'dynamo-keeper', ...words], {
       stdio: ['pipe', log, log, ledgerDescriptor(ledgerFile) ?? 'ignore', runtime, fresh ?? 'ignore'],
+      env: environment,
     });
     const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) onStart(identity);

@@ -50,7 +50,7 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
   const log = openToAppend(spec.logFile);
   try {
     const cgroup = await cgroupFor(settings.cgroup, spec.name);
-    const argv = gatedCommand(spec.argv, { cgroup, ignoresHangup: hangupIsIgnored() });
+    const argv = gatedCommand(spec.argv, { cgroup, ignoresHangup: hangupIsIgnored(settings.environment) });
     const inheritance = { cwd: spec.cwd, env: { ...settings.environment, ...spec.env } };
     const { child, ended, failure } = spawnSession(argv, {
       ...inheritance,

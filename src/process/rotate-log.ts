@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, stat, truncate } from 'node:fs/promises';
+import type { Environment } from '../base/environment.ts';
 import { errorCode } from '../base/error-code.ts';
 import {
   draftPart,
@@ -20,9 +21,9 @@ const copyBytes = 256 * 1024;
 /**
  * Moves what is in the file to its older part, where it replaces what was there, once the file is larger than `maxBytes`.
  * The process writes on at the end. Where the file system can take the beginning off a file (ext4, xfs), no byte is
- * lost; elsewhere the file is emptied, and what is written in that very moment is lost. Answers whether it did.
+ * lost; elsewhere the file is emptied, and what is written in that very moment is lost. `environment`: of the programs that help. Answers whether it did.
  */
-export async function rotateLog(file: string, maxBytes: number): Promise<boolean> {
+export async function rotateLog(file: string, maxBytes: number, environment: Environment): Promise<boolean> {
   // Asked every few seconds of every log: without a thread for it, which would cost a supervisor 3 MiB.
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= maxBytes) return false;
@@ -31,12 +32,12 @@ export async function rotateLog(file: string, maxBytes: number): Promise<boolean
   let after = before;
   try {
     const cut = size - (size % blockBytes);
-    await copy(file, draft, 0, cut);
+    await copy(file, draft, { start: 0, end: cut }, environment);
     writeOffset(file, { ...before, moving: process.pid });
-    if (await takeOff(file, cut)) after = { base: before.base + cut, emptied: false };
+    if (await takeOff(file, cut, environment)) after = { base: before.base + cut, emptied: false };
     else {
       const { size: all } = await stat(file);
-      if (all > cut) await copy(file, draft, cut, all);
+      if (all > cut) await copy(file, draft, { start: cut, end: all }, environment);
       await truncate(file, 0);
       after = { base: before.base + all, emptied: true };
     }
@@ -87,9 +88,14 @@ async function saidAfterwards(file: string, offset: LogOffset): Promise<void> {
  * `end` is the first byte that is not copied any more. Another program does it where it can: the threads that Node needs
  * for this would cost a supervisor 7 MiB, and streams 30.
  */
-async function copy(from: string, to: string, start: number, end: number): Promise<void> {
+async function copy(
+  from: string,
+  to: string,
+  { start, end }: { readonly start: number; readonly end: number },
+  environment: Environment,
+): Promise<void> {
   if (end <= start) return;
-  if (start === 0 && (await copyBeginning(from, to, end))) return;
+  if (start === 0 && (await copyBeginning(from, to, end, environment))) return;
   await using source = await open(from);
   await using target = await open(to, start === 0 ? 'w' : 'a', 0o600);
   const buffer = Buffer.alloc(copyBytes);
@@ -101,18 +107,19 @@ async function copy(from: string, to: string, start: number, end: number): Promi
   }
 }
 
-async function copyBeginning(from: string, to: string, bytes: number): Promise<boolean> {
+async function copyBeginning(from: string, to: string, bytes: number, env: Environment): Promise<boolean> {
   const target = openSync(to, 'w', 0o600);
   try {
-    return await succeeds('head', ['-c', String(bytes), from], target);
+    return await succeeds('head', ['-c', String(bytes), from], target, env);
   } finally {
     closeSync(target);
   }
 }
 
-async function takeOff(file: string, bytes: number): Promise<boolean> {
+async function takeOff(file: string, bytes: number, env: Environment): Promise<boolean> {
   if (bytes === 0) return false;
-  return await succeeds('fallocate', ['--collapse-range', '--offset=0', `--length=${bytes}`, file], 'ignore');
+  const words = ['--collapse-range', '--offset=0', `--length=${bytes}`, file];
+  return await succeeds('fallocate', words, 'ignore', env);
 }
 
 /** False also where there is no such program. `output` is a file descriptor that is open. */
@@ -120,8 +127,9 @@ async function succeeds(
   program: string,
   words: readonly string[],
   output: number | 'ignore',
+  env: Environment,
 ): Promise<boolean> {
-  const child = spawn(program, words, { stdio: ['ignore', output, 'ignore'] });
+  const child = spawn(program, words, { env, stdio: ['ignore', output, 'ignore'] });
   return await new Promise((resolve) => {
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));

@@ -1,5 +1,6 @@
 /** Says why a process could not be started: the error of the kernel in words, and which of our wishes it was about. */
 import { accessSync, constants, statSync } from 'node:fs';
+import type { Environment } from '../base/environment.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { softLimit } from '../base/process-limits.ts';
@@ -10,7 +11,7 @@ export interface Attempt {
   readonly who: string;
   readonly argv: readonly string[];
   readonly cwd?: string | undefined;
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly env: Environment;
 }
 
 /** `error`: what Node's `spawn` threw or told. */
@@ -49,7 +50,7 @@ const reasons: Readonly<Record<string, (attempt: Attempt) => Reason>> = {
 const longestString = 32 * 4096;
 
 /** All together may take a quarter of the stack. Source: execve(2). */
-function tooLong({ argv, env = process.env }: Attempt): Reason {
+function tooLong({ argv, env }: Attempt): Reason {
   const strings = [
     ...argv.map((text) => ({ what: `the argument ${JSON.stringify(text.slice(0, 30))}…`, text })),
     ...Object.entries(env).map(([name, value = '']) => ({

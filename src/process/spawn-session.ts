@@ -1,5 +1,6 @@
 /** Starts a program as the leader of a session of its own, which lives on when we end. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Environment } from '../base/environment.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Exit } from '../supervisor/events.ts';
 
@@ -12,12 +13,12 @@ export interface SessionLeader {
   failure(): unknown;
 }
 
-/** What it inherits of ours: the environment where no other is given, and of descriptors only these. */
+/** All that it inherits. */
 export interface Inheritance {
   /** By descriptor: nothing, a pipe to us, or one of our own. */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
   readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 const never: Exit = { code: undefined, signal: undefined };

@@ -1,4 +1,5 @@
 /** Parameters of a profile: their declarations, and the values that they get from options, environment and defaults. */
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { conceal, hiddenMark, isSecretParameter } from '../base/secrets.ts';
@@ -17,8 +18,6 @@ export interface Parameters {
   /** Names that are declared, though wrongly: the schema reports them, references to them are right. */
   readonly broken: ReadonlySet<string>;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws `usage` or `environment` for a value from there that does not fit; faults of the file go to `problems`. */
 export function resolveParameters(

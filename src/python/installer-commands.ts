@@ -1,9 +1,8 @@
 /** Every command line that `dynamo setup` gives to an installer or a Python, and the environment it gets. */
+import type { Environment } from '../base/environment.ts';
 import type { Recipe } from './recipe.ts';
 
 export type Argv = readonly [string, ...string[]];
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Older ones lack options that are used here; then a private one is fetched. */
 export const oldestUv = '0.5.0';
 export const privateUv = '0.13.9';

@@ -1,10 +1,9 @@
 /** From what a user or a PATH names to the interpreter and the folder of its environment. */
+import type { Environment } from '../base/environment.ts';
 import { readFileSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { isExecutable } from '../host/program.ts';
 import { interpreterIn } from './read-environment.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Located {
   readonly folder: string;

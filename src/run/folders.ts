@@ -1,4 +1,5 @@
 /** Where runs live on disk. */
+import type { Environment } from '../base/environment.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -26,7 +27,16 @@ export interface StateFolders {
   readonly sockets: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** What a command works on: the runs of this user, and the environment that says where they are. */
+export interface Workspace {
+  readonly environment: Environment;
+  readonly folders: StateFolders;
+}
+
+/** Throws what `stateFolders` throws. */
+export function workspaceOf(environment: Environment): Workspace {
+  return { environment, folders: stateFolders(environment) };
+}
 
 /** `$XDG_STATE_HOME/dynamo`, or `~/.local/state/dynamo`. */
 export function stateFolder(environment: Environment): string {

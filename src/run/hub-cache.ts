@@ -1,9 +1,8 @@
 /** How much of a model is in the cache of the Hugging Face hub: a download shows there when no log tells of it. */
+import type { Environment } from '../base/environment.ts';
 import { lstatSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The folder of one model; `undefined` when the model is a local folder. Variables as huggingface_hub reads them. */
 export function cachedModel(model: string, environment: Environment): string | undefined {

@@ -1,4 +1,5 @@
 /** Where the socket of a new run is put: in a folder that nobody but this user can enter, change or put in its place. */
+import type { Environment } from '../base/environment.ts';
 import {
   chmodSync,
   lstatSync,
@@ -12,8 +13,6 @@ import { basename, dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { runtimeFolder, sharedFolder, socketPath, type StateFolders } from './folders.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Takes the first place that will do: `$XDG_RUNTIME_DIR`, `/tmp/dynamo-UID`, a folder there of a name that nobody could

@@ -1,9 +1,8 @@
 /** Root in the state folder of another user, as with `sudo -E`: it acts as that user, and starts nothing there. */
+import type { Environment } from '../base/environment.ts';
 import { lstatSync } from 'node:fs';
 import { DynamoError } from '../base/error.ts';
 import { stateFolder } from './folders.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `undefined` where we are not root, where it is root's, and where there is none yet. */
 function foreignOwner(folder: string): { readonly uid: number; readonly gid: number } | undefined {

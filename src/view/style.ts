@@ -1,7 +1,6 @@
 /** Colours, where the stream and the user allow them. */
+import type { Environment } from '../base/environment.ts';
 import { Chalk, type ChalkInstance } from 'chalk';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Stream {
   readonly isTTY?: boolean;

@@ -1,6 +1,7 @@
 /** Puts what was found into words: every item with its proof, every stranger with what a person could do. */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Environment } from '../../base/environment.ts';
 import { gibText } from '../../gpu/holders.ts';
 import { ephemeralFolders } from '../../plan/plan.ts';
 import { commandLine } from '../../process/proc.ts';
@@ -13,17 +14,23 @@ import { keysReport } from '../../deployment/keys-report.ts';
 import type { CleanFindings, DeadRun } from '../../deployment/survey.ts';
 import type { Stranger } from '../../deployment/targets.ts';
 
-/** `chosen`: strangers that the user wants ended. */
-export function reportOf(
-  findings: CleanFindings,
-  strangers: readonly Stranger[],
-  chosen: readonly Stranger[],
-  dryRun: boolean,
-): CleanReport {
+export interface Cleaning {
+  readonly findings: CleanFindings;
+  readonly strangers: readonly Stranger[];
+  /** Strangers that the user wants ended. */
+  readonly chosen: readonly Stranger[];
+  readonly dryRun: boolean;
+  /** May hold the login for an etcd that keeps keys of ours. */
+  readonly environment: Environment;
+}
+
+export function reportOf({ findings, strangers, chosen, dryRun, environment }: Cleaning): CleanReport {
   const kept = findings.prunable.filter(holdsMedia);
   const keys = [
-    ...findings.deadRuns.map(({ run }) => keysReport(run, deathOf(run))),
-    ...findings.unswept.map((run) => keysReport(run, `of run ${run.record.runId}, which has ended`)),
+    ...findings.deadRuns.map(({ run }) => keysReport(run, deathOf(run), environment)),
+    ...findings.unswept.map((run) =>
+      keysReport(run, `of run ${run.record.runId}, which has ended`, environment),
+    ),
   ];
   return {
     dryRun,

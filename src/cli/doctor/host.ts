@@ -17,25 +17,26 @@ import { lostSegments, stateFacts } from './state.ts';
 /** Below the limit of a check, so that the check can say which program it was. */
 const programMs = 4_500;
 
-export function hostView({ subject }: Diagnosed, flags: DeploymentFlags): HostView {
+export function hostView({ environment, subject }: Diagnosed, flags: DeploymentFlags): HostView {
   const engine = subject?.plan?.engine ?? flags.engine;
   return {
-    environment: process.env,
+    environment,
     home: homedir(),
     cwd: folderHere(),
     clock: systemClock,
     subject,
     files: localFiles,
     network: localNetwork,
-    run: async (program, words, timeoutMs = programMs) => await runProgram({ program, words, timeoutMs }),
+    run: async (program, words, timeoutMs = programMs) =>
+      await runProgram({ program, words, environment: process.env, timeoutMs }),
     procTrouble,
     portHolder: (port) => {
       const inodes = listeningPorts().get(port);
       return inodes === undefined ? undefined : holderOf(inodes);
     },
     // Asked by many checks, and slow where there is a GPU.
-    gpus: once(gpuReport),
-    kernelLog,
+    gpus: once(async () => await gpuReport(process.env)),
+    kernelLog: async () => await kernelLog(process.env),
     containers: async () => {
       const { surveyContainers } = await import('../../container/survey.ts');
       return await surveyContainers(process.env, homedir());

@@ -1,12 +1,14 @@
 /** The plan that the doctor looks at, or why there is none: a bad plan is a finding, not the end of the examination. */
+import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
 import { preferredHttpPort } from '../../plan/ports.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { runNameOf } from '../../plan/run-name.ts';
 import type { Subject } from '../../doctor/host-view.ts';
-import { stateFolders } from '../../run/folders.ts';
+import { workspaceOf } from '../../run/folders.ts';
 import type { DoctorView } from '../../view/check-list.ts';
 import { type DeploymentFlags, planOptionsOf, settingsOf } from '../up/deployment-options.ts';
+import { deploymentEnvironment, shownEnvironment } from '../../deployment/external-variables.ts';
 import { gatherFacts } from '../../deployment/host-facts.ts';
 import { openProfile } from '../../deployment/load-profile.ts';
 import { oneProfile } from '../one-profile.ts';
@@ -14,6 +16,8 @@ import { factWishes } from '../../deployment/prepare-run.ts';
 import type { splitRawArgs } from '../raw-args.ts';
 
 export interface Diagnosed {
+  /** Of the deployment: addresses of etcd and NATS are shown, what stands before the @ in them is not. */
+  readonly environment: Environment;
   readonly subject: Subject | undefined;
   readonly planError?: NonNullable<DoctorView['planError']>;
 }
@@ -23,8 +27,13 @@ export async function planForDoctor(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: DeploymentFlags,
 ): Promise<Diagnosed> {
-  if (operands.length === 0) return { subject: undefined };
-  const { profile, note } = await openProfile(await oneProfile(operands, 'doctor'), settingsOf(flags));
+  let environment = shownEnvironment(process.env);
+  if (operands.length === 0) return { environment, subject: undefined };
+  const { profile, note } = await openProfile(
+    await oneProfile(operands, 'doctor', process.env),
+    settingsOf(flags),
+    process.env,
+  );
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const options = planOptionsOf(flags, rawArgs, false);
   const preferred = preferredHttpPort(profile, options);
@@ -37,14 +46,16 @@ export async function planForDoctor(
   };
   try {
     const runId = `${runNameOf(options.name, profile)}-plan`;
-    const facts = await gatherFacts(stateFolders(process.env), { runId, ...factWishes(profile, options) });
+    const wishes = factWishes(profile, options, process.env);
+    environment = deploymentEnvironment(process.env, wishes);
+    const facts = await gatherFacts(workspaceOf(process.env), { runId, ...wishes });
     const plan = makePlan(profile, options, facts);
     // A folder that is named as a model of the hub would be is looked at as the folder.
-    return { subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };
+    return { environment, subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
     const { message, details, hint } = error;
     const planError = { message, details, ...(hint === undefined ? {} : { hint }) };
-    return { subject: { ...subject, plan: undefined }, planError };
+    return { environment, subject: { ...subject, plan: undefined }, planError };
   }
 }

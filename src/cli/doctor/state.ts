@@ -22,7 +22,9 @@ export async function stateFacts(): Promise<StateFacts> {
     stale: await staleIn(folders),
     reap: async (runId) => {
       const run = stored.find(({ record }) => record.runId === runId);
-      return run === undefined ? 'it is gone' : stoppedText(await reapRun(folders, run, false));
+      return run === undefined
+        ? 'it is gone'
+        : stoppedText(await reapRun({ folders, environment: process.env }, run, false));
     },
     dropStale: async () => await dropStale(folders),
   };

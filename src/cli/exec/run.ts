@@ -1,5 +1,6 @@
 /** One command inside one deployment: who is told what, and in which order, until both are gone. */
 import { constants } from 'node:os';
+import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { PlanOptions } from '../../plan/request.ts';
@@ -12,7 +13,6 @@ import { progressLines } from '../../view/progress-lines.ts';
 import { silentProgress } from '../../view/progress.ts';
 import { clientEnvironment } from '../../deployment/client-environment.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import { callersEnvironment } from '../../deployment/external-variables.ts';
 import { outcomeError, type StartedRun, startRun } from '../../deployment/start-run.ts';
 
 export interface Execution {
@@ -21,6 +21,8 @@ export interface Execution {
   readonly argv: readonly string[];
   readonly say: (line: string) => void;
   readonly verbose: boolean;
+  /** Of the command; the deployment inherits it, too. */
+  readonly environment: Environment;
 }
 
 /** How long a command may go on after it was told that the deployment is lost. */
@@ -52,7 +54,7 @@ export async function execRun(execution: Execution): Promise<number> {
     if (event.type === 'run' && event.phase === 'stopping') lost.abort('it was taken down');
   };
   try {
-    run = await startRun(profile, options, onEvent);
+    run = await startRun(profile, options, onEvent, execution.environment);
     if (signals.first() !== undefined) run.supervision.stop();
     const { supervision, held } = run;
     const isReady = (await supervision.ready) !== undefined && signals.first() === undefined;
@@ -61,7 +63,7 @@ export async function execRun(execution: Execution): Promise<number> {
     if (isReady) {
       try {
         say(`${held.plan.name} is up at ${held.plan.http.url} (engine ${held.plan.engine})`);
-        const environment = { ...callersEnvironment(), ...clientEnvironment(held.plan) };
+        const environment = { ...execution.environment, ...clientEnvironment(held.plan) };
         command = await startCommand(execution.argv, environment, (identity) =>
           writeCommandDown(held, identity, execution.argv),
         );

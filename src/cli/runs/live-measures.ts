@@ -42,7 +42,7 @@ export function createMeasures(): Measures {
     }
   };
   const askGpus = async (): Promise<void> => {
-    const { apps } = await computeApps(process.env.PATH);
+    const { apps } = await computeApps(process.env);
     const told = new Map<number, number>();
     for (const { pid, usedMiB } of apps) {
       if (usedMiB !== undefined) told.set(pid, (told.get(pid) ?? 0) + usedMiB * 2 ** 20);

@@ -60,7 +60,7 @@ async function whatIsWanted(flags: SetupFlags): Promise<Wanted> {
   const rest = { infra: flags.infra === true, version, python, adopt };
   if (flags.engine !== undefined) return { engine: flags.engine, ...rest };
   if (rest.infra && version === undefined) return { engine: undefined, ...rest };
-  const { gpus, problem } = await inventory(process.env.PATH);
+  const { gpus, problem } = await inventory(process.env);
   const [first] = gpus;
   const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
   const reason =

@@ -24,7 +24,13 @@ export async function smokeForeign(
   const profile =
     asked.length === 0
       ? undefined
-      : (await openProfile(await oneProfile(asked, 'smoke --url'), settingsOf(flags))).profile;
+      : (
+          await openProfile(
+            await oneProfile(asked, 'smoke --url', process.env),
+            settingsOf(flags),
+            process.env,
+          )
+        ).profile;
   const target = foreignTarget(base, flags.model ?? (await firstModel(base)), profile);
   const over = new AbortController();
   const signals = watchSignals(

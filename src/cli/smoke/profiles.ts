@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { DynamoError } from '../../base/error.ts';
 import { cleanName } from '../../plan/run-name.ts';
-import { stateFolders } from '../../run/folders.ts';
+import { workspaceOf } from '../../run/folders.ts';
 import { requireOwnState } from '../../run/state-owner.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
@@ -62,7 +62,7 @@ export async function smokeProfiles(
   };
   try {
     requireOwnState(process.env);
-    await reapDeadRuns(stateFolders(process.env), say);
+    await reapDeadRuns(workspaceOf(process.env), say);
     const suites = await inParallel(jobs, flags.parallel, smokeJob);
     const signal = signals.first();
     return { suites, ...(signal === undefined ? {} : { exitCode: signalExitCode(signal) }) };
@@ -73,7 +73,7 @@ export async function smokeProfiles(
 
 async function namesFor(asked: readonly string[], flags: SmokeFlags): Promise<readonly string[]> {
   if (flags.all !== true && asked.length > 0) return asked;
-  const names = await profileNames();
+  const names = await profileNames(process.env);
   if (flags.all === true && asked.length === 0) return names;
   throw new DynamoError(
     'usage',
@@ -91,7 +91,9 @@ async function jobsFor(
   flags: SmokeFlags,
 ): Promise<SmokeJob[]> {
   if (names.length * flags.repeat > 1) refuseSharing(flags);
-  const opened = await Promise.all(names.map(async (name) => await openProfile(name, settingsOf(flags))));
+  const opened = await Promise.all(
+    names.map(async (name) => await openProfile(name, settingsOf(flags), process.env)),
+  );
   return Array.from({ length: flags.repeat }, (_, round) =>
     opened.map(({ profile }, i): SmokeJob => {
       const name = flags.repeat === 1 ? profile.name : `${profile.name} #${round + 1}`;

@@ -8,6 +8,7 @@ import type { Profile } from '../../profile/profile.ts';
 import { logTail } from '../../run/log-tail.ts';
 import { casesFor } from '../../smoke/case-table.ts';
 import type { CaseResult, SuiteResult } from '../../smoke/result.ts';
+import type { RunEvent } from '../../supervisor/events.ts';
 import { type CaseRules, runCases } from '../../smoke/run-cases.ts';
 import { ownTarget } from '../../smoke/target.ts';
 import { outcomeError, type StartedRun, type StartRun } from '../../deployment/start-run.ts';
@@ -47,13 +48,14 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
   };
   const gone = new AbortController();
   let run: StartedRun | undefined;
+  const onEvent = (event: RunEvent): void => {
+    if (event.type === 'failed') gone.abort(new Error(`the deployment was lost: ${event.reason.message}`));
+    if (event.type === 'run' && event.phase === 'stopping')
+      gone.abort(new Error('the deployment was stopped'));
+  };
   const comeUp = async (): Promise<string> => {
     rules.signal.throwIfAborted();
-    run = await job.start(job.profile, job.options, (event) => {
-      if (event.type === 'failed') gone.abort(new Error(`the deployment was lost: ${event.reason.message}`));
-      if (event.type === 'run' && event.phase === 'stopping')
-        gone.abort(new Error('the deployment was stopped'));
-    });
+    run = await job.start(job.profile, job.options, onEvent, process.env);
     rules.onStart(run);
     return await untilReady(run, rules.signal);
   };

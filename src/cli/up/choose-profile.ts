@@ -7,7 +7,7 @@ import { profileLibrary } from '../../deployment/load-profile.ts';
 
 /** `undefined` when the user leaves. */
 export async function chooseProfile(): Promise<string | undefined> {
-  const profiles = await listProfiles(profileLibrary());
+  const profiles = await listProfiles(profileLibrary(process.env));
   const style = styleFor(process.stderr, process.env);
   process.stderr.write('Which profile? Arrow keys or a number, Enter brings it up, Esc leaves.\n');
   const taken = await pick(profileRows(profiles), process.stdin, process.stderr, style);

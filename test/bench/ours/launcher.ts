@@ -6,7 +6,7 @@ import { reapDeadRuns } from '../../../src/deployment/reap-run.ts';
 import { stayInForeground } from '../../../src/cli/up/foreground.ts';
 import { type Plan, planVersion, type ProcessSpec } from '../../../src/plan/plan.ts';
 import type { HostFacts } from '../../../src/plan/request.ts';
-import { stateFolders } from '../../../src/run/folders.ts';
+import { workspaceOf } from '../../../src/run/folders.ts';
 
 interface Wishes {
   readonly children: readonly { readonly name: string; readonly port: number; readonly argv: string[] }[];
@@ -76,10 +76,11 @@ function planOf(wishes: Wishes, host: HostFacts): Plan {
 
 watchReader();
 const wishes = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Wishes;
-await reapDeadRuns(stateFolders(process.env), (line) => void process.stderr.write(`${line}\n`));
+await reapDeadRuns(workspaceOf(process.env), (line) => void process.stderr.write(`${line}\n`));
 const held = await holdRun({
   name: 'bench',
   detached: false,
+  environment: process.env,
   facts: { ports: [], engine: 'sim', python: undefined, infra: { needs: {}, source: 'none' } },
   plan: (host) => ({ plan: planOf(wishes, host), secrets: {} }),
 });

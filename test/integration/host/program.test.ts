@@ -8,7 +8,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
 const sh = (script: string, timeoutMs = 10_000) =>
-  runProgram({ program: 'sh', words: ['-c', script], timeoutMs });
+  runProgram({ program: 'sh', words: ['-c', script], environment: process.env, timeoutMs });
 
 test('what it says and how it ended', async () => {
   expect(await sh('echo out; echo err >&2; exit 3')).toEqual({ code: 3, stdout: 'out', stderr: 'err' });
@@ -20,10 +20,19 @@ test('it cannot ask anything', async () => {
 });
 
 test('there is none', async () => {
-  expect(await runProgram({ program: 'no-such-program-here', words: [], timeoutMs: 1_000 })).toBeUndefined();
+  expect(
+    await runProgram({
+      program: 'no-such-program-here',
+      words: [],
+      environment: process.env,
+      timeoutMs: 1_000,
+    }),
+  ).toBeUndefined();
   const file = join(tempFolder(), 'text');
   writeFileSync(file, 'text', { mode: 0o644 });
-  expect(await runProgram({ program: file, words: [], timeoutMs: 1_000 })).toBeUndefined();
+  expect(
+    await runProgram({ program: file, words: [], environment: process.env, timeoutMs: 1_000 }),
+  ).toBeUndefined();
 });
 
 test('it was killed', async () => {

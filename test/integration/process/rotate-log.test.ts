@@ -68,7 +68,7 @@ test('a process that writes on loses nothing, and who follows sees every line on
   const isDone = (): boolean => seen.at(-1)?.startsWith('done') === true;
   while (!isDone()) {
     await until('enough to rotate', () => isDone() || statSync(file).size > 300_000);
-    if (!(await rotateLog(file, 300_000))) continue;
+    if (!(await rotateLog(file, 300_000, process.env))) continue;
     rotations++;
     // What was moved aside stays there until the next move: who has read it by then misses nothing.
     const moved = lastNumber(readFileSync(`${file}.1`, 'latin1'));
@@ -93,7 +93,7 @@ test('who is behind by several moves misses lines, and never sees a piece of one
   const seen = (reader.next() ?? []).flatMap(linesOf);
   for (let move = 0; move < 5; move++) {
     write(2_000);
-    expect(await rotateLog(file, 10_000)).toBe(true);
+    expect(await rotateLog(file, 10_000, process.env)).toBe(true);
   }
   for (let texts = reader.next(); texts !== undefined; texts = reader.next())
     seen.push(...texts.flatMap(linesOf));
@@ -119,7 +119,7 @@ test('the two parts together are what was written, wherever the cut falls', asyn
   const file = join(tempFolder(), 'w.log');
   const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
   writeFileSync(file, `${lines.join('\n')}\n`);
-  expect(await rotateLog(file, 100_000)).toBe(true);
+  expect(await rotateLog(file, 100_000, process.env)).toBe(true);
   appendFileSync(file, 'after\n');
   expect(statSync(file).size).toBeLessThan(100_000);
   expect(logTail(file, Infinity).lines).toEqual([...lines, 'after']);
@@ -128,16 +128,16 @@ test('the two parts together are what was written, wherever the cut falls', asyn
 
 test('a small log and one that is missing are left alone', async () => {
   const file = join(tempFolder(), 'w.log');
-  expect(await rotateLog(file, 10)).toBe(false);
+  expect(await rotateLog(file, 10, process.env)).toBe(false);
   writeFileSync(file, '0123456789');
-  expect(await rotateLog(file, 10)).toBe(false);
+  expect(await rotateLog(file, 10, process.env)).toBe(false);
   expect(existsSync(`${file}.1`)).toBe(false);
 });
 
 test('where the beginning of a file cannot be taken off, it is emptied', async () => {
   const file = join(tempFolder('/dev/shm'), 'w.log');
   writeFileSync(file, 'a\nb\n');
-  expect(await rotateLog(file, 3)).toBe(true);
+  expect(await rotateLog(file, 3, process.env)).toBe(true);
   expect(readFileSync(file, 'utf8')).toBe('');
   expect(readFileSync(`${file}.1`, 'utf8')).toBe('a\nb\n');
 });

@@ -14,15 +14,15 @@ function standIn(script: string): string {
 }
 
 test('a host without nvidia-smi has no GPU and no problem', async () => {
-  expect(await inventory(tempFolder())).toEqual({ gpus: [], notes: [] });
-  expect(await inventory(undefined)).toEqual({ gpus: [], notes: [] });
+  expect(await inventory({ PATH: tempFolder() })).toEqual({ gpus: [], notes: [] });
+  expect(await inventory({ PATH: undefined })).toEqual({ gpus: [], notes: [] });
 });
 
 test('what stands on PATH but cannot be executed is passed over', async () => {
   const folder = tempFolder();
   writeFileSync(join(folder, 'nvidia-smi'), 'text', { mode: 0o644 });
   const works = standIn('echo "0, GPU-1, NVIDIA H200, 1, 1"');
-  expect((await inventory(`${folder}:${works}`)).gpus).toHaveLength(1);
+  expect((await inventory({ PATH: `${folder}:${works}` })).gpus).toHaveLength(1);
 });
 
 const all =
@@ -34,7 +34,7 @@ test('GPUs are asked for by exactly the fields that are read', async () => {
     `[ "$*" = "--query-gpu=${all} --format=csv,noheader,nounits" ] && ` +
       'echo "0, GPU-1, NVIDIA H200, 143771, 5, 143151, Disabled, Default, 580.159.04, 2, Reset, 00000000:3B:00.0"',
   );
-  expect(await inventory(works)).toEqual({
+  expect(await inventory({ PATH: works })).toEqual({
     gpus: [
       {
         index: 0,
@@ -62,14 +62,14 @@ test('a field that an older driver does not know is left out, and the rest is as
     esac
     echo "0, GPU-1, Tesla V100, 16160, 5, 16155, Default, 450.80.02, 0"`,
   );
-  expect(await inventory(older)).toMatchObject({
+  expect(await inventory({ PATH: older })).toMatchObject({
     gpus: [{ name: 'Tesla V100', freeMiB: 16_155, driver: '450.80.02', eccErrors: 0 }],
   });
 });
 
 test('one that refuses even what is needed is a failure, not an endless question', async () => {
   const broken = standIn(`echo 'Field "uuid" is not a valid field to query.'; exit 2`);
-  expect(await inventory(broken)).toMatchObject({
+  expect(await inventory({ PATH: broken })).toMatchObject({
     gpus: [],
     problem: 'nvidia-smi is here but failed: Field "uuid" is not a valid field to query.',
   });
@@ -79,7 +79,7 @@ test('a GPU that fell off the bus is told beside those that answer', async () =>
   const line = 'Unable to determine the device handle for GPU0000:07:00.0: Unknown Error';
   for (const status of [0, 15]) {
     const lost = standIn(`echo "0, GPU-1, NVIDIA H200, 143771, 5"; echo "${line}"; exit ${status}`);
-    const seen = await inventory(lost);
+    const seen = await inventory({ PATH: lost });
     expect(seen.gpus).toHaveLength(1);
     expect(seen.problem).toBe(`nvidia-smi is here but cannot reach a GPU: ${line}`);
   }
@@ -95,7 +95,7 @@ test('a GPU that is divided is replaced by its instances, known by their UUIDs',
   }
   echo "0, GPU-1, NVIDIA A100-SXM4-40GB, 40960, [Insufficient Permissions], [N/A], Enabled"
   echo "1, GPU-2, NVIDIA A100-SXM4-40GB, 40960, 3, 40000, Disabled"`);
-  const seen = await inventory(divided);
+  const seen = await inventory({ PATH: divided });
   expect(seen.gpus.map(({ index, uuid, totalMiB, migOf }) => [index, uuid, totalMiB, migOf])).toEqual([
     [0, 'MIG-aa', 20_480, 'GPU-1'],
     [0, 'MIG-bb', 5_120, 'GPU-1'],
@@ -107,7 +107,7 @@ test('a GPU that is divided is replaced by its instances, known by their UUIDs',
 test('a GPU that is divided into nothing is said', async () => {
   const empty = standIn(`[ "$1" = -L ] && { echo "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)"; exit 0; }
   echo "0, GPU-1, NVIDIA A100-SXM4-40GB, 40960, 0, 40000, Enabled"`);
-  expect(await inventory(empty)).toEqual({
+  expect(await inventory({ PATH: empty })).toEqual({
     gpus: [],
     notes: ['GPU 0 is divided (MIG), and nvidia-smi lists no instance of it'],
   });
@@ -115,7 +115,7 @@ test('a GPU that is divided into nothing is said', async () => {
 
 test('memory that may not be seen is said, and the GPU is listed', async () => {
   const shy = standIn('echo "0, GPU-1, NVIDIA H200, [Insufficient Permissions], [N/A], [N/A]"');
-  expect(await inventory(shy)).toEqual({
+  expect(await inventory({ PATH: shy })).toEqual({
     gpus: [{ index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 0, usedMiB: 0 }],
     notes: ['nvidia-smi does not tell the memory of GPU 0: Insufficient Permissions'],
   });
@@ -125,7 +125,7 @@ test('when it fails, its first line is the problem', async () => {
   const fails = standIn(
     'echo "NVIDIA-SMI has failed because it couldn\'t communicate with the NVIDIA driver."; echo more; exit 9',
   );
-  expect(await inventory(fails)).toEqual({
+  expect(await inventory({ PATH: fails })).toEqual({
     gpus: [],
     notes: [],
     problem:
@@ -138,7 +138,7 @@ test('when it hangs and heeds no signal, it is given up in time and ended', asyn
   const hangs = standIn(
     `trap '' TERM; echo $$ >${folder}/pid.new; mv ${folder}/pid.new ${folder}/pid; while :; do /bin/sleep 0.05; done`,
   );
-  expect(await inventory(hangs, 200)).toEqual({
+  expect(await inventory({ PATH: `${hangs}:${process.env.PATH}` }, 200)).toEqual({
     gpus: [],
     notes: [],
     problem: 'nvidia-smi is here but did not answer within 0.2 s',
@@ -149,22 +149,22 @@ test('when it hangs and heeds no signal, it is given up in time and ended', asyn
 test('a folder with the name of nvidia-smi is a problem, not a crash', async () => {
   const folder = tempFolder();
   mkdirSync(join(folder, 'nvidia-smi'));
-  expect(await inventory(folder)).toMatchObject({ gpus: [] });
+  expect(await inventory({ PATH: folder })).toMatchObject({ gpus: [] });
 });
 
 test('a row that is not understood is told, and what is unknown of a GPU is a note', async () => {
   const rest = '[N/A], [N/A], [N/A], [N/A], Default, 540.4.0, [N/A], [N/A], [N/A]';
   const orin = `0, 54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f, Orin (nvgpu), ${rest}`;
-  expect(await inventory(standIn(`echo "${orin}"`))).toEqual({
+  expect(await inventory({ PATH: standIn(`echo "${orin}"`) })).toEqual({
     gpus: [expect.objectContaining({ name: 'Orin (nvgpu)', totalMiB: 0 })],
     notes: ['nvidia-smi does not tell the memory of GPU 0: N/A'],
   });
   const strange = `[Unknown Error], GPU-1, NVIDIA H200, ${rest}`;
-  expect(await inventory(standIn(`echo "${orin}"; echo "${strange}"`))).toMatchObject({
+  expect(await inventory({ PATH: standIn(`echo "${orin}"; echo "${strange}"`) })).toMatchObject({
     gpus: [{ index: 0 }],
     problem: `nvidia-smi is here but prints a row without an index: ${strange}`,
   });
-  expect((await inventory(standIn(`echo "0, [N/A], Thor, ERR!, ERR!"`))).notes).toEqual([
+  expect((await inventory({ PATH: standIn(`echo "0, [N/A], Thor, ERR!, ERR!"`) })).notes).toEqual([
     'nvidia-smi tells no UUID of GPU 0',
     'nvidia-smi does not tell the memory of GPU 0: ERR!',
   ]);
