@@ -4,7 +4,7 @@ import type { Environment } from '../base/environment.ts';
 import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
-import { accessPlaces, withoutCredentials } from '../plan/infra-access.ts';
+import { accessPlaces } from '../plan/infra-access.ts';
 import { type Images, imageOf, infraImages } from '../plan/container.ts';
 import {
   type ExternalInfra,

@@ -3,6 +3,7 @@ import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
+import { environmentOf, livingProcesses } from '../oracle/processes.ts';
 import { docFile } from '../support/doc-blocks.ts';
 import { type Ended, packageFolder, type Session, startCommand } from './harness/cli.ts';
 import { faulty, pidOf } from './harness/deployment.ts';
@@ -122,6 +123,47 @@ test('a secret is in the environment of its process, and not in that of the prog
   );
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'true false\n' });
 });
+
+test('runs of one program have tokens of their own, and its environment stays as it was', async ({
+  world,
+}) => {
+  const session = await start(
+    world,
+    `process.env.HF_TOKEN = 'of-the-program';
+    const before = JSON.stringify(process.env);
+    const environment = { ...process.env, HF_TOKEN: 'of-the-second', NATS_AUTH_TOKEN: 'of-the-second' };
+    const starting = [{}, { environment }, { env: { HF_TOKEN: 'of-the-third' } }].map((options) =>
+      up('agg', { engine: 'sim', set, ...options }));
+    // What is said later is for later runs.
+    process.env.HF_TOKEN = 'of-the-fourth';
+    starting.push(up('agg', { engine: 'sim', set }));
+    process.env.HF_TOKEN = 'of-the-program';
+    const runs = await Promise.all(starting);
+    process.once('SIGTERM', async () => {
+      for (const run of runs) await run.stop();
+      console.log(JSON.stringify(process.env) === before);
+    });
+    console.log('ready', runs.map(({ runId }) => runId).join());`,
+  );
+  await session.until(/ready \S+\n/);
+  const ids = /ready (\S+)/.exec(session.stdout())?.[1]?.split(',') ?? [];
+  expect(ids.map((id) => tokensOf(id))).toEqual([
+    { frontend: 'of-the-program', worker: 'of-the-program' },
+    { frontend: 'of-the-second', worker: 'of-the-second' },
+    { frontend: 'of-the-third', worker: 'of-the-third' },
+    { frontend: 'of-the-fourth', worker: 'of-the-fourth' },
+  ]);
+  process.kill(session.pid, 'SIGTERM');
+  const { code, stdout } = await session.ended;
+  expect({ code, same: stdout.split('\n').at(-2) }).toEqual({ code: 0, same: 'true' });
+});
+
+/** What the processes of a run were started with, as the kernel tells. */
+function tokensOf(runId: string): Record<string, string | undefined> {
+  const environments = livingProcesses().map(({ pid }) => environmentOf(pid));
+  const own = environments.filter((env) => env.get('DYNAMO_RUN_ID') === runId && env.has('DYNAMO_PROCESS'));
+  return Object.fromEntries(own.map((env) => [env.get('DYNAMO_PROCESS') ?? '', env.get('HF_TOKEN')]));
+}
 
 test('a deployment that is lost is told by `ended`, and `stop` rejects', async ({ world }) => {
   const session = await start(
