@@ -1,6 +1,6 @@
-/** For steps that may fail at any time because other processes act on the same things. */
+/** For steps that may fail at any time because other processes change the same files. */
 
-/** Undefined when the action throws. */
+/** Undefined if the action throws. */
 export function attempt<T>(action: () => T): T | undefined {
   try {
     return action();

@@ -1,25 +1,24 @@
-/** The hand-over from prefill to decode: decode asks the prefill worker's bootstrap port for its room and waits. */
+/** The transfer from prefill to decode: decode asks for its room at the prefill worker's bootstrap port and waits. */
 import { messageOf } from '../base/error-code.ts';
 import { deferred, type Deferred } from '../base/deferred.ts';
 import { listen } from './http.ts';
-import type { SeenImage } from './load-image.ts';
+import type { ImageInfo } from './images.ts';
 import { log } from './log.ts';
-import type { Rendezvous } from './protocol.ts';
-import { openLines } from './request-client.ts';
+import { openLines, type Rendezvous } from './request-plane.ts';
 
-/** In place of the KV cache: proof of which tokens it would hold. */
+/** Stands in for the KV cache: a digest of the tokens that it would contain. */
 export interface KvOffer {
   readonly digest: string;
   readonly cachedTokens: number;
-  readonly seen: readonly SeenImage[];
+  readonly imageInfo: readonly ImageInfo[];
 }
 
 export type Bootstrap = Awaited<ReturnType<typeof serveBootstrap>>;
 
-/** Decode comes at once; after this time it will not come any more. */
+/** Decode connects at once; after this time it is not going to. */
 const keepMs = 5_000;
 
-/** `broken` hangs up on everybody, so that decode never gets what prefill made. */
+/** `broken` drops every connection, so that decode never gets the KV cache. */
 export async function serveBootstrap(host: string, port: number, broken: boolean) {
   const rooms = new Map<string, { offer: Deferred<KvOffer>; left: Deferred<void> }>();
   const enter = (room: string) => {
@@ -33,13 +32,13 @@ export async function serveBootstrap(host: string, port: number, broken: boolean
     response.once('close', left.resolve);
     void offer.promise.then((kv) => response.end(`${JSON.stringify(kv)}\n`));
   }).catch((error: unknown) => {
-    // As upstream, the symptom of a taken port comes with the first request.
+    // As upstream: a port in use shows only with the first request.
     log('ERROR', 'sim::bootstrap', `Bootstrap server failed to start: ${messageOf(error)}`);
     return { port };
   });
   return {
     address: `${host}:${bound.port}`,
-    /** Resolves when decode has taken the offer, or has not come for it in time. */
+    /** Resolves when decode has taken the offer, or after a time limit. */
     offer: async (room: string, kv: KvOffer): Promise<void> => {
       const { offer, left } = enter(room);
       offer.resolve(kv);
@@ -51,7 +50,7 @@ export async function serveBootstrap(host: string, port: number, broken: boolean
   };
 }
 
-/** Undefined when the prefill worker is not there, or hangs up. */
+/** Undefined if the prefill worker is unreachable or drops the connection. */
 export async function receiveKv({ address, room }: Rendezvous, signal: AbortSignal) {
   try {
     for await (const line of openLines(`${address}/${room}`, 'GET', '', signal)) {

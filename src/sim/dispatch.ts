@@ -1,23 +1,31 @@
-/** Sends work to the workers that must do it together: encoder, prefill and decode, or one worker alone. */
+/** One request to the frontend, and how it is split among the workers: encode, prefill and decode, or one worker alone. */
 import { randomBytes } from 'node:crypto';
-import { ApiError, unavailable } from './api-error.ts';
-import type { Exchange } from './exchange.ts';
-import type { Frame, Frames, TextRequest, WholeRequest, WorkRequest } from './protocol.ts';
-import type { Team } from './registry.ts';
-import { callWorker } from './request-client.ts';
-import type { Choice } from './router.ts';
-import { sleep } from './sleep.ts';
-import { longestToken, tokenize } from './tokenizer.ts';
+import type { ServerResponse } from 'node:http';
+import { ApiError, type Body, unavailable } from './api-body.ts';
+import type { Metrics } from './metrics.ts';
+import {
+  callWorker,
+  type Frame,
+  type Frames,
+  type TextRequest,
+  type WholeRequest,
+  type WorkRequest,
+} from './request-plane.ts';
+import type { Registry, Team } from './registry.ts';
+import type { Choice, Router } from './router.ts';
+import type { SeededFault } from './seeded-fault.ts';
+import { longestToken, tokenize } from './text.ts';
+import { sleep } from './wait.ts';
 
 export interface Dispatched {
   readonly frames: Frames;
   readonly prefillId: string;
   readonly decodeId: string;
-  /** What the router expected to be cached, as a share of the prompt. */
+  /** Share of the prompt that the router expected to be cached. */
   readonly hitRate?: number | undefined;
 }
 
-export type TextWork = Omit<TextRequest, 'kind' | 'seen' | 'rendezvous'>;
+export type TextWork = Omit<TextRequest, 'kind' | 'imageInfo' | 'rendezvous'>;
 
 const never = new AbortController().signal;
 
@@ -27,19 +35,22 @@ export async function dispatchText(exchange: Exchange, work: TextWork): Promise<
   const skipsPrefill = fault === 'disagg-roles' && body['stream'] === true;
   const team = skipsPrefill ? { ...whole, prefill: [] } : whole;
   const tokens = checkedTokens(team, work);
-  const seen = await encodeImages(exchange, team, work);
-  const request: TextRequest = { ...work, kind: 'text', seen, rendezvous: null };
-  const reader = router.byPrefix(team.prefill.length > 0 ? team.prefill : team.entry, tokens);
-  const writer = team.prefill.length > 0 ? router.byLoad(team.entry) : reader;
+  const imageInfo = await encodeImages(exchange, team, work);
+  const request: TextRequest = { ...work, kind: 'text', imageInfo, rendezvous: null };
+  const prefillChoice = router.byPrefix(team.prefill.length > 0 ? team.prefill : team.entry, tokens);
+  const decodeChoice = team.prefill.length > 0 ? router.byLoad(team.entry) : prefillChoice;
   return {
-    frames: writer === reader ? run(exchange, reader, request) : handOver(exchange, reader, writer, request),
-    prefillId: reader.peer.instance.id,
-    decodeId: writer.peer.instance.id,
-    hitRate: reader.hitRate,
+    frames:
+      decodeChoice === prefillChoice
+        ? run(exchange, prefillChoice, request)
+        : handOver(exchange, prefillChoice, decodeChoice, request),
+    prefillId: prefillChoice.peer.instance.id,
+    decodeId: decodeChoice.peer.instance.id,
+    hitRate: prefillChoice.hitRate,
   };
 }
 
-/** One worker reads the body and makes the whole answer: embeddings and media. */
+/** One worker reads the body and returns the whole answer: embeddings and media. */
 export async function dispatchWhole(exchange: Exchange, kind: WholeRequest['kind']): Promise<unknown> {
   const { registry, router, model, id, body } = exchange;
   const choice = router.byLoad(registry.team(model, kind).entry);
@@ -48,18 +59,18 @@ export async function dispatchWhole(exchange: Exchange, kind: WholeRequest['kind
 }
 
 function checkedTokens(team: Team, work: TextWork): number[] {
-  // In a disaggregated deployment prefill is the one that looks at prompt and images.
+  // In a disaggregated deployment, the prefill worker reads prompt and images.
   const card = [...team.prefill, ...team.entry][0]?.card;
   const limit = card?.context_length ?? 0;
-  // Cutting up a prompt of many megabytes takes seconds: the longest possible tokens are enough to refuse it.
+  // Tokenizing many megabytes takes seconds: the length alone is enough to refuse such a prompt.
   const tokens = work.prompt.length > limit * longestToken ? undefined : tokenize(work.prompt);
   if (tokens === undefined || tokens.length >= limit) {
     const shown = tokens?.length ?? `more than ${limit}`;
-    const text = `The prompt has ${shown} tokens, the model's context length is ${limit} and the answer needs at least one`;
+    const text = `The prompt has ${shown} tokens; the model's context length is ${limit}, and the answer needs at least one token`;
     throw new ApiError(400, text, 'context_length_exceeded', 'messages');
   }
   if (work.images.length > 0 && card?.multimodal !== true) {
-    const text = `Model ${card?.display_name} takes no images: its worker runs without --multimodal`;
+    const text = `Model ${card?.display_name} does not accept images: its worker runs without --multimodal`;
     throw new ApiError(400, text, null, 'messages');
   }
   return tokens;
@@ -69,7 +80,7 @@ async function encodeImages(exchange: Exchange, team: Team, { images }: TextWork
   const dedicated = [...team.entry, ...team.prefill].some(({ card }) => card.dedicated_encoder);
   if (!dedicated || images.length === 0) return null;
   const frame = await last(run(exchange, exchange.router.byLoad(team.encode), { kind: 'encode', images }));
-  return frame.type === 'seen' ? frame.images : null;
+  return frame.type === 'images' ? frame.images : null;
 }
 
 async function* run(
@@ -85,16 +96,26 @@ async function* run(
   }
 }
 
-/** Prefill runs beside decode, which waits for it at the bootstrap port; a client that leaves cancels only decode. */
-async function* handOver(exchange: Exchange, reader: Choice, writer: Choice, request: TextRequest): Frames {
+/** Prefill runs in parallel with decode, which waits at the bootstrap port. A client that disconnects cancels decode only. */
+async function* handOver(
+  exchange: Exchange,
+  prefillChoice: Choice,
+  decodeChoice: Choice,
+  request: TextRequest,
+): Frames {
   const room = (randomBytes(8).readBigUInt64LE() >> 1n).toString();
-  const work: TextRequest = { ...request, rendezvous: { address: reader.peer.card.bootstrap ?? '', room } };
+  const work: TextRequest = {
+    ...request,
+    rendezvous: { address: prefillChoice.peer.card.bootstrap ?? '', room },
+  };
   const failure = new AbortController();
-  const prefilled = last(run(exchange, reader, work, never)).catch((error: unknown) => failure.abort(error));
+  const prefilled = last(run(exchange, prefillChoice, work, never)).catch((error: unknown) =>
+    failure.abort(error),
+  );
   const until = AbortSignal.any([exchange.signal, failure.signal]);
   try {
-    for await (const frame of run(exchange, writer, work, until)) {
-      // Decode may see a lost prefill worker before the frontend does: the frontend's error is the better answer.
+    for await (const frame of run(exchange, decodeChoice, work, until)) {
+      // Decode may notice a lost prefill worker before the frontend does, whose error is the better answer.
       if (frame.type === 'end' && frame.completionTokens === 0)
         await Promise.race([prefilled, sleep(100, until)]);
       failure.signal.throwIfAborted();
@@ -111,4 +132,21 @@ async function last(frames: Frames): Promise<Frame> {
   let frame: Frame | undefined;
   for await (frame of frames);
   return frame ?? Promise.reject(unavailable());
+}
+
+/** Shared by all requests. */
+export interface Shared {
+  readonly registry: Registry;
+  readonly router: Router;
+  readonly metrics: Metrics;
+  readonly fault: SeededFault | undefined;
+}
+
+export interface Exchange extends Shared {
+  readonly id: string;
+  readonly body: Body;
+  readonly model: string;
+  readonly response: ServerResponse;
+  /** Aborts when the client disconnects. */
+  readonly signal: AbortSignal;
 }

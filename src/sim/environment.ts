@@ -1,4 +1,4 @@
-/** The variables through which the launcher configures every process, checked once at the start. */
+/** The environment variables that configure every process, checked once at start-up. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitWith } from './log.ts';
@@ -10,9 +10,9 @@ export function readEnvironment() {
   allow('DYN_REQUEST_PLANE', ['tcp']);
   return {
     discovery: allow('DYN_DISCOVERY_BACKEND', ['file', 'etcd']),
-    /** Of the backend `file`. */
+    /** For the `file` backend. */
     discoveryFolder: env['DYN_FILE_KV'] || join(tmpdir(), 'dynamo_store_kv'),
-    /** Undefined: a frontend serves every namespace, a worker registers in `dynamo`. */
+    /** If undefined, a frontend serves every namespace and a worker registers in `dynamo`. */
     namespace: env['DYN_NAMESPACE'] || undefined,
     events: allow('DYN_EVENT_PLANE', ['zmq', 'nats', 'none']),
     rpcHost: env['DYN_TCP_RPC_HOST'] || '127.0.0.1',
@@ -21,17 +21,20 @@ export function readEnvironment() {
   };
 }
 
-/** The first is the default; an honest refusal is better than a process that joins nothing. */
+/** The first value is the default. Refuses the others, since a process that silently joins nothing is harder to debug. */
 function allow<T extends string>(name: string, possible: readonly [T, ...T[]]): T {
   const value = process.env[name] || possible[0];
   const found = possible.find((one) => one === value);
   if (found !== undefined) return found;
-  const has = possible.join(', ');
-  exitWith(1, `Exception: ${name}=${value}: the embedded engine sim does not have it yet, it has ${has}`);
+  const supported = possible.join(', ');
+  exitWith(
+    1,
+    `Exception: ${name}=${value} is not supported by the embedded engine sim (supported: ${supported})`,
+  );
 }
 
 /**
- * Undefined: no status server. Upstream reads the port as an i16 and dies above 32767.
+ * Undefined if there is no status server. Upstream reads the port as an i16 and fails above 32767.
  * Source: docs/upstream/status-and-health.md#port-numbers.
  */
 export function systemPort(): number | undefined {

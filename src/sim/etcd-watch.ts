@@ -1,21 +1,20 @@
-/** Follows all keys under a prefix, for as long as it takes. */
+/** Follows all keys under a prefix through etcd's v3 JSON gateway: base64 keys and values, 64-bit numbers as text. */
 import { messageOf } from '../base/error-code.ts';
 import type { Entries } from './discovery.ts';
 import type { Gateway } from './etcd-gateway.ts';
-import { applyEvents, entriesOf, rangeOf, type RangeAnswer, type WatchAnswer } from './etcd-wire.ts';
 import { log } from './log.ts';
-import { sleep } from './sleep.ts';
+import { sleep } from './wait.ts';
 
 const target = 'dynamo_runtime::transports::etcd';
 const pauses = { first: 50, longest: 1_000 };
 
 export interface WatchEvents {
   onEntries(entries: Entries): void;
-  /** What was told last is kept while etcd is not there. */
+  /** The last known entries stay while etcd is unreachable. */
   onReach(reachable: boolean): void;
 }
 
-/** After every break everything is read again: etcd may have lost its data or thrown its history away. */
+/** Reads everything again after every interruption: etcd may have lost its data or compacted its history. */
 export async function watchPrefix(
   gateway: Gateway,
   prefix: string,
@@ -56,10 +55,67 @@ async function listAndFollow(
   events.onReach(true);
   events.onEntries(entries);
   const next = (BigInt(list.header?.revision ?? 0) + 1n).toString();
-  const wish = { create_request: { ...rangeOf(prefix), start_revision: next } };
-  for await (const answer of gateway.stream('/v3/watch', wish, signal)) {
+  const watchRequest = { create_request: { ...rangeOf(prefix), start_revision: next } };
+  for await (const answer of gateway.stream('/v3/watch', watchRequest, signal)) {
     entries = applyEvents(entries, answer as WatchAnswer, prefix);
     events.onEntries(entries);
   }
   throw new Error(`Watch stream unexpectedly closed for prefix '${prefix}'`);
+}
+
+interface KeyValue {
+  readonly key?: string;
+  readonly value?: string;
+}
+
+export interface RangeAnswer {
+  readonly header?: { readonly revision?: string };
+  readonly kvs?: readonly KeyValue[];
+}
+
+export interface WatchAnswer {
+  readonly result?: {
+    readonly canceled?: boolean;
+    readonly cancel_reason?: string;
+    readonly events?: readonly { readonly type?: string; readonly kv?: KeyValue }[];
+  };
+  readonly error?: unknown;
+}
+
+export function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+/** All keys that begin with the prefix; `range_end` is exclusive. */
+export function rangeOf(prefix: string): { readonly key: string; readonly range_end: string } {
+  const end = Buffer.from(prefix);
+  const last = end.length - 1;
+  end.writeUInt8(end.readUInt8(last) + 1, last);
+  return { key: encode(prefix), range_end: end.toString('base64') };
+}
+
+/** Keys without the prefix. */
+export function entriesOf({ kvs = [] }: RangeAnswer, prefix: string): Entries {
+  return new Map(kvs.map(({ key, value }) => [keyOf(key, prefix), decode(value)]));
+}
+
+/** The entries after the events of a watch. Throws if etcd has cancelled the watch: then everything must be read again. */
+export function applyEvents(entries: Entries, { result, error }: WatchAnswer, prefix: string): Entries {
+  if (result === undefined) throw new Error(`etcd cancelled the watch: ${JSON.stringify(error)}`);
+  if (result.canceled === true) throw new Error(`etcd cancelled the watch: ${result.cancel_reason ?? ''}`);
+  const next = new Map(entries);
+  for (const { type, kv } of result.events ?? []) {
+    // A put has no type: the gateway omits zero values.
+    if (type === 'DELETE') next.delete(keyOf(kv?.key, prefix));
+    else next.set(keyOf(kv?.key, prefix), decode(kv?.value));
+  }
+  return next;
+}
+
+function keyOf(key: string | undefined, prefix: string): string {
+  return decode(key).slice(prefix.length);
+}
+
+function decode(base64 = ''): string {
+  return Buffer.from(base64, 'base64').toString();
 }

@@ -1,15 +1,14 @@
-/** Discovery by files in a folder, as upstream's file backend; docs/upstream/discovery.md#file. */
+/** Discovery through files in a folder, like upstream's file backend; docs/upstream/discovery.md#file. */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
 import { attempt } from './attempt.ts';
-import { buckets, type Bucket, type Discovery, type Entries } from './discovery.ts';
-import { newInstanceId } from './instance.ts';
+import { type Bucket, buckets, type Discovery, type Entries, newInstanceId } from './discovery.ts';
 import { log } from './log.ts';
 
 const ttlMs = 10_000;
-/** A safety net where file events get lost, as on network file systems. */
+/** A safety net for file systems that lose change events, such as network ones. */
 const pollMs = 1_000;
 
 export function fileDiscovery(root: string): Discovery {
@@ -22,7 +21,7 @@ export function fileDiscovery(root: string): Discovery {
   };
 
   for (const bucket of buckets) fs.mkdirSync(folderOf(bucket), { recursive: true });
-  // Any live process sweeps for the dead ones; its own files it touches first.
+  // Every live process removes the files of dead ones, and touches its own first.
   every(ttlMs / 3, () => {
     for (const path of owned) touch(path);
     for (const bucket of buckets) sweep(folderOf(bucket));
@@ -37,11 +36,11 @@ export function fileDiscovery(root: string): Discovery {
       owned.add(path);
     },
     watch: (bucket, onChange) => {
-      const look = reader(folderOf(bucket), onChange);
-      const watcher = fs.watch(folderOf(bucket), look).on('error', () => {});
+      const scan = reader(folderOf(bucket), onChange);
+      const watcher = fs.watch(folderOf(bucket), scan).on('error', () => {});
       closers.push(() => watcher.close());
-      every(pollMs, look);
-      look();
+      every(pollMs, scan);
+      scan();
     },
     reachable: () => true,
     close: async () => {
@@ -51,7 +50,7 @@ export function fileDiscovery(root: string): Discovery {
   };
 }
 
-/** All characters but letters and digits as %XX, so that a key is one file name. */
+/** Encodes everything but letters and digits as %XX, so that a key is one file name. */
 export function encodeKey(key: string): string {
   return encodeURIComponent(key).replaceAll(
     /[-_.!~*'()]/g,
@@ -59,7 +58,7 @@ export function encodeKey(key: string): string {
   );
 }
 
-/** Reads the folder when asked and reports only real changes; a file's content never changes under its name. */
+/** Lists the folder and reports real changes only; the content of a file never changes. */
 function reader(folder: string, onChange: (entries: Entries) => void): () => void {
   let known: Entries | undefined;
   return () => {
@@ -76,7 +75,7 @@ function reader(folder: string, onChange: (entries: Entries) => void): () => voi
   };
 }
 
-/** Never creates the file again: whoever was swept while it was stopped stays away, as upstream does. */
+/** Does not recreate the file: a process that was swept while suspended stays unregistered, as upstream does. */
 function touch(path: string): void {
   try {
     fs.utimesSync(path, new Date(), new Date());

@@ -1,16 +1,21 @@
-/** The frontend's HTTP side: which route answers, what is counted and logged, and how it behaves while draining. */
+/** The frontend's HTTP API: routes, metrics, access log, and draining. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApiError, asApiError, errorBody, unavailable } from './api-error.ts';
-import { chatCompletions, completions } from './completions.ts';
-import { dispatchWhole } from './dispatch.ts';
-import type { Exchange, Shared } from './exchange.ts';
-import { asObject, parseBody, requiredText } from './fields.ts';
-import { abandoned, readBody, sendJson, sendText } from './http.ts';
+import {
+  ApiError,
+  asApiError,
+  asObject,
+  errorBody,
+  parseBody,
+  requiredText,
+  unavailable,
+} from './api-body.ts';
+import { chatCompletions, completions, responses } from './text-routes.ts';
+import { dispatchWhole, type Exchange, type Shared } from './dispatch.ts';
+import { clientGone, readBody, sendJson, sendText } from './http.ts';
 import { log } from './log.ts';
-import { answerProbe } from './probes.ts';
-import type { WholeRequest } from './protocol.ts';
-import { responses } from './responses.ts';
+import { answerProbe } from './health.ts';
+import type { WholeRequest } from './request-plane.ts';
 import { busyFrom, spoilAnswer, spoilRequest } from './seeded-fault.ts';
 import { requireJson } from './web-guard.ts';
 
@@ -30,7 +35,7 @@ const routes: ReadonlyMap<string, Route> = new Map([
 export interface FrontendState extends Shared {
   readonly bodyLimit: number;
   readonly draining: () => boolean;
-  /** Requests under way; the frontend ends when there is none. */
+  /** Requests in progress; a draining frontend exits when there are none left. */
   readonly open: Set<ServerResponse>;
 }
 
@@ -46,7 +51,7 @@ export async function answer(
   response.once('close', () => logResponse(request, response, isProbe, id, performance.now() - started));
   if (isProbe) return;
   const { registry, router, metrics, fault } = state;
-  const signal = fault === 'cancelled-stream' ? never : abandoned(response);
+  const signal = fault === 'cancelled-stream' ? never : clientGone(response);
   try {
     const route = routes.get(path);
     if (route === undefined) throw new ApiError(404, '');
@@ -100,7 +105,7 @@ function fail(response: ServerResponse, error: ApiError): void {
   else sendJson(response, error.status, errorBody(error));
 }
 
-/** As upstream, but probes only at DEBUG: polling would bury everything else. */
+/** As upstream, but probes are logged at DEBUG: polling would bury everything else. */
 function logResponse(
   { method = '', url = '', httpVersion }: IncomingMessage,
   { statusCode, writableFinished }: ServerResponse,

@@ -1,4 +1,4 @@
-/** `sim frontend`: finds workers, answers OpenAI requests and drains as `python -m dynamo.frontend` does. */
+/** `sim frontend`: discovers workers, serves the OpenAI API and drains as `python -m dynamo.frontend` does. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,12 +10,12 @@ import { listen } from './http.ts';
 import { followEvents } from './kv-events.ts';
 import { exitWith, log } from './log.ts';
 import { metrics } from './metrics.ts';
-import { faultFlags, misbehave } from './misbehave.ts';
+import { faultFlags, injectFaults } from './faults.ts';
 import { openPlanes } from './open-planes.ts';
 import { registry } from './registry.ts';
 import { router, routerModes } from './router.ts';
 import { seededFaults } from './seeded-fault.ts';
-import { sleep } from './sleep.ts';
+import { sleep } from './wait.ts';
 
 const table = {
   ...faultFlags,
@@ -31,7 +31,7 @@ const table = {
 
 const target = 'dynamo_llm::http::service::service_v2';
 /**
- * Upstream answers 503 for so long while it drains, then closes the port.
+ * How long upstream answers 503 while it drains, before it closes the port.
  * Source: docs/upstream/processes.md#stopping-the-frontend.
  */
 const refusalMs = 5_000;
@@ -40,7 +40,7 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   const stop = stopping.signal;
   const flags = readFlags('frontend', argv, table);
   const environment = readEnvironment();
-  await misbehave(flags, stop);
+  await injectFaults(flags, stop);
   await sleep((flags['startup-time'] ?? 0) * 1000, stop);
 
   const planes = await openPlanes(environment, stopping);
@@ -71,7 +71,7 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   server.close();
   await discovery.close();
   await nats?.close();
-  // Upstream's 1.6.1 takes 300 ms from its closed port to its end.
+  // Dynamo 1.6.1 takes 300 ms from closing the port to exiting.
   await delay((flags['teardown-time'] ?? 0) * 1000);
 }
 

@@ -1,20 +1,20 @@
-/** The few things that all of sim's HTTP servers do: listen, read a body or its lines, send text. */
+/** What all of sim's HTTP servers need: listen, read a body or its lines, send text. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ApiError, errorBody } from './api-error.ts';
+import { ApiError, errorBody } from './api-body.ts';
 import { log } from './log.ts';
-import { strangerIn } from './web-guard.ts';
+import { refusalOf } from './web-guard.ts';
 
-/** Resolves with the server and its real port; rejects as `listen` does. Requests of web pages of others are refused. */
+/** Resolves with the server and its actual port; rejects as `listen` does. Refuses requests from web pages of other sites. */
 export async function listen(host: string, port: number, listener: RequestListener) {
   const bound = { name: host, address: host };
   const server = createServer((request, response) => {
-    const stranger = strangerIn(request, bound);
-    if (stranger === undefined) return listener(request, response);
+    const refused = refusalOf(request, bound);
+    if (refused === undefined) return listener(request, response);
     const { method = '', url = '' } = request;
-    log('WARN', 'sim::web', stranger.message, { method, uri: url });
-    sendJson(response, stranger.status, errorBody(stranger));
+    log('WARN', 'sim::web', refused.message, { method, uri: url });
+    sendJson(response, refused.status, errorBody(refused));
   }).listen(port, host);
   await once(server, 'listening');
   const { address, port: used } = server.address() as AddressInfo;
@@ -27,7 +27,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
-    // The rest is read and dropped: an answer while the client still sends would reach it as a reset connection.
+    // The rest is read and discarded: answering while the client still sends would reset its connection.
     if (size <= limit) parts.push(part);
   }
   if (size > limit) throw new ApiError(413, `Request body is larger than ${limit / 1024 / 1024} MB`);
@@ -51,8 +51,8 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   sendText(response, status, 'application/json', typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-/** Aborts when the other side goes away before the answer is complete. */
-export function abandoned(response: ServerResponse): AbortSignal {
+/** Aborts if the client disconnects before the answer is complete. */
+export function clientGone(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) controller.abort();

@@ -1,15 +1,15 @@
-/** Log lines on stderr in upstream's plain format (never coloured), or one JSON object a line. */
+/** Log lines on stderr in upstream's plain format (never coloured), or one JSON object per line. */
 type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
 type Fields = Readonly<Record<string, string | number | boolean>>;
 
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'OFF'];
-// `DYN_LOG` may hold per-target filters (`info,dynamo_llm=debug`): only the general level counts here.
+// `DYN_LOG` may contain per-target filters (`info,dynamo_llm=debug`): only the general level counts here.
 const general = process.env['DYN_LOG']?.split(',').find((part) => !part.includes('='));
 const asked = levels.indexOf(general?.trim().toUpperCase() ?? '');
 const threshold = asked === -1 ? levels.indexOf('INFO') : asked;
 const asJson = /^(1|true)$/i.test(process.env['DYN_LOGGING_JSONL'] ?? '');
 
-// A closed stderr is no reason to die: the launcher may have gone.
+// A closed stderr must not end the process: the launcher may have exited.
 process.stderr.on('error', () => {});
 
 export function log(level: Level, target: string, message: string, fields: Fields = {}): void {
@@ -23,7 +23,7 @@ export function log(level: Level, target: string, message: string, fields: Field
   process.stderr.write(`${line}\n`);
 }
 
-/** For what upstream prints outside its logger: tracebacks and refusals to start. */
+/** For what upstream prints outside its logger: tracebacks and start-up errors. */
 export function exitWith(code: number, text: string): never {
   process.stderr.write(`${text}\n`);
   process.exit(code);

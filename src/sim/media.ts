@@ -1,19 +1,18 @@
 /**
- * Images and videos: real files of the size asked for, at upstream's paths.
+ * Images and videos: real files of the requested size, at upstream's paths.
  * Source: docs/upstream/frontend.md#images-and-videos.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { asObject, bad, optionalCount, optionalText, requiredText, type Body } from './fields.ts';
-import { mp4 } from './mp4.ts';
-import { png } from './png.ts';
-import { hashText } from './tokenizer.ts';
+import { asObject, bad, optionalCount, optionalText, requiredText, type Body } from './api-body.ts';
+import { mp4, png } from './media-files.ts';
+import { hashText } from './text.ts';
 
 export interface MediaStore {
   readonly folder: string;
-  /** Undefined: answers name files. */
+  /** If undefined, answers name files. */
   readonly httpUrl: string | undefined;
 }
 
@@ -39,7 +38,7 @@ export async function videos(id: string, body: Body, store: MediaStore): Promise
   const [width, height] = sizeOf(body, '832x480');
   const seed = hashText(requiredText(body, 'prompt'));
   const frames: Buffer[] = [];
-  // After 24 pictures the colours have gone round.
+  // The colours repeat after 24 frames.
   for (let index = 0; index < count; index++) {
     frames.push(frames[index - 24] ?? (await png(width, height, seed, index / 24)));
   }
@@ -65,7 +64,7 @@ async function deliver(data: Buffer, path: string, body: Body, { folder, httpUrl
   return { url: httpUrl === undefined ? pathToFileURL(file).href : `${httpUrl.replace(/\/$/, '')}/${path}` };
 }
 
-/** The user's name comes from the request: it must not lead out of the folder. */
+/** The user name comes from the request: it must not lead out of the folder. */
 function safeName(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 100);
 }

@@ -18,7 +18,7 @@ export function metrics() {
   };
   return {
     count: (name: string, labels: Labels, by = 1) => add('counter', name, name, labels, by),
-    /** Adds to a gauge: for things under way. */
+    /** Adds to a gauge, as for requests in progress. */
     move: (name: string, labels: Labels, by: number) => add('gauge', name, name, labels, by),
     gauge: (name: string, labels: Labels, value: number) => {
       add('gauge', name, name, labels, 0);
@@ -43,7 +43,7 @@ export function metrics() {
   };
 }
 
-/** Escapes of JSON strings are those of label values. */
+/** Label values are escaped like JSON strings. */
 function seriesName(name: string, labels: Labels): string {
   const shown = Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   return shown.length === 0 ? name : `${name}{${shown.join(',')}}`;

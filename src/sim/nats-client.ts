@@ -1,2 +1,2 @@
-/** The official client in a chunk of its own: a bundled CommonJS package has named exports only through a module. */
+/** The official client as a separate chunk: a bundled CommonJS package has named exports only through a module. */
 export { connect } from '@nats-io/transport-node';

@@ -1,29 +1,28 @@
-/** A connection to NATS that comes back by itself; the client is loaded only where it is used. */
+/** A connection to NATS that reconnects by itself; the client is loaded only if it is used. */
+import { readFileSync } from 'node:fs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { messageOf } from '../base/error-code.ts';
 import { log } from './log.ts';
-import { natsSettings } from './nats-settings.ts';
-import { sleep } from './sleep.ts';
-import { connectAtStart } from './startup.ts';
+import { connectAtStart, sleep } from './wait.ts';
 
 const target = 'dynamo_runtime::transports::nats';
 
 const never = new AbortController().signal;
 
-/** What KV events need of NATS. */
+/** What KV events need from NATS. */
 export interface Nats {
-  /** Dropped while there is no connection: who comes back must tell everything anyway. */
+  /** Dropped while disconnected: everything is sent again after a reconnect anyway. */
   publish(subject: string, text: string): void;
-  /** Survives a lost connection. Returns how to end it. */
+  /** Survives a lost connection. Returns a function that ends it. */
   subscribe(subject: string, onText: (text: string) => void): () => void;
-  /** Calls each time a lost connection is back: messages may be missing. Returns how to end it. */
+  /** Calls back after each reconnect: messages may have been missed. Returns a function that ends it. */
   onReturn(run: () => void): () => void;
-  /** Resolves when the server has all that was sent, or after a second: it may be away. */
+  /** Resolves when the server has received everything, or after one second if it is unreachable. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Undefined when `stop` came first; throws in upstream's words when there is no NATS for too long. */
+/** Undefined if `stop` comes first; throws with upstream's message if NATS stays unreachable. */
 export async function connectNats(stop: AbortSignal): Promise<Nats | undefined> {
   const { tls, servers, ...credentials } = natsSettings(process.env);
   const { connect } = await import('./nats-client.ts');
@@ -33,9 +32,9 @@ export async function connectNats(stop: AbortSignal): Promise<Nats | undefined> 
     ...(tls === undefined ? {} : { tls }),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
-    // A server that is only being restarted may know us again later.
+    // A restarting server may refuse credentials at first.
     ignoreAuthErrorAbort: true,
-    // A server that hangs is noticed within 15 s.
+    // Detects a hung server within 15 s.
     pingInterval: 5_000,
     timeout: 2_000,
   };
@@ -80,4 +79,52 @@ function overConnection(connection: NatsConnection): Nats {
     flush: () => Promise.race([connection.flush().catch(() => {}), sleep(1_000, never)]),
     close: () => connection.close(),
   };
+}
+
+export interface NatsSettings {
+  /** `host:port`. */
+  readonly servers: readonly string[];
+  /** PEM texts. If absent, TLS is used only when the server requires it. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly user?: string;
+  readonly pass?: string;
+  readonly token?: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Credentials come from their own variables, or from the URL as `nats://user:password@host` or `nats://token@host`. Throws
+ * what reading a certificate throws. Source: docs/upstream/discovery.md#nats.
+ */
+export function natsSettings(env: Environment): NatsSettings {
+  const urls = (env['NATS_SERVER'] || 'nats://localhost:4222')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+    .map((one) => new URL(one.includes('://') ? one : `nats://${one}`));
+  const named = urls.find(({ username }) => username !== '');
+  const [name, word] = [named?.username, named?.password].map((one) => decodeURIComponent(one ?? ''));
+  const user = env['NATS_AUTH_USERNAME'] || (word ? name : undefined);
+  const pass = env['NATS_AUTH_PASSWORD'] || word || undefined;
+  const token = env['NATS_AUTH_TOKEN'] || (word ? undefined : name) || undefined;
+  const tls = tlsFiles(env);
+  return {
+    servers: urls.map(({ hostname, port }) => `${hostname}:${port || '4222'}`),
+    ...(urls.some(({ protocol }) => protocol === 'tls:') || Object.keys(tls).length > 0 ? { tls } : {}),
+    ...(user && { user, ...(pass && { pass }) }),
+    ...(!user && token && { token }),
+  };
+}
+
+/** Source: docs/upstream/discovery.md#logins. */
+function tlsFiles(env: Environment): NonNullable<NatsSettings['tls']> {
+  const file = (name: string): string | undefined =>
+    env[name] ? readFileSync(env[name], 'utf8') : undefined;
+  const [ca, cert, key] = [
+    file('NATS_TLS_CA_CERT_PATH'),
+    file('NATS_TLS_CLIENT_CERT_PATH'),
+    file('NATS_TLS_CLIENT_KEY_PATH'),
+  ];
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 }

@@ -1,20 +1,20 @@
-/** Opens what the environment asks for: files or etcd to find each other, NATS for KV events. */
+/** Connects to what the environment asks for: files or etcd for discovery, NATS for KV events. */
 import type { Discovery } from './discovery.ts';
 import type { SimEnvironment } from './environment.ts';
 import { etcdDiscovery } from './etcd-discovery.ts';
-import { etcdSettings } from './etcd-settings.ts';
+import { etcdSettings } from './etcd-gateway.ts';
 import { fileDiscovery } from './file-discovery.ts';
 import { connectNats, type Nats } from './nats-connection.ts';
 
 export interface Planes {
   readonly discovery: Discovery;
-  /** Only where KV events go through it. */
+  /** Only if KV events go through NATS. */
   readonly nats: Nats | undefined;
 }
 
 /**
- * Undefined when the process was told to stop before all was there; throws in upstream's words when it takes too long.
- * Losing etcd for good ends the process as a signal does, losing NATS does not.
+ * Undefined if the process is asked to stop first; throws with upstream's message when it takes too long. Losing the etcd
+ * lease ends the process as a signal does; losing NATS does not.
  */
 export async function openPlanes(
   environment: SimEnvironment,

@@ -1,4 +1,4 @@
-/** The process of the embedded engine: its role, its signals, and how it exits. */
+/** Runs one process of the embedded engine: role, signals, exit code. */
 import { messageOf } from '../base/error-code.ts';
 import { frontend } from './frontend.ts';
 import { exitWith, log } from './log.ts';
@@ -6,7 +6,7 @@ import { worker } from './worker.ts';
 
 /** `words`: `frontend [flags]` or `worker [flags]`. */
 export async function simProcess([role, ...argv]: readonly string[]): Promise<never> {
-  // Caught before anything else, or an early signal would kill without cleaning up; the second one is ignored as upstream.
+  // Installed first, so that an early signal does not kill without cleaning up. Later signals are ignored, as upstream does.
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {

@@ -1,7 +1,14 @@
-/** What the frontend knows from discovery: workers by model and mode, and which models can be served right now. */
-import { ApiError } from './api-error.ts';
-import type { Discovery, Entries } from './discovery.ts';
-import { parseCard, parseInstance, type Card, type Instance, type WorkerMode } from './instance.ts';
+/** What the frontend knows from discovery: workers by model and mode, and which models can be served now. */
+import { ApiError } from './api-body.ts';
+import {
+  type Card,
+  type Discovery,
+  type Entries,
+  type Instance,
+  parseCard,
+  parseInstance,
+  type WorkerMode,
+} from './discovery.ts';
 
 export interface Peer {
   readonly instance: Instance;
@@ -10,18 +17,18 @@ export interface Peer {
 
 export type Service = 'text' | 'embedding' | 'image' | 'video';
 
-/** The workers that serve a model together. */
+/** The workers that together serve a model. */
 export interface Team {
-  /** Take the request from the user: of one kind only, aggregated ones before decode ones. */
+  /** These receive the user's request: all aggregated or all decode, aggregated first. */
   readonly entry: readonly Peer[];
-  /** Empty where the entry reads the prompt itself. */
+  /** Empty if the entry workers run prefill themselves. */
   readonly prefill: readonly Peer[];
   readonly encode: readonly Peer[];
-  /** Whether all roles are there that the workers say they need. */
+  /** Whether every role that the workers need is present. */
   readonly complete: boolean;
 }
 
-/** A worker that did not answer is left out for a while, as upstream does until discovery knows better. */
+/** How long a worker that did not answer is skipped; upstream skips it until discovery is updated. */
 const lostMs = 5_000;
 const services: readonly Service[] = ['text', 'embedding', 'image', 'video'];
 
@@ -49,8 +56,8 @@ export function registry(discovery: Discovery, namespace: string | undefined) {
   }
   return {
     /**
-     * Every instance as it stands in discovery, of all namespaces and endpoints. None while discovery is unreachable,
-     * though requests still reach the workers that were known. Source: docs/upstream/status-and-health.md#instances.
+     * Every instance in discovery, of all namespaces and endpoints. None while discovery is unreachable, although
+     * requests still reach the known workers. Source: docs/upstream/status-and-health.md#instances.
      */
     instances: (): string[] =>
       discovery.reachable() ? [...seen.instances.values()].filter((text) => parseInstance(text)) : [],
@@ -66,14 +73,14 @@ export function registry(discovery: Discovery, namespace: string | undefined) {
       if (teamOf(peers, model, service).entry.length > 0) {
         throw new ApiError(503, `Model \`${model}\` is not ready to serve requests yet.`);
       }
-      // Before the first model upstream has not even enabled the route: 404 with an empty body.
+      // Upstream enables the route with the first model: until then 404 with an empty body.
       // Source: docs/upstream/frontend.md#answers.
       throw new ApiError(404, created.size === 0 ? '' : 'Model not found', 'model_not_found', 'model');
     },
   };
 }
 
-/** A worker counts when both its instance and its card are there, under the same key. */
+/** A worker counts once both its instance and its card are published under the same key. */
 function joinPeers(instances: Entries, cards: Entries, namespace: string | undefined): Peer[] {
   const peers: Peer[] = [];
   for (const [key, text] of cards) {
@@ -81,7 +88,7 @@ function joinPeers(instances: Entries, cards: Entries, namespace: string | undef
     if (card === undefined || instance === undefined) continue;
     if (namespace === undefined || instance.namespace === namespace) peers.push({ instance, card });
   }
-  // One order everywhere, so that round robin is fair whatever order the folder is read in.
+  // Sorted, so that round robin is fair whatever order the folder is listed in.
   return peers.toSorted((a, b) => (a.instance.id < b.instance.id ? -1 : 1));
 }
 

@@ -1,7 +1,6 @@
-/** Picks a worker: in turn, at random, or where most of the prompt is cached and the load is low. */
-import { blockHashes } from './block-hash.ts';
+/** Chooses a worker: round robin, at random, or by cached prefix and load. */
+import { blockHashes, type CacheChange, prefixCache, type PrefixCache } from './prefix-cache.ts';
 import type { Metrics } from './metrics.ts';
-import { prefixCache, type CacheChange, type PrefixCache } from './prefix-cache.ts';
 import type { Peer } from './registry.ts';
 import { type SeededFault, takesTurns } from './seeded-fault.ts';
 
@@ -9,9 +8,9 @@ export const routerModes = ['round-robin', 'random', 'kv'] as const;
 
 export interface Choice {
   readonly peer: Peer;
-  /** The request has left the worker. */
-  /** Share of the prompt's blocks that the router believes to be cached there, from 0 to 1; absent where it does not look. */
+  /** Expected share of the prompt's blocks that is cached there, from 0 to 1; absent without prefix routing. */
   readonly hitRate?: number;
+  /** The worker has finished the request. */
   done(): void;
 }
 
@@ -21,7 +20,7 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
   let routed = 0;
   const load = new Map<string, number>();
   const turns = new Map<string, number>();
-  /** What each worker holds: as its events tell, or else as the router's own choices let expect. */
+  /** The cached blocks of each worker, from its events or else predicted from the router's own choices. */
   const caches = new Map<string, PrefixCache>();
   const loadOf = ({ instance }: Peer): number => load.get(instance.id) ?? 0;
   const cacheOf = ({ instance, card }: Peer): PrefixCache => {
@@ -30,7 +29,7 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
     return cache;
   };
 
-  /** Takes the cheapest and adds the work to its load until it is done. */
+  /** Takes the cheapest worker and adds the work to its load until it is done. */
   const occupy = (peers: readonly Peer[], costs: readonly number[], work: number): Choice => {
     const role = peers[0]?.card.worker_mode ?? '';
     const turn = turns.get(role) ?? 0;
@@ -42,20 +41,20 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
     load.set(peer.instance.id, loadOf(peer) + work);
     return { peer, done: () => load.set(peer.instance.id, loadOf(peer) - work) };
   };
-  const looks = (peers: readonly Peer[]): boolean =>
+  const usesCosts = (peers: readonly Peer[]): boolean =>
     mode === 'kv' && !takesTurns(fault, peers[0]?.card.worker_mode ?? '', routed);
-  /** For the worker that only writes: what it holds does not matter. */
+  /** For a worker that only decodes: its cache does not matter. */
   const byLoad = (peers: readonly Peer[]): Choice => {
-    const look = looks(peers);
+    const costly = usesCosts(peers);
     return occupy(
       peers,
-      peers.map((peer) => (look ? loadOf(peer) : 0)),
+      peers.map((peer) => (costly ? loadOf(peer) : 0)),
       1,
     );
   };
-  /** For the worker that reads the prompt. */
+  /** For a worker that runs prefill. */
   const byPrefix = (peers: readonly Peer[], tokens: readonly number[]): Choice => {
-    if (!looks(peers)) return byLoad(peers);
+    if (!usesCosts(peers)) return byLoad(peers);
     const pageSize = peers[0]?.card.kv_cache_block_size ?? 16;
     const blocks = blockHashes(tokens, pageSize);
     const total = Math.max(1, Math.ceil(tokens.length / pageSize));
@@ -70,7 +69,7 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
   return {
     byLoad,
     byPrefix,
-    /** What a worker tells, at first everything that it holds; its own events say what leaves. */
+    /** Applies an event of a worker; the first one lists all its blocks. */
     learn: (id: string, { stored, removed }: CacheChange): void => {
       const cache = caches.get(id) ?? prefixCache(Infinity, () => {});
       caches.set(id, cache);
@@ -81,7 +80,7 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
   };
 }
 
-/** Index of the lowest cost; equals take turns, so that idle workers share the work. */
+/** Index of the lowest cost. Workers with equal cost take turns, so that idle workers share the work. */
 export function cheapest(costs: readonly number[], turn: number): number {
   const lowest = Math.min(...costs);
   const best = costs.flatMap((cost, index) => (cost === lowest ? [index] : []));

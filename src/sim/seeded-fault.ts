@@ -1,6 +1,8 @@
-/** Faults on request, each of which spoils one thing that a client may rely on: `dynamo smoke` or the proof of `up` must find exactly that. */
-import { ApiError } from './api-error.ts';
-import { asObject, type Body } from './fields.ts';
+/**
+ * Faults injected by `--fault`. Each breaks one thing that clients rely on, and `dynamo smoke` or the readiness proof of
+ * `up` must detect exactly that one.
+ */
+import { ApiError, asObject, type Body } from './api-body.ts';
 
 export const caseFaults = [
   'chat',
@@ -22,7 +24,7 @@ export const caseFaults = [
   'metrics',
 ] as const;
 
-/** Each breaks how requests find a worker of one pool, in which they then take turns: `up` must not say ready. */
+/** Each disables prefix routing in one pool, so that requests go round robin: `up` must not report ready. */
 const routingFaults = ['prefill-routing', 'decode-routing'] as const;
 
 export const seededFaults = [...caseFaults, ...routingFaults] as const;
@@ -30,15 +32,15 @@ export const seededFaults = [...caseFaults, ...routingFaults] as const;
 export type CaseFault = (typeof caseFaults)[number];
 export type SeededFault = (typeof seededFaults)[number];
 
-/** With the fault `kv-reuse` the router forgets what it knows after so many requests: later than the proof of `up`. */
+/** With the fault `kv-reuse`, prefix routing stops after this many requests: later than the readiness proof of `up`. */
 const routedWell = 12;
 
-/** Whether requests of this pool take turns, whatever a router knows. `routed`: how many it has sent so far. */
+/** Whether this pool ignores cached prefixes. `routed`: requests routed so far. */
 export function takesTurns(fault: SeededFault | undefined, role: string, routed: number): boolean {
   return fault === `${role}-routing` || (fault === 'kv-reuse' && routed >= routedWell);
 }
 
-/** With the fault `concurrency` more requests at once are refused. */
+/** With the fault `concurrency`, this many requests at once are refused. */
 export const busyFrom = 5;
 
 type SpoilRequest = (body: Body, served: readonly string[]) => Body;
@@ -66,7 +68,7 @@ const answers: Readonly<Partial<Record<SeededFault, (answer: Body) => Body>>> = 
   video: (answer) => spoilEach(answer, (item) => ({ ...item, b64_json: half(item['b64_json']) })),
 };
 
-/** The request as a broken frontend would understand it. `served`: the models that there are. */
+/** The request as a broken frontend would read it. `served`: names of the served models. */
 export function spoilRequest(fault: SeededFault | undefined, body: Body, served: readonly string[]): Body {
   return (fault === undefined ? undefined : requests[fault])?.(body, served) ?? body;
 }

@@ -1,15 +1,14 @@
-/** The model of a text engine: prefill with a prefix cache, decode at a fixed rate, each role in its own part. */
-import { answer } from './answer.ts';
-import { blockHashes, digest } from './block-hash.ts';
-import { receiveKv, type Bootstrap, type KvOffer } from './bootstrap.ts';
-import type { Card } from './instance.ts';
-import { loadImages, type SeenImage } from './load-image.ts';
+/** The simulated model: prefill with a prefix cache, decode at a fixed rate, and embeddings. */
+import { bad, type Body, optionalCount, optionalText, texts } from './api-body.ts';
+import { type Bootstrap, type KvOffer, receiveKv } from './bootstrap.ts';
+import type { Card } from './discovery.ts';
+import { loadImages, type ImageInfo } from './images.ts';
 import { log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { PrefixCache } from './prefix-cache.ts';
-import type { Frames, TextRequest } from './protocol.ts';
-import { sleep } from './sleep.ts';
-import { tokenize } from './tokenizer.ts';
+import { blockHashes, digest, type PrefixCache } from './prefix-cache.ts';
+import type { Frames, TextRequest } from './request-plane.ts';
+import { answer, randomFrom, tokenize } from './text.ts';
+import { sleep } from './wait.ts';
 
 export interface TextEngine {
   readonly card: Card;
@@ -19,9 +18,9 @@ export interface TextEngine {
   readonly metrics: Metrics;
 }
 
-/** Reading a prompt is that much faster than writing an answer. */
+/** How much faster prefill is than decode. */
 const prefillSpeedup = 100;
-/** Length of an answer when the client sets none: it then ends by itself. */
+/** Length of an answer if the client sets no limit: it then ends by itself. */
 const naturalLength = 64;
 
 export async function* generate(engine: TextEngine, request: TextRequest, signal: AbortSignal): Frames {
@@ -30,7 +29,7 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   const fetches = engine.card.worker_mode === 'decode' && rendezvous !== null;
   const kv = await (fetches ? receiveKv(rendezvous, signal) : prefill(engine, request, tokens, signal));
   if (kv?.digest !== digest(tokens)) {
-    // The real failure is as quiet: HTTP 200 with null content; docs/upstream/sglang-on-cpu.md#transfer.
+    // As upstream, the failure shows only as null content with HTTP 200; docs/upstream/sglang-on-cpu.md#transfer.
     log('ERROR', 'sim::decode', 'KV transfer from prefill failed', { room: rendezvous?.room ?? '' });
     yield { type: 'start', promptTokens: tokens.length, cachedTokens: 0 };
     yield { type: 'end', finishReason: 'stop', completionTokens: 0 };
@@ -38,7 +37,7 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   }
   yield { type: 'start', promptTokens: tokens.length, cachedTokens: kv.cachedTokens };
   if (engine.bootstrap === undefined || rendezvous === null) {
-    yield* decode(engine, request, tokens.length, kv.seen, signal);
+    yield* decode(engine, request, tokens.length, kv.imageInfo, signal);
   } else {
     await engine.bootstrap.offer(rendezvous.room, kv);
     yield { type: 'end', finishReason: 'stop', completionTokens: 0 };
@@ -54,32 +53,32 @@ async function prefill(
   const { card, cache, metrics } = engine;
   const labels = { model_name: card.display_name };
   metrics.count('sglang:num_requests_total', labels);
-  const seen = request.seen ?? (await loadImages(request.images, signal));
+  const imageInfo = request.imageInfo ?? (await loadImages(request.images, signal));
   const pageSize = card.kv_cache_block_size;
   const blocks = blockHashes(tokens, pageSize);
-  // As in SGLang the last token is always computed anew, even when all of its block is cached.
+  // As in SGLang, the last token is always computed, even if its whole block is cached.
   const reusable = blocks.slice(0, Math.floor((tokens.length - 1) / pageSize));
   const cachedTokens = cache.matched(reusable) * pageSize;
   await sleep(((tokens.length - cachedTokens) * 1000) / (engine.tokensPerSecond * prefillSpeedup), signal);
   if (!signal.aborted) cache.insert(blocks);
   metrics.gauge('sglang:cache_hit_rate', labels, cachedTokens / Math.max(1, tokens.length));
   metrics.gauge('sglang:token_usage', labels, cache.size() / card.total_kv_blocks);
-  return { digest: digest(tokens), cachedTokens, seen };
+  return { digest: digest(tokens), cachedTokens, imageInfo };
 }
 
 async function* decode(
   { card, tokensPerSecond }: TextEngine,
   request: TextRequest,
   promptTokens: number,
-  seen: readonly SeenImage[],
+  imageInfo: readonly ImageInfo[],
   signal: AbortSignal,
 ): Frames {
   const limit = Math.min(request.maxTokens ?? naturalLength, card.context_length - promptTokens);
-  const { tokens, stopped } = answer(request.prompt, introduction(card, seen), limit, request.stop);
+  const { tokens, stopped } = answer(request.prompt, introduction(card, imageInfo), limit, request.stop);
   const started = performance.now();
   for (const [index, text] of tokens.entries()) {
     await sleep(started + ((index + 1) * 1000) / tokensPerSecond - performance.now(), signal);
-    // Behind the clock sleep does not pause: others must get their turn all the same.
+    // When decoding is late, `sleep` does not pause: other requests must get their turn.
     if (index % 32 === 0) await new Promise(setImmediate);
     if (signal.aborted) return;
     yield { type: 'text', text };
@@ -88,8 +87,40 @@ async function* decode(
   yield { type: 'end', finishReason, completionTokens: tokens.length + Number(stopped) };
 }
 
-function introduction(card: Card, seen: readonly SeenImage[]): string {
-  const images = seen.map(({ type, width, height }) => `${type} ${width}x${height}`).join(', ');
+function introduction(card: Card, imageInfo: readonly ImageInfo[]): string {
+  const images = imageInfo.map(({ type, width, height }) => `${type} ${width}x${height}`).join(', ');
   const sight = images === '' ? '' : ` It was given ${images}.`;
   return `This is a simulated answer from dynamo's embedded engine (model ${card.display_name}, ${card.worker_mode} worker).${sight}`;
+}
+
+/** The answer of /v1/embeddings: a bag of words as unit vectors, closer to each other the more tokens two texts share. */
+export function embeddings(body: Body): Body {
+  const inputs = texts(body, 'input');
+  if (inputs.length === 0) bad('input', 'input must be text or a list of texts');
+  const dimensions = optionalCount(body, 'dimensions', 4096) ?? 128;
+  const base64 = optionalText(body, 'encoding_format') === 'base64';
+  const data = inputs.map((input, index) => {
+    const vector = embed(input, dimensions);
+    const embedding = base64 ? Buffer.from(vector.buffer).toString('base64') : [...vector];
+    return { object: 'embedding', index, embedding };
+  });
+  const tokens = inputs.reduce((sum, input) => sum + tokenize(input).length, 0);
+  return {
+    object: 'list',
+    data,
+    model: body['model'],
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  };
+}
+
+function embed(text: string, dimensions: number): Float32Array {
+  const vector = new Float32Array(dimensions);
+  for (const token of new Set(tokenize(text))) {
+    const random = randomFrom(token);
+    for (let i = 0; i < dimensions; i++) vector[i] = (vector[i] ?? 0) + random() * 2 - 1;
+  }
+  // An empty text has no direction: a fixed one keeps the vector finite and its length one.
+  const norm = Math.hypot(...vector);
+  if (norm === 0) vector[0] = 1;
+  return vector.map((x) => x / (norm || 1));
 }

@@ -1,10 +1,8 @@
-/** What all text routes share: start the work, measure it, and answer as one body or as server-sent events. */
-import { asApiError, errorBody } from './api-error.ts';
-import { dispatchText, type Dispatched, type TextWork } from './dispatch.ts';
-import type { Exchange } from './exchange.ts';
-import { asObject, flag, type Body } from './fields.ts';
+/** Shared by all text routes: start the work, measure it, and answer as one body or as server-sent events. */
+import { asApiError, asObject, type Body, errorBody, flag } from './api-body.ts';
+import { type Dispatched, dispatchText, type Exchange, type TextWork } from './dispatch.ts';
 import { sendJson } from './http.ts';
-import type { Frames } from './protocol.ts';
+import type { Frames } from './request-plane.ts';
 import { spoilAnswer } from './seeded-fault.ts';
 
 export interface Finished {
@@ -15,7 +13,7 @@ export interface Finished {
   readonly completionTokens: number;
 }
 
-/** How a route puts an answer on the wire; events with a `type` are named by it. */
+/** How a route formats its answer; an event with a `type` is named by it. */
 export interface Shape {
   whole(done: Finished): Body;
   readonly begin: readonly Body[];
@@ -23,7 +21,7 @@ export interface Shape {
   end(done: Finished): readonly Body[];
 }
 
-/** Reads the answer to its end; `onText` sees each piece as it comes. */
+/** Reads the answer to its end; `onText` gets each piece as it arrives. */
 type Finish = (onText: (text: string) => void) => Promise<Finished>;
 
 export async function answerText(exchange: Exchange, work: TextWork, shape: Shape): Promise<void> {
@@ -31,9 +29,9 @@ export async function answerText(exchange: Exchange, work: TextWork, shape: Shap
   const streamed = flag(body, 'stream');
   const dispatched = await dispatchText(exchange, work);
   const extension = extensionOf(body, dispatched);
-  // Known before the status is sent: what fails until then still gets its own.
+  // Read before the status is sent, so that a failure until then still gets its own status.
   const start = (await dispatched.frames.next()).value;
-  if (start?.type !== 'start') throw new Error('the worker did not begin its answer');
+  if (start?.type !== 'start') throw new Error('the worker did not start its answer');
   const { promptTokens, cachedTokens } = start;
   metrics.observe('dynamo_frontend_input_sequence_tokens', { model }, promptTokens);
   metrics.observe('dynamo_frontend_cached_tokens', { model }, cachedTokens);
@@ -61,7 +59,7 @@ async function stream(
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   try {
     for (const event of shape.begin) send(event);
-    // As upstream's, the first event tells already where it comes from.
+    // As in upstream, the first event already names the workers.
     let first = extension;
     const done = await finish((text) => {
       send(shape.piece(text), first);
@@ -70,7 +68,7 @@ async function stream(
     for (const [index, event] of shape.end(done).entries()) send(event, index === 0 ? extension : '');
   } catch (error) {
     if (signal.aborted) throw error;
-    // The status is sent already: the failure becomes an event; docs/upstream/frontend.md#answers.
+    // The status has been sent: the failure becomes an event; docs/upstream/frontend.md#answers.
     response.write(`data: ${JSON.stringify(errorBody(asApiError(error)))}\n\n`);
   }
   response.end(fault === 'chat-stream' ? '' : 'data: [DONE]\n\n');
@@ -97,17 +95,17 @@ async function collect({ metrics, model }: Exchange, frames: Frames, onText: (te
   return { text, finishReason: end.finishReason, completionTokens: end.completionTokens };
 }
 
-/** Worker ids are beyond 2^53, so they are put into the JSON as they are. */
+/** Worker ids are beyond 2^53, so they are written into the JSON as text. */
 function extensionOf(body: Body, { prefillId, decodeId, hitRate }: Dispatched): string {
   const fields = asObject(body['nvext'])?.['extra_fields'];
   if (!Array.isArray(fields)) return '';
-  const told = [
+  const requested = [
     ...(fields.includes('worker_id')
       ? [`"worker_id":{"prefill_worker_id":${prefillId},"decode_worker_id":${decodeId}}`]
       : []),
     ...(fields.includes('timing') && hitRate !== undefined ? [`"timing":{"kv_hit_rate":${hitRate}}`] : []),
   ];
-  return told.length === 0 ? '' : `,"nvext":{${told.join(',')}}`;
+  return requested.length === 0 ? '' : `,"nvext":{${requested.join(',')}}`;
 }
 
 function withExtension(body: Body, extension: string): string {

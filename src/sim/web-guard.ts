@@ -1,23 +1,23 @@
-/** Keeps web pages out that a user of this host happens to visit: they can send requests to loopback, too. */
+/** Blocks requests from web pages that a user of this host visits: a browser lets them reach loopback, too. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { ApiError } from './api-error.ts';
+import { ApiError } from './api-body.ts';
 
-/** Where a server listens: as it was told, and the address that this became. */
+/** Where a server listens: the configured name, and the address it resolved to. */
 export interface Bound {
   readonly name: string;
   readonly address: string;
 }
 
-/** What a request is answered that a page of another site makes; `undefined` for all others. */
-export function strangerIn({ method, headers }: IncomingMessage, bound: Bound): ApiError | undefined {
+/** The refusal of a request that another site's page makes; `undefined` for all other requests. */
+export function refusalOf({ method, headers }: IncomingMessage, bound: Bound): ApiError | undefined {
   const foreign = isLoopback(bound.address) ? foreignHost(headers, bound) : undefined;
   if (foreign !== undefined || method === 'GET' || method === 'HEAD') return foreign;
   return otherSite(headers);
 }
 
 /**
- * Throws 415 for a body that is not called JSON, as upstream does (seen with 1.1.1 and 1.6.1): a page may send any other
- * kind to any address without asking first.
+ * Throws 415 unless the content type is JSON, as upstream does (seen with 1.1.1 and 1.6.1): browsers send other types
+ * across sites without a preflight request.
  */
 export function requireJson({ headers }: IncomingMessage): void {
   if (/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(headers['content-type'] ?? '')) return;
@@ -25,8 +25,8 @@ export function requireJson({ headers }: IncomingMessage): void {
 }
 
 /**
- * A page can give its own name the address of this host (DNS rebinding) and is then of the same origin; but it cannot
- * change the name that its requests carry.
+ * With DNS rebinding, a page's own domain resolves to this host, which makes it same-origin; but it cannot change the
+ * Host header of its requests.
  */
 function foreignHost({ host }: IncomingHttpHeaders, { name }: Bound): ApiError | undefined {
   if (host === undefined) return undefined;
@@ -35,8 +35,8 @@ function foreignHost({ host }: IncomingHttpHeaders, { name }: Bound): ApiError |
     return undefined;
   return new ApiError(
     403,
-    `Host ${JSON.stringify(host)} is not this machine: this API listens on loopback and answers to localhost, 127.0.0.1 and [::1] only, ` +
-      'so that no web page gets at it under a name of its own. To serve others: --http-host',
+    `Host ${JSON.stringify(host)} is not this machine: this API listens on loopback and accepts only localhost, 127.0.0.1 and [::1], ` +
+      'to protect it from web pages. To serve other hosts, start it with --http-host',
     'foreign_host',
   );
 }
@@ -50,12 +50,12 @@ function otherSite(headers: IncomingHttpHeaders): ApiError | undefined {
   if (origin === undefined ? site !== 'cross-site' : own) return undefined;
   return new ApiError(
     403,
-    `A web page of ${origin === undefined ? 'another site' : JSON.stringify(origin)} sent this: requests of other sites are refused`,
+    `This request came from a web page of ${origin === undefined ? 'another site' : JSON.stringify(origin)}: cross-site requests are refused`,
     'foreign_origin',
   );
 }
 
-/** Without port, brackets and the dot that may end a name; `undefined` for what is no address of a server. */
+/** The host name without port, brackets and trailing dot; `undefined` if the URL has none. */
 function hostOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { hostname } = new URL(url);
@@ -66,7 +66,7 @@ function bracketed(name: string): string {
   return name.includes(':') ? `[${name}]` : name;
 }
 
-/** Names below `localhost` are loopback to every browser and resolver. */
+/** Browsers and resolvers treat every name below `localhost` as loopback. */
 function isLoopback(host: string): boolean {
   return /^127(\.\d+){3}$|^::1$|^::ffff:(7f[\da-f]{2}:[\da-f]+|127(\.\d+){3})$|^(.+\.)?localhost$/.test(host);
 }

@@ -1,8 +1,8 @@
-/** The command line of a worker, and what follows from it: the model card and the place in discovery. */
+/** The command line of a worker, and the model card and discovery address derived from it. */
 import { amount, oneOf, onOff, readFlags, text, whole } from './flags.ts';
-import { workerModes, type Card } from './instance.ts';
+import { workerModes, type Card } from './discovery.ts';
 import { exitWith } from './log.ts';
-import { faultFlags } from './misbehave.ts';
+import { faultFlags } from './faults.ts';
 
 const table = {
   ...faultFlags,

@@ -1,25 +1,24 @@
-/** `sim worker`: loads, registers, serves and leaves as `python -m dynamo.sglang` does. */
+/** `sim worker`: loads, registers, serves and shuts down as `python -m dynamo.sglang` does. */
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiError } from './api-error.ts';
+import { ApiError } from './api-body.ts';
 import { serveBootstrap } from './bootstrap.ts';
-import { embeddings } from './embeddings.ts';
+import { type Card, type Discovery, instanceJson, instanceKey } from './discovery.ts';
 import { readEnvironment, systemPort } from './environment.ts';
-import { workerEvents } from './kv-events.ts';
-import { loadImages } from './load-image.ts';
-import { images, videos, type MediaStore } from './media.ts';
+import { serveStatus } from './health.ts';
+import { loadImages } from './images.ts';
+import { type Channel, workerEvents } from './kv-events.ts';
+import { log } from './log.ts';
+import { images, type MediaStore, videos } from './media.ts';
 import { metrics } from './metrics.ts';
-import { misbehave } from './misbehave.ts';
+import { injectFaults } from './faults.ts';
 import { openPlanes } from './open-planes.ts';
 import { prefixCache } from './prefix-cache.ts';
-import type { Frames, WorkRequest } from './protocol.ts';
-import { register } from './register.ts';
-import { serveRequests } from './request-server.ts';
-import { sleep } from './sleep.ts';
-import { serveStatus } from './status-server.ts';
-import { generate, type TextEngine } from './text-engine.ts';
-import { cardOf, placeOf, readWorkerFlags, type WorkerFlags } from './worker-flags.ts';
+import { type Frames, serveRequests, type WorkRequest } from './request-plane.ts';
+import { embeddings, generate, type TextEngine } from './text-engine.ts';
+import { sleep } from './wait.ts';
+import { cardOf, type Place, placeOf, readWorkerFlags, type WorkerFlags } from './worker-flags.ts';
 
 export async function worker(argv: readonly string[], stopping: AbortController): Promise<void> {
   const stop = stopping.signal;
@@ -28,7 +27,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const status = { host: environment.systemHost, port: systemPort(), neverReady: flags.mode === 'encode' };
   const place = placeOf(flags, environment.namespace);
   const engineLost = new AbortController();
-  await misbehave(flags, stop, () => engineLost.abort());
+  await injectFaults(flags, stop, () => engineLost.abort());
   const planes = await openPlanes(environment, stopping);
   if (planes === undefined) return;
   const { discovery, nats } = planes;
@@ -36,7 +35,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   let registered: readonly string[] = [];
   const closeStatus = await serveStatus(status, measures, () => registered);
 
-  // The engine loads before anything is served or registered.
+  // As upstream, nothing is served or registered before the engine has loaded.
   await sleep((flags['startup-time'] ?? 0) * 1000, stop);
   if (stop.aborted) return discovery.close();
 
@@ -64,7 +63,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
     events: events.serve,
   });
 
-  // Whoever reads of the channel must find it open.
+  // The subscription must be active before the channel is announced.
   await nats?.flush();
   const channel = publishes ? events.channel(requests.events) : undefined;
   registered = await register(discovery, place, card, requests.tcp, channel);
@@ -83,7 +82,7 @@ function openBootstrap(flags: WorkerFlags) {
   return serveBootstrap(host, port, flags['broken-transfer'] === true);
 }
 
-/** Throws as soon as the engine behind it is lost. */
+/** Throws as soon as the engine behind it has crashed. */
 async function* whileServed(frames: Frames, lost: AbortSignal): Frames {
   for await (const frame of frames) {
     if (lost.aborted) throw new ApiError(500, 'Internal server error');
@@ -99,11 +98,38 @@ async function* work(
 ): Frames {
   if (request.kind === 'text') yield* generate(engine, request, signal);
   else if (request.kind === 'encode')
-    yield { type: 'seen', images: await loadImages(request.images, signal) };
+    yield { type: 'images', images: await loadImages(request.images, signal) };
   else if (request.kind === 'embedding') yield { type: 'whole', body: embeddings(request.body) };
   else
     yield {
       type: 'whole',
       body: await { image: images, video: videos }[request.kind](request.id, request.body, media),
     };
+}
+
+/** Registers card, endpoints and, if it publishes KV events, their channel. Returns the names of the endpoints. */
+export async function register(
+  discovery: Discovery,
+  [namespace, component, endpoint]: Place,
+  card: Card,
+  tcp: string,
+  channel: Channel | undefined,
+): Promise<string[]> {
+  const number = discovery.id;
+  const [id, hex] = [String(number), number.toString(16)];
+  // 1.6.1 registers a second endpoint beside `generate` if it publishes KV events.
+  const endpoints = channel ? [endpoint, `worker_kv_query_source_${hex}`] : [endpoint];
+  await discovery.publish('mdc', instanceKey(namespace, component, endpoint, number), JSON.stringify(card));
+  for (const name of endpoints) {
+    const text = instanceJson({ namespace, component, endpoint: name, id, tcp });
+    await discovery.publish('instances', instanceKey(namespace, component, name, number), text);
+  }
+  if (channel) {
+    // The topic keys of 1.6.1; docs/upstream/discovery.md#keys.
+    const key = `namespace/${namespace}/component/${component}/endpoint/${endpoint}/topic/kv-events/${hex}`;
+    await discovery.publish('event_channels', key, JSON.stringify(channel));
+  }
+  const text = `Registered endpoint '${namespace}.${component}.${endpoint}'`;
+  log('INFO', 'sim::worker', text, { tcp, instance_id: id });
+  return endpoints;
 }

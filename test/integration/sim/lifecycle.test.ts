@@ -133,7 +133,7 @@ test('a taken status port and unknown flags are only logged', async () => {
   await until('both serve', async () => (await generateInstances(url)) === 2);
   expect(second.log().match(/ERROR/g)).toHaveLength(2);
   expect(second.log()).toContain('Address already in use (os error 98)');
-  expect(second.log()).toContain('sim has no --tp: ignored');
+  expect(second.log()).toContain('ignoring --tp: sim does not support it');
 });
 
 test('faults on request: deaf to SIGTERM, hanging, children inside and outside of the group', async () => {

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { readImage } from '../../../src/sim/load-image.ts';
-import { png } from '../../../src/sim/png.ts';
+import { readImage } from '../../../src/sim/images.ts';
+import { png } from '../../../src/sim/media-files.ts';
 import { ask, deploy, metric, model, post } from './deployment.ts';
 import { freePort, temporaryFolder } from './processes.ts';
 

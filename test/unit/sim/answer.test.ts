@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { answer } from '../../../src/sim/answer.ts';
+import { answer } from '../../../src/sim/text.ts';
 
 const begin = 'This is a simulated answer.';
 

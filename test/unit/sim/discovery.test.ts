@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { encodeKey, fileDiscovery } from '../../../src/sim/file-discovery.ts';
-import { instanceJson, instanceKey, newInstanceId, parseInstance } from '../../../src/sim/instance.ts';
+import { instanceJson, instanceKey, newInstanceId, parseInstance } from '../../../src/sim/discovery.ts';
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'sim-discovery-'));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { etcdSettings } from '../../../src/sim/etcd-settings.ts';
-import { applyEvents, encode, entriesOf, rangeOf } from '../../../src/sim/etcd-wire.ts';
+import { etcdSettings } from '../../../src/sim/etcd-gateway.ts';
+import { applyEvents, encode, entriesOf, rangeOf } from '../../../src/sim/etcd-watch.ts';
 
 const prefix = 'v1/mdc/';
 const kv = (key: string, value?: string) => ({
@@ -22,7 +22,7 @@ test('entries come without the prefix; a value that is left out is empty', () =>
   expect(entriesOf({}, prefix).size).toBe(0);
 });
 
-describe('what a watch tells', () => {
+describe('the events of a watch', () => {
   const before = new Map([
     ['a', '1'],
     ['b', '1'],
@@ -46,7 +46,7 @@ describe('what a watch tells', () => {
       'compacted',
     ],
     [{ error: { message: 'etcdserver: no leader' } }, 'no leader'],
-    [{}, 'ended the watch'],
+    [{}, 'cancelled the watch'],
   ])('%j ends it', (answer, reason) => {
     expect(() => applyEvents(before, answer, prefix)).toThrow(reason);
   });

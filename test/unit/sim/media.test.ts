@@ -1,8 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { readImage } from '../../../src/sim/load-image.ts';
-import { mp4 } from '../../../src/sim/mp4.ts';
-import { png } from '../../../src/sim/png.ts';
+import { readImage } from '../../../src/sim/images.ts';
+import { mp4, png } from '../../../src/sim/media-files.ts';
 
 test('a PNG holds all pixels of the size asked for', async () => {
   const file = await png(33, 17, 1);

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { eventSubject, followNats, natsEvents, partsOf } from '../../../src/sim/nats-events.ts';
-import type { Nats } from '../../../src/sim/nats-connection.ts';
-import { natsSettings } from '../../../src/sim/nats-settings.ts';
+import { eventSubject, followNats, natsEvents, partsOf } from '../../../src/sim/kv-events.ts';
+import { type Nats, natsSettings } from '../../../src/sim/nats-connection.ts';
 import { metrics } from '../../../src/sim/metrics.ts';
 import { router } from '../../../src/sim/router.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { blockHashes, digest } from '../../../src/sim/block-hash.ts';
-import { prefixCache, type CacheChange } from '../../../src/sim/prefix-cache.ts';
+import { blockHashes, type CacheChange, digest, prefixCache } from '../../../src/sim/prefix-cache.ts';
 
 test('only full blocks have a hash, and a hash covers all before it', () => {
   const one = blockHashes([1, 2, 3, 4, 5], 2);

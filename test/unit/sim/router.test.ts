@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { blockHashes } from '../../../src/sim/block-hash.ts';
-import type { Card, WorkerMode } from '../../../src/sim/instance.ts';
+import { blockHashes } from '../../../src/sim/prefix-cache.ts';
+import type { Card, WorkerMode } from '../../../src/sim/discovery.ts';
 import { metrics } from '../../../src/sim/metrics.ts';
 import type { Peer } from '../../../src/sim/registry.ts';
 import { cheapest, router } from '../../../src/sim/router.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pieces, tokenize } from '../../../src/sim/tokenizer.ts';
+import { pieces, tokenize } from '../../../src/sim/text.ts';
 
 test('the pieces of a text join to the text', () => {
   const text = 'Hello, wonderful world!\n\n  snake_case 東京 🎉 1234567890123\t';

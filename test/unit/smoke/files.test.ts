@@ -2,8 +2,7 @@
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { tinyImage } from '../../../src/plan/proof.ts';
-import { mp4 } from '../../../src/sim/mp4.ts';
-import { png } from '../../../src/sim/png.ts';
+import { mp4, png } from '../../../src/sim/media-files.ts';
 import { tinyPhoto } from '../../../src/smoke/cases/media.ts';
 import { readPicture, readVideo } from '../../../src/smoke/media-file.ts';
 

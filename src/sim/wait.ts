@@ -1,14 +1,14 @@
-/** Waits at the start for etcd or NATS as upstream does since 1.4; docs/upstream/discovery.md#etcd. */
+/** Pauses, and the wait for etcd or NATS at start-up, as upstream does since 1.4; docs/upstream/discovery.md#etcd. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../base/error-code.ts';
 import { log } from './log.ts';
-import { sleep } from './sleep.ts';
 
 const defaultSeconds = 120;
 const longestPauseMs = 5_000;
 
 /**
- * Tries until it works. Undefined when the process was told to stop meanwhile; throws in upstream's words when the
- * time is over, which `<NAME>_STARTUP_CONNECT_TIMEOUT_SECONDS` sets.
+ * Retries until it works. Undefined if the process is asked to stop first. Throws with upstream's message after
+ * `<NAME>_STARTUP_CONNECT_TIMEOUT_SECONDS`.
  */
 export async function connectAtStart<T>(
   name: 'etcd' | 'NATS',
@@ -49,4 +49,9 @@ function secondsOf(text: string | undefined): number {
 
 function inSeconds(milliseconds: number): string {
   return `${Number((milliseconds / 1000).toFixed(3))}s`;
+}
+
+/** A pause that an abort signal ends early, without an error. */
+export async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (milliseconds > 0) await delay(milliseconds, undefined, { signal }).catch(() => {});
 }

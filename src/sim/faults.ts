@@ -1,6 +1,8 @@
-/** Faults on request, so that tests can see what the launcher makes of them. */
+/** Process faults injected by flags, to test how the launcher reacts: crashes, escaped children, downloads. */
 import type { ChildProcess } from 'node:child_process';
-import { amount, onOff, text, whole, type Values } from './flags.ts';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { amount, onOff, text, type Values, whole } from './flags.ts';
 import { exitWith, log } from './log.ts';
 
 export const faultFlags = {
@@ -20,8 +22,8 @@ export const faultFlags = {
   schedulers: whole(0),
 };
 
-/** `onEngineLost`: streams in flight fail, as when SGLang's scheduler ends. */
-export async function misbehave(
+/** `onEngineLost`: running streams fail, as when SGLang's scheduler exits. */
+export async function injectFaults(
   faults: Values<typeof faultFlags>,
   stop: AbortSignal,
   onEngineLost: () => void = () => {},
@@ -37,12 +39,12 @@ export async function misbehave(
 
   const { spawn } = await import('node:child_process');
   const start = (argv0: string, detached: boolean): ChildProcess => {
-    // Children keep the worker's stderr open, as SGLang's scheduler and detokenizer keep its log file.
+    // Children keep the worker's stderr open, as SGLang's scheduler and detokenizer do.
     const child = spawn('sleep', ['86400'], { argv0, detached, stdio: 'inherit' });
     child.on('error', () => {}).unref();
     return child;
   };
-  // A clean stop takes the ordinary ones along; a crash or a SIGKILL leaves all of them behind.
+  // A clean stop ends the ordinary children too; a crash or SIGKILL leaves all of them running.
   for (let i = 0; i < staying; i++) {
     const child = start('sleep', false);
     stop.addEventListener('abort', () => child.kill('SIGKILL'));
@@ -52,9 +54,9 @@ export async function misbehave(
 }
 
 /**
- * A scheduler serves until its worker has finished its work and ends it. SIGTERM ends it at once, with all that it serves
- * (docs/upstream/processes.md#stopping-an-sglang-worker); one that is killed otherwise leaves requests hanging, and its
- * worker does not notice.
+ * A scheduler runs until its worker has drained and ends it. SIGTERM ends it at once, and its requests fail
+ * (docs/upstream/processes.md#stopping-an-sglang-worker). If it is killed by anything else, requests hang and its worker
+ * does not notice.
  */
 function serveBy(scheduler: ChildProcess, index: number, stop: AbortSignal, onLost: () => void): void {
   scheduler.once('exit', (_, signal) => {
@@ -66,7 +68,7 @@ function serveBy(scheduler: ChildProcess, index: number, stop: AbortSignal, onLo
   process.once('exit', () => void (stop.aborted && scheduler.kill('SIGKILL')));
 }
 
-/** In steps, so that the kernel sees a process that grows. */
+/** In steps, so that the process grows as a real one does. */
 function eatMemory(mebibytes: number): void {
   const eaten: Buffer[] = [];
   const timer = setInterval(() => {
@@ -75,13 +77,11 @@ function eatMemory(mebibytes: number): void {
   }, 20).unref();
 }
 
-/** Says what a real worker said, and downloads as one does: a bar that is drawn over itself, a file that grows. */
+/** Replays the log of a real worker, and imitates its download: a progress bar that redraws itself, a growing file. */
 async function replay(faults: Values<typeof faultFlags>): Promise<void> {
   const [file, drawn, into] = [faults['replay-log'], faults['draw-download'], faults['download-into']];
   if (file === undefined && drawn === undefined && into === undefined) return;
-  const { readFileSync } = await import('node:fs');
   if (file !== undefined) process.stderr.write(readFileSync(file));
-  const { drawDownload, growFile } = await import('./download.ts');
   if (drawn !== undefined) drawDownload(drawn);
   if (into !== undefined) growFile(into);
 }
@@ -94,3 +94,28 @@ const traceback = `Traceback (most recent call last):
   File "sim/worker.py", line 1, in <module>
     main()
 RuntimeError: simulated crash because of --crash-after`;
+
+const stepMs = 100;
+const totalGB = 5;
+
+/** huggingface_hub's tqdm bar for one file, over `seconds`; there is no newline until it is full. */
+export function drawDownload(seconds: number): void {
+  const begin = performance.now();
+  const draw = (): void => {
+    const share = Math.min(1, (performance.now() - begin) / (seconds * 1000));
+    const percent = String(Math.floor(share * 100)).padStart(3);
+    const bar = '█'.repeat(Math.floor(share * 10)).padEnd(10);
+    const size = `${(share * totalGB).toFixed(2)}G/${totalGB.toFixed(2)}G`;
+    const end = share === 1 ? '\n' : '';
+    process.stderr.write(`\rmodel.safetensors: ${percent}%|${bar}| ${size} [00:01<00:01, 105MB/s]${end}`);
+    if (share === 1) clearInterval(timer);
+  };
+  const timer = setInterval(draw, stepMs);
+  draw();
+}
+
+/** As Dynamo's own downloader, which logs nothing: a growing file in the hub's cache. */
+export function growFile(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  setInterval(() => appendFileSync(join(folder, '.modelexpress-sim'), Buffer.alloc(65_536)), stepMs).unref();
+}
