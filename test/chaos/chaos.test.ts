@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { test } from '../e2e/harness/world.ts';
-import { livingProcesses } from '../oracle/processes.ts';
+import { livingProcesses } from '../oracle/proc.ts';
 import { play } from './sequence.ts';
 
 const replayed = process.env['CHAOS_SEED'];

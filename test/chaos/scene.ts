@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { World } from '../e2e/harness/world.ts';
 import { markVariable } from '../oracle/leftovers.ts';
 import { until } from '../support/until.ts';
-import { environmentOf, livingProcesses, type SeenProcess } from '../oracle/processes.ts';
+import { environmentOf, livingProcesses, type SeenProcess } from '../oracle/proc.ts';
 
 /** Processes of runs, children and escaped ones included: all that carry the name of a process of a plan. */
 export function processesOfRuns(world: World): SeenProcess[] {

@@ -13,8 +13,7 @@ import {
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { killSupervision, leaders, send } from '../chaos/scene.ts';
-import { isLiving } from '../oracle/processes.ts';
-import { startTimeOf } from '../integration/sim/processes.ts';
+import { isLiving, livingProcess } from '../oracle/proc.ts';
 import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
 import { fakeGpus } from './harness/gpus.ts';
@@ -218,7 +217,7 @@ async function leaderless(world: World): Promise<{ leader: number; startTime: st
   const [line] = (await once(session.stdout, 'data')) as [Buffer];
   const member = Number(line.toString());
   onTestFinished(() => send(member, 'SIGKILL'));
-  const startTime = startTimeOf(leader) ?? '';
+  const startTime = livingProcess(leader)?.startTime ?? '';
   session.kill('SIGKILL');
   await once(session, 'exit');
   return { leader, startTime, member };

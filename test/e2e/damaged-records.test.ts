@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { killSupervision, leaders, processesOfRuns } from '../chaos/scene.ts';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { damages, recordsOf } from '../support/damage.ts';
 import { dynamo, type Ended, succeed } from './harness/cli.ts';
 import { ps, type Running, up } from './harness/deployment.ts';

@@ -1,6 +1,6 @@
 /** Runs in the background: started, listed, stopped by name, by id, all at once. */
 import { expect } from 'vitest';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { dynamo, start, succeed } from './harness/cli.ts';
 import { clientOf, ps, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';

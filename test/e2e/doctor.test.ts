@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect, onTestFinished } from 'vitest';
 import { keepers } from '../chaos/scene.ts';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { dynamo, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
 import { until } from '../support/until.ts';

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { environmentOf } from '../oracle/processes.ts';
+import { environmentOf } from '../oracle/proc.ts';
 import { dynamo, succeed } from './harness/cli.ts';
 import { pidOf, textBelow, up } from './harness/deployment.ts';
 import { test } from './harness/world.ts';

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { dynamo, type Ended, type Session, shellCode, start } from './harness/cli.ts';
 import { faulty, onSim, pidOf, ps } from './harness/deployment.ts';
 import { until } from '../support/until.ts';

@@ -1,6 +1,6 @@
 /** What goes wrong after a deployment serves, and processes that do not want to go. */
 import { expect } from 'vitest';
-import { isLiving, livingProcesses } from '../oracle/processes.ts';
+import { isLiving, livingProcesses } from '../oracle/proc.ts';
 import { dynamo, type Session, start, succeed } from './harness/cli.ts';
 import { faulty, pidOf, ps, textBelow, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';

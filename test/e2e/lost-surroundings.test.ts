@@ -4,7 +4,7 @@ import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { keepers, killSupervision, leaders, processesOfRuns, send, supervisors } from '../chaos/scene.ts';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { until } from '../support/until.ts';
 import { dynamo, packageFolder, startCommand, succeed } from './harness/cli.ts';
 import { onSim, ps, up } from './harness/deployment.ts';

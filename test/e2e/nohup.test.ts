@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { mayRun } from '../support/may-run.ts';
 import { until } from '../support/until.ts';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { executable, type Session, shellCode, start, startCommand, succeed } from './harness/cli.ts';
 import { onSim, ps } from './harness/deployment.ts';
 import { test, type World } from './harness/world.ts';

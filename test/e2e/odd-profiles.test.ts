@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { environmentOf } from '../oracle/processes.ts';
+import { environmentOf } from '../oracle/proc.ts';
 import { dynamo, type Ended, succeed } from './harness/cli.ts';
 import { pidOf, ps, up } from './harness/deployment.ts';
 import { test, type World } from './harness/world.ts';

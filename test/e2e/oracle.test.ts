@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { endLeftovers, leftovers, type Scene } from '../oracle/leftovers.ts';
-import { isLiving } from '../oracle/processes.ts';
+import { isLiving } from '../oracle/proc.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';

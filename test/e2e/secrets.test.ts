@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { markVariable } from '../oracle/leftovers.ts';
-import { environmentOf, livingProcesses } from '../oracle/processes.ts';
+import { argvOf, childrenOf, environmentOf, livingProcesses } from '../oracle/proc.ts';
 import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { pidOf, ps, textBelow, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
@@ -64,7 +64,7 @@ test('every process gets its own secrets, whole, and no other one; none stands i
     expect([...environmentOf(pid).keys()].filter((name) => name.startsWith('DYNAMO_SECRET'))).toEqual([]);
   }
   expect(variableOf(prefill, 'SGLANG_ROUTE')).toBe(`http://me:${secrets.address}@127.0.0.1/x`);
-  const argv = commandOf(decode);
+  const argv = argvOf(decode);
   expect(argv[argv.indexOf('--api-key') + 1]).toBe(secrets.argument);
   expect(argv).toContain(`--header=Authorization: Bearer ${secrets.bearer}`);
   expect(argv[argv.indexOf('--admin-token') + 1]).toBe(secrets.raw);
@@ -135,7 +135,7 @@ test('the script runs when its secrets are set, gives each process its own, and 
   const own = environmentOf(session.pid);
   expect(own.get('DYNAMO_SECRET_LICENCE')).toBe(env.DYNAMO_SECRET_LICENCE);
   const children = childrenOf(session.pid);
-  const prefill = children.find((pid) => commandOf(pid).includes('prefill')) ?? 0;
+  const prefill = children.find((pid) => argvOf(pid).includes('prefill')) ?? 0;
   expect(environmentOf(prefill).get('LICENCE')).toBe("it's $HOME");
   expect(environmentOf(prefill).get('SGLANG_ROUTE')).toBe(`http://me:${secrets.address}@127.0.0.1/x`);
   for (const pid of children)
@@ -242,17 +242,4 @@ test('the command of exec gets none of the secrets of the deployment', async ({ 
 
 function variableOf(pid: number, name: string): string | undefined {
   return environmentOf(pid).get(name);
-}
-
-/** Nothing for one that has just ended, as the script's last request has. */
-function commandOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return [];
-  }
-}
-
-function childrenOf(parent: number): number[] {
-  return readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(/\s+/).map(Number);
 }

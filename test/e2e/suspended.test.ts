@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { isLiving, livingProcesses } from '../oracle/processes.ts';
+import { isLiving, livingProcesses } from '../oracle/proc.ts';
 import { until } from '../support/until.ts';
 import {
   type Ended,

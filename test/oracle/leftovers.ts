@@ -1,8 +1,8 @@
 /** Proves that a test left nothing behind: no process, listener, socket, temporary file or lock. */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listeners } from './listeners.ts';
-import { environmentOf, isLiving, livingProcesses, openedBy } from './processes.ts';
+import { listeners } from './proc.ts';
+import { environmentOf, isLiving, livingProcesses, openedBy } from './proc.ts';
 
 /** Where a test lives, and the mark in the environment of all that it starts. */
 export interface Scene {

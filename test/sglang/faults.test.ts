@@ -1,6 +1,6 @@
 /** What happens when real SGLang workers die, or are to stop while they load. */
 import { describe, expect } from 'vitest';
-import { livingProcesses } from '../oracle/processes.ts';
+import { livingProcesses } from '../oracle/proc.ts';
 import { start, succeed } from '../e2e/harness/cli.ts';
 import { freePort } from '../e2e/harness/ports.ts';
 import { pidOf } from '../e2e/harness/deployment.ts';

@@ -6,7 +6,7 @@ import { readEnvironment } from '../../src/python/read-environment.ts';
 import { succeed } from '../e2e/harness/cli.ts';
 import { ps, requestsOf } from '../e2e/harness/deployment.ts';
 import { test } from '../e2e/harness/world.ts';
-import { listeners } from '../oracle/listeners.ts';
+import { listeners } from '../oracle/proc.ts';
 import { model, rotary } from '../real/support/models.ts';
 import { pythons } from '../real/support/python.ts';
 import {

@@ -1,4 +1,4 @@
-/** Starts real processes as a run does, and proves afterwards that nothing of them is left. */
+/** Starts real processes as a run does, and proves afterwards that none of them is left. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import type { ProcessSpec } from '../../src/plan/plan.ts';
 import { createLauncher, type ProcessChild } from '../../src/process/launch.ts';
 import { createTracker } from '../../src/process/tracker.ts';
-import { look, marked, type Seen } from './oracle.ts';
+import { kill, livingProcess, processesWith, type SeenProcess, stillRuns } from '../oracle/proc.ts';
 import { tempFolder } from './temp-folder.ts';
 import { until } from './until.ts';
 
@@ -15,12 +15,12 @@ export interface Started {
   readonly folder: string;
   readonly ledgerFile: string;
   readonly logFile: string;
-  /** Stands in the environment of every process. */
+  /** In the environment of every process. */
   readonly marker: string;
-  /** The process that wrote its pid to this file of the folder. */
-  pidIn(file: string): Promise<Seen>;
-  /** Throws when one of these, or anybody with the marker, is alive. */
-  expectNothingLeft(...seen: readonly Seen[]): void;
+  /** The living process that wrote its pid to this file of the folder. */
+  pidIn(file: string): Promise<SeenProcess>;
+  /** Throws if one of these, or any process with the marker, is alive. */
+  expectNothingLeft(...seen: readonly SeenProcess[]): void;
 }
 
 let count = 0;
@@ -44,7 +44,7 @@ export function specOf(folder: string, argv: readonly string[], name = 'w'): Pro
   };
 }
 
-/** Runs `script` in a shell that has `$D`, the folder, for the files in which it writes pids. */
+/** Runs `script` in a shell; `$D` is the folder for its pid files. */
 export async function startShell(script: string, name = 'w'): Promise<Started> {
   return await start(['/bin/sh', '-c', script], name);
 }
@@ -67,9 +67,9 @@ export async function start(
     clock: systemClock,
     cgroup,
   });
-  // Whatever the test finds, nothing stays behind it.
+  // Whatever the test finds, nothing is left running.
   onTestFinished(() => {
-    for (const { pid } of marked(marker)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of processesWith(marker)) process.kill(pid, 'SIGKILL');
   });
   const child = await launcher.launch({ ...spec, env: { ...spec.env, DYNAMO_RUN_ID: runId } });
   return {
@@ -80,18 +80,18 @@ export async function start(
     marker,
     pidIn: async (file) =>
       await until(`a living process in ${file}`, () => {
-        const seen = look(readPid(join(folder, file)));
-        if (seen !== undefined) onTestFinished(() => endSame(seen));
+        const seen = livingProcess(readPid(join(folder, file)));
+        if (seen !== undefined) onTestFinished(() => kill(seen));
         return seen;
       }),
     expectNothingLeft: (...seen) => {
-      const alive = seen.filter(({ pid, startTime }) => look(pid)?.startTime === startTime);
-      expect([...alive, ...marked(marker)]).toEqual([]);
+      const alive = seen.filter(stillRuns);
+      expect([...alive, ...processesWith(marker)]).toEqual([]);
     },
   };
 }
 
-/** A pid counts when its line is whole. */
+/** -1 until the line is complete. */
 function readPid(file: string): number {
   try {
     const text = readFileSync(file, 'utf8');
@@ -99,8 +99,4 @@ function readPid(file: string): number {
   } catch {
     return -1;
   }
-}
-
-function endSame({ pid, startTime }: Seen): void {
-  if (look(pid)?.startTime === startTime) process.kill(pid, 'SIGKILL');
 }

@@ -1,9 +1,9 @@
 /** Programs that are missing, end, fail, hang or are killed. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../../src/host/program.ts';
-import { isRunning } from '../../support/oracle.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
@@ -46,5 +46,5 @@ test('one that hangs and heeds no signal is given up in time, and ended', async 
     500,
   );
   await expect(hangs).rejects.toThrow('sh did not answer within 0.5 s');
-  await until('it to be gone', () => !isRunning(pidFile));
+  await until('it to be gone', () => !isLiving(Number(readFileSync(pidFile, 'utf8'))));
 });

@@ -7,7 +7,7 @@ import { identify, isAlive } from '../../../src/process/identity.ts';
 import { createLauncher } from '../../../src/process/launch.ts';
 import { createTracker } from '../../../src/process/tracker.ts';
 import { readLedger } from '../../../src/process/ledger.ts';
-import { everybody, look, marked } from '../../support/oracle.ts';
+import { livingProcesses, livingProcess, processesWith } from '../../oracle/proc.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { specOf, start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
@@ -30,7 +30,7 @@ test('the command leads its own session and group, keeps the pid of the ledger, 
     'echo $$ >"$D/pid"; cat; ls -l /proc/$$/fd >"$D/fds"; exec sleep 60',
   );
   const seen = await pidIn('pid');
-  expect(seen).toMatchObject({ pid: child.pid, pgrp: child.pid, session: child.pid });
+  expect(seen).toMatchObject({ pid: child.pid, group: child.pid, session: child.pid });
   expect(readLedger(ledgerFile)[0]?.startTime).toBe(seen.startTime);
   const fds = await until('the list of files', () => {
     const text = readText(join(folder, 'fds'));
@@ -97,7 +97,7 @@ test('a process that cannot be written down never runs', async () => {
   await expect(launcher.launch(specOf(folder, ['/bin/sh', '-c', 'echo ran; sleep 60']))).rejects.toThrow(
     'EISDIR',
   );
-  await until('the waiting shell to be gone', () => marked(marker).length === 0);
+  await until('the waiting shell to be gone', () => processesWith(marker).length === 0);
   expect(readText(join(folder, 'logs', 'w.log'))).not.toContain('ran');
 });
 
@@ -138,7 +138,7 @@ test('a zombie is dead', async () => {
   ]);
   await pidIn('me');
   const zombie = everybodyElse(child.pid);
-  await until('the zombie to be one', () => zombie().every((pid) => look(pid) === undefined));
+  await until('the zombie to be one', () => zombie().every((pid) => livingProcess(pid) === undefined));
   for (const pid of zombie()) {
     const identity = identify(pid);
     expect(identity && isAlive(identity)).toBe(false);
@@ -182,5 +182,7 @@ function readText(file: string): string {
 }
 
 test('nobody of these tests is left', () => {
-  expect(everybody().filter(({ command }) => command.includes(`dynamo-oracle-${process.pid}-`))).toEqual([]);
+  expect(
+    livingProcesses().filter(({ command }) => command.includes(`dynamo-oracle-${process.pid}-`)),
+  ).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { Identity } from '../../../src/base/identity.ts';
 import { runCommand } from '../../../src/process/run-command.ts';
-import { isLiving } from '../../oracle/processes.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { until } from '../../support/until.ts';
 
 function running(script: string, argv: readonly [string, ...string[]] = ['/bin/sh', '-c', script]) {

@@ -8,7 +8,7 @@ import { makePlan } from '../../../src/plan/make-plan.ts';
 import { quote } from '../../../src/base/terminal-text.ts';
 import { shellScript } from '../../../src/plan/shell.ts';
 import { planned } from '../../support/arbitrary-plan.ts';
-import { marked } from '../../support/oracle.ts';
+import { processesWith } from '../../oracle/proc.ts';
 import { disaggregated, frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
@@ -141,7 +141,7 @@ function planIn({ folder, bin }: { folder: string; bin: string }) {
 
 /** Those that the script ended may take a moment to be gone: it waits for the leaders only. */
 async function nobody(marker: string): Promise<void> {
-  await until('all to be gone', () => marked(marker).length === 0);
+  await until('all to be gone', () => processesWith(marker).length === 0);
 }
 
 test('the script starts every process of the plan, asks for the proof, and leaves nothing when it ends', async () => {

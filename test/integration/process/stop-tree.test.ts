@@ -9,7 +9,7 @@ import { readLedger } from '../../../src/process/ledger.ts';
 import { findOwned } from '../../../src/process/owned.ts';
 import { stopTree } from '../../../src/process/stop-tree.ts';
 import { createTracker } from '../../../src/process/tracker.ts';
-import { look, type Seen } from '../../support/oracle.ts';
+import { kill, livingProcess, type SeenProcess } from '../../oracle/proc.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
@@ -77,7 +77,7 @@ test('children of a leader that ended long ago are still found', async () => {
   const tree = await startShell(`sleep 60 & ${note('child', '$!')}; exit 0`);
   const seen = await tree.pidIn('child');
   expect(await tree.child.exited).toEqual({ code: 0, signal: undefined });
-  await until('the leader to be gone', () => look(tree.child.pid) === undefined);
+  await until('the leader to be gone', () => livingProcess(tree.child.pid) === undefined);
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
   tree.expectNothingLeft(seen);
 });
@@ -113,7 +113,7 @@ const rename = '$0 = "sglang::scheduler" . (" " x 4000);';
 test('a double fork whose environment is overwritten is known by its log and that', async () => {
   const tree = await start(doubleFork(rename));
   const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
-  expect(seen[0]).toMatchObject({ ppid: expect.not.toSatisfy((pid: number) => pid === tree.child.pid) });
+  expect(seen[0]).toMatchObject({ parent: expect.not.toSatisfy((pid: number) => pid === tree.child.pid) });
   const [found] = findOwned(readLedger(tree.ledgerFile)).filter(({ pid }) => pid === seen[0]?.pid);
   expect(found?.evidence).toBe('marks');
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
@@ -127,7 +127,7 @@ test('a double fork that closed all its files has the variables alone, which pro
   await tree.pidIn('me');
   expect(findOwned(readLedger(tree.ledgerFile)).map(({ pid }) => pid)).not.toContain(seen.pid);
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
-  expect(look(seen.pid)?.startTime).toBe(seen.startTime);
+  expect(livingProcess(seen.pid)?.startTime).toBe(seen.startTime);
 });
 
 test('a stranger that writes into the log of a run is not proven by that', async () => {
@@ -137,7 +137,7 @@ test('a stranger that writes into the log of a run is not proven by that', async
   closeSync(log);
   onTestFinished(() => void stranger.kill('SIGKILL'));
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
-  expect(look(stranger.pid ?? 0)).toBeDefined();
+  expect(livingProcess(stranger.pid ?? 0)).toBeDefined();
 });
 
 test('a child that has no file, no environment and another session is known by its parent', async () => {
@@ -210,12 +210,12 @@ function bystander(): { pid: number } {
 
 test('a look-alike in another session is left alone', async () => {
   const { pid } = bystander();
-  const before = await until('the bystander', () => look(pid));
+  const before = await until('the bystander', () => livingProcess(pid));
   const tree = await start(doubleFork(rename));
   await tree.pidIn('child');
   expect(findOwned(readLedger(tree.ledgerFile)).map((owned) => owned.pid)).not.toContain(pid);
   await tree.child.stop(0);
-  expect(look(pid)?.startTime).toBe(before.startTime);
+  expect(livingProcess(pid)?.startTime).toBe(before.startTime);
 });
 
 /** Closes what it inherited and wipes its environment: nothing but session and group tell where it came from. */
@@ -248,7 +248,11 @@ test('a hidden child that the leader forks on SIGTERM, as its last deed, does no
 });
 
 /** Two hidden processes of a session whose leader has ended, and the entry that a ledger has of another with its pid. */
-async function strangersInSession(): Promise<{ first: Seen; second: Seen; entry: LedgerEntry }> {
+async function strangersInSession(): Promise<{
+  first: SeenProcess;
+  second: SeenProcess;
+  entry: LedgerEntry;
+}> {
   const tree = await startShell('exec sleep 60');
   const [real] = readLedger(tree.ledgerFile);
   await tree.child.stop(0);
@@ -256,13 +260,13 @@ async function strangersInSession(): Promise<{ first: Seen; second: Seen; entry:
   const program = `for my $name ("first", "second") { if (!fork) { ${hide} my $f = "$ENV{D}/$name"; open F, ">", "$f.new"; print F "$$"; close F; rename "$f.new", $f; sleep 60; exit } }`;
   const leader = spawn('perl', ['-e', program], { detached: true, stdio: 'ignore', env: { D: folder } });
   const session = leader.pid ?? -1;
-  const read = async (name: string): Promise<Seen> => {
+  const read = async (name: string): Promise<SeenProcess> => {
     const seen = await until(name, () =>
-      existsSync(join(folder, name)) ? look(Number(readFileSync(join(folder, name), 'utf8'))) : undefined,
+      existsSync(join(folder, name))
+        ? livingProcess(Number(readFileSync(join(folder, name), 'utf8')))
+        : undefined,
     );
-    onTestFinished(
-      () => void (look(seen.pid)?.startTime === seen.startTime && process.kill(seen.pid, 'SIGKILL')),
-    );
+    onTestFinished(() => kill(seen));
     return seen;
   };
   const [first, second] = [await read('first'), await read('second')];
@@ -287,7 +291,7 @@ test('look-alikes in the session of a stranger that got the pid of a dead leader
     });
     expect(report).toEqual({ killed: [], left: [] });
   }
-  for (const { pid, startTime } of [first, second]) expect(look(pid)?.startTime).toBe(startTime);
+  for (const { pid, startTime } of [first, second]) expect(livingProcess(pid)?.startTime).toBe(startTime);
 });
 
 test('of a dead leader, the session proves who began before its end was seen, and nobody later', async () => {
@@ -320,7 +324,7 @@ test.each<[string, Partial<LedgerEntry>]>([
   ['boot id', { bootId: 'another-boot' }],
 ])('a living pid with the wrong %s in the ledger is never signalled', async (_, forged) => {
   const { pid } = bystander();
-  const before = await until('the bystander', () => look(pid));
+  const before = await until('the bystander', () => livingProcess(pid));
   const tree = await startShell('exec sleep 60');
   const [real] = readLedger(tree.ledgerFile);
   await tree.child.stop(0);
@@ -351,7 +355,7 @@ test.each<[string, Partial<LedgerEntry>]>([
       left: [],
     });
   }
-  expect(look(pid)?.startTime).toBe(before.startTime);
+  expect(livingProcess(pid)?.startTime).toBe(before.startTime);
 });
 
 test('a torn last line of the ledger hides no other line', async () => {

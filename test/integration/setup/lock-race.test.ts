@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { start } from '../../e2e/harness/cli.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
-import { isLiving } from '../../oracle/processes.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { bundledScript } from '../../support/bundled-script.ts';
 import { fakeInstaller } from '../../support/fake-uv.ts';
 import { until } from '../../support/until.ts';

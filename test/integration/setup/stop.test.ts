@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { dynamo, start, startCommand, succeed } from '../../e2e/harness/cli.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
-import { isLiving } from '../../oracle/processes.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { fakeInstaller } from '../../support/fake-uv.ts';
 
 const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];

@@ -2,17 +2,9 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { childrenOf, isLiving, livingProcess } from '../../oracle/proc.ts';
 import { ask, deploy, generateInstances, listed, model, startWorker } from './deployment.ts';
-import {
-  childrenOf,
-  freePort,
-  remember,
-  start,
-  startTimeOf,
-  statField,
-  temporaryFolder,
-  until,
-} from './processes.ts';
+import { freePort, remember, start, temporaryFolder, until } from './processes.ts';
 
 const slow = ['--tokens-per-second', '40'];
 const files = (folder: string): string[] =>
@@ -146,8 +138,8 @@ test('faults on request: deaf to SIGTERM, hanging, children inside and outside o
     return found.length === 3 && found;
   });
   children.forEach(remember);
-  const groups = children.map((child) => statField(child, 2));
-  expect(groups.filter((group) => group === String(pid))).toHaveLength(2);
+  const groups = children.map((child) => livingProcess(child)?.group);
+  expect(groups.filter((group) => group === pid)).toHaveLength(2);
   worker?.child.kill('SIGTERM');
   await until('it has heard the signal', () => worker?.log().includes('SIGTERM ignored'));
   await expect(
@@ -161,7 +153,7 @@ test('faults on request: deaf to SIGTERM, hanging, children inside and outside o
   expect((await fetch(`${worker?.status}/health`)).status).toBe(200);
   worker?.child.kill('SIGKILL');
   await worker?.exit;
-  expect(children.map(startTimeOf).every((time) => time !== undefined)).toBe(true);
+  expect(children.every(isLiving)).toBe(true);
 });
 
 test('logs: JSON lines on request, no colour, filtered by DYN_LOG', async () => {
@@ -181,5 +173,5 @@ test('logs: JSON lines on request, no colour, filtered by DYN_LOG', async () => 
   });
   await calm.exit;
   expect(calm.log()).toBe('');
-  expect(startTimeOf(quiet.pid)).toBeDefined();
+  expect(isLiving(quiet.pid)).toBe(true);
 });

@@ -1,12 +1,13 @@
-/** Starts sim processes for tests and proves, by /proc alone, that all of them are gone afterwards. */
+/** Starts sim processes for tests, and ends them afterwards. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import { kill, livingProcess, type SeenProcess, stillRuns } from '../../oracle/proc.ts';
 
-/** SIM_ENTRY lets the tests run against a bundle made by hand. */
+/** SIM_ENTRY makes the tests use another bundle. */
 const entry = process.env['SIM_ENTRY'] ?? 'dist/sim.js';
 
 export interface Started {
@@ -16,7 +17,7 @@ export interface Started {
   readonly log: () => string;
 }
 
-const running: { pid: number; startTime: string }[] = [];
+const running: SeenProcess[] = [];
 const folders: string[] = [];
 
 export function temporaryFolder(): string {
@@ -42,48 +43,16 @@ export function start(argv: readonly string[], env: Readonly<Record<string, stri
   return { pid, child, exit, log: () => text };
 }
 
-/** To be killed at the end too, by pid and start time. */
+/** Also to be killed after the test. */
 export function remember(pid: number): void {
-  const startTime = startTimeOf(pid);
-  if (startTime !== undefined) running.push({ pid, startTime });
-}
-
-/** Undefined when there is no such process; a zombie counts as gone. Field 22 of /proc/PID/stat. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
-export function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((candidate) => statField(candidate, 1) === String(pid));
-}
-
-/** Field after the name: 1 parent, 2 process group, 3 session. */
-export function statField(pid: number, index: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')[index];
-  } catch {
-    return undefined;
-  }
+  const seen = livingProcess(pid);
+  if (seen !== undefined) running.push(seen);
 }
 
 afterEach(async () => {
   const left = running.splice(0);
-  for (const { pid, startTime } of left) if (startTimeOf(pid) === startTime) process.kill(pid, 'SIGKILL');
-  await until('all processes are gone', () =>
-    left.every(({ pid, startTime }) => startTimeOf(pid) !== startTime),
-  );
+  left.forEach(kill);
+  await until('all processes are gone', () => !left.some(stillRuns));
   for (const folder of folders.splice(0)) if (existsSync(folder)) rmSync(folder, { recursive: true });
 });
 

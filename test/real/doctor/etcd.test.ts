@@ -1,8 +1,9 @@
 /** D08 to D10 against real etcds: healthy, frozen, gone, not etcd, with stale keys, and waiting for a lock. */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { argvOf } from '../../oracle/proc.ts';
 import { freePort, remember, until } from '../../integration/sim/processes.ts';
 import { serve } from '../../support/http-server.ts';
 import { ask, startEtcd } from '../support/etcd.ts';
@@ -84,7 +85,7 @@ test('etcd-stale: a key without a lease is named, one with a lease is not', asyn
 test('etcd-lock: a second etcd on the same folder waits, and is named with the first', async () => {
   const etcd = await startEtcd(binary);
   const first = etcd.server().pid;
-  const words = readFileSync(`/proc/${first}/cmdline`, 'utf8').split('\0');
+  const words = argvOf(first);
   const folder = words[words.indexOf('--data-dir') + 1] ?? '';
   const env = { ETCD_ENDPOINTS: etcd.url, ETCD_DATA_DIR: folder };
   expect(await doctor('etcd-lock', env)).toMatchObject({
@@ -111,7 +112,7 @@ test('etcd-lock: a second etcd on the same folder waits, and is named with the f
 test('etcd-lock: a frozen etcd that holds the named folder is in the way', async () => {
   const etcd = await startEtcd(binary);
   const { pid } = etcd.server();
-  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const words = argvOf(pid);
   const folder = words[words.indexOf('--data-dir') + 1] ?? '';
   process.kill(pid, 'SIGSTOP');
   expect(await doctor('etcd-lock', { ETCD_ENDPOINTS: etcd.url, ETCD_DATA_DIR: folder })).toMatchObject({

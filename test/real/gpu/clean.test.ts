@@ -9,7 +9,7 @@ import { up } from '../../e2e/harness/deployment.ts';
 import { type FakeGpus, fakeGpus } from '../../e2e/harness/gpus.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
-import { isLiving } from '../../oracle/processes.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { mayRun } from '../../support/may-run.ts';
 
 /** Only root can be several users. */

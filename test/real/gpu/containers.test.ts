@@ -8,7 +8,7 @@ import { up } from '../../e2e/harness/deployment.ts';
 import { fakeGpus } from '../../e2e/harness/gpus.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
-import { isLiving } from '../../oracle/processes.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { startDocker } from '../support/docker.ts';
 import { daemonOfFile } from '../support/file-daemon.ts';
 import { images } from '../support/infra-images.ts';

@@ -8,7 +8,7 @@ import { freePort } from '../../e2e/harness/ports.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { leftovers } from '../../oracle/leftovers.ts';
-import { isLiving } from '../../oracle/processes.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { keysIn } from '../support/etcd.ts';
 import { install, versions } from '../support/installed.ts';
 

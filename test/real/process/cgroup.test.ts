@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { cgroupOfRun, removeCgroup } from '../../../src/process/cgroup.ts';
 import { readLedger } from '../../../src/process/ledger.ts';
-import { look } from '../../support/oracle.ts';
+import { livingProcess } from '../../oracle/proc.ts';
 import { start } from '../../support/tree.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
@@ -32,8 +32,8 @@ test('a process that shook off every mark before the first look is found, ended 
   const { pid } = await pidIn('escaped');
   await child.exited;
   const escaped = await until('it has escaped', () => {
-    const seen = look(pid);
-    return seen?.ppid === 1 && seen.session === pid && seen.command.startsWith('/bin/sleep') && seen;
+    const seen = livingProcess(pid);
+    return seen?.parent === 1 && seen.session === pid && seen.command.startsWith('/bin/sleep') && seen;
   });
   const report = await child.stop(0);
   expect(report.killed.join()).toMatch(new RegExp(`^${escaped.pid} \\(.*known by control group\\)$`));

@@ -1,9 +1,9 @@
 /** nvidia-smi that is missing, works, fails or hangs; a stand-in on a PATH of its own. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { inventory } from '../../../src/gpu/inventory.ts';
-import { isRunning } from '../../support/oracle.ts';
+import { isLiving } from '../../oracle/proc.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
@@ -143,7 +143,7 @@ test('when it hangs and heeds no signal, it is given up in time and ended', asyn
     notes: [],
     problem: 'nvidia-smi is here but did not answer within 0.2 s',
   });
-  await until('nvidia-smi to be gone', () => !isRunning(join(folder, 'pid')));
+  await until('nvidia-smi to be gone', () => !isLiving(Number(readFileSync(join(folder, 'pid'), 'utf8'))));
 });
 
 test('a folder with the name of nvidia-smi is a problem, not a crash', async () => {
