@@ -1,4 +1,4 @@
-// Makes dist-binary/dynamo: this Node with the whole program and its files inside, for hosts without Node.
+// Builds dist-binary/dynamo, a single executable with Node, program and files, for hosts without Node.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -17,7 +17,7 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { bundleOptions } from './bundle-options.js';
 
-// The mark by which Node finds out that something was injected. Source: Node's page on single executable applications.
+// How Node detects an injected program. Source: Node's documentation of single executable applications.
 const sentinelFuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 await mkdir('dist-binary', { recursive: true });
@@ -34,7 +34,7 @@ try {
 const { size } = await stat('dist-binary/dynamo');
 console.log(`dist-binary/dynamo: ${Math.round(size / 1e6)} MB, with Node ${process.versions.node}`);
 
-/** What the tools say is shown only when they fail. */
+/** Shows the output of a tool only if it fails. */
 function run(file, ...words) {
   execFileSync(file, words, { stdio: 'pipe' });
 }
@@ -43,14 +43,14 @@ async function copyNode(file) {
   const node = await readFile(process.execPath);
   if (!node.includes(sentinelFuse)) {
     throw new Error(
-      `${process.execPath} keeps Node in a shared library, so nothing can be injected into it: build with a Node of nodejs.org`,
+      `${process.execPath} uses a shared libnode, so nothing can be injected into it: build with Node from nodejs.org`,
     );
   }
   await copyFile(process.execPath, file);
   await chmod(file, 0o755);
 }
 
-/** Returns the path of what is injected: program, its compiled form for a fast start, and files. */
+/** Returns the path of the blob to inject: program, code cache for a fast start, and files. */
 async function blob() {
   const [main, output, config] = ['dynamo.cjs', 'blob', 'sea.json'];
   await build({
@@ -59,20 +59,20 @@ async function blob() {
     outfile: join(work, main),
     format: 'cjs',
     legalComments: 'eof',
-    // Node loads no compiled form of a program that calls import(); here everything is in one file anyway.
+    // Node's code cache does not support import(); here everything is in one file anyway.
     supported: { 'dynamic-import': false },
-    // Only where the package is looks at it, which the executable never asks.
+    // Only used to locate the package, which the executable never does.
     define: { ...bundleOptions.define, 'import.meta.url': 'undefined' },
   });
   const assets = await shipped();
   const settings = { main, output, disableExperimentalSEAWarning: true, useCodeCache: true, assets };
   await writeFile(join(work, config), JSON.stringify(settings));
-  // From there, so that stack traces of users name dynamo.cjs, no folder of this machine.
+  // Run in that folder, so that stack traces say dynamo.cjs instead of a path of this machine.
   execFileSync(process.execPath, ['--experimental-sea-config', config], { cwd: work, stdio: 'pipe' });
   return join(work, output);
 }
 
-/** The files that ship, by their path in the package, and the list of them that src/package/self.ts reads. */
+/** The shipped files by their path in the package, and their list, which src/package/self.ts reads. */
 async function shipped() {
   const files = (await Promise.all(['assets', 'launch-profiles'].map(filesBelow))).flat().toSorted();
   const hash = createHash('sha256');

@@ -1,4 +1,4 @@
-// Bundles the command line and the embedded engine into dist/, so that starting costs two file reads, not hundreds.
+// Bundles the command line, the embedded engine and the library into dist/, so that a start reads few files.
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build, context } from 'esbuild';
@@ -9,11 +9,11 @@ import { writeKnownProfiles } from './known-profiles.js';
 const entries = { main: 'src/main.ts', up: 'src/up.ts', sim: 'src/sim/main.ts', library: 'src/library.ts' };
 const written = await Promise.all([
   ...Object.entries(entries).map(async ([name, file]) => await bundle(name, file)),
-  // A keeper runs it when everything else of the package may be gone: nothing of it is cut into a file of its own.
+  // A single file without chunks: the keeper runs it when the rest of the package may be gone.
   bundle('reap', 'src/reap.ts', { splitting: false }),
 ]);
 
-// Chunks of an earlier build go last, so that a program that is being rebuilt under our feet still finds its own.
+// Stale chunks are removed last, so that a program that runs during a rebuild still finds its own.
 await writeKnownProfiles('dist/profiles');
 const fresh = new Set([...written.flat(), 'profiles']);
 const stale = (await readdir('dist')).filter((file) => !fresh.has(file));
@@ -21,7 +21,7 @@ await Promise.all(stale.map((file) => rm(join('dist', file), { recursive: true, 
 
 if (process.argv.includes('--watch')) {
   await Promise.all(Object.entries(entries).map(async ([name, file]) => await watch(name, file)));
-  console.log('dist/ follows src/; Ctrl-C ends this');
+  console.log('Watching src/ and rebuilding dist/. Press Ctrl-C to stop.');
 }
 
 function optionsOf(name, file, more) {
@@ -36,7 +36,7 @@ function optionsOf(name, file, more) {
     legalComments: 'linked',
     metafile: true,
     ...more,
-    // Bundled CommonJS packages call require() for Node's own modules.
+    // Bundled CommonJS packages call require() for Node's built-in modules.
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   };
 }

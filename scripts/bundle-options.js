@@ -1,9 +1,9 @@
-// What the bundles of the package and of the single-file executable have in common.
+// Options that the package and the single-file executable share.
 import { readFile } from 'node:fs/promises';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
-// Parts of dockerode that are never used, as endpoints over ssh:// are refused and nothing is built with BuildKit.
+// Dependencies of dockerode that are never used: ssh:// endpoints are refused, and nothing is built with BuildKit.
 const unusedPackages = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs)(\/|$)/;
 const withoutUnused = {
   name: 'without-unused',
@@ -17,7 +17,7 @@ export const bundleOptions = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  // Names stay readable in stack traces: only whitespace and syntax are squeezed.
+  // Names are not minified, so that stack traces stay readable.
   minifyWhitespace: true,
   minifySyntax: true,
   define: { DYNAMO_VERSION: JSON.stringify(version) },

@@ -1,4 +1,4 @@
-// Everything that can be known without running the product: types, lint, format, unused code, stale generated files, dead citations.
+// Static checks: types, lint, format, unused code, stale generated files, dead citations.
 import { spawn } from 'node:child_process';
 
 const checks = {

@@ -1,11 +1,11 @@
-// Checks citations: a page, or a section of one, that a comment or a page refers to must be in this repository.
+// Checks that every page and section cited in comments and docs exists in this repository.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folders = ['docs', 'launch-profiles', 'scripts', 'src', 'test'];
-/** Recordings and lists of what others wrote. */
+/** Recorded output of other programs. */
 const foreign = /^test\/fixtures\//;
 
 const files = [
@@ -15,7 +15,7 @@ const files = [
   ),
 ].filter((file) => !foreign.test(file));
 
-/** A path that ends in .md, perhaps with a section; no URL, and nothing with a gap to be filled in. */
+/** A path that ends in .md, with an optional section; no URLs and no placeholders. */
 const mention = /(?<![\w./:<>*{}$-])((?:[\w.-]+\/)*\w[\w.-]*\.md)\b(?:#([\w-]+))?/g;
 const link = /\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]+))?\)/g;
 const comments = {
@@ -39,13 +39,13 @@ function* citationsIn(file, text) {
   } else for (const [comment] of commentsIn(file, text)) yield* mentionsIn(file, comment);
 }
 
-/** From the root of the repository, or from the folder of the file. */
+/** Relative to the root of the repository, or to the folder of the file. */
 function* mentionsIn(file, text) {
   for (const [cited, path, section] of text.matchAll(mention))
     yield { cited, places: [path, join(dirname(file), path)], section };
 }
 
-/** As GitHub and npm name the headings of a page. */
+/** Anchors of the headings of a page, as GitHub and npm generate them. */
 function sectionsOf(page) {
   const text = readFileSync(join(root, page), 'utf8').replaceAll(/^```[^]*?^```$/gm, '');
   const seen = new Map();
@@ -64,7 +64,7 @@ function sectionsOf(page) {
 
 function faultIn({ places, section }) {
   const page = places.find((place) => existsSync(join(root, place)));
-  if (page === undefined) return 'there is no such page';
+  if (page === undefined) return 'no such page';
   if (section !== undefined && !sectionsOf(page).includes(section))
     return `${page} has no section ${section}`;
   return undefined;
@@ -81,8 +81,8 @@ for (const file of files) {
     process.exitCode = 1;
   }
 }
-// A pattern that finds nothing would find no fault either.
+// Guards against a pattern that no longer matches anything.
 if (checked < 100) {
-  console.error(`only ${checked} citations were found: is the pattern right?`);
+  console.error(`only ${checked} citations found: does the pattern still match?`);
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// Puts into dist/profiles what the shipped profiles mean when nobody sets anything, one file each, named by their content.
+// Writes dist/profiles: the shipped profiles with default settings, already resolved, named by the hash of their content.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -9,7 +9,7 @@ export async function writeKnownProfiles(folder) {
   const shipped = resolve('launch-profiles');
   const worked = await workOut({
     cwd: resolve('.'),
-    // One folder under three names is taken as shipped.
+    // One folder under three names counts as shipped.
     directories: { project: shipped, user: shipped, shipped },
     files: {
       list: async (directory) => await readdir(directory),
@@ -23,7 +23,7 @@ export async function writeKnownProfiles(folder) {
   await Promise.all(stale.map(async (name) => await rm(join(folder, name))));
 }
 
-/** The sources are TypeScript, which not every Node that we support can read. */
+/** The sources are TypeScript, which not every supported Node can load. */
 async function sources() {
   const { outputFiles } = await build({
     ...bundleOptions,

@@ -1,7 +1,7 @@
-// Writes docs/profiles/<name>.md, one page a profile, from the profile and its plan. The same on every host.
-//   --check           only says whether a page would change
-//   --record          asks the embedded engine again first (needs dist); docs/profiles/answers.json keeps the answers
-//   --take FOLDER     takes over answers of real SGLang that KEEP_ANSWERS=FOLDER npm run test:sglang left there
+// Writes docs/profiles/<name>.md, one page per profile, from the profile and its plan. The same on every host.
+//   --check           fails if a page is stale
+//   --record          first asks the embedded engine again (needs dist); answers are kept in docs/profiles/answers.json
+//   --take FOLDER     imports answers of real SGLang from KEEP_ANSWERS=FOLDER npm run test:sglang
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ const product = await planner();
 const profiles = await shippedProfiles(product);
 const answers = JSON.parse(await readFile(answersFile, 'utf8'));
 const faults = unknownIds(product).map(
-  (id) => `scripts/profile-pages/troubleshooting.js: there is no rule or check ${id}`,
+  (id) => `scripts/profile-pages/troubleshooting.js: no such rule or check: ${id}`,
 );
 
 const pages = new Map();
@@ -36,13 +36,11 @@ for (const profile of profiles) {
 
 await mkdir(folder, { recursive: true });
 for (const file of await readdir(folder)) {
-  if (file.endsWith('.md') && !pages.has(file))
-    faults.push(`docs/profiles/${file}: there is no such profile`);
+  if (file.endsWith('.md') && !pages.has(file)) faults.push(`docs/profiles/${file}: no such profile`);
 }
 for (const [file, text] of pages) {
   if ((await readFile(folder + file, 'utf8').catch(() => '')) === text) continue;
-  if (flags.check === true)
-    faults.push(`docs/profiles/${file} is not what the profile says: run node scripts/profile-pages.js`);
+  if (flags.check === true) faults.push(`docs/profiles/${file} is stale: run node scripts/profile-pages.js`);
   else await writeFile(folder + file, text);
 }
 if (flags.check !== true) await writeFile(answersFile, `${JSON.stringify(answers, undefined, 2)}\n`);

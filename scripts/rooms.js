@@ -1,12 +1,12 @@
-// The rooms of src/, what each may import, and who owns which package: written into .oxlintrc.json and CONTRIBUTING.md.
-// `node scripts/rooms.js` writes both; `--check` fails when one of them is stale.
+// The rooms (folders) of src/, what each may import, and which room owns which package.
+// Writes the lint rules in .oxlintrc.json and the table in CONTRIBUTING.md; `--check` fails if one of them is stale.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const ground = ['base', 'host', 'profile', 'engine', 'plan', 'supervisor'];
 const adapters = ['process', 'container', 'probe', 'gpu', 'python', 'infra', 'run'];
 
-/** In the order in which they stand on one another. `pure`: facts, time and chance come in as arguments. */
+/** From the bottom up. `pure`: facts, time and randomness come in as arguments. */
 export const rooms = [
   {
     name: 'base',
@@ -16,7 +16,7 @@ export const rooms = [
   },
   {
     name: 'host',
-    holds: 'the impure ground that adapters share: files that are ours, addresses',
+    holds: 'I/O that adapters share: our own files, running programs, addresses',
     imports: ['base'],
   },
   {
@@ -28,55 +28,55 @@ export const rooms = [
   },
   {
     name: 'engine',
-    holds: 'what a component needs on each engine, as argv and environment',
+    holds: 'what each engine needs to run a component: argv and environment',
     imports: ['base', 'profile'],
     pure: true,
   },
   {
     name: 'plan',
-    holds: 'Profile and host facts to a Plan: ports, GPUs, order, every choice with its reason',
+    holds: 'Profile and host facts to a Plan: ports, GPUs, start order, and the reason for every choice',
     imports: ['base', 'profile', 'engine'],
     pure: true,
   },
   {
     name: 'supervisor',
-    holds: 'Plan to running tree: states, start order, stop order; the interfaces it needs',
+    holds: 'runs a Plan: states, start order, stop order; declares the interfaces that it needs',
     imports: ['base', 'profile', 'engine', 'plan'],
     pure: true,
   },
   {
     name: 'process',
-    holds: 'how a process starts and dies: sessions, identity, ledger, what is ours',
+    holds: 'how a process starts and ends: sessions, identity, ledger, ownership',
     imports: ground,
   },
   { name: 'container', holds: 'containers through dockerode', imports: ground },
   {
     name: 'probe',
-    holds: 'how we know: HTTP, instances, the proving request and its judgement',
+    holds: 'readiness: HTTP, instances, and the request that proves that a deployment serves',
     imports: ground,
   },
-  { name: 'gpu', holds: 'the GPUs of this host and who holds them', imports: ground },
+  { name: 'gpu', holds: 'the GPUs of this host and the processes that use them', imports: ground },
   { name: 'python', holds: 'Python environments of this host', imports: ground },
-  { name: 'infra', holds: 'etcd and NATS as they are found or started', imports: ground },
+  { name: 'infra', holds: 'etcd and NATS: found or started', imports: ground },
   {
     name: 'run',
     holds: 'the folder of a run, claims on names and ports, control socket, logs',
     imports: ground,
   },
-  { name: 'doctor', holds: 'checks of the host and of a plan; diagnosis rules', imports: ground },
+  { name: 'doctor', holds: 'checks of a host and a plan; diagnosis rules', imports: ground },
   {
     name: 'smoke',
-    holds: 'the requests that prove a profile, and their reports',
+    holds: 'the requests that test a profile, and their reports',
     imports: ground,
   },
   {
     name: 'package',
-    holds: 'this program: its version, its files, how it calls itself, where it can run',
+    holds: 'the package itself: version, files, how it starts itself, supported platforms',
     imports: ['base', 'host', 'process', 'run'],
   },
   {
     name: 'deployment',
-    holds: 'the life of a run on this machine: facts, prepare, hold, start, reap, clean up, diagnose',
+    holds: 'the life cycle of a run on this machine: facts, prepare, start, reap, clean up, diagnose',
     imports: [...ground, ...adapters, 'doctor', 'smoke', 'package'],
   },
   {
@@ -86,23 +86,23 @@ export const rooms = [
   },
   {
     name: 'cli',
-    holds: 'one file a verb, imported when it runs, and a folder of its parts: verbs, flags, words',
+    holds: 'the command line: one file per command, loaded on demand, with a folder for its parts',
     imports: [...ground, ...adapters, 'doctor', 'smoke', 'package', 'deployment', 'view'],
   },
   {
     name: 'sim',
-    holds: 'the embedded engine, an island: the launcher meets it by argv, environment, HTTP and signals',
+    holds: 'the embedded engine; the launcher uses it only through argv, environment, HTTP and signals',
     imports: ['base'],
   },
 ];
 
-/** Programs and the library, which stand in src/ itself; no room imports one of them. */
+/** Entry points in src/ itself; no room imports them. */
 const roots = ['main.ts', 'up.ts', 'reap.ts', 'binary.ts', 'library.ts', 'command-line.ts'];
 
-/** The library is what others import: it knows neither command line nor terminal. */
+/** The library must not depend on the command line or the terminal. */
 const libraryImports = [...ground, ...adapters, 'doctor', 'smoke', 'package', 'deployment'];
 
-/** The rooms that may import a package; `/**` stands for its parts. */
+/** The rooms that may import a package; `/**` stands for its subpaths. */
 export const owners = {
   commander: ['cli'],
   'image-size/**': ['smoke', 'sim'],
@@ -121,7 +121,7 @@ function overrideOf({ name, imports, pure = false, node = [] }) {
   const forbidden = rooms
     .map((room) => room.name)
     .filter((other) => other !== name && !imports.includes(other));
-  // Files of cli have two of these names, and are imported by their neighbours.
+  // `cli` has files with two of these names.
   const closed = name === 'cli' ? roots.filter((file) => file !== 'up.ts' && file !== 'reap.ts') : roots;
   const allowed = imports.length === 0 ? 'nothing' : imports.join(', ');
   return {
@@ -144,7 +144,7 @@ function overrideOf({ name, imports, pure = false, node = [] }) {
               ? [
                   {
                     group: ['node:*', ...node.map((module) => `!${module}`)],
-                    message: 'this room is pure: facts come in as arguments',
+                    message: 'this room is pure: pass facts as arguments',
                   },
                 ]
               : []),
@@ -160,7 +160,7 @@ const impure = ['process', 'fetch', 'performance', 'setTimeout', 'setInterval', 
 const pureRules = {
   'no-restricted-globals': [
     'error',
-    ...impure.map((name) => ({ name, message: 'this room is pure: it comes in as an argument' })),
+    ...impure.map((name) => ({ name, message: 'this room is pure: pass it as an argument' })),
   ],
 };
 
@@ -197,7 +197,10 @@ function overrides() {
           'error',
           {
             paths: pathsOf(''),
-            patterns: [{ group: library, message: 'the library knows no terminal' }, ...partsOf('')],
+            patterns: [
+              { group: library, message: 'the library must not depend on command line or terminal' },
+              ...partsOf(''),
+            ],
           },
         ],
       },
@@ -206,7 +209,7 @@ function overrides() {
       files: roots.filter((file) => file !== 'library.ts').map((file) => `src/${file}`),
       rules: { 'no-restricted-imports': ['error', { paths: pathsOf(''), patterns: partsOf('') }] },
     },
-    // Time as a value that comes in: its one real implementation stands here.
+    // The one real implementation of the clock that pure rooms take as an argument.
     {
       files: ['src/base/clock.ts'],
       rules: { 'no-restricted-imports': 'off', 'no-restricted-globals': 'off' },
@@ -227,10 +230,10 @@ function table() {
     const may = name === 'cli' ? 'all but sim' : shortly(imports);
     return `| \`src/${name}\` | ${holds}${pure === true ? ' (pure)' : ''} | ${may} |`;
   });
-  return ['| room | what goes there | may import |', '| --- | --- | --- |', ...lines].join('\n');
+  return ['| room | contents | may import |', '| --- | --- | --- |', ...lines].join('\n');
 }
 
-/** Names the rooms that nearly everybody may import as one. */
+/** Abbreviates the rooms that most others may import. */
 function shortly(imports) {
   if (imports.length === 0) return '–';
   const hasGround = ground.every((name) => imports.includes(name));
@@ -244,14 +247,14 @@ async function generated() {
   const config = JSON.parse(await readFile('.oxlintrc.json', 'utf8'));
   const contributing = await readFile('CONTRIBUTING.md', 'utf8');
   const [before, after] = [contributing.split(begin)[0], contributing.split(end)[1]];
-  if (after === undefined) throw new Error('CONTRIBUTING.md has no place for the table of rooms');
+  if (after === undefined) throw new Error('CONTRIBUTING.md has no markers for the table of rooms');
   return {
     '.oxlintrc.json': `${JSON.stringify({ ...config, overrides: overrides() }, undefined, 2)}\n`,
     'CONTRIBUTING.md': `${before}${begin}\n\n${table()}\n\n${end}${after}`,
   };
 }
 
-/** Formatting is the formatter's: what counts here is the content. */
+/** Compares without formatting, which is up to the formatter. */
 const content = (text) => text.replaceAll(/[\s|-]+/g, '');
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

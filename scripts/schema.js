@@ -1,4 +1,4 @@
-// Writes launch-profiles/profile.schema.json from src/profile/schema.ts; with --check it only says whether it would change.
+// Writes launch-profiles/profile.schema.json from src/profile/schema.ts; `--check` fails if it is stale.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -19,13 +19,11 @@ const { outputFiles } = await build({
 const code = Buffer.from(outputFiles[0].contents).toString('base64');
 const { profileJsonSchema } = await import(`data:text/javascript;base64,${code}`);
 
-const wanted = `${JSON.stringify(profileJsonSchema(), null, 2)}\n`;
+const expected = `${JSON.stringify(profileJsonSchema(), null, 2)}\n`;
 const present = await readFile(target, 'utf8').catch(() => '');
 if (!process.argv.includes('--check')) {
-  await writeFile(target, wanted);
-} else if (wanted !== present) {
-  console.error(
-    'launch-profiles/profile.schema.json is not what src/profile/schema.ts says: run node scripts/schema.js',
-  );
+  await writeFile(target, expected);
+} else if (expected !== present) {
+  console.error('launch-profiles/profile.schema.json is stale: run node scripts/schema.js');
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
-// Runs the commands of the README's transcript for real and writes what they print between its markers; with --check
-// compares instead, without what varies between two runs. --skip-install takes `npm ci` as done.
+// Runs the commands of the README's transcript and writes their output between its markers. --check compares instead,
+// ignoring what varies between runs. --skip-install skips `npm ci`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const [from, to] = [readme.indexOf(begin) + begin.length, readme.indexOf(end)];
 if (from < begin.length || to < from) throw new Error('README.md has no transcript between its markers');
 const written = readme.slice(from, to);
 
-// A home of its own: no run of this user's is seen or touched, and paths read as for everybody.
+// A separate home: other runs of this user are not touched, and paths look the same for everyone.
 const home = mkdtempSync(join(tmpdir(), 'transcript-'));
 const runtime = join(home, 'run');
 mkdirSync(runtime, { mode: 0o700 });
@@ -33,11 +33,11 @@ const env = {
   npm_config_loglevel: 'error',
 };
 
-/** Which of these come depends on the moment; all of them say more of the machine than of the command. */
+/** Lines that depend on timing or on this machine. */
 const passing = /^(\S+Z {2}waiting for |http port )/;
 const timeStamp = /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}/gm;
 
-/** One command as a person would see it: both streams, in the order of their lines. */
+/** The output of a command as a person sees it: both streams in order. */
 function run(command) {
   const { stdout, status } = spawnSync('bash', ['-c', `${command} 2>&1`], {
     env,
@@ -45,7 +45,7 @@ function run(command) {
     timeout: 120_000,
   });
   if (status !== 0) throw new Error(`${command}: exit code ${status}\n${stdout}`);
-  // Of npm one line is enough.
+  // One line of npm is enough.
   const lines = stdout.split('\n').filter((line) => command !== install || line.startsWith('added '));
   return lines
     .filter((line) => !passing.test(line))
@@ -54,7 +54,7 @@ function run(command) {
     .trimEnd();
 }
 
-/** `[command, output]` of each. */
+/** Each as `[command, output]`. */
 function parts(text) {
   return text
     .split(/^\$ /m)
@@ -65,7 +65,7 @@ function parts(text) {
     });
 }
 
-/** What is the same in every run; processes become ready in any order. */
+/** What does not vary between runs; lines are sorted, as processes become ready in any order. */
 function essence(output) {
   return output
     .replaceAll(/\b(pid|after|in|port) [\d.]+( ?(ms|s|min))*/g, '$1 N')
@@ -94,8 +94,8 @@ if (flags.has('--check')) {
   for (const [i, [command, output]] of made.entries()) {
     const before = commands[i][1];
     if (essence(output) === essence(before)) continue;
-    process.stderr.write(`README.md says of \`${command}\`:\n${before}\n\nbut it printed:\n${output}\n\n`);
-    process.stderr.write('if that is right: node scripts/transcript.js\n');
+    process.stderr.write(`README.md shows for \`${command}\`:\n${before}\n\nbut it printed:\n${output}\n\n`);
+    process.stderr.write('to accept the new output: node scripts/transcript.js\n');
     process.exitCode = 1;
   }
 } else {

@@ -1,4 +1,4 @@
-// Profiles and their plans on a host that is the same everywhere: eight free GPUs, and one Dynamo.
+// Profiles and their plans on an imaginary host: eight free GPUs and one Dynamo.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The newest Dynamo whose SGLang was seen to serve: what `dynamo setup --engine sglang` installs. */
+/** The newest Dynamo whose SGLang was tested; `dynamo setup --engine sglang` installs it. */
 export const release = { dynamo: '1.4.2', sglang: '0.5.16' };
 
 const parts = `
@@ -18,7 +18,7 @@ export { rules } from './src/doctor/rule-table.ts';
 export { checks } from './src/doctor/table.ts';
 `;
 
-/** The pure rooms of the product, bundled beside the system's temporary files; nothing below dist changes. */
+/** The pure rooms, bundled into a temporary folder; dist does not change. */
 export async function planner() {
   const folder = await mkdtemp(join(tmpdir(), 'pages-'));
   const outfile = join(folder, 'planner.js');
@@ -40,7 +40,7 @@ export async function planner() {
   }
 }
 
-/** Every profile that ships, with its default parameters. */
+/** Every shipped profile with its default parameters. */
 export async function shippedProfiles({ listProfiles }) {
   const none = `${root}launch-profiles/none`;
   const listed = await listProfiles({
@@ -57,7 +57,7 @@ export async function shippedProfiles({ listProfiles }) {
   });
 }
 
-/** As `up` would make it with SGLang. Places and ports are names of places and ports, as they differ from host to host. */
+/** The plan of `up` with SGLang. Folders and ports are replaced by names, as they differ between hosts. */
 export function planOf({ makePlan }, profile) {
   return makePlan(
     profile,

@@ -1,4 +1,4 @@
-// What engines answer to the proving request of each profile: asked of the embedded one, taken over from tests of the real one.
+// Answers to the proof request of each profile: recorded from the embedded engine, imported from tests of the real one.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 
 const cli = fileURLToPath(new URL('../../bin/dynamo.js', import.meta.url));
 
-/** In a state of its own; what is kept is fit for a page. */
+/** Starts the profile in a state folder of its own and returns its answer, shortened for the page. */
 export async function recordOnSim(name, { path, body }) {
   const folder = await mkdtemp(join(tmpdir(), 'pages-'));
   const env = { ...process.env, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: folder };
@@ -40,13 +40,13 @@ export async function recordOnSim(name, { path, body }) {
   }
 }
 
-/** The answer that a test of real SGLang left in this folder (test/real/support/keep-answer.ts), if it did. */
+/** The answer of real SGLang in this folder (written by test/real/support/keep-answer.ts), if any. */
 export async function takenOver(folder, name) {
   const text = await readFile(join(folder, `${name}.json`), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : { answer: forPage(JSON.parse(text)) };
 }
 
-/** A vector is known by its beginning. */
+/** Shortens vectors. */
 function forPage(answer) {
   if (!Array.isArray(answer.data)) return answer;
   return {

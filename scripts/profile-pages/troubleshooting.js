@@ -1,4 +1,4 @@
-// The entries of upstream's pages about what goes wrong, for which deployments each counts, and what finds it here.
+// Problems from upstream's documentation: which deployments they affect, and which rules and checks find them.
 const workers = ({ processes }) => processes.filter(({ kind }) => kind === 'worker');
 const modes = (plan) => workers(plan).map(({ mode }) => mode);
 const makesMedia = (plan) => modes(plan).some((mode) => mode === 'image' || mode === 'video');
@@ -17,15 +17,15 @@ const entries = [
   {
     title: 'Model Registration Fails with config.json Error',
     said: 'unable to extract config.json from directory …',
-    todo: 'a model of diffusers needs the profile `diffusion` or `video`, which give the right flag of the worker',
+    todo: 'use the profile `diffusion` or `video` for diffusers models: they set the worker flag',
     rules: ['model-kind'],
     checks: ['D02'],
     applies: makesMedia,
   },
   {
     title: 'GPU OOM on Startup',
-    said: 'CUDA out of memory; `sgl_diffusion::scheduler` or python processes of a run before',
-    todo: '`dynamo clean` ends what dead runs left; another GPU with `--gpus`',
+    said: 'CUDA out of memory; `sgl_diffusion::scheduler` or Python processes of an earlier run',
+    todo: '`dynamo clean` ends what dead runs left; `--gpus` chooses another GPU',
     rules: ['gpu-memory-neighbour', 'gpu-memory-kv-cache', 'gpu-memory-weights'],
     checks: ['D03', 'D04'],
     applies: (plan) => workers(plan).some(({ gpus }) => gpus.length > 0),
@@ -33,7 +33,7 @@ const entries = [
   {
     title: 'Disaggregated Workers Cannot Connect',
     said: 'Error fetching prefill server info from bootstrap, or empty answers with HTTP 200',
-    todo: 'nothing by hand: the plan gives every prefill worker a bootstrap port and an address that decode reaches',
+    todo: 'nothing: the plan gives every prefill worker a bootstrap port and an address that decode can reach',
     rules: ['bootstrap-unreachable', 'empty-handover', 'port-taken'],
     checks: ['D05', 'D06'],
     applies: (plan) => modes(plan).includes('prefill'),
@@ -41,7 +41,7 @@ const entries = [
   {
     title: 'Infrastructure Setup: etcd and NATS',
     said: 'Unable to create lease. Check etcd server status; Failed to connect to NATS',
-    todo: 'neither is needed on one machine; `--infra process` starts both',
+    todo: 'you need neither on one machine; `--infra process` starts both',
     rules: ['etcd-unreachable', 'nats-unreachable'],
     checks: ['D08', 'D11'],
     applies: () => true,
@@ -49,18 +49,18 @@ const entries = [
   {
     title: 'HF_TOKEN for gated models',
     said: 'Cannot access gated repo',
-    todo: 'accept the licence on the page of the model, then `export HF_TOKEN=hf_…`',
+    todo: 'accept the licence on the model page, then `export HF_TOKEN=hf_…`',
     rules: ['model-gated', 'model-not-found'],
     checks: ['D20'],
     applies: () => true,
   },
 ];
 
-export function troublesOf(plan) {
+export function problemsOf(plan) {
   return entries.filter(({ applies }) => applies(plan));
 }
 
-/** Ids that the product does not know, of the rules and checks that entries name. */
+/** Rules and checks in the entries that do not exist. */
 export function unknownIds({ rules, checks }) {
   const known = new Set([...rules, ...checks].map(({ id }) => id));
   return entries.flatMap((entry) => [...entry.rules, ...entry.checks].filter((id) => !known.has(id)));
