@@ -3,7 +3,7 @@ import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
-import { environmentOf, livingProcesses } from '../oracle/processes.ts';
+import { environmentOf, livingProcesses } from '../oracle/proc.ts';
 import { docFile } from '../support/doc-blocks.ts';
 import { type Ended, packageFolder, type Session, startCommand } from './harness/cli.ts';
 import { faulty, pidOf } from './harness/deployment.ts';
