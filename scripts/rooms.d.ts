@@ -4,6 +4,7 @@ export interface Room {
   readonly imports: readonly string[];
   readonly pure?: boolean;
   readonly node?: readonly string[];
+  readonly pureFiles?: readonly string[];
 }
 
 export const rooms: readonly Room[];

@@ -21,6 +21,14 @@ import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
+import { manifestYaml } from '../kubernetes/manifest.ts';
+import {
+  addManifestOptions,
+  type AskedManifest,
+  makeManifest,
+  type ManifestFlags,
+  requireTarget,
+} from './kubernetes/manifest-options.ts';
 import { oneProfile } from './one-profile.ts';
 import { factWishes } from '../deployment/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
@@ -30,19 +38,22 @@ const examples = `
 Examples:
   dynamo plan disagg                  processes, ports, order, and why each choice fell so
   dynamo plan disagg --json           the same as JSON (its field "version" says when its meaning changes)
-  dynamo plan disagg --shell > up.sh  a bash script that starts the same without this tool`;
+  dynamo plan disagg --shell > up.sh  a bash script that starts the same without this tool
+  dynamo plan disagg --on kubernetes  a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
-interface PlanFlags extends DeploymentFlags {
+interface PlanFlags extends DeploymentFlags, ManifestFlags {
   readonly detach?: true;
   readonly json?: true;
   readonly shell?: true;
 }
 
 export const configure: Configure = (command, settle) => {
-  addDeploymentOptions(
-    command
-      .argument('[profile]', 'profile, alias, upstream script or YAML file')
-      .argument('[args...]', 'after --: arguments for the workers'),
+  addManifestOptions(
+    addDeploymentOptions(
+      command
+        .argument('[profile]', 'profile, alias, upstream script or YAML file')
+        .argument('[args...]', 'after --: arguments for the workers'),
+    ),
   )
     .option('-d, --detach', 'the plan of `up --detach`, which restarts what crashes')
     .option('--json', 'as JSON on stdout')
@@ -60,12 +71,12 @@ async function plan(
   if (flags.json === true && flags.shell === true) {
     throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
   }
-  const { profile, note } = await openProfile(
-    await oneProfile(operands, 'plan', process.env),
-    settingsOf(flags),
-    process.env,
-  );
+  requireTarget(flags);
+  const asked = await oneProfile(operands, 'plan', process.env);
+  const { profile, note } = await openProfile(asked, settingsOf(flags), process.env);
   if (note !== undefined) process.stderr.write(`${note}\n`);
+  if (flags.on === 'kubernetes')
+    return await planOnKubernetes({ asked, profile, flags, rawArgs, environment: process.env });
   const options = planOptionsOf(flags, rawArgs, flags.detach === true);
   const made = makePlan(profile, options, await factsFor(profile, options));
   const text =
@@ -74,6 +85,19 @@ async function plan(
       : flags.shell === true
         ? shellScript(made)
         : fitLines(planTree(made, styleFor(process.stdout, process.env)), terminalWidth(process.stdout));
+  process.stdout.write(`${text.trimEnd()}\n`);
+  return 0;
+}
+
+/** Needs no cluster: `--api-version` says what it serves, where that is not the usual. */
+async function planOnKubernetes(asked: AskedManifest & { readonly flags: PlanFlags }): Promise<number> {
+  if (asked.flags.shell === true) {
+    throw new DynamoError('usage', '--shell has no meaning on Kubernetes.', {
+      hint: 'leave --shell out: the manifest is what starts it',
+    });
+  }
+  const made = await makeManifest(asked);
+  const text = asked.flags.json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
 }

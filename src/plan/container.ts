@@ -105,6 +105,16 @@ export function tagOf(reference: string): string | undefined {
   return /:([^/:@]+)(?:@|$)/.exec(reference.replace(/@sha256:.*/, ''))?.[1];
 }
 
+/** `name` of `name:1.1.1`. */
+export function repositoryOf(reference: string): string {
+  return reference.replace(/@sha256:.*/, '').replace(/:[^:/]*$/, '');
+}
+
+/** Of Dynamo in an image of NVIDIA's, as far as its tag says it. */
+export function versionOfImage(reference: string): string | undefined {
+  return /^\d+\.\d+\.\d+(\.post\d+)?/.exec(tagOf(reference) ?? '')?.[0];
+}
+
 /** What a daemon holds, whoever made it. */
 export interface ContainerSurvey {
   readonly daemon?: DaemonFacts | undefined;

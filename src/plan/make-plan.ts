@@ -10,7 +10,16 @@ import { type Placement, placeWorkers } from './gpus.ts';
 import { chooseInfra, namespaced } from './choose-infra.ts';
 import { choosePlanes, type Planes, requireRequestPlane } from './choose-planes.ts';
 import { planHttp, portPool, portRange } from './ports.ts';
-import { afterInfra, edgesOf, type Replica, replicasOf, stopWaves, topologicalOrder } from './replicas.ts';
+import {
+  afterInfra,
+  edgesOf,
+  type Replica,
+  replicasOf,
+  requireOneNode,
+  routesByCache,
+  stopWaves,
+  topologicalOrder,
+} from './replicas.ts';
 import type { InfraPlan } from './infra.ts';
 import { accessVariables, requireAccess } from './infra-access.ts';
 import { planInfra } from './infra-plan.ts';
@@ -114,6 +123,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   if (!engine.kind.reachesAnyInfra) requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
   const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
   const replicas = replicasOf(profile, options.replicas);
+  requireOneNode(replicas, profile);
   const http = planHttp(profile, options, host);
   const placement = engine.needsGpus && profile.device === 'gpu' ? place(replicas, options, host) : undefined;
   const range = portRange(host.environment);
@@ -223,16 +233,6 @@ const longestTemporaryFolder = 72;
 function temporaryFolder({ needsTemporaryFolder }: EngineKind, { runFolder }: HostFacts): string | undefined {
   const folder = `${runFolder}/tmp`;
   return needsTemporaryFolder && folder.length <= longestTemporaryFolder ? folder : undefined;
-}
-
-/** With one worker there is nothing to choose; without a prefix cache there is nothing to come back to. */
-function routesByCache(replicas: readonly Replica[]): boolean {
-  const workers = replicas.flatMap((replica) => (replica.kind === 'worker' ? [replica.spec] : []));
-  return (
-    replicas.some((replica) => replica.kind === 'frontend' && replica.spec.router.mode === 'kv') &&
-    workers.length > 1 &&
-    workers.every(({ radixCache }) => radixCache)
-  );
 }
 
 function place(replicas: readonly Replica[], { gpus: asked }: PlanOptions, host: HostFacts): Placement {

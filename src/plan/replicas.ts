@@ -54,6 +54,28 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
   );
 }
 
+/** With one worker there is nothing to choose; without a prefix cache there is nothing to come back to. */
+export function routesByCache(replicas: readonly Replica[]): boolean {
+  const workers = replicas.flatMap((replica) => (replica.kind === 'worker' ? [replica.spec] : []));
+  return (
+    replicas.some((replica) => replica.kind === 'frontend' && replica.spec.router.mode === 'kv') &&
+    workers.length > 1 &&
+    workers.every(({ radixCache }) => radixCache)
+  );
+}
+
+/** Throws `usage` for a worker of several machines: this plan is of one. */
+export function requireOneNode(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
+  const spread = replicas.find((replica) => replica.kind === 'worker' && replica.spec.nodes > 1);
+  if (spread?.kind !== 'worker') return;
+  const { component, spec } = spread;
+  throw new DynamoError('usage', `components.${component}.nodes: ${spec.nodes} machines, and this is one.`, {
+    details: [`On one machine: --set components.${component}.nodes=1`],
+    hint: `dynamo plan ${name} --on kubernetes`,
+    impossible: true,
+  });
+}
+
 export interface Edge {
   readonly process: string;
   readonly condition: Condition;

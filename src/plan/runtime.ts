@@ -4,7 +4,7 @@ import type { Engine, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import { backends } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
 import { likelyEngine } from './choose-engine.ts';
-import { type ContainerSpec, imageOf, type Mount, tagOf } from './container.ts';
+import { type ContainerSpec, imageOf, type Mount, versionOfImage } from './container.ts';
 import { accessFiles } from './infra-access.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
@@ -84,7 +84,7 @@ function simInside([program = '', ...words]: HostFacts['sim']): { command: reado
 
 /** What stands in for a Python environment of this host. Throws `usage` when nothing tells its version. */
 function pythonIn(image: string): HostFacts['python'] {
-  const dynamoVersion = /^\d+\.\d+\.\d+(\.post\d+)?/.exec(tagOf(image) ?? '')?.[0];
+  const dynamoVersion = versionOfImage(image);
   if (dynamoVersion === undefined) {
     throw new DynamoError(
       'usage',

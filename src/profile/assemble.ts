@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { check } from './check.ts';
-import { type Diagnostic, invalidProfile } from './diagnostic.ts';
+import { type Diagnostic, invalidProfile, refusedProfile } from './diagnostic.ts';
 import {
   type Candidate,
   candidateAt,
@@ -14,7 +14,7 @@ import {
   sameName,
   shownPath,
 } from './files.ts';
-import { locateName } from './locate.ts';
+import { locate, locateName } from './locate.ts';
 import { type Parameter, type Parameters, resolveParameters } from './parameters.ts';
 import { type ProfileFile, readProfileFile } from './parse.ts';
 import type { KnownProfile, Profile } from './profile.ts';
@@ -22,18 +22,19 @@ import type { ProfileDocument } from './schema.ts';
 import { applySettings } from './settings.ts';
 import { badSetting, type Setting } from './shown.ts';
 import { applyOverlays, substituteProfile, type Substitution } from './substitute.ts';
-import { type MapTree, merge, positionAt, stringAt, withoutNulls } from './tree.ts';
+import { type MapTree, merge, positionAt, type ShapeFault, stringAt, withoutNulls } from './tree.ts';
 
 export interface Values {
   readonly settings: readonly Setting[];
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Faults of the files go to `problems`; throws `usage` and `environment` for values that come from there. */
+/** Faults of the files go to `problems`, and those that `faultsOf` finds in a good one; throws `usage` and `environment` for values that come from there. */
 export function assemble(
   chain: readonly ProfileFile[],
   { settings, environment }: Values,
   problems: Diagnostic[],
+  faultsOf: (document: ProfileDocument) => readonly ShapeFault[] = () => [],
 ): Profile | undefined {
   const [top] = chain;
   const merged = mergeChain(chain);
@@ -43,7 +44,7 @@ export function assemble(
   const filled = applyOverlays(substituteProfile(merged, substitution), substitution);
   const names = [...parameters.values.keys(), ...parameters.broken];
   const tree: MapTree = applySettings(filled, settings, names);
-  const document = check(tree, problems);
+  const document = check(tree, problems, faultsOf);
   if (problems.length === 0) refuseIdle(settings, parameters, substitution.used, top.name);
   return document && toProfile(document, top, parameters);
 }
@@ -94,6 +95,23 @@ export async function resolveProfile(
   if (profile === undefined || problems.length > 0)
     throw invalidProfile(shownPath(candidate.file, request.cwd), problems);
   return profile;
+}
+
+/**
+ * Faults that only a target knows, at the lines where their keys stand. The profile is read again, as places are not kept.
+ * `target`: as in "cannot run on Kubernetes".
+ */
+export async function placedRefusal(
+  asked: string,
+  target: string,
+  faults: readonly ShapeFault[],
+  request: ProfileLibrary & Values,
+): Promise<DynamoError> {
+  const { candidate } = await locate(asked, request);
+  const problems: Diagnostic[] = [];
+  const chain = await loadChain(candidate, request, problems);
+  assemble(chain, request, problems, () => faults);
+  return refusedProfile(shownPath(candidate.file, request.cwd), target, problems);
 }
 
 /** What a profile is, not what it describes: a base does not hand these on. */

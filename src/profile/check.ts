@@ -12,12 +12,17 @@ import {
   keyPositionAt,
   type MapTree,
   positionAt,
+  type ShapeFault,
   stringAt,
   toPlain,
   type Tree,
 } from './tree.ts';
 
-export function check(tree: MapTree, problems: Diagnostic[]): ProfileDocument | undefined {
+export function check(
+  tree: MapTree,
+  problems: Diagnostic[],
+  faultsOf: (document: ProfileDocument) => readonly ShapeFault[],
+): ProfileDocument | undefined {
   const written = textAsWritten(tree);
   problems.push(...checkReferences(written), ...textFaults(written));
   const parsed = profileSchema.safeParse(toPlain(written));
@@ -29,6 +34,7 @@ export function check(tree: MapTree, problems: Diagnostic[]): ProfileDocument | 
     ...shapeFaults(parsed.data),
     ...proofFaults(parsed.data),
     ...infraFaults(parsed.data.infra),
+    ...faultsOf(parsed.data),
   ];
   for (const { path, message, fix } of faults) {
     problems.push({ at: keyPositionAt(written, path), message, fix });

@@ -43,6 +43,16 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
   );
 }
 
+/** The same for a good profile that a target cannot run. */
+export function refusedProfile(file: string, target: string, problems: readonly Diagnostic[]): DynamoError {
+  const frames = distinct(problems).toSorted(byPosition).slice(0, mostShown);
+  return new DynamoError('usage', `Profile ${file} cannot run on ${target}.`, {
+    details: frames.map((problem) => frame(problem).join('\n')),
+    hint: `dynamo profiles show ${quotePath(file)}`,
+    impossible: true,
+  });
+}
+
 /** A value as people should see it in a message: short, quoted where it is text. */
 export function shownValue(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

@@ -178,6 +178,14 @@ function fields(document: ProfileDocument, workers: readonly NamedWorker[]): Sha
         fix: `gpus: ${spec.tensorParallel}`,
       });
     }
+    const spread = spec.tensorParallel ?? spec.gpus;
+    if (spec.gpus % spec.nodes !== 0 || spread % spec.nodes !== 0) {
+      faults.push({
+        path: [...path, 'nodes'],
+        message: `${at}.nodes: ${spec.nodes} do not share ${spec.gpus} GPUs (tensor parallel ${spread}) evenly`,
+        fix: 'use a number that divides both',
+      });
+    }
     return faults;
   });
 }

@@ -18,7 +18,7 @@ interface Plant {
 /** One forbidden thing a file. */
 function plants(): Plant[] {
   const names = rooms.map(({ name }) => name);
-  return rooms.flatMap(({ name, imports, pure }): Plant[] => {
+  return rooms.flatMap(({ name, imports, pure, pureFiles = [] }): Plant[] => {
     const others = names.filter((other) => other !== name && !imports.includes(other));
     return [
       ...others.flatMap((other) => [
@@ -33,6 +33,7 @@ function plants(): Plant[] {
           file: `${name}/nested/plant-${owned.replace(/\W/g, '_')}.ts`,
           line: `import '${owned.replace('/**', '/part')}';`,
         })),
+      ...pureFiles.map((file) => ({ file: `${name}/${file}.ts`, line: "import 'node:fs';" })),
       ...(pure === true
         ? [
             { file: `${name}/plant-node.ts`, line: "import 'node:fs';" },

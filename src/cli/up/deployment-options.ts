@@ -64,8 +64,8 @@ export function addDeploymentOptions(command: Command): Command {
     )
     .option('--ptrace', 'with --runtime docker: let debuggers attach inside (CAP_SYS_PTRACE)')
     .option(
-      '--image <name=reference>',
-      'image of etcd, nats, runtime or sim, with a tag or digest (repeatable)',
+      '--image <[name=]reference>',
+      'image of etcd, nats, runtime or sim, with a tag or digest (repeatable); default: runtime',
       image,
       {},
     )
@@ -146,7 +146,7 @@ function pair(flag: string, text: string): [key: string, value: string] {
 
 /** Parses the value of --image, added to those before it. */
 export function image(text: string, before: Images): Images {
-  const [name, reference] = pair('--image', text);
+  const [name, reference] = text.includes('=') ? pair('--image', text) : ['runtime', text];
   const known = imageNames.find((each) => each === name);
   if (known === undefined) throw bad('--image', text, `expected one of ${imageNames.join(', ')} before =`);
   if (!/^[\w./:@-]+$/.test(reference)) throw bad('--image', text, 'expected an image such as nats:2.11.4');

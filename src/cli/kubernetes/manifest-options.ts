@@ -1,0 +1,147 @@
+/** The options that shape a manifest for Kubernetes, for every verb that makes one, and what they mean together. */
+import { type Command, Option } from 'commander';
+import { DynamoError } from '../../base/error.ts';
+import { profileLibrary } from '../../deployment/load-profile.ts';
+import { type ManifestPlan, planManifest } from '../../kubernetes/manifest.ts';
+import {
+  type ApiVersion,
+  apiVersions,
+  cacheFolder,
+  type KubernetesRequest,
+  type ModelCache,
+} from '../../kubernetes/target.ts';
+import type { Profile } from '../../profile/profile.ts';
+import type { DeploymentFlags } from '../up/deployment-options.ts';
+import { settingsOf } from '../up/deployment-options.ts';
+
+export interface ManifestFlags {
+  readonly on?: 'kubernetes';
+  readonly namespace?: string;
+  readonly hfSecret?: string;
+  readonly modelCache?: ModelCache;
+  readonly apiVersion?: ApiVersion;
+  readonly dynamoVersion?: string;
+}
+
+export function addManifestOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--on <target>', 'where it runs; default: this machine').choices(['kubernetes']))
+    .option('--namespace <name>', 'on Kubernetes: the namespace of the deployment')
+    .option('--hf-secret <name>', 'on Kubernetes: a Secret with HF_TOKEN, for models that need a login')
+    .option(
+      '--model-cache <claim[:path]>',
+      'on Kubernetes: a PersistentVolumeClaim for models; default path: the cache of Hugging Face',
+      modelCache,
+    )
+    .addOption(
+      new Option('--api-version <version>', 'on Kubernetes: version of the DynamoGraphDeployment').choices([
+        ...apiVersions,
+      ]),
+    )
+    .option(
+      '--dynamo-version <version>',
+      'on Kubernetes: of Dynamo in the image, where its tag does not say',
+    );
+}
+
+function modelCache(text: string): ModelCache {
+  const [claim = '', path = cacheFolder] = text.split(/:(.*)/s);
+  return { claim, path: path.length > 1 ? path.replace(/\/+$/, '') : path };
+}
+
+/** Options that are about this machine, each as it is typed; a verb that gives one a meaning of its own leaves it out. */
+const localOptions = {
+  gpus: '--gpus',
+  httpHost: '--http-host',
+  httpPort: '--http-port',
+  runtime: '--runtime',
+  ptrace: '--ptrace',
+  python: '--python',
+  persist: '--persist',
+  logLimit: '--log-limit',
+  stopTimeout: '--stop-timeout',
+  timeout: '--timeout',
+} as const satisfies Partial<Record<keyof DeploymentFlags, string>>;
+
+/** Throws `usage` for an option without a meaning on Kubernetes, and for one of Kubernetes without `--on kubernetes`. */
+export function requireTarget(
+  flags: DeploymentFlags & ManifestFlags,
+  meaningful: readonly (keyof typeof localOptions)[] = [],
+): void {
+  if (flags.on === undefined) {
+    const stray = Object.entries(manifestOptions).find(
+      ([key]) => flags[key as keyof ManifestFlags] !== undefined,
+    );
+    if (stray === undefined) return;
+    throw new DynamoError('usage', `${stray[1]} has a meaning on Kubernetes only.`, {
+      hint: 'add --on kubernetes',
+    });
+  }
+  const wrong = Object.entries(localOptions).find(
+    ([key]) =>
+      flags[key as keyof typeof localOptions] !== undefined && !meaningful.some((each) => each === key),
+  );
+  const flag = wrong?.[1] ?? (flags.infra === 'auto' ? undefined : '--infra');
+  if (flag === undefined) return;
+  throw new DynamoError('usage', `${flag} has no meaning on Kubernetes.`, { hint: `leave ${flag} out` });
+}
+
+const manifestOptions = {
+  namespace: '--namespace',
+  hfSecret: '--hf-secret',
+  modelCache: '--model-cache',
+  apiVersion: '--api-version',
+  dynamoVersion: '--dynamo-version',
+} as const satisfies Partial<Record<keyof ManifestFlags, string>>;
+
+export interface AskedManifest {
+  /** As typed: a name, an alias, a file. */
+  readonly asked: string;
+  readonly profile: Profile;
+  readonly flags: DeploymentFlags & ManifestFlags;
+  readonly rawArgs: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** `apiVersion`: what the cluster serves, where that is known. Throws `usage` with the line of every key at fault. */
+export async function makeManifest(
+  { asked, profile, flags, rawArgs, environment }: AskedManifest,
+  apiVersion: ApiVersion = flags.apiVersion ?? apiVersions[0],
+): Promise<ManifestPlan> {
+  const outcome = planManifest(profile, requestOf({ flags, rawArgs, environment }, apiVersion));
+  if (outcome.kind === 'planned') return outcome;
+  const { placedRefusal } = await import('../../profile/assemble.ts');
+  throw await placedRefusal(asked, 'Kubernetes', outcome.faults, {
+    ...profileLibrary(environment),
+    settings: settingsOf(flags),
+    environment,
+  });
+}
+
+function requestOf(
+  { flags, rawArgs, environment }: Pick<AskedManifest, 'flags' | 'rawArgs' | 'environment'>,
+  apiVersion: ApiVersion,
+): KubernetesRequest {
+  const { DYNAMO_RUNTIME_IMAGE: variable } = environment;
+  const image =
+    flags.image.runtime !== undefined
+      ? { reference: flags.image.runtime, from: '--image' }
+      : variable
+        ? { reference: variable, from: 'DYNAMO_RUNTIME_IMAGE' }
+        : undefined;
+  return {
+    apiVersion,
+    engine: flags.engine,
+    name: flags.name,
+    namespace: flags.namespace,
+    image,
+    dynamoVersion: flags.dynamoVersion,
+    hfSecret: flags.hfSecret,
+    modelCache: flags.modelCache,
+    discovery: flags.discovery,
+    events: flags.events,
+    replicas: flags.replicas,
+    env: flags.env,
+    rawArgs,
+  };
+}

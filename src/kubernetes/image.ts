@@ -1,0 +1,81 @@
+/** The image of a deployment, and which version of Dynamo is in it: flags differ by version. */
+import { DynamoError } from '../base/error.ts';
+import { compareVersions, isVersion } from '../base/package-version.ts';
+import type { UpstreamKind } from '../engine/engine.ts';
+import { repositoryOf, tagOf, versionOfImage } from '../plan/container.ts';
+import type { Choice } from '../plan/plan.ts';
+import type { KubernetesRequest } from './target.ts';
+
+export interface ImageChoice {
+  readonly reference: string;
+  readonly version: string;
+  /** What the operator must be told, as its image does not say it. */
+  readonly override?: string | undefined;
+  readonly choices: readonly Choice[];
+}
+
+/** Since then the operator asks for it. Source: docs/upstream/kubernetes.md#api-by-release. */
+const overrideSince = '1.5';
+
+/** Throws `usage` when nothing tells the version. */
+export function chooseImage(
+  { image: { reference: usual }, python }: UpstreamKind,
+  { image, apiVersion, dynamoVersion }: KubernetesRequest,
+): ImageChoice {
+  if (image === undefined) {
+    const [version, because] =
+      apiVersion === 'v1alpha1'
+        ? [
+            dynamoVersion ?? versionOfImage(usual) ?? '',
+            'v1alpha1 is all that operators of 1.1 serve, and both must have one version',
+          ]
+        : [
+            dynamoVersion ?? python.version,
+            'the newest that this tool has seen serve on GPUs; operator and image should have one version',
+          ];
+    const reference = `${repositoryOf(usual)}:${version}`;
+    return {
+      reference,
+      version,
+      choices: [
+        {
+          what: 'image',
+          value: reference,
+          because: dynamoVersion === undefined ? because : `--dynamo-version ${version}`,
+        },
+      ],
+    };
+  }
+  const { reference, from } = image;
+  const version = dynamoVersion ?? versionOfImage(reference);
+  if (version === undefined || !isVersion(version)) {
+    throw new DynamoError(
+      'usage',
+      `Nothing tells which version of Dynamo is in ${reference}: flags differ by version.`,
+      { hint: `--dynamo-version ${python.version}   # the one that it holds` },
+    );
+  }
+  const says = isSemver(tagOf(reference)) && !reference.includes('@');
+  const override = says || compareVersions(version, overrideSince) < 0 ? undefined : version;
+  return {
+    reference,
+    version,
+    override,
+    choices: [
+      { what: 'image', value: reference, because: from },
+      ...(override === undefined
+        ? []
+        : [
+            {
+              what: 'version',
+              value: override,
+              because: `the operator of ${overrideSince} and newer cannot read it from this image's tag`,
+            },
+          ]),
+    ],
+  };
+}
+
+function isSemver(tag: string | undefined): boolean {
+  return tag !== undefined && /^v?\d+\.\d+\.\d+(-[\w.-]+)?(\+[\w.-]+)?$/.test(tag);
+}
