@@ -10,3 +10,5 @@ export interface Room {
 export const rooms: readonly Room[];
 /** The room that may import a package. */
 export const owners: Readonly<Record<string, readonly string[]>>;
+/** Below src/: where a program starts and reads its environment. */
+export const edges: readonly string[];

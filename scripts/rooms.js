@@ -105,6 +105,12 @@ export const rooms = [
 /** Entry points in src/ itself; no room imports them. */
 const roots = ['main.ts', 'up.ts', 'reap.ts', 'binary.ts', 'library.ts', 'command-line.ts'];
 
+/**
+ * The files that read the environment of their process, once, where a program starts. Everywhere else it is a value passed
+ * as an argument. container/client.ts hides a variable from a library that reads it by itself.
+ */
+export const edges = ['command-line.ts', 'library.ts', 'sim/variables.ts', 'container/client.ts'];
+
 /** The library must not depend on the command line or the terminal. */
 const libraryImports = [...ground, ...adapters, 'doctor', 'smoke', 'kubernetes', 'package', 'deployment'];
 
@@ -223,6 +229,8 @@ function overrides() {
       files: roots.filter((file) => file !== 'library.ts').map((file) => `src/${file}`),
       rules: { 'no-restricted-imports': ['error', { paths: pathsOf(''), patterns: partsOf('') }] },
     },
+    { files: ['src/**'], rules: { 'node/no-process-env': 'error' } },
+    { files: edges.map((file) => `src/${file}`), rules: { 'node/no-process-env': 'off' } },
     // The one real implementation of the clock that pure rooms take as an argument.
     {
       files: ['src/base/clock.ts'],

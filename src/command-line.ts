@@ -1,16 +1,19 @@
 /** The process of the command line: the only place that exits. */
 import { homedir } from 'node:os';
+import type { Environment } from './base/environment.ts';
 import { watchReader } from './cli/reader.ts';
 import { heedNohup } from './cli/signals.ts';
 
 /** `words`: without node and script. `run` answers the exit code and never throws. */
 export async function commandLine(
   words: readonly string[],
-  run: (words: readonly string[]) => Promise<number>,
+  run: (words: readonly string[], environment: Environment) => Promise<number>,
 ): Promise<never> {
+  // Here it is read, and nowhere else: from here on it is a value.
+  const environment = { ...process.env };
   watchReader();
-  heedNohup();
-  const exitCode = hasHome() ? await run(words) : await tellNoHome(process.env.HOME);
+  heedNohup(environment);
+  const exitCode = hasHome() ? await run(words, environment) : await tellNoHome(environment);
   // What was written gets out first; after that a forgotten handle does not keep us here.
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writable && stream.writableLength > 0) {
@@ -31,7 +34,8 @@ function hasHome(): boolean {
 }
 
 /** What tells errors is loaded when there is one: most starts have none. */
-async function tellNoHome(home: string | undefined): Promise<number> {
+async function tellNoHome(environment: Environment): Promise<number> {
+  const home = environment['HOME'];
   const [{ report }, { DynamoError }] = await Promise.all([
     import('./cli/report.ts'),
     import('./base/error.ts'),
@@ -44,5 +48,6 @@ async function tellNoHome(home: string | undefined): Promise<number> {
         hint: 'export HOME=/a/folder/that/you/can/write',
       },
     ),
+    environment,
   );
 }

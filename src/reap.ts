@@ -6,4 +6,7 @@ import { commandLine } from './command-line.ts';
 
 // Node stands before it, and the word for a program that comes through stdin.
 const words = process.argv.slice(process.argv.indexOf('reap'));
-await commandLine(words, async (given) => await runOneOf([{ ...reapVerb, configure }], given));
+await commandLine(
+  words,
+  async (given, environment) => await runOneOf([{ ...reapVerb, configure }], given, environment),
+);

@@ -14,4 +14,7 @@ const verbs = [
   { ...superviseVerb, configure: supervise },
 ];
 
-await commandLine(process.argv.slice(2), async (words) => await runOneOf(verbs, words));
+await commandLine(
+  process.argv.slice(2),
+  async (words, environment) => await runOneOf(verbs, words, environment),
+);

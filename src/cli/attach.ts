@@ -1,4 +1,5 @@
 /** `dynamo attach`: watch a detached run: its logs and its state changes; Ctrl-C leaves it running. */
+import type { Environment } from '../base/environment.ts';
 import { textOf } from '../base/logs.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
@@ -23,17 +24,17 @@ Examples:
   dynamo attach          the run that is up
   dynamo attach disagg   this one`;
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined) => settle(await attach(asked)));
+    .action(async (asked: string | undefined) => settle(await attach(asked, environment)));
 };
 
 /** Returns 0 when the user leaves or the run has stopped well, 1 when it failed. */
-async function attach(asked: string | undefined): Promise<number> {
+async function attach(asked: string | undefined, environment: Environment): Promise<number> {
   requireLinux('attach');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const { run, plan } = livePlan(folders, asked, 'attach');
   // From here on, before anything is shown: who sees a line may press Ctrl-C.
   const leaving = new Promise<void>((resolve) => {
@@ -44,7 +45,7 @@ async function attach(asked: string | undefined): Promise<number> {
     lookForReader();
     readerGone.addEventListener('abort', () => resolve());
   });
-  const style = styleFor(process.stdout, process.env);
+  const style = styleFor(process.stdout, environment);
   const show = logTextShower(
     plan.processes.map(({ name }) => name),
     style,

@@ -1,4 +1,5 @@
 /** `dynamo chat`: a conversation in the terminal, or line by line through a pipe. */
+import type { Environment } from '../base/environment.ts';
 import { Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { conceal } from '../base/secrets.ts';
@@ -27,7 +28,7 @@ interface ChatFlags {
   readonly maxTokens?: number;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .option('--model <model>', 'name of the model in the API; default: the one that is served')
@@ -37,18 +38,26 @@ export const configure: Configure = (command, settle) => {
       new Option('--max-tokens <n>', 'longest answer; default: as the server likes').argParser(count),
     )
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined, flags: ChatFlags) => settle(await chat(asked, flags)));
+    .action(async (asked: string | undefined, flags: ChatFlags) =>
+      settle(await chat(asked, flags, environment)),
+    );
 };
 
-async function chat(asked: string | undefined, flags: ChatFlags): Promise<number> {
+async function chat(asked: string | undefined, flags: ChatFlags, environment: Environment): Promise<number> {
   const target =
-    flags.url === undefined ? ownTarget(asked, flags) : await foreignTarget(flags.url, asked, flags);
-  return await converse(target, flags.system);
+    flags.url === undefined
+      ? ownTarget(asked, flags, environment)
+      : await foreignTarget(flags.url, asked, flags);
+  return await converse(target, flags.system, environment);
 }
 
-function ownTarget(asked: string | undefined, { model, maxTokens }: ChatFlags): ChatTarget {
+function ownTarget(
+  asked: string | undefined,
+  { model, maxTokens }: ChatFlags,
+  environment: Environment,
+): ChatTarget {
   requireLinux('chat');
-  const { plan } = livePlan(stateFolders(process.env), asked, 'chat');
+  const { plan } = livePlan(stateFolders(environment), asked, 'chat');
   const serves = plan.proof?.request;
   if (serves !== 'chat' && serves !== 'vision') {
     throw new DynamoError('usage', `${plan.name} does not chat: it serves ${serves ?? 'no model'}.`, {

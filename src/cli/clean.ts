@@ -1,4 +1,5 @@
 /** `dynamo clean`: ends and removes what dead runs of ours left, as their ledgers prove; tells who else holds GPUs. */
+import type { Environment } from '../base/environment.ts';
 import { createInterface } from 'node:readline/promises';
 import { DynamoError } from '../base/error.ts';
 import { workspaceOf } from '../run/folders.ts';
@@ -41,7 +42,7 @@ interface CleanFlags {
   readonly json?: true;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .option('-n, --dry-run', 'change nothing, say what would happen')
     .option('--all-ended', `prune all runs that have ended, not only those of ${days} days ago and before`)
@@ -50,12 +51,12 @@ export const configure: Configure = (command, settle) => {
     .option('-y, --yes', 'with --all-gpu-processes: do not ask')
     .option('--json', 'as JSON on stdout')
     .addHelpText('after', examples)
-    .action(async (flags: CleanFlags) => settle(await clean(flags)));
+    .action(async (flags: CleanFlags) => settle(await clean(flags, environment)));
 };
 
-async function clean(flags: CleanFlags): Promise<number> {
+async function clean(flags: CleanFlags, environment: Environment): Promise<number> {
   requireLinux('clean');
-  const workspace = workspaceOf(process.env);
+  const workspace = workspaceOf(environment);
   const dryRun = flags.dryRun === true;
   const findings = await surveyAll(workspace, flags.allEnded === true ? 0 : keptMs);
   const strangers = strangersIn(findings);

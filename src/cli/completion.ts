@@ -1,4 +1,5 @@
 /** `dynamo completion` prints a small script for a shell; the script asks `dynamo complete` for candidates. */
+import type { Environment } from '../base/environment.ts';
 import { Argument, Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
@@ -71,12 +72,12 @@ function unknownShell(shell: string): DynamoError {
   );
 }
 
-const configureComplete: Configure = (command, settle) => {
+const configureComplete: Configure = (command, settle, environment) => {
   command
     .argument('[words...]')
     .allowUnknownOption()
     .action(async (words: string[]) => {
-      const candidates = await candidatesFor(words);
+      const candidates = await candidatesFor(words, environment);
       process.stdout.write(candidates.map((candidate) => `${candidate}\n`).join(''));
       settle(0);
     });
@@ -85,46 +86,49 @@ const configureComplete: Configure = (command, settle) => {
 export const complete = { configure: configureComplete };
 
 /** What could stand at the last of `words`, which is being typed. */
-async function candidatesFor(words: readonly string[]): Promise<readonly string[]> {
+async function candidatesFor(words: readonly string[], environment: Environment): Promise<readonly string[]> {
   if (words.length <= 1) return visibleVerbs.map(({ name }) => name);
   const verb = visibleVerbs.find(({ name }) => name === words[0]);
   if (verb === undefined) return [];
   const command = new Command(verb.name);
-  (await verb.load()).configure(command, () => {});
+  (await verb.load()).configure(command, () => {}, environment);
   const last = words.at(-1) ?? '';
   const before = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ''));
   if (before !== undefined && (before.required || before.optional))
-    return valuesOf(before.long, before.argChoices);
+    return valuesOf(before.long, before.argChoices, environment);
   if (last.startsWith('-')) return [...command.options.flatMap(({ long }) => long ?? []), '--help'];
   if (words.length === 2 && command.commands.length > 0) return command.commands.map((each) => each.name());
   const choices = command.registeredArguments[0]?.argChoices;
   if (choices !== undefined) return choices;
-  return verb.completes === undefined ? [] : await candidates[verb.completes]();
+  return verb.completes === undefined ? [] : await candidates[verb.completes](environment);
 }
 
 function valuesOf(
   flag: string | null | undefined,
   choices: readonly string[] | undefined,
+  environment: Environment,
 ): readonly string[] {
   if (choices !== undefined) return choices;
   if (flag === '--only') return checks.map(({ name }) => name);
-  return flag === '--run' ? runNames(true) : [];
+  return flag === '--run' ? runNames(true, environment) : [];
 }
 
-const candidates: Readonly<Record<Completes, () => readonly string[] | Promise<readonly string[]>>> = {
-  profiles: async () => await profileNames(process.env),
-  runs: () => runNames(true),
-  'live runs': () => runNames(false),
+const candidates: Readonly<
+  Record<Completes, (environment: Environment) => readonly string[] | Promise<readonly string[]>>
+> = {
+  profiles: profileNames,
+  runs: (environment) => runNames(true, environment),
+  'live runs': (environment) => runNames(false, environment),
   processes: processNames,
-  setups: () => allSetups().map(({ name }) => name),
+  setups: (environment) => allSetups(environment).map(({ name }) => name),
 };
 
-function runNames(ended: boolean): string[] {
-  const runs = storedRuns(stateFolders(process.env), isAlive).filter(({ supervised }) => ended || supervised);
+function runNames(ended: boolean, environment: Environment): string[] {
+  const runs = storedRuns(stateFolders(environment), isAlive).filter(({ supervised }) => ended || supervised);
   return [...new Set(runs.map(({ record }) => record.name))];
 }
 
-function processNames(): string[] {
-  const latest = storedRuns(stateFolders(process.env), isAlive).at(-1);
+function processNames(environment: Environment): string[] {
+  const latest = storedRuns(stateFolders(environment), isAlive).at(-1);
   return latest === undefined ? [] : (readPlan(latest.files)?.processes.map(({ name }) => name) ?? []);
 }

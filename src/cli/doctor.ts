@@ -1,4 +1,5 @@
 /** `dynamo doctor`: checks of this host, and of a plan when a profile is named. */
+import type { Environment } from '../base/environment.ts';
 import { Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
@@ -36,7 +37,7 @@ export interface DoctorFlags extends DeploymentFlags {
   readonly strict?: true;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   addDeploymentOptions(
     command
       .argument('[profile]', 'profile, alias, upstream script or YAML file')
@@ -49,15 +50,19 @@ export const configure: Configure = (command, settle) => {
     .option('--strict', 'a warning counts as a failure')
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: DoctorFlags) =>
-      settle(await doctor(splitRawArgs(command.args), flags)),
+      settle(await doctor(splitRawArgs(command.args), flags, environment)),
     );
 };
 
-async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags): Promise<number> {
+async function doctor(
+  words: ReturnType<typeof splitRawArgs>,
+  flags: DoctorFlags,
+  environment: Environment,
+): Promise<number> {
   requireLinuxAlone('doctor');
   const begin = performance.now();
-  const diagnosed = await planForDoctor(words, flags);
-  const host = hostView(diagnosed, flags);
+  const diagnosed = await planForDoctor(words, flags, environment);
+  const host = hostView(diagnosed, flags, environment);
   const options = { timeoutMs, repair: flags.fix === true };
   const reports = await runChecks(flags.only ?? checks, host, options);
   const view: DoctorView = {
@@ -71,7 +76,7 @@ async function doctor(words: ReturnType<typeof splitRawArgs>, flags: DoctorFlags
     flags.json === true
       ? JSON.stringify(document(view, diagnosed, healthy), undefined, 2)
       : fitLines(
-          checkList(view, flags.verbose === true, styleFor(process.stdout, process.env)),
+          checkList(view, flags.verbose === true, styleFor(process.stdout, environment)),
           terminalWidth(process.stdout),
         );
   process.stdout.write(`${text}\n`);

@@ -1,6 +1,7 @@
 /** `dynamo down`: stop runs in order, and look by ourselves whether anything is left. */
+import type { Environment } from '../base/environment.ts';
 import { isAlive } from '../process/identity.ts';
-import { stateFolders, type StateFolders } from '../run/folders.ts';
+import { stateFolders, type StateFolders, type Workspace } from '../run/folders.ts';
 import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { silentProgress } from '../view/progress.ts';
@@ -27,20 +28,26 @@ export interface DownFlags {
   readonly quiet?: true;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .option('-a, --all', 'every run')
     .option('--now', 'SIGKILL at once instead of SIGTERM first')
     .option('-q, --quiet', 'say nothing but errors')
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined, flags: DownFlags) => settle(await down(asked, flags)));
+    .action(async (asked: string | undefined, flags: DownFlags) =>
+      settle(await down(asked, flags, environment)),
+    );
 };
 
 /** Throws `left-behind` when anything is left after SIGKILL. */
-export async function down(asked: string | undefined, flags: DownFlags): Promise<number> {
+export async function down(
+  asked: string | undefined,
+  flags: DownFlags,
+  environment: Environment,
+): Promise<number> {
   requireLinux('down');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const now = flags.now === true;
   const runs = chosenRuns(folders, asked, flags);
   const say = (text: string): void => void (flags.quiet === true || process.stderr.write(text));
@@ -52,7 +59,7 @@ export async function down(asked: string | undefined, flags: DownFlags): Promise
     const outcome = run.supervised
       ? await stopBySupervisor(folders, run, { now, progress, say: sayLine })
       : 'gone';
-    const report = await endRest(folders, run, now || outcome === 'overdue', sayLine);
+    const report = await endRest({ folders, environment }, run, now || outcome === 'overdue', sayLine);
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
     for (const line of leftAlone(run)) say(`${line}\n`);
@@ -95,15 +102,15 @@ function isKept({ files }: StoredRun): boolean {
 
 /** Does not take the supervisor's word: looks again, and ends what it finds. */
 async function endRest(
-  folders: StateFolders,
+  workspace: Workspace,
   run: StoredRun,
   now: boolean,
   say: (line: string) => void,
 ): Promise<StopReport> {
-  const ended = runAsItIs(folders, run).record.endedAt !== undefined;
+  const ended = runAsItIs(workspace.folders, run).record.endedAt !== undefined;
   if (ended && (await trackerOf(run).look()).length === 0) {
     await untilKeeperLeft(run);
     return { killed: [], left: [] };
   }
-  return await reapAndWait({ folders, environment: process.env }, run, now, say);
+  return await reapAndWait(workspace, run, now, say);
 }

@@ -1,4 +1,5 @@
 /** `dynamo events`: state changes of a run, from its first one on, until it has ended. */
+import type { Environment } from '../base/environment.ts';
 import { stateFolders } from '../run/folders.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { findRun, latestRun } from '../deployment/find-run.ts';
@@ -13,17 +14,23 @@ Examples:
   dynamo events                  what happened, and what happens
   dynamo events --json | jq .    one JSON object a line`;
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up, else the last one')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined, flags: { json?: true }) => settle(await events(asked, flags)));
+    .action(async (asked: string | undefined, flags: { json?: true }) =>
+      settle(await events(asked, flags, environment)),
+    );
 };
 
-async function events(asked: string | undefined, { json }: { json?: true }): Promise<number> {
+async function events(
+  asked: string | undefined,
+  { json }: { json?: true },
+  environment: Environment,
+): Promise<number> {
   requireLinux('events');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const run = asked === undefined ? latestRun(folders, 'events') : findRun(folders, asked);
   const lines = progressLines((text) => process.stdout.write(text));
   lookForReader();

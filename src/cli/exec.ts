@@ -1,4 +1,5 @@
 /** `dynamo exec`: brings a deployment up, runs a command against it, takes it down; the exit code is the command's. */
+import type { Environment } from '../base/environment.ts';
 import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { cleanName } from '../plan/run-name.ts';
@@ -37,7 +38,7 @@ When dynamo exec itself is killed, the command and what it started are ended wit
 Exit codes: the command's (128 + n when a signal ended it), 1 when the deployment was lost meanwhile,
 otherwise those of dynamo up. docs/ci.md has examples for pytest, jest and load generators.`;
 
-export const configure: Configure = (command: Command, settle) => {
+export const configure: Configure = (command: Command, settle, environment) => {
   addDeploymentOptions(
     command
       .argument('<profile>', 'profile, alias, upstream script or YAML file')
@@ -47,31 +48,32 @@ export const configure: Configure = (command: Command, settle) => {
     .option('-v, --verbose', 'show how the deployment comes up and goes down')
     .addHelpText('after', examples)
     .action(async (_profile, _command, flags: ExecFlags) =>
-      settle(await exec(splitRawArgs(command.args), flags)),
+      settle(await exec(splitRawArgs(command.args), flags, environment)),
     );
 };
 
 async function exec(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: ExecFlags,
+  environment: Environment,
 ): Promise<number> {
   requireLinux('exec');
-  requireOwnState(process.env);
+  requireOwnState(environment);
   const [program] = rawArgs;
   if (program === undefined) {
     throw new DynamoError('usage', 'dynamo exec needs a command, after --.', {
       hint: `dynamo exec ${operands[0] ?? 'agg'} -- ${operands.slice(1).join(' ') || 'pytest -q'}`,
     });
   }
-  requireProgram(program, process.env.PATH);
+  requireProgram(program, environment.PATH);
   const { profile } = await openProfile(
-    await oneProfile(operands, 'exec', process.env),
+    await oneProfile(operands, 'exec', environment),
     settingsOf(flags),
-    process.env,
+    environment,
   );
   const say = (line: string): void =>
     void (flags.quiet === true || process.stderr.write(`dynamo: ${line}\n`));
-  await reapDeadRuns(workspaceOf(process.env), say);
+  await reapDeadRuns(workspaceOf(environment), say);
   const options = { ...planOptionsOf(flags, [], false), name: flags.name ?? ownName(profile.name) };
   return await execRun({
     profile,
@@ -79,7 +81,7 @@ async function exec(
     argv: rawArgs,
     say,
     verbose: flags.verbose === true,
-    environment: process.env,
+    environment,
   });
 }
 

@@ -1,4 +1,5 @@
 /** `dynamo` alone: looks at this host and says which one command comes next. Changes nothing. */
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import { autoEngines } from '../engine/engines.ts';
@@ -17,21 +18,21 @@ import { requireLinux } from '../package/platform.ts';
 import { version } from '../package/self.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */
-export async function showFirstLook(): Promise<number> {
+export async function showFirstLook(environment: Environment): Promise<number> {
   requireLinux('');
-  const look = await lookAround();
+  const look = await lookAround(environment);
   process.stdout.write(
-    `${fitLines(firstLook(look, styleFor(process.stdout, process.env)), terminalWidth(process.stdout))}\n`,
+    `${fitLines(firstLook(look, styleFor(process.stdout, environment)), terminalWidth(process.stdout))}\n`,
   );
   return 0;
 }
 
-async function lookAround(): Promise<FirstLook> {
-  const { gpus, problem } = await gpusHere(workspaceOf(process.env));
-  const { python, trouble } = pythonHere(gpus);
+async function lookAround(environment: Environment): Promise<FirstLook> {
+  const { gpus, problem } = await gpusHere(workspaceOf(environment));
+  const { python, trouble } = pythonHere(gpus, environment);
   const facts = { gpus, python, ...(problem === undefined ? {} : { gpuProblem: problem }) };
   const { engine, lack } = engineHere(facts);
-  const running = runsUp();
+  const running = runsUp(environment);
   return {
     version,
     host: gpuText(gpus, problem),
@@ -45,11 +46,14 @@ async function lookAround(): Promise<FirstLook> {
 const withoutGpu = 'a GPU, for real answers; without one: dynamo setup --engine mocker';
 
 /** Nothing is looked for where `auto` would not take it. */
-function pythonHere(gpus: readonly Gpu[]): { python: PythonEnvironment | undefined; trouble?: string } {
+function pythonHere(
+  gpus: readonly Gpu[],
+  environment: Environment,
+): { python: PythonEnvironment | undefined; trouble?: string } {
   if (gpus.length === 0) return { python: undefined };
   try {
     return {
-      python: findPythonEnvironment({ environment: process.env, backend: autoEngines.real.python.backend }),
+      python: findPythonEnvironment({ environment, backend: autoEngines.real.python.backend }),
     };
   } catch (error) {
     return { python: undefined, trouble: messageOf(error) };
@@ -81,8 +85,8 @@ function isFree({ heldBy, leasedBy }: Gpu): boolean {
   return heldBy === undefined && leasedBy === undefined;
 }
 
-function runsUp(): string[] {
-  return storedRuns(stateFolders(process.env), isAlive)
+function runsUp(environment: Environment): string[] {
+  return storedRuns(stateFolders(environment), isAlive)
     .filter((run) => run.supervised && !isInfraOnly(run))
     .flatMap(({ record, files }) => {
       const plan = readPlan(files);

@@ -1,4 +1,5 @@
 /** `dynamo infra`: an etcd and a NATS that stay up between runs, for the runs of this user. */
+import type { Environment } from '../base/environment.ts';
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
@@ -36,7 +37,7 @@ interface InfraUpFlags extends DetachFlags {
   readonly persist?: string;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[what]')
     .addHelpText('after', examples)
@@ -51,17 +52,17 @@ export const configure: Configure = (command, settle) => {
     .option('--persist <name>', 'keep their data under this name', dataName)
     .option('--json', 'where they are, as JSON on stdout')
     .option('-q, --quiet', 'no progress, only the result')
-    .action(async (flags: InfraUpFlags) => settle(await infraUp(flags)));
+    .action(async (flags: InfraUpFlags) => settle(await infraUp(flags, environment)));
   command
     .command('down')
     .description('stop them and verify that nothing is left')
     .option('--force', 'also while runs use them')
-    .action(async (flags: { force?: true }) => settle(await infraDown(flags.force === true)));
+    .action(async (flags: { force?: true }) => settle(await infraDown(flags.force === true, environment)));
   command
     .command('status')
     .description('where they are, and which runs use them')
     .option('--json', 'as JSON on stdout')
-    .action((flags: { json?: true }) => settle(infraStatus(flags.json === true)));
+    .action((flags: { json?: true }) => settle(infraStatus(flags.json === true, environment)));
   subcommandsLikeOurs(command);
 };
 
@@ -84,17 +85,17 @@ function unknownSubcommand(what: string | undefined): DynamoError {
 }
 
 /** One that is up already is what was wanted. */
-async function infraUp(flags: InfraUpFlags): Promise<number> {
+async function infraUp(flags: InfraUpFlags, environment: Environment): Promise<number> {
   requireLinux('infra up');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
-  await reapDeadRuns({ folders, environment: process.env }, say);
-  if (sharedRun(folders) !== undefined) return infraStatus(flags.json === true);
+  await reapDeadRuns({ folders, environment }, say);
+  if (sharedRun(folders) !== undefined) return infraStatus(flags.json === true, environment);
   const why = 'dynamo infra up';
   const prepared = await holdRun({
     name: sharedRunName,
     detached: true,
-    environment: process.env,
+    environment,
     facts: {
       ports: [],
       engine: 'none',
@@ -103,14 +104,14 @@ async function infraUp(flags: InfraUpFlags): Promise<number> {
     },
     plan: (host) => ({ plan: makeInfraPlan({ ...flags, images: flags.image }, host), secrets: {} }),
   });
-  for (const line of choiceLines(prepared.plan, styleFor(process.stderr, process.env)))
+  for (const line of choiceLines(prepared.plan, styleFor(process.stderr, environment)))
     say(fitLines(line, terminalWidth(process.stderr)));
   return await detach(prepared, flags);
 }
 
-async function infraDown(force: boolean): Promise<number> {
+async function infraDown(force: boolean, environment: Environment): Promise<number> {
   requireLinux('infra down');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const run = sharedRun(folders);
   if (run === undefined) {
     process.stderr.write('no shared etcd and NATS are up\n');
@@ -123,13 +124,13 @@ async function infraDown(force: boolean): Promise<number> {
       hint: `dynamo down ${names[0]}   # or: dynamo infra down --force`,
     });
   }
-  return await down(run.record.runId, {});
+  return await down(run.record.runId, {}, environment);
 }
 
 /** Throws `unavailable` when there is none, so that scripts can ask. */
-function infraStatus(json: boolean): number {
+function infraStatus(json: boolean, environment: Environment): number {
   requireLinux('infra status');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const run = sharedRun(folders);
   const plan = run === undefined ? undefined : readPlan(run.files);
   if (run === undefined || plan === undefined) {
@@ -142,7 +143,7 @@ function infraStatus(json: boolean): number {
     process.stdout.write(`${JSON.stringify({ version: 1, runId, ...places, users }, undefined, 2)}\n`);
     return 0;
   }
-  const style = styleFor(process.stdout, process.env);
+  const style = styleFor(process.stdout, environment);
   const lines = [style.bold(plan.runId), ...infraRows(plan, style)];
   process.stdout.write(`${[...lines, `  Used  ${users.join(', ') || 'by no run'}`].join('\n')}\n`);
   return 0;

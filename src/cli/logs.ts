@@ -1,4 +1,5 @@
 /** `dynamo logs`: what the processes of a run wrote, also after it has ended. */
+import type { Environment } from '../base/environment.ts';
 import { linesOf, textOf } from '../base/logs.ts';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
@@ -6,7 +7,7 @@ import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs, type LogView } from '../run/log-follow.ts';
 import { logTail } from '../run/log-tail.ts';
-import { since } from '../run/log-time.ts';
+import { hostZone, since } from '../run/log-time.ts';
 import type { Look } from '../run/line-splitter.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
@@ -44,7 +45,7 @@ interface LogsFlags {
   readonly run?: string;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[process...]', 'names of processes; default: all')
     .option('-f, --follow', 'go on as they grow, until the run has ended')
@@ -54,24 +55,32 @@ export const configure: Configure = (command, settle) => {
     .option('--raw', 'lines as they were written: no names in front, JSON as JSON')
     .option('--run <run>', 'name or id of a run; default: the one that is up, else the last one')
     .addHelpText('after', examples)
-    .action(async (processes: string[], flags: LogsFlags) => settle(await logs(processes, flags)));
+    .action(async (processes: string[], flags: LogsFlags) =>
+      settle(await logs(processes, flags, environment)),
+    );
 };
 
-async function logs(processes: readonly string[], flags: LogsFlags): Promise<number> {
+async function logs(
+  processes: readonly string[],
+  flags: LogsFlags,
+  environment: Environment,
+): Promise<number> {
   requireLinux('logs');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const run = flags.run === undefined ? latestRun(folders, 'logs --run') : findRun(folders, flags.run);
   const plan = readPlan(run.files);
   if (plan === undefined)
     throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
   const specs = chosenProcesses(plan, processes);
-  const style = styleFor(process.stdout, process.env);
+  const style = styleFor(process.stdout, environment);
   const show = logTextShower(
     specs.map(({ name }) => name),
     style,
     specs.length > 1,
   );
-  const recent = new Map(specs.map((spec) => [spec.name, since(flags.since, zoneOf(spec))]));
+  const recent = new Map(
+    specs.map((spec) => [spec.name, since(flags.since, zoneOf(spec) ?? hostZone(environment))]),
+  );
   const look: Look = flags.raw === true ? 'raw' : style.level > 0 ? 'coloured' : 'plain';
   const output = pacedOutput(process.stdout);
   const wanted = (name: string, text: string): string => {

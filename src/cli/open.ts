@@ -1,4 +1,5 @@
 /** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
+import type { Environment } from '../base/environment.ts';
 import { spawnDetached } from '../process/detach.ts';
 import { stateFolders } from '../run/folders.ts';
 import { livePlan } from '../deployment/live-plan.ts';
@@ -16,22 +17,28 @@ with the engine sim, /v1/models.`;
 
 const pageWithinMs = 2_000;
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .option('--print', 'only print the URL')
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined, flags: { print?: true }) => settle(await open(asked, flags)));
+    .action(async (asked: string | undefined, flags: { print?: true }) =>
+      settle(await open(asked, flags, environment)),
+    );
 };
 
-async function open(asked: string | undefined, { print }: { print?: true }): Promise<number> {
+async function open(
+  asked: string | undefined,
+  { print }: { print?: true },
+  environment: Environment,
+): Promise<number> {
   requireLinux('open');
-  const { url } = livePlan(stateFolders(process.env), asked, 'open').plan.http;
+  const { url } = livePlan(stateFolders(environment), asked, 'open').plan.http;
   process.stdout.write(`${url}\n`);
-  const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = process.env;
+  const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = environment;
   if (print === true || !process.stdout.isTTY || (!x11 && !wayland)) return 0;
   // In a session of its own: some browsers live as long as what opened them.
-  await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined, process.env);
+  await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined, environment);
   return 0;
 }
 

@@ -1,4 +1,5 @@
 /** `dynamo plan`: what `up` would do on this host, as a tree, as JSON, or as a bash script. Changes nothing. */
+import type { Environment } from '../base/environment.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
@@ -47,7 +48,7 @@ interface PlanFlags extends DeploymentFlags, ManifestFlags {
   readonly shell?: true;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   addManifestOptions(
     addDeploymentOptions(
       command
@@ -60,31 +61,32 @@ export const configure: Configure = (command, settle) => {
     .option('--shell', 'as a bash script on stdout')
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: PlanFlags) =>
-      settle(await plan(splitRawArgs(command.args), flags)),
+      settle(await plan(splitRawArgs(command.args), flags, environment)),
     );
 };
 
 async function plan(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: PlanFlags,
+  environment: Environment,
 ): Promise<number> {
   if (flags.json === true && flags.shell === true) {
     throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
   }
   requireTarget(flags);
-  const asked = await oneProfile(operands, 'plan', process.env);
-  const { profile, note } = await openProfile(asked, settingsOf(flags), process.env);
+  const asked = await oneProfile(operands, 'plan', environment);
+  const { profile, note } = await openProfile(asked, settingsOf(flags), environment);
   if (note !== undefined) process.stderr.write(`${note}\n`);
   if (flags.on === 'kubernetes')
-    return await planOnKubernetes({ asked, profile, flags, rawArgs, environment: process.env });
+    return await planOnKubernetes({ asked, profile, flags, rawArgs, environment });
   const options = planOptionsOf(flags, rawArgs, flags.detach === true);
-  const made = makePlan(profile, options, await factsFor(profile, options));
+  const made = makePlan(profile, options, await factsFor(profile, options, environment));
   const text =
     flags.json === true
       ? JSON.stringify(made, undefined, 2)
       : flags.shell === true
         ? shellScript(made)
-        : fitLines(planTree(made, styleFor(process.stdout, process.env)), terminalWidth(process.stdout));
+        : fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
 }
@@ -103,23 +105,27 @@ async function planOnKubernetes(asked: AskedManifest & { readonly flags: PlanFla
 }
 
 /** A plan has no run yet: its id says so. Where nothing can be run, only what needs no look at the host is known. */
-async function factsFor(profile: Profile, options: PlanOptions): Promise<HostFacts> {
+async function factsFor(
+  profile: Profile,
+  options: PlanOptions,
+  environment: Environment,
+): Promise<HostFacts> {
   const runId = `${runNameOf(options.name, profile)}-plan`;
   if (process.platform === 'linux') {
-    return await gatherFacts(workspaceOf(process.env), {
+    return await gatherFacts(workspaceOf(environment), {
       runId,
-      ...factWishes(profile, options, process.env),
+      ...factWishes(profile, options, environment),
     });
   }
   const runFolder = join(tmpdir(), 'dynamo', runId);
   return {
-    ...placeFacts(process.env),
+    ...placeFacts(environment),
     runId,
     runFolder,
     busyPorts: new Map(),
     gpus: [],
     python: undefined,
     infra: noInfraFacts,
-    model: modelFact(profile.model, process.env),
+    model: modelFact(profile.model, environment),
   };
 }

@@ -1,4 +1,5 @@
 /** `dynamo start`, `stop` and `restart`: processes of a live run, on the ports and GPUs of its plan. */
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { askAct, isSilence, isUnreachable } from '../run/control-client.ts';
 import { socketOf, stateFolders, type StateFolders } from '../run/folders.ts';
@@ -27,13 +28,13 @@ Examples:
 
 /** Returns when the process is ready or gone. A process that is stopped by hand is not restarted by its policy. */
 function processVerb(action: ProcessAction): Configure {
-  return (command, settle) => {
+  return (command, settle, environment) => {
     command
       .argument('<process...>', 'names of processes, or of components for all their replicas')
       .option('--run <run>', 'name or id of a run; default: the one that is up')
       .addHelpText('after', examples(action))
       .action(async (asked: string[], flags: { run?: string }) =>
-        settle(await act(action, asked, flags.run)),
+        settle(await act(action, asked, flags.run, environment)),
       );
   };
 }
@@ -42,9 +43,10 @@ async function act(
   action: ProcessAction,
   asked: readonly string[],
   runName: string | undefined,
+  environment: Environment,
 ): Promise<number> {
   requireLinux(action);
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const run = liveRun(folders, runName, action);
   const plan = readPlan(run.files);
   if (plan === undefined)

@@ -1,4 +1,5 @@
 /** `dynamo profiles`: what can be brought up, with which parameters, and whether a file of one's own is right. */
+import type { Environment } from '../base/environment.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
@@ -26,35 +27,35 @@ interface ProfilesFlags {
   readonly json?: true;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[what]')
     .option('--json', 'as JSON on stdout')
     .addHelpText('after', examples)
     .action(async (what: string | undefined, flags: ProfilesFlags) => {
       if (what !== undefined) throw unknownSubcommand(what);
-      settle(await list(flags));
+      settle(await list(flags, environment));
     });
   command
     .command('list', { isDefault: false })
     .description('all profiles')
     .option('--json', 'as JSON on stdout')
-    .action(async (_, self) => settle(await list(self.optsWithGlobals())));
+    .action(async (_, self) => settle(await list(self.optsWithGlobals(), environment)));
   command
     .command('show')
     .description('one profile with its parameters')
     .argument('<profile>')
     .option('--json', 'as JSON on stdout')
-    .action(async (asked: string, _, self) => settle(await show(asked, self.optsWithGlobals())));
+    .action(async (asked: string, _, self) => settle(await show(asked, self.optsWithGlobals(), environment)));
   command
     .command('validate')
     .description('check profiles, every fault at once')
     .argument('<profile...>')
-    .action(async (asked: string[]) => settle(await validate(asked)));
+    .action(async (asked: string[]) => settle(await validate(asked, environment)));
   command
     .command('schema')
     .description('the JSON Schema of profile files')
-    .action(async () => settle(await schema()));
+    .action(async () => settle(await schema(environment)));
   // After the subcommands, which would inherit it: `profiles shwo agg` is a typing mistake, not one word too many.
   command.allowExcessArguments();
   for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
@@ -68,8 +69,8 @@ function unknownSubcommand(what: string): DynamoError {
   });
 }
 
-async function list({ json }: ProfilesFlags): Promise<number> {
-  const profiles = await listProfiles(profileLibrary(process.env));
+async function list({ json }: ProfilesFlags, environment: Environment): Promise<number> {
+  const profiles = await listProfiles(profileLibrary(environment));
   if (json === true) {
     const rows = profiles.map(({ profile, error, ...row }) => ({
       ...row,
@@ -79,19 +80,19 @@ async function list({ json }: ProfilesFlags): Promise<number> {
     process.stdout.write(`${JSON.stringify({ version: 1, profiles: rows }, undefined, 2)}\n`);
     return 0;
   }
-  const table = profileTable(profiles, styleFor(process.stdout, process.env));
+  const table = profileTable(profiles, styleFor(process.stdout, environment));
   process.stdout.write(`${fitLines(table, terminalWidth(process.stdout))}\n`);
   return 0;
 }
 
-async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
-  const opened = await openProfile(asked, [], process.env);
+async function show(asked: string, { json }: ProfilesFlags, environment: Environment): Promise<number> {
+  const opened = await openProfile(asked, [], environment);
   const profile = shownProfile(opened.profile);
   const text =
     json === true
       ? JSON.stringify(profile, undefined, 2)
       : fitLines(
-          profilePage(profile, asked, styleFor(process.stdout, process.env)),
+          profilePage(profile, asked, styleFor(process.stdout, environment)),
           terminalWidth(process.stdout),
         );
   process.stdout.write(`${text}\n`);
@@ -99,13 +100,13 @@ async function show(asked: string, { json }: ProfilesFlags): Promise<number> {
 }
 
 /** Checks them all before it fails with the first one's exit code. */
-async function validate(asked: readonly string[]): Promise<number> {
+async function validate(asked: readonly string[], environment: Environment): Promise<number> {
   const errors: DynamoError[] = [];
   for (const each of asked) {
     try {
-      const request = { ...profileLibrary(process.env), asked: each, settings: [], environment: process.env };
+      const request = { ...profileLibrary(environment), asked: each, settings: [], environment };
       const { profile } = await validateProfile(request, (model) => {
-        const fact = modelFact(model, process.env);
+        const fact = modelFact(model, environment);
         return fact.kind === 'missing' ? fact : undefined;
       });
       process.stdout.write(`${profile.file}: valid\n`);
@@ -124,9 +125,9 @@ async function validate(asked: readonly string[]): Promise<number> {
   });
 }
 
-async function schema(): Promise<number> {
+async function schema(environment: Environment): Promise<number> {
   process.stdout.write(
-    await readFile(join(shippedFolder(), 'launch-profiles', 'profile.schema.json'), 'utf8'),
+    await readFile(join(shippedFolder(environment), 'launch-profiles', 'profile.schema.json'), 'utf8'),
   );
   return 0;
 }

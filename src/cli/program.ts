@@ -1,11 +1,12 @@
 /** The command line: answers the two shortest questions itself, finds the verb, and turns every way out into an exit code. */
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { version } from '../package/self.ts';
 import { verbs, visibleVerbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */
-export async function run(words: readonly string[]): Promise<number> {
+export async function run(words: readonly string[], environment: Environment): Promise<number> {
   const [first, ...rest] = words;
   const showsHelp = first === undefined ? process.platform !== 'linux' : rest.length === 0 && isHelp(first);
   if (showsHelp) {
@@ -19,12 +20,14 @@ export async function run(words: readonly string[]): Promise<number> {
   try {
     if (first === undefined) {
       const { showFirstLook } = await import('./first-look.ts');
-      return await showFirstLook();
+      return await showFirstLook(environment);
     }
-    return first === 'help' ? await runNamed(rest[0] ?? '', ['--help']) : await runNamed(first, rest);
+    return first === 'help'
+      ? await runNamed(rest[0] ?? '', ['--help'], environment)
+      : await runNamed(first, rest, environment);
   } catch (error) {
     const { report } = await import('./report.ts');
-    return report(error);
+    return report(error, environment);
   }
 }
 
@@ -33,11 +36,11 @@ function isHelp(word: string): boolean {
 }
 
 /** Throws DynamoError. */
-async function runNamed(name: string, words: readonly string[]): Promise<number> {
+async function runNamed(name: string, words: readonly string[], environment: Environment): Promise<number> {
   const verb = verbs.find((each) => each.name === name);
   if (verb === undefined) throw unknownVerb(name);
   const [{ runVerb }, { configure }] = await Promise.all([import('./run-verb.ts'), verb.load()]);
-  return await runVerb(verb, configure, words);
+  return await runVerb(verb, configure, words, environment);
 }
 
 function unknownVerb(asked: string): DynamoError {

@@ -1,4 +1,5 @@
 /** `dynamo ps`: runs and their processes, once or as a table that stays current. */
+import type { Environment } from '../base/environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stateFolders } from '../run/folders.ts';
 import { terminalWidth } from '../view/fit-lines.ts';
@@ -33,25 +34,25 @@ interface PsFlags {
 /** Between two looks of `--watch`. */
 const periodMs = 1_000;
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .option('-a, --all', 'also runs that have ended')
     .option('-w, --watch', 'look again every second')
     .option('--json', 'as JSON on stdout; with --watch one object a line')
     .addHelpText('after', examples)
-    .action(async (flags: PsFlags) => settle(await ps(flags)));
+    .action(async (flags: PsFlags) => settle(await ps(flags, environment)));
 };
 
-async function ps(flags: PsFlags): Promise<number> {
+async function ps(flags: PsFlags, environment: Environment): Promise<number> {
   requireLinux('ps');
-  if (flags.watch === true) return await watch(flags);
-  const { shown } = await look(flags);
+  if (flags.watch === true) return await watch(flags, environment);
+  const { shown } = await look(flags, environment);
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, runs: shown }, undefined, 2)}\n`);
   } else if (shown.length === 0) {
     process.stderr.write(`${nothingUp}\n`);
   } else {
-    const style = styleFor(process.stdout, process.env);
+    const style = styleFor(process.stdout, environment);
     process.stdout.write(
       `${runTable(shown, style, terminalWidth(process.stdout))}\n${runTroubles(shown, style)}${runFailures(shown, style)}`,
     );
@@ -63,14 +64,15 @@ const nothingUp = 'nothing is up; `dynamo ps --all` shows runs that have ended';
 
 async function look(
   { all }: PsFlags,
+  environment: Environment,
   before?: UsageSample,
 ): Promise<{ shown: RunView[]; sample: UsageSample }> {
-  const { views, sample } = await runViews(stateFolders(process.env), before);
+  const { views, sample } = await runViews(stateFolders(environment), before);
   return { shown: views.filter((view) => all === true || isUp(view)), sample };
 }
 
 /** Until the user leaves or nobody reads any more. */
-async function watch(flags: PsFlags): Promise<number> {
+async function watch(flags: PsFlags, environment: Environment): Promise<number> {
   const leaving = new AbortController();
   const signals = watchSignals(
     () => leaving.abort(),
@@ -82,14 +84,14 @@ async function watch(flags: PsFlags): Promise<number> {
     leaving.signal.addEventListener('abort', () => resolve(undefined)),
   );
   const screen = liveScreen(process.stdout);
-  const style = styleFor(process.stdout, process.env);
+  const style = styleFor(process.stdout, environment);
   const frame = (runs: readonly RunView[]): string =>
     `${runTable(runs, style, screen.width())}\n${runTroubles(runs, style)}`.trimEnd();
   try {
-    const measures = createMeasures();
+    const measures = createMeasures(environment);
     let sample: UsageSample | undefined;
     while (!leaving.signal.aborted) {
-      const seen = await Promise.race([look(flags, sample), left]);
+      const seen = await Promise.race([look(flags, environment, sample), left]);
       if (seen === undefined) break;
       sample = seen.sample;
       const runs = measures.add(seen.shown, seen.sample);

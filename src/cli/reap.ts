@@ -1,4 +1,5 @@
 /** `dynamo reap`: what the keeper becomes when the supervisor is gone. */
+import type { Environment } from '../base/environment.ts';
 import { basename } from 'node:path';
 import type { Identity } from '../base/identity.ts';
 import { bootId, isAlive } from '../process/identity.ts';
@@ -15,12 +16,12 @@ interface ReapFlags {
   readonly ledger?: number;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('<run>')
     .requiredOption('--supervisor <pid@start>', 'whose death it is about', identityOf)
     .option('--ledger <descriptor>', 'where the ledger is open', Number)
-    .action(async (runId: string, flags: ReapFlags) => settle(await reap(runId, flags)));
+    .action(async (runId: string, flags: ReapFlags) => settle(await reap(runId, flags, environment)));
 };
 
 function identityOf(text: string): Identity {
@@ -28,10 +29,14 @@ function identityOf(text: string): Identity {
   return { bootId: bootId(), pid: Number(pid), startTime };
 }
 
-async function reap(runId: string, { supervisor, ledger }: ReapFlags): Promise<number> {
+async function reap(
+  runId: string,
+  { supervisor, ledger }: ReapFlags,
+  environment: Environment,
+): Promise<number> {
   // A keeper whose supervisor lives after all has nothing to end.
   if (isAlive(supervisor)) return 0;
-  const folders = foldersAsTheyAre();
+  const folders = foldersAsTheyAre(environment);
   const files = runFiles(folders, runId);
   if (ledger !== undefined) readLedgerFrom(files.ledger, ledger);
   const reason = {
@@ -42,15 +47,15 @@ async function reap(runId: string, { supervisor, ledger }: ReapFlags): Promise<n
   const name = basename(runId).replace(/-[^-]+$/, '');
   const known = { runId, name, startedAt: Date.now(), detached: true, version: 'unknown', supervisor };
   const run: StoredRun = { record: readRecordIn(files.folder) ?? known, files, supervised: false };
-  const { left } = await reapRun({ folders, environment: process.env }, run, false);
+  const { left } = await reapRun({ folders, environment }, run, false);
   return left.length === 0 ? 0 : 1;
 }
 
 /** Where they cannot be made, as the disk is full or another user's, they may be there. */
-function foldersAsTheyAre(): ReturnType<typeof stateFolders> {
+function foldersAsTheyAre(environment: Environment): ReturnType<typeof stateFolders> {
   try {
-    return stateFolders(process.env);
+    return stateFolders(environment);
   } catch {
-    return stateFolderPaths(process.env);
+    return stateFolderPaths(environment);
   }
 }

@@ -1,4 +1,5 @@
 /** Lets commander parse what follows a verb, and runs it. */
+import type { Environment } from '../base/environment.ts';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
@@ -15,24 +16,30 @@ import type { Configure, Verb } from './verb.ts';
 export async function runOneOf(
   verbs: readonly (Verb & { readonly configure: Configure })[],
   [name, ...words]: readonly string[],
+  environment: Environment,
 ): Promise<number> {
   try {
     const verb = verbs.find((each) => each.name === name);
     if (verb === undefined) throw new Error(`this program has no command ${name}`);
-    return await runVerb(verb, verb.configure, words);
+    return await runVerb(verb, verb.configure, words, environment);
   } catch (error) {
-    return report(error);
+    return report(error, environment);
   }
 }
 
 /** `words` follow the verb. Returns its exit code. Throws DynamoError. */
-export async function runVerb(verb: Verb, configure: Configure, words: readonly string[]): Promise<number> {
+export async function runVerb(
+  verb: Verb,
+  configure: Configure,
+  words: readonly string[],
+  environment: Environment,
+): Promise<number> {
   let exitCode = 0;
   // Candidates for a shell are asked for while somebody types.
   if (verb.name !== 'complete') onDamage(sayDamage);
-  if (verb.actsAsOwner === true) actAsOwner(process.env);
+  if (verb.actsAsOwner === true) actAsOwner(environment);
   const command = commandOf(verb);
-  configure(command, (code) => (exitCode = code));
+  configure(command, (code) => (exitCode = code), environment);
   try {
     await command.parseAsync(words, { from: 'user' });
   } catch (error) {

@@ -21,7 +21,7 @@ are. An environment of yours that holds what is asked for is used as it is. Stop
 Exit codes: 0 done or there already, 64 bad flag or version, 69 the registry, 73 disk full, 75 another setup is at work,
 78 the host lacks something, 130 Ctrl-C, 143 SIGTERM.`;
 
-export const configure: Configure = (command: Command, settle) => {
+export const configure: Configure = (command: Command, settle, environment) => {
   command
     .addOption(
       new Option(
@@ -38,18 +38,22 @@ export const configure: Configure = (command: Command, settle) => {
     .addHelpText('after', examples)
     .action(async (flags: SetupFlags) => {
       const { setUp } = await import('./setup/make.ts');
-      settle(await setUp(flags));
+      settle(await setUp(flags, environment));
     });
   command
     .command('list')
     .description('what was made, and what `up` would take')
     .option('--json', 'as JSON on stdout')
-    .action(async (_, self: Command) => settle(await list(self.optsWithGlobals<{ json?: true }>())));
+    .action(async (_, self: Command) =>
+      settle(await list(self.optsWithGlobals<{ json?: true }>(), environment)),
+    );
   command
     .command('remove')
     .description('remove environments that `dynamo setup` made')
     .argument('[names...]', 'as `dynamo setup list` shows them; infra for etcd and NATS')
     .option('-a, --all', 'everything that `dynamo setup` made')
-    .action(async (names: string[], flags: { all?: true }) => settle(await remove(names, flags)));
+    .action(async (names: string[], flags: { all?: true }) =>
+      settle(await remove(names, flags, environment)),
+    );
   for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
 };

@@ -1,5 +1,6 @@
 /** Turns signals to the command into an orderly stop, and a second one into a quick one. */
 import { constants } from 'node:os';
+import type { Environment } from '../base/environment.ts';
 import { hangupIsIgnored } from '../process/hangup.ts';
 
 export interface SignalWatch {
@@ -13,9 +14,13 @@ export interface SignalWatch {
 const sameWishMs = 100;
 const asked = ['SIGINT', 'SIGTERM'] as const;
 
+/** Of this process, as `heedNohup` found it. */
+let ignoresHangup = false;
+
 /** To be called once: what who started us wanted to be ignored is ignored, and ends nothing. */
-export function heedNohup(): void {
-  if (process.platform === 'linux' && hangupIsIgnored(process.env)) process.on('SIGHUP', () => {});
+export function heedNohup(environment: Environment): void {
+  ignoresHangup = process.platform === 'linux' && hangupIsIgnored(environment);
+  if (ignoresHangup) process.on('SIGHUP', () => {});
 }
 
 /** `stop` on the first signal, `kill` on each later one. */
@@ -29,7 +34,7 @@ export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () =>
       stop(signal);
     } else if (Date.now() - firstAt >= sameWishMs) kill();
   };
-  const watched = hangupIsIgnored(process.env) ? asked : ([...asked, 'SIGHUP'] as const);
+  const watched = ignoresHangup ? asked : ([...asked, 'SIGHUP'] as const);
   for (const signal of watched) process.on(signal, onSignal);
   return {
     first: () => first,

@@ -1,4 +1,5 @@
 /** `dynamo smoke`: brings profiles up, verifies each with real requests, takes them down; the exit code is the verdict. */
+import type { Environment } from '../base/environment.ts';
 import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { wholeNumber } from './flag-values.ts';
@@ -23,7 +24,7 @@ Examples:
 Exit codes: 0 every request was answered as it must be, 1 not so, 64 bad flag, 65 bad profile,
 66 no such profile, 130 Ctrl-C, 143 SIGTERM. docs/ci.md says what each request checks.`;
 
-export const configure: Configure = (command: Command, settle) => {
+export const configure: Configure = (command: Command, settle, environment) => {
   addDeploymentOptions(
     command
       .argument('[profile...]', 'profiles, aliases, upstream scripts or YAML files')
@@ -40,19 +41,22 @@ export const configure: Configure = (command: Command, settle) => {
     .option('--json', 'the results as JSON on stdout')
     .option('-q, --quiet', 'no progress, only the result')
     .addHelpText('after', examples)
-    .action(async (_profiles, flags: SmokeFlags) => settle(await smoke(splitRawArgs(command.args), flags)));
+    .action(async (_profiles, flags: SmokeFlags) =>
+      settle(await smoke(splitRawArgs(command.args), flags, environment)),
+    );
 };
 
 async function smoke(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: SmokeFlags,
+  environment: Environment,
 ): Promise<number> {
   if (flags.url === undefined) requireLinux('smoke');
   const { suites, exitCode } =
     flags.url === undefined
-      ? await smokeProfiles(operands, rawArgs, flags)
-      : await smokeForeign(flags.url, operands, flags);
-  const verdict = reportSmoke(suites, flags);
+      ? await smokeProfiles(operands, rawArgs, flags, environment)
+      : await smokeForeign(flags.url, operands, flags, environment);
+  const verdict = reportSmoke(suites, flags, environment);
   return exitCode ?? (verdict ? 0 : 1);
 }
 

@@ -1,4 +1,5 @@
 /** `dynamo supervise`: the background half of `up --detach`. */
+import type { Environment } from '../base/environment.ts';
 import { stoppedText } from '../supervisor/events.ts';
 import { DynamoError } from '../base/error.ts';
 import { appendOwn } from '../host/own-file.ts';
@@ -10,12 +11,14 @@ import { untilHandedOver } from '../deployment/hand-over.ts';
 import { runPlan } from '../deployment/run-plan.ts';
 import type { Configure } from './verb.ts';
 
-export const configure: Configure = (command, settle) => {
-  command.argument('<run>').action(async (runId: string) => settle(await superviseDetached(runId)));
+export const configure: Configure = (command, settle, environment) => {
+  command
+    .argument('<run>')
+    .action(async (runId: string) => settle(await superviseDetached(runId, environment)));
 };
 
-async function superviseDetached(runId: string): Promise<number> {
-  const environment = unpackEnvironment(process.env);
+async function superviseDetached(runId: string, given: Environment): Promise<number> {
+  const environment = unpackEnvironment(given);
   const folders = stateFolders(environment.variables);
   const files = runFiles(folders, runId);
   const plan = readPlan(files);

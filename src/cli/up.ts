@@ -1,4 +1,5 @@
 /** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
+import type { Environment } from '../base/environment.ts';
 import type { Command } from 'commander';
 import { openTo } from '../plan/ports.ts';
 import { workspaceOf } from '../run/folders.ts';
@@ -33,7 +34,7 @@ Examples:
 Exit codes: 0 ended well, 1 a process failed, 64 bad flag, 65 bad profile, 66 no such profile,
 69 not ready in time, 75 port or name taken, 78 the host lacks something, 130 Ctrl-C, 143 SIGTERM.`;
 
-export const configure: Configure = (command: Command, settle) => {
+export const configure: Configure = (command: Command, settle, environment) => {
   addDeploymentOptions(
     command
       .argument('[profile]', 'profile, alias, upstream script or YAML file')
@@ -44,24 +45,30 @@ export const configure: Configure = (command: Command, settle) => {
     .option('-q, --quiet', 'no progress and no logs, only the result')
     .option('-v, --verbose', 'show the logs from the first line on')
     .addHelpText('after', examples)
-    .action(async (_profile, _args, flags: UpFlags) => settle(await up(splitRawArgs(command.args), flags)));
+    .action(async (_profile, _args, flags: UpFlags) =>
+      settle(await up(splitRawArgs(command.args), flags, environment)),
+    );
 };
 
-async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags: UpFlags): Promise<number> {
+async function up(
+  { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
+  flags: UpFlags,
+  environment: Environment,
+): Promise<number> {
   requireLinux('up');
-  requireOwnState(process.env);
-  const asked = operands.length === 0 && canAsk() ? await chosen() : operands[0];
+  requireOwnState(environment);
+  const asked = operands.length === 0 && canAsk() ? await chosen(environment) : operands[0];
   // Left with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
   const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
   const { profile, note } = await openProfile(
-    await oneProfile(named, 'up', process.env),
+    await oneProfile(named, 'up', environment),
     settingsOf(flags),
-    process.env,
+    environment,
   );
-  const style = styleFor(process.stderr, process.env);
+  const style = styleFor(process.stderr, environment);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
-  await reapDeadRuns(workspaceOf(process.env), say);
+  await reapDeadRuns(workspaceOf(environment), say);
   // A signal must not end us while names and ports are held. Node loses one that comes while nobody watches, so this
   // watch goes on beside the next.
   const early = watchSignals(
@@ -72,7 +79,7 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
     profile,
     planOptionsOf(flags, rawArgs, flags.detach === true),
     flags.detach === true,
-    process.env,
+    environment,
   );
   const signal = early.first();
   if (signal !== undefined) {
@@ -88,7 +95,7 @@ async function up({ operands, rawArgs }: ReturnType<typeof splitRawArgs>, flags:
 }
 
 /** Few people are asked: the list and its keys are loaded for them alone. */
-async function chosen(): Promise<string | undefined> {
+async function chosen(environment: Environment): Promise<string | undefined> {
   const { chooseProfile } = await import('./up/choose-profile.ts');
-  return await chooseProfile();
+  return await chooseProfile(environment);
 }

@@ -1,8 +1,16 @@
 /** What a verb is, and the words of those that start in a program of their own: that program loads no other verb. */
 import type { Command } from 'commander';
+import type { Environment } from '../base/environment.ts';
 
-/** What a verb's module exports: options, help and action are added to its command. `settle` takes the exit code. */
-export type Configure = (command: Command, settle: (exitCode: number) => void) => void;
+/**
+ * What a verb's module exports: options, help and action are added to its command. `settle` takes the exit code;
+ * `environment` is that of this process as it began.
+ */
+export type Configure = (
+  command: Command,
+  settle: (exitCode: number) => void,
+  environment: Environment,
+) => void;
 
 export interface Verb {
   readonly name: string;

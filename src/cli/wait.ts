@@ -1,4 +1,5 @@
 /** `dynamo wait`: until a run is ready or has stopped. */
+import type { Environment } from '../base/environment.ts';
 import { Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
@@ -24,18 +25,20 @@ interface WaitFlags {
   readonly timeout?: number;
 }
 
-export const configure: Configure = (command, settle) => {
+export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up, else the last one')
     .addOption(new Option('--for <state>', 'what to wait for').choices(['ready', 'stopped']).default('ready'))
     .option('--timeout <seconds>', 'give up after this long', seconds('--timeout'))
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined, flags: WaitFlags) => settle(await wait(asked, flags)));
+    .action(async (asked: string | undefined, flags: WaitFlags) =>
+      settle(await wait(asked, flags, environment)),
+    );
 };
 
-async function wait(asked: string | undefined, flags: WaitFlags): Promise<number> {
+async function wait(asked: string | undefined, flags: WaitFlags, environment: Environment): Promise<number> {
   requireLinux('wait');
-  const folders = stateFolders(process.env);
+  const folders = stateFolders(environment);
   const run = asked === undefined ? latestRun(folders, 'wait') : findRun(folders, asked);
   const { runId } = run.record;
   const limit = new AbortController();

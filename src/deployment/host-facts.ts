@@ -93,7 +93,7 @@ export function placeFacts(
     environment,
     cwd: workingFolder(),
     sim: simCommand(),
-    tokenizer: join(shippedFolder(), 'assets', 'tokenizer'),
+    tokenizer: join(shippedFolder(environment), 'assets', 'tokenizer'),
     argumentBytes: argumentBytes(),
   };
 }

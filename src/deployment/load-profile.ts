@@ -21,10 +21,10 @@ export function profileLibrary(environment: Environment): ProfileLibrary {
     directories: {
       project: join(cwd, 'launch-profiles'),
       user: join(config, 'dynamo', 'launch-profiles'),
-      shipped: join(shippedFolder(), 'launch-profiles'),
+      shipped: join(shippedFolder(environment), 'launch-profiles'),
     },
     files: profileFiles,
-    known: async (content) => await readKnown(shippedFolder(), content),
+    known: async (content) => await readKnown(shippedFolder(environment), content),
   };
 }
 

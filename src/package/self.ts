@@ -1,4 +1,5 @@
 /** How this program calls itself, and where the files are that ship with it: as a package, or as one executable file. */
+import type { Environment } from '../base/environment.ts';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -28,9 +29,11 @@ export function simCommand(): Command {
   return [process.execPath, join(packageRoot(), 'dist', 'sim.js')];
 }
 
-/** Holds `launch-profiles` and `assets`. Throws `cannot-write` when the executable can put them nowhere. */
-export function shippedFolder(): string {
-  return isSea() ? unpackedFolder() : packageRoot();
+/**
+ * Holds `launch-profiles` and `assets`; the executable puts them into the state folder. Throws `cannot-write` when it cannot.
+ */
+export function shippedFolder(environment: Environment): string {
+  return isSea() ? unpackedFolder(stateFolder(environment)) : packageRoot();
 }
 
 function packageRoot(): string {
@@ -50,20 +53,22 @@ interface Shipped {
   readonly files: readonly string[];
 }
 
-let unpacked: string | undefined;
+/** By state folder. */
+const unpacked = new Map<string, string>();
 
 /**
  * Returns the folder that holds them, complete and as they were built, whatever an interrupted command or anybody else
  * made of it before. Throws `cannot-write` when it cannot be made.
  */
-function unpackedFolder(): string {
-  unpacked ??= unpack();
-  return unpacked;
+function unpackedFolder(state: string): string {
+  const known = unpacked.get(state) ?? unpack(state);
+  unpacked.set(state, known);
+  return known;
 }
 
-function unpack(): string {
+function unpack(state: string): string {
   const { digest, files } = JSON.parse(getAsset('shipped.json', 'utf8')) as Shipped;
-  const folder = join(stateFolder(process.env), 'shipped', digest);
+  const folder = join(state, 'shipped', digest);
   for (const name of files) put(join(folder, name), new Uint8Array(getAsset(name)));
   return folder;
 }

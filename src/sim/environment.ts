@@ -2,11 +2,12 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitWith } from './log.ts';
+import { variables } from './variables.ts';
 
 export type SimEnvironment = ReturnType<typeof readEnvironment>;
 
 export function readEnvironment() {
-  const env = process.env;
+  const env = variables;
   allow('DYN_REQUEST_PLANE', ['tcp']);
   return {
     discovery: allow('DYN_DISCOVERY_BACKEND', ['file', 'etcd']),
@@ -23,7 +24,7 @@ export function readEnvironment() {
 
 /** The first value is the default. Refuses the others, since a process that silently joins nothing is harder to debug. */
 function allow<T extends string>(name: string, possible: readonly [T, ...T[]]): T {
-  const value = process.env[name] || possible[0];
+  const value = variables[name] || possible[0];
   const found = possible.find((one) => one === value);
   if (found !== undefined) return found;
   const supported = possible.join(', ');
@@ -38,7 +39,7 @@ function allow<T extends string>(name: string, possible: readonly [T, ...T[]]): 
  * Source: docs/upstream/status-and-health.md#port-numbers.
  */
 export function systemPort(): number | undefined {
-  const text = process.env['DYN_SYSTEM_PORT'] || '-1';
+  const text = variables['DYN_SYSTEM_PORT'] || '-1';
   const port = Number(text);
   if (Number.isInteger(port) && port <= 32_767) return port < 0 ? undefined : port;
   const kind = Number.isInteger(port) ? `unsigned int \`${text}\`` : `string "${text}"`;

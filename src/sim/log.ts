@@ -1,13 +1,15 @@
 /** Log lines on stderr in upstream's plain format (never coloured), or one JSON object per line. */
+import { variables } from './variables.ts';
+
 type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
 type Fields = Readonly<Record<string, string | number | boolean>>;
 
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'OFF'];
 // `DYN_LOG` may contain per-target filters (`info,dynamo_llm=debug`): only the general level counts here.
-const general = process.env['DYN_LOG']?.split(',').find((part) => !part.includes('='));
+const general = variables['DYN_LOG']?.split(',').find((part) => !part.includes('='));
 const asked = levels.indexOf(general?.trim().toUpperCase() ?? '');
 const threshold = asked === -1 ? levels.indexOf('INFO') : asked;
-const asJson = /^(1|true)$/i.test(process.env['DYN_LOGGING_JSONL'] ?? '');
+const asJson = /^(1|true)$/i.test(variables['DYN_LOGGING_JSONL'] ?? '');
 
 // A closed stderr must not end the process: the launcher may have exited.
 process.stderr.on('error', () => {});

@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { messageOf } from '../base/error-code.ts';
 import { log } from './log.ts';
 import { connectAtStart, sleep } from './wait.ts';
+import { variables } from './variables.ts';
 
 const target = 'dynamo_runtime::transports::nats';
 
@@ -24,7 +25,7 @@ export interface Nats {
 
 /** Undefined if `stop` comes first; throws with upstream's message if NATS stays unreachable. */
 export async function connectNats(stop: AbortSignal): Promise<Nats | undefined> {
-  const { tls, servers, ...credentials } = natsSettings(process.env);
+  const { tls, servers, ...credentials } = natsSettings(variables);
   const { connect } = await import('./nats-client.ts');
   const options = {
     ...credentials,

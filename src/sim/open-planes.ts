@@ -5,6 +5,7 @@ import { etcdDiscovery } from './etcd-discovery.ts';
 import { etcdSettings } from './etcd-gateway.ts';
 import { fileDiscovery } from './file-discovery.ts';
 import { connectNats, type Nats } from './nats-connection.ts';
+import { variables } from './variables.ts';
 
 export interface Planes {
   readonly discovery: Discovery;
@@ -40,5 +41,5 @@ async function openDiscovery(
   stopping: AbortController,
 ): Promise<Discovery | undefined> {
   if (environment.discovery === 'file') return fileDiscovery(environment.discoveryFolder);
-  return etcdDiscovery(etcdSettings(process.env), stopping.signal, () => stopping.abort());
+  return etcdDiscovery(etcdSettings(variables), stopping.signal, () => stopping.abort());
 }

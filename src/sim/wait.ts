@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../base/error-code.ts';
 import { log } from './log.ts';
+import { variables } from './variables.ts';
 
 const defaultSeconds = 120;
 const longestPauseMs = 5_000;
@@ -15,7 +16,7 @@ export async function connectAtStart<T>(
   attempt: () => Promise<T>,
   stop: AbortSignal,
 ): Promise<T | undefined> {
-  const seconds = secondsOf(process.env[`${name.toUpperCase()}_STARTUP_CONNECT_TIMEOUT_SECONDS`]);
+  const seconds = secondsOf(variables[`${name.toUpperCase()}_STARTUP_CONNECT_TIMEOUT_SECONDS`]);
   const deadline = performance.now() + seconds * 1000;
   let pauseMs = 500;
   for (let attempts = 1; !stop.aborted; attempts++) {

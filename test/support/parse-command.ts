@@ -7,7 +7,7 @@ export async function parserOf(verb: VerbRow): Promise<{ command: Command; help:
   const command = new Command(verb.name).exitOverride();
   let help = '';
   command.configureOutput({ outputError: () => {}, writeOut: (text) => (help += text), writeErr: () => {} });
-  (await verb.load()).configure(command, () => {});
+  (await verb.load()).configure(command, () => {}, {});
   command.outputHelp();
   for (const each of [command, ...command.commands]) each.exitOverride().action(() => {});
   return { command, help };

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { owners, rooms } from '../../scripts/rooms.js';
+import { edges, owners, rooms } from '../../scripts/rooms.js';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,6 +26,9 @@ function plants(): Plant[] {
         { file: `${name}/nested/deep/plant-${other}.ts`, line: `import '../../../${other}/b/c.ts';` },
       ]),
       { file: `${name}/plant-main.ts`, line: "import '../main.ts';" },
+      { file: `${name}/plant-env.ts`, line: 'export const plant = process.env.HOME;' },
+      { file: `${name}/nested/plant-env.ts`, line: "process.env['A'] = 'b';" },
+      { file: `${name}/nested/plant-assign.ts`, line: 'Object.assign(process.env, {});' },
       { file: `${name}/nested/plant-main.ts`, line: "import '../../main.ts';" },
       ...Object.entries(owners)
         .filter(([, owning]) => !owning.includes(name))
@@ -56,7 +59,7 @@ function complaints(all: readonly Plant[]): Set<string> {
   const { diagnostics } = JSON.parse(lint(folder)) as { diagnostics: { code: string; filename: string }[] };
   return new Set(
     diagnostics
-      .filter(({ code }) => /no-restricted-(imports|globals)/.test(code))
+      .filter(({ code }) => /no-restricted-(imports|globals)|no-process-env/.test(code))
       .map(({ filename }) => filename.replace(/^.*?src\//, '')),
   );
 }
@@ -88,4 +91,14 @@ test('what a room may import is no fault', () => {
     })),
   );
   expect([...complaints(allowed)]).toEqual([]);
+});
+
+test('only where a program begins it may read its environment', () => {
+  const line = 'export const plant = { ...process.env };';
+  expect([...complaints(edges.map((file) => ({ file, line })))]).toEqual([]);
+  const beside = ['main.ts', 'up.ts', 'reap.ts', 'binary.ts', 'sim/process.ts'].map((file) => ({
+    file,
+    line,
+  }));
+  expect(complaints(beside).size).toBe(beside.length);
 });

@@ -1,4 +1,5 @@
 /** The conversation of `dynamo chat`: questions from a terminal or a pipe, answers as they come. */
+import type { Environment } from '../../base/environment.ts';
 import { createInterface } from 'node:readline';
 import { plainText } from '../../base/terminal-text.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -11,7 +12,11 @@ import { readerGone } from '../reader.ts';
  * Until there are no more questions; returns 0. Throws what an answer throws when questions come through a pipe; in a
  * terminal it is shown, and the next question may come.
  */
-export async function converse(target: ChatTarget, system: string | undefined): Promise<number> {
+export async function converse(
+  target: ChatTarget,
+  system: string | undefined,
+  environment: Environment,
+): Promise<number> {
   const { stdin, stderr } = process;
   const interactive = stdin.isTTY && stderr.isTTY;
   const start: readonly Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
@@ -38,7 +43,8 @@ export async function converse(target: ChatTarget, system: string | undefined): 
       return 0;
     }
     if (question === '/new') messages = start;
-    else if (question !== '') messages = await turn(lines, messages, question, target, interactive);
+    else if (question !== '')
+      messages = await turn(messages, question, { target, lines, interactive, environment });
     ask();
   }
   // Ctrl-D leaves the cursor behind the prompt.
@@ -46,14 +52,17 @@ export async function converse(target: ChatTarget, system: string | undefined): 
   return 0;
 }
 
+/** The two ends of a conversation. */
+interface Ends {
+  readonly target: ChatTarget;
+  readonly lines: ReturnType<typeof createInterface>;
+  readonly interactive: boolean;
+  readonly environment: Environment;
+}
+
 /** The conversation after this question; as it was when nothing was answered. */
-async function turn(
-  lines: ReturnType<typeof createInterface>,
-  messages: readonly Message[],
-  question: string,
-  target: ChatTarget,
-  interactive: boolean,
-): Promise<readonly Message[]> {
+async function turn(messages: readonly Message[], question: string, ends: Ends): Promise<readonly Message[]> {
+  const { lines, interactive, environment } = ends;
   const asked: readonly Message[] = [...messages, { role: 'user', content: question }];
   const over = new AbortController();
   const end = (): void => over.abort();
@@ -65,11 +74,11 @@ async function turn(
     process.on('SIGINT', end);
   }
   try {
-    const content = await show(asked, target, over.signal);
+    const content = await show(asked, ends, over.signal);
     return content === '' ? messages : [...asked, { role: 'assistant', content }];
   } catch (error) {
     if (!interactive || !(error instanceof DynamoError)) throw error;
-    process.stderr.write(errorText(error, styleFor(process.stderr, process.env)));
+    process.stderr.write(errorText(error, styleFor(process.stderr, environment)));
     return messages;
   } finally {
     readerGone.removeEventListener('abort', end);
@@ -82,8 +91,12 @@ async function turn(
 }
 
 /** Writes the answer to stdout; returns what of it is no thought. */
-async function show(asked: readonly Message[], target: ChatTarget, signal: AbortSignal): Promise<string> {
-  const style = styleFor(process.stdout, process.env);
+async function show(
+  asked: readonly Message[],
+  { target, environment }: Ends,
+  signal: AbortSignal,
+): Promise<string> {
+  const style = styleFor(process.stdout, environment);
   let content = '';
   let thought = false;
   for await (const piece of answerTo(asked, target, signal)) {

@@ -1,4 +1,5 @@
 /** The real host as the doctor sees it: its view, put together from the rooms that know. */
+import type { Environment } from '../../base/environment.ts';
 import { homedir } from 'node:os';
 import { systemClock } from '../../base/clock.ts';
 import { autoEngines, findEngine } from '../../engine/engines.ts';
@@ -17,7 +18,11 @@ import { lostSegments, stateFacts } from './state.ts';
 /** Below the limit of a check, so that the check can say which program it was. */
 const programMs = 4_500;
 
-export function hostView({ environment, subject }: Diagnosed, flags: DeploymentFlags): HostView {
+export function hostView(
+  { environment, subject }: Diagnosed,
+  flags: DeploymentFlags,
+  caller: Environment,
+): HostView {
   const engine = subject?.plan?.engine ?? flags.engine;
   return {
     environment,
@@ -28,27 +33,27 @@ export function hostView({ environment, subject }: Diagnosed, flags: DeploymentF
     files: localFiles,
     network: localNetwork,
     run: async (program, words, timeoutMs = programMs) =>
-      await runProgram({ program, words, environment: process.env, timeoutMs }),
+      await runProgram({ program, words, environment: caller, timeoutMs }),
     procTrouble,
     portHolder: (port) => {
       const inodes = listeningPorts().get(port);
       return inodes === undefined ? undefined : holderOf(inodes);
     },
     // Asked by many checks, and slow where there is a GPU.
-    gpus: once(async () => await gpuReport(process.env)),
-    kernelLog: async () => await kernelLog(process.env),
+    gpus: once(async () => await gpuReport(caller)),
+    kernelLog: async () => await kernelLog(caller),
     containers: async () => {
       const { surveyContainers } = await import('../../container/survey.ts');
-      return await surveyContainers(process.env, homedir());
+      return await surveyContainers(caller, homedir());
     },
     python: () =>
       findPythonEnvironment({
-        environment: process.env,
+        environment: caller,
         asked: flags.python,
         backend: (findEngine(engine)?.python ?? autoEngines.real.python).backend,
       }),
-    state: stateFacts,
-    lostSegments,
+    state: async () => await stateFacts(caller),
+    lostSegments: () => lostSegments(caller),
   };
 }
 

@@ -26,13 +26,14 @@ export interface Diagnosed {
 export async function planForDoctor(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: DeploymentFlags,
+  caller: Environment,
 ): Promise<Diagnosed> {
-  let environment = shownEnvironment(process.env);
+  let environment = shownEnvironment(caller);
   if (operands.length === 0) return { environment, subject: undefined };
   const { profile, note } = await openProfile(
-    await oneProfile(operands, 'doctor', process.env),
+    await oneProfile(operands, 'doctor', caller),
     settingsOf(flags),
-    process.env,
+    caller,
   );
   if (note !== undefined) process.stderr.write(`${note}\n`);
   const options = planOptionsOf(flags, rawArgs, false);
@@ -46,9 +47,9 @@ export async function planForDoctor(
   };
   try {
     const runId = `${runNameOf(options.name, profile)}-plan`;
-    const wishes = factWishes(profile, options, process.env);
-    environment = deploymentEnvironment(process.env, wishes);
-    const facts = await gatherFacts(workspaceOf(process.env), { runId, ...wishes });
+    const wishes = factWishes(profile, options, caller);
+    environment = deploymentEnvironment(caller, wishes);
+    const facts = await gatherFacts(workspaceOf(caller), { runId, ...wishes });
     const plan = makePlan(profile, options, facts);
     // A folder that is named as a model of the hub would be is looked at as the folder.
     return { environment, subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };

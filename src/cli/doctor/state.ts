@@ -1,4 +1,5 @@
 /** What the state folder tells the doctor: runs, what lives of dead ones, and what is stale. Looking writes nothing. */
+import type { Environment } from '../../base/environment.ts';
 import { stoppedText } from '../../supervisor/events.ts';
 import { basename } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
@@ -13,8 +14,8 @@ import { type Owner, ownersIn } from '../../deployment/gpu-survey.ts';
 import { reapRun } from '../../deployment/reap-run.ts';
 
 /** Throws what `stateFolders` throws. */
-export async function stateFacts(): Promise<StateFacts> {
-  const folders = stateFolders(process.env);
+export async function stateFacts(environment: Environment): Promise<StateFacts> {
+  const folders = stateFolders(environment);
   const stored = storedRuns(folders, isAlive);
   const owners = [...ownersIn(folders).values()];
   return {
@@ -24,7 +25,7 @@ export async function stateFacts(): Promise<StateFacts> {
       const run = stored.find(({ record }) => record.runId === runId);
       return run === undefined
         ? 'it is gone'
-        : stoppedText(await reapRun({ folders, environment: process.env }, run, false));
+        : stoppedText(await reapRun({ folders, environment }, run, false));
     },
     dropStale: async () => await dropStale(folders),
   };
@@ -56,8 +57,8 @@ async function dropStale(folders: StateFolders): Promise<string[]> {
 }
 
 /** As `dynamo clean` sees them. Throws what `stateFolders` throws. */
-export function lostSegments(): Segment[] {
-  const folders = stateFolders(process.env);
+export function lostSegments(environment: Environment): Segment[] {
+  const folders = stateFolders(environment);
   const found = segmentFindings(storedRuns(folders, isAlive), ownersIn(folders));
   return [
     ...found.segments.map(({ segment, proof }) => ({ path: segment.path, bytes: segment.bytes, proof })),

@@ -1,4 +1,5 @@
 /** What runs do right now, asked in the background once a look: metrics of their processes and memory on GPUs. */
+import type { Environment } from '../../base/environment.ts';
 import { type Counters, frontendCounters, workerCounters } from '../../base/metrics-text.ts';
 import { findEngine } from '../../engine/engines.ts';
 import { computeApps } from '../../gpu/compute-apps.ts';
@@ -19,7 +20,7 @@ export interface Measures {
   add(views: readonly RunView[], usage: UsageSample): RunView[];
 }
 
-export function createMeasures(): Measures {
+export function createMeasures(environment: Environment): Measures {
   const samples = new Map<string, Sample>();
   const asked = new Set<string>();
   /** By pid, in bytes; undefined where there is no GPU or the driver does not tell. */
@@ -42,7 +43,7 @@ export function createMeasures(): Measures {
     }
   };
   const askGpus = async (): Promise<void> => {
-    const { apps } = await computeApps(process.env);
+    const { apps } = await computeApps(environment);
     const told = new Map<number, number>();
     for (const { pid, usedMiB } of apps) {
       if (usedMiB !== undefined) told.set(pid, (told.get(pid) ?? 0) + usedMiB * 2 ** 20);

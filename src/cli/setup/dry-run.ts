@@ -30,7 +30,7 @@ export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<numbe
   if (wanted.engine !== undefined)
     facts.push(...(await environmentFacts(host, wanted.engine, wanted, installer)));
   if (wanted.infra) facts.push(...(await infraFacts(host, wanted, installer)));
-  const lines = factLines(facts, styleFor(process.stdout, process.env));
+  const lines = factLines(facts, styleFor(process.stdout, host.environment));
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }

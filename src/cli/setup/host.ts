@@ -1,4 +1,5 @@
 /** What every step of `dynamo setup` needs: commands that leave nothing behind, one set-up at a time, Ctrl-C. */
+import type { Environment } from '../../base/environment.ts';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ export interface Ran {
 }
 
 export interface SetupHost {
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   readonly folders: DataFolders;
   readonly steps: Steps;
   readonly statFs: StatFs;
@@ -36,6 +37,7 @@ export interface SetupHost {
 const lockOwner = 'setup';
 
 interface Bounds {
+  readonly environment: Environment;
   readonly stop: AbortSignal;
   /** Aborts on the second signal. */
   readonly kill: AbortSignal;
@@ -46,12 +48,12 @@ interface Bounds {
 /** `hold` is told who is at work: an installer while it runs, `undefined` when it has ended. */
 export function createSetupHost(
   steps: Steps,
-  { stop, kill, temporary }: Bounds,
+  { environment, stop, kill, temporary }: Bounds,
   hold: (holder: Identity | undefined) => void,
 ): SetupHost {
   return {
-    environment: process.env,
-    folders: dataFolders(process.env),
+    environment,
+    folders: dataFolders(environment),
     steps,
     statFs: statfs,
     clock: systemClock,
@@ -63,7 +65,7 @@ export function createSetupHost(
         // Not where the user is: a project there must not lend us its settings.
         cwd: '/',
         environment: {
-          ...installerEnvironment(process.env),
+          ...installerEnvironment(environment),
           ...(temporary === undefined ? {} : { TMPDIR: temporary }),
         },
         clock: systemClock,
@@ -89,8 +91,9 @@ export async function withSetupHost(
   steps: Steps,
   say: (line: string) => void,
   work: (host: SetupHost) => Promise<number>,
+  environment: Environment,
 ): Promise<number> {
-  const { data } = dataFolders(process.env);
+  const { data } = dataFolders(environment);
   makeFolder(data);
   const lock = join(data, 'setup.lock');
   const mine = takeLock(lock);
@@ -107,7 +110,9 @@ export async function withSetupHost(
   const hold = (worker: Identity | undefined): void =>
     adopt(lock, worker === undefined ? mine : { ...mine, worker });
   try {
-    return await work(createSetupHost(steps, { stop: stop.signal, kill: kill.signal, temporary }, hold));
+    return await work(
+      createSetupHost(steps, { environment, stop: stop.signal, kill: kill.signal, temporary }, hold),
+    );
   } catch (error) {
     const signal = watch.first();
     if (signal === undefined || error !== stopped) throw error;
@@ -151,8 +156,8 @@ export function makeFolder(folder: string): void {
 }
 
 /** A live list in a terminal, plain lines elsewhere. */
-export async function chooseSteps(): Promise<Steps> {
-  if (process.stderr.isTTY !== true || process.env.TERM === 'dumb')
+export async function chooseSteps(environment: Environment): Promise<Steps> {
+  if (process.stderr.isTTY !== true || environment.TERM === 'dumb')
     return stepLines((text) => process.stderr.write(text), systemClock);
   const { stepTasks } = await import('../../view/step-tasks.ts');
   return stepTasks();

@@ -1,4 +1,5 @@
 /** `dynamo setup list`: what was made, whether it is whole, and what `up` would take for each engine. */
+import type { Environment } from '../../base/environment.ts';
 import type { UpstreamKind } from '../../engine/engine.ts';
 import { upstreamEngines } from '../../engine/engines.ts';
 import { lacksBackend } from '../../plan/choose-engine.ts';
@@ -18,15 +19,15 @@ export interface Setup {
 }
 
 /** Everything that `dynamo setup` made for this user, unfinished ones too. */
-export function allSetups(): Setup[] {
-  const { environments, infra } = dataFolders(process.env);
+export function allSetups(environment: Environment): Setup[] {
+  const { environments, infra } = dataFolders(environment);
   const record = readSetupRecord(infra);
   const programs = record === undefined ? [] : [{ name: 'infra', folder: infra, record }];
   return [...listSetups(environments), ...programs];
 }
 
-export async function list({ json }: { readonly json?: true }): Promise<number> {
-  const rows = allSetups().map(({ name, folder, record }) => ({
+export async function list({ json }: { readonly json?: true }, environment: Environment): Promise<number> {
+  const rows = allSetups(environment).map(({ name, folder, record }) => ({
     name,
     holds: holdsText(record),
     state: stateOf(folder, record),
@@ -34,7 +35,7 @@ export async function list({ json }: { readonly json?: true }): Promise<number> 
     bytes: record.bytes,
     folder,
   }));
-  const taken = Object.values(upstreamEngines).map((kind) => ({ kind, python: takenFor(kind) }));
+  const taken = Object.values(upstreamEngines).map((kind) => ({ kind, python: takenFor(kind, environment) }));
   if (json === true) {
     const takenJson = Object.fromEntries(
       taken.map(({ kind, python }) => [
@@ -46,7 +47,7 @@ export async function list({ json }: { readonly json?: true }): Promise<number> 
     return 0;
   }
   if (rows.length === 0) process.stderr.write('nothing was made yet: dynamo setup --help\n');
-  else process.stdout.write(`${setupTable(rows, styleFor(process.stdout, process.env))}\n`);
+  else process.stdout.write(`${setupTable(rows, styleFor(process.stdout, environment))}\n`);
   for (const { kind, python } of taken) process.stderr.write(`${kind.name}: ${takenText(kind, python)}\n`);
   return 0;
 }
@@ -58,9 +59,12 @@ function stateOf(folder: string, { state, engine }: SetupRecord): string {
 }
 
 /** What a plan would take, or why it would fail. */
-function takenFor({ python }: UpstreamKind): PythonEnvironment | string | undefined {
+function takenFor(
+  { python }: UpstreamKind,
+  environment: Environment,
+): PythonEnvironment | string | undefined {
   try {
-    return findPythonEnvironment({ environment: process.env, backend: python.backend });
+    return findPythonEnvironment({ environment, backend: python.backend });
   } catch (error) {
     if (error instanceof DynamoError) return error.message;
     throw error;

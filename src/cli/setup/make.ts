@@ -1,4 +1,5 @@
 /** Decides what there is to make, says it, makes it, and tells what `up` will take. */
+import type { Environment } from '../../base/environment.ts';
 import { join } from 'node:path';
 import { setupEngines, upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import { inventory } from '../../gpu/inventory.ts';
@@ -33,34 +34,39 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-export async function setUp(flags: SetupFlags): Promise<number> {
+export async function setUp(flags: SetupFlags, environment: Environment): Promise<number> {
   requireLinux('setup');
-  const wanted = await whatIsWanted(flags);
+  const wanted = await whatIsWanted(flags, environment);
   if (flags.dryRun === true) {
     const { signal: never } = new AbortController();
-    const host = createSetupHost(silentSteps, { stop: never, kill: never }, () => {});
+    const host = createSetupHost(silentSteps, { environment, stop: never, kill: never }, () => {});
     return await showDryRun(host, wanted);
   }
-  const steps = await chooseSteps();
-  return await withSetupHost(steps, say, async (host) => {
-    const outcomes = await makeAll(host, wanted);
-    const text =
-      flags.json === true
-        ? JSON.stringify({ version: 1, setups: outcomes.map(outcomeJson) }, undefined, 2)
-        : outcomes.map((each) => outcomeText(each, styleFor(process.stdout, process.env))).join('\n');
-    process.stdout.write(`${text}\n`);
-    if (wanted.engine !== undefined) sayWhatUpTakes(host, wanted.engine, outcomes);
-    return 0;
-  });
+  const steps = await chooseSteps(environment);
+  return await withSetupHost(
+    steps,
+    say,
+    async (host) => {
+      const outcomes = await makeAll(host, wanted);
+      const text =
+        flags.json === true
+          ? JSON.stringify({ version: 1, setups: outcomes.map(outcomeJson) }, undefined, 2)
+          : outcomes.map((each) => outcomeText(each, styleFor(process.stdout, environment))).join('\n');
+      process.stdout.write(`${text}\n`);
+      if (wanted.engine !== undefined) sayWhatUpTakes(host, wanted.engine, outcomes);
+      return 0;
+    },
+    environment,
+  );
 }
 
 /** --infra alone is etcd and NATS alone. */
-async function whatIsWanted(flags: SetupFlags): Promise<Wanted> {
+async function whatIsWanted(flags: SetupFlags, environment: Environment): Promise<Wanted> {
   const { version, python, adopt } = flags;
   const rest = { infra: flags.infra === true, version, python, adopt };
   if (flags.engine !== undefined) return { engine: flags.engine, ...rest };
   if (rest.infra && version === undefined) return { engine: undefined, ...rest };
-  const { gpus, problem } = await inventory(process.env);
+  const { gpus, problem } = await inventory(environment);
   const [first] = gpus;
   const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
   const reason =

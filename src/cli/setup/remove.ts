@@ -1,4 +1,5 @@
 /** `dynamo setup remove`: takes away what `dynamo setup` made, and never what something runs from. */
+import type { Environment } from '../../base/environment.ts';
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,34 +21,46 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-export async function remove(names: readonly string[], { all }: { readonly all?: true }): Promise<number> {
+export async function remove(
+  names: readonly string[],
+  { all }: { readonly all?: true },
+  environment: Environment,
+): Promise<number> {
   requireLinux('setup remove');
-  return await withSetupHost(silentSteps, say, async ({ folders, stop }) => {
-    const chosen = chosenSetups(names, all === true);
-    for (const setup of chosen) refuseWhileUsed(setup);
-    for (const setup of chosen) {
-      stop.throwIfAborted();
-      await removeSetup(setup);
-      const size = setup.record.bytes === undefined ? '' : ` (${sizeText(setup.record.bytes)})`;
-      say(`removed ${setup.name}${size}`);
-    }
-    if (all === true)
-      for (const folder of [folders.tools, folders.logs]) await rm(folder, { recursive: true, force: true });
-    const cache = installerCache(process.env);
-    if (chosen.length > 0 && existsSync(cache))
-      say(`downloads stay in ${homePath(cache)} for the next time; to free them too: ${freeing(cache)}`);
-    if (chosen.length === 0) say('there is nothing to remove');
-    return 0;
-  });
+  return await withSetupHost(
+    silentSteps,
+    say,
+    async ({ folders, stop }) => {
+      const chosen = chosenSetups(names, all === true, environment);
+      for (const setup of chosen) refuseWhileUsed(setup);
+      for (const setup of chosen) {
+        stop.throwIfAborted();
+        await removeSetup(setup);
+        const size = setup.record.bytes === undefined ? '' : ` (${sizeText(setup.record.bytes)})`;
+        say(`removed ${setup.name}${size}`);
+      }
+      if (all === true)
+        for (const folder of [folders.tools, folders.logs])
+          await rm(folder, { recursive: true, force: true });
+      const cache = installerCache(environment);
+      if (chosen.length > 0 && existsSync(cache))
+        say(
+          `downloads stay in ${homePath(cache)} for the next time; to free them too: ${freeing(cache, environment)}`,
+        );
+      if (chosen.length === 0) say('there is nothing to remove');
+      return 0;
+    },
+    environment,
+  );
 }
 
 /** The private uv is no command of the user's. */
-function freeing(cache: string): string {
-  return locateOnPath('uv', process.env) === undefined ? `rm -r ${quote(cache)}` : 'uv cache clean';
+function freeing(cache: string, environment: Environment): string {
+  return locateOnPath('uv', environment) === undefined ? `rm -r ${quote(cache)}` : 'uv cache clean';
 }
 
-function chosenSetups(names: readonly string[], all: boolean): Setup[] {
-  const setups = allSetups();
+function chosenSetups(names: readonly string[], all: boolean, environment: Environment): Setup[] {
+  const setups = allSetups(environment);
   if (all) return setups;
   const known = setups.map(({ name }) => name);
   if (names.length === 0) {

@@ -1,4 +1,5 @@
 /** Smokes a deployment that somebody else runs: requests only, nothing is started or stopped. */
+import type { Environment } from '../../base/environment.ts';
 import { conceal } from '../../base/secrets.ts';
 import { casesFor } from '../../smoke/case-table.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
@@ -19,6 +20,7 @@ export async function smokeForeign(
   url: string,
   asked: readonly string[],
   flags: SmokeFlags,
+  environment: Environment,
 ): Promise<SmokeOutcome> {
   const base = foreignUrl(url, 'smoke');
   const profile =
@@ -26,9 +28,9 @@ export async function smokeForeign(
       ? undefined
       : (
           await openProfile(
-            await oneProfile(asked, 'smoke --url', process.env),
+            await oneProfile(asked, 'smoke --url', environment),
             settingsOf(flags),
-            process.env,
+            environment,
           )
         ).profile;
   const target = foreignTarget(base, flags.model ?? (await firstModel(base)), profile);
@@ -37,7 +39,7 @@ export async function smokeForeign(
     (signal) => over.abort(new Error(`${signal} came`)),
     () => {},
   );
-  const style = styleFor(process.stderr, process.env);
+  const style = styleFor(process.stderr, environment);
   const suites: SuiteResult[] = [];
   for (let round = 1; round <= flags.repeat && !over.signal.aborted; round++) {
     const name = `${profile?.name ?? target.model}${flags.repeat === 1 ? '' : ` #${round}`}`;

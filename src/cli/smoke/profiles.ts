@@ -1,4 +1,5 @@
 /** Smokes profiles one after the other, or some at once, until all are done or somebody has had enough. */
+import type { Environment } from '../../base/environment.ts';
 import { join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -28,10 +29,11 @@ export async function smokeProfiles(
   asked: readonly string[],
   rawArgs: readonly string[],
   flags: SmokeFlags,
+  environment: Environment,
 ): Promise<SmokeOutcome> {
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
-  const style = styleFor(process.stderr, process.env);
-  const jobs = await jobsFor(await namesFor(asked, flags), rawArgs, flags);
+  const style = styleFor(process.stderr, environment);
+  const jobs = await jobsFor(await namesFor(asked, flags, environment), rawArgs, flags, environment);
   const over = new AbortController();
   const live = new Set<StartedRun>();
   const signals = watchSignals(
@@ -45,6 +47,7 @@ export async function smokeProfiles(
     caseTimeoutMs: flags.caseTimeout * 1000,
     failFast: flags.failFast === true,
     signal: over.signal,
+    environment,
     onStart: (run: StartedRun): void => {
       live.add(run);
       void run.supervision.done.then(() => live.delete(run));
@@ -61,8 +64,8 @@ export async function smokeProfiles(
     return suite;
   };
   try {
-    requireOwnState(process.env);
-    await reapDeadRuns(workspaceOf(process.env), say);
+    requireOwnState(environment);
+    await reapDeadRuns(workspaceOf(environment), say);
     const suites = await inParallel(jobs, flags.parallel, smokeJob);
     const signal = signals.first();
     return { suites, ...(signal === undefined ? {} : { exitCode: signalExitCode(signal) }) };
@@ -71,9 +74,13 @@ export async function smokeProfiles(
   }
 }
 
-async function namesFor(asked: readonly string[], flags: SmokeFlags): Promise<readonly string[]> {
+async function namesFor(
+  asked: readonly string[],
+  flags: SmokeFlags,
+  environment: Environment,
+): Promise<readonly string[]> {
   if (flags.all !== true && asked.length > 0) return asked;
-  const names = await profileNames(process.env);
+  const names = await profileNames(environment);
   if (flags.all === true && asked.length === 0) return names;
   throw new DynamoError(
     'usage',
@@ -89,10 +96,11 @@ async function jobsFor(
   names: readonly string[],
   rawArgs: readonly string[],
   flags: SmokeFlags,
+  environment: Environment,
 ): Promise<SmokeJob[]> {
   if (names.length * flags.repeat > 1) refuseSharing(flags);
   const opened = await Promise.all(
-    names.map(async (name) => await openProfile(name, settingsOf(flags), process.env)),
+    names.map(async (name) => await openProfile(name, settingsOf(flags), environment)),
   );
   return Array.from({ length: flags.repeat }, (_, round) =>
     opened.map(({ profile }, i): SmokeJob => {

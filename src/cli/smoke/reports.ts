@@ -1,4 +1,5 @@
 /** Tells people and CI systems what a smoke found out. */
+import type { Environment } from '../../base/environment.ts';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -13,7 +14,11 @@ import { styleFor } from '../../view/style.ts';
 import type { SmokeFlags } from './flags.ts';
 
 /** Returns whether everything that was tried passed. Throws `cannot-write`. */
-export function reportSmoke(suites: readonly SuiteResult[], flags: SmokeFlags): boolean {
+export function reportSmoke(
+  suites: readonly SuiteResult[],
+  flags: SmokeFlags,
+  environment: Environment,
+): boolean {
   const count = (state: 'passed' | 'failed'): number =>
     suites.reduce((sum, suite) => sum + countOf(suite, state), 0);
   const verdict = count('failed') === 0 && count('passed') > 0;
@@ -22,13 +27,13 @@ export function reportSmoke(suites: readonly SuiteResult[], flags: SmokeFlags): 
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, passed: verdict, suites }, undefined, 2)}\n`);
   } else {
-    const table = smokeTable(suites, styleFor(process.stdout, process.env));
+    const table = smokeTable(suites, styleFor(process.stdout, environment));
     process.stdout.write(`${fitLines(table, terminalWidth(process.stdout))}\n`);
   }
   if (flags.junit !== undefined) write(flags.junit, junitXml(suites, hostname()));
-  if (process.env.GITHUB_ACTIONS === 'true') {
+  if (environment.GITHUB_ACTIONS === 'true') {
     process.stderr.write(annotations(suites));
-    const summary = process.env.GITHUB_STEP_SUMMARY;
+    const summary = environment.GITHUB_STEP_SUMMARY;
     if (summary !== undefined && summary !== '') appendFileSync(summary, jobSummary(suites));
   }
   return verdict;

@@ -1,4 +1,5 @@
 /** Smokes one profile: up, every request that fits it, down; and keeps what its processes wrote. */
+import type { Environment } from '../../base/environment.ts';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
@@ -33,6 +34,8 @@ export interface SmokeRules extends Omit<CaseRules, 'onResult'> {
   readonly onResult: (result: CaseResult) => void;
   /** Told of every run while it lives, so that a second Ctrl-C finds it. */
   readonly onStart: (run: StartedRun) => void;
+  /** What deployments inherit. */
+  readonly environment: Environment;
 }
 
 const capturedLines = 400;
@@ -55,7 +58,7 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
   };
   const comeUp = async (): Promise<string> => {
     rules.signal.throwIfAborted();
-    run = await job.start(job.profile, job.options, onEvent, process.env);
+    run = await job.start(job.profile, job.options, onEvent, rules.environment);
     rules.onStart(run);
     return await untilReady(run, rules.signal);
   };

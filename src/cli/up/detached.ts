@@ -32,7 +32,7 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
     () => void askStop(socket, false).catch(() => {}),
     () => void askStop(socket, true).catch(() => {}),
   );
-  const view = await startView(plan, flags.quiet === true);
+  const view = await startView(plan, flags.quiet === true, prepared.environment.variables);
   try {
     const supervisor = await startSupervisor(prepared);
     const events = await connect(prepared, socket, supervisor).catch((error: unknown) => {
@@ -69,7 +69,11 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
   }
 }
 
-function report({ plan }: HeldRun, flags: DetachFlags, event: RunEvent & { type: 'ready' }): void {
+function report(
+  { plan, environment }: HeldRun,
+  flags: DetachFlags,
+  event: RunEvent & { type: 'ready' },
+): void {
   if (flags.json === true) {
     const { runId, name, engine, model, http } = plan;
     const processes = plan.processes.map((spec) => ({ name: spec.name, ports: spec.ports, gpus: spec.gpus }));
@@ -86,7 +90,7 @@ function report({ plan }: HeldRun, flags: DetachFlags, event: RunEvent & { type:
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
-  const panel = readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, process.env));
+  const panel = readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, environment.variables));
   process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
   process.stdout.write(
     isServing(plan)

@@ -19,7 +19,7 @@ import { type HeldRun, releaseRun } from '../../deployment/tidy-up.ts';
 import type { UpFlags } from './flags.ts';
 
 export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promise<number> {
-  const { plan } = prepared;
+  const { plan, environment } = prepared;
   const quiet = flags.quiet === true;
   let supervision: Supervision | undefined;
   let wishedEarly: (() => void) | undefined;
@@ -38,14 +38,19 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
   lookForReader();
   let logs: LogFollower | undefined;
   try {
-    const view = await startView(plan, quiet);
+    const view = await startView(plan, quiet, environment.variables);
     const narrate = narrator(plan.runId, view, quiet);
     supervision = await runPlan(prepared, narrate.show);
     wishedEarly?.();
     const proof = await supervision.ready;
     await view.end();
     if (proof !== undefined) {
-      const panel = readyPanel(plan, proof, narrate.tookMs(), styleFor(process.stdout, process.env));
+      const panel = readyPanel(
+        plan,
+        proof,
+        narrate.tookMs(),
+        styleFor(process.stdout, environment.variables),
+      );
       process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
       if (!quiet) logs = showLogs(prepared, flags.verbose === true);
     }
@@ -100,8 +105,8 @@ function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: b
   };
 }
 
-function showLogs({ plan }: HeldRun, fromTheStart: boolean): LogFollower {
-  const style = styleFor(process.stdout, process.env);
+function showLogs({ plan, environment }: HeldRun, fromTheStart: boolean): LogFollower {
+  const style = styleFor(process.stdout, environment.variables);
   const show = logTextShower(
     plan.processes.map(({ name }) => name),
     style,

@@ -6,7 +6,11 @@ import { silentSteps } from '../../../src/view/steps.ts';
 
 function hostWith(freeBytes: number): SetupHost {
   const { signal } = new AbortController();
-  const host = createSetupHost(silentSteps, { stop: signal, kill: signal }, () => {});
+  const host = createSetupHost(
+    silentSteps,
+    { environment: process.env, stop: signal, kill: signal },
+    () => {},
+  );
   return { ...host, statFs: async () => ({ bavail: freeBytes / 4_096, bsize: 4_096 }) };
 }
 

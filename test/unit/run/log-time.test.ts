@@ -1,12 +1,6 @@
 /** When a line was written, as the line itself says. */
-import { afterEach, expect, test } from 'vitest';
-import { lineTime, since } from '../../../src/run/log-time.ts';
-
-const zone = process.env['TZ'];
-afterEach(() => {
-  if (zone === undefined) delete process.env['TZ'];
-  else process.env['TZ'] = zone;
-});
+import { expect, test } from 'vitest';
+import { hostZone, lineTime, since } from '../../../src/run/log-time.ts';
 
 const at = (text: string): number => Date.parse(text);
 
@@ -37,6 +31,26 @@ test('a time without a zone is in the zone of who wrote it, with one in that', (
   expect(lineTime('[2026-07-31 12:00:00] INFO', 'America/New_York')).toBe(at('2026-07-31T16:00:00Z'));
   expect(lineTime('[2026-01-31 12:00:00] INFO', 'UTC')).toBe(at('2026-01-31T12:00:00Z'));
   expect(lineTime('2026-01-31T12:00:00+01:00 INFO', 'America/New_York')).toBe(at('2026-01-31T11:00:00Z'));
+});
+
+const berlin = (time: string): number | undefined => lineTime(`[${time}] INFO`, ':Europe/Berlin');
+
+test('a time without a zone, around the change of clocks and in odd zones', () => {
+  expect(berlin('2026-03-29 01:59:59')).toBe(at('2026-03-29T00:59:59Z'));
+  expect(berlin('2026-03-29 03:00:00')).toBe(at('2026-03-29T01:00:00Z'));
+  expect(berlin('2026-10-25 01:59:59')).toBe(at('2026-10-24T23:59:59Z'));
+  expect(berlin('2026-10-25 03:00:00.25')).toBe(at('2026-10-25T02:00:00.250Z'));
+  expect(lineTime('2026-06-01 12:00:00', 'Asia/Kathmandu')).toBe(at('2026-06-01T06:15:00Z'));
+  expect(lineTime('2026-06-01 12:00:00', '')).toBe(at('2026-06-01T12:00:00Z'));
+  expect(lineTime('2026-13-41 99:99:99', 'UTC')).toBeUndefined();
+  // One that nobody knows is that of this host.
+  expect(lineTime('2026-06-01 12:00:00', 'No/Where')).toBe(at('2026-06-01T12:00:00'));
+});
+
+test('a process that inherits no TZ has the zone of this host, whatever ours is', () => {
+  expect(hostZone({})).toBeUndefined();
+  const zone = hostZone({ TZ: 'Asia/Tokyo' });
+  expect(zone === undefined || /^[A-Za-z]+(\/|$)/.test(zone)).toBe(true);
 });
 
 test('that no line had a time is known', () => {
