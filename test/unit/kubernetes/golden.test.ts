@@ -1,4 +1,5 @@
 /** The manifest of every shipped profile in every version of the API: `vitest -u` writes them again. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { manifestYaml } from '../../../src/kubernetes/manifest.ts';
 import { apiVersions } from '../../../src/kubernetes/target.ts';
@@ -45,3 +46,22 @@ test('one GPU in two pods is refused', async () => {
     { path: ['components', 'decode', 'shareGpuWith'] },
   ]);
 });
+
+const versions = ['1.1.1', '1.2.1', '1.3.1', '1.4.2', '1.5.1', '1.6.1'];
+
+function flagsOf(version: string, program: string): Set<string> {
+  const file = new URL(`../../fixtures/upstream-help/${version}-${program}.txt`, import.meta.url);
+  return new Set(readFileSync(file, 'utf8').trim().split('\n'));
+}
+
+for (const version of versions) {
+  test.each(names)(`${version} knows every flag of the pods of %s`, async (name) => {
+    const image = { reference: `name:${version}`, from: '--image' };
+    const { graph } = manifestOf(await shipped(name), { image });
+    const unknown = graph.components.flatMap(({ command, args }) => {
+      const known = flagsOf(version, command[2]?.split('.')[1] ?? '');
+      return args.filter((word) => word.startsWith('--') && !known.has(word));
+    });
+    expect(unknown).toEqual([]);
+  });
+}
