@@ -1,5 +1,6 @@
 /** `dynamo chat`: a conversation in the terminal, or line by line through a pipe. */
 import type { Environment } from '../base/environment.ts';
+import { isServing } from '../plan/plan.ts';
 import { Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { conceal } from '../base/secrets.ts';
@@ -58,8 +59,8 @@ function ownTarget(
 ): ChatTarget {
   requireLinux('chat');
   const { plan } = livePlan(stateFolders(environment), asked, 'chat');
-  const serves = plan.proof?.request;
-  if (serves !== 'chat' && serves !== 'vision') {
+  const serves = isServing(plan) ? plan.proof.request : undefined;
+  if (!isServing(plan) || (serves !== 'chat' && serves !== 'vision')) {
     throw new DynamoError('usage', `${plan.name} does not chat: it serves ${serves ?? 'no model'}.`, {
       hint: 'dynamo up agg   # has a chat',
     });

@@ -1,5 +1,6 @@
 /** `dynamo` alone: looks at this host and says which one command comes next. Changes nothing. */
 import type { Environment } from '../base/environment.ts';
+import { isServing } from '../plan/plan.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import { autoEngines } from '../engine/engines.ts';
@@ -90,7 +91,9 @@ function runsUp(environment: Environment): string[] {
     .filter((run) => run.supervised && !isInfraOnly(run))
     .flatMap(({ record, files }) => {
       const plan = readPlan(files);
-      return plan === undefined ? [] : [`${record.name}, ${plan.model.servedName} at ${plan.http.url}`];
+      return plan === undefined || !isServing(plan)
+        ? []
+        : [`${record.name}, ${plan.model.servedName} at ${plan.http.url}`];
     });
 }
 

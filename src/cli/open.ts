@@ -1,5 +1,6 @@
 /** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
 import type { Environment } from '../base/environment.ts';
+import { clientUrl } from '../plan/plan.ts';
 import { spawnDetached } from '../process/detach.ts';
 import { stateFolders } from '../run/folders.ts';
 import { livePlan } from '../deployment/live-plan.ts';
@@ -33,7 +34,7 @@ async function open(
   environment: Environment,
 ): Promise<number> {
   requireLinux('open');
-  const { url } = livePlan(stateFolders(environment), asked, 'open').plan.http;
+  const url = clientUrl(livePlan(stateFolders(environment), asked, 'open').plan);
   process.stdout.write(`${url}\n`);
   const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = environment;
   if (print === true || !process.stdout.isTTY || (!x11 && !wayland)) return 0;

@@ -1,8 +1,8 @@
 /** What a client of a deployment reads from its environment: OpenAI's variables, and ours. */
-import type { Plan } from '../plan/plan.ts';
+import type { ServingPlan } from '../plan/plan.ts';
 
 /** For `exec` and the library alike. DYNAMO_RUN_ID is not among them: it marks processes that we may end. */
-export function clientEnvironment(plan: Plan): Record<string, string> {
+export function clientEnvironment(plan: ServingPlan): Record<string, string> {
   const [frontend] = plan.processes.filter(({ kind }) => kind === 'frontend');
   const { no_proxy: lower, NO_PROXY: upper } = frontend?.env ?? {};
   return {

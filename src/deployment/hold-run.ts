@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { checkEtcd } from '../infra/external-etcd.ts';
 import { isOwn } from '../plan/infra.ts';
-import { persistentFolders, ephemeralFolders, type Plan } from '../plan/plan.ts';
+import { persistentFolders, ephemeralFolders, type Plan, isServing, type ServingPlan } from '../plan/plan.ts';
 import type { Secrets } from '../plan/plan-secrets.ts';
 import type { HostFacts } from '../plan/request.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
@@ -30,18 +30,18 @@ const planMs = 30_000;
 /** Those that lost to each other do not try again in step. */
 const pauseMs = 20;
 
-export interface RunRequest {
+export interface RunRequest<P extends Plan> {
   readonly name: string;
   readonly detached: boolean;
   /** Of the caller. */
   readonly environment: Environment;
   readonly facts: Omit<FactWishes, 'runId'>;
   /** Pure; called again when another run was faster to take a port or a GPU. */
-  readonly plan: (host: HostFacts) => { readonly plan: Plan; readonly secrets: Secrets };
+  readonly plan: (host: HostFacts) => { readonly plan: P; readonly secrets: Secrets };
 }
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
-export async function holdRun(request: RunRequest): Promise<HeldRun> {
+export async function holdRun<P extends Plan>(request: RunRequest<P>): Promise<HeldRun<P>> {
   requireOwnState(request.environment);
   const workspace = workspaceOf(request.environment);
   const { folders } = workspace;
@@ -51,12 +51,12 @@ export async function holdRun(request: RunRequest): Promise<HeldRun> {
   const holder = ownIdentity();
   const mine: Claim = { runId, holder };
   claimName(folders, request.name, mine);
-  let held: HeldRun | undefined;
+  let held: HeldRun<P> | undefined;
   try {
     const { plan, environment } = await planAndLease(request, workspace, mine);
     held = { plan, environment, files: runFiles(folders, runId), folders };
     claimData(held, mine);
-    await checkBorrowed(plan, environment.variables);
+    if (isServing(plan)) await checkBorrowed(plan, environment.variables);
     writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder, socket });
     return held;
   } catch (error) {
@@ -97,18 +97,18 @@ function claimData({ plan, folders }: HeldRun, mine: Claim): void {
 }
 
 /** A shared etcd is ours and wants no password; one that the environment or the profile names may. */
-async function checkBorrowed({ infra, namespace }: Plan, variables: Environment): Promise<void> {
+async function checkBorrowed({ infra, namespace }: ServingPlan, variables: Environment): Promise<void> {
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
   const [environment, profileKey] = etcd.from === 'external' ? [variables, etcd.profileKey] : [{}, undefined];
   await checkEtcd(etcd.addresses, namespace, environment, profileKey);
 }
 
-async function planAndLease(
-  { facts: wishes, plan }: RunRequest,
+async function planAndLease<P extends Plan>(
+  { facts: wishes, plan }: RunRequest<P>,
   workspace: Workspace,
   mine: Claim,
-): Promise<Pick<HeldRun, 'plan' | 'environment'>> {
+): Promise<Pick<HeldRun<P>, 'plan' | 'environment'>> {
   const { folders } = workspace;
   const beganAt = performance.now();
   const facts = await gatherFacts(workspace, { ...wishes, runId: mine.runId });
@@ -151,13 +151,14 @@ function writeRun(
     files.logs,
     ...ephemeralFolders(plan),
     ...persistentFolders(plan),
-    plan.mediaFolder,
+    ...(isServing(plan) ? [plan.mediaFolder] : []),
   ]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
-  if (plan.modelLink !== undefined) {
-    mkdirSync(dirname(plan.modelLink.path), { recursive: true, mode: 0o700 });
-    symlinkSync(plan.modelLink.target, plan.modelLink.path);
+  if (isServing(plan) && plan.modelLink !== undefined) {
+    const { path, target } = plan.modelLink;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    symlinkSync(target, path);
   }
   for (const { path, text } of plan.infra?.files ?? []) writeFileSync(path, text, { mode: 0o600 });
   writePlan(files, plan);

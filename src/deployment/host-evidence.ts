@@ -60,10 +60,11 @@ export async function answerQuestions(
 }
 
 /** Reads only. One that does not answer is not known to be full. */
-async function isEtcdFull({ discovery, infra }: Plan, environment: Environment): Promise<boolean> {
-  if (discovery.backend !== 'etcd') return false;
-  const login = infra?.etcd?.from === 'external' ? environment : {};
-  return await hasAlarm('NOSPACE', discovery.endpoints, login).catch(() => false);
+async function isEtcdFull({ infra }: Plan, environment: Environment): Promise<boolean> {
+  const etcd = infra?.etcd;
+  if (etcd === undefined) return false;
+  const login = etcd.from === 'external' ? environment : {};
+  return await hasAlarm('NOSPACE', etcd.addresses, login).catch(() => false);
 }
 
 function listenerOn(port: number): string | undefined {

@@ -3,6 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { choosePlanes } from '../plan/choose-planes.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
 import { planWithSecrets } from '../plan/make-plan.ts';
+import type { ServingPlan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -16,7 +17,7 @@ export async function prepareRun(
   options: PlanOptions,
   detached: boolean,
   environment: Environment,
-): Promise<HeldRun> {
+): Promise<HeldRun<ServingPlan>> {
   return await holdRun({
     name: runNameOf(options.name, profile),
     detached,

@@ -2,7 +2,7 @@
 import { messageOf } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { type Plan, type ProcessSpec, isServing } from '../plan/plan.ts';
 import { childEnvironment } from '../plan/run-environment.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
@@ -115,7 +115,9 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
 
 function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {
   const modelFolder =
-    spec.kind === 'worker' ? cachedModel(plan.model.path, { ...environment, ...spec.env }) : undefined;
+    spec.kind === 'worker' && isServing(plan)
+      ? cachedModel(plan.model.path, { ...environment, ...spec.env })
+      : undefined;
   return { process: spec.name, logFile: spec.logFile, modelFolder };
 }
 

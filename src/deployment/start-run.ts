@@ -1,5 +1,6 @@
 /** A deployment that this process brings up for a purpose and takes down after it: smoke, exec and tests share this. */
 import type { Environment } from '../base/environment.ts';
+import type { ServingPlan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { RunEvent } from '../supervisor/events.ts';
@@ -10,7 +11,7 @@ import { runPlan } from './run-plan.ts';
 import { type HeldRun, releaseRun } from './tidy-up.ts';
 
 export interface StartedRun {
-  readonly held: HeldRun;
+  readonly held: HeldRun<ServingPlan>;
   /** In this process, or in one of its own. */
   readonly supervision: Pick<Supervision, 'ready' | 'done' | 'stop' | 'kill'>;
 }

@@ -5,7 +5,7 @@ import { type Reach, reachOf } from '../infra/reach.ts';
 import { isSilence } from '../infra/silence.ts';
 import { sweepEtcd } from '../infra/sweep-etcd.ts';
 import { type InfraUse, isOwn } from '../plan/infra.ts';
-import type { Plan } from '../plan/plan.ts';
+import { isServing, type Plan } from '../plan/plan.ts';
 
 export interface Sweep {
   /** In words what was found and removed, or what was not and why. */
@@ -16,9 +16,9 @@ export interface Sweep {
 
 /** `environment`: holds the way into that etcd. `undefined` when the run's etcd went with it. Never rejects. */
 export async function sweepRun(plan: Plan, environment: Environment): Promise<Sweep | undefined> {
-  const etcd = foreignEtcd(plan);
-  if (etcd === undefined) return undefined;
-  const { namespace } = plan;
+  const borrowed = borrowedEtcd(plan);
+  if (borrowed === undefined) return undefined;
+  const { etcd, namespace } = borrowed;
   const place = `etcd at ${etcd.addresses.join(',')}`;
   const reach = reachTo(etcd, environment);
   const refused = (why: string): Sweep => ({
@@ -39,10 +39,16 @@ export async function sweepRun(plan: Plan, environment: Environment): Promise<Sw
   }
 }
 
-/** The one that goes on without the run, if it used such a one. */
-export function foreignEtcd({ infra }: Plan): InfraUse | undefined {
-  const etcd = infra?.etcd;
-  return etcd === undefined || isOwn(etcd) ? undefined : etcd;
+interface BorrowedEtcd {
+  readonly etcd: InfraUse;
+  readonly namespace: string;
+}
+
+/** The etcd that outlives the run, if it used one, and the namespace of its keys. */
+export function borrowedEtcd(plan: Plan): BorrowedEtcd | undefined {
+  if (!isServing(plan)) return undefined;
+  const etcd = plan.infra?.etcd;
+  return etcd === undefined || isOwn(etcd) ? undefined : { etcd, namespace: plan.namespace };
 }
 
 /** What `environment` says of the way into it. */

@@ -1,7 +1,7 @@
 /** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
-import { ephemeralFolders, type Plan } from '../plan/plan.ts';
+import { ephemeralFolders, type Plan, isServing } from '../plan/plan.ts';
 import type { RunEnvironment } from '../plan/run-environment.ts';
 import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
@@ -16,14 +16,14 @@ import { portsOf, releaseAllPorts, releasePorts } from '../run/port-leases.ts';
 import { markEnded, type RunRecord, socketIn } from '../run/record.ts';
 import { quietly } from './sole-reaper.ts';
 
-export interface PlacedRun {
-  readonly plan: Plan;
+export interface PlacedRun<P extends Plan = Plan> {
+  readonly plan: P;
   readonly files: RunFiles;
   readonly folders: StateFolders;
 }
 
 /** A run of ours that can be started. */
-export interface HeldRun extends PlacedRun {
+export interface HeldRun<P extends Plan = Plan> extends PlacedRun<P> {
   /** What the plan does not hold, and its processes need. */
   readonly environment: RunEnvironment;
 }
@@ -39,7 +39,9 @@ export function tidyUp({ plan, files, folders, record }: EndedRun): void {
   const runId = plan?.runId ?? record?.runId;
   for (const folder of passing(plan, files)) quietly(() => rmSync(folder, { recursive: true, force: true }));
   // stays when the user has images in it
-  quietly(() => rmdirSync(plan?.mediaFolder ?? join(files.folder, 'media')));
+  quietly(() =>
+    rmdirSync(plan !== undefined && isServing(plan) ? plan.mediaFolder : join(files.folder, 'media')),
+  );
   if (plan !== undefined) quietly(() => releaseRun({ plan, folders }));
   else if (runId !== undefined) quietly(() => releaseAll(folders, runId));
   quietly(() => removeUsedSegments(files.ledger));

@@ -1,7 +1,7 @@
 /** All that a check may see of the host: so small that a test can build a host that has any trouble. */
 import type { Clock } from '../base/clock.ts';
 import type { ContainerSurvey } from '../plan/container.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, ServingPlan } from '../plan/plan.ts';
 import type { Gpu, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
 
@@ -34,7 +34,7 @@ export interface HostView {
 export interface Subject {
   readonly profile: Profile;
   /** Absent when there is no valid plan on this host; the report says why in a line of its own. */
-  readonly plan: Plan | undefined;
+  readonly plan: ServingPlan | undefined;
   /** The port that the frontend should have, and whether the command line insists on it. */
   readonly preferredHttpPort: number;
   readonly insistsOnPort: boolean;

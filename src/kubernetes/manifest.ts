@@ -12,7 +12,7 @@ import { chooseDialect } from '../engine/dialects.ts';
 import type { PodDeployment, UpstreamKind } from '../engine/engine.ts';
 import { autoEngines, upstreamEngines } from '../engine/engines.ts';
 import { isPath } from '../plan/local-model.ts';
-import type { Choice, Plan } from '../plan/plan.ts';
+import type { Choice, ServingPlan } from '../plan/plan.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import { replicasOf, routesByCache } from '../plan/replicas.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -172,7 +172,7 @@ function isObjectName(name: string): boolean {
   return /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name) && name.length <= 63;
 }
 
-function eventsOf(profile: Profile, { events }: KubernetesRequest): Plan['events'] {
+function eventsOf(profile: Profile, { events }: KubernetesRequest): ServingPlan['events'] {
   const asked = events ?? profile.events;
   return asked === 'auto' ? 'zmq' : asked;
 }

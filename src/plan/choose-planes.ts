@@ -4,12 +4,12 @@ import { DynamoError } from '../base/error.ts';
 import type { Discovery, EngineKind } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { infraTitles, type InfraName } from './infra.ts';
-import type { Choice, Plan } from './plan.ts';
+import type { Choice, ServingPlan } from './plan.ts';
 import type { PlanOptions } from './request.ts';
 
 export interface Planes {
   readonly discovery: Discovery['backend'];
-  readonly events: Plan['events'];
+  readonly events: ServingPlan['events'];
   /** What must be there, each with the key or option that wants it. */
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly choices: readonly Choice[];
@@ -64,7 +64,7 @@ function chooseEvents(
   profile: Profile,
   options: PlanOptions,
   environment: Environment,
-): PlaneChoice<Plan['events']> {
+): PlaneChoice<ServingPlan['events']> {
   const asked = options.events ?? profile.events;
   if (asked !== 'auto') return { value: asked };
   const published = Object.values(profile.components).some((spec) => spec.kind === 'worker' && spec.kvEvents);

@@ -186,28 +186,19 @@ export function makeInfraPlan(options: SharedInfraOptions, host: HostFacts): Inf
   const { uses, choices } = chooseInfra({ etcd: why, nats: why }, { infra: source, images }, host);
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), portRange(host.environment));
   const { infra, processes } = planInfra(uses, { persist }, host, pool);
-  const url = infra.etcd?.addresses[0] ?? '';
   return {
     version: planVersion,
     runId: host.runId,
     name: sharedRunName,
     profile: { name: sharedRunName, file: '', description: 'etcd and NATS, shared by the runs of this user' },
     engine: 'none',
-    model: { path: '', servedName: '' },
-    http: { host: '127.0.0.1', port: Number(new URL(url).port), url },
-    namespace: '',
-    discovery: { backend: 'etcd', endpoints: infra.etcd?.addresses ?? [] },
-    events: 'nats',
-    nats: infra.nats?.addresses.join(','),
     infra,
     ...daemonOf(processes, host),
     runFolder: host.runFolder,
-    mediaFolder: `${host.runFolder}/media`,
     choices,
     gpuUuids: [],
     processes,
     stopOrder: [processes.map(({ name }) => name)],
-    expected: [],
     scrubbed: decidingVariables(host.environment),
     secrets: [],
     liveness: livenessRule(),

@@ -112,25 +112,9 @@ interface AnyPlan {
   readonly runId: string;
   readonly name: string;
   readonly profile: { readonly name: string; readonly file: string; readonly description: string };
-  /** Without a name where no model is served. */
-  readonly model: { readonly path: string; readonly servedName: string };
-  /** Of the frontend; of etcd where no model is served. */
-  readonly http: { readonly host: string; readonly port: number; readonly url: string };
-  /** Empty where no model is served. */
-  readonly namespace: string;
-  readonly discovery: Discovery;
-  readonly events: 'zmq' | 'nats' | 'none';
-  readonly nats?: string | undefined;
-  /** Where etcd and NATS come from; absent when nothing needs them. */
-  readonly infra?: InfraPlan | undefined;
-  /** Whom containers are asked of; absent where the plan has none. */
+  /** The Docker daemon that runs the containers of this plan; absent where it has none. */
   readonly docker?: DaemonAddress | undefined;
   readonly runFolder: string;
-  readonly mediaFolder: string;
-  /** For files and sockets that processes may forget. */
-  readonly temporaryFolder?: string | undefined;
-  /** Link that must exist before the first process starts, through which processes find the model under its name. */
-  readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
   readonly choices: readonly Choice[];
   /** UUIDs of all GPUs of `processes`: what the run leases. */
   readonly gpuUuids: readonly string[];
@@ -138,7 +122,6 @@ interface AnyPlan {
   readonly processes: readonly ProcessSpec[];
   /** Waves of process names; a wave is stopped when the one before is gone, or when no client is left that it serves. */
   readonly stopOrder: readonly (readonly string[])[];
-  readonly expected: readonly ExpectedInstances[];
   /** Names of inherited variables that no process gets. */
   readonly scrubbed: readonly string[];
   /** Names of variables of processes whose values stand nowhere. */
@@ -156,15 +139,30 @@ interface AnyPlan {
 /** A plan that serves a model. */
 export interface ServingPlan extends AnyPlan {
   readonly engine: EngineName;
+  readonly model: { readonly path: string; readonly servedName: string };
+  /** Of the frontend. */
+  readonly http: { readonly host: string; readonly port: number; readonly url: string };
+  readonly namespace: string;
+  readonly discovery: Discovery;
+  readonly events: 'zmq' | 'nats' | 'none';
+  readonly nats?: string | undefined;
+  /** Where etcd and NATS come from; absent when nothing needs them. */
+  readonly infra?: InfraPlan | undefined;
+  readonly mediaFolder: string;
+  /** For files and sockets that processes may forget. */
+  readonly temporaryFolder?: string | undefined;
+  /** Link that must exist before the first process starts, through which processes find the model under its name. */
+  readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
+  readonly expected: readonly ExpectedInstances[];
   readonly proof: ProofSpec;
   /** Requests go where their prefix is cached: that a repeated prompt does is part of the proof. */
   readonly provesReuse?: boolean | undefined;
 }
 
-/** That of `dynamo infra up`: etcd and NATS alone. `none` stands where older versions read the name of an engine. */
+/** That of `dynamo infra up`: etcd and NATS alone. `none` stands where a plan that serves has its engine. */
 export interface InfraOnlyPlan extends AnyPlan {
   readonly engine: 'none';
-  readonly proof?: undefined;
+  readonly infra: InfraPlan;
 }
 
 export type Plan = ServingPlan | InfraOnlyPlan;
@@ -173,12 +171,19 @@ export function isServing(plan: Plan): plan is ServingPlan {
   return plan.engine !== 'none';
 }
 
+/** Where clients reach what a plan starts: the frontend, or etcd where no model is served. */
+export function clientUrl(plan: Plan): string {
+  return isServing(plan) ? plan.http.url : (plan.infra.etcd?.addresses[0] ?? '');
+}
+
 /** Folders that must exist before the first process starts, and that go with the run. */
 export function ephemeralFolders(plan: Plan): string[] {
-  const { discovery, infra, modelLink, temporaryFolder } = plan;
+  const data = plan.infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? [];
+  if (!isServing(plan)) return data;
+  const { discovery, modelLink, temporaryFolder } = plan;
   return [
     ...(discovery.backend === 'file' ? [discovery.folder] : []),
-    ...(infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? []),
+    ...data,
     ...(temporaryFolder === undefined ? [] : [temporaryFolder]),
     ...(modelLink === undefined ? [] : [modelsFolder(plan)]),
   ];

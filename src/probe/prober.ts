@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { Plan, Probe } from '../plan/plan.ts';
+import type { Probe, ServingPlan } from '../plan/plan.ts';
 import type { Prober } from '../supervisor/contracts.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { instancesIn, missingInstances, unexpectedInstances } from './instances.ts';
@@ -96,7 +96,7 @@ function endpointReady({ body }: HttpAnswer, endpoint: string): boolean {
   return endpoints?.[endpoint] === 'ready';
 }
 
-function listed(plan: Plan): Attempt<undefined> {
+function listed(plan: ServingPlan): Attempt<undefined> {
   return async (signal) => {
     const { status, body } = await exchange(`${plan.http.url}/v1/models`, {
       timeoutMs: startTimeoutMs,

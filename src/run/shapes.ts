@@ -60,11 +60,6 @@ const anyPlanShape = object({
   name: text,
   profile: object({ name: text }),
   engine: text,
-  model: object({ path: text, servedName: text }),
-  http: object({ host: text, port: number, url: text }),
-  namespace: text,
-  discovery: object({ backend: text, folder: optional(text) }),
-  temporaryFolder: optional(text),
   infra: optional(
     object({
       etcd: optional(infraShape),
@@ -74,7 +69,6 @@ const anyPlanShape = object({
     }),
   ),
   runFolder: text,
-  mediaFolder: text,
   gpuUuids: list(text),
   processes: list(processShape),
   stopOrder: list(list(text)),
@@ -82,11 +76,21 @@ const anyPlanShape = object({
   stopTimeoutMs: optional(number),
 });
 
-const servingShape = object({ proof: object({ request: text }) });
+const servingShape = object({
+  model: object({ path: text, servedName: text }),
+  http: object({ host: text, port: number, url: text }),
+  namespace: text,
+  discovery: object({ backend: text, folder: optional(text) }),
+  temporaryFolder: optional(text),
+  mediaFolder: text,
+  proof: object({ request: text }),
+});
+
+const infraOnlyShape = object({ infra: object({}) });
 
 const serves: Shape = (value, at) =>
   typeof value === 'object' && value !== null && 'engine' in value && value.engine === 'none'
-    ? undefined
+    ? infraOnlyShape(value, at)
     : servingShape(value, at);
 
 export const planShape: Shape = (value, at) => anyPlanShape(value, at) ?? serves(value, at);

@@ -1,5 +1,5 @@
 /** What is smoked: where it answers, and the traits that decide which requests fit it. */
-import type { Plan } from '../plan/plan.ts';
+import type { ServingPlan } from '../plan/plan.ts';
 import type { Profile, ProofSpec, WorkerMode } from '../profile/profile.ts';
 
 export interface TargetWorker {
@@ -22,7 +22,7 @@ export interface Target {
 }
 
 /** A deployment that this command has brought up. */
-export function ownTarget(plan: Plan, profile: Profile): Target {
+export function ownTarget(plan: ServingPlan, profile: Profile): Target {
   const workers = plan.processes.flatMap(({ name, mode, ports }): TargetWorker[] =>
     mode === undefined || ports.system === undefined
       ? []

@@ -1,6 +1,6 @@
 /** What the supervisor needs from the world, in its own words; adapters implement it. */
 import type { Clock } from '../base/clock.ts';
-import type { ExpectedInstances, Plan, Probe, ProcessSpec } from '../plan/plan.ts';
+import type { ExpectedInstances, Plan, Probe, ProcessSpec, ServingPlan } from '../plan/plan.ts';
 import type { Diagnosis, Exit, Failure, Proof, StopReport } from './events.ts';
 import type { LoadProgress } from './progress.ts';
 
@@ -48,9 +48,9 @@ export interface Prober {
   /** One look at a process that was ready: what is wrong with it in words, or `undefined`. Never rejects. */
   check(probe: Probe, timeoutMs: number): Promise<string | undefined>;
   /** Components of which the frontend knows fewer than planned; none when it does not answer. Never rejects. */
-  missing(plan: Plan, timeoutMs: number): Promise<readonly ExpectedInstances[]>;
-  instances(plan: Plan, expected: readonly ExpectedInstances[], signal: AbortSignal): Promise<void>;
-  modelListed(plan: Plan, signal: AbortSignal): Promise<void>;
+  missing(plan: ServingPlan, timeoutMs: number): Promise<readonly ExpectedInstances[]>;
+  instances(plan: ServingPlan, expected: readonly ExpectedInstances[], signal: AbortSignal): Promise<void>;
+  modelListed(plan: ServingPlan, signal: AbortSignal): Promise<void>;
   /** Sends the proving request and checks what the answer holds. Rejects with DynamoError `not-ready` when it is wrong. */
   serves(plan: Plan, signal: AbortSignal): Promise<Proof>;
   /** The last thing that a wait for this probe saw, or that any wait saw, for the message when it times out. */

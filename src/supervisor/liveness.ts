@@ -1,6 +1,6 @@
 /** Looks after processes that were ready: one that lives but does not answer, or that the frontend lost, is ended and counts as failed. */
 import type { Clock } from '../base/clock.ts';
-import type { LivenessRule, Plan, ProcessSpec } from '../plan/plan.ts';
+import { type LivenessRule, type Plan, type ProcessSpec, isServing } from '../plan/plan.ts';
 import type { Actor, Actors } from './actor.ts';
 import type { Prober } from './contracts.ts';
 import { unhealthy } from './failure.ts';
@@ -82,7 +82,7 @@ async function whatIsWrong(
 ): Promise<Map<string, string>> {
   // Without etcd the frontend knows nobody, and that is no fault of the workers.
   const knows = plan.processes.every(({ kind, name }) => kind !== 'infra' || isReady(name));
-  const asked = knows && ready.some(({ registersAs }) => registersAs !== undefined);
+  const asked = knows && isServing(plan) && ready.some(({ registersAs }) => registersAs !== undefined);
   const [missing, ...checks] = await Promise.all([
     asked ? prober.missing(plan, timeoutMs) : [],
     ...ready.map(async ({ probe }) => await prober.check(probe, timeoutMs)),

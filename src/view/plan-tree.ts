@@ -2,12 +2,12 @@
 import type { ChalkInstance } from 'chalk';
 import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../base/terminal-text.ts';
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
 import { choiceLines } from './choices.ts';
 import { durationText } from '../base/duration.ts';
 
 /** Ends without a newline. */
-export function planTree(plan: Plan, style: ChalkInstance): string {
+export function planTree(plan: ServingPlan, style: ChalkInstance): string {
   const blocks = plan.processes.map((spec, i) => branch(spec, i === plan.processes.length - 1, style));
   return [
     `${style.bold(plan.name)}  ${plan.profile.description}`,
@@ -64,10 +64,10 @@ function named({ name, mode, kind }: ProcessSpec): string {
   return name === what ? '' : what;
 }
 
-function readyWords(plan: Plan): string {
+function readyWords(plan: ServingPlan): string {
   const counts = new Map<string, number>();
   for (const { component, registersAs } of plan.processes)
     if (registersAs !== undefined) counts.set(component, (counts.get(component) ?? 0) + 1);
   const workers = [...counts].map(([component, count]) => `${count} × ${component}`).join(', ');
-  return `${workers} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof?.request} request is answered`;
+  return `${workers} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof.request} request is answered`;
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { diagnose, type Opinion } from '../../src/doctor/diagnose.ts';
 import type { HostEvidence, ObservedProcess } from '../../src/doctor/rule.ts';
 import { rules } from '../../src/doctor/rule-table.ts';
-import type { Plan } from '../../src/plan/plan.ts';
+import type { ServingPlan } from '../../src/plan/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { Failure } from '../../src/supervisor/events.ts';
 import { frontend, host, options, profileOf, worker } from './profile.ts';
@@ -15,12 +15,15 @@ const profile = profileOf({
 });
 
 /** A frontend, a prefill and a decode worker. */
-export function planOf(change: (plan: Plan) => Plan = (plan) => plan): Plan {
+export function planOf(change: (plan: ServingPlan) => ServingPlan = (plan) => plan): ServingPlan {
   return change(makePlan(profile, options(), host()));
 }
 
 /** Changes one process of a plan. */
-export function withProcess(name: string, change: Partial<Plan['processes'][number]>): (plan: Plan) => Plan {
+export function withProcess(
+  name: string,
+  change: Partial<ServingPlan['processes'][number]>,
+): (plan: ServingPlan) => ServingPlan {
   return (plan) => ({
     ...plan,
     processes: plan.processes.map((spec) => (spec.name === name ? { ...spec, ...change } : spec)),
@@ -35,7 +38,7 @@ export interface Told {
   /** Which recording each process wrote; one that is not named wrote nothing. */
   readonly logs?: Readonly<Record<string, string>>;
   readonly failure?: Partial<Failure>;
-  readonly plan?: Plan;
+  readonly plan?: ServingPlan;
   readonly host?: HostEvidence | undefined;
   readonly variables?: readonly string[];
 }

@@ -1,4 +1,5 @@
 /** A run as `ps` shows it: from its supervisor, and from its files where that is gone. */
+import { clientUrl } from '../../plan/plan.ts';
 import { isAlive } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
@@ -90,7 +91,7 @@ async function viewOf(
     profile: plan.profile.name,
     engine: plan.engine,
     state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : without,
-    url: plan.http.url,
+    url: clientUrl(plan),
     startedAt: new Date(record.startedAt).toISOString(),
     detached: record.detached,
     supervisorPid: record.supervisor.pid,

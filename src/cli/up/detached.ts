@@ -10,7 +10,7 @@ import { failureError, failureSoFar, leftBehindError } from '../../deployment/fa
 import { findRun } from '../../deployment/find-run.ts';
 import type { HeldRun } from '../../deployment/tidy-up.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
-import { isServing } from '../../plan/plan.ts';
+import { isServing, clientUrl } from '../../plan/plan.ts';
 import { askStop, isSilence } from '../../run/control-client.ts';
 import { socketIn } from '../../run/record.ts';
 import type { Failure, RunEvent } from '../../supervisor/events.ts';
@@ -75,13 +75,13 @@ function report(
   event: RunEvent & { type: 'ready' },
 ): void {
   if (flags.json === true) {
-    const { runId, name, engine, model, http } = plan;
+    const { runId, name, engine } = plan;
     const processes = plan.processes.map((spec) => ({ name: spec.name, ports: spec.ports, gpus: spec.gpus }));
     const result = {
       runId,
       name,
-      url: http.url,
-      model: model.servedName,
+      url: clientUrl(plan),
+      model: isServing(plan) ? plan.model.servedName : '',
       engine,
       processes,
       proof: event.proof,

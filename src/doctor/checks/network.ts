@@ -1,6 +1,6 @@
 /** How processes of one host reach each other: planes, proxies and loopback. */
 import { ignoredVariables } from '../../plan/infra-access.ts';
-import { isServing, type Plan } from '../../plan/plan.ts';
+import { isServing, type ServingPlan } from '../../plan/plan.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, Subject } from '../host-view.ts';
 import { valueOf } from '../planned.ts';
@@ -31,7 +31,7 @@ export const planes: Check = {
  * A difference shows in no log: the model is just never listed.
  * Source: docs/upstream/discovery.md#mismatches-without-a-message.
  */
-function checkPlan(plan: Plan, { profile }: Subject): Finding {
+function checkPlan(plan: ServingPlan, { profile }: Subject): Finding {
   const processes = plan.processes.filter(({ kind }) => kind !== 'infra');
   for (const name of sharedVariables) {
     const values = new Map(processes.map((spec) => [spec.env[name], spec.name]));
@@ -139,9 +139,9 @@ export const loopback: Check = {
       );
     }
     const { runs } = await host.state();
-    const live = runs.filter(({ state, plan }) => state === 'live' && plan !== undefined && isServing(plan));
-    for (const { plan, runId } of live) {
-      const port = plan?.http.port ?? 0;
+    for (const { plan, runId, state } of runs) {
+      if (state !== 'live' || plan === undefined || !isServing(plan)) continue;
+      const { port } = plan.http;
       const first = addresses[0] ?? '';
       const reason = await host.network.connect(first, port);
       const reached = await host.network.connect('127.0.0.1', port);

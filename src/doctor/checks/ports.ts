@@ -129,7 +129,11 @@ async function preferredIsTaken(
   insisted: boolean,
 ): Promise<Finding> {
   const { runs } = await host.state();
-  const ours = runs.find(({ state, plan }) => state === 'live' && plan?.http.port === preferred);
+  const ours = runs.find(
+    ({ state, plan }) =>
+      state === 'live' &&
+      plan?.processes.some((spec) => Object.values(spec.ports).includes(preferred)) === true,
+  );
   const taken = host.subject?.plan?.http.port;
   const left = runs.find(
     ({ state, living }) => state === 'dead' && living.some(({ pid }) => holder.startsWith(`pid ${pid} `)),

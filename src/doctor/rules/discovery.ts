@@ -1,8 +1,14 @@
 /** How processes find each other: etcd, NATS, namespaces and the place of discovery. */
 import { roomCommand } from '../../plan/infra-programs.ts';
-import type { Plan, ProcessSpec } from '../../plan/plan.ts';
+import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../../plan/plan.ts';
 import { flagValue, lineRule } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
+
+/** Where processes of the plan reach etcd; `undefined` where they need none. */
+function etcdOf(plan: Plan): readonly string[] | undefined {
+  if (!isServing(plan)) return plan.infra.etcd?.addresses;
+  return plan.discovery.backend === 'etcd' ? plan.discovery.endpoints : undefined;
+}
 
 /** A second etcd waits for ever for the data folder of the first. Source: docs/upstream/discovery.md#etcd. */
 export const etcdLocked = lineRule(
@@ -38,17 +44,19 @@ export const etcdFull = lineRule(
   new RegExp(`${etcdLost.source}|${noSpace.source}`),
   ({ line }, { plan, host }) => {
     if (!noSpace.test(line) && host.etcdFull !== true) return undefined;
-    const where = plan.discovery.backend === 'etcd' ? ` at ${plan.discovery.endpoints.join(', ')}` : '';
+    const planned = etcdOf(plan);
+    const where = planned === undefined ? '' : ` at ${planned.join(', ')}`;
     return { cause: `etcd${where} is full: it answers, and takes nothing new`, fix: roomFix(plan) };
   },
 );
 
 /** Data of our own go with the run, unless they are to stay. */
-function roomFix({ infra, discovery, profile }: Plan): string {
+function roomFix(plan: Plan): string {
+  const { infra, profile } = plan;
   const etcd = infra?.etcd;
   if (etcd?.from === 'shared') return 'dynamo infra down && dynamo infra up';
   if (etcd?.from === 'external' || etcd === undefined) {
-    return roomCommand(discovery.backend === 'etcd' ? discovery.endpoints.join(',') : '$ETCD_ENDPOINTS');
+    return roomCommand(etcdOf(plan)?.join(',') ?? '$ETCD_ENDPOINTS');
   }
   const kept = infra?.folders.find(({ path, kept: stays }) => stays && path.endsWith('/etcd'));
   const again = `dynamo up ${profile.name}`;
@@ -71,7 +79,7 @@ export const etcdUnreachable = lineRule(
   },
   noEtcd,
   ({ groups }, { plan, host }) => {
-    const planned = plan.discovery.backend === 'etcd' ? plan.discovery.endpoints.join(', ') : undefined;
+    const planned = etcdOf(plan)?.join(', ');
     const where = groups[0] || planned;
     return {
       cause: `etcd does not answer${where === undefined ? '' : ` at ${where}`}`,
@@ -94,10 +102,10 @@ export const natsUnreachable = lineRule(
     fixes: '`--events zmq`, or `nats-server -js`',
   },
   noNats,
-  (_, { plan, subject }) => {
-    const inherited = plan.events !== 'nats' && subject?.variables.has('NATS_SERVER') === true;
+  (_, { serving, subject }) => {
+    const inherited = serving?.events !== 'nats' && subject?.variables.has('NATS_SERVER') === true;
     return {
-      cause: `NATS does not answer${plan.nats === undefined ? '' : ` at ${plan.nats}`}${inherited ? ', and NATS_SERVER makes this version of Dynamo connect to it' : ''}`,
+      cause: `NATS does not answer${serving?.nats === undefined ? '' : ` at ${serving.nats}`}${inherited ? ', and NATS_SERVER makes this version of Dynamo connect to it' : ''}`,
       fix: inherited
         ? 'unset NATS_SERVER'
         : '--events zmq   # needs no NATS on one host; or start: nats-server -js',
@@ -116,13 +124,13 @@ export const namespaceMismatch: Rule = {
   kind: 'cause',
   sees: 'nothing in any log; `/health` of the frontend lists the workers under another namespace or component',
   fixes: 'leave `DYN_NAMESPACE`, `--namespace` and `--endpoint` to the launcher',
-  find: ({ failure, plan }) => {
+  find: ({ failure, serving }) => {
     const seen = /workers that the frontend knows: (.+?); it knows instead: (.+)$/.exec(
       failure.lastSeen ?? '',
     );
-    if (failure.code !== 'not-ready' || seen === null) return undefined;
+    if (failure.code !== 'not-ready' || seen === null || serving === undefined) return undefined;
     const [, missing = '', known = ''] = seen;
-    if (!mustBeOurs(plan, known)) return undefined;
+    if (!mustBeOurs(serving, known)) return undefined;
     return {
       cause: `workers registered as ${known}, where nobody of this run looks for them`,
       evidence: [`frontend /health: ${missing}; it has ${known}`],
@@ -133,7 +141,7 @@ export const namespaceMismatch: Rule = {
 };
 
 /** In an etcd that others use, too, workers elsewhere may be theirs: then a process of ours must have been sent there. */
-function mustBeOurs(plan: Plan, known: string): boolean {
+function mustBeOurs(plan: ServingPlan, known: string): boolean {
   const { discovery, runFolder, processes } = plan;
   if (discovery.backend === 'file' && discovery.folder.startsWith(runFolder)) return true;
   const namespaces = known.split(', ').map((place) => place.split('.')[0]);

@@ -136,7 +136,7 @@ export const gpuMemoryWeights: Rule = {
       return undefined;
     const { component, gpus } = situation.subject.spec;
     return {
-      cause: `the weights of ${situation.plan.model.path} do not fit into the ${oom.totalGiB.toFixed(1)} GiB of the GPU`,
+      cause: `the weights of ${situation.serving?.model.path} do not fit into the ${oom.totalGiB.toFixed(1)} GiB of the GPU`,
       evidence: [oom.line],
       fix: `--set components.${component}.gpus=${Math.max(2, gpus.length * 2)}   # or a smaller or quantised model`,
     };

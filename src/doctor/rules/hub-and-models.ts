@@ -34,7 +34,8 @@ export const modelGated = lineRule(
   },
   accessRefused,
   ({ line }, situation) => {
-    const { path } = situation.plan.model;
+    const path = situation.serving?.model.path;
+    if (path === undefined) return undefined;
     const token = isSet(situation, 'HF_TOKEN');
     const unsaid = line.includes('403 Forbidden');
     return {
@@ -61,7 +62,8 @@ export const modelNotFound = lineRule(
   },
   unknownModel,
   (_, situation) => {
-    const { path } = situation.plan.model;
+    const path = situation.serving?.model.path;
+    if (path === undefined) return undefined;
     const token = isSet(situation, 'HF_TOKEN');
     return {
       cause: token
@@ -85,7 +87,8 @@ export const hubOffline = lineRule(
   },
   notCached,
   (_, situation) => {
-    const { path } = situation.plan.model;
+    const path = situation.serving?.model.path;
+    if (path === undefined) return undefined;
     const why = ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find((name) => isSet(situation, name));
     return {
       cause: `${path} is not in the local cache of models, and ${why === undefined ? 'downloading is turned off' : `${why} forbids to download it`}`,
@@ -106,10 +109,11 @@ export const hubUnreachable = lineRule(
     fixes: 'the network or proxy, `HF_ENDPOINT` for a mirror, or a local folder as `--model`',
   },
   noConnection,
-  (_, { plan }) => ({
-    cause: `the hub could not be reached to download ${plan.model.path}`,
-    fix: `curl -sI "\${HF_ENDPOINT:-https://huggingface.co}/${plan.model.path}"   # shows why; a mirror: export HF_ENDPOINT=https://…`,
-  }),
+  (_, { serving }) =>
+    serving && {
+      cause: `the hub could not be reached to download ${serving.model.path}`,
+      fix: `curl -sI "\${HF_ENDPOINT:-https://huggingface.co}/${serving.model.path}"   # shows why; a mirror: export HF_ENDPOINT=https://…`,
+    },
 );
 
 /** A weight file is incomplete or damaged: mostly a download that was cut off. */
@@ -121,10 +125,11 @@ export const weightsTorn = lineRule(
     fixes: '`hf download --force-download MODEL`',
   },
   /Error while deserializing header: |incomplete metadata, file not fully covered/,
-  (_, { plan }) => ({
-    cause: `a weight file of ${plan.model.path} is incomplete or damaged`,
-    fix: `hf download --force-download ${plan.model.path}`,
-  }),
+  (_, { serving }) =>
+    serving && {
+      cause: `a weight file of ${serving.model.path} is incomplete or damaged`,
+      fix: `hf download --force-download ${serving.model.path}`,
+    },
 );
 
 /** SGLang 0.5.16 says `Unrecognized model`: recorded with a folder that has only model_index.json. */
@@ -140,8 +145,9 @@ export const modelKind = lineRule(
     fixes: 'the profile for that kind of model: `dynamo up diffusion` or `dynamo up video`',
   },
   noConfig,
-  (_, { plan, subject }) => ({
-    cause: `${plan.model.path} has no config.json, as diffusers models have it, and ${subject?.spec.name ?? 'the worker'} runs as a language-model worker`,
-    fix: `dynamo up diffusion --model ${plan.model.path}   # a model that makes videos: dynamo up video`,
-  }),
+  (_, { serving, subject }) =>
+    serving && {
+      cause: `${serving.model.path} has no config.json, as diffusers models have it, and ${subject?.spec.name ?? 'the worker'} runs as a language-model worker`,
+      fix: `dynamo up diffusion --model ${serving.model.path}   # a model that makes videos: dynamo up video`,
+    },
 );

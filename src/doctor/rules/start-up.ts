@@ -13,7 +13,7 @@ export const stillLoading: Rule = {
   kind: 'consequence',
   sees: 'progress of a download, of loading weights or of capturing CUDA graphs until the time was over',
   fixes: 'a longer `--timeout`, or `hf download MODEL` before',
-  find: ({ failure, plan, subject }) => {
+  find: ({ failure, plan, serving, subject }) => {
     const { progress, progressAgoMs = Infinity, waited } = failure;
     if (failure.code !== 'not-ready' || progress === undefined) return undefined;
     if (subject !== undefined && subject.spec.name !== failure.process) return undefined;
@@ -26,9 +26,10 @@ export const stillLoading: Rule = {
     return {
       cause: `${failure.process ?? 'a worker'} was still ${progress.doing} when the time was over: ${progressText(progress)}${before}`,
       evidence: [],
-      fix: downloads
-        ? `hf download ${plan.model.path}   # then again; or a longer wait: --timeout 7200`
-        : '--timeout 3600   # a longer wait',
+      fix:
+        downloads && serving !== undefined
+          ? `hf download ${serving.model.path}   # then again; or a longer wait: --timeout 7200`
+          : '--timeout 3600   # a longer wait',
       fromOutside: true,
     };
   },
@@ -41,7 +42,7 @@ export const loadStalled: Rule = {
   kind: 'consequence',
   sees: 'progress of a download or of loading that stopped, and nothing new for the whole start-up time-out',
   fixes: '`hf download MODEL`, which goes on where it was; or the log',
-  find: ({ failure, plan, subject }) => {
+  find: ({ failure, serving, subject }) => {
     const { progress, progressAgoMs } = failure;
     if (failure.code !== 'not-ready' || progress === undefined || progressAgoMs === undefined)
       return undefined;
@@ -51,8 +52,8 @@ export const loadStalled: Rule = {
       cause: `${failure.process ?? 'a worker'} got no further for ${seconds} s after ${progressText(progress)}`,
       evidence: [],
       fix:
-        progress.doing === 'downloading'
-          ? `hf download ${plan.model.path}   # goes on where it was, and shows what hinders it`
+        progress.doing === 'downloading' && serving !== undefined
+          ? `hf download ${serving.model.path}   # goes on where it was, and shows what hinders it`
           : `dynamo logs ${failure.process ?? ''} --tail 50`.replace('  ', ' '),
       fromOutside: true,
     };

@@ -46,25 +46,18 @@ function specOf(
 
 function planOf(wishes: Wishes, host: HostFacts): Plan {
   const processes = wishes.children.map((child) => specOf(child, wishes, host));
-  const port = wishes.children[0]?.port ?? 0;
   return {
     version: planVersion,
     runId: host.runId,
     name: 'bench',
     profile: { name: 'bench', file: '', description: 'simple children' },
     engine: 'none',
-    model: { path: '', servedName: '' },
-    http: { host: '127.0.0.1', port, url: `http://127.0.0.1:${port}` },
-    namespace: '',
-    discovery: { backend: 'file', folder: `${host.runFolder}/discovery` },
-    events: 'none',
+    infra: { folders: [], files: [] },
     runFolder: host.runFolder,
-    mediaFolder: `${host.runFolder}/media`,
     choices: [],
     gpuUuids: [],
     processes,
     stopOrder: [processes.map(({ name }) => name)],
-    expected: [],
     scrubbed: [],
     secrets: [],
     liveness: { periodMs: 1_000, timeoutMs: 1_000, failureThreshold: 3 },

@@ -2,7 +2,7 @@
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { createProber, type ForeignListeners } from '../../../src/probe/prober.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { freePort, serve } from '../../support/http-server.ts';
@@ -17,7 +17,7 @@ const body =
     response.writeHead(status).end(JSON.stringify(value));
   };
 
-async function planOn(front: RequestListener): Promise<Plan> {
+async function planOn(front: RequestListener): Promise<ServingPlan> {
   const { url, port } = await serve(front);
   return fakePlan(undefined, { http: { host: '127.0.0.1', port, url } });
 }

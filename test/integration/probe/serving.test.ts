@@ -2,7 +2,7 @@
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { proveServing } from '../../../src/probe/serving.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import { fastClock } from '../../support/fast-clock.ts';
@@ -21,7 +21,7 @@ const counter = (count: number): string =>
 async function planOn(
   front: RequestListener,
   counters: () => Readonly<Record<string, number>> = () => ({}),
-): Promise<Plan> {
+): Promise<ServingPlan> {
   const profile =
     Object.keys(counters()).length > 0
       ? disaggregated

@@ -1,7 +1,7 @@
 /** Keeps what real SGLang answers, for the pages of profiles: `node scripts/profile-pages.js --take FOLDER`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { proofRequest } from '../../../src/plan/proof.ts';
 import type { Running } from '../../e2e/harness/deployment.ts';
 import type { World } from '../../e2e/harness/world.ts';
@@ -16,7 +16,7 @@ export async function keepAnswer(
   if (folder === undefined) return;
   const plan = JSON.parse(
     readFileSync(join(world.state, 'dynamo', 'runs', runId, 'plan.json'), 'utf8'),
-  ) as Plan;
+  ) as ServingPlan;
   if (plan.proof === undefined) throw new Error(`${profile} proves nothing`);
   const { path, body } = proofRequest(plan.proof, model);
   const response = await fetch(url + path, {

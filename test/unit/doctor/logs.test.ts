@@ -232,7 +232,9 @@ test('each cause alone answers for its recording: no second rule of the kind see
     const failure = { code: 'process-failed', message: 'x', process: 'decode' } as const;
     const others = rules
       .filter(({ kind, id }) => kind === 'cause' && id !== rule)
-      .filter((each) => each.find({ failure, subject, others: [], plan, host: {} }) !== undefined)
+      .filter(
+        (each) => each.find({ failure, subject, others: [], plan, serving: plan, host: {} }) !== undefined,
+      )
       .map(({ id }) => id)
       .filter((id) => lessSpecific[rule]?.includes(id) !== true);
     expect([log, others]).toEqual([log, []]);

@@ -1,6 +1,6 @@
 /** Rules that need more than one log: the host, the end of the process, the plan, other logs of the run. */
 import { expect, test } from 'vitest';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { opinionOn, planOf, type Told, withProcess } from '../../support/diagnosis.ts';
 
 const ruleOf = (told: Told): string | undefined => opinionOn(told).diagnosis?.rule;
@@ -94,7 +94,7 @@ test('one that lost etcd asks whether it is full; whose it is says what helps', 
   expect(opinionOn(told).asks).toEqual([{ about: 'etcd-full' }]);
   expect(ruleOf({ ...told, host: { etcdFull: false } })).toBe('etcd-unreachable');
   const use = { addresses: ['http://a:1'], version: '3.4.23' };
-  const fixOf = (infra: Plan['infra']) =>
+  const fixOf = (infra: ServingPlan['infra']) =>
     opinionOn({ ...told, plan: planOf((plan) => ({ ...plan, infra })), host: { etcdFull: true } }).diagnosis
       ?.fix;
   const own = { ...use, from: 'process' as const, path: '/etcd' };

@@ -267,8 +267,14 @@ test('the plan of `dynamo infra up` holds etcd and NATS alone, and serves no mod
     ['etcd', 'infra'],
     ['nats', 'infra'],
   ]);
-  expect(plan).toMatchObject({ name: 'infra', engine: 'none', expected: [], events: 'nats' });
-  expect(plan.proof).toBeUndefined();
+  expect(plan).toMatchObject({
+    name: 'infra',
+    engine: 'none',
+    infra: { etcd: { from: 'process' }, nats: { from: 'process' } },
+  });
+  for (const field of ['model', 'http', 'namespace', 'discovery', 'proof', 'expected']) {
+    expect(plan).not.toHaveProperty(field);
+  }
   expect(thrown(() => makeInfraPlan({}, knowing({ external })))).toMatchObject({ code: 'unavailable' });
 });
 

@@ -3,18 +3,18 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
 import { hideSecrets, withSecrets } from '../../../src/plan/plan-secrets.ts';
-import type { Plan, ProcessSpec } from '../../../src/plan/plan.ts';
+import type { ServingPlan, ProcessSpec } from '../../../src/plan/plan.ts';
 import { cleanName, isRunName } from '../../../src/plan/run-name.ts';
 import { type Planned, planned } from '../../support/arbitrary-plan.ts';
 
-function holds(check: (plan: Plan, from: Planned) => void): void {
+function holds(check: (plan: ServingPlan, from: Planned) => void): void {
   fc.assert(
     fc.property(planned, (from) => void check(makePlan(from.profile, from.options, from.host), from)),
     { numRuns: 30 },
   );
 }
 
-const portsOf = (plan: Plan): number[] => plan.processes.flatMap(({ ports }) => Object.values(ports));
+const portsOf = (plan: ServingPlan): number[] => plan.processes.flatMap(({ ports }) => Object.values(ports));
 
 test('no two processes share a port', () => {
   holds((plan) => expect(new Set(portsOf(plan)).size).toBe(portsOf(plan).length));

@@ -1,7 +1,7 @@
 /** Progress of a start and the cause of a failure, as the supervisor hears and tells of them. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import {
@@ -133,7 +133,7 @@ function quick(
   startupTimeoutMs: number,
   profile = disaggregated,
   own: Readonly<Record<string, number>> = {},
-): Plan {
+): ServingPlan {
   const plan = fakePlan(profile);
   const processes = plan.processes.map((spec) => ({
     ...spec,

@@ -1,7 +1,7 @@
 /** The supervisor in single stories: up, crash, time-out, stop, kill. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
-import type { Plan, ProcessSpec } from '../../../src/plan/plan.ts';
+import type { ServingPlan, ProcessSpec } from '../../../src/plan/plan.ts';
 import { fakePlan } from '../../support/fake-plan.ts';
 import {
   fakeWorld,
@@ -36,7 +36,7 @@ function restarting({
 }: {
   maxRestarts: number;
   startupTimeoutMs?: number;
-}): Plan {
+}): ServingPlan {
   const plan = fakePlan();
   const restart = {
     policy: 'on-failure',
@@ -339,7 +339,7 @@ test('twenty processes are watched without a warning about listeners', async () 
   expect(warnings).toEqual([]);
 });
 
-function withProcesses(change: Partial<ProcessSpec>): Plan {
+function withProcesses(change: Partial<ProcessSpec>): ServingPlan {
   const plan = fakePlan();
   return { ...plan, processes: plan.processes.map((spec) => ({ ...spec, ...change })) };
 }
