@@ -29,7 +29,7 @@ afterAll(() => {
 describe.concurrent(`chaos, first seed ${first}`, () => {
   for (let seed = first; seed < first + count; seed++) {
     test(
-      `nothing is left and nobody else is harmed: CHAOS_SEED=${seed}`,
+      `nothing is left running and no other process is harmed: CHAOS_SEED=${seed}`,
       { timeout: 180_000 },
       async ({ world }) => {
         const { says, unknown } = await play(world, seed);

@@ -22,7 +22,7 @@ async function beginStart(world: World): Promise<Promise<unknown>> {
 }
 
 // How fast is what the bench measures: a second is a matter of how busy the machine is.
-test.for(times)('a killed supervisor leaves nothing, unasked (%i)', async (_, { world }) => {
+test.for(times)('after a killed supervisor, the keeper ends everything (%i)', async (_, { world }) => {
   const command = await beginStart(world);
   for (const pid of supervisors(world)) send(pid, 'SIGKILL');
   await until('all processes to be gone', () => processesOfRuns(world).length === 0);
@@ -31,7 +31,7 @@ test.for(times)('a killed supervisor leaves nothing, unasked (%i)', async (_, { 
   await command;
 });
 
-test.for(times)('a killed keeper is replaced, and the run goes on (%i)', async (_, { world }) => {
+test.for(times)('a killed keeper is replaced, and the run continues (%i)', async (_, { world }) => {
   const command = await beginStart(world);
   const [first] = keepers(world);
   if (first === undefined) throw new Error('no keeper');
@@ -42,13 +42,16 @@ test.for(times)('a killed keeper is replaced, and the run goes on (%i)', async (
   await succeed(world, ['down']);
 });
 
-test.for(times)('both killed: the next up ends the rest and starts its own (%i)', async (_, { world }) => {
-  const command = await beginStart(world);
-  await killSupervision(world);
-  await command;
-  await succeed(world, await upWords());
-  expect(leaders(world)).toHaveLength(3);
-  expect(supervisors(world)).toHaveLength(1);
-  expect(keepers(world)).toHaveLength(1);
-  await succeed(world, ['down']);
-});
+test.for(times)(
+  'after both are killed, the next up ends what is left and starts (%i)',
+  async (_, { world }) => {
+    const command = await beginStart(world);
+    await killSupervision(world);
+    await command;
+    await succeed(world, await upWords());
+    expect(leaders(world)).toHaveLength(3);
+    expect(supervisors(world)).toHaveLength(1);
+    expect(keepers(world)).toHaveLength(1);
+    await succeed(world, ['down']);
+  },
+);

@@ -18,7 +18,7 @@ async function holder(world: World, port: number): Promise<{ pid: number; end: (
   return { pid: session.pid, end };
 }
 
-test('a busy --http-port is 75 and names pid and command of who has it', async ({ world }) => {
+test('a busy --http-port exits with 75 and names the pid and command that use it', async ({ world }) => {
   const port = await freePort();
   const { pid, end } = await holder(world, port);
   const { code, stderr, stdout } = await dynamo(world, [
@@ -36,7 +36,7 @@ test('a busy --http-port is 75 and names pid and command of who has it', async (
   await end();
 });
 
-test('a busy port of the profile moves to the next free one, with the reason', async ({ world }) => {
+test('a busy port of a profile moves to the next free one, with the reason', async ({ world }) => {
   const port = await freePort();
   const { pid, end } = await holder(world, port);
   const words = ['up', 'agg', '-d', '--json', '--engine', 'sim', '--set', `httpPort=${port}`];
@@ -48,7 +48,7 @@ test('a busy port of the profile moves to the next free one, with the reason', a
   await end();
 });
 
-test('the usual port is 8000, or the next free one with the reason', async ({ world }) => {
+test('the default port is 8000, or the next free one with the reason', async ({ world }) => {
   const { stdout } = await succeed(world, ['plan', 'agg', '--engine', 'sim']);
   const usual = /^URL +http:\/\/127\.0\.0\.1:8000$/m.test(stdout);
   const moved = /^http port +\d+ +8000 is held by /m.test(stdout);

@@ -70,7 +70,7 @@ function segment(name: string): string {
   return path;
 }
 
-test('orphans are ended, their memory is waited for, and a stranger on the same GPU lives on', async ({
+test('ends orphans, waits for their memory, and leaves an unowned process on the same GPU alone', async ({
   world,
 }) => {
   const gpus = fakeGpus(world, 2);
@@ -102,7 +102,7 @@ test('orphans are ended, their memory is waited for, and a stranger on the same 
   await endStranger(other);
 });
 
-test('a live run is not touched, whatever it holds, and says which down ends it', async ({ world }) => {
+test('leaves a live run alone and shows the down command that ends it', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { runId } = await up(world, 'agg');
   const pids = leaders(world);
@@ -118,9 +118,7 @@ test('a live run is not touched, whatever it holds, and says which down ends it'
   await succeed(world, ['down']);
 });
 
-test('a stranger is ended only when its pid is asked for, and only as the process that was listed', async ({
-  world,
-}) => {
+test('ends an unowned process only with --pid, and only the process that was listed', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const [holder, bystander] = [stranger(world), stranger(world)];
   gpus.hold(holder, 0, 71 * 1024);
@@ -146,7 +144,9 @@ test('a stranger is ended only when its pid is asked for, and only as the proces
   await endStranger(bystander);
 });
 
-test('all GPU processes are ended only after a word: without a terminal it is --yes', async ({ world }) => {
+test('ends all GPU processes only after confirmation; without a terminal that is --yes', async ({
+  world,
+}) => {
   const gpus = fakeGpus(world, 1);
   const pids = [stranger(world), stranger(world)];
   for (const pid of pids) gpus.hold(pid, 0, 1_024);
@@ -161,7 +161,7 @@ test('all GPU processes are ended only after a word: without a terminal it is --
   expect(pids.filter(isLiving)).toEqual([]);
 });
 
-test('memory that nobody here is seen to hold is never "nobody"', async ({ world }) => {
+test('GPU memory without a visible owner is reported, not ignored', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const pid = stranger(world);
   gpus.hold(pid, 0, 71 * 1024);
@@ -183,7 +183,7 @@ test('memory that nobody here is seen to hold is never "nobody"', async ({ world
   await endStranger(pid);
 });
 
-test('an nvidia-smi that hangs keeps nothing of ours from being ended', async ({ world }) => {
+test('a hung nvidia-smi does not stop our processes from being ended', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { pids } = await orphans(world, 'agg');
   gpus.change({ mode: 'hang' });
@@ -192,7 +192,7 @@ test('an nvidia-smi that hangs keeps nothing of ours from being ended', async ({
   expect(pids.filter(isLiving)).toEqual([]);
 });
 
-test('what carries our marks without a ledger is told with its evidence, and left alone', async ({
+test('processes with our marks but no ledger are listed with the evidence and left alone', async ({
   world,
 }) => {
   const { runId, pids } = await orphans(world, 'agg');
@@ -223,7 +223,7 @@ async function leaderless(world: World): Promise<{ leader: number; startTime: st
   return { leader, startTime, member };
 }
 
-test('who is in the session of a dead leader, and is proven by nothing else, is named and left alone', async ({
+test("members of a dead leader's session without other proof are listed and left alone", async ({
   world,
 }) => {
   const { runId } = await orphans(world, 'agg');
@@ -245,7 +245,9 @@ test('who is in the session of a dead leader, and is proven by nothing else, is 
   expect(isLiving(member)).toBe(false);
 });
 
-test('shared memory goes when a ledger proves who made it; other segments are told', async ({ world }) => {
+test('shared memory is removed if a ledger proves who created it; other segments are listed', async ({
+  world,
+}) => {
   const { pids } = await orphans(world, 'agg');
   const other = stranger(world);
   for (const pid of pids) send(pid, 'SIGKILL');
@@ -264,7 +266,7 @@ test('shared memory goes when a ledger proves who made it; other segments are to
   await endStranger(other);
 });
 
-test('ended runs go after a week or when asked for; pictures in them stay', async ({ world }) => {
+test('ended runs are removed after a week or on request; images in them are kept', async ({ world }) => {
   const runs = join(world.state, 'dynamo', 'runs');
   const ended = async (): Promise<string> => {
     const { runId } = await up(world, 'agg');
@@ -289,7 +291,7 @@ test('ended runs go after a week or when asked for; pictures in them stay', asyn
   expect(existsSync(join(runs, painted, 'media', 'cat.png'))).toBe(true);
 });
 
-test('up ends orphans before it starts, and waits for their GPU memory', async ({ world }) => {
+test('up ends orphans before it starts and waits for their GPU memory', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { runId, pids } = await orphans(world, 'agg');
   for (const pid of pids) gpus.hold(pid, 0, 4_096);

@@ -35,7 +35,7 @@ const mistakes: readonly [words: string, code: number, said: RegExp][] = [
   ['down one two', 64, /two|too many/i],
 ];
 
-test('every mistake is told on stderr alone, with its exit code and what was meant', async ({ world }) => {
+test('every mistake is reported on stderr only, with its exit code and a suggestion', async ({ world }) => {
   for (const [words, code, said] of mistakes) {
     const ended = await dynamo(world, words.split(' '));
     expect.soft({ words, code: ended.code, stdout: ended.stdout }).toEqual({ words, code, stdout: '' });

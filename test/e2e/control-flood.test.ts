@@ -9,7 +9,7 @@ import { test } from './harness/world.ts';
 
 const mebibyte = 1024 * 1024;
 
-test('600 MiB without a line end are dropped at the first', async ({ world }) => {
+test('600 MiB without a newline are cut off at the limit', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   const [run] = await ps(world);
   const socket = connect(join(world.runtime, 'dynamo', `${runId}.sock`));

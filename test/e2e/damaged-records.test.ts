@@ -57,7 +57,7 @@ const isTold = (record: string, damage: string): boolean =>
   !(record.endsWith('.jsonl') && ['emptied', 'cut in the middle'].includes(damage));
 
 for (const record of records) {
-  test(`${record} of a run that is up, damaged in every way`, { timeout: 240_000 }, async ({ world }) => {
+  test(`${record} of a live run, damaged in every way`, { timeout: 240_000 }, async ({ world }) => {
     const healthy = await up(world, 'agg', ['--name', 'healthy']);
     const theirs = leaders(world);
     for (const [damage, inflict] of Object.entries(damages)) {
@@ -84,7 +84,7 @@ for (const record of records) {
 
 for (const record of records) {
   test(
-    `${record} of a run without supervisor, damaged in every way`,
+    `${record} of a run without a supervisor, damaged in every way`,
     { timeout: 240_000 },
     async ({ world }) => {
       for (const [damage, inflict] of Object.entries(damages)) {

@@ -6,7 +6,7 @@ import { clientOf, ps, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { test } from './harness/world.ts';
 
-test('`up -d` returns with everything running, and `ps` shows it', async ({ world }) => {
+test('`up -d` returns when everything runs, and `ps` shows it', async ({ world }) => {
   const { runId, url } = await up(world, 'disagg');
   const [run, ...others] = await ps(world);
   expect(others).toEqual([]);
@@ -23,7 +23,7 @@ test('`up -d` returns with everything running, and `ps` shows it', async ({ worl
   await succeed(world, ['down']);
 });
 
-test('an ended run is in `ps --all` only', async ({ world }) => {
+test('an ended run is shown by `ps --all` only', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   await succeed(world, ['down']);
   expect(await ps(world)).toEqual([]);
@@ -35,9 +35,7 @@ test('an ended run is in `ps --all` only', async ({ world }) => {
   expect(stderr).toContain('nothing is up');
 });
 
-test('a run in the foreground is listed, and `down` from another terminal ends it with 0', async ({
-  world,
-}) => {
+test('a foreground run is listed, and `down` in another terminal makes it exit with 0', async ({ world }) => {
   const port = String(await freePort());
   const session = start(world, ['up', 'agg', '--engine', 'sim', '--http-port', port]);
   await session.until(/is ready after/);
@@ -46,7 +44,7 @@ test('a run in the foreground is listed, and `down` from another terminal ends i
   expect(await session.ended).toMatchObject({ code: 0 });
 });
 
-test('`down` with nothing up is fine; with an unknown name it is 66', async ({ world }) => {
+test('`down` without runs succeeds; with an unknown name it exits with 66', async ({ world }) => {
   const { stdout, stderr } = await succeed(world, ['down']);
   expect(stdout + stderr).toBe('nothing is up\n');
   expect(await succeed(world, ['down', '--all'])).toMatchObject({ stderr: 'nothing is up\n' });
@@ -55,7 +53,7 @@ test('`down` with nothing up is fine; with an unknown name it is 66', async ({ w
   expect(unknown.stderr).toContain('There is no run "nobody"');
 });
 
-test('two runs side by side have ports of their own; `down` asks which, and takes a name, an id or --all', async ({
+test('two parallel runs have different ports; `down` asks which, and accepts a name, an id or --all', async ({
   world,
 }) => {
   const [first, second, third] = await Promise.all(
@@ -75,7 +73,9 @@ test('two runs side by side have ports of their own; `down` asks which, and take
   expect(await ps(world)).toEqual([]);
 });
 
-test('a second run of the same name is 75 and names the first, which goes on', async ({ world }) => {
+test('a second run with the same name exits with 75 and names the first, which continues', async ({
+  world,
+}) => {
   const { runId, client } = await up(world, 'agg');
   const second = await dynamo(world, [
     'up',
@@ -95,7 +95,7 @@ test('a second run of the same name is 75 and names the first, which goes on', a
   await succeed(world, ['down']);
 });
 
-test('thirty `up -d` at once all become ready on ports of their own', async ({ world }) => {
+test('thirty `up -d` at once all become ready, each on its own ports', async ({ world }) => {
   const names = Array.from({ length: 30 }, (_, i) => `run-${i}`);
   // All wish for one port, which no other test may have: one gets it, the others move.
   const wish = ['--set', `httpPort=${await freePort()}`];

@@ -19,7 +19,7 @@ async function tryUp(world: World, profile: string, ...more: string[]): Promise<
 for (const detached of [[], ['--detach']]) {
   const how = detached.length === 0 ? 'in the foreground' : 'detached';
 
-  test(`out of GPU memory, ${how}: who holds it comes first, then the line that shows it, then what to do`, async ({
+  test(`out of GPU memory, ${how}: shows who uses it, then the log line, then what to do`, async ({
     world,
   }) => {
     const profile = faulty(world, 'disagg', {
@@ -41,7 +41,7 @@ for (const detached of [[], ['--detach']]) {
   });
 }
 
-test('what failed is told again by ps, logs, down and events, with the id of the rule', async ({ world }) => {
+test('ps, logs, down and events show a failure again, with the id of the rule', async ({ world }) => {
   const profile = faulty(world, 'agg', {
     worker: [
       '--replay-log',
@@ -72,7 +72,9 @@ test('what failed is told again by ps, logs, down and events, with the id of the
   );
 });
 
-test('a gated model: whose licence, and where to accept it; a token is never shown', async ({ world }) => {
+test('a gated model: names the licence and where to accept it, and never shows a token', async ({
+  world,
+}) => {
   const profile = faulty(world, 'agg', {
     worker: [
       '--replay-log',
@@ -103,7 +105,7 @@ test('a gated model: whose licence, and where to accept it; a token is never sho
   expect(stderr).not.toContain('aVerySecretValue');
 });
 
-test('a port that another process has: which port, and which process', async ({ world }) => {
+test('a port in use: names the port and the process', async ({ world }) => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -126,9 +128,7 @@ test('a port that another process has: which port, and which process', async ({ 
   }
 });
 
-test("a decode worker that ends because of its prefill: the prefill's log is read, too", async ({
-  world,
-}) => {
+test('when decode exits because of prefill, the log of prefill is read too', async ({ world }) => {
   const profile = faulty(world, 'disagg', {
     prefill: ['--replay-log', recording('nixl-backend'), '--startup-time', '60'],
     decode: [
@@ -149,7 +149,7 @@ test("a decode worker that ends because of its prefill: the prefill's log is rea
   expect(stderr).toMatch(/^log: .*prefill\.log$/m);
 });
 
-test('a failure that no rule knows shows the last lines, and no guess', async ({ world }) => {
+test('an unknown failure shows the last log lines and no guess', async ({ world }) => {
   const profile = faulty(world, 'agg', { worker: ['--startup-time', '60', '--crash-after', '0.3'] });
   const { stderr } = await tryUp(world, profile);
   expect(stderr).toMatch(/^error: worker exited with code 1/m);
@@ -160,9 +160,7 @@ test('a failure that no rule knows shows the last lines, and no guess', async ({
 /** Well below what a start of Node may take on a busy machine, and well above the pauses of what is drawn. */
 const timeout = ['--set', 'components.worker.startupTimeoutSeconds=4'];
 
-test('a download that takes longer than the start-up time-out is no failure, and is shown', async ({
-  world,
-}) => {
+test('a download longer than the start-up time-out is not a failure, and is shown', async ({ world }) => {
   const profile = faulty(world, 'agg', { worker: ['--draw-download', '7', '--startup-time', '7.5'] });
   const { code, stderr } = await tryUp(world, profile, '--detach', ...timeout);
   expect([code, stderr]).toEqual([0, stderr]);
@@ -170,7 +168,7 @@ test('a download that takes longer than the start-up time-out is no failure, and
   await succeed(world, ['down']);
 });
 
-test('a download that no log tells of is seen in the cache of the hub', async ({ world }) => {
+test('a download that is not logged is detected in the hub cache', async ({ world }) => {
   const cache = join(world.root, 'hf');
   const into = join(cache, 'hub', 'models--acme--quiet', 'snapshots', 'aaaa');
   const profile = faulty(world, 'agg', { worker: ['--download-into', into, '--startup-time', '7'] });
@@ -182,7 +180,7 @@ test('a download that no log tells of is seen in the cache of the hub', async ({
   await succeed(world, ['down']);
 });
 
-test('a worker that is stuck from the beginning, or after a download, times out and is called so', async ({
+test('a worker that hangs at once or after a download times out and is reported as stuck', async ({
   world,
 }) => {
   const still = faulty(world, 'agg', { worker: ['--startup-time', '60'] });
@@ -195,7 +193,7 @@ test('a worker that is stuck from the beginning, or after a download, times out 
   expect(stalled.stderr).toMatch(/^error: worker got no further for \d+ s after model\.safetensors 100%/m);
 });
 
-test('--timeout is the whole time, also while something is downloaded; the message says that it was', async ({
+test('--timeout limits the whole start, even during a download, which the message mentions', async ({
   world,
 }) => {
   const profile = faulty(world, 'agg', { worker: ['--draw-download', '60', '--startup-time', '60'] });
@@ -209,9 +207,7 @@ test('--timeout is the whole time, also while something is downloaded; the messa
   expect(stderr).toMatch(/^fix: hf download /m);
 });
 
-test('any package that the environment lacks is named, with the command that completes it', async ({
-  world,
-}) => {
+test('a missing package is named with the command that installs it', async ({ world }) => {
   const python = incompletePython(world, 'venv', 'uvloop');
   const words = ['up', 'agg', '--engine', 'mocker', '--http-port', String(await freePort()), '--python'];
   const yours = await dynamo(world, [...words, python]);

@@ -31,7 +31,7 @@ async function withStranger(
   }
 }
 
-test('GPUs that are well, with a stranger on one of them', async ({ world }) => {
+test('healthy GPUs with an unowned process on one of them', async ({ world }) => {
   const gpus = fakeGpus(world, 2);
   await withStranger(world, gpus, async (pid) => {
     const told = await doctor(world, ...aboutGpus);
@@ -48,7 +48,7 @@ test('GPUs that are well, with a stranger on one of them', async ({ world }) => 
   });
 });
 
-test('memory that nobody is named for, and holders of another pid namespace', async ({ world }) => {
+test('memory without a listed owner, and processes of another pid namespace', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   await withStranger(world, gpus, async () => {
     gpus.change({ mode: 'blind' });
@@ -64,7 +64,7 @@ test('memory that nobody is named for, and holders of another pid namespace', as
   });
 });
 
-test('an nvidia-smi that fails is explained, and nothing about GPUs is called ok', async ({ world }) => {
+test('a failing nvidia-smi is explained, and no GPU check reports ok', async ({ world }) => {
   fakeGpus(world, 2).change({ mode: 'nvml' });
   const { nvml, ...others } = await doctor(world, ...aboutGpus);
   expect(nvml).toMatchObject({
@@ -74,14 +74,14 @@ test('an nvidia-smi that fails is explained, and nothing about GPUs is called ok
   for (const { status } of Object.values(others)) expect(status).toBe('skip');
 });
 
-test('an nvidia-smi that hangs is a GPU that hangs, told in time', async ({ world }) => {
+test('a hung nvidia-smi is reported as a hung GPU within the time limit', async ({ world }) => {
   fakeGpus(world, 2).change({ mode: 'hang' });
   const { 'gpu-hang': hang, ...others } = await doctor(world, ...aboutGpus);
   expect(hang).toMatchObject({ status: 'fail', evidence: expect.stringContaining('did not answer within') });
   for (const { status } of Object.values(others)) expect(status).toBe('skip');
 });
 
-test('CUDA_VISIBLE_DEVICES that names a GPU that is not here fails', async ({ world }) => {
+test('CUDA_VISIBLE_DEVICES with a GPU that does not exist fails', async ({ world }) => {
   fakeGpus(world, 2);
   const env = { CUDA_VISIBLE_DEVICES: '0,5' };
   const { stdout, code } = await dynamo(world, ['doctor', '--only', 'gpus'], { env });

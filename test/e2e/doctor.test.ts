@@ -39,7 +39,7 @@ async function listen(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-test('on a host without a GPU it makes thirty checks, says what it could not look at, and is calm', async ({
+test('on a host without a GPU, makes thirty checks and says which ones it could not make', async ({
   world,
 }) => {
   const { checks, counts, ok, code } = await doctor(world);
@@ -57,7 +57,7 @@ test('on a host without a GPU it makes thirty checks, says what it could not loo
   expect(stdout).toMatch(/\d+ ok, \d+ not checked in /);
 });
 
-test('a taken port is named with its holder; insisting on it fails, and --strict makes warnings fail', async ({
+test('a port in use is named with its process; requiring it fails, and --strict makes warnings fail', async ({
   world,
 }) => {
   const port = String(await listen());
@@ -72,14 +72,14 @@ test('a taken port is named with its holder; insisting on it fails, and --strict
   expect((await doctor(world, ...wishes, '--strict')).code).toBe(1);
 });
 
-test('an unknown check is 64 with what was probably meant, an unknown profile 66', async ({ world }) => {
+test('an unknown check exits with 64 and a suggestion, an unknown profile with 66', async ({ world }) => {
   const check = await dynamo(world, ['doctor', '--only', 'portz']);
   expect(check.code).toBe(64);
   expect(check.stderr).toContain('did you mean --only ports?');
   expect((await dynamo(world, ['doctor', 'nobody'])).code).toBe(66);
 });
 
-test('secrets of the environment are in no output', async ({ world }) => {
+test('no output contains secrets of the environment', async ({ world }) => {
   const env = {
     HTTP_PROXY: 'http://me:hidden-one@proxy',
     MY_API_KEY: 'hidden-two',
@@ -92,7 +92,7 @@ test('secrets of the environment are in no output', async ({ world }) => {
   }
 });
 
-test('beside a live run it dials prefill, and finds nothing stale', async ({ world }) => {
+test('with a live run, connects to prefill and finds nothing stale', async ({ world }) => {
   await up(world, 'disagg');
   const { checks, code } = await doctor(world, '--only', 'bootstrap,orphans-ours,run-state');
   expect(code).toBe(0);
@@ -101,7 +101,7 @@ test('beside a live run it dials prefill, and finds nothing stale', async ({ wor
   await succeed(world, ['down']);
 });
 
-test('processes of a run whose supervisor and keeper were killed are found, and ended by --fix alone', async ({
+test('processes of a run without supervisor and keeper are found, and ended only with --fix', async ({
   world,
 }) => {
   const { runId } = await up(world, 'disagg');
@@ -122,7 +122,7 @@ test('processes of a run whose supervisor and keeper were killed are found, and 
   expect(await ps(world)).toEqual([]);
 });
 
-test('a dead run of which nothing lives is stale state, which --fix tidies up', async ({ world }) => {
+test('a dead run without processes is stale state, which --fix removes', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   const [run] = await ps(world);
   await killKeeperAndSupervisor(world, run?.supervisorPid ?? 0);
@@ -141,9 +141,7 @@ test('a dead run of which nothing lives is stale state, which --fix tidies up', 
   });
 });
 
-test('a segment in shared memory whose maker is gone is named, one whose maker lives is not', async ({
-  world,
-}) => {
+test('a shared memory segment is listed if its creator is dead, not if it is alive', async ({ world }) => {
   const gone = spawn('true');
   await new Promise((resolve) => gone.once('exit', resolve));
   const segments = [gone.pid, process.pid].map((pid) => `/dev/shm/sgl_shm_test_${pid}_${Date.now()}`);

@@ -10,14 +10,14 @@ async function port(): Promise<string> {
   return String(await freePort());
 }
 
-test('without a GPU `auto` takes sim and says so in the first line', async ({ world }) => {
+test('without a GPU, `auto` uses sim and says so in the first line', async ({ world }) => {
   const { stdout, stderr } = await succeed(world, ['up', 'agg', '-d', '--json', '--http-port', await port()]);
   expect(JSON.parse(stdout)).toMatchObject({ engine: 'sim' });
   expect(stderr.split('\n')[0]).toMatch(/^engine +sim +this host has no NVIDIA GPU: answers are simulated/);
   await succeed(world, ['down']);
 });
 
-test('with a GPU but without SGLang it is 78 with the two ways on, and nothing is started', async ({
+test('with a GPU but without SGLang, exits with 78 and both options, and starts nothing', async ({
   world,
 }) => {
   standIn(world, 'nvidia-smi', `#!/bin/sh\necho '${gpu}'\n`);
@@ -42,13 +42,13 @@ test('with a GPU but without SGLang it is 78 with the two ways on, and nothing i
   await succeed(world, ['down']);
 });
 
-test('an nvidia-smi that fails is told as the reason', async ({ world }) => {
+test('a failing nvidia-smi is reported as the reason', async ({ world }) => {
   standIn(world, 'nvidia-smi', '#!/bin/sh\necho "Driver/library version mismatch" >&2\nexit 18\n');
   const { stdout } = await succeed(world, ['plan', 'agg']);
   expect(stdout).toMatch(/^engine +sim +nvidia-smi is here but failed: Driver\/library version mismatch/m);
 });
 
-test('an engine without its Python packages is 78 and leaves nothing', async ({ world }) => {
+test('an engine without its Python packages exits with 78 and leaves nothing behind', async ({ world }) => {
   for (const engine of ['mocker', 'sglang']) {
     const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', engine]);
     expect(code).toBe(78);

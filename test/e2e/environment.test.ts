@@ -7,7 +7,7 @@ import { dynamo, succeed } from './harness/cli.ts';
 import { pidOf, textBelow, up } from './harness/deployment.ts';
 import { test } from './harness/world.ts';
 
-test('a secret reaches the worker, and stands in no file and no output', async ({ world }) => {
+test('a secret reaches the worker and is in no file and no output', async ({ world }) => {
   const secret = 'hf_e2eSecretThatNobodyShallSee';
   const { notes } = await up(world, 'agg', ['--env', `HF_TOKEN=${secret}`, '--env', 'COLOUR=blue']);
   const environment = environmentOf(await pidOf(world, 'worker'));
@@ -33,7 +33,7 @@ test('a secret reaches the worker, and stands in no file and no output', async (
   expect(textBelow(world.state)).not.toContain(secret);
 });
 
-test('a secret that is inherited reaches the worker too, and no file', async ({ world }) => {
+test('an inherited secret reaches the worker too, and no file', async ({ world }) => {
   const secret = 'hf_inheritedSecret';
   await up(world, 'agg', [], { env: { HF_TOKEN: secret } });
   expect(environmentOf(await pidOf(world, 'worker')).get('HF_TOKEN')).toBe(secret);
@@ -49,7 +49,7 @@ const leaked = {
   ETCD_ENDPOINTS: 'http://nowhere:2379',
 };
 
-test('inherited variables that would decide are scrubbed and named', async ({ world }) => {
+test('inherited variables that would change the deployment are removed and listed', async ({ world }) => {
   const plan = await succeed(world, ['plan', 'disagg', '--engine', 'sim', '--json'], { env: leaked });
   expect((JSON.parse(plan.stdout) as { scrubbed: string[] }).scrubbed).toEqual(
     Object.keys(leaked).toSorted(),
@@ -67,7 +67,7 @@ test('inherited variables that would decide are scrubbed and named', async ({ wo
   await succeed(world, ['down']);
 });
 
-test('a proxy that leads nowhere changes nothing', async ({ world }) => {
+test('a dead proxy has no effect', async ({ world }) => {
   const proxy = 'http://127.0.0.1:9';
   const names = ['http_proxy', 'https_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'];
   const env = {
@@ -81,7 +81,7 @@ test('a proxy that leads nowhere changes nothing', async ({ world }) => {
   await succeed(world, ['down'], { env });
 });
 
-test('a state folder that cannot be written is 73 with a way on', async ({ world }) => {
+test('a read-only state folder exits with 73 and a fix', async ({ world }) => {
   const file = join(world.work, 'a-file');
   writeFileSync(file, '');
   const env = { XDG_STATE_HOME: join(file, 'state') };

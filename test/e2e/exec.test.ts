@@ -43,7 +43,9 @@ async function underWay(
   return session;
 }
 
-test('the command gets the variables, its output is all of stdout, its code is ours', async ({ world }) => {
+test('the command gets the variables, stdout has only its output, and exec returns its exit code', async ({
+  world,
+}) => {
   const script = `
     const { OPENAI_BASE_URL: base, OPENAI_MODEL: model, OPENAI_API_KEY: key } = process.env;
     const answer = await fetch(base + '/chat/completions', {
@@ -67,19 +69,21 @@ test('the command gets the variables, its output is all of stdout, its code is o
   expect(stderr).toMatch(/^dynamo: exec-disagg-\w+ is up at http:\S+ \(engine sim\)\n$/);
 });
 
-test('it reads our stdin', async ({ world }) => {
+test('the command reads stdin', async ({ world }) => {
   const words = ['exec', 'agg', ...(await onSim()), '-q', '--', 'cat'];
   const session = start(world, words, { stdio: ['pipe', 'pipe', 'pipe'] });
   session.child.stdin?.end('hello\n');
   expect(await session.ended).toMatchObject({ code: 0, stdout: 'hello\n', stderr: '' });
 });
 
-test('a command that a signal ends is 128 + n', async ({ world }) => {
+test('a command ended by a signal returns 128 + n', async ({ world }) => {
   expect((await exec(world, 'agg', ['sh', '-c', 'kill -9 $$'])).code).toBe(137);
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  test(`${signal} goes to the command first, once, while the deployment still answers`, async ({ world }) => {
+  test(`${signal} goes to the command first and once, while the deployment still answers`, async ({
+    world,
+  }) => {
     const session = await underWay(world, 'agg', ['node', '-e', patient]);
     process.kill(-session.pid, signal);
     const { code, stdout } = await session.ended;
@@ -88,7 +92,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-test('a second Ctrl-C ends a command that does not listen, and all that it started', async ({ world }) => {
+test('a second Ctrl-C ends a command that ignores the first, with everything it started', async ({
+  world,
+}) => {
   const deaf = 'trap "" INT TERM; sleep 300 & echo ready; wait; sleep 300';
   const session = await underWay(world, 'agg', ['sh', '-c', deaf]);
   process.kill(session.pid, 'SIGINT');
@@ -99,7 +105,7 @@ test('a second Ctrl-C ends a command that does not listen, and all that it start
   expect(shellCode(await session.ended)).toBe(137);
 });
 
-test('Ctrl-C while the deployment comes up: the command never runs', async ({ world }) => {
+test('after Ctrl-C during start-up, the command never runs', async ({ world }) => {
   const slow = faulty(world, 'agg', { worker: ['--startup-time', '30'] });
   const words = ['exec', slow, ...(await onSim()), '-v', '--', 'sh', '-c', 'echo > ran'];
   const session = start(world, words, { ownGroup: true });
@@ -109,7 +115,7 @@ test('Ctrl-C while the deployment comes up: the command never runs', async ({ wo
   expect(() => readFileSync(join(world.work, 'ran'))).toThrow();
 });
 
-test('a deployment that is lost: the command is told, the error is said', async ({ world }) => {
+test('a failed deployment ends the command and reports the error', async ({ world }) => {
   const session = await underWay(world, 'agg', ['node', '-e', patient]);
   process.kill(await pidOf(world, 'worker'), 'SIGKILL');
   const { code, stdout, stderr } = await session.ended;
@@ -119,7 +125,7 @@ test('a deployment that is lost: the command is told, the error is said', async 
   expect(code).toBe(1);
 });
 
-test('a deployment that somebody takes down: the command is told, and it is an error', async ({ world }) => {
+test('a deployment stopped by someone else ends the command and is an error', async ({ world }) => {
   const session = await underWay(world, 'agg', ['node', '-e', patient]);
   const [run] = await ps(world);
   await dynamo(world, ['down', run?.runId ?? '']);
@@ -129,7 +135,7 @@ test('a deployment that somebody takes down: the command is told, and it is an e
   expect(code).toBe(1);
 });
 
-test('kill -9 of exec: the keeper takes the deployment down', async ({ world }) => {
+test('after kill -9 of exec, the keeper stops the deployment', async ({ world }) => {
   const session = await underWay(world, 'agg', [
     'sh',
     '-c',
@@ -142,7 +148,7 @@ test('kill -9 of exec: the keeper takes the deployment down', async ({ world }) 
   await until('the keeper to be done', () => leftovers(world).length === 0);
 });
 
-test('what cannot run is refused before anything starts', async ({ world }) => {
+test('a command that cannot run is refused before anything starts', async ({ world }) => {
   for (const [words, code, text] of [
     [['exec', 'agg'], 64, 'needs a command, after --'],
     [['exec', 'agg', 'pytest', '-q'], 64, ''],
@@ -158,7 +164,7 @@ test('what cannot run is refused before anything starts', async ({ world }) => {
   expect(await ps(world, '--all')).toEqual([]);
 });
 
-test('a command goes with an `exec` that was killed, and so does what it started', async ({ world }) => {
+test('after kill -9 of `exec`, the command and everything it started end', async ({ world }) => {
   const script = 'sleep 77 & echo "child $! of $$"; wait';
   const session = start(world, ['exec', 'agg', ...(await onSim()), '--', 'sh', '-c', script]);
   await session.until(/child \d+ of \d+/);
@@ -169,7 +175,9 @@ test('a command goes with an `exec` that was killed, and so does what it started
   await until('the run is gone', () => leftovers(world).length === 0);
 });
 
-test('what a command left behind of its own accord is not touched when it ended well', async ({ world }) => {
+test('processes that a command left running on purpose are not touched after it succeeds', async ({
+  world,
+}) => {
   const script = 'sleep 77 >/dev/null 2>&1 & echo "daemon $!"';
   const { code, stdout } = await exec(world, 'agg', ['sh', '-c', script]);
   const pid = Number(/daemon (\d+)/.exec(stdout)?.[1]);
@@ -180,7 +188,7 @@ test('what a command left behind of its own accord is not touched when it ended 
   await until('it is gone', () => !isLiving(pid));
 });
 
-test('a command cannot begin before it is written down', async ({ world }) => {
+test('a command does not start before it is in the ledger', async ({ world }) => {
   const { code, stdout } = await exec(world, 'agg', [
     'sh',
     '-c',

@@ -14,7 +14,7 @@ async function foreground(world: World, profile: string, ...more: string[]): Pro
   return session;
 }
 
-test('a worker that crashes after ready takes the run down and is named, with its last lines', async ({
+test('a worker that crashes after ready stops the run and is named with its last log lines', async ({
   world,
 }) => {
   const session = await foreground(world, faulty(world, 'disagg', { decode: ['--crash-after', '1.5'] }));
@@ -25,14 +25,14 @@ test('a worker that crashes after ready takes the run down and is named, with it
   expect(stderr).toMatch(/^log: .*decode\.log$/m);
 });
 
-test('an exit with 0 that nobody asked for is a failure', async ({ world }) => {
+test('an unrequested exit with code 0 is a failure', async ({ world }) => {
   const session = await foreground(world, faulty(world, 'agg', { worker: ['--exit-after', '1.5'] }));
   const { code, stderr } = await session.ended;
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: worker exited with code 0/m);
 });
 
-test('a worker that is killed from outside is named with the signal', async ({ world }) => {
+test('a worker killed from outside is named with the signal', async ({ world }) => {
   const session = await foreground(world, 'disagg');
   process.kill(await pidOf(world, 'prefill'), 'SIGKILL');
   const { code, stderr } = await session.ended;
@@ -40,14 +40,16 @@ test('a worker that is killed from outside is named with the signal', async ({ w
   expect(stderr).toMatch(/^(error: )?prefill was ended by SIGKILL/m);
 });
 
-test('children of a worker that is killed are gone with the run', async ({ world }) => {
+test('children of a killed worker end with the run', async ({ world }) => {
   const faults = ['--spawn-children', '2', '--escape-children', '2'];
   const session = await foreground(world, faulty(world, 'agg', { worker: faults }));
   process.kill(await pidOf(world, 'worker'), 'SIGKILL');
   expect(await session.ended).toMatchObject({ code: 1 });
 });
 
-test('`down` ends children in the group of a worker and such that escaped with setsid', async ({ world }) => {
+test('`down` ends the children in a group of a worker and those that escaped with setsid', async ({
+  world,
+}) => {
   const faults = ['--spawn-children', '2', '--escape-children', '2'];
   await up(world, faulty(world, 'agg', { worker: faults }));
   const worker = await pidOf(world, 'worker');
@@ -61,7 +63,9 @@ test('`down` ends children in the group of a worker and such that escaped with s
   expect(children.filter(({ pid }) => isLiving(pid))).toEqual([]);
 });
 
-test('a worker that ignores SIGTERM is ended at --stop-timeout, and that is said', async ({ world }) => {
+test('a worker that ignores SIGTERM is killed after --stop-timeout, and that is reported', async ({
+  world,
+}) => {
   await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }), ['--stop-timeout', '1']);
   const { stderr, tookMs } = await succeed(world, ['down']);
   expect(tookMs).toBeGreaterThan(800);
@@ -76,7 +80,7 @@ test('`down --now` does not wait for it', async ({ world }) => {
   expect(tookMs).toBeLessThan(9_000);
 });
 
-test('a worker that lost its scheduler is failed at once, named, and started again', async ({ world }) => {
+test('a worker whose scheduler dies fails at once, is named and restarted', async ({ world }) => {
   const run = await up(world, faulty(world, 'agg', { worker: ['--schedulers', '1'] }));
   const worker = await pidOf(world, 'worker');
   // Of a worker that is ready, the children are known: nothing has to be waited for.

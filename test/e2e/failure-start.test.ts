@@ -14,7 +14,7 @@ async function tryUp(world: World, profile: string, ...more: string[]): Promise<
 for (const detached of [[], ['--detach']]) {
   const how = detached.length === 0 ? 'in the foreground' : 'detached';
 
-  test(`a worker that crashes during start, ${how}: 1, its name, exit code, last lines and log`, async ({
+  test(`a crash during start-up, ${how}: exits with 1, the name, exit code, last lines and log`, async ({
     world,
   }) => {
     const profile = faulty(world, 'disagg', { decode: ['--startup-time', '20', '--crash-after', '0.2'] });
@@ -28,7 +28,7 @@ for (const detached of [[], ['--detach']]) {
     expect(tookMs).toBeLessThan(18_000);
   });
 
-  test(`a broken KV transfer, ${how}: 69, because an answer without tokens proves nothing`, async ({
+  test(`a broken KV transfer, ${how}: exits with 69, because an answer without tokens proves nothing`, async ({
     world,
   }) => {
     const profile = faulty(world, 'disagg', { prefill: ['--broken-transfer'] });
@@ -38,7 +38,7 @@ for (const detached of [[], ['--detach']]) {
     expect(stderr).not.toMatch(/is ready after/);
   });
 
-  test(`not ready within --timeout, ${how}: 69 with what was seen last`, async ({ world }) => {
+  test(`not ready within --timeout, ${how}: exits with 69 and the last state seen`, async ({ world }) => {
     const profile = faulty(world, 'agg', { worker: ['--startup-time', '30'] });
     const { code, stdout, stderr, tookMs } = await tryUp(world, profile, '--timeout', '1', ...detached);
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
@@ -49,7 +49,7 @@ for (const detached of [[], ['--detach']]) {
   });
 }
 
-test('a worker that had to wait for another has its own time after that, and says both', async ({
+test('the time limit of a worker that waits for another counts from then, and the error shows both', async ({
   world,
 }) => {
   const profile = faulty(world, 'disagg_same_gpu', {
@@ -69,7 +69,7 @@ test('a worker that had to wait for another has its own time after that, and say
   expect(stderr).toMatch(/Z {2}decode waited \d+ s for prefill to be ready$/m);
 });
 
-test('a frontend that ends during start is named too', async ({ world }) => {
+test('a frontend that exits during start-up is named too', async ({ world }) => {
   const profile = faulty(world, 'agg', {
     frontend: ['--exit-after', '0.05', '--exit-code', '7'],
     worker: ['--startup-time', '20'],
@@ -79,14 +79,14 @@ test('a frontend that ends during start is named too', async ({ world }) => {
   expect(stderr).toMatch(/^error: frontend exited with code 7/m);
 });
 
-test('a worker that ends with 0 during start is a failure: nobody asked it to', async ({ world }) => {
+test('a worker that exits with 0 during start-up is a failure', async ({ world }) => {
   const profile = faulty(world, 'agg', { worker: ['--exit-after', '0.1', '--startup-time', '20'] });
   const { code, stderr } = await tryUp(world, profile);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: worker exited with code 0/m);
 });
 
-test('an argument that the engine refuses is shown in its own words', async ({ world }) => {
+test('an argument that the engine rejects is shown with its message', async ({ world }) => {
   const { code, stderr } = await tryUp(world, 'agg', '--', '--page-size', 'many');
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: worker does not take this value of --page-size/m);
@@ -94,7 +94,7 @@ test('an argument that the engine refuses is shown in its own words', async ({ w
   expect(stderr).toContain('argument --page-size: expected a whole number, got "many"');
 });
 
-test('children of a worker that crashes are gone, in its group and out of it', async ({ world }) => {
+test('children of a crashed worker are ended, inside and outside its group', async ({ world }) => {
   const faults = [
     '--spawn-children',
     '2',

@@ -15,7 +15,7 @@ async function chat(world: World, args: readonly string[], lines: string): Promi
   return await session.ended;
 }
 
-test('alone, it says in ten lines what this host has and the one next command', async ({ world }) => {
+test('without arguments, shows in ten lines what this host has and the next command', async ({ world }) => {
   const { stdout, stderr } = await succeed(world, []);
   expect(stderr).toBe('');
   expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
@@ -30,7 +30,7 @@ test('alone, it says in ten lines what this host has and the one next command', 
   await succeed(world, ['down', '--quiet']);
 });
 
-test('alone, on a host with GPUs and no SGLang, it says what is missing', async ({ world }) => {
+test('without arguments, on a host with GPUs but no SGLang, shows what is missing', async ({ world }) => {
   fakeGpus(world, 2);
   const { stdout } = await succeed(world, []);
   expect(stdout).toMatch(/GPUs +2 × NVIDIA H200, 140 GiB, all free/);
@@ -39,14 +39,16 @@ test('alone, on a host with GPUs and no SGLang, it says what is missing', async 
   expect(stdout).toMatch(/Next +dynamo setup /);
 });
 
-test('up without a profile and without a terminal lists them with what each is', async ({ world }) => {
+test('up without a profile and without a terminal lists the profiles with descriptions', async ({
+  world,
+}) => {
   const { code, stdout, stderr } = await dynamo(world, ['up']);
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
   expect(stderr).toMatch(/^disagg +2 GPUs +Prefill and decode in workers of their own/m);
   expect(stderr).toMatch(/^fix: dynamo up agg$/m);
 });
 
-test('a chat through a pipe: a line in, an answer out; open prints the URL', async ({ world }) => {
+test('chat through a pipe answers each line; open prints the URL', async ({ world }) => {
   const { url } = await up(world, 'disagg');
   const { code, stdout, stderr } = await chat(world, ['--max-tokens', '5'], 'one\n\ntwo\n/exit\nthree\n');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -62,7 +64,7 @@ test('a chat through a pipe: a line in, an answer out; open prints the URL', asy
 
 const said = (role: string, content: string) => ({ role, content });
 
-test('what was said before goes along with each question', async ({ world }) => {
+test('each question is sent with the conversation so far', async ({ world }) => {
   const bodies: unknown[] = [];
   const server = createServer((request, response) => {
     let text = '';
@@ -88,7 +90,7 @@ test('what was said before goes along with each question', async ({ world }) => 
   ]);
 });
 
-test('a chat with what serves no chat is refused', async ({ world }) => {
+test('chat with a model that cannot chat is refused', async ({ world }) => {
   await up(world, 'embeddings');
   const { code, stderr } = await chat(world, [], 'one\n');
   expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining('serves embedding') });

@@ -30,14 +30,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-test('Ctrl-C in a terminal, which reaches the whole group, ends the same', async ({ world }) => {
+test('Ctrl-C in a terminal, which reaches the whole group, has the same result', async ({ world }) => {
   const session = await foreground(world, 'agg');
   await session.until(/is ready after/);
   process.kill(-session.pid, 'SIGINT');
   expect(await session.ended).toMatchObject({ code: 130 });
 });
 
-test('a signal that comes twice at once, as from npm and the shell, still stops in order', async ({
+test('a signal that arrives twice at once, as from npm and the shell, still stops in order', async ({
   world,
 }) => {
   const session = await foreground(world, 'agg');
@@ -49,7 +49,7 @@ test('a signal that comes twice at once, as from npm and the shell, still stops 
   expect(stderr).not.toContain('SIGKILL:');
 });
 
-test('a second Ctrl-C ends a worker that ignores SIGTERM at once, and names it', async ({ world }) => {
+test('a second Ctrl-C kills a worker that ignores SIGTERM at once, and names it', async ({ world }) => {
   const session = await foreground(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
   await session.until(/is ready after/);
   process.kill(session.pid, 'SIGINT');
@@ -91,7 +91,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('SIGINT to `up --detach` at any moment takes everything down, or came after it was ready', async ({
+test('SIGINT to `up --detach` at any moment stops everything, unless it was ready before', async ({
   world,
 }) => {
   for (const moment of moments) {
@@ -105,7 +105,7 @@ test('SIGINT to `up --detach` at any moment takes everything down, or came after
   }
 });
 
-test('Ctrl-C while the host is being looked at leaves nothing behind', async ({ world }) => {
+test('Ctrl-C while the host is being checked leaves nothing behind', async ({ world }) => {
   standIn(world, 'nvidia-smi', `#!/bin/sh\necho > ${join(world.work, 'asked')}\nexec sleep 3\n`);
   const session = await foreground(world, 'agg');
   await until('nvidia-smi to be asked', () => existsSync(join(world.work, 'asked')));
@@ -113,7 +113,7 @@ test('Ctrl-C while the host is being looked at leaves nothing behind', async ({ 
   expect(shellCode(await session.ended)).toBe(130);
 });
 
-test('Ctrl-C during `up --detach` takes the run down that was being started', async ({ world }) => {
+test('Ctrl-C during `up --detach` stops the run that was being started', async ({ world }) => {
   const session = await foreground(
     world,
     faulty(world, 'agg', { worker: ['--startup-time', '20'] }),

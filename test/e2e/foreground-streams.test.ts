@@ -10,7 +10,7 @@ import { test } from './harness/world.ts';
 const escape = '\u001B';
 const dynamoWords = `node ${executable}`;
 
-test('the foreground shows panel and logs on stdout, choices and progress on stderr, without ANSI', async ({
+test('a foreground run prints panel and logs to stdout, choices and progress to stderr, without ANSI', async ({
   world,
 }) => {
   const port = await freePort();
@@ -34,7 +34,7 @@ test('the foreground shows panel and logs on stdout, choices and progress on std
   expect(stdout + stderr).not.toContain(escape);
 });
 
-test('the curl of the panel, pasted into a shell, is answered', async ({ world }) => {
+test('the curl command of the panel works in a shell', async ({ world }) => {
   const port = String(await freePort());
   const { stdout } = await succeed(world, ['up', 'vision', '-d', '--engine', 'sim', '--http-port', port]);
   const pasted = stdout.slice(stdout.indexOf('curl '), stdout.indexOf('It goes on'));
@@ -43,7 +43,7 @@ test('the curl of the panel, pasted into a shell, is answered', async ({ world }
   await succeed(world, ['down']);
 });
 
-test('--quiet says nothing but the result', async ({ world }) => {
+test('--quiet prints only the result', async ({ world }) => {
   const port = String(await freePort());
   const brought = await succeed(world, ['up', 'agg', '-d', '-q', '--engine', 'sim', '--http-port', port]);
   expect(brought.stderr).toBe('');
@@ -52,7 +52,7 @@ test('--quiet says nothing but the result', async ({ world }) => {
   expect(taken.stdout + taken.stderr).toBe('');
 });
 
-test('--verbose shows the logs from the first line on', async ({ world }) => {
+test('--verbose shows the logs from the first line', async ({ world }) => {
   const port = String(await freePort());
   const session = start(world, ['up', 'agg', '-v', '--engine', 'sim', '--http-port', port]);
   await session.until(/worker +\| .*system status server bound/);
@@ -60,7 +60,7 @@ test('--verbose shows the logs from the first line on', async ({ world }) => {
   expect(await session.ended).toMatchObject({ code: 130 });
 });
 
-test('NO_COLOR wins over FORCE_COLOR, FORCE_COLOR over a pipe', async ({ world }) => {
+test('NO_COLOR takes precedence over FORCE_COLOR, and FORCE_COLOR over a pipe', async ({ world }) => {
   const plan = ['plan', 'agg', '--engine', 'sim'];
   const seen = async (env: Record<string, string>) =>
     (await succeed(world, plan, { env })).stdout.includes(escape);
@@ -73,10 +73,7 @@ test('NO_COLOR wins over FORCE_COLOR, FORCE_COLOR over a pipe', async ({ world }
   expect((await dynamo(world, ['up', 'nothing'])).stderr).not.toContain(escape);
 });
 
-test('in a terminal there is a live list, and Ctrl-C on the keyboard ends it with 130', async ({
-  world,
-  skip,
-}) => {
+test('a terminal shows a live list, and Ctrl-C exits with 130', async ({ world, skip }) => {
   if (!existsSync('/usr/bin/script') && process.env['CI'] === undefined)
     skip('no `script` here to make a terminal');
   const port = String(await freePort());
@@ -92,7 +89,7 @@ test('in a terminal there is a live list, and Ctrl-C on the keyboard ends it wit
   expect(await session.ended).toMatchObject({ code: 130 });
 });
 
-test('NO_COLOR holds in a terminal too', async ({ world, skip }) => {
+test('NO_COLOR also applies in a terminal', async ({ world, skip }) => {
   if (!existsSync('/usr/bin/script') && process.env['CI'] === undefined)
     skip('no `script` here to make a terminal');
   const argv = ['/usr/bin/script', '-qefc', `${dynamoWords} plan agg --engine sim`, '/dev/null'];
@@ -103,7 +100,7 @@ test('NO_COLOR holds in a terminal too', async ({ world, skip }) => {
   expect(plain.stdout).not.toContain(escape);
 });
 
-test('`up | head -1` stops in order once there is nobody to read the next line', async ({ world }) => {
+test('`up | head -1` stops in order when its output is closed', async ({ world }) => {
   const port = await freePort();
   const script = `${dynamoWords} up agg --engine sim --http-port ${port} | head -1; echo "codes \${PIPESTATUS[*]}"`;
   const session = startCommand(world, ['bash', '-c', script]);
@@ -119,7 +116,7 @@ test('`up | head -1` stops in order once there is nobody to read the next line',
   expect(stderr).toMatch(/stopped: nothing is left\n$/);
 });
 
-test('short outputs into a closed pipe are no error', async ({ world }) => {
+test('short output into a closed pipe is not an error', async ({ world }) => {
   await up(world, 'agg');
   for (const words of ['plan disagg --engine sim', 'ps', 'logs', '--help', 'profiles']) {
     const script = `${dynamoWords} ${words} | head -c 1 >/dev/null; echo "codes \${PIPESTATUS[*]}"`;
@@ -129,7 +126,7 @@ test('short outputs into a closed pipe are no error', async ({ world }) => {
   await succeed(world, ['down']);
 });
 
-test('closed stdin, stdout or stderr changes nothing', async ({ world }) => {
+test('closed stdin, stdout or stderr has no effect', async ({ world }) => {
   for (const closed of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-']) {
     const port = await freePort();
     const script = `${dynamoWords} up agg -d --engine sim --http-port ${port} ${closed} && ${dynamoWords} down ${closed}`;

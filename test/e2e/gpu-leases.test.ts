@@ -47,7 +47,7 @@ const device = (stdout: string): unknown =>
     .map(({ env }) => env['CUDA_VISIBLE_DEVICES'])
     .find((value) => value !== undefined);
 
-test('two runs never get the same GPU, a third is refused with who has them, and all are given back', async ({
+test('two runs never get the same GPU, a third is refused with their names, and all GPUs are returned', async ({
   world,
 }) => {
   fakeGpus(world, 2);
@@ -86,7 +86,7 @@ test('two runs never get the same GPU, a third is refused with who has them, and
   await stop(await loading(world, python, ['disagg', '--gpus', '1,0']));
 });
 
-test('workers that share a GPU are on it within one run', async ({ world }) => {
+test('workers of one run can share a GPU', async ({ world }) => {
   fakeGpus(world, 1);
   const python = loadingPython(world);
   const plan = await succeed(world, [
@@ -107,7 +107,7 @@ test('workers that share a GPU are on it within one run', async ({ world }) => {
   expect(gpuUuids).toHaveLength(1);
 });
 
-test('CUDA_VISIBLE_DEVICES of the caller is never widened', async ({ world }) => {
+test("no GPU outside the caller's CUDA_VISIBLE_DEVICES is ever used", async ({ world }) => {
   const gpus = fakeGpus(world, 3);
   const python = loadingPython(world);
   const plan = async (visible: string, ...flags: readonly string[]) =>
@@ -126,7 +126,7 @@ test('CUDA_VISIBLE_DEVICES of the caller is never widened', async ({ world }) =>
   expect(device((await plan('2')).stdout)).toBe('2');
 });
 
-test('GPUs of a run that was killed are free for the next', async ({ world }) => {
+test('GPUs of a killed run are free for the next one', async ({ world }) => {
   fakeGpus(world, 1);
   const python = loadingPython(world);
   const first = await loading(world, python, ['agg']);
@@ -142,7 +142,7 @@ test('GPUs of a run that was killed are free for the next', async ({ world }) =>
   await stop(second);
 });
 
-test('ps --watch shows what a process holds on its GPU', async ({ world }) => {
+test('ps --watch shows how much GPU memory a process uses', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const run = await loading(world, loadingPython(world), ['agg']);
   const worker = (await ps(world))[0]?.processes.find(({ name }) => name === 'worker');
@@ -152,9 +152,7 @@ test('ps --watch shows what a process holds on its GPU', async ({ world }) => {
   await stop(watching, run);
 });
 
-test('an instance of a divided GPU is given by its UUID, within what CUDA_VISIBLE_DEVICES allows', async ({
-  world,
-}) => {
+test('a MIG instance is assigned by its UUID, within CUDA_VISIBLE_DEVICES', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const [a, b] = ['MIG-41b3359c-e721-56e5-8009-12e5797ed514', 'MIG-65b79fff-6d3c-5490-a288-b31ec705f310'];
   const mig = { [a]: '3g.71gb', [b]: '3g.71gb' };
@@ -182,7 +180,7 @@ function jetson(world: World, more = ''): void {
   standIn(world, 'nvidia-smi', `#!/bin/sh\ncase "$*" in *--query-gpu=*) ${rows};; esac\n`);
 }
 
-test('the GPU of a Jetson is planned, leased and given back, and what nvidia-smi does not tell is said', async ({
+test('a Jetson GPU is planned, leased and returned, and unknown values are reported as such', async ({
   world,
 }) => {
   jetson(world);
@@ -203,7 +201,7 @@ test('the GPU of a Jetson is planned, leased and given back, and what nvidia-smi
   expect(stdout).toContain('GPU 0 has unknown memory');
 });
 
-test('a row of nvidia-smi that names no GPU is shown as it stands, not dropped', async ({ world }) => {
+test('a row of nvidia-smi that names no GPU is printed as it is, not dropped', async ({ world }) => {
   const row = '[Unknown Error], GPU-1, NVIDIA H200, 1, 1, 1, [N/A], Default, 1, 1, 1, 1';
   jetson(world, row);
   const python = loadingPython(world);

@@ -32,7 +32,7 @@ function used(world: World): number {
   return Number(execFileSync(join(world.bin, 'nvidia-smi'), words, { encoding: 'utf8' }));
 }
 
-test('down returns when the memory is free again, and says how much came back', async ({ world }) => {
+test('down returns when the memory is free again, and reports how much', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   gpus.change({ decayMs: 700 });
   const session = await holding(world, gpus);
@@ -51,7 +51,7 @@ test('down --now waits as well', async ({ world }) => {
   await session.ended;
 });
 
-test('Ctrl-C does, too', async ({ world }) => {
+test('Ctrl-C waits as well', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   gpus.change({ decayMs: 700 });
   const session = await holding(world, gpus);
@@ -61,7 +61,7 @@ test('Ctrl-C does, too', async ({ world }) => {
   expect(stderr).toMatch(/worker: 8\.0 GiB of GPU memory came back$/m);
 });
 
-test('memory that does not come back is told with the next command, and keeps nothing waiting for long', async ({
+test('memory that is not freed is reported with the next command, and does not delay a stop for long', async ({
   world,
 }) => {
   const gpus = fakeGpus(world, 1);
@@ -75,7 +75,7 @@ test('memory that does not come back is told with the next command, and keeps no
   await session.ended;
 });
 
-test('an nvidia-smi that hangs keeps nothing from being stopped', async ({ world }) => {
+test('a hung nvidia-smi does not prevent a stop', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const session = await holding(world, gpus);
   gpus.change({ mode: 'hang' });
@@ -85,7 +85,7 @@ test('an nvidia-smi that hangs keeps nothing from being stopped', async ({ world
   await session.ended;
 });
 
-test('down of a run that lost its supervisor and keeper waits as well', async ({ world }) => {
+test('down of a run without supervisor and keeper waits as well', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const session = await holding(world, gpus);
   for (const each of supervisors(world)) send(each, 'SIGSTOP');

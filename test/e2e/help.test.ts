@@ -30,7 +30,7 @@ const verbs = [
   'completion',
 ];
 
-test('--help lists every verb with examples; each verb has a help of its own', async ({ world }) => {
+test('--help lists every command with examples; each command has its own help', async ({ world }) => {
   const [long, short] = [await succeed(world, ['--help']), await succeed(world, ['-h'])];
   expect(short.stdout).toBe(long.stdout);
   for (const verb of verbs) {
@@ -47,7 +47,7 @@ test('--help lists every verb with examples; each verb has a help of its own', a
   expect((await succeed(world, ['up', '--help'])).stdout).toContain('Examples:');
 });
 
-test('--version is the version of the package', async ({ world }) => {
+test('--version prints the version of the package', async ({ world }) => {
   const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
     version: string;
   };
@@ -55,7 +55,7 @@ test('--version is the version of the package', async ({ world }) => {
   expect((await succeed(world, ['-V'])).stdout).toBe(`${version}\n`);
 });
 
-test('in bash, completion offers verbs, profiles and flags', async ({ world }) => {
+test('in bash, completion offers commands, profiles and flags', async ({ world }) => {
   standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
   const complete = async (...words: string[]): Promise<string[]> => {
     const list = words.map((word) => `'${word}'`).join(' ');
@@ -82,7 +82,7 @@ source <(dynamo completion zsh); words=(${words.map((word) => `'${word}'`).join(
 };
 
 for (const [shell, script] of Object.entries(asking)) {
-  test(`in ${shell}, completion offers verbs, profiles, runs, processes and flags`, async ({
+  test(`in ${shell}, completion offers commands, profiles, runs, processes and flags`, async ({
     world,
     skip,
   }) => {

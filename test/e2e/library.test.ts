@@ -58,7 +58,7 @@ test('up, a chat, logs, stop; nothing is printed', async ({ world }) => {
   });
 });
 
-test('several at once, in one process, each on ports of its own', async ({ world }) => {
+test('several runs in one process, each on its own ports', async ({ world }) => {
   const { code, stdout } = await run(
     world,
     `const runs = await Promise.all([1, 2, 3].map(() => up('agg', { engine: 'sim', set })));
@@ -68,13 +68,13 @@ test('several at once, in one process, each on ports of its own', async ({ world
   expect({ code, stdout }).toEqual({ code: 0, stdout: '3 3\n' });
 });
 
-test('process.exit without a stop: nothing is left', async ({ world }) => {
+test('process.exit without stop leaves nothing running', async ({ world }) => {
   const { code } = await run(world, `${upAgain}process.exit(3);`);
   expect(code).toBe(3);
   await until('the keeper to be done', () => leftovers(world).length === 0);
 });
 
-test('kill -9 of the program: nothing is left', async ({ world }) => {
+test('kill -9 of the program leaves nothing running', async ({ world }) => {
   const session = await start(world, `${upAgain}console.log('ready');`);
   await session.until(/ready/);
   process.kill(session.pid, 'SIGKILL');
@@ -82,7 +82,7 @@ test('kill -9 of the program: nothing is left', async ({ world }) => {
   await until('the keeper to be done', () => leftovers(world).length === 0);
 });
 
-test('what cannot be brought up is an error with code, hint and the end of the log', async ({ world }) => {
+test('a failed start is an error with code, hint and the end of the log', async ({ world }) => {
   const broken = faulty(world, 'agg', { worker: ['--crash-after', '0'] });
   const { code, stdout } = await run(
     world,
@@ -100,7 +100,7 @@ test('what cannot be brought up is an error with code, hint and the end of the l
   ]);
 });
 
-test('what the command line would refuse is refused', async ({ world }) => {
+test('rejects whatever the command line rejects', async ({ world }) => {
   const { code, stdout } = await run(
     world,
     `const seen = [];
@@ -113,7 +113,7 @@ test('what the command line would refuse is refused', async ({ world }) => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${Array(5).fill('usage').join()}\n` });
 });
 
-test('a secret is in the environment of its process, and not in that of the program', async ({ world }) => {
+test('a secret is in the environment of its process, not in that of the program', async ({ world }) => {
   const { code, stdout } = await run(
     world,
     `const before = JSON.stringify(process.env);
@@ -165,7 +165,7 @@ function tokensOf(runId: string): Record<string, string | undefined> {
   return Object.fromEntries(own.map((env) => [env.get('DYNAMO_PROCESS') ?? '', env.get('HF_TOKEN')]));
 }
 
-test('a deployment that is lost is told by `ended`, and `stop` rejects', async ({ world }) => {
+test('after a failed deployment, `ended` has the error and `stop` rejects', async ({ world }) => {
   const session = await start(
     world,
     `${upAgain}console.log('ready');
@@ -180,7 +180,7 @@ test('a deployment that is lost is told by `ended`, and `stop` rejects', async (
   expect(stdout).toMatch(/^ready\nprocess-failed .*worker.*SIGKILL.* true\n$/);
 });
 
-test('a signal gives up while it comes up', async ({ world }) => {
+test('aborting the signal cancels a start', async ({ world }) => {
   const slow = faulty(world, 'agg', { worker: ['--startup-time', '60'] });
   const { code, stdout } = await run(
     world,
@@ -202,7 +202,7 @@ export async function main(): Promise<number> {
 }
 `;
 
-test('the types are found and right, also with nothing but the standard library', async ({ world }) => {
+test('the types are found and correct, even with the standard library alone', async ({ world }) => {
   installPacked(world);
   writeFileSync(join(world.work, 'consumer.ts'), consumer);
   const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom'];

@@ -7,7 +7,7 @@ import { onSim, ps, up } from './harness/deployment.ts';
 import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
-test('logs of a run: all with prefixes, one without, the last lines of each', async ({ world }) => {
+test('logs of a run: all with prefixes, one without prefix, the last lines of each', async ({ world }) => {
   await up(world, 'disagg');
   const all = await succeed(world, ['logs']);
   for (const name of ['frontend', 'prefill', 'decode'])
@@ -25,7 +25,7 @@ test('logs of a run: all with prefixes, one without, the last lines of each', as
   await succeed(world, ['down']);
 });
 
-test('logs can be read after the end, of the last run and of one by name', async ({ world }) => {
+test('logs can be read after a run has ended, of the last run or by name', async ({ world }) => {
   const first = await up(world, 'agg', ['--name', 'first']);
   await succeed(world, ['down']);
   const second = await up(world, 'embeddings', ['--name', 'second']);
@@ -38,7 +38,7 @@ test('logs can be read after the end, of the last run and of one by name', async
   expect(second.runId).not.toBe(first.runId);
 });
 
-test('`logs -f` shows what comes and ends when the run ends', async ({ world }) => {
+test('`logs -f` shows new lines and exits when the run ends', async ({ world }) => {
   const { client, model } = await up(world, 'agg');
   const session = start(world, ['logs', '-f', '--tail', '0']);
   const chat = client.chat.completions;
@@ -54,7 +54,7 @@ test('`logs -f` shows what comes and ends when the run ends', async ({ world }) 
   expect(await session.ended).toMatchObject({ code: 0 });
 });
 
-test('Ctrl-C ends `logs -f` with 130 and leaves the run alone', async ({ world }) => {
+test('Ctrl-C exits `logs -f` with 130 and leaves the run alone', async ({ world }) => {
   const { client } = await up(world, 'agg');
   const session = start(world, ['logs', '-f']);
   await session.until(/system status server bound/);
@@ -64,13 +64,13 @@ test('Ctrl-C ends `logs -f` with 130 and leaves the run alone', async ({ world }
   await succeed(world, ['down']);
 });
 
-test('without any run, `logs` is 66 and says how to get one', async ({ world }) => {
+test('without any run, `logs` exits with 66 and says how to start one', async ({ world }) => {
   const { code, stderr } = await dynamo(world, ['logs']);
   expect(code).toBe(66);
   expect(stderr).toContain('dynamo up');
 });
 
-test('`--since`, `--grep` and `--raw` choose lines and how they look; a token in a log is never shown', async ({
+test('`--since`, `--grep` and `--raw` select and format lines; a token in a log is never shown', async ({
   world,
 }) => {
   await up(world, 'agg');
@@ -96,7 +96,7 @@ test('`--since`, `--grep` and `--raw` choose lines and how they look; a token in
   }
 });
 
-test('a log that grows too long is moved aside, and read as one', async ({ world }) => {
+test('a log that grows too long is rotated, and both parts are read as one', async ({ world }) => {
   await up(world, 'agg', ['--log-limit', '1']);
   const folder = (await ps(world))[0]?.logs ?? '';
   const log = join(folder, 'worker.log');
@@ -121,7 +121,7 @@ function controlsIn(text: string): string[] {
 const rude = 'bell \u0007 back \b nothing \0 title \u001b]0;mine\u0007 clear \u001b[2J c1 \u009b2J end';
 const shown = 'bell \\x07 back \\x08 nothing \\x00 title  clear  c1  end';
 
-test('control characters in a log do not reach a terminal, except with --raw', async ({ world }) => {
+test('control characters in a log reach a terminal only with --raw', async ({ world }) => {
   const { processes } = await up(world, 'agg');
   expect(processes).toHaveLength(2);
   const [run] = await ps(world);
@@ -159,7 +159,7 @@ function localTime(at: number, timeZone: string): string {
   return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(at);
 }
 
-test('--since reads a time without a zone in the zone of the run, not of the reader', async ({ world }) => {
+test('--since reads times without a zone in the zone of the run, not of the reader', async ({ world }) => {
   await up(world, 'agg', [], { env: { TZ: 'America/New_York' } });
   const [run] = await ps(world);
   const old = localTime(Date.now() - 3_600_000, 'America/New_York');
@@ -172,7 +172,7 @@ test('--since reads a time without a zone in the zone of the run, not of the rea
   await succeed(world, ['down']);
 });
 
-test('--since says so when no line tells its time', async ({ world }) => {
+test('--since reports when no line has a time', async ({ world }) => {
   await up(world, 'agg');
   const [run] = await ps(world);
   writeFileSync(join(run?.logs ?? '', 'worker.log'), 'no time\nnone here\n');

@@ -34,22 +34,19 @@ async function untilAllGone(world: World): Promise<void> {
 test.for([
   ['moved', (folder: string) => renameSync(folder, `${folder}-elsewhere`)],
   ['removed', (folder: string) => rmSync(folder, { recursive: true })],
-] as const)(
-  'the package is %s, then the supervisor is killed: nothing stays',
-  async ([, lose], { world }) => {
-    const folder = ownPackage(world);
-    const program = [process.execPath, join(folder, 'bin', 'dynamo.js')];
-    const { code, stderr } = await startCommand(world, [...program, 'up', 'agg', '-d', ...(await onSim())])
-      .ended;
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    lose(folder);
-    for (const pid of supervisors(world)) send(pid, 'SIGKILL');
-    await untilAllGone(world);
-    await succeed(world, ['clean']);
-  },
-);
+] as const)('the package is %s and the supervisor killed: nothing is left', async ([, lose], { world }) => {
+  const folder = ownPackage(world);
+  const program = [process.execPath, join(folder, 'bin', 'dynamo.js')];
+  const { code, stderr } = await startCommand(world, [...program, 'up', 'agg', '-d', ...(await onSim())])
+    .ended;
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  lose(folder);
+  for (const pid of supervisors(world)) send(pid, 'SIGKILL');
+  await untilAllGone(world);
+  await succeed(world, ['clean']);
+});
 
-test('the folder of a run is removed, then its supervisor is killed: nothing stays', async ({ world }) => {
+test('the folder of a run is removed and its supervisor killed: nothing is left', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   const pids = supervisors(world);
   rmSync(folderOf(world, runId), { recursive: true });
@@ -59,9 +56,7 @@ test('the folder of a run is removed, then its supervisor is killed: nothing sta
   await succeed(world, ['clean']);
 });
 
-test('the folder of a run is removed: it is shown, its name is not given away, and down ends it', async ({
-  world,
-}) => {
+test('a run whose folder is removed is still shown, keeps its name, and down ends it', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   const pids = leaders(world);
   rmSync(folderOf(world, runId), { recursive: true });
@@ -76,9 +71,7 @@ test('the folder of a run is removed: it is shown, its name is not given away, a
   expect(await ps(world)).toEqual([]);
 });
 
-test('a supervisor writes removed records again, and what they prove afterwards is all', async ({
-  world,
-}) => {
+test('a supervisor rewrites removed records, and they prove everything again', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   rmSync(folderOf(world, runId), { recursive: true });
   await until('the run to be whole again', async () => {
@@ -91,9 +84,7 @@ test('a supervisor writes removed records again, and what they prove afterwards 
   expect(processesOfRuns(world)).toEqual([]);
 });
 
-test('who carries one mark of a run is no process of it: told with the way on, and left alone', async ({
-  world,
-}) => {
+test('a process with a single mark of a run is listed with a command and left alone', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   const file = join(folderOf(world, runId), 'logs', 'worker.log');
   const log = openSync(file, 'a');
@@ -119,7 +110,7 @@ test('who carries one mark of a run is no process of it: told with the way on, a
   expect(strangers.filter(isLiving)).toEqual([]);
 });
 
-test('a claim that is a folder is named, with the command that removes it', async ({ world }) => {
+test('a folder in place of a claim is named, with the command that removes it', async ({ world }) => {
   const claim = join(world.state, 'dynamo', 'names', 'agg');
   mkdirSync(claim, { recursive: true });
   const refused = await dynamo(world, ['up', 'agg', '-d', ...(await onSim())]);
@@ -131,7 +122,7 @@ test('a claim that is a folder is named, with the command that removes it', asyn
   await succeed(world, ['down']);
 });
 
-test('a named pipe in place of a log keeps nobody waiting, and is named', async ({ world }) => {
+test('a named pipe in place of a log blocks nothing, and is named', async ({ world }) => {
   const { runId } = await up(world, 'agg');
   const log = join(folderOf(world, runId), 'logs', 'worker.log');
   rmSync(log);

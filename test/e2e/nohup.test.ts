@@ -40,14 +40,14 @@ test.runIf(mayRun(existsSync(nohup))).for([
   expect(session.stderr()).not.toContain('SIGHUP: stopping');
 });
 
-test('without that, SIGHUP is a wish to stop in order', async ({ world }) => {
+test('without nohup, SIGHUP stops the run in order', async ({ world }) => {
   const session = await inShell(world, 'bash', '');
   process.kill(await supervisor(world), 'SIGHUP');
   expect(shellCode(await session.ended)).toBe(129);
   expect(session.stderr()).toContain('SIGHUP: stopping in order');
 });
 
-test('a verb without a deployment heeds it, too', async ({ world }) => {
+test('a command without a deployment obeys SIGHUP too', async ({ world }) => {
   await succeed(world, ['up', 'agg', '--detach', ...(await onSim())]);
   const words = [process.execPath, executable, 'logs', '-f', 'frontend'].join(' ');
   const session = startCommand(world, ['sh', '-c', `trap '' HUP; ${words} & echo "pid $!"; wait`]);
@@ -60,7 +60,9 @@ test('a verb without a deployment heeds it, too', async ({ world }) => {
   await session.ended;
 });
 
-test('the command of `exec` and the processes of the run get what the caller had', async ({ world }) => {
+test('the command of `exec` and the processes of the run inherit how the caller handles SIGHUP', async ({
+  world,
+}) => {
   const words = [process.execPath, executable, 'exec', 'agg', ...(await onSim())].join(' ');
   const look = '-- grep SigIgn /proc/self/status; exit $?';
   const deaf = startCommand(world, ['sh', '-c', `trap '' HUP; ${words} ${look}`]);

@@ -50,7 +50,7 @@ for (const [file, name] of [
   ['UPPER Case (2).yaml', 'uppercase2'],
   [`${'long_name_'.repeat(6)}.yaml`, 'long_name_'.repeat(4)],
 ] as const) {
-  test(`a run gets its name from ${file}, comes up and goes down by it`, async ({ world }) => {
+  test(`a run named after ${file} starts and stops under that name`, async ({ world }) => {
     const path = write(world, file);
     const running = await up(world, path);
     expect(running.name).toBe(name);
@@ -60,7 +60,7 @@ for (const [file, name] of [
   });
 }
 
-test('a file whose name has no letter for a run is refused, and --name helps', async ({ world }) => {
+test('a file name without a usable letter is refused, and --name helps', async ({ world }) => {
   const path = write(world, 'ä.yaml');
   const { stderr } = await refused(world, 64, 'up', path, '--engine', 'sim', '--detach');
   expect(stderr).toContain('ä.yaml');
@@ -92,19 +92,21 @@ const unspawnable: readonly (readonly [what: string, text: string, seen: RegExp]
 ];
 
 for (const [what, text, seen] of unspawnable) {
-  test(`${what} is refused with its key, line and column`, async ({ world }) => {
+  test(`${what} is rejected with its key, line and column`, async ({ world }) => {
     expect(await refusedFile(world, write(world, 'mine.yaml', text))).toMatch(seen);
   });
 }
 
-test('the longest variable that the kernel takes reaches its process', async ({ world }) => {
+test('the longest variable that the kernel accepts reaches its process', async ({ world }) => {
   const value = 'x'.repeat(131_072 - 5);
   await up(world, write(world, 'mine.yaml', `extends: agg\nenv:\n  BIG: ${value}\n`));
   expect(environmentOf(await pidOf(world, 'worker')).get('BIG')).toBe(value);
   await succeed(world, ['down']);
 });
 
-test('more variables together than the kernel takes are refused with the largest', async ({ world }) => {
+test('variables that exceed the kernel limit together are rejected, naming the largest', async ({
+  world,
+}) => {
   const lines = Array.from({ length: 60 }, (_, i) => `  V${i}: ${'x'.repeat(16_000 * (i === 7 ? 8 : 6))}\n`);
   const halves = [lines.slice(0, 8), lines.slice(8, 16), lines.slice(16, 24)];
   let base = 'agg';
@@ -117,7 +119,7 @@ test('more variables together than the kernel takes are refused with the largest
   expect(ended.stderr).toMatch(/^ {2}V7: 126 KiB$/m);
 });
 
-test('a model that is a folder here is that folder, and the plan says so where it could be another', async ({
+test('a model that is a local folder is that folder, and the plan says so if it could be another', async ({
   world,
 }) => {
   const folder = join(world.work, 'models', 'tiny');
@@ -131,7 +133,7 @@ test('a model that is a folder here is that folder, and the plan says so where i
   expect((await planOf(world, 'agg', '--model', 'other/tiny')).model.path).toBe('other/tiny');
 });
 
-test('a path to a model that leads nowhere is refused with the nearest that is there', async ({ world }) => {
+test('a model path that does not exist is rejected with the nearest one that does', async ({ world }) => {
   mkdirSync(join(world.work, 'models', 'tiny'), { recursive: true });
   writeFileSync(join(world.work, 'file'), '');
   const rows: readonly (readonly [typed: string, fix: string])[] = [
@@ -153,7 +155,7 @@ test('a path to a model that leads nowhere is refused with the nearest that is t
   }
 });
 
-test('anchors, merge keys and x- keys mean what they mean in compose files', async ({ world }) => {
+test('anchors, merge keys and x- keys work as in compose files', async ({ world }) => {
   const file = write(
     world,
     'mine.yaml',
@@ -178,7 +180,7 @@ components:
   expect(envOf('decode')).toMatchObject({ DYN_LOG: 'debug', SGLANG_A: 'one' });
 });
 
-test('a fault in what is merged is told where it is written, and what cannot be merged where it is used', async ({
+test('an error in a merged mapping is reported where it is written, an impossible merge where it is used', async ({
   world,
 }) => {
   const inside = write(
@@ -202,12 +204,12 @@ for (const [name, words] of [
   ['--tail', (value: string) => ['logs', '--tail', value]],
   ['--pid', (value: string) => ['clean', '--pid', value]],
 ] as const) {
-  test(`${name} takes decimal digits and nothing else`, async ({ world }) => {
+  test(`${name} accepts only decimal digits`, async ({ world }) => {
     for (const value of ['0x2', '1e1', ' 2', '+2', '']) await refused(world, 64, ...words(value));
   });
 }
 
-test('an IPv6 address serves with and without its brackets', async ({ world }) => {
+test('an IPv6 address works with and without brackets', async ({ world }) => {
   for (const typed of ['[::1]', '::1', '0:0:0:0:0:0:0:1']) {
     const running = await up(world, 'agg', ['--http-host', typed]);
     expect(running.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
@@ -216,7 +218,7 @@ test('an IPv6 address serves with and without its brackets', async ({ world }) =
   }
 });
 
-test('what is no address to listen on is refused at the flag', async ({ world }) => {
+test('an invalid listen address is rejected at the flag', async ({ world }) => {
   for (const typed of [
     'http://127.0.0.1',
     '127.0.0.1:80',
@@ -230,7 +232,7 @@ test('what is no address to listen on is refused at the flag', async ({ world })
     await refused(world, 64, 'plan', 'agg', '--engine', 'sim', '--http-host', typed);
 });
 
-test('what is no regular file is named in the list, and hides no other profile', async ({ world }) => {
+test('a file that is not regular is listed and hides no other profile', async ({ world }) => {
   const folder = join(world.work, 'launch-profiles');
   mkdirSync(join(folder, 'folder.yaml'), { recursive: true });
   execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(folder, 'fifo.yaml')]);
@@ -261,7 +263,7 @@ test('what is no regular file is named in the list, and hides no other profile',
   }
 });
 
-test('a text that is set is that text, whatever it would be in YAML', async ({ world }) => {
+test('a text set with --set is that text, whatever it means in YAML', async ({ world }) => {
   const texts = ['---', 'null', '~', '- a', 'true', '1.10', '0x10', '[a', '{}', '"quoted"', '# x', ''];
   for (const value of texts) {
     const { processes } = await planOf(world, 'agg', '--set', `env.DYN_X=${value}`);
@@ -280,7 +282,7 @@ test('a text that is set is that text, whatever it would be in YAML', async ({ w
   expect(stderr).toContain('expected integer from 1 to 64, got string "---"');
 });
 
-test('requests over NATS are refused on sim by the plan, with the way on', async ({ world }) => {
+test('the plan rejects requests over NATS on sim, with a fix', async ({ world }) => {
   const { stderr } = await refused(world, 64, 'plan', 'agg', '--engine', 'sim', '--request-plane', 'nats');
   expect(stderr).toContain('The engine sim has no request plane nats');
   expect(stderr).toMatch(/^fix: --request-plane tcp/m);

@@ -26,7 +26,7 @@ async function found(scene: Scene): Promise<string> {
   );
 }
 
-test('an empty world has no leftovers', ({ world }) => {
+test('an empty test environment has no leftovers', ({ world }) => {
   expect(leftovers(world)).toEqual([]);
 });
 
@@ -43,7 +43,7 @@ test('a process with the mark in its environment is found and ended, one with an
   expect(isLiving(other.pid ?? 0)).toBe(true);
 });
 
-test('a process without the mark is known by the folder it works in', async ({ world }) => {
+test('a process without the mark is known by its working directory', async ({ world }) => {
   const child = sleeper(world.work, {});
   expect(await found(world)).toContain(`process ${child.pid}`);
   expect(await found(world)).toContain(`it holds ${world.work}`);

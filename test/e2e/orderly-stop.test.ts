@@ -44,7 +44,7 @@ function expectNoCrash(world: World): void {
 }
 
 test.for(['stop', 'restart'])(
-  '%s of the worker that has a stream lets the stream finish',
+  '%s of a worker with an open stream lets the stream finish',
   async (verb, { world }) => {
     const run = await up(world, faulty(world, 'agg_router', engine));
     const before = await requests(run);
@@ -58,7 +58,7 @@ test.for(['stop', 'restart'])(
   },
 );
 
-test('the end of a run lets its streams finish', async ({ world }) => {
+test('stopping a run lets its streams finish', async ({ world }) => {
   const run = await up(world, faulty(world, 'agg_router', engine));
   const ended = await stream(run, async () => await succeed(world, ['down']));
   expect(ended).toEqual({ count: tokens, reason: 'length' });

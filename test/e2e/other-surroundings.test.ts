@@ -20,7 +20,7 @@ const surroundings: Readonly<Record<string, (world: World) => string>> = {
 };
 
 for (const [name, runtime] of Object.entries(surroundings)) {
-  test(`a run is reached where XDG_RUNTIME_DIR is ${name}`, async ({ world }) => {
+  test(`a run can be reached if XDG_RUNTIME_DIR is ${name}`, async ({ world }) => {
     const { runId } = await up(world, 'agg');
     const env = { XDG_RUNTIME_DIR: runtime(world) };
     const { stdout } = await succeed(world, ['ps', '--json'], { env });
@@ -36,7 +36,7 @@ for (const [name, runtime] of Object.entries(surroundings)) {
     expect((await events.ended).code).toBe(0);
   });
 
-  test(`a run that was started where it is ${name} is reached from everywhere`, async ({ world }) => {
+  test(`a run started where it is ${name} can be reached from anywhere`, async ({ world }) => {
     const { runId } = await up(world, 'agg', [], { env: { XDG_RUNTIME_DIR: runtime(world) } });
     const socket = recordedSocket(world, runId);
     expect(socket.startsWith(world.runtime)).toBe(false);
@@ -46,7 +46,7 @@ for (const [name, runtime] of Object.entries(surroundings)) {
   });
 }
 
-test('a run whose socket was removed is ended all the same, in order', async ({ world }) => {
+test('a run whose socket was removed is still stopped in order', async ({ world }) => {
   const session = start(world, ['up', 'agg', ...(await onSim())]);
   await session.until(/is ready after/);
   rmSync(join(world.runtime, 'dynamo'), { recursive: true });
@@ -56,7 +56,7 @@ test('a run whose socket was removed is ended all the same, in order', async ({ 
   expect(shellCode(await session.ended)).toBe(143);
 });
 
-test('relative paths: HOME is refused by name, others are ignored', async ({ world }) => {
+test('a relative HOME is rejected by name, other relative paths are ignored', async ({ world }) => {
   const home = await dynamo(world, ['ps'], { env: { HOME: 'here' } });
   expect(home.code).toBe(78);
   expect(home.stderr).toContain('HOME is the relative path here');

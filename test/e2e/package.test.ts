@@ -24,7 +24,7 @@ async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended>
   return ended;
 }
 
-test('`up` starts from few and small files', () => {
+test('`up` loads few and small files', () => {
   const files = loadedWith('up.js');
   // Node needs half a millisecond for each file, and 4 for 100 KB. A parser of YAML and a schema would be 300 KB.
   expect(files.length).toBeLessThan(20);

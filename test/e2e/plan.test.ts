@@ -18,7 +18,7 @@ interface SeenPlan {
   }[];
 }
 
-test('as a tree: choices with reasons, processes with ports and order, what ready means', async ({
+test('as a tree: choices with reasons, processes with ports and order, the ready condition', async ({
   world,
 }) => {
   const { stdout, stderr } = await succeed(world, ['plan', 'disagg_same_gpu', '--engine', 'sim']);
@@ -29,9 +29,7 @@ test('as a tree: choices with reasons, processes with ports and order, what read
   expect(stdout).toMatch(/^stops frontend {2}→ {2}/m);
 });
 
-test('as JSON: versioned, the same byte for byte each time, and with what the options ask for', async ({
-  world,
-}) => {
+test('as JSON: versioned, byte for byte the same each time, and following the options', async ({ world }) => {
   const port = await freePort();
   const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', String(port), '--json'];
   const more = [
@@ -65,7 +63,7 @@ for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  test(`as a script: bash runs it, it answers, and ${signal} ends it with ${code} and nothing left`, async ({
+  test(`as a script: bash runs it, it answers, and ${signal} ends it with ${code} and leaves nothing`, async ({
     world,
   }) => {
     const port = await freePort();
@@ -85,7 +83,7 @@ for (const [signal, code] of [
   });
 }
 
-test('as a script: a process that ends early ends the script with 1 and a name', async ({ world }) => {
+test('as a script: a process that exits early ends the script with 1 and its name', async ({ world }) => {
   const port = await freePort();
   const words = [
     'plan',

@@ -5,9 +5,7 @@ import { faulty, pidOf, ps, up } from './harness/deployment.ts';
 import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
 
-test('a process is stopped, started and restarted on its ports, by name or by component', async ({
-  world,
-}) => {
+test('stops, starts and restarts a process on its ports, by name or by component', async ({ world }) => {
   const running = await up(world, 'agg', ['--replicas', 'worker=2']);
   const ports = running.processes.map((each) => each.ports);
   await succeed(world, ['stop', 'worker']);
@@ -31,7 +29,7 @@ test('a process is stopped, started and restarted on its ports, by name or by co
   await succeed(world, ['down']);
 });
 
-test('what cannot be done is refused with its exit code', async ({ world }) => {
+test('impossible requests are refused with their exit codes', async ({ world }) => {
   expect(await dynamo(world, ['stop', 'worker'])).toMatchObject({ code: 66 });
   await up(world, 'agg');
   expect(await dynamo(world, ['stop', 'wroker'])).toMatchObject({
@@ -42,7 +40,7 @@ test('what cannot be done is refused with its exit code', async ({ world }) => {
   await succeed(world, ['down']);
 });
 
-test('in a detached run a worker that is killed comes back', async ({ world }) => {
+test('in a detached run, a killed worker is restarted', async ({ world }) => {
   await up(world, 'disagg');
   const before = await pidOf(world, 'decode');
   process.kill(before, 'SIGKILL');
@@ -79,7 +77,7 @@ test('wait, events and attach follow a run from its start to its end', async ({ 
   });
 });
 
-test('a run that fails is told by wait with the reason', async ({ world }) => {
+test('wait reports a failed run with the reason', async ({ world }) => {
   const profile = faulty(world, 'agg', { worker: ['--startup-time', '0.3', '--crash-after', '0.2'] });
   const failed = start(world, ['up', profile, '--detach', '--engine', 'sim']);
   await until('the run to be known', async () => (await ps(world)).length > 0);
@@ -88,7 +86,7 @@ test('a run that fails is told by wait with the reason', async ({ world }) => {
   expect(await failed.ended).toMatchObject({ code: 1 });
 });
 
-test('`ps` shows health, processor and memory of all that a process started, and `--watch` keeps on', async ({
+test('`ps` shows health, CPU and memory of a process with its children, and `--watch` refreshes', async ({
   world,
 }) => {
   await up(world, faulty(world, 'agg', { worker: ['--spawn-children', '2'] }));

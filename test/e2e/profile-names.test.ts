@@ -6,9 +6,7 @@ import { dynamo, packageFolder, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
 import { test } from './harness/world.ts';
 
-test('an upstream script with its path brings up the profile, and the first line says which', async ({
-  world,
-}) => {
+test('an upstream script path starts the profile, and the first line says which', async ({ world }) => {
   const { name, notes } = await up(world, './launch/disagg.sh');
   expect(name).toBe('disagg');
   const file = join(packageFolder, 'launch-profiles', 'disagg.yaml');
@@ -34,7 +32,7 @@ const names: readonly [typed: string, profile: string][] = [
   ['agg_embed.sh', 'embeddings'],
 ];
 
-test('every alias and upstream script resolves, and `plan` says to what', async ({ world }) => {
+test('every alias and upstream script resolves, and `plan` shows to which profile', async ({ world }) => {
   for (const [typed, profile] of names) {
     const { stdout, stderr } = await succeed(world, ['plan', typed, '--engine', 'sim', '--json']);
     expect((JSON.parse(stdout) as { profile: { name: string } }).profile.name, typed).toBe(profile);
@@ -42,7 +40,7 @@ test('every alias and upstream script resolves, and `plan` says to what', async 
   }
 });
 
-test('a project profile wins over a user profile, which wins over the shipped one, and each is named', async ({
+test('a project profile overrides a user profile, which overrides the shipped one, and each is named', async ({
   world,
 }) => {
   const shipped = await succeed(world, ['plan', 'agg', '--engine', 'sim']);
@@ -68,14 +66,14 @@ test('a project profile wins over a user profile, which wins over the shipped on
   expect(list.stdout).toMatch(/agg .*project/);
 });
 
-test('an unknown profile is 66 with the nearest name', async ({ world }) => {
+test('an unknown profile exits with 66 and the nearest name', async ({ world }) => {
   const { code, stdout, stderr } = await dynamo(world, ['up', 'disag', '--engine', 'sim']);
   expect({ code, stdout }).toEqual({ code: 66, stdout: '' });
   expect(stderr).toMatch(/no profile "disag"/);
   expect(stderr).toMatch(/did you mean disagg\?/);
 });
 
-test('an invalid profile is 65 with file, line and column of every fault', async ({ world }) => {
+test('an invalid profile exits with 65 and file, line and column of every error', async ({ world }) => {
   writeFileSync(
     join(world.work, 'mine.yaml'),
     'extends: agg\ncomponents:\n  worker:\n    replicas: many\n    pagesize: 16\n',

@@ -7,7 +7,7 @@ import { succeed } from './harness/cli.ts';
 import { requestsOf, type Running, up } from './harness/deployment.ts';
 import { test } from './harness/world.ts';
 
-test('embeddings gives finite vectors of one length, close for close texts', async ({ world }) => {
+test('embeddings are finite vectors of one length, closer for similar texts', async ({ world }) => {
   const { client, model } = await up(world, 'embeddings');
   const { data, usage } = await client.embeddings.create({
     model,
@@ -21,7 +21,7 @@ test('embeddings gives finite vectors of one length, close for close texts', asy
   await succeed(world, ['down']);
 });
 
-test('diffusion makes PNG files of the size asked for', async ({ world }) => {
+test('diffusion returns PNG files of the requested size', async ({ world }) => {
   const { client, model } = await up(world, 'diffusion');
   const files = await client.images.generate({
     model,
@@ -43,7 +43,7 @@ test('diffusion makes PNG files of the size asked for', async ({ world }) => {
   expect(pngSize(readFileSync(fileURLToPath(files.data?.[0]?.url ?? '')))).toEqual([256, 256]);
 });
 
-test('video makes an MP4 file through upstream’s route', async ({ world }) => {
+test('video returns an MP4 file on the route of upstream', async ({ world }) => {
   const { url, model } = await up(world, 'video');
   const response = await fetch(`${url}/v1/videos`, {
     method: 'POST',
@@ -65,7 +65,7 @@ test('video makes an MP4 file through upstream’s route', async ({ world }) => 
 });
 
 for (const profile of ['vision', 'multimodal_epd', 'multimodal_disagg']) {
-  test(`${profile} looks at an image and refuses a broken one`, async ({ world }) => {
+  test(`${profile} reads an image and rejects a broken one`, async ({ world }) => {
     const running = await up(world, profile);
     const answer = await look(running, `data:image/png;base64,${grayPng(48, 32).toString('base64')}`);
     expect(answer.choices[0]?.message.content).not.toBe('');

@@ -57,7 +57,7 @@ test('agg answers chats, streams and completions', async ({ world }) => {
   await succeed(world, ['down']);
 });
 
-test('an unknown model is the error that the official client knows', async ({ world }) => {
+test('an unknown model gives the error that the official client expects', async ({ world }) => {
   const { client } = await up(world, 'agg');
   const asked = client.chat.completions.create({
     model: 'nobody/none',
@@ -84,7 +84,7 @@ for (const profile of ['disagg', 'disagg_same_gpu']) {
 const longPrompt = Array.from({ length: 200 }, (_, i) => `fact ${i}`).join(', ');
 
 for (const profile of ['agg_router', 'disagg_router']) {
-  test(`${profile} sends a repeated prompt to where it is cached`, async ({ world }) => {
+  test(`${profile} routes a repeated prompt to the worker that has it cached`, async ({ world }) => {
     const running = await up(world, profile);
     await answersText(running);
     const first = await chat(running, longPrompt);

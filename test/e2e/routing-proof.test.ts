@@ -4,7 +4,7 @@ import { dynamo, succeed } from './harness/cli.ts';
 import { faulty, onSim, up } from './harness/deployment.ts';
 import { test, type World } from './harness/world.ts';
 
-test('each pool shows a share of its own', async ({ world }) => {
+test('each pool reports its own cache share', async ({ world }) => {
   const { proof } = await up(world, 'disagg_router');
   const said = /^prefill (\d+) of (\d+) tokens cached, decode (\d+) of \3 requests past the busy worker$/;
   const [, cached, prompt] = said.exec(proof.reuse ?? '') ?? [];
@@ -20,13 +20,17 @@ async function broken(world: World, fault: string): Promise<string> {
   return stderr;
 }
 
-test('prefill workers that take turns are no ready deployment', { timeout: 90_000 }, async ({ world }) => {
+test('a deployment whose prefill workers take turns is not ready', { timeout: 90_000 }, async ({ world }) => {
   const said = await broken(world, 'prefill-routing');
   expect(said).toContain('among prefill-1 and prefill-2 a repeated prompt was never answered from a cache');
   expect(said).toContain('fix: ');
 });
 
-test('nor are decode workers that are chosen whatever they do', { timeout: 90_000 }, async ({ world }) => {
-  const said = await broken(world, 'decode-routing');
-  expect(said).toContain('among decode-1 and decode-2 a request went to the one worker that was busy');
-});
+test(
+  'nor is one whose decode workers are chosen regardless of load',
+  { timeout: 90_000 },
+  async ({ world }) => {
+    const said = await broken(world, 'decode-routing');
+    expect(said).toContain('among decode-1 and decode-2 a request went to the one worker that was busy');
+  },
+);

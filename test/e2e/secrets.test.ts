@@ -45,9 +45,7 @@ function expectNone(text: string): void {
   for (const value of Object.values(secrets)) expect(text).not.toContain(value);
 }
 
-test('every process gets its own secrets, whole, and no other one; none stands in a file or an output', async ({
-  world,
-}) => {
+test('every process gets exactly its own secrets; none is in a file or output', async ({ world }) => {
   const file = written(world);
   const { notes } = await up(world, file, [...given, '--', '--admin-token', secrets.raw]);
   const [prefill, decode, frontend] = [
@@ -89,7 +87,7 @@ test('every process gets its own secrets, whole, and no other one; none stands i
   expectNone(textBelow(world.state));
 });
 
-test('plan, in every form, and profiles show tell names and what is known to be harmless', async ({
+test('every form of plan, and profiles show, print names and only values known to be harmless', async ({
   world,
 }) => {
   const file = written(world);
@@ -111,7 +109,7 @@ test('plan, in every form, and profiles show tell names and what is known to be 
   expect(pageJson.stdout).toContain('"LICENCE": "***"');
 });
 
-test('the script runs when its secrets are set, gives each process its own, and says which are missing', async ({
+test('the script needs its secrets, gives each process its own, and lists missing ones', async ({
   world,
 }) => {
   const port = await freePort();
@@ -187,7 +185,7 @@ for (const [what, text, seen] of broken) {
   });
 }
 
-test('options that are refused do not repeat what may be a secret', async ({ world }) => {
+test('errors about options do not repeat possible secrets', async ({ world }) => {
   const rows = [
     ['--env', `1BAD=${secrets.option}`],
     ['--set', `env.1BAD=${secrets.option}`],
@@ -203,7 +201,7 @@ test('options that are refused do not repeat what may be a secret', async ({ wor
   }
 });
 
-test('the command line of somebody else who has our port is told without its secrets', async ({ world }) => {
+test('the command line of another process on our port is shown without its secrets', async ({ world }) => {
   const port = await freePort();
   const program = `require('node:http').createServer().listen(${port}, '127.0.0.1', () => console.log('listens'))`;
   writeFileSync(join(world.work, 'o.cjs'), program);
@@ -233,7 +231,7 @@ test('a password in --url is not repeated', async ({ world }) => {
   }
 });
 
-test('the command of exec gets none of the secrets of the deployment', async ({ world }) => {
+test('the command of exec gets no secrets of the deployment', async ({ world }) => {
   const file = written(world);
   const { stdout } = await succeed(world, ['exec', file, '--engine', 'sim', ...given, '--', 'env']);
   expect(stdout).toContain('OPENAI_BASE_URL=');

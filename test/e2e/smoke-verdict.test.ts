@@ -26,7 +26,7 @@ function junit(world: World): string {
   return readFileSync(join(world.work, 'out.xml'), 'utf8');
 }
 
-test('a worker that hangs: the time-out gives the verdict', async ({ world }) => {
+test('a hung worker fails after the time-out', async ({ world }) => {
   const session = await underWay(world, '--case-timeout', '8', '--stop-timeout', '2', '--fail-fast');
   process.kill(await pidOf(world, 'worker'), 'SIGSTOP');
   const { code, stdout } = await session.ended;
@@ -35,7 +35,9 @@ test('a worker that hangs: the time-out gives the verdict', async ({ world }) =>
   expect(junit(world)).toContain('no end within 8 s');
 });
 
-test('a worker that dies: the case under way fails and says so, nothing more is tried', async ({ world }) => {
+test('if a worker dies, the current case fails with the reason and the rest is not tried', async ({
+  world,
+}) => {
   const session = await underWay(world);
   process.kill(await pidOf(world, 'worker'), 'SIGKILL');
   const { code, stdout } = await session.ended;
@@ -46,7 +48,7 @@ test('a worker that dies: the case under way fails and says so, nothing more is 
   expect(stdout.match(/ failed /g)).toHaveLength(1);
 });
 
-test('a deployment that does not come up is a failed case with the reason', async ({ world }) => {
+test('a deployment that fails to start is a failed case with the reason', async ({ world }) => {
   const broken = faulty(world, 'agg', { worker: ['--crash-after', '0'] });
   const { code, stdout, stderr } = await dynamo(world, [
     'smoke',
@@ -65,7 +67,7 @@ for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  test(`${signal} takes everything down, and the reports are written`, async ({ world }) => {
+  test(`${signal} stops everything, and the reports are written`, async ({ world }) => {
     const session = await underWay(world);
     process.kill(session.pid, signal);
     const ended = await session.ended;
@@ -75,14 +77,14 @@ for (const [signal, code] of [
   });
 }
 
-test('kill -9 of the smoke: the keeper takes everything down', async ({ world }) => {
+test('after kill -9 of smoke, the keeper stops everything', async ({ world }) => {
   const session = await underWay(world);
   process.kill(session.pid, 'SIGKILL');
   await session.ended;
   await until('the keeper to be done', () => leftovers(world).length === 0);
 });
 
-test('--fail-fast: what comes after the first failure is not tried', async ({ world }) => {
+test('--fail-fast skips everything after the first failure', async ({ world }) => {
   const broken = faulty(world, 'agg', { frontend: ['--fault', 'chat-stream'] });
   const { code, stdout } = await dynamo(world, [
     'smoke',
@@ -125,7 +127,7 @@ test('--repeat and --artifacts: each round has its own name, run and logs', asyn
   expect(new Set((await ps(world, '--all')).map(({ runId }) => runId)).size).toBe(2);
 });
 
-test('--keep-on-failure: what failed stays up to be looked at, what passed goes down', async ({ world }) => {
+test('--keep-on-failure keeps failed deployments and stops passed ones', async ({ world }) => {
   const broken = faulty(world, 'agg', { frontend: ['--fault', 'chat'] });
   const words = ['smoke', 'agg', broken, ...(await onSim()), '--keep-on-failure', '--json'];
   const { code, stdout } = await dynamo(world, words);
@@ -138,7 +140,7 @@ test('--keep-on-failure: what failed stays up to be looked at, what passed goes 
   await succeed(world, ['down']);
 });
 
-test('--keep-on-failure: a lost deployment is told as ever, and nothing is kept', async ({ world }) => {
+test('--keep-on-failure reports a dead deployment as usual and keeps nothing', async ({ world }) => {
   const session = await underWay(world, '--keep-on-failure');
   process.kill(await pidOf(world, 'worker'), 'SIGKILL');
   const { code, stdout } = await session.ended;
@@ -147,14 +149,14 @@ test('--keep-on-failure: a lost deployment is told as ever, and nothing is kept'
   expect(stdout).toMatch(/^down +passed .*nothing is left/m);
 });
 
-test('a smoke and a run of the same profile go side by side', async ({ world }) => {
+test('a smoke test runs alongside a run of the same profile', async ({ world }) => {
   const running = await up(world, 'agg');
   await succeed(world, ['smoke', 'agg', ...(await onSim())]);
   expect((await running.client.models.list()).data).toHaveLength(1);
   await succeed(world, ['down']);
 });
 
-test('--url smokes what somebody else runs, and leaves it alone', async ({ world }) => {
+test('--url tests a deployment of someone else and leaves it alone', async ({ world }) => {
   const { url } = await up(world, 'disagg_router');
   const plain = await succeed(world, ['smoke', '--url', url]);
   expect(plain.stdout).toMatch(/^cancelled-stream +passed/m);
@@ -166,13 +168,13 @@ test('--url smokes what somebody else runs, and leaves it alone', async ({ world
   await succeed(world, ['down']);
 });
 
-test('--url where nobody answers is 69', async ({ world }) => {
+test('--url without an answer exits with 69', async ({ world }) => {
   const { code, stderr } = await dynamo(world, ['smoke', '--url', `http://127.0.0.1:${await freePort()}`]);
   expect(code).toBe(69);
   expect(stderr).toContain('does not name a model: connect ECONNREFUSED');
 });
 
-test('on GitHub failures are annotated and the job gets a summary; elsewhere not', async ({ world }) => {
+test('on GitHub, failures are annotated and the job gets a summary; not elsewhere', async ({ world }) => {
   const broken = faulty(world, 'embeddings', { frontend: ['--fault', 'embeddings'] });
   const summary = join(world.work, 'summary.md');
   writeFileSync(summary, 'before\n');
@@ -184,7 +186,7 @@ test('on GitHub failures are annotated and the job gets a summary; elsewhere not
   expect((await dynamo(world, words)).stderr).not.toContain('::error');
 });
 
-test('what cannot be is refused before anything starts', async ({ world }) => {
+test('impossible requests are refused before anything starts', async ({ world }) => {
   for (const [words, text] of [
     [['smoke'], 'needs a profile, or --all'],
     [['smoke', 'agg', '--all'], 'takes no profiles'],

@@ -27,7 +27,7 @@ export function casesIn(stdout: string, state: string): Record<string, string[]>
   );
 }
 
-test('every profile passes; the reports say so', { timeout: 120_000 }, async ({ world }) => {
+test('every profile passes, and the reports say so', { timeout: 120_000 }, async ({ world }) => {
   const { stdout } = await succeed(world, [
     'smoke',
     '--all',
@@ -71,7 +71,7 @@ function seeded(world: World, fault: CaseFault): string {
   return `./broken-${fault}.yaml`;
 }
 
-test('a fault in one request turns exactly that case red', { timeout: 120_000 }, async ({ world }) => {
+test('a fault in one request fails exactly that case', { timeout: 120_000 }, async ({ world }) => {
   const files = caseFaults.map((fault) => seeded(world, fault));
   const words = ['smoke', ...files, ...(await onSim()), '--json', '--parallel', '2'];
   const { code, stdout } = await dynamo(world, words);

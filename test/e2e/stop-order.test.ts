@@ -4,7 +4,7 @@ import { type Session, start, succeed } from './harness/cli.ts';
 import { faulty, up } from './harness/deployment.ts';
 import { test } from './harness/world.ts';
 
-test('a stream that is open when a run is stopped is read to its end, although its worker would cut it', async ({
+test('a stream that is open during a stop is read to its end, even if its worker would cut it', async ({
   world,
 }) => {
   const faults = { worker: ['--cut-streams', '--tokens-per-second', '20'] };
@@ -28,7 +28,7 @@ test('a stream that is open when a run is stopped is read to its end, although i
   expect(ended?.stderr).toMatch(/is down: nothing is left$/m);
 });
 
-test('a frontend that serves nobody any more keeps no worker', async ({ world }) => {
+test('workers do not wait for a frontend without requests', async ({ world }) => {
   const faults = { frontend: ['--teardown-time', '600'] };
   await up(world, faulty(world, 'disagg', faults), ['--stop-timeout', '5']);
   const { stderr } = await succeed(world, ['down']);

@@ -28,9 +28,7 @@ function expectSaid({ code, stdout, stderr }: Ended, wanted: number, words: RegE
   expect(stderr + stdout).not.toMatch(/^\s+at \S+ \(|This is a bug/m);
 }
 
-test('a working folder that was removed: what needs one says so, what needs none works', async ({
-  world,
-}) => {
+test('in a removed working directory, commands that need it say so and others work', async ({ world }) => {
   const gone = join(world.root, 'gone');
   for (const verb of ['up agg $sim', 'plan agg $sim', 'exec agg $sim -- true', 'smoke agg $sim']) {
     mkdirSync(gone);
@@ -45,7 +43,7 @@ test('a working folder that was removed: what needs one says so, what needs none
   expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
 });
 
-test('a working folder that cannot be read is no trouble', async ({ world }) => {
+test('an unreadable working directory is not a problem', async ({ world }) => {
   const closed = join(world.root, 'closed');
   mkdirSync(closed);
   const { code, stderr } = await play(
@@ -60,16 +58,16 @@ test.for([
   ['ulimit -n 20', /too many are open \(ulimit -n\), and a run needs 64/],
   ['ulimit -n 63', /may have 63 files open \(ulimit -n\), and a run needs 64/],
   ['ulimit -f 1', /may have 1 KiB \(ulimit -f\), and logs and records of a run need 1024/],
-] as const)('%s: refused with the number that is needed', async ([limit, words], { world }) => {
+] as const)('%s: refused with the required number', async ([limit, words], { world }) => {
   expectSaid(await play(world, `${limit}; dynamo up agg $sim --detach`), 78, words);
 });
 
-test('the fewest files that a run is said to need are enough', async ({ world }) => {
+test('the minimum number of files that the error names is enough', async ({ world }) => {
   const { code, stderr } = await play(world, 'ulimit -n 64; dynamo up disagg $sim --detach && dynamo down');
   expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
 });
 
-test.runIf(asRoot)('ulimit -u: refused with what is used and needed', async ({ world }) => {
+test.runIf(asRoot)('ulimit -u: refused with the used and required numbers', async ({ world }) => {
   const user = [setpriv, '--reuid=64123', '--regid=64123', '--clear-groups'];
   const own = await play(world, `chown -R 64123 ${world.root}`);
   expect(own.code).toBe(0);
@@ -84,7 +82,7 @@ function talkative(world: World, ...more: readonly string[]): string {
   return faulty(world, 'agg', { worker: ['--replay-log', long, ...more] });
 }
 
-test('a process that dies when its log reaches ulimit -f: that is said', async ({ world }) => {
+test('a process that dies because its log reaches ulimit -f is reported as such', async ({ world }) => {
   const profile = talkative(world, '--crash-after', '0.5');
   const ended = await play(world, `ulimit -f 1024; dynamo up ${profile} $sim`);
   expectSaid(
@@ -94,7 +92,7 @@ test('a process that dies when its log reaches ulimit -f: that is said', async (
   );
 });
 
-test('a log that reaches ulimit -f is moved aside, and the run serves', async ({ world }) => {
+test('a log that reaches ulimit -f is rotated, and the run serves', async ({ world }) => {
   const profile = talkative(world);
   const moved = `${world.state}/dynamo/runs/*/logs/worker.log.1`;
   const { code, stderr } = await play(
@@ -127,7 +125,7 @@ test
   expectSaid(ended, 78, /^error: \/proc shows another pid namespace, where this process, \d+, is \d+/m);
 });
 
-test.runIf(asRoot)('/proc of another pid namespace: doctor says it, too', async ({ world }) => {
+test.runIf(asRoot)('/proc of another pid namespace: doctor reports it too', async ({ world }) => {
   const { code, stdout } = await play(world, 'dynamo doctor --only pidns', foreignProc);
   expect([code, stdout]).toEqual([
     1,
@@ -135,7 +133,7 @@ test.runIf(asRoot)('/proc of another pid namespace: doctor says it, too', async 
   ]);
 });
 
-test.runIf(asRoot)('a pid namespace with its own /proc is no trouble', async ({ world }) => {
+test.runIf(asRoot)('a pid namespace with its own /proc is not a problem', async ({ world }) => {
   const { code, stderr } = await play(world, 'dynamo up agg $sim --detach && dynamo down', [
     ...foreignProc,
     '--mount-proc',
@@ -150,15 +148,18 @@ test.runIf(asRoot)('no /proc at all: refused', async ({ world }) => {
   }
 });
 
-test.runIf(asRoot)('a network namespace without loopback: refused, also by doctor', async ({ world }) => {
-  const ended = await play(world, 'dynamo up agg $sim --detach', [unshare, '--net']);
-  expectSaid(ended, 78, /^error: Loopback is down: 127\.0\.0\.1 cannot be reached \(ENETUNREACH\)\.$/m);
-  expect(ended.stderr).toContain('fix: ip link set lo up');
-  const doctor = await play(world, 'dynamo doctor --only loopback', [unshare, '--net']);
-  expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/FAIL +D26 loopback/)]);
-});
+test.runIf(asRoot)(
+  'a network namespace without loopback is refused, and reported by doctor',
+  async ({ world }) => {
+    const ended = await play(world, 'dynamo up agg $sim --detach', [unshare, '--net']);
+    expectSaid(ended, 78, /^error: Loopback is down: 127\.0\.0\.1 cannot be reached \(ENETUNREACH\)\.$/m);
+    expect(ended.stderr).toContain('fix: ip link set lo up');
+    const doctor = await play(world, 'dynamo doctor --only loopback', [unshare, '--net']);
+    expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/FAIL +D26 loopback/)]);
+  },
+);
 
-test.runIf(asRoot)('a user namespace is no trouble', async ({ world }) => {
+test.runIf(asRoot)('a user namespace is not a problem', async ({ world }) => {
   const { code, stderr } = await play(world, 'dynamo up agg $sim --detach && dynamo down', [
     unshare,
     '--user',
@@ -173,7 +174,7 @@ function onDisk(world: World, options: string, script: string): [World, string, 
 }
 
 test.runIf(asRoot)(
-  'a disk with too little room: refused with what is free and what is needed',
+  'a disk with too little space is refused with the free and required space',
   async ({ world }) => {
     const fill = `head -c 34k /dev/zero >${world.state}/fill`;
     const few = await play(...onDisk(world, 'size=68k', `${fill}; dynamo up agg $sim --detach`));
@@ -186,7 +187,7 @@ test.runIf(asRoot)(
 );
 
 test.runIf(asRoot)(
-  'a disk that fills up while a worker starts is the cause that is told',
+  'a disk that fills up while a worker starts is reported as the cause',
   async ({ world }) => {
     const long = join(world.work, 'long.log');
     writeFileSync(long, `${'x'.repeat(99)}\n`.repeat(10_000));

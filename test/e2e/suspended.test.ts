@@ -59,7 +59,7 @@ async function returns(world: World, args: readonly string[]): Promise<Ended> {
   return ended;
 }
 
-test('`ps` says that a supervisor is suspended, and shows the healthy run beside it', async ({ world }) => {
+test('`ps` reports a suspended supervisor and still shows healthy runs', async ({ world }) => {
   const session = await foreground(world);
   await up(world, 'agg', ['--name', 'healthy']);
   await suspend(session.pid);
@@ -79,7 +79,7 @@ test('`ps` says that a supervisor is suspended, and shows the healthy run beside
   expect(shellCode(await session.ended)).toBe(0);
 });
 
-test('`down` wakes a suspended supervisor, which stops its run in order', async ({ world }) => {
+test('`down` resumes a suspended supervisor, which stops its run in order', async ({ world }) => {
   const session = await foreground(world);
   await suspend(session.pid);
   const { code, stderr } = await returns(world, ['down']);
@@ -94,7 +94,9 @@ for (const [flags, what] of [
   [['--now'], 'at once'],
   [[], 'after its patience'],
 ] as const) {
-  test(`a supervisor that cannot be woken is ended ${what}, and the run by its ledger`, async ({ world }) => {
+  test(`a supervisor that cannot be resumed is ended ${what}, and its run from the ledger`, async ({
+    world,
+  }) => {
     const pid = await supervisorOf(world, await up(world, 'disagg', ['--stop-timeout', '1']));
     await suspend(pid);
     // Somebody stops it again each time that it is woken.
@@ -108,7 +110,7 @@ for (const [flags, what] of [
   });
 }
 
-test('what a verb has given up does not happen when the supervisor goes on', async ({ world }) => {
+test('a request that timed out is not carried out when the supervisor resumes', async ({ world }) => {
   const pid = await supervisorOf(world, await up(world, 'agg'));
   const worker = await pidOf(world, 'worker');
   await suspend(pid);
@@ -126,7 +128,7 @@ test('what a verb has given up does not happen when the supervisor goes on', asy
   await succeed(world, ['down']);
 });
 
-test('verbs that follow a run say that its supervisor is suspended, and end', async ({ world }) => {
+test('commands that follow a run report a suspended supervisor and exit', async ({ world }) => {
   const pid = await supervisorOf(world, await up(world, 'agg'));
   const following = [['attach'], ['events'], ['wait', '--for', 'stopped']].map((args) => start(world, args));
   await following[1]?.until(/ready/);
@@ -141,7 +143,7 @@ test('verbs that follow a run say that its supervisor is suspended, and end', as
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`verbs that follow a run obey ${signal}, whatever its supervisor does`, async ({ world }) => {
+  test(`commands that follow a run obey ${signal}, whatever its supervisor does`, async ({ world }) => {
     const pid = await supervisorOf(world, await up(world, 'agg'));
     const verbs = [['ps', '--watch'], ['attach'], ['events'], ['logs', '-f'], ['wait', '--for', 'stopped']];
     const following = verbs.map((args) => start(world, args));
@@ -159,7 +161,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('`events` ends when nobody reads it any more', async ({ world }) => {
+test('`events` exits when its output is closed', async ({ world }) => {
   await up(world, 'agg');
   const words = `${process.execPath} ${executable} events`;
   const session = startCommand(world, ['bash', '-c', `${words} | head -1; echo "codes \${PIPESTATUS[*]}"`]);
@@ -167,7 +169,7 @@ test('`events` ends when nobody reads it any more', async ({ world }) => {
   await succeed(world, ['down']);
 });
 
-test('a keeper that is suspended does not keep its run from ending', async ({ world }) => {
+test('a suspended keeper does not prevent its run from ending', async ({ world }) => {
   const session = await foreground(world);
   const [run] = await ps(world);
   await suspend(keeperOf(world, run?.runId));
@@ -187,7 +189,7 @@ async function suspendedReaper(world: World): Promise<number> {
   return pid;
 }
 
-test('a keeper that is suspended over its work is shown by `ps`, woken by `down`', async ({ world }) => {
+test('a keeper suspended while it ends a run is shown by `ps` and resumed by `down`', async ({ world }) => {
   const pid = await suspendedReaper(world);
   const { stdout } = await returns(world, ['ps']);
   expect(stdout).toMatch(/orphaned/);
@@ -196,7 +198,7 @@ test('a keeper that is suspended over its work is shown by `ps`, woken by `down`
   expect(code, stderr).toBe(0);
 });
 
-test('`down --now` ends a keeper that does not get on with it', async ({ world }) => {
+test('`down --now` ends a keeper that makes no progress', async ({ world }) => {
   const pid = await suspendedReaper(world);
   const again = setInterval(() => isLiving(pid) && process.kill(pid, 'SIGSTOP'), 1);
   onTestFinished(() => clearInterval(again));
@@ -205,7 +207,7 @@ test('`down --now` ends a keeper that does not get on with it', async ({ world }
   expect(isLiving(pid)).toBe(false);
 });
 
-test('Ctrl-Z is refused with the way into the background; the run goes on, supervised', async ({ world }) => {
+test('Ctrl-Z is refused with a hint about --detach, and the run stays supervised', async ({ world }) => {
   const session = await foreground(world);
   process.kill(-session.pid, 'SIGTSTP');
   await session.until(/Ctrl-Z does not suspend agg: .*dynamo up -d.*dynamo attach/);

@@ -24,7 +24,7 @@ async function down(world: World, state: string): Promise<void> {
   await succeed(world, ['down'], { env: { XDG_STATE_HOME: state } });
 }
 
-test('no port was asked for: each gets one, and all serve', async ({ world }) => {
+test('without a requested port, each run gets one and all serve', async ({ world }) => {
   const port = await freePort();
   const ended = await together(world, ['--set', `httpPort=${port}`]);
   expect(ended.map(({ code, stderr }) => (code === 0 ? code : stderr))).toEqual([0, 0, 0]);
@@ -34,7 +34,9 @@ test('no port was asked for: each gets one, and all serve', async ({ world }) =>
   for (const { state } of ended) await down(world, state);
 });
 
-test('the same port was asked for: one serves, the others are 75 and hold nothing', async ({ world }) => {
+test('with the same requested port, one serves and the others exit with 75 and hold nothing', async ({
+  world,
+}) => {
   const port = await freePort();
   const ended = await together(world, ['--http-port', String(port)]);
   expect(ended.map(({ code }) => code).toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 75, 75]);

@@ -34,7 +34,7 @@ const json = { 'content-type': 'application/json' };
 const chatOf = (model: string): string =>
   JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 4 });
 
-test('on loopback: a foreign Host gets nothing, and an error that says why', async ({ world }) => {
+test('on loopback, a foreign Host is refused with the reason', async ({ world }) => {
   const { url, model, client, processes } = await up(world, 'agg');
   const { port } = new URL(url);
   const chat = `${url}/v1/chat/completions`;
@@ -75,7 +75,7 @@ test('on loopback: a foreign Host gets nothing, and an error that says why', asy
   await succeed(world, ['down']);
 });
 
-test('a page of another site cannot post, as a form or with a header that gives it away', async ({
+test('pages of other sites cannot post, neither as a form nor with a header that identifies them', async ({
   world,
 }) => {
   const { url, model } = await up(world, 'agg');
@@ -111,7 +111,7 @@ test('a page of another site cannot post, as a form or with a header that gives 
   await succeed(world, ['down']);
 });
 
-test('who asks for the network gets it and is told so; pages of others still cannot post', async ({
+test('--http-host opens the network with a warning; pages of other sites still cannot post', async ({
   world,
 }) => {
   const { url, model, notes } = await up(world, 'agg', ['--http-host', '0.0.0.0']);
@@ -130,7 +130,7 @@ test('who asks for the network gets it and is told so; pages of others still can
   expect(loopback.stdout).not.toContain('anybody');
 });
 
-test('the panel shows the address that works here, and who else can call', async ({ world }) => {
+test('the panel shows the local address and who else can connect', async ({ world }) => {
   const port = await freePort();
   const words = ['up', 'agg', '--engine', 'sim', '--detach', '--quiet', '--http-port', String(port)];
   const { stdout, stderr } = await succeed(world, [...words, '--http-host', '0.0.0.0']);
@@ -143,7 +143,7 @@ test('the panel shows the address that works here, and who else can call', async
   await succeed(world, ['down']);
 });
 
-test('curl as the documentation shows it, and `dynamo chat`, work', async ({ world }) => {
+test('curl as documented and `dynamo chat` work', async ({ world }) => {
   const { url, model } = await up(world, 'agg');
   const words = [
     'curl',

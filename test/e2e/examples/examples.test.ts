@@ -8,7 +8,7 @@ import { installDynamo, play } from '../harness/example.ts';
 import { test } from '../harness/world.ts';
 import { stages } from './stages.ts';
 
-test('every verb has a stage', () => {
+test('every command has a set-up for its examples', () => {
   const visible = visibleVerbs.map(({ name }) => name);
   expect(Object.keys(stages).toSorted()).toEqual(['', ...visible].toSorted());
 });
