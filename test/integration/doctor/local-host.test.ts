@@ -19,7 +19,7 @@ function talking(text: string): Server {
   return createServer((socket) => socket.on('error', () => socket.destroy()).end(text));
 }
 
-test('files that are there, that are not, and links to nothing', async () => {
+test('existing files, missing files, and dangling links', async () => {
   const folder = tempFolder();
   writeFileSync(join(folder, 'a'), 'text');
   symlinkSync('/nowhere', join(folder, 'link'));
@@ -37,11 +37,11 @@ test('files that are there, that are not, and links to nothing', async () => {
   expect(await localFiles.space(join(folder, 'b'))).toBeUndefined();
 });
 
-test('what cannot be read rejects: then a check was not made', async () => {
+test('an unreadable file rejects, so that the check counts as not made', async () => {
   await expect(localFiles.read(tempFolder())).rejects.toThrow('EISDIR');
 });
 
-test('a request with method, headers and body; a redirect is an answer', async () => {
+test('a request with method, headers and body; a redirect is not followed', async () => {
   const { url } = await serve((request, response) => {
     response.writeHead(302, { 'x-error-code': 'GatedRepo', location: '/elsewhere' });
     response.end(`${request.method} ${request.url} ${request.headers.authorization}`);
@@ -54,7 +54,7 @@ test('a request with method, headers and body; a redirect is an answer', async (
   expect([reply.status, reply.header('x-error-code'), reply.body]).toEqual([302, 'GatedRepo', 'POST /x B t']);
 });
 
-test('nobody there, and nobody who answers', async () => {
+test('no server, and a server that does not answer', async () => {
   const port = await freePort();
   await expect(localNetwork.request(`http://127.0.0.1:${port}/`)).rejects.toThrow(/^ECONNREFUSED$/);
   const { url } = await serve(() => {});
@@ -63,7 +63,7 @@ test('nobody there, and nobody who answers', async () => {
   await expect(localNetwork.firstLine('127.0.0.1', port)).rejects.toThrow('ECONNREFUSED');
 });
 
-test('the first line of a server, and one that says none', async () => {
+test('the first line of a server, and a server that sends none', async () => {
   const talks = await listen(talking('INFO {}\r\nmore\n'));
   expect(await localNetwork.firstLine('127.0.0.1', talks)).toBe('INFO {}');
   expect(await localNetwork.connect('127.0.0.1', talks)).toBeUndefined();
@@ -71,7 +71,7 @@ test('the first line of a server, and one that says none', async () => {
   await expect(localNetwork.firstLine('127.0.0.1', mute)).rejects.toThrow('without a word');
 });
 
-test('a port with a listener on loopback alone cannot be bound on all addresses; a free one can, twice', async () => {
+test('a port with a listener on loopback cannot be bound on all addresses; a free one can, twice', async () => {
   const taken = await listen(createServer());
   expect(await localNetwork.bind('0.0.0.0', taken)).toBe('EADDRINUSE');
   const free = await freePort();

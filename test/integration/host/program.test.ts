@@ -10,16 +10,16 @@ import { until } from '../../support/until.ts';
 const sh = (script: string, timeoutMs = 10_000) =>
   runProgram({ program: 'sh', words: ['-c', script], environment: process.env, timeoutMs });
 
-test('what it says and how it ended', async () => {
+test('returns output and exit code', async () => {
   expect(await sh('echo out; echo err >&2; exit 3')).toEqual({ code: 3, stdout: 'out', stderr: 'err' });
   expect(await sh('echo $LC_ALL')).toMatchObject({ code: 0, stdout: 'C' });
 });
 
-test('it cannot ask anything', async () => {
+test('the program has no input', async () => {
   expect(await sh('read line || echo nobody')).toMatchObject({ stdout: 'nobody' });
 });
 
-test('there is none', async () => {
+test('a missing program', async () => {
   expect(
     await runProgram({
       program: 'no-such-program-here',
@@ -35,11 +35,11 @@ test('there is none', async () => {
   ).toBeUndefined();
 });
 
-test('it was killed', async () => {
+test('a killed program', async () => {
   expect(await sh('kill -9 $$')).toMatchObject({ code: 128, stderr: 'it was ended by SIGKILL' });
 });
 
-test('one that hangs and heeds no signal is given up in time, and ended', async () => {
+test('a program that hangs and ignores signals is abandoned in time and killed', async () => {
   const pidFile = join(tempFolder(), 'pid');
   const hangs = sh(
     `trap '' TERM; echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; while :; do sleep 0.05; done`,

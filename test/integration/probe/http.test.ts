@@ -4,12 +4,12 @@ import { exchange } from '../../../src/probe/http.ts';
 import { collectGarbage } from '../../support/garbage.ts';
 import { freePort, serve } from '../../support/http-server.ts';
 
-test('status and body are told as they are, whatever the status', async () => {
+test('returns status and body unchanged, whatever the status', async () => {
   const { url } = await serve((_, response) => response.writeHead(503).end('{"status":"notready ü"}'));
   expect(await exchange(url, { timeoutMs: 5_000 })).toEqual({ status: 503, body: '{"status":"notready ü"}' });
 });
 
-test('a body is posted as JSON', async () => {
+test('posts a body as JSON', async () => {
   const { url } = await serve((request, response) => {
     let text = '';
     request.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
@@ -24,7 +24,7 @@ test('a body is posted as JSON', async () => {
   );
 });
 
-test('proxy settings are not followed', async () => {
+test('ignores proxy settings', async () => {
   const { url } = await serve((_, response) => response.end('direct'));
   process.env.http_proxy = 'http://127.0.0.1:1';
   try {
@@ -34,17 +34,17 @@ test('proxy settings are not followed', async () => {
   }
 });
 
-test('a server that never answers is given up in time', async () => {
+test('a server that never answers times out', async () => {
   const { url } = await serve(() => {});
   await expect(exchange(url, { timeoutMs: 80 })).rejects.toThrow('no answer within 80 ms');
 });
 
-test('a server that stops in the middle of its answer is given up in time, in the same words', async () => {
+test('a server that stops in the middle of an answer times out with the same message', async () => {
   const { url } = await serve((_, response) => void response.writeHead(200).write('half'));
   await expect(exchange(url, { timeoutMs: 80 })).rejects.toThrow('no answer within 80 ms');
 });
 
-test('a server that answers slowly but in time is waited for', async () => {
+test('waits for a slow answer within the time limit', async () => {
   const { url } = await serve((_, response) => {
     response.write('a');
     setTimeout(() => response.end('b'), 60);
@@ -52,12 +52,12 @@ test('a server that answers slowly but in time is waited for', async () => {
   expect((await exchange(url, { timeoutMs: 5_000 })).body).toBe('ab');
 });
 
-test('a connection that is reset is an error', async () => {
+test('a reset connection is an error', async () => {
   const { url } = await serve((request) => request.socket.resetAndDestroy());
   await expect(exchange(url, { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'ECONNRESET' });
 });
 
-test('an answer that breaks off is an error, not a short answer', async () => {
+test('a truncated answer is an error, not a short answer', async () => {
   const { url } = await serve((_, response) => {
     response.writeHead(200, { 'content-length': '1000' }).write('half');
     setTimeout(() => response.socket?.destroy(), 10);
@@ -77,13 +77,13 @@ test('an endless answer is cut off', async () => {
   await expect(exchange(url, { timeoutMs: 15_000 })).rejects.toThrow('answer over 67108864 bytes');
 });
 
-test('nobody there is told by its code', async () => {
+test('a refused connection is reported with its code', async () => {
   await expect(exchange(`http://127.0.0.1:${await freePort()}`, { timeoutMs: 5_000 })).rejects.toMatchObject({
     code: 'ECONNREFUSED',
   });
 });
 
-test('the signal ends it at once, before and during the answer', async () => {
+test('the signal aborts at once, before and during the answer', async () => {
   const { url } = await serve((_, response) => void response.write('half'));
   const stop = new AbortController();
   const running = exchange(url, { timeoutMs: 60_000, signal: stop.signal });
@@ -92,7 +92,7 @@ test('the signal ends it at once, before and during the answer', async () => {
   await expect(exchange(url, { timeoutMs: 60_000, signal: AbortSignal.abort() })).rejects.toThrow();
 });
 
-test('garbage collection does not make the time-out endless', async () => {
+test('garbage collection does not disable the time-out', async () => {
   const { url } = await serve(() => {});
   const running = exchange(url, { timeoutMs: 100, signal: new AbortController().signal });
   running.catch(() => {});

@@ -18,7 +18,7 @@ async function say(text: string): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/health`;
 }
 
-test('status and body are told as they are, and the path and its query arrive', async () => {
+test('returns status and body unchanged, and sends path and query', async () => {
   const { url } = await serve((request, response) => {
     const body = `${request.method} ${request.url} ü`;
     response.writeHead(503, { 'content-length': Buffer.byteLength(body) }).end(body);
@@ -32,7 +32,7 @@ test('an answer without a length ends with the connection', async () => {
   expect(await plainGet(url, longMs)).toEqual({ status: 200, body: '{"a":1}' });
 });
 
-test('what follows the length that was said is no part of the body, and is not waited for', async () => {
+test('bytes beyond the content length are not part of the body, and are not waited for', async () => {
   const { url } = await serve((_, response) => {
     response.socket?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more');
   });
@@ -43,26 +43,26 @@ test.each([
   'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
   'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n',
   'SSH-2.0-OpenSSH\r\n\r\n',
-])('an answer that is not plain is left to others: %j', async (text) => {
+])('an answer that is not plain is left to the full client: %j', async (text) => {
   expect(await plainGet(await say(text), longMs)).toBeUndefined();
 });
 
-test('an answer that breaks off is an error, not a short answer', async () => {
+test('a truncated answer is an error, not a short answer', async () => {
   const url = await say('HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf');
   await expect(plainGet(url, longMs)).rejects.toThrow('socket hang up');
 });
 
-test('a server that never answers is given up in time', async () => {
+test('a server that never answers times out', async () => {
   const { url } = await serve(() => {});
   await expect(plainGet(url, 80)).rejects.toThrow('no answer within 80 ms');
 });
 
-test('nobody there is told by its code', async () => {
+test('a refused connection is reported with its code', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
   await expect(plainGet(url, longMs)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('the signal ends it at once', async () => {
+test('the signal aborts at once', async () => {
   const { url } = await serve(() => {});
   const stop = new AbortController();
   const running = plainGet(url, 60_000, stop.signal);

@@ -22,14 +22,14 @@ async function planOn(front: RequestListener): Promise<ServingPlan> {
   return fakePlan(undefined, { http: { host: '127.0.0.1', port, url } });
 }
 
-test('a process is ready at the first 200, after whatever came before', async () => {
+test('a process is ready at the first 200, whatever came before', async () => {
   const statuses = [503, 404, 200];
   const { url } = await serve((_, response) => response.writeHead(statuses.shift() ?? 500).end());
   await prober().ready({ kind: 'http', url }, never);
   expect(statuses).toEqual([]);
 });
 
-test('a worker is ready when its endpoint says so, whatever the status code', async () => {
+test('a worker is ready when its endpoint is, whatever the status code', async () => {
   const states = ['notready', 'ready'];
   const { url } = await serve((request, response) =>
     body(503, { endpoints: { generate: states.shift() } })(request, response),
@@ -53,7 +53,7 @@ test.each(['', 'no JSON', 'null', '{"endpoints":null}', '{"endpoints":{"other":"
   },
 );
 
-test('what was seen last is told for each probe apart', async () => {
+test('the last state is kept for each probe separately', async () => {
   const stop = new AbortController();
   const one = prober();
   const refused = { kind: 'http', url: `http://127.0.0.1:${await freePort()}/live` } as const;
@@ -71,7 +71,7 @@ test('what was seen last is told for each probe apart', async () => {
   expect(prober().lastSeen()).toBeUndefined();
 });
 
-test('a planned port on which somebody else answers is busy, by name', async () => {
+test('a planned port on which another process answers is reported as busy', async () => {
   const base = fakePlan();
   const processes = base.processes.map((spec, i) => ({
     ...spec,
@@ -93,7 +93,7 @@ test('a planned port on which somebody else answers is busy, by name', async () 
   await prober().listenersAreOurs(plan, pidOf);
 });
 
-test('instances are waited for until all that are expected are known', async () => {
+test('waits until all expected instances are known', async () => {
   const instance = { namespace: 'dynamo', component: 'backend', endpoint: 'generate', instance_id: 1 };
   let known = 0;
   const plan = await planOn((request, response) => {
@@ -104,7 +104,7 @@ test('instances are waited for until all that are expected are known', async () 
   expect(known).toBe(3);
 });
 
-test('the model is waited for until it is listed under its name', async () => {
+test('waits until the model is listed under its name', async () => {
   const lists = [
     { data: [] },
     { object: 'list' },
@@ -118,7 +118,7 @@ test('the model is waited for until it is listed under its name', async () => {
   expect(one.lastSeen()).toBe('models listed: other; wanted: tiny/model');
 });
 
-test('a frontend that drains lists nothing', async () => {
+test('a draining frontend lists nothing', async () => {
   const plan = await planOn(body(503, { data: [{ id: 'tiny/model' }] }));
   const stop = new AbortController();
   const one = prober();

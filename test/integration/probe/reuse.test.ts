@@ -80,47 +80,47 @@ async function ask({
 
 const later = (share: number) => (times: number) => (times === 0 ? 0 : share);
 
-test('a plan asks for it where a router follows caches', () => {
+test('a plan requests it if a router uses KV caches', () => {
   expect(makePlan(routed, options(), host()).provesReuse).toBe(true);
   const single = makePlan(routed, options({ replicas: { w: 1 } }), host());
   expect(single.provesReuse).toBeUndefined();
 });
 
-test('cached tokens of the answers that follow prove it', async () => {
+test('cached tokens in later answers prove it', async () => {
   expect(await ask({ cached: later(96) })).toBe('96 of 100 tokens cached');
 });
 
-test('a cache that is filled by others proves nothing at the first answer', async () => {
+test('a cache filled by other requests proves nothing at the first answer', async () => {
   await expect(ask({ cached: (times) => (times === 0 ? 96 : 0) })).rejects.toMatchObject({
     code: 'not-ready',
   });
 });
 
-test('workers that take turns prove nothing, although each has cached the prompt in the end', async () => {
+test('round robin proves nothing, although every worker has cached the prompt in the end', async () => {
   const turns = ask({ cached: later(96), worker: (times) => times % 2 });
   await expect(turns).rejects.toMatchObject({ message: expect.stringContaining('w-1 and w-2') });
 });
 
-test('events that come late are waited for', async () => {
+test('waits for late events', async () => {
   let answers = 0;
   expect(await ask({ cached: (times) => (answers++ < 5 || times === 0 ? 16 : 96) })).toBe(
     '96 of 100 tokens cached',
   );
 });
 
-test('what the router expected proves it where the worker counts nothing', async () => {
+test('the expected hit rate of the router proves it if the worker reports nothing', async () => {
   expect(await ask({ cached: () => 0, expected: later(0.98) })).toBe('hit rate 0.98');
 });
 
-test('where the answer does not tell, the histogram of the router does: a share, whatever counts in it twice', async () => {
+test('without a hit rate in the answer, the mean of the router histogram counts', async () => {
   expect(await ask({ histogram: later(0.98) })).toBe('hit rate 0.98');
 });
 
-test('answers that take longer than the router may take are waited for, all of them', async () => {
+test('waits for all answers, even those slower than the router limit', async () => {
   expect(await ask({ cached: later(96), slow: true })).toBe('96 of 100 tokens cached');
 });
 
-test('a router that never comes back is not ready, with a way on', async () => {
+test('a router that never reuses a cache is not ready, with a fix', async () => {
   await expect(ask({ cached: () => 0 })).rejects.toMatchObject({
     code: 'not-ready',
     message: expect.stringContaining('never answered from a cache'),

@@ -44,7 +44,7 @@ function asking(clock: Clock = systemClock) {
   return { seen, stop, clock, signal: stop.signal, saw: (what: string) => void seen.push(what) };
 }
 
-test('an answer with tokens is the proof', async () => {
+test('an answer with tokens proves it', async () => {
   const plan = await planOn(json(200, good));
   expect(await proveServing(plan, asking())).toEqual({
     request: 'POST /v1/chat/completions',
@@ -54,7 +54,7 @@ test('an answer with tokens is the proof', async () => {
   });
 });
 
-test('a 200 without tokens is refused at once, with what was seen', async () => {
+test('a 200 without tokens fails at once, with what was seen', async () => {
   const plan = await planOn(
     json(200, { choices: [{ message: { content: null } }], usage: { completion_tokens: 0 } }),
   );
@@ -66,14 +66,14 @@ test('a 200 without tokens is refused at once, with what was seen', async () => 
   });
 });
 
-test.each([400, 500])('status %i is refused at once', async (status) => {
+test.each([400, 500])('status %i fails at once', async (status) => {
   const plan = await planOn(json(status, { error: 'broken' }));
   await expect(proveServing(plan, asking())).rejects.toMatchObject({
     message: `The deployment is up but does not serve: HTTP ${status} from /v1/chat/completions: {"error":"broken"}`,
   });
 });
 
-test('404 and 503 are waited out for a moment', async () => {
+test('404 and 503 are retried for a moment', async () => {
   const statuses = [404, 503, 503];
   const plan = await planOn((request, response) => {
     const status = statuses.shift();
@@ -84,7 +84,7 @@ test('404 and 503 are waited out for a moment', async () => {
   expect(ask.seen).toHaveLength(3);
 });
 
-test('so is a frontend that cannot hand the request to a worker yet', async () => {
+test('so is a frontend that cannot reach a worker yet', async () => {
   let requests = 0;
   const plan = await planOn((request, response) => {
     const early = { message: 'Failed to generate completions', type: 'Internal Server Error', code: 500 };
@@ -95,7 +95,7 @@ test('so is a frontend that cannot hand the request to a worker yet', async () =
   expect(requests).toBe(2);
 });
 
-test('but not for ever', async () => {
+test('but not forever', async () => {
   const plan = await planOn(json(503, { message: 'Service is not ready' }));
   await expect(proveServing(plan, asking(fastClock()))).rejects.toMatchObject({
     message: expect.stringContaining('HTTP 503'),
@@ -115,7 +115,7 @@ test('in a disaggregated deployment every role must have counted a request', asy
   expect((await proveServing(plan, asking())).usedRoles).toEqual(['prefill', 'decode']);
 });
 
-test('a frontend that learns of a role a moment later is asked again', async () => {
+test('a frontend that discovers a role later is asked again', async () => {
   const counts = { prefill: 5, 'decode-1': 0, 'decode-2': 2 };
   let requests = 0;
   const plan = await planOn(
@@ -131,7 +131,7 @@ test('a frontend that learns of a role a moment later is asked again', async () 
   expect(requests).toBe(3);
 });
 
-test('an answer that skipped a role is no proof, however good', async () => {
+test('an answer that skipped a role proves nothing', async () => {
   const counts = { prefill: 5, 'decode-1': 0, 'decode-2': 2 };
   const plan = await planOn(
     (request, response) => {
@@ -148,7 +148,7 @@ test('an answer that skipped a role is no proof, however good', async () => {
   expect(ask.seen).toContain('no request counted on prefill');
 });
 
-test('the signal ends the wait for an answer with its own reason', async () => {
+test('the signal aborts the wait with its own reason', async () => {
   const plan = await planOn(() => {});
   const ask = asking();
   const reason = new Error('stop was asked for');

@@ -73,7 +73,7 @@ test.each([
   await drained;
 });
 
-test('a connection that the server has closed counts no more, also while the client keeps its end open', async () => {
+test('a connection closed by the server no longer counts, even if the client keeps its end open', async () => {
   const served = await serve('127.0.0.1');
   await client(served, '127.0.0.1');
   const { drained } = watch(served.port);
@@ -82,7 +82,7 @@ test('a connection that the server has closed counts no more, also while the cli
   await drained;
 });
 
-test('of a port where nobody listened when it began nothing can be said', async () => {
+test('a port without a listener at the start cannot be judged', async () => {
   const served = await serve('127.0.0.1');
   await new Promise((resolve) => served.server.close(resolve));
   const drained = untilDrained(served.port, systemClock, new AbortController().signal).then(() => 'drained');

@@ -7,7 +7,7 @@ import { openersOf } from '../../../src/process/openers.ts';
 import { startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 
-test('a process is told by user, age and command', async () => {
+test('describes a process by user, age and command', async () => {
   const { child, pidIn } = await startShell('echo $$ >$D/pid; exec sleep 60');
   const { pid } = await pidIn('pid');
   const facts = factsOf(pid);
@@ -19,7 +19,7 @@ test('a process is told by user, age and command', async () => {
   expect(factsOf(pid)).toBeUndefined();
 });
 
-test('who has a file open is found, and nobody else', async () => {
+test('finds exactly the processes that have a file open', async () => {
   const { child, pidIn, folder } = await startShell('echo $$ >$D/pid; exec sleep 60 9>$D/nvidia0');
   const { pid } = await pidIn('pid');
   writeFileSync(join(folder, 'other'), '');

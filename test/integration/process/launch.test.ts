@@ -13,7 +13,7 @@ import { specOf, start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 import { mayRun } from '../../support/may-run.ts';
 
-test('the ledger knows a command before its first instruction', async () => {
+test('a command is in the ledger before it runs', async () => {
   const { child, logFile, ledgerFile, expectNothingLeft } = await startShell(
     'grep -c "\\"pid\\":$$," "$D/ledger.jsonl"',
   );
@@ -25,7 +25,7 @@ test('the ledger knows a command before its first instruction', async () => {
   expectNothingLeft();
 });
 
-test('the command leads its own session and group, keeps the pid of the ledger, and reads nothing', async () => {
+test('the command leads its own session and group, has the pid of the ledger, and no input', async () => {
   const { child, folder, ledgerFile, pidIn, expectNothingLeft } = await startShell(
     'echo $$ >"$D/pid"; cat; ls -l /proc/$$/fd >"$D/fds"; exec sleep 60',
   );
@@ -41,7 +41,7 @@ test('the command leads its own session and group, keeps the pid of the ledger, 
   expectNothingLeft(seen);
 });
 
-test('output of both kinds is appended to the log', async () => {
+test('stdout and stderr are appended to the log', async () => {
   const folder = tempFolder();
   mkdirSync(join(folder, 'logs'));
   writeFileSync(join(folder, 'logs', 'w.log'), 'before\n');
@@ -50,7 +50,7 @@ test('output of both kinds is appended to the log', async () => {
   expect(readFileSync(logFile, 'utf8')).toBe('before\nout\nerr\n');
 });
 
-test('arguments arrive as they are, and the environment holds what was given and nothing else', async () => {
+test('arguments arrive unchanged, and the environment is exactly the given one', async () => {
   const words = ['', ' a  b ', '$HOME `id` "\'\\', '-n', 'ü\n*'];
   const { child, logFile } = await start([
     process.execPath,
@@ -73,18 +73,18 @@ test('arguments arrive as they are, and the environment holds what was given and
 test.each([
   ['exit 7', { code: 7, signal: undefined }],
   ['kill -SEGV $$', { code: undefined, signal: 'SIGSEGV' }],
-])('%s is told as it was', async (script, exit) => {
+])('reports how a command ended: %s', async (script, exit) => {
   const { child } = await startShell(script);
   expect(await child.exited).toEqual(exit);
 });
 
-test('a command that does not exist ends with 127 and says so in its log', async () => {
+test('a command that does not exist exits with 127 and says so in its log', async () => {
   const { child, logFile } = await start(['/no/such/command']);
   expect(await child.exited).toEqual({ code: 127, signal: undefined });
   expect(readFileSync(logFile, 'utf8')).toContain('/no/such/command');
 });
 
-test('a process that cannot be written down never runs', async () => {
+test('a process that cannot be recorded never runs', async () => {
   const folder = tempFolder();
   const marker = `dynamo-unwritten-${process.pid}`;
   const launcher = createLauncher({
@@ -101,7 +101,7 @@ test('a process that cannot be written down never runs', async () => {
   expect(readText(join(folder, 'logs', 'w.log'))).not.toContain('ran');
 });
 
-test('a working folder that is missing is a clear error, and nothing runs', async () => {
+test('a missing working directory is a clear error, and nothing runs', async () => {
   const folder = tempFolder();
   const launcher = createLauncher({
     runId: 'r',
@@ -117,7 +117,7 @@ test('a working folder that is missing is a clear error, and nothing runs', asyn
   });
 });
 
-test('an identity holds as long as its process lives, zombies do not count', async () => {
+test('an identity is alive as long as its process; zombies do not count', async () => {
   const { child, expectNothingLeft } = await startShell('exec sleep 60');
   const identity = identify(child.pid);
   expect(identity && isAlive(identity)).toBe(true);
@@ -149,7 +149,7 @@ test('a zombie is dead', async () => {
 const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find((file) => existsSync(file));
 
 test.runIf(mayRun(python !== undefined))(
-  'a process whose first thread has ended lives as long as its other threads',
+  'a process whose first thread has ended is alive while other threads run',
   async () => {
     const program = [
       'import ctypes, os, threading, time',
@@ -181,7 +181,7 @@ function readText(file: string): string {
   }
 }
 
-test('nobody of these tests is left', () => {
+test('nothing started by these tests is left', () => {
   expect(
     livingProcesses().filter(({ command }) => command.includes(`dynamo-oracle-${process.pid}-`)),
   ).toEqual([]);

@@ -16,7 +16,7 @@ async function listen(host: string): Promise<{ port: number; server: Server }> {
 }
 
 test.each(['127.0.0.1', '0.0.0.0', '::1', '::'])(
-  'a listener on %s is seen, with its holder, until it closes',
+  'a listener on %s is detected with its process until it closes',
   async (host) => {
     const { port, server } = await listen(host);
     const inodes = listeningPorts().get(port) ?? [];
@@ -27,16 +27,16 @@ test.each(['127.0.0.1', '0.0.0.0', '::1', '::'])(
   },
 );
 
-test('a connection is no listener', async () => {
+test('a connection is not a listener', async () => {
   const { port } = await listen('127.0.0.1');
   expect(listeningPorts().get(port)).toHaveLength(1);
 });
 
-test('a listener that nobody can be found for has a holder in words', () => {
+test('a listener without a visible process is described in words', () => {
   expect(holderOf(['1'])).toBe('a process that this user cannot see');
 });
 
-test('a port is listened on in the session of the child, only in another one, or not at all', async () => {
+test('a listener is in the session of the child, in another one, or absent', async () => {
   const tree = await start([
     process.execPath,
     '-e',
@@ -51,7 +51,7 @@ test('a port is listened on in the session of the child, only in another one, or
   tree.expectNothingLeft();
 });
 
-test('a child of the leader may be the one that listens', async () => {
+test('a child of the leader may be the listener', async () => {
   const program = `const s = require('net').createServer().listen(0, '127.0.0.1', () => require('fs').writeFileSync(process.env.D + '/port', s.address().port + '\\n'))`;
   const tree = await start(['/bin/sh', '-c', '"$0" -e "$1" & wait', process.execPath, program]);
   const port = await until('the port', () => readNumber(join(tree.folder, 'port')));

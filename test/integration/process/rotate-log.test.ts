@@ -53,7 +53,7 @@ function keepsAll(folder: string): boolean {
   }
 }
 
-test('a process that writes on loses nothing, and who follows sees every line once, in order', async () => {
+test('a process that keeps writing loses nothing, and a follower sees every line once, in order', async () => {
   const folder = tempFolder();
   const file = join(folder, 'w.log');
   const descriptor = openSync(file, 'a');
@@ -81,7 +81,7 @@ test('a process that writes on loses nothing, and who follows sees every line on
   if (keepsAll(folder)) expect(numbers).toHaveLength(Number(seen.at(-1)?.split(' ')[1]));
 });
 
-test('who is behind by several moves misses lines, and never sees a piece of one', async () => {
+test('a follower that is several rotations behind misses lines, but never sees part of one', async () => {
   const file = join(tempFolder(), 'w.log');
   let next = 0;
   const write = (count: number): void => {
@@ -103,7 +103,7 @@ test('who is behind by several moves misses lines, and never sees a piece of one
   expect(numbers.length).toBeLessThan(next);
 });
 
-test('while a part is being moved nothing is read; a mover that died is waited for no longer', async () => {
+test('nothing is read during a rotation; a dead rotator is no longer waited for', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, 'one\n');
   writeFileSync(offsetPart(file), offsetText({ base: 0, emptied: false, moving: process.pid }));
@@ -115,7 +115,7 @@ test('while a part is being moved nothing is read; a mover that died is waited f
   expect(reader.next()).toEqual(['one\n']);
 });
 
-test('the two parts together are what was written, wherever the cut falls', async () => {
+test('both parts together are what was written, wherever the log is split', async () => {
   const file = join(tempFolder(), 'w.log');
   const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
   writeFileSync(file, `${lines.join('\n')}\n`);
@@ -126,7 +126,7 @@ test('the two parts together are what was written, wherever the cut falls', asyn
   expect(logTail(file, 15_000).lines).toEqual([...lines, 'after'].slice(-15_000));
 });
 
-test('a small log and one that is missing are left alone', async () => {
+test('a small log and a missing one are left alone', async () => {
   const file = join(tempFolder(), 'w.log');
   expect(await rotateLog(file, 10, process.env)).toBe(false);
   writeFileSync(file, '0123456789');
@@ -134,7 +134,7 @@ test('a small log and one that is missing are left alone', async () => {
   expect(existsSync(`${file}.1`)).toBe(false);
 });
 
-test('where the beginning of a file cannot be taken off, it is emptied', async () => {
+test('a file whose beginning cannot be removed is emptied', async () => {
   const file = join(tempFolder('/dev/shm'), 'w.log');
   writeFileSync(file, 'a\nb\n');
   expect(await rotateLog(file, 3, process.env)).toBe(true);

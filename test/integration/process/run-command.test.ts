@@ -37,20 +37,20 @@ function endGroup(pid: number): void {
   }
 }
 
-test('lines of both streams arrive, the code too, and the environment is what was given', async () => {
+test('returns lines of both streams and the exit code, and passes the given environment', async () => {
   const { ended, lines, started } = running('echo "$GREETING"; echo "$HOME." >&2; exit 3');
   expect(await ended).toEqual({ code: 3, signal: undefined });
   expect(lines.toSorted()).toEqual(['.', 'hello']);
   expect(started).toHaveLength(1);
 });
 
-test('what a command leaves behind is ended, and does not keep us waiting', async () => {
+test('processes that a command leaves behind are ended and not waited for', async () => {
   const { ended, pidLine } = running('sleep 300 & echo $!');
   expect(await ended).toEqual({ code: 0, signal: undefined });
   expect(isLiving(await pidLine())).toBe(false);
 });
 
-test('stopped, it ends with all that it started, and the reason is thrown', async () => {
+test('when stopped, it ends with everything it started, and the reason is thrown', async () => {
   const { ended, pidLine, stop, started } = running('sleep 300 & echo $!; wait');
   const child = await pidLine();
   const reason = new Error('Ctrl-C');
@@ -59,7 +59,7 @@ test('stopped, it ends with all that it started, and the reason is thrown', asyn
   expect([child, started[0]?.pid ?? 0].filter(isLiving)).toEqual([]);
 });
 
-test('one that does not obey is killed when there is no time to wait', async () => {
+test('a command that does not obey is killed if there is no time to wait', async () => {
   const { ended, pidLine, stop, kill } = running(
     'trap "" TERM; sleep 300 & echo $!; while :; do sleep 1; done',
   );
@@ -71,7 +71,7 @@ test('one that does not obey is killed when there is no time to wait', async () 
   expect(isLiving(child)).toBe(false);
 });
 
-test('stopped before it starts, it does not start', async () => {
+test('when stopped before its start, it does not start', async () => {
   const stop = AbortSignal.abort(new Error('early'));
   await expect(
     runCommand({
@@ -87,7 +87,7 @@ test('stopped before it starts, it does not start', async () => {
   ).rejects.toThrow('early');
 });
 
-test('a program that is not there is named', async () => {
+test('a missing program is named', async () => {
   await expect(running('', ['/nowhere/uv', 'venv']).ended).rejects.toMatchObject({
     code: 'environment',
     message: expect.stringContaining('/nowhere/uv cannot be started'),

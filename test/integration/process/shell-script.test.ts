@@ -38,7 +38,7 @@ const hostile = [
   '{a,b}',
 ];
 
-test('hostile words survive quoting', () => {
+test('hostile arguments survive quoting', () => {
   const random = fc
     .sample(fc.array(fc.string({ unit: 'binary' }), { maxLength: 8 }), { numRuns: 60, seed: 7 })
     .flat();
@@ -54,7 +54,7 @@ test('hostile words survive quoting', () => {
   }
 });
 
-test('plain words stay as they are', () => {
+test('plain arguments stay unquoted', () => {
   for (const word of ['--mode', 'http://127.0.0.1:8000/v1', '/opt/a_b-c.js', 'a,b', 'A=b'])
     expect(quote(word)).toBe(word);
 });
@@ -73,7 +73,7 @@ test('bash can read the script of any plan', () => {
     execFileSync('bash', ['--norc', '-n', file], { stdio: ['ignore', 'pipe', 'pipe'] });
 });
 
-test('a component may have any name, also that of a function of the script', () => {
+test('a component may have any name, even that of a function in the script', () => {
   const profile = profileOf({
     components: { frontend, for: worker('aggregated'), 'until-ready': worker('aggregated') },
   });
@@ -144,7 +144,7 @@ async function nobody(marker: string): Promise<void> {
   await until('all to be gone', () => processesWith(marker).length === 0);
 }
 
-test('the script starts every process of the plan, asks for the proof, and leaves nothing when it ends', async () => {
+test('the script starts every process, sends the proof request, and leaves nothing running', async () => {
   const place = standIns(names);
   const plan = planIn(place);
   const marker = `dynamo-shell-${process.pid}-a`;
@@ -160,7 +160,7 @@ test('the script starts every process of the plan, asks for the proof, and leave
   await nobody(marker);
 });
 
-test('a script that is stopped right after its first start leaves nothing either', async () => {
+test('a script stopped right after its first start leaves nothing running', async () => {
   const place = standIns(names);
   const marker = `dynamo-shell-${process.pid}-b`;
   const script = shellScript(planIn(place)).replace(

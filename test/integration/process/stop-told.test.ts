@@ -8,7 +8,7 @@ import { stopTree } from '../../../src/process/stop-tree.ts';
 import { createTracker } from '../../../src/process/tracker.ts';
 import { startShell } from '../../support/tree.ts';
 
-test('a stop goes on when the parent is told of the end, whenever it would have looked again', async () => {
+test('a stop continues as soon as the parent hears of the exit, without waiting for the next scan', async () => {
   const tree = await startShell('exec sleep 60');
   // No time passes: only what is told ends a pause.
   const clock = {
@@ -33,7 +33,7 @@ test('a stop goes on when the parent is told of the end, whenever it would have 
 /** Writes the pid of a process whole or not at all. */
 const note = (file: string): string => `echo $$ >"$D/${file}.new"; mv "$D/${file}.new" "$D/${file}"`;
 
-test('a child that its leader still needs gets no SIGTERM: the leader ends it when its work is done', async () => {
+test('a child that its leader still needs gets no SIGTERM; the leader ends it later', async () => {
   const tree = await startShell(
     `sh -c 'trap "echo told >$D/told" TERM; ${note('child')}; while :; do sleep 0.02; done' & child=$!; ` +
       `trap 'sleep 0.3; kill -KILL $child; exit 7' TERM; ${note('me')}; while :; do sleep 0.02; done`,

@@ -27,7 +27,7 @@ async function timed<T>(run: () => Promise<T>): Promise<[T, number]> {
   return [value, performance.now() - begin];
 }
 
-test('a clean tree ends on the first SIGTERM, long before its grace is over', async () => {
+test('a clean tree exits on SIGTERM, long before its grace is over', async () => {
   const tree = await startShell(`sleep 60 & ${note('child', '$!')}; trap 'exit 3' TERM; ${note('me')}; wait`);
   const seen = [await tree.pidIn('me'), await tree.pidIn('child')];
   const [report, ms] = await timed(() => tree.child.stop(graceMs));
@@ -37,7 +37,7 @@ test('a clean tree ends on the first SIGTERM, long before its grace is over', as
   tree.expectNothingLeft(...seen);
 });
 
-test('SIGTERM comes once, also to one that takes its time', async () => {
+test('SIGTERM is sent once, even to a slow process', async () => {
   const tree = await start([
     'perl',
     '-e',
@@ -48,7 +48,7 @@ test('SIGTERM comes once, also to one that takes its time', async () => {
   expect(await tree.child.exited).toEqual({ code: 11, signal: undefined });
 });
 
-test('a leader that ignores SIGTERM is killed when its grace is over, and not before', async () => {
+test('a leader that ignores SIGTERM is killed after its grace, not before', async () => {
   const tree = await startShell(`trap '' TERM; ${note('me')}; while :; do sleep 0.05; done`);
   const seen = await tree.pidIn('me');
   const [report, ms] = await timed(() => tree.child.stop(400));
@@ -61,7 +61,7 @@ test('a leader that ignores SIGTERM is killed when its grace is over, and not be
   tree.expectNothingLeft(seen);
 });
 
-test('a leader that is gone does not end the wait for its stubborn child', async () => {
+test('the exit of a leader does not end the wait for its stubborn child', async () => {
   const tree = await startShell(
     `sh -c 'trap "" TERM; ${note('child')}; while :; do sleep 0.05; done' & wait`,
   );
@@ -73,7 +73,7 @@ test('a leader that is gone does not end the wait for its stubborn child', async
   tree.expectNothingLeft(seen);
 });
 
-test('children of a leader that ended long ago are still found', async () => {
+test('children of a leader that exited long ago are still found', async () => {
   const tree = await startShell(`sleep 60 & ${note('child', '$!')}; exit 0`);
   const seen = await tree.pidIn('child');
   expect(await tree.child.exited).toEqual({ code: 0, signal: undefined });
@@ -82,7 +82,7 @@ test('children of a leader that ended long ago are still found', async () => {
   tree.expectNothingLeft(seen);
 });
 
-test('one that left with setsid gets its SIGTERM, too', async () => {
+test('a process that left with setsid gets SIGTERM too', async () => {
   const tree = await startShell(
     `setsid sh -c 'trap "exit 0" TERM; ${note('child')}; while :; do sleep 0.05; done' & ${note('me')}; wait`,
   );
@@ -92,7 +92,7 @@ test('one that left with setsid gets its SIGTERM, too', async () => {
   tree.expectNothingLeft(seen);
 });
 
-test('one that left with setsid and ignores SIGTERM is killed', async () => {
+test('a process that left with setsid and ignores SIGTERM is killed', async () => {
   const tree = await startShell(
     `setsid sh -c 'trap "" TERM; ${note('child')}; while :; do sleep 0.05; done' & exec sleep 60`,
   );
@@ -110,7 +110,7 @@ const doubleFork = (then: string): readonly string[] => [
 ];
 const rename = '$0 = "sglang::scheduler" . (" " x 4000);';
 
-test('a double fork whose environment is overwritten is known by its log and that', async () => {
+test('a double fork with an overwritten environment is known by that and its log', async () => {
   const tree = await start(doubleFork(rename));
   const seen = [await tree.pidIn('child'), await tree.pidIn('me')];
   expect(seen[0]).toMatchObject({ parent: expect.not.toSatisfy((pid: number) => pid === tree.child.pid) });
@@ -120,7 +120,7 @@ test('a double fork whose environment is overwritten is known by its log and tha
   tree.expectNothingLeft(...seen);
 });
 
-test('a double fork that closed all its files has the variables alone, which prove nothing', async () => {
+test('a double fork that closed its files has only variables, which prove nothing', async () => {
   const tree = await start(doubleFork('close STDOUT; close STDERR; close STDIN;'));
   const seen = await tree.pidIn('child');
   onTestFinished(() => void process.kill(seen.pid, 'SIGKILL'));
@@ -130,7 +130,7 @@ test('a double fork that closed all its files has the variables alone, which pro
   expect(livingProcess(seen.pid)?.startTime).toBe(seen.startTime);
 });
 
-test('a stranger that writes into the log of a run is not proven by that', async () => {
+test('writing to the log of a run proves nothing', async () => {
   const tree = await startShell('exec sleep 60');
   const log = openSync(`/proc/${tree.child.pid}/fd/1`, 'a');
   const stranger = spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true });
@@ -140,7 +140,7 @@ test('a stranger that writes into the log of a run is not proven by that', async
   expect(livingProcess(stranger.pid ?? 0)).toBeDefined();
 });
 
-test('a child that has no file, no environment and another session is known by its parent', async () => {
+test('a child without files, environment and session is known by its parent', async () => {
   const tree = await start([
     'perl',
     '-e',
@@ -153,7 +153,7 @@ test('a child that has no file, no environment and another session is known by i
   tree.expectNothingLeft(...seen);
 });
 
-test('one that forks on SIGTERM does not get away', async () => {
+test('a process that forks on SIGTERM does not escape', async () => {
   const tree = await startShell(
     `trap 'setsid sleep 60 & ${note('late', '$!').replaceAll("'", '')}; exit 0' TERM; ${note('me')}; while :; do sleep 0.02; done`,
   );
@@ -163,7 +163,7 @@ test('one that forks on SIGTERM does not get away', async () => {
   tree.expectNothingLeft();
 });
 
-test('without grace, SIGKILL comes at once', async () => {
+test('without grace, SIGKILL is sent at once', async () => {
   const tree = await startShell(`trap 'exit 0' TERM; ${note('me')}; while :; do sleep 0.05; done`);
   const seen = await tree.pidIn('me');
   const report = await tree.child.stop(0);
@@ -172,7 +172,7 @@ test('without grace, SIGKILL comes at once', async () => {
   tree.expectNothingLeft(seen);
 });
 
-test('kill hurries a stop that is under way', async () => {
+test('kill speeds up a stop in progress', async () => {
   const tree = await startShell(`trap 'echo >"$D/termed"' TERM; ${note('me')}; while :; do sleep 0.05; done`);
   const seen = await tree.pidIn('me');
   const [report, ms] = await timed(async () => {
@@ -185,7 +185,7 @@ test('kill hurries a stop that is under way', async () => {
   tree.expectNothingLeft(seen);
 });
 
-test('a second stop is harmless, at the same time or later', async () => {
+test('a second stop is harmless, whether concurrent or later', async () => {
   const tree = await startShell('exec sleep 60');
   const both = await Promise.all([tree.child.stop(graceMs), tree.child.stop(graceMs)]);
   expect(both).toEqual([
@@ -208,7 +208,7 @@ function bystander(): { pid: number } {
   return { pid };
 }
 
-test('a look-alike in another session is left alone', async () => {
+test('a similar process in another session is left alone', async () => {
   const { pid } = bystander();
   const before = await until('the bystander', () => livingProcess(pid));
   const tree = await start(doubleFork(rename));
@@ -221,7 +221,7 @@ test('a look-alike in another session is left alone', async () => {
 /** Closes what it inherited and wipes its environment: nothing but session and group tell where it came from. */
 const hide = `close STDOUT; close STDERR; close STDIN; ${rename}`;
 
-test('a hidden child in the session of a leader that ended is still found', async () => {
+test('a hidden child in the session of a dead leader is still found', async () => {
   const tree = await start([
     'perl',
     '-e',
@@ -233,7 +233,7 @@ test('a hidden child in the session of a leader that ended is still found', asyn
   tree.expectNothingLeft(seen);
 });
 
-test('a hidden child that the leader forks on SIGTERM, as its last deed, does not get away', async () => {
+test('a hidden child that the leader forks on SIGTERM does not escape', async () => {
   const tree = await start([
     'perl',
     '-e',
@@ -276,7 +276,7 @@ async function strangersInSession(): Promise<{
   return { first, second, entry: { ...(real as LedgerEntry), ...forged } };
 }
 
-test('look-alikes in the session of a stranger that got the pid of a dead leader are never signalled', async () => {
+test('similar processes in the session of an unowned process with a reused pid are never signalled', async () => {
   const { first, second, entry } = await strangersInSession();
   expect(findOwned([entry])).toEqual([]);
   const ledgerFile = join(tempFolder(), 'ledger.jsonl');
@@ -294,7 +294,7 @@ test('look-alikes in the session of a stranger that got the pid of a dead leader
   for (const { pid, startTime } of [first, second]) expect(livingProcess(pid)?.startTime).toBe(startTime);
 });
 
-test('of a dead leader, the session proves who began before its end was seen, and nobody later', async () => {
+test('the session of a dead leader proves only processes that started before its end was seen', async () => {
   const { first, second, entry } = await strangersInSession();
   const pids = (ends: Map<LedgerEntry, number>): number[] =>
     findOwned([entry], [], ends)
@@ -306,7 +306,7 @@ test('of a dead leader, the session proves who began before its end was seen, an
   expect(pids(new Map([[entry, Number(first.startTime) - 1]]))).toEqual([]);
 });
 
-test('while one of its session is known, the others are ours: its number is given to nobody else', async () => {
+test('while one member of a session is known, the others are ours, as its id cannot be reused', async () => {
   const { first, second, entry } = await strangersInSession();
   const { bootId, process, runId } = entry;
   const known = { bootId, process, runId, pid: first.pid, startTime: first.startTime };
@@ -358,7 +358,7 @@ test.each<[string, Partial<LedgerEntry>]>([
   expect(livingProcess(pid)?.startTime).toBe(before.startTime);
 });
 
-test('a torn last line of the ledger hides no other line', async () => {
+test('a torn last line of the ledger does not hide other lines', async () => {
   const tree = await startShell(`${note('me')}; exec sleep 60`);
   await tree.pidIn('me');
   appendFileSync(tree.ledgerFile, '{"bootId":"x","pid":1,"startTi');
@@ -368,7 +368,7 @@ test('a torn last line of the ledger hides no other line', async () => {
   tree.expectNothingLeft();
 });
 
-test('a process that may not be signalled is told as left, and stopping goes on', async () => {
+test('a process that may not be signalled is reported as left, and the stop continues', async () => {
   const tree = await startShell('exec sleep 60');
   const real = process.kill.bind(process);
   const refused = new Set<number>([tree.child.pid, -tree.child.pid]);

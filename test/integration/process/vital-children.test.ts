@@ -50,7 +50,7 @@ function handTracker(tree: Started) {
   };
 }
 
-test('a title that comes after the last look is read all the same', async () => {
+test('a title that is set after the last scan is still read', async () => {
   const tree = await startShell(lateChild);
   const { pid } = await tree.pidIn('child');
   const [clock, tracker] = [fastClock(), handTracker(tree)];
@@ -65,7 +65,7 @@ test('a title that comes after the last look is read all the same', async () => 
   tree.expectNothingLeft();
 });
 
-test('a child that was never seen is met before its process counts as ready', async () => {
+test('an unseen child is detected before its process counts as ready', async () => {
   const tree = await startShell(lateChild);
   const { pid } = await tree.pidIn('child');
   const vital = watchVitalChildren(spec, tree.child.exited, {
@@ -80,7 +80,7 @@ test('a child that was never seen is met before its process counts as ready', as
   tree.expectNothingLeft();
 });
 
-test('what its own end takes along is no loss', async () => {
+test('children that end with their process are not a loss', async () => {
   const tree = await startShell(lateChild);
   const { pid } = await tree.pidIn('child');
   const vital = watchVitalChildren(spec, tree.child.exited, {
@@ -98,7 +98,7 @@ test('what its own end takes along is no loss', async () => {
   tree.expectNothingLeft();
 });
 
-test('a fork of a vital child that still has its title is none', async () => {
+test('a fork of a vital child with its title does not count', async () => {
   // The subshell waits inside the shell's own program: it never calls exec.
   const forking =
     'exec -a late::scheduler bash -c \'(echo $BASHPID >"$D/fork.new"; mv "$D/fork.new" "$D/fork"; read -r _ <"$D/hold") & ' +

@@ -48,15 +48,15 @@ async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve));
 }
 
-test('nobody holds it', async () => {
+test('without a holder', async () => {
   await race(() => {});
 });
 
-test('a dead run holds it', async () => {
+test('with a dead holder', async () => {
   await race((file) => writeFileSync(file, JSON.stringify(dead)));
 });
 
-test('others that come whenever we look whether a holder lives change nothing: one of all gets it', () => {
+test('claims that race with the liveness check of a holder still have one winner', () => {
   const script = bundledScript('claimer');
   const file = join(tempFolder(), 'name');
   writeFileSync(file, JSON.stringify(dead));

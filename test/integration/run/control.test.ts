@@ -54,12 +54,12 @@ async function raw(path: string): Promise<{ socket: Socket; replies: unknown[] }
   return { socket, replies };
 }
 
-test('only this user may connect', async () => {
+test('only the same user may connect', async () => {
   const { path } = await open();
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test('a socket file that a dead supervisor left is replaced', async () => {
+test('a socket of a dead supervisor is replaced', async () => {
   const { path } = await open();
   const again = await openControlServer(path, {
     status: () => initialStatus(fakePlan(), 7),
@@ -71,19 +71,19 @@ test('a socket file that a dead supervisor left is replaced', async () => {
   expect((await askStatus(path)).since).toBe(7);
 });
 
-test('the status is told as it is', async () => {
+test('returns the status', async () => {
   const { path, status } = await open();
   expect(await askStatus(path)).toEqual(status);
 });
 
-test('stop and stop now reach the run', async () => {
+test('stop and stop --now reach the run', async () => {
   const { path, stops } = await open();
   await askStop(path, false);
   await askStop(path, true);
   expect(stops).toEqual([false, true]);
 });
 
-test('a follower gets the history, then each event as it comes, until the run closes', async () => {
+test('a follower gets the history, then each event as it happens, until the run closes', async () => {
   const { path, server, tell } = await open();
   tell(waiting(1));
   tell(waiting(2));
@@ -101,7 +101,7 @@ test('a follower gets the history, then each event as it comes, until the run cl
   expect(seen).toEqual([1, 2, 3, 4]);
 });
 
-test('events that are published right before the end arrive', async () => {
+test('events published right before the end arrive', async () => {
   const { path, server, tell } = await open();
   tell(waiting(0));
   const events = followEvents(path);
@@ -125,7 +125,7 @@ test.each([
   '{"ask":"status"}',
   '{"protocol":2,"ask":"status"}',
   '{"protocol":1,"ask":"dance"}',
-])('the request %j is refused in words, and the run goes on', async (line) => {
+])('the request %j is refused with a message, and the run continues', async (line) => {
   const { path } = await open();
   const { socket, replies } = await raw(path);
   socket.write(`${line}\n`);
@@ -136,7 +136,7 @@ test.each([
   expect(replies[1]).toHaveProperty('status');
 });
 
-test('another protocol version is named on both sides', async () => {
+test('another protocol version is reported on both sides', async () => {
   const { path } = await open();
   const { socket, replies } = await raw(path);
   socket.write('{"protocol":99,"ask":"status"}\n');
@@ -144,7 +144,7 @@ test('another protocol version is named on both sides', async () => {
   expect(replies).toEqual([{ error: 'this run speaks control protocol 1, the request 99' }]);
 });
 
-test('a client is told what to do when its supervisor refuses it', async () => {
+test('a client suggests a command when its supervisor refuses it', async () => {
   const path = join(tempFolder(), 'old.sock');
   const server = createServer((socket) =>
     socket.end('{"error":"this run speaks control protocol 0, the request 1"}\n'),
@@ -158,7 +158,7 @@ test('a client is told what to do when its supervisor refuses it', async () => {
   });
 });
 
-test('clients that vanish at any moment do not disturb the run', async () => {
+test('clients that disconnect at any moment do not disturb the run', async () => {
   const { path, tell } = await open();
   for (let i = 0; i < 20; i++) {
     const socket = connect(path);
@@ -173,7 +173,7 @@ test('clients that vanish at any moment do not disturb the run', async () => {
   expect(await askStatus(path)).toHaveProperty('phase');
 });
 
-test('a follower that reads no more does not keep the run from closing', async () => {
+test('a follower that stops reading does not prevent the run from closing', async () => {
   const { path, server, tell } = await open();
   const { socket } = await raw(path);
   socket.write('{"protocol":1,"ask":"events"}\n');
@@ -186,14 +186,14 @@ test('a follower that reads no more does not keep the run from closing', async (
   expect(performance.now() - begin).toBeLessThan(5_000);
 });
 
-test('after closing, nobody listens', async () => {
+test('after closing, nothing listens', async () => {
   const { path, server } = await open();
   await server.close();
   await expect(askStatus(path)).rejects.toMatchObject({ code: expect.stringMatching(/ENOENT|ECONNREFUSED/) });
   expect(existsSync(path)).toBe(false);
 });
 
-test('a supervisor that dies in the middle of a line ends the conversation without a stack trace of ours', async () => {
+test('a supervisor that dies in the middle of a line ends the conversation without a stack trace', async () => {
   const path = join(tempFolder(), 'dying.sock');
   const server = createServer((socket) =>
     socket.end('{"event":{"at":1,"type":"waiting","for":"x"}}\n{"event":{"at":2,"ty'),
@@ -205,7 +205,7 @@ test('a supervisor that dies in the middle of a line ends the conversation witho
   expect(seen).toEqual([1]);
 });
 
-test('a stop whose sender has given up is not obeyed', async () => {
+test('a stop whose sender has timed out is ignored', async () => {
   const { path, stops } = await open();
   const { socket, replies } = await raw(path);
   const stop = { protocol: 1, ask: 'stop', now: true };
@@ -218,7 +218,7 @@ test('a stop whose sender has given up is not obeyed', async () => {
   expect(stops).toEqual([true]);
 });
 
-test('a supervisor that takes no notice is told from one that is not there', async () => {
+test('a hung supervisor is distinguished from a missing one', async () => {
   const path = join(tempFolder(), 'stuck.sock');
   const heard: string[] = [];
   const server = createServer((socket) => socket.on('data', (data) => heard.push(String(data))));
@@ -234,7 +234,7 @@ test('a supervisor that takes no notice is told from one that is not there', asy
   expect(heard.join('')).toContain('"status"');
 });
 
-test('a follower leaves when it is told to, also of one that takes no notice', async () => {
+test('a follower exits when asked to, even from a hung supervisor', async () => {
   const path = join(tempFolder(), 'stuck.sock');
   const server = createServer(() => {});
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -245,7 +245,7 @@ test('a follower leaves when it is told to, also of one that takes no notice', a
   expect(await next).toMatchObject({ done: true });
 });
 
-test('a line that is too long is refused, and so are many that never end; others are answered', async () => {
+test('lines that are too long or never end are refused; others are answered', async () => {
   const { path } = await open();
   const { socket, replies } = await raw(path);
   socket.on('error', () => {});

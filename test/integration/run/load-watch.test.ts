@@ -12,7 +12,7 @@ import { until } from '../../support/until.ts';
 const bar = (percent: number): string =>
   `\rmodel.safetensors: ${percent}%|█    | ${percent}M/100M [00:01<00:09, 10.0MB/s]`;
 
-test('a bar without a line end is progress each time it has moved, and not when it is only drawn again', async () => {
+test('a progress bar counts as progress when it moves, not when it is redrawn', async () => {
   const logFile = join(tempFolder(), 'worker.log');
   writeFileSync(logFile, `an earlier life:  90% Completed | 9/10 [00:01<00:01, 1.0s/it]\n`);
   const seen: LoadProgress[] = [];
@@ -31,7 +31,7 @@ test('a bar without a line end is progress each time it has moved, and not when 
   expect(seen.map(({ percent, what }) => percent ?? what)).toEqual([10, 11, 12, 'weights']);
 });
 
-test('the last percent is progress, although the rounded bytes stay the same', async () => {
+test('the last percent is progress, even if the rounded bytes stay the same', async () => {
   const logFile = join(tempFolder(), 'worker.log');
   writeFileSync(logFile, '');
   const seen: LoadProgress[] = [];
@@ -46,7 +46,7 @@ test('the last percent is progress, although the rounded bytes stay the same', a
   }
 });
 
-test('a cache that grows is progress with bytes and speed; finished files and links count once', async () => {
+test('a growing cache is progress with bytes and speed; finished files and links count once', async () => {
   const folder = tempFolder();
   const cache = join(folder, 'models--acme--model');
   const [blobs, snapshot] = [join(cache, 'blobs'), join(cache, 'snapshots', 'aaaa')];
@@ -69,14 +69,14 @@ test('a cache that grows is progress with bytes and speed; finished files and li
   expect(bytesIn(cache)).toBe(5_000);
 });
 
-test('the cache is where the variables of huggingface_hub say; a local folder has none', () => {
+test('the cache location follows the variables of huggingface_hub; a local folder has none', () => {
   expect(cachedModel('acme/model', { HF_HUB_CACHE: '/c' })).toBe('/c/models--acme--model');
   expect(cachedModel('acme/model', { HF_HOME: '/h' })).toBe('/h/hub/models--acme--model');
   expect(cachedModel('gpt2', { HOME: '/u' })).toBe('/u/.cache/huggingface/hub/models--gpt2');
   for (const local of ['/models/x', './x', '../x', 'a/b/c']) expect(cachedModel(local, {})).toBeUndefined();
 });
 
-test('what one life wrote is read from where it began, its last lines only when it is long', () => {
+test('the log of one process is read from its start, if it is long only its last lines', () => {
   const file = join(tempFolder(), 'worker.log');
   writeFileSync(file, 'first life\n');
   appendFileSync(file, 'second life\nno end');

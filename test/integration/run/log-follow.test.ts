@@ -23,7 +23,7 @@ function follow(files: Readonly<Record<string, string>>, from = 0): Followed {
   return { lines, follower };
 }
 
-test('what is there comes at once, what is added comes as it is written', async () => {
+test('existing lines come at once, new ones as they are written', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, 'one\n');
   const { lines } = follow({ w: file });
@@ -35,7 +35,7 @@ test('what is there comes at once, what is added comes as it is written', async 
   expect(lines).toEqual(['w: one', 'w: two', 'w: three']);
 });
 
-test('a change is seen at once, not at the next slow look', async () => {
+test('a change is seen at once, not at the next poll', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, '');
   const { lines } = follow({ w: file });
@@ -55,7 +55,7 @@ test('a file that appears later is followed from its beginning', async () => {
   expect(lines).toEqual(['b: hello']);
 });
 
-test('a folder that appears later is followed, too', async () => {
+test('a folder that appears later is followed as well', async () => {
   const folder = join(tempFolder(), 'logs');
   const { lines } = follow({ a: join(folder, 'a.log') });
   mkdirSync(folder);
@@ -63,7 +63,7 @@ test('a folder that appears later is followed, too', async () => {
   await until('the line', () => lines.length === 1);
 });
 
-test('a file that is cut is read again from its beginning, and its lines do not run together', async () => {
+test('a truncated file is read from its beginning, and lines are not joined', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, 'old line\nhalf a li');
   const { lines } = follow({ w: file });
@@ -73,7 +73,7 @@ test('a file that is cut is read again from its beginning, and its lines do not 
   expect(lines).toEqual(['w: old line', 'w: half a li', 'w: new']);
 });
 
-test('a file that is rotated goes on with the new one', async () => {
+test('a rotated file continues with the new one', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, 'a long line of the old file\n');
   const { lines } = follow({ w: file });
@@ -82,7 +82,7 @@ test('a file that is rotated goes on with the new one', async () => {
   await until('the new line', () => lines.includes('w: new'));
 });
 
-test('the end shows what has no newline yet, once, and then nothing more', async () => {
+test('the end yields an unfinished line once, and then nothing more', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, 'one\n');
   const { lines, follower } = follow({ w: file });
@@ -93,7 +93,7 @@ test('the end shows what has no newline yet, once, and then nothing more', async
   expect(lines).toHaveLength(3);
 });
 
-test('following goes on exactly where the tail ended', () => {
+test('following continues exactly where the tail ended', () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, '1\n2\nhalf');
   const { end } = logTail(file, 1);
@@ -103,7 +103,7 @@ test('following goes on exactly where the tail ended', () => {
   expect(lines).toEqual(['w: half done', 'w: 3']);
 });
 
-test('a hundred thousand lines come whole and in order', async () => {
+test('a hundred thousand lines arrive complete and in order', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, '');
   const { lines } = follow({ w: file });
@@ -117,7 +117,7 @@ test('a hundred thousand lines come whole and in order', async () => {
   expect(lines).toEqual(expected);
 });
 
-test('while nobody takes what was read, nothing more is read; then all of it comes, in order', async () => {
+test('nothing more is read while output is blocked; then everything arrives in order', async () => {
   const file = join(tempFolder(), 'w.log');
   const expected = Array.from({ length: 40_000 }, (_, i) => `${i} ${'x'.repeat(40)}`);
   writeFileSync(file, `${expected.join('\n')}\n`);
@@ -149,7 +149,7 @@ test('while nobody takes what was read, nothing more is read; then all of it com
   expect(lines).toEqual([...expected, 'more']);
 });
 
-test('at the end, who takes nothing is not waited for', async () => {
+test('at the end, blocked output is not waited for', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, `${'x'.repeat(99)}\n`.repeat(10_000));
   const lines: string[] = [];

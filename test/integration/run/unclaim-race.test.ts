@@ -66,7 +66,7 @@ function raceAt(nth: number, script: string): { came: boolean; won: boolean; fil
   return { came: said !== '', won: said === 'won', file };
 }
 
-test('the claim of who comes in between stays, whenever he comes', () => {
+test('a claim made in between is kept, at whatever moment', () => {
   const script = claimer();
   let wins = 0;
   let nth = 0;

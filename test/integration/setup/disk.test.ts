@@ -14,11 +14,11 @@ function hostWith(freeBytes: number): SetupHost {
   return { ...host, statFs: async () => ({ bavail: freeBytes / 4_096, bsize: 4_096 }) };
 }
 
-test('room enough is told in numbers', async () => {
+test('enough space is reported in numbers', async () => {
   expect(await checkDisk(hostWith(40_960_000_000), 12e9)).toBe('41.0 GB free, 12.0 GB needed');
 });
 
-test('too little is 73, with both numbers and where to go', async () => {
+test('too little space exits with 73, both numbers and a fix', async () => {
   await expect(checkDisk(hostWith(4_096_000_000), 12e9)).rejects.toMatchObject({
     exitCode: 73,
     message: expect.stringMatching(/^The disk of \/.* is too full: 4\.1 GB free, 12\.0 GB needed\.$/),

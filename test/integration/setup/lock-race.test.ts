@@ -34,7 +34,7 @@ async function contender(world: World, script: string, lock: string): Promise<Co
   };
 }
 
-test('nobody gets the lock while a set-up or its installer lives; then one of all does', async ({
+test('nothing gets the lock while a set-up or its installer lives; then exactly one does', async ({
   world,
 }) => {
   const fake = fakeInstaller(world.bin, world.config, ['uv']);

@@ -18,7 +18,7 @@ async function made(world: World): Promise<{ name: string; state: string; folder
   return (JSON.parse(stdout) as { setups: { name: string; state: string; folder: string }[] }).setups;
 }
 
-test('an environment is made below the data folder, shown with versions and size, and found', async ({
+test('creates an environment in the data folder, shows versions and size, and finds it', async ({
   world,
 }) => {
   const uv = withUv(world);
@@ -40,7 +40,7 @@ test('an environment is made below the data folder, shown with versions and size
   expect(list.stderr).toContain(`mocker: ${folder} (made by dynamo setup)`);
 });
 
-test('what is there is not made again; where its Python is gone, it is', async ({ world }) => {
+test('an existing environment is kept; one whose Python is gone is recreated', async ({ world }) => {
   const uv = withUv(world);
   const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
   await succeed(world, command);
@@ -53,7 +53,7 @@ test('what is there is not made again; where its Python is gone, it is', async (
   expect((await succeed(world, command)).stdout).toContain('is ready');
 });
 
-test('what another recipe made is made again', async ({ world }) => {
+test('an environment of another recipe is recreated', async ({ world }) => {
   withUv(world);
   const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
   await succeed(world, command);
@@ -64,7 +64,7 @@ test('what another recipe made is made again', async ({ world }) => {
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ overrides: [] });
 });
 
-test('the Python that is named counts, or is an error', async ({ world }) => {
+test('a named Python is used, or is an error', async ({ world }) => {
   withUv(world);
   const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
   for (const more of [[], ['--dry-run']]) {
@@ -86,9 +86,7 @@ test('the Python that is named counts, or is an error', async ({ world }) => {
     expect((await succeed(world, [...command, '--python', named])).stdout).toContain('is there already');
 });
 
-test('deviations from upstream are shown with their reasons before anything is installed', async ({
-  world,
-}) => {
+test('shows deviations from upstream with reasons before installing anything', async ({ world }) => {
   const uv = withUv(world);
   const { stdout, stderr } = await succeed(world, [
     'setup',
@@ -116,7 +114,7 @@ test('deviations from upstream are shown with their reasons before anything is i
   });
 });
 
-test('--dry-run says it all and changes nothing', async ({ world }) => {
+test('--dry-run shows everything and changes nothing', async ({ world }) => {
   const uv = withUv(world);
   const { stdout } = await succeed(world, [
     'setup',
@@ -141,14 +139,14 @@ test('--dry-run says it all and changes nothing', async ({ world }) => {
   expect(existsSync(dataOf(world))).toBe(false);
 });
 
-test('`latest` is what the registry has', async ({ world }) => {
+test('`latest` is the newest version of the registry', async ({ world }) => {
   const uv = withUv(world);
   const { stdout } = await succeed(world, ['setup', '--engine', 'mocker', '--version', 'latest']);
   expect(stdout).toContain('mocker-1.6.1 is ready');
   expect(uv.calls().some((call) => call.startsWith('pip compile --quiet --no-deps'))).toBe(true);
 });
 
-test('--infra puts exactly two programs into the folder of infrastructure', async ({ world }) => {
+test('--infra installs exactly two programs', async ({ world }) => {
   withUv(world);
   const { stdout } = await succeed(world, ['setup', '--infra']);
   expect(stdout).toContain('infra is ready: etcd 3.5.1, nats-server 2.15.1');
@@ -160,7 +158,7 @@ test('--infra puts exactly two programs into the folder of infrastructure', asyn
   expect((await succeed(world, ['setup', '--infra'])).stdout).toContain('infra is ready');
 });
 
-test('an environment of the user that holds what is asked for is used as it is', async ({ world }) => {
+test('an environment of the user with the requested engine is used as it is', async ({ world }) => {
   const uv = withUv(world);
   const own = venv(['ai_dynamo-1.4.2', 'sglang-0.5.16']);
   const env = { VIRTUAL_ENV: own };
@@ -178,7 +176,7 @@ test('an environment of the user that holds what is asked for is used as it is',
   expect(forced.stdout).toContain('sglang-1.4.2 is ready');
 });
 
-test('without uv a private one is fetched with pip, once', async ({ world }) => {
+test('without uv, a private one is installed with pip, once', async ({ world }) => {
   const fake = withUv(world, ['python3']);
   const { stderr } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
   expect(stderr).toContain('this host has no uv: a private one, fetched with pip');
@@ -199,13 +197,13 @@ test('a uv that is too old is not used', async ({ world }) => {
   expect(stderr).toContain('uv 0.2.1 on PATH is older than 0.5.0: a private one');
 });
 
-test('with neither uv nor python3 it is 78 and one command', async ({ world }) => {
+test('with neither uv nor python3, exits with 78 and one command', async ({ world }) => {
   const { code, stderr } = await dynamo(world, ['setup', '--engine', 'mocker']);
   expect(code).toBe(78);
   expect(stderr).toMatch(/^fix: curl .*astral\.sh\/uv/m);
 });
 
-test('a folder of that name that is not ours is left alone', async ({ world }) => {
+test('an existing folder of that name that is not ours is left alone', async ({ world }) => {
   withUv(world);
   const folder = join(dataOf(world), 'envs/mocker-1.1.1');
   mkdirSync(join(folder, 'precious'), { recursive: true });

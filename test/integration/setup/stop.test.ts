@@ -23,7 +23,7 @@ test.for([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const)(
-  '%s ends the installer and all of it, and the same command goes on',
+  '%s ends the installer and its children, and the same command resumes',
   async ([signal, exitCode], { world }) => {
     const fake = fakeInstaller(world.bin, world.config, ['uv']);
     fake.set('hang');
@@ -46,7 +46,7 @@ test.for([
   },
 );
 
-test('while an installer of a killed set-up is at work, the next one waits for nobody: 75 with its pid', async ({
+test('while the installer of a killed set-up runs, the next set-up exits with 75 and its pid', async ({
   world,
 }) => {
   const fake = fakeInstaller(world.bin, world.config, ['uv']);
@@ -65,7 +65,7 @@ test('while an installer of a killed set-up is at work, the next one waits for n
   expect((await succeed(world, command)).stdout).toContain('is ready');
 });
 
-test('what cannot be installed leaves its log and nothing else, and says why', async ({ world }) => {
+test('a failed installation leaves only its log and reports why', async ({ world }) => {
   const fake = fakeInstaller(world.bin, world.config, ['uv']);
   fake.set('fail', 'error: Failed to fetch: https://example.invalid/simple/\n  cause: dns error');
   const { code, stderr } = await dynamo(world, command);
@@ -77,7 +77,7 @@ test('what cannot be installed leaves its log and nothing else, and says why', a
   expect(existsSync(join(envsOf(world), '../logs/mocker-1.1.1.log'))).toBe(true);
 });
 
-test('an environment is not removed from under a process that runs from it', async ({ world }) => {
+test('an environment in use is not removed', async ({ world }) => {
   fakeInstaller(world.bin, world.config, ['uv']);
   await succeed(world, command);
   const program = join(envsOf(world), 'mocker-1.1.1', 'bin', 'node');
@@ -92,7 +92,7 @@ test('an environment is not removed from under a process that runs from it', asy
   await user.ended;
 });
 
-test('what was made is removed, and then there is nothing', async ({ world }) => {
+test('remove deletes the environment completely', async ({ world }) => {
   fakeInstaller(world.bin, world.config, ['uv']);
   await succeed(world, [...command, '--infra']);
   const removed = await succeed(world, ['setup', 'remove', 'mocker-1.1.1', 'infra']);

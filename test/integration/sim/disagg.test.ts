@@ -11,7 +11,7 @@ interface Answer {
 const handled = (worker: Worker | undefined): Promise<number> =>
   metric(worker?.status ?? '', 'dynamo_component_requests_total', 'dynamo_endpoint="generate"');
 
-test('prefill and decode both work for each chat, and the cached prefix is prefill’s', async () => {
+test('prefill and decode both handle each chat, and the cached prefix is that of prefill', async () => {
   const port = String(await freePort());
   const { url, workers } = await deploy([
     ['--mode', 'prefill', '--bootstrap-port', port],
@@ -29,7 +29,7 @@ test('prefill and decode both work for each chat, and the cached prefix is prefi
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
 });
 
-test('a broken transfer answers 200 with nothing in it, as the real one does', async () => {
+test('a broken transfer answers 200 with empty content, as the real one does', async () => {
   const { url, workers } = await deploy([
     ['--mode', 'prefill', '--broken-transfer'],
     ['--mode', 'decode'],
@@ -42,7 +42,7 @@ test('a broken transfer answers 200 with nothing in it, as the real one does', a
   for (const { status } of workers) expect((await fetch(`${status}/health`)).status).toBe(200);
 });
 
-test('a model is listed only while all of its roles are there', async () => {
+test('a model is listed only while all its roles are present', async () => {
   const { url, env } = await deploy([['--mode', 'decode']]);
   const refused = await ask(url, 'Hello');
   expect(refused.status).toBe(503);
@@ -57,7 +57,7 @@ test('a model is listed only while all of its roles are there', async () => {
   expect(await prefill.exit).toMatchObject({ code: 0 });
 });
 
-test('a prefill worker that died is a 503, not an empty answer', async () => {
+test('a dead prefill worker is a 503, not an empty answer', async () => {
   const { url, workers } = await deploy([
     ['--mode', 'prefill'],
     ['--mode', 'decode'],
@@ -68,7 +68,7 @@ test('a prefill worker that died is a 503, not an empty answer', async () => {
 });
 
 test.each([['kv events', []] as const, ['predictions', ['--no-router-kv-events']] as const])(
-  'router mode kv sends a known prefix to its worker, by %s',
+  'router mode kv routes a known prefix to its worker, by %s',
   async (_, flags) => {
     const worker = ['--kv-events'];
     const { url } = await deploy([worker, worker, worker], ['--router-mode', 'kv', ...flags]);

@@ -12,7 +12,7 @@ const files = (folder: string): string[] =>
     .flatMap((bucket) => readdirSync(join(folder, 'v1', bucket)))
     .filter((name) => !name.startsWith('.tmp_'));
 
-test('an idle frontend and an idle worker leave at once, with 0, and take their files along', async () => {
+test('an idle frontend and worker exit at once with 0 and remove their files', async () => {
   const { frontend, workers, env } = await deploy([['--kv-events']]);
   // The frontend counts a worker by its first file; the others follow within moments.
   await until('all is announced', async () => files(env['DYN_FILE_KV'] ?? '').length === 4);
@@ -25,7 +25,7 @@ test('an idle frontend and an idle worker leave at once, with 0, and take their 
   expect(files(env['DYN_FILE_KV'] ?? '')).toEqual([]);
 });
 
-test('a draining frontend refuses new work, finishes what is open, and ignores a second signal', async () => {
+test('a draining frontend refuses new requests, finishes open ones, and ignores a second signal', async () => {
   const { url, frontend } = await deploy([slow]);
   const stream = await ask(url, 'Hello', { stream: true, max_tokens: 40 });
   frontend.child.kill('SIGTERM');
@@ -65,7 +65,7 @@ test('a stream on a killed worker ends with an error event', async () => {
   expect((await ask(url, 'Hello')).status).toBe(503);
 });
 
-test('during its load a worker answers notready and is not registered', async () => {
+test('a loading worker answers notready and is not registered', async () => {
   const { url, env } = await deploy([]);
   const worker = await startWorker(['--startup-time', '0.5'], env);
   const loading = await until('the status port answers', () => fetch(`${worker.status}/health`));
@@ -77,7 +77,7 @@ test('during its load a worker answers notready and is not registered', async ()
   await until('the model is listed', async () => (await listed(url)).length === 1);
 });
 
-test('refusals to start carry upstream’s words', async () => {
+test('start-up errors have the messages of upstream', async () => {
   const taken = createServer();
   onTestFinished(() => void taken.close());
   const port = await freePort();
@@ -115,7 +115,7 @@ test('refusals to start carry upstream’s words', async () => {
   }
 });
 
-test('a taken status port and unknown flags are only logged', async () => {
+test('a status port in use and unknown flags are only logged', async () => {
   const { url, workers, env } = await deploy([[]]);
   const port = new URL(workers[0]?.status ?? '').port;
   const second = start(['worker', '--model-path', model, '--trust-remote-code', '--tp', '2'], {
@@ -128,7 +128,7 @@ test('a taken status port and unknown flags are only logged', async () => {
   expect(second.log()).toContain('ignoring --tp: sim does not support it');
 });
 
-test('faults on request: deaf to SIGTERM, hanging, children inside and outside of the group', async () => {
+test('injected faults: ignoring SIGTERM, hanging, children inside and outside the group', async () => {
   const flags = ['--ignore-sigterm', '--hang-after', '0', '--spawn-children', '2', '--escape-children', '1'];
   const { url, workers } = await deploy([flags]);
   const worker = workers[0];

@@ -30,7 +30,7 @@ function product(a: readonly number[] = [], b: readonly number[] = []): number {
   return a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
 }
 
-test('images are PNG files of the size asked for, as files and inline', async () => {
+test('images are PNG files of the requested size, as files and inline', async () => {
   const folder = temporaryFolder();
   const { client, url } = await deploy([['--mode', 'image', '--media-dir', folder]]);
   const prompt = 'A fox';
@@ -58,7 +58,7 @@ test('images are PNG files of the size asked for, as files and inline', async ()
   expect((await post(url, '/v1/images/generations', { model, prompt, size: '1x1' })).status).toBe(400);
 });
 
-test('a video is an MP4 file under upstream’s name', async () => {
+test('a video is an MP4 file with the name that upstream uses', async () => {
   const folder = temporaryFolder();
   const { url } = await deploy([
     ['--mode', 'video', '--media-dir', folder, '--media-http-url', 'http://media/x/'],
@@ -74,7 +74,7 @@ test('a video is an MP4 file under upstream’s name', async () => {
   expect((await readFile(`${folder}/${name}.mp4`)).toString('latin1', 4, 8)).toBe('ftyp');
 });
 
-test('vision reads images from data URIs and the web, and refuses what is none', async () => {
+test('vision reads images from data URIs and the web, and rejects anything else', async () => {
   const { url } = await deploy([['--multimodal']]);
   const picture = await png(30, 20, 1);
   const server = createServer((incoming, response) => {
@@ -111,7 +111,7 @@ test('vision reads images from data URIs and the web, and refuses what is none',
   }
 });
 
-test('a dedicated encoder sees the images before prefill does', async () => {
+test('a dedicated encoder reads the images before prefill', async () => {
   const vision = ['--multimodal', '--dedicated-encoder'];
   const { url, workers } = await deploy([
     ['--mode', 'encode', '--multimodal'],

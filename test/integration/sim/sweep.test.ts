@@ -6,7 +6,7 @@ import { until } from './processes.ts';
 
 // In a file of its own: the time to live of a registration is 10 s, and other tests run meanwhile.
 test(
-  'the living sweep what the dead left; who was only stopped does not come back',
+  'live processes remove files of dead ones; a suspended process does not return',
   { timeout: 30_000 },
   async () => {
     const { url, workers, env } = await deploy([[], []]);

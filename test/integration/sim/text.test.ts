@@ -93,7 +93,7 @@ test('errors have OpenAI’s shape and the right status', async () => {
   expect(huge.status).toBe(413);
 });
 
-test('before a model was ever there: healthy, empty, and 404 without a body', async () => {
+test('before the first model: healthy, empty, and 404 without a body', async () => {
   const { url } = await deploy([]);
   expect(await json(`${url}/health`)).toEqual({ status: 'healthy', endpoints: [], instances: [] });
   expect(await json(`${url}/v1/models`)).toEqual({ object: 'list', data: [] });
@@ -102,7 +102,7 @@ test('before a model was ever there: healthy, empty, and 404 without a body', as
   expect([response.status, await response.text()]).toEqual([404, '']);
 });
 
-test('a client that goes away cancels the work on the worker', async () => {
+test('a client that disconnects cancels the work on the worker', async () => {
   const { url, workers } = await deploy([['--tokens-per-second', '50']]);
   const body = JSON.stringify({
     model,
@@ -133,7 +133,7 @@ test('a client that goes away cancels the work on the worker', async () => {
   });
 });
 
-test('namespaces keep routing apart, /health shows all', async () => {
+test('namespaces separate routing, /health shows all of them', async () => {
   const { url, env } = await deploy([]);
   const other = await startWorker([], { ...env, DYN_NAMESPACE: 'other' });
   await until('the other worker is seen', async () => {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClient } from '../../../src/smoke/client.ts';
 
-test.for(['before the headers', 'after them'] as const)('a stream is left %s', async (when) => {
+test.for(['before the headers', 'after them'] as const)('a stream is abandoned %s', async (when) => {
   const asked: ServerResponse[] = [];
   const server = createServer((_, response) => {
     asked.push(response);

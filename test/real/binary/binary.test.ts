@@ -63,7 +63,7 @@ async function only(binary: Binary): Promise<RunRow> {
   return run;
 }
 
-test('brings a deployment up that answers, of itself alone, and takes it down', async ({ world }) => {
+test('starts a deployment that answers, by itself, and stops it', async ({ world }) => {
   const binary = install(world);
   const { url, model } = await up(binary, 'disagg');
   const messages = [{ role: 'user' as const, content: 'Hello!' }];
@@ -88,7 +88,7 @@ test('its keeper ends everything when the supervisor is killed', async ({ world 
   await succeed(binary, 'clean');
 });
 
-test('doctor looks at the host, smoke sends every request', async ({ world }) => {
+test('doctor checks the host, smoke sends every request', async ({ world }) => {
   const binary = install(world);
   const { checks } = JSON.parse((await binary('doctor', 'agg', '--engine', 'sim', '--json')).stdout) as {
     checks: { id: string; status: string }[];
@@ -98,7 +98,7 @@ test('doctor looks at the host, smoke sends every request', async ({ world }) =>
   await succeed(binary, 'smoke', 'agg', '--engine', 'sim', '--set', `httpPort=${await freePort()}`);
 });
 
-test('its files are those of the package, also after half of them were lost', async ({ world }) => {
+test('its files are those of the package, even after half of them were lost', async ({ world }) => {
   const binary = install(world);
   // Several at once: each must find all files whole.
   await Promise.all(['disagg', 'agg', 'video'].map((name) => succeed(binary, 'profiles', 'show', name)));
@@ -123,7 +123,7 @@ test('its files are those of the package, also after half of them were lost', as
   expectWhole();
 });
 
-test('says what to do where it can put its files nowhere', async ({ world }) => {
+test('suggests what to do if it cannot unpack its files', async ({ world }) => {
   const binary = install(world);
   mkdirSync(join(world.state, 'dynamo'));
   writeFileSync(join(world.state, 'dynamo', 'shipped'), 'in the way');

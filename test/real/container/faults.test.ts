@@ -25,7 +25,7 @@ const docker = ['--infra', 'docker'];
 
 const daemon = daemonOfFile(startDocker);
 
-test('dockerd killed during up: the start fails, says what it could not remove, and clean does when it is back', async ({
+test('dockerd killed during up: the start fails, lists what is left, and clean removes it later', async ({
   world,
 }) => {
   const port = String(await freePort());
@@ -44,7 +44,7 @@ test('dockerd killed during up: the start fails, says what it could not remove, 
   await eventually('its ports are free', () => Promise.resolve(leftovers(world).length === 0));
 }, 120_000);
 
-test('dockerd killed during down: down says what is left, and the next command removes it', async ({
+test('dockerd killed during down: down lists what is left, and the next command removes it', async ({
   world,
 }) => {
   const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
@@ -61,9 +61,7 @@ test('dockerd killed during down: down says what is left, and the next command r
   await eventually('its ports are free', () => Promise.resolve(leftovers(world).length === 0));
 }, 120_000);
 
-test('dockerd killed while the run serves: said once, and when it is back etcd and NATS are, too', async ({
-  world,
-}) => {
+test('dockerd killed while serving: reported once, and etcd and NATS return with it', async ({ world }) => {
   await up(world, 'agg_router', docker, { env: daemon().env });
   await daemon().kill();
   await eventually('it is said', () =>
@@ -78,7 +76,7 @@ test('dockerd killed while the run serves: said once, and when it is back etcd a
   await succeed(world, ['down']);
 }, 120_000);
 
-test('a user who may not use Docker is told so, with the way to be allowed', async ({ world }) => {
+test('a user without permission for Docker gets an error with the fix', async ({ world }) => {
   chmodSync(daemon().root, 0o755);
   for (const path of ['', ...readdirSync(world.root, { recursive: true })]) {
     const file = join(world.root, String(path));
@@ -92,7 +90,7 @@ test('a user who may not use Docker is told so, with the way to be allowed', asy
   expect(stderr).toContain('fix: sudo usermod -aG docker "$USER"');
 });
 
-test('an image is pulled with its progress told, and serves', async ({ world }) => {
+test('an image is pulled with progress, and serves', async ({ world }) => {
   const [{ nats } = { nats: 'nats-server' }] = versions();
   const registry = await startRegistry(fileSystem([`${nats}=/nats-server`]), {
     Entrypoint: ['/nats-server'],
@@ -109,9 +107,7 @@ test('an image is pulled with its progress told, and serves', async ({ world }) 
   }
 });
 
-test('a pull that stops half way is 69 with the command that shows more, and nothing is left', async ({
-  world,
-}) => {
+test('a pull that stops halfway exits with 69 and a command, and leaves nothing', async ({ world }) => {
   const registry = await startRegistry(fileSystem(['/bin/ls']), {}, 10_000);
   try {
     const words = ['up', 'agg_router', '--engine', 'sim', ...docker, '--image', `nats=${registry.reference}`];
@@ -124,7 +120,7 @@ test('a pull that stops half way is 69 with the command that shows more, and not
   }
 });
 
-test('a port that another program took meanwhile is named, and no container is left', async ({ world }) => {
+test('a port that another program took meanwhile is named, and leaves no container', async ({ world }) => {
   const server = createServer();
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -138,7 +134,7 @@ test('a port that another program took meanwhile is named, and no container is l
   }
 });
 
-test('a container of somebody else with our name is named and left alone', async ({ world }) => {
+test('a foreign container with our name is reported and left alone', async ({ world }) => {
   await daemon().ask('POST', '/containers/create?name=dynamo-r1-nats', { Image: images.nats });
   await expect(launched(world.state, await freePort())).rejects.toMatchObject({
     code: 'busy',

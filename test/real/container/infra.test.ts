@@ -58,7 +58,7 @@ test('up and down ten times with agg_router and disagg_router, and each time not
   }
 }, 300_000);
 
-test('data go with the run, and outlive it with --persist', async ({ world }) => {
+test('data is removed with the run, and kept with --persist', async ({ world }) => {
   for (const round of [1, 2]) {
     const { infra } = await up(world, 'agg', [...docker, '--persist', 'mine'], { env: daemon().env });
     const url = infra?.['etcd']?.[0] ?? '';
@@ -71,7 +71,7 @@ test('data go with the run, and outlive it with --persist', async ({ world }) =>
   }
 });
 
-test('a container that is killed is started again with its data', async ({ world }) => {
+test('a killed container is restarted with its data', async ({ world }) => {
   const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
   await daemon().ask('POST', `/containers/dynamo-${runId}-etcd/kill?signal=SIGKILL`);
   await eventually('etcd is up again', async () => {
@@ -82,7 +82,7 @@ test('a container that is killed is started again with its data', async ({ world
   await succeed(world, ['down']);
 });
 
-test('the keeper removes the containers of a supervisor that was killed', async ({ world }) => {
+test('the keeper removes the containers of a killed supervisor', async ({ world }) => {
   await up(world, 'agg_router', docker, { env: daemon().env });
   const [run] = await ps(world);
   process.kill(run?.supervisorPid ?? 0, 'SIGKILL');
@@ -94,7 +94,7 @@ test('the keeper removes the containers of a supervisor that was killed', async 
 });
 
 test.for(['up', 'clean', 'down'])(
-  'supervisor and keeper killed: %s removes the containers that ledger and label prove',
+  'supervisor and keeper killed: %s removes the containers that ledger and label prove ours',
   async (verb, { world }) => {
     const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
     await killBoth(world);
@@ -120,7 +120,7 @@ test.for(['up', 'clean', 'down'])(
   },
 );
 
-test('an image that is not here and cannot be pulled is 69, and nothing is left', async ({ world }) => {
+test('a missing image that cannot be pulled exits with 69 and leaves nothing', async ({ world }) => {
   const { code, stderr } = await dynamo(
     world,
     [...upDetached('agg'), '--image', 'etcd=127.0.0.1:9/none/etcd:1'],
@@ -145,7 +145,7 @@ test.for([
     'the ports of its containers are not on this host',
   ],
   ['a context that is not there', { DOCKER_CONTEXT: 'lost' }, 'The Docker context lost does not exist'],
-] as const)('%s is 69 with one fix, and nothing is started', async ([, env, words], { world }) => {
+] as const)('%s exits with 69 and one fix, and starts nothing', async ([, env, words], { world }) => {
   const { code, stderr } = await dynamo(world, upDetached('agg'), { env });
   expect(code).toBe(69);
   expect(stderr).toContain(words);
@@ -158,7 +158,7 @@ async function killBoth(world: World): Promise<void> {
   await killSupervision(world);
 }
 
-test('dynamo infra up shares containers between runs, and infra down removes them', async ({ world }) => {
+test('dynamo infra up shares containers among runs, and infra down removes them', async ({ world }) => {
   await succeed(world, ['infra', 'up', ...docker, '--quiet'], { env: daemon().env });
   const { notes } = await up(world, 'agg_router', ['--discovery', 'etcd', '--events', 'nats']);
   expect(notes).toMatch(/^etcd +shared/m);

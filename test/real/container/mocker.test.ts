@@ -17,7 +17,7 @@ const image = `dynamo-mocker:${version}`;
 const daemon = daemonOfFile(startDocker, async (one) => await importPython(one, environment, image));
 
 test(
-  'disagg serves from containers of real software, and nothing is left of them',
+  'disagg serves from containers of real software, and leaves nothing',
   {
     timeout: 600_000,
   },

@@ -15,7 +15,7 @@ const docker = ['--infra', 'docker'];
 
 const daemon = daemonOfFile(startPodman);
 
-test('a tree with etcd and NATS in containers serves, one that is killed comes back, and nothing is left', async ({
+test('a tree with etcd and NATS in containers serves, survives a kill, and leaves nothing', async ({
   world,
 }) => {
   const { notes, runId } = await up(world, 'agg_router', docker, { env: daemon().env });
@@ -52,7 +52,7 @@ test.runIf(mayRun(!existsSync('/var/run/docker.sock')))(
   },
 );
 
-test('an image that cannot be pulled is 69, and nothing is left', async ({ world }) => {
+test('an image that cannot be pulled exits with 69 and leaves nothing', async ({ world }) => {
   const image = ['--image', 'etcd=127.0.0.1:9/none/etcd:1'];
   const args = ['up', 'agg', '--detach', ...docker, ...image, ...(await onSim())];
   const { code, stderr } = await dynamo(world, args, { env: daemon().env });

@@ -23,7 +23,7 @@ const daemon = daemonOfFile(startDocker, async (one) => {
 test.for([
   ['disagg', []],
   ['disagg_router', ['--infra', 'docker']],
-] as const)('%s serves from containers, and nothing is left of them', async ([profile, more], { world }) => {
+] as const)('%s serves from containers, and leaves nothing', async ([profile, more], { world }) => {
   const env = { ...daemon().env, HF_TOKEN: token };
   const { runId, client, model } = await up(world, profile, [...runtime, ...more], { env });
   const [run] = await ps(world);
@@ -45,7 +45,7 @@ test.for([
   await succeed(world, ['down']);
 });
 
-test('a worker that dies in its container fails the start, with its last lines', async ({ world }) => {
+test('a worker that dies in its container fails the start with its last lines', async ({ world }) => {
   const profile = faulty(world, 'agg', { worker: ['--startup-time', '60', '--crash-after', '0.3'] });
   const { code, stderr } = await dynamo(world, ['up', profile, '--engine', 'sim', '--detach', ...runtime], {
     env: daemon().env,
@@ -64,7 +64,7 @@ test('supervisor and keeper killed: clean removes the containers of frontend and
   expect(await daemon().everything()).toEqual([]);
 });
 
-test('without a daemon --runtime docker is 69 with the way on, and nothing is started', async ({ world }) => {
+test('without a daemon, --runtime docker exits with 69 and a fix, and starts nothing', async ({ world }) => {
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...runtime], {
     env: { DOCKER_HOST: 'unix:///tmp/nothing.sock' },
   });
@@ -74,7 +74,7 @@ test('without a daemon --runtime docker is 69 with the way on, and nothing is st
   expect(await ps(world, '--all')).toEqual([]);
 });
 
-test('the script of a plan starts containers, too, and leaves nothing', async ({ world }) => {
+test('the script of a plan starts containers too, and leaves nothing', async ({ world }) => {
   const port = String(await freePort());
   const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', port, '--infra', 'docker'];
   const { stdout } = await succeed(world, [...words, ...runtime, '--shell'], { env: daemon().env });

@@ -37,7 +37,7 @@ const over = (folder: string, host = address): Record<string, string> => ({
   DOCKER_CERT_PATH: folder,
 });
 
-test('DOCKER_HOST with certificates: a tree with containers serves, and clean asks over TLS, too', async ({
+test('DOCKER_HOST with certificates: a tree with containers serves, and clean uses TLS too', async ({
   world,
 }) => {
   const { notes } = await up(world, 'agg_router', docker, { env: over(client.folder) });
@@ -49,7 +49,7 @@ test('DOCKER_HOST with certificates: a tree with containers serves, and clean as
   expect(stderr).toContain('nothing is left');
 });
 
-test('a context with certificates is used without a word in the environment', async ({ world }) => {
+test('a context with certificates is used without any variable', async ({ world }) => {
   useContext(world, client);
   const { notes } = await up(world, 'agg', docker, { env: {} });
   expect(notes).toMatch(/^etcd +docker .*; Docker context secure at tcp:\/\/127\.0\.0\.1:\d+ answers/m);
@@ -110,7 +110,7 @@ test.for<[name: string, env: () => Record<string, string> | Promise<Record<strin
     /certificate has expired/,
   ],
   ['no word of TLS at all', () => ({ DOCKER_HOST: address }), /it wants TLS/],
-])('%s is 69 with one fix, and nothing is started', async ([, env, told], { world }) => {
+])('%s exits with 69 and one fix, and starts nothing', async ([, env, told], { world }) => {
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--detach', '--engine', 'sim', ...docker], {
     env: await env(),
   });

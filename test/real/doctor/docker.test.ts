@@ -31,14 +31,14 @@ function stateWith(runId: string): string {
   return state;
 }
 
-test('a daemon without containers is well', async () => {
+test('a daemon without containers is ok', async () => {
   expect(await doctor('docker', daemon.env)).toMatchObject({
     status: 'ok',
     evidence: expect.stringMatching(/^Docker \d+\.\S+, 0 containers/),
   });
 });
 
-test('a container of a dead run is named; one of a run that is not known here is left alone', async () => {
+test('a container of a dead run is listed; one of an unknown run is left alone', async () => {
   await container('of-the-dead', 'doctor-test:1', { 'dynamo.run': 'agg-dead' });
   await container('of-a-stranger', 'doctor-test:1', { 'dynamo.run': 'agg-elsewhere' });
   expect(await doctor('docker', daemon.env, [], stateWith('agg-dead'))).toMatchObject({
@@ -49,7 +49,7 @@ test('a container of a dead run is named; one of a run that is not known here is
   expect(await doctor('docker', daemon.env)).toMatchObject({ status: 'ok' });
 });
 
-test('an image that is no longer published is named', async () => {
+test('an image that is no longer published is listed', async () => {
   await container('old-etcd', 'bitnami/etcd:3.6.1');
   expect(await doctor('docker', daemon.env)).toMatchObject({
     status: 'warn',
@@ -57,7 +57,7 @@ test('an image that is no longer published is named', async () => {
   });
 });
 
-test('a daemon that does not answer is not checked while nothing needs it', async () => {
+test('a daemon that does not answer is not checked if nothing needs it', async () => {
   expect(await doctor('docker', { DOCKER_HOST: 'unix:///nowhere.sock' })).toMatchObject({
     status: 'skip',
     evidence: expect.stringContaining('there is no such socket'),

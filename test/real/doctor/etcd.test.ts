@@ -14,7 +14,7 @@ import { doctor } from './run-doctor.ts';
 const [binary = 'etcd'] = binaries('etcd');
 const key = (name: string) => Buffer.from(name).toString('base64');
 
-test('etcd: one that answers, one that is frozen, one that is gone', async () => {
+test('etcd: one that answers, one that is suspended, one that is gone', async () => {
   const etcd = await startEtcd(binary);
   const env = { ETCD_ENDPOINTS: etcd.url };
   expect(await doctor('etcd', env)).toMatchObject({
@@ -33,7 +33,7 @@ test('etcd: one that answers, one that is frozen, one that is gone', async () =>
   });
 });
 
-test('etcd: one that is full is told as that, with what makes room', async () => {
+test('etcd: a full one is reported as such, with a fix', async () => {
   const url = await startSmallEtcd(binary);
   await fill(url);
   expect(await doctor('etcd', { ETCD_ENDPOINTS: url })).toMatchObject({
@@ -45,7 +45,7 @@ test('etcd: one that is full is told as that, with what makes room', async () =>
   expect(await doctor('etcd', { ETCD_ENDPOINTS: url })).toMatchObject({ status: 'ok' });
 });
 
-test('etcd: a plan that uses it is looked at, one that brings its own is not', async () => {
+test('etcd: checked if the plan uses an external one, not if it starts its own', async () => {
   const etcd = await startEtcd(binary);
   const plan = ['agg', '--engine', 'sim', '--discovery', 'etcd'];
   expect(await doctor('etcd', { ETCD_ENDPOINTS: etcd.url }, plan)).toMatchObject({ status: 'ok' });
@@ -63,7 +63,7 @@ test('etcd: a web server is not etcd', async () => {
   });
 });
 
-test('etcd-stale: a key without a lease is named, one with a lease is not', async () => {
+test('etcd-stale: a key without a lease is listed, one with a lease is not', async () => {
   const etcd = await startEtcd(binary);
   const env = { ETCD_ENDPOINTS: etcd.url };
   const { ID } = (await ask(etcd.url, '/v3/lease/grant', { TTL: 600 })) as { ID: string };
@@ -82,7 +82,7 @@ test('etcd-stale: a key without a lease is named, one with a lease is not', asyn
   expect(await doctor('etcd-stale', env)).toMatchObject({ status: 'skip' });
 });
 
-test('etcd-lock: a second etcd on the same folder waits, and is named with the first', async () => {
+test('etcd-lock: a second etcd on the same folder waits, and both are named', async () => {
   const etcd = await startEtcd(binary);
   const first = etcd.server().pid;
   const words = argvOf(first);
@@ -109,7 +109,7 @@ test('etcd-lock: a second etcd on the same folder waits, and is named with the f
   });
 });
 
-test('etcd-lock: a frozen etcd that holds the named folder is in the way', async () => {
+test('etcd-lock: a suspended etcd that uses the folder is reported', async () => {
   const etcd = await startEtcd(binary);
   const { pid } = etcd.server();
   const words = argvOf(pid);

@@ -41,14 +41,14 @@ test.runIf(mayRun(takesLines))('a line that was just written is found', () => {
   expect(readKernelLog().find((line) => line.endsWith(text))).toMatch(/^\[ *\d+\.\d{6}\] dynamo test \S+$/);
 });
 
-test.runIf(mayRun(takesLines))('the doctor has looked into it', async ({ world }) => {
+test.runIf(mayRun(takesLines))('the doctor has read the log', async ({ world }) => {
   fakeGpus(world, 1);
   const { status, evidence } = await gpuHang(world, []);
   expect([status, evidence]).not.toEqual(['skip', expect.anything()]);
   expect(evidence).toMatch(/Xid/);
 });
 
-test('who may not read it is told that Xid errors were not looked for, and why', async ({ world }) => {
+test('without permission, it reports that Xid errors were not checked, and why', async ({ world }) => {
   fakeGpus(world, 1);
   execFileSync('chown', ['-R', '65534:65534', world.root]);
   const nobody = ['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];

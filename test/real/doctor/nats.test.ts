@@ -19,7 +19,7 @@ async function startWith(configuration: string): Promise<string> {
   return `nats://127.0.0.1:${port}`;
 }
 
-test('nats: with JetStream it is well; frozen and gone it fails', async () => {
+test('nats: ok with JetStream; fails when suspended or gone', async () => {
   const nats = await startNats(binary);
   const env = { NATS_SERVER: nats.env['NATS_SERVER'] ?? '' };
   expect(await doctor('nats', env)).toMatchObject({
@@ -38,14 +38,14 @@ test('nats: with JetStream it is well; frozen and gone it fails', async () => {
   });
 });
 
-test('nats: without JetStream it warns, although its health page says 200', async () => {
+test('nats: warns without JetStream, although its health page says 200', async () => {
   expect(await doctor('nats', { NATS_SERVER: await startWith('') })).toMatchObject({
     status: 'warn',
     evidence: expect.stringContaining('JetStream off'),
   });
 });
 
-test('nats: messages that are too small are a warning', async () => {
+test('nats: a low message limit is a warning', async () => {
   const server = await startWith(`max_payload: 1KB\njetstream { store_dir: ${temporaryFolder()} }`);
   expect(await doctor('nats', { NATS_SERVER: server })).toMatchObject({
     status: 'warn',
@@ -53,7 +53,7 @@ test('nats: messages that are too small are a warning', async () => {
   });
 });
 
-test('nats: a password in the address is not shown, and what is not NATS is said to be so', async () => {
+test('nats: a password in the address is hidden, and another server is reported as not NATS', async () => {
   const server = createServer((socket) => socket.on('error', () => {}).end('SSH-2.0-test\r\n'));
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));

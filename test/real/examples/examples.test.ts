@@ -52,7 +52,7 @@ const stages: Readonly<Record<string, Stage>> = {
   },
 };
 
-test('every place is that of an example, and nothing else is left out', async ({ world }) => {
+test('every entry matches an example, and no other example is left out', async ({ world }) => {
   const helps = await Promise.all(
     Object.keys(stages).map(async (verb) => (await succeed(world, [verb, '--help'])).stdout),
   );

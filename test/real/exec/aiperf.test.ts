@@ -22,7 +22,7 @@ async function installAiperf(): Promise<string> {
   return join(folder, 'bin');
 }
 
-test('exec gives it a deployment, and each of its requests is answered', { timeout }, async ({ world }) => {
+test('works with exec, and each of its requests is answered', { timeout }, async ({ world }) => {
   const bin = await installAiperf();
   mkdirSync(join(world.work, 'node_modules/.bin'), { recursive: true });
   symlinkSync(packageFolder, join(world.work, 'node_modules/dynamo-launcher'));

@@ -33,7 +33,7 @@ async function run(world: World, line: string): Promise<Ended> {
   return ended;
 }
 
-test('exec gives it a deployment', { timeout }, async ({ world }) => {
+test('works with exec', { timeout }, async ({ world }) => {
   await project(world);
   const [line = ''] = docCommands('ci.md', 'npx jest');
   const { code, stdout, stderr } = await run(world, line);
@@ -43,7 +43,7 @@ test('exec gives it a deployment', { timeout }, async ({ world }) => {
   });
 });
 
-test('its global set-up brings one up and takes it down', { timeout }, async ({ world }) => {
+test('its global set-up starts and stops a deployment', { timeout }, async ({ world }) => {
   await project(world);
   for (const name of ['jest.global-setup.mjs', 'jest.global-teardown.mjs', 'jest.config.mjs'])
     writeFileSync(join(world.work, name), docFile('library.md', name));

@@ -87,9 +87,7 @@ function segment(name: string): string {
   return path;
 }
 
-test('orphans that renamed themselves and left their session are ended, before they take memory', async ({
-  world,
-}) => {
+test('renamed orphans outside their session are ended before they use GPU memory', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const hidden = await orphans(world, gpus, 3_600_000);
   const other = await decoy(world, gpus, 'sglang::scheduler_TP0');
@@ -102,7 +100,7 @@ test('orphans that renamed themselves and left their session are ended, before t
   send(other, 'SIGKILL');
 });
 
-test('and after they took it, which is seen to come back', async ({ world }) => {
+test('and after that, and their memory is freed', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const hidden = await orphans(world, gpus, 0);
   await until('memory to be taken', () => existsSync(join(gpus.folder, 'holders', `${hidden[0]}.json`)));
@@ -114,7 +112,7 @@ test('and after they took it, which is seen to come back', async ({ world }) => 
   send(other, 'SIGKILL');
 });
 
-test('shared memory with a random name goes with the orphan that uses it; that of a stranger stays', async ({
+test('shared memory with a random name is removed with the orphan that uses it; other segments stay', async ({
   world,
 }) => {
   const gpus = fakeGpus(world, 1);
@@ -152,7 +150,7 @@ asRoot(
   },
 );
 
-test('on a terminal all GPU processes are ended only after the words that it asks for', async ({ world }) => {
+test('on a terminal, all GPU processes are ended only after typed confirmation', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const pids = [await decoy(world, gpus, 'one'), await decoy(world, gpus, 'two')];
   const command = `${process.execPath} ${join(packageFolder, 'bin/dynamo.js')} clean --all-gpu-processes`;

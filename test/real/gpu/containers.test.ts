@@ -61,7 +61,7 @@ async function clean(world: World, ...flags: readonly string[]): Promise<string>
   return (await succeed(world, ['clean', ...flags], { env: daemon().env })).stdout;
 }
 
-test('the holder in a container is told with its owner, its container and what ends that, and stays', async ({
+test('a GPU process in a container is listed with owner, container and stop command, and left alone', async ({
   world,
 }) => {
   const gpus = fakeGpus(world, 1);
@@ -80,9 +80,7 @@ test('the holder in a container is told with its owner, its container and what e
   expect(await clean(world)).not.toMatch(rowOf(pid));
 });
 
-test('it is ended by its pid only with the start time that was listed, and whose it is is said', async ({
-  world,
-}) => {
+test('--pid ends it only with the listed start time, and shows its owner', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { id, pid } = await container('65534:65534');
   gpus.hold(pid, 0, 71 * 1024);
@@ -100,7 +98,7 @@ test('it is ended by its pid only with the start time that was listed, and whose
   await until('Docker to see it end', async () => (await inContainer(id)).pid === 0);
 });
 
-test('what a live run holds from within its containers is known as its own', async ({ world }) => {
+test('processes in containers of a live run are known as its own', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { runId } = await up(world, 'agg', ['--runtime', 'docker'], { env: daemon().env });
   const { pid } = await inContainer(`dynamo-${runId}-worker`);
@@ -116,7 +114,7 @@ test('what a live run holds from within its containers is known as its own', asy
   await succeed(world, ['down']);
 });
 
-test('what a dead run holds from within a container comes back when clean removes it', async ({ world }) => {
+test('GPU memory of a container of a dead run is freed when clean removes it', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { runId } = await up(world, 'agg', ['--runtime', 'docker'], { env: daemon().env });
   const name = `dynamo-${runId}-worker`;
@@ -130,9 +128,7 @@ test('what a dead run holds from within a container comes back when clean remove
   expect(isLiving(pid)).toBe(false);
 });
 
-test('from within another pid namespace the holder is told as somebody outside, and is not signalled', async ({
-  world,
-}) => {
+test('in another pid namespace, the process is reported as outside and not signalled', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
   const { pid } = await container();
   gpus.hold(pid, 0, 71 * 1024);
