@@ -35,7 +35,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
   const raw = ['--', '--load-format', 'dummy'];
 
   test.for(['worker', 'scheduler', 'detokenizer'])(
-    'the %s is killed: that ends the run, and nothing stays',
+    'the %s is killed: the run ends, and nothing is left',
     { timeout },
     async (victim, { world }) => {
       const port = String(await freePort());
@@ -51,7 +51,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
   );
 
   test(
-    'etcd is killed under a detached run: it comes back, and so does what had left',
+    'etcd is killed under a detached run: it returns, and so do processes that exited',
     { timeout },
     async ({ world }) => {
       const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), withInfra(world));
@@ -61,7 +61,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
   );
 
   test(
-    'a scheduler stands still: with the canary of upstream that is seen, and the worker started again',
+    'a hung scheduler: the canary of upstream detects it, and the worker is restarted',
     { timeout },
     async ({ world }) => {
       const canary = [
@@ -74,7 +74,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     },
   );
 
-  test('SIGTERM while a worker loads leaves nothing', { timeout }, async ({ world }) => {
+  test('SIGTERM while a worker loads leaves nothing running', { timeout }, async ({ world }) => {
     const port = String(await freePort());
     const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], {
       env: onCpuVariables(world),

@@ -14,7 +14,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     await killThenDown(world, 'worker');
   });
 
-  test('multimodal_epd encodes in a worker of its own', { timeout }, async ({ world }) => {
+  test('multimodal_epd encodes in a separate worker', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'multimodal_epd', python, model('tiny-qwen2-vl'), rotary);
     expect([...running.proof.usedRoles].toSorted()).toEqual(['aggregated', 'encode']);
     expect(await requestsOf(running, 'encode')).toBeGreaterThan(0);
@@ -27,7 +27,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     await killThenDown(world, 'decode');
   });
 
-  test('diffusion makes an image, in the folder of the run', { timeout }, async ({ world }) => {
+  test('diffusion creates an image in the folder of the run', { timeout }, async ({ world }) => {
     const made = await pipeline('sd', python, world.root);
     const small = ['--set', 'proof.size=64x64'];
     const { proof } = await upOnCpu(world, 'diffusion', python, made, small, 'own');
@@ -36,7 +36,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     await killThenDown(world, 'worker');
   });
 
-  test('video makes a video', { timeout }, async ({ world }) => {
+  test('video creates a video', { timeout }, async ({ world }) => {
     const made = await pipeline('wan', python, world.root);
     const sizes = ['width=64', 'height=64', 'numFrames=5', 'numInferenceSteps=2'];
     const small = sizes.flatMap((size) => ['--set', size]);

@@ -18,7 +18,7 @@ import {
 } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
-  test('agg answers, and stops without force', { timeout }, async ({ world }) => {
+  test('agg answers and stops without SIGKILL', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'));
     expect(running).toMatchObject({ engine: 'sglang', model: 'tiny' });
     const { usage } = await running.client.chat.completions.create(
@@ -37,20 +37,24 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     expect(shared.filter((path) => existsSync(path))).toEqual([]);
   });
 
-  test('agg_router sends a repeated prompt to where it is cached', { timeout }, async ({ world }) => {
-    const running = await upOnCpu(world, 'agg_router', python, model('tiny-gpt2'), withInfra(world));
-    const ports = running.processes.flatMap((each) => each.ports['kvEvents'] ?? []);
-    expect(ports).toHaveLength(2);
-    const [all, beyond] = [listeners(), listeners('beyond loopback')];
-    expect(ports.filter((port) => all.has(port))).toEqual(ports);
-    expect(ports.filter((port) => beyond.has(port))).toEqual([]);
-    expect(running.notes).toMatch(/^events +nats/m);
-    expect(running.proof.reuse).toMatch(/cached|hit rate/);
-    await outlivesEtcd(world, running);
-    await killThenDown(world, 'worker-2');
-  });
+  test(
+    'agg_router routes a repeated prompt to the worker that has it cached',
+    { timeout },
+    async ({ world }) => {
+      const running = await upOnCpu(world, 'agg_router', python, model('tiny-gpt2'), withInfra(world));
+      const ports = running.processes.flatMap((each) => each.ports['kvEvents'] ?? []);
+      expect(ports).toHaveLength(2);
+      const [all, beyond] = [listeners(), listeners('beyond loopback')];
+      expect(ports.filter((port) => all.has(port))).toEqual(ports);
+      expect(ports.filter((port) => beyond.has(port))).toEqual([]);
+      expect(running.notes).toMatch(/^events +nats/m);
+      expect(running.proof.reuse).toMatch(/cached|hit rate/);
+      await outlivesEtcd(world, running);
+      await killThenDown(world, 'worker-2');
+    },
+  );
 
-  test('disagg hands the KV cache over', { timeout }, async ({ world }) => {
+  test('disagg hands over the KV cache', { timeout }, async ({ world }) => {
     const plain = ['--set', 'multimodal=false', ...withInfra(world)];
     const running = await upOnCpu(world, 'disagg', python, model('tiny-gpt2'), plain);
     expect([...running.proof.usedRoles].toSorted()).toEqual(['decode', 'prefill']);

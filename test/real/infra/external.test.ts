@@ -24,7 +24,7 @@ async function startNats(...flags: readonly string[]): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
-test('etcd of others: a namespace of its own, no key of it afterwards, and theirs are as they were', async ({
+test('external etcd: a separate namespace, none of its keys left afterwards, other keys unchanged', async ({
   world,
 }) => {
   const etcd = await startEtcd(etcdBinary);
@@ -44,7 +44,7 @@ test('etcd of others: a namespace of its own, no key of it afterwards, and their
   expect((await fetch(`${etcd.url}/health`)).ok).toBe(true);
 });
 
-test('etcd with a password: the right one serves and stands nowhere; a wrong one is 69 before anything starts', async ({
+test('etcd with a password: the right one works and is stored nowhere; a wrong one exits with 69 before anything starts', async ({
   world,
 }) => {
   const etcd = await startEtcd(etcdBinary);
@@ -71,7 +71,7 @@ test('etcd with a password: the right one serves and stands nowhere; a wrong one
   expect(textBelow(world.state) + notes + stdout + stderr + wrong.stderr).not.toMatch(/(right|wrong)-word/);
 });
 
-test('etcd that is full is 69 before anything starts', async ({ world }) => {
+test('a full etcd exits with 69 before anything starts', async ({ world }) => {
   const url = await startSmallEtcd(etcdBinary);
   await fill(url);
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...external], {
@@ -84,7 +84,7 @@ test('etcd that is full is 69 before anything starts', async ({ world }) => {
   );
 }, 120_000);
 
-test('etcd that fills up while a run serves: what serves goes on; a worker that starts anew waits for room', async ({
+test('etcd fills up while a run serves: the run continues; a restarting worker waits for space', async ({
   world,
 }) => {
   const url = await startSmallEtcd(etcdBinary);
@@ -107,7 +107,9 @@ test('etcd that fills up while a run serves: what serves goes on; a worker that 
   await succeed(world, ['down']);
 }, 180_000);
 
-test('nobody there: --infra external is 69; auto goes on to a process and says why', async ({ world }) => {
+test('no server: --infra external exits with 69; auto continues with a process and says why', async ({
+  world,
+}) => {
   const [binaryPair] = versions();
   if (binaryPair !== undefined) install(world, binaryPair);
   const env = { ETCD_ENDPOINTS: `http://127.0.0.1:${await freePort()}` };
@@ -119,7 +121,7 @@ test('nobody there: --infra external is 69; auto goes on to a process and says w
   await succeed(world, ['down']);
 });
 
-test('etcd with TLS: the certificate of its authority is needed, and a dead endpoint beside it does no harm', async ({
+test('etcd with TLS: needs the CA certificate, and tolerates an additional dead endpoint', async ({
   world,
 }) => {
   const folder = temporaryFolder();
@@ -144,7 +146,7 @@ test('etcd with TLS: the certificate of its authority is needed, and a dead endp
   expect(stderr).toContain('no key of namespace');
 });
 
-test('what answers and is no etcd or no NATS is 69, not passed over', async ({ world }) => {
+test('a server that is not etcd or NATS exits with 69 and is not skipped', async ({ world }) => {
   const server = await startNats();
   const other = createServer((socket) => void socket.end('220 another protocol\r\n'));
   onTestFinished(() => void other.close());
@@ -159,7 +161,7 @@ test('what answers and is no etcd or no NATS is 69, not passed over', async ({ w
   expect(notNats.stderr).toContain(`NATS_SERVER=nats://127.0.0.1:${port}: `);
 });
 
-test('NATS: banner and login are looked at, and a wrong token is 69', async ({ world }) => {
+test('NATS: banner and login are checked, and a wrong token exits with 69', async ({ world }) => {
   const server = await startNats('--auth', 'right-token', '-js', '--store_dir', temporaryFolder());
   const plan = async (env: Readonly<Record<string, string>>) =>
     await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--events', 'nats', ...external], { env });

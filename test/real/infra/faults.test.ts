@@ -47,7 +47,7 @@ async function instanceKeys({ infra }: Running): Promise<string[]> {
   return keys.map(({ key }) => key).filter((key) => key.startsWith('v1/instances/'));
 }
 
-test('etcd that is killed comes back with its data: no worker is lost, and a line says what it meant', async ({
+test('a killed etcd returns with its data: no worker is lost, and a message explains it', async ({
   world,
 }) => {
   const run = await serving(world);
@@ -64,7 +64,7 @@ test('etcd that is killed comes back with its data: no worker is lost, and a lin
   expect(stdout).toMatch(/etcd was ended by SIGKILL: etcd is started again with its data\. Workers/);
 });
 
-test('etcd that stands still is taken for dead, and comes back with its data', async ({ world }) => {
+test('a hung etcd counts as dead and returns with its data', async ({ world }) => {
   const run = await serving(world);
   const etcd = await pidOf(world, 'etcd');
   process.kill(etcd, 'SIGSTOP');
@@ -75,7 +75,7 @@ test('etcd that stands still is taken for dead, and comes back with its data', a
   await succeed(world, ['down']);
 });
 
-test('NATS that is killed comes back; requests go on', async ({ world }) => {
+test('a killed NATS returns, and requests continue', async ({ world }) => {
   const run = await serving(world, ['--events', 'nats']);
   const nats = await pidOf(world, 'nats');
   process.kill(nats, 'SIGKILL');
@@ -85,7 +85,7 @@ test('NATS that is killed comes back; requests go on', async ({ world }) => {
   await succeed(world, ['down']);
 });
 
-test('in the foreground, too: etcd is restarted and said so, and the run goes on', async ({ world }) => {
+test('in the foreground, etcd is restarted with a message, and the run continues', async ({ world }) => {
   if (binaries !== undefined) install(world, binaries);
   const port = String(await freePort());
   const session = start(world, ['up', 'agg', '--engine', 'sim', '--infra', 'process', '--http-port', port]);
@@ -99,9 +99,7 @@ test('in the foreground, too: etcd is restarted and said so, and the run goes on
   expect(await session.ended).toMatchObject({ code: 130 });
 });
 
-test('the supervisor is killed: its keeper ends etcd and NATS, too, and removes their data', async ({
-  world,
-}) => {
+test('after a killed supervisor, the keeper ends etcd and NATS and removes their data', async ({ world }) => {
   await serving(world);
   const [run] = await ps(world);
   if (run === undefined) throw new Error('no run is up');
@@ -110,7 +108,7 @@ test('the supervisor is killed: its keeper ends etcd and NATS, too, and removes 
   expect(existsSync(join(run.logs, '..', 'infra', 'etcd'))).toBe(false);
 });
 
-test('etcd that cannot stay up is a crash loop: the run ends in order and says so', async ({ world }) => {
+test('an etcd that keeps dying is a crash loop, which stops the run in order', async ({ world }) => {
   await serving(world);
   const waiting = start(world, ['wait', '--for', 'stopped']);
   const kill = async (): Promise<void> => {

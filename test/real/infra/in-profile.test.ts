@@ -15,7 +15,7 @@ import { binaries } from '../support/server.ts';
 const [etcdBinary = 'etcd'] = binaries('etcd');
 const [natsBinary = 'nats-server'] = binaries('nats-server');
 
-test('etcd and NATS with password and TLS from the profile: a router serves over them, and no secret is left', async ({
+test('etcd and NATS with password and TLS from the profile: a router serves, and no secret is left', async ({
   world,
 }) => {
   const sign = makeAuthority(temporaryFolder());
@@ -60,9 +60,7 @@ test('etcd and NATS with password and TLS from the profile: a router serves over
   expect(outputs.join('\n')).not.toMatch(/(etcd|nats|other)-word/);
 });
 
-test('a secret that is not where the profile says, a wrong one, and a server that is not there: nothing is started', async ({
-  world,
-}) => {
+test('a missing secret, a wrong one, or a missing server: nothing is started', async ({ world }) => {
   const etcd = await startEtcd(etcdBinary);
   await lockEtcd(etcd.url, 'right-word');
   const login = { username: 'root', password: { env: 'MY_ETCD' } };
@@ -85,7 +83,7 @@ test('a secret that is not where the profile says, a wrong one, and a server tha
   expect(textBelow(world.state) + wrong.stderr).not.toContain('wrong-word');
 });
 
-test('NATS that wants a certificate of ours, and an etcd whose certificate has expired, are told as that', async ({
+test('a NATS that requires a client certificate and an etcd with an expired one are reported as such', async ({
   world,
 }) => {
   const sign = makeAuthority(temporaryFolder());

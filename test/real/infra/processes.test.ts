@@ -43,7 +43,7 @@ describe.each(all)('$etcd, $nats', (binaries) => {
     expect(stderr).toMatch(/worker-2 stopped[\s\S]*etcd stopping/);
   });
 
-  test('NATS takes messages of 15 MB and has JetStream', async ({ world }) => {
+  test('NATS accepts messages of 15 MB and has JetStream', async ({ world }) => {
     install(world, binaries);
     await up(world, 'agg', ['--events', 'nats']);
     const [run] = await ps(world);
@@ -56,7 +56,7 @@ describe.each(all)('$etcd, $nats', (binaries) => {
   });
 });
 
-test('the script of a plan starts etcd and NATS, too, and leaves nothing', async ({ world }) => {
+test('the script of a plan starts etcd and NATS too, and leaves nothing', async ({ world }) => {
   if (first !== undefined) install(world, first);
   const port = String(await freePort());
   const words = ['plan', 'agg_router', '--engine', 'sim', '--http-port', port, '--shell', ...process];
@@ -83,9 +83,7 @@ test('up and down ten times with agg_router and disagg_router, and each time not
   expect(textBelow(world.state)).not.toContain('v1/instances');
 }, 300_000);
 
-test('data go with the run; with --persist they are there again, for one run at a time', async ({
-  world,
-}) => {
+test('data is removed with the run; --persist keeps it, for one run at a time', async ({ world }) => {
   if (first !== undefined) install(world, first);
   const kept = async (more: readonly string[]): Promise<string[]> => {
     const { infra } = await up(world, 'agg', [...process, ...more]);
@@ -115,7 +113,7 @@ test('data go with the run; with --persist they are there again, for one run at 
   expect(await kept(['--persist', 'mine'])).toEqual(['here']);
 });
 
-test('without etcd on this host --infra process is 69 with the way to get it, and nothing is started', async ({
+test('without etcd, --infra process exits with 69 and how to get it, and starts nothing', async ({
   world,
 }) => {
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--engine', 'sim', ...process]);

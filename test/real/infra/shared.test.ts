@@ -13,7 +13,7 @@ interface Status {
   readonly users: readonly string[];
 }
 
-test('runs find it, each in a namespace of its own, and leave no key; it goes last', async ({ world }) => {
+test('runs use it in separate namespaces and leave no keys; it is stopped last', async ({ world }) => {
   const [binaries] = versions();
   if (binaries !== undefined) install(world, binaries);
   const missing = await dynamo(world, ['infra', 'status']);
@@ -52,7 +52,7 @@ test('runs find it, each in a namespace of its own, and leave no key; it goes la
   expect((await succeed(world, ['infra', 'down'])).stderr).toContain('no shared etcd and NATS are up');
 });
 
-test('what a planner wrote into a shared etcd goes with its run, that of others stays', async ({ world }) => {
+test('keys of a planner in a shared etcd are removed with its run, other keys stay', async ({ world }) => {
   const [binaries] = versions();
   if (binaries !== undefined) install(world, binaries);
   await succeed(world, ['infra', 'up', '-q']);
@@ -69,7 +69,7 @@ test('what a planner wrote into a shared etcd goes with its run, that of others 
   await succeed(world, ['infra', 'down']);
 });
 
-test('`down --all` ends the runs before what they stand on', async ({ world }) => {
+test('`down --all` ends runs before the infrastructure they use', async ({ world }) => {
   const [binaries] = versions();
   if (binaries !== undefined) install(world, binaries);
   await succeed(world, ['infra', 'up', '-q']);

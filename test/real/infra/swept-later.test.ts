@@ -10,7 +10,7 @@ import { binaries } from '../support/server.ts';
 
 const [etcdBinary = 'etcd'] = binaries('etcd');
 
-test('clean says which variable it lacks and keeps the run in mind; with it, the keys go', async ({
+test('clean names the missing variable and remembers the run; with it, the keys are removed', async ({
   world,
 }) => {
   const etcd = await startEtcd(etcdBinary);
@@ -47,7 +47,7 @@ test('clean says which variable it lacks and keeps the run in mind; with it, the
   expect(textBelow(world.state) + wrong).not.toMatch(/(etcd|wrong)-word/);
 });
 
-test('the next up says it, too, of an etcd that the environment names', async ({ world }) => {
+test('the next up reports it too, for an etcd named in the environment', async ({ world }) => {
   const etcd = await startEtcd(etcdBinary);
   await lockEtcd(etcd.url, 'etcd-word');
   const env = { ETCD_ENDPOINTS: etcd.url, ETCD_AUTH_USERNAME: 'root', ETCD_AUTH_PASSWORD: 'etcd-word' };

@@ -37,7 +37,7 @@ async function upIn(world: World, group: string, faults: readonly string[]): Pro
   return stderr;
 }
 
-test('a worker that the kernel ended for want of memory is called that', async ({ world }) => {
+test('a worker killed by the OOM killer is reported as such', async ({ world }) => {
   const group = smallGroup(world);
   try {
     const stderr = await upIn(world, group, ['--startup-time', '60', '--eat-memory', '2000']);
@@ -51,7 +51,7 @@ test('a worker that the kernel ended for want of memory is called that', async (
   }
 });
 
-test('a worker that somebody else ended with SIGKILL is not', async ({ world }) => {
+test('a worker killed by SIGKILL otherwise is not', async ({ world }) => {
   const group = smallGroup(world);
   try {
     const stderr = await upIn(world, group, ['--startup-time', '60', '--kill-after', '0.5']);

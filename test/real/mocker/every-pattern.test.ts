@@ -50,7 +50,7 @@ function expectProven(pattern: string, { proof }: Running): void {
 describe.each(pythons('mocker'))('$name', ({ python }) => {
   describe.each(planes)('$plane', ({ more, needs }) => {
     test.for(patterns)(
-      '%s is proven, outlives kills, and ends in order under load',
+      '%s is proven, survives kills, and stops in order under load',
       { timeout },
       async (pattern, { world }) => {
         const [binaries] = versions();

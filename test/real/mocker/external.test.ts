@@ -29,7 +29,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
   const mocker = ['--engine', 'mocker', '--python', python];
 
   test(
-    'a login for each: it serves, and neither a key of its nor a password is left',
+    'with a login for each: serves, and leaves neither keys nor a password',
     { timeout },
     async ({ world }) => {
       const etcd = await startEtcd(etcdBinary);
@@ -50,7 +50,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
   );
 
   test(
-    'certificates for each: it serves where Dynamo can, and is refused before',
+    'with certificates for each: serves if Dynamo supports it, and is refused otherwise',
     { timeout },
     async ({ world }) => {
       const { ca, cert, key } = makeAuthority(temporaryFolder())('server');
@@ -83,7 +83,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     },
   );
 
-  test('a way in that Dynamo does not have is refused before anything starts', async ({ world }) => {
+  test('an unsupported login is refused before anything starts', async ({ world }) => {
     const { ca, cert, key } = makeAuthority(temporaryFolder())('server');
     const files = { ca, cert, key };
     const etcd = await startEtcd(etcdBinary, files);

@@ -12,7 +12,7 @@ const timeout = 240_000;
 describe.each(pythons('mocker'))('$name', ({ python }) => {
   const mocker = ['--engine', 'mocker', '--python', python];
 
-  test('a worker that is killed in the foreground ends the run with 1', { timeout }, async ({ world }) => {
+  test('a killed worker ends a foreground run with 1', { timeout }, async ({ world }) => {
     const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);
     await untilSaid(session, /is ready after/, 120_000);
     process.kill(await pidOf(world, 'prefill'), 'SIGKILL');
@@ -22,7 +22,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
   });
 
   test.for(['SIGTERM', 'SIGINT'] as const)(
-    '%s while everything loads leaves nothing',
+    '%s while everything loads leaves nothing running',
     { timeout },
     async (signal, { world }) => {
       const session = start(world, ['up', 'disagg', ...mocker, '--http-port', String(await freePort())]);
@@ -34,7 +34,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     },
   );
 
-  test('a stream that is open when the run is stopped is read to its end', { timeout }, async ({ world }) => {
+  test('a stream that is open during a stop is read to its end', { timeout }, async ({ world }) => {
     const { client, model } = await up(world, 'disagg', mocker);
     const stream = await client.chat.completions.create(
       {
@@ -58,22 +58,18 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     expect(ended?.stderr).not.toContain('SIGKILL');
   });
 
-  test(
-    'a model folder that is not there is refused before anything starts',
-    { timeout },
-    async ({ world }) => {
-      const args = [
-        'up',
-        'agg',
-        ...mocker,
-        '--model',
-        '/nowhere/model',
-        '--http-port',
-        String(await freePort()),
-      ];
-      const { code, stderr } = await start(world, args).ended;
-      expect(code).toBe(64);
-      expect(stderr).toContain('there is no folder /nowhere/model');
-    },
-  );
+  test('a missing model folder is refused before anything starts', { timeout }, async ({ world }) => {
+    const args = [
+      'up',
+      'agg',
+      ...mocker,
+      '--model',
+      '/nowhere/model',
+      '--http-port',
+      String(await freePort()),
+    ];
+    const { code, stderr } = await start(world, args).ended;
+    expect(code).toBe(64);
+    expect(stderr).toContain('there is no folder /nowhere/model');
+  });
 });

@@ -12,19 +12,15 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     await endsInOrder(world, running, 400);
   });
 
-  test(
-    'a worker that was stopped serves as soon as its start returns',
-    { timeout: 300_000 },
-    async ({ world }) => {
-      const { client, model } = await up(world, 'agg', ['--engine', 'mocker', '--python', python]);
-      for (let round = 0; round < 3; round++) {
-        await succeed(world, ['stop', 'worker']);
-        await succeed(world, ['start', 'worker']);
-        const messages = [{ role: 'user' as const, content: 'Hello!' }];
-        const { usage } = await client.chat.completions.create({ model, messages, max_tokens: 4 });
-        expect(usage?.completion_tokens).toBe(4);
-      }
-      await succeed(world, ['down']);
-    },
-  );
+  test('a stopped worker serves as soon as its start returns', { timeout: 300_000 }, async ({ world }) => {
+    const { client, model } = await up(world, 'agg', ['--engine', 'mocker', '--python', python]);
+    for (let round = 0; round < 3; round++) {
+      await succeed(world, ['stop', 'worker']);
+      await succeed(world, ['start', 'worker']);
+      const messages = [{ role: 'user' as const, content: 'Hello!' }];
+      const { usage } = await client.chat.completions.create({ model, messages, max_tokens: 4 });
+      expect(usage?.completion_tokens).toBe(4);
+    }
+    await succeed(world, ['down']);
+  });
 });

@@ -21,7 +21,7 @@ function delegated(): string {
   return folder;
 }
 
-test('a process that shook off every mark before the first look is found, ended and told', async () => {
+test('a process that lost every mark before the first scan is found, ended and reported', async () => {
   const cgroup = delegated();
   const { child, ledgerFile, pidIn, expectNothingLeft } = await start(
     ['/bin/sh', '-c', escape],
@@ -43,7 +43,7 @@ test('a process that shook off every mark before the first look is found, ended 
   expect(existsSync(cgroup)).toBe(false);
 });
 
-test('children that fork faster than they can be ended one by one are ended at one moment', async () => {
+test('children that fork faster than they can be killed one by one are killed together', async () => {
   const cgroup = delegated();
   const bomb = 'n=0; while :; do n=$((n+1)); [ $n -gt 400 ] && exit; sh -c "sleep 86396" & done';
   const { child, expectNothingLeft } = await start(['/bin/sh', '-c', bomb], 'w', tempFolder(), cgroup);

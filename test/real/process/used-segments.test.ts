@@ -54,7 +54,7 @@ async function mapping(
   };
 }
 
-test('what a process of the run maps is written down once, and removed after the last one has left', async () => {
+test('segments that processes of a run map are recorded once, and removed after the last has exited', async () => {
   const ledger = join(tempFolder(), 'ledger.jsonl');
   const watch = createSegmentWatch(ledger, 'agg-ab12');
   const [mine, foreign] = [segment(), segment()];
@@ -69,7 +69,7 @@ test('what a process of the run maps is written down once, and removed after the
   expect([mine, foreign].map((path) => existsSync(path))).toEqual([false, true]);
 });
 
-test('another one that got the same name later is not removed', async () => {
+test('a later segment with the same name is not removed', async () => {
   const ledger = join(tempFolder(), 'ledger.jsonl');
   const path = segment();
   const ours = await mapping(path);
@@ -81,7 +81,7 @@ test('another one that got the same name later is not removed', async () => {
   expect(existsSync(path)).toBe(true);
 });
 
-test('a semaphore, which is mapped under another name, is known as well', async () => {
+test('a semaphore, which is mapped under another name, is recorded as well', async () => {
   const ledger = join(tempFolder(), 'ledger.jsonl');
   const path = `/dev/shm/sem.mp-${randomUUID().slice(0, 8)}`;
   onTestFinished(() => rmSync(path, { force: true }));

@@ -76,7 +76,7 @@ const traps: Readonly<Record<string, (world: World) => () => unknown>> = {
 };
 
 for (const [what, trap] of Object.entries(traps)) {
-  test.runIf(mayRun(isRoot))(`${what} in the place of the runtime folder is not used`, async ({ world }) => {
+  test.runIf(mayRun(isRoot))(`${what} in place of the runtime folder is not used`, async ({ world }) => {
     forget(shared);
     give(world.root, victim);
     const look = trap(world);
@@ -100,7 +100,7 @@ for (const [what, trap] of Object.entries(traps)) {
 }
 
 test.runIf(mayRun(isRoot))(
-  "a runtime folder of root's is no obstacle, and nothing is made in it",
+  'a runtime folder of root is not an obstacle, and not written to',
   async ({ world }) => {
     forget(shared);
     const env = { XDG_RUNTIME_DIR: join(world.root, 'foreign') };
@@ -116,7 +116,7 @@ test.runIf(mayRun(isRoot))(
 );
 
 test.runIf(mayRun(isRoot))(
-  'root with the HOME of a user reaches the run, and leaves nothing of its own',
+  'root with the HOME of a user can manage the run, and leaves no files of root',
   async ({ world }) => {
     forget(shared);
     give(world.root, victim);

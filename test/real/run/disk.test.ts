@@ -77,7 +77,7 @@ function isMounted(folder: string): boolean {
 }
 
 for (const [how, inflict] of Object.entries(spoil)) {
-  test(`the disk of the state is ${how}: down ends a run that is up`, async ({ world }) => {
+  test(`state disk ${how}: down ends a live run`, async ({ world }) => {
     await onOwnDisk(world, async (disk) => {
       await up(world, 'agg');
       inflict(disk);
@@ -86,9 +86,7 @@ for (const [how, inflict] of Object.entries(spoil)) {
     });
   });
 
-  test(`the disk of the state is ${how}: the keeper ends what a killed supervisor left`, async ({
-    world,
-  }) => {
+  test(`state disk ${how}: the keeper ends what a killed supervisor left`, async ({ world }) => {
     await onOwnDisk(world, async (disk) => {
       await up(world, 'agg');
       inflict(disk);
@@ -98,7 +96,7 @@ for (const [how, inflict] of Object.entries(spoil)) {
     });
   });
 
-  test(`the disk of the state is ${how}: down ends what supervisor and keeper left`, async ({ world }) => {
+  test(`state disk ${how}: down ends what supervisor and keeper left`, async ({ world }) => {
     await onOwnDisk(world, async (disk) => {
       await up(world, 'agg');
       inflict(disk);
@@ -119,7 +117,7 @@ function giveTo(world: World): void {
 }
 
 test(
-  'a plain user may not read one of the records: it is named, and the run is ended',
+  'a record that the user cannot read is named, and the run is ended',
   { timeout: 120_000 },
   async ({ world }) => {
     giveTo(world);
@@ -147,7 +145,7 @@ test(
   },
 );
 
-test("what root left in a user's state folder counts as held, and keeps the user from nothing else", async ({
+test('claims that root left in a user state folder count as held, and block nothing else', async ({
   world,
 }) => {
   giveTo(world);

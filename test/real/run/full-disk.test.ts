@@ -27,7 +27,7 @@ function fill(world: World): void {
   }
 }
 
-test('a deployment that serves goes on, and can be seen and stopped', async ({ world }) => {
+test('a running deployment continues, and can be listed and stopped', async ({ world }) => {
   await onSmallDisk(world, 400, async () => {
     const { client, model } = await up(world, 'agg');
     fill(world);
@@ -38,7 +38,7 @@ test('a deployment that serves goes on, and can be seen and stopped', async ({ w
   });
 });
 
-test('a start that finds no room says so, holds nothing and leaves nothing', async ({ world }) => {
+test('a start without disk space says so and leaves nothing', async ({ world }) => {
   await onSmallDisk(world, 400, async () => {
     await succeed(world, ['ps']);
     fill(world);

@@ -8,7 +8,7 @@ import { until } from '../../support/until.ts';
 
 const [ctrlC, ctrlZ] = ['\u0003', '\u001A'];
 
-test('Ctrl-Z in a terminal is refused in one sentence, and Ctrl-C stops in order', async ({ world }) => {
+test('Ctrl-Z in a terminal is refused with a message, and Ctrl-C stops in order', async ({ world }) => {
   const words = [process.execPath, executable, 'up', 'agg', ...(await onSim())].join(' ');
   const terminal = spawn('/usr/bin/script', ['-qefc', words, '/dev/null'], {
     cwd: world.work,

@@ -52,7 +52,7 @@ async function list(world: World, env: Record<string, string>): Promise<List> {
 }
 
 test(
-  'Dynamo 1.1.1 is installed, found, runs, is not made twice, and is removed',
+  'Dynamo 1.1.1 is installed, found, runs, is not installed twice, and is removed',
   { timeout: limitMs },
   async ({ world }) => {
     // Without uv, unless this machine has one.
@@ -74,7 +74,7 @@ test(
 );
 
 test(
-  'Ctrl-C while packages are installed: nothing runs on, and the same command makes it whole',
+  'Ctrl-C during an installation ends everything, and the same command completes it',
   { timeout: limitMs },
   async ({ world }) => {
     const env = realEnv(world);
@@ -98,7 +98,7 @@ test('1.6.1 resolves with the overrides that are shown', { timeout: limitMs }, a
 });
 
 test(
-  'a version that nobody published is 64 with the words of the registry',
+  'an unpublished version exits with 64 and the message of the registry',
   { timeout: limitMs },
   async ({ world }) => {
     const { ended } = start(world, ['setup', '--engine', 'mocker', '--version', '1.1.99'], {
@@ -111,7 +111,7 @@ test(
   },
 );
 
-test('etcd and NATS are two programs that run', { timeout: limitMs }, async ({ world }) => {
+test('the installed etcd and NATS run', { timeout: limitMs }, async ({ world }) => {
   const env = realEnv(world);
   await succeed(world, ['setup', '--infra'], { env });
   const bin = join(dataOf(world), 'infra/bin');

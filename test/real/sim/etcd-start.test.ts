@@ -11,7 +11,7 @@ const [binary = 'etcd'] = binaries('etcd');
 const argv = ['worker', '--model-path', model];
 const retrying = 'WARN dynamo_runtime::transports::etcd: etcd not reachable yet; retrying startup connection';
 
-test('etcd that is not there: tried again, then 1 in upstream’s words; a signal meanwhile is a clean end', async () => {
+test('no etcd: retried, then exits with 1 and the message of upstream; a signal meanwhile is a clean exit', async () => {
   const nowhere = {
     DYN_DISCOVERY_BACKEND: 'etcd',
     ETCD_ENDPOINTS: `http://127.0.0.1:${await freePort()}`,
@@ -31,7 +31,7 @@ test('etcd that is not there: tried again, then 1 in upstream’s words; a signa
   expect(await patient.exit).toMatchObject({ code: 0 });
 });
 
-test('the second endpoint serves where the first one is dead; etcd may come late', async () => {
+test('a second endpoint is used if the first is dead; etcd may start late', async () => {
   const etcd = await startEtcd(binary);
   await etcd.server().kill();
   const endpoints = `127.0.0.1:${await freePort()}, ${etcd.url}/`;
@@ -71,7 +71,7 @@ test('with authentication on: the right password registers, a wrong one is an er
   expect(right.log()).not.toContain('failed to revoke lease');
 });
 
-test('TLS: with the authority’s certificate it registers, without it the reason is said', async () => {
+test('TLS: registers with the CA certificate; without it, reports the reason', async () => {
   const folder = temporaryFolder();
   const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
   const wish = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];

@@ -15,7 +15,7 @@ import { binaries } from '../support/server.ts';
 const patienceMs = 30_000;
 
 describe.each(binaries('etcd'))('%s', (binary) => {
-  test('a worker stands under upstream’s keys on its lease, is listed, answers, and takes them along', async () => {
+  test('a worker registers under the keys of upstream with a lease, is listed, answers, and removes them', async () => {
     const etcd = await startEtcd(binary);
     const { url, workers } = await deploy([['--kv-events']], [], etcd.env);
     await until('the model is listed', async () => (await listed(url))[0] === model);
@@ -42,7 +42,7 @@ describe.each(binaries('etcd'))('%s', (binary) => {
     await until('nobody is listed', async () => (await listed(url)).length === 0);
   });
 
-  test('a killed worker’s keys go with its lease', async () => {
+  test('keys of a killed worker expire with its lease', async () => {
     const etcd = await startEtcd(binary);
     const { url, workers } = await deploy([[], []], [], { ...etcd.env, ETCD_LEASE_TTL: '3' });
     const before = await until('both are announced', async () => {
@@ -56,7 +56,7 @@ describe.each(binaries('etcd'))('%s', (binary) => {
     expect((await ask(url, 'Hello')).status).toBe(200);
   });
 
-  test('a short stop of etcd is survived, and requests go on meanwhile', async () => {
+  test('a short suspension of etcd is survived, and requests continue', async () => {
     const etcd = await startEtcd(binary);
     const { url, workers, frontend } = await deploy([[]], [], etcd.env);
     await until('the model is listed', async () => (await listed(url)).length === 1);
@@ -79,44 +79,47 @@ describe.each(binaries('etcd'))('%s', (binary) => {
     expect([frontend.child.exitCode, workers[0]?.child.exitCode]).toEqual([null, null]);
   });
 
-  test.each(['kept', 'lost'] as const)('etcd comes back with its data %s: all is as before', async (data) => {
-    const etcd = await startEtcd(binary);
-    const { url, workers, frontend } = await deploy([['--kv-events'], []], [], etcd.env);
-    const count = 6;
-    const before = await until('all is announced', async () => {
-      const found = await keysIn(etcd.url);
-      return found.length === count && found;
-    });
-    await until('the model is listed', async () => (await listed(url)).length === 1);
-    await etcd.server().kill();
-    // As upstream: instances are read from etcd, routing goes on with what was known.
-    await until('the frontend notices', async () => (await generateInstances(url)) === 0);
-    expect((await ask(url, 'Hello')).status).toBe(200);
-    await etcd.restart(data);
-    const after = await until(
-      'all is announced again',
-      async () => {
+  test.each(['kept', 'lost'] as const)(
+    'etcd returns with its data %s: everything is as before',
+    async (data) => {
+      const etcd = await startEtcd(binary);
+      const { url, workers, frontend } = await deploy([['--kv-events'], []], [], etcd.env);
+      const count = 6;
+      const before = await until('all is announced', async () => {
         const found = await keysIn(etcd.url);
         return found.length === count && found;
-      },
-      patienceMs,
-    );
-    const stable = ({ key, value, lease }: (typeof after)[number]) => ({ key, value, lease });
-    expect(after.map(stable)).toEqual(before.map(stable));
-    await until('both count', async () => (await generateInstances(url)) === 2, patienceMs);
-    await until('the model is listed', async () => (await listed(url)).length === 1);
-    expect((await ask(url, 'Hello')).status).toBe(200);
-    const third = await startWorker([], { DYN_NAMESPACE: 'dynamo', ...etcd.env });
-    await until('new ones are seen', async () => (await generateInstances(url)) === 3);
-    expect([frontend, ...workers, third].map(({ child }) => child.exitCode)).toEqual([
-      null,
-      null,
-      null,
-      null,
-    ]);
-  });
+      });
+      await until('the model is listed', async () => (await listed(url)).length === 1);
+      await etcd.server().kill();
+      // As upstream: instances are read from etcd, routing goes on with what was known.
+      await until('the frontend notices', async () => (await generateInstances(url)) === 0);
+      expect((await ask(url, 'Hello')).status).toBe(200);
+      await etcd.restart(data);
+      const after = await until(
+        'all is announced again',
+        async () => {
+          const found = await keysIn(etcd.url);
+          return found.length === count && found;
+        },
+        patienceMs,
+      );
+      const stable = ({ key, value, lease }: (typeof after)[number]) => ({ key, value, lease });
+      expect(after.map(stable)).toEqual(before.map(stable));
+      await until('both count', async () => (await generateInstances(url)) === 2, patienceMs);
+      await until('the model is listed', async () => (await listed(url)).length === 1);
+      expect((await ask(url, 'Hello')).status).toBe(200);
+      const third = await startWorker([], { DYN_NAMESPACE: 'dynamo', ...etcd.env });
+      await until('new ones are seen', async () => (await generateInstances(url)) === 3);
+      expect([frontend, ...workers, third].map(({ child }) => child.exitCode)).toEqual([
+        null,
+        null,
+        null,
+        null,
+      ]);
+    },
+  );
 
-  test('etcd gone for good: frontend and worker leave with 0, in upstream’s words', async () => {
+  test('etcd gone for good: frontend and worker exit with 0 and the message of upstream', async () => {
     const etcd = await startEtcd(binary);
     const { frontend, workers } = await deploy([[]], [], { ...etcd.env, ETCD_LEASE_TTL: '3' });
     await etcd.server().kill();
@@ -129,7 +132,7 @@ describe.each(binaries('etcd'))('%s', (binary) => {
     }
   });
 
-  test('a worker stopped beyond its lease leaves with 0 when it goes on', async () => {
+  test('a worker suspended beyond its lease exits with 0 when it resumes', async () => {
     const etcd = await startEtcd(binary);
     const { url, workers, frontend } = await deploy([[]], [], { ...etcd.env, ETCD_LEASE_TTL: '3' });
     workers[0]?.child.kill('SIGSTOP');
@@ -140,7 +143,7 @@ describe.each(binaries('etcd'))('%s', (binary) => {
     expect(frontend.child.exitCode).toBeNull();
   });
 
-  test('a frontend serves the workers of its namespace and shows all of them', async () => {
+  test('a frontend serves the workers of its namespace, and shows those of all namespaces', async () => {
     const etcd = await startEtcd(binary);
     const first = await deploy([['--served-model-name', 'one']], [], { ...etcd.env, DYN_NAMESPACE: 'aaa' });
     const port = await freePort();

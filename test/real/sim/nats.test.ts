@@ -44,7 +44,7 @@ async function secondFrontend(
 }
 
 describe.each(binaries('nats-server'))('%s', (binary) => {
-  test('with etcd and NATS: a known prefix goes to its worker, also from a frontend that came later', async () => {
+  test('with etcd and NATS: a known prefix is routed to its worker, even by a later frontend', async () => {
     const [etcd, nats] = [await startEtcd(etcdBinary), await startNats(binary)];
     const env = { ...etcd.env, ...nats.env };
     const worker = ['--kv-events'];
@@ -77,7 +77,7 @@ describe.each(binaries('nats-server'))('%s', (binary) => {
     });
   });
 
-  test('NATS lost and back: requests go on, and what happened meanwhile is told', async () => {
+  test('NATS lost and back: requests continue, and missed events are sent again', async () => {
     const nats = await startNats(binary);
     const env = { DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: temporaryFolder(), ...nats.env };
     const { url, workers, frontend } = await deploy([['--kv-events']], kvFlags, env);
@@ -118,7 +118,7 @@ describe.each(binaries('nats-server'))('%s', (binary) => {
   });
 });
 
-test('NATS that is not there: tried again, then 1 in upstream’s words; a signal meanwhile is a clean end', async () => {
+test('no NATS: retried, then exits with 1 and the message of upstream; a signal meanwhile is a clean exit', async () => {
   const nowhere = { DYN_EVENT_PLANE: 'nats', NATS_SERVER: `nats://127.0.0.1:${await freePort()}` };
   const env = { DYN_FILE_KV: temporaryFolder(), ...nowhere };
   const patient = start(['worker', '--model-path', model], env);

@@ -17,6 +17,6 @@ test('a report with everything in it is valid', () => {
   expect(() => validate(junitXml(mixedSuites, 'host'))).not.toThrow();
 });
 
-test('the validator would notice', () => {
+test('the validator detects errors', () => {
   expect(() => validate(junitXml(mixedSuites, 'host').replace(' tests="3"', ''))).toThrow(/tests/);
 });

@@ -32,7 +32,7 @@ const blind = (name: string): string =>
 
 // All of them in the newest alone, as they take a minute.
 describe.each(environments.slice(-1))('$name', ({ python }) => {
-  test('smoke of all profiles', { timeout }, async ({ world }) => {
+  test('smoke --all', { timeout }, async ({ world }) => {
     const words = ['smoke', '--all', ...(await mockerIn(python)), '--json', '--junit', 'out.xml'];
     const { code, stdout, stderr } = await dynamo(world, words);
     const { passed, suites } = JSON.parse(stdout) as Report;
@@ -60,7 +60,7 @@ describe.each(environments.slice(-1))('$name', ({ python }) => {
     ]);
   });
 
-  test('a profile that is named is not skipped', { timeout }, async ({ world }) => {
+  test('a profile named explicitly is not skipped', { timeout }, async ({ world }) => {
     const { code, stdout } = await dynamo(world, ['smoke', 'vision', ...(await mockerIn(python))]);
     expect({ code, stdout }).toEqual({
       code: 1,
@@ -78,7 +78,7 @@ describe.each(environments)('$name', ({ python }) => {
     validateJunit(join(world.work, 'out.xml'));
   });
 
-  test('exec: a chat through the environment of the command', { timeout }, async ({ world }) => {
+  test('exec: a chat with the variables of the command', { timeout }, async ({ world }) => {
     const script = `
       const { OPENAI_BASE_URL, OPENAI_MODEL, DYNAMO_ENGINE } = process.env;
       const response = await fetch(OPENAI_BASE_URL + '/chat/completions', {

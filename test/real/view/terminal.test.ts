@@ -25,7 +25,7 @@ function inTerminal(
 
 const down = '\u001B[B';
 
-test('open: a browser gets a page that is there', async ({ world }) => {
+test('open: a browser gets an existing page', async ({ world }) => {
   const opened = join(world.work, 'opened');
   standIn(world, 'xdg-open', `#!/bin/sh\necho "$1" > ${opened}.part && mv ${opened}.part ${opened}\n`);
   const { url } = await up(world, 'agg');
@@ -37,7 +37,7 @@ test('open: a browser gets a page that is there', async ({ world }) => {
   await succeed(world, ['down', '--quiet']);
 });
 
-test('up without a profile: keys choose one, and it comes up', async ({ world }) => {
+test('up without a profile: a profile is chosen with keys, and starts', async ({ world }) => {
   const session = inTerminal(world, ['up', '--detach', ...(await onSim())]);
   await session.until(/❯ +1 +agg /);
   session.type(down);
@@ -51,14 +51,14 @@ test('up without a profile: keys choose one, and it comes up', async ({ world })
   await succeed(world, ['down', '--quiet']);
 });
 
-test('up without a profile: Ctrl-C leaves, nothing was started', async ({ world }) => {
+test('up without a profile: Ctrl-C exits without starting anything', async ({ world }) => {
   const session = inTerminal(world, ['up', ...(await onSim())]);
   await session.until(/❯ +1 +agg /);
   session.type('\u0003');
   expect((await session.ended).code).toBe(130);
 });
 
-test('chat: Ctrl-C ends an answer and no more, Ctrl-D leaves', async ({ world }) => {
+test('chat: Ctrl-C ends only the answer, Ctrl-D exits', async ({ world }) => {
   let asked = 0;
   const server = createServer((_, response) => {
     asked += 1;

@@ -13,7 +13,7 @@ test('aborts when the time is over', async () => {
   expect([limit.signal.aborted, limit.isOver()]).toEqual([true, true]);
 });
 
-test('aborts with the reason of the wider signal, and is then not over', () => {
+test('aborts with the reason of the outer signal, and then has not timed out', () => {
   const wider = new AbortController();
   const limit = timeLimit(100, virtualClock(), wider.signal);
   wider.abort('enough');
@@ -30,13 +30,13 @@ test('a cleared limit leaves no timer behind', async () => {
   expect(limit.signal.aborted).toBe(false);
 });
 
-test('garbage collection does not make it endless', async () => {
+test('garbage collection does not disable it', async () => {
   const { signal } = timeLimit(5, systemClock, new AbortController().signal);
   collectGarbage();
   await new Promise((resolve) => signal.addEventListener('abort', resolve));
 });
 
-test('a limit beyond what a timer can take is not over at once', async () => {
+test('a limit beyond the range of timers does not expire at once', async () => {
   const limit = timeLimit(1e12, systemClock, new AbortController().signal);
   await systemClock.sleep(5);
   expect(limit.isOver()).toBe(false);

@@ -22,7 +22,7 @@ test('each code has its documented exit code', () => {
   expect(new DynamoError('busy', 'taken').exitCode).toBe(75);
 });
 
-test('the code of a failed system call is read, of any other error there is none', () => {
+test('reads the code of a failed system call; other errors have none', () => {
   expect(errorCode(Object.assign(new Error('x'), { code: 'ENOENT' }))).toBe('ENOENT');
   expect(errorCode(Object.assign(new Error('x'), { code: 7 }))).toBeUndefined();
   expect(errorCode('ENOENT')).toBeUndefined();

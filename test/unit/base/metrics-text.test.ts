@@ -15,7 +15,7 @@ dynamo_component_requests_total{dynamo_component="prefill",dynamo_endpoint="clea
 dynamo_component_request_bytes_total{dynamo_component="prefill",dynamo_endpoint="generate"} 500
 `;
 
-test('requests to generate are summed over all series, others left out', () => {
+test('sums requests to generate over all series, and no others', () => {
   expect(generateRequests(metrics)).toBe(5);
 });
 
@@ -27,7 +27,7 @@ test('before the first request there is no series, and the sum is 0', () => {
 const line = (value: string): string =>
   `dynamo_component_requests_total{dynamo_endpoint="generate"} ${value}\n`;
 
-test('numbers as Prometheus writes them, and lines that are none', () => {
+test('numbers as Prometheus writes them, and other lines', () => {
   expect(generateRequests(line('1e+03'))).toBe(1000);
   expect(generateRequests(line('NaN') + line('2'))).toBe(2);
 });
@@ -35,7 +35,7 @@ test('numbers as Prometheus writes them, and lines that are none', () => {
 const look = (sum: number, count: number): string =>
   `hits_bucket{le="1"} ${count}\nhits_sum{a="b"} ${sum}\nhits_count{a="b"} ${count}\n`;
 
-test('a histogram is read as the mean of what it took up, and says nothing when that was nothing', () => {
+test('the mean of a histogram is of new observations, and undefined without any', () => {
   expect(meanOfHistogram(look(1, 4), look(2.9, 6), 'hits')).toBeCloseTo(0.95);
   expect(meanOfHistogram('', look(1.9, 2), 'hits')).toBeCloseTo(0.95);
   expect(meanOfHistogram(look(1, 4), look(1, 4), 'hits')).toBeUndefined();
@@ -54,7 +54,7 @@ dynamo_frontend_output_tokens_total{model="a"} 154
   expect(frontendCounters(text)).toEqual({ requests: 5, tokens: 154 });
 });
 
-test('of a worker the fullest rank, and requests to generate alone', () => {
+test('for a worker, the fullest rank and only requests to generate', () => {
   const text = `dynamo_component_requests_total{dynamo_endpoint="generate"} 7
 dynamo_component_requests_total{dynamo_endpoint="clear_kv_blocks"} 40
 sglang:token_usage{model_name="a",dp_rank="0"} 0.25

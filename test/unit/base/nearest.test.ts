@@ -14,15 +14,15 @@ test.each([
   expect(editDistance(b, a)).toBe(distance);
 });
 
-test('a typo finds its word, whatever its case', () => {
+test('finds the word for a typo, whatever its case', () => {
   expect(nearest('Disag', ['agg', 'disagg', 'video'])).toBe('disagg');
 });
 
-test('a word that resembles none finds nothing', () => {
+test('finds nothing for an unrelated word', () => {
   expect(nearest('kubernetes', ['agg', 'disagg', 'video'])).toBeUndefined();
   expect(nearest('up', [])).toBeUndefined();
 });
 
-test('of equally near words the first one wins', () => {
+test('among equally near words, the first wins', () => {
   expect(nearest('ab', ['ax', 'ay'])).toBe('ax');
 });

@@ -20,11 +20,11 @@ test.each([
 ])('%s is a secret', (name) => expect(isSecret(name)).toBe(true));
 
 test.each(['TOKENIZERS_PARALLELISM', 'MAX_TOKENS', 'KEYBOARD', 'MONKEY', 'DYN_LOG', 'PATH'])(
-  '%s is none',
+  '%s is not a secret',
   (name) => expect(isSecret(name)).toBe(false),
 );
 
-test('a placeholder that everybody knows is no secret', () => {
+test('a well-known placeholder is not a secret', () => {
   expect(isSecret('OPENAI_API_KEY', 'EMPTY')).toBe(false);
   expect(isSecret('OPENAI_API_KEY', 'sk-1')).toBe(true);
 });
@@ -38,7 +38,7 @@ test.each([
   ["password='correct horse'", "password='*** horse'"],
   ['export DB_PASSWORD=topsecret1', 'export DB_PASSWORD=***'],
   ['auth_token: 0123456789', 'auth_token: ***'],
-])('of %s nothing is spilt', (text, shown) => {
+])('nothing of %s is revealed', (text, shown) => {
   expect(maySpill(text)).toBe(true);
   expect(redact(text)).toBe(shown);
 });
@@ -50,7 +50,7 @@ test.each([
   'api_key=EMPTY',
   'GET http://127.0.0.1:8000/v1/models 200',
   'see https://example.com:8080/a@b',
-])('%s stays as it is', (text) => expect(redact(text)).toBe(text));
+])('%s is unchanged', (text) => expect(redact(text)).toBe(text));
 
 test.each([
   ['DYN_LOG', 'debug'],
@@ -70,7 +70,7 @@ test.each([
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://token@host'],
   ['OTEL_EXPORTER_OTLP_HEADERS', 'api-key=x'],
   ['MYPATH', '/usr'],
-])('%s=%s may not', (name, value) => expect(isHarmless(name, value)).toBe(false));
+])('%s=%s may not be shown', (name, value) => expect(isHarmless(name, value)).toBe(false));
 
 test.each([
   [
@@ -121,7 +121,7 @@ test.each([
   ['tcp://*:1234', 'tcp://*:1234'],
 ])('%s is written as %s', (text, shown) => expect(conceal(text)).toBe(shown));
 
-test('a parameter is secret by its name, or by that of its variable', () => {
+test('a parameter is secret by its name or the name of its variable', () => {
   expect(isSecretParameter('hfToken', [])).toBe(true);
   expect(isSecretParameter('login', ['HF_TOKEN'])).toBe(true);
   expect(isSecretParameter('maxTotalTokens', ['MAX_TOTAL_TOKENS'])).toBe(false);

@@ -7,7 +7,7 @@ import { parserOf, takes } from '../../support/parse-command.ts';
 
 // Modules of verbs are loaded here, which takes its time on a busy machine.
 describe.each(visibleVerbs)('dynamo $name', { timeout: 60_000 }, (verb) => {
-  it('has examples, and they are right', async () => {
+  it('has valid examples', async () => {
     const { help } = await parserOf(verb);
     const examples = commandsIn(help);
     expect(examples.length).toBeGreaterThan(0);
@@ -15,12 +15,12 @@ describe.each(visibleVerbs)('dynamo $name', { timeout: 60_000 }, (verb) => {
   });
 });
 
-it('the examples of dynamo --help are right', async () => {
+it('the examples of dynamo --help are valid', async () => {
   const examples = commandsIn(rootHelp());
   expect(examples.length).toBeGreaterThan(3);
   for (const { line, words } of examples) await takes(line, words);
 });
 
-it('an example with a flag that is not there would be noticed', async () => {
+it('detects an example with an unknown flag', async () => {
   await expect(takes('dynamo ps --wacth', ['ps', '--wacth'])).rejects.toThrow('ps --wacth');
 });

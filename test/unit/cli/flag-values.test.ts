@@ -4,11 +4,11 @@ import { decimalSeconds, longestSeconds, wholeNumber } from '../../../src/cli/fl
 import { listenAddress } from '../../../src/host/listen-address.ts';
 
 test.each(['0x1F40', '8e3', ' 80', '80 ', '+80', '-1', '', '80.0', '١٢', '8_0', 'Infinity', '1n'])(
-  '%j is no whole number',
+  '%j is not a whole number',
   (text) => expect(wholeNumber(text, 0)).toBeUndefined(),
 );
 
-test('a whole number is one within its limits', () => {
+test('whole numbers must be within their limits', () => {
   expect(['0', '1', '64', '65', '0064'].map((text) => wholeNumber(text, 1, 64))).toEqual([
     undefined,
     1,
@@ -18,7 +18,7 @@ test('a whole number is one within its limits', () => {
   ]);
 });
 
-test('seconds may have a fraction, and are no more than a timer can wait for', () => {
+test('seconds may have a fraction, and must be within the range of timers', () => {
   const texts = ['0', '1.5', String(longestSeconds), String(longestSeconds + 1), '.5', '1.', '1e3', '-1', ''];
   expect(texts.map(decimalSeconds)).toEqual([0, 1.5, longestSeconds, ...Array(6).fill(undefined)]);
 });
@@ -46,4 +46,4 @@ test.each([
   'a b',
   '-a',
   'a..b',
-])('%j is no address', (text) => expect(listenAddress(text)).toBeUndefined());
+])('%j is not an address', (text) => expect(listenAddress(text)).toBeUndefined());

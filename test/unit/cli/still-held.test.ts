@@ -6,7 +6,7 @@ const prefill = { name: 'prefill', mode: 'prefill' } as const;
 const decode = { name: 'decode', mode: 'decode' } as const;
 const worker = { name: 'worker', mode: 'aggregated' } as const;
 
-test('memory that a decode worker leaves comes back with the prefill workers, which are named', () => {
+test('memory of a decode worker is freed with the prefill workers, which are named', () => {
   expect(stillHeldText([prefill, decode], decode, ['5.4 GiB of GPU 1'], 5_000)).toBe(
     'decode is gone, but 5.4 GiB of GPU 1 did not come back within 5 s: ' +
       'dynamo restart prefill   # the KV cache of decode stays until it ends',
@@ -17,7 +17,7 @@ test('memory that a decode worker leaves comes back with the prefill workers, wh
   );
 });
 
-test('of other processes nobody is known to keep it', () => {
+test('for other processes, no such process is known', () => {
   for (const [processes, gone] of [
     [[prefill, decode], prefill],
     [[worker], worker],

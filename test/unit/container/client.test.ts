@@ -4,7 +4,7 @@ import { connect } from '../../../src/container/client.ts';
 
 afterEach(() => void vi.unstubAllEnvs());
 
-test('DOCKER_HOST and its certificates do not count beside an address', () => {
+test('DOCKER_HOST and its certificates are ignored if an address is given', () => {
   vi.stubEnv('DOCKER_HOST', 'tcp://192.0.2.1:2376');
   vi.stubEnv('DOCKER_CERT_PATH', '/nowhere');
   expect(connect({ address: 'unix:///a.sock' }).modem).toMatchObject({
@@ -16,7 +16,7 @@ test('DOCKER_HOST and its certificates do not count beside an address', () => {
   expect(process.env['DOCKER_HOST']).toBe('tcp://192.0.2.1:2376');
 });
 
-test('certificates that are not there are told by name', () => {
+test('missing certificates are named', () => {
   const address = 'tcp://127.0.0.1:1';
   expect(() => connect({ address, certificates: '/nowhere' })).toThrow('there is no /nowhere/ca.pem');
 });

@@ -43,7 +43,7 @@ const asked = (plan: Plan, name: string) => {
   return createOptions(spec, entry, plan.runFolder, facts.environment);
 };
 
-test('etcd: its data in a folder of the run, one port on loopback, limits, labels that prove whose it is', () => {
+test('etcd: data in a folder of the run, one port on loopback, limits, labels that prove ownership', () => {
   const plan = makePlan(profile, options({ infra: 'docker' }), facts);
   expect(plan.docker).toEqual({ address: daemon.address });
   const port = plan.processes.find(({ name }) => name === 'etcd')?.ports.client;
@@ -87,7 +87,7 @@ test("NATS: started by its image's entry point, with the file that holds the pay
   ]);
 });
 
-test("a worker of upstream's image: as its pages start it, with the cache of the hub and the token", () => {
+test('a worker of the image of upstream: as documented there, with hub cache and token', () => {
   const plan = makePlan(profile, options({ engine: 'sglang', runtime: 'docker' }), facts);
   const wanted = asked(plan, 'worker');
   expect(wanted.Cmd.slice(0, 3)).toEqual(['python3', '-m', 'dynamo.sglang']);
@@ -119,7 +119,7 @@ test("a worker of upstream's image: as its pages start it, with the cache of the
   expect(asked(plan, 'frontend').HostConfig.DeviceRequests).toEqual([]);
 });
 
-test('CAP_SYS_PTRACE is there only when it is asked for', () => {
+test('CAP_SYS_PTRACE only on request', () => {
   const plan = makePlan(profile, options({ engine: 'sglang', runtime: 'docker', ptrace: true }), facts);
   expect(asked(plan, 'worker').HostConfig.CapAdd).toEqual(['SYS_PTRACE']);
 });
@@ -129,7 +129,7 @@ const onImage = (runtime: string) => ({
   images: { runtime },
 });
 
-test('the flags are those of the version in the tag, and an image that tells none is refused', () => {
+test('flags match the version in the tag, and an image without a version is refused', () => {
   const newer = makePlan(
     profile,
     onImage('reg.example:5000/sglang-runtime:1.4.2@sha256:0123456789ab'),
@@ -141,7 +141,7 @@ test('the flags are those of the version in the tag, and an image that tells non
   );
 });
 
-test('--runtime docker without a daemon is 69 with the way on', () => {
+test('--runtime docker without a daemon exits with 69 and a fix', () => {
   const problem = { words: 'permission denied', fix: 'sudo x   # or: --infra process' };
   const without = host({
     infra: { binaries: {}, external: {}, persistentFolder: '', containers: { problem, images: {} } },
@@ -151,7 +151,7 @@ test('--runtime docker without a daemon is 69 with the way on', () => {
   );
 });
 
-test('auto takes a container when there is nothing else, and says why; what Docker lacks stands in the refusal', () => {
+test('auto uses a container as the last resort and says why; an error says what Docker lacks', () => {
   const plan = makePlan(profile, options({ discovery: 'etcd' }), facts);
   expect(plan.choices.find(({ what }) => what === 'etcd')).toMatchObject({
     value: 'docker',
@@ -171,7 +171,7 @@ test('auto takes a container when there is nothing else, and says why; what Dock
   );
 });
 
-test('rootless Docker, whose network is its own, gets etcd and is refused frontend and workers', () => {
+test('rootless Docker runs etcd, but not frontend and workers', () => {
   const rootless = { ...containers, daemon: { ...daemon, hostNetworkIsOwn: true as const } };
   const its = { ...facts, infra: { ...facts.infra, containers: rootless } };
   expect(makePlan(profile, options({ infra: 'docker' }), its).infra?.etcd?.from).toBe('docker');

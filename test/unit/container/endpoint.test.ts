@@ -17,7 +17,7 @@ const contexts: DockerSettings = {
 const addresses = (environment: Record<string, string>, settings = none): string[] =>
   endpointsIn(environment, settings).map(({ address }) => address);
 
-test('without a word of anybody, the usual sockets in order', () => {
+test('without configuration, the usual sockets in order', () => {
   expect(addresses({ XDG_RUNTIME_DIR: '/run/user/1000' })).toEqual([
     'unix:///var/run/docker.sock',
     'unix:///run/user/1000/docker.sock',
@@ -27,7 +27,7 @@ test('without a word of anybody, the usual sockets in order', () => {
   expect(addresses({})).toEqual(['unix:///var/run/docker.sock', 'unix:///run/podman/podman.sock']);
 });
 
-test('DOCKER_HOST wins over a context, DOCKER_CONTEXT over the current one, and each is the only one', () => {
+test('DOCKER_HOST overrides a context, DOCKER_CONTEXT the current one, without fallback', () => {
   const host = { DOCKER_HOST: 'unix:///a.sock' };
   expect(addresses({ ...host, DOCKER_CONTEXT: 'tls' }, contexts)).toEqual(['unix:///a.sock']);
   expect(addresses({ DOCKER_CONTEXT: 'tls' }, contexts)).toEqual(['tcp://127.0.0.1:2376']);
@@ -35,7 +35,7 @@ test('DOCKER_HOST wins over a context, DOCKER_CONTEXT over the current one, and 
   expect(addresses({ DOCKER_CONTEXT: 'default' }, contexts)).toHaveLength(2);
 });
 
-test('certificates come from the context, or from DOCKER_CERT_PATH where TLS is asked for', () => {
+test('certificates come from the context, or with TLS from DOCKER_CERT_PATH', () => {
   expect(endpointsIn({ DOCKER_CONTEXT: 'tls' }, contexts)[0]?.certificates).toBe('/home/me/tls');
   const environment = { DOCKER_HOST: 'tcp://localhost:2376', DOCKER_CERT_PATH: '/certs' };
   expect(endpointsIn({ ...environment, DOCKER_TLS_VERIFY: '1' }, none)[0]?.certificates).toBe('/certs');
@@ -60,7 +60,7 @@ test.for([
   });
 });
 
-test('a context on another host, and one that is not there, are refused by name', () => {
+test('a context on another host and a missing one are refused by name', () => {
   expect(refusal({ DOCKER_CONTEXT: 'far' })).toMatchObject({
     message: expect.stringContaining('Docker context far names a Docker on another host'),
     hint: expect.stringContaining('docker context use default'),

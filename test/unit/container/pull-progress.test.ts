@@ -10,7 +10,7 @@ const begin: readonly PullStep[] = [
   { status: 'Waiting', id: 'c' },
 ];
 
-test('layers are counted, the tag is none, and sizes are told once they are known', () => {
+test('counts layers without the tag, and sizes once they are known', () => {
   expect(pullProgress('nats:2.11.4', fold(begin))).toEqual({
     doing: 'downloading',
     what: 'image nats:2.11.4, 1 of 3 layers',
@@ -27,7 +27,7 @@ test('layers are counted, the tag is none, and sizes are told once they are know
   });
 });
 
-test('a layer that is being unpacked is downloaded, and counts once it is there', () => {
+test('a layer that is being unpacked counts as downloaded, and as done when it is there', () => {
   const unpacking = [
     ...begin,
     { status: 'Downloading', id: 'a', progressDetail: { current: 30, total: 100 } },
@@ -42,7 +42,7 @@ test('a layer that is being unpacked is downloaded, and counts once it is there'
   expect(pullProgress('i', fold(there))).toMatchObject({ what: 'image i, 2 of 3 layers', percent: 100 });
 });
 
-test('what is about no layer changes nothing', () => {
+test('messages about anything else are ignored', () => {
   const layers = fold(begin);
   for (const status of ['Digest: sha256:1', 'Status: Downloaded newer image for nats:2.11.4']) {
     expect(foldStep(layers, { status })).toBe(layers);

@@ -15,14 +15,14 @@ const rows = page
       .map((cell) => cell.trim()),
   );
 
-test('every rule has its row, with what it sees, what fixes it and its check, in their order', () => {
+test('every rule has a row with its evidence, fix and check, in order', () => {
   const heading = rows.findIndex(([first]) => first === 'rule');
   const listed = rows.slice(heading + 2, heading + 2 + rules.length);
   expect(listed).toEqual(rules.map(({ id, sees, fixes, check }) => [`\`${id}\``, sees, fixes, check ?? '–']));
   expect(rows[heading + 2 + rules.length]?.[0]).toBe("upstream's entry");
 });
 
-test('what the page and the rules refer to is there', () => {
+test('references of the page and the rules exist', () => {
   const ids = new Set<string>(checks.map(({ id }) => id));
   const named = [...page.matchAll(/\bD\d\d\b/g)].map(([id]) => id);
   expect(named.filter((id) => !ids.has(id))).toEqual([]);

@@ -18,6 +18,6 @@ test.each([
 ])('%s', (line, shown) => expect(renderJson(line)).toBe(shown));
 
 test.each(['', 'plain', '{not json}', '{"a":1}', '[1,2]', '{"message":3}', '{"message":"half'])(
-  '%s stays as it is',
+  '%s is unchanged',
   (line) => expect(renderJson(line)).toBe(line),
 );
