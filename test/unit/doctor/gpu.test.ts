@@ -37,7 +37,7 @@ const process620 = {
 const small = profileOf({ components: { frontend, worker: worker('aggregated', { gpuMemoryGiB: 16 }) } });
 const three = profileOf({ components: { frontend, worker: worker('aggregated', { replicas: 3 }) } });
 
-test('vram fails when a planned GPU has less free than its workers need, and says who holds it', async () => {
+test('vram fails if a planned GPU has less free memory than its workers need, and says who uses it', async () => {
   expect(await finding(vram, { subject: onGpus(small), gpus: held, files: process620 })).toMatchObject({
     status: 'fail',
     evidence:
@@ -45,7 +45,7 @@ test('vram fails when a planned GPU has less free than its workers need, and say
   });
 });
 
-test('vram counts the weights that lie on this host', async () => {
+test('vram counts weights on this host', async () => {
   const local = profileOf({ model: '/models/big', components: { frontend, worker: worker('aggregated') } });
   const index = JSON.stringify({
     metadata: { total_size: 150 * 2 ** 30 },
@@ -58,27 +58,27 @@ test('vram counts the weights that lie on this host', async () => {
   });
 });
 
-test('vram says which run of ours has a GPU', async () => {
+test('vram says which run uses a GPU', async () => {
   const leased = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, leasedBy: 'agg-abcd' })) };
   expect(await finding(vram, { gpus: leased })).toMatchObject({
     evidence: expect.stringContaining('GPU 1 has 140 GiB of 140 GiB free, taken by run agg-abcd'),
   });
 });
 
-test('vram warns when the GPU is in use and the need unknown', async () => {
+test('vram warns if the GPU is in use and the needed memory unknown', async () => {
   const unknown = profileOf({ components: { frontend, worker: worker('aggregated') } });
   expect(await finding(vram, { subject: onGpus(unknown), gpus: held, files: process620 })).toMatchObject({
     status: 'warn',
   });
 });
 
-test('vram is silent when it fits or nothing is planned, and not made where nothing uses a GPU', async () => {
+test('vram is silent if it fits or nothing is planned, and skipped if nothing uses a GPU', async () => {
   expect(await finding(vram, { subject: onGpus(small), gpus: idle })).toMatchObject({ status: 'ok' });
   expect(await finding(vram, { gpus: held, files: process620 })).toMatchObject({ status: 'ok' });
   expect(await finding(vram, { subject: subjectOf(small), gpus: idle })).toMatchObject({ status: 'skip' });
 });
 
-test('gpus fails when more are needed than may be used', async () => {
+test('gpus fails if more are needed than allowed', async () => {
   expect(await finding(gpus, { subject: onGpus(three), gpus: idle })).toMatchObject({
     status: 'fail',
     evidence: 'test needs 3 GPUs, 2 may be used',
@@ -89,7 +89,7 @@ test('gpus fails when more are needed than may be used', async () => {
   expect(found.fix).toContain('disagg_same_gpu');
 });
 
-test('gpus needs no valid plan to count', async () => {
+test('gpus does not need a valid plan', async () => {
   const subject = { ...onGpus(three), plan: undefined };
   expect(await finding(gpus, { subject, gpus: idle })).toMatchObject({ status: 'fail' });
 });
@@ -106,7 +106,7 @@ test.each([
   });
 });
 
-test('gpus fails when two workers have one GPU and the profile does not say so', async () => {
+test('gpus fails if two workers share a GPU against the profile', async () => {
   const subject = onGpus(disaggregated);
   const processes = subject.plan?.processes.map((spec) => ({
     ...spec,
@@ -119,7 +119,7 @@ test('gpus fails when two workers have one GPU and the profile does not say so',
   expect(found).toMatchObject({ status: 'fail', evidence: expect.stringMatching(/^GPU 0 is planned for/) });
 });
 
-test('gpus is silent when there are enough, and not made for the embedded engine', async () => {
+test('gpus is silent if there are enough, and skipped for the embedded engine', async () => {
   const two = profileOf({ components: { frontend, worker: worker('aggregated', { replicas: 2 }) } });
   expect(await finding(gpus, { subject: onGpus(two), gpus: idle })).toMatchObject({ status: 'ok' });
   const environment = { CUDA_VISIBLE_DEVICES: '1,GPU-0' };
@@ -132,13 +132,13 @@ test.each([
   ['Failed to initialize NVML: Driver/library version mismatch', 'reboot'],
   ["NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver", 'modprobe'],
   ['something new', 'dmesg'],
-])('nvml fails with a remedy for %j', async (problem, remedy) => {
+])('nvml fails with a fix for %j', async (problem, remedy) => {
   const found = await finding(nvml, { gpus: { state: 'fails', problem, gpus: [] } });
   expect(found).toMatchObject({ status: 'fail', evidence: `nvidia-smi: ${problem}` });
   expect(found.fix).toContain(remedy);
 });
 
-test('nvml fails where a device is and nvidia-smi is not; in WSL2 it says where it lies', async () => {
+test('nvml fails if there is a device but no nvidia-smi; in WSL2 it says where that is', async () => {
   const files = { '/dev/nvidia0': '', '/proc/version': 'Linux version 5.15-microsoft-standard-WSL2' };
   expect(await finding(nvml, { files })).toMatchObject({
     status: 'fail',
@@ -146,12 +146,12 @@ test('nvml fails where a device is and nvidia-smi is not; in WSL2 it says where 
   });
 });
 
-test('nvml is silent when it answers, and not made without a driver', async () => {
+test('nvml is silent if it answers, and skipped without a driver', async () => {
   expect(await finding(nvml, { gpus: idle })).toMatchObject({ status: 'ok' });
   expect(await finding(nvml)).toMatchObject({ status: 'skip' });
 });
 
-test('gpu-hang fails when nvidia-smi hangs, or a holder cannot be interrupted', async () => {
+test('gpu-hang fails if nvidia-smi hangs or a process cannot be interrupted', async () => {
   const hangs = { state: 'hangs' as const, problem: 'nvidia-smi did not answer within 5 s', gpus: [] };
   expect(await finding(gpuHang, { gpus: hangs })).toMatchObject({ status: 'fail' });
   const files = { '/proc/620/stat': statLine(620, 'python3', 'D', 1) };
@@ -174,7 +174,7 @@ test.each([
   [119, 'fail', 'does not answer', '-r   # else reboot'],
   [63, 'warn', 'at the next reset', 'sudo nvidia-smi -i 1 -r   # when nobody uses it'],
   [94, 'warn', 'has to be restarted', '-r   # when nobody uses it'],
-])('gpu-hang names the GPU of Xid %i, what that means, and what to do', async (code, status, means, fix) => {
+])('gpu-hang names the GPU of Xid %i, its meaning and a fix', async (code, status, means, fix) => {
   const report = { ...idle, gpus: idle.gpus.map((gpu, i) => ({ ...gpu, bus: `0000:0${i + 6}:00` })) };
   const kernelLog = `[1.2] NVRM: Xid (PCI:0000:06:00): 31, pid=7, MMU fault\n[9.5] NVRM: Xid (PCI:0000:07:00): ${code}, pid=620`;
   expect(await finding(gpuHang, { gpus: report, kernelLog })).toMatchObject({
@@ -187,7 +187,7 @@ test.each([
   });
 });
 
-test('a GPU that is gone from nvidia-smi is named by its bus; so it is found although nvidia-smi fails', async () => {
+test('a GPU missing in nvidia-smi is named by its bus address, even if nvidia-smi fails', async () => {
   const kernelLog = '[9.5] NVRM: Xid (PCI:0000:3b:00): 79, pid=1122, GPU has fallen off the bus.';
   const fails = { state: 'fails' as const, problem: 'No devices were found', gpus: [] };
   for (const report of [idle, fails]) {
@@ -199,7 +199,7 @@ test('a GPU that is gone from nvidia-smi is named by its bus; so it is found alt
   expect(await finding(gpuHang, { gpus: fails, kernelLog: '' })).toMatchObject({ status: 'skip' });
 });
 
-test('gpu-hang is silent with an Xid that a program caused, and says what it was', async () => {
+test('gpu-hang is silent about an Xid that a program caused, and explains it', async () => {
   const kernelLog = 'NVRM: Xid (PCI:0000:00:06): 31, pid=620, MMU fault';
   expect(await finding(gpuHang, { gpus: idle, kernelLog })).toMatchObject({
     status: 'ok',
@@ -211,7 +211,7 @@ test('gpu-hang is silent with an Xid that a program caused, and says what it was
   });
 });
 
-test('gpu-hang is not made where the kernel log is closed, and says why', async () => {
+test('gpu-hang is skipped if the kernel log is not readable, and says why', async () => {
   expect(await finding(gpuHang, { gpus: idle })).toMatchObject({
     status: 'skip',
     evidence: 'nvidia-smi answers; not checked for Xid errors: /dev/kmsg: EPERM',
@@ -219,7 +219,7 @@ test('gpu-hang is not made where the kernel log is closed, and says why', async 
   expect(await finding(gpuHang)).toMatchObject({ status: 'skip' });
 });
 
-test('compute-mode warns of a GPU that takes one process only', async () => {
+test('compute-mode warns about a GPU that accepts one process only', async () => {
   const exclusive = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, computeMode: 'Exclusive_Process' })) };
   expect(await finding(computeMode, { gpus: exclusive })).toMatchObject({
     status: 'warn',
@@ -233,7 +233,7 @@ test('compute-mode warns of a GPU that takes one process only', async () => {
   });
 });
 
-test('pidns warns of holders that are not in this pid namespace, and of memory that nobody is named for', async () => {
+test('pidns warns about processes of another pid namespace, and memory without an owner', async () => {
   expect(await finding(pidns, { gpus: held })).toMatchObject({
     status: 'warn',
     evidence: '136 GiB of GPU memory is held by pid 620, which is not in this pid namespace',
@@ -244,18 +244,18 @@ test('pidns warns of holders that are not in this pid namespace, and of memory t
   });
 });
 
-test('pidns fails where /proc shows others, GPUs or not', async () => {
+test('pidns fails if /proc is of another namespace, with or without GPUs', async () => {
   const procTrouble = { words: '/proc shows another pid namespace', fix: 'unshare --mount-proc' };
   expect(await finding(pidns, { procTrouble })).toMatchObject({ status: 'fail', fix: procTrouble.fix });
 });
 
-test('pidns is silent when all holders are seen, and not made when nobody can tell', async () => {
+test('pidns is silent if all processes are visible, and skipped if that is unknown', async () => {
   expect(await finding(pidns, { gpus: held, files: process620 })).toMatchObject({ status: 'ok' });
   expect(await finding(pidns, { gpus: { ...held, holders: undefined } })).toMatchObject({ status: 'skip' });
 });
 
 test.each([vram, gpus, computeMode, pidns])(
-  '$name is not made without a GPU, or when nvidia-smi does not work',
+  '$name is skipped without a GPU, or if nvidia-smi fails',
   async (check: Check) => {
     expect(await finding(check)).toMatchObject({ status: 'skip' });
     for (const state of ['fails', 'hangs'] as const) {

@@ -13,7 +13,7 @@ function prefillPort(plan: Plan | undefined): number {
   return plan?.processes.find(({ mode }) => mode === 'prefill')?.ports.bootstrap ?? 0;
 }
 
-test('bootstrap fails when the port is taken, given twice, or given by hand', async () => {
+test('bootstrap fails if the port is in use, given twice, or set by hand', async () => {
   const subject = subjectOf(disaggregated);
   const port = prefillPort(subject.plan);
   expect(
@@ -33,7 +33,7 @@ test('bootstrap fails when the port is taken, given twice, or given by hand', as
   expect(await finding(bootstrap, { subject: { ...subject, rawArgs } })).toMatchObject({ status: 'fail' });
 });
 
-test('bootstrap fails when prefill listens elsewhere than where it sends decode', async () => {
+test('bootstrap fails if prefill listens elsewhere than it advertises', async () => {
   const { plan } = subjectOf(disaggregated);
   const at = (listens: string) =>
     subjectOf(disaggregated, {
@@ -51,7 +51,7 @@ test('bootstrap fails when prefill listens elsewhere than where it sends decode'
   expect(await finding(bootstrap, { subject: at('0.0.0.0') })).toMatchObject({ status: 'ok' });
 });
 
-test('bootstrap dials prefill workers of live runs', async () => {
+test('bootstrap connects to prefill workers of live runs', async () => {
   const { plan } = subjectOf(disaggregated);
   const runs = [runFacts({ state: 'live', plan })];
   const closed = { [`127.0.0.1:${prefillPort(plan)}`]: 'ECONNREFUSED' };
@@ -64,7 +64,7 @@ test('bootstrap dials prefill workers of live runs', async () => {
   expect(await finding(bootstrap, { subject: subjectOf(agg) })).toMatchObject({ status: 'skip' });
 });
 
-test('ports warns when another port must be taken, and fails when the port was insisted on', async () => {
+test('ports warns if another port must be used, and fails if the port was required', async () => {
   const holders = { 8000: 'pid 912 (node server.js)' };
   expect(await finding(ports, { holders })).toMatchObject({
     status: 'warn',
@@ -77,7 +77,7 @@ test('ports warns when another port must be taken, and fails when the port was i
   });
 });
 
-test('ports knows a holder that a dead run left, and says what ends it', async () => {
+test('ports recognizes a process left by a dead run, and says what ends it', async () => {
   const runs = [runFacts({ state: 'dead', living: [{ pid: 912, process: 'frontend' }] })];
   expect(await finding(ports, { holders: { 8000: 'pid 912 (python3)' }, runs })).toMatchObject({
     status: 'warn',
@@ -89,7 +89,7 @@ test('ports knows a holder that a dead run left, and says what ends it', async (
   });
 });
 
-test('ports fails on a planned port that cannot be bound, on either family', async () => {
+test('ports fails if a planned port cannot be bound, on either address family', async () => {
   for (const address of ['0.0.0.0', '::']) {
     const unbindable = { [`${address}:8000`]: 'EADDRINUSE' };
     expect(await finding(ports, { subject: subjectOf(agg), unbindable })).toMatchObject({ status: 'fail' });
@@ -100,7 +100,7 @@ test('ports fails on a planned port that cannot be bound, on either family', asy
   ).toMatchObject({ status: 'fail', fix: expect.stringContaining('above 1023') });
 });
 
-test('ports is silent when all can be bound, without IPv6, and beside a run of ours', async () => {
+test('ports is silent if all can be bound, also without IPv6 and next to a live run', async () => {
   const subject = subjectOf(agg);
   expect(await finding(ports, { subject })).toMatchObject({ status: 'ok' });
   expect(await finding(ports, { unbindable: { ':::8000': 'EAFNOSUPPORT' } })).toMatchObject({ status: 'ok' });
@@ -116,7 +116,7 @@ test.each([
   ['8000', 'also the HTTP port'],
   ['none', 'is no port'],
   ['9000', 'is exported; dynamo ignores it'],
-])('sysport-env warns of DYN_SYSTEM_PORT=%s', async (value, words) => {
+])('sysport-env warns about DYN_SYSTEM_PORT=%s', async (value, words) => {
   expect(await finding(sysportEnv, { environment: { DYN_SYSTEM_PORT: value } })).toMatchObject({
     status: 'warn',
     evidence: expect.stringContaining(words),
@@ -133,7 +133,7 @@ const zombie = {
   '/proc/uptime': '5000.0 0',
 };
 
-test('init warns of zombies that stay under pid 1', async () => {
+test('init warns about zombies that remain under pid 1', async () => {
   expect(await finding(init, { files: zombie })).toMatchObject({
     status: 'warn',
     evidence: expect.stringContaining('pid 1 (tail) reaps late or never, zombies under it: 1, python3 70'),
@@ -150,7 +150,7 @@ test('init is silent about young zombies and those of other parents', async () =
 const plenty = { freeBytes: 10 * 2 ** 30, totalBytes: 10 * 2 ** 30 };
 const docker64 = { freeBytes: 64 * 2 ** 20, totalBytes: 64 * 2 ** 20 };
 
-test('shm fails when it is too small for GPUs, else warns', async () => {
+test('shm fails if it is too small for GPUs, else warns', async () => {
   const space = { '/dev/shm': docker64 };
   expect(await finding(shm, { space, subject: onGpus(agg) })).toMatchObject({
     status: 'fail',
@@ -160,7 +160,7 @@ test('shm fails when it is too small for GPUs, else warns', async () => {
   expect(await finding(shm, { space })).toMatchObject({ status: 'warn' });
 });
 
-test('shm warns of segments that nobody uses, and says which are ours', async () => {
+test('shm warns about unused segments, and says which are ours', async () => {
   const ours = {
     path: '/dev/shm/sgl_shm_mm_70_0',
     bytes: 18 * 2 ** 30,
@@ -185,7 +185,7 @@ test('shm warns of segments that nobody uses, and says which are ours', async ()
   expect(crowded).toHaveProperty('details.4', 'and 55 more');
 });
 
-test('shm is silent when it is large and clean, and not made where there is none', async () => {
+test('shm is silent if it is large and clean, and skipped if there is none', async () => {
   expect(await finding(shm, { space: { '/dev/shm': plenty } })).toMatchObject({ status: 'ok' });
   expect(await finding(shm)).toMatchObject({ status: 'skip' });
 });
@@ -193,7 +193,7 @@ test('shm is silent when it is large and clean, and not made where there is none
 const limitsText = (memlock: string, nofile: string): string =>
   `Limit                     Soft Limit           Hard Limit           Units     \nMax processes             96365                96365                processes \nMax open files            ${nofile.padEnd(21)}65536                files     \nMax locked memory         ${memlock.padEnd(21)}unlimited            bytes     \n`;
 
-test('limits warns of low ones with the words for shell and Docker', async () => {
+test('limits warns about low limits, with the commands for shell and Docker', async () => {
   const files = { '/proc/self/limits': limitsText('8388608', '1024') };
   expect(await finding(limits, { files })).toMatchObject({
     status: 'warn',
@@ -202,7 +202,7 @@ test('limits warns of low ones with the words for shell and Docker', async () =>
   });
 });
 
-test('limits warns of files and memory that may not grow', async () => {
+test('limits warns about limits on file size and memory', async () => {
   const text = `${limitsText('unlimited', '65536')}Max file size             1048576              unlimited            bytes     \nMax address space         2147483648           unlimited            bytes     \n`;
   expect(await finding(limits, { files: { '/proc/self/limits': text } })).toMatchObject({
     status: 'warn',
@@ -211,7 +211,7 @@ test('limits warns of files and memory that may not grow', async () => {
   });
 });
 
-test('limits is silent when they are high or no engine needs them, and not made without /proc', async () => {
+test('limits is silent if they are high or unneeded, and skipped without /proc', async () => {
   const high = { '/proc/self/limits': limitsText('unlimited', '65536') };
   expect(await finding(limits, { files: high })).toMatchObject({ status: 'ok' });
   const low = { '/proc/self/limits': limitsText('8388608', '20000') };
@@ -226,7 +226,7 @@ test.each([
   [{ http_proxy: 'proxy', no_proxy: '*' }, 'warn', 'no address'],
   [{ http_proxy: 'http://p:1', NO_PROXY: '*' }, 'ok', 'loopback excluded'],
   [{}, 'ok', 'no proxy is set'],
-])('proxy says of %j: %s', async (environment, status, words) => {
+])('proxy with %j: %s', async (environment, status, words) => {
   expect(await finding(proxy, { environment })).toMatchObject({
     status,
     evidence: expect.stringContaining(words),
@@ -237,14 +237,14 @@ const getent = (...addresses: string[]) => ({
   'getent ahosts localhost': { stdout: addresses.map((each) => `${each} STREAM localhost\n`).join('') },
 });
 
-test('loopback fails where it is down', async () => {
+test('loopback fails if it is down', async () => {
   const down = { programs: getent('127.0.0.1'), closed: { '127.0.0.1:9': 'ENETUNREACH' } };
   expect(await finding(loopback, down)).toMatchObject({ status: 'fail', fix: 'ip link set lo up' });
   const up = { programs: getent('127.0.0.1'), closed: { '127.0.0.1:9': 'ECONNREFUSED' } };
   expect(await finding(loopback, up)).toMatchObject({ status: 'ok' });
 });
 
-test('loopback warns when localhost is elsewhere, or leads to a family on which nobody listens', async () => {
+test('loopback warns if localhost is elsewhere, or of an address family without listener', async () => {
   expect(await finding(loopback, { programs: getent('10.1.2.3') })).toMatchObject({ status: 'warn' });
   expect(await finding(loopback, { programs: getent() })).toMatchObject({ status: 'warn' });
   const { plan } = subjectOf(agg);
@@ -256,7 +256,7 @@ test('loopback warns when localhost is elsewhere, or leads to a family on which 
   expect(found).toMatchObject({ status: 'warn', fix: 'use http://127.0.0.1:8000' });
 });
 
-test('loopback is silent when localhost leads here, and not made without getent', async () => {
+test('loopback is silent if localhost is this host, and skipped without getent', async () => {
   const runs = [runFacts({ state: 'live', plan: subjectOf(agg).plan })];
   expect(await finding(loopback, { programs: getent('127.0.0.1'), runs })).toMatchObject({ status: 'ok' });
   expect(await finding(loopback)).toMatchObject({ status: 'skip' });

@@ -18,7 +18,7 @@ const answers = (health: string) => (url: string) => ({
   body: url.endsWith('/version') ? '{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}' : health,
 });
 
-test('etcd fails when nobody answers, when it is unhealthy, and when it is something else', async () => {
+test('etcd fails if it does not answer, is unhealthy, or is something else', async () => {
   expect(await finding(etcd, { environment })).toMatchObject({
     status: 'fail',
     evidence: 'nothing usable answers on http://127.0.0.1:2379: ECONNREFUSED',
@@ -32,7 +32,7 @@ test('etcd fails when nobody answers, when it is unhealthy, and when it is somet
   });
 });
 
-test('etcd is silent when it is healthy, and not made where nothing asks for it', async () => {
+test('etcd is silent if healthy, and skipped if not needed', async () => {
   expect(await finding(etcd, { environment, replies: answers('{"health":"true"}') })).toMatchObject({
     status: 'ok',
     evidence: 'etcd 3.4.23 on http://127.0.0.1:2379 is healthy',
@@ -50,7 +50,7 @@ test('etcd is silent when it is healthy, and not made where nothing asks for it'
   });
 });
 
-test('an external etcd over TLS is not asked again without its certificates', async () => {
+test('an external etcd over TLS is not queried again without certificates', async () => {
   const subject = using({ etcd: outside(['https://10.0.0.1:2379']) });
   expect(await finding(etcd, { subject })).toMatchObject({
     status: 'ok',
@@ -66,7 +66,7 @@ function keys(...list: readonly [name: string, lease?: string][]) {
   return () => ({ status: 200, body: JSON.stringify({ kvs }) });
 }
 
-test('etcd-stale warns of keys without a lease in our namespace', async () => {
+test('etcd-stale warns about keys without a lease in our namespace', async () => {
   const replies = keys(['v1/mdc/dynamo/backend/1', '77'], ['v1/mdc/dynamo/backend/2'], ['v1/mdc/other/b/3']);
   expect(await finding(etcdStale, { environment, replies })).toMatchObject({
     status: 'warn',
@@ -79,7 +79,7 @@ test('etcd-stale warns of keys without a lease in our namespace', async () => {
   });
 });
 
-test('etcd-stale is silent when all keys have a lease, and not made when etcd cannot be asked', async () => {
+test('etcd-stale is silent if all keys have a lease, and skipped if etcd is unreachable', async () => {
   expect(await finding(etcdStale, { environment, replies: keys(['v1/a/dynamo/1', '7']) })).toMatchObject({
     status: 'ok',
   });
@@ -111,14 +111,14 @@ const waiting = {
   },
 };
 
-test('etcd-lock fails when an etcd waits for the folder of another', async () => {
+test('etcd-lock fails if an etcd waits for the folder of another', async () => {
   expect(await finding(etcdLock, waiting)).toMatchObject({
     status: 'fail',
     evidence: expect.stringContaining('etcd pid 77 waits for the data folder that pid 55 has locked'),
   });
 });
 
-test('etcd-lock fails when the named folder is held and no etcd answers', async () => {
+test('etcd-lock fails if the folder is locked and no etcd answers', async () => {
   const database = '/data/member/snap/db';
   const held = {
     environment: { ETCD_DATA_DIR: '/data' },
@@ -135,7 +135,7 @@ test('etcd-lock fails when the named folder is held and no etcd answers', async 
   expect(await finding(etcdLock, { ...held, files: { [database]: '' } })).toMatchObject({ status: 'ok' });
 });
 
-test('etcd-lock is not made where there is no folder; others may have a locked file open, or one of the same number', async () => {
+test('etcd-lock is skipped without a folder; other open or equally numbered files do not count', async () => {
   expect(await finding(etcdLock)).toMatchObject({ status: 'skip' });
   const files = { ...waiting.files, '/proc/77/stat': statLine(77, 'apt', 'S', 1) };
   expect(await finding(etcdLock, { ...waiting, files })).toMatchObject({ status: 'skip' });
@@ -160,7 +160,7 @@ test.each([
   });
 });
 
-test('nats fails when nobody answers, and is not made where nothing asks for it', async () => {
+test('nats fails if it does not answer, and is skipped if not needed', async () => {
   expect(await finding(nats, { environment: server })).toMatchObject({ status: 'fail' });
   expect(await finding(nats)).toMatchObject({ status: 'skip' });
   expect(await finding(nats, { environment: server, subject: subjectOf(agg) })).toMatchObject({
@@ -173,7 +173,7 @@ test('nats fails when nobody answers, and is not made where nothing asks for it'
   });
 });
 
-test('planes warns when processes disagree', async () => {
+test('planes warns if processes disagree', async () => {
   const { plan } = subjectOf(agg);
   const processes = plan?.processes.map((spec) => ({
     ...spec,
@@ -186,7 +186,7 @@ test('planes warns when processes disagree', async () => {
   });
 });
 
-test('planes warns when the router wants events and none travel', async () => {
+test('planes warns if the router expects events and there are none', async () => {
   const routed = profileOf({
     components: { frontend: { kind: 'frontend', router: { mode: 'kv' } }, worker: worker('aggregated') },
   });
@@ -202,7 +202,7 @@ test.each([
   [{ DYN_EVENT_PLANE: 'nats' }, 'warn'],
   [{ DYN_EVENT_PLANE: 'nats', NATS_SERVER: 'nats://x:1' }, 'ok'],
   [{}, 'ok'],
-])('planes says of the environment %j: %s', async (variables, status) => {
+])('planes with environment %j: %s', async (variables, status) => {
   expect(await finding(planes, { environment: variables })).toMatchObject({ status });
 });
 
@@ -217,7 +217,7 @@ const seen = (more: Partial<SeenContainer>): SeenContainer => ({
   ...more,
 });
 
-test('docker warns of containers of dead runs and of images that are gone', async () => {
+test('docker warns about containers of dead runs and withdrawn images', async () => {
   expect(
     await finding(docker, {
       containers: { daemon, containers: [seen({})] },
@@ -231,7 +231,7 @@ test('docker warns of containers of dead runs and of images that are gone', asyn
   });
 });
 
-test('docker warns that its daemon is away only when it is needed', async () => {
+test('docker warns about a missing daemon only if it is needed', async () => {
   const containers = { problem: { words: 'permission denied', fix: 'sudo x' }, containers: [] };
   const subject = subjectOf(agg, {}, { infra: 'docker' });
   expect(await finding(docker, { containers, subject })).toMatchObject({
@@ -242,7 +242,7 @@ test('docker warns that its daemon is away only when it is needed', async () => 
   expect(await finding(docker, { containers })).toMatchObject({ status: 'skip' });
 });
 
-test('docker is silent with a live run, and names foreign containers on the ports of etcd and NATS', async () => {
+test('docker is silent about a live run, and lists foreign containers on the ports of etcd and NATS', async () => {
   const foreign = seen({ name: 'nats', image: 'nats:2', published: ['0.0.0.0:4222'], runId: '' });
   expect(
     await finding(docker, {

@@ -192,7 +192,7 @@ for (const { log, rule, cause, fix, told } of rows) {
   });
 }
 
-test('no rule speaks of the logs of deployments that worked and were stopped', () => {
+test('no rule matches logs of successful deployments', () => {
   const healthy = [
     'healthy-worker',
     'healthy-frontend',
@@ -211,11 +211,11 @@ test('no rule speaks of the logs of deployments that worked and were stopped', (
   }
 });
 
-test('nothing in any log means that nothing is said', () => {
+test('empty logs match nothing', () => {
   expect(opinionOn({})).toEqual({ diagnosis: undefined, asks: [] });
 });
 
-test('each cause alone answers for its recording: no second rule of the kind sees it, but for the less specific ones', () => {
+test('each recording matches only its rule and less specific ones', () => {
   const lessSpecific: Readonly<Record<string, readonly string[]>> = {
     'gpu-memory-graphs': ['gpu-memory-neighbour', 'gpu-memory-requests'],
     'gpu-memory-neighbour': ['gpu-memory-weights', 'gpu-memory-requests'],
@@ -256,7 +256,7 @@ const bySituation = [
   'load-stalled',
 ];
 
-test('every rule is shown to fire', () => {
+test('every rule fires for some recording', () => {
   const shown = new Set([...rows.map(({ rule }) => rule), ...bySituation]);
   expect(rules.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
   expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);

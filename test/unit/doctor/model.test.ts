@@ -37,7 +37,7 @@ test('model-kind fails for an image worker on a text model, also in the cache of
   expect(await finding(modelKind, { files: cached, subject })).toMatchObject({ status: 'fail' });
 });
 
-test('model-kind is silent where they fit, and not made without profile or model', async () => {
+test('model-kind is silent if they fit, and skipped without profile or model', async () => {
   expect(await finding(modelKind, { files: cached, subject: tiny })).toMatchObject({ status: 'ok' });
   const files = { '/m/model_index.json': '{}' };
   expect(await finding(modelKind, { files, subject: onGpus(withModel('/m', 'video')) })).toMatchObject({
@@ -68,7 +68,7 @@ test.each([
   expect(found.fix).toContain(fix);
 });
 
-test('hf-auth asks HF_ENDPOINT with the token, of the environment or of its file, and tells nobody', async () => {
+test('hf-auth asks HF_ENDPOINT with the token from environment or file, and never shows it', async () => {
   const seen: unknown[] = [];
   const asked: NonNullable<HostFacts['replies']> = (url, { headers, method }) => {
     seen.push([method, url, headers?.['authorization']]);
@@ -85,7 +85,7 @@ test('hf-auth asks HF_ENDPOINT with the token, of the environment or of its file
   ]);
 });
 
-test('hf-auth fails when the hub cannot be reached and the model is not here; behind a proxy it cannot tell', async () => {
+test('hf-auth fails if the hub is unreachable and the model missing; behind a proxy it cannot tell', async () => {
   expect(await finding(hfAuth, { subject: tiny, files: partial })).toMatchObject({
     status: 'fail',
     evidence: expect.stringContaining('cannot be reached (ECONNREFUSED)'),
@@ -99,7 +99,7 @@ const pipeline: NonNullable<HostFacts['replies']> = (url) =>
     ? { status: 200 }
     : { status: 404, headers: { 'x-error-code': 'EntryNotFound' } };
 
-test('hf-auth is silent for pipelines and for what is here, and not made in offline mode', async () => {
+test('hf-auth is silent for pipelines and local models, and skipped in offline mode', async () => {
   expect(await finding(hfAuth, { subject: tiny, replies: pipeline })).toMatchObject({ status: 'ok' });
   expect(await finding(hfAuth, { subject: tiny, files: cached })).toMatchObject({ status: 'ok' });
   const environment = { HF_HUB_OFFLINE: '1' };
@@ -117,7 +117,7 @@ test('hf-auth is silent for pipelines and for what is here, and not made in offl
 const roomy = { freeBytes: 500 * 2 ** 30, totalBytes: 900 * 2 ** 30 };
 const tight = { freeBytes: 20 * 2 ** 30, totalBytes: 900 * 2 ** 30 };
 
-test('hf-cache fails when nobody may write there, and when the rest of the model does not fit', async () => {
+test('hf-cache fails if it is not writable, or too small for the rest of the model', async () => {
   expect(await finding(hfCache, { readOnly: ['/'], space: { '/': roomy } })).toMatchObject({
     status: 'fail',
     evidence: expect.stringContaining('cannot be written'),
@@ -128,7 +128,7 @@ test('hf-cache fails when nobody may write there, and when the rest of the model
   });
 });
 
-test('hf-cache warns of a full disk and of downloads that nobody is at', async () => {
+test('hf-cache warns about a full disk and abandoned downloads', async () => {
   const full = { freeBytes: 2 ** 30, totalBytes: 900 * 2 ** 30 };
   expect(await finding(hfCache, { space: { '/': full } })).toMatchObject({ status: 'warn' });
   const blob = `${hub}/models--acme--tiny/blobs/abc.incomplete`;
@@ -140,7 +140,7 @@ test('hf-cache warns of a full disk and of downloads that nobody is at', async (
   expect(await finding(hfCache, { files: held, space })).toMatchObject({ status: 'ok' });
 });
 
-test('hf-cache is silent when there is room, and not made where no model is loaded or measured', async () => {
+test('hf-cache is silent if there is space, and skipped if no model is loaded or measured', async () => {
   const environment = { HF_HOME: '/data/hf' };
   expect(await finding(hfCache, { environment, space: { '/': roomy } })).toMatchObject({
     status: 'ok',
@@ -157,7 +157,7 @@ test('hf-cache is silent when there is room, and not made where no model is load
 
 const offlineMode = { TRANSFORMERS_OFFLINE: 'yes' };
 
-test('offline fails when a model that cannot be downloaded lacks files', async () => {
+test('offline fails if a model that cannot be downloaded lacks files', async () => {
   expect(await finding(offline, { subject: tiny, files: partial, environment: offlineMode })).toMatchObject({
     status: 'fail',
     evidence: `${snapshot} lacks model-2.safetensors`,
@@ -176,14 +176,14 @@ test('offline fails when a model that cannot be downloaded lacks files', async (
   });
 });
 
-test('offline wants no weights for the mocker', async () => {
+test('offline needs no weights for the mocker', async () => {
   const subject = subjectOf(withModel('acme/tiny'), { engine: 'mocker' });
   expect(await finding(offline, { subject, files: partial, environment: offlineMode })).toMatchObject({
     status: 'ok',
   });
 });
 
-test('offline warns of a served name with a slash in front', async () => {
+test('offline warns about a served name with a leading slash', async () => {
   const subject = subjectOf(withModel('acme/tiny', 'aggregated', { servedModelName: '/tiny' }));
   expect(await finding(offline, { subject })).toMatchObject({
     status: 'warn',
@@ -191,7 +191,7 @@ test('offline warns of a served name with a slash in front', async () => {
   });
 });
 
-test('offline is silent when all is here or can be had, and not made where no model is loaded', async () => {
+test('offline is silent if the model is complete or can be downloaded, and skipped if none is loaded', async () => {
   expect(await finding(offline, { subject: tiny, files: cached, environment: offlineMode })).toMatchObject({
     status: 'ok',
   });

@@ -11,7 +11,7 @@ const site = '/venv/lib/python3.12/site-packages';
 const vision = profileOf({ components: { frontend, worker: worker('aggregated', { multimodal: true }) } });
 const oldCudnn = pythonWith({ torch: '2.9.1', 'nvidia-cudnn-cu12': '9.10.2.21' });
 
-test('cudnn fails for a vision model on torch 2.9.1 with an old cuDNN, and offers both ways on', async () => {
+test('cudnn fails for a vision model on torch 2.9.1 with an old cuDNN, and offers both fixes', async () => {
   const found = await finding(cudnn, { ...oldCudnn, subject: onGpus(vision) });
   expect(found).toMatchObject({
     status: 'fail',
@@ -21,7 +21,7 @@ test('cudnn fails for a vision model on torch 2.9.1 with an old cuDNN, and offer
   expect(found.fix).toContain('SGLANG_DISABLE_CUDNN_CHECK=1');
 });
 
-test('cudnn warns when no model is known, and the files of a model decide over its profile', async () => {
+test('cudnn warns if the model is unknown; files of the model count more than its profile', async () => {
   expect(await finding(cudnn, oldCudnn)).toMatchObject({ status: 'warn' });
   const components = { frontend, worker: worker('aggregated', { multimodal: true }) };
   const local = profileOf({ model: '/models/m', components });
@@ -42,7 +42,7 @@ test.each([
   expect(await finding(cudnn, { ...python, subject: onGpus(vision) })).toMatchObject({ status: 'ok' });
 });
 
-test('cudnn is silent where the profile turns the check off', async () => {
+test('cudnn is silent if the profile disables the check', async () => {
   const subject = onGpus(vision);
   const processes = subject.plan?.processes.map((spec) => ({
     ...spec,
@@ -52,7 +52,7 @@ test('cudnn is silent where the profile turns the check off', async () => {
   expect(await finding(cudnn, { ...oldCudnn, subject: off })).toMatchObject({ status: 'ok' });
 });
 
-test('cudnn asks the library where no wheel brought it, and is not made where nothing tells', async () => {
+test('cudnn asks the library if no package has it, and is skipped if nothing tells', async () => {
   const bare = pythonWith({ torch: '2.9.1' });
   const asks = { ...bare, programs: { '/venv/bin/python3 -c import ctypes': { stdout: '91300\n' } } };
   expect(await finding(cudnn, asks)).toMatchObject({
@@ -77,7 +77,7 @@ function torchWith(cuda: string) {
   return { ...python, files: { ...python.files, [`${site}/torch/version.py`]: text } };
 }
 
-test('driver fails when it is older than the oldest for the CUDA of torch', async () => {
+test('driver fails if it is too old for the CUDA of torch', async () => {
   const old = { ...h200, driverVersion: '550.54.15', cudaVersion: '12.4' };
   expect(await finding(driver, { ...torchWith('13.0'), gpus: old })).toMatchObject({
     status: 'fail',
@@ -87,7 +87,7 @@ test('driver fails when it is older than the oldest for the CUDA of torch', asyn
   expect(await finding(driver, { ...torchWith('12.8'), gpus: old })).toMatchObject({ status: 'warn' });
 });
 
-test('driver warns of a libcuda in front of its own', async () => {
+test('driver warns about another libcuda that takes precedence', async () => {
   const environment = { LD_LIBRARY_PATH: '/opt/lib:/usr/local/cuda/compat' };
   expect(await finding(driver, { ...torchWith('13.0'), gpus: h200, environment })).toMatchObject({
     status: 'warn',
@@ -95,7 +95,7 @@ test('driver warns of a libcuda in front of its own', async () => {
   });
 });
 
-test('driver is silent when it is new enough, and not made without GPU or torch', async () => {
+test('driver is silent if it is new enough, and skipped without GPU or torch', async () => {
   expect(await finding(driver, { ...torchWith('13.0'), gpus: h200 })).toMatchObject({ status: 'ok' });
   expect(await finding(driver, { gpus: h200 })).toMatchObject({ status: 'skip' });
   expect(await finding(driver, torchWith('13.0'))).toMatchObject({ status: 'skip' });
@@ -110,7 +110,7 @@ const whole = pythonWith({
   nixl: '0.7.1',
 });
 
-test('nixl fails for disaggregation without it, or when it cannot be loaded', async () => {
+test('nixl fails if disaggregation lacks it or it cannot be loaded', async () => {
   const subject = onGpus(disaggregated);
   const without = pythonWith({ 'ai-dynamo': '1.4.2', sglang: '0.5.16' });
   expect(await finding(nixl, { ...without, subject })).toMatchObject({ status: 'fail' });
@@ -124,7 +124,7 @@ test('nixl fails for disaggregation without it, or when it cannot be loaded', as
   });
 });
 
-test('nixl warns of an old UCX of the system that comes first', async () => {
+test('nixl warns about an old system UCX that takes precedence', async () => {
   const found = await finding(nixl, {
     ...whole,
     environment: { LD_LIBRARY_PATH: '/usr/lib/x86_64-linux-gnu' },
@@ -133,7 +133,7 @@ test('nixl warns of an old UCX of the system that comes first', async () => {
   expect(found).toMatchObject({ status: 'warn', evidence: expect.stringContaining('UCX 1.16.0') });
 });
 
-test('nixl is silent when it loads, and not made where nothing carries KV blocks', async () => {
+test('nixl is silent if it loads, and skipped if no KV blocks are transferred', async () => {
   const loads = { '/venv/bin/python3 -c import nixl': {} };
   expect(await finding(nixl, { ...whole, subject: onGpus(disaggregated), programs: loads })).toMatchObject({
     status: 'ok',
@@ -145,7 +145,7 @@ test('nixl is silent when it loads, and not made where nothing carries KV blocks
   expect(await finding(nixl)).toMatchObject({ status: 'skip' });
 });
 
-test('packages fails on versions of Dynamo that do not belong together', async () => {
+test('packages fails if versions of Dynamo do not match', async () => {
   const mixed = pythonWith({ 'ai-dynamo': '1.4.2', 'ai-dynamo-runtime': '1.3.1', sglang: '0.5.16' });
   expect(await finding(packages, mixed)).toMatchObject({
     status: 'fail',
@@ -153,7 +153,7 @@ test('packages fails on versions of Dynamo that do not belong together', async (
   });
 });
 
-test('packages fails where SGLang is planned and missing, or nothing is installed beside a GPU', async () => {
+test('packages fails if SGLang is planned but missing, or nothing is installed although there is a GPU', async () => {
   const base = pythonWith({ 'ai-dynamo': '1.4.2', 'ai-dynamo-runtime': '1.4.2' });
   expect(await finding(packages, { ...base, subject: onGpus(vision) })).toMatchObject({ status: 'fail' });
   expect(await finding(packages, { gpus: h200 })).toMatchObject({
@@ -167,7 +167,7 @@ test('packages fails where SGLang is planned and missing, or nothing is installe
   });
 });
 
-test('packages warns of a Python without wheels, and of an active environment that is passed over', async () => {
+test('packages warns about a Python without wheels, and a skipped active environment', async () => {
   const files = Object.fromEntries(Object.keys(whole.files).map((path) => [path.replace('3.12', '3.9'), '']));
   expect(await finding(packages, { ...whole, files })).toMatchObject({
     status: 'warn',
@@ -179,7 +179,7 @@ test('packages warns of a Python without wheels, and of an active environment th
   });
 });
 
-test('packages warns of planned flags that the installed sources do not name', async () => {
+test('packages warns about planned flags unknown to the installed sources', async () => {
   const planned = subjectOf(vision);
   const argv = ['/venv/bin/python3', '-m', 'dynamo.sglang', '--page-size', '16', '--no-radix', '--bogus=1'];
   const processes = planned.plan?.processes.map((spec) => ({ ...spec, argv })) ?? [];
@@ -196,7 +196,7 @@ test('packages warns of planned flags that the installed sources do not name', a
   expect(await finding(packages, { ...whole, files: knows, subject })).toMatchObject({ status: 'ok' });
 });
 
-test('packages is silent when all fits, and not made for the embedded engine or a host that needs none', async () => {
+test('packages is silent if everything fits, and skipped for the embedded engine or if none is needed', async () => {
   expect(await finding(packages, whole)).toMatchObject({
     status: 'ok',
     evidence: 'ai-dynamo 1.4.2, sglang 0.5.16, Python 3.12 in /venv',

@@ -14,7 +14,7 @@ function check(look: () => Finding | Promise<Finding>, repair?: () => Promise<re
 const options = { timeoutMs: 5_000, repair: false };
 const hostWith = (facts: HostFacts = {}) => doctorHost({ clock: virtualClock(), ...facts });
 
-test('a check that throws or takes too long was not made, and holds up nobody', async () => {
+test('a check that throws or takes too long counts as not made and delays no other', async () => {
   const clock = virtualClock();
   const running = runChecks(
     [
@@ -36,7 +36,7 @@ test('a check that throws or takes too long was not made, and holds up nobody', 
   expect(clock.pending()).toBe(0);
 });
 
-test('no secret gets out: not by its value, not by its shape', async () => {
+test('no secret is shown, whether known by value or by shape', async () => {
   const environment = { MY_TOKEN: 'very-secret-value' };
   const told = fail('very-secret-value in http://user:pass@host:1/x', 'export HF_TOKEN=hf_abcdefghij', [
     'pid 1 (server --api-key abc123 --port 1)',
@@ -50,7 +50,7 @@ test('no secret gets out: not by its value, not by its shape', async () => {
   });
 });
 
-test('with repair, trouble is repaired and checked again; what is well is left alone', async () => {
+test('with --fix, problems are fixed and checked again; the rest is left alone', async () => {
   let isRepaired = false;
   const repairs = check(
     () => (isRepaired ? ok('well') : fail('ill', 'heal')),
@@ -70,7 +70,7 @@ test('with repair, trouble is repaired and checked again; what is well is left a
   ]);
 });
 
-test('a fix that fails is told, and the trouble stays', async () => {
+test('a failed fix is reported, and the problem stays', async () => {
   const cannot = check(
     () => fail('ill', 'heal'),
     async () => await Promise.reject(new Error('EPERM')),
@@ -79,7 +79,7 @@ test('a fix that fails is told, and the trouble stays', async () => {
   expect(report).toMatchObject({ status: 'fail', fixed: ['could not: EPERM'] });
 });
 
-test('without repair nothing is changed', async () => {
+test('without --fix nothing is changed', async () => {
   const never = check(
     () => fail('ill', 'heal'),
     async () => await Promise.reject(new Error('repaired')),
@@ -87,7 +87,7 @@ test('without repair nothing is changed', async () => {
   expect(await runChecks([never], hostWith(), options)).toMatchObject([{ status: 'fail', fixed: [] }]);
 });
 
-test('ids run from D01 to D30, names and titles are single', () => {
+test('ids run from D01 to D30; names and titles are unique', () => {
   expect(checks.map(({ id }) => id)).toEqual(
     Array.from({ length: 30 }, (_, i) => `D${String(i + 1).padStart(2, '0')}`),
   );
@@ -95,13 +95,13 @@ test('ids run from D01 to D30, names and titles are single', () => {
     expect(new Set(checks.map((each) => each[key])).size).toBe(30);
 });
 
-test('on a host of which nothing can be seen, no check fails, and none throws', async () => {
+test('on a host without any facts, no check fails or throws', async () => {
   const reports = await Promise.all(checks.map(async (each) => await each.look(doctorHost())));
   expect(reports.filter(({ status }) => status === 'fail')).toEqual([]);
   for (const { status, fix } of reports) expect(fix !== undefined).toBe(status === 'warn');
 });
 
-test('where there is no valid plan, what would look at it is not made', async () => {
+test('without a valid plan, checks of the plan are skipped', async () => {
   const subject = { ...onGpus(disaggregated), plan: undefined };
   for (const name of ['bootstrap', 'nixl']) {
     const found = checks.find((each) => each.name === name);

@@ -15,7 +15,7 @@ const shmOf = (freeBytes: number): Told['host'] => ({ shm: { freeBytes, totalByt
 
 const mockerOf = (size: string): string[] => ['python', '-m', 'dynamo.mocker', '--block-size', size];
 
-test('a full GPU: the rule asks who holds it, and names them with what they are', () => {
+test('a full GPU: the rule asks who uses it and describes them', () => {
   const told: Told = { logs: { decode: 'gpu-memory-full' }, failure: killed };
   expect(opinionOn(told).asks).toEqual([{ about: 'gpu-holders' }]);
   const holder = { pid: 2810, usedMiB: 141_926, gpu: ['0'], what: 'python3 train.py, of alice, for 3h' };
@@ -40,7 +40,7 @@ test('a log that could not be written: the disk is named, unless the log says mo
   expect(ruleOf({ host: { unwritable: { ...unwritable, code: 'EACCES' } } })).toBeUndefined();
 });
 
-test('a file that may not grow: by signal, by line, by the size of the log', () => {
+test('a file size limit: by signal, by log line, by the size of the log', () => {
   expect(ruleOf({ failure: { exit: { code: undefined, signal: 'SIGXFSZ' } } })).toBe('file-size-limit');
   const host = { fileLimit: { bytes: 65_536, reachedBy: new Set(['decode']) } };
   expect(opinionOn({ host }).diagnosis?.cause).toBe(
@@ -50,7 +50,7 @@ test('a file that may not grow: by signal, by line, by the size of the log', () 
   expect(ruleOf({ host: others })).toBeUndefined();
 });
 
-test('two workers loading on one GPU: the neighbour is named, not the advice of SGLang', () => {
+test('two workers loading on one GPU: names the other worker instead of the advice of SGLang', () => {
   const share = { gpus: ['0'] };
   const plan = planOf((each) => withProcess('prefill', share)(withProcess('decode', share)(each)));
   const { diagnosis } = opinionOn({
@@ -63,7 +63,7 @@ test('two workers loading on one GPU: the neighbour is named, not the advice of 
   expect(diagnosis?.fix).not.toContain('0.911');
 });
 
-test('no room for the KV cache: a stranger on the same GPU is named, one on another GPU is not', () => {
+test('no memory for the KV cache: an unowned process on the same GPU is named, one on another is not', () => {
   const plan = planOf(withProcess('decode', { gpus: ['GPU-aaa'] }));
   const told: Told = { plan, logs: { decode: 'gpu-memory-kv-cache' }, failure: killed };
   const holder = { pid: 77, usedMiB: 60_000, gpu: ['GPU-aaa', '0'], what: 'python3, of bob' };
@@ -76,7 +76,7 @@ test('no room for the KV cache: a stranger on the same GPU is named, one on anot
   );
 });
 
-test('a taken port is named with who has it, once that is known', () => {
+test('a port in use is named with its process, if known', () => {
   const told: Told = { logs: { decode: 'port-taken-status-1.6.1' } };
   expect(opinionOn(told).asks).toEqual([{ about: 'port-holder', port: 18_999 }]);
   const known = new Map([[18_999, 'pid 912 (node server.js)']]);
@@ -89,7 +89,7 @@ test('a taken port is named with who has it, once that is known', () => {
   expect(gone.asks).toEqual([]);
 });
 
-test('one that lost etcd asks whether it is full; whose it is says what helps', () => {
+test('after a lost etcd, checks if it is full; the fix depends on whose it is', () => {
   const told: Told = { logs: { decode: 'etcd-full-1.1.1' } };
   expect(opinionOn(told).asks).toEqual([{ about: 'etcd-full' }]);
   expect(ruleOf({ ...told, host: { etcdFull: false } })).toBe('etcd-unreachable');
@@ -107,7 +107,7 @@ test('one that lost etcd asks whether it is full; whose it is says what helps', 
   expect(fixOf({ etcd: shared, folders: [], files: [] })).toBe('dynamo infra down && dynamo infra up');
 });
 
-test("SIGKILL is the kernel's only when its counters say so", () => {
+test('SIGKILL is attributed to the kernel only if its counters say so', () => {
   const told: Told = { failure: killed };
   expect(ruleOf({ ...told, host: killsOf(1, 1) })).toBe('killed-by-kernel');
   expect(ruleOf({ ...told, host: killsOf(undefined, 1) })).toBe('killed-by-kernel');
@@ -119,7 +119,7 @@ test("SIGKILL is the kernel's only when its counters say so", () => {
   expect(ruleOf({ failure: {}, host: killsOf(1, 1) })).toBeUndefined();
 });
 
-test("SGLang's own SIGKILL is called its own, and a scheduler that the kernel took is not", () => {
+test('a SIGKILL by SGLang itself is reported as such, unless the kernel killed its scheduler', () => {
   const host: Told['host'] = { kernelKills: { cgroup: 1, host: 1 } };
   const ended = opinionOn({
     logs: { decode: 'child-died' },
@@ -135,7 +135,7 @@ test("SGLang's own SIGKILL is called its own, and a scheduler that the kernel to
   expect(own.diagnosis?.rule).toBe('ended-itself');
 });
 
-test('a scheduler that is gone before the engine says so: the kernel took it, or it just ended', () => {
+test('a scheduler that is gone before the engine notices: killed by the kernel, or exited', () => {
   const failure: Told['failure'] = {
     message: 'decode is alive but unhealthy: its sglang::scheduler (pid 77) ended',
     exit: undefined as never,
@@ -156,13 +156,13 @@ test('/dev/shm: SIGBUS alone proves nothing, SIGBUS with a full one does', () =>
   expect(ruleOf({ host: shmOf(4_096) })).toBeUndefined();
 });
 
-test("a decode worker that ends because of its prefill: the prefill's log says why", () => {
+test('a decode worker that exits because of prefill: the log of prefill says why', () => {
   const { diagnosis } = opinionOn({ logs: { decode: 'prefill-lost', prefill: 'gpu-memory-full' } });
   expect(diagnosis).toMatchObject({ rule: 'gpu-memory-neighbour', seenIn: 'prefill' });
   expect(diagnosis?.cause).toMatch(/^prefill: /);
 });
 
-test('an address that prefill advertises but does not listen on is named with both', () => {
+test('an address that prefill advertises but does not listen on is named', () => {
   const argv = ['python', '-m', 'dynamo.sglang', '--host', '127.0.0.1'];
   const logs = { decode: 'bootstrap-unreachable' };
   const apart = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env: {} })) });
@@ -173,7 +173,7 @@ test('an address that prefill advertises but does not listen on is named with bo
   expect(agreed.diagnosis?.cause).toContain('could not reach the bootstrap server of prefill');
 });
 
-test('an empty answer is told as a lost hand-over, only where prefill and decode are separate', () => {
+test('an empty answer is a failed transfer only if prefill and decode are separate', () => {
   const failure: Told['failure'] = {
     code: 'not-ready',
     process: undefined as never,
@@ -188,7 +188,7 @@ test('an empty answer is told as a lost hand-over, only where prefill and decode
   expect(ruleOf({ failure, plan: alone })).toBeUndefined();
 });
 
-test('block sizes are compared in the plan', () => {
+test('block sizes in the plan are compared', () => {
   const plan = planOf((each) =>
     withProcess('prefill', { argv: mockerOf('16') })(withProcess('decode', { argv: mockerOf('32') })(each)),
   );
@@ -197,7 +197,7 @@ test('block sizes are compared in the plan', () => {
   expect(diagnosis?.seenIn).toBe('frontend');
 });
 
-test('workers in another namespace are seen in what /health lists, as no log says so', () => {
+test('workers in another namespace are found in /health, as no log shows them', () => {
   const failure = {
     ...late,
     lastSeen:
@@ -209,7 +209,7 @@ test('workers in another namespace are seen in what /health lists, as no log say
   expect(diagnosis?.seenIn).toBeUndefined();
 });
 
-test('different places of discovery are seen in the plan; equal ones mean nothing', () => {
+test('different discovery settings in the plan are reported; equal ones are not', () => {
   const failure = { ...late, lastSeen: 'workers that the frontend knows: 0 of 1 in dynamo.backend.generate' };
   expect(ruleOf({ failure })).toBeUndefined();
   const env = { DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: '/elsewhere' };
@@ -219,7 +219,7 @@ test('different places of discovery are seen in the plan; equal ones mean nothin
   expect(ruleOf({ failure: late, plan: planOf(withProcess('decode', { env })) })).toBeUndefined();
 });
 
-test('listed, then dead on the first request: only while the deployment was being proved', () => {
+test('dead on the first request: only while the deployment was being proven', () => {
   expect(ruleOf({ failure: { duringProof: true } })).toBe('dead-on-first-request');
   expect(ruleOf({ failure: {} })).toBeUndefined();
   // A cause in the log says more.
@@ -228,7 +228,7 @@ test('listed, then dead on the first request: only while the deployment was bein
   );
 });
 
-test('time over: still downloading, or stuck, by how long ago it got on', () => {
+test('time-out: still downloading or stuck, depending on the last progress', () => {
   const progress = {
     doing: 'downloading',
     what: 'model.safetensors',
@@ -246,7 +246,7 @@ test('time over: still downloading, or stuck, by how long ago it got on', () => 
   expect(ruleOf({ failure: late })).toBeUndefined();
 });
 
-test('what users set in the environment changes what is said', () => {
+test('variables that users set change the advice', () => {
   const gated = opinionOn({ logs: { decode: 'model-gated-hub' }, variables: ['HF_TOKEN'] }).diagnosis;
   expect(gated?.cause).toContain('owner of the token in HF_TOKEN');
   const offline = opinionOn({ logs: { decode: 'hub-offline' }, variables: ['HF_HUB_OFFLINE'] }).diagnosis;

@@ -13,7 +13,7 @@ const lease: StaleThing = {
 };
 const socket: StaleThing = { kind: 'socket', file: '/sockets/old.sock', proof: 'nobody listens on it' };
 
-test('orphans-ours fails on processes of a dead run, with the GPU memory that they hold', async () => {
+test('orphans-ours fails on processes of a dead run, with their GPU memory', async () => {
   const holders = [{ gpuUuid: 'GPU-0', pid: 70, usedMiB: 72_704, name: 'python3' }];
   expect(
     await finding(orphansOurs, { runs: [orphaned], gpus: { state: 'answers', gpus: [], holders } }),
@@ -24,7 +24,7 @@ test('orphans-ours fails on processes of a dead run, with the GPU memory that th
   });
 });
 
-test('orphans-ours is silent about live runs and dead ones that left nothing, and repairs by reaping', async () => {
+test('orphans-ours is silent about live runs and clean dead ones, and fixes by reaping', async () => {
   const live = runFacts({ state: 'live', living: [{ pid: 1, process: 'worker' }] });
   expect(await finding(orphansOurs, { runs: [live, empty] })).toMatchObject({ status: 'ok' });
   expect(await orphansOurs.repair?.(doctorHost({ runs: [live, orphaned, empty] }))).toEqual([
@@ -32,7 +32,7 @@ test('orphans-ours is silent about live runs and dead ones that left nothing, an
   ]);
 });
 
-test('run-state warns of records, sockets and claims of dead runs', async () => {
+test('run-state warns about records, sockets and claims of dead runs', async () => {
   expect(await finding(runState, { runs: [empty], stale: [socket, lease] })).toMatchObject({
     status: 'warn',
     evidence: '3 things are stale: run disagg-efgh of 2026-01-02 03:04: its supervisor is gone',
@@ -43,7 +43,7 @@ test('run-state warns of records, sockets and claims of dead runs', async () => 
   });
 });
 
-test('run-state is silent about live and ended runs, and repairs what nothing lives of', async () => {
+test('run-state is silent about live and ended runs, and cleans up runs without processes', async () => {
   expect(await finding(runState, { runs: [runFacts(), runFacts({ state: 'live' })] })).toMatchObject({
     status: 'ok',
   });
@@ -53,7 +53,7 @@ test('run-state is silent about live and ended runs, and repairs what nothing li
   ]);
 });
 
-test('neither is made when the state folder cannot be read', async () => {
+test('both are skipped if the state folder is unreadable', async () => {
   const host = { ...doctorHost(), state: async () => await Promise.reject(new Error('EACCES')) };
   for (const check of [orphansOurs, runState])
     await expect(async () => await check.look(host)).rejects.toThrow('EACCES');

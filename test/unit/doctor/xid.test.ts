@@ -6,7 +6,7 @@ import { busOf, meaningOf, parseXids } from '../../../src/doctor/xid.ts';
 
 const log = readFileSync(new URL('../../fixtures/gpu/xid/kernel.log', import.meta.url), 'utf8').split('\n');
 
-test('every form is read, with the place of the GPU on the bus and how grave it is', () => {
+test('every form is parsed, with bus address and severity', () => {
   expect(parseXids(log).map((xid) => [xid.bus, xid.code, meaningOf(xid).gravity])).toEqual([
     ['0000:01:00', 13, 'program'],
     ['0000:00:06', 31, 'program'],
@@ -22,7 +22,7 @@ test('every form is read, with the place of the GPU on the bus and how grave it 
   ]);
 });
 
-test('a code that is not known here is no reason to stop anybody', () => {
+test('an unknown code is not a failure', () => {
   const [xid] = parseXids(['NVRM: Xid (PCI:0000:01:00): 999, pid=1']);
   expect(xid === undefined ? undefined : meaningOf(xid)).toEqual({
     gravity: 'program',
@@ -31,11 +31,11 @@ test('a code that is not known here is no reason to stop anybody', () => {
 });
 
 test.each(['', 'NVRM: loading NVIDIA UNIX Open Kernel Module', 'NVRM: Xid', 'Xid (PCI:0000:01:00): 79'])(
-  '%j is none',
+  '%j is not one',
   (line) => expect(parseXids([line])).toEqual([]),
 );
 
-test('nvidia-smi and the kernel write one place on the bus in two ways', () => {
+test('nvidia-smi and the kernel write bus addresses differently', () => {
   expect([busOf('00000000:3B:00.0'), busOf('0000:3b:00'), busOf('00000003:00:00.0')]).toEqual([
     '0000:3b:00',
     '0000:3b:00',
@@ -43,7 +43,7 @@ test('nvidia-smi and the kernel write one place on the bus in two ways', () => {
   ]);
 });
 
-test('a record of the device is the line that dmesg prints', () => {
+test('a record of /dev/kmsg is the line that dmesg prints', () => {
   const record = '4,1234,100200300,-;NVRM: Xid (PCI:0000:01:00): 79, pid=1\n SUBSYSTEM=pci\n';
   expect(lineOf(record)).toBe('[  100.200300] NVRM: Xid (PCI:0000:01:00): 79, pid=1');
 });

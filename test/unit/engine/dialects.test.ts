@@ -18,7 +18,7 @@ test.each([
 });
 
 test.each(['1.7.0.dev20261101', '1.7.0', '1.10.0', '2.0.0'])(
-  '%s is newer than known: the newest, with a warning',
+  '%s is newer than tested: treated as the newest, with a warning',
   (version) => {
     const { dialect, warning } = chooseDialect(version);
     expect(dialect.generation).toBe('1.6');
@@ -26,7 +26,7 @@ test.each(['1.7.0.dev20261101', '1.7.0', '1.10.0', '2.0.0'])(
   },
 );
 
-test.each(['1.0.1', '0.9.1', 'main'])('%s is refused with a way on', (version) => {
+test.each(['1.0.1', '0.9.1', 'main'])('%s is refused with a fix', (version) => {
   expect(() => chooseDialect(version)).toThrow(
     expect.objectContaining({ code: 'environment', hint: expect.stringContaining('dynamo setup') }),
   );

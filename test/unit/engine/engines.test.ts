@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { compareVersions, isVersion } from '../../../src/base/package-version.ts';
 import { backends, engineNames, engines, findEngine, upstreamEngines } from '../../../src/engine/engines.ts';
 
-test('each engine is found under its own name', () => {
+test('each engine is found by its name', () => {
   for (const [key, kind] of Object.entries(engines)) {
     expect(kind.name).toBe(key);
     expect(findEngine(key)).toBe(kind);
@@ -22,7 +22,7 @@ test('no two engines share a worker module or a backend', () => {
   expect(new Set(distributions).size).toBe(distributions.length);
 });
 
-test('what is allowed or replaced for a version of Dynamo has a span that is not empty', () => {
+test('version ranges of allowed and replaced packages are not empty', () => {
   for (const { python } of Object.values(upstreamEngines)) {
     for (const { since, before } of [...python.preReleases, ...python.overrides]) {
       expect(isVersion(since)).toBe(true);
@@ -38,7 +38,7 @@ const namesakes = new Set([
   'deployment/host-facts.ts: sim',
 ]);
 
-test('no room but those of the engines compares with the name of one', () => {
+test('only engine rooms compare with the name of an engine', () => {
   const src = fileURLToPath(new URL('../../../src', import.meta.url));
   // A field of that name in square brackets is none.
   const literal = new RegExp(`(?<!\\[)'(${engineNames.join('|')})'`, 'g');

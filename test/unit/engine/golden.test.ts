@@ -38,7 +38,7 @@ function unknownFlags(profile: Profile, version: string, engine: PlanOptions['en
 }
 
 for (const version of versions) {
-  test.each(names)(`${version} knows every flag of sglang %s, on GPUs and on a CPU`, async (name) => {
+  test.each(names)(`${version} accepts every flag of sglang %s, on GPUs and on a CPU`, async (name) => {
     for (const settings of [[], ...(variants[name] ?? [])]) {
       for (const device of ['gpu', 'cpu']) {
         const profile = await shipped(name, ...settings, `device=${device}`);
@@ -48,7 +48,7 @@ for (const version of versions) {
   });
 
   test.each(['agg', 'agg_router', 'disagg', 'disagg_router', 'disagg_same_gpu'])(
-    `${version} knows every flag of mocker %s`,
+    `${version} accepts every flag of mocker %s`,
     async (name) => {
       for (const settings of [[], ...(variants[name] ?? [])]) {
         expect(unknownFlags(await shipped(name, ...settings), version, 'mocker')).toEqual([]);

@@ -11,7 +11,7 @@ async function planned(asked: string, ...settings: string[]) {
   return makePlan(await shipped(asked, ...settings), options({ engine: 'mocker' }), pythonHost('1.1.1', 0));
 }
 
-test('a model that is not here is a link to the tokenizer of the package, named as the model', async () => {
+test('a model that is not local becomes a link to the tokenizer of the package, with its name', async () => {
   const plan = await planned('agg');
   const [frontend, worker] = plan.processes;
   expect(plan.modelLink).toEqual({
@@ -31,7 +31,7 @@ test('a model that is not here is a link to the tokenizer of the package, named 
   expect(plan.choices).toContainEqual(expect.objectContaining({ what: 'tokenizer' }));
 });
 
-test('a folder of the user is served as it is, or under its name by a link', async () => {
+test('a local folder is served as it is, or through a link with its name', async () => {
   const plain = await planned('agg', 'model=./tiny');
   expect(plain.modelLink).toBeUndefined();
   expect(plain.model).toEqual({ path: '/home/user/tiny', servedName: '/home/user/tiny' });
@@ -43,7 +43,7 @@ test('a folder of the user is served as it is, or under its name by a link', asy
   });
 });
 
-test('roles have their modes, prefill its bootstrap port', async () => {
+test('roles get their modes, prefill its bootstrap port', async () => {
   const { processes } = await planned('disagg');
   const [, prefill, decode] = processes.map(({ argv }) => argv.join(' '));
   expect(prefill).toContain(
@@ -52,7 +52,7 @@ test('roles have their modes, prefill its bootstrap port', async () => {
   expect(decode).toContain('--disaggregation-mode decode --block-size 16');
 });
 
-test('a cap on requests at a time is for one worker that does all: others would refuse what is more', async () => {
+test('a limit on concurrent requests is only set for aggregated workers, as others would refuse requests', async () => {
   const { processes } = await planned('disagg_same_gpu');
   expect(processes.filter(({ argv }) => argv.includes('--max-num-seqs'))).toEqual([]);
   const alone = await planned('agg', 'components.worker.memory.maxRunningRequests=2');
@@ -71,7 +71,7 @@ test.each(['embeddings', 'diffusion', 'video', 'diffusion_lm', 'multimodal_epd',
   },
 );
 
-test('the script of a plan makes the link and starts where it is', async () => {
+test('the script of a plan creates the link and starts in its folder', async () => {
   const script = shellScript(await planned('agg'));
   expect(script).toContain(
     'ln -sfn /opt/dynamo/assets/tokenizer /state/runs/test-abcd/models/Qwen/Qwen3-0.6B',

@@ -22,7 +22,7 @@ const line = (spec: ProcessSpec | undefined): string => (spec?.argv ?? []).join(
 const after = (spec: ProcessSpec | undefined, flag: string): string | undefined =>
   spec?.argv[spec.argv.indexOf(flag) + 1];
 
-test('agg is what the script of upstream starts, with every port planned and on loopback', async () => {
+test('agg matches the script of upstream, with every port planned and on loopback', async () => {
   const { frontend, worker } = await planned('agg', '1.4.2');
   expect(line(frontend)).toBe(
     '/venv/bin/python3 -m dynamo.frontend --http-host 127.0.0.1 --http-port 8000 --router-mode round-robin',
@@ -45,7 +45,7 @@ test('agg is what the script of upstream starts, with every port planned and on 
   expect(frontend?.env).not.toHaveProperty('DYN_SYSTEM_PORT');
 });
 
-test('KV events have a port of their own for each worker, and none with approx', async () => {
+test('each worker has its own port for KV events, and none with approx', async () => {
   const { frontend, 'worker-1': first, 'worker-2': second } = await planned('agg_router', '1.4.2');
   expect(line(frontend)).toContain('--router-mode kv --router-kv-events');
   const events = [first, second].map(
@@ -67,7 +67,7 @@ test('KV events have a port of their own for each worker, and none with approx',
   expect(none['worker-1']?.env.DYN_EVENT_PLANE).toBe('zmq');
 });
 
-test('each prefill worker has its own bootstrap port; transfers may end before it does', async () => {
+test('each prefill worker has its own bootstrap port and waits for transfers', async () => {
   const {
     'prefill-1': first,
     'prefill-2': second,
@@ -110,7 +110,7 @@ test('on one GPU the encode worker waits for the other', async () => {
   expect(encode?.dependsOn).toEqual([{ process: 'worker', condition: 'ready' }]);
 });
 
-test('a token cap brings the share of memory that upstream gives with it, since 1.3', async () => {
+test('a token limit sets the memory fraction that upstream uses with it, since 1.3', async () => {
   const capped = ['maxTotalTokens=2048'];
   expect(line((await planned('agg', '1.2.1', capped)).worker)).not.toContain('--mem-fraction-static');
   expect(line((await planned('agg', '1.3.1', capped)).worker)).toContain('--mem-fraction-static 0.9');
@@ -125,7 +125,7 @@ test('media workers get no flags of language models', async () => {
   expect(line((await planned('video', '1.4.2', ['wanSize=14b'])).worker)).toContain('--tp-size 2');
 });
 
-test('a CPU takes the flags that make it run, mooncake, and no GPU', async () => {
+test('on a CPU: the necessary flags, mooncake, and no GPU', async () => {
   const { prefill, decode } = await planned('disagg', '1.4.2', ['device=cpu']);
   for (const spec of [prefill, decode]) {
     expect(line(spec)).toContain('--disaggregation-transfer-backend mooncake');
@@ -150,7 +150,7 @@ test('tracing reaches every process under its name', async () => {
   expect(worker?.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT).toBe('http://localhost:4317');
 });
 
-test('traces of the frontend and of the engine go to the collector that the caller names', async () => {
+test('traces of frontend and engine go to the collector of the caller', async () => {
   const environment = {
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector:4399/',
     OTEL_SERVICE_NAME: 'mine',
@@ -167,7 +167,7 @@ test('traces of the frontend and of the engine go to the collector that the call
   expect(plan.scrubbed).toEqual(['OTEL_SERVICE_NAME']);
 });
 
-test('logs are exported only where the caller says so, and never to a port that nobody named', async () => {
+test('logs are exported only if the caller names a collector', async () => {
   const profile = await shipped('agg', 'tracing=true');
   const given = (environment: Record<string, string>): Record<string, string> => {
     const host = pythonHost('1.6.1');
@@ -213,7 +213,7 @@ test('the unified entry point exists until 1.3', async () => {
   await expect(planned('agg', '1.4.2', ['unified=true'])).rejects.toMatchObject({ code: 'environment' });
 });
 
-test('arguments of the user replace those of the plan, and each stands once', async () => {
+test('arguments of the user replace those of the plan without duplicates', async () => {
   const rawArgs = ['--page-size', '32', '--mem-fraction-static=0.5'];
   const { worker } = await planned('agg', '1.4.2', ['maxTotalTokens=2048'], { rawArgs });
   expect(worker?.argv.slice(-3)).toEqual(rawArgs);
@@ -227,7 +227,7 @@ test.each([
   '--tp',
   '--kv-events-config',
   '--served-model-name',
-])('%s as a raw argument is refused with a way on', async (word) => {
+])('%s as a raw argument is refused with a fix', async (word) => {
   const { hint, ...rest } = (await planned('disagg', '1.4.2', [], { rawArgs: [word, 'x'] }).catch(
     (error: unknown) => error,
   )) as { code: string; message: string; hint: string };

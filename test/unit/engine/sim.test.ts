@@ -34,7 +34,7 @@ function workerLaunch(spec: Record<string, unknown>, rawArgs: string[] = []) {
   return engine.worker(replica, deployment);
 }
 
-test('a prefill worker has a bootstrap port, others only their status server', () => {
+test('a prefill worker has a bootstrap port, others only a status port', () => {
   const { profile } = deploymentOf({ a: worker('prefill'), b: worker('decode') });
   expect(engine.portsOf(profile.components.a as WorkerSpec)).toEqual(['system', 'bootstrap']);
   expect(engine.portsOf(profile.components.b as WorkerSpec)).toEqual(['system']);
@@ -88,7 +88,7 @@ test('the frontend gets its address and its router', () => {
   ]);
 });
 
-test('variables that decide are found in order, verbosity is left alone', () => {
+test('variables that change behaviour are listed in order, but not log levels', () => {
   const environment = {
     NATS_SERVER: 'x',
     DYN_SYSTEM_PORT: '1',

@@ -29,13 +29,13 @@ function answers(...looks: readonly (readonly Gpu[])[]): () => Promise<readonly 
   return async () => await Promise.resolve(looks[Math.min(next++, looks.length - 1)] ?? []);
 }
 
-test('memory that comes back bit by bit is waited for; an idle GPU does not read 0', async () => {
+test('waits for memory that is freed gradually; an idle GPU does not read 0', async () => {
   const look = answers([gpu('a', 8_800)], [gpu('a', 3_000)], [gpu('a', 620)]);
   const freed = await untilFreed([gpu('a', 8_800)], new Map([['a', 8_192]]), look, 30_000, instantClock());
   expect(freed).toEqual({ freedMiB: 8_180, missing: new Map() });
 });
 
-test('what a stranger holds is not waited for', async () => {
+test('does not wait for memory of unowned processes', async () => {
   const freed = await untilFreed(
     [gpu('a', 70_000)],
     new Map([['a', 8_000]]),
@@ -46,7 +46,7 @@ test('what a stranger holds is not waited for', async () => {
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
 });
 
-test('what does not come back is told after the limit, GPU by GPU', async () => {
+test('memory that is not freed is reported after the limit, per GPU', async () => {
   const before = [gpu('a', 8_000), gpu('b', 9_000)];
   const held = new Map([
     ['a', 8_000],
@@ -58,7 +58,7 @@ test('what does not come back is told after the limit, GPU by GPU', async () => 
   expect(clock.now()).toBeGreaterThanOrEqual(30_000);
 });
 
-test('one answer that does not come is not taken for memory that came back', async () => {
+test('a missing answer does not count as freed memory', async () => {
   const look = answers([], [gpu('a', 8_000)], [], [gpu('a', 0)]);
   const freed = await untilFreed([gpu('a', 8_000)], new Map([['a', 8_000]]), look, 30_000, instantClock());
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });

@@ -28,7 +28,7 @@ const users = (openers: readonly number[], unreadable: readonly number[] = []) =
   unreadable: new Set(unreadable),
 });
 
-test('a listed process is a holder, named as the driver names it', () => {
+test('a listed process counts, under the name the driver reports', () => {
   const named = { ...app(7, 8_000), name: 'sglang::scheduler' };
   const { holders, unseen } = holdersOf([gpu(8_010)], [named], users([7]), here(7));
   expect(holders).toMatchObject([
@@ -37,28 +37,28 @@ test('a listed process is a holder, named as the driver names it', () => {
   expect(unseen).toEqual([]);
 });
 
-test('one that only has the device files open is a holder without memory', () => {
+test('a process with only the device files open counts without memory', () => {
   const { holders } = holdersOf([gpu(0)], [], users([9]), here(9));
   expect(holders).toMatchObject([{ name: 'command of 9', memory: [], seenBy: 'device files' }]);
 });
 
-test('a pid that means nothing here is of another pid namespace', () => {
+test('a pid that does not exist here is of another pid namespace', () => {
   const { holders, unseen } = holdersOf([gpu(71 * 1024)], [app(28_290, 71 * 1024)], undefined, here());
   expect(holders).toEqual([]);
   expect(unseen).toEqual(['71.0 GiB on GPU 0 is held outside this pid namespace, by pid 28290 there']);
 });
 
-test('a pid that is another process here is not taken for the holder', () => {
+test('a pid that is another process here does not count', () => {
   const { holders, unseen } = holdersOf([gpu(4_096)], [app(7, 4_096)], users([]), here(7));
   expect(holders).toEqual([]);
   expect(unseen).toEqual(['4.0 GiB on GPU 0 is held outside this pid namespace, by pid 7 there']);
 });
 
-test('whose files may not be seen is believed to be the one that is listed', () => {
+test('a process whose files are not visible counts as the listed one', () => {
   expect(holdersOf([gpu(4_096)], [app(7, 4_096)], users([], [7]), here(7)).holders).toHaveLength(1);
 });
 
-test('much memory without anybody in the list is never "nobody"', () => {
+test('much memory without a listed process is reported', () => {
   expect(holdersOf([gpu(4_096)], [], undefined, here()).unseen).toEqual([
     expect.stringMatching(/^4\.0 GiB on GPU 0 is held by processes that nvidia-smi does not list here/),
   ]);

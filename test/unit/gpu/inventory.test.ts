@@ -18,7 +18,7 @@ test('a host without nvidia-smi has no GPU and no problem', async () => {
   expect(await inventory({ PATH: undefined })).toEqual({ gpus: [], notes: [] });
 });
 
-test('what stands on PATH but cannot be executed is passed over', async () => {
+test('files on PATH that are not executable are skipped', async () => {
   const folder = tempFolder();
   writeFileSync(join(folder, 'nvidia-smi'), 'text', { mode: 0o644 });
   const works = standIn('echo "0, GPU-1, NVIDIA H200, 1, 1"');
@@ -29,7 +29,7 @@ const all =
   'index,uuid,name,memory.total,memory.used,memory.free,mig.mode.current,compute_mode,driver_version,' +
   'ecc.errors.uncorrected.volatile.total,gpu_recovery_action,pci.bus_id';
 
-test('GPUs are asked for by exactly the fields that are read', async () => {
+test('queries exactly the fields that are read', async () => {
   const works = standIn(
     `[ "$*" = "--query-gpu=${all} --format=csv,noheader,nounits" ] && ` +
       'echo "0, GPU-1, NVIDIA H200, 143771, 5, 143151, Disabled, Default, 580.159.04, 2, Reset, 00000000:3B:00.0"',
@@ -54,7 +54,7 @@ test('GPUs are asked for by exactly the fields that are read', async () => {
   });
 });
 
-test('a field that an older driver does not know is left out, and the rest is asked again', async () => {
+test('a field unknown to an older driver is dropped, and the rest queried again', async () => {
   const older = standIn(
     `case "$1" in
       *gpu_recovery_action*) printf 'Field "gpu_recovery_action" is not a valid field to query.\n\n'; exit 2;;
@@ -67,7 +67,7 @@ test('a field that an older driver does not know is left out, and the rest is as
   });
 });
 
-test('one that refuses even what is needed is a failure, not an endless question', async () => {
+test('a driver that rejects required fields is a failure, not an endless loop', async () => {
   const broken = standIn(`echo 'Field "uuid" is not a valid field to query.'; exit 2`);
   expect(await inventory({ PATH: broken })).toMatchObject({
     gpus: [],
@@ -75,7 +75,7 @@ test('one that refuses even what is needed is a failure, not an endless question
   });
 });
 
-test('a GPU that fell off the bus is told beside those that answer', async () => {
+test('a GPU that fell off the bus is reported next to working ones', async () => {
   const line = 'Unable to determine the device handle for GPU0000:07:00.0: Unknown Error';
   for (const status of [0, 15]) {
     const lost = standIn(`echo "0, GPU-1, NVIDIA H200, 143771, 5"; echo "${line}"; exit ${status}`);
@@ -85,7 +85,7 @@ test('a GPU that fell off the bus is told beside those that answer', async () =>
   }
 });
 
-test('a GPU that is divided is replaced by its instances, known by their UUIDs', async () => {
+test('a MIG GPU is replaced by its instances with their UUIDs', async () => {
   const divided = standIn(`[ "$1" = -L ] && {
     echo "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)"
     echo "  MIG 3g.20gb     Device  0: (UUID: MIG-aa)"
@@ -104,7 +104,7 @@ test('a GPU that is divided is replaced by its instances, known by their UUIDs',
   expect(seen.notes).toEqual([]);
 });
 
-test('a GPU that is divided into nothing is said', async () => {
+test('a MIG GPU without instances is reported', async () => {
   const empty = standIn(`[ "$1" = -L ] && { echo "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)"; exit 0; }
   echo "0, GPU-1, NVIDIA A100-SXM4-40GB, 40960, 0, 40000, Enabled"`);
   expect(await inventory({ PATH: empty })).toEqual({
@@ -113,7 +113,7 @@ test('a GPU that is divided into nothing is said', async () => {
   });
 });
 
-test('memory that may not be seen is said, and the GPU is listed', async () => {
+test('hidden memory is reported, and the GPU is listed', async () => {
   const shy = standIn('echo "0, GPU-1, NVIDIA H200, [Insufficient Permissions], [N/A], [N/A]"');
   expect(await inventory({ PATH: shy })).toEqual({
     gpus: [{ index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 0, usedMiB: 0 }],
@@ -133,7 +133,7 @@ test('when it fails, its first line is the problem', async () => {
   });
 });
 
-test('when it hangs and heeds no signal, it is given up in time and ended', async () => {
+test('when it hangs and ignores signals, it is abandoned in time and killed', async () => {
   const folder = tempFolder();
   const hangs = standIn(
     `trap '' TERM; echo $$ >${folder}/pid.new; mv ${folder}/pid.new ${folder}/pid; while :; do /bin/sleep 0.05; done`,
@@ -152,7 +152,7 @@ test('a folder with the name of nvidia-smi is a problem, not a crash', async () 
   expect(await inventory({ PATH: folder })).toMatchObject({ gpus: [] });
 });
 
-test('a row that is not understood is told, and what is unknown of a GPU is a note', async () => {
+test('an unparsable row is reported, and unknown values of a GPU are a note', async () => {
   const rest = '[N/A], [N/A], [N/A], [N/A], Default, 540.4.0, [N/A], [N/A], [N/A]';
   const orin = `0, 54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f, Orin (nvgpu), ${rest}`;
   expect(await inventory({ PATH: standIn(`echo "${orin}"`) })).toEqual({

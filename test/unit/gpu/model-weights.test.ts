@@ -13,7 +13,7 @@ test('a model in one file is as large as the file', () => {
   expect(modelWeightsMiB(folder, {})).toBe(3);
 });
 
-test('a model in several files is as large as its index says, also while files are missing', () => {
+test('a model in several files is as large as its index says, even if files are missing', () => {
   const folder = tempFolder();
   writeFileSync(
     join(folder, 'model.safetensors.index.json'),
@@ -24,7 +24,7 @@ test('a model in several files is as large as its index says, also while files a
 });
 
 test.each(['not json', '{}', '{"metadata":{}}', '{"metadata":{"total_size":"5"}}', 'null'])(
-  'an index that reads %s is passed over',
+  'an index that contains %s is ignored',
   (text) => {
     const folder = tempFolder();
     writeFileSync(join(folder, 'model.safetensors.index.json'), text);
@@ -34,7 +34,7 @@ test.each(['not json', '{}', '{"metadata":{}}', '{"metadata":{"total_size":"5"}}
   },
 );
 
-test('a model of the hub is found in its cache, wherever that is', () => {
+test('a hub model is found in its cache, wherever that is', () => {
   const home = tempFolder();
   const repository = join(home, 'hub', 'models--acme--tiny');
   const snapshot = join(repository, 'snapshots', 'abc');

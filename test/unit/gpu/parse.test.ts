@@ -22,7 +22,7 @@ const columns = [
 ] as const;
 const gpus = (csv: string) => parseRows(csv, columns).map(gpuOf);
 
-test('an orphaned scheduler of SGLang and a stranger, as the driver of a real host lists them', () => {
+test('an orphaned scheduler of SGLang and an unowned process, from a real host', () => {
   const recording = new URL('../../fixtures/gpu/h200-x2-clean/with-memory.compute-apps.csv', import.meta.url);
   expect(parseComputeApps(readFileSync(recording, 'utf8'))).toEqual([
     { gpuUuid: 'GPU-21359717-ee16-6eb1-d174-f3a7cb61c09e', pid: 7842, name: 'python3', usedMiB: 2566 },
@@ -78,7 +78,7 @@ test('a Jetson is a GPU, without the prefix of others and with the memory of its
   ]);
 });
 
-test('one without a UUID is known by its index; memory in part is as much as it tells', () => {
+test('one without a UUID is identified by its index; partial memory values are kept', () => {
   expect(gpus('3, [N/A], Thor, 1000, [Not Supported], [Not Supported], 1\n')).toMatchObject([
     { index: 3, uuid: 'index-3', totalMiB: 0, usedMiB: 0 },
   ]);
@@ -86,22 +86,22 @@ test('one without a UUID is known by its index; memory in part is as much as it 
   expect(gpus('0, GPU-1, x, [N/A], 100, 400, 1\n')).toMatchObject([{ totalMiB: 500, freeMiB: 400 }]);
 });
 
-test('warnings around the lines are left out', () => {
+test('warnings between the lines are ignored', () => {
   const warning = 'WARNING: infoROM is corrupted at gpu 0000:00:06.0\n';
   expect(gpus(warning + recorded('query-gpu.csv') + warning)).toHaveLength(2);
 });
 
-test('lines of Windows end as others do', () => {
+test('Windows line endings are accepted', () => {
   const csv = recorded('query-gpu.csv');
   expect(gpus(csv.replaceAll('\n', '\r\n'))).toEqual(gpus(csv));
 });
 
 test.each(['', '\n\n', 'No devices were found\n', '[Unknown Error], GPU-1, x, 1, 1\n'])(
-  '%j holds no GPU',
+  '%j contains no GPU',
   (csv) => expect(gpus(csv)).toEqual([]),
 );
 
-test('processes of a real host: a stranger, a scheduler, and one that is only starting', () => {
+test('processes of a real host: an unowned one, a scheduler, and one that is starting', () => {
   const apps = parseComputeApps(recorded('compute-apps-oom-race.csv'));
   expect(apps.map(({ pid, name, usedMiB }) => [pid, name, usedMiB])).toEqual([
     [3235, 'sglang::scheduler', 128_458],
@@ -127,16 +127,16 @@ test.each([
   'No running processes found',
   'GPU-1, [N/A], x, 5',
   'Unable to determine the device handle for GPU 1: x, y, z',
-])('%j is none', (line) => expect(parseComputeApps(line)).toEqual([]));
+])('%j is not one', (line) => expect(parseComputeApps(line)).toEqual([]));
 
-test('the CUDA version stands in the heading, and in --version under two names', () => {
+test('the CUDA version is in the heading, and in --version under two names', () => {
   expect(parseCudaVersion(recorded('nvidia-smi.txt'))).toBe('13.0');
   expect(parseCudaVersion('DRIVER version      : 550.54.15\nCUDA Version        : 12.4\n')).toBe('12.4');
   expect(parseCudaVersion('CUDA UMD Version    : 13.1')).toBe('13.1');
   expect(parseCudaVersion('| CUDA Version: N/A |')).toBeUndefined();
 });
 
-test('cells without a value are nothing, never 0', () => {
+test('cells without a value are undefined, never 0', () => {
   for (const cell of ['[N/A]', 'N/A', '[Not Supported]', '[Insufficient Permissions]', '', undefined]) {
     expect(numberIn(cell)).toBeUndefined();
     expect(textIn(cell)).toBeUndefined();
@@ -189,6 +189,6 @@ test.each([
   for (const uuid of uuids) expect(list).toContain(`(UUID: ${uuid})`);
 });
 
-test('instances without a GPU above them are left out', () => {
+test('instances without a GPU are ignored', () => {
   expect(parseMigInstances('  MIG 1g.5gb      Device  0: (UUID: MIG-1)\n')).toEqual([]);
 });

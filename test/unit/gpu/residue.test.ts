@@ -13,19 +13,19 @@ const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): G
 });
 const rest = (before: GpuLook, now: GpuLook) => [...residues(['a'], before, now)];
 
-test('what an ended process held is a residue until the driver took it back', () => {
+test('memory of an ended process is residue until the driver frees it', () => {
   expect(rest(look(4), look(8_196))).toEqual([['a', 8_192]]);
   expect(rest(look(4), look(4))).toEqual([]);
 });
 
-test('an idle GPU does not read 0, and what others hold, had or took meanwhile is none', () => {
+test('idle memory and memory of other processes are not residue', () => {
   expect(rest(look(615), look(620))).toEqual([]);
   expect(rest(look(4), look(60_014, 60_000))).toEqual([]);
   expect(rest(look(60_014, 60_000), look(4))).toEqual([]);
   expect(rest(look(60_014, 60_000), look(68_206, 60_000))).toEqual([['a', 8_192]]);
 });
 
-test('a GPU that did not answer, or of whose processes the memory is not told, tells nothing', () => {
+test('a GPU without an answer or without process memory gives no result', () => {
   expect(rest(look(4), look(8_196, undefined))).toEqual([]);
   expect([...residues(['b'], look(4), look(8_196))]).toEqual([]);
 });

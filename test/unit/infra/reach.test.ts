@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { reachOf } from '../../../src/infra/reach.ts';
 import { accessPlaces } from '../../../src/plan/infra-access.ts';
 
-test('a profile: the name as it is, the password in its variable, certificates in their files', () => {
+test('a profile: plain user name, password in its variable, certificates in their files', () => {
   const etcd = {
     endpoints: ['https://a:1'],
     username: 'me',
@@ -25,7 +25,7 @@ test('a profile: the name as it is, the password in its variable, certificates i
   expect(variables).toEqual(['WORD']);
 });
 
-test('the environment: under the names that it had', () => {
+test('the environment: under the original names', () => {
   const caller = { ETCD_AUTH_USERNAME: 'me', ETCD_AUTH_PASSWORD: 'x' };
   const places = accessPlaces(undefined, caller);
   expect(reachOf(places, caller)).toEqual({

@@ -23,7 +23,7 @@ test.each([
   expect(isOf('dynamo-abcd', key)).toBe(own);
 });
 
-test('who names a namespace as a bucket of upstream owns no key of others', () => {
+test('a namespace named like a bucket of upstream matches no other keys', () => {
   expect(isOf('instances', 'v1/instances/dynamo/backend/generate/1a')).toBe(false);
   expect(isOf('instances', 'v1/instances/instances/backend/generate/1a')).toBe(true);
 });

@@ -14,7 +14,7 @@ const gpus = (count: number): Gpu[] =>
 
 const indices = (allowed: readonly Gpu[]): number[] => allowed.map(({ index }) => index);
 
-test('without a wish all GPUs are allowed', () => {
+test('without a restriction, all GPUs are allowed', () => {
   expect(indices(allowedGpus(gpus(3), undefined, undefined))).toEqual([0, 1, 2]);
 });
 
@@ -33,12 +33,12 @@ test.each([
   expect(indices(allowedGpus(gpus(3), undefined, visible))).toEqual(expected);
 });
 
-test('a GPU that is named twice counts once', () => {
+test('a GPU named twice counts once', () => {
   expect(indices(allowedGpus(gpus(2), undefined, '0,0,GPU-00000000'))).toEqual([0]);
   expect(indices(allowedGpus(gpus(2), ['1', '1'], undefined))).toEqual([1]);
 });
 
-test('--gpus chooses among the visible ones and never widens them', () => {
+test('--gpus chooses among the visible GPUs only', () => {
   expect(indices(allowedGpus(gpus(4), ['3'], '1,3'))).toEqual([3]);
   expect(indices(allowedGpus(gpus(4), ['GPU-33333333'], '1,3'))).toEqual([3]);
   for (const [asked, visible] of [
@@ -53,7 +53,7 @@ test('--gpus chooses among the visible ones and never widens them', () => {
   }
 });
 
-test('a name that is no GPU is refused with those that are', () => {
+test('an unknown GPU is refused with a list of GPUs', () => {
   expect(() => allowedGpus(gpus(2), undefined, '0,7')).toThrow(
     expect.objectContaining({
       message: 'CUDA_VISIBLE_DEVICES: there is no GPU "7" here.',
@@ -70,7 +70,7 @@ const divided: Gpu[] = [
 
 const uuids = (visible: string): string[] => allowedGpus(divided, undefined, visible).map(({ uuid }) => uuid);
 
-test('an instance of a divided GPU is named by its UUID or the beginning of it', () => {
+test('a MIG instance is named by its UUID or a prefix of it', () => {
   expect(uuids('MIG-aa22')).toEqual(['MIG-aa22']);
   expect(uuids('MIG-aa1,1')).toEqual(['MIG-aa11', 'GPU-11111111']);
 });
@@ -79,17 +79,17 @@ test.each([
   ['0', 'CUDA_VISIBLE_DEVICES: GPU 0 is divided (MIG): its instances are named by UUID.'],
   ['MIG-aa', 'CUDA_VISIBLE_DEVICES: "MIG-aa" is the beginning of 2 UUIDs.'],
   ['GPU-', 'CUDA_VISIBLE_DEVICES: there is no GPU "GPU-" here.'],
-])('CUDA_VISIBLE_DEVICES=%j names no single GPU', (visible, message) => {
+])('CUDA_VISIBLE_DEVICES=%j is ambiguous', (visible, message) => {
   expect(() => allowedGpus(divided, undefined, visible)).toThrow(expect.objectContaining({ message }));
 });
 
-test('what limits the choice can be said', () => {
+test('describes what limits the choice', () => {
   expect(limitText(undefined, undefined)).toBeUndefined();
   expect(limitText(undefined, '')).toBe('CUDA_VISIBLE_DEVICES=""');
   expect(limitText(['0', '1'], '0,1,2')).toBe('--gpus 0,1');
 });
 
-test('UUIDs of Jetson have no prefix, and may be begun, too', () => {
+test('UUIDs of Jetson have no prefix, and may be abbreviated', () => {
   const uuid = '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f';
   const orin = gpus(1).map((gpu) => ({ ...gpu, uuid, name: 'Orin (nvgpu)', totalMiB: 0 }));
   for (const name of [uuid, '54bf1cca', '0'])

@@ -13,7 +13,7 @@ const withSglang = pythonOf('1.4.2', '0.5.16');
 const onGpu = { device: 'gpu' } as const;
 const onCpu = { device: 'cpu' } as const;
 
-test('without a GPU the embedded engine serves, and says why', () => {
+test('without a GPU, the embedded engine is chosen, with the reason', () => {
   const { engine, choices } = chooseEngine('auto', onGpu, host());
   expect(engine.kind.name).toBe('sim');
   expect(choices).toEqual([
@@ -25,12 +25,12 @@ test('without a GPU the embedded engine serves, and says why', () => {
   ]);
 });
 
-test('when the GPUs could not be read, the reason quotes the problem', () => {
+test('if GPUs could not be read, the reason quotes the problem', () => {
   const gpuProblem = 'nvidia-smi is here but did not answer within 5 s';
   expect(chooseEngine('auto', onGpu, host({ gpuProblem })).choices[0]?.because).toContain(gpuProblem);
 });
 
-test.each([undefined, base])('GPUs without SGLang (%j) are an error with two ways on', (python) => {
+test.each([undefined, base])('GPUs without SGLang (%j) are an error with two options', (python) => {
   expect(() => chooseEngine('auto', onGpu, host({ gpus, python }))).toThrow(
     expect.objectContaining({
       code: 'environment',
@@ -50,7 +50,7 @@ test('GPUs with SGLang choose sglang', () => {
   expect(choices[0]?.because).toBe('2 × NVIDIA H200, Dynamo 1.4.2 with SGLang 0.5.16 in /venv');
 });
 
-test('device: cpu chooses sglang where there is SGLang, with GPUs or without', () => {
+test('device: cpu chooses sglang if there is SGLang, with or without GPUs', () => {
   for (const facts of [{ gpus }, {}]) {
     const { engine, choices } = chooseEngine('auto', onCpu, host({ ...facts, python: withSglang }));
     expect(engine).toMatchObject({ kind: { name: 'sglang' }, needsGpus: false });
@@ -63,7 +63,7 @@ test.each([
   ['mocker', undefined, 'no Python environment here holds Dynamo'],
   ['sglang', undefined, 'no Python environment here holds Dynamo'],
   ['sglang', base, '/venv holds Dynamo 1.4.2 without SGLang'],
-] as const)('--engine %s with the Python %j is refused, with a way on', (asked, python, reason) => {
+] as const)('--engine %s with the Python %j is refused, with a fix', (asked, python, reason) => {
   expect(() => chooseEngine(asked, onGpu, host({ gpus, python }))).toThrow(
     expect.objectContaining({
       code: 'environment',
@@ -73,27 +73,27 @@ test.each([
   );
 });
 
-test('--engine sglang without a GPU names device=cpu', () => {
+test('--engine sglang without a GPU suggests device=cpu', () => {
   expect(() => chooseEngine('sglang', onGpu, host({ python: withSglang }))).toThrow(
     expect.objectContaining({ code: 'environment', hint: expect.stringContaining('--set device=cpu') }),
   );
   expect(chooseEngine('sglang', onCpu, host({ python: withSglang })).engine.kind.name).toBe('sglang');
 });
 
-test('--engine mocker needs Dynamo alone', () => {
+test('--engine mocker needs only Dynamo', () => {
   expect(chooseEngine('mocker', onGpu, host({ python: base })).engine).toMatchObject({
     kind: { name: 'mocker' },
     needsGpus: false,
   });
 });
 
-test('a version that is newer than known is said, one that is too old is refused', () => {
+test('a newer version is mentioned, a too old one refused', () => {
   const { choices } = chooseEngine('mocker', onGpu, host({ python: pythonOf('1.9.0') }));
   expect(choices[1]).toMatchObject({ what: 'version', value: '1.9.0' });
   expect(() => chooseEngine('mocker', onGpu, host({ python: pythonOf('1.0.1') }))).toThrow('too old');
 });
 
-test('--engine sim is taken on any host', () => {
+test('--engine sim works on any host', () => {
   expect(chooseEngine('sim', onGpu, host({ gpus })).choices).toEqual([
     { what: 'engine', value: 'sim', because: '--engine sim' },
   ]);
@@ -121,7 +121,7 @@ test('the engines in Python name the folder, the versions and the reason', () =>
   );
 });
 
-test('the embedded engine needs no Python, so nothing is said', () => {
+test('the embedded engine needs no Python and mentions none', () => {
   expect(pythonChoices(engines.sim, python)).toEqual([]);
   expect(pythonChoices(engines.mocker, undefined)).toEqual([]);
 });
