@@ -23,7 +23,7 @@ function workers(components: Record<string, unknown>): WorkerEntry[] {
   );
 }
 
-test('a GPU is never given twice, and each worker gets what it asked for, or all is refused as busy', () => {
+test('a GPU is never assigned twice; each worker gets what it needs, or the plan is refused', () => {
   const shape = fc.array(
     fc.record({ gpus: fc.integer({ min: 0, max: 3 }), replicas: fc.integer({ min: 1, max: 3 }) }),
     {
@@ -85,7 +85,7 @@ test('too few GPUs are refused with what each worker needs', () => {
   });
 });
 
-test('who shares gets exactly the GPUs of the other, replica by replica', () => {
+test('a sharing worker gets exactly the GPUs of the other, replica by replica', () => {
   const replicas = workers({
     // The sharing one stands first: the order in the profile means nothing.
     decode: worker('decode', { replicas: 3, shareGpuWith: 'prefill' }),
@@ -100,7 +100,7 @@ test('who shares gets exactly the GPUs of the other, replica by replica', () => 
   });
 });
 
-test('who shares with one that shares itself lands on the same GPUs', () => {
+test('sharing with a worker that shares itself gives the same GPUs', () => {
   const replicas = workers({
     a: worker('encode', { shareGpuWith: 'b' }),
     b: worker('decode', { shareGpuWith: 'c' }),
@@ -128,7 +128,7 @@ const refusalOf = (replicas: readonly WorkerEntry[], offer: GpuOffer): unknown =
   }
 };
 
-test('a placement is found whenever there is one, and then every GPU has the memory that is needed on it', () => {
+test('a placement is found if one exists, with enough memory on every GPU', () => {
   const wish = fc.record({ gpus: fc.integer({ min: 0, max: 2 }), gib: fc.integer({ min: 1, max: 8 }) });
   fc.assert(
     fc.property(
@@ -167,7 +167,7 @@ test('a placement is found whenever there is one, and then every GPU has the mem
   );
 });
 
-test('who needs little leaves the GPU with most memory to who needs it', () => {
+test('small workers leave the largest GPU to those that need it', () => {
   const replicas = workers({
     small: worker('prefill', { gpuMemoryGiB: 1 }),
     large: worker('decode', { gpuMemoryGiB: 8 }),
@@ -178,7 +178,7 @@ test('who needs little leaves the GPU with most memory to who needs it', () => {
   });
 });
 
-test('who shares a GPU needs room on it together', () => {
+test('workers that share a GPU need enough memory together', () => {
   const replicas = workers({
     prefill: worker('prefill', { gpuMemoryGiB: 6.5 }),
     decode: worker('decode', { gpuMemoryGiB: 6.5, shareGpuWith: 'prefill' }),
@@ -193,7 +193,7 @@ test('who shares a GPU needs room on it together', () => {
   });
 });
 
-test('the weights of the model count for more than the hint, spread over the GPUs of a worker', () => {
+test('model weights take precedence over the hint, divided by the GPUs of a worker', () => {
   const replicas = workers({ worker: worker('aggregated', { gpus: 2, gpuMemoryGiB: 4 }) });
   const weightsMiB = 40 * 1024;
   expect(refusalOf(replicas, { gpus: withFree(21, 30), weightsMiB })).toMatchObject({
@@ -207,14 +207,14 @@ test('the weights of the model count for more than the hint, spread over the GPU
   ]);
 });
 
-test('idle GPUs are taken before those that somebody uses', () => {
+test('idle GPUs are used first', () => {
   const [busy = missing(), idle = missing()] = gpus(2);
   const replicas = workers({ worker: worker('aggregated') });
   const offered = [{ ...busy, usedMiB: 60_000 }, idle];
   expect(placeWorkers(replicas, { gpus: offered }).devices.get('worker')).toEqual(['1']);
 });
 
-test('a GPU of another run is never given, and the refusal names run and holders', () => {
+test('a GPU of another run is never assigned, and the error names the run and processes', () => {
   const [first = missing(), second = missing()] = gpus(2);
   const replicas = workers({ worker: worker('aggregated') });
   const leased = { ...first, leasedBy: 'disagg-ab12' };
@@ -242,13 +242,13 @@ test('a GPU of another run is never given, and the refusal names run and holders
   });
 });
 
-test('a GPU whose memory nobody tells is tried', () => {
+test('a GPU with unknown memory is used', () => {
   const [one = missing()] = gpus(1);
   const replicas = workers({ worker: worker('aggregated', { gpuMemoryGiB: 400 }) });
   expect(placeWorkers(replicas, { gpus: [{ ...one, totalMiB: 0 }] }).devices.get('worker')).toEqual(['0']);
 });
 
-test('an instance of a divided GPU is given by its UUID, and every choice says why', () => {
+test('a MIG instance is assigned by its UUID, and every choice has a reason', () => {
   const [one = missing()] = gpus(1);
   const instance = { ...one, uuid: 'MIG-aa', migOf: 'GPU-0', totalMiB: 20_480 };
   const placed = placeWorkers(workers({ worker: worker('aggregated', { gpuMemoryGiB: 4 }) }), {
@@ -261,7 +261,7 @@ test('an instance of a divided GPU is given by its UUID, and every choice says w
   ]);
 });
 
-test('a refusal is called impossible only where freeing GPUs would not help', () => {
+test('an error says impossible only if freeing GPUs would not help', () => {
   const two = workers({ a: worker('prefill'), b: worker('decode') });
   const refusal = (there: readonly Gpu[]): unknown => {
     try {
@@ -285,7 +285,7 @@ test('a refusal is called impossible only where freeing GPUs would not help', ()
   expect(sized(143_771, 90_000)).toBe(false);
 });
 
-test('a worker on several GPUs gets whole ones only, or a refusal that says why; one on a single GPU gets an instance', () => {
+test('a worker on several GPUs gets whole GPUs only, or an error with the reason; one on a single GPU may get an instance', () => {
   const [one = missing(), two = missing(), three = missing()] = gpus(3);
   const instances = ['MIG-aa', 'MIG-bb'].map((uuid) => ({ ...one, uuid, migOf: one.uuid, totalMiB: 20_480 }));
   const pair = worker('aggregated', { gpus: 2, gpuMemoryGiB: 4 });

@@ -30,7 +30,7 @@ test.each([
   else expect(check).toThrow(refusal);
 });
 
-test('those of our own are met without either', () => {
+test('our own etcd and NATS need neither', () => {
   const own = { etcd: { ...external('https://a:1'), from: 'process', path: '/etcd' } } as const;
   expect(() => requireAccess(own, { ...login, ...certificates }, '1.6.1')).not.toThrow();
 });
@@ -61,7 +61,7 @@ test.each([
   expect(withoutCredentials(environment)).toEqual(changed);
 });
 
-test('what names an external etcd that is used is not said to be ignored', () => {
+test('variables of an external etcd in use are not reported as ignored', () => {
   const use = { addresses: ['http://a:1'], version: '3' };
   const scrubbed = ['DYN_SYSTEM_PORT', 'ETCD_ENDPOINTS', 'NATS_SERVER'];
   const files = { folders: [], files: [] };
@@ -96,7 +96,7 @@ test('etcd with login and certificates', () => {
   });
 });
 
-test('NATS with a token, and one with a file of credentials', () => {
+test('NATS with a token, and with a credentials file', () => {
   const servers = ['nats://a:4222'];
   const token = { servers, token: { file: '/token' }, tls: { ca: '/ca.pem' } };
   expect(set(variablesOfProfile('nats', { infra: { nats: token } }, {}, reader))).toEqual({
@@ -111,7 +111,7 @@ test('NATS with a token, and one with a file of credentials', () => {
   });
 });
 
-test('logins of the environment are taken back where the profile names the server, and only there', () => {
+test('logins from the environment are dropped only if the profile names the server', () => {
   const environment = { ETCD_AUTH_PASSWORD: 'x', ETCD_AUTH_CA: '/other.pem', NATS_AUTH_TOKEN: 'x' };
   const infra = { etcd: { endpoints: ['http://a:1'] } };
   const said = variablesOfProfile('etcd', { infra }, environment, reader);

@@ -39,7 +39,7 @@ const thrown = (run: () => unknown): unknown => {
   }
 };
 
-test('what needs neither etcd nor NATS starts neither, whatever there is', () => {
+test('plans that need neither etcd nor NATS start neither, whatever is available', () => {
   const plan = makePlan(router, options(), knowing({ binaries, shared, external }));
   expect(plan.infra).toBeUndefined();
   expect(plan.nats).toBeUndefined();
@@ -47,7 +47,7 @@ test('what needs neither etcd nor NATS starts neither, whatever there is', () =>
   expect(plan.namespace).toBe('dynamo');
 });
 
-test('--infra process is a tree of etcd, NATS, frontend and workers, in this order and back', () => {
+test('--infra process starts etcd, NATS, frontend and workers in this order, and stops them in reverse', () => {
   const plan = makePlan(router, options({ infra: 'process' }), knowing({ binaries }));
   expect(plan.processes.map(({ name }) => name)).toEqual([
     'etcd',
@@ -84,7 +84,7 @@ test('without KV events --infra process needs no NATS', () => {
   expect(plan.processes.at(-1)?.env).not.toHaveProperty('NATS_SERVER');
 });
 
-test('requests over NATS need NATS, also with file discovery', () => {
+test('requests over NATS need NATS, even with file discovery', () => {
   const profile = profileOf({ requestPlane: 'nats', components: { frontend, w: worker('aggregated') } });
   const mocker = pythonHost('1.6.1', 0, { infra: { ...nothing, binaries } });
   const plan = makePlan(profile, options({ engine: 'mocker' }), mocker);
@@ -97,7 +97,7 @@ test('requests over NATS need NATS, also with file discovery', () => {
   });
 });
 
-test('etcd listens on loopback alone, on planned ports, with its data in the folder of the run', () => {
+test('etcd listens on loopback only, on planned ports, with its data in the folder of the run', () => {
   const plan = makePlan(plain, options({ discovery: 'etcd' }), knowing({ binaries }));
   const [etcd] = plan.processes;
   const client = `http://127.0.0.1:${etcd?.ports.client}`;
@@ -149,7 +149,7 @@ test.each([
   expect(plan.infra?.files[0]?.text).toContain(`debug: ${debug}\n`);
 });
 
-test('with --persist the data stand elsewhere and are kept; with nothing to keep it is refused', () => {
+test('--persist keeps the data elsewhere, and is refused if there is none', () => {
   const plan = makePlan(plain, options({ infra: 'process', persist: 'mine' }), knowing({ binaries }));
   expect(plan.infra?.folders).toEqual([{ path: '/state/infra/mine/etcd', kept: true }]);
   expect(plan.infra?.persist).toBe('mine');
@@ -160,7 +160,7 @@ test('with --persist the data stand elsewhere and are kept; with nothing to keep
   }
 });
 
-test('auto takes external, then shared, then processes, and says why not the ones before', () => {
+test('auto tries external, then shared, then processes, with reasons', () => {
   const all = makePlan(plain, etcdAndNats, knowing({ binaries, shared, external }));
   expect(all.choices.filter(({ what }) => what === 'etcd' || what === 'nats')).toEqual([
     {
@@ -188,7 +188,7 @@ test('auto takes external, then shared, then processes, and says why not the one
   });
 });
 
-test('an external one that answers and cannot be used is not passed over in silence', () => {
+test('an external server that answers but cannot be used is not skipped silently', () => {
   const wrong = { nats: { addresses: ['nats://nats:4222'], wrong: 'it refuses us' } };
   expect(thrown(() => makePlan(plain, etcdAndNats, knowing({ binaries, external: wrong })))).toMatchObject({
     code: 'unavailable',
@@ -196,7 +196,7 @@ test('an external one that answers and cannot be used is not passed over in sile
   });
 });
 
-test('what is shared with others gets a namespace of its own, endpoints too', () => {
+test('on shared servers, a run gets its own namespace, endpoints included', () => {
   const profile = profileOf({
     namespace: 'home',
     components: {
@@ -215,7 +215,7 @@ test('what is shared with others gets a namespace of its own, endpoints too', ()
   }
 });
 
-test('credentials for an external one are passed on, named, and their values stand nowhere', () => {
+test('credentials for an external server are passed on by name, without values in the plan', () => {
   const environment = {
     ETCD_ENDPOINTS: 'http://etcd:2379',
     ETCD_AUTH_USERNAME: 'somebody',
@@ -244,7 +244,7 @@ test.each([
     '--discovery file',
   ],
   [options({ infra: 'none', events: 'nats' }), '--infra none, but events nats needs NATS', 'zmq'],
-])('%j and nothing there is 69 with a way on', (asked, message, hint) => {
+])('%j and nothing available exits with 69 and a fix', (asked, message, hint) => {
   expect(thrown(() => makePlan(plain, asked, knowing({})))).toMatchObject({
     exitCode: 69,
     message: expect.stringContaining(message),
@@ -252,7 +252,7 @@ test.each([
   });
 });
 
-test('a component may not have the name of a process that the plan adds', () => {
+test('a component may not have the name of an added process', () => {
   const profile = profileOf({ components: { frontend, etcd: worker('aggregated') } });
   expect(thrown(() => makePlan(profile, options({ infra: 'process' }), knowing({ binaries })))).toMatchObject(
     {
@@ -261,7 +261,7 @@ test('a component may not have the name of a process that the plan adds', () => 
   );
 });
 
-test('the plan of `dynamo infra up` holds etcd and NATS alone, and serves no model', () => {
+test('the plan of `dynamo infra up` has only etcd and NATS, and serves no model', () => {
   const plan = makeInfraPlan({}, knowing({ binaries, external, shared }));
   expect(plan.processes.map(({ name, kind }) => [name, kind])).toEqual([
     ['etcd', 'infra'],
@@ -284,7 +284,7 @@ const inProfile = {
   nats: { ...external.nats, profileKey: 'infra.nats.servers' },
 };
 
-test('what the profile names is used, and the plan says so; without KV events that is etcd alone', () => {
+test('servers named in the profile are used and shown; without KV events only etcd', () => {
   const facts = knowing({ external: inProfile, binaries });
   const plan = makePlan({ ...router, infra: named }, options(), facts);
   expect(plan.discovery).toEqual({ backend: 'etcd', endpoints: ['http://etcd:2379'] });
@@ -299,7 +299,7 @@ test('what the profile names is used, and the plan says so; without KV events th
   expect([quiet.discovery.backend, quiet.events]).toEqual(['etcd', 'zmq']);
 });
 
-test('one that the profile names and that is silent is not replaced by another', () => {
+test('a silent server named in the profile is not replaced by another', () => {
   const silent = { addresses: ['http://etcd:2379'], silent: 'connection refused' };
   const facts = (profileKey?: string) => knowing({ binaries, external: { etcd: { ...silent, profileKey } } });
   const discovery = options({ discovery: 'etcd' });
@@ -312,7 +312,7 @@ test('one that the profile names and that is silent is not replaced by another',
   expect(makePlan(plain, discovery, facts()).infra?.etcd?.from).toBe('process');
 });
 
-test('another source that is asked for wins over the profile', () => {
+test('a requested source overrides the profile', () => {
   const facts = knowing({ binaries });
   const plan = makePlan({ ...router, infra: named }, options({ infra: 'process' }), facts);
   expect(plan.infra?.etcd?.from).toBe('process');

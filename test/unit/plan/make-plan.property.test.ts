@@ -20,7 +20,7 @@ test('no two processes share a port', () => {
   holds((plan) => expect(new Set(portsOf(plan)).size).toBe(portsOf(plan).length));
 });
 
-test('no planned port is busy, and those of workers fit in 16 bits with sign', () => {
+test('no planned port is busy, and ports of workers fit into 16 signed bits', () => {
   holds((plan, { host }) => {
     expect(portsOf(plan).filter((port) => host.busyPorts.has(port))).toEqual([]);
     const workerPorts = plan.processes.flatMap(({ kind, ports }) =>
@@ -30,7 +30,7 @@ test('no planned port is busy, and those of workers fit in 16 bits with sign', (
   });
 });
 
-test('a crowded host still gives every process free ports of its own', () => {
+test('on a crowded host, every process still gets free ports of its own', () => {
   fc.assert(
     fc.property(planned, fc.integer({ min: 0, max: 6 }), (from, gap) => {
       const busy = new Map(Array.from({ length: 22_000 }, (_, i) => [10_000 + i, 'somebody']));
@@ -43,7 +43,7 @@ test('a crowded host still gives every process free ports of its own', () => {
   );
 });
 
-test('every process stands after those that it waits for', () => {
+test('every process comes after those it waits for', () => {
   holds((plan) => {
     const place = new Map(plan.processes.map(({ name }, i) => [name, i]));
     for (const { name, dependsOn } of plan.processes) {
@@ -52,7 +52,7 @@ test('every process stands after those that it waits for', () => {
   });
 });
 
-test('every process is stopped exactly once, before what it waited for', () => {
+test('every process is stopped exactly once, before those it waited for', () => {
   holds((plan) => {
     const wave = new Map(plan.stopOrder.flatMap((names, i) => names.map((name) => [name, i])));
     expect(plan.stopOrder.flat().toSorted()).toEqual(plan.processes.map(({ name }) => name).toSorted());
@@ -81,7 +81,7 @@ test('the same input gives the same plan byte for byte', () => {
   });
 });
 
-test('names, log files and the marker of a process are its own', () => {
+test('names, log files and markers of processes are unique', () => {
   holds((plan) => {
     const count = plan.processes.length;
     expect(new Set(plan.processes.map(({ name }) => name)).size).toBe(count);
@@ -108,7 +108,7 @@ test('--stop-timeout caps every grace', () => {
   });
 });
 
-test('a variable that may be a secret stands nowhere in the plan, its name does', () => {
+test('a possibly secret variable appears in the plan only by name', () => {
   const name = fc.constantFrom('HF_TOKEN', 'MY_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'DB_PASSWORD', 'COLOUR');
   fc.assert(
     fc.property(planned, name, (from, variable) => {
@@ -123,7 +123,7 @@ test('a variable that may be a secret stands nowhere in the plan, its name does'
   );
 });
 
-test('what is hidden comes back whole, whatever it is', () => {
+test('hidden values are restored exactly', () => {
   const word = fc.oneof(
     fc.string(),
     fc.constantFrom('--api-key', '--token=a', '***', 'a***b', 'Bearer x', '//a:b@c', '$&', '--key=***'),
@@ -146,7 +146,7 @@ test('what is hidden comes back whole, whatever it is', () => {
   );
 });
 
-test('a variable with a NUL, or longer than the kernel takes, makes no plan', () => {
+test('a variable with NUL, or longer than the kernel allows, is rejected', () => {
   const bad = fc.oneof(
     fc.tuple(fc.string(), fc.string()).map(([a, b]) => `${a}\0${b}`),
     fc.constantFrom('x'.repeat(131_072), 'ä'.repeat(65_536), '𝒳'.repeat(32_768)),
@@ -164,7 +164,7 @@ test('a variable with a NUL, or longer than the kernel takes, makes no plan', ()
   );
 });
 
-test('a name that is made for a run is one that --name takes, and stays what it is', () => {
+test('a generated run name is valid for --name and unchanged by it', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
       const made = cleanName(text);

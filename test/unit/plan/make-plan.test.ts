@@ -11,7 +11,7 @@ const thrown = (run: () => unknown): unknown => {
   }
 };
 
-test('replicas are numbered, a single one keeps the name of its component', () => {
+test('replicas are numbered; a single one has the name of its component', () => {
   const plan = makePlan(disaggregated, options(), host());
   expect(plan.processes.map(({ name }) => name)).toEqual(['frontend', 'prefill', 'decode-1', 'decode-2']);
   expect(plan.stopOrder).toEqual([['frontend'], ['decode-1', 'decode-2'], ['prefill']]);
@@ -37,7 +37,7 @@ test('--replicas overrides the profile and must name a worker', () => {
   );
 });
 
-test("a component whose name is that of another one's replica is refused", () => {
+test('a component named like a replica of another is refused', () => {
   const profile = profileOf({
     components: { frontend, decode: worker('decode', { replicas: 2 }), 'decode-2': worker('prefill') },
   });
@@ -47,7 +47,7 @@ test("a component whose name is that of another one's replica is refused", () =>
   });
 });
 
-test('processes that wait for each other are refused with the chain', () => {
+test('processes that wait for each other are refused, showing the chain', () => {
   const profile = profileOf({
     components: {
       frontend,
@@ -61,7 +61,7 @@ test('processes that wait for each other are refused with the chain', () => {
   });
 });
 
-test('inherited variables that would decide are scrubbed, unless given as options', () => {
+test('inherited variables that change behaviour are removed, unless given as options', () => {
   const environment = {
     DYN_SYSTEM_PORT: '1',
     NATS_SERVER: 'x',
@@ -74,7 +74,7 @@ test('inherited variables that would decide are scrubbed, unless given as option
   for (const { env } of plan.processes) expect(env.NATS_SERVER).toBe('mine');
 });
 
-test('an environment with a proxy never puts it between local processes', () => {
+test('a proxy in the environment never affects local processes', () => {
   const [first] = makePlan(
     disaggregated,
     options(),
@@ -95,7 +95,7 @@ test.each([
   expect(makePlan(disaggregated, options({ httpHost }), host()).http.url).toBe(url);
 });
 
-test('without a choice, discovery goes by file and events by zmq, each with a reason', () => {
+test('the defaults are file discovery and zmq events, each with a reason', () => {
   const plan = makePlan(disaggregated, options(), host());
   expect(plan.choices.map(({ what, value }) => [what, value])).toEqual([
     ['engine', 'sim'],
@@ -108,7 +108,7 @@ test('without a choice, discovery goes by file and events by zmq, each with a re
   expect(decided.events).toBe('none');
 });
 
-test('an endpoint of its own is what is expected of a worker', () => {
+test('a custom endpoint of a worker is expected in discovery', () => {
   const profile = profileOf({
     namespace: 'home',
     components: {
@@ -123,7 +123,7 @@ test('an endpoint of its own is what is expected of a worker', () => {
   ]);
 });
 
-test('--timeout decides how long everything may take, else the slowest component', () => {
+test('--timeout limits the whole start, else the slowest component does', () => {
   const profile = profileOf({
     components: {
       frontend: { ...frontend, startupTimeoutSeconds: 5 },
@@ -134,7 +134,7 @@ test('--timeout decides how long everything may take, else the slowest component
   expect(makePlan(profile, options({ timeoutMs: 1_500 }), host()).readyTimeoutMs).toBe(1_500);
 });
 
-test('raw arguments go to workers, last; arguments of an engine to that engine', () => {
+test('raw arguments go to workers, last; engine arguments to their engine', () => {
   const profile = profileOf({
     components: {
       frontend,
@@ -147,7 +147,7 @@ test('raw arguments go to workers, last; arguments of an engine to that engine',
   expect(first?.argv).not.toContain('--crash-after');
 });
 
-test('stopTimeoutSeconds of a component holds while it loads, too; without it a loading process gets 5 s', () => {
+test('stopTimeoutSeconds of a component also applies while it loads; without it, a loading process gets 5 s', () => {
   const slow = profileOf({
     components: { frontend, slow: worker('aggregated', { stopTimeoutSeconds: 60 }), w: worker('aggregated') },
   });
@@ -169,7 +169,7 @@ test('stopTimeoutSeconds of a component holds while it loads, too; without it a 
   ]);
 });
 
-test('restarts and liveness are as the component says, and as before where it says nothing', () => {
+test('restarts and liveness follow the component, with defaults otherwise', () => {
   const settled = profileOf({
     components: {
       frontend: { ...frontend, restart: 'always', backoffSeconds: 60 },

@@ -14,7 +14,7 @@ const caller = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4317',
 };
 
-test.each(await shippedNames())('%s shows all of itself on every engine', async (name) => {
+test.each(await shippedNames())('%s shows everything on every engine', async (name) => {
   const profile = await shipped(name);
   const plans = [
     makePlan(profile, options({ engine: 'sim' }), host({ environment: caller })),
@@ -26,7 +26,7 @@ test.each(await shippedNames())('%s shows all of itself on every engine', async 
   }
 });
 
-test('a password in the address of a collector does not stand in the plan', async () => {
+test('a password in the address of a collector is not in the plan', async () => {
   const environment = { ...caller, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://me:pw1@collector:4317' };
   const profile = await shipped('agg', 'tracing=true');
   const plan = makePlan(profile, options({ engine: 'sglang' }), pythonHost('1.4.2', 8, { environment }));

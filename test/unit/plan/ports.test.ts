@@ -4,7 +4,7 @@ import { chooseHttpPort, firstPort, lastPort, portPool, portRange } from '../../
 
 const all = portRange({});
 
-test('a port that was asked for and is busy is refused, naming the holder', () => {
+test('a requested port that is busy is refused, naming its process', () => {
   const busy = new Map([[8080, 'pid 912 (node server.js)']]);
   expect(() => chooseHttpPort({ asked: 8080, preferred: 8000, busy })).toThrow(
     expect.objectContaining({
@@ -28,14 +28,14 @@ test('the default port moves to the next free one and says why', () => {
   expect(chooseHttpPort({ asked: undefined, preferred: 9000, busy })).toEqual({ port: 9000, choices: [] });
 });
 
-test('the next free port is always one that exists', () => {
+test('the next free port is always valid', () => {
   const busy = new Map([[65_535, 'somebody']]);
   const { port } = chooseHttpPort({ asked: undefined, preferred: 65_535, busy });
   expect(port).toBeGreaterThan(0);
   expect(port).toBeLessThan(65_535);
 });
 
-test('the pool gives each free port once and then says that there is none', () => {
+test('the pool returns each free port once, and then none', () => {
   const free = new Set([firstPort, 20_000, lastPort]);
   const pool = portPool('any', (port) => !free.has(port), portRange({}));
   const taken = [pool.take(), pool.take(), pool.take()];
@@ -43,19 +43,19 @@ test('the pool gives each free port once and then says that there is none', () =
   expect(() => pool.take()).toThrow(expect.objectContaining({ code: 'busy' }));
 });
 
-test('the pool never gives a reserved port', () => {
+test('the pool never returns a reserved port', () => {
   const first = portPool('seed', () => false, all).take();
   expect(portPool('seed', () => false, all, [first]).take()).not.toBe(first);
 });
 
-test('runs with different ids begin at different places', () => {
+test('runs with different ids start at different ports', () => {
   const starts = ['agg-aaaa', 'agg-aaab', 'agg-baaa', 'disagg-aaaa'].map((seed) =>
     portPool(seed, () => false, all).take(),
   );
   expect(new Set(starts).size).toBe(4);
 });
 
-test('DYNAMO_PORTS narrows the range, and says what it takes', () => {
+test('DYNAMO_PORTS narrows the range, and errors explain its format', () => {
   const pool = portPool('any', () => false, portRange({ DYNAMO_PORTS: '12000-12001' }));
   expect(new Set([pool.take(), pool.take()])).toEqual(new Set([12_000, 12_001]));
   expect(() => pool.take()).toThrow('No free port between 12000 and 12001.');

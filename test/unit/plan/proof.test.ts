@@ -19,7 +19,7 @@ test('vision sends an image that needs no network', () => {
   expect(text).not.toContain('http');
 });
 
-test('the image is a whole PNG of 64 × 64', () => {
+test('the image is a complete PNG of 64 × 64', () => {
   const png = Buffer.from(tinyImage.slice(tinyImage.indexOf(',') + 1), 'base64');
   expect(png.subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n');
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([64, 64]);
@@ -43,7 +43,7 @@ test('embedding', () => {
   });
 });
 
-test("a video goes to upstream's route, with its extensions only when the profile has them", () => {
+test('a video uses the route of upstream, with its extensions only if the profile has them', () => {
   expect(
     ask({ request: 'video', prompt: 'a dog', frames: 8, fps: 4, steps: 2, seconds: 2, size: '64x64' }),
   ).toEqual({
@@ -84,11 +84,11 @@ test.each([
   ['a token count that is no number', chat('Hello', 'many')],
   ['a negative token count', chat('Hello', -1)],
   ['no usage', JSON.stringify({ choices: [{ message: { content: 'Hello' } }] })],
-])('%s is no answer, although the status is 200', (_, body) => {
+])('%s is not an answer, although the status is 200', (_, body) => {
   expect(judge('chat', body)).toEqual({ wrong: expect.stringContaining('HTTP 200 without an answer') });
 });
 
-test('what was seen instead is told', () => {
+test('reports what was seen instead', () => {
   expect(judge('chat', chat(null, 0))).toEqual({
     wrong: 'HTTP 200 without an answer (completion_tokens 0, content null)',
   });
@@ -117,7 +117,7 @@ test('a vector of finite numbers is an embedding', () => {
   expect(judge('embedding', '{"data":[]}')).toEqual({ wrong: 'HTTP 200 without a vector' });
 });
 
-test('an image or video has a place, or comes along', () => {
+test('an image or video has a URL or inline data', () => {
   expect(judge('image', '{"data":[{"url":"file:///media/1.png"}]}')).toEqual({
     answer: 'file:///media/1.png',
   });

@@ -22,7 +22,7 @@ test('ids beyond 2^53 that round to one number are still two instances', () => {
   expect(missingInstances([expected('backend', 2)], instancesIn(body))).toBeUndefined();
 });
 
-test('only the endpoint, component and namespace that are expected count', () => {
+test('only expected endpoints, components and namespaces count', () => {
   const instances = instancesIn(body);
   expect(missingInstances([expected('backend', 3)], instances)).toBe('2 of 3 in dynamo.backend.generate');
   expect(missingInstances([expected('backend', 1, 'other')], instances)).toBeUndefined();
@@ -31,7 +31,7 @@ test('only the endpoint, component and namespace that are expected count', () =>
   );
 });
 
-test('everything that is missing is named', () => {
+test('names everything that is missing', () => {
   expect(
     missingInstances(
       [expected('prefill', 2), expected('backend', 2), expected('encode', 1)],
@@ -45,7 +45,7 @@ test.each(['{}', 'null', '[]', '7', '{"instances":null}', '{"instances":[null,1,
   (text) => expect(instancesIn(text)).toEqual([]),
 );
 
-test('workers in places where nobody expects one are named, other endpoints are not', () => {
+test('names workers in unexpected places, but not other endpoints', () => {
   const instances = instancesIn(body);
   expect(unexpectedInstances([expected('backend', 1)], instances)).toEqual([
     'other.backend.generate',

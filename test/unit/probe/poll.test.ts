@@ -22,7 +22,7 @@ function asking(attempt: Attempt<string>) {
 
 const no: Attempt<string> = async () => ({ seen: 'no' });
 
-test('asks every 20 ms while things are young, later every half second', async () => {
+test('polls every 20 ms at first, later every half second', async () => {
   const { clock, askedAt, stop } = asking(no);
   await clock.advance(120_000);
   stop.abort();
@@ -34,7 +34,7 @@ test('asks every 20 ms while things are young, later every half second', async (
   expect(askedAt.length).toBeLessThan(1_000);
 });
 
-test('the first yes ends it at once', async () => {
+test('the first success ends it at once', async () => {
   let asked = 0;
   const { clock, result, askedAt } = asking(async () =>
     (asked += 1) < 3 ? { seen: 'not yet' } : { done: 'yes' },
@@ -45,7 +45,7 @@ test('the first yes ends it at once', async () => {
   expect(clock.pending()).toBe(0);
 });
 
-test('errors are "not yet", in words that people read', async () => {
+test('errors count as "not yet", in readable words', async () => {
   const errors = [
     Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' }),
     Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
@@ -68,7 +68,7 @@ test('a DynamoError ends it at once', async () => {
   await expect(result).rejects.toBe(error);
 });
 
-test('it ends with the reason of the signal: between questions, during one, and before the first', async () => {
+test('it ends with the reason of the signal: between polls, during one, and before the first', async () => {
   const between = asking(no);
   await between.clock.advance(10);
   between.stop.abort('enough');
@@ -87,7 +87,7 @@ test('it ends with the reason of the signal: between questions, during one, and 
   await expect(poll(no, { clock: virtualClock(), signal: gone, saw: () => {} })).rejects.toBe('enough');
 });
 
-test('a yes that comes after the end is no yes', async () => {
+test('a success after the end does not count', async () => {
   const { clock, stop, result } = asking(async () => {
     await Promise.resolve();
     stop.abort('enough');

@@ -13,11 +13,11 @@ test.each([
   [`11:memory:/kubepods/burstable/pod1/${other}`, { id: 'ab12ab12ab12', stop: 'crictl stop ab12ab12ab12' }],
   [`0::/somebody/${other}`, { id: 'ab12ab12ab12' }],
   [`0::/docker/${one}/docker/${other}`, { id: 'ab12ab12ab12', stop: 'docker stop ab12ab12ab12' }],
-])('control group %j is of container %j', (cgroup, container) => {
+])('control group %j belongs to container %j', (cgroup, container) => {
   expect(containerOf(cgroup)).toEqual(container);
 });
 
-test('the container that we are in ourselves is none, one within it is', () => {
+test('our own container does not count, one inside it does', () => {
   const ours = `0::/docker/${one}`;
   expect(containerOf(`${ours}/worker`, ours)).toBeUndefined();
   expect(containerOf(`${ours}/docker/${other}`, ours)).toMatchObject({ id: 'ab12ab12ab12' });

@@ -15,17 +15,17 @@ function search(forMs: number, eachMs: number, from = 0): number[] {
   return begins;
 }
 
-test('a few searches follow one another without a rest', () => {
+test('a few scans may run back to back', () => {
   expect(search(50, 10, 1_000)).toEqual([1_000, 1_010, 1_020, 1_030, 1_040]);
 });
 
-test.each([1, 10, 400])('who asks for ever gets half of the time, with searches of %i ms', (eachMs) => {
+test.each([1, 10, 400])('endless scanning gets half of the time, with scans of %i ms', (eachMs) => {
   const busyMs = search(100_000, eachMs).length * eachMs;
   expect(busyMs).toBeGreaterThan(49_000);
   expect(busyMs).toBeLessThan(51_000);
 });
 
-test('after a while of rest a burst is free again', () => {
+test('after a pause, a burst is allowed again', () => {
   const pace = lookPace();
   pace.took(0, 500);
   expect(pace.restMs(500)).toBe(400);

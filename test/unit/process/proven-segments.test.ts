@@ -20,7 +20,7 @@ const evidence: SegmentEvidence = {
   pidTakenSince: () => undefined,
 };
 
-test('made by a dead process of a dead run, used by nobody: proven', () => {
+test('created by a dead process of a dead run, unused: proven', () => {
   expect(proofOf(segment, evidence)).toEqual({
     segment,
     runId: 'agg-ab12',
@@ -44,11 +44,11 @@ test.each<[string, Partial<Segment>, Partial<SegmentEvidence>]>([
   expect(proofOf({ ...segment, ...change }, { ...evidence, ...more })).toBeUndefined();
 });
 
-test('a pid that was taken again later changes nothing', () => {
+test('a reused pid changes nothing', () => {
   expect(proofOf(segment, { ...evidence, pidTakenSince: () => 60_000 })).toBeDefined();
 });
 
-test('one with a random name is proven by who uses it: dead runs of ours and nobody else', () => {
+test('a random name is proven by its users, if all are of our dead runs', () => {
   const random: Segment = { path: '/dev/shm/psm_1a2b', bytes: 1, uid: 1000, inode: 8, bornAt: 1 };
   const dying = new Map([[88, 'agg-ab12']]);
   const usedBy = (...pids: number[]) => ({ ...evidence, dying, users: new Map([[random.path, pids]]) });
@@ -57,7 +57,7 @@ test('one with a random name is proven by who uses it: dead runs of ours and nob
   expect(proofOf(random, usedBy())).toBeUndefined();
 });
 
-test('one with a random name that a dead run was seen to use is proven, but not another of the same name', () => {
+test('a random name that a dead run was seen to use is proven, but not a later one with the same name', () => {
   const random: Segment = { path: '/dev/shm/psm_1a2b', bytes: 1, uid: 1000, inode: 8, bornAt: 1 };
   const used = new Map([['/dev/shm/psm_1a2b@8', 'agg-ab12']]);
   expect(proofOf(random, { ...evidence, used })?.proof).toBe(
@@ -76,6 +76,6 @@ test.each([
   ['sgl_shm_mm', undefined],
   ['psm_4321_x', undefined],
   ['nccl-abc123', undefined],
-])('the name %s tells the maker %s', (name, creator) => {
+])('the name %s identifies the creator %s', (name, creator) => {
   expect(creatorIn(name)).toBe(creator);
 });

@@ -48,7 +48,7 @@ test.each<[string, Partial<Attempt>, RegExp]>([
   expect(error.exitCode).toBe(78);
 });
 
-test('each of the known reasons comes with one thing to do', () => {
+test('each known reason has one fix', () => {
   for (const code of ['ENOENT', 'EACCES', 'EAGAIN', 'ENOMEM', 'EMFILE'])
     expect(failed(code).hint).toMatch(/\S/);
 });

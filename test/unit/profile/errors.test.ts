@@ -298,12 +298,12 @@ describe('a bad file', () => {
       worker('    tensorParallel: 2\n'),
       'components.worker.tensorParallel: 2 needs as many GPUs, got gpus: 1',
     ],
-  ])('whose parts do not fit: %s', async (_name, text, message) => {
+  ])('whose parts do not match: %s', async (_name, text, message) => {
     const { details } = await failureOf(text);
     expect(details.join('\n')).toContain(message);
   });
 
-  it('of 10 MB is refused before anything looks at it', async () => {
+  it('of 10 MB is rejected before it is read', async () => {
     const { details } = await failureOf(new Uint8Array(10 * 1024 * 1024));
     expect(details[0]).toContain('my.yaml:1:1: the file is 10.0 MiB large; a profile has at most 1 MiB');
   });
@@ -317,11 +317,11 @@ describe('a bad file', () => {
     ['brackets', `a: ${'['.repeat(5_000)}`, 'nested too deeply'],
     ['dashes', '- '.repeat(5_000), 'nested too deeply'],
     ['colons', 'a: '.repeat(5_000), 'nested too deeply'],
-  ])('that explodes (%s) is refused before it does', async (_name, text, message) => {
+  ])('that would explode (%s) is rejected before it does', async (_name, text, message) => {
     expect((await failureOf(text)).details[0]).toContain(message);
   });
 
-  it('with thousands of keys shows the first faults and counts the rest', async () => {
+  it('with thousands of keys shows the first errors and counts the rest', async () => {
     const { details } = await failureOf(good + Array.from({ length: 5000 }, (_, i) => `k${i}: 1\n`).join(''));
     expect(details).toHaveLength(26);
     expect(details.at(-1)).toBe('… and 4975 more');
@@ -333,7 +333,7 @@ describe('a bad file', () => {
     expect(details.join('')).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
   });
 
-  it('shows the part of a long line around the fault', async () => {
+  it('shows the part of a long line around the error', async () => {
     const { details } = await failureOf(
       `${good}env: {${Array.from({ length: 60 }, (_, i) => `V${i}: x`).join(', ')}, A-B: 1}\n`,
     );

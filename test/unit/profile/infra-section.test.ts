@@ -6,7 +6,7 @@ import { failureOf, good, memoryFiles, request, set } from './memory-files.ts';
 const withInfra = (lines: string): string => `${good}infra:\n${lines}`;
 const etcd = (lines: string): string => withInfra(`  etcd:\n    endpoints: [https://a:2379]\n${lines}`);
 
-test('endpoints, login and certificates are taken as they are written', async () => {
+test('endpoints, login and certificates are read as written', async () => {
   const text = withInfra(
     [
       '  etcd:',
@@ -66,7 +66,7 @@ const secrets: [name: string, lines: string, message: string, fix: string][] = [
   ],
 ];
 
-test.each(secrets)('%s in plain text is an error that does not repeat it', async (_, text, message, fix) => {
+test.each(secrets)('%s in plain text is an error that does not show it', async (_, text, message, fix) => {
   const { code, details } = await failureOf(text);
   const told = details.join('\n');
   expect(code).toBe('profile-invalid');
@@ -75,7 +75,7 @@ test.each(secrets)('%s in plain text is an error that does not repeat it', async
   expect(told).not.toContain('hunter2');
 });
 
-test('--set and the variable of a parameter do not get round that', async () => {
+test('--set and variables of parameters cannot circumvent that', async () => {
   const byOption = await failureOf(etcd('    username: me\n'), {
     settings: set('infra.etcd.password=hunter2'),
   });

@@ -65,11 +65,11 @@ function hasType(value: unknown, type: string): boolean {
 }
 
 describe('profile.schema.json', () => {
-  it('is what the schema says (node scripts/schema.js)', async () => {
+  it('is up to date (node scripts/schema.js)', async () => {
     expect(JSON.parse(await readFile(`${shippedFolder}/profile.schema.json`, 'utf8'))).toEqual(root);
   });
 
-  it('takes every shipped profile, and each names it', async () => {
+  it('accepts every shipped profile, and each refers to it', async () => {
     const names = (await readdir(shippedFolder)).filter((name) => name.endsWith('.yaml'));
     expect(names).toHaveLength(12);
     for (const name of names) {
@@ -90,7 +90,7 @@ describe('profile.schema.json', () => {
     expect(faults(root, parse(`${good}${line}\n`))).toEqual(expected);
   });
 
-  it('wants everything of a whole profile and nothing of one that extends', () => {
+  it('requires all keys of a complete profile, and none of one that extends', () => {
     expect(faults(root, { description: 'x' })).toEqual(['.model', '.components', '.proof']);
     expect(faults(root, { extends: 'agg', components: { worker: { replicas: 2, pageSize: null } } })).toEqual(
       [],

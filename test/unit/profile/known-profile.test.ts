@@ -54,18 +54,18 @@ describe('a known profile', () => {
     'multimodal_epd',
     'video',
     'vision',
-  ])('%s is what its file says', async (asked) => {
+  ])('%s matches its file', async (asked) => {
     const quick = await loaded({ ...library, asked, settings: [], environment: {} });
     expect(quick.wasKnown).toBe(true);
     const { profile } = await loadProfile({ ...library, asked, settings: [], environment: {} });
     expect(quick.profile).toEqual(profile);
   });
 
-  it('extends no other, as that may be the one of a project', () => {
+  it('extends no other profile, which might be one of a project', () => {
     expect(shipped.size).toBe(10);
   });
 
-  it('is found in the folder of a project too, and belongs there', async () => {
+  it('is also found in the folder of a project, and belongs to it', async () => {
     const file = '/project/launch-profiles/mine.yaml';
     const files = memoryFiles({ [file]: await textOf('agg') });
     const { profile, wasKnown } = await loaded(request(files, 'mine'));
@@ -76,7 +76,7 @@ describe('a known profile', () => {
 });
 
 describe('the file is read again', () => {
-  it('when one letter of it has changed', async () => {
+  it('if one letter has changed', async () => {
     const text = await textOf('agg');
     const files = memoryFiles({
       '/project/my.yaml': text.replace('replicas: 1', 'replicas: 2') + '\n# mine\n',
@@ -86,7 +86,7 @@ describe('the file is read again', () => {
     expect(profile.name).toBe('my');
   });
 
-  it('when a setting changes it', async () => {
+  it('if a setting changes it', async () => {
     const { wasKnown, profile } = await loaded({
       ...library,
       asked: 'agg',
@@ -97,7 +97,7 @@ describe('the file is read again', () => {
     expect(profile.components['worker']).toMatchObject({ replicas: 3 });
   });
 
-  it('when a variable sets a parameter, and not when it is empty', async () => {
+  it('if a variable sets a parameter, but not an empty one', async () => {
     const [variable = ''] = shipped.get(await textOf('diffusion_lm'))?.variables ?? [];
     expect(variable).not.toBe('');
     const asked = { ...library, asked: 'diffusion_lm', settings: [] };

@@ -14,7 +14,7 @@ const load = async (files: Record<string, string>, asked: string, change = {}) =
   loadProfile(request(memoryFiles(files), asked, change));
 
 describe('directories', () => {
-  it('project wins over user, user over shipped; aliases follow the override', async () => {
+  it('project overrides user, user overrides shipped; aliases follow the override', async () => {
     const files = { ...shippedAgg, [user('agg')]: good };
     expect((await load(files, 'agg')).profile.origin).toBe('user');
     expect((await load({ ...files, [project('agg')]: good }, 'one')).profile.origin).toBe('project');
@@ -23,12 +23,12 @@ describe('directories', () => {
     );
   });
 
-  it('a name wins over an alias', async () => {
+  it('a name takes precedence over an alias', async () => {
     const files = { [project('x')]: `aliases: [agg]\n${good}`, ...shippedAgg };
     expect((await load(files, 'agg')).profile.name).toBe('agg');
   });
 
-  it('what is not there is exit 66 with the nearest name', async () => {
+  it('an unknown name exits with 66 and the nearest one', async () => {
     const error = await load(shippedAgg, 'agh').catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       exitCode: 66,
@@ -43,7 +43,7 @@ describe('directories', () => {
     });
   });
 
-  it('a name inside must be the name of the file', async () => {
+  it('a name in the file must match the file name', async () => {
     const error = await load({ [project('x')]: `name: y\n${good}` }, 'x').catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       exitCode: 65,
@@ -55,7 +55,7 @@ describe('directories', () => {
     });
   });
 
-  it('are listed with what overrides what, also when a file is broken', async () => {
+  it('are listed with overrides, even if a file is broken', async () => {
     const files = {
       ...shippedAgg,
       [project('agg')]: 'extends: agg\ndescription: mine\n',
@@ -73,7 +73,7 @@ describe('directories', () => {
     ]);
   });
 
-  it("in the package's own folder profiles are shipped, once", async () => {
+  it('profiles in the folder of the package are shipped, and listed once', async () => {
     const here = { ...directories, project: directories.shipped };
     const listed = await listProfiles({ ...request(memoryFiles(shippedAgg), ''), directories: here });
     expect(listed).toMatchObject([{ name: 'agg', origin: 'shipped', overrides: [] }]);
@@ -81,7 +81,7 @@ describe('directories', () => {
 });
 
 describe('extends', () => {
-  it('of the own name means the profile below', async () => {
+  it('of its own name means the overridden profile', async () => {
     const files = { ...shippedAgg, [project('agg')]: 'extends: agg\nmodel: mine\n' };
     const { profile } = await load(files, 'agg');
     expect(profile).toMatchObject({
@@ -94,7 +94,7 @@ describe('extends', () => {
     expect((await load(files, project('agg'))).profile).toMatchObject({ model: 'mine', origin: 'project' });
   });
 
-  it('of the own name goes down one directory at a time', async () => {
+  it('of its own name goes down one directory at a time', async () => {
     const files = {
       ...shippedAgg,
       [user('agg')]: 'extends: agg\nmodel: user\n',
@@ -118,7 +118,7 @@ describe('extends', () => {
     expect(worker).not.toHaveProperty('pageSize');
   });
 
-  it('an error names the file that says it', async () => {
+  it('an error names the file that contains it', async () => {
     const files = {
       [shipped('agg')]: `${good}env: {A-: 1}\n`,
       '/project/my.yaml': 'extends: agg\ncomponents: {worker: {gpus: x}}\n',
@@ -130,7 +130,7 @@ describe('extends', () => {
     ]);
   });
 
-  it('a cycle is shown whole', async () => {
+  it('a cycle is shown completely', async () => {
     const files = {
       [project('a')]: 'extends: b\n',
       [project('b')]: 'extends: c\n',
@@ -152,7 +152,7 @@ describe('parameters', () => {
   const at = async (words: string[], environment = {}) =>
     (await load({ '/project/x.yaml': text }, 'x.yaml', { settings: set(...words), environment })).profile;
 
-  it('are typed, escaped, left out when unset', async () => {
+  it('are typed, escaped, and omitted if unset', async () => {
     expect(await at(['n=7'])).toMatchObject({
       servedModelName: 'a-d${m}',
       env: { N: '7' },
@@ -165,7 +165,7 @@ describe('parameters', () => {
     expect(unset.components['worker']).not.toHaveProperty('pageSize');
   });
 
-  it('come from option before variable before default; only declared variables are read', async () => {
+  it('come from option, variable, default, in this order; only declared variables are read', async () => {
     expect((await at([], { M: 'e', N: '3', n: '3' })).parameters).toMatchObject({
       m: { value: 'e', from: 'environment' },
       n: { value: undefined, from: 'default' },
@@ -194,7 +194,7 @@ describe('parameters', () => {
 });
 
 describe('validate', () => {
-  it('also tries overlays that do not apply now', async () => {
+  it('also checks overlays that do not apply now', async () => {
     const text = `${good}parameters: {big: {type: boolean, default: false, description: x}}\noverlays:\n  - when: {big: true}\n    set: {components: {worker: {gpsu: 2}}}\n`;
     const asked = request(memoryFiles({ '/project/x.yaml': text }), 'x.yaml');
     await expect(loadProfile(asked)).resolves.toBeDefined();
@@ -204,7 +204,7 @@ describe('validate', () => {
   });
 });
 
-it('loading throws nothing but DynamoError, whatever the file holds', async () => {
+it('loading throws only DynamoError, whatever the file contains', async () => {
   const pieces = fc.constantFrom(
     'a',
     ': ',
@@ -250,7 +250,7 @@ it('loading throws nothing but DynamoError, whatever the file holds', async () =
   );
 });
 
-it('a file that cannot be read is told with its path', async () => {
+it('an unreadable file is reported with its path', async () => {
   const files = {
     list: async () => [],
     read: async () => Promise.reject(new Error('EACCES: permission denied')),

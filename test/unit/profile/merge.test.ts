@@ -49,7 +49,7 @@ describe('merge', () => {
     });
   });
 
-  it('with nothing changes nothing, and with itself neither', () => {
+  it('merging with nothing or with itself changes nothing', () => {
     fc.assert(
       fc.property(clean, (value) => {
         expect(merged(value, {})).toEqual(value);
@@ -59,7 +59,7 @@ describe('merge', () => {
     );
   });
 
-  it('leaves no null behind in mappings', () => {
+  it('leaves no null in mappings', () => {
     fc.assert(
       fc.property(clean, object, (base, over) => {
         expect(JSON.stringify(merged(base, over))).not.toContain(':null');
@@ -67,7 +67,7 @@ describe('merge', () => {
     );
   });
 
-  it('keeps every key that the upper side does not mention', () => {
+  it('keeps every key that the override does not mention', () => {
     fc.assert(
       fc.property(clean, object, (base, over) => {
         const result = merged(base, over) as Record<string, unknown>;

@@ -45,7 +45,7 @@ describe('a bad option', () => {
     if (hint !== undefined) expect(error.hint).toBe(hint);
   });
 
-  it('that the schema refuses is shown where it was typed, or where it is used', async () => {
+  it('that the schema rejects is shown where it was typed, or where it is used', async () => {
     const path = await failureOf(withParameters, { settings: set('components.worker.gpus=two') });
     expect([path.exitCode, path.message, path.details]).toEqual([
       64,
@@ -61,7 +61,7 @@ describe('a bad option', () => {
     ]);
   });
 
-  it('of another name is called by it, and secrets are hidden', async () => {
+  it('with another name is reported by it, and secrets are hidden', async () => {
     const settings = [{ path: 'modl', value: 'x', flag: '--model' }];
     expect((await failureOf(withParameters, { settings })).message).toBe(
       '--model x: there is no parameter or key "modl".',

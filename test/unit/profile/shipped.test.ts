@@ -39,7 +39,7 @@ const names = [
 ];
 
 describe('shipped profiles', () => {
-  it('are twelve, and none is broken', async () => {
+  it('are twelve valid ones', async () => {
     const listed = await listProfiles(library);
     expect(listed.map(({ error }) => error?.details.join('\n'))).toEqual(names.map(() => undefined));
     expect(listed.map(({ name }) => name)).toEqual(names);
@@ -51,7 +51,7 @@ describe('shipped profiles', () => {
     }
   });
 
-  it.each(names)('%s is right with every overlay', async (asked) => {
+  it.each(names)('%s is valid with every overlay', async (asked) => {
     await expect(
       validateProfile({ ...library, asked, environment: {}, settings: [] }),
     ).resolves.toBeDefined();
@@ -135,7 +135,7 @@ describe('shipped profiles', () => {
     );
   });
 
-  it('video: the model follows wanSize unless somebody names one', async () => {
+  it('video: the model follows wanSize unless set explicitly', async () => {
     const model = async (...settings: string[]) => (await load('video', settings)).profile.model;
     expect(await model()).toBe('Wan-AI/Wan2.1-T2V-1.3B-Diffusers');
     expect(await model('wanSize=14b')).toBe('Wan-AI/Wan2.1-T2V-14B-Diffusers');
@@ -144,7 +144,7 @@ describe('shipped profiles', () => {
     expect((await load('video', ['width=832', 'height=480'])).profile.proof.size).toBe('832x480');
   });
 
-  it('singleGpu shares one GPU, caps memory, and never makes the decoding worker wait for encode', async () => {
+  it('singleGpu shares one GPU, limits memory, and never makes the decode worker wait for encode', async () => {
     const epd = (await load('multimodal_epd', ['singleGpu=yes'])).profile.components;
     expect(epd).toMatchObject({
       encode: { shareGpuWith: 'worker', dependsOn: { worker: 'ready' }, memory: { maxRunningRequests: 2 } },

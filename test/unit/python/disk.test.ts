@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { folderSize, installerCache, leastSpace } from '../../../src/python/disk.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-test('the smaller of two file systems counts, and folders need not exist yet', async () => {
+test('the smaller of two file systems counts, and folders may not exist yet', async () => {
   const [data, cache] = [tempFolder(), tempFolder()];
   const statFs = async (path: string) => ({ bavail: path === cache ? 5 : 1_000, bsize: 4_096 });
   expect(await leastSpace([join(data, 'a/b'), join(cache, 'uv')], statFs)).toEqual({

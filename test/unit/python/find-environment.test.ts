@@ -20,7 +20,7 @@ function find(environment: PythonSearch['environment'], engine: UpstreamName = '
   });
 }
 
-test('the active venv is read: versions as the packages say', () => {
+test('the active venv is read, with versions from its packages', () => {
   const folder = venv(both);
   expect(find({ VIRTUAL_ENV: folder })).toEqual({
     folder,
@@ -32,7 +32,7 @@ test('the active venv is read: versions as the packages say', () => {
   });
 });
 
-test('the GPU-free base has no SGLang; another package with that prefix is none', () => {
+test('the base package has no SGLang; another package with that prefix does not count', () => {
   const folder = venv([...base, 'sglang_router-0.1.9']);
   const found = find({ CONDA_PREFIX: folder }, 'mocker');
   expect(found).toMatchObject({
@@ -43,7 +43,7 @@ test('the GPU-free base has no SGLang; another package with that prefix is none'
   expect(found?.because).toBe('the active conda environment, CONDA_PREFIX');
 });
 
-test('each place comes before the next', () => {
+test('environments are searched in order', () => {
   const [asked, variable, active, conda, path] = [0, 1, 2, 3, 4].map(() => venv(both)) as [
     string,
     string,
@@ -68,7 +68,7 @@ test('each place comes before the next', () => {
   expect(find(places)).toBeUndefined();
 });
 
-test('what is active but lacks SGLang is passed over for one that has it, and the plan says so', () => {
+test('an active environment without SGLang is skipped for one with it, and the plan says so', () => {
   const [active, data] = [venv(base), tempFolder()];
   const made = setUp(data, 'sglang-1.4.2', both);
   const places = { VIRTUAL_ENV: active, XDG_DATA_HOME: data };
@@ -78,12 +78,12 @@ test('what is active but lacks SGLang is passed over for one that has it, and th
   expect(find(places, 'mocker')?.folder).toBe(active);
 });
 
-test('where none has SGLang, the first with Dynamo is told, so that a message can say what it lacks', () => {
+test('if none has SGLang, the first with Dynamo is reported, so that an error can say what is missing', () => {
   const folder = venv(base);
   expect(find({ VIRTUAL_ENV: folder })).toMatchObject({ folder, backends: { sglang: undefined } });
 });
 
-test('of those of `dynamo setup` the newest that fits is taken, and never an unfinished one', () => {
+test('among those of `dynamo setup`, the newest complete one that fits is used', () => {
   const data = tempFolder();
   setUp(data, 'mocker-1.6.1', ['ai_dynamo-1.6.1']);
   setUp(data, 'sglang-1.9.0', ['ai_dynamo-1.9.0', 'sglang-1.0'], 'unfinished');
@@ -95,19 +95,19 @@ test('of those of `dynamo setup` the newest that fits is taken, and never an unf
   expect(find({ XDG_DATA_HOME: data }, 'mocker')?.dynamoVersion).toBe('1.6.1');
 });
 
-test('an unfinished environment is not taken when it is active either', () => {
+test('an unfinished environment is not used even if active', () => {
   const folder = setUp(tempFolder(), 'sglang-1.4.2', both, 'unfinished');
   expect(find({ VIRTUAL_ENV: folder })).toBeUndefined();
   expect(() => find({ DYNAMO_PYTHON: folder })).toThrow(/dynamo setup has not finished it/);
 });
 
-test('without XDG_DATA_HOME the home folder is where `dynamo setup` puts them', () => {
+test('without XDG_DATA_HOME, the default folder of `dynamo setup` is used', () => {
   const HOME = tempFolder();
   const folder = setUp(join(HOME, '.local/share'), 'mocker-1.1.1', ['ai_dynamo-1.1.1']);
   expect(find({ HOME }, 'mocker')?.folder).toBe(folder);
 });
 
-test('--python takes a folder, an interpreter, or a command on PATH', () => {
+test('--python accepts a folder, an interpreter, or a command on PATH', () => {
   const folder = venv(both);
   for (const asked of [folder, join(folder, 'bin', 'python3'), 'python3.12']) {
     const found = find({ PATH: `/nowhere:${folder}/bin` }, 'sglang', asked);
@@ -117,7 +117,7 @@ test('--python takes a folder, an interpreter, or a command on PATH', () => {
   expect(find({ PATH: `${folder}/bin` }, 'sglang', 'python3.12')?.python).toBe(`${folder}/bin/python3.12`);
 });
 
-test('what the user names counts or is an error: nothing else is taken in its place', () => {
+test('a named environment is used or an error: nothing replaces it', () => {
   const [full, empty] = [venv(both), venv(['sglang-0.5.16'])];
   expect(() => find({ VIRTUAL_ENV: full }, 'sglang', empty)).toThrow(
     `--python ${empty}: it holds no Dynamo (the package ai-dynamo).`,
@@ -129,7 +129,7 @@ test('what the user names counts or is an error: nothing else is taken in its pl
   expect(find({ VIRTUAL_ENV: full }, 'sglang', lacking)).toMatchObject({ folder: lacking });
 });
 
-test('Debian keeps packages of a system Python in dist-packages, and those of others do not count', () => {
+test('on Debian, packages of the system Python are in dist-packages, and others do not count', () => {
   const system = prefix(both, tempFolder(), 'local/lib/python3.11/dist-packages');
   mkdirSync(join(system, 'lib/python3.9/site-packages/ai_dynamo-0.1.0.dist-info'), { recursive: true });
   const found = find({ PATH: `/nowhere:${system}/bin` });
@@ -144,7 +144,7 @@ test('`pip install --user` counts for a system Python, not for a venv', () => {
   expect(find({ HOME, PATH: `${virtual}/bin` })).toBeUndefined();
 });
 
-test('a venv with system packages has those of its base', () => {
+test('a venv with system packages includes those of its base', () => {
   const [system, folder] = [prefix(both), venv([])];
   writeFileSync(
     join(folder, 'pyvenv.cfg'),
@@ -153,7 +153,7 @@ test('a venv with system packages has those of its base', () => {
   expect(find({ VIRTUAL_ENV: folder })?.folder).toBe(folder);
 });
 
-test('a pyenv shim leads to the version that pyenv would start', () => {
+test('a pyenv shim resolves to the version that pyenv would start', () => {
   const root = tempFolder();
   const folder = prefix(both, join(root, 'versions', '3.12.1'));
   mkdirSync(join(root, 'shims'));
@@ -163,7 +163,7 @@ test('a pyenv shim leads to the version that pyenv would start', () => {
   expect(find({ PATH: `${root}/shims`, PYENV_VERSION: '3.9.0' })).toBeUndefined();
 });
 
-test('nothing is found in nothing', () => {
+test('no environment is found in an empty one', () => {
   expect(find({})).toBeUndefined();
   expect(find({ VIRTUAL_ENV: '', PATH: '', DYNAMO_PYTHON: '' })).toBeUndefined();
 });

@@ -89,7 +89,7 @@ test.for(seen)('%s', ([, output, code, why, hint]) => {
   expect(error.details.join('\n')).toContain(output.split('\n')[0]);
 });
 
-test('lines that an older uv broke are read as one', () => {
+test('lines wrapped by an older uv are joined', () => {
   const error = explain(
     '  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version of\n      ai-dynamo==1.1.99 and you require',
   );
@@ -97,7 +97,7 @@ test('lines that an older uv broke are read as one', () => {
   expect(error.details[0]).toContain('× No solution found');
 });
 
-test('anything else shows the last lines and where all of it is', () => {
+test('anything else shows the last lines and the log file', () => {
   const error = explain('one\ntwo\nthree\nfour\nfive\nsix');
   expect(error.message).toBe('The packages of mocker-1.1.1 could not be installed.');
   expect(error.details).toEqual([

@@ -11,13 +11,13 @@ import {
 } from '../../../src/python/installer-commands.ts';
 import { recipeFor } from '../../../src/python/recipe.ts';
 
-test('an environment starts from what the user names', () => {
+test('an environment starts from the Python that the user names', () => {
   expect(makeEnvironmentCommand('/bin/uv', '/envs/a', '3.12')).toEqual(
     '/bin/uv venv --allow-existing --no-project --python 3.12 /envs/a'.split(' '),
   );
 });
 
-test('overrides go through a file, and only where there are any; never are all pre-releases allowed', () => {
+test('overrides use a file if there are any; pre-releases are never allowed in general', () => {
   const plain = installCommand('uv', '/e', recipeFor('sglang', '1.4.2'), '/o.txt');
   expect(plain).toEqual(
     'uv pip install --python /e/bin/python3 ai-dynamo[sglang]==1.4.2 flash-attn-4>=4.0.0b18'.split(' '),
@@ -26,13 +26,13 @@ test('overrides go through a file, and only where there are any; never are all p
   expect(overridden.join(' ')).toContain('--override /o.txt ai-dynamo==1.6.1');
 });
 
-test('imports are proved in isolation, so that no PYTHONPATH lends a module', () => {
+test('imports are checked in isolation, without PYTHONPATH', () => {
   const [python, isolated, ...rest] = importCommand('/e', { imports: ['torch', 'sglang'] });
   expect([python, isolated]).toEqual(['/e/bin/python3', '-I']);
   expect(rest.slice(-2)).toEqual(['torch', 'sglang']);
 });
 
-test('answers are read wherever they stand', () => {
+test('output is parsed wherever the answer is', () => {
   expect(uvVersionIn('uv 0.13.9 (x86_64-unknown-linux-gnu)')).toBe('0.13.9');
   expect(uvVersionIn('bash: uv: cannot execute')).toBeUndefined();
   expect(newestVersionIn('warning: x\nai-dynamo==1.3.0.post1\n')).toBe('1.3.0.post1');
@@ -41,7 +41,7 @@ test('answers are read wherever they stand', () => {
   expect(pythonVersionIn('')).toBeUndefined();
 });
 
-test('what leads to another environment is not inherited, the rest is', () => {
+test('variables that lead to another environment are not inherited, others are', () => {
   const inherited = installerEnvironment({
     PATH: '/bin',
     VIRTUAL_ENV: '/v',
@@ -63,7 +63,7 @@ test('what leads to another environment is not inherited, the rest is', () => {
   });
 });
 
-test('a registry that only pip was told about counts, after those of uv', () => {
+test('a registry configured for pip only is used after those of uv', () => {
   const pip = { PIP_INDEX_URL: 'https://mirror/simple', PIP_EXTRA_INDEX_URL: 'https://extra/simple' };
   expect(installerEnvironment(pip)).toMatchObject({
     UV_DEFAULT_INDEX: 'https://mirror/simple',

@@ -35,7 +35,7 @@ test('every deviation has a reason', () => {
   for (const { because } of [...preReleases, ...overrides]) expect(because.length).toBeGreaterThan(20);
 });
 
-test('what was published as its post-release alone is installed as that, and said', () => {
+test('a version published only as post-release is installed as such, with a note', () => {
   const recipe = recipeFor('mocker', '1.2.0');
   expect(recipe).toMatchObject({ version: '1.2.0.post1', name: 'mocker-1.2.0.post1' });
   expect(recipe.notes).toEqual(['Dynamo 1.2.0 was published as 1.2.0.post1.']);
@@ -46,11 +46,11 @@ test.for([
   ['v1.4.2', '1.4.2'],
   ['1.4', '1.4.0'],
   ['1.2', '1.2.0.post1'],
-] as const)('%s is %s, and there is one environment of it', ([asked, version]) => {
+] as const)('%s is %s, with one environment', ([asked, version]) => {
   expect(recipeFor('mocker', asked)).toMatchObject({ version, name: `mocker-${version}` });
 });
 
-test('a version newer than known is installed as the newest one is, and said', () => {
+test('a newer version is installed like the newest tested one, with a note', () => {
   expect(lines('mocker', '1.7.0')).toEqual(['ai-dynamo==1.7.0', noSimulator, '!certifi>=2025']);
   expect(recipeFor('mocker', '1.7.0').notes[0]).toMatch(/newer than what this tool knows \(1\.6\.1\)/);
 });
@@ -63,7 +63,7 @@ test.for(['1.0.2', '0.9.1', '1.1.0rc1', 'newest', '1.4.x', '', '==1.4.2'])('%j i
   );
 });
 
-test('the defaults need no note, and SGLang needs far more room', () => {
+test('the defaults need no note, and SGLang needs far more space', () => {
   const [mocker, sglang] = [
     recipeFor('mocker', defaultVersion('mocker')),
     recipeFor('sglang', defaultVersion('sglang')),
@@ -73,7 +73,7 @@ test('the defaults need no note, and SGLang needs far more room', () => {
   expect(sglang.diskBytes).toBeGreaterThan(10e9);
 });
 
-test('the worker is imported where that works without a driver', () => {
+test('the worker is imported if that works without a driver', () => {
   expect(recipeFor('sglang', '1.4.2').imports).toContain('dynamo.sglang.main');
   expect(recipeFor('sglang', '1.1.1').imports).not.toContain('dynamo.sglang.main');
 });

@@ -35,14 +35,14 @@ const folders = (): StateFolders => ({
   infra: '',
 });
 
-test('the first gets it, the second is told who has it', () => {
+test('the first gets it, the second learns who has it', () => {
   const path = file();
   expect(claim(path, of('a', 1), alive(1, 2))).toBeUndefined();
   expect(claim(path, of('b', 2), alive(1, 2))).toEqual(held('a', 1));
   expect(readClaim(path)).toEqual(of('a', 1));
 });
 
-test('a dead holder is taken over, and nothing else is left in the folder', () => {
+test('the claim of a dead holder is taken over, and nothing else is left in the folder', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   expect(claim(path, of('b', 2), alive(2))).toBeUndefined();
@@ -53,14 +53,14 @@ test('a dead holder is taken over, and nothing else is left in the folder', () =
 describe.each(['', '{"runId":"a","hol', 'null', '7', '{}', '{"format":2}'])(
   'a claim that reads %j',
   (text) => {
-    test('counts as held, and nobody knows by whom', () => {
+    test('counts as held by an unknown run', () => {
       const path = file();
       writeFileSync(path, text);
       expect(claim(path, of('b', 2), alive(2))).toMatchObject({ kind: 'unknown', file: path });
       expect([readFileSync(path, 'utf8'), readdirSync(dirname(path))]).toEqual([text, ['name']]);
     });
 
-    test('of an earlier boot is taken over: a power cut leaves such', () => {
+    test('of an earlier boot is taken over, as after a power cut', () => {
       const path = file();
       writeFileSync(path, text);
       const before = Date.now() / 1000 - uptime() - 60;
@@ -75,7 +75,7 @@ test.each([
   ['a folder', (path: string) => mkdirSync(path)],
   ['a named pipe', (path: string) => void execFileSync('mkfifo', [path])],
   ['a link that leads nowhere', (path: string) => symlinkSync('/nowhere/at/all', path)],
-])('%s in place of a claim counts as held, and is left', (what, make) => {
+])('%s in place of a claim counts as held, and is kept', (what, make) => {
   const path = file();
   make(path);
   const obstacle = claim(path, of('b', 2), alive(2));
@@ -84,7 +84,7 @@ test.each([
   expect(readdirSync(dirname(path))).toEqual(['name']);
 });
 
-test('a take-over whose maker died halfway is taken over itself', () => {
+test('a take-over that was interrupted by death is taken over itself', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   const first = takeOverOf(path, readFileSync(path, 'utf8'));
@@ -95,14 +95,14 @@ test('a take-over whose maker died halfway is taken over itself', () => {
   expect(readdirSync(dirname(path))).toEqual(['name']);
 });
 
-test('who finds another one at the take-over is told who', () => {
+test('a concurrent take-over is reported with its run', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   claim(takeOverOf(path, readFileSync(path, 'utf8')), of('b', 2), alive(2));
   expect(claim(path, of('c', 3), alive(2, 3))).toEqual(held('b', 2));
 });
 
-test('only the run that holds it can give it up', () => {
+test('only the run that holds it can release it', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   unclaim(path, of('b', 2), alive(1, 2));
@@ -112,14 +112,14 @@ test('only the run that holds it can give it up', () => {
   unclaim(path, of('a', 1), alive(1, 2));
 });
 
-test('what a dead process of the run holds is given up by who ends the run', () => {
+test('claims of a dead process are released when its run is ended', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   unclaim(path, of('a', 2), alive(2));
   expect(readdirSync(dirname(path))).toEqual([]);
 });
 
-test('what somebody is taking over is left to him', () => {
+test('a claim that is being taken over is left alone', () => {
   const path = file();
   claim(path, of('a', 1), alive(1));
   claim(takeOverOf(path, readFileSync(path, 'utf8')), of('b', 3), alive(3));
@@ -152,7 +152,7 @@ test('ports are leased all or none', () => {
   expect(leasePorts(where, [10_003, 10_002, 10_004], of('b', 2), all)).toBeUndefined();
 });
 
-test('leases of the dead are free', () => {
+test('leases of dead runs are free', () => {
   const where = folders();
   leasePorts(where, [10_001], of('a', 1), alive(1));
   expect(leasedPorts(where, alive()).size).toBe(0);

@@ -25,13 +25,13 @@ test('all folders are made, for this user only', () => {
   expect(stateFolders({ XDG_STATE_HOME: join(state, 'deep'), XDG_RUNTIME_DIR: runtime })).toEqual(folders);
 });
 
-test('a relative path in a variable is ignored, as the specification has it', () => {
+test('a relative path in a variable is ignored, as specified', () => {
   const folders = stateFolderPaths({ XDG_STATE_HOME: 'here', XDG_RUNTIME_DIR: 'there' });
   for (const folder of Object.values(folders)) expect(folder).toMatch(/^\//);
 });
 
 test.each(['x', 'x'.repeat(40), 'x'.repeat(100)])(
-  'the socket of a run named %s fits in 107 bytes and is its own',
+  'the socket path of a run named %s fits into 107 bytes and is unique',
   (name) => {
     const folders = {
       runs: '',
@@ -48,7 +48,7 @@ test.each(['x', 'x'.repeat(40), 'x'.repeat(100)])(
   },
 );
 
-test('a state folder that cannot be made is an error with a way on', () => {
+test('a state folder that cannot be created is an error with a fix', () => {
   const file = join(tempFolder(), 'file');
   writeFileSync(file, '');
   expect(() => stateFolders({ XDG_STATE_HOME: file, XDG_RUNTIME_DIR: tempFolder() })).toThrow(

@@ -32,7 +32,7 @@ test('GPUs are leased all or none', () => {
   expect(owners(at)).toEqual(['GPU-2 b']);
 });
 
-test('a lease of a dead run is taken over, and counts as none', () => {
+test('a lease of a dead run is taken over, and does not count', () => {
   const at = folders();
   leaseGpus(at, ['GPU-1'], of('dead', 1), everybody);
   expect(leasedGpus(at, nobody).size).toBe(0);
@@ -40,7 +40,7 @@ test('a lease of a dead run is taken over, and counts as none', () => {
   expect(owners(at)).toEqual(['GPU-1 new']);
 });
 
-test('a run gives back what it has and nothing else, under any name that a UUID may have', () => {
+test('a run returns exactly its own leases, whatever the UUID looks like', () => {
   const at = folders();
   leaseGpus(at, ['GPU-1', 'MIG-GPU-1/7/0'], of('a', 1), everybody);
   leaseGpus(at, ['GPU-2'], of('b', 2), everybody);
@@ -49,7 +49,7 @@ test('a run gives back what it has and nothing else, under any name that a UUID 
   expect(owners(at)).toEqual(['GPU-2 b']);
 });
 
-test('leases of a run go to the process that supervises it', () => {
+test('leases of a run pass to its supervisor', () => {
   const at = folders();
   leaseGpus(at, ['GPU-1'], of('a', 1), everybody);
   leaseGpus(at, ['GPU-2'], of('b', 2), everybody);
@@ -60,7 +60,7 @@ test('leases of a run go to the process that supervises it', () => {
   expect(pids.toSorted((a, b) => a - b)).toEqual([2, 9]);
 });
 
-test('drafts are no leases; one that cannot be read is, and nobody knows whose', () => {
+test('drafts do not count; an unreadable lease counts, with unknown owner', () => {
   const at = folders();
   writeFileSync(join(at.gpus, 'GPU-1'), '{"runId":"a","hol');
   writeFileSync(join(at.gpus, 'GPU-1.77.draft'), 'x');

@@ -12,23 +12,23 @@ function split(text: string | Uint8Array, look: Look = 'plain'): (string | undef
   return [...lines, splitter.rest()];
 }
 
-test('lines end at newlines, the rest stays apart', () => {
+test('lines end at newlines, the rest is kept', () => {
   expect(split('a\n\nb\nc')).toEqual(['a', '', 'b', 'c']);
   expect(split('a\n')).toEqual(['a', undefined]);
   expect(split('')).toEqual([undefined]);
 });
 
-test('lines of Windows lose their carriage return', () => {
+test('Windows line endings are stripped', () => {
   expect(split('a\r\nb\r\n')).toEqual(['a', 'b', undefined]);
 });
 
-test('of a progress bar the last state is kept', () => {
+test('only the last state of a progress bar is kept', () => {
   expect(split('\r 10%\r 50%\r100%\ndone\n')).toEqual(['100%', 'done', undefined]);
   expect(split(' 10%\r 50%\r')).toEqual([' 50%']);
   expect(split(' 50%\r100%\r\r\n')).toEqual(['100%', undefined]);
 });
 
-test('colours and other control sequences are taken out, or kept', () => {
+test('colours and other control sequences are removed, or kept', () => {
   expect(split('\u001b[31mred\u001b[0m \u001b]8;;http://x\u0007link\u001b]8;;\u0007\n')).toEqual([
     'red link',
     undefined,
@@ -52,7 +52,7 @@ test.each<[string, Look, string]>([
   expect(split(`ASCII before\n${written}\nö\n`, look)).toEqual(['ASCII before', shown, 'ö', undefined]);
 });
 
-test('bytes that are no UTF-8 become replacement characters and lose no line', () => {
+test('invalid UTF-8 becomes replacement characters and loses no line', () => {
   expect(split(Buffer.from([0x61, 0xff, 0xfe, 0x62, 0x0a, 0xc3, 0x28, 0x0a]))).toEqual([
     'a\ufffd\ufffdb',
     '\ufffd(',
@@ -60,7 +60,7 @@ test('bytes that are no UTF-8 become replacement characters and lose no line', (
   ]);
 });
 
-test('a line of a megabyte comes whole when its end is there, in pieces when it never ends', () => {
+test('a line of a megabyte is complete if it ends, and split if it never does', () => {
   const long = 'x'.repeat(1024 * 1024);
   expect(split(`${long}\n`)).toEqual([long, undefined]);
   const splitter = lineSplitter();
@@ -69,7 +69,7 @@ test('a line of a megabyte comes whole when its end is there, in pieces when it 
   expect(splitter.push(bytes('z\n'))).toBe('z\n');
 });
 
-test('however the bytes are cut, the lines are the same', () => {
+test('the lines are the same however the bytes are split', () => {
   const text = fc.array(fc.constantFrom('a', 'ö', '😀', '\n', '\r', '\r\n', '\u001b[1m'), { maxLength: 30 });
   fc.assert(
     fc.property(text, fc.array(fc.nat(60)), (parts, cuts) => {

@@ -41,9 +41,9 @@ test.each([
   'waiting: 100% sure',
   '  0%|          | 0/4 [00:00<?, ?it/s]',
   'disk usage: 93%|',
-])('says nothing about it: %s', (line) => expect(loadStep(line)).toBeUndefined());
+])('does not mention progress: %s', (line) => expect(loadStep(line)).toBeUndefined());
 
-test('a recorded start is seen to get on, and its end is not', () => {
+test('a recorded start is seen to progress, its end is not', () => {
   const steps = logOf('gpu-memory-race-1').flatMap((line) => loadStep(line)?.what ?? []);
   expect([...new Set(steps)]).toEqual([
     'connecting GPUs',

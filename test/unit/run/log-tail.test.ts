@@ -11,7 +11,7 @@ function fileOf(content: string | Uint8Array): string {
   return file;
 }
 
-test('the last lines, fewer when there are not so many', () => {
+test('the last lines, or fewer if there are fewer', () => {
   const file = fileOf('1\n2\n3\n');
   expect(logTail(file, 2)).toEqual({ lines: ['2', '3'], end: 6 });
   expect(logTail(file, 3)).toEqual({ lines: ['1', '2', '3'], end: 6 });
@@ -20,7 +20,7 @@ test('the last lines, fewer when there are not so many', () => {
   expect(logTail(file, Infinity)).toEqual({ lines: ['1', '2', '3'], end: 6 });
 });
 
-test('what has no newline yet stands apart, and following goes on before it', () => {
+test('an unfinished line is separate, and following continues before it', () => {
   expect(logTail(fileOf('1\n2\nhalf'), 1)).toEqual({ lines: ['2'], partial: 'half', end: 4 });
   expect(logTail(fileOf('half'), 5)).toEqual({ lines: [], partial: 'half', end: 0 });
 });
@@ -38,7 +38,7 @@ test.each([1, 7, 500, 9_999, 10_000, 10_001])('the last %i lines over several bl
   expect(tail.end).toBe(Buffer.byteLength(text));
 });
 
-test('one line longer than a block comes whole', () => {
+test('a line longer than a block is complete', () => {
   const long = 'x'.repeat(300_000);
   expect(logTail(fileOf(`before\n${long}\nafter\n`), 2).lines).toEqual([long, 'after']);
 });

@@ -19,14 +19,14 @@ test.each([
   '2026-13-41T99:99:99Z',
 ])('%s has none', (line) => expect(lineTime(line)).toBeUndefined());
 
-test('lines without a time go with the line before them', () => {
+test('lines without a time belong to the line before them', () => {
   const recent = since(at('2026-01-01T00:00:10Z')).keeps;
   const lines = ['early', '2026-01-01T00:00:09Z a', ' of a', '2026-01-01T00:00:10Z b', ' of b'];
   expect(lines.filter(recent)).toEqual(['2026-01-01T00:00:10Z b', ' of b']);
   expect(lines.filter(since(undefined).keeps)).toEqual(lines);
 });
 
-test('a time without a zone is in the zone of who wrote it, with one in that', () => {
+test('a time without a zone is in the zone of its writer', () => {
   expect(lineTime('[2026-01-31 12:00:00] INFO', 'America/New_York')).toBe(at('2026-01-31T17:00:00Z'));
   expect(lineTime('[2026-07-31 12:00:00] INFO', 'America/New_York')).toBe(at('2026-07-31T16:00:00Z'));
   expect(lineTime('[2026-01-31 12:00:00] INFO', 'UTC')).toBe(at('2026-01-31T12:00:00Z'));
@@ -53,7 +53,7 @@ test('a process that inherits no TZ has the zone of this host, whatever ours is'
   expect(zone === undefined || /^[A-Za-z]+(\/|$)/.test(zone)).toBe(true);
 });
 
-test('that no line had a time is known', () => {
+test('reports if no line had a time', () => {
   const { keeps, isBlind } = since(0);
   expect(isBlind()).toBe(false);
   expect(['no time', 'none here'].map(keeps)).toEqual([false, false]);

@@ -48,7 +48,7 @@ const record = (runId: string, startedAt: number): RunRecord => ({
   supervisor: { bootId: 'boot', pid: startedAt, startTime: '1' },
 });
 
-test('runs are listed oldest first, each with whether its supervisor lives', () => {
+test('runs are listed oldest first, with whether their supervisor lives', () => {
   const { folders, filesOf } = store();
   for (const [runId, at] of [
     ['b', 3],
@@ -64,7 +64,7 @@ test('runs are listed oldest first, each with whether its supervisor lives', () 
   ]);
 });
 
-test('folders in which nothing was started, and stray files, are no runs', () => {
+test('folders where nothing was started, and stray files, are not runs', () => {
   const { folders, filesOf } = store();
   filesOf('empty');
   writeFileSync(join(folders.runs, 'stray'), '');
@@ -79,7 +79,7 @@ test.each([
   ['of another shape', JSON.stringify({ ...record1, supervisor: { pid: '7' } }), 'supervisor'],
   ['of a newer version', JSON.stringify({ ...record1, format: 2 }), 'format 2'],
   ['of another run', JSON.stringify({ ...record1, runId: 'other' }), 'run other'],
-])('a record that is %s hides no run: the claim on its name tells who it is', (_, text, why) => {
+])('a record that is %s hides no run: the claim on its name identifies it', (_, text, why) => {
   const { folders, filesOf } = store();
   writeFileSync(filesOf('agg-ab12').run, text);
   writeRecord(filesOf('good'), record('good', 1));
@@ -93,7 +93,7 @@ test.each([
   expect(storedRuns(folders, () => true)).toHaveLength(2);
 });
 
-test('of a run that nothing else tells of, nobody is taken for the supervisor', () => {
+test('a run without any other record has no supervisor', () => {
   const { folders, filesOf } = store();
   const files = filesOf('agg-ab12');
   writeFileSync(files.ledger, '');
@@ -105,7 +105,7 @@ test('of a run that nothing else tells of, nobody is taken for the supervisor', 
   expect(storedRuns(folders, () => false)[0]?.damage).toBeUndefined();
 });
 
-test('a run whose folder is gone is known by the name that its supervisor holds', () => {
+test('a run whose folder is gone is known by the name that its supervisor has claimed', () => {
   const { folders } = store();
   const { supervisor } = record1;
   claim(join(folders.names, 'agg'), { runId: 'agg-ab12', holder: supervisor, supervises: true }, () => true);
@@ -116,7 +116,7 @@ test('a run whose folder is gone is known by the name that its supervisor holds'
   expect(storedRuns(folders, () => false)).toEqual([]);
 });
 
-test('a plan is read back as it was, by its owner only, and no draft stays', () => {
+test('a plan is read back unchanged, only by its owner, and no draft remains', () => {
   const { filesOf } = store();
   const plan = fakePlan();
   const files = filesOf(plan.runId);
@@ -127,7 +127,7 @@ test('a plan is read back as it was, by its owner only, and no draft stays', () 
   expect(readPlan(filesOf('b'))).toBeUndefined();
 });
 
-test('the plan of a run that an older version started, without the graces that it did not write down, is read', () => {
+test('the plan of an older version, without the graces it did not record, is read', () => {
   const { filesOf } = store();
   const plan = fakePlan();
   const processes = plan.processes.map((spec) => ({ ...spec, loadingStopGraceMs: undefined }));
@@ -138,7 +138,7 @@ test('the plan of a run that an older version started, without the graces that i
   );
 });
 
-test('a plan that serves a model has a proof, one of infrastructure alone has no engine and needs none', () => {
+test('a serving plan needs a proof; an infrastructure plan has neither engine nor proof', () => {
   const { filesOf } = store();
   const { proof: _proof, ...unproved } = fakePlan();
   const files = filesOf(unproved.runId);
@@ -151,7 +151,7 @@ test('a plan that serves a model has a proof, one of infrastructure alone has no
   expect(readPlan(files)).toMatchObject({ engine: 'none' });
 });
 
-test('events are read back in order, a torn last line left out', () => {
+test('events are read back in order, without a torn last line', () => {
   const { filesOf } = store();
   const files = filesOf('a');
   expect(readEvents(files)).toEqual([]);
@@ -164,7 +164,7 @@ test('events are read back in order, a torn last line left out', () => {
   expect(readEvents(files)).toEqual(events);
 });
 
-test('run ids carry the name and differ', () => {
+test('run ids contain the name and are unique', () => {
   const ids = new Set(Array.from({ length: 50 }, () => newRunId('agg')));
   expect(ids.size).toBeGreaterThan(45);
   for (const id of ids) expect(id).toMatch(/^agg-[a-z2-9]{4}$/);

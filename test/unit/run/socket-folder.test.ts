@@ -21,7 +21,7 @@ function isOursAlone(folder: string): boolean {
   return stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0;
 }
 
-test('the runtime folder of the user is taken, and closed to others', () => {
+test('the runtime folder of the user is used, and closed to others', () => {
   const runtime = tempFolder();
   expect(placed(runtime)).toBe(join(runtime, 'dynamo', 'agg-abcd.sock'));
   chmodSync(join(runtime, 'dynamo'), 0o777);
@@ -34,7 +34,7 @@ test.each([
   ['is a relative path', () => 'run'],
   ['is empty', () => ''],
   ['is too long for a socket', () => join(tempFolder(), 'x'.repeat(80))],
-])('a runtime folder that %s is not used, and nothing is made there', (_, make) => {
+])('a runtime folder that %s is not used, and not written to', (_, make) => {
   const runtime = make();
   const socket = placed(runtime);
   expect(socket).toMatch(elsewhere);
@@ -42,7 +42,7 @@ test.each([
   if (runtime.startsWith('/')) expect(existsSync(runtime)).toBe(false);
 });
 
-test('a link in its place is not followed', () => {
+test('a symbolic link in its place is not followed', () => {
   const [runtime, target] = [tempFolder(), tempFolder()];
   chmodSync(target, 0o755);
   symlinkSync(target, join(runtime, 'dynamo'));
@@ -51,14 +51,14 @@ test('a link in its place is not followed', () => {
   expect(readdirSync(target)).toEqual([]);
 });
 
-test('a folder in which others may write is not used', () => {
+test('a folder writable by others is not used', () => {
   const runtime = join(tempFolder(), 'open');
   mkdirSync(runtime);
   chmodSync(runtime, 0o777);
   expect(placed(runtime)).toMatch(elsewhere);
 });
 
-test.runIf(mayRun(process.getuid?.() === 0))('neither is what belongs to somebody else', () => {
+test.runIf(mayRun(process.getuid?.() === 0))('neither is a folder of another user', () => {
   const [foreign, mine] = [tempFolder(), tempFolder()];
   chownSync(foreign, 12_345, 12_345);
   mkdirSync(join(mine, 'dynamo'), { mode: 0o700 });

@@ -27,7 +27,7 @@ function folders(): StateFolders {
   };
 }
 
-test('claims of the dead are stale, with who held them; those of the living are not', () => {
+test('claims of dead runs are stale, with their holder; those of live runs are not', () => {
   const at = folders();
   claim(join(at.names, 'agg'), of('agg-dead', 2), everybody);
   claim(join(at.names, 'disagg'), of('disagg-live', 1), everybody);
@@ -45,7 +45,7 @@ test('claims of the dead are stale, with who held them; those of the living are 
   ]);
 });
 
-test('a claim that a living run needs stays, with what ends that run', () => {
+test('a claim that a live run needs is kept, with the command that ends that run', () => {
   const at = folders();
   claim(join(at.gpus, 'GPU-1'), of('agg-dead', 2), everybody);
   writeFileSync(join(at.ports, '8000'), 'half a li');
@@ -63,14 +63,14 @@ test('a claim that a living run needs stays, with what ends that run', () => {
   expect(readdirSync(at.ports)).toEqual(['8000']);
 });
 
-test('a draft is stale when who wrote it is dead', () => {
+test('a draft is stale if its writer is dead', () => {
   const at = folders();
   writeFileSync(join(at.names, `agg.${process.pid}.draft`), '');
   writeFileSync(join(at.names, 'agg.4999999.draft'), '');
   expect(staleClaims(at, alive).map(({ file }) => file)).toEqual([join(at.names, 'agg.4999999.draft')]);
 });
 
-test('a claim that a living run took over meanwhile is not removed', () => {
+test('a claim that a live run took over meanwhile is not removed', () => {
   const at = folders();
   const file = join(at.names, 'agg');
   claim(file, of('agg-dead', 2), everybody);
@@ -89,7 +89,7 @@ test('a dead claim is removed', () => {
   expect(existsSync(file)).toBe(false);
 });
 
-test('a socket is stale when nobody listens on it', async () => {
+test('a socket is stale if nothing listens on it', async () => {
   const at = folders();
   const [served, deserted] = [join(at.sockets, 'a.sock'), join(at.sockets, 'b.sock')];
   const server = createServer();

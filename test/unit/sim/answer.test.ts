@@ -3,7 +3,7 @@ import { answer } from '../../../src/sim/text.ts';
 
 const begin = 'This is a simulated answer.';
 
-test('an answer begins with its introduction, goes on to its limit, and is the same for the same prompt', () => {
+test('an answer starts with its introduction, has the requested length, and is the same for the same prompt', () => {
   const { tokens, stopped } = answer('x', begin, 50, []);
   expect([tokens.length, stopped]).toEqual([50, false]);
   expect(tokens.join('').startsWith(begin)).toBe(true);

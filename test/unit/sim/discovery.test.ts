@@ -11,7 +11,7 @@ function folder(): string {
   return path;
 }
 
-test('a key is one file name, percent-encoded as upstream does it', () => {
+test('a key is one file name, percent-encoded as in upstream', () => {
   expect(encodeKey('dynamo/backend/generate/1a2b')).toBe('dynamo%2Fbackend%2Fgenerate%2F1a2b');
   expect(decodeURIComponent(encodeKey('a_b-c.d/é'))).toBe('a_b-c.d/é');
 });
@@ -31,11 +31,14 @@ test('ids are beyond 2^53 and stay exact in both directions', () => {
   expect(parseInstance(text)).toEqual(instance);
 });
 
-test.each(['', '{', 'null', '[]', '{"namespace":"n"}', '{"transport":null}'])('%j is no instance', (text) => {
-  expect(parseInstance(text)).toBeUndefined();
-});
+test.each(['', '{', 'null', '[]', '{"namespace":"n"}', '{"transport":null}'])(
+  '%j is not an instance',
+  (text) => {
+    expect(parseInstance(text)).toBeUndefined();
+  },
+);
 
-test('what one publishes the other sees, until it closes', async () => {
+test('one sees what the other publishes, until it closes', async () => {
   const root = folder();
   const [owner, watcher] = [fileDiscovery(root), fileDiscovery(root)];
   onTestFinished(() => watcher.close());

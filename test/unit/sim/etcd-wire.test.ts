@@ -8,11 +8,11 @@ const kv = (key: string, value?: string) => ({
   ...(value && { value: encode(value) }),
 });
 
-test('a range ends where its prefix does', () => {
+test('a range covers exactly its prefix', () => {
   expect(rangeOf(prefix)).toEqual({ key: encode('v1/mdc/'), range_end: encode('v1/mdc0') });
 });
 
-test('entries come without the prefix; a value that is left out is empty', () => {
+test('entries come without the prefix; an omitted value is empty', () => {
   expect(entriesOf({ kvs: [kv('n/b/e/1', 'één'), kv('n/b/e/2')] }, prefix)).toEqual(
     new Map([
       ['n/b/e/1', 'één'],
@@ -28,7 +28,7 @@ describe('the events of a watch', () => {
     ['b', '1'],
   ]);
 
-  test('puts and deletes apply in their order, on a copy', () => {
+  test('puts and deletes apply in order, to a copy', () => {
     const events = [{ kv: kv('c', '1') }, { type: 'DELETE', kv: kv('a') }, { kv: kv('b', '2') }];
     expect(applyEvents(before, { result: { events } }, prefix)).toEqual(
       new Map([
@@ -53,7 +53,7 @@ describe('the events of a watch', () => {
 });
 
 describe('settings', () => {
-  test('default to upstream’s', () => {
+  test('have the defaults of upstream', () => {
     expect(etcdSettings({})).toEqual({
       endpoints: ['http://localhost:2379'],
       username: undefined,

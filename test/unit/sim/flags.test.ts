@@ -10,7 +10,7 @@ const table = {
   on: onOff,
 };
 
-test('both ways of writing a value are read', () => {
+test('accepts both ways of writing a value', () => {
   const { values, unknown, problems } = parseFlags(
     ['--mode', 'b', '--name=x=y', '--size', '3', '--rate=0.5', '--on'],
     table,
@@ -19,7 +19,7 @@ test('both ways of writing a value are read', () => {
   expect([unknown, problems]).toEqual([[], []]);
 });
 
-test('an unknown flag is reported, its values and stray words are passed over', () => {
+test('an unknown flag is reported, its values and stray words are ignored', () => {
   const { values, unknown } = parseFlags(
     ['stray', '--tp', '2', '--seeds', '-1', '-2', '--name', 'n', '--quiet'],
     table,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readImage } from '../../../src/sim/images.ts';
 import { mp4, png } from '../../../src/sim/media-files.ts';
 
-test('a PNG holds all pixels of the size asked for', async () => {
+test('a PNG has all pixels of the requested size', async () => {
   const file = await png(33, 17, 1);
   expect(readImage(file)).toEqual({ type: 'png', width: 33, height: 17 });
   const start = file.indexOf('IDAT');
@@ -11,12 +11,12 @@ test('a PNG holds all pixels of the size asked for', async () => {
   expect(inflateSync(data)).toHaveLength((33 * 3 + 1) * 17);
 });
 
-test('the same seed gives the same picture, another one another', async () => {
+test('the same seed gives the same picture, another seed another one', async () => {
   expect(await png(20, 20, 5)).toEqual(await png(20, 20, 5));
   expect(await png(20, 20, 5)).not.toEqual(await png(20, 20, 6));
 });
 
-test('an MP4 is made of whole boxes, and its pictures lie where the table says', async () => {
+test('an MP4 consists of complete boxes, with its frames where the table says', async () => {
   const frames = [await png(50, 34, 9), await png(50, 34, 9, 0.5)];
   const file = mp4({ width: 50, height: 34, fps: 10, frames });
   const boxes: string[] = [];
@@ -45,7 +45,7 @@ test.each([
   expect(readImage(bytes)).toEqual({ type: name, width, height });
 });
 
-test('what is no image, or not all of one, is refused with the reason', async () => {
+test('anything but a complete image is rejected with the reason', async () => {
   const whole = await png(40, 40, 1);
   expect(() => readImage(whole.subarray(0, whole.length - 30))).toThrow('cut off');
   const webp = Buffer.from('RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0', 'latin1');

@@ -4,7 +4,7 @@ import { type Nats, natsSettings } from '../../../src/sim/nats-connection.ts';
 import { metrics } from '../../../src/sim/metrics.ts';
 import { router } from '../../../src/sim/router.ts';
 
-test('a large change is told in parts, nothing in none', () => {
+test('a large change is split, an empty one sends nothing', () => {
   const change = { stored: ['a', 'b', 'c'], removed: ['d', 'e'] };
   expect(partsOf(change, 2)).toEqual([
     { stored: ['a', 'b'], removed: [] },
@@ -14,7 +14,7 @@ test('a large change is told in parts, nothing in none', () => {
   expect(partsOf({ stored: [], removed: [] }, 2)).toEqual([]);
 });
 
-test('a subject has upstream’s scope and no character that NATS gives a meaning', () => {
+test('a subject has the scope of upstream, without special characters of NATS', () => {
   const scope = 'namespace.n.component.backend.endpoint.generate';
   expect(eventSubject(['n', 'backend', 'generate'], 255n)).toBe(`${scope}.kv-events.ff`);
   expect(eventSubject(['a b*>', 'c', 'e'], 1n)).toBe('namespace.a_b__.component.c.endpoint.e.kv-events.1');
@@ -54,7 +54,7 @@ function listeningRouter() {
   };
 }
 
-test('who listens is told everything first, then changes, and everything again after a lost connection', () => {
+test('a subscriber gets everything first, then changes, and everything again after a reconnect', () => {
   const { nats, comeBack } = oneServer();
   const { told, router: listening } = listeningRouter();
   const held = ['a', 'b'];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { blockHashes, type CacheChange, digest, prefixCache } from '../../../src/sim/prefix-cache.ts';
 
-test('only full blocks have a hash, and a hash covers all before it', () => {
+test('only full blocks have a hash, which covers everything before', () => {
   const one = blockHashes([1, 2, 3, 4, 5], 2);
   const other = blockHashes([9, 2, 3, 4], 2);
   expect(one).toHaveLength(2);
@@ -22,7 +22,7 @@ test('the digest depends on every token', () => {
   expect(digest([1, 2, 3])).not.toBe(digest([1, 2, 4]));
 });
 
-test('a cache matches the longest leading run and reports what it stores and drops', () => {
+test('a cache matches the longest prefix and reports what it stores and evicts', () => {
   const changes: CacheChange[] = [];
   const cache = prefixCache(3, (change) => changes.push(change));
   cache.insert(['a', 'b']);
@@ -37,14 +37,14 @@ test('a cache matches the longest leading run and reports what it stores and dro
   expect(cache.matched(['a', 'b'])).toBe(1);
 });
 
-test('a chain longer than the cache keeps its head and never exceeds the capacity', () => {
+test('a chain longer than the cache keeps its head within the capacity', () => {
   const cache = prefixCache(2, () => {});
   cache.insert(['a', 'b', 'c', 'd']);
   expect(cache.size()).toBe(2);
   expect(cache.matched(['a', 'b', 'c'])).toBe(2);
 });
 
-test('inserting what is there changes nothing', () => {
+test('inserting existing blocks changes nothing', () => {
   const changes: CacheChange[] = [];
   const cache = prefixCache(4, (change) => changes.push(change));
   cache.insert(['a', 'b']);

@@ -22,19 +22,19 @@ function peer(id: string, mode: WorkerMode = 'aggregated'): Peer {
   return { card, instance: { namespace: 'n', component: 'backend', endpoint: 'generate', id, tcp: '' } };
 }
 
-test('the cheapest wins, equals take turns', () => {
+test('the cheapest wins, equal ones take turns', () => {
   expect(cheapest([3, 1, 2], 5)).toBe(1);
   expect([0, 1, 2].map((turn) => cheapest([1, 1, 9], turn))).toEqual([0, 1, 0]);
 });
 
-test('round robin goes round', () => {
+test('round robin takes turns', () => {
   const route = router('round-robin', metrics());
   const peers = [peer('1'), peer('2'), peer('3')];
   const chosen = [1, 2, 3, 4].map(() => route.byPrefix(peers, tokens).peer.instance.id);
   expect(chosen).toEqual(['1', '2', '3', '1']);
 });
 
-test('kv goes where the events say that the prefix is', () => {
+test('kv follows the events to the cached prefix', () => {
   const route = router('kv', metrics());
   route.learn('2', { stored: blockHashes(tokens, 4), removed: [] });
   const choice = route.byPrefix([peer('1'), peer('2')], tokens);
@@ -55,7 +55,7 @@ test('kv leaves a cached worker that is too busy', () => {
   expect(route.byPrefix(peers, [...tokens, 1, 2, 3, 4]).peer.instance.id).toBeDefined();
 });
 
-test('without events the own choices are believed', () => {
+test('without events, its own choices count as cached', () => {
   const route = router('kv', metrics());
   const peers = [peer('1'), peer('2')];
   const ids = [1, 2, 3, 4].map(() => {
@@ -66,7 +66,7 @@ test('without events the own choices are believed', () => {
   expect(new Set(ids).size).toBe(1);
 });
 
-test('what a worker removed or forgot attracts nothing', () => {
+test('blocks that a worker evicted or forgot attract nothing', () => {
   const route = router('kv', metrics());
   const peers = [peer('1'), peer('2')];
   const blocks = blockHashes(tokens, 4);
@@ -84,7 +84,7 @@ test('what a worker removed or forgot attracts nothing', () => {
   expect(chosen()).toBe('1');
 });
 
-test('a fault in the routing of one pool makes it take turns, and spares the other', () => {
+test('a routing fault makes only one pool take turns', () => {
   const route = router('kv', metrics(), 'prefill-routing');
   const ids = (mode: WorkerMode, count: number): Set<string> => {
     const peers = [peer(`${mode}-1`, mode), peer(`${mode}-2`, mode)];

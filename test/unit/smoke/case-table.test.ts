@@ -43,26 +43,26 @@ const more: Readonly<Record<string, readonly string[]>> = {
   multimodal_disagg: ['disagg-roles', 'vision'],
 };
 
-describe('cases that fit', () => {
+describe('cases that apply', () => {
   for (const [name, own] of Object.entries(more)) {
     it(`${name}: text${own.map((each) => `, ${each}`).join('')}`, async () => {
       expect((await casesOf(name)).toSorted()).toEqual([...text, ...own].toSorted());
     });
   }
 
-  it('diffusion_lm: text, but not where its blocks are cut', async () => {
+  it('diffusion_lm: text, except where its blocks would be cut', async () => {
     expect((await casesOf('diffusion_lm')).toSorted()).toEqual(
       text.filter((each) => each !== 'max-tokens').toSorted(),
     );
   });
 
-  it('embeddings, images and videos have requests of their own', async () => {
+  it('embeddings, images and videos have their own requests', async () => {
     expect(await casesOf('embeddings')).toEqual(['embeddings', 'unknown-model', 'metrics']);
     expect(await casesOf('diffusion')).toEqual(['image', 'unknown-model']);
     expect(await casesOf('video')).toEqual(['video', 'unknown-model']);
   });
 
-  it('a deployment of somebody else is taken for one that chats; its workers cannot be counted', () => {
+  it('a foreign deployment is assumed to chat; its workers cannot be counted', () => {
     const target = foreignTarget('http://gpu7:8000', 'm', undefined);
     expect(target.url).toBe('http://gpu7:8000');
     expect(casesFor(target).map((each) => each.name)).toEqual(

@@ -25,7 +25,7 @@ test('an error inside a stream, and a stream without an end', () => {
   expect(() => readStream(['no json'])).toThrow(SyntaxError);
 });
 
-test('events are put together across chunks, umlauts and comments included', async () => {
+test('events are joined across chunks, including umlauts and comments', async () => {
   const bytes = new TextEncoder().encode('event: x\r\ndata: {"ü":1}\r\n\r\n: ping\n\ndata:[DONE]\n\n');
   const parts = [bytes.subarray(0, 19), bytes.subarray(19, 20), bytes.subarray(20)];
   const stream = new ReadableStream<Uint8Array>({

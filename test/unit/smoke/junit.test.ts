@@ -6,7 +6,7 @@ import { readXml } from '../../support/xml.ts';
 
 const xml = junitXml(mixedSuites, 'host-1');
 
-test('one suite a profile, one case a request, counted', () => {
+test('one suite per profile, one case per request, with counts', () => {
   const root = readXml(xml);
   expect(root.name).toBe('testsuites');
   expect(root.attributes).toMatchObject({ tests: '4', failures: '1', errors: '0', time: '1.234' });
@@ -40,13 +40,13 @@ test('a failed case says what was wrong, a skipped one why', () => {
   expect(cases[2]?.children[0]?.attributes['message']).toBe('the answer has no word');
 });
 
-test('logs are there, less what XML cannot hold', () => {
+test('logs are included, without characters that XML forbids', () => {
   const out = readXml(xml).children[0]?.children.find(({ name }) => name === 'system-out')?.text ?? '';
   expect(out).toContain('==> frontend <==\na line\n]]> �[31mred');
   expect(out).toContain('<tag> 😀 ende');
   expect([...out].filter((sign) => sign < ' ' && sign !== '\n')).toEqual([]);
 });
 
-test('no suite at all is a report, too', () => {
+test('a report without suites is valid', () => {
   expect(readXml(junitXml([], 'h')).attributes['tests']).toBe('0');
 });

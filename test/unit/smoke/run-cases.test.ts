@@ -32,7 +32,7 @@ async function states(cases: readonly SmokeCase[], more: { failFast?: boolean; s
   return results.map(({ name, state, text }) => [name, state, text]);
 }
 
-test('passed, wrong, broken and left open are told apart, and the rest is tried', async () => {
+test('distinguishes passed, wrong, broken and unfinished cases, and continues', async () => {
   const breaks = named('breaks', async () => await Promise.reject(new TypeError('oops')));
   const open = named('open', async () => leaveOpen('cannot be seen here'));
   expect(await states([passes, fails, breaks, open, passes])).toEqual([
@@ -44,7 +44,7 @@ test('passed, wrong, broken and left open are told apart, and the rest is tried'
   ]);
 });
 
-test('one that hangs fails after its time, and nothing more is tried', async () => {
+test('a hung case fails after its time, and nothing more is tried', async () => {
   expect(await states([hangs, passes])).toEqual([
     ['hangs', 'failed', 'no end within 0.02 s'],
     ['passes', 'skipped', 'not tried: hangs hung'],
@@ -59,7 +59,7 @@ test('with failFast the first failure ends it', async () => {
   ]);
 });
 
-test('a lost deployment fails the case under way with the reason, and nothing more is tried', async () => {
+test('a dead deployment fails the current case with the reason, and nothing more is tried', async () => {
   const lost = new AbortController();
   const loses = named('loses', async () => {
     lost.abort(new Error('the deployment was lost'));

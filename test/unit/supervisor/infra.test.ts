@@ -49,7 +49,7 @@ const onlyEtcdIsSilent = async ({ url }: { url: string }): Promise<string | unde
 const statesOf = ({ events }: ReturnType<typeof fakeWorld>, name: string): string[] =>
   events.flatMap((event) => (event.type === 'process' && event.process === name ? [event.state] : []));
 
-test('nobody starts before etcd is ready, and etcd is stopped last', async () => {
+test('nothing starts before etcd is ready, and etcd is stopped last', async () => {
   const { world, start } = begin({ processes: { etcd: { ...up, readyMs: 500 } } });
   const supervision = start();
   await world.clock.advance(499);
@@ -63,7 +63,7 @@ test('nobody starts before etcd is ready, and etcd is stopped last', async () =>
   expect(stops).toEqual(['frontend', 'worker', 'etcd']);
 });
 
-test('workers are stopped when the frontend serves nobody any more, etcd only when all are gone', async () => {
+test('workers are stopped when the frontend is idle, etcd only when all are gone', async () => {
   const frontendScript = { ...up, drainedMs: 20, stopMs: 300 };
   const { world, start } = begin({ processes: { frontend: frontendScript, worker: { ...up, stopMs: 100 } } });
   const supervision = start();
@@ -82,7 +82,7 @@ test('workers are stopped when the frontend serves nobody any more, etcd only wh
   expect(await supervision.done).toEqual({ killed: [], left: [] });
 });
 
-test('etcd is looked at twice a second, the others every five seconds', async () => {
+test('etcd is checked twice a second, other processes every five seconds', async () => {
   const { world, looks, start } = begin({});
   const supervision = start();
   await world.clock.advance(1);
@@ -95,7 +95,7 @@ test('etcd is looked at twice a second, the others every five seconds', async ()
   await supervision.done;
 });
 
-test('etcd that ends is started again, also in the foreground, and a note says what its loss means', async () => {
+test('an etcd that exits is restarted, also in the foreground, with a note about the consequences', async () => {
   const { world, start } = begin({ processes: { etcd: { ...up, exitMs: 2_000 } } });
   const supervision = start();
   await world.clock.advance(1);
@@ -113,7 +113,7 @@ test('etcd that ends is started again, also in the foreground, and a note says w
   await supervision.done;
 });
 
-test('while etcd is down nobody asks the frontend whom it knows', async () => {
+test('while etcd is down, the frontend is not asked for its workers', async () => {
   const etcd = { ...up, laterReadyMs: 20_000, exitMs: 2_000 };
   const { world, looks, start } = begin({ processes: { etcd } });
   const supervision = start();
@@ -127,7 +127,7 @@ test('while etcd is down nobody asks the frontend whom it knows', async () => {
   await supervision.done;
 });
 
-test('a worker that ends while etcd stands still is said to have ended for that', async () => {
+test('a worker that exits while etcd hangs is reported with that cause', async () => {
   const { world, prober } = begin({
     processes: { etcd: { ...up, stopMs: 1e6 }, worker: { ...up, exitMs: 2_000 } },
   });

@@ -140,7 +140,7 @@ const legal = new Set([
   'stopping>stopped',
 ]);
 
-test('no process makes a step that the state table forbids, and all end as stopped', async () => {
+test('no process makes a forbidden transition, and all end as stopped', async () => {
   await always(({ world, plan }) => {
     const states = new Map<string, ProcessState>(plan.processes.map(({ name }) => [name, 'pending']));
     for (const event of world.events) {
@@ -152,7 +152,7 @@ test('no process makes a step that the state table forbids, and all end as stopp
   });
 });
 
-test('every life is told when it begins, ends, and gets at most one stop with grace', async () => {
+test('every process life has one start, one end, and at most one graceful stop', async () => {
   await always(({ world }) => {
     const pids = (what: string, graceful = false): number[] =>
       world.notes.flatMap((note) =>
@@ -168,7 +168,7 @@ test('every life is told when it begins, ends, and gets at most one stop with gr
   });
 });
 
-test('a life begins only when the one before is gone with all that it started', async () => {
+test('a life begins only after the one before is completely gone', async () => {
   await always(({ world }) => {
     const last = new Map<string, number>();
     const gone = new Set<number>();
@@ -181,7 +181,7 @@ test('a life begins only when the one before is gone with all that it started', 
   });
 });
 
-test('a process is stopped only when all that waited for it are gone', async () => {
+test('a process is stopped only after all that waited for it are gone', async () => {
   await always(({ world, plan }) => {
     const gone = new Set<string>();
     const started = new Set(world.notes.flatMap((note) => (note.what === 'launched' ? [note.process] : [])));
@@ -199,7 +199,7 @@ test('a process is stopped only when all that waited for it are gone', async () 
   });
 });
 
-test('nothing is started once a stop was asked for or something has failed', async () => {
+test('nothing is started after a stop request or a failure', async () => {
   await always(({ world, leftAt }) => {
     const failedAt = world.notes.findIndex((note) => note.what === 'event' && note.event.type === 'failed');
     const after = world.notes.slice(Math.min(leftAt, failedAt === -1 ? Infinity : failedAt));
@@ -207,7 +207,7 @@ test('nothing is started once a stop was asked for or something has failed', asy
   });
 });
 
-test('nothing is started before what it waits for has got there', async () => {
+test('nothing is started before its dependencies are ready', async () => {
   await always(({ world, plan }) => {
     const reached = new Set<string>();
     for (const note of world.notes) {
@@ -221,7 +221,7 @@ test('nothing is started before what it waits for has got there', async () => {
   });
 });
 
-test('a failure is told once, and an unasked exit names its process', async () => {
+test('a failure is reported once, and an unrequested exit names its process', async () => {
   await always(({ plan, world, outcome, leftAt }) => {
     const failures = world.events.flatMap((event) => (event.type === 'failed' ? [event.reason] : []));
     expect(failures.length).toBeLessThanOrEqual(1);
@@ -243,7 +243,7 @@ test('a failure is told once, and an unasked exit names its process', async () =
   });
 });
 
-test('ready is told at most once, never after the stop has begun, and nothing is told after the end', async () => {
+test('ready is reported at most once, never during a stop, and nothing after the end', async () => {
   await always(({ world }) => {
     const types = world.events.map((event) => (event.type === 'run' ? event.phase : event.type));
     expect(types.filter((type) => type === 'ready').length).toBeLessThanOrEqual(1);
@@ -253,7 +253,7 @@ test('ready is told at most once, never after the stop has begun, and nothing is
   });
 });
 
-test('the stories hold restarts, crash loops and failed starts, or they would prove little', async () => {
+test('the generated stories include restarts, crash loops and failed starts', async () => {
   const seen = { restarts: 0, crashLoops: 0, ready: 0, failures: 0 };
   await always(
     ({ world, outcome }) => {

@@ -29,7 +29,7 @@ function begin(script: WorldScript = {}, plan = fakePlan()) {
   return { world, plan, supervision: supervised(plan, world) };
 }
 
-test('what gets on is not stuck: its time counts from the last progress', async () => {
+test('the time limit counts from the last progress', async () => {
   const slow = { readyMs: 2_500, progressEveryMs: 300 };
   const plan = { ...quick(1_000), readyTimeoutMs: 1_000, startupCapMs: 60_000 };
   const { world, supervision } = begin({ processes: all({ readyMs: 5 }, { prefill: slow }) }, plan);
@@ -37,7 +37,7 @@ test('what gets on is not stuck: its time counts from the last progress', async 
   expect(await supervision.ready).toEqual(proof);
 });
 
-test('what got on and then no further fails when its time has passed since', async () => {
+test('a process that stops making progress fails after its time limit', async () => {
   const stuck = { progressEveryMs: 300, progressUntilMs: 900 };
   const plan = { ...quick(1_000), readyTimeoutMs: 1_000, startupCapMs: 60_000 };
   const { world, supervision } = begin({ processes: all({ readyMs: 5 }, { prefill: stuck }) }, plan);
@@ -55,7 +55,7 @@ test('what got on and then no further fails when its time has passed since', asy
   });
 });
 
-test('progress for ever ends at the cap, and a time that the user gave is one', async () => {
+test('endless progress ends at the cap, and a user time-out is a cap', async () => {
   const endless = { progressEveryMs: 100 };
   const plan = { ...quick(60_000), readyTimeoutMs: 1_000, startupCapMs: 3_000 };
   const { world, supervision } = begin({ processes: all({ readyMs: 5 }, { prefill: endless }) }, plan);
@@ -67,14 +67,14 @@ test('progress for ever ends at the cap, and a time that the user gave is one', 
   expect([given.readyTimeoutMs, given.startupCapMs]).toEqual([7_000, 7_000]);
 });
 
-test('progress is told at most every two seconds', async () => {
+test('progress is reported at most every two seconds', async () => {
   const slow = { readyMs: 5_000, progressEveryMs: 100 };
   const { world } = begin({ processes: all({ readyMs: 5 }, { prefill: slow }) });
   await world.clock.advance(5_100);
   expect(world.events.filter(({ type }) => type === 'progress')).toHaveLength(3);
 });
 
-test('the cause of a failure is told after it, before the run has stopped, and stays with it', async () => {
+test('the cause is reported after the failure, before the run has stopped, and kept with it', async () => {
   const diagnosis = { rule: 'disk-full', cause: 'the disk is full', evidence: ['x'], fix: 'df -h' };
   const { world, supervision, plan } = begin({
     processes: all({ readyMs: 5 }, { prefill: { exitMs: 20 } }),
@@ -88,7 +88,7 @@ test('the cause of a failure is told after it, before the run has stopped, and s
   expect(status.failure?.diagnosis).toEqual(diagnosis);
 });
 
-test('the time of a process that waits for another counts from when it could start', async () => {
+test('the time limit of a waiting process counts from when it could start', async () => {
   const processes = { frontend: { readyMs: 5 }, first: { readyMs: 800 }, second: { readyMs: 800 } };
   const plan = { ...quick(1_000, oneByOne), readyTimeoutMs: 1_000, startupCapMs: 60_000 };
   const { world, supervision } = begin({ processes }, plan);
@@ -107,7 +107,7 @@ test.each([
     5_000,
     'second was not ready within 5 s, of which it waited 3 s for first to be ready and had 2 s to load',
   ],
-])('a process that was late says what it waited for: %j, in all %i ms', async (own, allMs, message) => {
+])('a late process reports what it waited for: %j, in total %i ms', async (own, allMs, message) => {
   const plan = quick(9_000, oneByOne, own);
   const processes = { frontend: { readyMs: 5 }, first: { readyMs: 3_000 }, second: {} };
   const { world, supervision } = begin(

@@ -16,7 +16,7 @@ const delays = (rule: RestartRule, times: number) => {
   });
 };
 
-test('on-failure restarts with growing pauses, up to a crash loop', () => {
+test('on-failure restarts with backoff, up to a crash loop', () => {
   expect(delays({ policy: 'on-failure', maxRestarts: 3, ...numbers }, 4)).toEqual([
     100,
     200,
@@ -25,7 +25,7 @@ test('on-failure restarts with growing pauses, up to a crash loop', () => {
   ]);
 });
 
-test('always goes on, with pauses that grow to the longest', () => {
+test('always restarts forever, with backoff up to the maximum', () => {
   expect(delays({ policy: 'always', ...numbers }, 8)).toEqual([
     100, 200, 400, 800, 1_000, 1_000, 1_000, 1_000,
   ]);
@@ -37,7 +37,7 @@ test('restarts before the window do not count', () => {
   expect(afterExit(rule, [1_000], 61_000, 0.5)).toEqual({ restart: true, delayMs: 100 });
 });
 
-test('no restarts nothing', () => {
+test('no never restarts', () => {
   expect(delays({ policy: 'no', maxRestarts: 3, ...numbers }, 1)).toEqual(['policy']);
 });
 
@@ -45,7 +45,7 @@ function planWith(more: Readonly<Record<string, unknown>>) {
   return fakePlan(profileOf({ components: { frontend, worker: worker('aggregated', more) } }));
 }
 
-test('a worker that always restarts never ends the run, one on failure does', async () => {
+test('a worker with always never ends the run, one with on-failure does', async () => {
   const crashing = { frontend: { readyMs: 0 }, worker: { readyMs: 0, exitMs: 100 } };
   const worlds = ['always', 'on-failure'].map((restart) => {
     const world = fakeWorld({ processes: crashing });
@@ -63,7 +63,7 @@ test('a worker that always restarts never ends the run, one on failure does', as
   expect((await worlds[0]?.supervision.done)?.failure).toBeUndefined();
 });
 
-test('each component is checked as often as it says, and given up when its own checks failed in a row', async () => {
+test('each component is checked at its own period and fails after its own threshold', async () => {
   const world = fakeWorld({ processes: { frontend: { readyMs: 0 }, worker: { readyMs: 0 } } });
   const looks: string[] = [];
   const check = async ({ url }: { url: string }) => {

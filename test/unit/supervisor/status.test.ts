@@ -21,7 +21,7 @@ test('at first everything is pending', () => {
   expect(status.processes.prefill).toEqual({ name: 'prefill', state: 'pending', since: 1, restarts: 0 });
 });
 
-test('pid and exit stay known through later states', () => {
+test('pid and exit are kept in later states', () => {
   const exit = { code: 1, signal: undefined };
   const { processes } = fold([
     { at: 2, type: 'process', process: 'prefill', state: 'starting' },
@@ -54,7 +54,7 @@ test('the phase follows the run', () => {
   expect(fold(story)).toMatchObject({ since: 7, proof });
 });
 
-test('a run that failed ends as failed and keeps the reason', () => {
+test('a failed run ends as failed and keeps the reason', () => {
   const story: RunEvent[] = [
     { at: 2, type: 'failed', reason: failure },
     { at: 3, type: 'run', phase: 'stopping' },
@@ -64,14 +64,14 @@ test('a run that failed ends as failed and keeps the reason', () => {
   expect(fold(story)).toMatchObject({ phase: 'failed', failure, since: 4 });
 });
 
-test('folding changes nothing that was there', () => {
+test('folding does not mutate its input', () => {
   const before = initialStatus(plan, 1);
   const copy = structuredClone(before);
   reduce(before, { at: 2, type: 'process', process: 'prefill', state: 'starting' });
   expect(before).toEqual(copy);
 });
 
-test('a journal keeps what was told, whoever told it, and its state is the fold of that', () => {
+test('a journal keeps all events, and its state is their fold', () => {
   const told: RunEvent[] = [];
   const journal = openJournal(plan, virtualClock(1), (event) => told.push(event));
   expect(journal.status()).toEqual(initialStatus(plan, 1));

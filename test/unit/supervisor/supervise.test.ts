@@ -51,7 +51,7 @@ function restarting({
 const stopsOf = ({ notes }: ReturnType<typeof fakeWorld>): string[] =>
   notes.flatMap((note) => (note.what === 'stop' ? [note.process] : []));
 
-test('a deployment comes up, proves that it serves, and is stopped in order on request', async () => {
+test('a deployment starts, proves that it serves, and is stopped in order on request', async () => {
   const { world, supervision } = begin();
   await world.clock.advance(1);
   expect(await supervision.ready).toEqual(proof);
@@ -69,7 +69,7 @@ test('a deployment comes up, proves that it serves, and is stopped in order on r
   ]);
 });
 
-test('a process starts only when what it waits for has got there', async () => {
+test('a process starts only when its dependencies are ready', async () => {
   const profile = profileOf({
     components: {
       frontend,
@@ -91,7 +91,7 @@ test.each([
   [{ code: 3, signal: undefined }, 'prefill exited with code 3'],
   [{ code: 0, signal: undefined }, 'prefill exited with code 0'],
   [{ code: undefined, signal: 'SIGSEGV' }, 'prefill was ended by SIGSEGV'],
-])('a crash names the process and how it ended (%j), and takes the rest down', async (exit, message) => {
+])('a crash names the process and how it ended (%j), and stops the rest', async (exit, message) => {
   const { world, supervision, plan } = begin({
     processes: all({ readyMs: 5 }, { prefill: { readyMs: 5, exitMs: 20, exit } }),
   });
@@ -119,7 +119,7 @@ test('two crashes are one failure: the first', async () => {
   expect(world.events.filter(({ type }) => type === 'failed')).toHaveLength(1);
 });
 
-test('a process that is not ready within its time fails with what was seen last', async () => {
+test('a process that is not ready in time fails with the last state seen', async () => {
   const plan = fakePlan();
   const processes = plan.processes.map((spec) => ({
     ...spec,
@@ -141,7 +141,7 @@ test('a process that is not ready within its time fails with what was seen last'
   });
 });
 
-test('a deployment that is not ready within its time fails as a whole', async () => {
+test('a deployment that is not ready in time fails as a whole', async () => {
   const { world, supervision } = begin(
     { instancesMs: 10_000 },
     fakePlan(disaggregated, { readyTimeoutMs: 4_000 }),
@@ -152,7 +152,7 @@ test('a deployment that is not ready within its time fails as a whole', async ()
   });
 });
 
-test('once it serves, no time-out can end it', async () => {
+test('once it serves, no time-out applies', async () => {
   const { world, supervision } = begin({}, fakePlan(disaggregated, { readyTimeoutMs: 4_000 }));
   await world.clock.advance(1e7);
   expect(world.events.at(-1)?.type).toBe('ready');
@@ -169,7 +169,7 @@ test('the time-out of a process survives garbage collection', async () => {
   expect(await supervision.done).toMatchObject({ failure: { code: 'not-ready' } });
 });
 
-test('what the prober finds wrong is told as it is, not as a time-out', async () => {
+test('a problem that the prober finds is reported as such, not as a time-out', async () => {
   const readyWrong = new DynamoError('busy', 'Port 10001 answers, but another process listens there.', {
     hint: 'ss -ltnp',
   });
@@ -180,7 +180,7 @@ test('what the prober finds wrong is told as it is, not as a time-out', async ()
   });
 });
 
-test('a port that answers for somebody else takes everything down', async () => {
+test('a port that belongs to another process stops everything', async () => {
   const foreignListener = new DynamoError('busy', 'Port 8000 answers, but pid 7 listens there.', {
     hint: 'ss -ltnp',
   });
@@ -191,7 +191,7 @@ test('a port that answers for somebody else takes everything down', async () => 
   });
 });
 
-test('a wrong answer to the proving request takes everything down', async () => {
+test('a wrong answer to the proof request stops everything', async () => {
   const servesWrong = new DynamoError('not-ready', 'up but does not serve: no tokens');
   const { world, supervision } = begin({ servesWrong });
   await world.clock.advance(10);
@@ -201,7 +201,7 @@ test('a wrong answer to the proving request takes everything down', async () => 
   });
 });
 
-test('what cannot be launched is a failure, and its process ends as stopped', async () => {
+test('a failed launch is a failure, and its process ends as stopped', async () => {
   const { world, supervision } = begin({
     processes: all({ readyMs: 0 }, { prefill: { launchFails: true } }),
   });
@@ -215,7 +215,7 @@ test('what cannot be launched is a failure, and its process ends as stopped', as
   expect(states).toEqual(['starting', 'failed', 'stopped']);
 });
 
-test('a launch that is under way when stop comes is waited for and stopped', async () => {
+test('a launch in progress during a stop is waited for and stopped', async () => {
   const { world, supervision } = begin({ processes: all({ readyMs: 0 }, { frontend: { launchMs: 50 } }) });
   await world.clock.advance(10);
   supervision.stop();
@@ -226,7 +226,7 @@ test('a launch that is under way when stop comes is waited for and stopped', asy
   expect(stopsOf(world)).toContain('frontend');
 });
 
-test('a stop while processes start is no failure', async () => {
+test('a stop while processes start is not a failure', async () => {
   const { world, supervision } = begin({ processes: all({ launchMs: 2 }) });
   await world.clock.advance(5);
   supervision.stop();
@@ -235,7 +235,7 @@ test('a stop while processes start is no failure', async () => {
   expect(world.events.filter(({ type }) => type === 'failed')).toEqual([]);
 });
 
-test('kill hurries a stop that is under way and gives no grace to the rest', async () => {
+test('kill speeds up a stop in progress and gives no grace to the rest', async () => {
   const { world, supervision } = begin({ processes: all({ readyMs: 0, stopMs: 5_000 }) });
   await world.clock.advance(10);
   supervision.stop();
@@ -249,7 +249,7 @@ test('kill hurries a stop that is under way and gives no grace to the rest', asy
   expect(graces).toEqual([10_000, 0, 0, 0]);
 });
 
-test('--stop-timeout caps all waves together', async () => {
+test('--stop-timeout limits all waves together', async () => {
   const { world, supervision } = begin(
     { processes: all({ readyMs: 0, stopMs: 600 }) },
     fakePlan(disaggregated, { stopTimeoutMs: 1_000 }),
@@ -265,7 +265,7 @@ test('--stop-timeout caps all waves together', async () => {
   ]);
 });
 
-test('one that cannot be stopped is reported as left and does not keep the others', async () => {
+test('a process that cannot be stopped is reported and does not block the others', async () => {
   const { world, supervision } = begin({
     processes: all({ readyMs: 0 }, { frontend: { readyMs: 0, stopFails: true } }),
   });
@@ -277,7 +277,7 @@ test('one that cannot be stopped is reported as left and does not keep the other
   expect(stopsOf(world).toSorted()).toEqual(names.toSorted());
 });
 
-test('a process that is lost comes back on the rule of its plan, and the run goes on', async () => {
+test('a lost process is restarted by the policy of its plan, and the run continues', async () => {
   const { world, supervision } = begin(
     { processes: all({ readyMs: 0 }, { prefill: { readyMs: 0, exitMs: 500 } }) },
     restarting({ maxRestarts: 3 }),
@@ -299,7 +299,7 @@ test('a process that is lost comes back on the rule of its plan, and the run goe
   expect(await supervision.done).toEqual({ killed: [], left: [] });
 });
 
-test('one that is lost again and again is a crash loop, and says so', async () => {
+test('a process that is lost again and again is reported as a crash loop', async () => {
   const { world, supervision } = begin(
     { processes: all({ readyMs: 0 }, { prefill: { readyMs: 0, exitMs: 500 } }) },
     restarting({ maxRestarts: 2 }),
@@ -310,7 +310,7 @@ test('one that is lost again and again is a crash loop, and says so', async () =
   });
 });
 
-test('a restart that is not ready in time counts as lost, and every life is told', async () => {
+test('a restart that is not ready in time counts as lost, and every life is reported', async () => {
   const { world, supervision } = begin(
     { processes: all({ readyMs: 0 }, { prefill: { readyMs: 0, laterReadyMs: 1e9, exitMs: 500 } }) },
     restarting({ maxRestarts: 2, startupTimeoutMs: 300 }),
@@ -344,7 +344,7 @@ function withProcesses(change: Partial<ProcessSpec>): ServingPlan {
   return { ...plan, processes: plan.processes.map((spec) => ({ ...spec, ...change })) };
 }
 
-test('a process that lost a child that it cannot serve without has failed, and gets the time that the plan says', async () => {
+test('a process that lost a vital child has failed, and gets the planned time to stop', async () => {
   const { world, supervision } = begin(
     { processes: all({ readyMs: 1 }, { prefill: { readyMs: 1, degradedMs: 50 } }) },
     withProcesses({ degradedStopGraceMs: 2_000 }),
@@ -359,7 +359,7 @@ test('a process that lost a child that it cannot serve without has failed, and g
   });
 });
 
-test('one that loses it before it is ready has not started', async () => {
+test('a process that loses it before it is ready has failed to start', async () => {
   const { world, supervision } = begin({
     processes: all({ readyMs: 1 }, { prefill: { readyMs: 9_000, degradedMs: 50 } }),
   });
@@ -367,7 +367,7 @@ test('one that loses it before it is ready has not started', async () => {
   expect((await supervision.done).failure?.message).toMatch(/its scheduler \(7\) ended/);
 });
 
-test('children that end because they were asked to are no news', async () => {
+test('children that end on request are not reported', async () => {
   const { world, supervision } = begin({ processes: all({ readyMs: 1, stopMs: 500, degradedMs: 100 }) });
   await world.clock.advance(50);
   supervision.stop();
@@ -376,7 +376,7 @@ test('children that end because they were asked to are no news', async () => {
   expect(world.events.filter(({ type }) => type === 'unhealthy')).toEqual([]);
 });
 
-test('a process that is still loading gets little time to stop, one that was ready all of it', async () => {
+test('a loading process gets little time to stop, a ready one its full grace', async () => {
   const loading = { readyMs: 60_000, stopMs: 20_000 };
   const { world, supervision } = begin({ processes: all({ readyMs: 0 }, { prefill: loading }) });
   await world.clock.advance(100);
@@ -388,7 +388,7 @@ test('a process that is still loading gets little time to stop, one that was rea
   expect(graces).toContainEqual(['frontend', 10_000]);
 });
 
-test('a plan that says nothing about loading gives a loading process the whole grace', async () => {
+test('without a loading grace in the plan, a loading process gets its full grace', async () => {
   const processes = all({ readyMs: 0 }, { prefill: { readyMs: 60_000, stopMs: 8_000 } });
   const { world, supervision } = begin({ processes }, withProcesses({ loadingStopGraceMs: undefined }));
   await world.clock.advance(100);

@@ -27,7 +27,7 @@ const seen: DoctorView = {
   ],
 };
 
-test('trouble comes first, the worst before the rest; what was not made stands by its reason', () => {
+test('problems come first, the worst at the top; skipped checks are grouped by reason', () => {
   expect(checkList(seen, false, plain)).toBe(`this host
 
 FAIL  D23 shm  shm was seen
@@ -48,7 +48,7 @@ not checked
 dynamo doctor --verbose shows what was seen of those that are ok`);
 });
 
-test('verbose shows what is ok, too, with its details', () => {
+test('verbose also shows passed checks with details', () => {
   expect(checkList(seen, true, plain)).toContain(`
 ok
   D29  run-state  run-state was seen
@@ -58,7 +58,7 @@ ok
 1 failed`);
 });
 
-test('a plan that cannot be made is a failure of its own', () => {
+test('a plan that cannot be made is a separate failure', () => {
   const planError = { message: 'This needs 2 GPUs.', details: ['  prefill: 1'], hint: '--engine sim' };
   expect(checkList({ about: 'x', tookMs: 1, checks: [], planError }, false, plain)).toBe(`x
 

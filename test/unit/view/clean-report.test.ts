@@ -14,11 +14,11 @@ const stranger: LeftAlone = { what: '4321 (python3)', because: 'of somebody else
 const lines = (leftAlone: readonly LeftAlone[]): string[] =>
   cleanText({ dryRun: true, items: [], leftAlone, waiting: [], unseen: [] }).trimEnd().split('\n');
 
-test('three segments are named', () => {
+test('three segments are listed', () => {
   expect(lines([...segments(3), stranger])).toHaveLength(2 + 3 + 1);
 });
 
-test('of sixty three are named and the others counted, beside everything else', () => {
+test('of sixty, three are listed and the others counted', () => {
   const seen = lines([...segments(60), stranger]);
   expect(seen).toHaveLength(2 + 3 + 1 + 1);
   expect(seen.join('\n')).toContain('4321 (python3)');

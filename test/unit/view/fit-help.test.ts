@@ -12,11 +12,11 @@ The first line of a paragraph,
 and a second one that is too long for a narrow terminal.
 `;
 
-test('what fits stays as it is', () => {
+test('lines that fit are unchanged', () => {
   expect(fitHelp(help, 80)).toBe(help);
 });
 
-test('what does not is moved under its example, and its paragraph wrapped', () => {
+test('other lines are moved below their example, and paragraphs are wrapped', () => {
   expect(fitHelp(help, 50)).toBe(`Usage: dynamo ps [options]
 
 Examples:

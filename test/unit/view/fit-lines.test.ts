@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Chalk } from 'chalk';
 import { fitLines, terminalWidth } from '../../../src/view/fit-lines.ts';
 
-test('the last column goes on under itself', () => {
+test('the last column continues below itself', () => {
   expect(
     fitLines('PROFILE  WHAT IT IS\nagg      One worker behind the frontend, the smallest deployment', 44),
   ).toBe(
@@ -15,14 +15,14 @@ test('the last column goes on under itself', () => {
   );
 });
 
-test('a tree keeps its bar, and a word is never broken', () => {
+test('a tree keeps its bar, and words are never broken', () => {
   expect(fitLines('├─ prefill  a b c d e f g h i j k l m n o p', 36)).toBe(
     '├─ prefill  a b c d e f g h i j k l\n│           m n o p',
   );
   expect(fitLines(`│    node ${'x'.repeat(60)}`, 40)).toBe(`│    node\n│    ${'x'.repeat(60)}`);
 });
 
-test('colours count for nothing', () => {
+test('colours have no width', () => {
   const style = new Chalk({ level: 1 });
   const line = `${style.bold('engine')}  ${style.dim('this host has no NVIDIA GPU at all')}`;
   expect(fitLines(line, 42)).toBe(line);

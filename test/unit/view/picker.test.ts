@@ -18,7 +18,7 @@ describe('a choice in a terminal', () => {
     expect(after(['up', 'down']).at).toBe(0);
   });
 
-  it('goes to the row whose number is typed, of two digits too', () => {
+  it('goes to the row whose number is typed, with two digits as well', () => {
     expect(after(['5']).at).toBe(4);
     expect(after(['1', '2']).at).toBe(11);
     expect(after(['1', '3']).at).toBe(2);
@@ -29,13 +29,13 @@ describe('a choice in a terminal', () => {
     expect(after(['1', 'down', '2']).at).toBe(1);
   });
 
-  it('takes the row with Enter; Escape, q and Ctrl-C leave', () => {
+  it('selects the row with Enter; Escape, q and Ctrl-C cancel', () => {
     expect(after(['3', 'return'])).toMatchObject({ at: 2, end: 'taken' });
     for (const key of ['escape', 'q', '^C']) expect(after([key]).end).toBe('left');
     expect(after(['down']).end).toBeUndefined();
   });
 
-  it('cuts a row that would wrap, and counts wide characters twice', () => {
+  it('truncates rows that would wrap, and counts wide characters twice', () => {
     const rows = ['qwen  千问千问千问', 'llama  small'];
     const shown = (width: number): string[] => shownRows(rows, 1, width, 5, new Chalk({ level: 0 }));
     expect(shown(24)).toEqual(['  1  qwen  千问千问千问', '❯ 2  llama  small']);

@@ -30,7 +30,7 @@ const proof = {
   usedRoles: ['prefill', 'decode'],
 };
 
-test('the tree shows choices with reasons, each process, and when it is ready and how it stops', () => {
+test('the tree shows choices with reasons, each process, the ready condition and stop order', () => {
   const [, prefill, decode] = plan.processes.map(({ ports: mine }) => mine);
   const lines = planTree(plan, plain).split('\n');
   expect(lines.filter((line) => !/^(│| ) {4}/.test(line))).toEqual([
@@ -77,7 +77,7 @@ test('the panel of a deployment that serves', () => {
 `);
 });
 
-test('who listens on more than loopback is told who can reach it', () => {
+test('listening beyond loopback gives a warning about who can connect', () => {
   const open = makePlan(profile, options({ httpHost: '0.0.0.0' }), host());
   const panel = readyPanel(open, proof, 1, plain);
   expect(panel).toContain(
@@ -95,7 +95,7 @@ test('who listens on more than loopback is told who can reach it', () => {
   }
 });
 
-test('a long answer is cut', () => {
+test('a long answer is truncated', () => {
   const text = readyPanel(plan, { ...proof, answer: 'a'.repeat(5_000) }, 1, plain);
   expect(text).toContain(`${'a'.repeat(239)}…\n`);
 });

@@ -11,7 +11,7 @@ function shown(events: readonly RunEvent[]): string[] {
   return lines;
 }
 
-test('a run from start to stop, a line for each step that says something', () => {
+test('a run from start to stop, with a line for each notable step', () => {
   const lines = shown([
     { at: 0, type: 'run', phase: 'starting' },
     { at: 10, type: 'process', process: 'w', state: 'starting' },
@@ -34,7 +34,7 @@ test('a run from start to stop, a line for each step that says something', () =>
   ]);
 });
 
-test('a process that waited for another says so when it starts, unless it was for a moment', () => {
+test('a process that waited for another says so when it starts, unless it was short', () => {
   const waited = { for: 'prefill to be ready', ms: 2_300 };
   const said = shown([
     { at: 0, type: 'process', process: 'decode', state: 'starting', waited },
@@ -43,7 +43,7 @@ test('a process that waited for another says so when it starts, unless it was fo
   expect(said).toEqual(['decode waited 2 s for prefill to be ready']);
 });
 
-test('a crash, what was killed and what is left', () => {
+test('a crash, killed processes and processes left', () => {
   const reason = { code: 'process-failed', message: 'w exited with code 3' } as const;
   const said = shown([
     { at: 0, type: 'process', process: 'w', state: 'failed', exit: { code: 3, signal: undefined } },

@@ -66,7 +66,7 @@ test.each([120, 100, 80, 60, 40, 33])(
   },
 );
 
-test('in 80 columns it is still said where everything listens', () => {
+test('in 80 columns, all addresses are still shown', () => {
   const [heading, run] = runTable([view], plain, 80).split('\n');
   expect(heading).toMatch(/ PORTS/);
   expect(run).toContain('http://127.0.0.1:8001');
@@ -87,19 +87,19 @@ const watched: RunView = {
   ],
 };
 
-test('where somebody watches, what processes do now stands there, unknown or not', () => {
+test('with --watch, current usage is shown, known or not', () => {
   const [heading, , first, second] = runTable([watched], plain).split('\n');
   expect(heading).toMatch(/ GPUS {2}GPU MEM {2}KV +REQS {2}TOK\/S {2}PORTS/);
   expect(first).toMatch(/ 70 MiB {2}- {5}- {8}- +12 {4}0\.0 /);
   expect(second).toMatch(/ 0,1 {3}3\.0 GiB {2}37% +- +- /);
 });
 
-test('without GPUs there is no column for their memory', () => {
+test('without GPUs, there is no GPU memory column', () => {
   const onSim = { ...watched, processes: watched.processes.map((each) => ({ ...each, gpus: [] })) };
   expect(runTable([onSim], plain)).not.toContain('GPU MEM');
 });
 
-test.each([120, 100, 80, 60, 40, 33])('%i columns are not exceeded by those either', (width) => {
+test.each([120, 100, 80, 60, 40, 33])('those do not exceed %i columns either', (width) => {
   expect(
     Math.max(
       ...runTable([watched], plain, width)

@@ -15,7 +15,7 @@ test('one profile: every case', () => {
   ]);
 });
 
-test('several: a line each, then what failed and why some were not tried', () => {
+test('several profiles: a line each, then failures and skipped ones with reasons', () => {
   expect(smokeTable(mixedSuites, style).split('\n')).toEqual([
     'PROFILE    RESULT   PASSED  FAILED  SKIPPED  TOOK',
     'agg        failed   1       1       1        1.2 s',

@@ -5,7 +5,7 @@ import { sizeText } from '../../../src/view/size.ts';
 import { stepLines } from '../../../src/view/steps.ts';
 import { styleFor } from '../../../src/view/style.ts';
 
-test('a line when a step has ended, with what it came to and how long it took', async () => {
+test('a line when a step has ended, with its result and duration', async () => {
   const written: string[] = [];
   let now = 1_000;
   const steps = stepLines((text) => void written.push(text), { now: () => now, sleep: async () => {} });
@@ -20,7 +20,7 @@ test('a line when a step has ended, with what it came to and how long it took', 
   expect(written).toEqual(['packages: 56 [4.9 s]\n']);
 });
 
-test('facts stand in columns, a name that repeats is shown once', () => {
+test('facts are in columns; a repeated name is shown once', () => {
   const facts = [
     { what: 'override', value: 'a', because: 'why' },
     { what: 'override', value: 'b' },

@@ -6,7 +6,7 @@ const terminal = { isTTY: true, getColorDepth: () => 8 };
 const level = (stream: Parameters<typeof styleFor>[0], environment: Record<string, string>): number =>
   styleFor(stream, environment).level;
 
-test('a terminal has as many colours as it says, anything else none', () => {
+test('a terminal has the colours it supports, anything else none', () => {
   expect(level(terminal, {})).toBe(2);
   expect(level({ isTTY: true, getColorDepth: () => 24 }, {})).toBe(3);
   expect(level({ isTTY: true, getColorDepth: () => 4 }, {})).toBe(1);
@@ -15,7 +15,7 @@ test('a terminal has as many colours as it says, anything else none', () => {
   expect(level(terminal, { TERM: 'dumb' })).toBe(0);
 });
 
-test('NO_COLOR wins over everything, unless it is empty', () => {
+test('NO_COLOR overrides everything, unless it is empty', () => {
   expect(level(terminal, { NO_COLOR: '1', FORCE_COLOR: '3' })).toBe(0);
   expect(level(terminal, { NO_COLOR: '' })).toBe(2);
 });

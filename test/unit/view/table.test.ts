@@ -3,7 +3,7 @@ import { Chalk } from 'chalk';
 import { expect, test } from 'vitest';
 import { tableText, widthOf } from '../../../src/view/table.ts';
 
-test('wide names, ticks, emoji and colours keep the columns', () => {
+test('wide names, ticks, emoji and colours keep columns aligned', () => {
   const { green } = new Chalk({ level: 1 });
   expect(
     tableText([
@@ -24,6 +24,6 @@ test('wide names, ticks, emoji and colours keep the columns', () => {
   );
 });
 
-test('the width of a table is the columns that it takes', () => {
+test('the width of a table is its number of columns', () => {
   expect(widthOf('a\n千问 ✔\nbc')).toBe(6);
 });

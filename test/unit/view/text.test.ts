@@ -11,7 +11,7 @@ import { tableText } from '../../../src/view/table.ts';
 const plain = styleFor({}, {});
 const coloured = styleFor({}, { FORCE_COLOR: '1' });
 
-test('an error says what failed, the evidence, and the one thing to do', () => {
+test('an error shows what failed, the evidence, and one fix', () => {
   const error = new DynamoError('busy', 'Port 8000 is held by pid 7.', {
     details: ['  one', '  two'],
     hint: 'kill 7',
@@ -20,7 +20,7 @@ test('an error says what failed, the evidence, and the one thing to do', () => {
   expect(errorText(new DynamoError('internal', 'Broken.'), plain)).toBe('error: Broken.\n');
 });
 
-test('columns are as wide as their widest cell, colours count nothing, and no line ends in blanks', () => {
+test('columns are as wide as their widest cell, colours have no width, and lines have no trailing blanks', () => {
   const rows = [
     ['RUN', 'STATE', 'URL'],
     [coloured.bold('a'), coloured.green('ready'), 'http://127.0.0.1:8000'],
@@ -48,9 +48,9 @@ test.each([
   [7_500_000, '2 h 5 min'],
   [47.9 * 3_600_000, '47 h 54 min'],
   [76 * 3_600_000, '3 d 4 h'],
-])('%i ms are said as %j', (ms, text) => expect(durationText(ms)).toBe(text));
+])('%i ms are shown as %j', (ms, text) => expect(durationText(ms)).toBe(text));
 
-test('log lines carry the name of their process, aligned', () => {
+test('log lines start with the aligned name of their process', () => {
   const show = logTextShower(['frontend', 'w'], plain, true);
   expect([show('frontend', 'hello\n'), show('w', '\n'), show('stranger', 'x\n')]).toEqual([
     'frontend | hello\n',
@@ -60,14 +60,14 @@ test('log lines carry the name of their process, aligned', () => {
   expect(logTextShower(['w'], plain, false)('w', 'alone\n')).toBe('alone\n');
 });
 
-test('of several lines at once each carries the name, and those in JSON are put in words', () => {
+test('each of several lines has the name, and JSON lines become text', () => {
   const show = logTextShower(['w'], plain, true);
   const json = '{"level":"info","message":"serving","port":8000}';
   expect(show('w', `one\n\n${json}\nfour\n`)).toBe('w | one\nw | \nw |  INFO serving port=8000\nw | four\n');
   expect(show('w', '')).toBe('');
 });
 
-test('neighbours have different colours', () => {
+test('neighbouring names have different colours', () => {
   const show = logTextShower(['a', 'b'], coloured, true);
   expect(show('a', 'x\n').replace('a', 'b')).not.toBe(show('b', 'x\n'));
 });
