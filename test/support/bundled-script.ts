@@ -1,10 +1,10 @@
-/** A program of test/support as one file that plain Node runs, with the code of the product that it imports. */
+/** Bundles a program of test/support, with the code of src that it imports, into one file for plain Node. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { tempFolder } from './temp-folder.ts';
 
-/** `name`: of the file, without its ending. Returns the path of the script, which goes with the test. */
+/** `name`: of the file, without its extension. Returns the path of the script, which is removed after the test. */
 export function bundledScript(name: string): string {
   const { outputFiles } = buildSync({
     entryPoints: [`test/support/${name}.ts`],

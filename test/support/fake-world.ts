@@ -6,7 +6,7 @@ import type { Diagnosis, Exit, Proof, RunEvent } from '../../src/supervisor/even
 import { openJournal } from '../../src/supervisor/status.ts';
 import type { LoadProgress } from '../../src/supervisor/progress.ts';
 import { supervise, type Supervision } from '../../src/supervisor/supervise.ts';
-import { type VirtualClock, virtualClock } from './virtual-clock.ts';
+import { type VirtualClock, virtualClock } from './clocks.ts';
 
 /** Times are in milliseconds after the step before; what has none never happens. */
 export interface ProcessScript {

@@ -1,5 +1,7 @@
 /** Builds checked profiles, host facts and options from the few keys that a test is about. */
-import type { HostFacts, PlanOptions } from '../../src/plan/request.ts';
+import { makePlan } from '../../src/plan/make-plan.ts';
+import type { ServingPlan } from '../../src/plan/plan.ts';
+import type { Gpu, HostFacts, PlanOptions, PythonEnvironment } from '../../src/plan/request.ts';
 import type { Profile } from '../../src/profile/profile.ts';
 import { profileSchema } from '../../src/profile/schema.ts';
 
@@ -48,4 +50,44 @@ export function host(facts: Partial<HostFacts> = {}): HostFacts {
 
 export function options(more: Partial<PlanOptions> = {}): PlanOptions {
   return { engine: 'sim', infra: 'auto', replicas: {}, env: {}, rawArgs: [], detached: false, ...more };
+}
+
+export function pythonOf(dynamoVersion: string, sglangVersion?: string): PythonEnvironment {
+  return {
+    folder: '/venv',
+    python: '/venv/bin/python3',
+    dynamoVersion,
+    backends: { sglang: sglangVersion },
+    torchVersion: undefined,
+    because: 'the active environment, VIRTUAL_ENV',
+  };
+}
+
+export function gpusOf(count: number): Gpu[] {
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    uuid: `GPU-${index}`,
+    name: 'NVIDIA H200',
+    totalMiB: 143_771,
+    usedMiB: 0,
+  }));
+}
+
+export function pythonHost(dynamoVersion: string, gpus = 4, facts: Partial<HostFacts> = {}): HostFacts {
+  return host({
+    python: pythonOf(dynamoVersion, '0.5.16'),
+    gpus: gpusOf(gpus),
+    environment: { PATH: '/usr/bin' },
+    ...facts,
+  });
+}
+
+/** The probe of each process names it as its host, as the fake prober reads it. */
+export function fakePlan(profile: Profile = disaggregated, change: Partial<ServingPlan> = {}): ServingPlan {
+  const plan = makePlan(profile, options(), host());
+  const processes = plan.processes.map((spec) => ({
+    ...spec,
+    probe: { kind: 'http' as const, url: `http://${spec.name}/` },
+  }));
+  return { ...plan, processes, ...change };
 }

@@ -1,8 +1,7 @@
 /** The examples of every help, run as they stand; those that need more than Node and npm are in test/real/examples. */
 import { expect } from 'vitest';
 import { visibleVerbs } from '../../../src/cli/verbs.ts';
-import { otherPlace } from '../../support/example-places.ts';
-import { examplesIn } from '../../support/examples.ts';
+import { examplesIn, otherPlace } from '../../support/examples.ts';
 import { succeed } from '../harness/cli.ts';
 import { installDynamo, play } from '../harness/example.ts';
 import { test } from '../harness/world.ts';

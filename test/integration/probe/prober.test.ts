@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { createProber, type ForeignListeners } from '../../../src/probe/prober.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { fakePlan } from '../../support/profile.ts';
 import { freePort, serve } from '../../support/http-server.ts';
 import { until } from '../../support/until.ts';
 

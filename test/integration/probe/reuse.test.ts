@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { proveReuse } from '../../../src/probe/reuse.ts';
-import { fastClock } from '../../support/fast-clock.ts';
+import { fastClock } from '../../support/clocks.ts';
 import { serve } from '../../support/http-server.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';

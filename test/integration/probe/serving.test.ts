@@ -4,10 +4,9 @@ import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { proveServing } from '../../../src/probe/serving.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
-import { fastClock } from '../../support/fast-clock.ts';
+import { disaggregated, fakePlan, frontend, profileOf, worker } from '../../support/profile.ts';
+import { fastClock } from '../../support/clocks.ts';
 import { serve } from '../../support/http-server.ts';
-import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
 const good = { choices: [{ message: { content: 'Hello.' } }], usage: { completion_tokens: 3 } };
 const json =

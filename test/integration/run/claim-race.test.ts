@@ -14,11 +14,11 @@ const dead = { runId: 'dead', holder: { bootId: 'this', pid: 2 ** 22 + 7, startT
 
 async function race(prepare: (file: string, round: number) => void): Promise<void> {
   const folder = tempFolder();
-  const script = bundledScript('racer');
+  const script = bundledScript('claimer');
   for (let round = 0; round < rounds; round++) prepare(join(folder, String(round)), round);
   const startAt = Date.now() + 400;
   const children = Array.from({ length: racers }, () =>
-    spawn(process.execPath, [script, folder, String(rounds), String(startAt), '2'], {
+    spawn(process.execPath, [script, 'race', folder, String(rounds), String(startAt), '2'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     }),
   );
@@ -69,7 +69,7 @@ test('claims that race with the liveness check of a holder still have one winner
     ({ pid }) => {
       const other = others.shift();
       if (other !== undefined) {
-        const words = [script, file, String(other), ...living.map(String)];
+        const words = [script, 'once', file, String(other), ...living.map(String)];
         results.set(other, execFileSync(process.execPath, words, { encoding: 'utf8' }));
       }
       return living.includes(pid);

@@ -9,7 +9,7 @@ import { type ControlServer, openControlServer } from '../../../src/run/control-
 import { monotonicMs } from '../../../src/run/protocol.ts';
 import type { RunEvent } from '../../../src/supervisor/events.ts';
 import { initialStatus, type RunStatus } from '../../../src/supervisor/status.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { fakePlan } from '../../support/profile.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 

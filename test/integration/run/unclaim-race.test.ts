@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import type * as fs from 'node:fs';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { expect, test, vi } from 'vitest';
 import { readClaim, unclaim } from '../../../src/run/claim.ts';
+import { bundledScript } from '../../support/bundled-script.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 /** `before` is called before each access to a file while it is set. */
@@ -37,19 +37,6 @@ vi.mock('node:fs', async (load) => {
 const [us, rival, dead] = [1, 2, 2 ** 22 + 7];
 const of = (pid: number) => ({ runId: 'run-a', holder: { bootId: 'this', pid, startTime: '1' } });
 
-function claimer(): string {
-  const { outputFiles } = buildSync({
-    entryPoints: ['test/support/claimer.ts'],
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    write: false,
-  });
-  const script = join(tempFolder(), 'claimer.mjs');
-  writeFileSync(script, outputFiles[0]?.text ?? '');
-  return script;
-}
-
 /** Gives the claim of a dead process up, with a rival who wants it at the n-th step of ours. */
 function raceAt(nth: number, script: string): { came: boolean; won: boolean; file: string } {
   const file = join(tempFolder(), 'name');
@@ -59,7 +46,9 @@ function raceAt(nth: number, script: string): { came: boolean; won: boolean; fil
   step.before = () => {
     if (steps++ !== nth) return;
     step.before = undefined;
-    said = execFileSync(process.execPath, [script, file, String(rival), String(us)], { encoding: 'utf8' });
+    said = execFileSync(process.execPath, [script, 'once', file, String(rival), String(us)], {
+      encoding: 'utf8',
+    });
   };
   unclaim(file, of(us), ({ pid }) => pid === us || pid === rival);
   step.before = undefined;
@@ -67,7 +56,7 @@ function raceAt(nth: number, script: string): { came: boolean; won: boolean; fil
 }
 
 test('a claim made in between is kept, at whatever moment', () => {
-  const script = claimer();
+  const script = bundledScript('claimer');
   let wins = 0;
   let nth = 0;
   for (; ; nth++) {

@@ -16,7 +16,7 @@ interface Contender {
 }
 
 async function contender(world: World, script: string, lock: string): Promise<Contender> {
-  const child = spawn(process.execPath, [script, lock], {
+  const child = spawn(process.execPath, [script, 'contend', lock], {
     env: world.env,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -41,7 +41,7 @@ test('nothing gets the lock while a set-up or its installer lives; then exactly 
   // The last of its installers does not end by itself.
   fake.set('hang');
   const lock = join(world.env['HOME'] ?? '', '.local/share/dynamo/setup.lock');
-  const script = bundledScript('contender');
+  const script = bundledScript('claimer');
   const contenders = await Promise.all(
     Array.from({ length: 5 }, async () => await contender(world, script, lock)),
   );

@@ -8,8 +8,7 @@ import { up } from '../../e2e/harness/deployment.ts';
 import { installDynamo, play, type Stage } from '../../e2e/harness/example.ts';
 import { standIn, test, type World } from '../../e2e/harness/world.ts';
 import { docFile } from '../../support/doc-blocks.ts';
-import { otherPlace, otherPlaces } from '../../support/example-places.ts';
-import { examplesIn } from '../../support/examples.ts';
+import { examplesIn, otherPlace, otherPlaces } from '../../support/examples.ts';
 import { install, versions } from '../support/installed.ts';
 
 async function downAll(world: World): Promise<void> {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { systemClock, timeLimit } from '../../../src/base/clock.ts';
 import { collectGarbage } from '../../support/garbage.ts';
-import { virtualClock } from '../../support/virtual-clock.ts';
+import { virtualClock } from '../../support/clocks.ts';
 
 test('aborts when the time is over', async () => {
   const clock = virtualClock();

@@ -5,7 +5,7 @@ import { runChecks } from '../../../src/doctor/run-checks.ts';
 import { checks } from '../../../src/doctor/table.ts';
 import { doctorHost, type HostFacts, onGpus } from '../../support/doctor-host.ts';
 import { disaggregated } from '../../support/profile.ts';
-import { virtualClock } from '../../support/virtual-clock.ts';
+import { virtualClock } from '../../support/clocks.ts';
 
 function check(look: () => Finding | Promise<Finding>, repair?: () => Promise<readonly string[]>): Check {
   return { id: 'D99', name: 'test', title: 'all is well', severity: 'fail', look, ...(repair && { repair }) };

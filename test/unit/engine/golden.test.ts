@@ -4,8 +4,7 @@ import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { PlanOptions } from '../../../src/plan/request.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
-import { options } from '../../support/profile.ts';
-import { pythonHost } from '../../support/python-host.ts';
+import { options, pythonHost } from '../../support/profile.ts';
 import { shipped, shippedNames } from '../../support/shipped-profiles.ts';
 
 const versions = ['1.1.1', '1.2.1', '1.3.1', '1.4.2', '1.5.1', '1.6.1'] as const;

@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { ProcessSpec } from '../../../src/plan/plan.ts';
 import type { PlanOptions } from '../../../src/plan/request.ts';
-import { options } from '../../support/profile.ts';
-import { pythonHost } from '../../support/python-host.ts';
+import { options, pythonHost } from '../../support/profile.ts';
 import { shipped } from '../../support/shipped-profiles.ts';
 
 async function planned(

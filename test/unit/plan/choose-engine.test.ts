@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import { engines } from '../../../src/engine/engines.ts';
 import { chooseEngine, pythonChoices } from '../../../src/plan/choose-engine.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
-import { host } from '../../support/profile.ts';
-import { pythonOf } from '../../support/python-host.ts';
+import { host, pythonOf } from '../../support/profile.ts';
 
 const h200: Gpu = { index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB: 0 };
 const gpus = [h200, { ...h200, index: 1, uuid: 'GPU-2' }];

@@ -4,8 +4,7 @@ import type { InfraFacts } from '../../../src/plan/infra.ts';
 import { makeInfraPlan } from '../../../src/plan/infra-plan.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { pythonHost } from '../../support/python-host.ts';
-import { frontend, host, options, profileOf, worker } from '../../support/profile.ts';
+import { frontend, host, options, profileOf, pythonHost, worker } from '../../support/profile.ts';
 
 const router = profileOf({
   name: 'agg_router',

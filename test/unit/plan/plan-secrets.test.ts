@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
 import { withSecrets } from '../../../src/plan/plan-secrets.ts';
 import { shellScript } from '../../../src/plan/shell.ts';
-import { host, options } from '../../support/profile.ts';
-import { pythonHost } from '../../support/python-host.ts';
+import { host, options, pythonHost } from '../../support/profile.ts';
 import { shipped, shippedNames } from '../../support/shipped-profiles.ts';
 
 const caller = {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import { type Attempt, poll } from '../../../src/probe/poll.ts';
-import { virtualClock } from '../../support/virtual-clock.ts';
+import { virtualClock } from '../../support/clocks.ts';
 
 function asking(attempt: Attempt<string>) {
   const clock = virtualClock();

@@ -17,7 +17,7 @@ import {
   writeRecord,
 } from '../../../src/run/record.ts';
 import { newRunId } from '../../../src/run/run-id.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { fakePlan } from '../../support/profile.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 function store(): { folders: StateFolders; filesOf: (runId: string) => ReturnType<typeof runFiles> } {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Failure, RunEvent } from '../../../src/supervisor/events.ts';
 import { afterLoss } from '../../../src/supervisor/restart.ts';
 import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { fakePlan } from '../../support/profile.ts';
 
 const plan = fakePlan();
 const [first] = plan.processes;

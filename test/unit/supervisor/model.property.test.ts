@@ -4,9 +4,8 @@ import { expect, test } from 'vitest';
 import type { Plan, RestartRule } from '../../../src/plan/plan.ts';
 import type { ProcessState } from '../../../src/supervisor/events.ts';
 import type { Outcome } from '../../../src/supervisor/supervise.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { disaggregated, fakePlan, frontend, profileOf, worker } from '../../support/profile.ts';
 import { type FakeWorld, fakeWorld, type ProcessScript, supervised } from '../../support/fake-world.ts';
-import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
 const chain = profileOf({
   components: {

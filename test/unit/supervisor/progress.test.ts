@@ -3,7 +3,15 @@ import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { initialStatus, reduce } from '../../../src/supervisor/status.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import {
+  disaggregated,
+  fakePlan,
+  frontend,
+  host,
+  options,
+  profileOf,
+  worker,
+} from '../../support/profile.ts';
 import {
   fakeWorld,
   type ProcessScript,
@@ -11,7 +19,6 @@ import {
   supervised,
   type WorldScript,
 } from '../../support/fake-world.ts';
-import { disaggregated, frontend, host, options, profileOf, worker } from '../../support/profile.ts';
 
 const all = (
   script: ProcessScript,

@@ -2,9 +2,8 @@
 import { expect, test } from 'vitest';
 import type { RestartRule } from '../../../src/plan/plan.ts';
 import { afterExit } from '../../../src/supervisor/restart.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { fakePlan, frontend, profileOf, worker } from '../../support/profile.ts';
 import { fakeWorld, supervised } from '../../support/fake-world.ts';
-import { frontend, profileOf, worker } from '../../support/profile.ts';
 
 const numbers = { windowMs: 60_000, firstDelayMs: 100, maxDelayMs: 1_000 };
 const delays = (rule: RestartRule, times: number) => {

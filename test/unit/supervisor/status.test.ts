@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/supervisor/events.ts';
 import { initialStatus, openJournal, reduce, type RunStatus } from '../../../src/supervisor/status.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { fakePlan } from '../../support/profile.ts';
 import { proof } from '../../support/fake-world.ts';
-import { virtualClock } from '../../support/virtual-clock.ts';
+import { virtualClock } from '../../support/clocks.ts';
 
 const plan = fakePlan();
 const fold = (events: readonly RunEvent[]): RunStatus => events.reduce(reduce, initialStatus(plan, 1));

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import type { ServingPlan, ProcessSpec } from '../../../src/plan/plan.ts';
-import { fakePlan } from '../../support/fake-plan.ts';
+import { disaggregated, fakePlan, frontend, profileOf, worker } from '../../support/profile.ts';
 import {
   fakeWorld,
   type ProcessScript,
@@ -11,7 +11,6 @@ import {
   type WorldScript,
 } from '../../support/fake-world.ts';
 import { collectGarbage } from '../../support/garbage.ts';
-import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
 const names = ['frontend', 'prefill', 'decode-1', 'decode-2'];
 const all = (
