@@ -1,4 +1,4 @@
-/** What a sequence can see and break, by /proc and files alone: no code of the product. */
+/** What a chaos sequence can observe and break, through /proc and files only, without code from src. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from '../e2e/harness/world.ts';
@@ -6,14 +6,14 @@ import { markVariable } from '../oracle/leftovers.ts';
 import { until } from '../support/until.ts';
 import { environmentOf, livingProcesses, type SeenProcess } from '../oracle/proc.ts';
 
-/** Processes of runs, children and escaped ones included: all that carry the name of a process of a plan. */
+/** Processes of runs, including children and escaped ones: all with the name of a planned process. */
 export function processesOfRuns(world: World): SeenProcess[] {
   return marked(world).filter(({ pid }) => environmentOf(pid).has('DYNAMO_PROCESS'));
 }
 
 /**
- * Main processes of components, which lead a session; those that escaped lead one as well, but are no sim. A shell that
- * still waits to become one is not yet in a ledger, and ends by itself when its supervisor is killed.
+ * Main processes of components, which lead a session. Escaped children also lead one, but do not run sim. A shell that
+ * still waits to become sim is not in a ledger yet, and exits by itself if its supervisor is killed.
  */
 export function leaders(world: World): number[] {
   const found = processesOfRuns(world).filter(
@@ -22,14 +22,14 @@ export function leaders(world: World): number[] {
   return found.map(({ pid }) => pid);
 }
 
-/** Also those that have become reapers. */
+/** Includes keepers that have become reapers. */
 export function keepers(world: World): SeenProcess[] {
   return marked(world).filter(({ command }) => /dynamo-keeper| reap --supervisor /.test(command));
 }
 
 /**
- * Living supervisors, by their command lines: what their runs wrote down may be damaged. A child that a supervisor has
- * just forked bears its command line, too, until it is the program that it shall be: it is none.
+ * Living supervisors by their command lines, as records may be damaged. A child that a supervisor has just forked has
+ * the same command line until it executes its own program, and does not count.
  */
 export function supervisors(world: World): number[] {
   const found = marked(world).filter(
@@ -40,9 +40,9 @@ export function supervisors(world: World): number[] {
   return found.filter(({ parent }) => !pids.has(parent)).map(({ pid }) => pid);
 }
 
-/** As a power cut would: nobody is left who knows the run; its processes live on. */
+/** Leaves the processes of a run without supervisor and keeper. */
 export async function killSupervision(world: World): Promise<void> {
-  // Stopped first: it would start another keeper at once.
+  // Suspended first: it would start another keeper at once.
   for (const pid of supervisors(world)) send(pid, 'SIGSTOP');
   for (const { pid } of keepers(world)) send(pid, 'SIGKILL');
   for (const pid of supervisors(world)) send(pid, 'SIGKILL');
@@ -58,7 +58,7 @@ export function ledgerPids(world: World): Set<number> {
   return new Set(lines.filter(Boolean).map((line) => (JSON.parse(line) as { pid: number }).pid));
 }
 
-/** Ends a process that may be gone already. */
+/** Signals a process that may be gone already. */
 export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

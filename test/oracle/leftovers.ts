@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { listeners } from './proc.ts';
 import { environmentOf, isLiving, livingProcesses, openedBy } from './proc.ts';
 
-/** Where a test lives, and the mark in the environment of all that it starts. */
+/** The folders of a test, and the mark in the environment of everything it starts. */
 export interface Scene {
   readonly mark: string;
-  /** Holds all of the folders below. */
+  /** Contains all folders below. */
   readonly root: string;
   readonly state: string;
   readonly runtime: string;
@@ -15,9 +15,9 @@ export interface Scene {
 }
 
 export interface Leftover {
-  /** For people: what it is, and how we know. */
+  /** What it is, and the evidence. */
   readonly text: string;
-  /** Set for processes, which can be ended. */
+  /** Set for processes. */
   readonly pid?: number;
 }
 
@@ -27,7 +27,7 @@ export function leftovers(scene: Scene): Leftover[] {
   return [...processesLeft(scene), ...listenersLeft(scene), ...filesLeft(scene), ...cgroupsLeft(scene)];
 }
 
-/** Ends by pid what `leftovers` found, until it is gone, so that the next test starts clean. */
+/** Kills what `leftovers` found, so that the next test starts clean. */
 export async function endLeftovers(scene: Scene): Promise<void> {
   for (let round = 0; round < 100; round++) {
     const pids = processesLeft(scene).flatMap(({ pid }) => pid ?? []);
@@ -53,7 +53,7 @@ function processesLeft({ mark, root }: Scene): Leftover[] {
   });
 }
 
-/** A port that another test was given after us is that test's: its owner carries another mark. */
+/** A port may have been reused by another test, whose processes have another mark. */
 function listenersLeft({ mark, state }: Scene): Leftover[] {
   const planned = new Set(plansIn(state).flatMap(portsOf));
   const open = [...listeners()].filter(([port]) => planned.has(port));
@@ -65,7 +65,7 @@ function listenersLeft({ mark, state }: Scene): Leftover[] {
     if (ownerMark !== undefined && ownerMark !== mark) return [];
     return [
       {
-        text: `a listener on the planned port ${port}, owned by ${owner === undefined ? 'nobody we see' : `pid ${owner.pid}`}`,
+        text: `a listener on the planned port ${port}, owned by ${owner === undefined ? 'no visible process' : `pid ${owner.pid}`}`,
       },
     ];
   });
@@ -77,7 +77,7 @@ function plansIn(state: string): string[] {
   );
 }
 
-/** Every value of every `ports` object, wherever it stands in the file. */
+/** Every value of every `ports` object in the file. */
 function portsOf(planFile: string): number[] {
   const ports: number[] = [];
   try {
@@ -102,7 +102,7 @@ function filesLeft({ state, runtime, temporary }: Scene): Leftover[] {
   ];
 }
 
-/** Control groups that carry the id of a run of this test, wherever this host has them. */
+/** Control groups with the id of a run of this test, in every cgroup2 mount of this host. */
 function cgroupsLeft({ state }: Scene): Leftover[] {
   const runs = namesIn(join(state, 'dynamo', 'runs'));
   const roots = readFileSync('/proc/self/mounts', 'utf8')
@@ -124,16 +124,16 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** What is being tidied up may go while we look. */
+/** Files may disappear while we read. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return 'gone meanwhile';
+    return 'removed meanwhile';
   }
 }
 
-/** All that is no folder. */
+/** Everything except folders. */
 function filesBelow(folder: string): string[] {
   let entries;
   try {

@@ -1,4 +1,4 @@
-// Builds dist/ once before the tests that start real processes, so that they test what users run.
+// Builds dist/ before tests that start real processes, so that they test what users run.
 import { execFileSync } from 'node:child_process';
 
 export function setup(): void {

@@ -22,7 +22,7 @@ const modes = [
 ] as const;
 const conditions = ['started', 'ready'] as const;
 
-/** A worker may wait for any that stands before it, and for the frontend; so there is no cycle. */
+/** A worker may wait for any earlier one and for the frontend, so there is no cycle. */
 const components = fc
   .array(
     fc.record({
@@ -43,7 +43,7 @@ const components = fc
         worker(mode, { replicas, dependsOn: Object.fromEntries(edges), stopTimeoutSeconds }),
       ] as const;
     });
-    // What waits may also stand before what it waits for: the order in the file means nothing.
+    // A process may come before those it waits for: the order in the file has no meaning.
     return Object.fromEntries([...named.toReversed(), ['frontend', frontend]]);
   });
 
@@ -53,7 +53,7 @@ const busyPorts = fc
   })
   .map((ports) => new Map(ports.map((port) => [port, `pid ${port}`])));
 
-/** Ports close to those that a plan of this run id takes, so that it really meets busy ones. */
+/** Busy ports are close to those of the plan, so that it has to avoid some. */
 export const planned: fc.Arbitrary<Planned> = fc
   .record({
     components,

@@ -1,10 +1,10 @@
-/** A clock that stands still until a test moves it. */
+/** Clocks for tests: one that only a test advances, and one that is faster than real time. */
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 
 export interface VirtualClock extends Clock {
-  /** Lets `ms` pass: everything that is due happens in order, each with all that follows from it. */
+  /** Lets `ms` pass: everything that is due happens in order, each with its consequences. */
   advance(ms: number): Promise<void>;
-  /** How many sleepers wait. */
+  /** Number of sleepers. */
   pending(): number;
 }
 
@@ -57,12 +57,12 @@ export function virtualClock(begin = 0): VirtualClock {
   };
 }
 
-/** Lets everything happen that needs no time. */
+/** Lets everything happen that takes no time. */
 export async function settle(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Time passes only in pauses, and fast there: so waiting for ten seconds takes no time, however slow the machine is. */
+/** For waits against real servers: time passes only in pauses, and fast, so that a wait of ten seconds takes no time. */
 export function fastClock(): Clock {
   let now = 0;
   const pauseMs = 1_000;

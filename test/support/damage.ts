@@ -1,4 +1,4 @@
-/** What may become of a record of a run: cut, replaced, removed, or another kind of thing in its place. */
+/** Ways to damage a record of a run: truncated, replaced, removed, or something else in its place. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,18 +28,18 @@ export const damages: Readonly<Record<string, (file: string) => void>> = {
   },
 };
 
-/** Harms nobody who is root. */
+/** No effect for root. */
 export function closeTo(file: string): void {
   chmodSync(file, 0o000);
 }
 
-/** A file of its own, as an editor writes it. */
+/** A new file, as editors write it. */
 function replace(file: string, text: string): void {
   rmSync(file);
   writeFileSync(file, text);
 }
 
-/** Files of a run in its state folder, by what they are called in tests. */
+/** Files of a run in its state folder, by the names that tests use. */
 export function recordsOf(state: string, runId: string, name: string): Record<string, string> {
   const at = (...words: string[]): string => join(state, 'dynamo', ...words);
   const plan = JSON.parse(readFileSync(at('runs', runId, 'plan.json'), 'utf8')) as {

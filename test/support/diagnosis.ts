@@ -1,4 +1,4 @@
-/** Builds what the rules of diagnosis are given from recorded logs in test/fixtures/logs. */
+/** Builds the input of diagnosis rules from recorded logs in test/fixtures/logs. */
 import { readFileSync } from 'node:fs';
 import { diagnose, type Opinion } from '../../src/doctor/diagnose.ts';
 import type { HostEvidence, ObservedProcess } from '../../src/doctor/rule.ts';
@@ -35,7 +35,7 @@ export function logOf(name: string): string[] {
 }
 
 export interface Told {
-  /** Which recording each process wrote; one that is not named wrote nothing. */
+  /** The recorded log of each process; others have none. */
   readonly logs?: Readonly<Record<string, string>>;
   readonly failure?: Partial<Failure>;
   readonly plan?: ServingPlan;
@@ -43,7 +43,7 @@ export interface Told {
   readonly variables?: readonly string[];
 }
 
-/** What the whole table makes of it; by default decode has exited with code 1. */
+/** The diagnosis by all rules; by default decode has exited with code 1. */
 export function opinionOn(told: Told): Opinion {
   const plan = told.plan ?? planOf();
   const failure: Failure = {

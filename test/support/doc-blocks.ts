@@ -1,4 +1,4 @@
-/** Takes the examples out of a page of the docs, so that tests run what users read. */
+/** Extracts the examples from pages of the docs, so that tests run what users read. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -7,7 +7,7 @@ export interface DocBlock {
   readonly text: string;
 }
 
-/** The code blocks of `docs/PAGE`, in their order. */
+/** The code blocks of `docs/PAGE`, in order. */
 export function docBlocks(page: string): DocBlock[] {
   const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}`, import.meta.url)), 'utf8');
   return [...text.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language = '', block = '']) => ({
@@ -16,7 +16,7 @@ export function docBlocks(page: string): DocBlock[] {
   }));
 }
 
-/** The block that begins with a comment naming this file. Throws when there is none. */
+/** The block that begins with a comment naming this file. Throws if there is none. */
 export function docFile(page: string, name: string): string {
   const found = docBlocks(page).find(
     ({ text }) => /^(#|\/\/) /.test(text) && text.split('\n')[0]?.includes(name),
@@ -25,7 +25,7 @@ export function docFile(page: string, name: string): string {
   return found.text;
 }
 
-/** Command lines of all `sh` blocks that hold this text. */
+/** Command lines in `sh` blocks that contain this text. */
 export function docCommands(page: string, part: string): string[] {
   return docBlocks(page)
     .filter(({ language }) => language === 'sh')

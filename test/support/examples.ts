@@ -1,13 +1,13 @@
-/** Takes the examples out of a help text, so that tests run what users read. */
+/** Extracts the examples from help texts, so that tests run what users read, and says where each of them runs. */
 
 export interface Example {
-  /** As a shell takes it, without what is said beside it. */
+  /** The command line, without the remark next to it. */
   readonly line: string;
-  /** Of each `dynamo` in it: its words. */
+  /** The arguments of `dynamo` in it. */
   readonly words: readonly string[];
 }
 
-/** Every call of `dynamo` in the block of examples; a line may hold several. */
+/** Every call of `dynamo` in the block of examples; a line may have several. */
 export function commandsIn(help: string): Example[] {
   return examplesIn(help).flatMap((line) =>
     [...line.matchAll(/\bdynamo ((?:'[^']*'|[^'|&>)#])*)/g)].map(([, words = '']) => ({
@@ -28,11 +28,12 @@ export function examplesIn(help: string): string[] {
 
 export interface Place {
   readonly pattern: RegExp;
-  /** `real`: test/real/examples runs them as they stand. Else where something does that is the same but for its names. */
+  /** `real`: test/real/examples runs it as it is. Otherwise, the test that runs an equivalent command. */
   readonly where: string;
   readonly needs: string;
 }
 
+/** Examples that need more than Node and npm. */
 export const otherPlaces: readonly Place[] = [
   { pattern: /\| jq\b/, where: 'real', needs: 'jq' },
   { pattern: /-- pytest/, where: 'real', needs: 'Python with pytest' },
@@ -44,7 +45,7 @@ export const otherPlaces: readonly Place[] = [
   { pattern: /^dynamo infra|--discovery etcd/, where: 'real', needs: 'etcd and NATS' },
 ];
 
-/** `undefined` for an example that runs with Node and npm alone. */
+/** `undefined` for an example that needs only Node and npm. */
 export function otherPlace(line: string): Place | undefined {
   return otherPlaces.find(({ pattern }) => pattern.test(line));
 }

@@ -1,4 +1,4 @@
-/** Collects garbage on demand, to find what lives only by luck. */
+/** Collects garbage on demand, to find objects that nothing keeps alive. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

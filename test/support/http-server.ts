@@ -1,4 +1,4 @@
-/** A real HTTP server on a free port of loopback, gone with its connections when the test has ended. */
+/** A real HTTP server on a free loopback port, closed with its connections after the test. */
 import { createServer, type RequestListener } from 'node:http';
 import { onTestFinished } from 'vitest';
 

@@ -1,6 +1,6 @@
-/** Which tests may be left out, and where. */
+/** Decides whether a test may be skipped. */
 
-/** In CI none: it runs whatever this host has, and fails where something is missing. */
+/** Never in CI: a test whose requirements are missing fails there. */
 export function mayRun(hostHasWhatItNeeds: boolean): boolean {
   return hostHasWhatItNeeds || process.env['CI'] !== undefined;
 }

@@ -1,4 +1,4 @@
-/** Holds command lines to the parsers of their verbs, without running anything. */
+/** Parses command lines with the parsers of their commands, without running anything. */
 import { Command } from 'commander';
 import { type VerbRow, verbs } from '../../src/cli/verbs.ts';
 
@@ -13,7 +13,7 @@ export async function parserOf(verb: VerbRow): Promise<{ command: Command; help:
   return { command, help };
 }
 
-/** Rejects with `line` and why its verb does not take these words. */
+/** Rejects with `line` and the reason if its command does not accept these words. */
 export async function takes(line: string, [name = '', ...words]: readonly string[]): Promise<void> {
   if (name.startsWith('-')) return;
   const verb = verbs.find((each) => each.name === name);

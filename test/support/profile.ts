@@ -1,4 +1,4 @@
-/** Builds checked profiles, host facts and options from the few keys that a test is about. */
+/** Builds profiles, host facts, options and plans from the few values that a test is about. */
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { ServingPlan } from '../../src/plan/plan.ts';
 import type { Gpu, HostFacts, PlanOptions, PythonEnvironment } from '../../src/plan/request.ts';
@@ -82,7 +82,7 @@ export function pythonHost(dynamoVersion: string, gpus = 4, facts: Partial<HostF
   });
 }
 
-/** The probe of each process names it as its host, as the fake prober reads it. */
+/** A plan for tests of the supervisor. The host in each probe is the name of its process, which the fake prober reads. */
 export function fakePlan(profile: Profile = disaggregated, change: Partial<ServingPlan> = {}): ServingPlan {
   const plan = makePlan(profile, options(), host());
   const processes = plan.processes.map((spec) => ({

@@ -1,4 +1,4 @@
-/** The profiles of the package, with settings, for tests of what is planned from them. */
+/** The shipped profiles, with settings, for tests of their plans. */
 import { listProfiles } from '../../src/profile/list.ts';
 import { loadProfile } from '../../src/profile/load.ts';
 import type { Profile } from '../../src/profile/profile.ts';

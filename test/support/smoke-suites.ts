@@ -1,4 +1,4 @@
-/** Results of a smoke as reports get them, with everything in them that a report could trip over. */
+/** Smoke test results with everything that is difficult for a report. */
 import type { SuiteResult } from '../../src/smoke/result.ts';
 
 export const mixedSuites: readonly SuiteResult[] = [

@@ -1,7 +1,7 @@
-/** Waits for what a test expects, with a deadline instead of a guess. */
+/** Polls for what a test expects, with a deadline. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The first value of `look` that is neither undefined nor false. Throws after `deadlineMs`, saying what was awaited. */
+/** The first value of `look` that is neither undefined nor false. Throws after `deadlineMs`, naming what it waited for. */
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,

@@ -1,4 +1,4 @@
-/** Reads XML far enough to judge a report: every element with its attributes, its text and its parent, or an error. */
+/** A small XML reader for reports: elements with attributes, text and children, or an error. */
 export interface Element {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -6,7 +6,7 @@ export interface Element {
   text: string;
 }
 
-/** Throws when tags do not match, an attribute is no attribute, or a bare & or < stands in text. */
+/** Throws if tags do not match, an attribute is invalid, or text contains a bare & or <. */
 export function readXml(xml: string): Element {
   const root: Element = { name: '', attributes: {}, children: [], text: '' };
   const open = [root];

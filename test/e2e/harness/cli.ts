@@ -1,4 +1,4 @@
-/** Runs the built command line as users do: a process of its own, told apart by its streams and how it ended. */
+/** Runs the built command line as users do, and returns its output and how it ended. */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export interface Session {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly ended: Promise<Ended>;
-  /** Waits until both streams together match; throws with what they said when the command ends before. */
+  /** Waits until the output matches; throws with the output if the command exits first. */
   until(pattern: RegExp): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface Options {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdio?: StdioOptions;
-  /** In a process group of its own, as a shell does. */
+  /** In its own process group, as in a shell. */
   readonly ownGroup?: boolean;
 }
 
@@ -74,17 +74,17 @@ export function startCommand(world: World, argv: readonly string[], options: Opt
   };
 }
 
-/** How a shell says that a command ended: 128 + n after a signal, whether Node or the kernel saw to it. */
+/** The exit code that a shell reports: 128 + n after a signal, whether Node or the kernel ended the command. */
 export function shellCode({ code, signal }: Ended): number | null {
   return signal === null ? code : 128 + constants.signals[signal];
 }
 
-/** Runs to the end. */
+/** Runs a command to its end. */
 export async function dynamo(world: World, args: readonly string[], options: Options = {}): Promise<Ended> {
   return await start(world, args, options).ended;
 }
 
-/** The same, and throws with all that was said unless it ended with 0. */
+/** The same, and throws with the output unless the exit code is 0. */
 export async function succeed(world: World, args: readonly string[], options: Options = {}): Promise<Ended> {
   const ended = await dynamo(world, args, options);
   if (ended.code === 0) return ended;

@@ -1,4 +1,4 @@
-/** Brings deployments up for tests, and reads what the product wrote about them. */
+/** Starts deployments for tests, and reads what `dynamo` reports about them. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -14,7 +14,7 @@ export interface Up {
   readonly model: string;
   readonly engine: string;
   readonly processes: readonly { readonly name: string; readonly ports: Readonly<Record<string, number>> }[];
-  /** Addresses of etcd and NATS, where the run uses them. */
+  /** Addresses of etcd and NATS, if the run uses them. */
   readonly infra?: Readonly<Record<string, readonly string[]>>;
   readonly proof: { readonly answer: string; readonly usedRoles: readonly string[]; readonly reuse?: string };
 }
@@ -38,7 +38,7 @@ export async function up(
   return { ...result, client: clientOf(result.url), notes: stderr };
 }
 
-/** For commands that make runs: the embedded engine, and a port to wish for that no other test has. */
+/** Arguments for commands that start runs: the embedded engine, and a preferred port of this test only. */
 export async function onSim(): Promise<string[]> {
   return ['--engine', 'sim', '--set', `httpPort=${await freePort()}`];
 }
@@ -83,7 +83,7 @@ export async function pidOf(world: World, processName: string): Promise<number> 
   return pid;
 }
 
-/** Arguments of the embedded engine for components of a shipped profile. Returns the path of a profile. */
+/** Writes a profile that adds arguments of the embedded engine to components of a shipped one. Returns its path. */
 export function faulty(
   world: World,
   base: string,
@@ -96,7 +96,7 @@ export function faulty(
   return './faulty.yaml';
 }
 
-/** Everything that stands in files below a folder. */
+/** The contents of all files below a folder. */
 export function textBelow(folder: string): string {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

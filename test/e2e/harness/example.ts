@@ -1,23 +1,23 @@
-/** Runs one example of a help in a shell, as a user would who pastes it. */
+/** Runs an example of a help text in a shell, as if pasted by a user. */
 import { expect } from 'vitest';
 import { executable, shellCode, startCommand } from './cli.ts';
 import { freePort } from './ports.ts';
 import { standIn, type World } from './world.ts';
 
-/** How an example is played. */
+/** How to run an example. */
 export interface Act {
-  /** In its place, when it names a host, a process or a version that is not there. */
+  /** Replaces the example if it names a host, process or version that does not exist. */
   readonly line?: string;
-  /** For one that goes on: what it shows before it gets Ctrl-C. */
+  /** For a command that does not exit: what it prints before it gets Ctrl-C. */
   readonly until?: RegExp;
-  /** Done while it runs. */
+  /** Runs in the meantime. */
   readonly meanwhile?: () => Promise<unknown>;
-  /** Exit codes that are as they should be; 0 unless said otherwise. */
+  /** Expected exit codes; default: 0. */
   readonly codes?: readonly number[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Brings about what the examples of a verb speak of; then says of each how it is played. */
+/** Sets up what the examples of a command refer to, and returns how to run each of them. */
 export type Stage = (world: World) => Promise<(line: string) => Act | Promise<Act>>;
 
 /** `dynamo` on PATH. */
@@ -25,10 +25,10 @@ export function installDynamo(world: World): void {
   standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
 }
 
-/** Throws with all that was said unless the example does what it should. */
+/** Throws with the output unless the example behaves as expected. */
 export async function play(world: World, line: string, act: Act): Promise<void> {
   const session = startCommand(world, ['bash', '-o', 'pipefail', '-c', act.line ?? line], {
-    // Runs of other worlds on this host wish for the same port.
+    // Other tests on this host prefer the same port.
     env: { DYN_HTTP_PORT: String(await freePort()), ...act.env },
     ownGroup: true,
   });

@@ -1,4 +1,4 @@
-/** GPUs for tests: the stand-in for nvidia-smi on PATH, and processes that it calls holders of their memory. */
+/** GPUs for tests: a stand-in for nvidia-smi on PATH, and the processes that it reports. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFolder } from './cli.ts';
@@ -7,7 +7,7 @@ import { standIn, type World } from './world.ts';
 export interface FakeHost {
   readonly mode: 'ok' | 'hang' | 'nvml' | 'blind' | 'foreign' | 'silent';
   readonly decayMs: number;
-  /** Where it looks for processes of this host. */
+  /** Where the stand-in looks for processes of this host. */
   readonly proc: string;
   readonly gpus: readonly {
     readonly uuid: string;
@@ -21,7 +21,7 @@ export interface FakeHost {
 }
 
 export interface FakeGpus {
-  /** Where a process may write its own file, `holders/PID.json`. */
+  /** A process may add itself with a file `holders/PID.json` here. */
   readonly folder: string;
   change(host: Partial<FakeHost>): void;
   hold(pid: number, gpu: number, usedMiB: number): void;

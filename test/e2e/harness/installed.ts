@@ -1,11 +1,11 @@
-/** The package as `npm pack` makes it, put where a project has it: no development dependency, no sources. */
+/** The package as `npm pack` creates it, installed in a project without development dependencies or sources. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packageFolder } from './cli.ts';
 import type { World } from './world.ts';
 
-/** Makes a project of the folder where commands are run. Everything that the package needs is bundled into it. */
+/** Turns the working directory of commands into a project. Everything that the package needs is bundled. */
 export function installPacked(world: World): void {
   const node = dirname(process.execPath);
   const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', world.root];

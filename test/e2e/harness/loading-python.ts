@@ -1,16 +1,16 @@
-/** Pythons for tests that never get further than loading: for ever, as a large model does, or to an error. */
+/** Python environments for tests whose workers load forever, like a large model, or fail. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from './world.ts';
 
-/** An environment with Dynamo and SGLang whose Python loads for ever, and writes down which GPUs it was given. */
+/** An environment with Dynamo and SGLang whose Python loads forever, and records the GPUs that it was given. */
 export function loadingPython(world: World): string {
   const waits =
     'printf "%s %s\\n" "$CUDA_DEVICE_ORDER" "$CUDA_VISIBLE_DEVICES" >"$PWD/$DYNAMO_PROCESS.gpus"\nexec sleep 600';
   return standInPython(join(world.root, 'venv'), waits);
 }
 
-/** The same, at a place below the world's folder, whose Dynamo cannot import one of the packages that it needs. */
+/** The same, at another place, whose Dynamo fails to import a package. */
 export function incompletePython(world: World, place: string, missing: string): string {
   const traceback = [
     'Traceback (most recent call last):',

@@ -1,11 +1,11 @@
-/** Free ports for tests: each worker of vitest has a range of its own, below those that runs and the kernel hand out. */
+/** Free ports for tests: each vitest worker has its own range, below those of runs and of the kernel. */
 import { createServer } from 'node:net';
 
 const size = 900;
 const first = 2_000 + (Number(process.env['VITEST_POOL_ID'] ?? 1) % 8) * size;
 let next = first + Math.floor(Math.random() * size);
 
-/** Ports on which `fetch` calls nobody, by its standard. */
+/** Ports that `fetch` blocks, by its standard. */
 const refusedByFetch = new Set([
   2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
 ]);

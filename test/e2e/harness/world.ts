@@ -1,4 +1,4 @@
-/** A world of its own for each test: home, state, temporary files, PATH; and the proof afterwards that it is empty. */
+/** An isolated environment for each test (home, state, temporary files, PATH), which must be empty afterwards. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -7,18 +7,18 @@ import { endLeftovers, leftovers, markVariable, type Scene } from '../../oracle/
 
 export interface World extends Scene {
   readonly config: string;
-  /** Where commands are run. */
+  /** Working directory of commands. */
   readonly work: string;
   /** First in PATH, for stand-ins. */
   readonly bin: string;
-  /** The whole environment of commands: nothing of the tests' own leaks in. */
+  /** The complete environment of commands: nothing of the tests leaks in. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What the product and its scripts may need, and nothing else: no nvidia-smi that this host may have. */
+/** The tools that `dynamo` and its scripts may need, and nothing else, such as nvidia-smi of this host. */
 const tools = ['sh', 'bash', 'env', 'sleep', 'setsid', 'mkdir', 'curl', 'grep', 'head', 'cat', 'seq', 'kill'];
 
-/** `test` with a `world`; after each test the oracle looks for leftovers, fails with a list, and ends them. */
+/** `test` with a `world`. After each test, the oracle fails it with a list of leftovers, and removes them. */
 export const test = base.extend<{ world: World }>({
   // oxlint-disable-next-line no-empty-pattern -- vitest reads the names of the fixtures from the pattern
   world: async ({}, use) => {
@@ -34,7 +34,7 @@ export const test = base.extend<{ world: World }>({
   },
 });
 
-/** Short paths: the kernel takes 107 bytes for a socket's. */
+/** Short paths: the kernel allows 107 bytes for that of a socket. */
 export function createWorld(): World {
   const root = mkdtempSync('/tmp/e2e-');
   const at = (name: string): string => join(root, name);
@@ -80,13 +80,13 @@ export function createWorld(): World {
   };
 }
 
-/** Worlds that run at once know nothing of each other's leases: each worker of the test run has ports of its own. */
+/** Parallel tests do not see each other's leases, so each vitest worker has its own ports. */
 function portsOfWorker(): string {
   const worker = Number(process.env['VITEST_POOL_ID'] ?? 1) % 2;
   return worker === 0 ? '10000-20999' : '21000-31999';
 }
 
-/** Writes `text` as an executable into PATH. */
+/** Installs `text` as an executable on PATH. */
 export function standIn(world: World, name: string, text: string): void {
   writeFileSync(join(world.bin, name), text, { mode: 0o755 });
 }
