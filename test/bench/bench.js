@@ -35,12 +35,12 @@ const quantities = [
   stalled,
   idle,
 ];
-/** The command line of the product itself, without others. */
+/** The command line of `dynamo` itself, without others. */
 const alone = { help, up, upstream };
 
-/** More than this, over one minute, and others work on this machine: times mean nothing. */
+/** A load above this over one minute means that the machine is busy and times are meaningless. */
 const quietLoad = 3;
-/** One that takes longer than this a round is measured once only. */
+/** Targets that take longer than this per round are measured only once. */
 const longMs = 8_000;
 
 const { values: flags } = parseArgs({
@@ -57,7 +57,7 @@ function add(samples, { name }, values) {
   samples.set(name, lists);
 }
 
-/** Round by round, in each one target after the other. */
+/** Round by round, with one target after the other in each. */
 async function measure(quantity, targets, remarks) {
   const samples = new Map();
   const slow = new Set();

@@ -1,4 +1,4 @@
-// From the end of a child that nobody asked for to the start of its next life.
+// Time from the crash of a child to its restart.
 import { launch, untilEvents } from './launched.js';
 
 const count = 3;

@@ -1,4 +1,4 @@
-// From the end of a child that nobody asked for to SIGTERM at its neighbours, and until all is gone.
+// Time from the crash of a child to SIGTERM for the others, and until all are gone.
 import { launch, now, untilEvents } from './launched.js';
 import { isAlive } from './processes.js';
 import { until } from './measure.js';

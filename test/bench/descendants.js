@@ -1,9 +1,9 @@
-// Ten descendants that do what they can to get lost, and what is left of them after a stop, and after SIGKILL of the launcher.
+// Ten descendants that try to escape, and what is left of them after a stop, and after SIGKILL of the launcher.
 import { launch, now, untilEvents } from './launched.js';
 import { until } from './measure.js';
 
 const hard = 10;
-/** As long as a launcher gets to clean up, and as long as somebody may take who does it after a SIGKILL, in milliseconds. */
+/** Time limit in milliseconds for clean-up by the launcher, and by others after it was killed. */
 const watchMs = 3_000;
 
 async function started(target) {

@@ -1,4 +1,4 @@
-// What `dynamo --help` costs beside Node itself: in turn, pair by pair.
+// The cost of `dynamo --help` compared with Node alone, measured in pairs.
 import { cli, median, timed } from './measure.js';
 
 export async function help() {

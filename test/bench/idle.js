@@ -1,4 +1,4 @@
-// What the supervision of eight quiet children costs; with one-second probes where the launcher has probes.
+// The cost of supervising eight idle children, with one-second probes if the launcher has probes.
 import { launch, now, untilEvents } from './launched.js';
 import { cpuOf, memoryOf } from './processes.js';
 

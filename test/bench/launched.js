@@ -1,4 +1,4 @@
-// Starts one launcher with its children in a folder of its own, and ends it so that nothing is left.
+// Starts a launcher with its children in a separate folder, and ends everything.
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
@@ -11,12 +11,12 @@ import { childProgram } from './child/build.js';
 import { childrenOf, isAlive, supervisionOf } from './processes.js';
 import { until } from './measure.js';
 
-/** Nothing here takes longer than this unless it hangs, in milliseconds. */
+/** Anything that takes longer has hung, in milliseconds. */
 const patienceMs = 20_000;
-/** After everything runs, launchers may still have to hear of it from processes of their own. */
+/** When everything runs, launchers may not yet have heard of it. */
 const settleMs = 500;
 
-/** Monotonic, in milliseconds: the clock of the stamps of the children. */
+/** Monotonic, in milliseconds: the clock of the children's time stamps. */
 export const now = () => Number(process.hrtime.bigint()) / 1e6;
 
 let launches = 0;
@@ -39,7 +39,7 @@ export async function launch(target, spec) {
   return await startIn(target, plan);
 }
 
-/** Also for a second start of the same. */
+/** Also for starting the same again. */
 export async function startIn(target, plan) {
   const { folder, eventsFile, children } = plan;
   const mark = `${process.pid}-${launches++}`;
@@ -54,7 +54,7 @@ export async function startIn(target, plan) {
     detached: true,
   });
   closeSync(errors);
-  // A pipe stays open here, so that it has a reader: one that does not read.
+  // Kept open as a reader of the pipe that never reads.
   if (plan.stdout !== 'stalled') closeSync(out);
   const exited = new Promise((resolve) => {
     running.on('exit', () => resolve(now()));
@@ -69,9 +69,9 @@ export async function startIn(target, plan) {
     pid,
     supervision: () => supervisionOf({ folder, mark, known: [] }),
     living: () => childrenOf(folder),
-    /** Until the launcher itself considers everything to be up, where it says so. */
+    /** Waits until the launcher reports that everything is up, if it does. */
     settled: () => settled(launched),
-    /** When it saw which child become ready, in milliseconds since the epoch; `undefined` while it has told nothing. */
+    /** When it saw a child become ready, in milliseconds since the epoch; `undefined` until it reports. */
     times: () => readyTimes(launched),
     untilDead: () => until(() => (isAlive(pid()) ? undefined : true), patienceMs, `${target.name} to die`),
     stop: (limitMs) => stop(launched, limitMs),
@@ -80,7 +80,7 @@ export async function startIn(target, plan) {
   };
 }
 
-/** A real pipe, as a shell makes it; Node's own are sockets, which nobody can open by name. */
+/** A real pipe, as from a shell; Node's are sockets, which cannot be opened by name. */
 async function stalledPipe(folder) {
   const path = join(folder, 'stdout');
   await promisify(execFile)('mkfifo', [path]);
@@ -92,7 +92,7 @@ export function readEvents(file) {
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    // nobody has started yet
+    // not started yet
   }
   return text
     .split('\n')
@@ -103,7 +103,7 @@ export function readEvents(file) {
     });
 }
 
-/** Waits until there are as many events of this kind; answers the last of them. */
+/** Waits until there are this many events of a kind; returns the last. */
 export async function untilEvents(launched, kind, count, limitMs = patienceMs) {
   const what = `${launched.target.name}: ${count} events ${kind}`;
   return await until(
@@ -131,8 +131,8 @@ async function settled({ target, plan }) {
 }
 
 /**
- * Asks the launcher to stop, and waits until it and all children are gone.
- * Answers how long that took, in milliseconds, whether it hung, and how many children were left when it was gone.
+ * Asks the launcher to stop, and waits until it and all children are gone. Returns how long that took, in
+ * milliseconds, whether it hung, and how many children were left after it.
  */
 async function stop({ target, plan, running, exited }, limitMs = patienceMs) {
   const askedAt = now();
@@ -143,7 +143,7 @@ async function stop({ target, plan, running, exited }, limitMs = patienceMs) {
   return { ms: (endedAt ?? now()) - askedAt, hung: endedAt === undefined, left };
 }
 
-/** By pid, and only what was started here; proves that nothing is left. */
+/** Kills by pid, only what was started here, and proves that nothing is left. */
 async function cleanUp({ target, plan, folder, mark, running, out }) {
   const known = [running.pid].filter((pid) => pid !== undefined && isAlive(pid));
   const rest = () => [...supervisionOf({ folder, mark, known }), ...childrenOf(folder)];
@@ -154,7 +154,7 @@ async function cleanUp({ target, plan, folder, mark, running, out }) {
         try {
           process.kill(pid, 'SIGKILL');
         } catch {
-          // gone meanwhile
+          // already gone
         }
       }
       return living.length === 0 ? true : undefined;

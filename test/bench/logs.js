@@ -1,18 +1,18 @@
-// Lines of 100 bytes through the launcher into a file: how many a second, and whether each comes out whole.
+// Lines of 100 bytes through the launcher into a file: how many per second, and whether they are complete.
 import { createReadStream, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters } from 'node:util';
 import { launch, now, untilEvents } from './launched.js';
 
 const lines = 1_000_000;
-/** One that is slower than this (lines a second) gets a tenth. */
+/** Launchers slower than this (lines per second) get a tenth of the lines. */
 const slow = 100_000;
 const quietMs = 800;
 const limitMs = 60_000;
 
 const size = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
-/** Until all writers are done and nothing has come out for a while; answers when the last of it came. */
+/** Waits until all writers are done and no output has come for a while; returns when the last came. */
 async function untilQuiet(launched, done) {
   const beganAt = now();
   let last = { bytes: size(launched.output()), at: now() };
@@ -26,7 +26,7 @@ async function untilQuiet(launched, done) {
   }
 }
 
-/** The writers are told at once; answers lines a second from the first byte written to the last that came out. */
+/** Starts all writers at once; returns lines per second from the first byte written to the last received. */
 async function throughput(launched, writers, each) {
   const before = launched.events().filter(({ kind }) => kind === 'D').length;
   const tellAt = now();
@@ -36,13 +36,13 @@ async function throughput(launched, writers, each) {
   return (writers * each) / ((endAt - begin.at) / 1000);
 }
 
-/** Whole lines, and lines that hold a piece of one. */
+/** Complete lines, and lines that contain part of one. */
 async function integrity(file) {
   const counts = { whole: 0, broken: 0 };
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     if (!line.includes('xx')) continue;
     const plain = line.includes('\u001b') ? stripVTControlCharacters(line) : line;
-    // What a launcher puts in front ends with a space or a bracket; a line holds one number and its 86 letters, and ends.
+    // A launcher's prefix ends with a space or bracket; the rest is one number and its 86 letters.
     if (/^(.*[^x\d])?\d{12} x{86}$/.test(plain) && plain.indexOf('xx') === plain.length - 86) counts.whole++;
     else counts.broken++;
   }

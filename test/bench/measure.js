@@ -1,4 +1,4 @@
-// Times whole processes and says what a list of figures is like.
+// Times processes, and summarizes lists of numbers.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 export const cli = new URL('../../bin/dynamo.js', import.meta.url).pathname;
 
-/** Runs a command with its output thrown away; resolves with its wall time in milliseconds and its exit code. */
+/** Runs a command, discards its output, and resolves with wall time in milliseconds and exit code. */
 export async function timed(command, args, options = {}) {
   const begin = performance.now();
   const child = spawn(command, args, { stdio: 'ignore', ...options });
@@ -21,7 +21,7 @@ export function percentile(values, share) {
 
 export const median = (values) => percentile(values, 0.5);
 
-/** Polls every 2 ms until `check` gives a value. */
+/** Polls every 2 ms until `check` returns a value. */
 export async function until(check, timeoutMs, what) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -32,7 +32,7 @@ export async function until(check, timeoutMs, what) {
   }
 }
 
-/** Calls `measure` with an environment whose state is its own, so that no run of the user is touched. */
+/** Calls `measure` with an environment that has its own state folder, so that no run of the user is touched. */
 export async function withOwnState(measure) {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   try {

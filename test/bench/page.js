@@ -1,4 +1,4 @@
-// The page that keeps the last valid run: test/bench/README.md, between two marks.
+// Writes the last valid results into test/bench/README.md, between two markers.
 import { readFile, writeFile } from 'node:fs/promises';
 
 const file = new URL('README.md', import.meta.url);

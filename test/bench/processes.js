@@ -1,4 +1,4 @@
-// What /proc says about the processes of one launch. Shares no code with the product.
+// What /proc says about the processes of one launch. Shares no code with src.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const tickMs = 10;
@@ -28,14 +28,14 @@ export function isAlive(pid) {
 
 const everybody = () => readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 
-/** Whatever else it changed about itself, a child runs the copy of the program in the folder of its launch. */
+/** A child always runs the copy of the program in the folder of its launch, whatever else it changes. */
 export function childrenOf(folder) {
   return everybody()
     .filter((pid) => executable(pid).startsWith(`${folder}/`) && isAlive(pid))
     .map(Number);
 }
 
-/** The launcher and what it runs beside the children: by the mark in the environment, or as one of `known`. */
+/** The launcher and its helpers: by the mark in the environment, or as one of `known`. */
 export function supervisionOf({ folder, mark, known }) {
   return everybody()
     .filter((pid) => !executable(pid).startsWith(`${folder}/`) && isAlive(pid) && Number(pid) !== process.pid)
@@ -45,13 +45,13 @@ export function supervisionOf({ folder, mark, known }) {
     .map(Number);
 }
 
-/** In MiB: what these processes would give back together. */
+/** In MiB: the memory that these processes would free together. */
 export function memoryOf(pids) {
   const kibs = pids.map((pid) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0));
   return kibs.reduce((sum, each) => sum + each, 0) / 1024;
 }
 
-/** Time on a processor, in milliseconds. */
+/** CPU time in milliseconds. */
 export function cpuOf(pids) {
   const times = pids.map((pid) => {
     const stat = read(`/proc/${pid}/stat`);

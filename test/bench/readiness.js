@@ -1,4 +1,4 @@
-// From the moment when a child would first answer 200 to the moment when its launcher knows.
+// Time from when a child first answers 200 until its launcher knows.
 import { launch, untilEvents } from './launched.js';
 import { until } from './measure.js';
 

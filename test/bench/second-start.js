@@ -1,4 +1,4 @@
-// The same is started again right after SIGKILL of the launcher: how many children run then.
+// Starts the same again right after SIGKILL of the launcher, and counts the running children.
 import { launch, startIn, untilEvents } from './launched.js';
 
 const count = 3;
@@ -18,7 +18,7 @@ export const secondStart = {
       process.kill(launched.pid(), 'SIGKILL');
       await launched.untilDead();
       again = await startIn(target, launched.plan);
-      // A launcher that refuses to start a second time has none more.
+      // A launcher that refuses a second start has no more children.
       await untilEvents(again, 'R', count * 2, 10_000).catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, settleMs));
       return { running: again.living().length };

@@ -1,4 +1,4 @@
-// Nobody reads the output of the launcher while a child writes two million lines: what that costs, and who has to wait.
+// The launcher's output is not read while a child writes two million lines: the cost, and who has to wait.
 import { launch, untilEvents } from './launched.js';
 import { memoryOf } from './processes.js';
 
@@ -19,7 +19,7 @@ export const stalled = {
     try {
       await untilEvents(launched, 'R', 2);
       await launched.settled();
-      // Code that runs for the first time is not what is measured.
+      // Warm-up: the first execution of code is not measured.
       await launched.poke(1, '/spew/200');
       await untilEvents(launched, 'D', 1);
       await pause(500);

@@ -1,4 +1,4 @@
-// From the command to the last of eight children that runs, and the clean stop of the eight.
+// Time from the command until the last of eight children runs, and the clean stop of all eight.
 import { launch, untilEvents } from './launched.js';
 
 const count = 8;

@@ -1,4 +1,4 @@
-// Clean stop of fifty children that end at once when they are asked.
+// Clean stop of fifty children that exit at once when asked.
 import { launch, untilEvents } from './launched.js';
 
 const count = 50;

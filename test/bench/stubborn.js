@@ -1,4 +1,4 @@
-// Children that ignore SIGTERM, with two seconds of grace: how much longer than that the stop takes.
+// Children that ignore SIGTERM, with two seconds of grace: how much longer the stop takes.
 import { launch, untilEvents } from './launched.js';
 
 const stopGraceMs = 2_000;

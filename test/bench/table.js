@@ -1,7 +1,7 @@
-// Turns samples into tables: one a metric, a row a target.
+// Turns samples into tables, one per metric, with one row per target.
 import { percentile } from './measure.js';
 
-/** `Infinity` is a thing that never came. */
+/** `Infinity` means that it never happened. */
 export function inWords(value, { unit, digits }) {
   if (value === Infinity) return 'never';
   if (value === undefined) return '–';
@@ -22,7 +22,7 @@ function row(name, samples, metric, floorMedian) {
   return [name, ...cells, ratio(at(0.5), floorMedian), String(samples.length)];
 }
 
-/** `samples`: by target, by metric, a list of numbers. Answers cells, the head first. */
+/** `samples`: lists of numbers by target and metric. Returns cells, header first. */
 export function tableOf(metric, key, samples) {
   const lists = [...samples]
     .map(([name, metrics]) => [name, metrics[key] ?? []])

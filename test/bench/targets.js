@@ -1,4 +1,4 @@
-// Everybody who takes part, ours and the floor first.
+// All targets, ours and the minimum first.
 import { floor } from './floor/floor.js';
 import { dynamo } from './ours/dynamo.js';
 import { concurrently } from './peers/concurrently.js';
@@ -11,7 +11,7 @@ import { supervisord } from './peers/supervisord.js';
 
 const all = [dynamo, floor, processCompose, overmind, hivemind, honcho, supervisord, concurrently, pm2];
 
-/** Those that can be run here, each with its version, and of the others why not. */
+/** Targets that can run here with their versions, and why the others cannot. */
 export async function takePart(wanted) {
   const present = [];
   const missing = [];

@@ -1,4 +1,4 @@
-// Wall time of `up agg` on the embedded engine, from the command to the proof, and of `down`.
+// Wall time of `up agg` on the embedded engine, from the command to readiness, and of `down`.
 import { cli, median, timed, withOwnState } from './measure.js';
 
 export async function up() {

@@ -1,4 +1,4 @@
-// What `dynamo up disagg --engine mocker` takes beyond what upstream's own processes need at least, and its stop likewise.
+// How much longer `dynamo up disagg --engine mocker` and its stop take than upstream's processes alone.
 import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import { startByHand, stopByHand } from './upstream/by-hand.js';
 import { upAndDown } from './upstream/ours.js';
 
 const rounds = 5;
-/** The first that DYNAMO_TEST_MOCKER names, or the one that `up` finds. */
+/** The first in DYNAMO_TEST_MOCKER, or the one that `up` finds. */
 const [named] = (process.env.DYNAMO_TEST_MOCKER ?? '').split(delimiter);
 const words = ['disagg', '--engine', 'mocker', ...(named ? ['--python', named] : [])];
 
@@ -15,7 +15,7 @@ export async function upstream() {
   const lack = await withOwnState(async (env) => await planned(env).then(() => undefined, whyNot));
   if (lack !== undefined) return { SKIPPED: lack };
   const [hands, ours] = [[], []];
-  // The first of both reads what is read from memory later, and does not count.
+  // The first of each pair warms the file cache and does not count.
   for (let round = 0; round <= rounds; round++) {
     const [hand, our] = [await byHand(), await byUs()];
     if (round === 0) continue;
@@ -54,7 +54,7 @@ async function byUs() {
   return await withOwnState(async (env, folder) => await upAndDown(words, await planned(env), env, folder));
 }
 
-/** A plan of ports that are free. */
+/** A plan with free ports. */
 async function planned(env) {
   const { stdout } = await promisify(execFile)(process.execPath, [cli, 'plan', ...words, '--json'], { env });
   return JSON.parse(stdout);

@@ -1,6 +1,6 @@
 /**
- * Random sequences of kills, stops, restarts and concurrent verbs. Whatever happened, `down --all` leaves nothing.
- * CHAOS_SEED plays one seed again; CHAOS_SEQUENCES says how many there are.
+ * Random sequences of kills, stops, restarts and concurrent commands. Whatever happens, `down --all` leaves nothing.
+ * CHAOS_SEED replays a seed; CHAOS_SEQUENCES sets how many there are.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -12,7 +12,7 @@ const replayed = process.env['CHAOS_SEED'];
 const first = replayed === undefined ? Date.now() % 1_000_000_000 : Number(replayed);
 const count = replayed === undefined ? Number(process.env['CHAOS_SEQUENCES'] ?? 40) : 1;
 
-/** Looks like what people kill by name, and has nothing to do with us. */
+/** Looks like a process that people kill by name, but is unrelated. */
 let bystander: ChildProcess;
 
 beforeAll(() => {

@@ -1,4 +1,4 @@
-/** What can become of the surroundings of a run: its records, its folders, the disk, and the variables of who asks. */
+/** Damage to the surroundings of a run: its records and folders, the disk, and the caller's variables. */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -16,7 +16,7 @@ import type { World } from '../e2e/harness/world.ts';
 import type { Random } from './random.ts';
 import { runFolders } from './scene.ts';
 
-/** The ledger is not among them: without it, and without supervisor and keeper, nobody could prove anything. */
+/** The ledger is excluded: without it, supervisor and keeper, nothing could be proven. */
 const records = ['run.json', 'plan.json', 'events.jsonl', 'keeper.json'];
 
 const damages: Readonly<Record<string, (file: string) => void>> = {
@@ -34,7 +34,7 @@ const damages: Readonly<Record<string, (file: string) => void>> = {
   },
 };
 
-/** Answers what it did, in words. What is being written at this moment may be gone. */
+/** Returns a description of what it did. A file that is being written may be gone. */
 export function damageRecord(world: World, random: Random): string {
   const files = runFolders(world)
     .flatMap((folder) => records.map((name) => join(folder, name)))
@@ -53,7 +53,7 @@ export function removeRunFolder(world: World, random: Random): string {
   const folders = runFolders(world);
   if (folders.length === 0) return 'no run yet';
   const folder = random.pick(folders);
-  // At once, as its supervisor would write there again while it is being emptied.
+  // At once, because its supervisor would write there again meanwhile.
   const gone = join(world.state, `gone-${folder.split('/').at(-1)}-${random.below(1e9)}`);
   renameSync(folder, gone);
   rmSync(gone, { recursive: true });
@@ -65,7 +65,7 @@ export function removeSocketFolder({ runtime }: World): string {
   return 'rm -r of the folder for sockets';
 }
 
-/** A state folder on a disk of its own, small enough to be filled. Only root can do that. */
+/** A state folder on a separate disk that is small enough to fill. Needs root. */
 export function mountSmallDisk({ state }: World): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=700', 'tmpfs', state]);
 }
@@ -74,13 +74,13 @@ export function unmountSmallDisk({ state }: World): void {
   execFileSync('umount', ['--lazy', state]);
 }
 
-/** Leaves not one byte. */
+/** Leaves no free byte. */
 export function fillDisk({ state }: World): string {
   const { bavail, bsize } = statfsSync(state);
   try {
     writeFileSync(join(state, 'filler'), Buffer.alloc(bavail * bsize + bsize));
   } catch {
-    // that is how it ends
+    // expected at the end
   }
   return 'the disk is full';
 }

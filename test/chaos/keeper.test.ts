@@ -1,4 +1,4 @@
-/** The supervisor, its keeper, or both are killed at any moment of a start; CHAOS_KILLS says how often each. */
+/** Kills the supervisor, its keeper, or both at any moment of a start; CHAOS_KILLS sets how often. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { start, succeed } from '../e2e/harness/cli.ts';
@@ -13,7 +13,7 @@ async function upWords(): Promise<string[]> {
   return ['up', 'disagg', '--engine', 'sim', '--detach', '--http-port', String(await freePort())];
 }
 
-/** Starts a run, and returns a little after its supervisor was first seen: up to half a second, as long as a start takes. */
+/** Starts a run, and returns up to half a second (the duration of a start) after its supervisor appears. */
 async function beginStart(world: World): Promise<Promise<unknown>> {
   const command = start(world, await upWords());
   await until('a keeper', () => keepers(world).length > 0);
@@ -21,12 +21,12 @@ async function beginStart(world: World): Promise<Promise<unknown>> {
   return command.ended;
 }
 
-// How fast is what the bench measures: a second is a matter of how busy the machine is.
+// Speed is measured by the bench, as it depends on the load of the machine.
 test.for(times)('after a killed supervisor, the keeper ends everything (%i)', async (_, { world }) => {
   const command = await beginStart(world);
   for (const pid of supervisors(world)) send(pid, 'SIGKILL');
   await until('all processes to be gone', () => processesOfRuns(world).length === 0);
-  // It has become the reaper, which tidies up for a moment longer.
+  // It has become the reaper, which cleans up for a moment longer.
   await until('the keeper to be gone', () => keepers(world).length === 0);
   await command;
 });

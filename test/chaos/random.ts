@@ -1,4 +1,4 @@
-/** Random choices that a seed decides, so that a sequence that failed can be played again. */
+/** Random choices from a seed, so that a failed sequence can be replayed. */
 
 export interface Random {
   /** An integer from 0 to below `n`. */
@@ -6,7 +6,7 @@ export interface Random {
   pick<T>(items: readonly T[]): T;
 }
 
-/** mulberry32: small, and good enough to choose what to break. */
+/** mulberry32: small, and good enough to choose faults. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

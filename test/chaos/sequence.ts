@@ -1,4 +1,4 @@
-/** One random life of a run: how it is started, what breaks, and who asks for what meanwhile. */
+/** One random life of a run: how it starts, what breaks, and which commands run meanwhile. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { type Session, start } from '../e2e/harness/cli.ts';
@@ -18,7 +18,7 @@ import {
 import { type Random, randomFrom } from './random.ts';
 import { keepers, leaders, ledgerPids, processesOfRuns, send, supervisors } from './scene.ts';
 
-/** How the embedded engine misbehaves in one component. */
+/** Faults of the embedded engine in one component. */
 const faults: readonly (readonly string[])[] = [
   [],
   ['--spawn-children', '2'],
@@ -42,25 +42,25 @@ interface Stage {
   readonly world: World;
   readonly random: Random;
   readonly says: string[];
-  /** Commands that run, and must all end by themselves or by a signal, each within its limit. */
+  /** Running commands, which must exit by themselves or by a signal, each within its limit. */
   readonly commands: Command[];
   readonly foreground: { pid: number }[];
-  /** Leaders that were seen alive: each must stand in a ledger. */
+  /** Leaders that were seen alive: each must be in a ledger. */
   readonly seen: Set<number>;
-  /** Of verbs from here on: another login has other variables. */
+  /** Environment of later commands: another login has other variables. */
   env: Readonly<Record<string, string>>;
-  /** The folder of a run was removed: until its supervisor has made it again, supervisor and keeper alone know the run. */
+  /** The folder of a run was removed: until its supervisor recreates it, only supervisor and keeper know the run. */
   fragile: boolean;
   readonly smallDisk: boolean;
 }
 
-/** What docs/limits.md promises, with the time that Node takes to start here while others do. */
+/** The limits in docs/limits.md, plus the start-up time of Node under load. */
 const slackMs = 15_000;
 const limitsMs: Readonly<Record<string, number>> = { ps: 3_000, logs: 5_000, wait: 6_000 };
-/** Ends of runs, whose processes get 1 s; starts, which get 5 s. */
+/** Stops, whose processes get 1 s; starts, which get 5 s. */
 const longestMs = 45_000;
 
-/** Fails with the words of a command that has not ended in time. */
+/** Fails with the output of a command that has not exited in time. */
 async function endInTime({ words: [verb = '', ...more], session }: Command): Promise<void> {
   const limitMs = (limitsMs[verb] ?? longestMs) + slackMs;
   const late = delay(limitMs, 'late', { ref: false });
@@ -70,7 +70,7 @@ async function endInTime({ words: [verb = '', ...more], session }: Command): Pro
   }
 }
 
-/** An action may answer what it did, in more words than its name. */
+/** An action may return a description that is longer than its name. */
 const actions: Readonly<Record<string, (stage: Stage) => void | string | Promise<void | string>>> = {
   'kill a main process': ({ world, random }) => {
     const found = leaders(world);
@@ -114,7 +114,7 @@ const actions: Readonly<Record<string, (stage: Stage) => void | string | Promise
   },
   'damage a record': ({ world, random }) => damageRecord(world, random),
   'remove the folder of a run': (stage) => {
-    // When nobody is left who knows the run, its ledger is all that proves anything.
+    // Without supervisor and keeper, the ledger is the only proof.
     if (supervisors(stage.world).length + keepers(stage.world).length === 0) return 'nobody knows the run';
     stage.fragile = true;
     return removeRunFolder(stage.world, stage.random);
@@ -139,7 +139,7 @@ const actions: Readonly<Record<string, (stage: Stage) => void | string | Promise
   'down now': (stage) => command(stage, ['down', '--all', '--now']),
 };
 
-/** Returns what was done, for people, and the leaders that no ledger knows. */
+/** Returns a description of what was done, and the leaders that are in no ledger. */
 export async function play(world: World, seed: number): Promise<{ says: string[]; unknown: number[] }> {
   const random = randomFrom(seed);
   const smallDisk = random.below(6) === 0;
@@ -158,7 +158,7 @@ export async function play(world: World, seed: number): Promise<{ says: string[]
   try {
     await act(stage);
     const known = await endAll(stage);
-    // A ledger on a full disk, or in a folder that was removed, holds what could be written.
+    // A ledger on a full disk, or in a removed folder, contains only what could be written.
     const unknown = smallDisk || stage.fragile ? [] : [...stage.seen].filter((pid) => !known.has(pid));
     const left = leftovers(world).map(({ text }) => text);
     if (left.length > 0) throw new Error(`left behind:\n${left.join('\n')}`);
@@ -187,10 +187,10 @@ async function act(stage: Stage): Promise<void> {
   }
 }
 
-/** By `down --all` alone, with everything as it is: suspended, damaged, full. Answers whom the ledgers knew. */
+/** Ends everything with `down --all` alone, however suspended, damaged or full. Returns the pids in ledgers. */
 async function endAll(stage: Stage): Promise<Set<number>> {
   for (const { pid } of stage.foreground) send(pid, 'SIGTERM');
-  // One in the foreground may be suspended, and is ended by `down`; all others return whatever their supervisor does.
+  // A foreground command may be suspended, and is ended by `down`; all others return whatever their supervisor does.
   const [ups, others] = [true, false].map((is) =>
     stage.commands.filter(({ session }) => stage.foreground.some(({ pid }) => pid === session.pid) === is),
   );
@@ -199,7 +199,7 @@ async function endAll(stage: Stage): Promise<Set<number>> {
   await succeedInTime(stage, ['down', '--all']);
   const known = ledgerPids(stage.world);
   await succeedInTime(stage, ['clean', '--all-ended']);
-  // One that was suspended before it had a run has nothing to be ended but itself.
+  // A command suspended before it had a run can only be killed itself.
   for (const { pid } of stage.foreground) send(pid, 'SIGCONT');
   for (const each of ups ?? []) await endInTime(each);
   return known;

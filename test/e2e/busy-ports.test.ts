@@ -1,11 +1,11 @@
-/** Ports that somebody else has: one that was asked for is refused by name, the usual one is changed with a reason. */
+/** Ports in use: a requested one is refused by name, the default one is changed with a reason. */
 import { expect, onTestFinished } from 'vitest';
 import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import type { Up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { test, type World } from './harness/world.ts';
 
-/** A process that listens, known to nobody; it carries the world's mark and is ended before the oracle looks. */
+/** An unrelated process that listens; it has the mark of the test and is ended before the oracle checks. */
 async function holder(world: World, port: number): Promise<{ pid: number; end: () => Promise<void> }> {
   const code = `require('net').createServer().listen(${port}, '127.0.0.1', () => console.log('listening'))`;
   const session = startCommand(world, [process.execPath, '-e', code], { cwd: '/' });

@@ -1,4 +1,4 @@
-/** The GitHub Action and the GitLab template: their shell parts run here as those systems run them. */
+/** The GitHub Action and the GitLab template: their shell scripts run as in those systems. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -31,7 +31,7 @@ function read(file: string): unknown {
   return parse(readFileSync(join(packageFolder, file), 'utf8'));
 }
 
-/** A line as the CI system's shell runs it, with these variables. */
+/** Runs a line as the shell of the CI system does, with these variables. */
 async function shell(
   world: World,
   line: string,

@@ -1,4 +1,4 @@
-/** `clean`: ends and removes what dead runs left, touches nothing else, and sees the GPU memory come back. */
+/** `clean` ends and removes what dead runs left, touches nothing else, and waits for GPU memory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -36,7 +36,7 @@ async function report(world: World, ...flags: readonly string[]): Promise<Report
   return JSON.parse((await succeed(world, ['clean', '--json', ...flags])).stdout) as Report;
 }
 
-/** A run whose supervisor and keeper are killed; its processes live on. Returns their pids. */
+/** A run whose supervisor and keeper are killed while its processes keep running. Returns their pids. */
 async function orphans(world: World, profile = 'disagg'): Promise<{ runId: string; pids: number[] }> {
   const { runId } = await up(world, profile);
   const pids = leaders(world);
@@ -44,7 +44,7 @@ async function orphans(world: World, profile = 'disagg'): Promise<{ runId: strin
   return { runId, pids };
 }
 
-/** What is said about these: others of this host may carry marks of other tests. */
+/** Output about these only: other processes of this host may have marks of other tests. */
 function told(leftAlone: Report['leftAlone'], pids: readonly number[]): Report['leftAlone'] {
   return leftAlone.filter(({ what }) => pids.some((pid) => what.startsWith(`${pid} (`)));
 }
@@ -56,13 +56,13 @@ function stranger(world: World): number {
   return pid;
 }
 
-/** Gone before the oracle looks: a signal is sent sooner than it is obeyed. */
+/** Waits until it is gone, before the oracle checks. */
 async function endStranger(pid: number): Promise<void> {
   send(pid, 'SIGKILL');
   await until('the stranger to be gone', () => !isLiving(pid));
 }
 
-/** A segment of shared memory that goes with the test. */
+/** A shared memory segment that is removed after the test. */
 function segment(name: string): string {
   const path = `/dev/shm/${name}`;
   writeFileSync(path, 'x'.repeat(4_096));
@@ -154,7 +154,7 @@ test('ends all GPU processes only after confirmation; without a terminal that is
   expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('no terminal')]);
   await succeed(world, ['clean', '--all-gpu-processes', '--dry-run']);
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
-  // It stops waiting when all but 64 MiB are back, which drivers keep for a moment.
+  // It stops waiting when all but 64 MiB are free, which drivers keep for a moment.
   expect((await report(world, '--all-gpu-processes', '--yes')).memory?.freedMiB).toBeGreaterThanOrEqual(
     1_984,
   );
@@ -209,7 +209,7 @@ test('processes with our marks but no ledger are listed with the evidence and le
   expect(pids.filter(isLiving)).toEqual([]);
 });
 
-/** A session whose leader is gone, and who is left in it: without any mark of ours. */
+/** A session without its leader, and the process left in it, which has no mark of ours. */
 async function leaderless(world: World): Promise<{ leader: number; startTime: string; member: number }> {
   const script = 'sleep 600 </dev/null >/dev/null 2>&1 & echo $!; wait';
   const session = spawn('/bin/sh', ['-c', script], { detached: true, env: { PATH: world.bin } });
@@ -239,7 +239,7 @@ test("members of a dead leader's session without other proof are listed and left
   expect(items.filter(({ what }) => what.startsWith(`${member} `))).toEqual([]);
   expect(told(leftAlone, [member])).toMatchObject([{ because }]);
   expect(isLiving(member)).toBe(true);
-  // Its run is over by now, and it is named all the same.
+  // Its run is gone by now, and it is still listed.
   expect(told((await report(world, '--dry-run')).leftAlone, [member])).toMatchObject([{ because }]);
   await succeed(world, (line?.command ?? '').split(' ').slice(1));
   expect(isLiving(member)).toBe(false);

@@ -1,4 +1,4 @@
-/** Mistakes on the command line: the exit code from the table, what was wrong, and what was probably meant. */
+/** Mistakes on the command line: exit code, what was wrong, and a suggestion. */
 import { expect } from 'vitest';
 import { dynamo } from './harness/cli.ts';
 import { test } from './harness/world.ts';

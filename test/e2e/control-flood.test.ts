@@ -1,4 +1,4 @@
-/** What a client sends without an end does not fill the supervisor's memory, and the run goes on. */
+/** Endless input from a client does not fill the supervisor's memory, and the run continues. */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Records of a run that were cut, replaced or removed: verbs return, name them, end the run, and harm no other. */
+/** Truncated, replaced or removed records of a run: commands return, name them, end the run, and harm no other. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -19,7 +19,7 @@ const records = [
   'a lease on a port',
 ];
 
-/** A verb that reads records: it returns, and never calls what it finds a bug of its own. */
+/** Runs a command that reads records: it returns, and never reports an internal error. */
 async function verb(world: World, ...words: string[]): Promise<Ended> {
   const ended = await dynamo(world, words);
   if (ended.code === null || ended.code === 70 || ended.stderr.includes('    at '))
@@ -27,7 +27,7 @@ async function verb(world: World, ...words: string[]): Promise<Ended> {
   return ended;
 }
 
-/** All that reads the records of all runs; what was said on the way. */
+/** Runs all commands that read the records of all runs; returns their output. */
 async function looks(world: World): Promise<string> {
   const ended = [
     await verb(world, 'ps', '--all'),
@@ -44,12 +44,12 @@ async function expectUnharmed(world: World, { runId, client }: Running): Promise
   await client.models.list();
 }
 
-/** Pids of main processes that are not of the healthy run. */
+/** Pids of main processes, without those of the healthy run. */
 function leadersBeside(world: World, healthy: readonly number[]): number[] {
   return leaders(world).filter((pid) => !healthy.includes(pid));
 }
 
-// What is missing says less, and so does a list of lines that is empty. Of a run that is up nobody reads the events.
+// Missing and empty files are reported less. Events of a live run are not read.
 const isTold = (record: string, damage: string): boolean =>
   damage !== 'removed' &&
   record !== 'keeper.json' &&
@@ -73,7 +73,7 @@ for (const record of records) {
       expect(mine.filter(isLiving), damage).toEqual([]);
       await verb(world, 'clean');
       await expectUnharmed(world, healthy);
-      // What somebody put into a folder is theirs, and stays until they remove it, as clean says.
+      // Files that someone put into a folder stay until they remove them, as clean says.
       if (damage.includes('with something in it')) rmSync(file, { recursive: true, force: true });
       forget(world, runId);
     }
@@ -109,15 +109,15 @@ for (const record of records) {
   );
 }
 
-/** The oracle reads plans, and would wait for somebody to write into a pipe. */
+/** The oracle reads plans, and would block on a pipe. */
 function forget(world: World, runId: string): void {
   rmSync(join(world.state, 'dynamo', 'runs', runId), { recursive: true, force: true });
 }
 
-/** Where the ledger cannot prove what lives, it is named with the command that ends it, and nothing is claimed. */
+/** Processes that the ledger cannot prove are listed with the command that ends them. */
 async function endAsTold(world: World, down: Ended, damage: string): Promise<void> {
   const living = processesOfRuns(world);
-  // One line of two may have been left by the cut.
+  // The truncation may have left one line of two.
   if (damage === 'cut in the middle' && living.length === 0) return;
   expect({ damage, code: down.code, living: living.length }).toMatchObject({ code: 1 });
   expect(down.stderr).not.toContain('nothing is left');

@@ -1,4 +1,4 @@
-/** Runs in the background: started, listed, stopped by name, by id, all at once. */
+/** Detached runs: started, listed, stopped by name, by id, and all at once. */
 import { expect } from 'vitest';
 import { isLiving } from '../oracle/proc.ts';
 import { dynamo, start, succeed } from './harness/cli.ts';
@@ -97,7 +97,7 @@ test('a second run with the same name exits with 75 and names the first, which c
 
 test('thirty `up -d` at once all become ready, each on its own ports', async ({ world }) => {
   const names = Array.from({ length: 30 }, (_, i) => `run-${i}`);
-  // All wish for one port, which no other test may have: one gets it, the others move.
+  // All prefer one port, which no other test has: one gets it, the others move.
   const wish = ['--set', `httpPort=${await freePort()}`];
   const ended = await Promise.all(
     names.map(

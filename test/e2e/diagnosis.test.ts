@@ -1,4 +1,4 @@
-/** Failures that explain themselves: recorded logs of real workers, written by the embedded engine, seen by users. */
+/** Diagnosis as users see it, with recorded logs of real workers that the embedded engine replays. */
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ for (const detached of [[], ['--detach']]) {
     expect(shown[4]).toMatch(/^log: .*prefill\.log$/);
     expect(shown[5]).toMatch(/^rule: gpu-memory-neighbour; .*D04/);
     expect(shown[6]).toMatch(/^fix: /);
-    // Not the twenty last lines, of which SGLang's advice would be the first.
+    // Not the last twenty lines, which start with SGLang's advice.
     expect(shown).toHaveLength(8);
   });
 }
@@ -157,7 +157,7 @@ test('an unknown failure shows the last log lines and no guess', async ({ world 
   expect(stderr).not.toMatch(/^rule: /m);
 });
 
-/** Well below what a start of Node may take on a busy machine, and well above the pauses of what is drawn. */
+/** Well below the start-up time of Node on a busy machine, and well above the redraw period. */
 const timeout = ['--set', 'components.worker.startupTimeoutSeconds=4'];
 
 test('a download longer than the start-up time-out is not a failure, and is shown', async ({ world }) => {

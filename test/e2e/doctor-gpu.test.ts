@@ -1,4 +1,4 @@
-/** `dynamo doctor` on a host whose nvidia-smi works, hangs, fails, or cannot see who holds what. */
+/** `dynamo doctor` on a host whose nvidia-smi works, hangs, fails, or does not see processes. */
 import { expect } from 'vitest';
 import { send } from '../chaos/scene.ts';
 import { dynamo, startCommand } from './harness/cli.ts';
@@ -15,7 +15,7 @@ async function doctor(world: World, ...args: string[]): Promise<Told> {
 
 const aboutGpus = ['--only', 'vram,gpus,nvml,gpu-hang,compute-mode,pidns'];
 
-/** Holds 70000 MiB of the first GPU while `during` goes on; no run started it. */
+/** A process of no run that uses 70000 MiB of the first GPU while `during` runs. */
 async function withStranger(
   world: World,
   gpus: FakeGpus,

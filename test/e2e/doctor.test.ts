@@ -1,4 +1,4 @@
-/** `dynamo doctor` on real hosts in real trouble: killed supervisors, taken ports, leaked memory. */
+/** `dynamo doctor` on hosts with real problems: killed supervisors, ports in use, leaked memory. */
 import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -111,7 +111,7 @@ test('processes of a run without supervisor and keeper are found, and ended only
   const found = await doctor(world, '--only', 'D03,D29');
   expect(found).toMatchObject({ code: 1, checks: [{ status: 'fail' }, { status: 'warn' }] });
   for (const pid of pids) expect(found.checks[0]?.evidence).toContain(String(pid));
-  // Looking changed nothing.
+  // The checks changed nothing.
   expect(pids.every(isLiving)).toBe(true);
   const repaired = await doctor(world, '--only', 'D03,D29', '--fix');
   expect(repaired).toMatchObject({
@@ -154,7 +154,7 @@ test('a shared memory segment is listed if its creator is dead, not if it is ali
   expect(told).not.toContain(segments[1]?.slice('/dev/shm/'.length));
 });
 
-/** Stopped first, so that it cannot start another keeper; then the keeper, which would end everything after it. */
+/** Suspended first, so that it cannot start another keeper; then the keeper, which would end everything. */
 async function killKeeperAndSupervisor(world: World, supervisor: number): Promise<void> {
   process.kill(supervisor, 'SIGSTOP');
   for (const { pid } of keepers(world)) process.kill(pid, 'SIGKILL');

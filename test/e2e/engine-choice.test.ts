@@ -1,4 +1,4 @@
-/** Which engine serves: what `auto` takes and why, and that a machine with GPUs never gets simulated answers unasked. */
+/** Choice of engine: what `auto` uses and why; a host with GPUs never gets simulated answers unasked. */
 import { expect } from 'vitest';
 import { dynamo, succeed } from './harness/cli.ts';
 import { freePort } from './harness/ports.ts';

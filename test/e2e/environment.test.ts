@@ -1,4 +1,4 @@
-/** What processes get from the caller's environment: no secret on disk, no variable that decides, no proxy in between. */
+/** What processes get from the caller's environment: no secrets on disk, no inherited settings, no local proxy. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

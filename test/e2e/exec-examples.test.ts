@@ -1,4 +1,4 @@
-/** The examples of docs/ci.md that need Node and npm alone, run as they stand there. */
+/** Runs the examples of docs/ci.md that need only Node and npm as they are. */
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -7,7 +7,7 @@ import { type Ended, executable, packageFolder, startCommand } from './harness/c
 import { freePort } from './harness/ports.ts';
 import { standIn, test, type World } from './harness/world.ts';
 
-/** A line of the docs, in a shell that knows `npx dynamo` and `npx vitest` as an installed project would. */
+/** Runs a line of the docs in a shell where `npx dynamo` and `npx vitest` work as in an installed project. */
 async function shell(world: World, line: string): Promise<Ended> {
   const vitest = join(packageFolder, 'node_modules', 'vitest', 'vitest.mjs');
   standIn(

@@ -1,4 +1,4 @@
-/** `exec`: a command gets a deployment for as long as it runs, and is told of signals and losses first. */
+/** `exec`: a command gets a deployment while it runs, and hears of signals and failures first. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -13,14 +13,14 @@ async function exec(world: World, profile: string, command: readonly string[]): 
   return await dynamo(world, ['exec', profile, ...(await onSim()), '--', ...command]);
 }
 
-/** Says `ready` and goes on until it has been signalled; then asks the deployment once more and exits with 5. */
+/** Prints `ready` and runs until it is signalled; then sends one more request and exits with 5. */
 const patient = `
 const got = [];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, async () => {
     if (got.push(signal) > 1) return;
     const { status } = await fetch(process.env.OPENAI_BASE_URL + '/models').catch(() => ({ status: 'nobody' }));
-    // Long enough for a second delivery of the same signal to show.
+    // Long enough to notice a second delivery of the same signal.
     setTimeout(() => {
       console.log('got', got.join(), status);
       process.exit(5);
@@ -62,7 +62,7 @@ test('the command gets the variables, stdout has only its output, and exec retur
   expect(JSON.parse(stdout)).toEqual({
     status: 200,
     key: 'EMPTY',
-    // DYNAMO_PORTS is the world's own.
+    // DYNAMO_PORTS is set by the test environment.
     ours: ['DYNAMO_ENGINE', 'DYNAMO_LOGS', 'DYNAMO_PORTS', 'DYNAMO_PROFILE', 'DYNAMO_RUN', 'DYNAMO_URL'],
     args: ['a b', '--json'],
   });
@@ -98,7 +98,7 @@ test('a second Ctrl-C ends a command that ignores the first, with everything it 
   const deaf = 'trap "" INT TERM; sleep 300 & echo ready; wait; sleep 300';
   const session = await underWay(world, 'agg', ['sh', '-c', deaf]);
   process.kill(session.pid, 'SIGINT');
-  // Longer than two deliveries of the same key press can be apart.
+  // Longer than the time between two deliveries of one key press.
   await new Promise((resolve) => setTimeout(resolve, 400));
   expect(session.child.exitCode).toBeNull();
   process.kill(session.pid, 'SIGINT');
@@ -142,7 +142,7 @@ test('after kill -9 of exec, the keeper stops the deployment', async ({ world })
     'echo ready; for i in $(seq 300); do sleep 0.1; [ -e stop ] && exit; done',
   ]);
   process.kill(session.pid, 'SIGKILL');
-  // The command is the user's: nobody ends it, and it holds our streams.
+  // The command belongs to the user: it keeps running, with our streams open.
   writeFileSync(join(world.work, 'stop'), '');
   await session.ended;
   await until('the keeper to be done', () => leftovers(world).length === 0);

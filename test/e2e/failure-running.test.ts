@@ -1,4 +1,4 @@
-/** What goes wrong after a deployment serves, and processes that do not want to go. */
+/** Failures after a deployment serves, and processes that do not exit. */
 import { expect } from 'vitest';
 import { isLiving, livingProcesses } from '../oracle/proc.ts';
 import { dynamo, type Session, start, succeed } from './harness/cli.ts';
@@ -83,7 +83,7 @@ test('`down --now` does not wait for it', async ({ world }) => {
 test('a worker whose scheduler dies fails at once, is named and restarted', async ({ world }) => {
   const run = await up(world, faulty(world, 'agg', { worker: ['--schedulers', '1'] }));
   const worker = await pidOf(world, 'worker');
-  // Of a worker that is ready, the children are known: nothing has to be waited for.
+  // The children of a ready worker are known: no need to wait.
   const [scheduler] = livingProcesses().filter(({ parent }) => parent === worker);
   const pid = scheduler?.pid ?? 0;
   process.kill(pid, 'SIGKILL');

@@ -1,4 +1,4 @@
-/** What goes wrong before a deployment serves: said with name, evidence and log, and everything else is taken down. */
+/** Failures before a deployment serves: reported with name, evidence and log, and everything is stopped. */
 import { existsSync } from 'node:fs';
 import { expect } from 'vitest';
 import { dynamo, type Ended } from './harness/cli.ts';
@@ -44,7 +44,7 @@ for (const detached of [[], ['--detach']]) {
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
     expect(stderr).toMatch(/not ready within 1 s.*last seen: .*HTTP 503/);
     expect(stderr).toContain('--timeout');
-    // Not the 30 s that the worker would take.
+    // Sooner than the 30 s that the worker would take.
     expect(tookMs).toBeLessThan(25_000);
   });
 }

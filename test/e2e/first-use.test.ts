@@ -1,4 +1,4 @@
-/** What somebody meets first: `dynamo` alone, `up` without a profile, and talking to what is up. */
+/** First use: `dynamo` alone, `up` without a profile, and chat. */
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { expect } from 'vitest';
@@ -8,7 +8,7 @@ import { fakeGpus } from './harness/gpus.ts';
 import { freePort } from './harness/ports.ts';
 import { test, type World } from './harness/world.ts';
 
-/** `dynamo chat` with these lines through its stdin. */
+/** Runs `dynamo chat` with these lines on stdin. */
 async function chat(world: World, args: readonly string[], lines: string): Promise<Ended> {
   const session = start(world, ['chat', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   session.child.stdin?.end(lines);

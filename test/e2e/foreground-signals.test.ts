@@ -1,4 +1,4 @@
-/** `up` in the foreground ends in order on every signal, at every moment, and says so with its exit code. */
+/** `up` in the foreground stops in order on every signal, at every moment, with the right exit code. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ test('a second Ctrl-C kills a worker that ignores SIGTERM at once, and names it'
   await session.until(/is ready after/);
   process.kill(session.pid, 'SIGINT');
   await session.until(/SIGINT: stopping in order/);
-  // Longer than two deliveries of the same key press can be apart, much shorter than the worker's 10 s.
+  // Longer than the time between two deliveries of one key press, much shorter than the worker's 10 s.
   await delay(400);
   expect(session.child.exitCode).toBeNull();
   const second = performance.now();
@@ -74,7 +74,9 @@ test('Ctrl-C while workers are starting stops at once', async ({ world }) => {
   expect(tookMs).toBeLessThan(9_000);
 });
 
-/** Milliseconds after the spawn: before Node runs our code, while it plans, while processes start, at the proof. */
+/**
+ * Milliseconds after the spawn: before Node runs our code, during planning, while processes start, during the proof.
+ */
 const moments = [0, 40, 80, 100, 120, 140, 170, 200, 250, 300, 400];
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -106,7 +106,7 @@ test('`up | head -1` stops in order when its output is closed', async ({ world }
   const session = startCommand(world, ['bash', '-c', script]);
   await session.until(/is ready after/);
   const url = `http://127.0.0.1:${port}/v1/models/none`;
-  // A log line is what it finds out by.
+  // It notices with the next log line.
   await until('the run to end', async () => {
     await fetch(url).catch(() => {});
     return /codes/.test(session.stdout());

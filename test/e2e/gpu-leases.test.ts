@@ -1,4 +1,6 @@
-/** GPUs of runs on the engine sglang: each worker is told its own, no two runs get the same, and a refusal says who has them. */
+/**
+ * GPUs of runs with the engine sglang: each worker gets its own, no two runs share one, and errors name the users.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -173,7 +175,7 @@ test('a MIG instance is assigned by its UUID, within CUDA_VISIBLE_DEVICES', asyn
 
 const uuid = '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f';
 
-/** As on a Jetson: a UUID without a prefix, no memory, and `more` lines. */
+/** As on a Jetson: a UUID without a prefix, no memory values, and `more` lines. */
 function jetson(world: World, more = ''): void {
   const row = `0, ${uuid}, Orin (nvgpu), [N/A], [N/A], [N/A], [N/A], Default, 540.4.0, [N/A], [N/A], [N/A]`;
   const rows = `echo '${row}'${more === '' ? '' : `; echo '${more}'`}`;

@@ -1,4 +1,4 @@
-/** A worker with a GPU counts as stopped when its memory is free again, and what does not come back is told in time. */
+/** A worker with a GPU counts as stopped when its memory is free again; memory that is not is reported in time. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -11,7 +11,7 @@ import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
-/** A run on one GPU whose worker holds 8 GiB of it. */
+/** A run on one GPU whose worker uses 8 GiB. */
 async function holding(world: World, gpus: FakeGpus): Promise<Session> {
   const port = String(await freePort());
   const python = loadingPython(world);
@@ -26,7 +26,7 @@ async function holding(world: World, gpus: FakeGpus): Promise<Session> {
   return session;
 }
 
-/** In MiB, as nvidia-smi says now. */
+/** In MiB, from nvidia-smi. */
 function used(world: World): number {
   const words = ['--query-gpu=memory.used', '--format=csv,noheader,nounits'];
   return Number(execFileSync(join(world.bin, 'nvidia-smi'), words, { encoding: 'utf8' }));

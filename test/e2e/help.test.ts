@@ -39,7 +39,7 @@ test('--help lists every command with examples; each command has its own help', 
     expect(help.stdout, verb).toMatch(new RegExp(`^Usage: dynamo ${verb}`));
     expect(help.stdout, verb).toContain('--help');
     expect(help.stderr, verb).toBe('');
-    // How our own code holds a value that was not given.
+    // How our code represents a missing value.
     expect(help.stdout, verb).not.toMatch(/default: [{[]/);
   }
   expect(long.stdout).toContain('Examples:');
@@ -73,9 +73,9 @@ COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _dynamo; printf '%s\\n' "\
   expect(await complete('dynamo', 'up', 'agg', '--engine', 's')).toEqual(['sglang', 'sim']);
 });
 
-/** Lines that have the shell complete the words `dynamo …` after the script of ours, a candidate a line. */
+/** Shell code that completes `dynamo …` with our script and prints one candidate per line. */
 const asking: Readonly<Record<string, (words: readonly string[]) => string>> = {
-  // What zsh's own functions would be given, without their screen.
+  // What zsh's own functions would receive, without their display.
   zsh: (words) => `compdef() {}; compadd() { shift; print -rl -- "$@"; }
 source <(dynamo completion zsh); words=(${words.map((word) => `'${word}'`).join(' ')}); CURRENT=${words.length}; _dynamo`,
   fish: (words) => `dynamo completion fish | source; complete -C '${words.join(' ')}'`,

@@ -1,4 +1,4 @@
-/** The library as installed from `npm pack`: typed, and nothing is left however the program ends. */
+/** The library as installed by `npm pack`: typed, and nothing is left however the program ends. */
 import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -12,7 +12,7 @@ import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
-/** A program of a project that has the package; `port` is one to wish for. */
+/** A program in a project that has the package; `port` is a preferred port. */
 async function start(world: World, program: string): Promise<Session> {
   if (!existsSync(join(world.work, 'node_modules'))) installPacked(world);
   const head = `import { DynamoError, up } from 'dynamo-launcher';\nconst set = { httpPort: ${await freePort()} };\n`;
@@ -134,7 +134,7 @@ test('runs of one program have tokens of their own, and its environment stays as
     const environment = { ...process.env, HF_TOKEN: 'of-the-second', NATS_AUTH_TOKEN: 'of-the-second' };
     const starting = [{}, { environment }, { env: { HF_TOKEN: 'of-the-third' } }].map((options) =>
       up('agg', { engine: 'sim', set, ...options }));
-    // What is said later is for later runs.
+    // Later changes are for later runs.
     process.env.HF_TOKEN = 'of-the-fourth';
     starting.push(up('agg', { engine: 'sim', set }));
     process.env.HF_TOKEN = 'of-the-program';
@@ -158,7 +158,7 @@ test('runs of one program have tokens of their own, and its environment stays as
   expect({ code, same: stdout.split('\n').at(-2) }).toEqual({ code: 0, same: 'true' });
 });
 
-/** What the processes of a run were started with, as the kernel tells. */
+/** The environments of the processes of a run, from the kernel. */
 function tokensOf(runId: string): Record<string, string | undefined> {
   const environments = livingProcesses().map(({ pid }) => environmentOf(pid));
   const own = environments.filter((env) => env.get('DYNAMO_RUN_ID') === runId && env.has('DYNAMO_PROCESS'));

@@ -111,7 +111,7 @@ test('a log that grows too long is rotated, and both parts are read as one', asy
   await succeed(world, ['down']);
 });
 
-/** What a terminal would obey; colours are what `FORCE_COLOR` asks for. */
+/** Control sequences that a terminal would obey, without the colours of `FORCE_COLOR`. */
 function controlsIn(text: string): string[] {
   // oxlint-disable-next-line no-control-regex -- what must not be there
   const [colours, others] = [/\u001b\[[\d;]*m/g, /[\0-\u0008\u000b-\u001f\u007f-\u009f]/g];
@@ -154,7 +154,7 @@ test('control characters in a log do not reach the terminal of a foreground run'
   expect(controlsIn(ended.stdout + ended.stderr)).toEqual([]);
 });
 
-/** As SGLang writes it: in the zone of its process, which it does not name. */
+/** As SGLang writes it: in the zone of its process, without naming it. */
 function localTime(at: number, timeZone: string): string {
   return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(at);
 }

@@ -1,4 +1,4 @@
-/** A run is found and ended whatever is moved, removed or imitated around it: its package, its folder, its marks. */
+/** A run is found and ended even if its package or folder is moved or removed, or its marks are imitated. */
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ test('the folder of a run is removed and its supervisor killed: nothing is left'
   rmSync(folderOf(world, runId), { recursive: true });
   for (const pid of pids) send(pid, 'SIGKILL');
   await untilAllGone(world);
-  // What the dead held stays until somebody looks: another run of that name takes it over.
+  // Claims of dead runs stay until another run of that name takes them over.
   await succeed(world, ['clean']);
 });
 

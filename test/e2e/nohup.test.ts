@@ -1,4 +1,4 @@
-/** What the caller asked to be ignored stays ignored: SIGHUP under nohup, and in scripts that trap it away. */
+/** A SIGHUP that the caller ignores stays ignored: under nohup, and in scripts that trap it. */
 import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

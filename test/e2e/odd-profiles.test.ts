@@ -1,4 +1,4 @@
-/** Profiles and options that people bring from elsewhere, or get wrong: taken as they mean it, or refused by name. */
+/** Unusual or wrong profiles and options: used as intended, or rejected by name. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -39,7 +39,7 @@ async function refused(world: World, code: number, ...words: string[]): Promise<
   return ended;
 }
 
-/** Both commands that look at a profile before anything starts. */
+/** Both commands that check a profile before anything starts. */
 async function refusedFile(world: World, file: string): Promise<string> {
   await refused(world, 65, 'profiles', 'validate', file);
   return (await refused(world, 65, 'plan', file, '--engine', 'sim')).stderr;

@@ -1,4 +1,4 @@
-/** The oracle itself: it sees every kind of leftover, and ends what it sees. */
+/** The oracle itself finds every kind of leftover, and ends processes. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -1,14 +1,14 @@
-/** An orderly stop lets work finish: an engine whose child would die of SIGTERM ends its streams first. */
+/** An orderly stop lets streams finish, even if a child of the engine would die of SIGTERM. */
 import { expect } from 'vitest';
 import { succeed } from './harness/cli.ts';
 import { faulty, requestsOf, type Running, textBelow, up } from './harness/deployment.ts';
 import { test, type World } from './harness/world.ts';
 
 const tokens = 60;
-/** As SGLang's, the scheduler dies of SIGTERM at once, and every stream with it. */
+/** Like SGLang's, the scheduler dies of SIGTERM at once, and every stream with it. */
 const engine = { worker: ['--schedulers', '1', '--tokens-per-second', '30'] };
 
-/** Calls `begun` when the first piece is there; answers how many tokens came in all, and what ended it. */
+/** Calls `begun` with the first piece; returns the number of tokens and what ended the stream. */
 async function stream({ client, model }: Running, begun: () => Promise<unknown>) {
   const pieces = await client.chat.completions.create({
     model,
@@ -28,7 +28,7 @@ async function stream({ client, model }: Running, begun: () => Promise<unknown>)
   return { count, reason };
 }
 
-/** The worker that has the one request which the others have not. */
+/** The worker that has the request. */
 async function busyWorker(run: Running, before: ReadonlyMap<string, number>): Promise<string> {
   for (const [name, count] of before) if ((await requestsOf(run, name)) > count) return name;
   throw new Error('no worker got the request');

@@ -1,4 +1,4 @@
-/** A run is found from cron, from another login, without or with another runtime folder: its record says where it is. */
+/** A run is found from cron and from other logins, with another runtime folder or none, through its record. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -11,7 +11,7 @@ function recordedSocket(world: World, runId: string): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { socket: string }).socket;
 }
 
-/** By what a variable may say; an empty one is none. */
+/** By value of the variable; an empty one counts as unset. */
 const surroundings: Readonly<Record<string, (world: World) => string>> = {
   unset: () => '',
   relative: () => 'run',

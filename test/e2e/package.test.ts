@@ -1,4 +1,4 @@
-/** The package as npm makes and installs it: complete, without a development dependency, in a folder that knows nothing. */
+/** The package as npm packs and installs it: complete, without development dependencies, in an empty project. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,7 +9,7 @@ import { clientOf, type Up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { test, type World } from './harness/world.ts';
 
-/** npm of the Node that runs the tests; its cache outside the world saves the registry. */
+/** The npm of the Node that runs the tests; its shared cache saves the registry. */
 async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended> {
   const real = dirname(process.execPath);
   const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm');
@@ -26,14 +26,14 @@ async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended>
 
 test('`up` loads few and small files', () => {
   const files = loadedWith('up.js');
-  // Node needs half a millisecond for each file, and 4 for 100 KB. A parser of YAML and a schema would be 300 KB.
+  // Node needs half a millisecond per file, and 4 ms per 100 KB. A YAML parser and a schema would be 300 KB.
   expect(files.length).toBeLessThan(20);
   expect(files.reduce((sum, file) => sum + statSync(join(packageFolder, 'dist', file)).size, 0)).toBeLessThan(
     450_000,
   );
 });
 
-/** A file of dist/ and all that it imports before it runs. */
+/** A file of dist/ and everything that it imports statically. */
 function loadedWith(file: string, seen: readonly string[] = []): readonly string[] {
   if (seen.includes(file)) return seen;
   const text = readFileSync(join(packageFolder, 'dist', file), 'utf8');
@@ -42,7 +42,7 @@ function loadedWith(file: string, seen: readonly string[] = []): readonly string
 }
 
 test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) => {
-  // The bundle was built before the tests; building it again would pull it from under the others.
+  // The bundle was built before the tests; building it again would break concurrent tests.
   const packed = await npm(
     world,
     packageFolder,

@@ -1,4 +1,4 @@
-/** One process of a live run: stop, start, restart; what crashes in a detached run comes back. */
+/** One process of a live run: stop, start, restart; restarts after crashes in a detached run. */
 import { expect } from 'vitest';
 import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
 import { faulty, pidOf, ps, up } from './harness/deployment.ts';
@@ -97,7 +97,7 @@ test('`ps` shows health, CPU and memory of a process with its children, and `--w
     expect(each.cpuPercent).toBeGreaterThan(0);
   }
   const session = start(world, ['ps', '--watch', '--json']);
-  // The request that proved the run, in the metrics of both, and a rate from two looks.
+  // The proof request in the metrics of both, and a rate from two samples.
   await session.until(
     /"live":\{"requests":1,"tokensPerSecond":0\}.*"live":\{"requests":1,"kvUsage":0\.\d+\}/,
   );

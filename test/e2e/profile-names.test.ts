@@ -1,4 +1,4 @@
-/** What people type for a profile: its name, an alias, upstream's script, a file of their own. */
+/** Names of profiles: a name, an alias, an upstream script, a file. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

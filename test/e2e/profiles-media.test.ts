@@ -1,4 +1,4 @@
-/** Profiles for images, videos and vectors: up, real requests of the official client, down, and nothing left. */
+/** Profiles for images, videos and vectors: up, requests with the official client, down, nothing left. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
@@ -39,7 +39,7 @@ test('diffusion returns PNG files of the requested size', async ({ world }) => {
   });
   expect(pngSize(Buffer.from(inline.data?.[0]?.b64_json ?? '', 'base64'))).toEqual([512, 512]);
   await succeed(world, ['down']);
-  // What a user has made is not ours to delete.
+  // Files that a user created are not deleted.
   expect(pngSize(readFileSync(fileURLToPath(files.data?.[0]?.url ?? '')))).toEqual([256, 256]);
 });
 
@@ -129,7 +129,7 @@ function chunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, checksum]);
 }
 
-/** Bit by bit: Node 20 has none of its own. */
+/** Bit by bit, as Node 20 has no such function. */
 function crc32(bytes: Buffer): number {
   let sum = 0xffffffff;
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-/** Profiles that answer with text: up, real requests of the official client, down, and nothing left. */
+/** Profiles that answer with text: up, requests with the official client, down, nothing left. */
 import type OpenAI from 'openai';
 import { expect } from 'vitest';
 import { succeed } from './harness/cli.ts';
@@ -92,7 +92,7 @@ for (const profile of ['agg_router', 'disagg_router']) {
     for (let i = 0; i < 3; i++) {
       const again = await chat(running, longPrompt);
       const all = again.usage?.prompt_tokens ?? Infinity;
-      // All whole blocks but the last one.
+      // All complete blocks but the last one.
       expect(again.usage?.prompt_tokens_details?.cached_tokens).toBeGreaterThan(all - 130);
     }
     await succeed(world, ['down']);

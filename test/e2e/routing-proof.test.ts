@@ -1,4 +1,4 @@
-/** The proof of a KV router: what each pool of workers shows, and that it fails when the routing of one is broken. */
+/** The proof of a KV router: what each pool reports, and that it fails if the routing of one is broken. */
 import { expect } from 'vitest';
 import { dynamo, succeed } from './harness/cli.ts';
 import { faulty, onSim, up } from './harness/deployment.ts';

@@ -1,4 +1,4 @@
-/** What a user gives as a secret, or what nobody knows to be none: it reaches its process, and is shown nowhere. */
+/** Secrets, and values not known to be harmless, reach their process and are shown nowhere. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -9,7 +9,7 @@ import { pidOf, ps, textBelow, up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { test, type World } from './harness/world.ts';
 
-/** Names that nobody can know to be harmless, values in no shape that gives them away. */
+/** Names not known to be harmless, and values without a recognizable shape. */
 const secrets = {
   shared: 'shared-value-1',
   prefill: 'prefill-value-2',
@@ -66,11 +66,11 @@ test('every process gets exactly its own secrets; none is in a file or output', 
   expect(argv[argv.indexOf('--api-key') + 1]).toBe(secrets.argument);
   expect(argv).toContain(`--header=Authorization: Bearer ${secrets.bearer}`);
   expect(argv[argv.indexOf('--admin-token') + 1]).toBe(secrets.raw);
-  // A process that is started again is started by the same supervisor.
+  // A restarted process has the same supervisor.
   await succeed(world, ['restart', 'decode']);
   expect(variableOf(await pidOf(world, 'decode'), 'LICENCE')).toBe(secrets.decode);
   const [run] = await ps(world);
-  // On their way they are in the environment of the supervisor, and in that of nobody whom it starts.
+  // They are in the environment of the supervisor, and not in that of its other children.
   const carriers = livingProcesses().filter(
     ({ pid }) => variableOf(pid, markVariable) === world.mark && environmentOf(pid).has('DYNAMO_SECRETS_0'),
   );

@@ -8,14 +8,14 @@ import { dynamo } from './harness/cli.ts';
 import { fakeGpus } from './harness/gpus.ts';
 import { test, type World } from './harness/world.ts';
 
-/** SGLang as far as a plan sees it; what is started fails at once. */
+/** SGLang as far as a plan can see; a start fails at once. */
 function sglang(world: World): string[] {
   const folder = venv(['ai_dynamo-1.4.2', 'sglang-0.5.14'], join(world.work, 'env'));
   writeFileSync(join(folder, 'bin/python3'), '#!/bin/sh\nexit 3\n', { mode: 0o755 });
   return ['--engine', 'sglang', '--python', folder];
 }
 
-/** A dozen profiles are tried. */
+/** A dozen profiles are tested. */
 const timeout = 240_000;
 
 interface Report {

@@ -1,4 +1,4 @@
-/** `smoke` ends with a verdict and a clean machine, whatever happens to the deployment or to itself. */
+/** `smoke` ends with a result and a clean machine, whatever happens to the deployment or to itself. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -9,7 +9,7 @@ import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
 import { test, type World } from './harness/world.ts';
 
-/** Its answers take seconds, so that something can happen meanwhile. */
+/** Its answers take seconds, so that faults can happen meanwhile. */
 function slow(world: World): string {
   return faulty(world, 'agg', { worker: ['--tokens-per-second', '8'] });
 }

@@ -1,4 +1,4 @@
-/** `smoke` on the embedded engine: green on every profile, and red on exactly what is broken. */
+/** `smoke` on the embedded engine: passes every profile, and fails exactly what is broken. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -51,7 +51,7 @@ test('every profile passes, and the reports say so', { timeout: 120_000 }, async
   expect(output).toContain('uri=/v1/chat/completions');
 });
 
-/** The shipped profile in which each request is made; `agg` for all others. */
+/** The shipped profile that has each case; `agg` for all others. */
 const profiles: Readonly<Partial<Record<CaseFault, string>>> = {
   'kv-reuse': 'agg_router',
   'disagg-roles': 'disagg',

@@ -1,4 +1,4 @@
-/** The frontend first, so that what clients are being told ends well; then workers, as soon as nobody waits for an answer. */
+/** Stops the frontend first, so that open answers complete; then workers, as soon as no client waits. */
 import { expect } from 'vitest';
 import { type Session, start, succeed } from './harness/cli.ts';
 import { faulty, up } from './harness/deployment.ts';
@@ -32,6 +32,6 @@ test('workers do not wait for a frontend without requests', async ({ world }) =>
   const faults = { frontend: ['--teardown-time', '600'] };
   await up(world, faulty(world, 'disagg', faults), ['--stop-timeout', '5']);
   const { stderr } = await succeed(world, ['down']);
-  // Workers that had waited for its end would have no time left, and be killed, too.
+  // Workers that waited for its exit would have no time left and be killed.
   expect(stderr.match(/\d+ \([^()]*from [\w-]+/g)).toEqual([expect.stringMatching(/from frontend$/)]);
 });

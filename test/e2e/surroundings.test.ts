@@ -1,4 +1,4 @@
-/** Odd places to start from: each is told in a sentence with its exit code, nothing hangs, and nothing is left. */
+/** Unusual environments: each is reported with a message and exit code, nothing hangs, and nothing is left. */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -11,17 +11,19 @@ const unshare = '/usr/bin/unshare';
 const setpriv = '/usr/bin/setpriv';
 const asRoot = mayRun(process.getuid?.() === 0 && existsSync(unshare) && existsSync(setpriv));
 
-/** Runs a script of bash, in which `dynamo` is the built command line; `sim` are words for a run on the embedded engine. */
+/**
+ * Runs a bash script in which `dynamo` is the built command line, and `$sim` the arguments for the embedded engine.
+ */
 async function play(world: World, script: string, before: readonly string[] = []): Promise<Ended> {
   const sim = (await onSim()).join(' ');
   const preface = `dynamo() { ${process.execPath} ${executable} "$@"; }; sim='${sim}'`;
   const argv = [...before, '/bin/bash', '-c', `${preface}; ${script}`];
-  // Tools of the host that the world has not, such as mount.
+  // Tools of the host that the test environment lacks, such as mount.
   return await startCommand(world, argv, { env: { PATH: `${world.bin}:/usr/bin:/bin:/usr/sbin:/sbin` } })
     .ended;
 }
 
-/** Nobody sees a stack trace. */
+/** No stack trace is shown. */
 function expectSaid({ code, stdout, stderr }: Ended, wanted: number, words: RegExp): void {
   expect([code, stderr], stdout).toEqual([wanted, expect.stringMatching(words)]);
   expect(stderr).toMatch(/^fix: \S/m);
@@ -75,7 +77,7 @@ test.runIf(asRoot)('ulimit -u: refused with the used and required numbers', asyn
   expectSaid(ended, 78, /may have 40 processes and threads \(ulimit -u\) and has \d+: a run needs 64 more/);
 });
 
-/** Writes more than a mebibyte into its log, at once. */
+/** Writes more than a mebibyte to its log at once. */
 function talkative(world: World, ...more: readonly string[]): string {
   const long = join(world.work, 'long.log');
   writeFileSync(long, `${'x'.repeat(99)}\n`.repeat(16_000));

@@ -1,4 +1,4 @@
-/** Supervisors and keepers that stand still: every verb returns, healthy runs are shown, and every run can be ended. */
+/** Suspended supervisors and keepers: every command returns, healthy runs are shown, and every run can be ended. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -16,11 +16,11 @@ import {
 import { faulty, onSim, pidOf, ps, type Running, up } from './harness/deployment.ts';
 import { test, type World } from './harness/world.ts';
 
-/** For what has a limit of 3 s on a quiet host. */
+/** For commands with a limit of 3 s on an idle host. */
 const returnsMs = 40_000;
 
 async function suspend(pid: number): Promise<void> {
-  // 0 would be all of us.
+  // 0 would be our own process group.
   if (!(pid > 0)) throw new Error(`no process ${pid}`);
   process.kill(pid, 'SIGSTOP');
   await until(`${pid} to stand still`, () => stateOf(pid) === 'T');
@@ -37,7 +37,7 @@ async function supervisorOf(world: World, { runId }: Running): Promise<number> {
   return run.supervisorPid;
 }
 
-/** It stays the same process when it ends the tree. */
+/** It is the same process when it ends the tree. */
 function keeperOf(world: World, runId: string | undefined): number {
   const file = join(world.state, 'dynamo', 'runs', runId ?? '', 'keeper.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid;
@@ -49,7 +49,7 @@ async function foreground(world: World, ...more: string[]): Promise<Session> {
   return session;
 }
 
-/** As `timeout 40` would: a verb that waits without a limit is ended and told. */
+/** Like `timeout 40`: a command that waits without a limit is killed and reported. */
 async function returns(world: World, args: readonly string[]): Promise<Ended> {
   const session = start(world, args);
   const timer = setTimeout(() => session.child.kill('SIGKILL'), returnsMs);
@@ -99,7 +99,7 @@ for (const [flags, what] of [
   }) => {
     const pid = await supervisorOf(world, await up(world, 'disagg', ['--stop-timeout', '1']));
     await suspend(pid);
-    // Somebody stops it again each time that it is woken.
+    // It is suspended again each time it is resumed.
     const again = setInterval(() => isLiving(pid) && process.kill(pid, 'SIGSTOP'), 1);
     onTestFinished(() => clearInterval(again));
     const { code, stderr } = await returns(world, ['down', ...flags]);
@@ -155,7 +155,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     for (const session of following) process.kill(session.pid, signal);
     const ended = await Promise.all(following.map(async (session) => shellCode(await session.ended)));
     const code = signal === 'SIGINT' ? 130 : 143;
-    // `attach` leaves in peace, as always.
+    // `attach` exits with 0, as always.
     expect(ended).toEqual([code, 0, code, code, code]);
     await succeed(world, ['down']);
   });
@@ -178,7 +178,7 @@ test('a suspended keeper does not prevent its run from ending', async ({ world }
   expect((await session.ended).code).toBe(0);
 });
 
-/** Its supervisor killed, and what became of the keeper suspended while it ends a worker that takes its time. */
+/** Its supervisor is killed, and its keeper suspended while it ends a slow worker. */
 async function suspendedReaper(world: World): Promise<number> {
   const run = await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
   const reaper = join(world.state, 'dynamo', 'runs', run.runId, 'reaper');

@@ -1,4 +1,4 @@
-/** Runs that cannot see each other's leases, as their state folders differ, and that want the same HTTP port at once. */
+/** Runs with different state folders, which cannot see each other's leases, want the same HTTP port at once. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -9,7 +9,7 @@ import { test, type World } from './harness/world.ts';
 
 const up = ['up', 'agg', '-d', '--json', '--engine', 'sim'];
 
-/** Each with a state folder of its own, and all at the same moment. */
+/** Each with its own state folder, all at the same time. */
 async function together(world: World, words: readonly string[]): Promise<(Ended & { state: string })[]> {
   const states = ['s1', 's2', 's3'].map((name) => join(world.root, name));
   return await Promise.all(

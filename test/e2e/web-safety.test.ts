@@ -1,4 +1,4 @@
-/** Web pages that a user happens to visit get nothing from the embedded engine; clients of every kind do. */
+/** The embedded engine refuses requests from web pages of other sites and serves every kind of client. */
 import { request } from 'node:http';
 import { expect } from 'vitest';
 import { executable, startCommand, succeed } from './harness/cli.ts';
@@ -13,7 +13,7 @@ interface Answer {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** `fetch` lets nobody set a Host. */
+/** `fetch` does not allow setting Host. */
 async function send(url: string, headers: Headers, body?: string): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const call = request(
@@ -81,7 +81,7 @@ test('pages of other sites cannot post, neither as a form nor with a header that
   const { url, model } = await up(world, 'agg');
   const chat = `${url}/v1/chat/completions`;
   const post = async (headers: Headers): Promise<number> => (await send(chat, headers, chatOf(model))).status;
-  // What a page may send to any address without asking first.
+  // Requests that a page may send to any address without a preflight request.
   for (const type of [
     'text/plain',
     'text/plain; x=application/json',
@@ -134,7 +134,7 @@ test('the panel shows the local address and who else can connect', async ({ worl
   const port = await freePort();
   const words = ['up', 'agg', '--engine', 'sim', '--detach', '--quiet', '--http-port', String(port)];
   const { stdout, stderr } = await succeed(world, [...words, '--http-host', '0.0.0.0']);
-  // Also where nothing else is said.
+  // Also with --quiet.
   expect(stderr).toMatch(/^warning: --http-host 0\.0\.0\.0: anybody who can reach an address of this host/);
   expect(stdout + stderr).toContain(
     `http://127.0.0.1:${port} here; port ${port} of every address of this host`,

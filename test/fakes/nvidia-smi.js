@@ -1,4 +1,4 @@
-// Stands in for nvidia-smi: prints what a folder says about GPUs, for processes that really run.
+// Stand-in for nvidia-smi: prints GPUs described in a folder, for processes that really run.
 //
 //   node nvidia-smi.js FOLDER <arguments of nvidia-smi>
 //
@@ -26,7 +26,7 @@ function isLiving(pid) {
   }
 }
 
-/** As the real one: the first word of the command line. */
+/** Like the real one: the first word of the command line. */
 function nameOf(pid) {
   try {
     return readFileSync(`${proc}/${pid}/cmdline`, 'utf8').split('\0')[0] || '[Not Found]';
@@ -35,10 +35,10 @@ function nameOf(pid) {
   }
 }
 
-/** A share from 1 to 0: all while it lives and for a moment after, then less and less. */
+/** A share from 1 to 0: all while it lives and for a moment after, then decreasing. */
 function shareLeft(file, pid) {
   if (isLiving(pid)) return 1;
-  // The first who sees it dead writes down when that was.
+  // The first call that sees it dead records the time.
   const death = join(folder, 'holders', `${basename(file, '.json')}.dead`);
   if (!existsSync(death)) writeFileSync(death, '');
   const since = Date.now() - statSync(death).mtimeMs;
@@ -92,7 +92,7 @@ function apps() {
   return host.mode === 'blind' ? [] : holders().filter(({ pid }) => isLiving(pid));
 }
 
-/** Fields that were asked for, or undefined when it was another question. */
+/** The requested fields, or undefined for another query. */
 function asked(option) {
   const word = words.find((each) => each.startsWith(`${option}=`));
   return word?.slice(option.length + 1).split(',');

@@ -1,4 +1,5 @@
-// `dynamo clean` on real GPUs: makes orphans as they arise in life and checks that they go, and that a stranger stays.
+// `dynamo clean` on real GPUs: creates realistic orphans, and checks that they are ended and an unowned process is
+// not.
 //
 //   node test/gpu/clean.js [--engine sim|sglang] [--package FOLDER] [--holder COMMAND] [-- arguments of `up agg`]
 //
@@ -45,7 +46,7 @@ const check = (holds, what) => {
 };
 const record = (name, text) => writeFileSync(join(recordings, name), text);
 
-/** Living processes: pid, session and what they are. Zombies are dead. */
+/** Living processes: pid, session and command. Zombies do not count. */
 function processes() {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -121,7 +122,7 @@ function end(pid) {
   }
 }
 
-/** What is written down of the one run of this state folder that is there. */
+/** The record of the only run in this state folder. */
 function run() {
   const runs = join(environment.XDG_STATE_HOME, 'dynamo', 'runs');
   for (const runId of readdirSync(runs)) {
@@ -156,8 +157,8 @@ function upWords(childrenDelay) {
 }
 
 /**
- * Kills supervisor, keeper and the worker's main process `afterS` seconds after its children were spawned.
- * Returns the pids of what lives on.
+ * Kills supervisor, keeper and the worker's main process `afterS` seconds after its children were spawned. Returns
+ * the pids of surviving processes.
  */
 async function makeOrphans(afterS, childrenDelay) {
   const up = dynamo(...upWords(childrenDelay));
@@ -170,10 +171,10 @@ async function makeOrphans(afterS, childrenDelay) {
   });
   const inSession = () =>
     processes().filter(({ session, pid }) => session === worker.session && pid !== worker.pid);
-  // SGLang spawns its scheduler and detokenizer through multiprocessing; all imports of the main process come before.
+  // SGLang spawns its scheduler and detokenizer with multiprocessing, after all imports of the main process.
   await until('children of the worker', () => inSession().length >= 3, 120);
   await delay(afterS * 1000);
-  // Stopped first: it would start another keeper, or another worker.
+  // Suspended first: it would start another keeper or worker.
   process.kill(supervisor.pid, 'SIGSTOP');
   process.kill(run().keeper.pid ?? keeper.pid, 'SIGKILL');
   process.kill(supervisor.pid, 'SIGKILL');

@@ -1,4 +1,4 @@
-// Compiles the child once a run.
+// Compiles the child once per run.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ async function build() {
   return program;
 }
 
-/** Path of the program; throws when there is no C compiler. */
+/** Path of the program; throws if there is no C compiler. */
 export function childProgram() {
   built ??= build();
   return built;

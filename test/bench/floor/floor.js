@@ -1,4 +1,4 @@
-// A bare Node script: what any launcher in Node costs at least.
+// A bare Node script: the minimum cost of any launcher in Node.
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The least that a launcher written in Node does: starts, passes output on, asks every 50 ms, stops. `node launcher.js PLAN`.
+// A minimal launcher in Node: starts processes, forwards output, polls every 50 ms, stops. `node launcher.js PLAN`.
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';

@@ -1,4 +1,4 @@
-// Bundles our supervision for the bench, and the product beside it, as the keeper runs that.
+// Bundles our supervision for the bench, and `dynamo` next to it for the keeper.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { bundleOptions } from '../../../scripts/bundle-options.js';

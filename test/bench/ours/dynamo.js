@@ -1,4 +1,4 @@
-// Our supervision: launcher, tracker, keeper and foreground view of the product, with simple children.
+// Our supervision: launcher, tracker, keeper and foreground view, with simple children.
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,13 +26,13 @@ export const dynamo = {
     ),
 };
 
-/** What the last run in this folder told about itself. */
+/** The events of the last run in this folder. */
 export function told({ folder }) {
   try {
     const runs = join(folder, 'dynamo', 'runs');
     const last = readdirSync(runs).toSorted().at(-1);
     const lines = readFileSync(join(runs, last, 'events.jsonl'), 'utf8').split('\n');
-    // The last line may be half written.
+    // The last line may be incomplete.
     return lines.slice(0, -1).map((line) => JSON.parse(line));
   } catch {
     return [];

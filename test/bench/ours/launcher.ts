@@ -1,4 +1,4 @@
-/** The product's own foreground run with a plan of the bench's simple children in place of a deployment's. */
+/** A foreground run of `dynamo` with a plan of simple children instead of a deployment. */
 import { readFileSync } from 'node:fs';
 import { holdRun } from '../../../src/deployment/hold-run.ts';
 import { watchReader } from '../../../src/cli/reader.ts';
@@ -32,7 +32,7 @@ function specOf(
     probe: { kind: 'http', url: `http://127.0.0.1:${port}/health` },
     startupTimeoutMs: 60_000,
     stopGraceMs: wishes.stopGraceMs,
-    // As `up --detach` has it.
+    // As in `up --detach`.
     restart: {
       policy: wishes.onCrash === 'restart' ? 'on-failure' : 'no',
       maxRestarts: 5,

@@ -1,4 +1,4 @@
-// concurrently: commands as arguments, each in a shell; its time for a kill does not apply to signals that it passes on.
+// concurrently: commands as arguments, each in a shell; its kill time-out does not apply to signals that it forwards.
 import { findProgram, shellLine, versionOf } from './find.js';
 
 const path = findProgram('concurrently');

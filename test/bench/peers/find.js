@@ -1,4 +1,4 @@
-// Finds what install-peers.sh installed, or what is on the PATH anyway.
+// Finds the programs that install-peers.sh installed, or those on PATH.
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
@@ -27,13 +27,13 @@ export function findProgram(name) {
     });
 }
 
-/** The first number with dots that it says of itself. */
+/** The first version number that it prints. */
 export async function versionOf(path, args, env = {}) {
   const { stdout, stderr } = await promisify(execFile)(path, args, { env: { ...process.env, ...env } });
   return /\d+\.\d+(\.\d+)?/.exec(stdout + stderr)?.[0] ?? 'unknown';
 }
 
-/** `exec`, so that no shell stands between launcher and child where the launcher uses one. */
+/** `exec` avoids a shell between launcher and child, if the launcher uses one. */
 export const shellLine = (argv) => `exec ${argv.join(' ')}`;
 
 /** Text of a Procfile. */

@@ -1,4 +1,4 @@
-// overmind: a Procfile, every process in a pane of tmux; any exit stops all, or -r restarts.
+// overmind: a Procfile, every process in a tmux pane; any exit stops all, or -r restarts.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram, procfile, versionOf } from './find.js';
@@ -16,7 +16,7 @@ export const overmind = {
     const grace = String(Math.ceil(stopGraceMs / 1000));
     const restart = onCrash === 'restart' ? ['-r', 'all'] : [];
     const argv = [path, 'start', '-N', '-f', join(folder, 'Procfile'), '-s', join(folder, 's'), '-t', grace];
-    // A tmux of its own: the user's is left alone.
+    // A separate tmux: the user's is left alone.
     return { argv: [...argv, ...restart], env: { TMUX_TMPDIR: folder, TMUX: '' } };
   },
 };

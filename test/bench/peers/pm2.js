@@ -1,4 +1,4 @@
-// pm2: a daemon in a home of its own, as every call of another home would find another daemon.
+// pm2: a daemon with a separate home, as each home has its own daemon.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export const pm2 = {
   can: ['restart'],
   note: 'a daemon; its logs go to files',
   outputFile: 'pm2.out',
-  // Asking the command would leave a daemon.
+  // Asking the command for it would leave a daemon running.
   version: async () => {
     const file = new URL('../package.json', `file://${realpathSync(path)}`);
     return JSON.parse(readFileSync(file, 'utf8')).version;
@@ -33,7 +33,7 @@ export const pm2 = {
     await writeFile(join(folder, 'eco.json'), JSON.stringify({ apps }));
     return { argv: [path, 'start', join(folder, 'eco.json')], env: environment(folder) };
   },
-  // Its command ends when it has started all.
+  // Its command exits after starting everything.
   isUp: ({ folder }) => existsSync(join(folder, 'h', 'pm2.pid')),
   supervisorPid: ({ folder }) => Number(readFileSync(join(folder, 'h', 'pm2.pid'), 'utf8')),
   stop: ({ folder }) =>

@@ -1,4 +1,4 @@
-// process-compose: YAML (JSON is some); probes of whole seconds; SIGKILL only where a time is given for the stop.
+// process-compose: YAML (JSON is valid YAML); probes in whole seconds; SIGKILL only with a stop time-out.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readEvents } from '../launched.js';
@@ -21,7 +21,7 @@ function processOf({ port, argv }, { stopGraceMs, onCrash, watchReady }) {
   };
 }
 
-/** Starts when it is seen to be ready: its stamp tells when that was. */
+/** It starts when readiness is detected: its time stamp says when. */
 function follower({ name }, { program, eventsFile }) {
   return {
     command: shellLine([program, eventsFile, `after-${name}`]),

@@ -1,4 +1,4 @@
-// supervisord: stops group by group; without stopasgroup it would signal leaders only.
+// supervisord: stops whole groups; without stopasgroup it would signal leaders only.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram, versionOf } from './find.js';

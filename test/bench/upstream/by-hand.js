@@ -1,5 +1,5 @@
-// The least that upstream's own processes need: those of a plan, started by hand in the order of their dependencies, each
-// asked every 10 ms, nothing verified and nothing kept. Shares no code with the product.
+// The minimum that upstream's processes need: those of a plan, started by hand in dependency order and polled every
+// 10 ms, without verification or records. Shares no code with src.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
@@ -12,8 +12,8 @@ const pollMs = 10;
 const patienceMs = 120_000;
 
 /**
- * Until both workers have counted a request, the same that the product asks for. Answers the processes, how long that took,
- * and how much of it came after the last of them was ready, in milliseconds.
+ * Waits until both workers have counted the proof request. Returns the processes, the time taken, and how much of it
+ * came after the last was ready, in milliseconds.
  */
 export async function startByHand(plan) {
   await makeFolders(plan);
@@ -41,7 +41,10 @@ export async function startByHand(plan) {
   }
 }
 
-/** In the order of the plan, each wave when the one before is gone; how long each took from its own SIGTERM, in milliseconds, by wave. */
+/**
+ * Stops in the order of the plan, wave by wave. Returns how long each process took after SIGTERM, in milliseconds, by
+ * wave.
+ */
 export async function stopByHand({ stopOrder }, { children }) {
   const waves = [];
   for (const wave of stopOrder) {
@@ -73,7 +76,7 @@ function startOne({ scrubbed }, { argv, env, cwd, logFile }) {
     cwd,
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', log, log],
-    // As a launcher does: the kernel gives each session its share of the processor.
+    // As a launcher does: the kernel gives each session its share of CPU time.
     detached: true,
   });
   closeSync(log);
@@ -100,7 +103,7 @@ async function allCounted({ processes }) {
   return pages.every(({ body }) => /^dynamo_component_requests_total\{.*"generate".*\} [1-9]/m.test(body));
 }
 
-/** With the least that Node has for it: `fetch` costs as much of the processor as a mocker that starts. */
+/** With Node's cheapest means: `fetch` uses as much CPU as a starting mocker. */
 function ask(url, sent) {
   return new Promise((resolve, reject) => {
     const headers = sent === undefined ? {} : { 'content-type': 'application/json' };

@@ -1,10 +1,10 @@
-// One run of the product in the foreground, its parts as the run itself stamped them.
+// One foreground run of `dynamo`, with the times that the run itself recorded.
 import { spawn } from 'node:child_process';
 import { cli } from '../measure.js';
 import { now } from '../launched.js';
 import { told } from '../ours/dynamo.js';
 
-/** `words`: what `up` is given. All in milliseconds; `own`: each process from its SIGTERM, by wave. */
+/** `words`: arguments of `up`. All in milliseconds; `own`: each process after SIGTERM, by wave. */
 export async function upAndDown(words, { stopOrder }, env, folder) {
   const [beganAt, startedAt] = [now(), Date.now()];
   const running = spawn(process.execPath, [cli, 'up', ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -32,7 +32,7 @@ export async function upAndDown(words, { stopOrder }, env, folder) {
   };
 }
 
-/** Rejects with all that it said when it ends before. */
+/** Rejects with its output if it exits first. */
 function isReady(running) {
   return new Promise((resolve, reject) => {
     let output = '';

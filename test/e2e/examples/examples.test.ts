@@ -1,4 +1,6 @@
-/** The examples of every help, run as they stand; those that need more than Node and npm are in test/real/examples. */
+/**
+ * Runs the examples of every help text as they are; those that need more than Node and npm are in test/real/examples.
+ */
 import { expect } from 'vitest';
 import { visibleVerbs } from '../../../src/cli/verbs.ts';
 import { examplesIn, otherPlace } from '../../support/examples.ts';
@@ -12,7 +14,7 @@ test('every command has a set-up for its examples', () => {
   expect(Object.keys(stages).toSorted()).toEqual(['', ...visible].toSorted());
 });
 
-// Some bring a deployment up a dozen times.
+// Some start a deployment a dozen times.
 test.for(Object.entries(stages))('dynamo %s', { timeout: 480_000 }, async ([verb, stage], { world }) => {
   installDynamo(world);
   const { stdout } = await succeed(world, verb === '' ? ['--help'] : [verb, '--help']);

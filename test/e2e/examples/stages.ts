@@ -1,4 +1,4 @@
-/** What the examples of each verb need around them. */
+/** The set-up that the examples of each command need. */
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { docFile } from '../../support/doc-blocks.ts';
@@ -15,7 +15,7 @@ async function downAll(world: World): Promise<void> {
   await succeed(world, ['down', '--all', '--quiet']);
 }
 
-/** For lines that look at `disagg`, or follow it until they are left. */
+/** For examples that show `disagg`, or follow it until Ctrl-C. */
 function besideRun(actOf: (line: string, world: World, url: string) => Act = () => ({})): Stage {
   return async (world) => {
     const { url } = await up(world, 'disagg');
@@ -23,7 +23,7 @@ function besideRun(actOf: (line: string, world: World, url: string) => Act = () 
   };
 }
 
-/** With a run of the name that the line asks for, its decode worker stopped or not. */
+/** With a run of the name in the example, with or without its decode worker stopped. */
 function onProcess(stopped: boolean): Stage {
   return async (world) => async (line) => {
     await downAll(world);
@@ -35,7 +35,7 @@ function onProcess(stopped: boolean): Stage {
 
 const onSomebodysRun = (line: string, url: string): string => line.replace('http://gpu7:8000', url);
 
-/** By verb; the first is that of `dynamo --help`, whose examples are one story. */
+/** By command; the first is for `dynamo --help`, whose examples belong together. */
 export const stages: Readonly<Record<string, Stage>> = {
   '': async () => (line) => (line === 'dynamo up disagg' ? foreground : {}),
   up: async (world) => async (line) => {
@@ -67,7 +67,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     const { url } = await up(world, line.includes(' vision ') ? 'vision' : 'agg');
     return { line: onSomebodysRun(line, url) };
   },
-  // Its verdict is that of this host.
+  // Its result depends on this host.
   doctor: async () => () => ({ codes: [0, 1] }),
   exec: async (world) => {
     const modules = join(packageFolder, 'node_modules');
@@ -94,7 +94,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     return () => ({});
   },
   completion: async (world) => {
-    // fish makes it when it is first started.
+    // fish creates it on its first start.
     mkdirSync(join(world.env['HOME'] ?? '', '.config/fish/completions'), { recursive: true });
     return () => ({});
   },

@@ -154,7 +154,7 @@ test.for([
 });
 
 async function killBoth(world: World): Promise<void> {
-  // Stopped first: it would start another keeper at once.
+  // Suspended first: it would start another keeper at once.
   await killSupervision(world);
 }
 

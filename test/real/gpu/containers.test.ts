@@ -120,7 +120,7 @@ test('GPU memory of a container of a dead run is freed when clean removes it', a
   const name = `dynamo-${runId}-worker`;
   const { pid } = await inContainer(name);
   gpus.hold(pid, 0, 8_192);
-  // Stopped first: it would start another keeper at once.
+  // Suspended first: it would start another keeper at once.
   await killSupervision(world);
   const stdout = await clean(world);
   expect(stdout).toMatch(new RegExp(`remove +container +${name} \\(running, 8\\.0 GiB of GPU memory\\)`));
