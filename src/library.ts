@@ -12,7 +12,7 @@ import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/shown.ts';
 import { workspaceOf } from './run/folders.ts';
-import { logTail } from './run/log-tail.ts';
+import { logTail } from './run/log-file.ts';
 
 export { DynamoError };
 

@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { textOf } from '../base/logs.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
-import { logTail } from '../run/log-tail.ts';
+import { logTail } from '../run/log-file.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';

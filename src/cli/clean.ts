@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { createInterface } from 'node:readline/promises';
 import { DynamoError } from '../base/error.ts';
 import { workspaceOf } from '../run/folders.ts';
-import { keptMs } from '../run/prune.ts';
+import { keptMs } from '../run/stale.ts';
 import { cleanText } from '../view/clean-report.ts';
 import { type CleanOutcome, cleanUp } from '../deployment/clean-up.ts';
 import { reportOf } from './clean/report.ts';

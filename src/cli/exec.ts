@@ -4,8 +4,7 @@ import type { Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { cleanName } from '../plan/run-name.ts';
 import { requireProgram } from '../process/command.ts';
-import { workspaceOf } from '../run/folders.ts';
-import { requireOwnState } from '../run/state-owner.ts';
+import { requireOwnState, workspaceOf } from '../run/folders.ts';
 import {
   addDeploymentOptions,
   type DeploymentFlags,

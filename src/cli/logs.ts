@@ -6,7 +6,7 @@ import { DynamoError } from '../base/error.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs, type LogView } from '../run/log-follow.ts';
-import { logTail } from '../run/log-tail.ts';
+import { logTail } from '../run/log-file.ts';
 import { hostZone, since } from '../run/log-time.ts';
 import type { Look } from '../run/line-splitter.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';

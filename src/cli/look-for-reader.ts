@@ -1,5 +1,5 @@
 /** Looks now and then whether anybody still reads our output. */
-import { hasReader } from '../process/pipe-reader.ts';
+import { hasReader } from '../process/open-files.ts';
 import { tellReaderGone } from './reader.ts';
 
 const lookMs = 1_000;

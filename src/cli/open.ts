@@ -1,7 +1,7 @@
 /** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
 import type { Environment } from '../base/environment.ts';
 import { clientUrl } from '../plan/plan.ts';
-import { spawnDetached } from '../process/detach.ts';
+import { spawnDetached } from '../process/spawn.ts';
 import { stateFolders } from '../run/folders.ts';
 import { livePlan } from '../deployment/live-plan.ts';
 import { requireLinux } from '../package/platform.ts';

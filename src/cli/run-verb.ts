@@ -5,7 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { hiddenMark } from '../base/secrets.ts';
 import { type Damage, onDamage } from '../host/stored.ts';
-import { actAsOwner } from '../run/state-owner.ts';
+import { actAsOwner } from '../run/folders.ts';
 import { fitHelp } from '../view/fit-help.ts';
 import { report } from './report.ts';
 import type { Configure, Verb } from './verb.ts';

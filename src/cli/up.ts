@@ -2,8 +2,7 @@
 import type { Environment } from '../base/environment.ts';
 import type { Command } from 'commander';
 import { openTo } from '../plan/ports.ts';
-import { workspaceOf } from '../run/folders.ts';
-import { requireOwnState } from '../run/state-owner.ts';
+import { requireOwnState, workspaceOf } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';

@@ -1,9 +1,12 @@
 /** Talks to a Docker daemon, and says in words what went wrong when that fails. */
-import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
+import type { Container, ContainerInspectInfo } from 'dockerode';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DaemonAddress } from '../base/identity.ts';
 import { errorCode, messageOf, overTls, tlsReason } from '../base/error-code.ts';
-import { readCertificates } from './certificates.ts';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 const defaultPort = 2375;
 const defaultTlsPort = 2376;
@@ -66,6 +69,19 @@ export function statusOf(error: unknown): number | undefined {
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }
 
+/** A daemon that takes longer for one container hangs. */
+const inspectMs = 5_000;
+
+/** `undefined` for one that is not there. Throws when the daemon does not answer. */
+export async function inspectContainer(container: Container): Promise<ContainerInspectInfo | undefined> {
+  try {
+    return await answered(container.inspect(), inspectMs);
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
 /** What the daemon said, without the words that dockerode puts around it. */
 export function said(error: unknown): string {
   return messageOf(error)
@@ -86,3 +102,46 @@ const known: ReadonlyMap<string, string> = new Map([
   ['ECONNREFUSED', 'nobody listens: the daemon is down'],
   ['ECONNRESET', 'it ended the connection'],
 ]);
+
+export interface Certificates {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+/**
+ * ca.pem, and where the daemon wants to know who we are, cert.pem and key.pem. Throws an error whose message is for
+ * people: a daemon that refuses a certificate of ours cannot say why.
+ */
+export function readCertificates(folder: string | undefined): Certificates {
+  if (folder === undefined) return {};
+  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => read(join(folder, name)));
+  if (ca === undefined) throw new Error(`there is no ${join(folder, 'ca.pem')}`);
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new Error(`there is no ${join(folder, cert === undefined ? 'cert.pem' : 'key.pem')}`);
+  }
+  if (cert === undefined || key === undefined) return { ca };
+  const { validTo, validToDate } = validityOf(cert, join(folder, 'cert.pem'));
+  if (validToDate.getTime() < Date.now()) {
+    throw new Error(`our certificate ${join(folder, 'cert.pem')} has expired: it was valid to ${validTo}`);
+  }
+  return { ca, cert, key };
+}
+
+function read(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw new Error(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function validityOf(cert: Buffer, file: string): { readonly validTo: string; readonly validToDate: Date } {
+  try {
+    const { validTo } = new X509Certificate(cert);
+    return { validTo, validToDate: new Date(validTo) };
+  } catch (error) {
+    throw new Error(`${file} is no certificate: ${messageOf(error)}`, { cause: error });
+  }
+}

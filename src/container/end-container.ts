@@ -1,10 +1,10 @@
 /** Ends and removes one container that ledger and label prove to be ours: SIGTERM once, wait, SIGKILL, look twice. */
 import type Docker from 'dockerode';
-import type { Container, ContainerInspectInfo } from 'dockerode';
+import type { ContainerInspectInfo } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
 import { type ContainerEntry, containerLabels } from '../base/identity.ts';
 import type { StopReport } from '../supervisor/events.ts';
-import { answered, said, silence, statusOf } from './client.ts';
+import { answered, inspectContainer, said, silence, statusOf } from './client.ts';
 import { takeRest } from './logs.ts';
 
 /** How long a daemon that does not answer is waited for beyond the grace. */
@@ -67,7 +67,7 @@ interface Progress {
 async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | 'there'> {
   const { docker, entry, clock, graceMs, hurry } = stop;
   const container = docker.getContainer(entry.container);
-  const info = await lookAt(container);
+  const info = await inspectContainer(container);
   if (info === undefined || !isOurs(info, entry)) return 'gone';
   if (!info.State.Running) {
     await Promise.race([stop.written ?? takeRest(docker, container, entry.logFile), clock.sleep(daemonMs)]);
@@ -84,16 +84,6 @@ async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | '
   progress.killed = true;
   progress.killedAt ??= clock.now();
   return 'there';
-}
-
-/** `undefined` for one that is not there. Throws when the daemon does not answer. */
-export async function lookAt(container: Container): Promise<ContainerInspectInfo | undefined> {
-  try {
-    return await answered(container.inspect(), daemonMs);
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  }
 }
 
 /** A name alone proves nothing: only the word that stands in our ledger and on the container does. */

@@ -4,8 +4,8 @@ import type { ContainerEntry } from '../base/identity.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import type { StopReport } from '../supervisor/events.ts';
-import { connect, silence } from './client.ts';
-import { type ContainerStop, endContainer, isOurs, lookAt } from './end-container.ts';
+import { connect, inspectContainer, silence } from './client.ts';
+import { type ContainerStop, endContainer, isOurs } from './end-container.ts';
 
 /** Handles on them: they can be stopped and removed, and no more is known. */
 export function containersInLedger(entries: readonly ContainerEntry[], clock: Clock): Map<string, Child> {
@@ -90,7 +90,7 @@ export async function findContainers(entries: readonly ContainerEntry[]): Promis
   const found = await Promise.all(
     entries.map(async (entry): Promise<FoundContainer[]> => {
       try {
-        const info = await lookAt(connect(entry.daemon).getContainer(entry.container));
+        const info = await inspectContainer(connect(entry.daemon).getContainer(entry.container));
         if (info === undefined || !isOurs(info, entry)) return [];
         return [{ entry, id: info.Id, state: info.State.Status }];
       } catch (error) {

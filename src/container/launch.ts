@@ -9,11 +9,11 @@ import type { ContainerEntry, DaemonAddress } from '../base/identity.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Child, LaunchWatch } from '../supervisor/contracts.ts';
 import type { StopReport } from '../supervisor/events.ts';
-import { answered, connect, said, silence, statusOf } from './client.ts';
+import { answered, connect, inspectContainer, said, silence, statusOf } from './client.ts';
 import { containerName, type ContainerProcess, createOptions } from './create-options.ts';
-import { endContainer, isOurs, lookAt } from './end-container.ts';
+import { endContainer, isOurs } from './end-container.ts';
 import { isPresent, pull } from './images.ts';
-import { untilExited } from './until-exited.ts';
+import { untilExited } from './logs.ts';
 
 export interface ContainerLauncherSettings {
   readonly runId: string;
@@ -99,7 +99,7 @@ async function watched(
 ): Promise<{ child: Child; removed: Promise<StopReport> }> {
   const { clock, note } = settings;
   const hurry = new AbortController();
-  const pid = await lookAt(container).then(
+  const pid = await inspectContainer(container).then(
     (info) => (info !== undefined && isOurs(info, entry) ? info.State.Pid || undefined : undefined),
     () => undefined,
   );

@@ -1,7 +1,7 @@
 /** What has become of the supervisor of a run: what /proc says, then what its control socket says. */
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
-import { presenceOf } from '../process/presence.ts';
+import { presenceOf } from '../process/identity.ts';
 import { answerMs, askStatus, isSilence, isUnreachable } from '../run/control-client.ts';
 import { socketOf, type StateFolders } from '../run/folders.ts';
 import type { RunRecord, StoredRun } from '../run/record.ts';

@@ -1,9 +1,8 @@
 /** The files that a run claims: its name, its ports and GPUs, and data that outlive it. */
 import { join } from 'node:path';
 import type { Plan } from '../plan/plan.ts';
-import { gpuLease } from '../run/gpu-leases.ts';
+import { gpuLease, portLease, portsOf } from '../run/leases.ts';
 import { persistClaim, type StateFolders } from '../run/folders.ts';
-import { portLease, portsOf } from '../run/port-leases.ts';
 
 export function claimFiles(folders: StateFolders, plan: Plan): string[] {
   const data = persistClaim(folders, plan);

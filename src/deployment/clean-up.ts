@@ -4,14 +4,20 @@ import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { HeldMemory } from '../gpu/holders.ts';
-import { endOne } from '../process/end-one.ts';
+import { endOne } from '../process/end-processes.ts';
 import { bootId, identify, isAlive } from '../process/identity.ts';
 import { markedProcesses } from '../process/marked.ts';
 import { usersOf } from '../process/shared-memory.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
-import { holdsMedia, pruneRun } from '../run/prune.ts';
+import {
+  holdsMedia,
+  pruneRun,
+  removeStale,
+  staleClaims,
+  type StaleFile,
+  staleSockets,
+} from '../run/stale.ts';
 import { storedRuns } from '../run/record.ts';
-import { removeStale, type StaleFile, staleClaims, staleSockets } from '../run/stale.ts';
 import type { CleanFindings, DeadRun } from './survey.ts';
 import type { Stranger } from './targets.ts';
 import { type GpuReturn, watchHeld } from './gpu-return.ts';

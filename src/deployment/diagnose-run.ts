@@ -6,8 +6,8 @@ import { redactor } from '../doctor/redact.ts';
 import type { ObservedProcess } from '../doctor/rule.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { childEnvironment, type RunEnvironment } from '../plan/run-environment.ts';
-import { kernelKills, type KernelKills, killsSince } from '../process/kernel-kills.ts';
-import { linesSince } from '../run/log-since.ts';
+import { kernelKills, type KernelKills, killsSince } from '../process/usage.ts';
+import { linesSince } from '../run/log-file.ts';
 import type { Diagnosis, Exit, Failure, RunEvent } from '../supervisor/events.ts';
 
 /** So much of a log is read: a traceback with all that SGLang says at its start is 100 KiB. */

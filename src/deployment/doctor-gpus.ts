@@ -2,13 +2,11 @@
 import type { Environment } from '../base/environment.ts';
 import type { GpuFacts, GpuReport } from '../doctor/host-view.ts';
 import { busOf } from '../doctor/xid.ts';
-import { computeApps } from '../gpu/compute-apps.ts';
-import { cudaVersion } from '../gpu/cuda-version.ts';
+import { computeApps, cudaVersion, findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';
-import { findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
-import { leasedGpus, lesseeOf } from '../run/gpu-leases.ts';
+import { leasedGpus, lesseeOf } from '../run/leases.ts';
 
 /** Below the limit of a check. */
 const timeoutMs = 4_000;

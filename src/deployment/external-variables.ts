@@ -7,7 +7,7 @@ import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { infraNames } from '../plan/infra.ts';
 import { type ReferenceReader, variablesOfProfile } from '../plan/infra-access.ts';
-import { certificateTexts } from '../infra/certificate-text.ts';
+import { certificateTexts } from '../infra/etcd-session.ts';
 import { withoutCredentials } from '../plan/infra-access.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { InfraQuestion } from './infra-facts.ts';

@@ -1,6 +1,6 @@
 /** Turns a failed run into the error that a person reads: the cause where it is known, else the last lines. */
 import { DynamoError } from '../base/error.ts';
-import { logTail } from '../run/log-tail.ts';
+import { logTail } from '../run/log-file.ts';
 import type { Diagnosis, Failure, RunEvent } from '../supervisor/events.ts';
 
 const shownLines = 20;

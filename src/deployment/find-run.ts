@@ -3,7 +3,7 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
-import { storedRuns, type StoredRun } from '../run/record.ts';
+import { type StoredRun, storedRuns } from '../run/record.ts';
 import { isInfraOnly } from './infra-facts.ts';
 
 /** The newest live run of that name or id, else the newest ended one. Throws `run-not-found`. */

@@ -2,11 +2,10 @@
 import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
-import { type ComputeApp, computeApps } from '../gpu/compute-apps.ts';
+import { type ComputeApp, computeApps, findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { gibText } from '../gpu/holders.ts';
 import { inventory } from '../gpu/inventory.ts';
-import { findNvidiaSmi } from '../gpu/nvidia-smi.ts';
-import { type GpuLook, residues } from '../gpu/residue.ts';
+import { type GpuLook, residues } from '../gpu/freed.ts';
 import { deviceName } from '../plan/gpu-demand.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { isLiving, readStat } from '../process/proc.ts';

@@ -1,12 +1,12 @@
 /** The GPUs of this host as planning needs them: with who holds each, and the run of ours that has it. */
-import { type ComputeApp, computeApps } from '../gpu/compute-apps.ts';
+import { type ComputeApp, computeApps } from '../gpu/nvidia-smi.ts';
 import { gibText } from '../gpu/holders.ts';
 import { inventory } from '../gpu/inventory.ts';
 import type { Gpu } from '../plan/request.ts';
 import { factsOf } from '../process/facts.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
-import { leasedGpus, lesseeOf } from '../run/gpu-leases.ts';
+import { leasedGpus, lesseeOf } from '../run/leases.ts';
 import { durationText } from '../base/duration.ts';
 
 /** Asks nvidia-smi its two questions at once. `problem`: why the list may be wrong. Never throws. */

@@ -1,7 +1,7 @@
 /** Who holds GPU memory now, in the words of a diagnosis. */
 import type { Environment } from '../base/environment.ts';
 import type { GpuHolder } from '../doctor/rule.ts';
-import { computeApps } from '../gpu/compute-apps.ts';
+import { computeApps } from '../gpu/nvidia-smi.ts';
 import { inventory } from '../gpu/inventory.ts';
 import { factsOf } from '../process/facts.ts';
 import { readVariable } from '../process/proc.ts';

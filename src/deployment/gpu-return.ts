@@ -1,7 +1,7 @@
 /** Sees GPU memory come back after processes were ended, and says how much. */
 import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
-import { computeApps } from '../gpu/compute-apps.ts';
+import { computeApps } from '../gpu/nvidia-smi.ts';
 import { untilFreed } from '../gpu/freed.ts';
 import { gibText, type HeldMemory } from '../gpu/holders.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';

@@ -2,17 +2,16 @@
 import { readdirSync } from 'node:fs';
 import type { ProcessFacts } from '../base/identity.ts';
 import type { Environment } from '../base/environment.ts';
-import { computeApps } from '../gpu/compute-apps.ts';
-import { cudaVersion } from '../gpu/cuda-version.ts';
+import { computeApps, cudaVersion } from '../gpu/nvidia-smi.ts';
 import { type DeviceUsers, type Holder, holdersOf } from '../gpu/holders.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';
 import { factsOf } from '../process/facts.ts';
 import { isAlive } from '../process/identity.ts';
 import { readWholeLedger } from '../process/ledger.ts';
-import { openersOf } from '../process/openers.ts';
+import { openersOf } from '../process/open-files.ts';
 import { findOwned, type OwnedProcess } from '../process/owned.ts';
 import type { StateFolders } from '../run/folders.ts';
-import { storedRuns, type StoredRun } from '../run/record.ts';
+import { type StoredRun, storedRuns } from '../run/record.ts';
 
 /** What a ledger proves about a process. */
 export interface Owner {

@@ -10,16 +10,21 @@ import { persistentFolders, ephemeralFolders, type Plan, isServing, type Serving
 import type { Secrets } from '../plan/plan-secrets.ts';
 import type { HostFacts } from '../plan/request.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
-import { holdPorts, letGoOfPorts } from '../process/port-holds.ts';
+import { holdPorts, letGoOfPorts } from '../process/ports.ts';
 import { lackOfRoom } from '../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
-import { persistClaim, runFiles, type StateFolders, type Workspace, workspaceOf } from '../run/folders.ts';
-import { leaseGpus } from '../run/gpu-leases.ts';
-import { leasedPorts, leasePorts, portsOf, releasePorts } from '../run/port-leases.ts';
+import {
+  newRunId,
+  persistClaim,
+  requireOwnState,
+  runFiles,
+  type StateFolders,
+  type Workspace,
+  workspaceOf,
+} from '../run/folders.ts';
+import { leasedPorts, leaseGpus, leasePorts, portsOf, releasePorts } from '../run/leases.ts';
 import { type RunRecord, writePlan, writeRecord } from '../run/record.ts';
-import { newRunId } from '../run/run-id.ts';
 import { placeSocket } from '../run/socket-folder.ts';
-import { requireOwnState } from '../run/state-owner.ts';
 import { withLeases } from './gpu-facts.ts';
 import { type FactWishes, gatherFacts } from './host-facts.ts';
 import { type HeldRun, releaseRun } from './tidy-up.ts';

@@ -1,12 +1,12 @@
 /** Answers what rules of diagnosis ask about this host, when they ask. */
 import { statfsSync, statSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
-import { hasAlarm } from '../infra/etcd-alarm.ts';
+import { hasAlarm } from '../infra/external-etcd.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { HostEvidence, HostQuestion } from '../doctor/rule.ts';
-import { holderOf, listeningPorts } from '../process/listeners.ts';
+import { holderOf, listeningPorts } from '../process/ports.ts';
 import { largestFile, writeTrouble } from '../process/room.ts';
-import type { KernelKills } from '../process/kernel-kills.ts';
+import type { KernelKills } from '../process/usage.ts';
 import { gpuHolders } from './gpu-holders.ts';
 
 /** What costs nothing to know. */

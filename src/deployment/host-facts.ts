@@ -6,12 +6,12 @@ import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.
 import { runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
 import { isAlive } from '../process/identity.ts';
-import { holderOf, listeningPorts } from '../process/listeners.ts';
+import { holderOf, listeningPorts } from '../process/ports.ts';
 import { argumentBytes } from '../process/proc.ts';
 import type { Profile } from '../profile/profile.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
-import { leasedPorts } from '../run/port-leases.ts';
+import { leasedPorts } from '../run/leases.ts';
 import { deploymentEnvironment } from './external-variables.ts';
 import { gpusHere } from './gpu-facts.ts';
 import { infraFacts, type InfraQuestion } from './infra-facts.ts';

@@ -16,10 +16,9 @@ import {
 import type { PlanOptions } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
 import type { Profile } from '../profile/profile.ts';
-import { dataFolders } from '../python/data-folders.ts';
-import { readEvents } from '../run/event-file.ts';
+import { dataFolders } from '../python/setup-folders.ts';
+import { readEvents, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
-import { readPlan, storedRuns, type StoredRun } from '../run/record.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
 import { containerFacts } from './container-facts.ts';
 

@@ -1,8 +1,7 @@
 /** Processes that carry a mark of a run, or are in a session that it left, and that nothing proves: told, and left alone. */
 import { readLedger } from '../process/ledger.ts';
-import { type MarkedProcess, markedProcesses } from '../process/marked.ts';
+import { type MarkedProcess, markedProcesses, unprovenMembers } from '../process/marked.ts';
 import { commandLine } from '../process/proc.ts';
-import { unprovenMembers } from '../process/unproven-members.ts';
 import type { StoredRun } from '../run/record.ts';
 
 /** A line each; to be asked when all that is proven has ended. */

@@ -1,7 +1,7 @@
 /** Waits for another process of ours that is at the same work, and ends it when it does not get on with it. */
 import { systemClock } from '../base/clock.ts';
 import type { Identity } from '../base/identity.ts';
-import { presenceOf, signalProven } from '../process/presence.ts';
+import { presenceOf, signalProven } from '../process/identity.ts';
 
 /** What SIGKILL cannot end within this time is stuck in the kernel. */
 const killMs = 2_000;

@@ -9,9 +9,8 @@ import { isAlive } from '../process/identity.ts';
 import { childrenInLedger } from '../process/launch.ts';
 import { type Ledger, readContainers, readWholeLedger } from '../process/ledger.ts';
 import { createTracker, type Tracker } from '../process/tracker.ts';
-import { appendEvent } from '../run/event-file.ts';
-import type { Workspace } from '../run/folders.ts';
 import {
+  appendEvent,
   deadRuns,
   hasKnownSupervisor,
   markSwept,
@@ -19,6 +18,7 @@ import {
   readPlan,
   type StoredRun,
 } from '../run/record.ts';
+import type { Workspace } from '../run/folders.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { stopInWaves, type StopOrder } from '../supervisor/shutdown.ts';

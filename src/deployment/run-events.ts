@@ -1,10 +1,10 @@
 /** The events of a run, live or from its file. */
 import { systemClock } from '../base/clock.ts';
 import { followEvents, isSilence, isUnreachable } from '../run/control-client.ts';
-import { readEvents } from '../run/event-file.ts';
+import { readEvents } from '../run/record.ts';
 import { socketOf, type StateFolders } from '../run/folders.ts';
 import type { RunEvent } from '../supervisor/events.ts';
-import { presenceOf } from '../process/presence.ts';
+import { presenceOf } from '../process/identity.ts';
 import { findRun } from './find-run.ts';
 import { isYoung, silenceError } from './ask-supervisor.ts';
 

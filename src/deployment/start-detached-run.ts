@@ -1,9 +1,9 @@
 /** A deployment with a supervisor of its own, so that it can be left up when we end. */
 import { deferred } from '../base/deferred.ts';
-import { letGoOfPorts } from '../process/port-holds.ts';
+import { letGoOfPorts } from '../process/ports.ts';
 import { askStop } from '../run/control-client.ts';
 import { socketIn } from '../run/record.ts';
-import { portsOf } from '../run/port-leases.ts';
+import { portsOf } from '../run/leases.ts';
 import type { Failure, Proof } from '../supervisor/events.ts';
 import type { Outcome } from '../supervisor/supervise.ts';
 import { failureSoFar } from './failure-error.ts';

@@ -9,17 +9,28 @@ import type { SeenContainer } from '../plan/container.ts';
 import { factsOf, startedAtMs } from '../process/facts.ts';
 import { bootId, isAlive } from '../process/identity.ts';
 import { readContainers, readLedger, readSegments, readWholeLedger } from '../process/ledger.ts';
-import { type MarkedProcess, markedProcesses } from '../process/marked.ts';
+import { type MarkedProcess, markedProcesses, unprovenMembers } from '../process/marked.ts';
 import type { OwnedProcess } from '../process/owned.ts';
-import { type DeadCreator, proofOf, type SegmentProof } from '../process/proven-segments.ts';
-import { type Segment, segmentsIn, usersOf } from '../process/shared-memory.ts';
-import { keyOfEntry } from '../process/used-segments.ts';
+import {
+  type DeadCreator,
+  keyOfEntry,
+  proofOf,
+  type Segment,
+  type SegmentProof,
+  segmentsIn,
+  usersOf,
+} from '../process/shared-memory.ts';
 import { isLiving, readStat } from '../process/proc.ts';
-import { unprovenMembers } from '../process/unproven-members.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
-import { type PrunableRun, prunableRuns } from '../run/prune.ts';
-import { deadRuns, readRecordIn, storedRuns, type StoredRun } from '../run/record.ts';
-import { type KeptClaim, lookAtClaims, type StaleFile, staleSockets } from '../run/stale.ts';
+import {
+  type KeptClaim,
+  lookAtClaims,
+  type PrunableRun,
+  prunableRuns,
+  type StaleFile,
+  staleSockets,
+} from '../run/stale.ts';
+import { deadRuns, readRecordIn, type StoredRun, storedRuns } from '../run/record.ts';
 import { claimNeeds } from './claim-needs.ts';
 import { containersOf, type OwnContainers, runsByContainer } from './own-containers.ts';
 import { type HeldGpus, type Owner, ownersIn, runOf, surveyGpus } from './gpu-survey.ts';
@@ -109,7 +120,7 @@ async function unknownContainers(
   runs: readonly StoredRun[],
   environment: Environment,
 ): Promise<SeenContainer[]> {
-  const { surveyContainers } = await import('../container/survey.ts');
+  const { surveyContainers } = await import('../container/find-daemon.ts');
   const { containers } = await surveyContainers(environment, homedir());
   const known = new Set(
     runs.flatMap(({ files }) => readContainers(files.ledger).map(({ container }) => container)),

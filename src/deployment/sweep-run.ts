@@ -1,9 +1,8 @@
 /** Cleans up after a run in an etcd that goes on without it. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
-import { type Reach, reachOf } from '../infra/reach.ts';
-import { isSilence } from '../infra/silence.ts';
-import { sweepEtcd } from '../infra/sweep-etcd.ts';
+import { isSilence, type Reach, reachOf } from '../infra/reach.ts';
+import { sweepEtcd } from '../infra/external-etcd.ts';
 import { type InfraUse, isOwn } from '../plan/infra.ts';
 import { isServing, type Plan } from '../plan/plan.ts';
 

@@ -6,13 +6,11 @@ import type { RunEnvironment } from '../plan/run-environment.ts';
 import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
 import { readCgroups } from '../process/ledger.ts';
-import { letGoOfPorts } from '../process/port-holds.ts';
-import { removeUsedSegments } from '../process/used-segments.ts';
-import { unclaim } from '../run/claim.ts';
-import { claimsIn } from '../run/claims-of-run.ts';
-import { releaseGpus } from '../run/gpu-leases.ts';
+import { letGoOfPorts } from '../process/ports.ts';
+import { removeUsedSegments } from '../process/shared-memory.ts';
+import { claimsIn, unclaim } from '../run/claim.ts';
+import { portsOf, releaseAllPorts, releaseGpus, releasePorts } from '../run/leases.ts';
 import { persistClaim, type RunFiles, type StateFolders } from '../run/folders.ts';
-import { portsOf, releaseAllPorts, releasePorts } from '../run/port-leases.ts';
 import { markEnded, type RunRecord, socketIn } from '../run/record.ts';
 import { quietly } from './sole-reaper.ts';
 

@@ -6,7 +6,7 @@ import type { OwnedProcess } from '../process/owned.ts';
 import { largestFile } from '../process/room.ts';
 import { rotateLog } from '../process/rotate-log.ts';
 import type { Tracker } from '../process/tracker.ts';
-import { createSegmentWatch } from '../process/used-segments.ts';
+import { createSegmentWatch } from '../process/shared-memory.ts';
 import type { ProcessState } from '../supervisor/events.ts';
 
 const beatMs = 5_000;

@@ -1,9 +1,10 @@
 /** Waits until GPU memory that ended processes held is seen free: the driver gives it back a moment later. */
 import type { Clock } from '../base/clock.ts';
 import type { Gpu } from '../plan/request.ts';
+import type { ComputeApp } from './nvidia-smi.ts';
 
 /** What came back, and what did not, in MiB by the UUID of the GPU. */
-export interface Freed {
+interface Freed {
   readonly freedMiB: number;
   readonly missing: ReadonlyMap<string, number>;
 }
@@ -57,4 +58,37 @@ function freedOf(heldMiB: ReadonlyMap<string, number>, before: readonly Gpu[], n
 
 function usedOf(gpus: readonly Gpu[], uuid: string): number | undefined {
   return gpus.find((gpu) => gpu.uuid === uuid)?.usedMiB;
+}
+
+export interface GpuLook {
+  readonly gpus: readonly Gpu[];
+  /** Of processes that lived at that moment. */
+  readonly apps: readonly ComputeApp[];
+}
+
+/** What the driver adds to what it lists for a process (10 MiB each on an H200), for some processes. */
+const listingSlackMiB = 256;
+
+/** In MiB by UUID; GPUs without are left out. `before`: a look from before any of those that have ended began. */
+export function residues(
+  uuids: readonly string[],
+  before: GpuLook,
+  now: GpuLook,
+): ReadonlyMap<string, number> {
+  return new Map(
+    uuids.flatMap((uuid): [string, number][] => {
+      const [was, is] = [unaccounted(uuid, before), unaccounted(uuid, now)];
+      if (was === undefined || is === undefined) return [];
+      return is - was > listingSlackMiB ? [[uuid, is - was]] : [];
+    }),
+  );
+}
+
+/** `undefined` for a GPU that did not answer, or whose processes' memory the driver does not tell (WSL2). */
+function unaccounted(uuid: string, { gpus, apps }: GpuLook): number | undefined {
+  const gpu = gpus.find((each) => each.uuid === uuid);
+  if (gpu === undefined) return undefined;
+  const listed = apps.filter(({ gpuUuid }) => gpuUuid === uuid);
+  if (listed.some(({ usedMiB }) => usedMiB === undefined)) return undefined;
+  return gpu.usedMiB - listed.reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
 }

@@ -1,7 +1,7 @@
 /** Who holds GPUs, from everything that tells: nvidia-smi's list, open device files, and what /proc says. */
 import type { ProcessFacts } from '../base/identity.ts';
 import type { Gpu } from '../plan/request.ts';
-import type { ComputeApp } from './compute-apps.ts';
+import type { ComputeApp } from './nvidia-smi.ts';
 
 /** No GPU is used up by the driver alone beyond this; so much more than what is listed belongs to somebody unseen. */
 const unexplainedMiB = 1_024;

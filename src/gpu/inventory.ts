@@ -1,9 +1,15 @@
 /** The NVIDIA GPUs of this host, as nvidia-smi tells them. */
 import type { Environment } from '../base/environment.ts';
 import type { Gpu } from '../plan/request.ts';
-import { numberIn, reasonIn, textIn } from './cells.ts';
-import { parseMigInstances } from './mig.ts';
-import { askNvidiaSmi, findNvidiaSmi, longestMs, type NvidiaSmi } from './nvidia-smi.ts';
+import {
+  askNvidiaSmi,
+  findNvidiaSmi,
+  longestMs,
+  numberIn,
+  type NvidiaSmi,
+  reasonIn,
+  textIn,
+} from './nvidia-smi.ts';
 
 /** What beside its memory decides whether a GPU can be used. A field that nvidia-smi does not tell is absent. */
 export interface GpuDetails extends Gpu {
@@ -18,7 +24,7 @@ export interface GpuDetails extends Gpu {
   readonly busId?: string;
 }
 
-export interface Inventory {
+interface Inventory {
   readonly gpus: readonly GpuDetails[];
   /** Why the list may be wrong or empty although there is a GPU. */
   readonly problem?: string;
@@ -180,4 +186,31 @@ async function migInstances(smi: NvidiaSmi, gpus: readonly GpuDetails[]): Promis
       { ...rest, uuid, name: `${parent.name} MIG ${profile}`, totalMiB, usedMiB: 0, migOf: parent.uuid },
     ];
   });
+}
+
+interface MigInstance {
+  /** Index of the GPU that it is a part of. */
+  readonly gpu: number;
+  readonly uuid: string;
+  /** As in `1g.5gb`. */
+  readonly profile: string;
+  readonly totalMiB: number;
+}
+
+export function parseMigInstances(list: string): MigInstance[] {
+  let gpu = -1;
+  return list.split('\n').flatMap((line): MigInstance[] => {
+    const heading = /^GPU (\d+):/.exec(line)?.[1];
+    if (heading !== undefined) gpu = Number(heading);
+    const instance = /^\s+MIG (\S+)\s+Device\s+\d+:\s+\(UUID: (MIG-[^)]+)\)/.exec(line);
+    if (instance === null || gpu < 0) return [];
+    const [, profile = '', uuid = ''] = instance;
+    return [{ gpu, uuid, profile, totalMiB: sizeOf(profile) }];
+  });
+}
+
+/** The name of a profile ends in its memory in GB; rounded up, so less than that is there. */
+function sizeOf(profile: string): number {
+  const gigabytes = /(\d+)gb/.exec(profile)?.[1];
+  return gigabytes === undefined ? 0 : Number(gigabytes) * 1024;
 }

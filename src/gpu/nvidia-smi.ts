@@ -1,4 +1,7 @@
-/** Finds nvidia-smi and asks it, also where it fails or hangs. */
+/**
+ * Runs nvidia-smi, also where it fails or hangs: the CUDA version, the processes on the GPUs, and the cells of its
+ * CSV.
+ */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { findProgram, foldersOf, runProgram } from '../host/program.ts';
@@ -8,7 +11,7 @@ export const longestMs = 5_000;
 /** Where WSL2 keeps it, often outside PATH. */
 const wslFolder = '/usr/lib/wsl/lib';
 
-export interface Answer {
+interface Answer {
   /** May hold lines of some GPUs although the command failed because of another. */
   readonly stdout: string;
   /** Why it cannot be relied on, in words. */
@@ -43,4 +46,89 @@ export async function askNvidiaSmi(
   } catch (error) {
     return { stdout: '', failure: messageOf(error).replace(`${command} `, '') };
   }
+}
+
+/** `[N/A]`, `N/A`, `[Not Supported]`, `[Insufficient Permissions]`, `[Unknown Error]`, `[Not Found]`. */
+const nothing = /^(\[.*\]|N\/A|)$/;
+
+export function textIn(cell: string | undefined): string | undefined {
+  const text = cell?.trim() ?? '';
+  return nothing.test(text) ? undefined : text;
+}
+
+/** `7950` and `7950 MiB` are 7950; what is no number is `undefined`, never 0. */
+export function numberIn(cell: string | undefined): number | undefined {
+  const digits = /^(\d+(?:\.\d+)?)(?:\s+\S+)?$/.exec(textIn(cell) ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The reason in brackets for a cell without a value. */
+export function reasonIn(cell: string | undefined): string | undefined {
+  return /^\[(.+)\]$/.exec(cell?.trim() ?? '')?.[1];
+}
+
+/** As in `13.0`. Absent without nvidia-smi, and where it does not say. Never throws. */
+export async function cudaVersion(
+  environment: Environment,
+  timeoutMs = longestMs,
+): Promise<string | undefined> {
+  const command = findNvidiaSmi(environment);
+  if (command === undefined) return undefined;
+  const smi = { command, environment, timeoutMs };
+  const [short, table] = await Promise.all([
+    askNvidiaSmi(smi, ['--version']),
+    // Older ones know no --version; the heading of the plain table says the same.
+    askNvidiaSmi(smi, []),
+  ]);
+  return parseCudaVersion(short.stdout) ?? parseCudaVersion(table.stdout);
+}
+
+export function parseCudaVersion(text: string): string | undefined {
+  return /CUDA(?: UMD)? Version\s*:\s*(\d+\.\d+)/.exec(text)?.[1];
+}
+
+export interface ComputeApp {
+  readonly gpuUuid: string;
+  /** In containers often a pid of the host, which means another process here or none. */
+  readonly pid: number;
+  /** As the driver knows it; absent when it cannot look it up. */
+  readonly name?: string;
+  /** Absent where the driver does not tell (WSL2, some containers). */
+  readonly usedMiB?: number;
+}
+
+interface ComputeApps {
+  readonly apps: readonly ComputeApp[];
+  readonly problem?: string;
+}
+
+/** Never throws. */
+export async function computeApps(environment: Environment, timeoutMs = longestMs): Promise<ComputeApps> {
+  const command = findNvidiaSmi(environment);
+  if (command === undefined) return { apps: [] };
+  const query = [
+    '--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory',
+    '--format=csv,noheader,nounits',
+  ];
+  const { stdout, failure } = await askNvidiaSmi({ command, environment, timeoutMs }, query);
+  const apps = parseComputeApps(stdout);
+  return failure === undefined ? { apps } : { apps, problem: `nvidia-smi is here but ${failure}` };
+}
+
+/** A name may hold commas: it is what stands between pid and memory. */
+export function parseComputeApps(csv: string): ComputeApp[] {
+  return csv.split('\n').flatMap((line): ComputeApp[] => {
+    const cells = line.split(',').map((cell) => cell.trim());
+    const [gpuUuid = '', pid = ''] = cells;
+    if (cells.length < 4 || textIn(gpuUuid) === undefined || !/^\d+$/.test(pid)) return [];
+    const [name, usedMiB] = [textIn(cells.slice(2, -1).join(', ')), numberIn(cells.at(-1))];
+    return [
+      {
+        gpuUuid,
+        pid: Number(pid),
+        ...(name === undefined ? {} : { name }),
+        ...(usedMiB === undefined ? {} : { usedMiB }),
+      },
+    ];
+  });
 }

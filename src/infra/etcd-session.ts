@@ -1,11 +1,11 @@
 /** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
 import { overTls } from '../base/error-code.ts';
 import type { Environment } from '../base/environment.ts';
-import { certificateText } from './certificate-text.ts';
+import { readFileSync } from 'node:fs';
 
 type Json = Readonly<Record<string, unknown>>;
 
-export interface EtcdSession {
+interface EtcdSession {
   /** GET without logging in. */
   get(path: string): Promise<Json>;
   /** POST to a method of the v3 API. */
@@ -114,4 +114,27 @@ function judged(status: number, text: string): Json {
   if (status === 200) return answer;
   const said = [answer.message, answer.error].find((one) => typeof one === 'string');
   throw new Error(typeof said === 'string' ? said : `HTTP ${status}`);
+}
+
+/** Seen with Dynamo 1.1.1, 1.4.2 and 1.6.1: with a path in them it says that etcd cannot be connected to. */
+const variables = ['ETCD_AUTH_CA', 'ETCD_AUTH_CLIENT_CERT', 'ETCD_AUTH_CLIENT_KEY'] as const;
+
+/** PEM text, given as such or as a path. Throws what reading the file throws. */
+function certificateText(value: string): string {
+  return value.includes('-----BEGIN ') ? value : readFileSync(value, 'utf8');
+}
+
+/** These variables as Dynamo takes them; one whose file cannot be read is left out. */
+export function certificateTexts(environment: Readonly<Record<string, string | undefined>>) {
+  const texts: Record<string, string> = {};
+  for (const name of variables) {
+    const value = environment[name];
+    if (!value) continue;
+    try {
+      texts[name] = certificateText(value);
+    } catch {
+      // Who looks at etcd with it says so.
+    }
+  }
+  return texts;
 }

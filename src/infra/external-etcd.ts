@@ -1,10 +1,13 @@
-/** Looks at an external etcd before anything starts: does it answer, and may this run write where it will. */
+/**
+ * An etcd that others use, too: whether it answers and may be written, its alarms, and the keys of a run that are
+ * removed there.
+ */
 import { DynamoError } from '../base/error.ts';
 import { roomCommand } from '../plan/infra-programs.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import type { Environment } from '../base/environment.ts';
 import { etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
-import { isSilence, reasonOf } from './silence.ts';
+import { isSilence, reasonOf } from './reach.ts';
 
 /** Reads only. `endpoints`: as in ETCD_ENDPOINTS. `profileKey`: where a profile says so. */
 export async function lookAtEtcd(
@@ -31,7 +34,7 @@ export async function lookAtEtcd(
 }
 
 /** The key that is written to see whether keys can be; below what nobody reads. */
-export function trialKey(namespace: string): string {
+function trialKey(namespace: string): string {
   return `v1/launcher/${namespace}/trial`;
 }
 
@@ -63,7 +66,7 @@ export async function checkEtcd(
   }
 }
 
-export function base64(text: string): string {
+function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
@@ -90,3 +93,74 @@ const inProfile = {
     'tls: {ca: /ca.pem, cert: /cert.pem, key: /key.pem}   # below infra.etcd of the profile; Dynamo wants all three',
   other: 'start it, or use another: --infra process',
 };
+
+interface Swept {
+  readonly before: number;
+  readonly after: number;
+}
+
+/** All that Dynamo writes stands below this. Source: docs/upstream/discovery.md#keys. */
+const root = 'v1/';
+
+/** Counts the run's keys, deletes them, counts again. Rejects when that etcd does not answer or does not let us. */
+export async function sweepEtcd(
+  addresses: readonly string[],
+  namespace: string,
+  environment: Environment,
+): Promise<Swept> {
+  const { session } = await firstAnswering(addresses, environment);
+  const { call } = session;
+  const keys = async (): Promise<string[]> => {
+    const { kvs } = await call('kv/range', {
+      key: base64(root),
+      range_end: base64(after(root)),
+      keys_only: true,
+    });
+    return (Array.isArray(kvs) ? (kvs as { key?: unknown }[]) : [])
+      .flatMap(({ key }) => (typeof key === 'string' ? [Buffer.from(key, 'base64').toString('utf8')] : []))
+      .filter((key) => isOf(namespace, key));
+  };
+  const before = await keys();
+  for (const key of before) await call('kv/deleterange', { key: base64(key) });
+  return { before: before.length, after: before.length === 0 ? 0 : (await keys()).length };
+}
+
+/**
+ * Keys are v1/BUCKET/NAMESPACE/…, for events of 1.6 v1/BUCKET/namespace/NAMESPACE/…, and v1/NAMESPACE/COMPONENT/… for
+ * what a component writes for itself: a planner its wishes, without a lease, which the next run of that namespace would
+ * start from. Source: docs/upstream/discovery.md#keys.
+ */
+export function isOf(namespace: string, key: string): boolean {
+  const [version, bucket, first, second] = key.split('/');
+  if (version !== 'v1') return false;
+  return (
+    first === namespace ||
+    (first === 'namespace' && second === namespace) ||
+    (bucket === namespace && first !== undefined && !buckets.has(bucket)) ||
+    key === trialKey(namespace)
+  );
+}
+
+/** Those of upstream hold the keys of everybody, also for who names a namespace so. */
+const buckets = new Set(['instances', 'mdc', 'event_channels', 'event_sources', 'launcher']);
+
+/** The first key that does not begin with `prefix`. */
+function after(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCodePoint((prefix.codePointAt(prefix.length - 1) ?? 0) + 1);
+}
+
+type Alarm = 'NOSPACE' | 'CORRUPT';
+
+/** Reads only. Rejects when nobody answers, or does not let us. */
+export async function hasAlarm(
+  wanted: Alarm,
+  addresses: readonly string[],
+  environment: Environment,
+): Promise<boolean> {
+  const { session } = await firstAnswering(addresses, environment);
+  const { alarms } = await session.call('maintenance/alarm', { action: 'GET' });
+  const given: readonly unknown[] = Array.isArray(alarms) ? alarms : [];
+  return given.some(
+    (each) => typeof each === 'object' && each !== null && 'alarm' in each && each.alarm === wanted,
+  );
+}

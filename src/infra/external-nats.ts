@@ -5,7 +5,7 @@ import { overTls } from '../base/error-code.ts';
 import type { Environment } from '../base/environment.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/infra-programs.ts';
-import { isSilence, reasonOf } from './silence.ts';
+import { isSilence, reasonOf } from './reach.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;

@@ -1,8 +1,8 @@
-/** Finds again what a run logged in to an external etcd with, when somebody cleans up after it. */
+/** How servers of others are reached: the credentials that a run used, and why one does not answer. */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../base/error-code.ts';
+import { errorCode, messageOf, tlsReason } from '../base/error-code.ts';
 import type { AccessPlaces, Place } from '../plan/infra.ts';
 import type { Environment } from '../base/environment.ts';
 
@@ -40,4 +40,26 @@ function lookUp(place: Place, caller: Environment): { readonly value: string } |
   } catch (error) {
     return { lacks: `${path} cannot be read: ${messageOf(error)}` };
   }
+}
+
+const silences = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+];
+
+/** A certificate that is not trusted, or a server of another kind, is no silence. */
+export function isSilence(error: unknown): boolean {
+  return silences.includes(errorCode(error) ?? '') || messageOf(error).startsWith('no answer');
+}
+
+/** In words, for people. */
+export function reasonOf(error: unknown): string {
+  const code = errorCode(error) ?? '';
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  return tlsReason(error) ?? (messageOf(error) || code || 'no answer');
 }

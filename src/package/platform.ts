@@ -1,7 +1,7 @@
 /** Says at once where processes cannot be supervised, instead of failing half way. */
 import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
-import { procTrouble } from '../process/proc-view.ts';
+import { procTrouble } from '../process/proc.ts';
 
 /**
  * Throws `environment` on anything but Linux, and where /proc does not tell which processes live: sessions, /proc and

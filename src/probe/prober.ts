@@ -2,10 +2,9 @@
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { Probe, ServingPlan } from '../plan/plan.ts';
+import type { ExpectedInstances, Probe, ServingPlan } from '../plan/plan.ts';
 import type { Prober } from '../supervisor/contracts.ts';
 import { exchange, type HttpAnswer } from './http.ts';
-import { instancesIn, missingInstances, unexpectedInstances } from './instances.ts';
 import { plainGet } from './plain-get.ts';
 import { type Attempt, poll } from './poll.ts';
 import { proveServing } from './serving.ts';
@@ -111,4 +110,63 @@ function listed(plan: ServingPlan): Attempt<undefined> {
 function modelNames(body: string): string[] {
   const { data } = JSON.parse(body) as { data?: { id?: unknown }[] };
   return (data ?? []).flatMap(({ id }) => (typeof id === 'string' ? [id] : []));
+}
+
+interface Instance {
+  readonly namespace: string;
+  readonly component: string;
+  readonly endpoint: string;
+}
+
+/**
+ * Instances in a /health body. Ids exceed 2^53, which JSON.parse rounds: they are not read here.
+ * Source: docs/upstream/status-and-health.md#instances.
+ */
+export function instancesIn(healthBody: string): Instance[] {
+  const body: unknown = JSON.parse(healthBody);
+  if (typeof body !== 'object' || body === null || !('instances' in body) || !Array.isArray(body.instances))
+    return [];
+  return body.instances.filter(isInstance);
+}
+
+/** What is missing, in words; `undefined` when every expected instance is there. */
+export function missingInstances(
+  expected: readonly ExpectedInstances[],
+  instances: readonly Instance[],
+): string | undefined {
+  const missing = expected.flatMap(({ namespace, component, endpoint, count }) => {
+    const seen = instances.filter(
+      (one) => one.namespace === namespace && one.component === component && one.endpoint === endpoint,
+    ).length;
+    return seen >= count ? [] : [`${seen} of ${count} in ${namespace}.${component}.${endpoint}`];
+  });
+  return missing.length === 0 ? undefined : missing.join(', ');
+}
+
+/**
+ * Workers in places where nobody expects one: they say so nowhere else.
+ * Source: docs/upstream/status-and-health.md#instances.
+ */
+export function unexpectedInstances(
+  expected: readonly ExpectedInstances[],
+  instances: readonly Instance[],
+): string[] {
+  const planned = new Set(expected.map(nameOf));
+  const endpoints = new Set(expected.map(({ endpoint }) => endpoint));
+  const names = instances.filter(({ endpoint }) => endpoints.has(endpoint)).map(nameOf);
+  return [...new Set(names.filter((name) => !planned.has(name)))];
+}
+
+function nameOf({ namespace, component, endpoint }: Instance): string {
+  return `${namespace}.${component}.${endpoint}`;
+}
+
+function isInstance(value: unknown): value is Instance {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'namespace' in value &&
+    'component' in value &&
+    'endpoint' in value
+  );
 }

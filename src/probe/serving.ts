@@ -7,7 +7,7 @@ import type { Proof } from '../supervisor/events.ts';
 import { generateRequests } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';
 import { type Asking, type Attempt, poll } from './poll.ts';
-import { proveReuse } from './reuse.ts';
+import { proveReuse } from './routing.ts';
 
 /**
  * First requests compile kernels: real workers took 13 s, videos minutes.

@@ -8,10 +8,8 @@ import { deferred } from '../base/deferred.ts';
 import type { Identity } from '../base/identity.ts';
 import { isExecutable } from '../host/program.ts';
 import type { Exit } from '../supervisor/events.ts';
-import { gatedCommand, openGate } from './gate.ts';
-import { hangupIsIgnored } from './hangup.ts';
+import { gatedCommand, hangupIsIgnored, openGate, spawnError } from './spawn.ts';
 import { identify } from './identity.ts';
-import { spawnError } from './spawn-failure.ts';
 
 export interface RunningCommand {
   /** Settles when the command itself has ended. Never rejects. */

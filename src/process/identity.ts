@@ -1,10 +1,9 @@
 /** Tells one process from every other that ever had its pid. */
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../base/error-code.ts';
+import { errorCode, messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
-import { isLiving, readStat } from './proc.ts';
-import { procTrouble } from './proc-view.ts';
+import { isLiving, procTrouble, readStat } from './proc.ts';
 
 let thisBoot: string | undefined;
 
@@ -40,4 +39,31 @@ export function isAlive(identity: Identity): boolean {
   if (identity.bootId !== bootId()) return false;
   const stat = readStat(identity.pid);
   return isLiving(stat) && stat.startTime === identity.startTime;
+}
+
+/** What SIGKILL cannot end within this time is stuck in the kernel, in milliseconds. */
+export const killGraceMs = 5_000;
+
+/** `suspended`: stopped by SIGSTOP, Ctrl-Z or a debugger, until somebody sends SIGCONT. */
+export type Presence = 'running' | 'suspended' | 'dead';
+
+export function presenceOf(identity: Identity): Presence {
+  if (identity.bootId !== bootId()) return 'dead';
+  const stat = readStat(identity.pid);
+  if (!isLiving(stat) || stat.startTime !== identity.startTime) return 'dead';
+  // T: by a signal; t: by a debugger. Source: proc(5).
+  return stat.state === 'T' || stat.state === 't' ? 'suspended' : 'running';
+}
+
+/** Looks at its identity right before. False when it is dead, or another user's. */
+export function signalProven(identity: Identity, signal: NodeJS.Signals): boolean {
+  if (presenceOf(identity) === 'dead') return false;
+  try {
+    process.kill(identity.pid, signal);
+    return true;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ESRCH' || code === 'EPERM') return false;
+    throw error;
+  }
 }

@@ -6,7 +6,7 @@ import type { Identity } from '../base/identity.ts';
 import { openToAppend } from '../host/own-file.ts';
 import { identify } from './identity.ts';
 import { ledgerDescriptor } from './ledger-writer.ts';
-import { spawnSession } from './spawn-session.ts';
+import { spawnSession } from './spawn.ts';
 
 /** Descriptor from which the program that ends the tree reads the ledger. */
 export const keptLedger = 3;

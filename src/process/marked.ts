@@ -1,7 +1,9 @@
 /** Finds living processes that carry marks of a run: to be reported where no ledger proves more. */
 import { readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { livingProcesses, type ProcessStat, readVariable } from './proc.ts';
+import { livingProcesses, type ProcessStat, readStat, readVariable } from './proc.ts';
+import { bootId } from './identity.ts';
+import type { LedgerEntry } from './ledger.ts';
 
 export interface MarkedProcess {
   readonly pid: number;
@@ -54,4 +56,27 @@ function ancestors(living: readonly ProcessStat[]): Set<number> {
     pid = parents.get(pid);
   }
   return above;
+}
+
+/**
+ * Those that began after the leader. A number that its leader or a stranger holds now tells for certain, so nobody is
+ * unproven there. Who is proven otherwise is among them.
+ */
+export function unprovenMembers(
+  entries: readonly LedgerEntry[],
+  living: readonly ProcessStat[] = livingProcesses(),
+): MarkedProcess[] {
+  const leaderless = entries.filter(
+    (entry) => entry.bootId === bootId() && readStat(entry.session) === undefined,
+  );
+  return living.flatMap(({ pid, startTime, session, pgrp }): MarkedProcess[] => {
+    const entry = leaderless.findLast(
+      (each) =>
+        (each.session === session || each.session === pgrp) && Number(each.startTime) <= Number(startTime),
+    );
+    if (entry === undefined) return [];
+    const { runId, process } = entry;
+    const evidence = `in the session that ${process} of run ${runId} led as pid ${entry.session}, now dead: that alone is no proof`;
+    return [{ pid, startTime, runId, evidence }];
+  });
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Identity } from '../base/identity.ts';
 import { identify } from './identity.ts';
-import { endSession } from './session.ts';
+import { endSession } from './end-processes.ts';
 
 /** Between SIGTERM and SIGKILL: installers have nothing to save. */
 const stopGraceMs = 5_000;

@@ -1,7 +1,9 @@
 /** Shared memory segments that engines leave in /dev/shm when they are killed, and who made or uses them. */
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { livingProcesses } from './proc.ts';
+import { bootId } from './identity.ts';
+import { appendSegment, readSegments, type SegmentEntry } from './ledger.ts';
 
 export interface Segment {
   readonly path: string;
@@ -81,4 +83,102 @@ function namesIn(folder: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** One look may fall between the making of a segment and its mapping, two do not. */
+const looksEnough = 2;
+
+/** Call what it gives with all processes of the run, every now and then. Writes each segment down once. */
+export function createSegmentWatch(
+  ledgerFile: string,
+  runId: string,
+): (processes: readonly { readonly pid: number }[]) => void {
+  const looks = new Map<string, number>();
+  return (processes) => {
+    const open = segmentsIn().filter((segment) => (looks.get(keyOf(segment)) ?? 0) < looksEnough);
+    const users = usersOf(open, processes);
+    for (const segment of open) {
+      const ours = users.has(segment.path);
+      looks.set(keyOf(segment), ours ? looksEnough : (looks.get(keyOf(segment)) ?? 0) + 1);
+      const { path, inode } = segment;
+      if (ours) appendSegment(ledgerFile, { bootId: bootId(), runId, segment: path, inode });
+    }
+  };
+}
+
+/** What the ledger names and nobody uses any more. Call it when no process of the run is left. */
+export function removeUsedSegments(ledgerFile: string): void {
+  const used = new Set(readSegments(ledgerFile).map(keyOfEntry));
+  if (used.size === 0) return;
+  const left = segmentsIn().filter((segment) => used.has(keyOf(segment)));
+  const users = usersOf(left);
+  for (const { path } of left) if (!users.has(path)) rmSync(path, { force: true });
+}
+
+/** Another segment of the same name has another number. */
+function keyOf({ path, inode }: Segment): string {
+  return `${path}@${inode}`;
+}
+
+export function keyOfEntry({ segment, inode }: SegmentEntry): string {
+  return `${segment}@${inode}`;
+}
+
+/** A dead process that a ledger names. */
+export interface DeadCreator {
+  readonly pid: number;
+  readonly runId: string;
+  /** In milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** End of its run, in milliseconds since the epoch; absent while that is not known. */
+  readonly endedBy?: number;
+}
+
+export interface SegmentProof {
+  readonly segment: Segment;
+  readonly runId: string;
+  readonly proof: string;
+}
+
+export interface SegmentEvidence {
+  readonly uid: number;
+  readonly creators: readonly DeadCreator[];
+  /** Run that used a segment while it lived, by the key of the segment. */
+  readonly used: ReadonlyMap<string, string>;
+  /** Living processes that map a segment, by its path. */
+  readonly users: ReadonlyMap<string, readonly number[]>;
+  /** Living processes that a ledger proves to be of dead runs: they will be ended. */
+  readonly dying: ReadonlyMap<number, string>;
+  /** When the process that has this pid now began, in milliseconds since the epoch; `undefined` when none has it. */
+  readonly pidTakenSince: (pid: number) => number | undefined;
+}
+
+/** Clocks of files and of processes are read at different moments. */
+const slackMs = 1_000;
+
+/** `undefined` unless it is certain that nobody but dead runs of ours has made and uses it. */
+export function proofOf(segment: Segment, evidence: SegmentEvidence): SegmentProof | undefined {
+  const users = evidence.users.get(segment.path) ?? [];
+  const runs = users.map((pid) => evidence.dying.get(pid));
+  if (segment.uid !== evidence.uid || runs.includes(undefined)) return undefined;
+  const [runId] = runs;
+  if (runId !== undefined) {
+    return { segment, runId, proof: `only processes of the dead run ${runId} use it (${users.join(', ')})` };
+  }
+  const usedBy = evidence.used.get(keyOf(segment));
+  if (usedBy !== undefined) {
+    return { segment, runId: usedBy, proof: `run ${usedBy} used it while it lived, and nobody does now` };
+  }
+  const made = evidence.creators.find((creator) => couldHaveMade(creator, segment, evidence));
+  if (made === undefined) return undefined;
+  const proof = `made by pid ${made.pid} of run ${made.runId}, which is dead, and nobody uses it`;
+  return { segment, runId: made.runId, proof };
+}
+
+function couldHaveMade(creator: DeadCreator, segment: Segment, evidence: SegmentEvidence): boolean {
+  const { pid, startedAt, endedBy = Infinity } = creator;
+  if (pid !== segment.creator) return false;
+  if (segment.bornAt < startedAt - slackMs || segment.bornAt > endedBy + slackMs) return false;
+  // Somebody else has the pid by now: only what is older than that one can be ours.
+  return segment.bornAt < (evidence.pidTakenSince(pid) ?? Infinity) - slackMs;
 }

@@ -3,11 +3,10 @@ import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReport } from '../supervisor/events.ts';
 import { killCgroup } from './cgroup.ts';
-import { isAlive } from './identity.ts';
+import { isAlive, killGraceMs } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine } from './proc.ts';
 import type { Tracker } from './tracker.ts';
-import { killGraceMs } from './presence.ts';
 
 export interface TreeStop {
   /** Name in the plan of the process whose tree shall end. */

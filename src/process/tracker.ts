@@ -1,8 +1,7 @@
 /** Keeps an eye on everything that a run started, and writes down descendants while they can still be recognised. */
 import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
 import { isAlive } from './identity.ts';
-import { leaderEnds } from './leader-ends.ts';
-import { lookPace } from './look-pace.ts';
+import { leaderEnds } from './session-proof.ts';
 import { findOwned, type OwnedProcess } from './owned.ts';
 import { livingProcesses } from './proc.ts';
 
@@ -90,6 +89,35 @@ export function createTracker(
         else setImmediate(search);
       });
       return next;
+    },
+  };
+}
+
+/** So long searches may follow one another without a rest, in milliseconds: those of a stop do. */
+const burstMs = 100;
+
+interface LookPace {
+  took(beganAt: number, endedAt: number): void;
+  /** How long to rest from `now` before the next search. */
+  restMs(now: number): number;
+}
+
+/** But for a short burst, half of the time at most goes into searches. All times are of one clock, in milliseconds. */
+export function lookPace(): LookPace {
+  let [owedMs, paidUntil] = [0, 0];
+  const pay = (now: number): void => {
+    owedMs = Math.max(0, owedMs - (now - paidUntil));
+    paidUntil = now;
+  };
+  return {
+    took: (beganAt, endedAt) => {
+      pay(beganAt);
+      owedMs += endedAt - beganAt;
+      paidUntil = endedAt;
+    },
+    restMs: (now) => {
+      pay(now);
+      return Math.max(0, owedMs - burstMs);
     },
   };
 }

@@ -3,10 +3,15 @@ import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
 import type { Backend } from '../engine/engine.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
-import { dataFolders } from './data-folders.ts';
-import { inFolder, type Located, locateOnPath, locatePython } from './locate-python.ts';
-import { type Installed, readEnvironment } from './read-environment.ts';
-import { listSetups, readSetupRecord } from './setup-record.ts';
+import { dataFolders, listSetups, readSetupRecord } from './setup-folders.ts';
+import {
+  inFolder,
+  type Installed,
+  type Located,
+  locateOnPath,
+  locatePython,
+  readEnvironment,
+} from './read-environment.ts';
 
 export interface PythonSearch {
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -1,8 +1,8 @@
 /** Claims a file for one living process, so that two never hold the same name or port; survives crashes and pid reuse. */
 import { createHash } from 'node:crypto';
-import { linkSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { type Identity, identityShape, type IsAlive } from '../base/identity.ts';
@@ -207,4 +207,20 @@ function isFull(error: unknown): boolean {
 /** File to be claimed by who removes the dead claim that reads `seen`: nobody ever writes that text again. */
 export function takeOverOf(file: string, seen: string): string {
   return `${file}.${createHash('sha256').update(seen).digest('hex').slice(0, 12)}`;
+}
+
+interface FoundClaim {
+  readonly folder: string;
+  readonly name: string;
+  readonly file: string;
+  readonly claim: Claim;
+}
+
+/** Damaged ones are left out: they name no run. */
+export function claimsIn(folder: string): FoundClaim[] {
+  return readdirSync(folder).flatMap((name): FoundClaim[] => {
+    const file = join(folder, name);
+    const found = readClaim(file);
+    return found === undefined ? [] : [{ folder, name, file, claim: found }];
+  });
 }

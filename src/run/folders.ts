@@ -1,7 +1,7 @@
 /** Where runs live on disk. */
 import type { Environment } from '../base/environment.ts';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
@@ -148,4 +148,53 @@ function makeFolder(folder: string): void {
     makeFolder(dirname(folder));
     makeFolder(folder);
   }
+}
+
+/** `undefined` where we are not root, where it is root's, and where there is none yet. */
+function foreignOwner(folder: string): { readonly uid: number; readonly gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
+    const stat = lstatSync(folder);
+    return stat.uid === 0 ? undefined : stat;
+  } catch {
+    return undefined; // none yet, or none can be: who makes it says why
+  }
+}
+
+/**
+ * For verbs about runs that are there: what they write would be root's, and lock the user out; and a link that the user
+ * has put there would be followed with the rights of root. The user's rights are all that is needed to end the user's
+ * processes. Cannot be taken back: for the process of a command alone.
+ */
+export function actAsOwner(environment: Environment): void {
+  const owner = foreignOwner(stateFolder(environment));
+  if (owner === undefined) return;
+  try {
+    process.setgroups?.([owner.gid]);
+    process.setgid?.(owner.gid);
+    process.setuid?.(owner.uid);
+  } catch {
+    // A container or a user namespace that knows no such user: root is all that there is.
+  }
+}
+
+/** For what starts a run. Throws `not-allowed`. */
+export function requireOwnState(environment: Environment): void {
+  const folder = stateFolder(environment);
+  const owner = foreignOwner(folder);
+  if (owner === undefined) return;
+  throw new DynamoError(
+    'not-allowed',
+    `The state folder ${folder} belongs to user ${owner.uid}: what root starts there, that user could not end.`,
+    {
+      hint: `sudo -u '#${owner.uid}' dynamo …   # or, for runs of root: export XDG_STATE_HOME=/root/.local/state`,
+    },
+  );
+}
+
+const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789';
+
+export function newRunId(name: string): string {
+  const suffix = [...randomBytes(4)].map((byte) => alphabet[byte % alphabet.length]).join('');
+  return `${name}-${suffix}`;
 }

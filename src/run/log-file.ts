@@ -1,9 +1,10 @@
 /** A log as one run of bytes, whether or not its older part was moved aside when it grew too large. */
 import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
-import { type LogOffset, noOffset, offsetPart, olderPart, parseOffset } from '../base/logs.ts';
+import { linesOf, type LogOffset, noOffset, offsetPart, olderPart, parseOffset } from '../base/logs.ts';
 import { openToRead, readOwnFile } from '../host/own-file.ts';
+import { lineSplitter, type Look } from './line-splitter.ts';
 
-export interface LogFile {
+interface LogFile {
   /** Of both parts, in bytes. */
   readonly size: number;
   readonly olderSize: number;
@@ -17,7 +18,7 @@ export interface LogFile {
 }
 
 /** `undefined` when there is no such file. */
-export function openLog(file: string): LogFile | undefined {
+function openLog(file: string): LogFile | undefined {
   const offset = readOffset(file);
   const current = open(file);
   if (current === undefined) return undefined;
@@ -63,5 +64,85 @@ function open(file: string): number | undefined {
     return openToRead(file);
   } catch {
     return undefined;
+  }
+}
+
+const blockBytes = 64 * 1024;
+
+interface LogTail {
+  readonly lines: readonly string[];
+  /** What stands after the last newline. */
+  readonly partial?: string;
+  /** Where the last whole line ends and following goes on, in bytes from the first that was ever written. */
+  readonly end: number;
+}
+
+/** A part is moved aside within milliseconds; who finds one that takes longer shows what there is. */
+const attempts = 50;
+const pauseMs = 10;
+
+/** The last `count` lines; all of them for Infinity; none when there is no file. */
+export function logTail(file: string, count: number, look: Look = 'plain'): LogTail {
+  for (let attempt = 1; ; attempt++) {
+    const log = openLog(file);
+    if (log === undefined) return { lines: [], end: 0 };
+    try {
+      const tail = tailOf(log, count, look);
+      if (log.isUnmoved() || attempt === attempts) return tail;
+    } finally {
+      log.close();
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+  }
+}
+
+function tailOf(log: LogFile, count: number, look: Look): LogTail {
+  const begin = beginOfTail(log, count);
+  const bytes = Buffer.alloc(log.size - begin);
+  const read = log.read(bytes, begin);
+  const splitter = lineSplitter(look);
+  const all = linesOf(splitter.push(bytes.subarray(0, read)));
+  const partial = splitter.rest();
+  const end = begin + bytes.subarray(0, read).lastIndexOf(0x0a) + 1;
+  return {
+    lines: count === Infinity ? all : count === 0 ? [] : all.slice(-count),
+    ...(partial === undefined ? {} : { partial }),
+    end: Math.max(0, log.begin + end),
+  };
+}
+
+/** Goes back block by block until enough newlines are behind it. */
+function beginOfTail(log: LogFile, count: number): number {
+  if (count === Infinity) return 0;
+  let begin = log.size;
+  for (let newlines = 0; begin > 0 && newlines <= count;) {
+    const length = Math.min(blockBytes, begin);
+    begin -= length;
+    const block = Buffer.alloc(length);
+    log.read(block, begin);
+    for (const byte of block) if (byte === 0x0a) newlines++;
+  }
+  return begin;
+}
+
+/** Whole lines and the last unfinished one, from byte `from` on, but no more than the last `longest` bytes. */
+export function linesSince(file: string, from: number, longest: number): string[] {
+  let descriptor: number;
+  try {
+    descriptor = openToRead(file);
+  } catch {
+    return [];
+  }
+  try {
+    const { size } = fstatSync(descriptor);
+    const begin = Math.max(from <= size ? from : 0, size - longest);
+    const bytes = Buffer.alloc(size - begin);
+    const read = readSync(descriptor, bytes, 0, bytes.length, begin);
+    const splitter = lineSplitter();
+    const lines = linesOf(splitter.push(bytes.subarray(0, read)));
+    const rest = splitter.rest();
+    return rest === undefined ? lines : [...lines, rest];
+  } finally {
+    closeSync(descriptor);
   }
 }

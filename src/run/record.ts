@@ -2,11 +2,13 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
-import { goodOrTell, readStored, recordFormat, type Stored, tellDamage } from '../host/stored.ts';
+import { goodOrTell, linesOf, readStored, recordFormat, type Stored, tellDamage } from '../host/stored.ts';
 import type { Plan } from '../plan/plan.ts';
-import { claimsIn } from './claims-of-run.ts';
+import { claimsIn } from './claim.ts';
 import { type RunFiles, runFiles, socketOf, type StateFolders } from './folders.ts';
-import { keeperShape, planShape, recordShape } from './shapes.ts';
+import { eventShape, keeperShape, planShape, recordShape } from './shapes.ts';
+import { appendOwn, readOwnFile } from '../host/own-file.ts';
+import type { RunEvent } from '../supervisor/events.ts';
 
 export interface RunRecord {
   readonly runId: string;
@@ -60,7 +62,7 @@ export function writePlan(files: RunFiles, plan: Plan): void {
   writeWhole(files.plan, plan);
 }
 
-export interface KeeperRecord extends Identity {
+interface KeeperRecord extends Identity {
   /** Whom it keeps; absent in what older versions wrote. */
   readonly supervisor?: Identity;
 }
@@ -188,4 +190,18 @@ function writeWhole(file: string, value: unknown): void {
     rmSync(draft, { force: true });
     throw error;
   }
+}
+
+export function appendEvent(files: RunFiles, event: RunEvent): void {
+  appendOwn(files.events, `${JSON.stringify(event)}\n`);
+}
+
+/** A torn last line is left out; other lines that fit no event are, too, and told. */
+export function readEvents({ events: file, folder }: RunFiles): readonly RunEvent[] {
+  const { values, damage } = linesOf<RunEvent>(readOwnFile(file), eventShape);
+  if (damage !== undefined) {
+    const fix = `rm -r ${file}   # of run ${basename(folder)}; without it, ps and events know less`;
+    tellDamage({ file, why: damage, fix });
+  }
+  return values;
 }

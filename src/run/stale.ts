@@ -1,11 +1,14 @@
-/** What dead runs and commands left in the state folders: claims whose holder is dead, sockets that nobody serves. */
+/**
+ * What dead runs and commands left in the state folders: claims of dead holders, unused sockets, folders of old runs.
+ */
 import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { errorCode } from '../base/error-code.ts';
 import type { IsAlive } from '../base/identity.ts';
 import { type Claim, isOfEarlierBoot, removeDeadClaim, storedClaim } from './claim.ts';
-import type { StateFolders } from './folders.ts';
+import { runFiles, type StateFolders } from './folders.ts';
+import type { StoredRun } from './record.ts';
 
 export interface StaleFile {
   readonly kind: 'lock' | 'lease' | 'draft' | 'socket';
@@ -23,7 +26,7 @@ export interface KeptClaim {
   readonly command: string;
 }
 
-export interface ClaimsLook {
+interface ClaimsLook {
   readonly stale: readonly StaleFile[];
   readonly kept: readonly KeptClaim[];
 }
@@ -163,4 +166,61 @@ async function isRefused(path: string): Promise<boolean> {
     socket.once('connect', () => settle(false));
     socket.once('error', (error) => settle(errorCode(error) === 'ECONNREFUSED'));
   });
+}
+
+/** Logs of a failed run are wanted the day after, not the week after. */
+export const keptMs = 7 * 24 * 3_600_000;
+
+export interface PrunableRun {
+  readonly runId: string;
+  readonly folder: string;
+  readonly proof: string;
+}
+
+/** `olderThanMs`: since they ended. Also folders in which no run was ever written down. */
+export function prunableRuns(
+  folders: StateFolders,
+  runs: readonly StoredRun[],
+  olderThanMs: number,
+  now: number,
+): PrunableRun[] {
+  const recorded = new Set(runs.map(({ record }) => record.runId));
+  const ended = runs.flatMap(({ record, files, supervised, damage }): PrunableRun[] => {
+    // What nobody knows the end of may live.
+    if (damage !== undefined) return [];
+    const { endedAt, runId, unswept } = record;
+    if (endedAt === undefined || unswept !== undefined || supervised || now - endedAt < olderThanMs)
+      return [];
+    return [{ runId, folder: files.folder, proof: `it ended on ${dateText(endedAt)}` }];
+  });
+  const nameless = readdirSync(folders.runs)
+    .filter((runId) => !recorded.has(runId))
+    .flatMap((runId): PrunableRun[] => {
+      const { folder } = runFiles(folders, runId);
+      const stat = statSync(folder, { throwIfNoEntry: false });
+      // A stray file is no folder of a run.
+      if (stat?.isDirectory() !== true) return [];
+      const { mtimeMs } = stat;
+      // Whatever is asked for: one that is being prepared has no record yet.
+      if (now - mtimeMs < Math.max(olderThanMs, keptMs)) return [];
+      return [{ runId, folder, proof: `no run was written down in it since ${dateText(mtimeMs)}` }];
+    });
+  return [...ended, ...nameless];
+}
+
+/** Pictures and videos that a run made are the user's: a folder with any stays as it is. */
+export function holdsMedia({ folder }: PrunableRun): boolean {
+  try {
+    return readdirSync(join(folder, 'media')).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+export function pruneRun({ folder }: PrunableRun): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function dateText(at: number): string {
+  return new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 }

@@ -1,7 +1,7 @@
 /** Python environments as folders look, with no Python in them: for tests of what finds and makes them. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeSetupRecord } from '../../src/python/setup-record.ts';
+import { writeSetupRecord } from '../../src/python/setup-folders.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /** `packages` as `ai_dynamo-1.4.2`: what stands before `.dist-info`. */

@@ -5,7 +5,7 @@ import type { Environment } from '../../base/environment.ts';
 import { gibText } from '../../gpu/holders.ts';
 import { ephemeralFolders } from '../../plan/plan.ts';
 import { commandLine } from '../../process/proc.ts';
-import { holdsMedia } from '../../run/prune.ts';
+import { holdsMedia } from '../../run/stale.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.ts';
 import { durationText } from '../../base/duration.ts';

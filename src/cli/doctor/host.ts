@@ -5,8 +5,8 @@ import { systemClock } from '../../base/clock.ts';
 import { autoEngines, findEngine } from '../../engine/engines.ts';
 import type { HostView } from '../../doctor/host-view.ts';
 import { localFiles, localNetwork } from '../../doctor/local-host.ts';
-import { holderOf, listeningPorts } from '../../process/listeners.ts';
-import { procTrouble } from '../../process/proc-view.ts';
+import { holderOf, listeningPorts } from '../../process/ports.ts';
+import { procTrouble } from '../../process/proc.ts';
 import { runProgram } from '../../host/program.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { DeploymentFlags } from '../up/deployment-options.ts';
@@ -43,7 +43,7 @@ export function hostView(
     gpus: once(async () => await gpuReport(caller)),
     kernelLog: async () => await kernelLog(caller),
     containers: async () => {
-      const { surveyContainers } = await import('../../container/survey.ts');
+      const { surveyContainers } = await import('../../container/find-daemon.ts');
       return await surveyContainers(caller, homedir());
     },
     python: () =>

@@ -1,6 +1,5 @@
 /** Says of a run that has ended why it failed, as its events tell. */
-import { readEvents } from '../../run/event-file.ts';
-import { readPlan, type StoredRun } from '../../run/record.ts';
+import { readEvents, readPlan, type StoredRun } from '../../run/record.ts';
 import type { Failure } from '../../supervisor/events.ts';
 import { failureLines, failureSoFar } from '../../deployment/failure-error.ts';
 

@@ -2,7 +2,7 @@
 import type { Environment } from '../../base/environment.ts';
 import { type Counters, frontendCounters, workerCounters } from '../../base/metrics-text.ts';
 import { findEngine } from '../../engine/engines.ts';
-import { computeApps } from '../../gpu/compute-apps.ts';
+import { computeApps } from '../../gpu/nvidia-smi.ts';
 import type { LiveMeasures, ProcessView, RunView } from '../../view/run-table.ts';
 import type { UsageSample } from './run-view.ts';
 

@@ -1,14 +1,12 @@
 /** A run as `ps` shows it: from its supervisor, and from its files where that is gone. */
 import { clientUrl } from '../../plan/plan.ts';
-import { isAlive } from '../../process/identity.ts';
+import { isAlive, presenceOf } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
 import type { ProcessSpec } from '../../plan/plan.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
-import { readEvents } from '../../run/event-file.ts';
+import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
 import type { StateFolders } from '../../run/folders.ts';
-import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
-import { presenceOf } from '../../process/presence.ts';
 import { progressText } from '../../supervisor/progress.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';

@@ -1,7 +1,7 @@
 /** Has a run stopped by its supervisor, and ends the supervisor that does not get on with it. */
 import { systemClock } from '../../base/clock.ts';
 import type { Identity } from '../../base/identity.ts';
-import { presenceOf, signalProven } from '../../process/presence.ts';
+import { presenceOf, signalProven } from '../../process/identity.ts';
 import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
 import { type RunFiles, socketOf, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';

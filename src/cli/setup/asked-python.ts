@@ -1,6 +1,6 @@
 /** Holds `--python` of `dynamo setup` against what is there: what is named counts, or is an error. */
 import { DynamoError } from '../../base/error.ts';
-import { locatePython } from '../../python/locate-python.ts';
+import { locatePython } from '../../python/read-environment.ts';
 import type { MadeEnvironment } from './environment.ts';
 import type { SetupHost } from './host.ts';
 

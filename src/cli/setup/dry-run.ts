@@ -1,10 +1,12 @@
 /** `dynamo setup --dry-run`: what would be done, every deviation from upstream with its reason, and nothing is changed. */
 import { join } from 'node:path';
 import type { UpstreamName } from '../../engine/engines.ts';
-import { leastSpace, installerCache } from '../../python/disk.ts';
-import { infraDiskBytes, infraInstallCommand, infraPrograms } from '../../python/infra-recipe.ts';
+import { installerCache, leastSpace } from '../../python/setup-folders.ts';
 import {
   type Argv,
+  infraDiskBytes,
+  infraInstallCommand,
+  infraPrograms,
   installCommand,
   makeEnvironmentCommand,
   privateUvCommands,

@@ -3,7 +3,14 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
-import { folderSize, installerCache, leastSpace } from '../../python/disk.ts';
+import {
+  folderSize,
+  installerCache,
+  leastSpace,
+  readSetupRecord,
+  type SetupRecord,
+  writeSetupRecord,
+} from '../../python/setup-folders.ts';
 import { installError } from '../../python/install-failure.ts';
 import {
   importCommand,
@@ -13,7 +20,6 @@ import {
 } from '../../python/installer-commands.ts';
 import { interpreterIn } from '../../python/read-environment.ts';
 import { defaultVersion, pythonRange, type Recipe } from '../../python/recipe.ts';
-import { readSetupRecord, type SetupRecord, writeSetupRecord } from '../../python/setup-record.ts';
 import { sizeText } from '../../view/size.ts';
 import type { StepView } from '../../view/steps.ts';
 import { makeFolder, newLog, type SetupHost } from './host.ts';

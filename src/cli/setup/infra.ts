@@ -3,11 +3,20 @@ import { chmodSync, existsSync, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
-import { folderSize } from '../../python/disk.ts';
-import { infraInstallCommand, type InfraProgram, infraPrograms } from '../../python/infra-recipe.ts';
+import {
+  folderSize,
+  readSetupRecord,
+  type SetupRecord,
+  writeSetupRecord,
+} from '../../python/setup-folders.ts';
+import {
+  type Argv,
+  infraInstallCommand,
+  type InfraProgram,
+  infraPrograms,
+  makeEnvironmentCommand,
+} from '../../python/installer-commands.ts';
 import { installError } from '../../python/install-failure.ts';
-import { type Argv, makeEnvironmentCommand } from '../../python/installer-commands.ts';
-import { readSetupRecord, type SetupRecord, writeSetupRecord } from '../../python/setup-record.ts';
 import type { MadeEnvironment } from './environment.ts';
 import { makeFolder, newLog, type SetupHost } from './host.ts';
 import type { Installer } from './installer.ts';

@@ -11,7 +11,7 @@ import {
   uvVersionCommand,
   uvVersionIn,
 } from '../../python/installer-commands.ts';
-import { locateOnPath, locatePython } from '../../python/locate-python.ts';
+import { locateOnPath, locatePython } from '../../python/read-environment.ts';
 import { makeFolder, newLog, type SetupHost } from './host.ts';
 
 export interface Installer {

@@ -4,11 +4,10 @@ import type { UpstreamKind } from '../../engine/engine.ts';
 import { upstreamEngines } from '../../engine/engines.ts';
 import { lacksBackend } from '../../plan/choose-engine.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
-import { dataFolders } from '../../python/data-folders.ts';
+import { dataFolders, listSetups, readSetupRecord, type SetupRecord } from '../../python/setup-folders.ts';
 import { DynamoError } from '../../base/error.ts';
 import type { PythonEnvironment } from '../../plan/request.ts';
 import { interpreterIn } from '../../python/read-environment.ts';
-import { listSetups, readSetupRecord, type SetupRecord } from '../../python/setup-record.ts';
 import { environmentJson, holdsText, setupTable } from '../../view/setup-text.ts';
 import { styleFor } from '../../view/style.ts';
 

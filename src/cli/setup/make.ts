@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setupEngines, upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import { inventory } from '../../gpu/inventory.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
-import { infraDiskBytes } from '../../python/infra-recipe.ts';
+import { infraDiskBytes } from '../../python/installer-commands.ts';
 import { recipeFor } from '../../python/recipe.ts';
 import { styleFor } from '../../view/style.ts';
 import { requireLinux } from '../../package/platform.ts';

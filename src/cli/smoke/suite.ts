@@ -6,7 +6,7 @@ import { DynamoError } from '../../base/error.ts';
 import { messageOf } from '../../base/error-code.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Profile } from '../../profile/profile.ts';
-import { logTail } from '../../run/log-tail.ts';
+import { logTail } from '../../run/log-file.ts';
 import { casesFor } from '../../smoke/case-table.ts';
 import type { CaseResult, SuiteResult } from '../../smoke/result.ts';
 import type { RunEvent } from '../../supervisor/events.ts';

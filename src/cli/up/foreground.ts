@@ -6,7 +6,7 @@ import { progressLines } from '../../view/progress-lines.ts';
 import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
-import { logTail } from '../../run/log-tail.ts';
+import { logTail } from '../../run/log-file.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
 import { failureError, leftBehindError } from '../../deployment/failure-error.ts';
 import { pacedOutput } from '../paced-output.ts';

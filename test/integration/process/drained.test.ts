@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
-import { untilDrained } from '../../../src/process/drained.ts';
+import { untilDrained } from '../../../src/process/ports.ts';
 import { until } from '../../support/until.ts';
 
 interface Served {

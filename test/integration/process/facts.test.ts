@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { factsOf } from '../../../src/process/facts.ts';
-import { openersOf } from '../../../src/process/openers.ts';
+import { openersOf } from '../../../src/process/open-files.ts';
 import { startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { foreignListeners, holderOf, listeningPorts } from '../../../src/process/listeners.ts';
+import { foreignListeners, holderOf, listeningPorts } from '../../../src/process/ports.ts';
 import { start } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 

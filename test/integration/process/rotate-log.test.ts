@@ -14,9 +14,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { linesOf, offsetPart, offsetText } from '../../../src/base/logs.ts';
 import { rotateLog } from '../../../src/process/rotate-log.ts';
-import { followLogs } from '../../../src/run/log-follow.ts';
-import { logReader } from '../../../src/run/log-reader.ts';
-import { logTail } from '../../../src/run/log-tail.ts';
+import { followLogs, logReader } from '../../../src/run/log-follow.ts';
+import { logTail } from '../../../src/run/log-file.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 

@@ -2,9 +2,8 @@
 import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bytesIn, cachedModel } from '../../../src/run/hub-cache.ts';
-import { createLoadWatcher } from '../../../src/run/load-watch.ts';
-import { linesSince } from '../../../src/run/log-since.ts';
+import { bytesIn, cachedModel, createLoadWatcher } from '../../../src/run/load-watch.ts';
+import { linesSince } from '../../../src/run/log-file.ts';
 import type { LoadProgress } from '../../../src/supervisor/progress.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { linesOf } from '../../../src/base/logs.ts';
 import { followLogs, type LogFollower } from '../../../src/run/log-follow.ts';
-import { logTail } from '../../../src/run/log-tail.ts';
+import { logTail } from '../../../src/run/log-file.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 

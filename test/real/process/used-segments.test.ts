@@ -6,7 +6,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { readSegments } from '../../../src/process/ledger.ts';
-import { createSegmentWatch, removeUsedSegments } from '../../../src/process/used-segments.ts';
+import { createSegmentWatch, removeUsedSegments } from '../../../src/process/shared-memory.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const memory = `

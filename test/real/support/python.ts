@@ -1,7 +1,6 @@
 /** The Python environments that tests of the real engines take: named by variables, or made by `dynamo setup`. */
 import { basename, delimiter } from 'node:path';
-import { dataFolders } from '../../../src/python/data-folders.ts';
-import { listSetups } from '../../../src/python/setup-record.ts';
+import { dataFolders, listSetups } from '../../../src/python/setup-folders.ts';
 
 /** Folders from DYNAMO_TEST_MOCKER or DYNAMO_TEST_SGLANG, separated as in PATH; else those of `dynamo setup`. Throws when there is none. */
 export function pythonFolders(engine: 'mocker' | 'sglang'): string[] {

@@ -1,6 +1,6 @@
-/** Waiting for GPU memory: compared with how it was, never with 0, and never for ever. */
+/** GPU memory of ended processes: waited for until it is free, and seen where nobody accounts for it. */
 import { expect, test } from 'vitest';
-import { untilFreed } from '../../../src/gpu/freed.ts';
+import { type GpuLook, residues, untilFreed } from '../../../src/gpu/freed.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
 
 const gpu = (uuid: string, usedMiB: number): Gpu => ({
@@ -62,4 +62,32 @@ test('a missing answer does not count as freed memory', async () => {
   const look = answers([], [gpu('a', 8_000)], [], [gpu('a', 0)]);
   const freed = await untilFreed([gpu('a', 8_000)], new Map([['a', 8_000]]), look, 30_000, instantClock());
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
+});
+
+/** One GPU that uses so much, and what is listed of living processes. */
+const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): GpuLook => ({
+  gpus: [{ index: 0, uuid: 'a', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB }],
+  apps: listedMiB.map((each, i) => ({
+    gpuUuid: 'a',
+    pid: i + 1,
+    ...(each === undefined ? {} : { usedMiB: each }),
+  })),
+});
+const rest = (before: GpuLook, now: GpuLook) => [...residues(['a'], before, now)];
+
+test('what an ended process held is a residue until the driver took it back', () => {
+  expect(rest(look(4), look(8_196))).toEqual([['a', 8_192]]);
+  expect(rest(look(4), look(4))).toEqual([]);
+});
+
+test('an idle GPU does not read 0, and what others hold, had or took meanwhile is none', () => {
+  expect(rest(look(615), look(620))).toEqual([]);
+  expect(rest(look(4), look(60_014, 60_000))).toEqual([]);
+  expect(rest(look(60_014, 60_000), look(4))).toEqual([]);
+  expect(rest(look(60_014, 60_000), look(68_206, 60_000))).toEqual([['a', 8_192]]);
+});
+
+test('a GPU that did not answer, or of whose processes the memory is not told, tells nothing', () => {
+  expect(rest(look(4), look(8_196, undefined))).toEqual([]);
+  expect([...residues(['b'], look(4), look(8_196))]).toEqual([]);
 });

@@ -1,7 +1,7 @@
 /** Who holds a GPU, from a list that may be empty, wrong, or of another pid namespace. */
 import { expect, test } from 'vitest';
 import type { ProcessFacts } from '../../../src/base/identity.ts';
-import type { ComputeApp } from '../../../src/gpu/compute-apps.ts';
+import type { ComputeApp } from '../../../src/gpu/nvidia-smi.ts';
 import { holdersOf } from '../../../src/gpu/holders.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
 

@@ -1,11 +1,14 @@
 /** What nvidia-smi prints, on recordings of real machines and in its worse moods. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { numberIn, reasonIn, textIn } from '../../../src/gpu/cells.ts';
-import { parseComputeApps } from '../../../src/gpu/compute-apps.ts';
-import { parseCudaVersion } from '../../../src/gpu/cuda-version.ts';
-import { gpuOf, parseRows } from '../../../src/gpu/inventory.ts';
-import { parseMigInstances } from '../../../src/gpu/mig.ts';
+import {
+  numberIn,
+  parseComputeApps,
+  parseCudaVersion,
+  reasonIn,
+  textIn,
+} from '../../../src/gpu/nvidia-smi.ts';
+import { gpuOf, parseMigInstances, parseRows } from '../../../src/gpu/inventory.ts';
 
 const recorded = (file: string): string =>
   readFileSync(new URL(`../../fixtures/gpu/h200-x2/${file}`, import.meta.url), 'utf8');

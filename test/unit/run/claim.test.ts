@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../../src/base/identity.ts';
 import { adopt, type Claim, claim, readClaim, takeOverOf, unclaim } from '../../../src/run/claim.ts';
 import type { StateFolders } from '../../../src/run/folders.ts';
-import { leasedPorts, leasePorts, releasePorts } from '../../../src/run/port-leases.ts';
+import { leasedPorts, leasePorts, releasePorts } from '../../../src/run/leases.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const holder = (pid: number): Identity => ({ bootId: 'boot', pid, startTime: '7' });

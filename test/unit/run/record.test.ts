@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Plan } from '../../../src/plan/plan.ts';
 import type { RunEvent } from '../../../src/supervisor/events.ts';
-import { appendEvent, readEvents } from '../../../src/run/event-file.ts';
-import { runFiles, type StateFolders } from '../../../src/run/folders.ts';
-import { claim } from '../../../src/run/claim.ts';
 import {
+  appendEvent,
   hasKnownSupervisor,
   markEnded,
+  readEvents,
   readPlan,
   type RunRecord,
   storedRuns,
   writePlan,
   writeRecord,
 } from '../../../src/run/record.ts';
-import { newRunId } from '../../../src/run/run-id.ts';
+import { newRunId, runFiles, type StateFolders } from '../../../src/run/folders.ts';
+import { claim } from '../../../src/run/claim.ts';
 import { fakePlan } from '../../support/profile.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 

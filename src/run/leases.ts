@@ -1,0 +1,120 @@
+/** Keeps the ports and GPUs of a run from other runs of this user, from planning until the run has ended. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IsAlive } from '../base/identity.ts';
+import type { Plan } from '../plan/plan.ts';
+import {
+  adopt,
+  type Claim,
+  claim,
+  holderText,
+  type Obstacle,
+  obstacleIn,
+  readClaim,
+  unclaim,
+} from './claim.ts';
+import type { StateFolders } from './folders.ts';
+
+export function portLease({ ports }: StateFolders, port: number): string {
+  return join(ports, String(port));
+}
+
+export function portsOf(plan: Plan): number[] {
+  return plan.processes.flatMap(({ ports }) => Object.values(ports));
+}
+
+/** Ports that living runs hold, or that nobody can tell about, each with the words for who holds it. */
+export function leasedPorts(folders: StateFolders, isAlive: IsAlive): Map<number, string> {
+  const leased = leasesIn(folders).flatMap(({ port, file }): [number, string][] => {
+    const standing = obstacleIn(file, isAlive);
+    return standing === undefined ? [] : [[port, holderText(standing)]];
+  });
+  return new Map(leased);
+}
+
+function leasesIn({ ports }: StateFolders): { port: number; file: string }[] {
+  return readdirSync(ports)
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ port: Number(name), file: join(ports, name) }));
+}
+
+/** Leases all ports or none. Returns the port that another run was faster to take, or `undefined` on success. */
+export function leasePorts(
+  folders: StateFolders,
+  ports: readonly number[],
+  mine: Claim,
+  isAlive: IsAlive,
+): number | undefined {
+  for (const [i, port] of ports.entries()) {
+    if (claim(portLease(folders, port), mine, isAlive) === undefined) continue;
+    releasePorts(folders, ports.slice(0, i), mine, isAlive);
+    return port;
+  }
+  return undefined;
+}
+
+/** `mine.holder` is who releases, of whatever process the leases are. */
+export function releasePorts(
+  folders: StateFolders,
+  ports: readonly number[],
+  mine: Claim,
+  isAlive: IsAlive,
+): void {
+  for (const port of ports) unclaim(portLease(folders, port), mine, isAlive);
+}
+
+/** All of a run, also one whose plan cannot be read any more. */
+export function releaseAllPorts(folders: StateFolders, mine: Claim, isAlive: IsAlive): void {
+  for (const { file } of leasesIn(folders)) unclaim(file, mine, isAlive);
+}
+
+/** GPUs that living runs hold, or that nobody can tell about, by UUID. */
+export function leasedGpus(folders: StateFolders, isAlive: IsAlive): Map<string, Obstacle> {
+  const leased = leaseFiles(folders).flatMap(({ file, uuid }): [string, Obstacle][] => {
+    const standing = obstacleIn(file, isAlive);
+    return standing === undefined ? [] : [[uuid, standing]];
+  });
+  return new Map(leased);
+}
+
+/** The id of the run; where the lease cannot be read, which file that is. */
+export function lesseeOf(standing: Obstacle): string {
+  return standing.kind === 'held' ? standing.claim.runId : `unknown, as ${standing.file} cannot be read`;
+}
+
+/** Leases all or none. Returns the UUID that another run was faster to take, or `undefined` on success. */
+export function leaseGpus(
+  folders: StateFolders,
+  uuids: readonly string[],
+  mine: Claim,
+  isAlive: IsAlive,
+): string | undefined {
+  for (const [i, uuid] of uuids.entries()) {
+    if (claim(gpuLease(folders, uuid), mine, isAlive) === undefined) continue;
+    for (const taken of uuids.slice(0, i)) unclaim(gpuLease(folders, taken), mine, isAlive);
+    return uuid;
+  }
+  return undefined;
+}
+
+/** Also of a run whose plan cannot be read any more. `mine.holder` is who releases. */
+export function releaseGpus(folders: StateFolders, mine: Claim, isAlive: IsAlive): void {
+  for (const { file } of leaseFiles(folders)) unclaim(file, mine, isAlive);
+}
+
+/** Puts the leases of a run in the name of the process that supervises it from now on. */
+export function adoptGpus(folders: StateFolders, mine: Claim): void {
+  for (const { file } of leaseFiles(folders)) if (readClaim(file)?.runId === mine.runId) adopt(file, mine);
+}
+
+/** UUIDs of MIG instances of old drivers hold slashes: MIG-GPU-…/1/0. */
+export function gpuLease(folders: StateFolders, uuid: string): string {
+  return join(folders.gpus, encodeURIComponent(uuid));
+}
+
+function leaseFiles(folders: StateFolders): { file: string; uuid: string }[] {
+  return readdirSync(folders.gpus).flatMap((name) =>
+    // Drafts and take-overs of claims have a dot.
+    /^[^.]+$/.test(name) ? [{ file: join(folders.gpus, name), uuid: decodeURIComponent(name) }] : [],
+  );
+}
