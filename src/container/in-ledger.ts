@@ -30,7 +30,7 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
     pid: undefined,
     exited: Promise.resolve({ code: undefined, signal: undefined }),
     degraded: new Promise(() => {}),
-    meetChildren: async () => {},
+    trackChildren: async () => {},
     // Its port may be another's: Docker's proxy, or a rule of the kernel.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => {

@@ -111,7 +111,7 @@ async function watched(
     pid,
     exited,
     degraded: new Promise(() => {}),
-    meetChildren: async () => {},
+    trackChildren: async () => {},
     // Its port may be another's: Docker's proxy, or a rule of the kernel.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => await end(graceMs, exited),

@@ -20,7 +20,7 @@ import { stillHeldText } from './still-held.ts';
 const limitMs = 5_000;
 const pauseMs = 100;
 
-export interface FreedGpusWorld {
+export interface FreedGpusDependencies {
   readonly plan: Plan;
   readonly tracker: Tracker;
   readonly note: (text: string) => void;
@@ -29,23 +29,28 @@ export interface FreedGpusWorld {
 }
 
 /** Where there is no nvidia-smi nothing is waited for. */
-export function withFreedGpus(launcher: Launcher, world: FreedGpusWorld): Launcher {
+export function withFreedGpus(launcher: Launcher, deps: FreedGpusDependencies): Launcher {
   let idle: Promise<GpuLook | undefined> | undefined;
   return {
     launch: async (spec, watch) => {
-      if (spec.gpus.length === 0 || findNvidiaSmi(world.environment) === undefined)
+      if (spec.gpus.length === 0 || findNvidiaSmi(deps.environment) === undefined)
         return await launcher.launch(spec, watch);
-      const before = await (idle ??= look(world.environment));
+      const before = await (idle ??= look(deps.environment));
       const child = await launcher.launch(spec, watch);
-      return before === undefined ? child : withFreedMemory(child, spec, before, world);
+      return before === undefined ? child : withFreedMemory(child, spec, before, deps);
     },
   };
 }
 
-function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world: FreedGpusWorld): Child {
+function withFreedMemory(
+  child: Child,
+  spec: ProcessSpec,
+  before: GpuLook,
+  deps: FreedGpusDependencies,
+): Child {
   const gpus = before.gpus.filter((gpu) => spec.gpus.includes(deviceName(gpu)));
   const uuids = gpus.map(({ uuid }) => uuid);
-  const isShared = world.plan.processes.some(
+  const isShared = deps.plan.processes.some(
     ({ name, gpus: others }) => name !== spec.name && others.some((each) => spec.gpus.includes(each)),
   );
   const nameOf = (uuid: string): string => {
@@ -57,14 +62,14 @@ function withFreedMemory(child: Child, spec: ProcessSpec, before: GpuLook, world
     ...child,
     stop: async (graceMs) => {
       // Who is in a hurry does not wait to be told how much it was.
-      const held = await Promise.race([heldBy(spec.name, uuids, world), hurried.promise]);
+      const held = await Promise.race([heldBy(spec.name, uuids, deps), hurried.promise]);
       const report = await child.stop(graceMs);
       if (held === undefined || report.left.length > 0) return report;
-      const rest = await untilFree(uuids, before, isShared, world.environment);
+      const rest = await untilFree(uuids, before, isShared, deps.environment);
       if (rest === undefined) return report;
       const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
-      if (kept.length > 0) world.note(stillHeldText(world.plan.processes, spec, kept, limitMs));
-      else if (held > 0) world.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
+      if (kept.length > 0) deps.note(stillHeldText(deps.plan.processes, spec, kept, limitMs));
+      else if (held > 0) deps.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
       return report;
     },
     kill: () => {

@@ -12,16 +12,16 @@ import type { Launcher } from '../supervisor/contracts.ts';
 import type { HeldRun } from './tidy-up.ts';
 import { withFreedGpus } from './freed-gpus.ts';
 
-export interface LauncherWorld {
+export interface LauncherDependencies {
   readonly cgroup: string | undefined;
   readonly tracker: Tracker;
   readonly environment: Readonly<Record<string, string>>;
   readonly note: (text: string) => void;
 }
 
-export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promise<Launcher> {
+export async function createLaunchers(run: HeldRun, deps: LauncherDependencies): Promise<Launcher> {
   const { plan, files } = run;
-  const { cgroup, tracker, environment } = world;
+  const { cgroup, tracker, environment } = deps;
   const here = createLauncher({
     runId: plan.runId,
     ledgerFile: files.ledger,
@@ -30,7 +30,7 @@ export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promi
     environment,
     clock: systemClock,
   });
-  const contained = await containerLauncher(run, world);
+  const contained = await containerLauncher(run, deps);
   const both: Launcher = {
     launch: async (planned, watch) => {
       const spec = withSecrets(planned, run.environment.secrets);
@@ -39,13 +39,13 @@ export async function createLaunchers(run: HeldRun, world: LauncherWorld): Promi
       throw new DynamoError('internal', `The plan puts ${spec.name} into a container and names no daemon.`);
     },
   };
-  return withFreedGpus(both, { plan, tracker, note: world.note, environment: run.environment.variables });
+  return withFreedGpus(both, { plan, tracker, note: deps.note, environment: run.environment.variables });
 }
 
 /** Docker's client is loaded only where it is needed: it doubles what a start reads. */
 async function containerLauncher(
   { plan, files }: HeldRun,
-  { environment, note }: LauncherWorld,
+  { environment, note }: LauncherDependencies,
 ): Promise<LaunchContainer | undefined> {
   if (plan.docker === undefined) return undefined;
   const { createContainerLauncher } = await import('../container/launch.ts');

@@ -90,7 +90,7 @@ async function reapAlone(
       clock: systemClock,
       enter: () => {},
       isLoading: () => false,
-      withoutGrace: () => now || sole.overdue,
+      isImmediate: () => now || sole.overdue,
     });
     const unknown = whatIsUnknown(run, ledger);
     const left = [...report.left, ...unknown];

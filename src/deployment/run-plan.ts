@@ -11,14 +11,14 @@ import { foreignListeners } from '../process/ports.ts';
 import { appendCgroup, readContainers } from '../process/ledger.ts';
 import { openLedger } from '../process/ledger-writer.ts';
 import { createTracker } from '../process/tracker.ts';
-import { createProber } from '../probe/prober.ts';
+import { createProbes } from '../probe/prober.ts';
 import { cachedModel, createLoadWatcher } from '../run/load-watch.ts';
 import { openControlServer } from '../run/control-server.ts';
 import { appendEvent, markSwept, socketIn } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import { type Journal, openJournal } from '../supervisor/status.ts';
 import { type Outcome, supervise, type Supervision } from '../supervisor/supervise.ts';
-import type { World } from '../supervisor/contracts.ts';
+import type { Dependencies } from '../supervisor/contracts.ts';
 import { createDiagnostician } from './diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
 import { reapProgram } from '../package/self.ts';
@@ -56,7 +56,7 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     onEvent(event);
     if (event.type === 'process') upkeep?.stir(event.state);
   };
-  const note = (text: string): void => journal.tell({ type: 'note', text });
+  const note = (text: string): void => journal.record({ type: 'note', text });
   openLedger(files.ledger);
   const tracker = createTracker(files.ledger);
   const supervisor = ownIdentity();
@@ -82,15 +82,15 @@ export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => v
     environment: variables,
     onStart: keepRecords.keptBy,
   });
-  const world: World = {
+  const deps: Dependencies = {
     launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
-    prober: createProber(systemClock, foreignListeners),
+    ...createProbes(systemClock, foreignListeners),
     clock: systemClock,
     random: Math.random,
     loads: createLoadWatcher(plan.processes.map((spec) => watchedLoad(spec, plan, environment))),
     diagnose: (failure) => diagnostician.diagnose(failure),
   };
-  const started = supervise(plan, world, journal);
+  const started = supervise(plan, deps, journal);
   supervision = {
     ...started,
     done: started.done.then(async (seen) => {
@@ -131,7 +131,7 @@ async function withContainers(
   const left = [...new Set([...outcome.left, ...rest.left])];
   if (left.length === outcome.left.length && rest.killed.length === 0) return outcome;
   const all = { ...outcome, killed: [...outcome.killed, ...rest.killed], left };
-  journal.tell({ type: 'stopped', killed: all.killed, left });
+  journal.record({ type: 'stopped', killed: all.killed, left });
   return all;
 }
 

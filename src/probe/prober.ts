@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { ExpectedInstances, Probe, ServingPlan } from '../plan/plan.ts';
-import type { Prober } from '../supervisor/contracts.ts';
+import type { Prober, Proving } from '../supervisor/contracts.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { plainGet } from './plain-get.ts';
 import { type Attempt, poll } from './poll.ts';
@@ -15,7 +15,11 @@ const neverAborts = new AbortController().signal;
 /** Of these ports, each with the session that should listen there, those where another process does; with its name. */
 export type ForeignListeners = (owners: ReadonlyMap<number, number>) => ReadonlyMap<number, string>;
 
-export function createProber(clock: Clock, foreignListeners: ForeignListeners): Prober {
+/** They share what was seen last. */
+export function createProbes(
+  clock: Clock,
+  foreignListeners: ForeignListeners,
+): { readonly prober: Prober; readonly proving: Proving } {
   let last: string | undefined;
   const seenAt = new Map<string, string>();
   const saw = (what: string): void => void (last = what);
@@ -25,22 +29,9 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
       saw(`${url}: ${what}`);
       seenAt.set(url, `${url}: ${what}`);
     };
-  return {
+  const prober: Prober = {
     lastSeen: (probe) => (probe === undefined ? last : seenAt.get(probe.url)),
     ready: (probe, signal) => poll(probeOnce(probe), { clock, signal, saw: sawAt(probe.url) }),
-    listenersAreOurs: async (plan, pidOf) => {
-      // Docker itself makes sure that nobody else has a port of a container, or does not start it.
-      const here = plan.processes.filter(({ container }) => container === undefined);
-      const owners = here.map(({ name, probe }): [number, number] => [
-        Number(new URL(probe.url).port),
-        pidOf(name) ?? 0,
-      ]);
-      for (const [port, holder] of foreignListeners(new Map(owners))) {
-        throw new DynamoError('busy', `Port ${port} is planned for this run, but ${holder} answers there.`, {
-          hint: 'stop it, or start again: other ports will be taken',
-        });
-      }
-    },
     check: async (probe, checkTimeoutMs) => {
       const look = probeOnce(probe, checkTimeoutMs);
       const result = await look(neverAborts).catch((error: unknown) => ({ seen: messageOf(error) }));
@@ -53,6 +44,21 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
         return plan.expected.filter((one) => missingInstances([one], instances) !== undefined);
       } catch {
         return [];
+      }
+    },
+  };
+  const proving: Proving = {
+    listenersAreOurs: async (plan, pidOf) => {
+      // Docker itself makes sure that nobody else has a port of a container, or does not start it.
+      const here = plan.processes.filter(({ container }) => container === undefined);
+      const owners = here.map(({ name, probe }): [number, number] => [
+        Number(new URL(probe.url).port),
+        pidOf(name) ?? 0,
+      ]);
+      for (const [port, holder] of foreignListeners(new Map(owners))) {
+        throw new DynamoError('busy', `Port ${port} is planned for this run, but ${holder} answers there.`, {
+          hint: 'stop it, or start again: other ports will be taken',
+        });
       }
     },
     instances: (plan, expected, signal) =>
@@ -72,6 +78,7 @@ export function createProber(clock: Clock, foreignListeners: ForeignListeners): 
     modelListed: (plan, signal) => poll(listed(plan), { clock, signal, saw }),
     serves: (plan, signal) => proveServing(plan, { clock, signal, saw }),
   };
+  return { prober, proving };
 }
 
 async function ask(url: string, timeoutMs: number, signal?: AbortSignal): Promise<HttpAnswer> {

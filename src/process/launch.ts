@@ -62,7 +62,7 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
     child.once('exit', () => settings.tracker.ended(entry));
     openGate(child);
     const vital = watchVitalChildren(spec, ended, settings);
-    return { ...childOf(entry, ended, settings), degraded: vital.lost, meetChildren: vital.meet };
+    return { ...childOf(entry, ended, settings), degraded: vital.lost, trackChildren: vital.meet };
   } finally {
     closeSync(log);
   }
@@ -114,7 +114,7 @@ function childOf(
     pid: entry.pid,
     exited,
     degraded: new Promise(() => {}),
-    meetChildren: async () => {},
+    trackChildren: async () => {},
     drained: (port, ended) => untilDrained(port, clock, ended),
     stop: (graceMs) =>
       stopTree({

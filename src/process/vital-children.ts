@@ -24,7 +24,7 @@ interface KnownChild {
 
 type LostChild = KnownChild & { readonly title: string };
 
-export interface VitalWorld {
+export interface VitalDependencies {
   readonly tracker: Pick<Tracker, 'look' | 'onLook' | 'offLook'>;
   readonly clock: Clock;
 }
@@ -43,7 +43,7 @@ export interface VitalChildren {
 export function watchVitalChildren(
   { name, vitalChildren }: Pick<ProcessSpec, 'name' | 'vitalChildren'>,
   exited: Promise<unknown>,
-  { tracker, clock }: VitalWorld,
+  { tracker, clock }: VitalDependencies,
 ): VitalChildren {
   if (vitalChildren === undefined) return { lost: new Promise(() => {}), meet: async () => {} };
   const pattern = new RegExp(vitalChildren);

@@ -1,4 +1,4 @@
-/** What a run tells about itself while it lives: the one stream that terminal, files, `ps` and other programs read. */
+/** The events of a run: the one stream that the terminal, the files on disk, `ps` and other programs read. */
 import type { LoadProgress } from './progress.ts';
 
 /** How a process ended. Exactly one of the two is set. */
@@ -8,32 +8,32 @@ export interface Exit {
 }
 
 export interface StopReport {
-  /** Processes that had to be ended with SIGKILL, as `pid (name)`. */
+  /** Processes that had to be killed with SIGKILL, as `pid (name)`. */
   readonly killed: readonly string[];
-  /** Processes that are still there after that; empty unless the kernel keeps them. */
+  /** Processes that are still running after that; empty unless the kernel cannot end them. */
   readonly left: readonly string[];
 }
 
-/** What the proving request brought back. */
+/** The result of the proving request. */
 export interface Proof {
   readonly request: string;
-  /** The answer in words: text of a chat, size of a vector, place of an image. */
+  /** The answer, for people: text of a chat, size of a vector, path of an image. */
   readonly answer: string;
   readonly tookMs: number;
-  /** Roles whose request counters rose, where the deployment is disaggregated. */
+  /** Roles whose request counters increased, if the deployment is disaggregated. */
   readonly usedRoles: readonly string[];
-  /** Of a KV router: how much of a prompt that came again was cached, in words. */
+  /** With a KV router: how much of a repeated prompt was cached, for people. */
   readonly reuse?: string;
 }
 
-/** For people: what a stop left. */
+/** For people: the result of a stop. */
 export function stoppedText({ killed, left }: StopReport): string {
-  const forced = killed.length === 0 ? '' : `; ended with SIGKILL: ${killed.join(', ')}`;
-  if (left.length > 0) return `NOT stopped, still there: ${left.join(', ')}`;
+  const forced = killed.length === 0 ? '' : `; killed: ${killed.join(', ')}`;
+  if (left.length > 0) return `NOT stopped, still running: ${left.join(', ')}`;
   return `stopped: nothing is left${forced}`;
 }
 
-/** The life of one process as a table: which state may follow which. */
+/** The states of a process: which state may follow which. */
 export const transitions = {
   pending: ['starting', 'stopped'],
   starting: ['started', 'failed', 'stopping'],
@@ -51,41 +51,41 @@ export function mayFollow(from: ProcessState, to: ProcessState): boolean {
   return (transitions[from] as readonly ProcessState[]).includes(to);
 }
 
-/** How long a process waited for others before it could be started at all. */
+/** How long a process waited for others before it could be started. */
 export interface Waited {
-  /** What came last, as `prefill to be ready`. */
+  /** The last condition to be met, such as `prefill to be ready`. */
   readonly for: string;
   readonly ms: number;
 }
 
-/** `waited 50 s for prefill to be ready`; `undefined` where that was less than half a second, and no news. */
+/** `waited 50 s for prefill to be ready`; `undefined` if that was less than half a second. */
 export function waitedText(waited: Waited | undefined): string | undefined {
   const seconds = waited === undefined ? 0 : Math.round(waited.ms / 1000);
   return waited === undefined || seconds === 0 ? undefined : `waited ${seconds} s for ${waited.for}`;
 }
 
-/** What is known about the cause of a failure; it travels in events and over the control socket. */
+/** The diagnosed cause of a failure; part of events and of replies on the control socket. */
 export interface Diagnosis {
-  /** Id of the rule that saw it; docs/diagnosis.md lists them. */
+  /** Id of the rule that matched; docs/diagnosis.md lists them. */
   readonly rule: string;
   /** The cause in one sentence, without a full stop. */
   readonly cause: string;
-  /** The lines that show it, as they stand in a log, or facts in words where no log has them. */
+  /** The log lines that show it, or facts in words if no log has them. */
   readonly evidence: readonly string[];
-  /** Whose log the evidence stands in; absent where it is none. */
+  /** The process whose log holds the evidence; absent if it is not from a log. */
   readonly seenIn?: string;
   readonly logFile?: string;
   /** One command or flag. */
   readonly fix: string;
-  /** The check of `dynamo doctor` that looks for the same before a start. */
+  /** The check of `dynamo doctor` that finds the same problem before a start. */
   readonly check?: string;
 }
 
-/** What is known of a process at a step of its life. */
+/** What is known about a process when its state changes. */
 export interface StepFacts {
   readonly pid?: number;
   readonly exit?: Exit;
-  /** At its first start, where others had to be there before. */
+  /** At its first start, if it had to wait for others. */
   readonly waited?: Waited;
 }
 
@@ -93,16 +93,16 @@ export interface StepFacts {
 export type RunEvent = { readonly at: number } & (
   | ({ readonly type: 'process'; readonly process: string; readonly state: ProcessState } & StepFacts)
   | { readonly type: 'run'; readonly phase: 'starting' | 'proving' | 'stopping' }
-  /** It will be ended, and what follows is as if it had ended by itself. */
+  /** It will be stopped; what follows is the same as if it had exited. */
   | { readonly type: 'unhealthy'; readonly process: string; readonly seen: string }
   | { readonly type: 'waiting'; readonly for: string }
-  /** Something that a person should know and that changes no state. */
+  /** Information for people that changes no state. */
   | { readonly type: 'note'; readonly text: string }
-  /** A process that is not ready yet has got on; not told more often than every two seconds. */
+  /** A process that is not ready yet made progress; at most one event every two seconds. */
   | { readonly type: 'progress'; readonly process: string; readonly progress: LoadProgress }
   | { readonly type: 'ready'; readonly proof: Proof; readonly tookMs: number }
   | { readonly type: 'failed'; readonly reason: Failure }
-  /** Why it failed, where a rule says so; comes after `failed` and before `stopped`. */
+  /** Why it failed, if a rule matched; comes after `failed` and before `stopped`. */
   | { readonly type: 'diagnosed'; readonly diagnosis: Diagnosis }
   | {
       readonly type: 'stopped';
@@ -111,22 +111,22 @@ export type RunEvent = { readonly at: number } & (
     }
 );
 
-/** Why a run failed, with what a person needs to see; serialisable, as it also travels to another terminal. */
+/** Why a run failed, with everything a person needs to see. Serialisable: other terminals receive it too. */
 export interface Failure {
   readonly code: 'process-failed' | 'not-ready' | 'internal';
   readonly message: string;
   readonly process?: string;
   readonly logFile?: string;
   readonly hint?: string;
-  /** How the process ended, if that is what failed. */
+  /** How the process ended, if its exit was the failure. */
   readonly exit?: Exit;
   /** It had been ready, and ended while the deployment was being proved. */
   readonly duringProof?: true;
-  /** What the wait that timed out saw last. */
+  /** What the last check before the timeout saw. */
   readonly lastSeen?: string;
   /** What the process had to wait for before it was started. */
   readonly waited?: Waited;
-  /** How far the process had got when the time was over, and how long before that. */
+  /** The last progress before the timeout, and how long before. */
   readonly progress?: LoadProgress;
   readonly progressAgoMs?: number;
   readonly diagnosis?: Diagnosis;

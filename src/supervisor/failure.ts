@@ -1,4 +1,4 @@
-/** Says why a run failed, in the words that a user needs. */
+/** Why a run failed, in words for users. */
 import { messageOf, systemProblem } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
@@ -19,7 +19,7 @@ export function exitText(exit: Exit): string {
   return `exited with code ${exit.code ?? 'unknown'}`;
 }
 
-/** Any end that nobody asked for is a failure, also with code 0: real workers end so when they lose etcd. */
+/** Any unexpected exit is a failure, even with code 0: real workers exit with 0 when they lose etcd. */
 export function exitedTooEarly(spec: ProcessSpec, exit: Exit): Failure {
   return {
     code: 'process-failed',
@@ -30,7 +30,7 @@ export function exitedTooEarly(spec: ProcessSpec, exit: Exit): Failure {
   };
 }
 
-/** Names the cause that is seen from here: Dynamo's own last words are about its lease. */
+/** Names the infrastructure that was lost at that time: the worker's own last log lines only mention its lease. */
 export function whileLost(reason: Failure, infra: readonly string[]): Failure {
   if (infra.length === 0) return reason;
   return { ...reason, message: `${reason.message} while ${infra.join(' and ')} was lost` };
@@ -45,7 +45,7 @@ export function unhealthy(spec: ProcessSpec, seen: string): Failure {
   };
 }
 
-/** A time that was over, and what is known about it. */
+/** A timeout, and what is known about it. */
 export interface TimeOver {
   readonly ms: number;
   readonly countedFrom: 'its start' | 'the start of the run';
@@ -54,7 +54,7 @@ export interface TimeOver {
   readonly lastSeen: string | undefined;
 }
 
-/** `spec`: who was late, where that is known. */
+/** `spec`: the process that was late, if known. */
 export function notReadyInTime(spec: ProcessSpec | undefined, over: TimeOver): Failure {
   const { last, lastSeen, waited } = over;
   const got =
@@ -65,7 +65,7 @@ export function notReadyInTime(spec: ProcessSpec | undefined, over: TimeOver): F
   return {
     code: 'not-ready',
     message: `${spec?.name ?? 'the deployment'} was not ready within ${withinText(over)}${got}${seen}`,
-    hint: 'a longer wait: --timeout SECONDS',
+    hint: 'to wait longer: --timeout SECONDS',
     ...(spec === undefined ? {} : { process: spec.name, logFile: spec.logFile }),
     ...(lastSeen === undefined ? {} : { lastSeen }),
     ...(waited === undefined ? {} : { waited }),
@@ -73,7 +73,7 @@ export function notReadyInTime(spec: ProcessSpec | undefined, over: TimeOver): F
   };
 }
 
-/** Both times, where the process could not be started at once: else it looks as if it had had all of it to load. */
+/** Shows both times if the process had to wait before it started; else it looks as if it had all that time to load. */
 function withinText({ ms, countedFrom, waited }: TimeOver): string {
   const seconds = Math.round(ms / 1000);
   const wait = waitedText(waited);
@@ -82,12 +82,12 @@ function withinText({ ms, countedFrom, waited }: TimeOver): string {
   return `${seconds} s, of which it ${wait} and had ${Math.round((ms - waited.ms) / 1000)} s to load`;
 }
 
-/** The failure that an error of starting or proving means. */
+/** The failure for an error while starting or proving. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof StartFailure) return error.failure;
   if (error instanceof DynamoError) {
     return {
-      // Both end with 69: something that is needed cannot be had (yet).
+      // Both exit with 69: something required is not available (yet).
       code: error.code === 'not-ready' || error.code === 'unavailable' ? 'not-ready' : 'process-failed',
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint }),

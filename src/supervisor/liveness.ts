@@ -1,17 +1,17 @@
-/** Looks after processes that were ready: one that lives but does not answer, or that the frontend lost, is ended and counts as failed. */
+/** Monitors processes that were ready: one that does not respond, or that the frontend lost, is stopped and counts as failed. */
 import type { Clock } from '../base/clock.ts';
 import { type LivenessRule, type Plan, type ProcessSpec, isServing } from '../plan/plan.ts';
 import type { Actor, Actors } from './actor.ts';
 import type { Prober } from './contracts.ts';
 import { unhealthy } from './failure.ts';
-import type { LiveRun } from './live-run.ts';
+import type { RunContext } from './run-context.ts';
 
-/** Settles when the run is being taken down. Never rejects. */
-export async function lookAfter(run: LiveRun, actors: Actors): Promise<void> {
-  const { plan, world, journal, shutdown } = run;
+/** Settles when the run shuts down. Never rejects. */
+export async function monitor(run: RunContext, actors: Actors): Promise<void> {
+  const { plan, deps, journal, shutdown } = run;
   await watchHealth(plan, {
-    prober: world.prober,
-    clock: world.clock,
+    prober: deps.prober,
+    clock: deps.clock,
     shutdown: shutdown.signal,
     isReady: (process) => journal.stateOf(process) === 'ready',
     onUnhealthy: ({ name }, seen) => {
@@ -21,17 +21,17 @@ export async function lookAfter(run: LiveRun, actors: Actors): Promise<void> {
   });
 }
 
-interface HealthWorld {
+interface HealthDependencies {
   readonly prober: Prober;
   readonly clock: Clock;
   readonly shutdown: AbortSignal;
   readonly isReady: (process: string) => boolean;
-  /** It failed as often in a row as its rule allows; `seen` is what was wrong the last time. */
+  /** It failed `failureThreshold` checks in a row; `seen` is what the last one found. */
   readonly onUnhealthy: (spec: ProcessSpec, seen: string) => void;
 }
 
-/** Settles when the run is being taken down; never rejects. */
-async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
+/** Settles when the run shuts down; never rejects. */
+async function watchHealth(plan: Plan, deps: HealthDependencies): Promise<void> {
   const groups = new Map<string, { rule: LivenessRule; group: ProcessSpec[] }>();
   for (const spec of plan.processes) {
     const rule = spec.liveness ?? plan.liveness;
@@ -40,28 +40,28 @@ async function watchHealth(plan: Plan, world: HealthWorld): Promise<void> {
     const { group } = groups.get(key) ?? { group: [] };
     groups.set(key, { rule, group: [...group, spec] });
   }
-  await Promise.all([...groups.values()].map(({ rule, group }) => watchGroup(plan, group, rule, world)));
+  await Promise.all([...groups.values()].map(({ rule, group }) => watchGroup(plan, group, rule, deps)));
 }
 
-/** One round every period for all processes of one rule. */
+/** Checks all processes that share a rule once per period. */
 async function watchGroup(
   plan: Plan,
   group: readonly ProcessSpec[],
   rule: LivenessRule,
-  world: HealthWorld,
+  deps: HealthDependencies,
 ): Promise<void> {
-  const { clock, shutdown, isReady, onUnhealthy } = world;
+  const { clock, shutdown, isReady, onUnhealthy } = deps;
   const { periodMs, failureThreshold } = rule;
   const failures = new Map<string, number>();
   for (;;) {
     await clock.sleep(periodMs, shutdown).catch(() => {});
     if (shutdown.aborted) return;
     const ready = group.filter(({ name }) => isReady(name));
-    const wrong = await whatIsWrong(plan, ready, rule, world);
+    const wrong = await whatIsWrong(plan, ready, rule, deps);
     if (shutdown.aborted) return;
     for (const spec of group) {
       const seen = wrong.get(spec.name);
-      // What ended meanwhile is not unhealthy but gone, and is treated as that.
+      // A process that ended meanwhile is handled as an exit, not as unhealthy.
       const count = seen === undefined || !isReady(spec.name) ? 0 : (failures.get(spec.name) ?? 0) + 1;
       failures.set(spec.name, count % failureThreshold);
       if (seen !== undefined && count === failureThreshold) onUnhealthy(spec, seen);
@@ -70,17 +70,17 @@ async function watchGroup(
 }
 
 /**
- * In words, by process. A worker that stood still for longer than its lease never comes back by itself, while its own
- * status stays good. Which of several equal workers is missing cannot be told from here.
+ * What is wrong, by process. A worker that was suspended for longer than its lease never registers again by itself, while
+ * its own status stays good. If one of several equal workers is missing, it is unknown which one.
  * Source: docs/upstream/discovery.md#file.
  */
 async function whatIsWrong(
   plan: Plan,
   ready: readonly ProcessSpec[],
   { timeoutMs }: LivenessRule,
-  { prober, isReady }: HealthWorld,
+  { prober, isReady }: HealthDependencies,
 ): Promise<Map<string, string>> {
-  // Without etcd the frontend knows nobody, and that is no fault of the workers.
+  // Without etcd the frontend knows no worker, and that is not the workers' fault.
   const knows = plan.processes.every(({ kind, name }) => kind !== 'infra' || isReady(name));
   const asked = knows && isServing(plan) && ready.some(({ registersAs }) => registersAs !== undefined);
   const [missing, ...checks] = await Promise.all([
@@ -102,20 +102,20 @@ function nameOf(instance: { namespace: string; component: string; endpoint: stri
   return `${instance.namespace}.${instance.component}.${instance.endpoint}`;
 }
 
-/** It lost a process that it cannot serve without, which `seen` says in words. */
-export function giveUpDegraded(run: LiveRun, actor: Actor, seen: string): void {
+/** It lost a child process that it cannot serve without; `seen` describes it. */
+export function giveUpDegraded(run: RunContext, actor: Actor, seen: string): void {
   giveUp(run, actor, seen, actor.spec.degradedStopGraceMs);
 }
 
-/** It failed its checks as often as its rule allows; `seen` is what was wrong the last time. */
-function giveUpUnhealthy(run: LiveRun, actor: Actor, seen: string): void {
+/** It failed too many checks in a row; `seen` is what the last one found. */
+function giveUpUnhealthy(run: RunContext, actor: Actor, seen: string): void {
   giveUp(run, actor, seen, (actor.spec.liveness ?? run.plan.liveness).stopGraceMs);
 }
 
-function giveUp({ journal, underWay }: LiveRun, actor: Actor, seen: string, graceMs?: number): void {
+function giveUp({ journal, pendingWork }: RunContext, actor: Actor, seen: string, graceMs?: number): void {
   const { name, stopGraceMs } = actor.spec;
-  journal.tell({ type: 'unhealthy', process: name, seen });
-  void underWay.track(
+  journal.record({ type: 'unhealthy', process: name, seen });
+  void pendingWork.track(
     actor.discard(unhealthy(actor.spec, seen), Math.min(stopGraceMs, graceMs ?? stopGraceMs)),
   );
 }

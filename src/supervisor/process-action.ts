@@ -1,21 +1,21 @@
-/** What can be asked of one process of a run that serves: to be started, stopped, or both. */
+/** Starts, stops or restarts one process of a run that serves. */
 import { DynamoError } from '../base/error.ts';
 import { timeLimit } from '../base/clock.ts';
 import { isServing } from '../plan/plan.ts';
 import type { Actors } from './actor.ts';
-import type { LiveRun } from './live-run.ts';
+import type { RunContext } from './run-context.ts';
 
 export type ProcessAction = 'start' | 'stop' | 'restart';
 
-/** Measured are 0.1 to 2 s with upstream's frontends. */
+/** Upstream's frontends took 0.1 to 2 s. */
 const knownWithinMs = 30_000;
 
 /**
- * Settles when the process is gone, or ready and known to the frontend. Throws `usage`, `busy`, `not-ready`, and
+ * Settles when the process is gone, or ready and known to the frontend. Throws `usage`, `busy` or `not-ready`, and
  * StartFailure when it does not become ready.
  */
 export async function act(
-  run: LiveRun,
+  run: RunContext,
   actors: Actors,
   action: ProcessAction,
   process: string,
@@ -26,7 +26,7 @@ export async function act(
   if (journal.status().phase !== 'ready' || shutdown.signal.aborted) {
     throw new DynamoError(
       'busy',
-      `Run ${plan.runId} is not ready: its processes are left alone until it is.`,
+      `Run ${plan.runId} is not ready yet; its processes cannot be changed until it is.`,
     );
   }
   if (action !== 'start') await actor.stop(actor.spec.stopGraceMs);
@@ -36,18 +36,18 @@ export async function act(
   await untilKnown(run, process);
 }
 
-/** A frontend hears of a worker after the worker itself says that it is ready, and answers 404 until then. */
-async function untilKnown({ plan, world, journal, shutdown }: LiveRun, process: string): Promise<void> {
-  // What is stopped by hand is missing, and nobody is to wait for it.
+/** A frontend discovers a worker after the worker reports ready, and answers 404 until then. */
+async function untilKnown({ plan, deps, journal, shutdown }: RunContext, process: string): Promise<void> {
+  // Do not wait for workers that the user has stopped.
   const isWhole = plan.processes.every(({ name }) => journal.stateOf(name) === 'ready');
   if (!isWhole || !isServing(plan)) return;
-  const limit = timeLimit(knownWithinMs, world.clock, shutdown.signal);
+  const limit = timeLimit(knownWithinMs, deps.clock, shutdown.signal);
   try {
-    await world.prober.instances(plan, plan.expected, limit.signal);
-    await world.prober.modelListed(plan, limit.signal);
+    await deps.proving.instances(plan, plan.expected, limit.signal);
+    await deps.proving.modelListed(plan, limit.signal);
   } catch (error) {
     if (!limit.isOver()) throw error;
-    const seen = world.prober.lastSeen();
+    const seen = deps.prober.lastSeen();
     throw new DynamoError(
       'not-ready',
       `${process} is ready, but the frontend did not know it within ${knownWithinMs / 1000} s` +

@@ -1,4 +1,4 @@
-/** How far a process has got before it is ready, what is known about how much of it is done, and when others should hear of it. */
+/** The progress of a process until it is ready: how much is done, and how often to report it. */
 import type { Clock } from '../base/clock.ts';
 
 export interface LoadProgress {
@@ -37,32 +37,32 @@ export function sizeText(bytes: number): string {
   return `${amount >= 100 || power === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`;
 }
 
-/** How far a process had got, and how long ago that was. */
+/** The last progress of a process, and how long ago it was. */
 export interface LastProgress {
   readonly progress: LoadProgress;
   readonly agoMs: number;
 }
 
-/** Progress bars move ten times a second; so often others are told. */
-const tellEveryMs = 2_000;
+/** Progress bars move ten times a second; they are reported this often. */
+const reportEveryMs = 2_000;
 
 export interface LoadTally {
-  /** True when others should be told. */
+  /** True when this progress should be reported. */
   note(process: string, progress: LoadProgress): boolean;
   last(process: string | undefined): LastProgress | undefined;
 }
 
 export function loadTally(clock: Clock): LoadTally {
-  const noted = new Map<string, { progress: LoadProgress; at: number; toldAt: number }>();
+  const noted = new Map<string, { progress: LoadProgress; at: number; reportedAt: number }>();
   return {
     note: (process, progress) => {
       const [now, before] = [clock.now(), noted.get(process)];
-      const tell =
+      const isDue =
         before === undefined ||
         before.progress.doing !== progress.doing ||
-        now - before.toldAt >= tellEveryMs;
-      noted.set(process, { progress, at: now, toldAt: tell ? now : before.toldAt });
-      return tell;
+        now - before.reportedAt >= reportEveryMs;
+      noted.set(process, { progress, at: now, reportedAt: isDue ? now : before.reportedAt });
+      return isDue;
     },
     last: (process) => {
       const last = process === undefined ? undefined : noted.get(process);

@@ -1,4 +1,4 @@
-/** What the loss of a process means: that the run has failed, or that it is started again, when, and how often. */
+/** What the loss of a process means: the run fails, or the process is restarted, with backoff and a limit. */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Plan, ProcessSpec, RestartRule } from '../plan/plan.ts';
@@ -20,7 +20,7 @@ export function afterLoss(plan: Plan, status: RunStatus, lost: ProcessSpec, seen
   return { follows: 'failure', reason: { ...reason, ...duringProof } };
 }
 
-/** What is down, or lives and has been given up. */
+/** Infrastructure that is down or has been given up. */
 function lostInfra(plan: Plan, { processes }: RunStatus): string[] {
   return plan.processes
     .filter(({ kind }) => kind === 'infra')
@@ -28,20 +28,20 @@ function lostInfra(plan: Plan, { processes }: RunStatus): string[] {
     .filter((name) => processes[name]?.state !== 'ready' || processes[name].unhealthy !== undefined);
 }
 
-interface RecoveryWorld {
+interface RecoveryDependencies {
   readonly clock: Clock;
   readonly random: () => number;
   readonly shutdown: AbortSignal;
   readonly enter: (process: string, state: ProcessState) => void;
   readonly fail: (reason: Failure) => void;
-  /** Tells people what a loss means for the others. */
+  /** Reports what a loss means for the other processes. */
   readonly note: (text: string) => void;
 }
 
-/** Returns a function that settles when the process is ready again, or has been given up. It never rejects. */
-export function recovery(world: RecoveryWorld): (actor: Actor, lost: Failure) => Promise<void> {
+/** Returns a function that settles when the process is ready again or has been given up. It never rejects. */
+export function recovery(deps: RecoveryDependencies): (actor: Actor, lost: Failure) => Promise<void> {
   const restartsAt = new Map<string, number[]>();
-  const { clock, shutdown } = world;
+  const { clock, shutdown } = deps;
   const abandoned = (actor: Actor): boolean => shutdown.aborted || !actor.wanted();
 
   return async (actor, lost) => {
@@ -50,18 +50,18 @@ export function recovery(world: RecoveryWorld): (actor: Actor, lost: Failure) =>
     restartsAt.set(name, times);
     let reason = lost;
     for (;;) {
-      const verdict = afterExit(restart, times, clock.now(), world.random());
+      const verdict = afterExit(restart, times, clock.now(), deps.random());
       if (!verdict.restart) {
-        return world.fail(verdict.because === 'policy' ? reason : crashLoop(reason, times.length));
+        return deps.fail(verdict.because === 'policy' ? reason : crashLoop(reason, times.length));
       }
       times.push(clock.now());
-      if (ifLost !== undefined) world.note(`${reason.message}: ${ifLost}`);
-      world.enter(name, 'backoff');
-      // A worker that lost its main process may have left children that hold its GPU and its ports.
+      if (ifLost !== undefined) deps.note(`${reason.message}: ${ifLost}`);
+      deps.enter(name, 'backoff');
+      // Children of a dead worker may still hold its GPU and its ports.
       const { left } = await endRest(actor);
       if (abandoned(actor)) return;
       if (left.length > 0) {
-        return world.fail({ ...reason, message: `${reason.message}; still there: ${left.join(', ')}` });
+        return deps.fail({ ...reason, message: `${reason.message}; still running: ${left.join(', ')}` });
       }
       await clock.sleep(verdict.delayMs, shutdown).catch(() => {});
       if (abandoned(actor)) return;
@@ -70,14 +70,14 @@ export function recovery(world: RecoveryWorld): (actor: Actor, lost: Failure) =>
       } catch (error) {
         if (abandoned(actor)) return;
         reason = failureOf(error);
-        // It may have been started and not become ready.
-        world.enter(name, 'failed');
+        // It may have started without becoming ready.
+        deps.enter(name, 'failed');
       }
     }
   };
 }
 
-/** One that cannot be stopped is told as left, as everywhere. */
+/** A process that cannot be stopped is reported as left. */
 async function endRest(actor: Actor): Promise<StopReport> {
   const child = actor.child();
   if (child === undefined) return { killed: [], left: [] };
@@ -88,7 +88,7 @@ async function endRest(actor: Actor): Promise<StopReport> {
 }
 
 function crashLoop(reason: Failure, restarts: number): Failure {
-  return { ...reason, message: `${reason.message}; a crash loop: it was restarted ${restarts} times` };
+  return { ...reason, message: `${reason.message}; crash loop: it was restarted ${restarts} times` };
 }
 
 type Verdict =
@@ -96,9 +96,9 @@ type Verdict =
   | { readonly restart: false; readonly because: 'policy' | 'crash loop' };
 
 /**
- * `restartsAt`: when this process was restarted before, in milliseconds. Any end is a failure, also with exit code 0:
- * real workers end so when they lose etcd. `random` in [0, 1) spreads the delay by a fifth, so that workers that died
- * together do not load together.
+ * `restartsAt`: when this process was restarted before, in milliseconds. Any exit is a failure, even with code 0: real
+ * workers exit with 0 when they lose etcd. `random` in [0, 1) spreads the delay by a fifth, so that workers that died
+ * together do not load at the same time.
  */
 export function afterExit(
   rule: RestartRule,

@@ -1,54 +1,54 @@
-/** Why a run ends, and how: every process in order, within one budget, with a report of what had to be killed and what is left. */
+/** Why a run shuts down, and how: processes stop in order, within one time budget, and what was killed or is left is reported. */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
-import type { Child, World } from './contracts.ts';
+import type { Child, Dependencies } from './contracts.ts';
 import type { Exit, Failure, ProcessState, StopReport } from './events.ts';
 import { StartFailure } from './failure.ts';
 import type { Journal } from './status.ts';
 
 export interface Shutdown {
-  /** Aborts when the run is to be taken down. */
+  /** Aborts when the run shuts down. */
   readonly signal: AbortSignal;
   /** Settles at the same time. Never rejects. */
   readonly begun: Promise<void>;
   request(): void;
-  /** As `request`, and from now on no process gets a grace. */
+  /** Like `request`, but from now on no process gets a grace period. */
   requestNow(): void;
   fail(reason: Failure): void;
-  withoutGrace(): boolean;
-  /** Settles when the cause of a failure has been told, or is not known; at once where nothing failed. */
+  isImmediate(): boolean;
+  /** Settles when the cause of a failure was recorded or is unknown; at once if nothing failed. */
   explained(): Promise<void>;
 }
 
-export function createShutdown(journal: Journal, diagnose: World['diagnose']): Shutdown {
+export function createShutdown(journal: Journal, diagnose: Dependencies['diagnose']): Shutdown {
   const shutdown = new AbortController();
   const { signal } = shutdown;
   const begun = new Promise<void>((resolve) =>
     signal.addEventListener('abort', () => resolve(), { once: true }),
   );
-  let atOnce = false;
+  let immediate = false;
   let explained = Promise.resolve();
   const explain = async (reason: Failure): Promise<void> => {
     const diagnosis = await diagnose(reason);
-    if (diagnosis !== undefined) journal.tell({ type: 'diagnosed', diagnosis });
+    if (diagnosis !== undefined) journal.record({ type: 'diagnosed', diagnosis });
   };
   return {
     signal,
     begun,
-    request: () => shutdown.abort(new Error('stop was asked for')),
+    request: () => shutdown.abort(new Error('a stop was requested')),
     requestNow: () => {
-      atOnce = true;
-      shutdown.abort(new Error('kill was asked for'));
+      immediate = true;
+      shutdown.abort(new Error('a kill was requested'));
     },
     fail: (reason) => {
       if (signal.aborted) return;
-      journal.tell({ type: 'failed', reason });
+      journal.record({ type: 'failed', reason });
       // While the rest is being stopped.
       explained = explain(reason);
       shutdown.abort(new StartFailure(reason));
     },
-    withoutGrace: () => atOnce,
+    isImmediate: () => immediate,
     explained: async () => await explained,
   };
 }
@@ -57,29 +57,29 @@ export interface Stopping {
   readonly children: ReadonlyMap<string, Child>;
   readonly clock: Clock;
   readonly enter: (process: string, state: ProcessState, about?: { exit?: Exit }) => void;
-  /** It was started, and has not been ready. */
+  /** It was started, but is not ready yet. */
   readonly isLoading: (process: string) => boolean;
-  /** True once the user has lost patience. */
-  readonly withoutGrace: () => boolean;
+  /** True once the user asked to kill everything now. */
+  readonly isImmediate: () => boolean;
 }
 
-/** What must be known of a plan, or of what is left of a run without one. */
+/** What a stop needs to know of a plan, or of a run whose plan is lost. */
 export interface StopOrder extends Pick<Plan, 'stopOrder' | 'stopTimeoutMs'> {
   readonly processes: readonly StopSpec[];
 }
 
 type StopSpec = Pick<ProcessSpec, 'name' | 'kind' | 'stopGraceMs' | 'loadingStopGraceMs' | 'ports'>;
 
-/** A stop that has begun. Neither ever rejects. */
+/** A stop in progress. Neither promise ever rejects. */
 interface Stop {
   readonly gone: Promise<StopReport>;
-  /** Settles when it needs no worker any more: it serves nobody, or is gone. */
+  /** Settles when it needs no worker any more: it has no client, or is gone. */
   readonly idle: Promise<unknown>;
 }
 
 /**
- * A wave begins when the one before is gone. Workers need not wait that long: of a frontend that nobody is connected to
- * nobody waits for an answer, and upstream's 1.6 lives for another 300 ms then. etcd and NATS do: both take their leave there.
+ * A wave begins when the one before is gone. Workers stop earlier: as soon as no client is connected to the frontend, which
+ * in upstream's 1.6 lives for another 300 ms. etcd and NATS wait for both, because frontend and workers deregister there.
  */
 export async function stopInWaves(plan: StopOrder, stopping: Stopping): Promise<StopReport> {
   const deadline = plan.stopTimeoutMs === undefined ? Infinity : stopping.clock.now() + plan.stopTimeoutMs;
@@ -98,7 +98,7 @@ export async function stopInWaves(plan: StopOrder, stopping: Stopping): Promise<
 }
 
 function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
-  const { children, clock, enter, isLoading, withoutGrace } = stopping;
+  const { children, clock, enter, isLoading, isImmediate } = stopping;
   const child = children.get(spec.name);
   if (child === undefined) {
     enter(spec.name, 'stopped');
@@ -107,10 +107,10 @@ function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
   }
   const grace = (isLoading(spec.name) ? spec.loadingStopGraceMs : undefined) ?? spec.stopGraceMs;
   enter(spec.name, 'stopping');
-  const budget = withoutGrace() ? 0 : Math.max(0, Math.min(grace, deadline - clock.now()));
+  const budget = isImmediate() ? 0 : Math.max(0, Math.min(grace, deadline - clock.now()));
   const ended = new AbortController();
   const { http } = spec.ports;
-  // Looks at the port before the signal: only of one that was listened on can be told that it is closed.
+  // Reads the port before the signal is sent: only a port that was open can be seen to close.
   const drained =
     spec.kind === 'frontend' && http !== undefined && budget > 0 ? [child.drained(http, ended.signal)] : [];
   const gone = stopChild(spec.name, child, budget, enter);
@@ -123,7 +123,7 @@ async function stopChild(
   budgetMs: number,
   enter: Stopping['enter'],
 ): Promise<StopReport> {
-  // One that cannot be stopped must not keep the others from being stopped.
+  // If one cannot be stopped, the others still must be.
   const report = await child.stop(budgetMs).catch((error: unknown): StopReport => ({
     killed: [],
     left: [`${child.pid ?? 'container'} (${name}: ${messageOf(error)})`],

@@ -1,4 +1,4 @@
-/** The state of a run, folded from its events: what `ps` shows, live or long after, and the journal that a live run keeps. */
+/** The state of a run, computed from its events: what `ps` shows during the run and after it, and the journal of a live run. */
 import type { Clock } from '../base/clock.ts';
 import type { Plan } from '../plan/plan.ts';
 import {
@@ -20,12 +20,12 @@ export interface ProcessStatus {
   readonly state: ProcessState;
   readonly pid?: number;
   readonly since: number;
-  /** How often it was started again. */
+  /** How often it was restarted. */
   readonly restarts: number;
   readonly exit?: Exit;
-  /** What its present life had to wait for before it began. */
+  /** What it had to wait for before it was last started. */
   readonly waited?: Waited;
-  /** What was wrong with it, while it is being ended for that. */
+  /** What is wrong with it, while it is being stopped for that. */
   readonly unhealthy?: string;
   /** How far it has got; only while it is not ready. */
   readonly progress?: LoadProgress;
@@ -96,19 +96,19 @@ function withProgress(status: RunStatus, name: string, progress: LoadProgress): 
   return { ...status, processes: { ...status.processes, [name]: { ...before, progress } } };
 }
 
-/** The journal adds the time. */
-export type News = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at'> : never) : never;
+/** An event without its time, which the journal adds. */
+export type EventData = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at'> : never) : never;
 
 /**
- * What a live run told, and its state, which is the fold of that: nothing changes without being told. Whoever opens it
- * may add what the supervision does not know.
+ * The events of a live run, and the state computed from them: every change is recorded. Its opener may record events that
+ * the supervision does not know of.
  */
 export interface Journal {
-  tell(news: News): void;
-  /** Tells of a step in the life of a process; one that the table of states forbids is not made. */
+  record(data: EventData): void;
+  /** Records a state change of a process; one that the table of transitions forbids is ignored. */
   enter(process: string, state: ProcessState, about?: StepFacts): void;
   status(): RunStatus;
-  /** All that was told, the oldest first. */
+  /** All events so far, oldest first. */
   events(): readonly RunEvent[];
   stateOf(process: string): ProcessState;
 }
@@ -116,20 +116,20 @@ export interface Journal {
 export function openJournal(plan: Plan, clock: Clock, onEvent: (event: RunEvent) => void): Journal {
   const events: RunEvent[] = [];
   let status = initialStatus(plan, clock.now());
-  const tell = (news: News): void => {
-    const event = { at: clock.now(), ...news };
+  const record = (data: EventData): void => {
+    const event = { at: clock.now(), ...data };
     events.push(event);
     status = reduce(status, event);
     onEvent(event);
   };
   const stateOf = (process: string): ProcessState => status.processes[process]?.state ?? 'pending';
   return {
-    tell,
+    record,
     status: () => status,
     events: () => events,
     stateOf,
     enter: (process, state, about = {}) => {
-      if (mayFollow(stateOf(process), state)) tell({ type: 'process', process, state, ...about });
+      if (mayFollow(stateOf(process), state)) record({ type: 'process', process, state, ...about });
     },
   };
 }

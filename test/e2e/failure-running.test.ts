@@ -70,7 +70,7 @@ test('a worker that ignores SIGTERM is killed after --stop-timeout, and that is 
   const { stderr, tookMs } = await succeed(world, ['down']);
   expect(tookMs).toBeGreaterThan(800);
   expect(tookMs).toBeLessThan(9_000);
-  expect(stderr).toMatch(/ended with SIGKILL: \d+ \(.*worker/);
+  expect(stderr).toMatch(/killed: \d+ \(.*worker/);
 });
 
 test('`down --now` does not wait for it', async ({ world }) => {

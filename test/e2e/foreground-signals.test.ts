@@ -62,7 +62,7 @@ test('a second Ctrl-C kills a worker that ignores SIGTERM at once, and names it'
   const { code, stderr } = await session.ended;
   expect(performance.now() - second).toBeLessThan(9_000);
   expect(code).toBe(130);
-  expect(stderr).toMatch(/stopped: nothing is left; ended with SIGKILL: \d+ \(.*from worker/);
+  expect(stderr).toMatch(/stopped: nothing is left; killed: \d+ \(.*from worker/);
 });
 
 test('Ctrl-C while workers are starting stops at once', async ({ world }) => {

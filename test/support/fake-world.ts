@@ -1,7 +1,7 @@
 /** A launcher and a prober that follow a script in virtual time, and write down what is asked of them. */
 import { deferred } from '../../src/base/deferred.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import type { Child, Launcher, Prober, World } from '../../src/supervisor/contracts.ts';
+import type { Child, Dependencies, Launcher, Prober, Proving } from '../../src/supervisor/contracts.ts';
 import type { Diagnosis, Exit, Proof, RunEvent } from '../../src/supervisor/events.ts';
 import { openJournal } from '../../src/supervisor/status.ts';
 import type { LoadProgress } from '../../src/supervisor/progress.ts';
@@ -50,7 +50,7 @@ export type Note =
     }
   | { readonly what: 'event'; readonly event: RunEvent };
 
-export interface FakeWorld extends World {
+export interface FakeWorld extends Dependencies {
   readonly onEvent: (event: RunEvent) => void;
   readonly clock: VirtualClock;
   /** Everything in the order in which it happened. */
@@ -96,6 +96,11 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
       await after(readyMs ?? (script.processes === undefined ? 0 : never), signal);
       if (script.readyWrong !== undefined) throw script.readyWrong;
     },
+    check: async () => undefined,
+    missing: async () => [],
+    lastSeen: () => script.lastSeen,
+  };
+  const proving: Proving = {
     listenersAreOurs: async () => {
       if (script.foreignListener !== undefined) throw script.foreignListener;
     },
@@ -106,9 +111,6 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
       if (script.servesWrong !== undefined) throw script.servesWrong;
       return proof;
     },
-    check: async () => undefined,
-    missing: async () => [],
-    lastSeen: () => script.lastSeen,
   };
   return {
     clock,
@@ -116,6 +118,7 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
     events,
     launcher,
     prober,
+    proving,
     random: () => 0.5,
     loads: { watch: (process, onProgress) => loadOf(process, script, clock, onProgress) },
     diagnose: async () => script.diagnosis,
@@ -126,7 +129,7 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
   };
 }
 
-export function supervised(plan: Plan, world: World & Pick<FakeWorld, 'onEvent'>): Supervision {
+export function supervised(plan: Plan, world: Dependencies & Pick<FakeWorld, 'onEvent'>): Supervision {
   return supervise(plan, world, openJournal(plan, world.clock, world.onEvent));
 }
 
@@ -158,7 +161,7 @@ function fakeChild(
     pid,
     exited: exited.promise,
     degraded: clock.sleep(script.degradedMs ?? never).then(() => 'its scheduler (7) ended'),
-    meetChildren: async () => {},
+    trackChildren: async () => {},
     drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {
       notes.push({ what: 'stop', process: name, pid, graceMs });

@@ -3,14 +3,17 @@ import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
-import { createProber, type ForeignListeners } from '../../../src/probe/prober.ts';
+import { createProbes, type ForeignListeners } from '../../../src/probe/prober.ts';
 import { fakePlan } from '../../support/profile.ts';
 import { freePort, serve } from '../../support/http-server.ts';
 import { until } from '../../support/until.ts';
 
 const never = new AbortController().signal;
 const nobody: ForeignListeners = () => new Map();
-const prober = (foreign: ForeignListeners = nobody) => createProber(systemClock, foreign);
+const prober = (foreign: ForeignListeners = nobody) => {
+  const probes = createProbes(systemClock, foreign);
+  return { ...probes.prober, ...probes.proving };
+};
 const body =
   (status: number, value: unknown): RequestListener =>
   (_, response) => {

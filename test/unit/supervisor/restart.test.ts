@@ -56,7 +56,7 @@ test('a worker with always never ends the run, one with on-failure does', async 
   );
   expect(starts[0]).toBeGreaterThan(20);
   expect(starts[1]).toBe(6);
-  expect((await worlds[1]?.supervision.done)?.failure?.message).toMatch(/a crash loop/);
+  expect((await worlds[1]?.supervision.done)?.failure?.message).toMatch(/crash loop/);
   worlds[0]?.supervision.stop();
   await worlds[0]?.world.clock.advance(5_000);
   expect((await worlds[0]?.supervision.done)?.failure).toBeUndefined();

@@ -75,7 +75,7 @@ test('a journal keeps all events, and its state is their fold', () => {
   const told: RunEvent[] = [];
   const journal = openJournal(plan, virtualClock(1), (event) => told.push(event));
   expect(journal.status()).toEqual(initialStatus(plan, 1));
-  journal.tell({ type: 'note', text: 'GPU 0 is being freed' });
+  journal.record({ type: 'note', text: 'GPU 0 is being freed' });
   journal.enter('prefill', 'starting');
   journal.enter('prefill', 'ready');
   expect(journal.events()).toEqual(told);

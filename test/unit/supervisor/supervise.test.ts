@@ -305,7 +305,7 @@ test('a process that is lost again and again is reported as a crash loop', async
   );
   await world.clock.advance(10_000);
   expect(await supervision.done).toMatchObject({
-    failure: { message: 'prefill exited with code 1; a crash loop: it was restarted 2 times' },
+    failure: { message: 'prefill exited with code 1; crash loop: it was restarted 2 times' },
   });
 });
 

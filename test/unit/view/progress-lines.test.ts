@@ -54,7 +54,7 @@ test('a crash, killed processes and processes left', () => {
   expect(said).toEqual([
     'w failed: exited with code 3',
     'failed: w exited with code 3',
-    'stopped: nothing is left; ended with SIGKILL: 7 (w)',
-    'NOT stopped, still there: 8 (x)',
+    'stopped: nothing is left; killed: 7 (w)',
+    'NOT stopped, still running: 8 (x)',
   ]);
 });
