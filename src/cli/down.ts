@@ -108,7 +108,7 @@ async function endRest(
   say: (line: string) => void,
 ): Promise<StopReport> {
   const ended = runAsItIs(workspace.folders, run).record.endedAt !== undefined;
-  if (ended && (await trackerOf(run).look()).length === 0) {
+  if (ended && (await trackerOf(run).scan()).length === 0) {
     await untilKeeperLeft(run);
     return { killed: [], left: [] };
   }

@@ -19,7 +19,7 @@ export interface ContainerStop {
   readonly graceMs: number;
   readonly clock: Clock;
   /** Aborts when SIGKILL shall come now. */
-  readonly hurry: AbortSignal;
+  readonly forceSignal: AbortSignal;
   /** Settles when what it printed has been written; its logs are taken here when nobody does. */
   readonly written?: Promise<unknown> | undefined;
   /** How long one that was never seen may take to appear; 0 when it is known to have been made. */
@@ -44,7 +44,7 @@ export async function endContainer(stop: ContainerStop): Promise<StopReport> {
       answeredAt = clock.now();
     } catch (error) {
       const why = silence(error) ?? said(error);
-      const patience = stop.hurry.aborted ? daemonMs : stop.graceMs + daemonMs;
+      const patience = stop.forceSignal.aborted ? daemonMs : stop.graceMs + daemonMs;
       if (clock.now() - answeredAt > patience) {
         return { killed: [], left: [`${name} (Docker at ${entry.daemon.address}: ${why})`] };
       }
@@ -65,7 +65,7 @@ interface Progress {
 
 /** One look, and what follows from it. */
 async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | 'there'> {
-  const { docker, entry, clock, graceMs, hurry } = stop;
+  const { docker, entry, clock, graceMs, forceSignal } = stop;
   const container = docker.getContainer(entry.container);
   const info = await inspectContainer(container);
   if (info === undefined || !isOurs(info, entry)) return 'gone';
@@ -75,7 +75,7 @@ async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | '
     return 'there';
   }
   progress.termAt ??= clock.now();
-  if (graceMs > 0 && !hurry.aborted && clock.now() - progress.termAt < graceMs) {
+  if (graceMs > 0 && !forceSignal.aborted && clock.now() - progress.termAt < graceMs) {
     if (!progress.signalled) await unless([404, 409], container.kill({ signal: 'SIGTERM' }));
     progress.signalled = true;
     return 'there';

@@ -23,9 +23,9 @@ export function containersInLedger(entries: readonly ContainerEntry[], clock: Cl
 
 /** All lives of one process: they had the same name, and at most one of them is left. */
 function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
-  const hurry = new AbortController();
+  const force = new AbortController();
   const end = async (entry: ContainerEntry, graceMs: number): Promise<StopReport> =>
-    await endEntry(entry, { graceMs, clock, hurry: hurry.signal, appearsWithinMs });
+    await endEntry(entry, { graceMs, clock, forceSignal: force.signal, appearsWithinMs });
   return {
     pid: undefined,
     exited: Promise.resolve({ code: undefined, signal: undefined }),
@@ -40,7 +40,7 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
         left: [...new Set(reports.flatMap(({ left }) => left))],
       };
     },
-    kill: () => hurry.abort(),
+    kill: () => force.abort(),
   };
 }
 
@@ -65,9 +65,9 @@ const appearsWithinMs = 1_500;
 /** Ends those that are still there, whoever should have done that: the last look of a run. Never rejects. */
 export async function endRest(entries: readonly ContainerEntry[], clock: Clock): Promise<StopReport> {
   const found = await findContainers(entries);
-  const hurry = AbortSignal.abort();
+  const forceSignal = AbortSignal.abort();
   const reports = await Promise.all(
-    found.map(async ({ entry }) => await endEntry(entry, { graceMs: 0, clock, hurry })),
+    found.map(async ({ entry }) => await endEntry(entry, { graceMs: 0, clock, forceSignal })),
   );
   return {
     killed: reports.flatMap(({ killed }) => killed),

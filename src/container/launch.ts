@@ -78,10 +78,10 @@ async function started(
     await answered(container.start(), startMs, signal);
     return container;
   } catch (error) {
-    const hurry = AbortSignal.abort();
+    const forceSignal = AbortSignal.abort();
     // Without an answer, the daemon may still be about it.
     const appearsWithinMs = statusOf(error) === undefined ? 1_500 : 0;
-    await endContainer({ docker, entry, graceMs: 0, clock, hurry, appearsWithinMs });
+    await endContainer({ docker, entry, graceMs: 0, clock, forceSignal, appearsWithinMs });
     signal.throwIfAborted();
     throw toldError(error, spec, entry);
   }
@@ -98,14 +98,14 @@ async function watched(
   settings: ContainerLauncherSettings,
 ): Promise<{ child: Child; removed: Promise<StopReport> }> {
   const { clock, note } = settings;
-  const hurry = new AbortController();
+  const force = new AbortController();
   const pid = await inspectContainer(container).then(
     (info) => (info !== undefined && isOurs(info, entry) ? info.State.Pid || undefined : undefined),
     () => undefined,
   );
   const exited = untilExited(docker, container, spec, { clock, note });
   const end = (graceMs: number, written: Promise<unknown>): Promise<StopReport> =>
-    endContainer({ docker, entry, graceMs, clock, hurry: hurry.signal, written });
+    endContainer({ docker, entry, graceMs, clock, forceSignal: force.signal, written });
   const removed = exited.then(async () => await end(0, exited));
   const child: Child = {
     pid,
@@ -115,7 +115,7 @@ async function watched(
     // Its port may be another's: Docker's proxy, or a rule of the kernel.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => await end(graceMs, exited),
-    kill: () => hurry.abort(),
+    kill: () => force.abort(),
   };
   return { child, removed };
 }

@@ -61,7 +61,7 @@ function withFreedMemory(
   return {
     ...child,
     stop: async (graceMs) => {
-      // Who is in a hurry does not wait to be told how much it was.
+      // A forced stop does not wait to learn how much it was.
       const held = await Promise.race([heldBy(spec.name, uuids, deps), hurried.promise]);
       const report = await child.stop(graceMs);
       if (held === undefined || report.left.length > 0) return report;
@@ -83,11 +83,11 @@ function withFreedMemory(
 async function heldBy(
   name: string,
   uuids: readonly string[],
-  { tracker, environment }: FreedGpusWorld,
+  { tracker, environment }: FreedGpusDependencies,
 ): Promise<number | undefined> {
   const seen = await look(environment);
   if (seen === undefined) return undefined;
-  const mine = (await tracker.look()).filter(({ process }) => process === name).map(({ pid }) => pid);
+  const mine = (await tracker.scan()).filter(({ process }) => process === name).map(({ pid }) => pid);
   const isMine = ({ pid, gpuUuid }: ComputeApp): boolean => mine.includes(pid) && uuids.includes(gpuUuid);
   return seen.apps.filter(isMine).reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
 }

@@ -10,7 +10,7 @@ import { persistentFolders, ephemeralFolders, type Plan, isServing, type Serving
 import type { Secrets } from '../plan/plan-secrets.ts';
 import type { HostFacts } from '../plan/request.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
-import { holdPorts, letGoOfPorts } from '../process/ports.ts';
+import { holdPorts, releasePortHolds } from '../process/ports.ts';
 import { lackOfRoom } from '../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
 import {
@@ -139,7 +139,7 @@ async function planAndLease<P extends Plan>(
     }
     if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined)
       return { plan: made, environment: { variables: facts.environment, secrets: planned.secrets } };
-    letGoOfPorts(portsOf(made));
+    releasePortHolds(portsOf(made));
     releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);
   }

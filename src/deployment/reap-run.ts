@@ -171,7 +171,7 @@ export async function reapDeadRuns(workspace: Workspace, say: (line: string) => 
     // Nobody asked for this: what may be up, as nobody knows its supervisor, is left to `down` and `clean`.
     if (!hasKnownSupervisor(run)) continue;
     const containers = await foundContainers(run);
-    const alive = await trackerOf(run).look();
+    const alive = await trackerOf(run).scan();
     const isEmpty = alive.length === 0 && containers.length === 0;
     const found = [
       ...(alive.length > 0 ? [`${alive.length} processes`] : []),
@@ -201,7 +201,7 @@ export async function reapAndWait(
   now: boolean,
   say: (line: string) => void,
 ): Promise<StopReport> {
-  const alive = await trackerOf(run).look();
+  const alive = await trackerOf(run).scan();
   const memory = await watchMemoryOf(alive, await foundContainers(run), workspace.environment);
   const report = await reapRun(workspace, run, now);
   if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);

@@ -1,6 +1,6 @@
 /** A deployment with a supervisor of its own, so that it can be left up when we end. */
 import { deferred } from '../base/deferred.ts';
-import { letGoOfPorts } from '../process/ports.ts';
+import { releasePortHolds } from '../process/ports.ts';
 import { askStop } from '../run/control-client.ts';
 import { socketIn } from '../run/record.ts';
 import { portsOf } from '../run/leases.ts';
@@ -33,7 +33,7 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent, envi
         seen = failureSoFar(seen, event);
         if (event.type === 'ready') ready.resolve(event.proof);
         // Somebody listens on them, or never will.
-        if (event.type === 'ready' || event.type === 'stopped') letGoOfPorts(portsOf(held.plan));
+        if (event.type === 'ready' || event.type === 'stopped') releasePortHolds(portsOf(held.plan));
         if (event.type === 'stopped') [stopped, failure] = [event, seen];
       }
     } catch {

@@ -6,7 +6,7 @@ import type { RunEnvironment } from '../plan/run-environment.ts';
 import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
 import { readCgroups } from '../process/ledger.ts';
-import { letGoOfPorts } from '../process/ports.ts';
+import { releasePortHolds } from '../process/ports.ts';
 import { removeUsedSegments } from '../process/shared-memory.ts';
 import { claimsIn, unclaim } from '../run/claim.ts';
 import { portsOf, releaseAllPorts, releaseGpus, releasePorts } from '../run/leases.ts';
@@ -62,7 +62,7 @@ function passing(plan: Plan | undefined, { folder: runFolder }: RunFiles): strin
 /** Gives back names, ports and GPUs only, for a run that was never supervised. */
 export function releaseRun({ plan, folders }: Pick<PlacedRun, 'plan' | 'folders'>): void {
   const mine = { runId: plan.runId, holder: ownIdentity() };
-  letGoOfPorts(portsOf(plan));
+  releasePortHolds(portsOf(plan));
   releasePorts(folders, portsOf(plan), mine, isAlive);
   releaseGpus(folders, mine, isAlive);
   unclaim(join(folders.names, plan.name), mine, isAlive);

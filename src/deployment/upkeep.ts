@@ -43,7 +43,7 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
   };
   const look = (): void =>
     void tracker
-      .look()
+      .scan()
       .then(watchOnce)
       .catch(() => {});
   let stirredAt = performance.now();

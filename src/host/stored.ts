@@ -22,8 +22,8 @@ export function storedIn<T>(read: OwnFile, shape: Shape): Stored<T> {
 }
 
 /** What was read, or `undefined` for what is missing or damaged, which is told with `fix`. */
-export function goodOrTell<T>(file: string, stored: Stored<T>, fix: string): T | undefined {
-  if (stored.kind === 'damaged') tellDamage({ file, why: stored.why, fix });
+export function goodOrReport<T>(file: string, stored: Stored<T>, fix: string): T | undefined {
+  if (stored.kind === 'damaged') reportDamage({ file, why: stored.why, fix });
   return stored.kind === 'good' ? stored.value : undefined;
 }
 
@@ -100,7 +100,7 @@ export function onDamage(tell: (damage: Damage) => void): void {
   listener = tell;
 }
 
-export function tellDamage(damage: Damage): void {
+export function reportDamage(damage: Damage): void {
   if (told.has(damage.file)) return;
   told.add(damage.file);
   listener(damage);

@@ -1,4 +1,4 @@
-/** Control groups: where the user may make some, a process and all that come from it can be found and ended for certain. */
+/** Control groups: if this user may create them, a process and all its descendants can be found and killed reliably. */
 import {
   accessSync,
   constants,
@@ -12,8 +12,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Where the groups of a run's processes will be made: below the one that we are in. `undefined` where that was not
- * delegated to us, or is no cgroup v2.
+ * Where the control groups of a run are created: below our own group. `undefined` if that was not delegated to us, or is
+ * not cgroup v2.
  */
 export function cgroupOfRun(runId: string): string | undefined {
   try {
@@ -25,24 +25,24 @@ export function cgroupOfRun(runId: string): string | undefined {
 }
 
 /**
- * A group for one process, which joins it before it runs. `undefined` when it cannot be made, or when this kernel
- * (before 5.14) cannot end a group as a whole.
+ * A group for one process, which joins it before it runs. `undefined` if it cannot be created, or if this kernel (before
+ * 5.14) cannot kill a whole group.
  */
 export async function cgroupFor(run: string | undefined, process: string): Promise<string | undefined> {
   if (run === undefined) return undefined;
   const folder = join(run, process);
   try {
-    // The kernel takes milliseconds for each; others are started meanwhile.
+    // The kernel takes milliseconds per group; other processes start meanwhile.
     await mkdir(folder, { recursive: true });
     if (existsSync(join(folder, 'cgroup.kill'))) return folder;
     removeCgroup(run);
   } catch {
-    // No right to, or too many.
+    // Not permitted, or too many groups.
   }
   return undefined;
 }
 
-/** Whether anybody is in this group or in one below it; true when that cannot be told. */
+/** Whether this group or one below it has members; true if unknown. */
 export function isPopulated(folder: string): boolean {
   try {
     return !/^populated 0$/m.test(readFileSync(join(folder, 'cgroup.events'), 'utf8'));
@@ -51,7 +51,7 @@ export function isPopulated(folder: string): boolean {
   }
 }
 
-/** Pids in the group, those of dead ones not; none when it is gone. */
+/** Pids of the living processes in the group; none if it is gone. */
 export function cgroupMembers(folder: string): number[] {
   try {
     return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
@@ -60,35 +60,35 @@ export function cgroupMembers(folder: string): number[] {
   }
 }
 
-/** SIGKILL for all members at one moment: nobody can fork away. */
+/** Sends SIGKILL to all members at once, so that none can escape by forking. */
 export function killCgroup(folder: string): void {
   try {
     writeFileSync(join(folder, 'cgroup.kill'), '1');
   } catch {
-    // It is gone already; whoever is left is found one by one.
+    // The group is already gone; remaining processes are found one by one.
   }
 }
 
-/** Removes the group of a run with those of its processes; what somebody is in stays. */
+/** Removes the group of a run and those of its processes; groups with members stay. */
 export function removeCgroup(run: string): void {
   try {
     for (const { name } of readdirSync(run, { withFileTypes: true }).filter((each) => each.isDirectory()))
       rmdirSync(join(run, name));
     rmdirSync(run);
   } catch {
-    // It was never made, or is in use.
+    // It was never created, or is in use.
   }
 }
 
-/** The folder of the group that we are in, if it was given to us to divide. */
+/** The folder of our own group, if it was delegated to us. */
 function ownCgroup(): string | undefined {
   const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
   const mount = /^\S+ (\/\S*) cgroup2 /m.exec(readFileSync('/proc/self/mounts', 'utf8'))?.[1];
   if (path === undefined || mount === undefined) return undefined;
-  // Root may write everywhere, but what belongs to systemd's units is systemd's alone.
+  // Root may write everywhere, but the groups of systemd's units belong to systemd alone.
   if (process.getuid?.() === 0 && /\.(?:slice|scope|service)(?:\/|$)/.test(path)) return undefined;
   const folder = join(mount, path);
-  // Who moves a process must be allowed to write in the group above both.
+  // Moving a process requires write access to the common parent of both groups.
   accessSync(join(folder, 'cgroup.procs'), constants.W_OK);
   return folder;
 }

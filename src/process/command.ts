@@ -1,4 +1,4 @@
-/** Runs a command of the user's on our own terminal and streams. */
+/** Runs a user's command on our own terminal and streams. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -14,14 +14,14 @@ import { identify } from './identity.ts';
 export interface RunningCommand {
   /** Settles when the command itself has ended. Never rejects. */
   readonly ended: Promise<Exit>;
-  /** Sends a signal to the command and what it started, unless the terminal has sent it there already. */
+  /** Sends a signal to the command and its children, unless the terminal has already sent it there. */
   signal(name: NodeJS.Signals): void;
 }
 
 /**
- * With a terminal the command stays in our process group, to which Ctrl-C goes by itself; without one it leads a group
- * of its own, so that a signal to our group does not reach it twice. It runs only when `writeDown` has returned, so that
- * somebody can end it when we are killed. Throws `environment` when it cannot be started.
+ * With a terminal, the command stays in our process group, which receives Ctrl-C directly. Without one, it leads its own
+ * group, so that a signal to our group does not reach it twice. It runs only after `writeDown` has returned, so that it
+ * can be ended if we are killed. Throws `environment` when it cannot be started.
  */
 export async function startCommand(
   argv: readonly string[],
@@ -50,13 +50,13 @@ export async function startCommand(
       try {
         process.kill(shared ? child.pid : -child.pid, name);
       } catch {
-        // it has just ended
+        // It has just ended.
       }
     },
   };
 }
 
-/** It waits at its gate. */
+/** The command waits at its gate. */
 async function started(argv: readonly string[], env: Environment, shared: boolean): Promise<ChildProcess> {
   const [file = '', ...args] = gatedCommand(argv, { ignoresHangup: hangupIsIgnored(env) });
   try {
@@ -71,23 +71,23 @@ async function started(argv: readonly string[], env: Environment, shared: boolea
     });
     return child;
   } catch (error) {
-    // Node throws some reasons and tells others by an event.
+    // Node throws some errors and emits others as an event.
     throw spawnError({ who: argv[0] ?? '', argv: [file, ...args], env }, error);
   }
 }
 
-/** Throws `environment` when there is no such program, before anything is brought up for it. */
+/** Throws `environment` when the program does not exist, before anything is started for it. */
 export function requireProgram(file: string, path: string | undefined): void {
   const places = file.includes('/')
     ? [file]
     : (path ?? '').split(delimiter).map((folder) => join(folder, file));
   if (places.some(isExecutable)) return;
-  throw new DynamoError('environment', `There is no program ${JSON.stringify(file)} to run.`, {
+  throw new DynamoError('environment', `The program ${JSON.stringify(file)} was not found.`, {
     hint: `command -v ${file}`,
   });
 }
 
-/** Whether our process group is the one to which our terminal sends Ctrl-C. */
+/** Whether our process group receives Ctrl-C from our terminal. */
 function inForeground(): boolean {
   const stat = readFileSync('/proc/self/stat', 'latin1');
   // Fields 5 and 8 of proc(5): process group, and foreground group of the terminal (-1 without one).

@@ -7,7 +7,7 @@ import { livingProcesses } from './proc.ts';
 
 type EndOutcome = 'ended' | 'killed' | 'left' | 'not-allowed';
 
-/** SIGTERM, `graceMs`, SIGKILL; its identity is looked at before every signal. */
+/** SIGTERM, `graceMs`, SIGKILL. The identity is checked before every signal, so that no process that reused the pid is hit. */
 export async function endOne(identity: Identity, graceMs: number, clock: Clock): Promise<EndOutcome> {
   const steps = [
     { signal: 'SIGTERM', waitMs: graceMs, outcome: 'ended' },
@@ -39,15 +39,15 @@ interface SessionEnd {
   readonly session: number;
   readonly graceMs: number;
   readonly clock: Clock;
-  /** Aborts when SIGKILL shall come now. */
-  readonly hurry: AbortSignal;
+  /** Aborts to send SIGKILL now. */
+  readonly forceSignal: AbortSignal;
 }
 
-/** Returns the pids that are still there, none unless the kernel keeps them. */
-export async function endSession({ session, graceMs, clock, hurry }: SessionEnd): Promise<number[]> {
+/** Returns the pids that are still running: none, unless the kernel cannot end them. */
+export async function endSession({ session, graceMs, clock, forceSignal }: SessionEnd): Promise<number[]> {
   const deadline = clock.now() + graceMs;
   for (const pid of members(session)) signalOne(pid, 'SIGTERM');
-  while (members(session).length > 0 && clock.now() < deadline && !hurry.aborted) await clock.sleep(10);
+  while (members(session).length > 0 && clock.now() < deadline && !forceSignal.aborted) await clock.sleep(10);
   const last = clock.now() + killGraceMs;
   for (let left = members(session); ; left = members(session)) {
     if (left.length === 0 || clock.now() > last) return left;

@@ -1,4 +1,4 @@
-/** Says of a process who owns it, since when it runs, what it is, and in which container. */
+/** Facts about a process: its user, age, command, and container. */
 import { readFileSync } from 'node:fs';
 import type { ContainerMark, ProcessFacts } from '../base/identity.ts';
 import { bootId } from './identity.ts';
@@ -9,7 +9,7 @@ const ticksPerSecond = 100;
 
 let names: ReadonlyMap<number, string> | undefined;
 
-/** `undefined` for one that is gone. */
+/** `undefined` if it is gone. */
 export function factsOf(pid: number): ProcessFacts | undefined {
   const stat = readStat(pid);
   if (!isLiving(stat)) return undefined;
@@ -27,12 +27,12 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   };
 }
 
-/** When a process with this start time began, in milliseconds since the epoch. */
+/** When a process with this start time started, in milliseconds since the epoch. */
 export function startedAtMs(startTime: string): number {
   return Date.now() - uptimeMs() + (Number(startTime) * 1000) / ticksPerSecond;
 }
 
-/** The real user; who owns the folder in /proc is root for one that may not be dumped. */
+/** The real user. The folder in /proc may belong to root instead, if the process is not dumpable. */
 function uidOf(pid: number): number {
   return Number(/^Uid:\s+(\d+)/m.exec(text(`/proc/${pid}/status`))?.[1] ?? -1);
 }
@@ -59,7 +59,7 @@ function text(path: string): string {
   }
 }
 
-/** What stands before the id, with either driver of control groups. */
+/** What precedes the id in the group name, with either cgroup driver. */
 const tools: readonly (readonly [RegExp, string])[] = [
   [/docker/, 'docker'],
   [/libpod/, 'podman'],
@@ -68,9 +68,9 @@ const tools: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Docker, containerd, CRI-O and Podman all put 64 hexadecimal digits into the name of the control group; of containers
- * within one another the last is meant. `undefined` where there is none, or it is that of `ours` as well: to end that
- * container would end who asks.
+ * Docker, containerd, CRI-O and Podman all put 64 hexadecimal digits into the name of the control group; for nested
+ * containers the innermost counts. `undefined` if there is none, or if `ours` is in the same container: stopping it would
+ * stop this process too.
  */
 export function containerOf(cgroup: string, ours = ''): ContainerMark | undefined {
   const [mine, theirs] = [innermost(ours), innermost(cgroup)];
@@ -88,7 +88,7 @@ function innermost(cgroup: string): { readonly id: string; readonly before: stri
   return undefined;
 }
 
-/** From the container around it on, if there is one: that may be of another kind. */
+/** Starting after the outer container, if there is one, which may be of another kind. */
 function beforeIt(path: string): string {
   return path.split(/[0-9a-f]{64}/).at(-1) ?? '';
 }

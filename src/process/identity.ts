@@ -1,4 +1,4 @@
-/** Tells one process from every other that ever had its pid. */
+/** Identifies a process beyond its pid, which is reused; says whether it is running, suspended or dead; sends it signals. */
 import { readFileSync } from 'node:fs';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
@@ -7,7 +7,7 @@ import { isLiving, procTrouble, readStat } from './proc.ts';
 
 let thisBoot: string | undefined;
 
-/** Throws `environment` where /proc does not tell. */
+/** Throws `environment` if /proc cannot be read. */
 export function bootId(): string {
   thisBoot ??= readBoot();
   return thisBoot;
@@ -27,7 +27,7 @@ export function identify(pid: number): Identity | undefined {
   return stat && { bootId: bootId(), pid, startTime: stat.startTime };
 }
 
-/** Of this process. Throws `environment` where nobody can tell. */
+/** The identity of this process. Throws `environment` if /proc cannot be read. */
 export function ownIdentity(): Identity {
   const own = identify(process.pid);
   if (own !== undefined) return own;
@@ -41,10 +41,10 @@ export function isAlive(identity: Identity): boolean {
   return isLiving(stat) && stat.startTime === identity.startTime;
 }
 
-/** What SIGKILL cannot end within this time is stuck in the kernel, in milliseconds. */
+/** A process that SIGKILL does not end within this time is stuck in the kernel, in milliseconds. */
 export const killGraceMs = 5_000;
 
-/** `suspended`: stopped by SIGSTOP, Ctrl-Z or a debugger, until somebody sends SIGCONT. */
+/** `suspended`: stopped by SIGSTOP, Ctrl-Z or a debugger, until it receives SIGCONT. */
 export type Presence = 'running' | 'suspended' | 'dead';
 
 export function presenceOf(identity: Identity): Presence {
@@ -55,7 +55,7 @@ export function presenceOf(identity: Identity): Presence {
   return stat.state === 'T' || stat.state === 't' ? 'suspended' : 'running';
 }
 
-/** Looks at its identity right before. False when it is dead, or another user's. */
+/** Checks the identity right before. False if the process is dead or belongs to another user. */
 export function signalProven(identity: Identity, signal: NodeJS.Signals): boolean {
   if (presenceOf(identity) === 'dead') return false;
   try {

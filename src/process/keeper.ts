@@ -1,4 +1,4 @@
-/** The keeper: a shell of under 3 MB that outlives the supervisor only to end the tree. */
+/** The keeper: a shell of under 3 MB that outlives the supervisor, only to stop its processes. */
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from '../base/environment.ts';
@@ -8,44 +8,44 @@ import { identify } from './identity.ts';
 import { ledgerDescriptor } from './ledger-writer.ts';
 import { spawnSession } from './spawn.ts';
 
-/** Descriptor from which the program that ends the tree reads the ledger. */
+/** File descriptor from which the program that stops the processes reads the ledger. */
 export const keptLedger = 3;
 
 /**
- * Holds a pipe from the supervisor. The word "done" on it means that the tree is gone; its end without that word means
- * that the supervisor is, and the program that ends the tree takes the keeper's place. Signals of a terminal go by.
- * All that it needs then is open already, whatever is moved or removed meanwhile: the ledger as 3, Node or the
- * executable file as 4, and as 5 what Node shall run, which has no size where the executable holds it. It leaves its
- * folder, as Node starts in none that was removed.
+ * Reads a pipe from the supervisor. The word "done" means that all processes have ended. End of file without that word
+ * means that the supervisor has died; the program that stops the processes then replaces the keeper. The keeper ignores
+ * signals of a terminal. Everything it needs is already open, whatever is moved or removed meanwhile: the ledger as 3,
+ * Node or the single-file executable as 4, and as 5 the program for Node, which is empty if the executable contains it.
+ * It changes to /, because Node does not start in a folder that was removed.
  */
 const script = `trap '' HUP INT QUIT TERM TSTP; cd /; read -r word; [ "$word" = done ] && exit 0
 [ -s /proc/self/fd/5 ] && exec /proc/self/fd/4 --input-type=module - "$@" <&5; exec /proc/self/fd/4 "$@"`;
 
 export interface KeeperSettings {
-  /** File with the program that ends the tree when nobody else does; `undefined` where the executable that runs us holds it. */
+  /** The program that stops the processes of a dead supervisor; `undefined` if the running executable contains it. */
   readonly program: string | undefined;
-  /** For that program. */
+  /** Arguments of that program. */
   readonly words: readonly string[];
   readonly ledgerFile: string;
   readonly logFile: string;
   readonly environment: Environment;
-  /** Told of every keeper that starts; it stays the same process when it ends the tree. */
+  /** Called for every keeper that starts. It stays the same process when it stops the tree. */
   readonly onStart: (keeper: Identity) => void;
 }
 
 export interface Keeper {
-  /** Tells the keeper that the tree is gone; settles when it has ended. */
+  /** Tells the keeper that all processes have ended; settles when the keeper has exited. */
   release(): Promise<void>;
 }
 
-/** A keeper that ends this fast could not live at all; the next one waits, so that a broken host is not flooded. */
+/** A keeper that exits this fast cannot run here; the next one starts later, so that a broken host is not flooded. */
 const pauseMs = 200;
-/** One that does not end at the word is suspended, or has no processor to run on. */
-const obeyMs = 2_000;
+/** A keeper that does not exit when told to is suspended, or gets no CPU time. */
+const exitMs = 2_000;
 
-/** Another keeper takes the place of one that ends unasked. */
+/** Replaces a keeper that exits unexpectedly. */
 export function startKeeper(settings: KeeperSettings): Keeper {
-  // Open for as long as we live: the package may be moved, or replaced by a newer one.
+  // Kept open: the package may be moved, or replaced by a newer version.
   const program = settings.program === undefined ? undefined : openSync(settings.program, 'r');
   const runtime = openSync('/proc/self/exe', 'r');
   const startOne = (): ReturnType<typeof oneKeeper> => oneKeeper(settings, runtime, program);
@@ -65,7 +65,7 @@ export function startKeeper(settings: KeeperSettings): Keeper {
     release: async () => {
       over = true;
       current.release();
-      const late = setTimeout(() => current.kill(), obeyMs);
+      const late = setTimeout(() => current.kill(), exitMs);
       await kept;
       clearTimeout(late);
     },
@@ -78,7 +78,7 @@ function oneKeeper(
   program: number | undefined,
 ): { ended: Promise<unknown>; release(): void; kill(): void } {
   const log = openLog(logFile);
-  // Read from its start by each keeper.
+  // Each keeper reads it from the start.
   const fresh = program === undefined ? undefined : openSync(`/proc/self/fd/${program}`, 'r');
   try {
     const { child, ended } = spawnSession(['/bin/sh', '-c', script, 'dynamo-keeper', ...words], {
@@ -87,7 +87,7 @@ function oneKeeper(
     });
     const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) onStart(identity);
-    // One that was killed reads no more.
+    // A killed keeper does not read any more.
     child?.stdin?.on('error', () => {});
     return {
       ended,
@@ -100,7 +100,7 @@ function oneKeeper(
   }
 }
 
-/** One that cannot write keeps all the same. */
+/** A keeper without a log still works. */
 function openLog(file: string): number | 'ignore' {
   try {
     return openToAppend(file);

@@ -1,4 +1,4 @@
-/** Starts processes so that they can be ended for certain: own session, own log file, written down before they run. */
+/** Starts processes so that they can be stopped reliably: own session, own log file, recorded in the ledger before they run. */
 import { closeSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
@@ -21,10 +21,10 @@ import { watchVitalChildren } from './vital-children.ts';
 export interface LauncherSettings {
   readonly runId: string;
   readonly ledgerFile: string;
-  /** Folder of the run's control group, where it has one. */
+  /** Folder of the run's control group, if it has one. */
   readonly cgroup?: string | undefined;
   readonly tracker: Tracker;
-  /** What every process inherits; `spec.env` is set on top. */
+  /** What every process inherits; `spec.env` overrides it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
 }
@@ -57,25 +57,25 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
       await ended;
       throw spawnError({ who: spec.name, argv, ...inheritance }, failure());
     }
-    const entry = writtenDown(child, spec, { ...settings, cgroup });
+    const entry = recorded(child, spec, { ...settings, cgroup });
     settings.tracker.add(entry);
     child.once('exit', () => settings.tracker.ended(entry));
     openGate(child);
     const vital = watchVitalChildren(spec, ended, settings);
-    return { ...childOf(entry, ended, settings), degraded: vital.lost, trackChildren: vital.meet };
+    return { ...childOf(entry, ended, settings), degraded: vital.lost, trackChildren: vital.find };
   } finally {
     closeSync(log);
   }
 }
 
-/** What cannot be written down must not run: it is still behind the gate. */
-function writtenDown(child: ChildProcess, spec: ProcessSpec, settings: LauncherSettings): LedgerEntry {
+/** A process that cannot be recorded must not run: it is still waiting at the gate. */
+function recorded(child: ChildProcess, spec: ProcessSpec, settings: LauncherSettings): LedgerEntry {
   try {
     const entry = entryOf(child.pid, spec, settings);
     appendToLedger(settings.ledgerFile, entry);
     return entry;
   } catch (error) {
-    // Never without a pid: Node then asks the kernel to kill process 0, which is our own group.
+    // Never without a pid: Node would signal process 0, which means our own process group.
     if (child.pid !== undefined) child.kill('SIGKILL');
     throw error;
   }
@@ -95,7 +95,7 @@ function entryOf(
     ...identity,
     runId,
     process: spec.name,
-    // setsid has been called or is about to be: both ids will be the pid.
+    // setsid was called or is about to be called: both ids will be the pid.
     pgrp: identity.pid,
     session: identity.pid,
     logFile: fileOf(identity.pid, 1) ?? '',
@@ -109,7 +109,7 @@ function childOf(
   exited: Promise<Exit>,
   { tracker, clock }: Pick<LauncherSettings, 'tracker' | 'clock'>,
 ): ProcessChild {
-  const hurry = new AbortController();
+  const force = new AbortController();
   return {
     pid: entry.pid,
     exited,
@@ -122,14 +122,14 @@ function childOf(
         tracker,
         graceMs,
         clock,
-        hurry: hurry.signal,
+        forceSignal: force.signal,
         leaderEnded: exited,
       }),
-    kill: () => hurry.abort(),
+    kill: () => force.abort(),
   };
 }
 
-/** Handles on what a ledger says was started by a supervisor that is gone: they can be stopped, and no more is known. */
+/** Processes that a ledger lists but whose supervisor is gone: they can be stopped; nothing else is known about them. */
 export function childrenInLedger(tracker: Tracker, clock: Clock): Map<string, Child> {
   const unknown: Promise<Exit> = Promise.resolve({ code: undefined, signal: undefined });
   return new Map(

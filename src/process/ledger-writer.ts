@@ -1,6 +1,6 @@
 /**
- * Writes the ledger. A supervisor keeps what it wrote: whoever truncates, replaces or removes the file while the run
- * lives does not make it forget what it started.
+ * Writes the ledger. A supervisor remembers what it wrote, so it still knows what it started if the file is truncated,
+ * replaced or removed during the run.
  */
 import {
   closeSync,
@@ -16,30 +16,30 @@ import { dirname } from 'node:path';
 import { appendOwn, openToAppend, readOwnFile, writeAll } from '../host/own-file.ts';
 
 interface Writer {
-  /** All lines so far, with their ends. */
+  /** All lines so far, each with its newline. */
   readonly lines: string[];
-  /** Open files, the newest last. A keeper reads on from the one that was there when it began, also when that is removed. */
+  /** Open files, the newest last. A keeper reads the file that existed when it started, even if that was removed. */
   readonly descriptors: number[];
-  /** As the newest file was when it was last known to hold all lines. */
+  /** The state of the newest file when it was last known to hold all lines. */
   seen: Stats | undefined;
 }
 
 const writers = new Map<string, Writer>();
-/** One more for each time that somebody removed the ledger of a run. */
+/** A new one is opened each time the ledger of a run is removed. */
 const mostDescriptors = 8;
 
-/** To be called by the supervisor of a run before it writes anything there. Throws what the disk says. */
+/** The supervisor of a run calls this before it writes anything. Throws the error of the file system. */
 export function openLedger(file: string): void {
   const descriptor = openToAppend(file);
   writers.set(file, { lines: [], descriptors: [descriptor], seen: fstatSync(descriptor) });
 }
 
-/** The newest of the open descriptors of a ledger that this process keeps. */
+/** The newest open descriptor of a ledger that this process writes. */
 export function ledgerDescriptor(file: string): number | undefined {
   return writers.get(file)?.descriptors.at(-1);
 }
 
-/** One write of one line: a crash can tear the last line, never another. Throws what the disk says. */
+/** One write per line: a crash can truncate only the last line. Throws the error of the file system. */
 export function append(file: string, entry: object): void {
   const line = `${JSON.stringify(entry)}\n`;
   const writer = writers.get(file);
@@ -50,7 +50,7 @@ export function append(file: string, entry: object): void {
   writer.seen = newest(writer);
 }
 
-/** Writes the ledger again if it does not hold all lines any more. Says whether it had to. Throws what the disk says. */
+/** Rewrites the ledger if lines are missing. Returns whether it did. Throws the error of the file system. */
 export function restoreLedger(file: string): boolean {
   const writer = writers.get(file);
   if (writer === undefined || isWhole(file, writer)) return false;
@@ -58,7 +58,7 @@ export function restoreLedger(file: string): boolean {
   return true;
 }
 
-/** Other commands add descendants that they saw, so one that has changed is read. */
+/** Other commands append descendants that they found, so a changed file is read again. */
 function isWhole(file: string, writer: Writer): boolean {
   const { seen } = writer;
   const now = statSync(file, { throwIfNoEntry: false });
@@ -96,7 +96,7 @@ function replace(file: string, text: string, inTheWay: Stats | undefined): numbe
   const descriptor = openToAppend(draft);
   try {
     writeAll(descriptor, text);
-    // A folder is somebody's: it is moved aside, as a file cannot take its place.
+    // A folder may be a user's, and a file cannot replace it: it is moved aside.
     if (inTheWay?.isDirectory() === true) renameSync(file, `${file}.${Date.now()}.aside`);
     renameSync(draft, file);
     return descriptor;

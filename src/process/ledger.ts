@@ -1,9 +1,9 @@
-/** The append-only record of every process that a run started: what proves, after any crash, what is ours. */
+/** The append-only record of every process that a run started. After a crash, it proves which processes belong to the run. */
 import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { type ContainerEntry, type Identity, identityShape } from '../base/identity.ts';
 import { number, object, optional, pid, type Shape, text } from '../base/shape.ts';
-import { linesOf, tellDamage } from '../host/stored.ts';
+import { linesOf, reportDamage } from '../host/stored.ts';
 import { readDescriptor, readOwnFile } from '../host/own-file.ts';
 import { bootId } from './identity.ts';
 import { append } from './ledger-writer.ts';
@@ -15,19 +15,19 @@ export interface LedgerEntry extends Identity {
   readonly session: number;
   /** `device:inode` of the log file, which every descendant inherits. */
   readonly logFile: string;
-  /** Folder of its control group, where it has one of its own. */
+  /** Folder of its own control group, if it has one. */
   readonly cgroup?: string | undefined;
-  /** Tells that two entries were the same command, without storing it. */
+  /** A digest of the command, which shows that two entries are the same without storing it. */
   readonly command: string;
 }
 
-/** A process that one of ours started, seen while its origin could still be proved. */
+/** A descendant of a process of the run, found while its origin could still be proved. */
 export interface DescendantEntry extends Identity {
   readonly runId: string;
   readonly process: string;
 }
 
-/** Shared memory that a process of ours had mapped: what proves, once all are dead, whose it was. */
+/** Shared memory that a process of the run had mapped: proves later, when all are dead, that it belonged to the run. */
 export interface SegmentEntry {
   readonly bootId: string;
   readonly runId: string;
@@ -35,7 +35,7 @@ export interface SegmentEntry {
   readonly inode: number;
 }
 
-/** Throws what the disk says; then a process must not run, as nothing would prove whose it is. */
+/** Throws the error of the file system. The process must not run then: nothing would prove that it belongs to the run. */
 export function appendToLedger(file: string, entry: LedgerEntry): void {
   append(file, entry);
 }
@@ -44,12 +44,12 @@ export function appendDescendant(file: string, entry: DescendantEntry): void {
   append(file, entry);
 }
 
-/** Where the control groups of the run will be, written before the first is made. */
+/** Where the control groups of the run will be; written before the first is created. */
 export function appendCgroup(file: string, cgroup: string): void {
   append(file, { bootId: bootId(), cgroup });
 }
 
-/** Before the container is made. */
+/** Call this before the container is created. */
 export function appendContainer(file: string, entry: ContainerEntry): void {
   append(file, entry);
 }
@@ -63,38 +63,38 @@ interface CgroupEntry {
   readonly cgroup: string;
 }
 
-/** All that a ledger says. */
+/** The contents of a ledger. */
 export interface Ledger {
-  /** In the order of starts. */
+  /** In the order in which they started. */
   readonly entries: readonly LedgerEntry[];
   readonly descendants: readonly DescendantEntry[];
-  /** In the order of their starts, also of earlier boots: they outlive those. */
+  /** In the order in which they started, including earlier boots: containers survive a reboot. */
   readonly containers: readonly ContainerEntry[];
-  /** Of this boot: shared memory does not outlive it. */
+  /** Of this boot only: shared memory does not survive a reboot. */
   readonly segments: readonly SegmentEntry[];
-  /** Of this boot: another one had others under the same names. */
+  /** Of this boot only: an earlier boot had other groups with the same names. */
   readonly cgroups: readonly string[];
-  /** Why it does not tell all that was started, in words. A torn last line is no reason: what it names never ran. */
+  /** Why it may be incomplete, in words. A truncated last line is no damage: the process it names never ran. */
   readonly damage?: string;
-  /** There is none: nothing was started, or somebody removed it. */
+  /** There is no ledger: nothing was started, or it was removed. */
   readonly missing: boolean;
 }
 
 const inherited = new Map<string, number>();
 
-/** From now on this ledger is read from a descriptor that is open, whatever stands under its name. */
+/** From now on, this ledger is read from an open descriptor, whatever file has its name. */
 export function readLedgerFrom(file: string, descriptor: number): void {
   inherited.set(file, descriptor);
 }
 
-/** What does not fit is skipped, and told once. Never throws. */
+/** Lines that do not fit are skipped, and reported once. Never throws. */
 export function readWholeLedger(file: string): Ledger {
   const descriptor = inherited.get(file);
   const read = descriptor === undefined ? readOwnFile(file) : readDescriptor(descriptor);
   const { values, damage, missing } = linesOf<unknown>(read, shapeOf);
   if (damage !== undefined) {
     const run = basename(dirname(file));
-    tellDamage({ file, why: damage, fix: `dynamo clean --dry-run   # says what may be left of ${run}` });
+    reportDamage({ file, why: damage, fix: `dynamo clean --dry-run   # says what may be left of ${run}` });
   }
   return {
     entries: values.filter(isEntry),
@@ -129,7 +129,7 @@ export function commandDigest(argv: readonly string[]): string {
 
 const ofProcess = { runId: text, process: text };
 
-/** Signals go to what stands here, so a number that means "everybody" to the kernel must not get in. */
+/** Signals are sent to these pids, so a number that means "all processes" to the kernel must not get in. */
 const both =
   (one: Shape, other: Shape): Shape =>
   (value, at) =>

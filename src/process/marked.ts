@@ -1,4 +1,4 @@
-/** Finds living processes that carry marks of a run: to be reported where no ledger proves more. */
+/** Finds running processes that carry marks of a run. If no ledger proves more, they are only reported. */
 import { readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { livingProcesses, type ProcessStat, readStat, readVariable } from './proc.ts';
@@ -9,13 +9,13 @@ export interface MarkedProcess {
   readonly pid: number;
   readonly startTime: string;
   readonly runId: string;
-  /** Folder of that run, where the process still writes into it; it may be of another state folder, or deleted. */
+  /** Folder of that run, if the process still writes into it; it may belong to another state folder, or be deleted. */
   readonly runFolder?: string;
   /** The marks, in words. */
   readonly evidence: string;
 }
 
-/** All but this process and those that it comes from, which may be working within a run. */
+/** All except this process and its ancestors, which may be running inside a run. */
 export function markedProcesses(): MarkedProcess[] {
   const living = livingProcesses();
   const above = ancestors(living);
@@ -34,7 +34,7 @@ export function markedProcesses(): MarkedProcess[] {
   });
 }
 
-/** Standard output or error into the log of a run, also when that file was deleted. */
+/** The log of a run that standard output or error goes to, even if that file was deleted. */
 function logOf(pid: number): { runId: string; path: string } | undefined {
   for (const descriptor of [1, 2]) {
     try {
@@ -42,7 +42,7 @@ function logOf(pid: number): { runId: string; path: string } | undefined {
       const runId = /\/dynamo\/runs\/([^/]+)\/logs\/[^/]+\.log( \(deleted\))?$/.exec(path)?.[1];
       if (runId !== undefined) return { runId, path };
     } catch {
-      // closed, or not ours to see
+      // Closed, or not visible to this user.
     }
   }
   return undefined;
@@ -59,8 +59,9 @@ function ancestors(living: readonly ProcessStat[]): Set<number> {
 }
 
 /**
- * Those that began after the leader. A number that its leader or a stranger holds now tells for certain, so nobody is
- * unproven there. Who is proven otherwise is among them.
+ * Finds processes in a session of the run whose leader has died: they may belong to the run, but the session alone does
+ * not prove it. Only those that started after the leader. If the leader is alive or its pid was reused, ownership is
+ * certain either way, so nothing is unproven there. The result includes processes that are proven by other evidence.
  */
 export function unprovenMembers(
   entries: readonly LedgerEntry[],
@@ -76,7 +77,7 @@ export function unprovenMembers(
     );
     if (entry === undefined) return [];
     const { runId, process } = entry;
-    const evidence = `in the session that ${process} of run ${runId} led as pid ${entry.session}, now dead: that alone is no proof`;
+    const evidence = `in the session that ${process} of run ${runId} led as pid ${entry.session}, which has ended: that alone is no proof`;
     return [{ pid, startTime, runId, evidence }];
   });
 }

@@ -10,7 +10,7 @@ interface Openers {
   readonly unreadable: ReadonlySet<number>;
 }
 
-/** Living processes with a file open whose path `matches`. */
+/** Running processes that have a file open whose path `matches`. */
 export function openersOf(matches: (path: string) => boolean): Openers {
   const [openers, unreadable] = [new Set<number>(), new Set<number>()];
   for (const { pid } of livingProcesses()) {
@@ -21,7 +21,7 @@ export function openersOf(matches: (path: string) => boolean): Openers {
   return { openers, unreadable };
 }
 
-/** `undefined` when they may not be seen. */
+/** `undefined` if this user may not read them. */
 function openPaths(pid: number): string[] | undefined {
   return descriptorsOf(pid)?.flatMap((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`));
 }
@@ -30,7 +30,7 @@ function linkOf(path: string): string[] {
   try {
     return [readlinkSync(path)];
   } catch {
-    return []; // closed meanwhile
+    return []; // Closed meanwhile.
   }
 }
 
@@ -39,7 +39,10 @@ interface FolderUser {
   readonly command: string;
 }
 
-/** By the program as it was called or as it is: the python3 of a virtual environment leads out of it. */
+/**
+ * Processes that run from a folder, so that it is not removed while in use. Compares the program both as it was called and
+ * resolved: the python3 of a virtual environment is a link to a file outside of it.
+ */
 export function usersOfFolder(folder: string): FolderUser[] {
   return livingProcesses().flatMap(({ pid }) => {
     const words = readCommandWords(pid);
@@ -66,15 +69,18 @@ interface End {
 
 let lastReader: End | undefined;
 
-/** False only when it is certain: the descriptor is a pipe, and no process that we can look into has it open. */
+/**
+ * Whether any process still reads a pipe that we write to; Node only notices when it writes. False only if it is certain:
+ * the descriptor is a pipe, and no process that we can inspect has its other end open.
+ */
 export function hasReader(descriptor: number): boolean {
   try {
     if (!fstatSync(descriptor).isFIFO()) return true;
     const pipe = readlinkSync(`/proc/self/fd/${descriptor}`);
-    // Who read it a moment ago nearly always still does: /proc is searched only when he left.
+    // The last known reader is nearly always still there: /proc is searched only when it has gone.
     if (lastReader !== undefined && reads(lastReader, pipe)) return true;
     const others = livingProcesses().filter(({ pid }) => pid !== process.pid);
-    // Nearly always it is somebody's standard input.
+    // The pipe is nearly always the reader's standard input.
     const first = others.map(({ pid }) => ({ pid, descriptor: '0' })).find((end) => reads(end, pipe));
     lastReader = first ?? anyReader(others, pipe);
     return lastReader !== undefined || others.some(({ pid }) => isHidden(pid));
@@ -91,12 +97,12 @@ function anyReader(others: readonly { readonly pid: number }[], pipe: string): E
   return undefined;
 }
 
-/** A process of another user may read it. */
+/** A process that we cannot inspect may be a reader. */
 function isHidden(pid: number): boolean {
   return descriptorsOf(pid) === undefined;
 }
 
-/** `undefined` when they may not be seen. */
+/** `undefined` if this user may not read them. */
 function descriptorsOf(pid: number): string[] | undefined {
   try {
     return readdirSync(`/proc/${pid}/fd`);
@@ -105,7 +111,7 @@ function descriptorsOf(pid: number): string[] | undefined {
   }
 }
 
-/** Others may hold the end that is written to, as we do: the flags tell. */
+/** Other processes may hold the write end, as we do: the flags tell them apart. */
 function reads({ pid, descriptor }: End, pipe: string): boolean {
   try {
     if (readlinkSync(`/proc/${pid}/fd/${descriptor}`) !== pipe) return false;

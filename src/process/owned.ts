@@ -1,4 +1,4 @@
-/** Finds every living process that a ledger proves to be ours, also those that left their group or renamed themselves. */
+/** Finds every running process that a ledger proves to belong to a run, even if it left its group or renamed itself. */
 import { dirname } from 'node:path';
 import type { DescendantEntry, LedgerEntry } from './ledger.ts';
 import { cgroupMembers, isPopulated } from './cgroup.ts';
@@ -9,17 +9,17 @@ import { provenSessions, type SessionProof } from './session-proof.ts';
 export type Evidence = 'ledger' | 'seen' | 'control group' | 'session' | 'parent' | 'marks';
 
 export interface OwnedProcess extends ProcessStat {
-  /** Name in the plan of the process that it comes from. */
+  /** Name in the plan of the process that it descends from. */
   readonly process: string;
   readonly evidence: Evidence;
 }
 
 /**
- * Living processes that come from these entries, parents before children.
- * No single mark is enough: SGLang's schedulers wipe their environment with setproctitle, children may call setsid,
- * a double fork loses the parent (docs/upstream/processes.md#titles-and-environments). Each mark that is looked at is one
- * that nobody has by chance, or two that nobody has together: what carries one of those alone is listed, never signalled.
- * `ends`: for entries whose process has ended, the tick of the clock by which that was seen to be so.
+ * Running processes that descend from these entries, parents before children.
+ * No single mark is sufficient: SGLang's schedulers wipe their environment with setproctitle, children may call setsid,
+ * a double fork loses the parent (docs/upstream/processes.md#titles-and-environments). Accepted as proof are only marks
+ * that no process has by chance, or pairs of marks: a process with one half of a pair is listed, never signalled.
+ * `ends`: for entries whose process has ended, the clock tick at which that was observed.
  */
 export function findOwned(
   entries: readonly LedgerEntry[],
@@ -63,12 +63,12 @@ function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: s
   return `${pid}@${startTime}`;
 }
 
-/** Nobody leaves a control group by forking, by setsid or by any other way that needs no right to write there. */
+/** A process cannot leave its control group by forking, by setsid, or in any other way that needs no write access there. */
 function groupMembers(entries: readonly LedgerEntry[]): Map<number, string> {
   const groups = new Map(
     entries.flatMap(({ cgroup, process }) => (cgroup === undefined ? [] : [[cgroup, process]])),
   );
-  // Of a run that is being ended, one small file tells that all its groups are empty.
+  // While a run is being stopped, one small file shows that all its groups are empty.
   const inUse = new Set([...new Set([...groups.keys()].map(dirname))].filter(isPopulated));
   return new Map(
     [...groups]
@@ -87,10 +87,10 @@ function bySession(
 }
 
 /**
- * Two marks together, of one process of the plan. It writes into the log that the ledger names, which it has inherited or
- * opened on purpose; and it was given the variables of the run, or both its streams go there and it put a title over its
- * variables, as SGLang's schedulers do. One mark alone proves nothing: a user's shell may have the variables, and anybody
- * may write into a log.
+ * Requires two marks of the same process of the plan. First, it writes to the log that the ledger names, which it has
+ * inherited or opened on purpose. Second, it has the variables of the run; or both its streams go to that log and it has
+ * overwritten its environment with a title, as SGLang's schedulers do. One mark alone proves nothing: a user's shell may
+ * have the variables, and any process may write to a log.
  */
 function byMarks(pid: number, entries: readonly LedgerEntry[]): Origin | undefined {
   const [out, err] = [fileOf(pid, 1), fileOf(pid, 2)];

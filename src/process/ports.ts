@@ -9,7 +9,7 @@ import { errorCode } from '../base/error-code.ts';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 
-/** How the kernel writes that a socket listens. */
+/** The kernel's code for a listening socket. */
 const listenState = '0A';
 
 /** Ports with a listener on any address, each with the inodes of its sockets. */
@@ -26,7 +26,7 @@ export function listeningPorts(): Map<number, readonly string[]> {
   return ports;
 }
 
-/** `pid 912 (node server.js)`, or words that say that it cannot be seen. */
+/** `pid 912 (node server.js)`, or words if it is not visible to this user. */
 export function holderOf(inodes: readonly string[]): string {
   const owner = livingProcesses().find(({ pid }) => socketsOf(pid).some((inode) => inodes.includes(inode)));
   return owner === undefined
@@ -35,8 +35,8 @@ export function holderOf(inodes: readonly string[]): string {
 }
 
 /**
- * Of these ports, each with the session that should listen there, those where only others do, with who it is.
- * One look for all: with thousands of connections on a host, the kernel's table takes milliseconds to read.
+ * Given ports and the session that should listen on each: the ports on which only other processes listen, with the process.
+ * The kernel's table is read once for all: with thousands of connections, that takes milliseconds.
  */
 export function foreignListeners(owners: ReadonlyMap<number, number>): Map<number, string> {
   const listening = listeningPorts();
@@ -49,7 +49,7 @@ export function foreignListeners(owners: ReadonlyMap<number, number>): Map<numbe
 
 function listensInSession(inodes: readonly string[], session: number): boolean {
   const holds = (pid: number): boolean => socketsOf(pid).some((inode) => inodes.includes(inode));
-  // Nearly always it is the leader itself; the rest of its session costs a search through all of /proc.
+  // It is nearly always the leader itself; checking the rest of the session means a scan of /proc.
   if (holds(session)) return true;
   return livingProcesses()
     .filter((stat) => stat.session === session)
@@ -60,13 +60,13 @@ function tableLines(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n').slice(1);
   } catch {
-    return []; // no IPv6 here
+    return []; // No IPv6 on this host.
   }
 }
 
 /**
- * States in which the kernel names a socket that may still bring an answer to somebody, or take in a new request. In the
- * others the server has sent all that it will: FIN_WAIT1 and 2, TIME_WAIT, CLOSE, LAST_ACK, CLOSING.
+ * The states of a socket that may still deliver an answer or accept a request. In the other states the server has sent its
+ * last byte: FIN_WAIT1 and 2, TIME_WAIT, CLOSE, LAST_ACK, CLOSING.
  */
 const servingStates = new Set(['01', '02', '03', '08', '0A', '0C']);
 
@@ -74,9 +74,9 @@ const firstPauseMs = 5;
 const longestPauseMs = 50;
 
 /**
- * Settles when nobody listens on this TCP port, where at the call somebody did, and no client is connected to it: seen
- * twice, as the kernel's table may change while it is read. Never settles where that cannot be told, nor once `ended`
- * aborts. Dynamo's frontend closes its port when the last stream has ended, and lives on: 1.6.1 for 300 ms, 1.4.2 and
+ * Settles when no process listens on this TCP port any more and no client is connected to it; seen twice, because the
+ * kernel's table may change while it is read. Never settles if the port was not open when this was called, if the table
+ * cannot be read, or once `ended` aborts. Dynamo's frontend closes its port when the last stream has ended, and exits later: 1.6.1 for 300 ms, 1.4.2 and
  * 1.1.1 for 30 ms. Seen with each of them, idle, with a stream, with an idle connection and with half a request.
  */
 export async function untilDrained(port: number, clock: Clock, ended: AbortSignal): Promise<void> {
@@ -85,7 +85,7 @@ export async function untilDrained(port: number, clock: Clock, ended: AbortSigna
   await new Promise<never>(() => {});
 }
 
-/** False when `ended` aborts before. */
+/** False when `ended` aborts first. */
 async function becomesIdle(port: number, clock: Clock, ended: AbortSignal): Promise<boolean> {
   let pauseMs = firstPauseMs;
   for (let seenIdle = 0; seenIdle < 2;) {
@@ -98,20 +98,20 @@ async function becomesIdle(port: number, clock: Clock, ended: AbortSignal): Prom
   return true;
 }
 
-/** Of every socket whose own end is this port; `undefined` where they cannot be seen. */
+/** The states of all sockets with this local port; `undefined` if they cannot be read. */
 function statesOf(port: number): string[] | undefined {
   const own = port.toString(16).toUpperCase().padStart(4, '0');
   const row = new RegExp(`^ *\\d+: [0-9A-F]+:${own} [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) `, 'gm');
   try {
-    const tables = [readFileSync('/proc/net/tcp', 'latin1'), readWhereItIs('/proc/net/tcp6')];
+    const tables = [readFileSync('/proc/net/tcp', 'latin1'), readIfPresent('/proc/net/tcp6')];
     return tables.flatMap((table) => [...table.matchAll(row)].map(([, state = '']) => state));
   } catch {
     return undefined;
   }
 }
 
-/** A host without IPv6 has no table of it. */
-function readWhereItIs(file: string): string {
+/** A host without IPv6 has no such table. */
+function readIfPresent(file: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch (error) {
@@ -122,27 +122,27 @@ function readWhereItIs(file: string): string {
 
 interface LostPort {
   readonly port: number;
-  /** In words. */
+  /** The process that holds it, in words. */
   readonly holder: string;
 }
 
 /**
- * By port. What is held is a name in the kernel's table of abstract sockets: it belongs to the network that the port
- * belongs to, is anybody's to see, and goes with this process.
+ * By port. A hold is an abstract socket: it belongs to the same network namespace as the port, is visible to every user,
+ * and disappears with this process.
  */
 const holds = new Map<number, Server>();
 
 /**
- * A run lets go of its ports when it has proved that it serves: later than this after it began to listen. What was seen
- * to be free so short a time before we hold it cannot have been held, listened on and let go of in between.
+ * A run releases its holds after it has proved that it serves, which takes longer than this. So a port that was free this
+ * recently cannot have been held, opened and released in between.
  */
 const stillTrueMs = 50;
 
 /**
- * Holds all of them until `letGoOfPorts`, or until this process ends; or none, and tells one that somebody else holds
- * or listens on. Whoever begins to listen after this was looked for does not ask us, or has failed to hold.
- * `seenFreeAt`: when the table of listeners was looked at, or before, on the clock of `performance.now`; a look takes
- * the kernel milliseconds, and is made again only when that one is old.
+ * Keeps planned ports from runs that cannot see our leases (another state folder, another user) until a process listens.
+ * Holds all ports until `releasePortHolds` or until this process ends; or none, and returns one that is held or in use.
+ * `seenFreeAt`: when the table of listeners was read (`performance.now`). Reading it takes milliseconds, so it is read
+ * again only if that was too long ago.
  */
 export async function holdPorts(ports: readonly number[], seenFreeAt: number): Promise<LostPort | undefined> {
   const wanted = ports.filter((port) => !holds.has(port));
@@ -152,20 +152,20 @@ export async function holdPorts(ports: readonly number[], seenFreeAt: number): P
   const listening = isFresh ? new Map<number, readonly string[]>() : listeningPorts();
   const inUse = ports.find((port) => listening.has(port));
   if (lost === undefined && inUse === undefined) return undefined;
-  letGoOfPorts(wanted);
+  releasePortHolds(wanted);
   if (lost !== undefined) return { port: lost, holder: holderOf(socketsNamed(nameOf(lost))) };
   return inUse === undefined ? undefined : { port: inUse, holder: holderOf(listening.get(inUse) ?? []) };
 }
 
-/** Those of others are left alone. */
-export function letGoOfPorts(ports: readonly number[]): void {
+/** Releases only our own holds. */
+export function releasePortHolds(ports: readonly number[]): void {
   for (const port of ports) {
     holds.get(port)?.close();
     holds.delete(port);
   }
 }
 
-/** False when another process holds it. A kernel or a sandbox that forbids it is no reason not to start. */
+/** False if another process holds it. True if the kernel or a sandbox forbids holds: that is no reason not to start. */
 async function hold(port: number): Promise<boolean> {
   const server = createServer((connection) => connection.destroy()).unref();
   try {
@@ -177,7 +177,7 @@ async function hold(port: number): Promise<boolean> {
   }
 }
 
-/** As long as a name can be: Node 20 fills a shorter one up with zeros, newer ones do not, and both shall mean one. */
+/** As long as a name can be: Node 20 pads shorter names with zeros, newer versions do not. */
 function nameOf(port: number): string {
   return `dynamo-port-${port}`.padEnd(107, '-');
 }

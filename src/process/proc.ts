@@ -1,4 +1,4 @@
-/** Reads what the kernel says about processes in /proc. Every reader answers `undefined` for one that is gone. */
+/** Reads /proc. Every reader returns `undefined` for a process that is gone. */
 import {
   closeSync,
   existsSync,
@@ -25,16 +25,16 @@ export interface ProcessStat {
   readonly cpuMs: number;
 }
 
-/** Milliseconds of one tick of the kernel's times: USER_HZ is 100 on every architecture that Node runs on. */
+/** Milliseconds per clock tick: USER_HZ is 100 on every architecture that Node runs on. */
 export const tickMs = 10;
 
-/** The last is the start time. */
+/** The last one needed is the start time. */
 const neededFields = 20;
 
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readShort(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
-  // comm stands in parentheses and may hold any character, parentheses too: the last one closes it.
+  // comm is in parentheses and may contain any character, including parentheses: the last one closes it.
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
   const fields = text.slice(close + 2).split(' ', neededFields);
@@ -52,8 +52,8 @@ export function readStat(pid: number): ProcessStat | undefined {
 }
 
 /**
- * Zombies count as dead: in containers whose first process never reaps, they stay for ever. But one whose first thread
- * has ended looks the same while its other threads still hold its files, ports and GPU memory.
+ * Zombies count as dead: in containers whose init does not reap, they stay forever. But a process whose first thread has
+ * ended looks the same while its other threads still hold files, ports and GPU memory.
  */
 export function isLiving(stat: ProcessStat | undefined): stat is ProcessStat {
   return stat !== undefined && stat.state !== 'X' && (stat.state !== 'Z' || stat.threads > 1);
@@ -66,7 +66,7 @@ export function livingProcesses(): ProcessStat[] {
     .filter(isLiving);
 }
 
-/** Only ours are readable; others answer `undefined`, as do those that wiped theirs. */
+/** `undefined` for processes of other users, and for those that have overwritten their environment. */
 export function readVariable(pid: number, name: string): string | undefined {
   const environment = read(`/proc/${pid}/environ`)?.toString('utf8');
   const prefix = `${name}=`;
@@ -76,18 +76,18 @@ export function readVariable(pid: number, name: string): string | undefined {
     ?.slice(prefix.length);
 }
 
-/** Where the environment stood is something else: a title that the process gave itself. False where it cannot be read. */
+/** Whether the process has overwritten its environment with a title. False if it cannot be read. */
 export function overwroteEnvironment(pid: number): boolean {
   const environment = read(`/proc/${pid}/environ`)?.toString('latin1') ?? '';
   return environment !== '' && !environment.split('\0').some((entry) => /^[A-Za-z_]\w*=/.test(entry));
 }
 
-/** Without empty words; none for a process that is gone. */
+/** Without empty words; empty for a process that is gone. */
 export function readCommandWords(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0').filter(Boolean) ?? [];
 }
 
-/** The command line for people, without secrets, at most `length` characters; the name in brackets for those without one. */
+/** The command line for people, without secrets, at most `length` characters; the name in brackets if it has none. */
 export function commandLine(pid: number, length = 80): string {
   const text = withoutControls(
     concealWords(readCommandWords(pid)).join(' ') || `[${readStat(pid)?.comm ?? 'gone'}]`,
@@ -95,7 +95,7 @@ export function commandLine(pid: number, length = 80): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 
-/** `device:inode` of what an open file descriptor of a process leads to. */
+/** `device:inode` of an open file descriptor of a process. */
 export function fileOf(pid: number, descriptor: number): string | undefined {
   try {
     const { dev, ino } = statSync(`/proc/${pid}/fd/${descriptor}`);
@@ -105,7 +105,7 @@ export function fileOf(pid: number, descriptor: number): string | undefined {
   }
 }
 
-/** Inodes of the sockets that a process has open. */
+/** Inodes of the open sockets of a process. */
 export function socketsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -125,10 +125,10 @@ function readLink(path: string): string | undefined {
   }
 }
 
-/** Source: execve(2). The kernel's own lowest and highest. */
+/** The kernel's own minimum and maximum. Source: execve(2). */
 const [leastArguments, mostArguments] = [128 * 1024, 6 * 1024 * 1024];
 
-/** What the kernel takes as arguments and variables of a process that we start: a quarter of our stack, within limits. */
+/** How much the kernel accepts as arguments and variables of a new process: a quarter of our stack, within limits. */
 export function argumentBytes(): number | undefined {
   const found = /^Max stack size +(\d+|unlimited)/m.exec(read('/proc/self/limits')?.toString() ?? '')?.[1];
   if (found === undefined) return undefined;
@@ -136,7 +136,7 @@ export function argumentBytes(): number | undefined {
   return Math.min(Math.max(quarter, leastArguments), mostArguments);
 }
 
-/** `undefined` where there is none, or it may not be read. */
+/** `undefined` if it does not exist or may not be read. */
 export function readText(path: string): string | undefined {
   return read(path)?.toString('latin1');
 }
@@ -149,10 +149,10 @@ function read(path: string): Buffer | undefined {
   }
 }
 
-/** Longer than any line of this kind: a name takes at most 64 bytes, and 50 numbers do not fill the rest. */
+/** Longer than any such line: a name takes at most 64 bytes, and 50 numbers do not fill the rest. */
 const statBuffer = Buffer.alloc(2048);
 
-/** Of a look through /proc nearly all is this; so it takes three system calls and no memory. */
+/** A scan of /proc spends nearly all its time here, so it uses three system calls and allocates no buffer. */
 function readShort(path: string): string | undefined {
   let descriptor: number;
   try {
@@ -175,35 +175,38 @@ interface ProcTrouble {
   readonly fix: string;
 }
 
-/** `undefined` when all is well. Two small files; throws nothing. */
+/**
+ * Whether /proc shows our own pid namespace, which everything here depends on. `undefined` if all is well. Reads two small
+ * files; never throws.
+ */
 export function procTrouble(): ProcTrouble | undefined {
   const status = readText('/proc/self/status');
   if (status === undefined) {
     return existsSync('/proc/uptime') ? foreign('which does not show this process') : notMounted;
   }
   const pid = /^Pid:\s+(\d+)/m.exec(status)?.[1];
-  // From the namespace of this /proc to ours, a number each: more than one where ours lies below. Source: proc(5).
+  // One pid per namespace, from that of this /proc down to ours: more than one if ours is nested. Source: proc(5).
   const numbers = /^NSpid:\s+(.+)$/m.exec(status)?.[1]?.trim().split(/\s+/) ?? [];
   if (pid !== String(process.pid) || numbers.length > 1) {
     return foreign(`where this process, ${process.pid}, is ${pid ?? 'unknown'}`);
   }
-  // Missing where /proc was mounted with subset=pid.
+  // Missing if /proc was mounted with subset=pid.
   if (readText('/proc/sys/kernel/random/boot_id') !== undefined) return undefined;
   return {
     words:
-      '/proc/sys/kernel/random/boot_id cannot be read: runs of this boot cannot be told from earlier ones',
+      '/proc/sys/kernel/random/boot_id cannot be read: runs of this boot and of earlier boots look the same',
     fix: 'grep " /proc " /proc/self/mounts   # without subset=pid',
   };
 }
 
 const notMounted: ProcTrouble = {
-  words: '/proc is not mounted: processes cannot be told apart',
+  words: '/proc is not mounted: processes cannot be identified',
   fix: 'mount -t proc proc /proc',
 };
 
 function foreign(how: string): ProcTrouble {
   return {
-    words: `/proc shows another pid namespace, ${how}: what is ours could not be found there`,
+    words: `/proc shows another pid namespace, ${how}: processes of a run cannot be found there`,
     fix: 'unshare --pid --fork --mount-proc …   # or here: mount -t proc proc /proc',
   };
 }

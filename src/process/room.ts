@@ -1,4 +1,4 @@
-/** Whether there is room for processes and what they write: limits of this shell, loopback, and the disk. */
+/** Whether the host has room for a run: limits of this shell, loopback, and disk space. */
 import { readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -15,18 +15,18 @@ export interface Lack {
   readonly fix: string;
 }
 
-/** A supervisor has some 30 files open, and each process of a run takes two more. */
+/** A supervisor has about 30 files open, and each process of a run adds two. */
 const fewestFiles = 64;
-/** Node takes eleven threads, and the smallest run has three such processes beside ours. */
+/** Node uses eleven threads, and the smallest run has three Node processes besides ours. */
 const fewestThreads = 64;
-/** Who may have more than this many processes is not counted: that is a search through /proc. */
+/** Above this limit, threads are not counted, because that means a scan of /proc. */
 const plentyOfThreads = 4_096;
 /** Plan, ledger, events and the first lines of every log take a fifth of it. */
 const leastBytes = 256 * 1024;
 const leastFileBytes = 1024 * 1024;
 const fewestInodes = 64;
 
-/** The first thing that is lacking for a run whose records and logs lie in `folder`. Never rejects. */
+/** The first resource that is missing for a run whose records and logs are in `folder`. Never rejects. */
 export async function lackOfRoom(folder: string): Promise<Lack | undefined> {
   const limits = readText('/proc/self/limits') ?? '';
   return (
@@ -38,12 +38,12 @@ export async function lackOfRoom(folder: string): Promise<Lack | undefined> {
   );
 }
 
-/** The most bytes that a file of ours and of our processes may have; Infinity without a limit. */
+/** The maximum size of a file written by us or our processes, in bytes; Infinity without a limit. */
 export function largestFile(): number {
   return limitIn(readText('/proc/self/limits') ?? '', 'Max file size');
 }
 
-/** Why nothing can be written into this folder, by trying: `ENOSPC`, `EDQUOT`, `EROFS`; `undefined` when it can. */
+/** Tries to write into this folder: `ENOSPC`, `EDQUOT`, `EROFS`; `undefined` if it works. */
 export function writeTrouble(folder: string): string | undefined {
   const file = join(folder, `.room.${process.pid}`);
   try {
@@ -55,7 +55,7 @@ export function writeTrouble(folder: string): string | undefined {
     try {
       rmSync(file, { force: true });
     } catch {
-      // nothing could be made there
+      // The file was never created.
     }
   }
 }
@@ -65,7 +65,7 @@ function lackOfFiles(limits: string): Lack | undefined {
   if (most >= fewestFiles) return undefined;
   return {
     code: 'environment',
-    words: `a process of this shell may have ${most} files open (ulimit -n), and a run needs ${fewestFiles}`,
+    words: `the open file limit of this shell is ${most} (ulimit -n); a run needs ${fewestFiles}`,
     fix: 'ulimit -n 4096   # then again',
   };
 }
@@ -75,7 +75,7 @@ function lackOfFileSize(limits: string): Lack | undefined {
   if (most >= leastFileBytes) return undefined;
   return {
     code: 'environment',
-    words: `a file of this shell may have ${most / 1024} KiB (ulimit -f), and logs and records of a run need ${leastFileBytes / 1024}`,
+    words: `the file size limit of this shell is ${most / 1024} KiB (ulimit -f); a run needs ${leastFileBytes / 1024} KiB for logs and records`,
     fix: 'ulimit -f unlimited   # then again',
   };
 }
@@ -88,12 +88,12 @@ function lackOfThreads(limits: string): Lack | undefined {
   if (most - used >= fewestThreads) return undefined;
   return {
     code: 'environment',
-    words: `this user may have ${most} processes and threads (ulimit -u) and has ${used}: a run needs ${fewestThreads} more`,
+    words: `this user has ${used} of at most ${most} processes and threads (ulimit -u); a run needs ${fewestThreads} more`,
     fix: `ulimit -u ${used + 1024}   # then again`,
   };
 }
 
-/** The limit does not hold for who has one of these. Source: capabilities(7), CAP_SYS_ADMIN and CAP_SYS_RESOURCE. */
+/** These capabilities lift the limit. Source: capabilities(7), CAP_SYS_ADMIN and CAP_SYS_RESOURCE. */
 function isExempt(): boolean {
   const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readText('/proc/self/status') ?? '')?.[1] ?? '0';
   return process.getuid?.() === 0 || (BigInt(`0x${effective}`) & ((1n << 21n) | (1n << 24n))) !== 0n;
@@ -118,23 +118,23 @@ function lackOfDisk(folder: string): Lack | undefined {
     if (free < leastBytes) {
       return {
         code: 'cannot-write',
-        words: `the disk is full: ${Math.floor(free / 1024)} KiB are free at ${folder}, and a run needs ${leastBytes / 1024} for its records and logs`,
+        words: `the disk is full: ${Math.floor(free / 1024)} KiB free at ${folder}; a run needs ${leastBytes / 1024} KiB for its records and logs`,
         fix,
       };
     }
-    // File systems without a table of them say 0 of 0.
+    // File systems without an inode table report 0 of 0.
     if (files === 0 || ffree >= fewestInodes) return undefined;
     return {
       code: 'cannot-write',
-      words: `the disk is full: ${ffree} files can be made at ${folder}, and a run needs ${fewestInodes}`,
+      words: `the disk is full: ${ffree} inodes free at ${folder}; a run needs ${fewestInodes}`,
       fix,
     };
   } catch {
-    return undefined; // who writes there will tell
+    return undefined; // The first write will fail and say why.
   }
 }
 
-/** A new network namespace has one that is down. Without an address on it there is a connection to be tried. */
+/** In a new network namespace, loopback is down. If it has no address, a connection is tried. */
 async function lackOfLoopback(): Promise<Lack | undefined> {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   if (addresses.some(({ address }) => address.startsWith('127.'))) return undefined;

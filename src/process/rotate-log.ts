@@ -1,4 +1,4 @@
-/** Keeps a log from filling the disk while its process goes on writing into it: the older part is moved aside. */
+/** Rotates a log while its process keeps writing to it, so that it does not fill the disk. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, stat, truncate } from 'node:fs/promises';
@@ -14,17 +14,18 @@ import {
   parseOffset,
 } from '../base/logs.ts';
 
-/** File systems take whole blocks from the beginning of a file; all common ones have blocks of this size or a part of it. */
+/** File systems can only cut whole blocks off the start of a file; all common block sizes divide this. */
 const blockBytes = 65_536;
 const copyBytes = 256 * 1024;
 
 /**
- * Moves what is in the file to its older part, where it replaces what was there, once the file is larger than `maxBytes`.
- * The process writes on at the end. Where the file system can take the beginning off a file (ext4, xfs), no byte is
- * lost; elsewhere the file is emptied, and what is written in that very moment is lost. `environment`: of the programs that help. Answers whether it did.
+ * Once the file is larger than `maxBytes`, moves its contents to the older part, which is replaced. The process keeps
+ * appending. If the file system can cut off the start of a file (ext4, xfs), no byte is lost. Otherwise the file is
+ * truncated, and what is written at that moment is lost. `environment`: for the programs that do it. Returns whether it
+ * rotated.
  */
 export async function rotateLog(file: string, maxBytes: number, environment: Environment): Promise<boolean> {
-  // Asked every few seconds of every log: without a thread for it, which would cost a supervisor 3 MiB.
+  // Called for every log every few seconds. Synchronous, because Node's threads would cost a supervisor 3 MiB.
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= maxBytes) return false;
   const before = settledOffset(file);
@@ -34,7 +35,7 @@ export async function rotateLog(file: string, maxBytes: number, environment: Env
     const cut = size - (size % blockBytes);
     await copy(file, draft, { start: 0, end: cut }, environment);
     writeOffset(file, { ...before, moving: process.pid });
-    if (await takeOff(file, cut, environment)) after = { base: before.base + cut, emptied: false };
+    if (await cutStart(file, cut, environment)) after = { base: before.base + cut, emptied: false };
     else {
       const { size: all } = await stat(file);
       if (all > cut) await copy(file, draft, { start: cut, end: all }, environment);
@@ -46,18 +47,18 @@ export async function rotateLog(file: string, maxBytes: number, environment: Env
   } catch (error) {
     await rm(draft, { force: true });
     if (errorCode(error) !== 'ENOSPC') throw error;
-    // There is no room to keep it: rather no old lines than no new ones.
+    // No space for both: new lines are worth more than old ones.
     await rm(olderPart(file), { force: true });
     const { size: all } = await stat(file);
     await truncate(file, 0);
     after = { base: before.base + all, emptied: true };
     return true;
   } finally {
-    await saidAfterwards(file, after);
+    await finishOffset(file, after);
   }
 }
 
-/** A mover that died has left no moved part that anybody could tell from an unmoved one: counting goes on from there. */
+/** After a rotation that died halfway, counting continues from the offset before it. */
 function settledOffset(file: string): LogOffset {
   try {
     const { base, emptied } = parseOffset(readFileSync(offsetPart(file), 'latin1'));
@@ -67,15 +68,15 @@ function settledOffset(file: string): LogOffset {
   }
 }
 
-/** Readers see the old text or the new one. */
+/** Atomic: readers see the old text or the new one. */
 function writeOffset(file: string, offset: LogOffset): void {
   const draft = `${offsetPart(file)}.new`;
   writeFileSync(draft, offsetText(offset), { mode: 0o600 });
   renameSync(draft, offsetPart(file));
 }
 
-/** On a disk that is full all the same, readers see a file that was cut. */
-async function saidAfterwards(file: string, offset: LogOffset): Promise<void> {
+/** If the disk is still full, readers see a truncated file. */
+async function finishOffset(file: string, offset: LogOffset): Promise<void> {
   try {
     writeOffset(file, offset);
   } catch (error) {
@@ -85,8 +86,8 @@ async function saidAfterwards(file: string, offset: LogOffset): Promise<void> {
 }
 
 /**
- * `end` is the first byte that is not copied any more. Another program does it where it can: the threads that Node needs
- * for this would cost a supervisor 7 MiB, and streams 30.
+ * `end` is exclusive. Another program copies if possible: Node's threads would cost a supervisor 7 MiB of memory, streams
+ * 30 MiB.
  */
 async function copy(
   from: string,
@@ -116,13 +117,13 @@ async function copyBeginning(from: string, to: string, bytes: number, env: Envir
   }
 }
 
-async function takeOff(file: string, bytes: number, env: Environment): Promise<boolean> {
+async function cutStart(file: string, bytes: number, env: Environment): Promise<boolean> {
   if (bytes === 0) return false;
   const words = ['--collapse-range', '--offset=0', `--length=${bytes}`, file];
   return await succeeds('fallocate', words, 'ignore', env);
 }
 
-/** False also where there is no such program. `output` is a file descriptor that is open. */
+/** False also if the program does not exist. `output` is an open file descriptor. */
 async function succeeds(
   program: string,
   words: readonly string[],

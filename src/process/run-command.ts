@@ -1,4 +1,4 @@
-/** Runs a command to its end and reads what it says, line by line; when it is stopped, nothing of it is left. */
+/** Runs a command to its end and reads its output line by line; a stop ends it with everything that it started. */
 import { execa } from 'execa';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
@@ -12,15 +12,15 @@ const stopGraceMs = 5_000;
 export interface Command {
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
-  /** All that it inherits. */
+  /** The whole environment of the command. */
   readonly environment: Readonly<Record<string, string>>;
   /** Lines of both streams. */
   readonly onLine: (line: string) => void;
   readonly onStart: (identity: Identity) => void;
   readonly clock: Clock;
-  /** Aborts when it shall end, and all that it started. */
+  /** Aborts to stop the command and everything that it started. */
   readonly stop: AbortSignal;
-  /** Aborts when that shall not wait. */
+  /** Aborts to kill it now. */
   readonly kill: AbortSignal;
 }
 
@@ -31,8 +31,8 @@ export interface CommandEnd {
 }
 
 /**
- * Throws the reason of `stop` when that aborts, `environment` when the command cannot be started, and `left-behind`
- * when something of it outlives SIGKILL.
+ * Throws the reason of `stop` when that aborts, `environment` when the command cannot be started, and `left-behind` when
+ * a process of it survives SIGKILL.
  */
 export async function runCommand(command: Command): Promise<CommandEnd> {
   const { argv, clock, stop, kill } = command;
@@ -42,7 +42,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
     cwd: command.cwd,
     env: { ...command.environment },
     extendEnv: false,
-    // Own session: a Ctrl-C in the terminal reaches us alone, and we end all that it started.
+    // Own session: Ctrl-C in the terminal reaches only us, and we stop everything that it started.
     detached: true,
     reject: false,
     buffer: false,
@@ -54,13 +54,13 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   const ending: Promise<number[]>[] = [];
   const endAll = (graceMs: number): void => {
     if (running.pid !== undefined)
-      ending.push(endSession({ session: running.pid, graceMs, clock, hurry: kill }));
+      ending.push(endSession({ session: running.pid, graceMs, clock, forceSignal: kill }));
   };
   const onStop = (): void => endAll(stopGraceMs);
   stop.addEventListener('abort', onStop);
-  // Processes that it leaves would keep its streams open, and us waiting.
+  // Processes that it leaves behind would keep its streams open, and we would wait.
   running.once('exit', () => {
-    // From now on its pid may become another's.
+    // From now on its pid may be reused.
     stop.removeEventListener('abort', onStop);
     endAll(0);
   });
@@ -69,10 +69,10 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
     const { exitCode, signal, code, originalMessage } = await running;
     const left = (await Promise.all(ending)).flat();
     if (left.length > 0)
-      throw new DynamoError('left-behind', `Processes of ${file} are still there: ${left.join(', ')}.`);
+      throw new DynamoError('left-behind', `Processes of ${file} are still running: ${left.join(', ')}.`);
     stop.throwIfAborted();
     if (code === undefined) return { code: exitCode, signal };
-    throw new DynamoError('environment', `${file} cannot be started: ${originalMessage ?? code}.`);
+    throw new DynamoError('environment', `${file} could not be started: ${originalMessage ?? code}.`);
   } finally {
     stop.removeEventListener('abort', onStop);
   }

@@ -1,4 +1,4 @@
-/** Whose a session is: its number is a pid, which the kernel gives to others once nobody of the session is left. */
+/** Whether a session belongs to a run: its id is a pid, which the kernel reuses once the session is empty. */
 import { uptime } from 'node:os';
 import type { LedgerEntry } from './ledger.ts';
 import { type ProcessStat, readStat, tickMs } from './proc.ts';
@@ -6,20 +6,20 @@ import { type ProcessStat, readStat, tickMs } from './proc.ts';
 export interface SessionProof {
   /** Name in the plan of the process that led it. */
   readonly process: string;
-  /** Members that began later than this tick of the clock are not proven by the session; Infinity where all are. */
+  /** Members that started after this clock tick are not proven by the session; Infinity if all members are. */
   readonly untilTick: number;
 }
 
-/** The present in the unit of start times in /proc: clock ticks after boot. */
+/** The current time in the unit of start times in /proc: clock ticks since boot. */
 function tickNow(): number {
   return Math.round((uptime() * 1000) / tickMs);
 }
 
 /**
- * Sessions and groups of these entries, by number. All members are ours while the leader lives, or while one is left
- * that is `known` by more than the session, as no number in use is given out again. After that only those are that
- * began before the leader was seen to be gone: a session is inherited at birth alone. Of a leader that was gone before
- * anybody looked nothing is proven, as a stranger with its pid may have led another session since.
+ * Sessions and groups of these entries, by id. All members belong to the run while the leader is alive, or while a member
+ * remains that is `known` by other evidence, because an id in use is not reused. After that, only members that started
+ * before the leader was found dead belong to it: a session is inherited at birth only. If the leader was dead before it
+ * was first checked, nothing is proven: an unrelated process with its pid may have led another session since.
  */
 export function provenSessions(
   entries: readonly LedgerEntry[],
@@ -32,9 +32,9 @@ export function provenSessions(
   return new Map(
     entries.flatMap((entry): [number, SessionProof][] => {
       const { session, process, startTime } = entry;
-      // One that nobody has reaped yet is dead, and holds its pid all the same.
+      // A zombie is dead, but still holds its pid.
       const leader = startOf.get(session) ?? readStat(session)?.startTime;
-      // A stranger has the pid.
+      // An unrelated process has the pid.
       if (leader !== undefined && leader !== startTime) return [];
       const untilTick = leader !== undefined || inUse.has(session) ? Infinity : ends.get(entry);
       return untilTick === undefined ? [] : [[session, { process, untilTick }]];
@@ -43,17 +43,17 @@ export function provenSessions(
 }
 
 /**
- * Who was alive at one look and gone at the next ended in between. Where that is no longer than this, the end counts
- * from the second: for a stranger to be taken for ours, the kernel, which gives pids out in turn, would have to give
- * him just this one in that time, and he would have to lead a session, start a child there and be gone.
+ * A leader that was alive at one scan and gone at the next ended in between. If the scans are at most this far apart, the
+ * later one counts as its end. To be mistaken for a process of the run, an unrelated process would have to get this very
+ * pid in that time (the kernel assigns pids in turn), lead a session, start a child in it, and end.
  */
 const closeTicks = 1_000 / tickMs;
 
 interface LeaderEnds {
-  /** For each that has ended, the tick of the clock by which that was seen. */
+  /** For each entry that has ended, the clock tick at which that was observed. */
   readonly ticks: ReadonlyMap<LedgerEntry, number>;
   saw(entry: LedgerEntry, alive: boolean): void;
-  /** To be called by its parent, in the very moment in which it learns that it has ended. */
+  /** Its parent calls this as soon as it learns that the process has ended. */
   ended(entry: LedgerEntry): void;
 }
 

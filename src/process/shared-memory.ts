@@ -1,4 +1,4 @@
-/** Shared memory segments that engines leave in /dev/shm when they are killed, and who made or uses them. */
+/** Shared memory segments that killed engines leave in /dev/shm: who created or uses them, and which may be removed. */
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { livingProcesses } from './proc.ts';
@@ -12,12 +12,12 @@ export interface Segment {
   readonly inode: number;
   /** In milliseconds since the epoch. */
   readonly bornAt: number;
-  /** Pid of the process that made it, where the name says so. */
+  /** Pid of the process that created it, if the name contains it. */
   readonly creator?: number;
 }
 
 /**
- * Names of SGLang, PyTorch, NCCL, Python's multiprocessing and joblib; nothing else in /dev/shm is looked at.
+ * Names used by SGLang, PyTorch, NCCL, Python's multiprocessing and joblib; everything else in /dev/shm is ignored.
  * Source: docs/upstream/memory-and-gpus.md#shared-memory.
  */
 const known = /^(sgl_shm_|sglang_loads_|torch_\d+_|psm_|nccl-|sem\.mp-|sem\.loky-)/;
@@ -30,26 +30,26 @@ export function segmentsIn(folder = '/dev/shm'): Segment[] {
       try {
         const { size, uid, ino, birthtimeMs, ctimeMs } = lstatSync(path);
         const creator = creatorIn(name);
-        // Some file systems have no time of birth.
+        // Some file systems do not record a birth time.
         const bornAt = birthtimeMs > 0 ? birthtimeMs : ctimeMs;
         return [
           { path, bytes: size, uid, inode: ino, bornAt, ...(creator === undefined ? {} : { creator }) },
         ];
       } catch {
-        return []; // gone meanwhile
+        return []; // Gone meanwhile.
       }
     });
 }
 
-/** `sgl_shm_mm_4321_0`, `torch_4321_17_0` and `sem.loky-4321-ab` were made by 4321; the names of the others are random. */
+/** `sgl_shm_mm_4321_0`, `torch_4321_17_0` and `sem.loky-4321-ab` were created by 4321; the other names are random. */
 export function creatorIn(name: string): number | undefined {
   const pid = /^(?:sgl_shm_(?:[a-z]\w*?_)??|torch_|sem\.loky-)(\d+)[_-]/.exec(name)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 
 /**
- * Which of `processes` (all that live) use these segments, by path; those of other users cannot be seen without root.
- * By inode: a semaphore is mapped under the name of a temporary file that is gone by then.
+ * Which of `processes` (default: all) use these segments, by path; those of other users are only visible to root.
+ * Compares inodes: a semaphore is mapped under the name of a temporary file that no longer exists.
  */
 export function usersOf(
   segments: readonly Segment[],
@@ -66,7 +66,7 @@ export function usersOf(
   return users;
 }
 
-/** Inodes in /dev/shm. An open descriptor alone does not count: what uses shared memory maps it. */
+/** Inodes in /dev/shm. An open descriptor alone does not count: a user of shared memory maps it. */
 function mappedBy(pid: number): Set<number> {
   try {
     const lines = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
@@ -85,28 +85,28 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** One look may fall between the making of a segment and its mapping, two do not. */
-const looksEnough = 2;
+/** One check may fall between the creation of a segment and its mapping, two do not. */
+const enoughChecks = 2;
 
-/** Call what it gives with all processes of the run, every now and then. Writes each segment down once. */
+/** Call the returned function periodically with all processes of the run. Records each segment once. */
 export function createSegmentWatch(
   ledgerFile: string,
   runId: string,
 ): (processes: readonly { readonly pid: number }[]) => void {
-  const looks = new Map<string, number>();
+  const checks = new Map<string, number>();
   return (processes) => {
-    const open = segmentsIn().filter((segment) => (looks.get(keyOf(segment)) ?? 0) < looksEnough);
+    const open = segmentsIn().filter((segment) => (checks.get(keyOf(segment)) ?? 0) < enoughChecks);
     const users = usersOf(open, processes);
     for (const segment of open) {
       const ours = users.has(segment.path);
-      looks.set(keyOf(segment), ours ? looksEnough : (looks.get(keyOf(segment)) ?? 0) + 1);
+      checks.set(keyOf(segment), ours ? enoughChecks : (checks.get(keyOf(segment)) ?? 0) + 1);
       const { path, inode } = segment;
       if (ours) appendSegment(ledgerFile, { bootId: bootId(), runId, segment: path, inode });
     }
   };
 }
 
-/** What the ledger names and nobody uses any more. Call it when no process of the run is left. */
+/** Removes segments in the ledger that no process uses any more. Call it when no process of the run is left. */
 export function removeUsedSegments(ledgerFile: string): void {
   const used = new Set(readSegments(ledgerFile).map(keyOfEntry));
   if (used.size === 0) return;
@@ -115,7 +115,7 @@ export function removeUsedSegments(ledgerFile: string): void {
   for (const { path } of left) if (!users.has(path)) rmSync(path, { force: true });
 }
 
-/** Another segment of the same name has another number. */
+/** A new segment with the same name has another inode. */
 function keyOf({ path, inode }: Segment): string {
   return `${path}@${inode}`;
 }
@@ -124,13 +124,13 @@ export function keyOfEntry({ segment, inode }: SegmentEntry): string {
   return `${segment}@${inode}`;
 }
 
-/** A dead process that a ledger names. */
+/** A dead process that a ledger lists. */
 export interface DeadCreator {
   readonly pid: number;
   readonly runId: string;
   /** In milliseconds since the epoch. */
   readonly startedAt: number;
-  /** End of its run, in milliseconds since the epoch; absent while that is not known. */
+  /** End of its run, in milliseconds since the epoch; absent if unknown. */
   readonly endedBy?: number;
 }
 
@@ -143,20 +143,20 @@ export interface SegmentProof {
 export interface SegmentEvidence {
   readonly uid: number;
   readonly creators: readonly DeadCreator[];
-  /** Run that used a segment while it lived, by the key of the segment. */
+  /** The run that used a segment, by the key of the segment. */
   readonly used: ReadonlyMap<string, string>;
-  /** Living processes that map a segment, by its path. */
+  /** Running processes that map a segment, by its path. */
   readonly users: ReadonlyMap<string, readonly number[]>;
-  /** Living processes that a ledger proves to be of dead runs: they will be ended. */
+  /** Running processes that a ledger proves to belong to dead runs: they will be stopped. */
   readonly dying: ReadonlyMap<number, string>;
-  /** When the process that has this pid now began, in milliseconds since the epoch; `undefined` when none has it. */
+  /** When the process that has this pid now started, in milliseconds since the epoch; `undefined` if there is none. */
   readonly pidTakenSince: (pid: number) => number | undefined;
 }
 
-/** Clocks of files and of processes are read at different moments. */
+/** File times and process times are read at different moments. */
 const slackMs = 1_000;
 
-/** `undefined` unless it is certain that nobody but dead runs of ours has made and uses it. */
+/** `undefined` unless it is certain that only dead runs have created and used it. */
 export function proofOf(segment: Segment, evidence: SegmentEvidence): SegmentProof | undefined {
   const users = evidence.users.get(segment.path) ?? [];
   const runs = users.map((pid) => evidence.dying.get(pid));
@@ -167,11 +167,11 @@ export function proofOf(segment: Segment, evidence: SegmentEvidence): SegmentPro
   }
   const usedBy = evidence.used.get(keyOf(segment));
   if (usedBy !== undefined) {
-    return { segment, runId: usedBy, proof: `run ${usedBy} used it while it lived, and nobody does now` };
+    return { segment, runId: usedBy, proof: `run ${usedBy} used it, and no process uses it now` };
   }
   const made = evidence.creators.find((creator) => couldHaveMade(creator, segment, evidence));
   if (made === undefined) return undefined;
-  const proof = `made by pid ${made.pid} of run ${made.runId}, which is dead, and nobody uses it`;
+  const proof = `created by pid ${made.pid} of run ${made.runId}, which has ended, and no process uses it`;
   return { segment, runId: made.runId, proof };
 }
 
@@ -179,6 +179,6 @@ function couldHaveMade(creator: DeadCreator, segment: Segment, evidence: Segment
   const { pid, startedAt, endedBy = Infinity } = creator;
   if (pid !== segment.creator) return false;
   if (segment.bornAt < startedAt - slackMs || segment.bornAt > endedBy + slackMs) return false;
-  // Somebody else has the pid by now: only what is older than that one can be ours.
+  // The pid was reused: only segments older than the new process can be from the run.
   return segment.bornAt < (evidence.pidTakenSince(pid) ?? Infinity) - slackMs;
 }

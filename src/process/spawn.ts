@@ -18,17 +18,17 @@ import { DynamoError } from '../base/error.ts';
 import { softLimit } from '../base/process-limits.ts';
 
 interface SessionLeader {
-  /** Absent, or without a pid, when it could not be started. */
+  /** Absent, or without a pid, if it could not be started. */
   readonly child?: ChildProcess;
   /** Settles when it has ended, or could not be started. Never rejects. */
   readonly ended: Promise<Exit>;
-  /** What Node said when it could not be started, once `ended` has settled. */
+  /** The error if it could not be started, once `ended` has settled. */
   failure(): unknown;
 }
 
 /** All that it inherits. */
 interface Inheritance {
-  /** By descriptor: nothing, a pipe to us, or one of our own. */
+  /** Per descriptor: nothing, a pipe to us, or one of ours. */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
   readonly cwd?: string;
   readonly env: Environment;
@@ -37,8 +37,8 @@ interface Inheritance {
 const never: Exit = { code: undefined, signal: undefined };
 
 /**
- * Node's own `spawn`, not execa: of a process that writes into a file, outlives us and is ended by its session, execa
- * would have nothing to buffer, to clean up or to explain, and loading it is a tenth of our start. Never throws.
+ * Starts a program as the leader of its own session, which outlives us. Uses Node's `spawn`, not execa: execa adds nothing
+ * for a process that writes to a file, and loading it takes a tenth of our start-up time. Never throws.
  */
 export function spawnSession(argv: readonly string[], inheritance: Inheritance): SessionLeader {
   const [file = '', ...words] = argv;
@@ -53,39 +53,39 @@ export function spawnSession(argv: readonly string[], inheritance: Inheritance):
     child.once('exit', (code, signal) =>
       ended.resolve({ code: code ?? undefined, signal: signal ?? undefined }),
     );
-    // Of one that runs it only says that a signal could not be sent.
+    // For a running process, this event only means that a signal could not be sent.
     child.on('error', (error) => void (child.pid === undefined && failed(error)));
     return { child, ended: ended.promise, failure: () => failure };
   } catch (error) {
-    // Node throws some reasons (too many or too long arguments) and tells others by an event.
+    // Node throws some errors (too many or too long arguments) and emits others as an event.
     failed(error);
     return { ended: ended.promise, failure: () => failure };
   }
 }
 
 /**
- * Waits for a byte on descriptor 3, so that the ledger knows the process before it can start another, and joins the
- * control group that is its first argument, where there is one.
+ * The gate: a shell waits for a byte on descriptor 3, joins the control group in its first argument, if any, and then
+ * becomes the command. So the ledger lists a process before it can start others.
  */
 const script =
   'read -r _ <&3 || exit 125; exec 3<&-; [ -z "$1" ] || echo $$ 2>/dev/null >"$1/cgroup.procs"; shift; exec "$@"';
 
-/** Node puts every signal back to its default when it starts, for itself and for what it starts. */
-const deafScript = `trap '' HUP; ${script}`;
+/** Node resets every signal to its default at start-up, for itself and its children. */
+const nohupScript = `trap '' HUP; ${script}`;
 
-/** Descriptor 3 has to be a pipe to us. `ignoresHangup`: as who started us wanted it, with nohup. */
+/** Descriptor 3 must be a pipe to us. `ignoresHangup`: we were started with nohup. */
 export function gatedCommand(
   argv: readonly string[],
   { cgroup = '', ignoresHangup }: { readonly cgroup?: string | undefined; readonly ignoresHangup: boolean },
 ): string[] {
-  return ['/bin/sh', '-c', ignoresHangup ? deafScript : script, 'sh', cgroup, ...argv];
+  return ['/bin/sh', '-c', ignoresHangup ? nohupScript : script, 'sh', cgroup, ...argv];
 }
 
-/** To be called once it is written down. */
+/** Call this once the process is recorded in the ledger. */
 export function openGate({ stdio }: ChildProcess): void {
   const pipe = stdio[3];
   if (!(pipe instanceof Writable)) return;
-  // One that was killed reads no more.
+  // A killed process does not read any more.
   pipe.on('error', () => {});
   pipe.end('\n');
 }
@@ -93,9 +93,9 @@ export function openGate({ stdio }: ChildProcess): void {
 let known: boolean | undefined;
 
 /**
- * Node forgets it: it puts every signal back to its default before any of our code runs (src/node.cc,
- * ResetSignalHandlers). What is left are the traces of nohup, which shells name in `_` and which writes to nohup.out, and
- * a parent that ignores it, as in a script with `trap '' HUP`.
+ * Whether our caller wants SIGHUP ignored, as nohup does. Node resets every signal to its default before our code runs
+ * (src/node.cc, ResetSignalHandlers), so we look for traces: shells name nohup in `_`, nohup writes to nohup.out, and a
+ * parent may ignore SIGHUP itself, as a script with `trap '' HUP` does.
  */
 export function hangupIsIgnored(environment: Environment): boolean {
   // A parent that has ended in the meantime could not be asked again.
@@ -124,8 +124,8 @@ function parentIgnoresHangup(): boolean {
 }
 
 /**
- * `logFile`: where its output goes; without one it goes nowhere. `env`: all that it inherits. Throws `environment` when
- * it cannot be started at all.
+ * Starts a process that outlives us: own session, own log file, detached from this terminal. `logFile`: for its output,
+ * which is dropped without one. `env`: its whole environment. Throws `environment` when it cannot be started.
  */
 export async function spawnDetached(
   argv: readonly [string, ...string[]],
@@ -142,21 +142,21 @@ export async function spawnDetached(
     const identity = child?.pid === undefined ? undefined : identify(child.pid);
     if (identity !== undefined) return identity;
     await ended;
-    throw spawnError({ who: 'The supervisor', argv, env }, failure() ?? new Error('it ended at once'));
+    throw spawnError({ who: 'The supervisor', argv, env }, failure() ?? new Error('it exited immediately'));
   } finally {
     if (log !== 'ignore') closeSync(log);
   }
 }
 
 export interface Attempt {
-  /** Who it was to be, at the beginning of a sentence: `worker`, `The command`. */
+  /** The subject of the message: `worker`, `The command`. */
   readonly who: string;
   readonly argv: readonly string[];
   readonly cwd?: string | undefined;
   readonly env: Environment;
 }
 
-/** `error`: what Node's `spawn` threw or told. */
+/** `error`: what Node's `spawn` threw or emitted. */
 export function spawnError(attempt: Attempt, error: unknown): DynamoError {
   const code = errorCode(error);
   const { words, fix } = reasons[code ?? '']?.(attempt) ?? { words: messageOf(error) };
@@ -178,10 +178,10 @@ const reasons: Readonly<Record<string, (attempt: Attempt) => Reason>> = {
   ENOTDIR: notThere,
   EACCES: notThere,
   EAGAIN: () => ({
-    words: `this user may have no more processes and threads (ulimit -u is ${limitText('Max processes')}; pids.max of its control group counts, too)`,
+    words: `this user has reached the limit of processes and threads (ulimit -u is ${limitText('Max processes')}; pids.max of the control group also applies)`,
     fix: 'ulimit -u unlimited   # or end other processes: ps -u "$(id -u)" -L | wc -l',
   }),
-  ENOMEM: () => ({ words: 'there is no memory for another process', fix: 'free -h; ulimit -v' }),
+  ENOMEM: () => ({ words: 'not enough memory for another process', fix: 'free -h; ulimit -v' }),
   EMFILE: () => ({
     words: `too many files are open (ulimit -n is ${limitText('Max open files')})`,
     fix: 'ulimit -n 4096   # then again',
@@ -191,7 +191,7 @@ const reasons: Readonly<Record<string, (attempt: Attempt) => Reason>> = {
 /** One string may take 32 pages. Source: MAX_ARG_STRLEN in linux/binfmts.h. */
 const longestString = 32 * 4096;
 
-/** All together may take a quarter of the stack. Source: execve(2). */
+/** All strings together may take a quarter of the stack. Source: execve(2). */
 function tooLong({ argv, env }: Attempt): Reason {
   const strings = [
     ...argv.map((text) => ({ what: `the argument ${JSON.stringify(text.slice(0, 30))}…`, text })),
@@ -204,20 +204,20 @@ function tooLong({ argv, env }: Attempt): Reason {
   const all = strings.reduce((sum, { bytes }) => sum + bytes, 0);
   const words =
     longest.bytes > longestString
-      ? `${longest.what} has ${longest.bytes} bytes, and the kernel takes ${longestString}`
-      : `arguments and variables have ${all} bytes, more than the kernel takes; the longest is ${longest.what} with ${longest.bytes}`;
+      ? `${longest.what} has ${longest.bytes} bytes; the kernel accepts at most ${longestString}`
+      : `arguments and variables have ${all} bytes, more than the kernel accepts; the longest is ${longest.what} with ${longest.bytes}`;
   const name = /^the variable (.*)$/.exec(longest.what)?.[1];
-  return { words, ...(name === undefined ? {} : { fix: `a shorter ${name}, or its text in a file` }) };
+  return { words, ...(name === undefined ? {} : { fix: `shorten ${name}, or put its text into a file` }) };
 }
 
-/** The kernel says the same of the program and of the working folder. */
+/** The kernel reports the same error for the program and for the working folder. */
 function notThere({ argv, cwd }: Attempt): Reason {
   const [program = ''] = argv;
   if (cwd !== undefined && !isFolder(cwd)) {
     return { words: `its working folder ${cwd} cannot be entered`, fix: `ls -ld ${cwd}` };
   }
   return {
-    words: `${program} is not there, or may not be run by this user`,
+    words: `${program} does not exist, or this user may not execute it`,
     fix: `ls -l "$(command -v ${program} || echo ${program})"`,
   };
 }

@@ -1,4 +1,4 @@
-/** Ends one process and all that came from it: SIGTERM to it, then to what outlives it, SIGKILL to what is left, look twice. */
+/** Stops a process and its descendants: SIGTERM to it, then to what outlives it, SIGKILL to what is left; verifies twice. */
 import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReport } from '../supervisor/events.ts';
@@ -9,26 +9,26 @@ import { commandLine } from './proc.ts';
 import type { Tracker } from './tracker.ts';
 
 export interface TreeStop {
-  /** Name in the plan of the process whose tree shall end. */
+  /** Name in the plan of the process whose tree is stopped. */
   readonly process: string;
   readonly tracker: Tracker;
   readonly graceMs: number;
   readonly clock: Clock;
-  /** Aborts when SIGKILL shall come now. */
-  readonly hurry: AbortSignal;
-  /** Settles when its parent learns that the process itself has ended, or at once where nobody is told. Never rejects. */
+  /** Aborts to send SIGKILL now. */
+  readonly forceSignal: AbortSignal;
+  /** Settles when its parent learns that the process itself has ended; immediately if it is not our child. Never rejects. */
   readonly leaderEnded: Promise<unknown>;
 }
 
-/** Safe to call on a tree that has ended. Processes that fork while they are being ended are found by the next look. */
+/** Safe to call on a tree that has ended. Processes that fork meanwhile are found by the next scan. */
 export async function stopTree(stop: TreeStop): Promise<StopReport> {
-  const { clock, graceMs, hurry } = stop;
+  const { clock, graceMs, forceSignal } = stop;
   let seenEmpty = 0;
-  if (graceMs > 0 && !hurry.aborted) {
+  if (graceMs > 0 && !forceSignal.aborted) {
     const deadline = clock.now() + graceMs;
-    // What leaves its parents when they end is known from now on.
+    // Descendants that are reparented when their parents end are recorded now.
     await treeOf(stop);
-    askLeader(stop);
+    terminateLeader(stop);
     if (await untilEmpty(stop, deadline)) seenEmpty = 1;
   }
   const killed = new Map<number, string>();
@@ -54,50 +54,50 @@ function groupsOf({ tracker, process }: TreeStop): Set<string> {
 }
 
 async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {
-  return (await tracker.look()).filter((owned) => owned.process === process);
+  return (await tracker.scan()).filter((owned) => owned.process === process);
 }
 
 /**
- * Not to its group: a scheduler of SGLang dies of SIGTERM at once, with every stream that it serves, while the main process
- * takes its leave of the router, lets those streams finish, and then ends its children itself.
+ * Not to its group: SIGTERM kills a scheduler of SGLang immediately, with every stream that it serves. The main process
+ * deregisters from the router, lets those streams finish, and then stops its children itself.
  * Source: docs/upstream/processes.md#stopping-an-sglang-worker.
  */
-function askLeader({ tracker, process }: TreeStop): void {
+function terminateLeader({ tracker, process }: TreeStop): void {
   for (const entry of tracker.entries)
     if (entry.process === process && isAlive(entry)) signalOne(entry.pid, 'SIGTERM');
 }
 
-/** What outlives its leader: each group once, and by hand those that left it, so that nobody gets a second SIGTERM. */
-function askRest({ tracker, process }: TreeStop, rest: readonly OwnedProcess[]): void {
+/** Processes that outlive their leader: one signal per group, and one to each that left it, so that none gets it twice. */
+function terminateRest({ tracker, process }: TreeStop, rest: readonly OwnedProcess[]): void {
   const groups = new Set(
     tracker.entries.filter((entry) => entry.process === process).map(({ pgrp }) => pgrp),
   );
-  // Only groups with a proven member: an old id may belong to somebody else by now.
+  // Only groups with a proven member: an old id may have been reused.
   for (const pgrp of new Set(rest.map((owned) => owned.pgrp)))
     if (groups.has(pgrp)) signalOne(-pgrp, 'SIGTERM');
   for (const owned of rest) if (!groups.has(owned.pgrp)) signalOne(owned.pid, 'SIGTERM');
 }
 
 /**
- * While a leader lives, one small file tells so; only when all are gone, all of /proc is searched, and who is left is asked,
- * too. Looks again as soon as it is told of its end, or after a while that grows. False at the deadline.
+ * While a leader is alive, reading one small file is enough. When all leaders are gone, /proc is scanned, and what is left
+ * gets SIGTERM too. Checks again when the leader ends, or after a growing pause. False at the deadline.
  */
 async function untilEmpty(stop: TreeStop, deadline: number): Promise<boolean> {
-  const { clock, hurry, tracker, process, leaderEnded } = stop;
+  const { clock, forceSignal, tracker, process, leaderEnded } = stop;
   const wake = new AbortController();
   void leaderEnded.then(() => wake.abort());
-  let asked = false;
-  for (let wait = 2; !hurry.aborted; wait = Math.min(wait * 1.5, 50)) {
-    const wasTold = wake.signal.aborted;
+  let terminated = false;
+  for (let wait = 2; !forceSignal.aborted; wait = Math.min(wait * 1.5, 50)) {
+    const hasEnded = wake.signal.aborted;
     if (!tracker.leaderLives(process)) {
       const rest = await treeOf(stop);
       if (rest.length === 0) return true;
-      if (!asked) askRest(stop, rest);
-      asked = true;
+      if (!terminated) terminateRest(stop, rest);
+      terminated = true;
     }
     const leftMs = deadline - clock.now();
     if (leftMs <= 0) return false;
-    const pause = clock.sleep(Math.min(wait, leftMs), ...(wasTold ? [] : [wake.signal]));
+    const pause = clock.sleep(Math.min(wait, leftMs), ...(hasEnded ? [] : [wake.signal]));
     await pause.catch(() => {});
   }
   return false;
@@ -107,7 +107,7 @@ function signalOne(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // One that may not be signalled (it became another user's) is found by the next look, and told as left.
+    // A process that may not be signalled (it changed its user) is found by the next scan, and reported as left.
     const code = errorCode(error);
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }

@@ -1,4 +1,4 @@
-/** Keeps an eye on everything that a run started, and writes down descendants while they can still be recognised. */
+/** Tracks everything that a run started, and records descendants while their origin can still be proved. */
 import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
 import { isAlive } from './identity.ts';
 import { leaderEnds } from './session-proof.ts';
@@ -10,20 +10,20 @@ type Listener = (seen: readonly OwnedProcess[]) => void;
 export interface Tracker {
   readonly entries: readonly LedgerEntry[];
   add(entry: LedgerEntry): void;
-  /** To be called by the parent of the process of an entry in the very moment in which it learns that it has ended. */
+  /** The parent of the process calls this as soon as it learns that the process has ended. */
   ended(entry: LedgerEntry): void;
-  /** Whether a main process of this name is alive: one small file each, where a look reads all of /proc. */
+  /** Whether a main process of this name is alive. Reads one small file per process; a scan reads all of /proc. */
   leaderLives(process: string): boolean;
-  /** What is alive now. All who ask at the same time share one look through /proc. */
-  look(): Promise<readonly OwnedProcess[]>;
-  /** Calls after each look with what it saw, in the same turn in which that was written down. */
-  onLook(listener: Listener): void;
-  offLook(listener: Listener): void;
+  /** The processes that are running now. Concurrent calls share one scan of /proc. */
+  scan(): Promise<readonly OwnedProcess[]>;
+  /** Called after each scan with its result, in the same turn in which that was recorded. */
+  onScan(listener: Listener): void;
+  offScan(listener: Listener): void;
 }
 
 /**
- * `descendants`: what an earlier tracker of this run wrote down. A descendant that later calls setsid, forks twice,
- * wipes its environment and closes its files is known by pid and start time from the look that saw it before.
+ * `descendants`: what an earlier tracker of this run recorded. A descendant that later calls setsid, forks twice, wipes its
+ * environment and closes its files is still known by pid and start time from an earlier scan.
  */
 export function createTracker(
   ledgerFile: string,
@@ -35,7 +35,7 @@ export function createTracker(
   let next: Promise<readonly OwnedProcess[]> | undefined;
   const listeners = new Set<Listener>();
   const ends = leaderEnds();
-  const pace = lookPace();
+  const pace = scanPace();
 
   const record = (owned: OwnedProcess): void => {
     const key = `${owned.pid}@${owned.startTime}`;
@@ -47,14 +47,14 @@ export function createTracker(
     try {
       appendDescendant(ledgerFile, entry);
     } catch {
-      // We know it all the same. A disk that is full or read-only must not keep the tree from being ended.
+      // It is known in memory. A full or read-only disk must not prevent a stop.
     }
   };
 
   return {
     entries: known,
-    onLook: (listener) => void listeners.add(listener),
-    offLook: (listener) => void listeners.delete(listener),
+    onScan: (listener) => void listeners.add(listener),
+    offScan: (listener) => void listeners.delete(listener),
     add: (entry) => void known.push(entry),
     ended: (entry) => ends.ended(entry),
     leaderLives: (process) =>
@@ -66,7 +66,7 @@ export function createTracker(
           return alive;
         })
         .includes(true),
-    look: () => {
+    scan: () => {
       next ??= new Promise((resolve, reject) => {
         const search = (): void => {
           next = undefined;
@@ -84,8 +84,8 @@ export function createTracker(
           }
           pace.took(begin, performance.now());
         };
-        const restMs = pace.restMs(performance.now());
-        if (restMs > 1) setTimeout(search, restMs);
+        const pauseMs = pace.pauseMs(performance.now());
+        if (pauseMs > 1) setTimeout(search, pauseMs);
         else setImmediate(search);
       });
       return next;
@@ -93,17 +93,20 @@ export function createTracker(
   };
 }
 
-/** So long searches may follow one another without a rest, in milliseconds: those of a stop do. */
+/** How long scans of /proc may run back to back, as during a stop, in milliseconds. */
 const burstMs = 100;
 
-interface LookPace {
+interface ScanPace {
   took(beganAt: number, endedAt: number): void;
-  /** How long to rest from `now` before the next search. */
-  restMs(now: number): number;
+  /** How long to pause from `now` before the next scan. */
+  pauseMs(now: number): number;
 }
 
-/** But for a short burst, half of the time at most goes into searches. All times are of one clock, in milliseconds. */
-export function lookPace(): LookPace {
+/**
+ * How often /proc may be scanned: a scan takes as long as /proc is large, and many callers may ask. Except for a short
+ * burst, at most half of the time goes into scans. All times are of one clock, in milliseconds.
+ */
+export function scanPace(): ScanPace {
   let [owedMs, paidUntil] = [0, 0];
   const pay = (now: number): void => {
     owedMs = Math.max(0, owedMs - (now - paidUntil));
@@ -115,7 +118,7 @@ export function lookPace(): LookPace {
       owedMs += endedAt - beganAt;
       paidUntil = endedAt;
     },
-    restMs: (now) => {
+    pauseMs: (now) => {
       pay(now);
       return Math.max(0, owedMs - burstMs);
     },

@@ -1,13 +1,13 @@
-/** What a process and all that it started take of the machine. */
+/** CPU time and memory of a process and its descendants, and how often the kernel killed processes for lack of memory. */
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { OwnedProcess } from './owned.ts';
 import { tickMs } from './proc.ts';
 
 export interface Usage {
-  /** Time on processors of all that live now, in milliseconds. */
+  /** CPU time of all that are running now, in milliseconds. */
   readonly cpuMs: number;
-  /** Memory; pages that several share count in parts. */
+  /** Memory; shared pages count in proportion. */
   readonly memoryBytes: number;
   readonly pids: readonly number[];
   /** Of the oldest, in milliseconds. */
@@ -30,7 +30,7 @@ export function usageByProcess(living: readonly OwnedProcess[]): Map<string, Usa
   return all;
 }
 
-/** Proportional set size; the resident one where only that may be read. */
+/** Proportional set size; resident set size if only that may be read. */
 function memoryOf(pid: number): number {
   return kibibytes(`/proc/${pid}/smaps_rollup`, 'Pss') ?? kibibytes(`/proc/${pid}/status`, 'VmRSS') ?? 0;
 }
@@ -45,12 +45,12 @@ function kibibytes(file: string, field: string): number | undefined {
 }
 
 export interface KernelKills {
-  /** In our control group; absent where it does not count (the root group, cgroup v1 of old kernels). */
+  /** In our control group; absent if it is not counted (the root group, cgroup v1 of old kernels). */
   readonly cgroup?: number | undefined;
   readonly host?: number | undefined;
 }
 
-/** Counts since boot, or since the group was made. */
+/** Counts since boot, or since the group was created. An exit by SIGKILL alone does not show the cause. */
 export function kernelKills(): KernelKills {
   return { cgroup: inCgroup(), host: counter('/proc/vmstat', 'oom_kill') };
 }
@@ -60,7 +60,7 @@ export function killsSince(before: KernelKills): KernelKills {
   return { cgroup: difference(now.cgroup, before.cgroup), host: difference(now.host, before.host) };
 }
 
-/** In a container with a namespace for control groups, ours is the root that it sees. */
+/** In a container with a cgroup namespace, our group appears as the root. */
 function inCgroup(): number | undefined {
   const lines = read('/proc/self/cgroup')?.split('\n') ?? [];
   const v2 = lines.find((line) => line.startsWith('0::'))?.slice(3);

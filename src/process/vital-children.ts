@@ -1,4 +1,4 @@
-/** Tells at once when a process lost one that it cannot serve without: engines notice late, and hang requests meanwhile. */
+/** Reports when a process loses a child that it cannot serve without: engines notice late, and requests hang meanwhile. */
 import type { Clock } from '../base/clock.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { bootId, isAlive } from './identity.ts';
@@ -6,9 +6,9 @@ import type { OwnedProcess } from './owned.ts';
 import { commandLine, readStat } from './proc.ts';
 import type { Tracker } from './tracker.ts';
 
-/** Reads one small file for each vital child this often. */
+/** How often one small file is read for each vital child. */
 const periodMs = 250;
-/** A title comes seconds after its process, with the engine's imports between: it is read again until it is one. */
+/** A process sets its title seconds after it started, once the engine is imported: it is read again until then. */
 const longestPauseMs = 4_000;
 const settleMs = 50;
 const titleLength = 200;
@@ -25,27 +25,27 @@ interface KnownChild {
 type LostChild = KnownChild & { readonly title: string };
 
 export interface VitalDependencies {
-  readonly tracker: Pick<Tracker, 'look' | 'onLook' | 'offLook'>;
+  readonly tracker: Pick<Tracker, 'scan' | 'onScan' | 'offScan'>;
   readonly clock: Clock;
 }
 
 export interface VitalChildren {
-  /** Settles with a description when a vital child that was known has ended; else never. */
+  /** Settles when a known vital child has ended, with a description; else never. */
   readonly lost: Promise<string>;
-  /** Looks for those that there are now. Never rejects. */
-  meet(): Promise<void>;
+  /** Finds the vital children that exist now. Never rejects. */
+  find(): Promise<void>;
 }
 
 /**
- * Which children of a process are vital shows in their titles, and those come late: a look may see a child between fork
- * and exec, or while it still loads. So every child that a look saw is read again, often at first, until it has such a title.
+ * A vital child is recognised by its title, which it sets late: a scan may see it between fork and exec, or while it still
+ * loads. So every child is read again, often at first, until it has such a title.
  */
 export function watchVitalChildren(
   { name, vitalChildren }: Pick<ProcessSpec, 'name' | 'vitalChildren'>,
   exited: Promise<unknown>,
   { tracker, clock }: VitalDependencies,
 ): VitalChildren {
-  if (vitalChildren === undefined) return { lost: new Promise(() => {}), meet: async () => {} };
+  if (vitalChildren === undefined) return { lost: new Promise(() => {}), find: async () => {} };
   const pattern = new RegExp(vitalChildren);
   const children = new Map<string, KnownChild>();
   const read = (child: KnownChild): void => {
@@ -55,7 +55,7 @@ export function watchVitalChildren(
     child.pauseMs = Math.min(child.pauseMs * 2, longestPauseMs);
     child.readAgainAt = clock.now() + child.pauseMs;
   };
-  const onLook = (seen: readonly OwnedProcess[]): void => {
+  const onScan = (seen: readonly OwnedProcess[]): void => {
     for (const { pid, startTime, process } of seen) {
       if (process !== name) continue;
       const key = `${pid}@${startTime}`;
@@ -64,25 +64,25 @@ export function watchVitalChildren(
       if (child.title === undefined) read(child);
     }
   };
-  tracker.onLook(onLook);
+  tracker.onScan(onScan);
   const search = (): LostChild | undefined => searchLost(children, read, clock.now());
-  const lost = firstLoss(search, exited, clock).finally(() => tracker.offLook(onLook));
+  const lost = firstLoss(search, exited, clock).finally(() => tracker.offScan(onScan));
   return {
     lost: lost.then((seen) => seen ?? new Promise<never>(() => {})),
-    meet: async () => void (await tracker.look().catch(() => {})),
+    find: async () => void (await tracker.scan().catch(() => {})),
   };
 }
 
 /**
- * A vital child that runs a program forks first, and until the exec the fork shows the title of its parent. Such forks
- * end all the time: SGLang 0.5.16's schedulers make some while they load.
+ * When a vital child runs a program, the fork shows the title of its parent until the exec. Such forks end all the time:
+ * SGLang 0.5.16's schedulers create some while they load.
  */
 function isForkedCopy(pid: number, line: string): boolean {
   const parent = readStat(pid)?.ppid;
   return parent !== undefined && commandLine(parent, titleLength) === line;
 }
 
-/** `undefined` when the process itself ended first. */
+/** `undefined` if the process itself ended first. */
 async function firstLoss(
   search: () => LostChild | undefined,
   exited: Promise<unknown>,
@@ -94,14 +94,14 @@ async function firstLoss(
     await clock.sleep(periodMs, end.signal).catch(() => {});
     const lost = end.signal.aborted ? undefined : search();
     if (lost === undefined) continue;
-    // Where the process itself ended and took them along, that is what there is to tell.
+    // If the process itself ended and took its children along, that is what gets reported.
     await clock.sleep(settleMs, end.signal).catch(() => {});
     if (!end.signal.aborted) return `its ${lost.title} (pid ${lost.pid}) ended`;
   }
   return undefined;
 }
 
-/** Answers a vital child that has ended, reads the titles whose time has come, and drops other children that have ended. */
+/** Returns a vital child that has ended; reads the titles that are due; drops other children that have ended. */
 function searchLost(
   children: Map<string, KnownChild>,
   read: (child: KnownChild) => void,

@@ -2,7 +2,14 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
-import { goodOrTell, linesOf, readStored, recordFormat, type Stored, tellDamage } from '../host/stored.ts';
+import {
+  goodOrReport,
+  linesOf,
+  readStored,
+  recordFormat,
+  type Stored,
+  reportDamage,
+} from '../host/stored.ts';
 import type { Plan } from '../plan/plan.ts';
 import { claimsIn } from './claim.ts';
 import { type RunFiles, runFiles, socketOf, type StateFolders } from './folders.ts';
@@ -73,15 +80,19 @@ export function writeKeeper(files: RunFiles, keeper: Identity, supervisor: Ident
 
 /** `undefined` when it is missing or damaged: then there is none that could be waited for. */
 export function readKeeper({ folder, keeper }: RunFiles): KeeperRecord | undefined {
-  return goodOrTell(keeper, readStored<KeeperRecord>(keeper, keeperShape), `dynamo down ${basename(folder)}`);
+  return goodOrReport(
+    keeper,
+    readStored<KeeperRecord>(keeper, keeperShape),
+    `dynamo down ${basename(folder)}`,
+  );
 }
 
 /** `undefined` when the file is missing, or damaged, which is told. */
 export function readPlan({ folder, plan: file }: RunFiles): Plan | undefined {
   const fix = `dynamo down ${basename(folder)}   # what it started is in the ledger beside the plan`;
-  const plan = goodOrTell(file, readStored<Plan>(file, planShape), fix);
+  const plan = goodOrReport(file, readStored<Plan>(file, planShape), fix);
   if (plan === undefined || plan.runId === basename(folder)) return plan;
-  tellDamage({ file, why: `it is the plan of run ${plan.runId}`, fix });
+  reportDamage({ file, why: `it is the plan of run ${plan.runId}`, fix });
   return undefined;
 }
 
@@ -167,7 +178,7 @@ function damagedRun(
   const supervised =
     isAlive(supervisor) || (supervisor === nobody && keeper !== undefined && isAlive(keeper));
   const name = named?.name ?? runId.replace(/-[^-]+$/, '');
-  tellDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, why, runId) });
+  reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, why, runId) });
   const startedAt = statSync(files.folder, { throwIfNoEntry: false })?.birthtimeMs ?? Date.now();
   const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor };
   return { record, files, supervised, damage: `${file}: ${why}` };
@@ -201,7 +212,7 @@ export function readEvents({ events: file, folder }: RunFiles): readonly RunEven
   const { values, damage } = linesOf<RunEvent>(readOwnFile(file), eventShape);
   if (damage !== undefined) {
     const fix = `rm -r ${file}   # of run ${basename(folder)}; without it, ps and events know less`;
-    tellDamage({ file, why: damage, fix });
+    reportDamage({ file, why: damage, fix });
   }
   return values;
 }

@@ -152,7 +152,7 @@ test('a command that cannot run is refused before anything starts', async ({ wor
   for (const [words, code, text] of [
     [['exec', 'agg'], 64, 'needs a command, after --'],
     [['exec', 'agg', 'pytest', '-q'], 64, ''],
-    [['exec', 'agg', '--', 'no-such-program'], 78, 'There is no program "no-such-program"'],
+    [['exec', 'agg', '--', 'no-such-program'], 78, 'The program "no-such-program" was not found'],
     [['exec', 'nosuch', '--', 'cat'], 66, 'nosuch'],
   ] as const) {
     const ended = await dynamo(world, words);

@@ -58,8 +58,8 @@ test('an unreadable working directory is not a problem', async ({ world }) => {
 
 test.for([
   ['ulimit -n 20', /too many are open \(ulimit -n\), and a run needs 64/],
-  ['ulimit -n 63', /may have 63 files open \(ulimit -n\), and a run needs 64/],
-  ['ulimit -f 1', /may have 1 KiB \(ulimit -f\), and logs and records of a run need 1024/],
+  ['ulimit -n 63', /open file limit of this shell is 63 \(ulimit -n\); a run needs 64/],
+  ['ulimit -f 1', /file size limit of this shell is 1 KiB \(ulimit -f\); a run needs 1024/],
 ] as const)('%s: refused with the required number', async ([limit, words], { world }) => {
   expectSaid(await play(world, `${limit}; dynamo up agg $sim --detach`), 78, words);
 });
@@ -146,7 +146,7 @@ test.runIf(asRoot)('a pid namespace with its own /proc is not a problem', async 
 test.runIf(asRoot)('no /proc at all: refused', async ({ world }) => {
   for (const verb of ['up agg $sim', 'ps', 'down', 'clean']) {
     const ended = await play(world, `umount -l /proc && dynamo ${verb}`, [unshare, '--mount']);
-    expectSaid(ended, 78, /^error: \/proc is not mounted: processes cannot be told apart\.$/m);
+    expectSaid(ended, 78, /^error: \/proc is not mounted: processes cannot be identified\.$/m);
   }
 });
 
@@ -180,7 +180,7 @@ test.runIf(asRoot)(
   async ({ world }) => {
     const fill = `head -c 34k /dev/zero >${world.state}/fill`;
     const few = await play(...onDisk(world, 'size=68k', `${fill}; dynamo up agg $sim --detach`));
-    expectSaid(few, 73, /^error: The disk is full: \d+ KiB are free at .*, and a run needs 256 for its/m);
+    expectSaid(few, 73, /^error: The disk is full: \d+ KiB free at .*; a run needs 256 KiB for its/m);
     const nodes = await play(...onDisk(world, 'nr_inodes=20', 'dynamo up agg $sim --detach'));
     expectSaid(nodes, 73, /^error: The disk is full: \d+ files can be made at .*, and a run needs 64/m);
     const fixed = await play(...onDisk(world, 'ro', 'dynamo up agg $sim --detach'));

@@ -146,7 +146,7 @@ function fakeChild(
   notes: Note[],
 ): Child {
   const exited = deferred<Exit>();
-  const hurry = new AbortController();
+  const force = new AbortController();
   let over = false;
   const exit = (how: Exit): void => {
     if (over) return;
@@ -167,15 +167,15 @@ function fakeChild(
       notes.push({ what: 'stop', process: name, pid, graceMs });
       if (script.stopFails) throw new Error('not permitted');
       const needsMs = over ? 0 : (script.stopMs ?? 1);
-      if (!hurry.signal.aborted) await clock.sleep(Math.min(needsMs, graceMs), hurry.signal).catch(() => {});
-      const killed = !over && (hurry.signal.aborted || graceMs < needsMs);
+      if (!force.signal.aborted) await clock.sleep(Math.min(needsMs, graceMs), force.signal).catch(() => {});
+      const killed = !over && (force.signal.aborted || graceMs < needsMs);
       exit({ code: undefined, signal: killed ? 'SIGKILL' : 'SIGTERM' });
       notes.push({ what: 'stopped', process: name, pid });
       return { killed: killed ? [`${pid} (${name})`] : [], left: [] };
     },
     kill: () => {
       notes.push({ what: 'kill', process: name });
-      hurry.abort();
+      force.abort();
     },
   };
 }

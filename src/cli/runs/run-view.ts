@@ -29,7 +29,7 @@ export async function runViews(
   const at = Date.now();
   const views = await Promise.all(
     storedRuns(folders, isAlive).map(async (run) => {
-      const living = run.record.endedAt === undefined ? await trackerOf(run).look() : [];
+      const living = run.record.endedAt === undefined ? await trackerOf(run).scan() : [];
       const usage = usageByProcess(living);
       byRun.set(run.record.runId, usage);
       const rate = (name: string): number | undefined => {

@@ -23,7 +23,7 @@ test('a stop continues as soon as the parent hears of the exit, without waiting 
     tracker: createTracker(tree.ledgerFile, readLedger(tree.ledgerFile)),
     graceMs: 1_000,
     clock,
-    hurry: new AbortController().signal,
+    forceSignal: new AbortController().signal,
     leaderEnded: tree.child.exited,
   });
   expect(report).toEqual({ killed: [], left: [] });

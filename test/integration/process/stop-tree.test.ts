@@ -286,7 +286,7 @@ test('similar processes in the session of an unowned process with a reused pid a
       tracker: createTracker(ledgerFile, [entry]),
       graceMs: grace,
       clock: systemClock,
-      hurry: new AbortController().signal,
+      forceSignal: new AbortController().signal,
       leaderEnded: new Promise(() => {}),
     });
     expect(report).toEqual({ killed: [], left: [] });
@@ -339,7 +339,7 @@ test.each<[string, Partial<LedgerEntry>]>([
     runId: 'nobody',
   };
   expect(findOwned([entry])).toEqual([]);
-  const hurry = new AbortController().signal;
+  const forceSignal = new AbortController().signal;
   for (const grace of [200, 0]) {
     expect(
       await stopTree({
@@ -347,7 +347,7 @@ test.each<[string, Partial<LedgerEntry>]>([
         tracker: createTracker(tree.ledgerFile, [entry]),
         graceMs: grace,
         clock: systemClock,
-        hurry,
+        forceSignal,
         leaderEnded: new Promise(() => {}),
       }),
     ).toEqual({
@@ -385,7 +385,7 @@ test('a process that may not be signalled is reported as left, and the stop cont
     tracker: createTracker(tree.ledgerFile, [entry]),
     graceMs: 1_000,
     clock,
-    hurry: new AbortController().signal,
+    forceSignal: new AbortController().signal,
     leaderEnded: new Promise(() => {}),
   }).finally(() => (process.kill = real));
   expect(report.left).toEqual([expect.stringContaining(`${tree.child.pid} (`)]);

@@ -44,9 +44,9 @@ function handTracker(tree: Started) {
     return seen;
   };
   return {
-    look,
-    onLook: (listener: (seen: readonly OwnedProcess[]) => void) => void listeners.add(listener),
-    offLook: (listener: (seen: readonly OwnedProcess[]) => void) => void listeners.delete(listener),
+    scan: look,
+    onScan: (listener: (seen: readonly OwnedProcess[]) => void) => void listeners.add(listener),
+    offScan: (listener: (seen: readonly OwnedProcess[]) => void) => void listeners.delete(listener),
   };
 }
 
@@ -55,7 +55,7 @@ test('a title that is set after the last scan is still read', async () => {
   const { pid } = await tree.pidIn('child');
   const [clock, tracker] = [fastClock(), handTracker(tree)];
   const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
-  await tracker.look();
+  await tracker.scan();
   await retitled(tree, pid);
   const then = clock.passedMs();
   await until('the title to be read again', () => clock.passedMs() > then + 10_000);
@@ -73,7 +73,7 @@ test('an unseen child is detected before its process counts as ready', async () 
     clock: fastClock(),
   });
   await retitled(tree, pid);
-  await vital.meet();
+  await vital.find();
   process.kill(pid, 'SIGKILL');
   expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
   await tree.child.stop(5_000);
@@ -90,7 +90,7 @@ test('children that end with their process are not a loss', async () => {
   const told = deferred<string>();
   void vital.lost.then(told.resolve);
   await retitled(tree, pid);
-  await vital.meet();
+  await vital.find();
   process.kill(-tree.child.pid, 'SIGKILL');
   await tree.child.exited;
   await tree.child.stop(5_000);
@@ -113,7 +113,7 @@ test('a fork of a vital child with its title does not count', async () => {
   const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
   const told = deferred<string>();
   void vital.lost.then(told.resolve);
-  await tracker.look();
+  await tracker.scan();
   process.kill(fork.pid, 'SIGKILL');
   await until('the fork to end', () => !existsSync(`/proc/${fork.pid}`));
   const then = clock.passedMs();

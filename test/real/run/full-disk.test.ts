@@ -44,7 +44,7 @@ test('a start without disk space says so and leaves nothing', async ({ world }) 
     fill(world);
     const refused = await dynamo(world, ['up', 'agg', '--engine', 'sim', '--detach']);
     expect(refused.code).toBe(73);
-    expect(refused.stderr).toMatch(/^error: The disk is full: \d+ KiB are free at .*, and a run needs 256/m);
+    expect(refused.stderr).toMatch(/^error: The disk is full: \d+ KiB free at .*; a run needs 256/m);
     expect(refused.stderr).toContain(`df -h ${join(world.state, 'dynamo')}`);
     expect(readdirSync(join(world.state, 'dynamo', 'names'))).toEqual([]);
     rmSync(join(world.state, 'fill'));

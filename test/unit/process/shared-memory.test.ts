@@ -28,7 +28,7 @@ test('created by a dead process of a dead run, unused: proven', () => {
   expect(proofOf(segment, evidence)).toEqual({
     segment,
     runId: 'agg-ab12',
-    proof: 'made by pid 4321 of run agg-ab12, which is dead, and nobody uses it',
+    proof: 'created by pid 4321 of run agg-ab12, which has ended, and no process uses it',
   });
 });
 
@@ -65,7 +65,7 @@ test('a random name that a dead run was seen to use is proven, but not a later o
   const random: Segment = { path: '/dev/shm/psm_1a2b', bytes: 1, uid: 1000, inode: 8, bornAt: 1 };
   const used = new Map([['/dev/shm/psm_1a2b@8', 'agg-ab12']]);
   expect(proofOf(random, { ...evidence, used })?.proof).toBe(
-    'run agg-ab12 used it while it lived, and nobody does now',
+    'run agg-ab12 used it, and no process uses it now',
   );
   expect(proofOf({ ...random, inode: 9 }, { ...evidence, used })).toBeUndefined();
   expect(proofOf(random, { ...evidence, used, users: new Map([[random.path, [77]]]) })).toBeUndefined();

@@ -1,13 +1,13 @@
 /** How often all of /proc may be searched. */
 import { expect, test } from 'vitest';
-import { lookPace } from '../../../src/process/tracker.ts';
+import { scanPace } from '../../../src/process/tracker.ts';
 
 /** Searches as often as it may, each of so many milliseconds; when each began. */
 function search(forMs: number, eachMs: number, from = 0): number[] {
-  const pace = lookPace();
+  const pace = scanPace();
   const begins: number[] = [];
   for (let now = from; now < from + forMs;) {
-    now += pace.restMs(now);
+    now += pace.pauseMs(now);
     begins.push(now);
     pace.took(now, now + eachMs);
     now += eachMs;
@@ -26,10 +26,10 @@ test.each([1, 10, 400])('endless scanning gets half of the time, with scans of %
 });
 
 test('after a pause, a burst is allowed again', () => {
-  const pace = lookPace();
+  const pace = scanPace();
   pace.took(0, 500);
-  expect(pace.restMs(500)).toBe(400);
-  expect(pace.restMs(900)).toBe(0);
+  expect(pace.pauseMs(500)).toBe(400);
+  expect(pace.pauseMs(900)).toBe(0);
   pace.took(2_000, 2_090);
-  expect(pace.restMs(2_090)).toBe(0);
+  expect(pace.pauseMs(2_090)).toBe(0);
 });
