@@ -28,7 +28,7 @@ async function sources() {
   const { outputFiles } = await build({
     ...bundleOptions,
     stdin: {
-      contents: `export { fileOfContent } from './src/deployment/known-profiles.ts';
+      contents: `export { fileOfContent } from './src/deployment/load-profile.ts';
         export { workOut } from './src/profile/assemble.ts';`,
       resolveDir: '.',
     },

@@ -2,12 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
-import { clientEnvironment } from './deployment/client-environment.ts';
+import { clientEnvironment, outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
 import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
 import { requireLinux } from './package/platform.ts';
 import { reapDeadRuns } from './deployment/reap-run.ts';
-import { outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/shown.ts';

@@ -7,12 +7,12 @@ import { logTail } from '../run/log-file.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { progressLines } from '../view/progress-lines.ts';
 import { styleFor } from '../view/style.ts';
-import { livePlan } from '../deployment/live-plan.ts';
+import { livePlan } from '../deployment/find-run.ts';
 import { pacedOutput } from './paced-output.ts';
 import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
-import { eventsOf } from '../deployment/run-events.ts';
+import { eventsOf } from '../deployment/ask-supervisor.ts';
 import { watchSignals } from './signals.ts';
 import type { Configure } from './verb.ts';
 

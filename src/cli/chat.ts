@@ -9,7 +9,7 @@ import type { ChatTarget } from './chat/answer.ts';
 import { converse } from './chat/session.ts';
 import { wholeNumber } from './flag-values.ts';
 import { firstModel, foreignUrl } from './runs/foreign-url.ts';
-import { livePlan } from '../deployment/live-plan.ts';
+import { livePlan } from '../deployment/find-run.ts';
 import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verb.ts';
 

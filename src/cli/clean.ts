@@ -11,13 +11,13 @@ import { type CleanFindings, surveyAll } from '../deployment/survey.ts';
 import {
   type AskedPid,
   askedPid,
-  gpuStrangers,
-  type Stranger,
-  strangerOf,
-  strangersIn,
-} from '../deployment/targets.ts';
+  unownedOnGpus,
+  type UnownedProcess,
+  unownedOf,
+  unownedIn,
+} from '../deployment/unowned-processes.ts';
 import { leftBehindError } from '../deployment/failure-error.ts';
-import { returnText } from '../deployment/gpu-return.ts';
+import { returnText } from '../deployment/freed-gpus.ts';
 import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verb.ts';
 
@@ -59,9 +59,9 @@ async function clean(flags: CleanFlags, environment: Environment): Promise<numbe
   const workspace = workspaceOf(environment);
   const dryRun = flags.dryRun === true;
   const findings = await surveyAll(workspace, flags.allEnded === true ? 0 : keptMs);
-  const strangers = strangersIn(findings);
-  const chosen = choose(flags, strangers, findings);
-  const report = reportOf({ findings, strangers, chosen, dryRun, environment: workspace.environment });
+  const unowned = unownedIn(findings);
+  const chosen = choose(flags, unowned, findings);
+  const report = reportOf({ findings, unowned, chosen, dryRun, environment: workspace.environment });
   if (flags.json !== true) process.stdout.write(cleanText(report));
   if (flags.allGpuProcesses === true && !dryRun && chosen.length > 0) await confirm(flags, chosen.length);
   const outcome = dryRun ? undefined : await cleanUp(workspace, findings, chosen);
@@ -77,11 +77,11 @@ async function clean(flags: CleanFlags, environment: Environment): Promise<numbe
 
 function choose(
   flags: CleanFlags,
-  strangers: readonly Stranger[],
+  unowned: readonly UnownedProcess[],
   findings: CleanFindings,
-): readonly Stranger[] {
-  const asked = flags.pid.map((pid) => strangerOf(pid, strangers, findings));
-  const all = flags.allGpuProcesses === true ? gpuStrangers(strangers) : [];
+): readonly UnownedProcess[] {
+  const asked = flags.pid.map((pid) => unownedOf(pid, unowned, findings));
+  const all = flags.allGpuProcesses === true ? unownedOnGpus(unowned) : [];
   return [...new Set([...asked, ...all])];
 }
 

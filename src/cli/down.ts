@@ -12,7 +12,7 @@ import { findRun, onlyLiveRun, runAsItIs } from '../deployment/find-run.ts';
 import { stopBySupervisor } from './runs/stop-by-supervisor.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
-import { leftAlone } from '../deployment/left-alone.ts';
+import { leftAlone } from '../deployment/unproven.ts';
 import { reapAndWait, trackerOf, untilKeeperLeft } from '../deployment/reap-run.ts';
 import type { Configure } from './verb.ts';
 

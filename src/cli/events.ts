@@ -6,7 +6,7 @@ import { findRun, latestRun } from '../deployment/find-run.ts';
 import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
-import { eventsOf } from '../deployment/run-events.ts';
+import { eventsOf } from '../deployment/ask-supervisor.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `

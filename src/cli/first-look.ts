@@ -13,7 +13,7 @@ import { readPlan, storedRuns } from '../run/record.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
-import { gpusHere } from '../deployment/gpu-facts.ts';
+import { gpusHere } from '../deployment/host-facts.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
 import { version } from '../package/self.ts';

@@ -16,7 +16,7 @@ import { infraRows } from '../view/infra-panel.ts';
 import { styleFor } from '../view/style.ts';
 import { dataName, image } from './up/deployment-options.ts';
 import { down } from './down.ts';
-import { holdRun } from '../deployment/hold-run.ts';
+import { prepareFromRequest } from '../deployment/prepare-run.ts';
 import { sharedRun } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
@@ -92,7 +92,7 @@ async function infraUp(flags: InfraUpFlags, environment: Environment): Promise<n
   await reapDeadRuns({ folders, environment }, say);
   if (sharedRun(folders) !== undefined) return infraStatus(flags.json === true, environment);
   const why = 'dynamo infra up';
-  const prepared = await holdRun({
+  const prepared = await prepareFromRequest({
     name: sharedRunName,
     detached: true,
     environment,

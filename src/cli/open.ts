@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { clientUrl } from '../plan/plan.ts';
 import { spawnDetached } from '../process/spawn.ts';
 import { stateFolders } from '../run/folders.ts';
-import { livePlan } from '../deployment/live-plan.ts';
+import { livePlan } from '../deployment/find-run.ts';
 import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verb.ts';
 

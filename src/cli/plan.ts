@@ -31,7 +31,7 @@ import {
   requireTarget,
 } from './kubernetes/manifest-options.ts';
 import { oneProfile } from './one-profile.ts';
-import { factWishes } from '../deployment/prepare-run.ts';
+import { factRequest } from '../deployment/prepare-run.ts';
 import { splitRawArgs } from './raw-args.ts';
 import type { Configure } from './verb.ts';
 
@@ -114,7 +114,7 @@ async function factsFor(
   if (process.platform === 'linux') {
     return await gatherFacts(workspaceOf(environment), {
       runId,
-      ...factWishes(profile, options, environment),
+      ...factRequest(profile, options, environment),
     });
   }
   const runFolder = join(tmpdir(), 'dynamo', runId);

@@ -7,7 +7,7 @@ import { unpackEnvironment } from '../plan/run-environment.ts';
 import { runFiles, stateFolders } from '../run/folders.ts';
 import { readPlan } from '../run/record.ts';
 import { quietly } from '../deployment/sole-reaper.ts';
-import { untilHandedOver } from '../deployment/hand-over.ts';
+import { untilHandedOver } from '../deployment/background-supervisor.ts';
 import { runPlan } from '../deployment/run-plan.ts';
 import type { Configure } from './verb.ts';
 

@@ -9,7 +9,7 @@ import { seconds } from './up/deployment-options.ts';
 import { failureError, failureSoFar } from '../deployment/failure-error.ts';
 import { findRun, latestRun } from '../deployment/find-run.ts';
 import { requireLinux } from '../package/platform.ts';
-import { eventsOf } from '../deployment/run-events.ts';
+import { eventsOf } from '../deployment/ask-supervisor.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `

@@ -2,12 +2,14 @@
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { presenceOf } from '../process/identity.ts';
-import { answerMs, askStatus, isSilence, isUnreachable } from '../run/control-client.ts';
+import { answerMs, askStatus, followEvents, isSilence, isUnreachable } from '../run/control-client.ts';
 import { socketOf, type StateFolders } from '../run/folders.ts';
-import type { RunRecord, StoredRun } from '../run/record.ts';
+import { readEvents, type RunRecord, type StoredRun } from '../run/record.ts';
 import type { RunStatus } from '../supervisor/status.ts';
+import type { RunEvent } from '../supervisor/events.ts';
+import { findRun } from './find-run.ts';
 
-export type SupervisorState =
+type SupervisorState =
   | { readonly kind: 'answering'; readonly status: RunStatus }
   /** Younger than a minute, and does not listen yet. */
   | { readonly kind: 'starting' }
@@ -41,7 +43,7 @@ export async function supervisorState(
   }
 }
 
-export function isYoung({ startedAt }: RunRecord): boolean {
+function isYoung({ startedAt }: RunRecord): boolean {
   return systemClock.now() - startedAt < startMs;
 }
 
@@ -76,4 +78,35 @@ export function silenceError(run: StoredRun, error: unknown): DynamoError {
     `The supervisor of ${runId}, pid ${supervisor.pid}, does not answer: ${whyOf(error)}.`,
     { hint: `dynamo down ${name}   # ends the run all the same` },
   );
+}
+
+const tidyMs = 5_000;
+
+/**
+ * From the first one; of a live run until it has ended, or `leave` aborts. Throws `unavailable` when its supervisor
+ * is suspended, or gives no sign of life.
+ */
+export async function* eventsOf(
+  folders: StateFolders,
+  runId: string,
+  leave?: AbortSignal,
+): AsyncGenerator<RunEvent> {
+  let unreachableSince: number | undefined;
+  for (;;) {
+    if (leave?.aborted === true) return;
+    const run = findRun(folders, runId);
+    if (!run.supervised) return yield* readEvents(run.files);
+    try {
+      return yield* followEvents(socketOf(folders, run.record), leave);
+    } catch (error) {
+      if (isSilence(error)) throw silenceError(run, error);
+      if (!isUnreachable(error)) throw error;
+      unreachableSince ??= systemClock.now();
+      // One that has only just started does not listen yet, and one that tidies up does not listen any more.
+      const waitsSince = Math.max(unreachableSince, isYoung(run.record) ? systemClock.now() : 0);
+      if (presenceOf(run.record.supervisor) === 'suspended' || systemClock.now() - waitsSince > tidyMs)
+        throw silenceError(run, error);
+      await systemClock.sleep(10);
+    }
+  }
 }

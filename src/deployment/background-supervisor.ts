@@ -6,12 +6,17 @@ import type { Identity } from '../base/identity.ts';
 import { ownCommand } from '../package/self.ts';
 import { packEnvironment } from '../plan/run-environment.ts';
 import { spawnDetached } from '../process/spawn.ts';
-import { type Presence, presenceOf, signalProven } from '../process/identity.ts';
+import { identify, isAlive, type Presence, presenceOf, signalProven } from '../process/identity.ts';
 import { followEvents, isSilence } from '../run/control-client.ts';
 import { logTail } from '../run/log-file.ts';
 import type { RunEvent } from '../supervisor/events.ts';
-import { handOver } from './hand-over.ts';
-import { type HeldRun, releaseRun, tidyUp } from './tidy-up.ts';
+import { type PreparedRun, releaseRun, tidyUp } from './tidy-up.ts';
+import { join } from 'node:path';
+import { adopt } from '../run/claim.ts';
+import { persistClaim, type StateFolders } from '../run/folders.ts';
+import { adoptGpus, portsOf } from '../run/leases.ts';
+import { writeRecord } from '../run/record.ts';
+import { findRun } from './find-run.ts';
 
 /** Node takes its time on a host that starts many runs at once. */
 const supervisorStartMs = 60_000;
@@ -21,7 +26,7 @@ const tidyMs = 15_000;
 const suspendedMs = 5_000;
 
 /** From here on name, ports and record stand and fall with the process that is returned. */
-export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
+export async function startSupervisor(prepared: PreparedRun): Promise<Identity> {
   const { plan, files, environment } = prepared;
   const command = [...ownCommand(), 'supervise', '--', plan.runId] as const;
   const supervisor = await spawnDetached(command, files.supervisorLog, packEnvironment(environment)).catch(
@@ -44,7 +49,7 @@ export async function startSupervisor(prepared: HeldRun): Promise<Identity> {
 
 /** Waits for the supervisor to listen, and notices at once when it ends instead. */
 export async function connect(
-  prepared: HeldRun,
+  prepared: PreparedRun,
   socket: string,
   supervisor: Identity,
 ): Promise<AsyncIterable<RunEvent>> {
@@ -95,7 +100,7 @@ async function* prepend(
 }
 
 /** `how`: in words, what became of it. */
-export function supervisorDied({ plan, files }: HeldRun, how = 'ended'): DynamoError {
+export function supervisorDied({ plan, files }: PreparedRun, how = 'ended'): DynamoError {
   const { lines } = logTail(files.supervisorLog, 20);
   return new DynamoError(
     'process-failed',
@@ -105,4 +110,29 @@ export function supervisorDied({ plan, files }: HeldRun, how = 'ended'): DynamoE
       hint: `dynamo down ${plan.runId}`,
     },
   );
+}
+
+/** To be called at once after that process was started, so that it is never unknown for long. */
+function handOver({ plan, files, folders }: PreparedRun, supervisor: Identity): void {
+  const { record } = findRun(folders, plan.runId);
+  writeRecord(files, { ...record, supervisor });
+  const theirs = { runId: plan.runId, holder: supervisor };
+  adopt(join(folders.names, plan.name), theirs);
+  const data = persistClaim(folders, plan);
+  if (data !== undefined) adopt(data, theirs);
+  for (const port of portsOf(plan)) adopt(join(folders.ports, String(port)), theirs);
+  adoptGpus(folders, theirs);
+}
+
+/** Waits to be named. Throws when whoever prepared the run is dead: then it is being reaped, and must not begin. */
+export async function untilHandedOver(folders: StateFolders, runId: string): Promise<void> {
+  const me = identify(process.pid);
+  for (;;) {
+    const { record } = findRun(folders, runId);
+    if (record.supervisor.pid === me?.pid && record.supervisor.startTime === me.startTime) return;
+    if (!isAlive(record.supervisor)) {
+      throw new DynamoError('process-failed', `Who prepared ${runId} is dead: the run does not begin.`);
+    }
+    await systemClock.sleep(2);
+  }
 }

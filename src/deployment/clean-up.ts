@@ -19,16 +19,16 @@ import {
 } from '../run/stale.ts';
 import { storedRuns } from '../run/record.ts';
 import type { CleanFindings, DeadRun } from './survey.ts';
-import type { Stranger } from './targets.ts';
-import { type GpuReturn, watchHeld } from './gpu-return.ts';
-import { keysReport } from './keys-report.ts';
-import { claimNeeds } from './claim-needs.ts';
+import type { UnownedProcess } from './unowned-processes.ts';
+import { type GpuReturn, watchHeld } from './freed-gpus.ts';
+import { keysReport } from './sweep-run.ts';
+import { claimNeeds } from './claims.ts';
 import { ownersIn } from './gpu-survey.ts';
 import { reapRun, sweepAgain } from './reap-run.ts';
 import { quietly } from './sole-reaper.ts';
 
 /** Between SIGTERM and SIGKILL of a process that the user pointed at. */
-const strangerGraceMs = 10_000;
+const unownedGraceMs = 10_000;
 
 export interface CleanOutcome {
   /** Processes that could not be ended, in words. */
@@ -43,11 +43,11 @@ export interface CleanOutcome {
 export async function cleanUp(
   workspace: Workspace,
   findings: CleanFindings,
-  chosen: readonly Stranger[],
+  chosen: readonly UnownedProcess[],
 ): Promise<CleanOutcome> {
   const { folders, environment } = workspace;
   const ended = await endDeadRuns(workspace, findings);
-  const left = [...ended.left, ...(await endStrangers(chosen))];
+  const left = [...ended.left, ...(await endUnowned(chosen))];
   const keys = [...ended.keys, ...(await sweepUnswept(findings, environment))];
   const held = heldByEnded(findings, chosen);
   const returned = await watchHeld(findings.gpus.gpus, held, environment).returned();
@@ -73,7 +73,7 @@ function staleNow(folders: StateFolders): readonly StaleFile[] {
 }
 
 /** What those that could be ended held while they lived. */
-function heldByEnded({ gpus }: CleanFindings, chosen: readonly Stranger[]): HeldMemory[] {
+function heldByEnded({ gpus }: CleanFindings, chosen: readonly UnownedProcess[]): HeldMemory[] {
   const ended = [...gpus.holders.filter(({ run }) => run?.supervised === false), ...chosen];
   return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
 }
@@ -111,11 +111,11 @@ function gpuMiBOf({ processes }: DeadRun): number {
   return processes.reduce((sum, { gpuMiB }) => sum + gpuMiB, 0);
 }
 
-async function endStrangers(chosen: readonly Stranger[]): Promise<string[]> {
+async function endUnowned(chosen: readonly UnownedProcess[]): Promise<string[]> {
   const outcomes = await Promise.all(
     chosen.map(async ({ facts }) => {
       const { pid, startTime, user } = facts;
-      const outcome = await endOne({ bootId: bootId(), pid, startTime }, strangerGraceMs, systemClock);
+      const outcome = await endOne({ bootId: bootId(), pid, startTime }, unownedGraceMs, systemClock);
       if (outcome === 'not-allowed') return [`${pid} (of ${user}: not allowed; sudo can)`];
       return outcome === 'left' ? [`${pid} (${facts.command})`] : [];
     }),

@@ -3,8 +3,9 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
-import { type StoredRun, storedRuns } from '../run/record.ts';
+import { readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import { isInfraOnly } from './infra-facts.ts';
+import type { Plan } from '../plan/plan.ts';
 
 /** The newest live run of that name or id, else the newest ended one. Throws `run-not-found`. */
 export function findRun(folders: StateFolders, asked: string): StoredRun {
@@ -48,4 +49,36 @@ export function latestRun(folders: StateFolders, verb: string): StoredRun {
   const found = onlyLiveRun(folders, verb) ?? storedRuns(folders, isAlive).at(-1);
   if (found !== undefined) return found;
   throw new DynamoError('run-not-found', 'There is no run yet.', { hint: 'dynamo up agg' });
+}
+
+/** `asked`: name or id; without it, the only run that is up. Throws `run-not-found`, and `usage` when several are up. */
+export function livePlan(
+  folders: StateFolders,
+  asked: string | undefined,
+  verb: string,
+): { readonly run: StoredRun; readonly plan: Plan } {
+  const run = asked === undefined ? onlyLiveRun(folders, verb) : findRun(folders, asked);
+  const plan = run?.supervised === true ? readPlan(run.files) : undefined;
+  if (run !== undefined && plan !== undefined) return { run, plan };
+  const message = asked === undefined ? 'Nothing is up.' : `Run ${asked} is not up.`;
+  throw new DynamoError('run-not-found', message, {
+    hint:
+      verb === 'attach'
+        ? 'dynamo logs   # shows what an ended run wrote'
+        : 'dynamo up   # lists what can be brought up',
+  });
+}
+
+/** Throws `usage` for a name that the run does not have. */
+export function chosenProcesses(plan: Plan, asked: readonly string[]): Plan['processes'] {
+  const names = plan.processes.map(({ name }) => name);
+  for (const name of asked) {
+    if (names.includes(name) || plan.processes.some(({ component }) => component === name)) continue;
+    const meant = nearest(name, names);
+    throw new DynamoError('usage', `Run ${plan.runId} has no process ${JSON.stringify(name)}.`, {
+      hint: meant === undefined ? `its processes: ${names.join(', ')}` : `did you mean ${meant}?`,
+    });
+  }
+  if (asked.length === 0) return plan.processes;
+  return plan.processes.filter(({ name, component }) => asked.includes(name) || asked.includes(component));
 }

@@ -3,24 +3,24 @@ import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { type ComputeApp, computeApps, findNvidiaSmi } from '../gpu/nvidia-smi.ts';
-import { gibText } from '../gpu/holders.ts';
-import { inventory } from '../gpu/inventory.ts';
-import { type GpuLook, residues } from '../gpu/freed.ts';
+import { gibText, type HeldMemory } from '../gpu/holders.ts';
+import { type GpuDetails, inventory } from '../gpu/inventory.ts';
+import { type GpuLook, residues, untilFreed } from '../gpu/freed.ts';
 import { deviceName } from '../plan/gpu-demand.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { isLiving, readStat } from '../process/proc.ts';
 import type { Tracker } from '../process/tracker.ts';
 import type { Child, Launcher } from '../supervisor/contracts.ts';
-import { stillHeldText } from './still-held.ts';
+import { factsOf } from '../process/facts.ts';
 
 /**
  * Measured are 0.3 s; after this something is wrong.
  * Source: docs/upstream/memory-and-gpus.md#when-memory-comes-back.
  */
-const limitMs = 5_000;
+const stopLimitMs = 5_000;
 const pauseMs = 100;
 
-export interface FreedGpusDependencies {
+interface FreedGpusDependencies {
   readonly plan: Plan;
   readonly tracker: Tracker;
   readonly note: (text: string) => void;
@@ -35,7 +35,7 @@ export function withFreedGpus(launcher: Launcher, deps: FreedGpusDependencies): 
     launch: async (spec, watch) => {
       if (spec.gpus.length === 0 || findNvidiaSmi(deps.environment) === undefined)
         return await launcher.launch(spec, watch);
-      const before = await (idle ??= look(deps.environment));
+      const before = await (idle ??= lookAtGpus(deps.environment));
       const child = await launcher.launch(spec, watch);
       return before === undefined ? child : withFreedMemory(child, spec, before, deps);
     },
@@ -57,23 +57,23 @@ function withFreedMemory(
     const gpu = gpus.find((each) => each.uuid === uuid);
     return `GPU ${gpu === undefined ? uuid : deviceName(gpu)}`;
   };
-  const hurried = deferred<number>();
+  const forced = deferred<number>();
   return {
     ...child,
     stop: async (graceMs) => {
       // A forced stop does not wait to learn how much it was.
-      const held = await Promise.race([heldBy(spec.name, uuids, deps), hurried.promise]);
+      const held = await Promise.race([heldBy(spec.name, uuids, deps), forced.promise]);
       const report = await child.stop(graceMs);
       if (held === undefined || report.left.length > 0) return report;
       const rest = await untilFree(uuids, before, isShared, deps.environment);
       if (rest === undefined) return report;
       const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
-      if (kept.length > 0) deps.note(stillHeldText(deps.plan.processes, spec, kept, limitMs));
+      if (kept.length > 0) deps.note(stillHeldText(deps.plan.processes, spec, kept, stopLimitMs));
       else if (held > 0) deps.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
       return report;
     },
     kill: () => {
-      hurried.resolve(0);
+      forced.resolve(0);
       child.kill();
     },
   };
@@ -85,7 +85,7 @@ async function heldBy(
   uuids: readonly string[],
   { tracker, environment }: FreedGpusDependencies,
 ): Promise<number | undefined> {
-  const seen = await look(environment);
+  const seen = await lookAtGpus(environment);
   if (seen === undefined) return undefined;
   const mine = (await tracker.scan()).filter(({ process }) => process === name).map(({ pid }) => pid);
   const isMine = ({ pid, gpuUuid }: ComputeApp): boolean => mine.includes(pid) && uuids.includes(gpuUuid);
@@ -99,9 +99,9 @@ async function untilFree(
   isShared: boolean,
   environment: Environment,
 ): Promise<ReadonlyMap<string, number> | undefined> {
-  const deadline = systemClock.now() + limitMs;
+  const deadline = systemClock.now() + stopLimitMs;
   for (;;) {
-    const now = await look(environment);
+    const now = await lookAtGpus(environment);
     if (now === undefined) return undefined;
     const rest = residues(uuids, before, now);
     if (rest.size === 0) return rest;
@@ -113,11 +113,91 @@ async function untilFree(
 }
 
 /** `undefined` when nvidia-smi does not answer, which the doctor explains. */
-async function look(environment: Environment): Promise<GpuLook | undefined> {
+async function lookAtGpus(environment: Environment): Promise<GpuLook | undefined> {
   const [{ gpus, problem }, { apps, problem: unlisted }] = await Promise.all([
     inventory(environment),
     computeApps(environment),
   ]);
   if (problem !== undefined || unlisted !== undefined) return undefined;
   return { gpus, apps: apps.filter(({ pid }) => isLiving(readStat(pid))) };
+}
+
+type Known = Pick<ProcessSpec, 'name' | 'mode'>;
+
+/**
+ * `held` as in `5.4 GiB of GPU 1`. Prefill writes into the KV cache of a decode worker on this host. When that worker was
+ * lost, as much stayed until prefill had ended, and nvidia-smi listed nobody for it.
+ * Source: docs/upstream/gpus-seen.md#a-kv-cache-that-stays.
+ */
+export function stillHeldText(
+  processes: readonly Known[],
+  gone: Known,
+  held: readonly string[],
+  limitMs: number,
+): string {
+  const seen = `${gone.name} is gone, but ${held.join(', ')} did not come back within ${limitMs / 1000} s: `;
+  const writers = processes.filter(({ mode }) => gone.mode === 'decode' && mode === 'prefill');
+  if (writers.length === 0) return `${seen}dynamo clean --dry-run   # says who holds what`;
+  const names = writers.map(({ name }) => name).join(' ');
+  return `${seen}dynamo restart ${names}   # the KV cache of ${gone.name} stays until it ends`;
+}
+
+/** Measured are 0.3 s; a driver that needs longer than this has a problem. */
+const returnLimitMs = 30_000;
+
+export interface GpuReturn {
+  readonly freedMiB: number;
+  /** What did not come back in time, in words. */
+  readonly missing: readonly string[];
+}
+
+export interface GpuWatch {
+  /** To be asked when they are gone; answers at once when they held nothing. */
+  returned(): Promise<GpuReturn>;
+}
+
+/**
+ * To be called before the processes are ended: what is free is compared with how it was. `containers`: the first twelve
+ * characters of their ids. Never throws.
+ */
+export async function watchGpuMemory(
+  pids: ReadonlySet<number>,
+  containers: ReadonlySet<string>,
+  environment: Environment,
+): Promise<GpuWatch> {
+  const [{ gpus }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
+  return watchHeld(
+    gpus,
+    apps.filter(({ pid }) => pids.has(pid) || containers.has(factsOf(pid)?.container?.id ?? '')),
+    environment,
+  );
+}
+
+/** The same, where both have been looked at already. */
+export function watchHeld(
+  before: readonly GpuDetails[],
+  held: readonly HeldMemory[],
+  environment: Environment,
+): GpuWatch {
+  const look = async (): Promise<readonly GpuDetails[]> => (await inventory(environment)).gpus;
+  const heldMiB = new Map<string, number>();
+  for (const { gpuUuid, usedMiB = 0 } of held) heldMiB.set(gpuUuid, (heldMiB.get(gpuUuid) ?? 0) + usedMiB);
+  return {
+    returned: async () => {
+      if (heldMiB.size === 0) return { freedMiB: 0, missing: [] };
+      const { freedMiB, missing } = await untilFreed(before, heldMiB, look, returnLimitMs, systemClock);
+      return { freedMiB, missing: [...missing].map(([uuid, mib]) => missingText(before, uuid, mib)) };
+    },
+  };
+}
+
+function missingText(gpus: readonly GpuDetails[], uuid: string, mib: number): string {
+  const index = gpus.find((gpu) => gpu.uuid === uuid)?.index;
+  return `${gibText(mib)} of GPU ${index ?? uuid} did not come back within ${returnLimitMs / 1000} s`;
+}
+
+/** `undefined` when nothing was held. */
+export function returnText({ freedMiB, missing }: GpuReturn): string | undefined {
+  if (missing.length > 0) return `GPU memory: ${missing.join('; ')}`;
+  return freedMiB === 0 ? undefined : `GPU memory: ${gibText(freedMiB)} came back`;
 }

@@ -3,11 +3,15 @@ import { statfsSync, statSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { hasAlarm } from '../infra/external-etcd.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { HostEvidence, HostQuestion } from '../doctor/rule.ts';
+import type { GpuHolder, HostEvidence, HostQuestion } from '../doctor/rule.ts';
 import { holderOf, listeningPorts } from '../process/ports.ts';
 import { largestFile, writeTrouble } from '../process/room.ts';
 import type { KernelKills } from '../process/usage.ts';
-import { gpuHolders } from './gpu-holders.ts';
+import { computeApps } from '../gpu/nvidia-smi.ts';
+import { inventory } from '../gpu/inventory.ts';
+import { factsOf } from '../process/facts.ts';
+import { readVariable } from '../process/proc.ts';
+import { durationText } from '../base/duration.ts';
 
 /** What costs nothing to know. */
 export function cheapEvidence(kills: KernelKills, plan: Plan): HostEvidence {
@@ -79,4 +83,23 @@ function sizeOfShm(): HostEvidence['shm'] {
   } catch {
     return undefined;
   }
+}
+
+/** Empty where nvidia-smi does not tell, as in some containers. Never throws. */
+export async function gpuHolders(environment: Environment): Promise<GpuHolder[]> {
+  const [{ gpus }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
+  return apps.map(({ gpuUuid, pid, name, usedMiB }) => {
+    const facts = factsOf(pid);
+    const index = gpus.find(({ uuid }) => uuid === gpuUuid)?.index;
+    return {
+      pid,
+      usedMiB,
+      gpu: index === undefined ? [gpuUuid] : [gpuUuid, String(index)],
+      what:
+        facts === undefined
+          ? (name ?? 'not of this pid namespace')
+          : `${name ?? facts.command}, of ${facts.user}, for ${durationText(facts.ageMs)}`,
+      run: facts === undefined ? undefined : readVariable(pid, 'DYNAMO_RUN_ID'),
+    };
+  });
 }

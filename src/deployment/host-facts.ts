@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
-import type { HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
+import type { Gpu, HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
 import { isAlive } from '../process/identity.ts';
@@ -11,16 +11,19 @@ import { argumentBytes } from '../process/proc.ts';
 import type { Profile } from '../profile/profile.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
-import { leasedPorts } from '../run/leases.ts';
-import { deploymentEnvironment } from './external-variables.ts';
-import { gpusHere } from './gpu-facts.ts';
-import { infraFacts, type InfraQuestion } from './infra-facts.ts';
+import { leasedGpus, leasedPorts, lesseeOf } from '../run/leases.ts';
+import { deploymentEnvironment, infraFacts, type InfraQuestion } from './infra-facts.ts';
 import { modelFact } from './model-facts.ts';
 import { workingFolder } from '../package/platform.ts';
 import { shippedFolder, simCommand } from '../package/self.ts';
+import { type ComputeApp, computeApps } from '../gpu/nvidia-smi.ts';
+import { gibText } from '../gpu/holders.ts';
+import { inventory } from '../gpu/inventory.ts';
+import { factsOf } from '../process/facts.ts';
+import { durationText } from '../base/duration.ts';
 
 /** What facts depend on beside the host. */
-export interface FactWishes {
+export interface FactRequest {
   readonly runId: string;
   /** Absent where no GPU will be used. */
   readonly profile?: Profile;
@@ -42,13 +45,13 @@ const noGpus: Awaited<ReturnType<typeof gpusHere>> = { gpus: [] };
  */
 export async function gatherFacts(
   { folders, environment: caller }: Workspace,
-  wishes: FactWishes,
+  request: FactRequest,
 ): Promise<HostFacts> {
-  const { profile } = wishes;
-  const environment = deploymentEnvironment(caller, wishes);
+  const { profile } = request;
+  const environment = deploymentEnvironment(caller, request);
   const workspace = { folders, environment };
   const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(workspace);
-  const { options } = wishes;
+  const { options } = request;
   const runtime =
     profile === undefined || options === undefined
       ? undefined
@@ -56,9 +59,9 @@ export async function gatherFacts(
   const model = profile === undefined ? undefined : modelFact(profile.model, environment);
   return {
     ...placeFacts(environment),
-    runId: wishes.runId,
-    runFolder: join(folders.runs, wishes.runId),
-    busyPorts: busyPorts(folders, wishes.ports),
+    runId: request.runId,
+    runFolder: join(folders.runs, request.runId),
+    busyPorts: busyPorts(folders, request.ports),
     gpus,
     ...(problem === undefined ? {} : { gpuProblem: problem }),
     weightsMiB:
@@ -69,14 +72,14 @@ export async function gatherFacts(
           })
         : undefined,
     model,
-    python: runtime === undefined ? pythonFor(wishes, environment, gpus) : undefined,
-    infra: await infraFacts(workspace, wishes.infra, runtime?.image),
+    python: runtime === undefined ? pythonFor(request, environment, gpus) : undefined,
+    infra: await infraFacts(workspace, request.infra, runtime?.image),
   };
 }
 
 /** Nothing is looked for where it would not be used. */
 function pythonFor(
-  { engine, python, profile }: FactWishes,
+  { engine, python, profile }: FactRequest,
   environment: Environment,
   gpus: HostFacts['gpus'],
 ): PythonEnvironment | undefined {
@@ -107,4 +110,35 @@ function busyPorts(folders: StateFolders, wanted: readonly number[]): Map<number
   }
   for (const [port, holder] of leasedPorts(folders, isAlive)) busy.set(port, holder);
   return busy;
+}
+
+/** Asks nvidia-smi its two questions at once. `problem`: why the list may be wrong. Never throws. */
+export async function gpusHere({
+  folders,
+  environment,
+}: Workspace): Promise<{ gpus: readonly Gpu[]; problem?: string }> {
+  const [{ gpus, problem }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
+  const held = gpus.map((gpu) => {
+    const mine = apps.filter(({ gpuUuid }) => gpuUuid === gpu.uuid);
+    return mine.length === 0 ? gpu : { ...gpu, heldBy: mine.map(holderText) };
+  });
+  return { gpus: withLeases(held, folders), ...(problem === undefined ? {} : { problem }) };
+}
+
+/** Leases may have been taken since the GPUs were looked at. */
+export function withLeases(gpus: readonly Gpu[], folders: StateFolders): Gpu[] {
+  const leased = leasedGpus(folders, isAlive);
+  return gpus.map((gpu) => {
+    const lease = leased.get(gpu.uuid);
+    return lease === undefined ? gpu : { ...gpu, leasedBy: lesseeOf(lease) };
+  });
+}
+
+function holderText({ pid, name, usedMiB }: ComputeApp): string {
+  const facts = factsOf(pid);
+  const who =
+    facts === undefined
+      ? 'not of this pid namespace'
+      : `${facts.user}, ${name ?? facts.command}, for ${durationText(facts.ageMs)}`;
+  return `${gibText(usedMiB)} by pid ${pid} (${who})`;
 }

@@ -1,16 +1,30 @@
-/** Gathers what is known of etcd and NATS: only of what is needed, as each look costs time. */
+/**
+ * The etcd, NATS and Docker of this host, and the environment of a deployment: only what is needed is looked up, as
+ * each look costs time.
+ */
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
-import { accessPlaces } from '../plan/infra-access.ts';
-import { type Images, imageOf, infraImages } from '../plan/container.ts';
+import {
+  accessPlaces,
+  type ReferenceReader,
+  variablesOfProfile,
+  withoutCredentials,
+} from '../plan/infra-access.ts';
+import {
+  type ContainerFacts,
+  type ImageFacts,
+  imageOf,
+  type Images,
+  infraImages,
+} from '../plan/container.ts';
 import {
   type ExternalInfra,
-  infraNames,
   type InfraFacts,
   type InfraName,
+  infraNames,
   type SharedInfra,
 } from '../plan/infra.ts';
 import type { PlanOptions } from '../plan/request.ts';
@@ -20,7 +34,11 @@ import { dataFolders } from '../python/setup-folders.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
 import { initialStatus, reduce } from '../supervisor/status.ts';
-import { containerFacts } from './container-facts.ts';
+import { homedir } from 'node:os';
+import { messageOf } from '../base/error-code.ts';
+import { readFileSync } from 'node:fs';
+import { DynamoError } from '../base/error.ts';
+import { certificateTexts } from '../infra/etcd-session.ts';
 
 export interface InfraQuestion {
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
@@ -46,8 +64,8 @@ export async function infraFacts(
     ? names.map(async (name) => [name, await binary(name, environment)] as const)
     : [];
   const facts = {
-    external: found(await Promise.all(external)),
-    binaries: found(await Promise.all(binaries)),
+    external: known(await Promise.all(external)),
+    binaries: known(await Promise.all(binaries)),
     shared: names.length > 0 && source === 'auto' ? sharedInfra(folders) : undefined,
     persistentFolder: folders.infra,
   };
@@ -67,7 +85,7 @@ function isMissing(name: InfraName, { external, binaries, shared }: InfraFacts):
   return !usable && shared === undefined && binaries[name] === undefined;
 }
 
-function found<T>(entries: readonly (readonly [InfraName, T | undefined])[]): Partial<Record<InfraName, T>> {
+function known<T>(entries: readonly (readonly [InfraName, T | undefined])[]): Partial<Record<InfraName, T>> {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
@@ -122,4 +140,98 @@ function sharedInfra(folders: StateFolders): SharedInfra | undefined {
     addresses: { etcd: etcd.addresses.join(','), nats: nats.addresses.join(',') },
     versions: { etcd: etcd.version, nats: nats.version },
   };
+}
+
+/** `references`: images that may be wanted. Never rejects. */
+async function containerFacts(
+  references: readonly string[],
+  environment: Environment,
+): Promise<ContainerFacts> {
+  // Docker's client doubles what a start reads: only who needs it loads it.
+  const { findDaemon } = await import('../container/find-daemon.ts');
+  const found = await findDaemon(environment, homedir());
+  if ('problem' in found) return { problem: found.problem, images: {} };
+  const [{ connect }, { imageFacts }] = await Promise.all([
+    import('../container/client.ts'),
+    import('../container/images.ts'),
+  ]);
+  const docker = connect(found.daemon);
+  const images = await Promise.all(
+    references.map(async (reference): Promise<[string, ImageFacts]> => {
+      const facts = await imageFacts(docker, reference).catch((error: unknown) => ({
+        present: false,
+        problem: { words: messageOf(error), fix: 'docker info' },
+      }));
+      return [reference, facts];
+    }),
+  );
+  return { daemon: found.daemon, images: Object.fromEntries(images) };
+}
+
+/**
+ * What reads it need not know who said so. What the profile says counts only where an external etcd or NATS may be taken,
+ * and only for the one that is needed: other secrets are not asked for. Throws `environment` when a secret is not where the
+ * profile says.
+ */
+export function deploymentEnvironment(
+  caller: Environment,
+  { profile, infra: { needs, source } }: { readonly profile?: Profile; readonly infra: InfraQuestion },
+): Environment {
+  const takesExternal = source === 'auto' || source === 'external';
+  const said =
+    profile === undefined || !takesExternal
+      ? []
+      : infraNames
+          .filter((name) => needs[name] !== undefined)
+          .map((name) => variablesOfProfile(name, profile, caller, readerIn(caller)));
+  const environment = shownEnvironment(Object.assign({ ...caller }, ...said) as Environment);
+  const all = { ...environment, ...certificateTexts(environment) };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** Addresses are printed and stored; credentials in them go to the variables that upstream reads them from, too. */
+export function shownEnvironment(environment: Environment): Environment {
+  return { ...environment, ...withoutCredentials(environment) };
+}
+
+function readerIn(environment: Environment): ReferenceReader {
+  return {
+    secret: (key, reference) => {
+      if (reference?.env !== undefined) return secretOf(key, reference.env, environment);
+      return reference?.file === undefined ? undefined : fromFile(key, pathOf(reference.file));
+    },
+    path: (written) => (written === undefined ? undefined : pathOf(written)),
+  };
+}
+
+function secretOf(key: string, name: string, environment: Environment): string {
+  const value = environment[name];
+  if (value !== undefined && value !== '') return value;
+  throw new DynamoError('environment', `${key} of the profile is in ${name}, which is not set.`, {
+    hint: `export ${name}=…`,
+  });
+}
+
+function fromFile(key: string, file: string): string {
+  try {
+    const value = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    if (value !== '') return value;
+  } catch (error) {
+    throw unread(key, file, messageOf(error));
+  }
+  throw unread(key, file, 'it is empty');
+}
+
+function unread(key: string, file: string, why: string): DynamoError {
+  return new DynamoError(
+    'environment',
+    `${key} of the profile is in ${file}, which cannot be used: ${why}.`,
+    {
+      hint: `ls -l ${file}`,
+    },
+  );
+}
+
+function pathOf(written: string): string {
+  return written.startsWith('~/') ? join(homedir(), written.slice(2)) : written;
 }

@@ -15,8 +15,8 @@ import {
   writePlan,
   writeRecord,
 } from '../run/record.ts';
-import type { HeldRun } from './tidy-up.ts';
-import { claimFiles } from './claim-files.ts';
+import type { PreparedRun } from './tidy-up.ts';
+import { claimFiles } from './claims.ts';
 import { quietly } from './sole-reaper.ts';
 import { version } from '../package/self.ts';
 
@@ -29,7 +29,7 @@ export interface RecordsKeeper {
 }
 
 /** To be called while the records are as they were made. */
-export function recordsKeeper(run: HeldRun, supervisor: Identity): RecordsKeeper {
+export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKeeper {
   const { plan, files, folders } = run;
   const record: RunRecord = readRecordIn(files.folder) ?? {
     runId: plan.runId,

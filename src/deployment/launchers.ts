@@ -9,7 +9,7 @@ import { createLauncher } from '../process/launch.ts';
 import { appendContainer } from '../process/ledger.ts';
 import type { Tracker } from '../process/tracker.ts';
 import type { Launcher } from '../supervisor/contracts.ts';
-import type { HeldRun } from './tidy-up.ts';
+import type { PreparedRun } from './tidy-up.ts';
 import { withFreedGpus } from './freed-gpus.ts';
 
 export interface LauncherDependencies {
@@ -19,7 +19,7 @@ export interface LauncherDependencies {
   readonly note: (text: string) => void;
 }
 
-export async function createLaunchers(run: HeldRun, deps: LauncherDependencies): Promise<Launcher> {
+export async function createLaunchers(run: PreparedRun, deps: LauncherDependencies): Promise<Launcher> {
   const { plan, files } = run;
   const { cgroup, tracker, environment } = deps;
   const here = createLauncher({
@@ -44,7 +44,7 @@ export async function createLaunchers(run: HeldRun, deps: LauncherDependencies):
 
 /** Docker's client is loaded only where it is needed: it doubles what a start reads. */
 async function containerLauncher(
-  { plan, files }: HeldRun,
+  { plan, files }: PreparedRun,
   { environment, note }: LauncherDependencies,
 ): Promise<LaunchContainer | undefined> {
   if (plan.docker === undefined) return undefined;

@@ -3,14 +3,23 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { xdgFolder } from '../base/xdg.ts';
-import { candidatesOf, type ProfileLibrary } from '../profile/files.ts';
+import {
+  candidatesOf,
+  maxProfileBytes,
+  type ProfileFiles,
+  type ProfileLibrary,
+  shownPath,
+} from '../profile/files.ts';
 import { loadProfile } from '../profile/load.ts';
-import type { Profile } from '../profile/profile.ts';
+import type { KnownProfile, Profile } from '../profile/profile.ts';
 import type { Setting } from '../profile/shown.ts';
 import { shippedFolder } from '../package/self.ts';
 import { workingFolder } from '../package/platform.ts';
-import { readKnown } from './known-profiles.ts';
-import { profileFiles } from './profile-files.ts';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { errorCode } from '../base/error-code.ts';
+import { DynamoError } from '../base/error.ts';
 
 /** Where profiles are on this host, the winning place first. */
 export function profileLibrary(environment: Environment): ProfileLibrary {
@@ -28,7 +37,7 @@ export function profileLibrary(environment: Environment): ProfileLibrary {
   };
 }
 
-export interface OpenedProfile {
+interface OpenedProfile {
   readonly profile: Profile;
   /** Says which profile was taken, when that is not plain from what was typed. */
   readonly note: string | undefined;
@@ -52,4 +61,82 @@ export async function openProfile(
 export async function profileNames(environment: Environment): Promise<string[]> {
   const candidates = await candidatesOf(profileLibrary(environment));
   return [...new Set(candidates.map(({ name }) => name))].toSorted();
+}
+
+/** Name of the file in dist/profiles. */
+export function fileOfContent(content: Uint8Array): string {
+  return `${createHash('sha256').update(content).digest('hex')}.json`;
+}
+
+/** `shipped`: the folder of the package. `undefined` when the content is not that of a file in it. */
+async function readKnown(shipped: string, content: Uint8Array): Promise<KnownProfile | undefined> {
+  try {
+    const text = await readFile(join(shipped, 'dist', 'profiles', fileOfContent(content)), 'utf8');
+    return JSON.parse(text) as KnownProfile;
+  } catch {
+    return undefined;
+  }
+}
+
+const profileFiles: ProfileFiles = {
+  list: async (directory) => await readdir(directory).catch(() => []),
+  read: async (path) => await Promise.resolve(readProfile(path)),
+};
+
+/** `undefined` when there is none. Throws `profile-invalid` for what is no regular file, or is too large for a profile. */
+function readProfile(path: string): Uint8Array | undefined {
+  try {
+    // Looked at before it is opened: that may change a device, and would wait for the other end of a FIFO.
+    requireRegular(statSync(path), path);
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      requireRegular(fstatSync(descriptor), path);
+      return readUpTo(descriptor, maxProfileBytes + 1);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function requireRegular(stats: Stats, path: string): void {
+  const shown = shownPath(path, process.cwd());
+  if (!stats.isFile()) {
+    throw new DynamoError(
+      'profile-invalid',
+      `${shown} is ${kindOf(stats)}, not a file: it holds no profile.`,
+      {
+        hint: 'dynamo profiles list   # shows what is there',
+      },
+    );
+  }
+  if (stats.size <= maxProfileBytes) return;
+  const size = (stats.size / 1024 / 1024).toFixed(1);
+  const most = maxProfileBytes / 1024 / 1024;
+  throw new DynamoError(
+    'profile-invalid',
+    `${shown} is ${size} MiB large; a profile has at most ${most} MiB.`,
+    { hint: 'is this another file?' },
+  );
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a FIFO';
+  return stats.isSocket() ? 'a socket' : 'a device';
+}
+
+/** Not what its size says: files of /proc have none, and another may grow meanwhile. */
+function readUpTo(descriptor: number, most: number): Uint8Array {
+  const buffer = Buffer.allocUnsafe(Math.min(most, Math.max(4096, fstatSync(descriptor).size + 1)));
+  let [parts, length]: [Buffer[], number] = [[], 0];
+  for (;;) {
+    const read = readSync(descriptor, buffer, 0, Math.min(buffer.length, most - length), null);
+    if (read === 0) return Buffer.concat(parts);
+    parts.push(Buffer.from(buffer.subarray(0, read)));
+    length += read;
+  }
 }

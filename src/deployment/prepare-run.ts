@@ -3,13 +3,36 @@ import type { Environment } from '../base/environment.ts';
 import { choosePlanes } from '../plan/choose-planes.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
 import { planWithSecrets } from '../plan/make-plan.ts';
-import type { ServingPlan } from '../plan/plan.ts';
-import type { PlanOptions } from '../plan/request.ts';
+import { ephemeralFolders, isServing, persistentFolders, type Plan, type ServingPlan } from '../plan/plan.ts';
+import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import type { Profile } from '../profile/profile.ts';
-import { holdRun } from './hold-run.ts';
-import type { FactWishes } from './host-facts.ts';
-import type { HeldRun } from './tidy-up.ts';
+import { type FactRequest, gatherFacts, withLeases } from './host-facts.ts';
+import { type PreparedRun, releaseRun } from './tidy-up.ts';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import { checkEtcd } from '../infra/external-etcd.ts';
+import { isOwn } from '../plan/infra.ts';
+import type { Secrets } from '../plan/plan-secrets.ts';
+import { isAlive, ownIdentity } from '../process/identity.ts';
+import { holdPorts, releasePortHolds } from '../process/ports.ts';
+import { lackOfRoom } from '../process/room.ts';
+import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
+import {
+  newRunId,
+  persistClaim,
+  requireOwnState,
+  runFiles,
+  type StateFolders,
+  type Workspace,
+  workspaceOf,
+} from '../run/folders.ts';
+import { leasedPorts, leaseGpus, leasePorts, portsOf, releasePorts } from '../run/leases.ts';
+import { type RunRecord, writePlan, writeRecord } from '../run/record.ts';
+import { placeSocket } from '../run/socket-folder.ts';
+import { version } from '../package/self.ts';
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
 export async function prepareRun(
@@ -17,22 +40,22 @@ export async function prepareRun(
   options: PlanOptions,
   detached: boolean,
   environment: Environment,
-): Promise<HeldRun<ServingPlan>> {
-  return await holdRun({
+): Promise<PreparedRun<ServingPlan>> {
+  return await prepareFromRequest({
     name: runNameOf(options.name, profile),
     detached,
     environment,
-    facts: factWishes(profile, options, environment),
+    facts: factRequest(profile, options, environment),
     plan: (host) => planWithSecrets(profile, options, host),
   });
 }
 
 /** What must be known about this host to plan this profile. Throws `unavailable` when the planes exclude each other. */
-export function factWishes(
+export function factRequest(
   profile: Profile,
   options: PlanOptions,
   environment: Environment,
-): Omit<FactWishes, 'runId'> {
+): Omit<FactRequest, 'runId'> {
   return {
     profile,
     ports: [preferredHttpPort(profile, options)],
@@ -46,4 +69,144 @@ export function factWishes(
       inProfile: profile.infra,
     },
   };
+}
+
+/** So long another run may be faster each time to take a port or a GPU between our look and our lease. */
+const planMs = 30_000;
+/** Those that lost to each other do not try again in step. */
+const pauseMs = 20;
+
+interface RunRequest<P extends Plan> {
+  readonly name: string;
+  readonly detached: boolean;
+  /** Of the caller. */
+  readonly environment: Environment;
+  readonly facts: Omit<FactRequest, 'runId'>;
+  /** Pure; called again when another run was faster to take a port or a GPU. */
+  readonly plan: (host: HostFacts) => { readonly plan: P; readonly secrets: Secrets };
+}
+
+/** Throws DynamoError; then nothing is held and no folder is left. */
+export async function prepareFromRequest<P extends Plan>(request: RunRequest<P>): Promise<PreparedRun<P>> {
+  requireOwnState(request.environment);
+  const workspace = workspaceOf(request.environment);
+  const { folders } = workspace;
+  await requireRoom(folders);
+  const runId = newRunId(request.name);
+  const socket = placeSocket(folders, request.environment, runId);
+  const holder = ownIdentity();
+  const mine: Claim = { runId, holder };
+  claimName(folders, request.name, mine);
+  let held: PreparedRun<P> | undefined;
+  try {
+    const { plan, environment } = await planAndLease(request, workspace, mine);
+    held = { plan, environment, files: runFiles(folders, runId), folders };
+    claimData(held, mine);
+    if (isServing(plan)) await checkBorrowed(plan, environment.variables);
+    writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder, socket });
+    return held;
+  } catch (error) {
+    if (held === undefined) unclaim(join(folders.names, request.name), mine, isAlive);
+    else releaseRun(held);
+    throw error;
+  }
+}
+
+/** Before anything is held or made: what would fail half way is said at once, with the number that is lacking. */
+async function requireRoom({ runs }: StateFolders): Promise<void> {
+  const lack = await lackOfRoom(runs);
+  if (lack === undefined) return;
+  const words = `${lack.words.charAt(0).toUpperCase()}${lack.words.slice(1)}`;
+  throw new DynamoError(lack.code, `${words}.`, { hint: lack.fix });
+}
+
+function claimName(folders: StateFolders, name: string, mine: Claim): void {
+  const standing = claim(join(folders.names, name), mine, isAlive);
+  if (standing === undefined) return;
+  if (standing.kind === 'unknown') throw unknownHolder(`The name ${name}`, standing);
+  const { runId, holder } = standing.claim;
+  throw new DynamoError('busy', `A run named ${name} is up already: ${runId} (pid ${holder.pid}).`, {
+    hint: `dynamo down ${name}   # or start a second one beside it: --name ${name}2`,
+  });
+}
+
+/** Two etcds on the same data would wait for each other for ever. */
+function claimData({ plan, folders }: PreparedRun, mine: Claim): void {
+  const file = persistClaim(folders, plan);
+  const standing = file === undefined ? undefined : claim(file, mine, isAlive);
+  if (standing === undefined) return;
+  if (standing.kind === 'unknown') throw unknownHolder(`--persist ${plan.infra?.persist}`, standing);
+  const { runId } = standing.claim;
+  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${runId} uses these data.`, {
+    hint: `dynamo down ${runId}   # or another name after --persist`,
+  });
+}
+
+/** A shared etcd is ours and wants no password; one that the environment or the profile names may. */
+async function checkBorrowed({ infra, namespace }: ServingPlan, variables: Environment): Promise<void> {
+  const etcd = infra?.etcd;
+  if (etcd === undefined || isOwn(etcd)) return;
+  const [environment, profileKey] = etcd.from === 'external' ? [variables, etcd.profileKey] : [{}, undefined];
+  await checkEtcd(etcd.addresses, namespace, environment, profileKey);
+}
+
+async function planAndLease<P extends Plan>(
+  { facts: asked, plan }: RunRequest<P>,
+  workspace: Workspace,
+  mine: Claim,
+): Promise<Pick<PreparedRun<P>, 'plan' | 'environment'>> {
+  const { folders } = workspace;
+  const beganAt = performance.now();
+  const facts = await gatherFacts(workspace, { ...asked, runId: mine.runId });
+  const busyPorts = new Map(facts.busyPorts);
+  let { gpus } = facts;
+  while (performance.now() - beganAt < planMs) {
+    const planned = plan({ ...facts, busyPorts, gpus });
+    const made = planned.plan;
+    const lost = leasePorts(folders, portsOf(made), mine, isAlive);
+    if (lost !== undefined) {
+      busyPorts.set(lost, 'another run that starts now');
+      // All that are taken by now, not one at a time: of thirty that want the same port each would lose many times.
+      for (const [port, holder] of leasedPorts(folders, isAlive)) busyPorts.set(port, holder);
+      await systemClock.sleep(Math.random() * pauseMs);
+      continue;
+    }
+    // Leases are seen by those who share our state folder; this, by everybody on this network.
+    const foreign = await holdPorts(portsOf(made), beganAt);
+    if (foreign !== undefined) {
+      releasePorts(folders, portsOf(made), mine, isAlive);
+      busyPorts.set(foreign.port, foreign.holder);
+      continue;
+    }
+    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined)
+      return { plan: made, environment: { variables: facts.environment, secrets: planned.secrets } };
+    releasePortHolds(portsOf(made));
+    releasePorts(folders, portsOf(made), mine, isAlive);
+    gpus = withLeases(gpus, folders);
+  }
+  throw new DynamoError('busy', `Other runs took what was planned, for ${planMs / 1000} s on end.`, {
+    hint: 'start them one after the other',
+  });
+}
+
+function writeRun(
+  { plan, files }: PreparedRun,
+  about: Pick<RunRecord, 'startedAt' | 'detached' | 'supervisor' | 'socket'>,
+): void {
+  for (const folder of [
+    files.logs,
+    ...ephemeralFolders(plan),
+    ...persistentFolders(plan),
+    ...(isServing(plan) ? [plan.mediaFolder] : []),
+  ]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  if (isServing(plan) && plan.modelLink !== undefined) {
+    const { path, target } = plan.modelLink;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    symlinkSync(target, path);
+  }
+  for (const { path, text } of plan.infra?.files ?? []) writeFileSync(path, text, { mode: 0o600 });
+  writePlan(files, plan);
+  writeRecord(files, { runId: plan.runId, name: plan.name, version, ...about });
 }

@@ -22,13 +22,11 @@ import type { Workspace } from '../run/folders.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { stopInWaves, type StopOrder } from '../supervisor/shutdown.ts';
-import { hurryMs, stopLimitMs } from './stop-limit.ts';
-import { outwait } from './outwait.ts';
-import { type GpuWatch, returnText, watchGpuMemory } from './gpu-return.ts';
-import { quietly, soleReaper } from './sole-reaper.ts';
+import { immediateLimitMs, outwait, quietly, soleReaper, stopLimitMs } from './sole-reaper.ts';
+import { type GpuWatch, returnText, watchGpuMemory } from './freed-gpus.ts';
 import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
-import { whatIsUnknown } from './unknown-rest.ts';
+import { whatIsUnknown } from './unproven.ts';
 
 /** So long a keeper may take to find that all is done: it starts Node for that. */
 const keeperMs = 2_000;
@@ -80,7 +78,7 @@ async function reapAlone(
 ): Promise<ReapReport> {
   const { files, record } = run;
   const plan = readPlan(files);
-  const sole = await soleReaper(files, record.runId, now ? hurryMs : stopLimitMs(plan));
+  const sole = await soleReaper(files, record.runId, now ? immediateLimitMs : stopLimitMs(plan));
   try {
     const ledger = readWholeLedger(files.ledger);
     const tracker = createTracker(files.ledger, ledger.entries, ledger.descendants);

@@ -2,7 +2,7 @@
 import { messageOf } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
-import { type Plan, type ProcessSpec, isServing } from '../plan/plan.ts';
+import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import { childEnvironment } from '../plan/run-environment.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
@@ -22,15 +22,18 @@ import type { Dependencies } from '../supervisor/contracts.ts';
 import { createDiagnostician } from './diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
 import { reapProgram } from '../package/self.ts';
-import { reapWords } from './reap-words.ts';
 import { quietly } from './sole-reaper.ts';
 import { sweepRun } from './sweep-run.ts';
-import { type HeldRun, tidyUp } from './tidy-up.ts';
+import { type PreparedRun, tidyUp } from './tidy-up.ts';
 import { recordsKeeper, restoredText } from './keep-records.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
+import type { Identity } from '../base/identity.ts';
 
 /** Supervises in this process. `done` settles when everything is gone and tidied up. */
-export async function runPlan(prepared: HeldRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
+export async function runPlan(
+  prepared: PreparedRun,
+  onEvent: (event: RunEvent) => void,
+): Promise<Supervision> {
   const { plan, files, folders } = prepared;
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
@@ -122,7 +125,7 @@ function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record
 /** A launch that failed because Docker went away may have left a container that nobody has a handle on. */
 async function withContainers(
   outcome: Outcome,
-  { plan, files }: HeldRun,
+  { plan, files }: PreparedRun,
   journal: Journal,
 ): Promise<Outcome> {
   if (plan.docker === undefined) return outcome;
@@ -141,4 +144,9 @@ function warn(file: string, text: string): void {
   } catch {
     // nothing can be written at all
   }
+}
+
+/** `ledger`: a descriptor. */
+function reapWords(runId: string, { pid, startTime }: Identity, ledger: number): string[] {
+  return ['reap', '--supervisor', `${pid}@${startTime}`, '--ledger', String(ledger), '--', runId];
 }

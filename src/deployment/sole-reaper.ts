@@ -1,10 +1,12 @@
 /** Lets one process at a time end what a dead supervisor left, so that nobody gets a second SIGTERM. */
-import { isAlive, ownIdentity } from '../process/identity.ts';
+import { isAlive, ownIdentity, presenceOf, signalProven } from '../process/identity.ts';
 import { type Claim, claim, unclaim } from '../run/claim.ts';
 import type { RunFiles } from '../run/folders.ts';
-import { outwait } from './outwait.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Identity } from '../base/identity.ts';
+import type { Plan } from '../plan/plan.ts';
 
-export interface SoleReaper {
+interface SoleReaper {
   /** Somebody else had his chance: what he left is ended without waiting. */
   readonly overdue: boolean;
   release(): void;
@@ -45,4 +47,48 @@ export function quietly(write: () => void): void {
   } catch {
     // The end of the run must not depend on it.
   }
+}
+
+/** What SIGKILL cannot end within this time is stuck in the kernel. */
+const killMs = 2_000;
+
+/** `gone`: it ended by itself; `ended`: SIGKILL did that; `stuck`: not even SIGKILL. */
+type Outwaited = 'gone' | 'ended' | 'stuck';
+
+/** One that is suspended is woken; after `patienceMs` it gets SIGKILL, each time with a look at its identity before. */
+export async function outwait(other: Identity, patienceMs: number): Promise<Outwaited> {
+  const patientUntil = systemClock.now() + patienceMs;
+  const hopeUntil = patientUntil + killMs;
+  let killed = false;
+  for (let presence = presenceOf(other); presence !== 'dead'; presence = presenceOf(other)) {
+    const now = systemClock.now();
+    if (now > hopeUntil) return 'stuck';
+    if (now >= patientUntil) killed = signalProven(other, 'SIGKILL') || killed;
+    else if (presence === 'suspended') signalProven(other, 'SIGCONT');
+    await systemClock.sleep(5);
+  }
+  return killed ? 'ended' : 'gone';
+}
+
+/** `down --now`: for an answer, and for the end that was promised. */
+export const immediateLimitMs = 2_000;
+/** Of a run whose plan cannot be read. */
+const unknownBudgetMs = 60_000;
+/** Beyond the graces: SIGKILL and its proof, containers, keys in an etcd of others. */
+const marginMs = 15_000;
+
+/** In milliseconds, from the request to the end of the supervisor. */
+export function stopLimitMs(plan: Plan | undefined): number {
+  return (plan === undefined ? unknownBudgetMs : stopBudgetMs(plan)) + marginMs;
+}
+
+/** All graces, one wave after the other, within the plan's cap. */
+function stopBudgetMs({ stopOrder, processes, stopTimeoutMs = Infinity }: Plan): number {
+  const graces = stopOrder.map((wave) =>
+    Math.max(0, ...processes.flatMap(({ name, stopGraceMs }) => (wave.includes(name) ? [stopGraceMs] : []))),
+  );
+  return Math.min(
+    stopTimeoutMs,
+    graces.reduce((sum, grace) => sum + grace, 0),
+  );
 }

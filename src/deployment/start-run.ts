@@ -3,15 +3,21 @@ import type { Environment } from '../base/environment.ts';
 import type { ServingPlan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
-import type { RunEvent } from '../supervisor/events.ts';
+import type { Failure, Proof, RunEvent } from '../supervisor/events.ts';
 import type { Outcome, Supervision } from '../supervisor/supervise.ts';
-import { failureError, leftBehindError } from './failure-error.ts';
+import { failureError, failureSoFar, leftBehindError } from './failure-error.ts';
 import { prepareRun } from './prepare-run.ts';
 import { runPlan } from './run-plan.ts';
-import { type HeldRun, releaseRun } from './tidy-up.ts';
+import { type PreparedRun, releaseRun } from './tidy-up.ts';
+import { deferred } from '../base/deferred.ts';
+import { releasePortHolds } from '../process/ports.ts';
+import { askStop } from '../run/control-client.ts';
+import { socketIn } from '../run/record.ts';
+import { portsOf } from '../run/leases.ts';
+import { connect, startSupervisor, untilGone } from './background-supervisor.ts';
 
 export interface StartedRun {
-  readonly held: HeldRun<ServingPlan>;
+  readonly held: PreparedRun<ServingPlan>;
   /** In this process, or in one of its own. */
   readonly supervision: Pick<Supervision, 'ready' | 'done' | 'stop' | 'kill'>;
 }
@@ -38,4 +44,61 @@ export async function startRun(
 export function outcomeError({ left, failure }: Outcome, runId: string) {
   if (left.length > 0) return leftBehindError(left);
   return failure === undefined ? undefined : failureError(failure, runId);
+}
+
+/** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
+export const startDetachedRun: StartRun = async (profile, options, onEvent, environment) => {
+  const held = await prepareRun(profile, options, true, environment);
+  const socket = socketIn(held.folders, held.files);
+  const supervisor = await startSupervisor(held);
+  const events = await connect(held, socket, supervisor);
+  const ready = deferred<Proof | undefined>();
+  const follow = async (): Promise<Outcome> => {
+    let failure: Failure | undefined = {
+      code: 'process-failed',
+      message: `the supervisor of ${held.plan.runId} ended without a word`,
+      logFile: held.files.supervisorLog,
+      process: 'the supervisor',
+    };
+    let stopped: Pick<Outcome, 'killed' | 'left'> | undefined;
+    let seen: Failure | undefined;
+    try {
+      for await (const event of events) {
+        onEvent(event);
+        seen = failureSoFar(seen, event);
+        if (event.type === 'ready') ready.resolve(event.proof);
+        // Somebody listens on them, or never will.
+        if (event.type === 'ready' || event.type === 'stopped') releasePortHolds(portsOf(held.plan));
+        if (event.type === 'stopped') [stopped, failure] = [event, seen];
+      }
+    } catch {
+      // the connection broke: what follows says how the supervisor ended
+    }
+    ready.resolve(undefined);
+    // It tidies up after its last event.
+    await untilGone(supervisor);
+    const { killed, left } = stopped ?? { killed: [], left: [] };
+    return { killed, left, ...(failure === undefined ? {} : { failure }) };
+  };
+  const ask = (now: boolean) => (): void => void askStop(socket, now).catch(() => {});
+  return { held, supervision: { ready: ready.promise, done: follow(), stop: ask(false), kill: ask(true) } };
+};
+
+/** For `exec` and the library alike. DYNAMO_RUN_ID is not among them: it marks processes that we may end. */
+export function clientEnvironment(plan: ServingPlan): Record<string, string> {
+  const [frontend] = plan.processes.filter(({ kind }) => kind === 'frontend');
+  const { no_proxy: lower, NO_PROXY: upper } = frontend?.env ?? {};
+  return {
+    OPENAI_BASE_URL: `${plan.http.url}/v1`,
+    OPENAI_API_KEY: 'EMPTY',
+    OPENAI_MODEL: plan.model.servedName,
+    DYNAMO_URL: plan.http.url,
+    DYNAMO_RUN: plan.runId,
+    DYNAMO_PROFILE: plan.profile.name,
+    DYNAMO_ENGINE: plan.engine,
+    DYNAMO_LOGS: `${plan.runFolder}/logs`,
+    // Proxies must not stand between a client and this host.
+    ...(lower === undefined ? {} : { no_proxy: lower }),
+    ...(upper === undefined ? {} : { NO_PROXY: upper }),
+  };
 }

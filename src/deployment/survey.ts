@@ -31,9 +31,9 @@ import {
   staleSockets,
 } from '../run/stale.ts';
 import { deadRuns, readRecordIn, type StoredRun, storedRuns } from '../run/record.ts';
-import { claimNeeds } from './claim-needs.ts';
-import { containersOf, type OwnContainers, runsByContainer } from './own-containers.ts';
+import { claimNeeds } from './claims.ts';
 import { type HeldGpus, type Owner, ownersIn, runOf, surveyGpus } from './gpu-survey.ts';
+import { foundContainers } from './reap-run.ts';
 
 export interface DeadRun {
   readonly run: StoredRun;
@@ -202,4 +202,26 @@ function creatorsOf({ record, files }: StoredRun): DeadCreator[] {
       startedAt: startedAtMs(startTime),
       ...(record.endedAt === undefined ? {} : { endedBy: record.endedAt }),
     }));
+}
+
+type OwnContainers = readonly {
+  readonly run: StoredRun;
+  readonly containers: readonly FoundContainer[];
+}[];
+
+/** Asks a daemon only where a ledger names containers. Never rejects. */
+async function containersOf(runs: readonly StoredRun[]): Promise<OwnContainers> {
+  const open = runs.filter(({ record }) => record.endedAt === undefined);
+  return await Promise.all(open.map(async (run) => ({ run, containers: await foundContainers(run) })));
+}
+
+/** By the first twelve characters of their ids. */
+function runsByContainer(own: OwnContainers): Map<string, StoredRun> {
+  return new Map(
+    own.flatMap(({ run, containers }) =>
+      containers.flatMap(({ id }): [string, StoredRun][] =>
+        id === undefined ? [] : [[id.slice(0, 12), run]],
+      ),
+    ),
+  );
 }

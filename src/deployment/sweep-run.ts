@@ -5,8 +5,9 @@ import { isSilence, type Reach, reachOf } from '../infra/reach.ts';
 import { sweepEtcd } from '../infra/external-etcd.ts';
 import { type InfraUse, isOwn } from '../plan/infra.ts';
 import { isServing, type Plan } from '../plan/plan.ts';
+import { readPlan, type StoredRun } from '../run/record.ts';
 
-export interface Sweep {
+interface Sweep {
   /** In words what was found and removed, or what was not and why. */
   readonly text: string;
   /** Why that etcd did not let us: it can be tried again. */
@@ -44,21 +45,38 @@ interface BorrowedEtcd {
 }
 
 /** The etcd that outlives the run, if it used one, and the namespace of its keys. */
-export function borrowedEtcd(plan: Plan): BorrowedEtcd | undefined {
+function borrowedEtcd(plan: Plan): BorrowedEtcd | undefined {
   if (!isServing(plan)) return undefined;
   const etcd = plan.infra?.etcd;
   return etcd === undefined || isOwn(etcd) ? undefined : { etcd, namespace: plan.namespace };
 }
 
 /** What `environment` says of the way into it. */
-export function reachTo(etcd: InfraUse, environment: Environment): Reach {
+function reachTo(etcd: InfraUse, environment: Environment): Reach {
   const access = etcd.from === 'external' ? (etcd.access ?? {}) : {};
   return reachOf(access, environment);
 }
 
 /** The command that removes the keys, once what it lacks is there. */
-export function commandFor({ variables, missing }: Reach): string {
+function commandFor({ variables, missing }: Reach): string {
   const files = missing.filter((lack) => lack.startsWith('/'));
   const words = [...variables.map((name) => `${name}=…`), 'dynamo clean'].join(' ');
   return files.length === 0 ? words : `${words}   # when the file is back`;
+}
+
+interface KeysReport {
+  readonly items: readonly { readonly kind: 'keys'; readonly what: string; readonly proof: string }[];
+  readonly waiting: readonly { readonly what: string; readonly because: string; readonly command: string }[];
+}
+
+/** `proof`: why the keys are ours. */
+export function keysReport({ files }: StoredRun, proof: string, environment: Environment): KeysReport {
+  const plan = readPlan(files);
+  const borrowed = plan === undefined ? undefined : borrowedEtcd(plan);
+  if (borrowed === undefined) return { items: [], waiting: [] };
+  const { etcd, namespace } = borrowed;
+  const what = `namespace ${namespace} in etcd at ${etcd.addresses.join(',')}`;
+  const reach = reachTo(etcd, environment);
+  if (reach.missing.length === 0) return { items: [{ kind: 'keys', what, proof }], waiting: [] };
+  return { items: [], waiting: [{ what, because: reach.missing.join(', '), command: commandFor(reach) }] };
 }

@@ -21,7 +21,7 @@ export interface PlacedRun<P extends Plan = Plan> {
 }
 
 /** A run of ours that can be started. */
-export interface HeldRun<P extends Plan = Plan> extends PlacedRun<P> {
+export interface PreparedRun<P extends Plan = Plan> extends PlacedRun<P> {
   /** What the plan does not hold, and its processes need. */
   readonly environment: RunEnvironment;
 }

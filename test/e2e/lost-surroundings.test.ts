@@ -97,17 +97,17 @@ test('a process with a single mark of a run is listed with a command and left al
     }),
   ];
   closeSync(log);
-  const strangers = [writer.pid ?? 0, bearer.pid ?? 0];
-  onTestFinished(() => strangers.forEach((pid) => send(pid, 'SIGKILL')));
+  const unowned = [writer.pid ?? 0, bearer.pid ?? 0];
+  onTestFinished(() => unowned.forEach((pid) => send(pid, 'SIGKILL')));
   const { stderr } = await succeed(world, ['down']);
-  for (const pid of strangers) {
+  for (const pid of unowned) {
     expect(stderr).toMatch(new RegExp(`left alone: ${pid} .*dynamo clean --pid ${pid}@\\d+`));
     expect(isLiving(pid)).toBe(true);
   }
   const { stdout } = await succeed(world, ['clean', '--dry-run']);
-  for (const pid of strangers) expect(stdout).toMatch(new RegExp(`dynamo clean --pid ${pid}@\\d+`));
-  for (const pid of strangers) await succeed(world, ['clean', '--pid', String(pid)]);
-  expect(strangers.filter(isLiving)).toEqual([]);
+  for (const pid of unowned) expect(stdout).toMatch(new RegExp(`dynamo clean --pid ${pid}@\\d+`));
+  for (const pid of unowned) await succeed(world, ['clean', '--pid', String(pid)]);
+  expect(unowned.filter(isLiving)).toEqual([]);
 });
 
 test('a folder in place of a claim is named, with the command that removes it', async ({ world }) => {

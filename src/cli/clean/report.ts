@@ -10,21 +10,21 @@ import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.ts';
 import { durationText } from '../../base/duration.ts';
 import { homePath } from '../../view/home-path.ts';
-import { keysReport } from '../../deployment/keys-report.ts';
+import { keysReport } from '../../deployment/sweep-run.ts';
 import type { CleanFindings, DeadRun } from '../../deployment/survey.ts';
-import type { Stranger } from '../../deployment/targets.ts';
+import type { UnownedProcess } from '../../deployment/unowned-processes.ts';
 
 export interface Cleaning {
   readonly findings: CleanFindings;
-  readonly strangers: readonly Stranger[];
+  readonly unowned: readonly UnownedProcess[];
   /** Strangers that the user wants ended. */
-  readonly chosen: readonly Stranger[];
+  readonly chosen: readonly UnownedProcess[];
   readonly dryRun: boolean;
   /** May hold the login for an etcd that keeps keys of ours. */
   readonly environment: Environment;
 }
 
-export function reportOf({ findings, strangers, chosen, dryRun, environment }: Cleaning): CleanReport {
+export function reportOf({ findings, unowned, chosen, dryRun, environment }: Cleaning): CleanReport {
   const kept = findings.prunable.filter(holdsMedia);
   const keys = [
     ...findings.deadRuns.map(({ run }) => keysReport(run, deathOf(run), environment)),
@@ -48,7 +48,7 @@ export function reportOf({ findings, strangers, chosen, dryRun, environment }: C
     ],
     waiting: keys.flatMap(({ waiting }) => waiting),
     leftAlone: [
-      ...strangers.filter((stranger) => !chosen.includes(stranger)).map((each) => leftAlone(each, findings)),
+      ...unowned.filter((process) => !chosen.includes(process)).map((each) => leftAlone(each, findings)),
       ...findings.containers.map(({ name, state, runId }) => ({
         what: `container ${name} (${state})`,
         because: `carries our label of run ${runId}, which no ledger here knows`,
@@ -105,7 +105,7 @@ function deathOf({ record: { runId, supervisor } }: StoredRun): string {
   return `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
 }
 
-function strangerItem(stranger: Stranger, findings: CleanFindings): CleanItem {
+function strangerItem(stranger: UnownedProcess, findings: CleanFindings): CleanItem {
   const { uid, user } = stranger.facts;
   const whose = uid === process.getuid?.() ? 'yours' : `of ANOTHER USER, ${user}`;
   return {
@@ -115,7 +115,7 @@ function strangerItem(stranger: Stranger, findings: CleanFindings): CleanItem {
   };
 }
 
-function leftAlone(stranger: Stranger, findings: CleanFindings): LeftAlone {
+function leftAlone(stranger: UnownedProcess, findings: CleanFindings): LeftAlone {
   const { pid, startTime, uid, container } = stranger.facts;
   const mine = uid === process.getuid?.();
   const plain = `dynamo clean --pid ${pid}@${startTime}`;
@@ -127,7 +127,7 @@ function leftAlone(stranger: Stranger, findings: CleanFindings): LeftAlone {
   };
 }
 
-function describe({ facts, name, memory }: Stranger, { gpus }: CleanFindings): string {
+function describe({ facts, name, memory }: UnownedProcess, { gpus }: CleanFindings): string {
   const held = memory.map(({ gpuUuid, usedMiB }) => {
     const gpu = gpus.gpus.find(({ uuid }) => uuid === gpuUuid);
     return `, ${gibText(usedMiB)} on GPU ${gpu?.index ?? gpuUuid}`;

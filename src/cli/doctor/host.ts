@@ -10,8 +10,7 @@ import { procTrouble } from '../../process/proc.ts';
 import { runProgram } from '../../host/program.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { DeploymentFlags } from '../up/deployment-options.ts';
-import { gpuReport } from '../../deployment/doctor-gpus.ts';
-import { kernelLog } from '../../deployment/kernel-log.ts';
+import { gpuReport, kernelLog } from '../../deployment/doctor-host.ts';
 import type { Diagnosed } from './plan.ts';
 import { lostSegments, stateFacts } from './state.ts';
 

@@ -8,11 +8,11 @@ import type { Subject } from '../../doctor/host-view.ts';
 import { workspaceOf } from '../../run/folders.ts';
 import type { DoctorView } from '../../view/check-list.ts';
 import { type DeploymentFlags, planOptionsOf, settingsOf } from '../up/deployment-options.ts';
-import { deploymentEnvironment, shownEnvironment } from '../../deployment/external-variables.ts';
+import { deploymentEnvironment, shownEnvironment } from '../../deployment/infra-facts.ts';
 import { gatherFacts } from '../../deployment/host-facts.ts';
 import { openProfile } from '../../deployment/load-profile.ts';
 import { oneProfile } from '../one-profile.ts';
-import { factWishes } from '../../deployment/prepare-run.ts';
+import { factRequest } from '../../deployment/prepare-run.ts';
 import type { splitRawArgs } from '../raw-args.ts';
 
 export interface Diagnosed {
@@ -47,7 +47,7 @@ export async function planForDoctor(
   };
   try {
     const runId = `${runNameOf(options.name, profile)}-plan`;
-    const wishes = factWishes(profile, options, caller);
+    const wishes = factRequest(profile, options, caller);
     environment = deploymentEnvironment(caller, wishes);
     const facts = await gatherFacts(workspaceOf(caller), { runId, ...wishes });
     const plan = makePlan(profile, options, facts);

@@ -11,9 +11,8 @@ import type { Profile } from '../../profile/profile.ts';
 import type { Exit, RunEvent } from '../../supervisor/events.ts';
 import { progressLines } from '../../view/progress-lines.ts';
 import { silentProgress } from '../../view/progress.ts';
-import { clientEnvironment } from '../../deployment/client-environment.ts';
+import { clientEnvironment, outcomeError, type StartedRun, startRun } from '../../deployment/start-run.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import { outcomeError, type StartedRun, startRun } from '../../deployment/start-run.ts';
 
 export interface Execution {
   readonly profile: Profile;

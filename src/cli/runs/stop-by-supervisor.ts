@@ -6,10 +6,8 @@ import { askStop, followEvents, isSilence } from '../../run/control-client.ts';
 import { type RunFiles, socketOf, type StateFolders } from '../../run/folders.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { Progress } from '../../view/progress.ts';
-import { soleReaper } from '../../deployment/sole-reaper.ts';
+import { immediateLimitMs, outwait, soleReaper, stopLimitMs } from '../../deployment/sole-reaper.ts';
 import { runAsItIs } from '../../deployment/find-run.ts';
-import { outwait } from '../../deployment/outwait.ts';
-import { hurryMs, stopLimitMs } from '../../deployment/stop-limit.ts';
 
 export interface StopWish {
   readonly now: boolean;
@@ -39,8 +37,8 @@ export async function stopBySupervisor(
   const { runId } = run.record;
   const { files } = run;
   const begunAt = systemClock.now();
-  const limitMs = wish.now ? 2 * hurryMs : stopLimitMs(readPlan(files));
-  let until = begunAt + (wish.now ? hurryMs : patienceMs);
+  const limitMs = wish.now ? 2 * immediateLimitMs : stopLimitMs(readPlan(files));
+  let until = begunAt + (wish.now ? immediateLimitMs : patienceMs);
   let began = false;
   const beginsToStop = (): void => {
     began = true;
@@ -90,6 +88,6 @@ async function showStopping(socket: string, progress: Progress, until: number): 
 
 /** Its keeper wakes up when it dies, and would end the run with every grace: so the claim to do that is ours before. */
 async function endSupervisor(files: RunFiles, runId: string, supervisor: Identity): Promise<void> {
-  await soleReaper(files, runId, hurryMs);
+  await soleReaper(files, runId, immediateLimitMs);
   await outwait(supervisor, 0);
 }

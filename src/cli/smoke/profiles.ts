@@ -14,8 +14,7 @@ import { reapDeadRuns } from '../../deployment/reap-run.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import type { SmokeFlags } from './flags.ts';
 import { type SmokeJob, smokeSuite } from './suite.ts';
-import { startDetachedRun } from '../../deployment/start-detached-run.ts';
-import { type StartedRun, startRun } from '../../deployment/start-run.ts';
+import { startDetachedRun, type StartedRun, startRun } from '../../deployment/start-run.ts';
 
 export interface SmokeOutcome {
   readonly suites: readonly SuiteResult[];

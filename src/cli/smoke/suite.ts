@@ -13,7 +13,7 @@ import type { RunEvent } from '../../supervisor/events.ts';
 import { type CaseRules, runCases } from '../../smoke/run-cases.ts';
 import { ownTarget } from '../../smoke/target.ts';
 import { outcomeError, type StartedRun, type StartRun } from '../../deployment/start-run.ts';
-import type { HeldRun } from '../../deployment/tidy-up.ts';
+import type { PreparedRun } from '../../deployment/tidy-up.ts';
 
 export interface SmokeJob {
   /** As in reports. */
@@ -138,7 +138,7 @@ function endOf(logFile: string): string {
   return [...lines, ...(partial === undefined ? [] : [partial])].join('\n');
 }
 
-function keep({ files }: HeldRun, folder: string): void {
+function keep({ files }: PreparedRun, folder: string): void {
   mkdirSync(folder, { recursive: true });
   for (const file of [files.logs, files.plan, files.events, files.supervisorLog]) {
     if (existsSync(file)) cpSync(file, join(folder, basename(file)), { recursive: true });

@@ -8,7 +8,7 @@ import {
 } from '../../deployment/background-supervisor.ts';
 import { failureError, failureSoFar, leftBehindError } from '../../deployment/failure-error.ts';
 import { findRun } from '../../deployment/find-run.ts';
-import type { HeldRun } from '../../deployment/tidy-up.ts';
+import type { PreparedRun } from '../../deployment/tidy-up.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
 import { isServing, clientUrl } from '../../plan/plan.ts';
 import { askStop, isSilence } from '../../run/control-client.ts';
@@ -25,7 +25,7 @@ export interface DetachFlags {
   readonly quiet?: true;
 }
 
-export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<number> {
+export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise<number> {
   const { plan, folders } = prepared;
   const socket = socketIn(folders, prepared.files);
   const signals = watchSignals(
@@ -70,7 +70,7 @@ export async function detach(prepared: HeldRun, flags: DetachFlags): Promise<num
 }
 
 function report(
-  { plan, environment }: HeldRun,
+  { plan, environment }: PreparedRun,
   flags: DetachFlags,
   event: RunEvent & { type: 'ready' },
 ): void {

@@ -15,10 +15,10 @@ import { readerGone } from '../reader.ts';
 import { runPlan } from '../../deployment/run-plan.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { startView } from './start-view.ts';
-import { type HeldRun, releaseRun } from '../../deployment/tidy-up.ts';
+import { type PreparedRun, releaseRun } from '../../deployment/tidy-up.ts';
 import type { UpFlags } from './flags.ts';
 
-export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promise<number> {
+export async function stayInForeground(prepared: PreparedRun, flags: UpFlags): Promise<number> {
   const { plan, environment } = prepared;
   const quiet = flags.quiet === true;
   let supervision: Supervision | undefined;
@@ -74,7 +74,7 @@ export async function stayInForeground(prepared: HeldRun, flags: UpFlags): Promi
  * Ctrl-Z would leave the deployment without anybody who looks after it, and a shell could not be told to take only the
  * view away: it is refused, in one sentence. Returns what ends the watch.
  */
-function refuseSuspension({ name }: HeldRun['plan'], quiet: boolean): () => void {
+function refuseSuspension({ name }: PreparedRun['plan'], quiet: boolean): () => void {
   const onSuspend = (): void => {
     if (!quiet) process.stderr.write(`\n${refusal(name)}\n`);
   };
@@ -105,7 +105,7 @@ function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: b
   };
 }
 
-function showLogs({ plan, environment }: HeldRun, fromTheStart: boolean): LogFollower {
+function showLogs({ plan, environment }: PreparedRun, fromTheStart: boolean): LogFollower {
   const style = styleFor(process.stdout, environment.variables);
   const show = logTextShower(
     plan.processes.map(({ name }) => name),

@@ -1,6 +1,6 @@
 /** A foreground run of `dynamo` with a plan of simple children instead of a deployment. */
 import { readFileSync } from 'node:fs';
-import { holdRun } from '../../../src/deployment/hold-run.ts';
+import { prepareFromRequest } from '../../../src/deployment/prepare-run.ts';
 import { watchReader } from '../../../src/cli/reader.ts';
 import { reapDeadRuns } from '../../../src/deployment/reap-run.ts';
 import { stayInForeground } from '../../../src/cli/up/foreground.ts';
@@ -70,7 +70,7 @@ function planOf(wishes: Wishes, host: HostFacts): Plan {
 watchReader();
 const wishes = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Wishes;
 await reapDeadRuns(workspaceOf(process.env), (line) => void process.stderr.write(`${line}\n`));
-const held = await holdRun({
+const held = await prepareFromRequest({
   name: 'bench',
   detached: false,
   environment: process.env,

@@ -1,4 +1,4 @@
-/** Who holds GPU memory from within containers and other pid namespaces: strangers there are told and stay, ours are known. Needs dockerd, unshare. */
+/** Who holds GPU memory from within containers and other pid namespaces: unowned processes are reported and stay, those of a run are known. Needs dockerd, unshare. */
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, expect } from 'vitest';

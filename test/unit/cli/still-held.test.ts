@@ -1,6 +1,6 @@
 /** Memory of a decode worker stays while prefill has it mapped: nvidia-smi lists nobody for it, so the note must tell. */
 import { expect, test } from 'vitest';
-import { stillHeldText } from '../../../src/deployment/still-held.ts';
+import { stillHeldText } from '../../../src/deployment/freed-gpus.ts';
 
 const prefill = { name: 'prefill', mode: 'prefill' } as const;
 const decode = { name: 'decode', mode: 'decode' } as const;

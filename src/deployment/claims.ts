@@ -1,13 +1,25 @@
-/** Who may still need a claim although its holder is dead, or although nobody can read it. */
+/** The files that a run claims, and who may still need a claim although its holder is dead or unreadable. */
+import { join } from 'node:path';
+import type { Plan } from '../plan/plan.ts';
+import { gpuLease, portLease, portsOf } from '../run/leases.ts';
+import { persistClaim, type StateFolders } from '../run/folders.ts';
 import { readWholeLedger } from '../process/ledger.ts';
 import type { MarkedProcess } from '../process/marked.ts';
-import type { StateFolders } from '../run/folders.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 import type { ClaimNeeds } from '../run/stale.ts';
-import { claimFiles } from './claim-files.ts';
 import type { Owner } from './gpu-survey.ts';
 
-export interface Living {
+export function claimFiles(folders: StateFolders, plan: Plan): string[] {
+  const data = persistClaim(folders, plan);
+  return [
+    join(folders.names, plan.name),
+    ...portsOf(plan).map((port) => portLease(folders, port)),
+    ...plan.gpuUuids.map((uuid) => gpuLease(folders, uuid)),
+    ...(data === undefined ? [] : [data]),
+  ];
+}
+
+interface Living {
   readonly runs: readonly StoredRun[];
   /** Processes that stay: those of dead runs that are about to be ended are not among them. */
   readonly owners: readonly Owner[];

@@ -5,7 +5,7 @@ import type { HeldMemory } from '../gpu/holders.ts';
 import type { CleanFindings } from './survey.ts';
 
 /** Listed by `clean`, and left alone unless it is asked for by pid. */
-export interface Stranger {
+export interface UnownedProcess {
   readonly facts: ProcessFacts;
   readonly name: string;
   /** Empty for one that holds no GPU memory now. */
@@ -20,10 +20,10 @@ export interface AskedPid {
   readonly startTime?: string;
 }
 
-export function strangersIn({ gpus, marked }: CleanFindings): Stranger[] {
+export function unownedIn({ gpus, marked }: CleanFindings): UnownedProcess[] {
   const holders = gpus.holders
     .filter(({ run, facts }) => run === undefined && facts.pid !== process.pid)
-    .map(({ facts, name, memory }): Stranger => {
+    .map(({ facts, name, memory }): UnownedProcess => {
       const because = memory.length > 0 ? 'holds GPU memory' : 'has GPU device files open';
       return { facts, name, memory, because };
     });
@@ -46,13 +46,13 @@ export function askedPid(text: string, before: readonly AskedPid[]): AskedPid[] 
 }
 
 /** Throws `not-allowed` for a pid that is not listed, is of a run that is up, or means another process by now. */
-export function strangerOf(
+export function unownedOf(
   asked: AskedPid,
-  strangers: readonly Stranger[],
+  unowned: readonly UnownedProcess[],
   findings: CleanFindings,
-): Stranger {
+): UnownedProcess {
   const { pid, startTime } = asked;
-  const found = strangers.find(({ facts }) => facts.pid === pid);
+  const found = unowned.find(({ facts }) => facts.pid === pid);
   if (found !== undefined && (startTime ?? found.facts.startTime) === found.facts.startTime) return found;
   if (found !== undefined) {
     throw refusal(pid, `is not the process that was listed: that one has ended`, 'dynamo clean --dry-run');
@@ -67,8 +67,8 @@ export function strangerOf(
 }
 
 /** Only what holds memory: daemons of the driver have the device files open, too. */
-export function gpuStrangers(strangers: readonly Stranger[]): Stranger[] {
-  return strangers.filter(({ memory }) => memory.length > 0);
+export function unownedOnGpus(unowned: readonly UnownedProcess[]): UnownedProcess[] {
+  return unowned.filter(({ memory }) => memory.length > 0);
 }
 
 function refusal(pid: number, why: string, hint: string): DynamoError {

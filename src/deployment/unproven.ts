@@ -1,10 +1,10 @@
-/** What may be left of a run although its ledger does not say so: where that was cut, replaced or removed. */
+/** Processes that may belong to a run although nothing proves it: reported, and left alone. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Ledger } from '../process/ledger.ts';
-import { markedProcesses } from '../process/marked.ts';
+import { type Ledger, readLedger } from '../process/ledger.ts';
+import { type MarkedProcess, markedProcesses, unprovenMembers } from '../process/marked.ts';
 import type { StoredRun } from '../run/record.ts';
-import { suspectText } from './left-alone.ts';
+import { commandLine } from '../process/proc.ts';
 
 /**
  * None when the ledger tells all that was started. Else, in words, the living processes that carry a mark of the run and
@@ -33,4 +33,18 @@ function writersOf(logs: string): string[] {
 
 function isIn({ entries, containers }: Ledger, name: string): boolean {
   return [...entries, ...containers].some((each) => each.process === name);
+}
+
+/** A line each; to be asked when all that is proven has ended. */
+export function leftAlone({ record, files }: StoredRun): string[] {
+  const members = unprovenMembers(readLedger(files.ledger));
+  const found = [...markedProcesses().filter(({ runId }) => runId === record.runId), ...members];
+  const once = new Map(found.map((each) => [each.pid, each]));
+  return [...once.values()].map((each) => `left alone: ${suspectText(each)}`);
+}
+
+/** Who it is, why it is suspected, and the command that ends it. */
+function suspectText({ pid, startTime, evidence }: MarkedProcess): string {
+  const command = `dynamo clean --pid ${pid}@${startTime}`;
+  return `${pid} (${commandLine(pid, 60)}): ${evidence}, which does not prove it ours; to end it: ${command}`;
 }
