@@ -1,10 +1,10 @@
-/** Time as a value that comes in, so that tests of waiting need not wait. */
+/** The clock as a dependency, so that tests of waiting need not wait; and time limits. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Resolves after `ms` milliseconds; rejects with the reason of `signal` when that aborts first. */
+  /** Resolves after `ms` milliseconds; rejects with the reason of `signal` if that aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -16,21 +16,21 @@ export const systemClock: Clock = {
 };
 
 export interface TimeLimit {
-  /** Aborts when the time is over, or with the reason of the wider signal. */
+  /** Aborts when the time is up, or with the reason of the wider signal. */
   readonly signal: AbortSignal;
   readonly isOver: () => boolean;
-  /** Counts the time anew from now on, but never beyond the cap. */
+  /** Restarts the time from now, but never beyond the cap. */
   renew(): void;
-  /** To be called when the limit is not needed any more. */
+  /** Call this when the limit is no longer needed. */
   clear(): void;
 }
 
-/** Timers of Node take no more. */
+/** The maximum of Node's timers. */
 const longestMs = 2 ** 31 - 1;
 
 /**
- * Not `AbortSignal.any([wider, AbortSignal.timeout(ms)])`: nothing holds the inner signal there, and once it is
- * collected as garbage (seen with Node 20.20) the time is never over. `capMs`: how long it may be with all renewals.
+ * Not `AbortSignal.any([wider, AbortSignal.timeout(ms)])`: nothing references the inner signal there, and once it is
+ * garbage collected (seen with Node 20.20) the limit never fires. `capMs`: the maximum including all renewals.
  */
 export function timeLimit(ms: number, clock: Clock, wider: AbortSignal, capMs = ms): TimeLimit {
   const limit = new AbortController();
@@ -45,7 +45,7 @@ export function timeLimit(ms: number, clock: Clock, wider: AbortSignal, capMs = 
     over = true;
     limit.abort(new Error(`not within ${ms} ms`));
   };
-  // It fails only by being cleared.
+  // It only rejects when it is cleared.
   wait().catch(() => {});
   return {
     signal: AbortSignal.any([wider, limit.signal]),

@@ -14,7 +14,7 @@ interface SystemProblem {
   readonly words: string;
   /** One command; absent where that depends on which file it was. */
   readonly fix?: string;
-  /** The disk, or the place on it, is the trouble. */
+  /** The cause is the disk, or a limit on it. */
   readonly onDisk: boolean;
 }
 
@@ -22,9 +22,9 @@ const problems: Readonly<Record<string, SystemProblem>> = {
   ENOSPC: { words: 'The disk is full', onDisk: true },
   EDQUOT: { words: 'The disk quota is used up', onDisk: true },
   EROFS: { words: 'The file system is read-only', onDisk: true },
-  EIO: { words: 'The disk does not answer', onDisk: true, fix: 'dmesg | tail' },
+  EIO: { words: 'The disk does not respond', onDisk: true, fix: 'dmesg | tail' },
   EFBIG: {
-    words: 'A file may not become that large',
+    words: 'A file would exceed the maximum size',
     onDisk: true,
     fix: 'ulimit -f unlimited   # then again',
   },
@@ -34,35 +34,38 @@ const problems: Readonly<Record<string, SystemProblem>> = {
     onDisk: false,
     fix: 'cat /proc/sys/fs/file-nr   # open, free, most',
   },
-  ENOMEM: { words: 'There is no memory left', onDisk: false, fix: 'free -h; ulimit -v' },
+  ENOMEM: { words: 'Out of memory', onDisk: false, fix: 'free -h; ulimit -v' },
 };
 
-/** `undefined` for everything else, also for what a bug of ours can bring about, such as a file that is not there. */
+/**
+ * What the code of a system error means; such an error is never a bug of ours. `undefined` for everything else, including
+ * errors that a bug can cause, such as a missing file.
+ */
 export function systemProblem(error: unknown): SystemProblem | undefined {
   return problems[errorCode(error) ?? ''];
 }
 
 const alerts: ReadonlyMap<string, string> = new Map([
-  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'it wants a certificate of ours that it trusts'],
-  ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', 'it wants a certificate of ours that it trusts'],
-  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'it wants a certificate of ours that it trusts'],
-  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'it does not know the authority of our certificate'],
-  ['ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR', 'it does not know the authority of our certificate'],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'it requires a client certificate that it trusts'],
+  ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', 'it requires a client certificate that it trusts'],
+  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'it requires a client certificate that it trusts'],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'it does not trust the CA of our client certificate'],
+  ['ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR', 'it does not trust the CA of our client certificate'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'it does not speak TLS'],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'it does not speak TLS'],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'its certificate is of an authority that is not the given one'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'its certificate was not issued by the given CA'],
 ]);
 
-/** `undefined` where the error's own words do. */
+/** Why a TLS connection failed; `undefined` if Node's own message says it well enough. */
 export function tlsReason(error: unknown): string | undefined {
   return alerts.get(errorCode(error) ?? '');
 }
 
 /**
- * A server that refuses a certificate says so and closes at once: its word may be lost with the connection, and what is
- * seen is the end alone. Somebody is there all the same.
+ * A server that rejects a certificate sends an alert and closes the connection; the alert may be lost, so that only the
+ * close is seen. A server is there all the same.
  */
 export function overTls(error: unknown): unknown {
   if (!['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')) return error;
-  return new Error('it ended the TLS connection: it may want a certificate of ours', { cause: error });
+  return new Error('it closed the TLS connection; it may require a client certificate', { cause: error });
 }

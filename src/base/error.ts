@@ -1,6 +1,6 @@
-/** The one error class that users see: what failed, the values seen, one command to run, and the exit code it means. */
+/** The one error class that users see: what failed, what was seen, one command to run, and the exit code. */
 
-/** Every way in which a command can end without success, and its exit code (sysexits.h where it has a name). */
+/** Every way in which a command can fail, and its exit code (from sysexits.h where one fits). */
 export const exitCodes = {
   'process-failed': 1,
   'left-behind': 1,
@@ -22,9 +22,9 @@ export type ErrorCode = keyof typeof exitCodes;
 export interface ErrorDetail {
   /** One command or edit that fixes it, ready to paste. */
   readonly hint?: string | undefined;
-  /** Further lines, shown under the message as they are: code frames, log tails, tables. */
+  /** Further lines, shown below the message unchanged: code frames, log tails, tables. */
   readonly details?: readonly string[] | undefined;
-  /** What was asked for can never be on this host with this engine, whatever is stopped or freed. */
+  /** The request can never be met on this host with this engine, whatever is stopped or freed. */
   readonly impossible?: boolean | undefined;
   readonly cause?: unknown;
 }

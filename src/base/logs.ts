@@ -1,29 +1,29 @@
 /**
- * A log on disk: the file that its process writes, the older part that was moved aside, and a small file that says where
- * both stand in all that was ever written. Who moves and who reads are different programs; this is what they agree on.
+ * A log on disk: the file that its process writes, the older part that was rotated out, and a small file with the offset of
+ * both in everything that was ever written. Different programs rotate and read it; this is the format that they share.
  */
 
-/** Where the older part stands. Together with the file itself it gives exactly what the process wrote last. */
+/** Path of the older part. Followed by the file itself, it is exactly what the process wrote last. */
 export function olderPart(file: string): string {
   return `${file}.1`;
 }
 
-/** Where the older part grows while it is copied. */
+/** Path of the older part while it is being copied. */
 export function draftPart(file: string): string {
   return `${file}.new`;
 }
 
-/** Where the offset stands; there is none before the first move. */
+/** Path of the offset; it does not exist before the first rotation. */
 export function offsetPart(file: string): string {
   return `${file}.offset`;
 }
 
 export interface LogOffset {
-  /** Bytes of the log that are not in the file any more: the older part holds the last of them. */
+  /** Bytes of the log that are no longer in the file; the older part holds the last of them. */
   readonly base: number;
-  /** The file was emptied by the last move: what stood in it beyond `base` is lost. */
+  /** The last rotation truncated the file: what was in it beyond `base` is lost. */
   readonly emptied: boolean;
-  /** Pid of the process that is moving the beginning of the file right now: until it has, no position in it holds. */
+  /** Pid of the process that is rotating the file now; until it has finished, no position in the file is valid. */
   readonly moving?: number;
 }
 
@@ -33,7 +33,7 @@ export function offsetText({ base, emptied, moving }: LogOffset): string {
   return `${base} ${emptied ? 'emptied' : 'kept'}${moving === undefined ? '' : ` moving ${moving}`}\n`;
 }
 
-/** What is not such a text counts as none. */
+/** Any other text counts as no offset. */
 export function parseOffset(text: string): LogOffset {
   const [, base, how, moving] = /^(\d{1,15}) (kept|emptied)(?: moving (\d{1,10}))?\n$/.exec(text) ?? [];
   if (base === undefined) return noOffset;

@@ -1,8 +1,8 @@
-/** Reads Prometheus text: request counters prove that a role really took part, and tell what a run does. */
+/** Reads Prometheus text: request counters prove that a role took part, and show what a run does. */
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Values of all series of this name that carry all of these labels; what is no number counts as 0. */
+/** Values of all series with this name and all of these labels; a value that is not a number counts as 0. */
 function valuesOfSeries(metrics: string, name: string, labels: Labels = {}): number[] {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
   return metrics.split('\n').flatMap((line) => {
@@ -12,19 +12,19 @@ function valuesOfSeries(metrics: string, name: string, labels: Labels = {}): num
   });
 }
 
-/** Sum over all such series; 0 when there is none, as upstream's appear with the first request. */
+/** Sum over all such series; 0 if there is none, because upstream's series appear with the first request. */
 export function sumOfSeries(metrics: string, name: string, labels: Labels = {}): number {
   return valuesOfSeries(metrics, name, labels).reduce((sum, value) => sum + value, 0);
 }
 
-/** Requests that a worker has taken on its endpoint `generate`. */
+/** Requests that a worker has received on its endpoint `generate`. */
 export function generateRequests(metrics: string): number {
   return sumOfSeries(metrics, 'dynamo_component_requests_total', { dynamo_endpoint: 'generate' });
 }
 
 /**
- * Mean of what a histogram took up between two looks; `undefined` when that was nothing. Its `_sum` alone is no figure:
- * one request may be observed several times.
+ * Mean of what a histogram recorded between two reads; `undefined` if that was nothing. Its `_sum` alone means nothing: one
+ * request may be observed several times.
  */
 export function meanOfHistogram(before: string, after: string, name: string): number | undefined {
   const rise = (part: string): number =>
@@ -33,16 +33,16 @@ export function meanOfHistogram(before: string, after: string, name: string): nu
   return count > 0 ? rise('sum') / count : undefined;
 }
 
-/** A field is absent where its series is: many appear with the first request. */
+/** What a process has done so far. A field is absent if its series is: many appear with the first request. */
 export interface Counters {
   readonly requests?: number;
   /** Tokens generated. */
   readonly tokens?: number;
-  /** Of the KV cache, from 0 to 1; of the fullest rank where there are several. */
+  /** Usage of the KV cache, from 0 to 1; of the fullest rank if there are several. */
   readonly kvUsage?: number;
 }
 
-/** From the frontend's own page. Source: docs/upstream/metrics-and-logs.md#frontend. */
+/** From the metrics of the frontend. Source: docs/upstream/metrics-and-logs.md#frontend. */
 export function frontendCounters(metrics: string): Counters {
   return {
     ...total('requests', valuesOfSeries(metrics, 'dynamo_frontend_requests_total')),
@@ -51,7 +51,7 @@ export function frontendCounters(metrics: string): Counters {
 }
 
 /**
- * From the page of a worker's status server. `kvUsage`: the series of its engine for that.
+ * From the metrics of a worker's status server. `kvUsage`: the engine's series for KV cache usage.
  * Source: docs/upstream/metrics-and-logs.md#worker.
  */
 export function workerCounters(metrics: string, kvUsage: string | undefined): Counters {

@@ -1,9 +1,9 @@
-/** Finds the word that somebody probably meant, for "did you mean" lines. */
+/** Finds the word that a user probably meant, for "did you mean" lines. */
 
-/** The candidate nearest to `word` by edit distance, or undefined when none is near enough to be a likely typo. */
+/** The candidate nearest to `word` by edit distance, or undefined if none is near enough to be a likely typo. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  // Of a word of one or two letters, every other short word would be near.
+  // For a word of one or two letters, every other short word would be near.
   let bestDistance = Math.max(Math.min(2, word.length - 1), Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
@@ -12,7 +12,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Levenshtein distance where swapping two neighbours counts once, as it is the most frequent typo. */
+/** Levenshtein distance in which a swap of two neighbours counts once: it is the most frequent typo. */
 export function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);

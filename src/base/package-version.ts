@@ -1,11 +1,11 @@
-/** Versions of Python packages, as far as they must be compared: release numbers, pre-releases and `.postN`. */
+/** Compares versions of Python packages: release numbers, pre-releases and `.postN`. */
 
 const shape = /^v?(\d+(?:\.\d+)*)(?:[._-]?(a|b|rc)\.?(\d+))?(?:\.post(\d+))?(?:\.dev(\d+))?(?:\+.*)?$/;
 
 /** A pre-release comes before its release, a post-release after it. Source: PEP 440. */
 const stages: Readonly<Record<string, number>> = { a: -3, b: -2, rc: -1 };
 
-/** Numbers to be compared in order: four of the release, stage and number of a pre-release, post, dev. */
+/** Numbers to compare in order: four of the release, stage and number of a pre-release, post, dev. */
 function parts(version: string): readonly number[] | undefined {
   const match = shape.exec(version.trim().toLowerCase());
   if (match === null) return undefined;
@@ -26,7 +26,7 @@ export function isVersion(text: string): boolean {
   return parts(text) !== undefined;
 }
 
-/** Negative when `a` is older. What is no version counts as older than any. */
+/** Negative if `a` is older. A text that is not a version counts as older than any version. */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [parts(a) ?? [-1], parts(b) ?? [-1]];
   for (let index = 0; index < Math.max(left.length, right.length); index++) {

@@ -1,8 +1,8 @@
-/** Knows which variables and texts hold secrets, so that no plan, ledger, event or table ever shows one. */
+/** Recognises variables and texts that contain secrets, so that no plan, ledger, event or table ever shows one. */
 
 const secretName = /(^|_)(TOKEN|KEY|NKEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)/i;
 
-/** `OPENAI_API_KEY=EMPTY` is what everybody passes to a local server: no secret. */
+/** `OPENAI_API_KEY=EMPTY` is what users pass to a local server: not a secret. */
 const publicValues = new Set(['', 'EMPTY', 'dummy']);
 
 export function isSecret(variable: string, value = 'unknown'): boolean {
@@ -17,8 +17,8 @@ export function isSecretParameter(name: string, variables: readonly string[]): b
 }
 
 /**
- * Variables of Dynamo, SGLang and what they stand on, of which the documentation says what they hold; and those that
- * every process has. Source: docs/upstream/environment-variables.md#names-without-secrets.
+ * Variables of Dynamo, SGLang and their dependencies whose contents are documented; and those that every process has.
+ * Source: docs/upstream/environment-variables.md#names-without-secrets.
  */
 const documented: readonly RegExp[] = [
   /^(DYN|DYNAMO|SGLANG|SGL|CUDA|NCCL|NVIDIA|GLOO|UCX|NIXL|MC|MOONCAKE|OMP|MKL|KMP|OPENBLAS|NUMEXPR)_/,
@@ -30,28 +30,28 @@ const documented: readonly RegExp[] = [
   /^(no_proxy|NO_PROXY|NO_COLOR|FORCE_COLOR|DEBUG|LOG_LEVEL)$/,
 ];
 
-/** Whether a variable may be shown: its name says what it holds, and no part of its value looks like a secret. */
+/** Whether a variable may be shown: its contents are documented, and no part of its value looks like a secret. */
 export function isHarmless(variable: string, value: string): boolean {
   if (publicValues.has(value)) return true;
   return isDocumented(variable) && conceal(value) === value;
 }
 
-/** Whether the name alone says that the value is no secret, except perhaps a password in an address. */
+/** Whether the name alone shows that the value is not a secret, except perhaps a password in an address. */
 export function isDocumented(variable: string): boolean {
   return documented.some((pattern) => pattern.test(variable)) && !secretName.test(variable);
 }
 
 const secretTexts = [
-  // What well-known services give out: Hugging Face, OpenAI and its kin, NVIDIA, GitHub, AWS.
+  // Tokens of well-known services: Hugging Face, OpenAI and compatible ones, NVIDIA, GitHub, AWS.
   /\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|nvapi-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16})/g,
   /(?<=\bBearer\s+)[\w.~+/-]{8,}=*/gi,
-  // NAME=value, "name": "value". Models have tokens too, as in eos_token="<|im_end|>": those are no secrets.
+  // NAME=value, "name": "value". Models have tokens too, such as eos_token="<|im_end|>": those are not secrets.
   /(?<=\b(?:[A-Z0-9_]*TOKEN|[\w-]*(?:hf|auth|access|api|refresh)[_-]token)["']?\s*[=:]\s*["']?)[^\s"',;&]{6,}/g,
   /(?<=\b[\w-]*(?:api[_-]?key|secret|passw(?:or)?d)["']?\s*[=:]\s*["']?)(?!EMPTY\b|dummy\b)[^\s"',;&]{6,}/gi,
   // The password in a URL.
   /(?<=\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g,
 ];
-/** One cheap test that nearly all lines fail. On small letters alone it takes half the time of one on all. */
+/** One cheap test that nearly all lines fail. Matching lower case only takes half the time. */
 const suspicious =
   /hf_|sk-|nvapi-|gh[pousr]_|akia|bearer\s|token["']?\s*[=:]|api[_-]?key|secret|passw|\/\/[^\s/]*@/;
 
@@ -59,7 +59,7 @@ export function maySpill(text: string): boolean {
   return suspicious.test(text.toLowerCase());
 }
 
-/** What stands for a secret. */
+/** Shown in place of a secret. */
 export const hiddenMark = '***';
 
 /** The text of a log with everything in it that looks like a secret replaced by `***`. */
@@ -75,20 +75,20 @@ function replaced(text: string, patterns: readonly RegExp[], mark: Mark): string
   return patterns.reduce((before, pattern) => before.replaceAll(pattern, (found) => mark(found)), text);
 }
 
-/** What a user wrote is short and seldom looks like a secret by chance, so shorter ones count there, too. */
+/** Text written by a user is short and rarely looks like a secret by chance, so shorter matches count too. */
 const writtenSecrets = [
   /(?<=\bBearer\s+)[^\s"']+/gi,
   /(?<=\bAuthorization["']?\s*[:=]\s*["']?(?:Basic|Token|Digest)\s+)[^\s"']+/gi,
   /(?<=\b[\w-]*(?:api[_-]?key|secret|passw(?:or)?d|credentials?|(?:hf|auth|access|api|refresh)[_-]token)["']?\s*[=:]\s*["']?)(?!EMPTY\b|dummy\b)[^\s"',;&}\]]+/gi,
-  // Whatever stands before the @ of an address: a password, or a token in its place.
+  // Everything before the @ of an address: a password, or a token in its place.
   /(?<=\/\/[^\s/:@"']*:)[^\s/"']+(?=@)/g,
   /(?<=\/\/)[^\s/:@"']+(?=@)/g,
-  // The same without a scheme; an image with a digest looks alike.
+  // The same without a scheme; an image with a digest looks similar.
   /(?<=(?:^|[\s="'])[^\s/:@"'=]+:)[^\s/@"']+(?=@[A-Za-z0-9[])(?!@sha256:)/g,
   /(?<=[?&][\w-]*(?:token|key|secret|signature|sig|password)=)[^&\s"']+/gi,
 ];
 
-/** The same for what a user wrote: a value, an argument, a line of a profile. */
+/** The same for text written by a user: a value, an argument, a line of a profile. */
 export function conceal(text: string, mark: Mark = stars): string {
   return replaced(replaced(text, writtenSecrets, mark), secretTexts, mark);
 }
@@ -101,7 +101,7 @@ export function isSecretFlag(word: string): boolean {
   return secretFlag.test(word) && !word.includes('=');
 }
 
-/** Arguments as they may be shown, each in its place. */
+/** The arguments with their secrets concealed, in the same positions. */
 export function concealWords(words: readonly string[]): string[] {
   return words.map((word, i) => {
     const before = words[i - 1];

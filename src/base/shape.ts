@@ -1,6 +1,6 @@
-/** Checks what was read back from a file against the shape that it must have, and says in words what does not fit. */
+/** Checks values that were read from a file against the shape that they must have, and says in words what does not fit. */
 
-/** Says what is wrong with a value, or `undefined` when it fits. `at` names the value: `supervisor.pid`. */
+/** Returns what is wrong with a value, or `undefined` if it fits. `at` names the value: `supervisor.pid`. */
 export type Shape = (value: unknown, at: string) => string | undefined;
 
 export const text: Shape = (value, at) => (typeof value === 'string' ? undefined : misfit(at, 'text', value));
@@ -11,7 +11,7 @@ export const number: Shape = (value, at) =>
 export const flag: Shape = (value, at) =>
   typeof value === 'boolean' ? undefined : misfit(at, 'true or false', value);
 
-/** A pid of one process: 0 and negative numbers mean groups of processes to the kernel. */
+/** A pid of one process: to the kernel, 0 and negative numbers mean process groups. */
 export const pid: Shape = (value, at) =>
   typeof value === 'number' && Number.isSafeInteger(value) && value > 0
     ? undefined
@@ -33,7 +33,7 @@ export function list(of: Shape): Shape {
     Array.isArray(value) ? first(value, (each, i) => of(each, `${at}[${i}]`)) : misfit(at, 'a list', value);
 }
 
-/** Any keys, all with values of one shape. */
+/** An object with any keys, whose values all have one shape. */
 export function map(of: Shape): Shape {
   return (value, at) =>
     isObject(value)
@@ -41,7 +41,7 @@ export function map(of: Shape): Shape {
       : misfit(at, 'an object', value);
 }
 
-/** These keys; others may be there, as later versions add some. */
+/** An object with these keys. Others are allowed, because later versions add some. */
 export function object(fields: Readonly<Record<string, Shape>>): Shape {
   const known = Object.entries(fields);
   return (value, at) =>

@@ -1,19 +1,19 @@
-/** Untrusted text for a terminal: nothing in it moves the cursor, beeps, or makes the terminal answer. */
+/** Makes untrusted text safe for a terminal, and quotes words of commands that people paste. */
 
-/** All but line ends and tabs. */
+/** All except line ends and tabs. */
 // eslint-disable-next-line no-control-regex
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 const controls = new RegExp(control, 'g');
 
 /**
- * Escape sequences, in this order: those with parameters (colours, cursor), strings up to their end on the same line
- * (titles, links, the clipboard), and short ones. Source: ECMA-48, 5.3 to 5.6.
+ * Escape sequences, in this order: with parameters (colours, cursor), strings that end on the same line (titles, links, the
+ * clipboard), and short ones. Source: ECMA-48, 5.3 to 5.6.
  */
 const sequences =
   // eslint-disable-next-line no-control-regex
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u0080-\u009f\n]*(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]*[0-~]/g;
 
-/** Those of ASCII, the most frequent first. */
+/** The ASCII control characters, the most frequent first. */
 const controlBytes = [0x0d, 0x1b, 0x7f, ...Array.from({ length: 32 }, (_, code) => code)].filter(
   (code, i, all) => code !== 0x09 && code !== 0x0a && all.indexOf(code) === i,
 );
@@ -22,13 +22,13 @@ export function hasControls(text: string): boolean {
   return control.test(text);
 }
 
-/** Of ASCII. Thirty searches for a byte take a third of the time of one with a regular expression. */
+/** ASCII only. Thirty searches for a byte take a third of the time of one regular expression. */
 export function hasControlBytes(bytes: Buffer): boolean {
   for (const code of controlBytes) if (bytes.includes(code)) return true;
   return false;
 }
 
-/** Escape sequences go, all other control characters are shown as `\x07`; line ends and tabs stay. */
+/** Removes escape sequences and shows all other control characters as `\x07`; line ends and tabs stay. */
 export function withoutControls(text: string): string {
   if (!hasControls(text)) return text;
   return text
@@ -37,19 +37,19 @@ export function withoutControls(text: string): string {
 }
 
 /**
- * For text that comes in pieces, in which a sequence may be cut in two: without its escape character the rest of one is
- * harmless text. Line ends and tabs stay.
+ * For text in pieces, where a sequence may be cut in two: removes all control characters. Without its escape character, the
+ * rest of a sequence is harmless text. Line ends and tabs stay.
  */
 export function plainText(text: string): string {
   return text.replaceAll(controls, '');
 }
 
-/** Quotes a word for POSIX shells where it needs it. */
+/** Quotes a word for POSIX shells if needed. */
 export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** A path as an argument, where one that begins with a dash would be taken for an option. */
+/** Quotes a path; one that begins with a dash would otherwise be read as an option. */
 export function quotePath(path: string): string {
   return quote(path.startsWith('-') ? `./${path}` : path);
 }

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts';
 type Variable = 'XDG_STATE_HOME' | 'XDG_CONFIG_HOME' | 'XDG_DATA_HOME' | 'XDG_RUNTIME_DIR';
 
 /**
- * What the variable says; `undefined` where it says nothing or a relative path: "all paths set in these environment
+ * The value of the variable; `undefined` if it is unset or a relative path: "all paths set in these environment
  * variables must be absolute. If an implementation encounters a relative path [...] it should consider the path invalid
  * and ignore it."
  */

@@ -24,7 +24,7 @@ import { isLiving, readStat } from '../process/proc.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
 import {
   type KeptClaim,
-  lookAtClaims,
+  checkClaims,
   type PrunableRun,
   prunableRuns,
   type StaleFile,
@@ -74,7 +74,7 @@ export async function surveyAll(
   const marked = markedProcesses().filter(({ pid }) => !owners.has(pid));
   const up = new Set(runs.filter(({ supervised }) => supervised).map(({ record }) => record.runId));
   const staying = [...owners.values()].filter(({ run }) => run.supervised);
-  const claims = lookAtClaims(folders, isAlive, claimNeeds(folders, { runs, owners: staying, marked }));
+  const claims = checkClaims(folders, isAlive, claimNeeds(folders, { runs, owners: staying, marked }));
   return {
     deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, inContainers, gpus)),
     unswept: runs.filter(({ record }) => record.endedAt !== undefined && record.unswept !== undefined),

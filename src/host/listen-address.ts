@@ -1,9 +1,9 @@
-/** Addresses to listen on, as people write them. */
+/** Parses addresses to listen on. */
 import { isIP, isIPv6 } from 'node:net';
 
 /**
- * An address to listen on, in its usual form: `[::1]` is `::1`. `undefined` for what is none: a URL, a port with it, a
- * zone, a number that old resolvers take for an address.
+ * Normalises an address to listen on: `[::1]` becomes `::1`. `undefined` for anything else: a URL, an address with a port or
+ * a zone, a number that old resolvers read as an address.
  */
 export function listenAddress(text: string): string | undefined {
   const inner = /^\[(.*)\]$/.exec(text)?.[1];

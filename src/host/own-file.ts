@@ -1,26 +1,26 @@
-/** Reads files that this program wrote, whatever has become of them: nothing that stands there can hang or flood us. */
+/** Reads and appends to our own files. Whatever has replaced such a file cannot make us hang or run out of memory. */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 
-/** `missing` also where a folder above is missing. `why` is for people. */
+/** `missing`: also if a parent folder is missing. `why` is for people. */
 export type OwnFile =
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable'; readonly why: string }
   | { readonly kind: 'text'; readonly text: string };
 
-/** No record of ours comes near it: the longest are the events of a run of months. */
+/** Larger than any record: the largest are the events of a run of months. */
 const longestBytes = 256 * 1024 ** 2;
 
-/** Opening a FIFO without O_NONBLOCK waits for a writer, and a terminal could become ours without O_NOCTTY. */
+/** Without O_NONBLOCK, opening a FIFO waits for a writer; without O_NOCTTY, a terminal could become our controlling one. */
 const readFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-/** For reading on from anywhere. Never waits; throws what the kernel says, and an Error when no file stands there. */
+/** Opens a file to read from any position. Never waits. Throws the error of the kernel, and an Error if it is not a file. */
 export function openToRead(file: string): number {
   const descriptor = openSync(file, readFlags);
   if (fstatSync(descriptor).isFile()) return descriptor;
   closeSync(descriptor);
-  throw new Error(`${file} is no file`);
+  throw new Error(`${file} is not a file`);
 }
 
 /** Never throws and never waits. */
@@ -40,7 +40,7 @@ export function readOwnFile(file: string): OwnFile {
   }
 }
 
-/** From its start, wherever the descriptor stands. Never throws and never waits. */
+/** Reads from the start, whatever the position of the descriptor. Never throws and never waits. */
 export function readDescriptor(descriptor: number): OwnFile {
   try {
     const stat = fstatSync(descriptor);
@@ -55,7 +55,7 @@ export function readDescriptor(descriptor: number): OwnFile {
 const reasons: Readonly<Record<string, string>> = {
   EACCES: 'this user may not read it',
   EPERM: 'this user may not read it',
-  ELOOP: 'it is a link that leads to itself',
+  ELOOP: 'it is a link that points to itself',
   ENXIO: 'it is a socket or a device, not a file',
 };
 
@@ -65,7 +65,7 @@ function kindOf(stat: ReturnType<typeof fstatSync>): string {
   return stat.isSocket() ? 'a socket' : 'a device';
 }
 
-/** From its start, whoever else reads through the same descriptor. One that grows meanwhile is read to where it ended. */
+/** Reads from the start, even if others read through the same descriptor. If the file grows, reads up to its old end. */
 function readWhole(descriptor: number, size: number): string {
   const bytes = Buffer.allocUnsafe(size);
   let filled = 0;
@@ -77,17 +77,20 @@ function readWhole(descriptor: number, size: number): string {
   return bytes.toString('utf8', 0, filled);
 }
 
-/** Also for reading: who is given the descriptor can read, whatever becomes of the rights on the file. */
+/** Also readable: a process that inherits the descriptor can read the file, whatever its permissions are by then. */
 const appendFlags =
   constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-/** For this user alone. Throws what the kernel says, and `cannot-write` when something else than a file stands there. */
+/**
+ * Creates the file for this user only. Throws the error of the kernel, and `cannot-write` if something other than a file has
+ * its name: a named pipe must not make a supervisor wait for a reader.
+ */
 export function openToAppend(file: string): number {
   const descriptor = openSync(file, appendFlags, 0o600);
   if (fstatSync(descriptor).isFile()) return descriptor;
   closeSync(descriptor);
-  // The command stands in the message, which travels over the control socket.
-  throw new DynamoError('cannot-write', `${file} is no file, so nothing is written there; rm -r ${file}`);
+  // The command is part of the message, because only the message is sent over the control socket.
+  throw new DynamoError('cannot-write', `${file} is not a file, so nothing is written there; rm -r ${file}`);
 }
 
 export function appendOwn(file: string, text: string): void {
@@ -99,7 +102,7 @@ export function appendOwn(file: string, text: string): void {
   }
 }
 
-/** Throws also when the disk took only a part. */
+/** Throws also if only a part could be written. */
 export function writeAll(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written);

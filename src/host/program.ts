@@ -1,4 +1,4 @@
-/** Programs of this host: found in folders, and run to their end for what they say, never longer than they may take. */
+/** Finds programs on this host, and runs them to their end for their output, within a time limit. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -18,7 +18,7 @@ export function foldersOf(path: string | undefined): string[] {
   return (path ?? '').split(delimiter).filter(Boolean);
 }
 
-/** The first in these folders that may be executed. */
+/** The first executable with this name in these folders. */
 export function findProgram(name: string, folders: readonly string[]): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
@@ -32,7 +32,7 @@ export interface ProgramOutput {
 export interface ProgramCall {
   readonly program: string;
   readonly words: readonly string[];
-  /** What it inherits; it is looked for on the PATH of this. */
+  /** Its environment; the program is searched on the PATH in it. */
   readonly environment: Environment;
   readonly timeoutMs: number;
 }
@@ -40,8 +40,8 @@ export interface ProgramCall {
 const longestOutput = 64 * 1024 ** 2;
 
 /**
- * `undefined` when there is no such program on PATH, or it may not be executed. Rejects when it has not ended in time,
- * also for one that cannot be ended: a process that waits for a hung driver ignores even SIGKILL.
+ * `undefined` if there is no such program on PATH, or it is not executable. Rejects on timeout, even if the program cannot
+ * be killed: a process that waits for a hung driver ignores even SIGKILL.
  */
 export async function runProgram({
   program,
@@ -50,16 +50,16 @@ export async function runProgram({
   timeoutMs,
 }: ProgramCall): Promise<ProgramOutput | undefined> {
   return await new Promise((resolve, reject) => {
-    // What it says is read by patterns.
+    // The output is parsed.
     const env = { ...environment, LC_ALL: 'C' };
     const child = execFile(program, words, { env, maxBuffer: longestOutput }, (error, stdout, stderr) => {
       clearTimeout(limit);
       const said = { stdout: withoutEnd(stdout), stderr: withoutEnd(stderr) };
       if (error === null) resolve({ code: 0, ...said });
-      // A word for a code means that it never ran.
+      // A textual code means that it never ran.
       else if (typeof error.code === 'string') resolve(undefined);
       else if (typeof error.code === 'number') resolve({ code: error.code, ...said });
-      else resolve({ code: 128, ...said, stderr: `it was ended by ${error.signal ?? 'a signal'}` });
+      else resolve({ code: 128, ...said, stderr: `it was killed by ${error.signal ?? 'a signal'}` });
     });
     child.stdin?.on('error', () => {}).end();
     const limit = setTimeout(() => {

@@ -1,8 +1,8 @@
-/** Records on disk: JSON of a shape, with the number of its format, one a file or one a line. */
+/** Records on disk: JSON with a shape and a format version, one per file or one per line; damaged ones are reported once. */
 import { object, oneOf, optional, type Shape } from '../base/shape.ts';
 import { type OwnFile, readOwnFile } from './own-file.ts';
 
-/** Raised when a record changes its meaning. Absent means 1, as in what was written before there was a number. */
+/** Incremented when the meaning of a record changes. Absent means 1. */
 export const recordFormat = 1;
 
 export type Stored<T> =
@@ -21,7 +21,7 @@ export function storedIn<T>(read: OwnFile, shape: Shape): Stored<T> {
   return parsed(read.text, shape);
 }
 
-/** What was read, or `undefined` for what is missing or damaged, which is told with `fix`. */
+/** The value, or `undefined` if it is missing or damaged; damage is reported with `fix`. */
 export function goodOrReport<T>(file: string, stored: Stored<T>, fix: string): T | undefined {
   if (stored.kind === 'damaged') reportDamage({ file, why: stored.why, fix });
   return stored.kind === 'good' ? stored.value : undefined;
@@ -29,11 +29,11 @@ export function goodOrReport<T>(file: string, stored: Stored<T>, fix: string): T
 
 interface StoredLines<T> {
   readonly values: readonly T[];
-  /** What is wrong with the file or with one of its lines. A torn last line is no damage: a crash leaves one. */
+  /** What is wrong with the file or with a line. A truncated last line is no damage: a crash leaves one. */
   readonly damage?: string;
 }
 
-/** Lines that fit. `shapeOf` chooses the shape by what a line says; the others are skipped. */
+/** The lines that fit; the others are skipped. `shapeOf` chooses the shape of a line by its contents. */
 export function linesOf<T>(
   read: OwnFile,
   shapeOf: (line: object) => Shape,
@@ -45,7 +45,7 @@ export function linesOf<T>(
 
 function linesIn<T>(text: string, shapeOf: (line: object) => Shape): StoredLines<T> {
   const lines = text.split('\n');
-  // Empty, unless a crash tore the line or nobody ended it.
+  // Empty, unless the last line has no newline.
   const last = lines.pop() ?? '';
   const values: T[] = [];
   let damage: string | undefined;
@@ -69,11 +69,14 @@ function parsed<T>(text: string, shape: Shape): Stored<T> {
   try {
     value = JSON.parse(text);
   } catch {
-    return { kind: 'damaged', why: text.trim() === '' ? 'it is empty' : 'it is no JSON, or torn' };
+    return {
+      kind: 'damaged',
+      why: text.trim() === '' ? 'it is empty' : 'it is not valid JSON, or truncated',
+    };
   }
   const format = numbered(value, '') === undefined ? undefined : formatOf(value);
   if (format !== undefined) {
-    return { kind: 'damaged', why: `it has format ${format}, and this version reads ${recordFormat}` };
+    return { kind: 'damaged', why: `it has format ${format}; this version reads format ${recordFormat}` };
   }
   const problem = shape(value, '');
   return problem === undefined ? { kind: 'good', value: value as T } : { kind: 'damaged', why: problem };
@@ -92,16 +95,16 @@ export interface Damage {
   readonly fix: string;
 }
 
-const told = new Set<string>();
+const reported = new Set<string>();
 let listener: (damage: Damage) => void = () => {};
 
-/** The last one that is set is told; without one, nobody is. */
+/** Sets who is told of damaged files, in place of the previous listener. */
 export function onDamage(tell: (damage: Damage) => void): void {
   listener = tell;
 }
 
 export function reportDamage(damage: Damage): void {
-  if (told.has(damage.file)) return;
-  told.add(damage.file);
+  if (reported.has(damage.file)) return;
+  reported.add(damage.file);
   listener(damage);
 }

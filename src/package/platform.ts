@@ -1,11 +1,11 @@
-/** Says at once where processes cannot be supervised, instead of failing half way. */
+/** Checks that processes can be supervised on this platform, before anything starts. */
 import { DynamoError } from '../base/error.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { procTrouble } from '../process/proc.ts';
 
 /**
- * Throws `environment` on anything but Linux, and where /proc does not tell which processes live: sessions, /proc and
- * file watches are what the supervisor stands on.
+ * Throws `environment` on anything but Linux, and if /proc does not show our processes: the supervisor needs sessions, /proc
+ * and file watches.
  */
 export function requireLinux(verb: string): void {
   requireLinuxAlone(verb);
@@ -13,28 +13,28 @@ export function requireLinux(verb: string): void {
   if (trouble !== undefined) throw new DynamoError('environment', `${trouble.words}.`, { hint: trouble.fix });
 }
 
-/** For who looks at what is wrong with this host. */
+/** For commands that diagnose the host: does not check /proc. */
 export function requireLinuxAlone(verb: string): void {
   if (process.platform === 'linux') return;
   throw new DynamoError(
     'environment',
     `dynamo ${verb} runs on Linux (also in WSL2 and containers), not on ${process.platform}.`,
     {
-      hint: 'here `dynamo plan`, `dynamo profiles` and all help work',
+      hint: '`dynamo plan`, `dynamo profiles` and `--help` work here',
     },
   );
 }
 
-/** Throws `environment` when the folder that we were started in was removed since. */
+/** Throws `environment` if the working folder no longer exists. */
 export function workingFolder(): string {
   try {
     return process.cwd();
   } catch (error) {
     const words =
-      errorCode(error) === 'ENOENT' ? 'is gone: it was removed since' : `cannot be told: ${messageOf(error)}`;
+      errorCode(error) === 'ENOENT' ? 'no longer exists' : `cannot be determined: ${messageOf(error)}`;
     throw new DynamoError('environment', `The working folder ${words}.`, {
       cause: error,
-      hint: 'cd ~   # or into another folder that is there',
+      hint: 'cd ~   # or into another folder that exists',
     });
   }
 }

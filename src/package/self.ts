@@ -1,4 +1,4 @@
-/** How this program calls itself, and where the files are that ship with it: as a package, or as one executable file. */
+/** How this program starts itself, its version, and its shipped files: as a package, or as a single-file executable. */
 import type { Environment } from '../base/environment.ts';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
@@ -9,28 +9,29 @@ import { makePrivate, stateFolder } from '../run/folders.ts';
 
 type Command = readonly [program: string, ...words: string[]];
 
-/** First word with which the executable is the embedded engine, no command line. */
+/** The first argument that makes the executable run as the embedded engine. */
 export const simWord = '--sim';
 
-/** Starts `dynamo` in another process; a verb and its words follow. */
+/** The command that starts `dynamo` in another process; a verb and its arguments follow. */
 export function ownCommand(): Command {
   if (isSea()) return [process.execPath];
   return [process.execPath, join(packageRoot(), 'bin', 'dynamo.js')];
 }
 
-/** What a keeper runs when its supervisor is dead; `undefined` where the executable itself does it. */
+/** The program that a keeper runs when its supervisor has died; `undefined` if it is part of the executable. */
 export function reapProgram(): string | undefined {
   return isSea() ? undefined : join(packageRoot(), 'dist', 'reap.js');
 }
 
-/** Starts the embedded engine; its role and flags follow. */
+/** The command that starts the embedded engine; its role and flags follow. */
 export function simCommand(): Command {
   if (isSea()) return [process.execPath, simWord];
   return [process.execPath, join(packageRoot(), 'dist', 'sim.js')];
 }
 
 /**
- * Holds `launch-profiles` and `assets`; the executable puts them into the state folder. Throws `cannot-write` when it cannot.
+ * The folder with `launch-profiles` and `assets`; the executable unpacks them into the state folder. Throws `cannot-write` if
+ * that fails.
  */
 export function shippedFolder(environment: Environment): string {
   return isSea() ? unpackedFolder(stateFolder(environment)) : packageRoot();
@@ -48,7 +49,7 @@ function packageRoot(): string {
 
 /** Written by scripts/build-binary.js. */
 interface Shipped {
-  /** Of names and contents, so that two builds never share a folder unless they ship the same. */
+  /** Digest of names and contents, so that two builds only share a folder if they ship the same files. */
   readonly digest: string;
   readonly files: readonly string[];
 }
@@ -57,8 +58,8 @@ interface Shipped {
 const unpacked = new Map<string, string>();
 
 /**
- * Returns the folder that holds them, complete and as they were built, whatever an interrupted command or anybody else
- * made of it before. Throws `cannot-write` when it cannot be made.
+ * The folder with the files inside the executable, unpacked for programs that read files, such as Python. Repairs what an
+ * interrupted command or a user has changed. Throws `cannot-write` if it cannot be created.
  */
 function unpackedFolder(state: string): string {
   const known = unpacked.get(state) ?? unpack(state);
@@ -76,7 +77,7 @@ function unpack(state: string): string {
 function put(file: string, wanted: Uint8Array): void {
   if (holds(file, wanted)) return;
   makePrivate(dirname(file));
-  // Others read while we write: they see the old file or the new one, never half of it.
+  // Atomic: readers see the old file or the new one.
   const fresh = `${file}.${randomUUID()}.new`;
   writeFileSync(fresh, wanted, { mode: 0o600 });
   renameSync(fresh, file);

@@ -1,4 +1,4 @@
-/** Claims a file for one living process, so that two never hold the same name or port; survives crashes and pid reuse. */
+/** Claims a file for one running process, so that no two hold the same name or port. Robust against crashes and pid reuse. */
 import { createHash } from 'node:crypto';
 import { linkSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
@@ -13,9 +13,9 @@ import { type Stored, storedIn } from '../host/stored.ts';
 export interface Claim {
   readonly runId: string;
   readonly holder: Identity;
-  /** One that works for the holder: while it lives, the claim stands, also when the holder is dead. */
+  /** A process that works for the holder: while it runs, the claim is valid, even if the holder is dead. */
   readonly worker?: Identity;
-  /** The holder is the supervisor of the run, and no longer only about to start one. */
+  /** The holder is the supervisor of the run; otherwise it is still preparing to start one. */
   readonly supervises?: boolean;
 }
 
@@ -26,23 +26,23 @@ const claimShape = object({
   supervises: optional(flag),
 });
 
-/** What stands in the way of a claim. What cannot be read counts as held: nobody knows by whom. */
+/** Why a file cannot be claimed. A claim that cannot be read counts as held by an unknown process. */
 export type Obstacle =
   | { readonly kind: 'held'; readonly claim: Claim }
   | { readonly kind: 'unknown'; readonly file: string; readonly why: string };
 
-/** A claim that others remove while we look at it is gone after a few looks; a link that leads nowhere never is. */
-const looks = 1_000;
+/** A claim that others remove meanwhile is gone after a few attempts; a dangling link never is. */
+const maxAttempts = 1_000;
 
 /**
- * Claims `file` for `mine`, or returns what stands in the way. A claim whose holder is dead is taken over. Throws
- * `cannot-write` where this user may not write, and what the disk refuses.
+ * Claims `file` for `mine`, or returns the obstacle. The claim of a dead holder is taken over. Throws `cannot-write` if this
+ * user may not write there, and errors of the file system.
  */
 export function claim(file: string, mine: Claim, isAlive: IsAlive): Obstacle | undefined {
   const draft = `${file}.${process.pid}.draft`;
   try {
     write(draft, mine);
-    for (let look = 0; look < looks; look++) {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
       try {
         linkSync(draft, file);
         return undefined;
@@ -60,26 +60,26 @@ export function claim(file: string, mine: Claim, isAlive: IsAlive): Obstacle | u
       const rival = removeDead(file, read.text, mine, isAlive);
       if (rival !== undefined) return rival;
     }
-    return { kind: 'unknown', file, why: 'it is a link that leads nowhere' };
+    return { kind: 'unknown', file, why: 'it is a dangling link' };
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
-/** For people: who holds it, as far as that is known. */
+/** For people: the holder, if known. */
 export function holderText(obstacle: Obstacle): string {
   if (obstacle.kind === 'held') return `run ${obstacle.claim.runId}`;
-  return `somebody unknown: ${obstacle.file} cannot be read (${obstacle.why})`;
+  return `an unknown process: ${obstacle.file} cannot be read (${obstacle.why})`;
 }
 
-/** `what` is the claim in words, as `The name agg`. */
+/** `what` is the claim in words, such as `The name agg`. */
 export function unknownHolder(what: string, { file, why }: Obstacle & { kind: 'unknown' }): DynamoError {
-  return new DynamoError('busy', `${what} may be taken: its claim ${file} cannot be used (${why}).`, {
-    hint: `dynamo clean   # removes it where no living run can hold it; else: rm -r ${file}`,
+  return new DynamoError('busy', `${what} may be in use: its claim ${file} cannot be read (${why}).`, {
+    hint: `dynamo clean   # removes it if no live run can hold it; otherwise: rm -r ${file}`,
   });
 }
 
-/** Who makes a claim stand. */
+/** The running process that makes a claim valid, if any. */
 export function livingHolder({ holder, worker }: Claim, isAlive: IsAlive): Identity | undefined {
   return [holder, worker].find((each) => each !== undefined && isAlive(each));
 }
@@ -88,7 +88,7 @@ export function storedClaim(file: string): Stored<Claim> {
   return storedIn<Claim>(readOwnFile(file), claimShape);
 }
 
-/** What would stand in the way of who claims this file now. */
+/** The obstacle to claiming this file now. */
 export function obstacleIn(file: string, isAlive: IsAlive): Obstacle | undefined {
   const stored = storedClaim(file);
   if (stored.kind === 'good')
@@ -99,33 +99,33 @@ export function obstacleIn(file: string, isAlive: IsAlive): Obstacle | undefined
   return { kind: 'unknown', file, why: stored.why };
 }
 
-/** A claim that is not damaged. */
+/** The claim, unless it is missing or damaged. */
 export function readClaim(file: string): Claim | undefined {
   const stored = storedClaim(file);
   return stored.kind === 'good' ? stored.value : undefined;
 }
 
-/** Then no living process can have written it: a power cut leaves empty files. */
+/** Written before the last boot, so no running process can have written it: a power failure leaves empty files. */
 export function isOfEarlierBoot(file: string): boolean {
   const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity };
   return mtimeMs < Date.now() - uptime() * 1000;
 }
 
 /**
- * Gives a claim up, if it is still this run's; `mine.holder` is who does it. A claim in the name of a dead process may
- * become another's between a look and a removal, so it is removed as a take-over would: by one at a time.
+ * Gives up a claim, if it still belongs to this run; `mine.holder` is the process that does it. The claim of a dead holder may
+ * be taken over between reading and removing it, so it is removed like a take-over: by one process at a time.
  */
 export function unclaim(file: string, mine: Claim, isAlive: IsAlive): void {
   const read = readOwnFile(file);
   const standing = storedIn<Claim>(read, claimShape);
   if (read.kind !== 'text' || standing.kind !== 'good' || standing.value.runId !== mine.runId) return;
-  // Nobody takes over what a living process holds.
+  // The claim of a running process is never taken over.
   if (isSame(standing.value.holder, mine.holder)) remove(file);
-  // A rival at the take-over removes it for us.
+  // If another process is taking it over, that one removes it.
   else removeDead(file, read.text, mine, isAlive);
 }
 
-/** Removes the claim of a dead holder, also on a full disk; one that stands, or is another's by now, stays. */
+/** Removes the claim of a dead holder, even on a full disk. A valid claim, or one that was taken over, stays. */
 export function removeDeadClaim(file: string, mine: Claim, isAlive: IsAlive): void {
   const read = readOwnFile(file);
   const standing = storedIn<Claim>(read, claimShape);
@@ -133,7 +133,7 @@ export function removeDeadClaim(file: string, mine: Claim, isAlive: IsAlive): vo
   if (livingHolder(standing.value, isAlive) === undefined) removeDead(file, read.text, mine, isAlive);
 }
 
-/** A run has a claim for each of its ports: a third of what rmSync takes. */
+/** A run has one claim per port, and this takes a third of the time of rmSync. */
 function remove(file: string): void {
   try {
     unlinkSync(file);
@@ -147,8 +147,8 @@ function isSame(one: Identity, other: Identity): boolean {
 }
 
 /**
- * Puts a claim of the same run in the name of another process, or beside it, in one step. Only for who holds it and is
- * alive: the claim of the dead may be another's by now.
+ * Transfers a claim to another process of the same run, atomically. Only for the running holder: the claim of a dead one may
+ * have been taken over.
  */
 export function adopt(file: string, mine: Claim): void {
   const draft = `${file}.${process.pid}.draft`;
@@ -165,11 +165,11 @@ function write(draft: string, mine: Claim): void {
   try {
     writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
   } catch (cause) {
-    // A full disk takes the name, and not what stands in the file.
+    // On a full disk, the file is created but stays empty.
     rmSync(draft, { force: true });
     const code = errorCode(cause);
     if (code !== 'EACCES' && code !== 'EPERM') throw cause;
-    throw new DynamoError('cannot-write', `This user may not write in ${dirname(draft)}.`, {
+    throw new DynamoError('cannot-write', `This user has no write access to ${dirname(draft)}.`, {
       cause,
       hint: `ls -ld ${dirname(draft)}   # another user, root perhaps, made it`,
     });
@@ -177,8 +177,9 @@ function write(draft: string, mine: Claim): void {
 }
 
 /**
- * Removes a dead claim, or returns the living one of who is at it. What we saw may be another's claim by now, so only
- * the holder of the take-over of exactly this dead claim removes it; who died in a take-over is taken over likewise.
+ * Removes a dead claim, or returns the claim of a process that is already doing so. The file may have been replaced since it
+ * was read, so only the holder of the take-over of exactly this dead claim removes it. A process that died during a take-over
+ * is itself taken over in the same way.
  */
 function removeDead(file: string, seen: string, mine: Claim, isAlive: IsAlive): Obstacle | undefined {
   const takeOver = takeOverOf(file, seen);
@@ -186,7 +187,7 @@ function removeDead(file: string, seen: string, mine: Claim, isAlive: IsAlive): 
     const rival = claim(takeOver, mine, isAlive);
     if (rival !== undefined) return rival;
   } catch (error) {
-    // On a full disk nobody can write a claim, so none can have come in the place of this one.
+    // On a full disk nobody can write a claim, so this one cannot have been replaced.
     if (!isFull(error)) throw error;
   }
   try {
@@ -204,7 +205,7 @@ function isFull(error: unknown): boolean {
   return errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT';
 }
 
-/** File to be claimed by who removes the dead claim that reads `seen`: nobody ever writes that text again. */
+/** The file to claim before removing the dead claim with the text `seen`, which nobody ever writes again. */
 export function takeOverOf(file: string, seen: string): string {
   return `${file}.${createHash('sha256').update(seen).digest('hex').slice(0, 12)}`;
 }
@@ -216,7 +217,7 @@ interface FoundClaim {
   readonly claim: Claim;
 }
 
-/** Damaged ones are left out: they name no run. */
+/** The claims in a folder of the state, without damaged ones, which name no run. */
 export function claimsIn(folder: string): FoundClaim[] {
   return readdirSync(folder).flatMap((name): FoundClaim[] => {
     const file = join(folder, name);

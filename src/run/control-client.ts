@@ -1,4 +1,4 @@
-/** Talks to the supervisor of a run over its control socket, and never waits for one that gives no sign of life. */
+/** Talks to the supervisor of a run over its control socket. Every wait has a limit. */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { DynamoError } from '../base/error.ts';
@@ -12,20 +12,20 @@ type Ask = ControlRequest extends infer R ? (R extends ControlRequest ? Omit<R, 
 
 /** A supervisor answers in a millisecond; one that takes longer than this is suspended or stuck. */
 export const answerMs = 2_000;
-/** So often one that has nothing to say is asked whether it is still there. */
+/** How often a quiet supervisor is asked whether it is still there. */
 const pulseMs = 2_000;
 const tickMs = 250;
 
 /**
- * Rejects with ENOENT or ECONNREFUSED when nobody listens, and as `isSilence` tells when nobody answers within 2 s; so
- * do the others.
+ * Rejects with ENOENT or ECONNREFUSED if no process listens, and with an error for which `isSilence` is true if there is no
+ * answer within 2 s. So do the other functions.
  */
 export async function askStatus(path: string): Promise<RunStatus> {
   for await (const reply of converse(path)) if ('status' in reply) return reply.status;
   throw new DynamoError('unavailable', 'The supervisor closed the connection without an answer.');
 }
 
-/** Settles when the stop has begun, or the supervisor went away. */
+/** Settles when the stop has begun, or the supervisor has ended. */
 export async function askStop(path: string, now: boolean): Promise<void> {
   for await (const reply of converse(path, { ask: 'stop', now })) if ('accepted' in reply) return;
 }
@@ -36,15 +36,14 @@ export async function askAct(path: string, action: ProcessAction, process: strin
   throw new DynamoError('process-failed', `The run ended before ${process} could ${action}.`);
 }
 
-/** All events of the run from its start, until its supervisor closes or `leave` aborts. */
+/** All events of the run from its start, until its supervisor closes the connection or `leave` aborts. */
 export async function* followEvents(path: string, leave?: AbortSignal): AsyncGenerator<RunEvent> {
   for await (const reply of converse(path, { ask: 'events' }, leave)) if ('event' in reply) yield reply.event;
 }
 
 /**
- * What follows `ask`; without one, the status alone. The status is asked first, and anything that changes the run only
- * when that was answered: what is never answered is never asked
- * for, so a supervisor that wakes up later does nothing that its caller has given up.
+ * The replies to `ask`; without it, only the status. The status is requested first, and a request that changes the run is sent
+ * only once that was answered. So a supervisor that was suspended does nothing for a caller that has given up.
  */
 async function* converse(path: string, ask?: Ask, leave?: AbortSignal): AsyncGenerator<ControlReply> {
   const isLeft = (): boolean => leave?.aborted === true;
@@ -52,7 +51,7 @@ async function* converse(path: string, ask?: Ask, leave?: AbortSignal): AsyncGen
   const socket = await open(path);
   if (isLeft()) return void socket.destroy();
   const lines = createInterface({ input: socket });
-  // Of a socket that is destroyed, readline never learns that it is over.
+  // readline does not notice that its socket was destroyed.
   const hangUp = (): void => {
     socket.destroy();
     lines.close();
@@ -63,14 +62,14 @@ async function* converse(path: string, ask?: Ask, leave?: AbortSignal): AsyncGen
     if (socket.writable) socket.write(`${JSON.stringify(whole)}\n`);
   };
   const pulse = takePulse(() => say({ ask: 'status' }), hangUp);
-  // To follow changes nothing, and who asks right away misses nothing of a run that ends at once.
+  // Following events changes nothing, and asking immediately misses no event of a run that ends right away.
   let waits = ask !== undefined && ask.ask !== 'events';
   if (ask !== undefined && !waits) say(ask);
   try {
     for await (const line of lines) {
       const reply = parse(line);
       if (reply === undefined) return;
-      pulse.felt();
+      pulse.received();
       if ('error' in reply) throw refusal(reply);
       if ('status' in reply && ask !== undefined) {
         if (waits) say(ask);
@@ -86,23 +85,23 @@ async function* converse(path: string, ask?: Ask, leave?: AbortSignal): AsyncGen
 }
 
 interface Pulse {
-  /** Something came. */
-  felt(): void;
+  /** Something was received. */
+  received(): void;
   isGone(): boolean;
   end(): void;
 }
 
-/** Asks now, and again whenever nothing came for a while; `onGone` when an answer takes too long. */
+/** Asks now, and again whenever nothing was received for a while. Calls `onGone` when an answer takes too long. */
 function takePulse(ask: () => void, onGone: () => void): Pulse {
   let askedAt: number | undefined = performance.now();
-  let [feltAt, tickedAt] = [askedAt, askedAt];
+  let [receivedAt, tickedAt] = [askedAt, askedAt];
   let gone = false;
   const tick = (): void => {
     const now = performance.now();
-    // Who stood still is us: what came meanwhile is yet to be read.
+    // We were suspended ourselves: what was received meanwhile has not been read yet.
     if (now - tickedAt > 4 * tickMs && askedAt !== undefined) askedAt = now;
     tickedAt = now;
-    if (askedAt === undefined && now - feltAt >= pulseMs) {
+    if (askedAt === undefined && now - receivedAt >= pulseMs) {
       askedAt = now;
       ask();
     } else if (askedAt !== undefined && now - askedAt >= answerMs) {
@@ -113,9 +112,9 @@ function takePulse(ask: () => void, onGone: () => void): Pulse {
   ask();
   const timer = setInterval(tick, tickMs);
   return {
-    felt: () => {
+    received: () => {
       askedAt = undefined;
-      feltAt = performance.now();
+      receivedAt = performance.now();
     },
     isGone: () => gone,
     end: () => clearInterval(timer),
@@ -129,7 +128,7 @@ function refusal({ error, code }: Extract<ControlReply, { error: string }>): Dyn
   });
 }
 
-/** `undefined` for half a line, which is the last thing that a supervisor says when it is killed. */
+/** `undefined` for a truncated line, the last output of a supervisor that is killed. */
 function parse(line: string): ControlReply | undefined {
   try {
     return JSON.parse(line) as ControlReply;
@@ -142,11 +141,11 @@ async function open(path: string): Promise<Socket> {
   return await new Promise((resolve, reject) => {
     const socket = connect(path, () => {
       socket.off('error', reject);
-      // What was read before is still told; then it is over, as for one that closed.
+      // What was already received is still delivered; then the connection counts as closed.
       socket.on('error', () => socket.destroy());
       resolve(socket);
     });
-    // Its queue of connections is full: nobody has accepted one for long.
+    // Its connection queue is full: it has not accepted any for a long time.
     socket.once('error', (error) => reject(errorCode(error) === 'EAGAIN' ? silence() : error));
   });
 }
@@ -160,12 +159,12 @@ function silence(): DynamoError {
   });
 }
 
-/** Whether an error of these calls means that somebody listens, but did not answer in time. */
+/** Whether an error of these functions means that a process listens but did not answer in time. */
 export function isSilence(error: unknown): boolean {
   return error instanceof DynamoError && error.cause === silent;
 }
 
-/** Whether an error of these calls means that nobody listens, or that the supervisor went away meanwhile. */
+/** Whether an error of these functions means that no process listens, or that the supervisor ended meanwhile. */
 export function isUnreachable(error: unknown): boolean {
   return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
 }

@@ -1,4 +1,4 @@
-/** Listens on the control socket of a run, so that other terminals can ask about it and stop it. */
+/** Listens on the control socket of a run, so that other commands can query and stop it. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { DynamoError } from '../base/error.ts';
@@ -16,22 +16,22 @@ import {
 
 export interface Controlled {
   status(): RunStatus;
-  /** All events until now. */
+  /** All events so far. */
   history(): readonly RunEvent[];
   stop(now: boolean): void;
   act(action: ProcessAction, process: string): Promise<void>;
 }
 
 export interface ControlServer {
-  /** Sends an event to everybody who follows. */
+  /** Sends an event to all followers. */
   publish(event: RunEvent): void;
-  /** Ends when all followers have got what was published. */
+  /** Settles when all followers have received what was published. */
   close(): Promise<void>;
 }
 
-/** How long followers may take to read what was published last. */
+/** How long followers may take to read the last events. */
 const lastReadMs = 1_000;
-/** Of all connections together, in bytes: what was sent without a line end, and what one follower did not take yet. */
+/** Limits in bytes: on incomplete lines of all connections together, and on what one follower has not read yet. */
 const longestWait = 8 * longestLineBytes;
 const longestBacklog = 64 * longestLineBytes;
 
@@ -45,7 +45,7 @@ export async function openControlServer(path: string, controlled: Controlled): P
       connections.delete(socket);
       followers.delete(socket);
     });
-    // A client that went away is none of our trouble.
+    // A client that disconnected is no problem.
     socket.on('error', () => socket.destroy());
     const hear = (line: string): void => {
       const request = parse(line);
@@ -66,7 +66,7 @@ export async function openControlServer(path: string, controlled: Controlled): P
   return {
     publish: (event) => {
       for (const socket of followers) {
-        // One that is suspended, or reads no more, must not fill our memory.
+        // A follower that is suspended or does not read must not fill our memory.
         if (socket.writableLength > longestBacklog) socket.destroy();
         else send(socket, { event });
       }
@@ -74,17 +74,17 @@ export async function openControlServer(path: string, controlled: Controlled): P
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of connections) socket.end();
-      // A follower that is stopped, or reads no more, must not keep the run from ending.
-      const impatience = setTimeout(() => connections.forEach((socket) => socket.destroy()), lastReadMs);
+      // A follower that is suspended or does not read must not prevent the run from ending.
+      const timeout = setTimeout(() => connections.forEach((socket) => socket.destroy()), lastReadMs);
       await closed;
-      clearTimeout(impatience);
+      clearTimeout(timeout);
     },
   };
 }
 
 /**
- * A request takes some hundred bytes. One that is longer than a line may be, or that comes when too much is waiting for
- * its end, is refused, and its sender with it.
+ * A request takes a few hundred bytes. If a line is too long, or too many bytes are waiting for their line end, the request is
+ * refused and its connection closed.
  */
 function readLines(socket: Socket, waiting: { bytes: number }, onLine: (line: string) => void): void {
   let parts: Buffer[] = [];
@@ -115,9 +115,9 @@ function readLines(socket: Socket, waiting: { bytes: number }, onLine: (line: st
 
 function refuse(socket: Socket): void {
   socket.removeAllListeners('data');
-  // What still comes is read and dropped, so that the sender gets to read why, but not for ever.
+  // Further input is read and dropped for a while, so that the sender can read the reason.
   socket.on('data', () => {});
-  socket.end(`${JSON.stringify({ error: `a line takes at most ${longestLineBytes} bytes` })}\n`);
+  socket.end(`${JSON.stringify({ error: `a line has at most ${longestLineBytes} bytes` })}\n`);
   setTimeout(() => socket.destroy(), lastReadMs).unref();
 }
 
@@ -126,7 +126,7 @@ type Question = Exclude<ControlRequest, { ask: 'events' }>;
 async function answer(request: Question, controlled: Controlled): Promise<ControlReply> {
   if (request.ask === 'status') return { status: controlled.status() };
   if (request.until !== undefined && monotonicMs() > request.until) {
-    return { error: 'the request is too old: who sent it has given up', code: 'unavailable' };
+    return { error: 'the request is too old: its sender has given up', code: 'unavailable' };
   }
   if (request.ask === 'stop') {
     controlled.stop(request.now);
@@ -152,10 +152,10 @@ function parse(line: string): ControlRequest | { error: string } {
     request = null;
   }
   if (typeof request !== 'object' || request === null)
-    return { error: 'a request is one JSON object a line' };
+    return { error: 'a request is one JSON object per line' };
   if (request.protocol !== protocolVersion) {
     return {
-      error: `this run speaks control protocol ${protocolVersion}, the request ${String(request.protocol)}`,
+      error: `this run uses control protocol ${protocolVersion}, the request uses ${String(request.protocol)}`,
     };
   }
   if (isKnown(request) && (request.until === undefined || typeof request.until === 'number')) return request;

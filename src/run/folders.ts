@@ -1,4 +1,4 @@
-/** Where runs live on disk. */
+/** Where runs are stored on disk, and whose state folder it is. */
 import type { Environment } from '../base/environment.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
@@ -10,19 +10,19 @@ import { xdgFolder } from '../base/xdg.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface StateFolders {
-  /** One folder a run. */
+  /** One folder per run. */
   readonly runs: string;
-  /** One lock file a name of a live run. */
+  /** One lock file per name of a live run. */
   readonly names: string;
-  /** One lease file a planned port. */
+  /** One lease file per planned port. */
   readonly ports: string;
-  /** One lease file a GPU that a run uses. */
+  /** One lease file per GPU that a run uses. */
   readonly gpus: string;
   /** Data of etcd and NATS that outlive their run. */
   readonly infra: string;
   /**
-   * Where sockets are of runs that do not say it in their record: those of older versions. Neither made nor looked at. A
-   * short path whatever the state folder is, as the kernel takes 107 bytes.
+   * Where the sockets of older versions are, which do not record their path. Neither created nor checked. A short path,
+   * whatever the state folder is, because the kernel allows at most 107 bytes.
    */
   readonly sockets: string;
 }
@@ -43,7 +43,7 @@ export function stateFolder(environment: Environment): string {
   return join(xdgFolder(environment, 'XDG_STATE_HOME') ?? join(homedir(), '.local', 'state'), 'dynamo');
 }
 
-/** Makes what is missing below the state folder. Throws `cannot-write` when the folders can't be made. */
+/** Creates what is missing below the state folder. Throws `cannot-write` if the folders cannot be created. */
 export function stateFolders(environment: Environment): StateFolders {
   const folders = stateFolderPaths(environment);
   const { sockets: _, ...inState } = folders;
@@ -51,7 +51,7 @@ export function stateFolders(environment: Environment): StateFolders {
   return folders;
 }
 
-/** The same, and nothing is made or looked at. */
+/** The paths only: nothing is created or checked. */
 export function stateFolderPaths(environment: Environment): StateFolders {
   const state = stateFolder(environment);
   return {
@@ -73,9 +73,9 @@ export interface RunFiles {
   readonly events: string;
   readonly logs: string;
   readonly supervisorLog: string;
-  /** Claimed by the one process that ends what a dead supervisor left. */
+  /** Claimed by the one process that stops what a dead supervisor left. */
   readonly reaper: string;
-  /** Which process keeps the run now. */
+  /** The current keeper process of the run. */
   readonly keeper: string;
 }
 
@@ -94,19 +94,19 @@ export function runFiles(folders: StateFolders, runId: string): RunFiles {
   };
 }
 
-/** The lock on data that outlive the run, where it uses some. No run can have this name. */
+/** The lock on data that outlive the run, if it uses any. No run can have this name. */
 export function persistClaim(folders: StateFolders, { infra }: Plan): string | undefined {
   return infra?.persist === undefined ? undefined : join(folders.names, `persist.${infra.persist}`);
 }
 
-/** The kernel takes 107 bytes: a run with a long name has a socket with a short one. */
+/** The kernel allows 107 bytes: a run with a long name gets a socket with a short one. */
 export function socketPath(folders: StateFolders, runId: string): string {
   const path = join(folders.sockets, `${runId}.sock`);
   if (Buffer.byteLength(path) <= 107) return path;
   return join(folders.sockets, `${createHash('sha256').update(runId).digest('hex').slice(0, 16)}.sock`);
 }
 
-/** Of a run: as it was written down when the run was prepared. */
+/** The socket of a run, as recorded when the run was prepared. */
 export function socketOf(
   folders: StateFolders,
   run: { readonly runId: string; readonly socket?: string },
@@ -116,28 +116,32 @@ export function socketOf(
 
 const longestBase = 60;
 
-/** `$XDG_RUNTIME_DIR`, unless a socket there would have too long a path. */
+/** `$XDG_RUNTIME_DIR`, unless the path of a socket there would be too long. */
 export function runtimeFolder(environment: Environment): string | undefined {
   const runtime = xdgFolder(environment, 'XDG_RUNTIME_DIR');
   return runtime !== undefined && Buffer.byteLength(runtime) <= longestBase ? runtime : undefined;
 }
 
-/** In a folder that anybody may write into. Not userInfo(): it fails for users without a name, as containers have them. */
+/** In a folder that every user may write to. Not userInfo(): it fails for users without a name, which containers have. */
 export const sharedFolder = `/tmp/dynamo-${process.getuid?.() ?? 'user'}`;
 
-/** Makes a folder of this user's alone. Throws `cannot-write` when it can't be made. */
+/** Creates a folder that only this user can access. Throws `cannot-write` if that fails. */
 export function makePrivate(folder: string): void {
   try {
     makeFolder(folder);
   } catch (cause) {
-    throw new DynamoError('cannot-write', `The state folder ${folder} cannot be made: ${messageOf(cause)}.`, {
-      cause,
-      hint: 'export XDG_STATE_HOME=/a/folder/that/you/can/write',
-    });
+    throw new DynamoError(
+      'cannot-write',
+      `The state folder ${folder} cannot be created: ${messageOf(cause)}.`,
+      {
+        cause,
+        hint: 'export XDG_STATE_HOME=/a/folder/that/you/can/write',
+      },
+    );
   }
 }
 
-/** Not `recursive`: Node 20 never comes back from that below /proc. */
+/** Not `recursive`: Node 20 never returns from that below /proc. */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { mode: 0o700 });
@@ -150,21 +154,21 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** `undefined` where we are not root, where it is root's, and where there is none yet. */
+/** `undefined` if we are not root, if the folder belongs to root, or if it does not exist yet. */
 function foreignOwner(folder: string): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   try {
     const stat = lstatSync(folder);
     return stat.uid === 0 ? undefined : stat;
   } catch {
-    return undefined; // none yet, or none can be: who makes it says why
+    return undefined; // It does not exist yet, or cannot: creating it will say why.
   }
 }
 
 /**
- * For verbs about runs that are there: what they write would be root's, and lock the user out; and a link that the user
- * has put there would be followed with the rights of root. The user's rights are all that is needed to end the user's
- * processes. Cannot be taken back: for the process of a command alone.
+ * Root in the state folder of another user, as with `sudo -E`: acts as that user. For verbs about existing runs. Otherwise
+ * their files would belong to root and lock the user out, and a link in the folder would be followed with root's rights. The
+ * user's rights are enough to stop the user's processes. Irreversible: only for the process of a command.
  */
 export function actAsOwner(environment: Environment): void {
   const owner = foreignOwner(stateFolder(environment));
@@ -174,18 +178,18 @@ export function actAsOwner(environment: Environment): void {
     process.setgid?.(owner.gid);
     process.setuid?.(owner.uid);
   } catch {
-    // A container or a user namespace that knows no such user: root is all that there is.
+    // A container or a user namespace without that user: stay root.
   }
 }
 
-/** For what starts a run. Throws `not-allowed`. */
+/** For verbs that start a run. Throws `not-allowed`. */
 export function requireOwnState(environment: Environment): void {
   const folder = stateFolder(environment);
   const owner = foreignOwner(folder);
   if (owner === undefined) return;
   throw new DynamoError(
     'not-allowed',
-    `The state folder ${folder} belongs to user ${owner.uid}: what root starts there, that user could not end.`,
+    `The state folder ${folder} belongs to user ${owner.uid}, who could not stop what root starts there.`,
     {
       hint: `sudo -u '#${owner.uid}' dynamo …   # or, for runs of root: export XDG_STATE_HOME=/root/.local/state`,
     },

@@ -23,7 +23,7 @@ export function portsOf(plan: Plan): number[] {
   return plan.processes.flatMap(({ ports }) => Object.values(ports));
 }
 
-/** Ports that living runs hold, or that nobody can tell about, each with the words for who holds it. */
+/** Ports that live runs hold, or whose lease cannot be read, each with its holder in words. */
 export function leasedPorts(folders: StateFolders, isAlive: IsAlive): Map<number, string> {
   const leased = leasesIn(folders).flatMap(({ port, file }): [number, string][] => {
     const standing = obstacleIn(file, isAlive);
@@ -38,7 +38,7 @@ function leasesIn({ ports }: StateFolders): { port: number; file: string }[] {
     .map((name) => ({ port: Number(name), file: join(ports, name) }));
 }
 
-/** Leases all ports or none. Returns the port that another run was faster to take, or `undefined` on success. */
+/** Leases all ports or none. Returns a port that another run took first, or `undefined` on success. */
 export function leasePorts(
   folders: StateFolders,
   ports: readonly number[],
@@ -53,7 +53,7 @@ export function leasePorts(
   return undefined;
 }
 
-/** `mine.holder` is who releases, of whatever process the leases are. */
+/** `mine.holder` is the process that releases them, whichever process holds the leases. */
 export function releasePorts(
   folders: StateFolders,
   ports: readonly number[],
@@ -63,12 +63,12 @@ export function releasePorts(
   for (const port of ports) unclaim(portLease(folders, port), mine, isAlive);
 }
 
-/** All of a run, also one whose plan cannot be read any more. */
+/** All ports of a run, even if its plan cannot be read any more. */
 export function releaseAllPorts(folders: StateFolders, mine: Claim, isAlive: IsAlive): void {
   for (const { file } of leasesIn(folders)) unclaim(file, mine, isAlive);
 }
 
-/** GPUs that living runs hold, or that nobody can tell about, by UUID. */
+/** GPUs that live runs hold, or whose lease cannot be read, by UUID. */
 export function leasedGpus(folders: StateFolders, isAlive: IsAlive): Map<string, Obstacle> {
   const leased = leaseFiles(folders).flatMap(({ file, uuid }): [string, Obstacle][] => {
     const standing = obstacleIn(file, isAlive);
@@ -77,12 +77,12 @@ export function leasedGpus(folders: StateFolders, isAlive: IsAlive): Map<string,
   return new Map(leased);
 }
 
-/** The id of the run; where the lease cannot be read, which file that is. */
+/** The id of the run; the file if the lease cannot be read. */
 export function lesseeOf(standing: Obstacle): string {
   return standing.kind === 'held' ? standing.claim.runId : `unknown, as ${standing.file} cannot be read`;
 }
 
-/** Leases all or none. Returns the UUID that another run was faster to take, or `undefined` on success. */
+/** Leases all or none. Returns a UUID that another run took first, or `undefined` on success. */
 export function leaseGpus(
   folders: StateFolders,
   uuids: readonly string[],
@@ -97,17 +97,17 @@ export function leaseGpus(
   return undefined;
 }
 
-/** Also of a run whose plan cannot be read any more. `mine.holder` is who releases. */
+/** Even if the plan of the run cannot be read any more. `mine.holder` is the process that releases them. */
 export function releaseGpus(folders: StateFolders, mine: Claim, isAlive: IsAlive): void {
   for (const { file } of leaseFiles(folders)) unclaim(file, mine, isAlive);
 }
 
-/** Puts the leases of a run in the name of the process that supervises it from now on. */
+/** Transfers the leases of a run to the process that supervises it from now on. */
 export function adoptGpus(folders: StateFolders, mine: Claim): void {
   for (const { file } of leaseFiles(folders)) if (readClaim(file)?.runId === mine.runId) adopt(file, mine);
 }
 
-/** UUIDs of MIG instances of old drivers hold slashes: MIG-GPU-…/1/0. */
+/** UUIDs of MIG instances of old drivers contain slashes: MIG-GPU-…/1/0. */
 export function gpuLease(folders: StateFolders, uuid: string): string {
   return join(folders.gpus, encodeURIComponent(uuid));
 }

@@ -1,4 +1,4 @@
-/** Cuts the bytes of a log into lines, whatever a process writes: no newline, progress bars, a megabyte, no UTF-8. */
+/** Splits the bytes of a log into lines, whatever a process writes: no newline, progress bars, a megabyte, invalid UTF-8. */
 import { Buffer, isAscii } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { hasControlBytes, hasControls, withoutControls } from '../base/terminal-text.ts';
@@ -6,31 +6,31 @@ import { linesOf, textOf } from '../base/logs.ts';
 import { maySpill, redact } from '../base/secrets.ts';
 
 export interface LineSplitter {
-  /** The whole lines that these bytes end, each with its newline. */
+  /** The lines that these bytes complete, each with its newline. */
   push(bytes: Uint8Array): string;
-  /** What stands after the last newline, if anything. */
+  /** The text after the last newline, if any. */
   rest(): string | undefined;
 }
 
 /**
- * What becomes of control characters. `plain`: escape sequences go, all others are shown as `\x07`. `coloured`: the same,
- * but colours stay. `raw`: the line is as the process wrote it.
+ * How control characters are shown. `plain`: escape sequences are removed, all others appear as `\x07`. `coloured`: the same,
+ * but colours stay. `raw`: the line as the process wrote it.
  */
 export type Look = 'plain' | 'coloured' | 'raw';
 
-/** A line longer than this is shown in pieces. */
+/** Longer lines are shown in pieces. */
 const longestLine = 1024 * 1024;
 const newline = 0x0a;
 
 /**
- * Of a line that a progress bar drew over and over with carriage returns, the last state is kept, unless it is `raw`.
- * Whatever looks like a secret is replaced: lines are for people, for CI logs and for bug reports.
+ * If a progress bar redraws a line with carriage returns, only its last state is kept, unless the look is `raw`. Everything
+ * that looks like a secret is replaced, because lines end up in CI logs and bug reports.
  */
 export function lineSplitter(look: Look = 'plain'): LineSplitter {
   const decoder = new StringDecoder('utf8');
   let pending = '';
   let splitLetter = false;
-  /** A decoder of UTF-8 takes ten times as long, and logs are nearly always ASCII. */
+  /** Decoding UTF-8 takes ten times as long, and logs are nearly always ASCII. */
   const decode = (bytes: Buffer): string => {
     if (bytes.length === 0) return '';
     const simple = !splitLetter && isAscii(bytes);
@@ -56,7 +56,7 @@ export function lineSplitter(look: Look = 'plain'): LineSplitter {
       const overlong = pending.length > longestLine ? `${pending}\n` : '';
       if (overlong !== '') pending = '';
       if (text === '' && overlong === '') return '';
-      // In bytes they are found sooner than in text.
+      // Searching bytes is faster than searching text.
       const controlled =
         look !== 'raw' &&
         (hasControls(before + overlong) || (isAscii(ended) ? hasControlBytes(ended) : hasControls(text)));
@@ -69,18 +69,18 @@ export function lineSplitter(look: Look = 'plain'): LineSplitter {
   };
 }
 
-/** What a progress bar has left of a line. */
+/** The last state of a line that a progress bar redraws. */
 function lastDrawn(line: string): string {
   const drawn = line.replace(/\r+$/, '');
   return drawn.slice(drawn.lastIndexOf('\r') + 1);
 }
 
-/** Colours and weight of letters, which change nothing but how the following looks. */
+/** Colours and font weight, which only change how the following text looks. */
 // eslint-disable-next-line no-control-regex
 const colour = /\u001b\[[\d;:]*m/g;
 
 function withColours(text: string): string {
-  // Nearly always there are no others.
+  // There are nearly always no others.
   if (!hasControls(text.replaceAll(colour, ''))) return text;
   const colours = text.match(colour) ?? [];
   return text

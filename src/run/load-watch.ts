@@ -1,4 +1,4 @@
-/** Sees whether processes that are not ready yet get on: from their logs, and from the cache of models as it grows. */
+/** Watches the progress of processes that are not ready yet, in their logs and in the growing model cache. */
 import { linesOf } from '../base/logs.ts';
 import type { LoadProgress } from '../supervisor/progress.ts';
 import type { LoadWatcher } from '../supervisor/contracts.ts';
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 interface WatchedLoad {
   readonly process: string;
   readonly logFile: string;
-  /** Folder of the model in the cache of the hub, where it may be downloaded to. */
+  /** Folder of the model in the hub cache, if it may be downloaded there. */
   readonly modelFolder?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export function createLoadWatcher(loads: readonly WatchedLoad[]): LoadWatcher {
   };
 }
 
-/** A bar that is drawn again with the same value is no progress. */
+/** A progress bar that is redrawn with the same value is no progress. */
 function watchLog(
   { process, logFile }: WatchedLoad,
   onProgress: (progress: LoadProgress) => void,
@@ -42,13 +42,13 @@ function watchLog(
   const read = (line: string): void => {
     const step = loadStep(line);
     if (step === undefined) return;
-    // Bytes are rounded as they are drawn: 99 % and 100 % may show the same.
+    // Bytes are shown rounded: 99 % and 100 % may look the same.
     const far = (step.doneBytes ?? 0) + (step.percent ?? 0);
     if (far <= (furthest.get(step.what) ?? -1)) return;
     furthest.set(step.what, far);
     onProgress(step);
   };
-  // What an earlier life of the process wrote is not progress of this one.
+  // What the process wrote before its last start is not progress.
   const from = logTail(logFile, 0).end;
   const follower = followLogs([{ process, file: logFile, from }], {
     onText: (_, text) => linesOf(text).forEach(read),
@@ -76,7 +76,7 @@ function watchCache(folder: string, onProgress: (progress: LoadProgress) => void
 const bar =
   /^\s*(?<label>\S.*?):\s+(?<percent>\d{1,3})%(?:\|[^|]*\|| Completed \|)\s*(?<done>[\d.]+)(?<doneUnit>[kKMGT]?)i?B?\/(?<total>[\d.]+)(?<totalUnit>[kKMGT]?)i?B?\s*\[[^\],]*,\s*(?<speed>[^\]]*)\]/;
 
-/** What SGLang 0.5 says between bars; each comes once. Source: recordings on H200. */
+/** What SGLang 0.5 logs between progress bars, each once. Source: recordings on H200. */
 const steps: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/Init torch distributed begin/, 'connecting GPUs'],
   [/Load weight begin/, 'weights'],
@@ -86,7 +86,7 @@ const steps: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/[Cc]apture .*(?:CUDA|cuda) graph end/, 'CUDA graphs are captured'],
 ];
 
-/** `undefined` for a line that says nothing about it: most lines, also those of a worker that is stuck. */
+/** The progress in a line of a worker's log; `undefined` for most lines, including those of a stuck worker. */
 export function loadStep(line: string): LoadProgress | undefined {
   const groups = bar.exec(line)?.groups;
   if (groups === undefined) {
@@ -112,7 +112,7 @@ function inUnits(amount = '0', unit = ''): number {
   return Math.round(Number(amount) * 1000 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase()));
 }
 
-/** The folder of one model; `undefined` when the model is a local folder. Variables as huggingface_hub reads them. */
+/** The hub cache folder of a model; `undefined` for a local folder. Reads the same variables as huggingface_hub. */
 export function cachedModel(model: string, environment: Environment): string | undefined {
   if (!/^[\w.-]+(\/[\w.-]+)?$/.test(model) || model.startsWith('.')) return undefined;
   return join(hubFolder(environment), `models--${model.replaceAll('/', '--')}`);
@@ -126,8 +126,8 @@ function hubFolder(environment: Environment): string {
 }
 
 /**
- * Bytes of all its files, unfinished ones too, under whatever name: `blobs/*.incomplete` of huggingface_hub, and
- * `snapshots/…/.modelexpress-…` of the downloader in Dynamo, which writes no line about it (seen with 1.4.2).
+ * Bytes of all its files, including incomplete ones with any name: `blobs/*.incomplete` of huggingface_hub, and
+ * `snapshots/…/.modelexpress-…` of Dynamo's downloader, which logs nothing (seen with 1.4.2).
  */
 export function bytesIn(folder: string): number {
   let sum = 0;
@@ -143,7 +143,7 @@ function entriesOf(folder: string) {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch {
-    return []; // not there yet, or gone meanwhile
+    return []; // It does not exist yet, or is gone.
   }
 }
 

@@ -1,4 +1,4 @@
-/** A log as one run of bytes, whether or not its older part was moved aside when it grew too large. */
+/** Reads a log as one sequence of bytes, whether or not it was rotated: its end, or what was written since a position. */
 import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
 import { linesOf, type LogOffset, noOffset, offsetPart, olderPart, parseOffset } from '../base/logs.ts';
 import { openToRead, readOwnFile } from '../host/own-file.ts';
@@ -8,16 +8,16 @@ interface LogFile {
   /** Of both parts, in bytes. */
   readonly size: number;
   readonly olderSize: number;
-  /** Where the older part begins in all that was ever written, in bytes. */
+  /** Offset of the older part in everything that was ever written, in bytes. */
   readonly begin: number;
-  /** Fills the buffer as far as there are bytes from `position` on; answers how many it read. */
+  /** Fills the buffer with the bytes from `position` on; returns how many it read. */
   read(buffer: Uint8Array, position: number): number;
-  /** False when a part was moved aside since it was opened: then what was read may be of another place. */
+  /** False if the log was rotated since it was opened: then the bytes may be from another position. */
   isUnmoved(): boolean;
   close(): void;
 }
 
-/** `undefined` when there is no such file. */
+/** `undefined` if there is no such file. */
 function openLog(file: string): LogFile | undefined {
   const offset = readOffset(file);
   const current = open(file);
@@ -44,13 +44,13 @@ function openLog(file: string): LogFile | undefined {
 
 export function readOffset(file: string): LogOffset {
   const path = offsetPart(file);
-  // Nearly no log has one, and an error costs as much as ten of these looks.
+  // Few logs have an offset, and an error costs as much as ten of these calls.
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return noOffset;
   const read = readOwnFile(path);
   return read.kind === 'text' ? parseOffset(read.text) : noOffset;
 }
 
-/** False while a part is being moved; one whose mover has died will not be. */
+/** False while the log is being rotated, unless the process that rotates it has died. */
 export function isSettled({ moving }: LogOffset): boolean {
   return moving === undefined || !existsSync(`/proc/${moving}`);
 }
@@ -71,17 +71,17 @@ const blockBytes = 64 * 1024;
 
 interface LogTail {
   readonly lines: readonly string[];
-  /** What stands after the last newline. */
+  /** The text after the last newline. */
   readonly partial?: string;
-  /** Where the last whole line ends and following goes on, in bytes from the first that was ever written. */
+  /** Where the last complete line ends, which is where following continues: in bytes since the log began. */
   readonly end: number;
 }
 
-/** A part is moved aside within milliseconds; who finds one that takes longer shows what there is. */
+/** A rotation takes milliseconds; if it takes longer, what was read is used. */
 const attempts = 50;
 const pauseMs = 10;
 
-/** The last `count` lines; all of them for Infinity; none when there is no file. */
+/** The last `count` lines; all of them for Infinity; none if there is no file. */
 export function logTail(file: string, count: number, look: Look = 'plain'): LogTail {
   for (let attempt = 1; ; attempt++) {
     const log = openLog(file);
@@ -111,7 +111,7 @@ function tailOf(log: LogFile, count: number, look: Look): LogTail {
   };
 }
 
-/** Goes back block by block until enough newlines are behind it. */
+/** Goes back block by block until there are enough newlines. */
 function beginOfTail(log: LogFile, count: number): number {
   if (count === Infinity) return 0;
   let begin = log.size;
@@ -125,7 +125,7 @@ function beginOfTail(log: LogFile, count: number): number {
   return begin;
 }
 
-/** Whole lines and the last unfinished one, from byte `from` on, but no more than the last `longest` bytes. */
+/** The lines from byte `from` on, including an incomplete last one, but at most the last `longest` bytes. */
 export function linesSince(file: string, from: number, longest: number): string[] {
   let descriptor: number;
   try {

@@ -1,4 +1,4 @@
-/** Follows log files as they grow; what is shown is read from there, so a slow terminal never slows an engine. */
+/** Follows log files as they grow. Output is read from the files, so a slow terminal never slows down an engine. */
 import { closeSync, type FSWatcher, readSync, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,7 +7,7 @@ import { type LogOffset, olderPart } from '../base/logs.ts';
 import { openToRead } from '../host/own-file.ts';
 import { isSame, isSettled, readOffset } from './log-file.ts';
 
-/** `from` is where reading begins, in bytes from the first that was ever written. */
+/** `from` is where reading begins, in bytes since the log began. */
 interface FollowedLog {
   readonly process: string;
   readonly file: string;
@@ -16,32 +16,32 @@ interface FollowedLog {
 
 export interface LogFollower {
   /**
-   * Shows what has been written until now, also lines that have no end yet, and stops following. Where there is room,
-   * that has happened when the call returns. Never rejects.
+   * Shows what has been written so far, including incomplete lines, and stops following. If there is room, this is done when
+   * the call returns. Never rejects.
    */
   end(): Promise<void>;
 }
 
 export interface LogView {
-  /** Gets whole lines, each with its newline, thousands at once where they come fast. */
+  /** Receives complete lines, each with its newline; thousands per call if they come fast. */
   readonly onText: (process: string, text: string) => void;
-  /** Gets a line that has no end yet, as a progress bar draws it: again and again. */
+  /** Receives an incomplete line, again for each change, as a progress bar draws it. */
   readonly onDrawn?: (process: string, line: string) => void;
   /**
-   * Asked after every piece of a log: while the answer is a promise, nothing is read, as nobody could take it. What is
-   * not read stays in the file and costs no memory. It never rejects.
+   * Called after every piece of a log: while the returned promise is pending, nothing is read. Unread data stays in the file
+   * and costs no memory. The promise never rejects.
    */
   readonly room?: () => Promise<void> | undefined;
-  /** `plain` where nothing is said. */
+  /** Default: `plain`. */
   readonly look?: Look;
 }
 
 const pieceBytes = 256 * 1024;
-/** Then others get their turn: a process that writes without end must not keep its supervisor from supervising. */
+/** Yields after this many pieces: a process that writes without pause must not keep its supervisor busy. */
 const piecesATurn = 4;
-/** A safety net for file systems that tell nothing about changes. */
+/** A fallback for file systems that do not report changes. */
 const pollMs = 1_000;
-/** At the end, somebody who takes nothing for so long is waited for no longer. */
+/** At the end, how long to wait for a reader that accepts nothing. */
 const lastReadMs = 1_000;
 
 interface Followed {
@@ -58,7 +58,7 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
   let over = false;
   let full: Promise<void> | undefined;
 
-  /** False when there is nothing new. */
+  /** False if there is nothing new. */
   const showPiece = ({ process, reader }: Followed): boolean => {
     const texts = reader.next();
     for (const text of texts ?? []) onText(process, text);
@@ -82,10 +82,10 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
 
   const waitForRoom = (): void => {
     full = room?.();
-    if (full !== undefined) void goOnAfter(full);
+    if (full !== undefined) void continueAfter(full);
   };
 
-  const goOnAfter = async (wait: Promise<void>): Promise<void> => {
+  const continueAfter = async (wait: Promise<void>): Promise<void> => {
     await wait;
     full = undefined;
     if (over) return;
@@ -97,7 +97,7 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
   const watchAll = (): FSWatcher[] =>
     folders.flatMap((folder) =>
       watchFolder(folder, (name) => {
-        // Also when a part of it is moved aside.
+        // Also when it is rotated.
         for (const one of followed) if (name?.startsWith(basename(one.reader.file)) !== false) drain(one);
       }),
     );
@@ -106,7 +106,7 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
     for (const watcher of watchers) watcher.close();
     watchers = [];
   };
-  // While nobody takes anything, each write of a process would be told to us for nothing.
+  // While the reader accepts nothing, notifications of writes are useless.
   const poll = setInterval(() => (full === undefined ? drainAll() : unwatch()), pollMs);
   drainAll();
   return {
@@ -138,34 +138,34 @@ function watchFolder(folder: string, onChange: (name: string | null) => void): F
   try {
     return [watch(folder, (_, name) => onChange(name)).on('error', () => {})];
   } catch {
-    return []; // too many watches: the poll remains
+    return []; // Too many watches; polling still works.
   }
 }
 
 interface LogReader {
   readonly file: string;
-  /** Texts of whole lines from the next piece; none when it ends no line; `undefined` when there is nothing new. */
+  /** The complete lines in the next piece; none if it completes no line; `undefined` if there is nothing new. */
   next(): string[] | undefined;
-  /** What has no end yet. */
+  /** The incomplete line at the end. */
   rest(): string | undefined;
 }
 
-/** A file that is shorter than what was read of it may be one that is being emptied; after this somebody cut it. */
+/** A file that is shorter than what was read may be in the middle of a rotation; after this time, it was truncated. */
 const settleMs = 500;
-/** Texts of this length are made and thrown away in the processor's cache; longer ones take three times as long. */
+/** Texts of this length stay in the CPU cache; longer ones take three times as long. */
 const textBytes = 64 * 1024;
 
 /**
- * From byte `from` on, counted from the first that was ever written. Each piece is as long as `buffer`, which readers may
- * share. A part may be moved aside while it is read: what was read is used only when the offset of the log is afterwards
- * what it was before.
+ * Reads a growing log piece by piece: continues in the new file after a rotation, and from the start after a truncation. Starts
+ * at byte `from` since the log began. Each piece is as long as `buffer`, which readers may share. The log may be rotated
+ * while it is read: the bytes are used only if its offset is the same afterwards.
  */
 export function logReader(file: string, from: number, buffer: Buffer, look: Look): LogReader {
   let position = from;
   let splitter: LineSplitter = lineSplitter(look);
   let known: LogOffset | undefined;
   let shorterSince: number | undefined;
-  /** What comes next begins in the middle of a line whose beginning is gone. */
+  /** The next bytes are in the middle of a line whose start is gone. */
   let skipsToLine = false;
 
   const texts = (read: number): string[] => {
@@ -184,7 +184,7 @@ export function logReader(file: string, from: number, buffer: Buffer, look: Look
     return parts;
   };
 
-  /** `undefined` when there was nothing, or a move overtook the read: then it is done again. */
+  /** `undefined` if there was nothing, or if the log was rotated during the read: then the read is repeated. */
   const piece = (path: string, at: number, offset: LogOffset): string[] | undefined => {
     const read = readAt(path, buffer, at);
     return read === 0 || !isSame(offset, readOffset(file)) ? undefined : texts(read);
@@ -196,7 +196,7 @@ export function logReader(file: string, from: number, buffer: Buffer, look: Look
     shorterSince = undefined;
     position = offset.base;
     const fresh = piece(file, 0, offset) ?? [];
-    // What had no end yet gets none.
+    // The incomplete line will not be completed.
     return rest === undefined ? fresh : [`${rest}\n`, ...fresh];
   };
 
@@ -212,7 +212,7 @@ export function logReader(file: string, from: number, buffer: Buffer, look: Look
     next: () => {
       const offset = readOffset(file);
       if (!isSettled(offset)) return undefined;
-      // What was read of the file before it was emptied, and is in no part, is gone.
+      // Bytes that were read before the file was truncated, and are in neither part, are gone.
       if (known !== undefined && offset.emptied && !isSame(known, offset))
         position = Math.min(position, offset.base);
       known = offset;
@@ -220,7 +220,7 @@ export function logReader(file: string, from: number, buffer: Buffer, look: Look
         const older = olderPart(file);
         const olderBegin = offset.base - (sizeOf(older) ?? 0);
         if (position < olderBegin) {
-          // Measured in the middle of a move, it would skip what is still there.
+          // In the middle of a rotation, this would skip bytes that still exist.
           if (!isSame(offset, readOffset(file))) return undefined;
           skipTo(olderBegin);
         }
@@ -242,7 +242,7 @@ export function logReader(file: string, from: number, buffer: Buffer, look: Look
   };
 }
 
-/** Answers how many bytes were read: none where there is no such file yet. */
+/** Returns how many bytes were read: 0 if the file does not exist yet. */
 function readAt(path: string, buffer: Buffer, position: number): number {
   let descriptor: number;
   try {

@@ -4,12 +4,12 @@ import { errorCode } from '../base/error-code.ts';
 import type { Environment } from '../base/environment.ts';
 
 const stamp = /(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)?/;
-/** A time further into a line belongs to what the line tells, not to the line. */
+/** A time further into a line is part of the message, not its timestamp. */
 const searched = 64;
 
 /**
- * Milliseconds since 1970; `undefined` for a line without a time. `zone`: what TZ was for the process that wrote it, for a
- * time that names no zone; `undefined` is that of this process.
+ * Milliseconds since the epoch; `undefined` for a line without a time. `zone`: TZ of the process that wrote it, for times without
+ * a zone; `undefined` means the zone of this process.
  */
 export function lineTime(line: string, zone?: string): number | undefined {
   const found = stamp.exec(line.slice(0, searched));
@@ -22,35 +22,35 @@ export function lineTime(line: string, zone?: string): number | undefined {
 }
 
 /**
- * What TZ is for a process that inherits none, where ours is set; `undefined` where ours is not, as then JavaScript takes
- * the same.
+ * The zone of a process that inherits no TZ, if ours is set; `undefined` if ours is not set, because JavaScript then uses the
+ * same.
  */
 export function hostZone({ TZ }: Environment): string | undefined {
   if (TZ === undefined) return undefined;
   try {
     return /\/zoneinfo\/(.+)$/.exec(readlinkSync('/etc/localtime'))?.[1];
   } catch (error) {
-    // As the C library has it where there is no such file.
+    // The default of the C library without this file.
     return errorCode(error) === 'ENOENT' ? 'UTC' : undefined;
   }
 }
 
-/** `wall`: what a clock in the zone shows, as if it were in UTC. A zone that nobody knows is that of this process. */
+/** `wall`: the local time in the zone, as if it were UTC. An unknown zone means that of this process. */
 function timeIn(zone: string, wall: number): number {
   if (Number.isNaN(wall)) return wall;
   const clock = clockIn(zone);
   if (clock === undefined) return wall + new Date(wall).getTimezoneOffset() * 60_000;
-  // The zone's distance from UTC is asked for at about the right time, then at the right one.
+  // The offset of the zone is computed at approximately the right time, then at the right time.
   return wall - clock.aheadMs(wall - clock.aheadMs(wall));
 }
 
 interface ZoneClock {
-  /** How much later its clock is than UTC. */
+  /** The offset from UTC. */
   aheadMs(time: number): number;
 }
 
 const clocks = new Map<string, ZoneClock | undefined>();
-/** Clocks change at such times only. */
+/** Offsets only change at multiples of this. */
 const stepMs = 15 * 60_000;
 
 function clockIn(zone: string): ZoneClock | undefined {
@@ -61,7 +61,7 @@ function clockIn(zone: string): ZoneClock | undefined {
 function makeClock(zone: string): ZoneClock | undefined {
   let format: Intl.DateTimeFormat;
   try {
-    // Empty, it is UTC for the C library.
+    // The C library reads an empty TZ as UTC.
     const timeZone = zone.replace(/^:/, '') || 'UTC';
     format = new Intl.DateTimeFormat('en-CA', { timeZone, ...fields, hourCycle: 'h23' });
   } catch {
@@ -95,13 +95,13 @@ const fields = {
 
 export interface Recent {
   keeps(line: string): boolean;
-  /** True when lines came and none of them told when it was written. */
+  /** True if there were lines and none had a time. */
   isBlind(): boolean;
 }
 
 /**
- * Tells which lines are from `since` on. A line without a time belongs to the one before, as a traceback does; before
- * the first time nothing is known, and nothing is shown. `zone` as above.
+ * Selects the lines since `from`. A line without a time belongs to the line before it, as in a traceback; lines before the
+ * first time are not shown. `zone` as above.
  */
 export function since(from: number | undefined, zone?: string): Recent {
   if (from === undefined) return { keeps: () => true, isBlind: () => false };

@@ -1,4 +1,4 @@
-/** What is written down about a run before anything starts: who supervises it, and since when. */
+/** The records of a run on disk: its supervisor and times, its plan, its keeper, and its events. */
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
@@ -24,19 +24,19 @@ export interface RunRecord {
   readonly detached: boolean;
   readonly version: string;
   readonly supervisor: Identity;
-  /** Path of its control socket; absent in what older versions wrote. */
+  /** Path of its control socket; absent in records of older versions. */
   readonly socket?: string;
-  /** Set when everything is gone and tidied up; a run without it whose supervisor is dead has to be reaped. */
+  /** Set when all processes have ended and everything is cleaned up. A run without it whose supervisor is dead must be reaped. */
   readonly endedAt?: number;
-  /** Why an etcd of others did not let us remove the keys of the run. */
+  /** Why the keys of the run could not be removed from an external etcd. */
   readonly unswept?: string;
 }
 
 export interface StoredRun {
-  /** Where the record is damaged, what else tells about the run. */
+  /** If the record is damaged, reconstructed from other files. */
   readonly record: RunRecord;
   readonly files: RunFiles;
-  /** True while the process that supervises it lives. */
+  /** True while its supervisor is running. */
   readonly supervised: boolean;
   /** What is wrong with the record, in words. */
   readonly damage?: string;
@@ -46,13 +46,13 @@ export function writeRecord(files: RunFiles, record: RunRecord): void {
   writeWhole(files.run, { format: recordFormat, ...record });
 }
 
-/** `known`: what is told about the run where its record is damaged. */
+/** `known`: used if the record is damaged. */
 export function markEnded(files: RunFiles, known: RunRecord | undefined): void {
   const record = goodRecord(files.folder) ?? known;
   if (record !== undefined) writeRecord(files, { ...record, endedAt: Date.now() });
 }
 
-/** `unswept`: as in the record; `undefined` when nothing is left there. */
+/** `unswept`: as in the record; `undefined` if no key is left there. */
 export function markSwept(files: RunFiles, unswept: string | undefined): void {
   const record = goodRecord(files.folder);
   if (record === undefined || record.unswept === unswept) return;
@@ -70,7 +70,7 @@ export function writePlan(files: RunFiles, plan: Plan): void {
 }
 
 interface KeeperRecord extends Identity {
-  /** Whom it keeps; absent in what older versions wrote. */
+  /** The supervisor that it watches; absent in records of older versions. */
   readonly supervisor?: Identity;
 }
 
@@ -78,7 +78,7 @@ export function writeKeeper(files: RunFiles, keeper: Identity, supervisor: Ident
   writeWhole(files.keeper, { format: recordFormat, ...keeper, supervisor });
 }
 
-/** `undefined` when it is missing or damaged: then there is none that could be waited for. */
+/** `undefined` if it is missing or damaged: then there is no keeper to wait for. */
 export function readKeeper({ folder, keeper }: RunFiles): KeeperRecord | undefined {
   return goodOrReport(
     keeper,
@@ -87,7 +87,7 @@ export function readKeeper({ folder, keeper }: RunFiles): KeeperRecord | undefin
   );
 }
 
-/** `undefined` when the file is missing, or damaged, which is told. */
+/** `undefined` if the file is missing or damaged; damage is reported. */
 export function readPlan({ folder, plan: file }: RunFiles): Plan | undefined {
   const fix = `dynamo down ${basename(folder)}   # what it started is in the ledger beside the plan`;
   const plan = goodOrReport(file, readStored<Plan>(file, planShape), fix);
@@ -96,7 +96,7 @@ export function readPlan({ folder, plan: file }: RunFiles): Plan | undefined {
   return undefined;
 }
 
-/** The record in a folder of any state folder. */
+/** The record in a run folder of any state folder. */
 export function readRecordIn(runFolder: string): RunRecord | undefined {
   return goodRecord(runFolder);
 }
@@ -112,14 +112,14 @@ function recordIn(runFolder: string): Stored<RunRecord> {
   return { kind: 'damaged', why: `it is the record of run ${stored.value.runId}` };
 }
 
-/** Runs whose supervisor is gone without having ended them. */
+/** Runs whose supervisor died before they ended. */
 export function deadRuns(folders: StateFolders, isAlive: IsAlive): StoredRun[] {
   return storedRuns(folders, isAlive).filter(
     ({ record, supervised }) => !supervised && record.endedAt === undefined,
   );
 }
 
-/** All runs that left a record or another trace, oldest first. What is damaged is told, and hides no other run. */
+/** All runs with a record or another trace, oldest first. Damage is reported, and hides no other run. */
 export function storedRuns(folders: StateFolders, isAlive: IsAlive): StoredRun[] {
   const listed = readdirSync(folders.runs).flatMap((runId) => storedRun(folders, runId, isAlive));
   const known = new Set(listed.map(({ record }) => record.runId));
@@ -134,29 +134,29 @@ function storedRun(folders: StateFolders, runId: string, isAlive: IsAlive): Stor
   if (stored.kind === 'good') {
     return [{ record: stored.value, files, supervised: isAlive(stored.value.supervisor) }];
   }
-  // A folder that is being prepared, or a stray file: nothing was started there.
+  // A run that is being prepared, or an unrelated file: nothing was started there.
   if (stored.kind === 'missing' && ![files.ledger, files.keeper].some((file) => existsSync(file))) return [];
   const why = stored.kind === 'damaged' ? stored.why : 'it is missing';
   return [damagedRun(folders, files, isAlive, { file: files.run, why })];
 }
 
-/** Runs whose folder somebody removed under a living supervisor: it holds the name of the run all the same. */
+/** Runs whose folder was removed while their supervisor is running: it still holds the name of the run. */
 function withoutFolder(folders: StateFolders, known: ReadonlySet<string>, isAlive: IsAlive): StoredRun[] {
   return claimsIn(folders.names).flatMap(({ claim }): StoredRun[] => {
     if (claim.supervises !== true || known.has(claim.runId) || !isAlive(claim.holder)) return [];
-    // One that was prepared after we had looked, or whose records are being written again.
+    // It was prepared meanwhile, or its records are being restored.
     const stored = storedRun(folders, claim.runId, isAlive);
     if (stored.length > 0) return stored;
     const files = runFiles(folders, claim.runId);
-    const why = existsSync(files.folder) ? 'nothing stands in it' : 'the folder was removed';
+    const why = existsSync(files.folder) ? 'it is empty' : 'the folder was removed';
     return [damagedRun(folders, files, isAlive, { file: files.folder, why })];
   });
 }
 
-/** What stands in for an identity that nobody knows: no process has it. */
+/** Stands for an unknown identity: no process has it. */
 const nobody: Identity = { bootId: '', pid: 0, startTime: '' };
 
-/** Whether it is known who supervises, or supervised, a run with a damaged record. */
+/** Whether the supervisor of a run with a damaged record is known. */
 export function hasKnownSupervisor({ record }: StoredRun): boolean {
   return record.supervisor.bootId !== nobody.bootId;
 }
@@ -174,7 +174,7 @@ function damagedRun(
   );
   const named = claims.find(({ folder, name }) => folder === folders.names && !name.includes('.'));
   const supervisor = keeper?.supervisor ?? claims[0]?.claim.holder ?? nobody;
-  // A keeper ends its run as soon as the supervisor is dead.
+  // A keeper stops its run as soon as the supervisor has died.
   const supervised =
     isAlive(supervisor) || (supervisor === nobody && keeper !== undefined && isAlive(keeper));
   const name = named?.name ?? runId.replace(/-[^-]+$/, '');
@@ -189,12 +189,12 @@ function fixFor(file: string, why: string, runId: string): string {
   return why.includes('it is a folder') ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
 }
 
-/** Another process sees the old file or the new one, never half of one. */
+/** Atomic: readers see the old file or the new one. */
 function writeWhole(file: string, value: unknown): void {
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
   try {
-    // No file takes the place of a folder; one that holds something is somebody's, and stays.
+    // A file cannot replace a folder; a folder that is not empty may be a user's, and stays.
     if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(file);
     renameSync(draft, file);
   } catch (error) {
@@ -207,7 +207,7 @@ export function appendEvent(files: RunFiles, event: RunEvent): void {
   appendOwn(files.events, `${JSON.stringify(event)}\n`);
 }
 
-/** A torn last line is left out; other lines that fit no event are, too, and told. */
+/** A truncated last line is skipped; so are other lines that are no event, which are reported. */
 export function readEvents({ events: file, folder }: RunFiles): readonly RunEvent[] {
   const { values, damage } = linesOf<RunEvent>(readOwnFile(file), eventShape);
   if (damage !== undefined) {

@@ -1,4 +1,4 @@
-/** What must stand in the records of a run for another process to use them. Later versions may add fields. */
+/** The shapes of the records of a run, as other processes need them. Later versions may add fields. */
 import { identityShape } from '../base/identity.ts';
 import {
   anything,
@@ -21,7 +21,7 @@ export const recordShape = object({
   startedAt: number,
   detached: flag,
   version: text,
-  // With no pid where nobody knew it any more when the run was ended.
+  // Without a pid if it was no longer known when the run was reaped.
   supervisor: object({ bootId: text, pid: number, startTime: text }),
   socket: optional(text),
   endedAt: optional(number),
@@ -45,7 +45,7 @@ const processShape = object({
   probe: object({ kind: oneOf('http', 'endpoint'), url: text }),
   startupTimeoutMs: number,
   stopGraceMs: number,
-  // Plans of older versions have neither of the two.
+  // Plans of older versions have neither.
   loadingStopGraceMs: optional(number),
   degradedStopGraceMs: optional(number),
   restart: object({ policy: text }),
@@ -121,11 +121,11 @@ const events: Readonly<Record<string, Shape>> = {
 
 const dated = object({ at: number });
 
-/** By the type that a line says it is of. */
+/** By the type in the line. */
 export function eventShape(line: object): Shape {
   const type = 'type' in line ? String(line.type) : '';
   const known = Object.hasOwn(events, type) ? events[type] : undefined;
   return known === undefined
-    ? () => `no event is of type ${JSON.stringify(type)}`
+    ? () => `unknown event type ${JSON.stringify(type)}`
     : (value, at) => dated(value, at) ?? known(value, at);
 }

@@ -1,4 +1,4 @@
-/** Where the socket of a new run is put: in a folder that nobody but this user can enter, change or put in its place. */
+/** Chooses the folder for the socket of a new run: one that no other user can enter, change or replace. */
 import type { Environment } from '../base/environment.ts';
 import {
   chmodSync,
@@ -15,9 +15,9 @@ import { errorCode, messageOf } from '../base/error-code.ts';
 import { runtimeFolder, sharedFolder, socketPath, type StateFolders } from './folders.ts';
 
 /**
- * Takes the first place that will do: `$XDG_RUNTIME_DIR`, `/tmp/dynamo-UID`, a folder there of a name that nobody could
- * foresee. The path goes into the record of the run, where every later command finds it, whatever its surroundings are.
- * Throws `cannot-write` when none will do, with what is wrong with each.
+ * Uses the first suitable place: `$XDG_RUNTIME_DIR`, `/tmp/dynamo-UID`, or a folder there with an unpredictable name. The path
+ * is stored in the record of the run, where later commands find it, whatever their environment is. Throws `cannot-write`, with
+ * the problem of each place, if none is suitable.
  */
 export function placeSocket(folders: StateFolders, environment: Environment, runId: string): string {
   const wrong: string[] = [];
@@ -36,26 +36,26 @@ export function placeSocket(folders: StateFolders, environment: Environment, run
     earlierOne() ??
     attempt(() => usable(mkdtempSync(`${sharedFolder}-`)));
   if (sockets !== undefined) return socketPath({ ...folders, sockets }, runId);
-  throw new DynamoError('cannot-write', 'There is no folder for the control socket of a run.', {
+  throw new DynamoError('cannot-write', 'No suitable folder for the control socket of the run.', {
     details: wrong,
     hint: 'export XDG_RUNTIME_DIR=/a/folder/of/your/own',
   });
 }
 
-/** One that `mkdtemp` made for an earlier run. */
+/** A folder that `mkdtemp` created for an earlier run. */
 function earlierOne(): string | undefined {
   const prefix = `${basename(sharedFolder)}-`;
   for (const name of readdirSync(dirname(sharedFolder)).filter((each) => each.startsWith(prefix))) {
     try {
       return usable(join(dirname(sharedFolder), name));
     } catch {
-      // Somebody else's.
+      // It belongs to another user.
     }
   }
   return undefined;
 }
 
-/** Only the folder itself: a runtime folder that is not there was not made for this user. Throws what is wrong with it. */
+/** Does not create the parent: a missing runtime folder was not meant for this user. Throws what is wrong with it. */
 function madeIn(parent: string, name: string): string {
   const folder = join(safe(parent), name);
   try {
@@ -66,18 +66,18 @@ function madeIn(parent: string, name: string): string {
   return usable(folder);
 }
 
-/** The folder as it is without any link, and closed to others. Throws what is wrong with it. */
+/** The real path of the folder, which is closed to others. Throws what is wrong with it. */
 function usable(folder: string): string {
   const real = join(safe(dirname(folder)), basename(folder));
   const stat = lstatSync(real);
-  if (!stat.isDirectory()) throw new Error(`${real} is ${stat.isSymbolicLink() ? 'a link' : 'no folder'}`);
+  if (!stat.isDirectory()) throw new Error(`${real} is ${stat.isSymbolicLink() ? 'a link' : 'not a folder'}`);
   if (stat.uid !== process.getuid?.()) throw new Error(`${real} belongs to another user (${stat.uid})`);
-  // It is ours, and nobody could have put another one in its place since.
+  // It is ours, and no other user can have replaced it meanwhile.
   if ((stat.mode & 0o077) !== 0) chmodSync(real, 0o700);
   return real;
 }
 
-/** The same folder without any link, where nobody else can put another one in the place of what is in it. Throws. */
+/** The real path of a folder in which no other user can replace entries. Throws what is wrong with it. */
 function safe(folder: string): string {
   const real = realpathSync(folder);
   const trusted = new Set([...rootUids(), process.getuid?.()]);
@@ -85,12 +85,12 @@ function safe(folder: string): string {
     const { uid, mode } = lstatSync(each);
     const isSticky = (mode & 0o1000) !== 0;
     if (!trusted.has(uid)) throw new Error(`${each} belongs to another user (${uid})`);
-    if ((mode & 0o022) !== 0 && !isSticky) throw new Error(`others may write in ${each}`);
+    if ((mode & 0o022) !== 0 && !isSticky) throw new Error(`other users may write to ${each}`);
     if (each === dirname(each)) return real;
   }
 }
 
-/** In a user namespace, whatever is root's outside looks as if it were of nobody in particular. */
+/** In a user namespace, files of the real root appear to belong to the overflow user. */
 function rootUids(): ReadonlySet<number> {
   try {
     const isWhole = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));

@@ -14,11 +14,11 @@ export interface StaleFile {
   readonly kind: 'lock' | 'lease' | 'draft' | 'socket';
   readonly file: string;
   readonly proof: string;
-  /** It is no claim that could be taken over: nobody holds it, and it is removed as it stands. */
+  /** It is not a valid claim: it has no holder, and is removed without a take-over. */
   readonly isDamaged?: true;
 }
 
-/** A claim that stays although its holder is dead or unknown. */
+/** A claim that is kept although its holder is dead or unknown. */
 export interface KeptClaim {
   readonly file: string;
   /** Why it cannot be removed, in words. */
@@ -26,35 +26,35 @@ export interface KeptClaim {
   readonly command: string;
 }
 
-interface ClaimsLook {
+interface ClaimsCheck {
   readonly stale: readonly StaleFile[];
   readonly kept: readonly KeptClaim[];
 }
 
-/** Who may still need a claim although its holder is dead, or although it cannot be read. */
+/** Which runs may still need a claim whose holder is dead, or that cannot be read. */
 export interface ClaimNeeds {
-  /** Whether processes of this run live. */
+  /** Whether processes of this run are running. */
   readonly hasLiving: (runId: string) => boolean;
-  /** The living run that this claim belongs to, or that may hold it as nobody knows its plan. */
+  /** The live run that this claim belongs to, or that may hold it because its plan is unknown. */
   readonly userOf: (file: string) => string | undefined;
 }
 
 const nobodyNeeds: ClaimNeeds = { hasLiving: () => false, userOf: () => undefined };
 
-/** Those that can be removed. Without `needs` a claim is as alive as its holder. */
+/** The claims that can be removed. Without `needs`, a claim is needed if and only if its holder is running. */
 export function staleClaims(
   folders: StateFolders,
   isAlive: IsAlive,
   needs = nobodyNeeds,
 ): readonly StaleFile[] {
-  return lookAtClaims(folders, isAlive, needs).stale;
+  return checkClaims(folders, isAlive, needs).stale;
 }
 
-export function lookAtClaims(
+export function checkClaims(
   { names, ports, gpus }: StateFolders,
   isAlive: IsAlive,
   needs: ClaimNeeds,
-): ClaimsLook {
+): ClaimsCheck {
   const places = [
     { folder: names, kind: 'lock' },
     { folder: ports, kind: 'lease' },
@@ -85,13 +85,13 @@ function lookAt(
   { hasLiving, userOf }: ClaimNeeds,
 ): (StaleFile | KeptClaim)[] {
   const stored = storedClaim(file);
-  // Given up since the folder was read.
+  // It was released meanwhile.
   if (stored.kind === 'missing') return [];
   if (stored.kind === 'good') {
     const { holder, runId } = stored.value;
     if (isAlive(holder)) return [];
     if (hasLiving(runId)) {
-      const because = `its holder, pid ${holder.pid}, is dead, but processes of run ${runId} live`;
+      const because = `its holder, pid ${holder.pid}, is dead, but processes of run ${runId} are running`;
       return [{ file, because, command: `dynamo down ${runId}` }];
     }
     return [{ kind, file, proof: `its holder, pid ${holder.pid} of run ${runId}, is dead` }];
@@ -102,12 +102,12 @@ function lookAt(
     return [{ file, because, command: `dynamo down ${user}` }];
   }
   if (isFullFolder(file))
-    return [{ file, because: 'it is a folder with something in it', command: `rm -r ${file}` }];
+    return [{ file, because: 'it is a folder that is not empty', command: `rm -r ${file}` }];
   return [
     {
       kind,
       file,
-      proof: `no living run can hold it, and it cannot be read (${stored.why})`,
+      proof: `no live run can hold it, and it cannot be read (${stored.why})`,
       isDamaged: true,
     },
   ];
@@ -117,12 +117,12 @@ function isFullFolder(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true && readdirSync(file).length > 0;
   } catch {
-    // Of another user.
+    // It belongs to another user.
     return true;
   }
 }
 
-/** In the folder that only this user can enter. */
+/** Only in the folder that belongs to this user. */
 export async function staleSockets({ sockets }: StateFolders): Promise<StaleFile[]> {
   const files = namesInOwn(sockets)
     .filter((name) => name.endsWith('.sock'))
@@ -133,18 +133,18 @@ export async function staleSockets({ sockets }: StateFolders): Promise<StaleFile
     .map((file) => ({ kind: 'socket', file, proof: 'nobody listens on it' }));
 }
 
-/** In /tmp it may be a link of somebody else, who would like us to remove his choice of files. */
+/** In /tmp it may be another user's link, meant to make us remove files of their choice. */
 function namesInOwn(folder: string): string[] {
   try {
     const stat = lstatSync(folder, { throwIfNoEntry: false });
     return stat?.isDirectory() === true && stat.uid === process.getuid?.() ? readdirSync(folder) : [];
   } catch {
-    // Below a folder that this user may not enter: what is there is another's.
+    // Below a folder that this user may not enter, so it belongs to another user.
     return [];
   }
 }
 
-/** Takes a dead claim over before removing it, as another command may be doing right now. `mine`: of this process. */
+/** Takes a dead claim over before removing it, because another command may be doing the same. `mine`: of this process. */
 export function removeStale({ kind, file, isDamaged }: StaleFile, mine: Claim, isAlive: IsAlive): void {
   if (isDamaged === true) return removeAsItStands(file);
   if (kind === 'draft' || kind === 'socket') return rmSync(file, { force: true });
@@ -168,7 +168,7 @@ async function isRefused(path: string): Promise<boolean> {
   });
 }
 
-/** Logs of a failed run are wanted the day after, not the week after. */
+/** Logs of a failed run are needed the day after, not the week after. */
 export const keptMs = 7 * 24 * 3_600_000;
 
 export interface PrunableRun {
@@ -177,7 +177,7 @@ export interface PrunableRun {
   readonly proof: string;
 }
 
-/** `olderThanMs`: since they ended. Also folders in which no run was ever written down. */
+/** Folders of runs that ended at least `olderThanMs` ago; also folders in which no run was ever recorded. */
 export function prunableRuns(
   folders: StateFolders,
   runs: readonly StoredRun[],
@@ -186,7 +186,7 @@ export function prunableRuns(
 ): PrunableRun[] {
   const recorded = new Set(runs.map(({ record }) => record.runId));
   const ended = runs.flatMap(({ record, files, supervised, damage }): PrunableRun[] => {
-    // What nobody knows the end of may live.
+    // If its end is unknown, it may still be running.
     if (damage !== undefined) return [];
     const { endedAt, runId, unswept } = record;
     if (endedAt === undefined || unswept !== undefined || supervised || now - endedAt < olderThanMs)
@@ -198,17 +198,17 @@ export function prunableRuns(
     .flatMap((runId): PrunableRun[] => {
       const { folder } = runFiles(folders, runId);
       const stat = statSync(folder, { throwIfNoEntry: false });
-      // A stray file is no folder of a run.
+      // An unrelated file.
       if (stat?.isDirectory() !== true) return [];
       const { mtimeMs } = stat;
-      // Whatever is asked for: one that is being prepared has no record yet.
+      // At least `keptMs`, whatever `olderThanMs` is: a run that is being prepared has no record yet.
       if (now - mtimeMs < Math.max(olderThanMs, keptMs)) return [];
-      return [{ runId, folder, proof: `no run was written down in it since ${dateText(mtimeMs)}` }];
+      return [{ runId, folder, proof: `it has held no run since ${dateText(mtimeMs)}` }];
     });
   return [...ended, ...nameless];
 }
 
-/** Pictures and videos that a run made are the user's: a folder with any stays as it is. */
+/** Pictures and videos that a run created belong to the user: a folder with any is kept. */
 export function holdsMedia({ folder }: PrunableRun): boolean {
   try {
     return readdirSync(join(folder, 'media')).length > 0;

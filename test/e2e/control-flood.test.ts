@@ -23,7 +23,7 @@ test('600 MiB without a newline are cut off at the limit', async ({ world }) => 
       await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed]);
   }
   await closed;
-  expect(JSON.parse(answer)).toEqual({ error: 'a line takes at most 1048576 bytes' });
+  expect(JSON.parse(answer)).toEqual({ error: 'a line has at most 1048576 bytes' });
   const peakKiB = Number(
     /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${run?.supervisorPid}/status`, 'utf8'))?.[1],
   );

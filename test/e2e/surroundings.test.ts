@@ -35,7 +35,7 @@ test('in a removed working directory, commands that need it say so and others wo
   for (const verb of ['up agg $sim', 'plan agg $sim', 'exec agg $sim -- true', 'smoke agg $sim']) {
     mkdirSync(gone);
     const ended = await play(world, `cd ${gone} && rmdir ${gone} && dynamo ${verb}`);
-    expectSaid(ended, 78, /^error: The working folder is gone: it was removed since\.$/m);
+    expectSaid(ended, 78, /^error: The working folder no longer exists\.$/m);
   }
   mkdirSync(gone);
   const { code, stderr } = await play(

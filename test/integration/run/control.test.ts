@@ -141,7 +141,7 @@ test('another protocol version is reported on both sides', async () => {
   const { socket, replies } = await raw(path);
   socket.write('{"protocol":99,"ask":"status"}\n');
   await until('a reply', () => replies.length > 0);
-  expect(replies).toEqual([{ error: 'this run speaks control protocol 1, the request 99' }]);
+  expect(replies).toEqual([{ error: 'this run uses control protocol 1, the request uses 99' }]);
 });
 
 test('a client suggests a command when its supervisor refuses it', async () => {
@@ -252,7 +252,7 @@ test('lines that are too long or never end are refused; others are answered', as
   const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   socket.write('x'.repeat(1024 * 1024 + 1));
   await gone;
-  expect(replies).toEqual([{ error: 'a line takes at most 1048576 bytes' }]);
+  expect(replies).toEqual([{ error: 'a line has at most 1048576 bytes' }]);
   let refused = 0;
   const many = await Promise.all(Array.from({ length: 40 }, async () => await raw(path)));
   for (const each of many) {

@@ -96,7 +96,7 @@ test.for<[name: string, env: () => Record<string, string> | Promise<Record<strin
     () => over(makeAuthority(temporaryFolder())('other').folder),
     /its certificate is of an authority that is not the given one/,
   ],
-  ['no certificate of ours', () => over(only('ca.pem')), /it (wants|may want) a certificate of ours/],
+  ['no certificate of ours', () => over(only('ca.pem')), /it (requires|may require) a client certificate/],
   ['a certificate without its key', () => over(only('ca.pem', 'cert.pem')), /there is no \S+key\.pem/],
   ['a folder without certificates', () => over(only()), /there is no \S+ca\.pem/],
   [

@@ -101,7 +101,7 @@ test('a NATS that requires a client certificate and an etcd with an expired one 
   const login = { username: 'me', password: { env: 'WORD' } };
   const bare = await plan({ nats: { servers: [nats], ...login, tls: { ca: server.ca } } });
   expect(bare.code).toBe(69);
-  expect(bare.stderr).toMatch(/it (wants|may want) a certificate of ours/);
+  expect(bare.stderr).toMatch(/it (requires|may require) a client certificate/);
   const trusting = await plan({ nats: { servers: [nats], ...login } });
   expect(trusting.code).toBe(69);
   expect(trusting.stderr).toContain('certificate');

@@ -164,7 +164,7 @@ test('claims that root left in a user state folder count as held, and block noth
   expect({ code: second.code, stderr: second.stderr }).toMatchObject({ code: 0 });
   const named = await asUser(world, 'up', 'agg', '--name', 'rooted', '-d', ...(await onSim()));
   expect({ code: named.code, stderr: named.stderr }).toMatchObject({ code: 75 });
-  expect(named.stderr).toContain(`${lock} cannot be used (this user may not read it)`);
+  expect(named.stderr).toContain(`${lock} cannot be read (this user may not read it)`);
   const shown = await asUser(world, 'ps');
   expect(shown).toMatchObject({ code: 0 });
   expect(shown.stdout + shown.stderr).toContain('rooted-ab12');

@@ -74,7 +74,7 @@ describe.each(['', '{"runId":"a","hol', 'null', '7', '{}', '{"format":2}'])(
 test.each([
   ['a folder', (path: string) => mkdirSync(path)],
   ['a named pipe', (path: string) => void execFileSync('mkfifo', [path])],
-  ['a link that leads nowhere', (path: string) => symlinkSync('/nowhere/at/all', path)],
+  ['a dangling link', (path: string) => symlinkSync('/nowhere/at/all', path)],
 ])('%s in place of a claim counts as held, and is kept', (what, make) => {
   const path = file();
   make(path);

@@ -55,7 +55,7 @@ test('a state folder that cannot be created is an error with a fix', () => {
     expect.objectContaining({
       code: 'cannot-write',
       exitCode: 73,
-      message: expect.stringContaining(`${file}/dynamo/runs cannot be made`),
+      message: expect.stringContaining(`${file}/dynamo/runs cannot be created`),
       hint: expect.stringContaining('XDG_STATE_HOME'),
     }),
   );

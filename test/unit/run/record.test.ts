@@ -74,7 +74,7 @@ test('folders where nothing was started, and stray files, are not runs', () => {
 
 const record1 = record('agg-ab12', 1);
 test.each([
-  ['torn', '{"runId":"agg-ab12"', 'torn'],
+  ['truncated', '{"runId":"agg-ab12"', 'truncated'],
   ['empty', '', 'empty'],
   ['of another shape', JSON.stringify({ ...record1, supervisor: { pid: '7' } }), 'supervisor'],
   ['of a newer version', JSON.stringify({ ...record1, format: 2 }), 'format 2'],

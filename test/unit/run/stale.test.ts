@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Identity } from '../../../src/base/identity.ts';
 import { type Claim, claim } from '../../../src/run/claim.ts';
 import type { StateFolders } from '../../../src/run/folders.ts';
-import { lookAtClaims, removeStale, staleClaims, staleSockets } from '../../../src/run/stale.ts';
+import { checkClaims, removeStale, staleClaims, staleSockets } from '../../../src/run/stale.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const of = (runId: string, pid: number): Claim => ({
@@ -38,7 +38,7 @@ test('claims of dead runs are stale, with their holder; those of live runs are n
     {
       kind: 'lease',
       file: join(at.ports, '8000'),
-      proof: 'no living run can hold it, and it cannot be read (it is no JSON, or torn)',
+      proof: 'no live run can hold it, and it cannot be read (it is not valid JSON, or truncated)',
       isDamaged: true,
     },
     { kind: 'lease', file: join(at.gpus, 'GPU-1'), proof: 'its holder, pid 2 of run agg-dead, is dead' },
@@ -50,7 +50,7 @@ test('a claim that a live run needs is kept, with the command that ends that run
   claim(join(at.gpus, 'GPU-1'), of('agg-dead', 2), everybody);
   writeFileSync(join(at.ports, '8000'), 'half a li');
   writeFileSync(join(at.ports, '8001'), '');
-  const look = lookAtClaims(at, alive, {
+  const look = checkClaims(at, alive, {
     hasLiving: (runId) => runId === 'agg-dead',
     userOf: (file) => (file.endsWith('8000') ? 'disagg-live' : undefined),
   });
