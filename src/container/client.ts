@@ -1,4 +1,4 @@
-/** Talks to a Docker daemon, and says in words what went wrong when that fails. */
+/** Connects to a Docker daemon, and says in words what went wrong when that fails. */
 import Docker from 'dockerode';
 import type { Container, ContainerInspectInfo } from 'dockerode';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,8 +12,8 @@ const defaultPort = 2375;
 const defaultTlsPort = 2376;
 
 /**
- * Without limits of time: dockerode's cut off answers that are only slow. Calls bring their own. Throws, in words, when
- * a certificate cannot be read or has expired.
+ * Without a timeout: dockerode's would cut off answers that are only slow. Each call has its own. Throws an error with a
+ * message for people if a certificate cannot be read or has expired.
  */
 export function connect({ address, certificates }: DaemonAddress): Docker {
   if (address.startsWith('unix://')) {
@@ -29,8 +29,8 @@ export function connect({ address, certificates }: DaemonAddress): Docker {
 }
 
 /**
- * dockerode 5.0.1 takes from DOCKER_HOST what it is not given, and reads the certificates of DOCKER_CERT_PATH then: a
- * daemon that a ledger names would become another.
+ * dockerode 5.0.1 takes missing options from DOCKER_HOST, and then reads the certificates in DOCKER_CERT_PATH: it would connect
+ * to another daemon than the one in the ledger.
  */
 function withoutEnvironment(options: ConstructorParameters<typeof Docker>[0]): Docker {
   const { DOCKER_HOST } = process.env;
@@ -43,8 +43,8 @@ function withoutEnvironment(options: ConstructorParameters<typeof Docker>[0]): D
 }
 
 /**
- * The answer of a call, or an error with the code ETIMEDOUT. An answer that is cut off half way neither comes nor
- * fails, and not all calls of dockerode take a signal. Rejects with the reason of `signal` when that aborts.
+ * The answer of a call, or an error with the code ETIMEDOUT: an answer that is cut off halfway neither arrives nor fails, and
+ * not all calls of dockerode take a signal. Rejects with the reason of `signal` when that aborts.
  */
 export async function answered<T>(call: Promise<T>, limitMs: number, signal?: AbortSignal): Promise<T> {
   const over = new AbortController();
@@ -63,7 +63,7 @@ export async function answered<T>(call: Promise<T>, limitMs: number, signal?: Ab
   }
 }
 
-/** The HTTP status that the daemon answered with; `undefined` when it did not answer. */
+/** The HTTP status of the answer; `undefined` if the daemon did not answer. */
 export function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
@@ -72,7 +72,7 @@ export function statusOf(error: unknown): number | undefined {
 /** A daemon that takes longer for one container hangs. */
 const inspectMs = 5_000;
 
-/** `undefined` for one that is not there. Throws when the daemon does not answer. */
+/** `undefined` if there is no such container. Throws if the daemon does not answer. */
 export async function inspectContainer(container: Container): Promise<ContainerInspectInfo | undefined> {
   try {
     return await answered(container.inspect(), inspectMs);
@@ -82,14 +82,14 @@ export async function inspectContainer(container: Container): Promise<ContainerI
   }
 }
 
-/** What the daemon said, without the words that dockerode puts around it. */
+/** The message of the daemon, without the prefix that dockerode adds. */
 export function said(error: unknown): string {
   return messageOf(error)
     .replace(/^\(HTTP code \d+\) [\w /-]*? - /, '')
     .trim();
 }
 
-/** Why there was no answer, for people; `undefined` when there was one. `secure`: it was asked over TLS. */
+/** Why there was no answer, for people; `undefined` if there was one. `secure`: the connection used TLS. */
 export function silence(error: unknown, secure = false): string | undefined {
   if (statusOf(error) !== undefined) return undefined;
   const reason = secure ? overTls(error) : error;
@@ -99,8 +99,8 @@ export function silence(error: unknown, secure = false): string | undefined {
 const known: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'there is no such socket'],
   ['EACCES', 'permission denied'],
-  ['ECONNREFUSED', 'nobody listens: the daemon is down'],
-  ['ECONNRESET', 'it ended the connection'],
+  ['ECONNREFUSED', 'connection refused: the daemon is not running'],
+  ['ECONNRESET', 'it closed the connection'],
 ]);
 
 export interface Certificates {
@@ -110,8 +110,9 @@ export interface Certificates {
 }
 
 /**
- * ca.pem, and where the daemon wants to know who we are, cert.pem and key.pem. Throws an error whose message is for
- * people: a daemon that refuses a certificate of ours cannot say why.
+ * The certificates for a Docker daemon over TLS, in the layout of Docker's own client: ca.pem, and cert.pem and key.pem if the
+ * daemon requires a client certificate. Throws an error with a message for people: a daemon that rejects a client certificate
+ * cannot say why.
  */
 export function readCertificates(folder: string | undefined): Certificates {
   if (folder === undefined) return {};
@@ -123,7 +124,9 @@ export function readCertificates(folder: string | undefined): Certificates {
   if (cert === undefined || key === undefined) return { ca };
   const { validTo, validToDate } = validityOf(cert, join(folder, 'cert.pem'));
   if (validToDate.getTime() < Date.now()) {
-    throw new Error(`our certificate ${join(folder, 'cert.pem')} has expired: it was valid to ${validTo}`);
+    throw new Error(
+      `the client certificate ${join(folder, 'cert.pem')} has expired: it was valid until ${validTo}`,
+    );
   }
   return { ca, cert, key };
 }
@@ -142,6 +145,6 @@ function validityOf(cert: Buffer, file: string): { readonly validTo: string; rea
     const { validTo } = new X509Certificate(cert);
     return { validTo, validToDate: new Date(validTo) };
   } catch (error) {
-    throw new Error(`${file} is no certificate: ${messageOf(error)}`, { cause: error });
+    throw new Error(`${file} is not a certificate: ${messageOf(error)}`, { cause: error });
   }
 }

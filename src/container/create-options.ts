@@ -1,4 +1,4 @@
-/** What Docker is asked for, from a process of the plan. Pure. */
+/** Turns a process of the plan into Docker's options to create its container. Pure. */
 import type { ContainerCreateOptions } from 'dockerode';
 import { type ContainerEntry, containerLabels } from '../base/identity.ts';
 import type { ContainerSpec } from '../plan/container.ts';
@@ -8,14 +8,14 @@ export interface ContainerProcess extends ProcessSpec {
   readonly container: ContainerSpec;
 }
 
-/** Logs go to a file of the run at once; Docker's own copy only bridges the death of a supervisor. */
+/** Logs are copied to a file of the run immediately; Docker's own copy only covers the death of a supervisor. */
 const dockerLog = { Type: 'json-file', Config: { 'max-size': '20m', 'max-file': '2' } };
 
 export function containerName(runId: string, process: string): string {
   return `dynamo-${runId}-${process}`;
 }
 
-/** `environment`: where the values of the variables come from that are only named in the plan. */
+/** `environment`: the values of variables that the plan only names. */
 export function createOptions(
   spec: ContainerProcess,
   entry: ContainerEntry,
@@ -39,7 +39,7 @@ export function createOptions(
     },
     ExposedPorts: Object.fromEntries(published.map((port) => [`${port}/tcp`, {}])),
     HostConfig: {
-      // Its last lines and its exit code are taken first; who removes it is our ledger's matter.
+      // Its last lines and its exit code are read first; then we remove it, as the ledger lists it.
       AutoRemove: false,
       RestartPolicy: { Name: 'no' },
       NetworkMode: container.network === 'host' ? 'host' : 'default',
@@ -52,7 +52,7 @@ export function createOptions(
         Target: target,
         ReadOnly: readOnly,
       })),
-      // Where SELinux rules, folders of ours would need another label to be read.
+      // With SELinux, our folders would need another label to be readable.
       SecurityOpt: ['label=disable'],
       Init: container.init,
       ...(container.hostIpc ? { IpcMode: 'host' } : {}),

@@ -1,4 +1,4 @@
-/** Ends and removes one container that ledger and label prove to be ours: SIGTERM once, wait, SIGKILL, look twice. */
+/** Stops and removes a container that ledger and label prove to belong to a run: SIGTERM once, wait, SIGKILL; verifies twice. */
 import type Docker from 'dockerode';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { Clock } from '../base/clock.ts';
@@ -7,9 +7,9 @@ import type { StopReport } from '../supervisor/events.ts';
 import { answered, inspectContainer, said, silence, statusOf } from './client.ts';
 import { takeRest } from './logs.ts';
 
-/** How long a daemon that does not answer is waited for beyond the grace. */
+/** How long to wait for a daemon that does not answer, beyond the grace period. */
 const daemonMs = 5_000;
-/** What SIGKILL cannot end within this time is stuck in the kernel. */
+/** A container that SIGKILL does not end within this time is stuck in the kernel. */
 const killMs = 10_000;
 const beatMs = 100;
 
@@ -18,15 +18,15 @@ export interface ContainerStop {
   readonly entry: ContainerEntry;
   readonly graceMs: number;
   readonly clock: Clock;
-  /** Aborts when SIGKILL shall come now. */
+  /** Aborts to send SIGKILL now. */
   readonly forceSignal: AbortSignal;
-  /** Settles when what it printed has been written; its logs are taken here when nobody does. */
+  /** Settles when its output has been written to the log; absent if nobody else does that, so that it is done here. */
   readonly written?: Promise<unknown> | undefined;
-  /** How long one that was never seen may take to appear; 0 when it is known to have been made. */
+  /** How long a container that was never seen may take to appear; 0 if it is known to have been created. */
   readonly appearsWithinMs?: number | undefined;
 }
 
-/** Safe to call on one that has ended, was never made, or is gone. Never rejects. */
+/** Safe to call on a container that has ended, was never created, or is gone. Never rejects. */
 export async function endContainer(stop: ContainerStop): Promise<StopReport> {
   const { clock, entry, appearsWithinMs = 0 } = stop;
   const name = `container ${entry.container}`;
@@ -50,7 +50,7 @@ export async function endContainer(stop: ContainerStop): Promise<StopReport> {
       }
     }
     if (progress.killedAt !== undefined && clock.now() - progress.killedAt > killMs) {
-      return { killed: [], left: [`${name} (SIGKILL does not end it)`] };
+      return { killed: [], left: [`${name} (still running after SIGKILL)`] };
     }
     await clock.sleep(beatMs);
   }
@@ -63,7 +63,7 @@ interface Progress {
   termAt: number | undefined;
 }
 
-/** One look, and what follows from it. */
+/** Inspects the container once, and acts on the result. */
 async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | 'there'> {
   const { docker, entry, clock, graceMs, forceSignal } = stop;
   const container = docker.getContainer(entry.container);
@@ -86,13 +86,13 @@ async function step(stop: ContainerStop, progress: Progress): Promise<'gone' | '
   return 'there';
 }
 
-/** A name alone proves nothing: only the word that stands in our ledger and on the container does. */
+/** A name alone proves nothing: only the random word in both our ledger and a label of the container does. */
 export function isOurs({ Config }: Pick<ContainerInspectInfo, 'Config'>, entry: ContainerEntry): boolean {
   const labels = Config.Labels ?? {};
   return labels[containerLabels.run] === entry.runId && labels[containerLabels.launch] === entry.launch;
 }
 
-/** What is gone or has ended by itself meanwhile is what was wanted. */
+/** Ignores these statuses: a container that has ended or gone by itself is the desired result. */
 async function unless(statuses: readonly number[], asked: Promise<unknown>): Promise<void> {
   try {
     await answered(asked, daemonMs);

@@ -11,7 +11,7 @@ import type { Port } from 'dockerode';
 import { messageOf } from '../base/error-code.ts';
 
 const answerMs = 10_000;
-/** Podman asks the packages of the host about its parts: on a loaded host that took 9 s. Seen with 4.3.1. */
+/** Podman queries the package manager about its components: on a loaded host that took 9 s. Seen with 4.3.1. */
 const infoMs = 60_000;
 
 /** Never rejects. */
@@ -45,33 +45,33 @@ async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
   const docker = connect(address);
   const { Version, Components } = await answered(docker.version(), answerMs);
   const { SecurityOptions, Rootless } = await answered(docker.info() as Promise<DaemonInfo>, infoMs);
-  // The first word is Docker's, the second Podman's. Seen with 20.10 and 4.3.1.
+  // The first is Docker's field, the second Podman's. Seen with 20.10 and 4.3.1.
   const rootless = (SecurityOptions ?? []).some((option) => option.includes('rootless')) || Rootless === true;
   return {
     ...address,
     because: `${because} at ${address.address} answers`,
     version: Version,
-    // Where it runs without root, root inside a container is this user outside.
+    // With a rootless daemon, root inside a container is this user outside.
     user: rootless ? '0:0' : `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
-    // Podman without root joins the network of the host like any program.
+    // Rootless Podman joins the host network like any program.
     ...(rootless && Components?.[0]?.Name !== 'Podman Engine' ? { hostNetworkIsOwn: true } : {}),
   };
 }
 
-/** One that speaks TLS says so to who does not: `Client sent an HTTP request to an HTTPS server.` */
+/** A daemon with TLS answers a plain request: `Client sent an HTTP request to an HTTPS server.` */
 function refusal(error: unknown): string {
-  return /HTTPS server/.test(said(error)) ? 'it wants TLS' : `it refuses to answer: ${said(error)}`;
+  return /HTTPS server/.test(said(error)) ? 'it requires TLS' : `it refuses to answer: ${said(error)}`;
 }
 
 function isSecure({ address, certificates }: Endpoint): boolean {
   return certificates !== undefined || address.startsWith('https:');
 }
 
-/** One that is there and refuses us says more than those that are not there. */
+/** A daemon that refuses us is more informative than sockets that do not exist. */
 function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lack {
   const there = lacking.filter(({ why }) => why !== 'there is no such socket');
-  const told = there.length > 0 || lacking.length === 1 ? there : [];
-  const words = (told.length > 0 ? told : lacking.slice(0, 1))
+  const shown = there.length > 0 || lacking.length === 1 ? there : [];
+  const words = (shown.length > 0 ? shown : lacking.slice(0, 1))
     .map(({ endpoint, why }) => `${endpoint.because} at ${endpoint.address}: ${why}`)
     .join('; ');
   return { words, fix: fixOf(there) };
@@ -80,7 +80,7 @@ function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lac
 function fixOf(there: readonly { endpoint: Endpoint; why: string }[]): string {
   if (there.some(({ why }) => why === 'permission denied'))
     return 'sudo usermod -aG docker "$USER"   # then log in again; or: --infra process';
-  if (there.some(({ why }) => why === 'it wants TLS'))
+  if (there.some(({ why }) => why === 'it requires TLS'))
     return 'export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=…   # or: --infra process';
   const secure = there.find(({ endpoint, why }) => isSecure(endpoint) && /certificate|TLS|\.pem/.test(why));
   if (secure !== undefined) {
@@ -134,21 +134,21 @@ function field(value: unknown, name: string): unknown {
 }
 
 export interface Endpoint extends DaemonAddress {
-  /** Who says so. */
+  /** Where the address comes from. */
   readonly because: string;
 }
 
-/** What `~/.docker` holds about the context that is in use. */
+/** What `~/.docker` says about the context in use. */
 export interface DockerSettings {
-  /** Where they are: certificates, too, unless DOCKER_CERT_PATH says otherwise. */
+  /** Their folder, which also holds the certificates unless DOCKER_CERT_PATH names another. */
   readonly folder: string;
   /** `currentContext` of config.json. */
   readonly currentContext?: string | undefined;
-  /** Address and folder of certificates of a context; `undefined` for one that is not there. */
+  /** Address and certificate folder of a context; `undefined` if it does not exist. */
   contextOf(name: string): DaemonAddress | undefined;
 }
 
-/** In the order in which they are tried: a named one is the only one. Throws `unavailable` for one that cannot serve. */
+/** In the order in which they are tried; only one if it was named. Throws `unavailable` if that one cannot be used. Pure. */
 export function endpointsIn(environment: Environment, settings: DockerSettings): readonly Endpoint[] {
   const { DOCKER_HOST, DOCKER_CONTEXT, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH } = environment;
   if (DOCKER_HOST) {
@@ -168,7 +168,7 @@ function fromContext(name: string, settings: DockerSettings): Endpoint {
   const because = `Docker context ${name}`;
   if (found !== undefined) return usable({ ...found, because }, 'docker context use default');
   throw new DynamoError('unavailable', `The ${because} does not exist.`, {
-    hint: 'docker context use default   # docker context ls shows what there is',
+    hint: 'docker context use default   # docker context ls lists them',
   });
 }
 
@@ -186,7 +186,7 @@ function usualSockets({ XDG_RUNTIME_DIR }: Environment): Endpoint[] {
   return sockets.map(([path, because]) => ({ address: `unix://${path}`, because }));
 }
 
-/** Ports that a container publishes appear where its daemon runs. */
+/** The daemon must be local: a container publishes its ports on the host of its daemon. */
 function usable(endpoint: Endpoint, fix: string): Endpoint {
   const { address, because } = endpoint;
   if (/^unix:\/\/\/./.test(address)) return endpoint;
@@ -196,7 +196,7 @@ function usable(endpoint: Endpoint, fix: string): Endpoint {
   if (host !== undefined || address.startsWith('ssh://')) {
     throw new DynamoError(
       'unavailable',
-      `${because} names a Docker on another host, ${withoutUser(address)}: the ports of its containers are not on this host.`,
+      `${because} names a Docker daemon on another host, ${withoutUser(address)}; the ports of its containers would not be on this host.`,
       { hint },
     );
   }

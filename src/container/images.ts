@@ -1,4 +1,4 @@
-/** Brings an image to this host, and says whether that is possible. */
+/** Pulls images, checks whether they can be pulled, and reports progress. */
 import type Docker from 'dockerode';
 import { DynamoError } from '../base/error.ts';
 import type { ImageFacts } from '../plan/container.ts';
@@ -6,21 +6,21 @@ import type { LaunchWatch } from '../supervisor/contracts.ts';
 import { answered, said, silence, statusOf } from './client.ts';
 import type { LoadProgress } from '../supervisor/progress.ts';
 
-/** How long a registry may take to say that it has an image. */
+/** How long a registry may take to answer whether it has an image. */
 const askMs = 5_000;
-/** A daemon that does not say what it has within so long hangs. */
+/** A daemon that takes longer to inspect an image hangs. */
 const daemonMs = 30_000;
-/** A pull that does not get on for so long has stopped. */
+/** A pull without progress for this long has stalled. */
 const stallMs = 60_000;
 
-/** Whether it is here, else whether its registry would give it. Throws when the daemon does not answer. */
+/** Whether the image is on this host, and otherwise whether it can be pulled. Throws if the daemon does not answer. */
 export async function imageFacts(docker: Docker, reference: string): Promise<ImageFacts> {
   if (await isPresent(docker, reference)) return { present: true };
   try {
     await answered(docker.getImage(reference).distribution(), askMs);
     return { present: false };
   } catch (error) {
-    // Podman has no such question: then the pull shows it. Seen with 4.3.1.
+    // Podman does not support this request: the pull will show it. Seen with 4.3.1.
     if (statusOf(error) === 404 && /is not supported|page not found|^Not Found$/i.test(said(error))) {
       return { present: false };
     }
@@ -39,24 +39,25 @@ export async function isPresent(docker: Docker, reference: string): Promise<bool
   }
 }
 
-/** Throws `unavailable` when it stops half way, or the reason of the signal. What was fetched stays for the next time. */
+/** Throws `unavailable` if the pull fails, or the reason of the signal. What was downloaded is kept for the next pull. */
 export async function pull(docker: Docker, reference: string, watch: LaunchWatch): Promise<void> {
   const stalled = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const alive = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => stalled.abort(new Error(`nothing came for ${stallMs / 1000} s`)), stallMs);
+    timer = setTimeout(() => stalled.abort(new Error(`no data for ${stallMs / 1000} s`)), stallMs);
   };
   alive();
   const signal = AbortSignal.any([watch.signal, stalled.signal]);
   try {
-    await untilPulled(docker, reference, signal, alive, watch);
-    if (!(await isPresent(docker, reference))) throw new Error('the daemon ended it');
+    await untilPulled(docker, reference, signal, (layers) => {
+      alive();
+      if (layers.size > 0) watch.onProgress(pullProgress(reference, layers));
+    });
+    if (!(await isPresent(docker, reference))) throw new Error('the daemon aborted the pull');
   } catch (error) {
     watch.signal.throwIfAborted();
-    const why = stalled.signal.aborted
-      ? `nothing came for ${stallMs / 1000} s`
-      : (silence(error) ?? said(error));
+    const why = stalled.signal.aborted ? `no data for ${stallMs / 1000} s` : (silence(error) ?? said(error));
     throw new DynamoError('unavailable', `The image ${reference} could not be pulled: ${why}.`, {
       hint: `${pullCommand(reference)}   # or: --infra process`,
     });
@@ -69,12 +70,11 @@ async function untilPulled(
   docker: Docker,
   reference: string,
   signal: AbortSignal,
-  alive: () => void,
-  { onProgress }: LaunchWatch,
+  onStep: (layers: Layers) => void,
 ): Promise<void> {
   const stream = await docker.pull(reference, { abortSignal: signal });
   let layers: Layers = new Map();
-  // Told in the middle of an answer that is otherwise fine, and passed over by dockerode 5.0.1 where it is the last line.
+  // Reported in the middle of a successful answer; dockerode 5.0.1 ignores it if it is the last line.
   let failure: string | undefined;
   await new Promise<void>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
@@ -86,16 +86,15 @@ async function untilPulled(
         else reject(error);
       },
       (step) => {
-        alive();
         failure = step.error ?? failure;
         layers = foldStep(layers, step);
-        if (layers.size > 0) onProgress(pullProgress(reference, layers));
+        onStep(layers);
       },
     );
   });
 }
 
-/** With it, people see everything that the registry says, and use their own login. */
+/** The same pull by hand shows everything that the registry answers, and uses the user's login. */
 function pullCommand(reference: string): string {
   return `docker pull ${reference}`;
 }
@@ -142,7 +141,7 @@ function layerAfter(before: Layer, status: string, detail: PullStep['progressDet
   }
 }
 
-/** `image nats:2.11.4, 2 of 5 layers`, with the bytes of the layers whose size is known by now. */
+/** `image nats:2.11.4, 2 of 5 layers`, with the bytes of the layers whose size is known so far. */
 export function pullProgress(image: string, layers: Layers): LoadProgress {
   const all = [...layers.values()];
   const complete = all.filter((layer) => layer.complete).length;

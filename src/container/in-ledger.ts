@@ -1,4 +1,4 @@
-/** Containers that a ledger names, without the supervisor that started them. */
+/** Containers that a ledger lists, when the supervisor that started them is gone. */
 import type { Clock } from '../base/clock.ts';
 import type { ContainerEntry } from '../base/identity.ts';
 import { messageOf } from '../base/error-code.ts';
@@ -7,7 +7,7 @@ import type { StopReport } from '../supervisor/events.ts';
 import { connect, inspectContainer, silence } from './client.ts';
 import { type ContainerStop, endContainer, isOurs } from './end-container.ts';
 
-/** Handles on them: they can be stopped and removed, and no more is known. */
+/** They can be stopped and removed; nothing else is known about them. */
 export function containersInLedger(entries: readonly ContainerEntry[], clock: Clock): Map<string, Child> {
   const names = new Set(entries.map(({ process }) => process));
   return new Map(
@@ -21,7 +21,7 @@ export function containersInLedger(entries: readonly ContainerEntry[], clock: Cl
   );
 }
 
-/** All lives of one process: they had the same name, and at most one of them is left. */
+/** All containers of one process, one per start: they had the same name, and at most one of them exists. */
 function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
   const force = new AbortController();
   const end = async (entry: ContainerEntry, graceMs: number): Promise<StopReport> =>
@@ -31,7 +31,7 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
     exited: Promise.resolve({ code: undefined, signal: undefined }),
     degraded: new Promise(() => {}),
     trackChildren: async () => {},
-    // Its port may be another's: Docker's proxy, or a rule of the kernel.
+    // The port may be held by Docker's proxy, or be a kernel rule.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => {
       const reports = await Promise.all(lives.map(async (entry) => await end(entry, graceMs)));
@@ -44,7 +44,7 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
   };
 }
 
-/** Never rejects: one whose daemon cannot even be asked, as certificates are gone, is left. */
+/** Never rejects: a container whose daemon cannot be reached, as its certificates are gone, is reported as left. */
 async function endEntry(
   entry: ContainerEntry,
   how: Omit<ContainerStop, 'docker' | 'entry'>,
@@ -59,10 +59,10 @@ async function endEntry(
   }
 }
 
-/** The supervisor may have died while Docker was making one: it goes on with that. */
+/** The supervisor may have died while Docker was creating a container: Docker completes that. */
 const appearsWithinMs = 1_500;
 
-/** Ends those that are still there, whoever should have done that: the last look of a run. Never rejects. */
+/** Stops the containers that still exist: the last step of a run. Never rejects. */
 export async function endRest(entries: readonly ContainerEntry[], clock: Clock): Promise<StopReport> {
   const found = await findContainers(entries);
   const forceSignal = AbortSignal.abort();
@@ -77,15 +77,15 @@ export async function endRest(entries: readonly ContainerEntry[], clock: Clock):
 
 export interface FoundContainer {
   readonly entry: ContainerEntry;
-  /** As Docker has it: 64 characters; absent when it does not answer. */
+  /** Docker's id: 64 characters; absent if Docker does not answer. */
   readonly id?: string;
-  /** `running`, `exited` and so on; `unknown` when Docker does not answer. */
+  /** `running`, `exited` and so on; `unknown` if Docker does not answer. */
   readonly state: string;
-  /** Why nobody knows. */
+  /** Why it is unknown. */
   readonly problem?: string;
 }
 
-/** Those that are still there, and those that nobody can tell about. Never rejects. */
+/** The containers that still exist, and those of which nothing is known. Never rejects. */
 export async function findContainers(entries: readonly ContainerEntry[]): Promise<FoundContainer[]> {
   const found = await Promise.all(
     entries.map(async (entry): Promise<FoundContainer[]> => {

@@ -1,4 +1,4 @@
-/** Starts processes of a plan in containers: written down before they are made, watched, and removed when they end. */
+/** Starts processes of a plan in containers: recorded before they are created, watched, and removed when they end. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -19,22 +19,27 @@ export interface ContainerLauncherSettings {
   readonly runId: string;
   readonly runFolder: string;
   readonly daemon: DaemonAddress;
-  /** Called before a container is made. */
+  /** Called before a container is created. */
   readonly writeDown: (entry: ContainerEntry) => void;
-  /** Where variables come from that the plan only names. */
+  /** The values of variables that the plan only names. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Something that a person should know. */
+  /** Information for people. */
   readonly note: (text: string) => void;
+}
+
+interface OpenDaemon extends ContainerLauncherSettings {
+  readonly docker: Docker;
 }
 
 export type LaunchContainer = (spec: ContainerProcess, watch: LaunchWatch) => Promise<Child>;
 
 export function createContainerLauncher(settings: ContainerLauncherSettings): LaunchContainer {
   const docker = connect(settings.daemon);
+  const daemon: OpenDaemon = { ...settings, docker };
   const removals = new Map<string, Promise<StopReport>>();
   return async (spec, watch) => {
-    // The life before had the same name.
+    // The previous container of this process had the same name.
     await removals.get(spec.name);
     mkdirSync(dirname(spec.logFile), { recursive: true });
     const entry: ContainerEntry = {
@@ -48,8 +53,8 @@ export function createContainerLauncher(settings: ContainerLauncherSettings): La
     await bringImage(docker, spec, watch);
     watch.signal.throwIfAborted();
     settings.writeDown(entry);
-    const container = await started(docker, spec, entry, settings, watch);
-    const { child, removed } = await watched(docker, container, spec, entry, settings);
+    const container = await started(daemon, spec, entry, watch.signal);
+    const { child, removed } = await watched(daemon, container, spec, entry);
     removals.set(spec.name, removed);
     return child;
   };
@@ -60,17 +65,16 @@ async function bringImage(docker: Docker, spec: ContainerProcess, watch: LaunchW
   try {
     if (!(await isPresent(docker, image))) await pull(docker, image, watch);
   } catch (error) {
-    throw toldError(error, spec);
+    throw explainedError(error, spec);
   }
 }
 
-/** When it throws, it has left nothing, unless the daemon went away: then the end of the run looks again. */
+/** If it throws, nothing is left, unless the daemon went away: then the end of the run checks again. */
 async function started(
-  docker: Docker,
+  { docker, runFolder, environment, clock }: OpenDaemon,
   spec: ContainerProcess,
   entry: ContainerEntry,
-  { runFolder, environment, clock }: ContainerLauncherSettings,
-  { signal }: LaunchWatch,
+  signal: AbortSignal,
 ): Promise<Container> {
   try {
     const options = createOptions(spec, entry, runFolder, environment);
@@ -79,25 +83,23 @@ async function started(
     return container;
   } catch (error) {
     const forceSignal = AbortSignal.abort();
-    // Without an answer, the daemon may still be about it.
+    // Without an answer, the daemon may still be creating it.
     const appearsWithinMs = statusOf(error) === undefined ? 1_500 : 0;
     await endContainer({ docker, entry, graceMs: 0, clock, forceSignal, appearsWithinMs });
     signal.throwIfAborted();
-    throw toldError(error, spec, entry);
+    throw explainedError(error, spec, entry);
   }
 }
 
-/** Making and starting one takes a second, and on a loaded host many. */
+/** Creating and starting a container takes a second, and much longer on a loaded host. */
 const startMs = 120_000;
 
 async function watched(
-  docker: Docker,
+  { docker, clock, note }: OpenDaemon,
   container: Container,
   spec: ContainerProcess,
   entry: ContainerEntry,
-  settings: ContainerLauncherSettings,
 ): Promise<{ child: Child; removed: Promise<StopReport> }> {
-  const { clock, note } = settings;
   const force = new AbortController();
   const pid = await inspectContainer(container).then(
     (info) => (info !== undefined && isOurs(info, entry) ? info.State.Pid || undefined : undefined),
@@ -112,7 +114,7 @@ async function watched(
     exited,
     degraded: new Promise(() => {}),
     trackChildren: async () => {},
-    // Its port may be another's: Docker's proxy, or a rule of the kernel.
+    // The port may be held by Docker's proxy, or be a kernel rule.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => await end(graceMs, exited),
     kill: () => force.abort(),
@@ -120,8 +122,8 @@ async function watched(
   return { child, removed };
 }
 
-/** What Docker refused, in words that name the cause and what a person can do. */
-function toldError(error: unknown, spec: ContainerProcess, entry?: ContainerEntry): unknown {
+/** An error of Docker, with its cause and what to do in words. */
+function explainedError(error: unknown, spec: ContainerProcess, entry?: ContainerEntry): unknown {
   if (error instanceof DynamoError) return error;
   const without = spec.kind === 'infra' ? '--infra process' : '--runtime process';
   const down = silence(error);
@@ -137,15 +139,23 @@ function toldError(error: unknown, spec: ContainerProcess, entry?: ContainerEntr
   const words = said(error);
   const name = entry?.container ?? '';
   if (statusOf(error) === 409) {
-    return new DynamoError('busy', `There is a container named ${name} already, and it is not ours.`, {
-      hint: `docker rm -f ${name}`,
-    });
+    return new DynamoError(
+      'busy',
+      `A container named ${name} already exists, and does not belong to this run.`,
+      {
+        hint: `docker rm -f ${name}`,
+      },
+    );
   }
   const port = portIn(words);
   if (port !== undefined) {
-    return new DynamoError('busy', `${spec.name} wants port ${port}, and another program has it: ${words}`, {
-      hint: 'start again: other ports will be taken',
-    });
+    return new DynamoError(
+      'busy',
+      `${spec.name} needs port ${port}, but another program is using it: ${words}`,
+      {
+        hint: 'start again: other ports will be chosen',
+      },
+    );
   }
   return new DynamoError('environment', `${spec.name} could not be started in a container: ${words}`, {
     hint: `docker info   # or: ${without}`,

@@ -1,4 +1,4 @@
-/** Brings what a container prints into the log file of its process. */
+/** Copies the output of a container into the log file of its process, and waits for the container to end. */
 import type Docker from 'dockerode';
 import { createWriteStream, statSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
@@ -12,18 +12,18 @@ import { inspectContainer, said, silence } from './client.ts';
 
 const tickMs = 10;
 
-/** Settles when the container prints no more, or the daemon is gone. `all`: from its first line on. Never rejects. */
+/** Settles when the container's output ends, or the daemon is gone. `all`: from its first line. Never rejects. */
 async function followLog(docker: Docker, container: Container, logFile: string, all: boolean): Promise<void> {
   try {
     const from = all ? {} : afterLast(logFile);
     const stream = await container.logs({ follow: true, stdout: true, stderr: true, ...from });
     await writeTo(docker, stream, logFile);
   } catch {
-    // its end says more than its log
+    // The exit of the container will say more than its log.
   }
 }
 
-/** Appends what came after the last line that was written. Never rejects. */
+/** Appends the output since the last line that was written. Never rejects. */
 export async function takeRest(docker: Docker, container: Container, logFile: string): Promise<void> {
   try {
     const rest = await container.logs({
@@ -36,11 +36,11 @@ export async function takeRest(docker: Docker, container: Container, logFile: st
     stream.end(rest);
     await writeTo(docker, stream, logFile);
   } catch {
-    // there is no log file any more, or no log
+    // The log file or the container's log no longer exists.
   }
 }
 
-/** Files are stamped with the last tick of the kernel's clock, which may be before the line. */
+/** The timestamp of a file is the last tick of the kernel's clock, which may be before the line. */
 function afterLast(logFile: string): { since: number } {
   return { since: (statSync(logFile).mtimeMs + tickMs) / 1000 };
 }
@@ -53,7 +53,7 @@ async function writeTo(docker: Docker, stream: NodeJS.ReadableStream, logFile: s
   await finished(file);
 }
 
-/** Between two questions to a daemon that does not answer, or about a container that prints no more and runs. */
+/** The pause before a daemon that does not answer is asked again, or a container that runs without output. */
 const askAgainMs = 200;
 
 interface ExitWatch {
@@ -62,8 +62,9 @@ interface ExitWatch {
 }
 
 /**
- * Its log is in the file by then. Never rejects. Docker's own `wait` is not asked: when the daemon dies, its answer
- * neither comes nor fails, while the end of the log does both. Seen with dockerode 5.0.1.
+ * Settles when the container has ended; its log is in the file by then. Never rejects. While the daemon is down nothing is
+ * known, and the health checks decide. Does not use Docker's `wait`: if the daemon dies, that neither returns nor fails, while
+ * following the log does. Seen with dockerode 5.0.1.
  */
 export async function untilExited(
   docker: Docker,
@@ -78,12 +79,12 @@ export async function untilExited(
       const info = await inspectContainer(container);
       if (info === undefined) return { code: undefined, signal: undefined };
       const { Running, OOMKilled, ExitCode } = info.State;
-      if (OOMKilled) note(`${name} had no memory left: its container's limit was reached`);
+      if (OOMKilled) note(`${name} ran out of memory: its container reached the limit`);
       if (!Running) return exitOf(ExitCode);
     } catch (error) {
       if (!silent) {
         const why = silence(error) ?? said(error);
-        note(`Docker does not answer (${why}): whether ${name} lives, its health checks tell`);
+        note(`Docker does not answer (${why}); the health checks of ${name} still run`);
       }
       silent = true;
     }
@@ -91,7 +92,7 @@ export async function untilExited(
   }
 }
 
-/** Docker says 128 + n for the end by signal n, as shells do. */
+/** Docker reports 128 + n for an end by signal n, as shells do. */
 function exitOf(status: number): Exit {
   const signal = Object.entries(constants.signals).find(([, number]) => 128 + number === status)?.[0];
   return signal === undefined ? { code: status, signal: undefined } : { code: undefined, signal };

@@ -5,7 +5,7 @@ import { deferred } from '../base/deferred.ts';
 import { type ComputeApp, computeApps, findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { gibText, type HeldMemory } from '../gpu/holders.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';
-import { type GpuLook, residues, untilFreed } from '../gpu/freed.ts';
+import { type GpuSnapshot, residues, untilFreed } from '../gpu/freed.ts';
 import { deviceName } from '../plan/gpu-demand.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { isLiving, readStat } from '../process/proc.ts';
@@ -30,7 +30,7 @@ interface FreedGpusDependencies {
 
 /** Where there is no nvidia-smi nothing is waited for. */
 export function withFreedGpus(launcher: Launcher, deps: FreedGpusDependencies): Launcher {
-  let idle: Promise<GpuLook | undefined> | undefined;
+  let idle: Promise<GpuSnapshot | undefined> | undefined;
   return {
     launch: async (spec, watch) => {
       if (spec.gpus.length === 0 || findNvidiaSmi(deps.environment) === undefined)
@@ -45,7 +45,7 @@ export function withFreedGpus(launcher: Launcher, deps: FreedGpusDependencies): 
 function withFreedMemory(
   child: Child,
   spec: ProcessSpec,
-  before: GpuLook,
+  before: GpuSnapshot,
   deps: FreedGpusDependencies,
 ): Child {
   const gpus = before.gpus.filter((gpu) => spec.gpus.includes(deviceName(gpu)));
@@ -95,7 +95,7 @@ async function heldBy(
 /** What is still held in the end, by UUID; `undefined` where nobody can tell. */
 async function untilFree(
   uuids: readonly string[],
-  before: GpuLook,
+  before: GpuSnapshot,
   isShared: boolean,
   environment: Environment,
 ): Promise<ReadonlyMap<string, number> | undefined> {
@@ -113,7 +113,7 @@ async function untilFree(
 }
 
 /** `undefined` when nvidia-smi does not answer, which the doctor explains. */
-async function lookAtGpus(environment: Environment): Promise<GpuLook | undefined> {
+async function lookAtGpus(environment: Environment): Promise<GpuSnapshot | undefined> {
   const [{ gpus, problem }, { apps, problem: unlisted }] = await Promise.all([
     inventory(environment),
     computeApps(environment),
@@ -185,7 +185,10 @@ export function watchHeld(
   return {
     returned: async () => {
       if (heldMiB.size === 0) return { freedMiB: 0, missing: [] };
-      const { freedMiB, missing } = await untilFreed(before, heldMiB, look, returnLimitMs, systemClock);
+      const { freedMiB, missing } = await untilFreed(before, heldMiB, look, {
+        limitMs: returnLimitMs,
+        clock: systemClock,
+      });
       return { freedMiB, missing: [...missing].map(([uuid, mib]) => missingText(before, uuid, mib)) };
     },
   };

@@ -1,29 +1,29 @@
-/** Waits until GPU memory that ended processes held is seen free: the driver gives it back a moment later. */
+/** GPU memory after processes have ended: waits until it is free, and computes what no running process accounts for. */
 import type { Clock } from '../base/clock.ts';
 import type { Gpu } from '../plan/request.ts';
 import type { ComputeApp } from './nvidia-smi.ts';
 
-/** What came back, and what did not, in MiB by the UUID of the GPU. */
+/** The memory that was freed, and what was not, in MiB per GPU UUID. */
 interface Freed {
   readonly freedMiB: number;
   readonly missing: ReadonlyMap<string, number>;
 }
 
-/** Another process may take a little of it at once. */
+/** Another process may allocate a little of it immediately. */
 const slackMiB = 64;
 const pauseMs = 100;
 
 /**
- * `before`: as it was while the processes lived; `heldMiB`: what they held of each GPU, by UUID. Compared is with
- * `before`, not with 0: an idle GPU does not read 0. Measured on an H200: 0.15 to 0.3 s for 8.5 GiB.
+ * The driver frees memory a moment after the process has ended: 0.15 to 0.3 s for 8.5 GiB on an H200. `before`: while the
+ * processes were running; `heldMiB`: what they held of each GPU, by UUID. Compares with `before`, not with 0: an idle GPU does
+ * not report 0.
  * Source: docs/upstream/memory-and-gpus.md#when-memory-comes-back.
  */
 export async function untilFreed(
   before: readonly Gpu[],
   heldMiB: ReadonlyMap<string, number>,
   look: () => Promise<readonly Gpu[]>,
-  limitMs: number,
-  clock: Clock,
+  { limitMs, clock }: { readonly limitMs: number; readonly clock: Clock },
 ): Promise<Freed> {
   const deadline = clock.now() + limitMs;
   for (;;) {
@@ -48,7 +48,7 @@ function missingOf(
   return still > slackMiB ? [[uuid, still]] : [];
 }
 
-/** Of the GPUs that were held only; what others take meanwhile is no part of it. */
+/** Only of the GPUs that were held; what other processes allocate meanwhile is not counted. */
 function freedOf(heldMiB: ReadonlyMap<string, number>, before: readonly Gpu[], now: readonly Gpu[]): number {
   return [...heldMiB.keys()].reduce((sum, uuid) => {
     const [was, is] = [usedOf(before, uuid), usedOf(now, uuid)];
@@ -60,20 +60,23 @@ function usedOf(gpus: readonly Gpu[], uuid: string): number | undefined {
   return gpus.find((gpu) => gpu.uuid === uuid)?.usedMiB;
 }
 
-export interface GpuLook {
+export interface GpuSnapshot {
   readonly gpus: readonly Gpu[];
-  /** Of processes that lived at that moment. */
+  /** Only of processes that were running at that moment. */
   readonly apps: readonly ComputeApp[];
 }
 
-/** What the driver adds to what it lists for a process (10 MiB each on an H200), for some processes. */
+/** The driver uses more than it lists per process (10 MiB each on an H200); enough for some processes. */
 const listingSlackMiB = 256;
 
-/** In MiB by UUID; GPUs without are left out. `before`: a look from before any of those that have ended began. */
+/**
+ * GPU memory that no running process accounts for: includes what an ended process held, until the driver has freed it. In MiB
+ * by UUID; GPUs without any are left out. `before`: from before any of the ended processes started.
+ */
 export function residues(
   uuids: readonly string[],
-  before: GpuLook,
-  now: GpuLook,
+  before: GpuSnapshot,
+  now: GpuSnapshot,
 ): ReadonlyMap<string, number> {
   return new Map(
     uuids.flatMap((uuid): [string, number][] => {
@@ -84,8 +87,8 @@ export function residues(
   );
 }
 
-/** `undefined` for a GPU that did not answer, or whose processes' memory the driver does not tell (WSL2). */
-function unaccounted(uuid: string, { gpus, apps }: GpuLook): number | undefined {
+/** `undefined` if the GPU did not answer, or the driver does not report memory per process (WSL2). */
+function unaccounted(uuid: string, { gpus, apps }: GpuSnapshot): number | undefined {
   const gpu = gpus.find((each) => each.uuid === uuid);
   if (gpu === undefined) return undefined;
   const listed = apps.filter(({ gpuUuid }) => gpuUuid === uuid);

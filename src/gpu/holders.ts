@@ -1,44 +1,44 @@
-/** Who holds GPUs, from everything that tells: nvidia-smi's list, open device files, and what /proc says. */
+/** Which processes hold GPUs, from nvidia-smi's list, open device files, and /proc. */
 import type { ProcessFacts } from '../base/identity.ts';
 import type { Gpu } from '../plan/request.ts';
 import type { ComputeApp } from './nvidia-smi.ts';
 
-/** No GPU is used up by the driver alone beyond this; so much more than what is listed belongs to somebody unseen. */
+/** The driver alone uses less than this; memory beyond what is listed and this belongs to an unseen process. */
 const unexplainedMiB = 1_024;
 
 export interface HeldMemory {
   readonly gpuUuid: string;
-  /** Absent where the driver does not tell. */
+  /** Absent if the driver does not report it. */
   readonly usedMiB?: number;
 }
 
 /** A process of this pid namespace that uses GPUs. */
 export interface Holder {
   readonly facts: ProcessFacts;
-  /** As nvidia-smi names it, else the command. */
+  /** Its name in nvidia-smi, or else the command. */
   readonly name: string;
-  /** Empty for one that has only the device files open: it may take memory at any time. */
+  /** Empty for a process that only has the device files open: it may allocate memory at any time. */
   readonly memory: readonly HeldMemory[];
   readonly seenBy: 'nvidia-smi' | 'device files';
 }
 
 export interface Holding {
   readonly holders: readonly Holder[];
-  /** Memory that is held by somebody who cannot be named here, in words. */
+  /** Memory held by processes that are not visible here, in words. */
   readonly unseen: readonly string[];
 }
 
 /**
- * Who has /dev/nvidia* open, whichever GPU they use: CUDA opens the files of all (seen with driver 580.159, one GPU of
- * two in CUDA_VISIBLE_DEVICES).
+ * Which processes have /dev/nvidia* open, whichever GPU they use: CUDA opens the files of all GPUs (seen with driver 580.159,
+ * one GPU of two in CUDA_VISIBLE_DEVICES).
  */
 export interface DeviceUsers {
   readonly openers: ReadonlySet<number>;
-  /** Of other users: whether they have, this user may not see. */
+  /** Processes of other users, whose open files this user may not read. */
   readonly unreadable: ReadonlySet<number>;
 }
 
-/** `users`: `undefined` where there are no such files (WSL2), so that they tell nothing. */
+/** `users`: `undefined` if there are no device files (WSL2). */
 export function holdersOf(
   gpus: readonly Gpu[],
   apps: readonly ComputeApp[],
@@ -70,7 +70,7 @@ export function holdersOf(
   };
 }
 
-/** False when the process of this pid here is another one than the driver means: it has no device file open. */
+/** False if the process with this pid here is not the one that the driver means: it has no device file open. */
 function isMeant(pid: number, users: DeviceUsers | undefined): boolean {
   return users === undefined || users.openers.has(pid) || users.unreadable.has(pid);
 }
@@ -91,7 +91,7 @@ function foreignText(pid: number, apps: readonly ComputeApp[], gpus: readonly Gp
   return `${held.join(', ')} is held outside this pid namespace, by pid ${pid} there`;
 }
 
-/** Never "nobody" because a list is empty. Source: docs/upstream/memory-and-gpus.md#who-holds-a-gpu. */
+/** An empty list does not mean that no process holds memory. Source: docs/upstream/memory-and-gpus.md#who-holds-a-gpu. */
 function unexplained(gpu: Gpu, apps: readonly ComputeApp[]): string[] {
   const mine = apps.filter(({ gpuUuid }) => gpuUuid === gpu.uuid);
   if (mine.some(({ usedMiB }) => usedMiB === undefined) || gpu.migOf !== undefined) return [];
@@ -103,7 +103,7 @@ function unexplained(gpu: Gpu, apps: readonly ComputeApp[]): string[] {
   ];
 }
 
-/** Absent: the driver does not tell. */
+/** Absent: the driver does not report it. */
 export function gibText(usedMiB: number | undefined): string {
   return usedMiB === undefined ? 'an unknown amount' : `${(usedMiB / 1024).toFixed(1)} GiB`;
 }

@@ -1,4 +1,4 @@
-/** The NVIDIA GPUs of this host, as nvidia-smi tells them. */
+/** The NVIDIA GPUs of this host, as nvidia-smi reports them. */
 import type { Environment } from '../base/environment.ts';
 import type { Gpu } from '../plan/request.ts';
 import {
@@ -11,14 +11,14 @@ import {
   textIn,
 } from './nvidia-smi.ts';
 
-/** What beside its memory decides whether a GPU can be used. A field that nvidia-smi does not tell is absent. */
+/** What decides, besides memory, whether a GPU can be used. Fields that nvidia-smi does not report are absent. */
 export interface GpuDetails extends Gpu {
   /** `Default`, `Exclusive_Process`, `Prohibited`. */
   readonly computeMode?: string;
   readonly driver?: string;
   /** Uncorrected memory errors since the driver was loaded. */
   readonly eccErrors?: number;
-  /** What the driver wants after a fault (an Xid): `Reset`, `Reboot`, `Drain P2P`; absent when all is well. */
+  /** What the driver requires after a fault (an Xid): `Reset`, `Reboot`, `Drain P2P`; absent if all is well. */
   readonly recovery?: string;
   /** On the PCI bus, as nvidia-smi writes it: `00000000:3B:00.0`. */
   readonly busId?: string;
@@ -26,9 +26,9 @@ export interface GpuDetails extends Gpu {
 
 interface Inventory {
   readonly gpus: readonly GpuDetails[];
-  /** Why the list may be wrong or empty although there is a GPU. */
+  /** Why the list may be wrong, or empty although there is a GPU. */
   readonly problem?: string;
-  /** What could not be read of GPUs that are listed, in words. */
+  /** What could not be read about listed GPUs, in words. */
   readonly notes: readonly string[];
 }
 
@@ -47,10 +47,10 @@ const fields = [
   'pci.bus_id',
 ] as const;
 type Field = (typeof fields)[number];
-/** Without these a row says nothing. */
+/** A row is useless without these. */
 const needed: readonly Field[] = ['index', 'uuid', 'name', 'memory.total', 'memory.used'];
 
-/** Costs nothing on a host without nvidia-smi. Never throws. */
+/** Returns immediately on a host without nvidia-smi. Never throws. */
 export async function inventory(environment: Environment, timeoutMs = longestMs): Promise<Inventory> {
   const command = findNvidiaSmi(environment);
   if (command === undefined) return { gpus: [], notes: [] };
@@ -69,7 +69,7 @@ export async function inventory(environment: Environment, timeoutMs = longestMs)
 
 type Row = Partial<Record<Field, string>>;
 
-/** Older drivers know fewer fields and then answer nothing at all: the one that they name is left out and asked again. */
+/** Older drivers know fewer fields, and reject the whole query: it is repeated without the field that they name. */
 async function queryGpus(smi: NvidiaSmi): Promise<{ rows: Row[]; failure?: string }> {
   let asked: readonly Field[] = fields;
   for (;;) {
@@ -82,18 +82,18 @@ async function queryGpus(smi: NvidiaSmi): Promise<{ rows: Row[]; failure?: strin
   }
 }
 
-/** A GPU that has fallen off the bus is a line among the rows, at times with status 0. */
+/** A GPU that has fallen off the bus appears as a line among the rows, sometimes with status 0. */
 function trouble(stdout: string, failure: string | undefined, asked: readonly Field[]): { failure?: string } {
   const lost = /^.*Unable to determine the device handle.*$/m.exec(stdout)?.[0];
   const strange = stdout.split('\n').find((line) => isStrange(line, asked));
-  const told =
+  const seen =
     lost !== undefined
       ? `cannot reach a GPU: ${lost.trim()}`
       : (failure ?? (strange === undefined ? undefined : `prints a row without an index: ${strange.trim()}`));
-  return told === undefined ? {} : { failure: told };
+  return seen === undefined ? {} : { failure: seen };
 }
 
-/** Lines that are no row (warnings, "No devices were found") are left out. */
+/** Other lines (warnings, "No devices were found") are skipped. */
 export function parseRows(csv: string, asked: readonly Field[] = fields): Row[] {
   return csv.split('\n').flatMap((line): Row[] => {
     const cells = cellsOf(line);
@@ -106,15 +106,15 @@ function cellsOf(line: string): string[] {
   return line.split(',').map((cell) => cell.trim());
 }
 
-/** As long as a row of what was asked, and neither one nor the heading. */
+/** A line with as many cells as a row that is neither a row nor the heading. */
 function isStrange(line: string, asked: readonly Field[]): boolean {
   const [index = '', ...others] = cellsOf(line);
   return others.length === asked.length - 1 && !/^(\d+|index)$/.test(index);
 }
 
 /**
- * Those of Jetson have UUIDs without a prefix, and share the memory of the host, of which nvidia-smi tells nothing; for
- * one without any UUID its index stands, so that it can be leased.
+ * On Jetson, UUIDs have no prefix, and GPUs share the host's memory, which nvidia-smi does not report. A GPU without a UUID is
+ * identified by its index, so that it can be leased.
  */
 export function gpuOf(row: Row): GpuDetails {
   const { totalMiB, usedMiB, freeMiB } = memoryOf(row);
@@ -140,7 +140,7 @@ export function gpuOf(row: Row): GpuDetails {
   };
 }
 
-/** A total of 0 where it is unknown what is free: then it is not known that any is. */
+/** If the free memory is unknown, the total is 0: no memory is known to be free. */
 function memoryOf(row: Row): Pick<Gpu, 'totalMiB' | 'usedMiB' | 'freeMiB'> {
   const [used, freeMiB] = [numberIn(row['memory.used']), numberIn(row['memory.free'])];
   const total = numberIn(row['memory.total']) ?? (freeMiB === undefined ? undefined : freeMiB + (used ?? 0));
@@ -151,20 +151,20 @@ function memoryOf(row: Row): Pick<Gpu, 'totalMiB' | 'usedMiB' | 'freeMiB'> {
 }
 
 function noteOf(row: Row): string[] {
-  const notes = textIn(row.uuid) === undefined ? [`nvidia-smi tells no UUID of GPU ${row.index}`] : [];
+  const notes = textIn(row.uuid) === undefined ? [`nvidia-smi reports no UUID for GPU ${row.index}`] : [];
   const unread = [row['memory.total'], row['memory.used']].find((cell) => numberIn(cell) === undefined);
   if (unread === undefined || isMig(row)) return notes;
   return [
     ...notes,
-    `nvidia-smi does not tell the memory of GPU ${row.index}: ${(reasonIn(unread) ?? unread) || 'nothing is said'}`,
+    `nvidia-smi does not report the memory of GPU ${row.index}: ${(reasonIn(unread) ?? unread) || 'no value'}`,
   ];
 }
 
-/** It is no use to anybody then, and nothing else says so. */
+/** Such a GPU is unusable, and nothing else says so. */
 function emptyNote({ index, uuid }: GpuDetails, instances: readonly GpuDetails[]): string[] {
   return instances.some(({ migOf }) => migOf === uuid)
     ? []
-    : [`GPU ${index} is divided (MIG), and nvidia-smi lists no instance of it`];
+    : [`GPU ${index} is in MIG mode, but nvidia-smi lists no instance of it`];
 }
 
 function isMig(row: Row): boolean {
@@ -175,7 +175,7 @@ function isDivided(rows: readonly Row[], index: number): boolean {
   return rows.some((row) => Number(row.index) === index && isMig(row));
 }
 
-/** A divided GPU can't be used as a whole; its instances are known by UUID only. */
+/** A GPU in MIG mode cannot be used as a whole; its instances are only known by UUID. */
 async function migInstances(smi: NvidiaSmi, gpus: readonly GpuDetails[]): Promise<GpuDetails[]> {
   const { stdout } = await askNvidiaSmi(smi, ['-L']);
   return parseMigInstances(stdout).flatMap(({ gpu, uuid, profile, totalMiB }): GpuDetails[] => {
@@ -189,7 +189,7 @@ async function migInstances(smi: NvidiaSmi, gpus: readonly GpuDetails[]): Promis
 }
 
 interface MigInstance {
-  /** Index of the GPU that it is a part of. */
+  /** Index of the GPU that it belongs to. */
   readonly gpu: number;
   readonly uuid: string;
   /** As in `1g.5gb`. */
@@ -209,7 +209,7 @@ export function parseMigInstances(list: string): MigInstance[] {
   });
 }
 
-/** The name of a profile ends in its memory in GB; rounded up, so less than that is there. */
+/** A profile name ends with its memory in GB, rounded up: the real size is smaller. */
 function sizeOf(profile: string): number {
   const gigabytes = /(\d+)gb/.exec(profile)?.[1];
   return gigabytes === undefined ? 0 : Number(gigabytes) * 1024;

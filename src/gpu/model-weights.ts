@@ -1,17 +1,17 @@
-/** How large the weights of a model are, from files on this host alone: nothing is downloaded. */
+/** The size of a model's weights, from files on this host only: nothing is downloaded. */
 import type { Environment } from '../base/environment.ts';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** In MiB, as stored; `undefined` when the model is not, or not wholly, on this host. */
+/** In MiB, as stored; `undefined` if the model is not completely on this host. */
 export function modelWeightsMiB(model: string, environment: Environment): number | undefined {
   const folder = model.startsWith('/') || model.startsWith('.') ? model : snapshotOf(model, environment);
   const bytes = folder === undefined ? undefined : (indexed(folder) ?? summed(folder));
   return bytes === undefined ? undefined : Math.ceil(bytes / 2 ** 20);
 }
 
-/** The newest snapshot in the cache of Hugging Face's hub. Source: huggingface_hub, "Understand caching". */
+/** The newest snapshot in the Hugging Face hub cache. Source: huggingface_hub, "Understand caching". */
 function snapshotOf(model: string, environment: Environment): string | undefined {
   const home =
     environment.HF_HOME || join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
@@ -21,7 +21,7 @@ function snapshotOf(model: string, environment: Environment): string | undefined
   return revision === undefined ? undefined : join(folder, 'snapshots', revision);
 }
 
-/** What the index of a model in several files says. */
+/** From the index of a model that consists of several files. */
 function indexed(folder: string): number | undefined {
   try {
     const index: unknown = JSON.parse(text(join(folder, 'model.safetensors.index.json')) ?? '');
@@ -54,7 +54,7 @@ function entriesOf(folder: string): string[] {
   }
 }
 
-/** Follows the links into the cache; 0 for one that leads nowhere. */
+/** Follows links into the cache; 0 for a dangling link. */
 function sizeOf(file: string): number {
   try {
     return statSync(file).size;

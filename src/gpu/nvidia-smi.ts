@@ -8,13 +8,13 @@ import { findProgram, foldersOf, runProgram } from '../host/program.ts';
 
 /** nvidia-smi hangs when a GPU does. */
 export const longestMs = 5_000;
-/** Where WSL2 keeps it, often outside PATH. */
+/** Its folder in WSL2, often not on PATH. */
 const wslFolder = '/usr/lib/wsl/lib';
 
 interface Answer {
-  /** May hold lines of some GPUs although the command failed because of another. */
+  /** May contain lines of some GPUs even if the command failed because of another one. */
   readonly stdout: string;
-  /** Why it cannot be relied on, in words. */
+  /** Why it is unreliable, in words. */
   readonly failure?: string;
 }
 
@@ -40,7 +40,7 @@ export async function askNvidiaSmi(
     if (output === undefined) return { stdout: '', failure: `failed: ${command} cannot be executed` };
     const { code, stdout, stderr } = output;
     if (code === 0) return { stdout };
-    // A killed one has no status of its own.
+    // A killed program has no exit code.
     const said = (stderr || stdout || `exit code ${code}`).trim().split('\n')[0] ?? '';
     return { stdout, failure: `failed: ${said}` };
   } catch (error) {
@@ -48,7 +48,7 @@ export async function askNvidiaSmi(
   }
 }
 
-/** `[N/A]`, `N/A`, `[Not Supported]`, `[Insufficient Permissions]`, `[Unknown Error]`, `[Not Found]`. */
+/** A cell without a value: `[N/A]`, `N/A`, `[Not Supported]`, `[Insufficient Permissions]`, `[Unknown Error]`, `[Not Found]`. */
 const nothing = /^(\[.*\]|N\/A|)$/;
 
 export function textIn(cell: string | undefined): string | undefined {
@@ -56,18 +56,18 @@ export function textIn(cell: string | undefined): string | undefined {
   return nothing.test(text) ? undefined : text;
 }
 
-/** `7950` and `7950 MiB` are 7950; what is no number is `undefined`, never 0. */
+/** `7950` and `7950 MiB` are 7950; anything that is not a number is `undefined`, never 0. */
 export function numberIn(cell: string | undefined): number | undefined {
   const digits = /^(\d+(?:\.\d+)?)(?:\s+\S+)?$/.exec(textIn(cell) ?? '')?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** The reason in brackets for a cell without a value. */
+/** The reason in brackets, in a cell without a value. */
 export function reasonIn(cell: string | undefined): string | undefined {
   return /^\[(.+)\]$/.exec(cell?.trim() ?? '')?.[1];
 }
 
-/** As in `13.0`. Absent without nvidia-smi, and where it does not say. Never throws. */
+/** The newest CUDA version that the driver supports, such as `13.0`; no CSV field has it. `undefined` if unknown. Never throws. */
 export async function cudaVersion(
   environment: Environment,
   timeoutMs = longestMs,
@@ -77,7 +77,7 @@ export async function cudaVersion(
   const smi = { command, environment, timeoutMs };
   const [short, table] = await Promise.all([
     askNvidiaSmi(smi, ['--version']),
-    // Older ones know no --version; the heading of the plain table says the same.
+    // Older versions have no --version; the heading of the plain table shows the same.
     askNvidiaSmi(smi, []),
   ]);
   return parseCudaVersion(short.stdout) ?? parseCudaVersion(table.stdout);
@@ -89,11 +89,11 @@ export function parseCudaVersion(text: string): string | undefined {
 
 export interface ComputeApp {
   readonly gpuUuid: string;
-  /** In containers often a pid of the host, which means another process here or none. */
+  /** In containers often a pid of the host, which is another process here, or none. */
   readonly pid: number;
-  /** As the driver knows it; absent when it cannot look it up. */
+  /** The name that the driver reports; absent if it cannot determine it. */
   readonly name?: string;
-  /** Absent where the driver does not tell (WSL2, some containers). */
+  /** Absent if the driver does not report it (WSL2, some containers). */
   readonly usedMiB?: number;
 }
 
@@ -115,7 +115,7 @@ export async function computeApps(environment: Environment, timeoutMs = longestM
   return failure === undefined ? { apps } : { apps, problem: `nvidia-smi is here but ${failure}` };
 }
 
-/** A name may hold commas: it is what stands between pid and memory. */
+/** A name may contain commas: it is everything between pid and memory. */
 export function parseComputeApps(csv: string): ComputeApp[] {
   return csv.split('\n').flatMap((line): ComputeApp[] => {
     const cells = line.split(',').map((cell) => cell.trim());

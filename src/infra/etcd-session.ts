@@ -1,4 +1,4 @@
-/** Speaks with an etcd that is not ours, through its v3 JSON gateway, as upstream's variables say who we are. */
+/** Talks to an external etcd through its v3 JSON gateway, with the credentials in upstream's variables. */
 import { overTls } from '../base/error-code.ts';
 import type { Environment } from '../base/environment.ts';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ interface EtcdSession {
 
 const timeoutMs = 3_000;
 
-/** Every method rejects with an error whose message is for people. No password stands in it. */
+/** Every method rejects with an error whose message is for people and contains no password. */
 export function etcdSession(address: string, environment: Environment): EtcdSession {
   const { ETCD_AUTH_USERNAME: name, ETCD_AUTH_PASSWORD: password } = environment;
   let token: Promise<string | undefined> | undefined;
@@ -35,7 +35,7 @@ export function etcdSession(address: string, environment: Environment): EtcdSess
   };
 }
 
-/** The first of these that answers; rejects with what the last one said. */
+/** The first address that answers; rejects with the error of the last one. */
 export async function firstAnswering(
   addresses: readonly string[],
   environment: Environment,
@@ -53,7 +53,7 @@ export async function firstAnswering(
   throw reason;
 }
 
-/** An address without a scheme is plain HTTP, as upstream's client takes it. */
+/** An address without a scheme means plain HTTP, as in upstream's client. */
 export function withScheme(address: string): string {
   const bare = address.replace(/\/+$/, '');
   return /^https?:\/\//.test(bare) ? bare : `http://${bare}`;
@@ -61,7 +61,7 @@ export function withScheme(address: string): string {
 
 async function exchange(url: string, environment: Environment, body?: Json, token?: string): Promise<Json> {
   const secure = url.startsWith('https:');
-  // Most hosts have no etcd to ask, and should not wait for the code.
+  // Loaded on demand: most hosts have no external etcd.
   const { request } = secure ? await import('node:https') : await import('node:http');
   const limit = AbortSignal.timeout(timeoutMs);
   const payload = body === undefined ? undefined : JSON.stringify(body);
@@ -108,7 +108,7 @@ function judged(status: number, text: string): Json {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Error(`HTTP ${status}, and no etcd: ${text.slice(0, 80)}`);
+    throw new Error(`HTTP ${status}, not from etcd: ${text.slice(0, 80)}`);
   }
   const answer: Json = typeof body === 'object' && body !== null ? { ...body } : {};
   if (status === 200) return answer;
@@ -116,15 +116,15 @@ function judged(status: number, text: string): Json {
   throw new Error(typeof said === 'string' ? said : `HTTP ${status}`);
 }
 
-/** Seen with Dynamo 1.1.1, 1.4.2 and 1.6.1: with a path in them it says that etcd cannot be connected to. */
+/** Dynamo reads these as PEM text; users write the path of a file, with which Dynamo 1.1.1, 1.4.2 and 1.6.1 cannot connect. */
 const variables = ['ETCD_AUTH_CA', 'ETCD_AUTH_CLIENT_CERT', 'ETCD_AUTH_CLIENT_KEY'] as const;
 
-/** PEM text, given as such or as a path. Throws what reading the file throws. */
+/** PEM text, given directly or as a path. Throws the error of reading the file. */
 function certificateText(value: string): string {
   return value.includes('-----BEGIN ') ? value : readFileSync(value, 'utf8');
 }
 
-/** These variables as Dynamo takes them; one whose file cannot be read is left out. */
+/** These variables as Dynamo reads them; without those whose file cannot be read. */
 export function certificateTexts(environment: Readonly<Record<string, string | undefined>>) {
   const texts: Record<string, string> = {};
   for (const name of variables) {
@@ -133,7 +133,7 @@ export function certificateTexts(environment: Readonly<Record<string, string | u
     try {
       texts[name] = certificateText(value);
     } catch {
-      // Who looks at etcd with it says so.
+      // Checking etcd will report it.
     }
   }
   return texts;

@@ -9,7 +9,7 @@ import type { Environment } from '../base/environment.ts';
 import { etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
 import { isSilence, reasonOf } from './reach.ts';
 
-/** Reads only. `endpoints`: as in ETCD_ENDPOINTS. `profileKey`: where a profile says so. */
+/** Whether an external etcd answers, before anything starts. Reads only. `endpoints`: as in ETCD_ENDPOINTS. `profileKey`: the key of the profile that names it. */
 export async function lookAtEtcd(
   endpoints: string,
   environment: Environment,
@@ -21,7 +21,7 @@ export async function lookAtEtcd(
     try {
       const { etcdserver } = await etcdSession(address, environment).get('/version');
       if (typeof etcdserver === 'string') return { addresses, version: etcdserver };
-      return { addresses, wrong: `${address}/version names no etcd` };
+      return { addresses, wrong: `${address}/version is not from etcd` };
     } catch (error) {
       if (!isSilence(error)) {
         const reason = reasonOf(error);
@@ -33,14 +33,14 @@ export async function lookAtEtcd(
   return { addresses, silent: silent.join(', ') };
 }
 
-/** The key that is written to see whether keys can be; below what nobody reads. */
+/** The key that is written to check write access; below a prefix that nobody reads. */
 function trialKey(namespace: string): string {
   return `v1/launcher/${namespace}/trial`;
 }
 
 /**
- * Writes a key under a lease, reads it, and takes both back. Throws `unavailable`: a run that cannot write would wait
- * for its workers for ever.
+ * Writes a key under a lease, reads it, and removes both. Throws `unavailable`: a run that cannot write would wait for its
+ * workers forever.
  */
 export async function checkEtcd(
   addresses: readonly string[],
@@ -58,7 +58,7 @@ export async function checkEtcd(
     await call('kv/put', { key, value: base64('dynamo'), lease });
     const { count } = await call('kv/range', { key, count_only: true });
     await call('lease/revoke', { ID: lease });
-    if (count !== '1') throw new Error('a key that was written is not there');
+    if (count !== '1') throw new Error('a key that was written could not be read');
   } catch (error) {
     throw new DynamoError('unavailable', `etcd at ${place} cannot be used: ${reasonOf(error)}.`, {
       hint: hintFor(reasonOf(error), place, profileKey),
@@ -81,16 +81,17 @@ function hintFor(reason: string, address: string, profileKey: string | undefined
 
 const inEnvironment = {
   noLogin: 'unset ETCD_AUTH_USERNAME ETCD_AUTH_PASSWORD',
-  login: 'export ETCD_AUTH_USERNAME=… ETCD_AUTH_PASSWORD=…   # of a user who may write below v1/',
+  login: 'export ETCD_AUTH_USERNAME=… ETCD_AUTH_PASSWORD=…   # of a user with write access below v1/',
   certificate: 'export ETCD_AUTH_CA=ca.pem   # and ETCD_AUTH_CLIENT_CERT, ETCD_AUTH_CLIENT_KEY',
   other: 'start it, or: unset ETCD_ENDPOINTS',
 };
 
 const inProfile = {
   noLogin: 'remove infra.etcd.username and infra.etcd.password from the profile',
-  login: 'mend infra.etcd.username and infra.etcd.password of the profile   # a user who may write below v1/',
+  login:
+    'correct infra.etcd.username and infra.etcd.password in the profile   # a user with write access below v1/',
   certificate:
-    'tls: {ca: /ca.pem, cert: /cert.pem, key: /key.pem}   # below infra.etcd of the profile; Dynamo wants all three',
+    'tls: {ca: /ca.pem, cert: /cert.pem, key: /key.pem}   # below infra.etcd of the profile; Dynamo requires all three',
   other: 'start it, or use another: --infra process',
 };
 
@@ -99,10 +100,10 @@ interface Swept {
   readonly after: number;
 }
 
-/** All that Dynamo writes stands below this. Source: docs/upstream/discovery.md#keys. */
+/** Everything that Dynamo writes is below this prefix. Source: docs/upstream/discovery.md#keys. */
 const root = 'v1/';
 
-/** Counts the run's keys, deletes them, counts again. Rejects when that etcd does not answer or does not let us. */
+/** Counts the keys of the run, deletes them, and counts again. Rejects if etcd does not answer or denies access. */
 export async function sweepEtcd(
   addresses: readonly string[],
   namespace: string,
@@ -126,9 +127,10 @@ export async function sweepEtcd(
 }
 
 /**
- * Keys are v1/BUCKET/NAMESPACE/…, for events of 1.6 v1/BUCKET/namespace/NAMESPACE/…, and v1/NAMESPACE/COMPONENT/… for
- * what a component writes for itself: a planner its wishes, without a lease, which the next run of that namespace would
- * start from. Source: docs/upstream/discovery.md#keys.
+ * Whether a key belongs to a namespace. Keys are v1/BUCKET/NAMESPACE/…, for events of 1.6 v1/BUCKET/namespace/NAMESPACE/…, and
+ * v1/NAMESPACE/COMPONENT/… for a component's own data: a planner stores its targets there, without a lease, and the next run
+ * with that namespace would start from them.
+ * Source: docs/upstream/discovery.md#keys.
  */
 export function isOf(namespace: string, key: string): boolean {
   const [version, bucket, first, second] = key.split('/');
@@ -141,7 +143,7 @@ export function isOf(namespace: string, key: string): boolean {
   );
 }
 
-/** Those of upstream hold the keys of everybody, also for who names a namespace so. */
+/** Upstream's buckets hold the keys of all namespaces, even if a namespace has the same name. */
 const buckets = new Set(['instances', 'mdc', 'event_channels', 'event_sources', 'launcher']);
 
 /** The first key that does not begin with `prefix`. */
@@ -151,7 +153,7 @@ function after(prefix: string): string {
 
 type Alarm = 'NOSPACE' | 'CORRUPT';
 
-/** Reads only. Rejects when nobody answers, or does not let us. */
+/** Whether etcd has raised an alarm. Reads only. Rejects if etcd does not answer or denies access. */
 export async function hasAlarm(
   wanted: Alarm,
   addresses: readonly string[],

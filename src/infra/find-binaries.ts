@@ -5,7 +5,7 @@ import { foldersOf, isExecutable, runProgram } from '../host/program.ts';
 import type { InfraBinary, InfraName } from '../plan/infra.ts';
 
 const executables: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nats-server' };
-/** Debian puts nats-server where the PATH of plain users does not lead. */
+/** Debian installs nats-server in a folder that is not on the PATH of normal users. */
 const furtherFolders = ['/usr/local/sbin', '/usr/sbin'];
 const versionMs = 5_000;
 

@@ -7,11 +7,11 @@ import type { AccessPlaces, Place } from '../plan/infra.ts';
 import type { Environment } from '../base/environment.ts';
 
 export interface Reach {
-  /** Upstream's variables, as far as they were found. */
+  /** Upstream's variables that were found. */
   readonly environment: Environment;
-  /** In words, what was not found. */
+  /** What was not found, in words. */
   readonly missing: readonly string[];
-  /** Variables of the caller to be set: those that are not, or all when none is missing. */
+  /** The variables that the caller must set: those that are unset, or all if none is missing. */
   readonly variables: readonly string[];
 }
 
@@ -52,12 +52,12 @@ const silences = [
   'ETIMEDOUT',
 ];
 
-/** A certificate that is not trusted, or a server of another kind, is no silence. */
+/** Whether no server answered. An untrusted certificate, or a server of another kind, is an answer. */
 export function isSilence(error: unknown): boolean {
   return silences.includes(errorCode(error) ?? '') || messageOf(error).startsWith('no answer');
 }
 
-/** In words, for people. */
+/** The reason, for people. */
 export function reasonOf(error: unknown): string {
   const code = errorCode(error) ?? '';
   if (code === 'ECONNREFUSED') return 'connection refused';

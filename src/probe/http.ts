@@ -4,13 +4,13 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Answers longer than this are cut off: a probe never needs them. */
+/** Longer answers are refused: a probe never needs them. */
 const longestAnswer = 64 * 1024 * 1024;
 
 /**
- * GET, or POST with a JSON body. Rejects when there is no answer within `timeoutMs`, or `signal` aborts.
- * node:http and not fetch: fetch costs 30 ms on its first call and may follow proxy settings. Loaded at the first call:
- * what is started needs the processor before there is anything to ask.
+ * GET, or POST with a JSON body. Rejects if there is no answer within `timeoutMs`, or `signal` aborts. Uses node:http, not fetch:
+ * fetch costs 30 ms on its first call and may use a proxy. Loaded at the first call: until then, the processes that start need
+ * the CPU.
  */
 export async function exchange(
   url: string,
@@ -52,18 +52,18 @@ export async function exchange(
   });
 }
 
-export interface HeldRequest {
-  /** What has come. */
+export interface StreamedRequest {
+  /** The text received so far. */
   text(): string;
   ended(): boolean;
   close(): void;
 }
 
-/** Resolves when the first part of its answer has come. Rejects when that does not come, or the status is not 200. */
-export async function holdRequest(
+/** Starts a streamed request, and resolves with the first part of its answer. Rejects if there is none, or the status is not 200. */
+export async function streamRequest(
   url: string,
   { body, timeoutMs, signal }: { body: unknown; timeoutMs: number; signal: AbortSignal },
-): Promise<HeldRequest> {
+): Promise<StreamedRequest> {
   const { request } = await import('node:http');
   const limit = AbortSignal.timeout(timeoutMs);
   const payload = JSON.stringify(body);
@@ -78,7 +78,7 @@ export async function holdRequest(
       },
       (response) => {
         let [text, over] = ['', false];
-        const held: HeldRequest = { text: () => text, ended: () => over, close: () => call.destroy() };
+        const held: StreamedRequest = { text: () => text, ended: () => over, close: () => call.destroy() };
         response.setEncoding('utf8').on('data', (part: string) => {
           text += part;
           if (response.statusCode === 200) resolve(held);
@@ -90,7 +90,7 @@ export async function holdRequest(
         response.on('error', reject);
       },
     );
-    // Also after it was given up: then nobody listens any more.
+    // Also after the request was closed: then the rejection has no effect.
     call.on('error', reject);
     call.end(payload);
   });

@@ -1,12 +1,12 @@
-/** Asks again and again until the answer is yes, often while things are young and rarely later. */
+/** Repeats a check until it succeeds, frequently at first and rarely later. */
 import { errorCode, messageOf } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 
-/** An attempt says `undefined` for yes, or in words what it saw instead. */
+/** An attempt returns its result, or what it saw instead, in words. */
 export type Attempt<T> = (signal: AbortSignal) => Promise<{ readonly done: T } | { readonly seen: string }>;
 
-/** What a wait needs: time, a way to give up, and somebody who hears what it saw instead. */
+/** What a wait needs: a clock, a way to cancel it, and a listener for what it saw instead. */
 export interface Asking {
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -15,16 +15,16 @@ export interface Asking {
 
 const fastMs = 20;
 const slowMs = 500;
-/** So long the fast pace holds; every question to a loading upstream worker writes an ERROR line into its log. */
+/** How long to poll fast; every request to a loading upstream worker writes an ERROR line to its log. */
 const youngMs = 10_000;
 
-/** Rejects with the reason of `signal` when that aborts, and with a DynamoError of an attempt at once. `saw` hears what every failed attempt saw. */
+/** Rejects with the reason of `signal` when that aborts, and immediately with a DynamoError of an attempt. `saw` receives what each failed attempt saw. */
 export async function poll<T>(attempt: Attempt<T>, { clock, signal, saw }: Asking): Promise<T> {
   const begin = clock.now();
   for (;;) {
     signal.throwIfAborted();
     const result = await attempt(signal).catch((error: unknown) => {
-      // Any other error means "not yet": nobody listens, the answer is no JSON.
+      // Any other error means "not yet": the port is closed, or the answer is not JSON.
       if (error instanceof DynamoError) throw error;
       return { seen: reasonOf(error) };
     });

@@ -1,4 +1,4 @@
-/** The prober: repeats checks until they hold, and remembers what it saw last. */
+/** Checks processes and the frontend until they are ready, and remembers what it saw last. */
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
@@ -12,10 +12,10 @@ import { proveServing } from './serving.ts';
 const startTimeoutMs = 2_000;
 const neverAborts = new AbortController().signal;
 
-/** Of these ports, each with the session that should listen there, those where another process does; with its name. */
+/** Given ports and the session that should listen on each: the ports on which another process listens, with its name. */
 export type ForeignListeners = (owners: ReadonlyMap<number, number>) => ReadonlyMap<number, string>;
 
-/** They share what was seen last. */
+/** Both share what was seen last. */
 export function createProbes(
   clock: Clock,
   foreignListeners: ForeignListeners,
@@ -49,23 +49,27 @@ export function createProbes(
   };
   const proving: Proving = {
     listenersAreOurs: async (plan, pidOf) => {
-      // Docker itself makes sure that nobody else has a port of a container, or does not start it.
+      // Docker does not start a container whose port is in use.
       const here = plan.processes.filter(({ container }) => container === undefined);
       const owners = here.map(({ name, probe }): [number, number] => [
         Number(new URL(probe.url).port),
         pidOf(name) ?? 0,
       ]);
       for (const [port, holder] of foreignListeners(new Map(owners))) {
-        throw new DynamoError('busy', `Port ${port} is planned for this run, but ${holder} answers there.`, {
-          hint: 'stop it, or start again: other ports will be taken',
-        });
+        throw new DynamoError(
+          'busy',
+          `Port ${port} is planned for this run, but ${holder} is listening on it.`,
+          {
+            hint: 'stop it, or start again: other ports will be chosen',
+          },
+        );
       }
     },
     instances: (plan, expected, signal) =>
       poll(
         async () => {
           const answer = await exchange(`${plan.http.url}/health`, { timeoutMs: startTimeoutMs, signal });
-          if (answer.status !== 200) return { seen: `frontend /health says ${answer.status}` };
+          if (answer.status !== 200) return { seen: `frontend /health answers ${answer.status}` };
           const instances = instancesIn(answer.body);
           const missing = missingInstances(expected, instances);
           if (missing === undefined) return { done: undefined };
@@ -94,7 +98,7 @@ function probeOnce(probe: Probe, timeoutMs = startTimeoutMs): Attempt<undefined>
   };
 }
 
-/** The body counts, not the code: an encode worker answers 503 for ever while it serves. */
+/** Uses the body, not the status: an encode worker always answers 503 while it serves. */
 function endpointReady({ body }: HttpAnswer, endpoint: string): boolean {
   const status: unknown = JSON.parse(body);
   if (typeof status !== 'object' || status === null || !('endpoints' in status)) return false;
@@ -110,7 +114,7 @@ function listed(plan: ServingPlan): Attempt<undefined> {
     });
     const names = status === 200 ? modelNames(body) : [];
     if (names.includes(plan.model.servedName)) return { done: undefined };
-    return { seen: `models listed: ${names.join(', ') || 'none'}; wanted: ${plan.model.servedName}` };
+    return { seen: `models listed: ${names.join(', ') || 'none'}; expected: ${plan.model.servedName}` };
   };
 }
 
@@ -126,7 +130,9 @@ interface Instance {
 }
 
 /**
- * Instances in a /health body. Ids exceed 2^53, which JSON.parse rounds: they are not read here.
+ * The workers that the frontend knows, from the body of its /health. Ids exceed 2^53, which JSON.parse rounds, so they are not
+ * read.
+ *
  * Source: docs/upstream/status-and-health.md#instances.
  */
 export function instancesIn(healthBody: string): Instance[] {
@@ -136,7 +142,7 @@ export function instancesIn(healthBody: string): Instance[] {
   return body.instances.filter(isInstance);
 }
 
-/** What is missing, in words; `undefined` when every expected instance is there. */
+/** What is missing, in words; `undefined` if every expected instance is known. */
 export function missingInstances(
   expected: readonly ExpectedInstances[],
   instances: readonly Instance[],
@@ -151,7 +157,8 @@ export function missingInstances(
 }
 
 /**
- * Workers in places where nobody expects one: they say so nowhere else.
+ * Workers that registered in unexpected places, which nothing else reports.
+ *
  * Source: docs/upstream/status-and-health.md#instances.
  */
 export function unexpectedInstances(

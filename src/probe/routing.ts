@@ -6,19 +6,19 @@ import { type TimeLimit, timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
 import { type Asking, poll } from './poll.ts';
-import { exchange, type HeldRequest, holdRequest } from './http.ts';
+import { exchange, type StreamedRequest, streamRequest } from './http.ts';
 import { meanOfHistogram } from '../base/metrics-text.ts';
 import { proofRequest } from '../plan/proof.ts';
 
-/** Events of what is cached reach the router a moment after the answer. */
+/** Cache events reach the router a moment after the answer. */
 const cacheSettleMs = 30_000;
-/** A prompt that begins as others do shares a block or two with them. */
+/** A prompt with the same beginning as others shares a block or two with them. */
 const wantedShare = 0.5;
-/** So often it must come back in a row: with two workers that take turns, or with all that hold it, once would be luck. */
+/** How often in a row a prompt must return to its worker: with round robin between two workers, once would be luck. */
 const repeats = 3;
 const lateMs = 500;
 
-/** In words, what was seen of each pool. Rejects with `not-ready`, and the pool, when its requests are not routed. */
+/** What was seen for each pool, in words. Rejects with `not-ready`, naming the pool, if its requests are not routed. */
 export async function proveReuse(plan: ServingPlan, asking: Asking): Promise<string> {
   const { readers, writers } = poolsOf(plan);
   const found = await proveReaders(plan, readers, asking);
@@ -27,7 +27,7 @@ export async function proveReuse(plan: ServingPlan, asking: Asking): Promise<str
   return `${nameOf(readers)} ${found}, ${nameOf(writers)} ${spread}`;
 }
 
-/** `readers` take the prompt and look for its cache; `writers`, where they are others, are chosen by their load. */
+/** `readers` are chosen by the cached prompt; `writers`, if they are different workers, by their load. */
 function poolsOf({ processes }: ServingPlan) {
   const inMode = (mode: string): ProcessSpec[] => processes.filter((spec) => spec.mode === mode);
   const prefill = inMode('prefill');
@@ -40,13 +40,13 @@ function nameOf([first]: readonly ProcessSpec[]): string {
   return first?.mode ?? 'workers';
 }
 
-/** Each try has a prompt of its own: one that has been everywhere is cached everywhere. */
+/** Each try uses a new prompt: an old one may be cached by every worker. */
 async function proveReaders(
   plan: ServingPlan,
   readers: readonly ProcessSpec[],
   asking: Asking,
 ): Promise<string> {
-  // From the first answer on: it may take its time, as may one that is under way when the limit is over.
+  // Starts with the first answer, which may be slow; a request in progress may finish after the limit.
   let limit: TimeLimit | undefined;
   let tries = 0;
   try {
@@ -56,7 +56,7 @@ async function proveReaders(
       const first = await askRouted(plan, prompt, 4, signal);
       const ask = first.share === undefined ? askMeasured : askRouted;
       limit ??= timeLimit(cacheSettleMs, asking.clock, asking.signal);
-      // What tells the router of it may come late; and luck would have to last longer with every try.
+      // Cache events may be late; and with every try, success by luck becomes less likely.
       if (tries > 0) await asking.clock.sleep(lateMs, signal);
       tries++;
       let again: Routed | undefined;
@@ -82,7 +82,7 @@ function neverReused({ runId, processes }: ServingPlan, readers: readonly Proces
   const names = readers.map(({ name }) => name).join(' and ');
   return new DynamoError(
     'not-ready',
-    `The deployment serves, but its router does not: among ${names} a repeated prompt was never answered from a cache.`,
+    `The deployment serves, but its KV router does not work: a repeated prompt was never answered from the cache of ${names}.`,
     {
       hint:
         `dynamo logs --run ${runId}   # do the workers publish KV events? ` +
@@ -91,23 +91,23 @@ function neverReused({ runId, processes }: ServingPlan, readers: readonly Proces
   );
 }
 
-/** Nobody asked it before; longer than several blocks of 64 tokens, and short enough for a capped cache. */
+/** A new prompt, longer than several blocks of 64 tokens, and short enough for a limited cache. */
 function longPrompt(runId: string, name: string): string {
   return Array.from({ length: 120 }, (_, i) => `${runId} ${name} ${i}`).join(', ');
 }
 
-/** What a router knows of load comes a moment late; who else uses the deployment already may stand in the way. */
+/** The router learns of load with a delay; other users of the deployment may disturb the test. */
 const loadSettleMs = 30_000;
-/** So many requests beside the one that is held must all go elsewhere: taking turns brings one of them to it. */
+/** This many requests must all go to other workers than the busy one: with round robin, one of them would go to it. */
 const others = 3;
-/** What is held must outlast them. */
+/** The request that keeps the worker busy must outlast them. */
 const firstTokens = 64;
 const mostTokens = 4_096;
-const tooFast = 'not judged: its answers are over too soon';
+const tooFast = 'not tested: its answers end too soon';
 
 /**
- * `prompt`: long, as load is counted in blocks of it. Decode workers are not chosen by what they have cached: upstream's
- * router passes them over for the load alone (seen with 1.1.1 and 1.6.1). Rejects with `not-ready` when it does not.
+ * Proves that the router avoids a busy worker. `prompt`: long, because load is counted in its blocks. Upstream's router chooses
+ * decode workers by load, not by what they have cached (seen with 1.1.1 and 1.6.1). Rejects with `not-ready` if it does not.
  */
 async function proveSpread(plan: ServingPlan, prompt: string, asking: Asking): Promise<string> {
   let limit: TimeLimit | undefined;
@@ -115,9 +115,9 @@ async function proveSpread(plan: ServingPlan, prompt: string, asking: Asking): P
   const attempt = async (signal: AbortSignal): Promise<{ done: string } | { seen: string }> => {
     if (limit?.isOver() === true) throw neverSpread(plan, seen);
     const { url, body } = routedRequest(plan, `${prompt} ${tries}`, tokens, true);
-    const held = await holdRequest(url, { body, timeoutMs: requestTimeoutMs, signal }).catch(
+    const held = await streamRequest(url, { body, timeoutMs: requestTimeoutMs, signal }).catch(
       (error: unknown) => {
-        // A model of short contexts refuses so many.
+        // A model with a short context refuses so many tokens.
         if (tokens === firstTokens) throw error;
         return undefined;
       },
@@ -148,51 +148,51 @@ type Outcome = { readonly done: string } | { readonly seen: string; readonly too
 
 async function besides(
   plan: ServingPlan,
-  held: HeldRequest,
+  held: StreamedRequest,
   count: number,
   signal: AbortSignal,
 ): Promise<Outcome> {
   for (let i = 0; i < count; i++) {
     const { writer } = await askRouted(plan, `${i}`, 1, signal);
-    if (writer === undefined) return { done: 'not judged: answers name no worker' };
+    if (writer === undefined) return { done: 'not tested: answers do not name the worker' };
     const busy = workersOf(held.text()).writer;
     if (busy === undefined || held.ended())
-      return { seen: 'a request that was to keep a worker busy had ended', tooShort: true };
-    if (writer === busy) return { seen: 'a request went to the one worker that was busy', tooShort: false };
+      return { seen: 'the request that should keep a worker busy had ended', tooShort: true };
+    if (writer === busy) return { seen: 'a request went to the busy worker', tooShort: false };
   }
-  return { done: `${count} of ${count} requests past the busy worker` };
+  return { done: `${count} of ${count} requests avoided the busy worker` };
 }
 
 function neverSpread({ runId, processes }: ServingPlan, seen: string): DynamoError {
   const names = processes.filter(({ mode }) => mode === 'decode').map(({ name }) => name);
   return new DynamoError(
     'not-ready',
-    `The deployment serves, but its router does not: among ${names.join(' and ')} ${seen}, again and again.`,
+    `The deployment serves, but its KV router does not work: with ${names.join(' and ')}, ${seen}, repeatedly.`,
     { hint: `dynamo logs frontend --run ${runId}` },
   );
 }
 
-/** A real worker needs seconds for a long prompt, one on a CPU a minute. */
+/** A real worker takes seconds for a long prompt, and a minute on a CPU. */
 const requestTimeoutMs = 600_000;
 
 interface Routed {
-  /** Absent where the answer does not tell. Beyond 2^53, so text. */
+  /** Absent if the answer does not contain it. Text, because it exceeds 2^53. */
   readonly reader?: string | undefined;
   readonly writer?: string | undefined;
-  /** Of the prompt, what was cached where it went: from 0 to 1. Absent where the answer does not tell. */
+  /** The share of the prompt that the worker had cached: from 0 to 1. Absent if the answer does not contain it. */
   readonly share?: number | undefined;
   /** The same in words. */
   readonly found: string;
 }
 
-/** The `nvext` of 1.1 to 1.6; others ignore it. Without `ignore_eos` an answer may be over at once. */
+/** The `nvext` of 1.1 to 1.6; other versions ignore it. Without `ignore_eos`, an answer may end immediately. */
 function routedRequest(plan: ServingPlan, prompt: string, maxTokens: number, stream = false) {
   const { path, body } = proofRequest({ ...plan.proof, prompt, maxTokens }, plan.model.servedName);
   const more = { stream, ignore_eos: true, nvext: { extra_fields: ['worker_id', 'timing'] } };
   return { url: plan.http.url + path, body: { ...body, ...more } };
 }
 
-/** Rejects when the answer is not 200. */
+/** Rejects if the answer is not 200. */
 async function askRouted(
   plan: ServingPlan,
   prompt: string,
@@ -205,7 +205,7 @@ async function askRouted(
   return { ...workersOf(answer.body), ...shareOf(answer.body) };
 }
 
-/** The same where answers do not tell what was cached: the router's own figures do, as a mean over all of its pools. */
+/** The same if answers do not say what was cached: uses the router's metrics, a mean over all of its pools. */
 async function askMeasured(
   plan: ServingPlan,
   prompt: string,
@@ -219,7 +219,7 @@ async function askMeasured(
   return { ...answer, share: risen, found: rateText(risen) };
 }
 
-/** Out of an answer, or of the events of a stream. */
+/** From an answer, or from the events of a stream. */
 function workersOf(text: string): Pick<Routed, 'reader' | 'writer'> {
   const idOf = (role: string): string | undefined =>
     new RegExp(`"${role}_worker_id":\\s*"?(\\d+)`).exec(text)?.[1];
@@ -232,7 +232,7 @@ async function metricsOf(plan: ServingPlan, signal: AbortSignal): Promise<string
 }
 
 /**
- * What the worker counted, or else what its router expected: 1.1 does not say what was cached, and decode workers of the
+ * What the worker counted, or else what its router expected: 1.1 does not report cached tokens, and decode workers of the
  * mocker of 1.6.1 count nothing. Source: docs/upstream/status-and-health.md#cached-tokens.
  */
 function shareOf(text: string): Pick<Routed, 'share' | 'found'> {
@@ -247,7 +247,7 @@ function shareOf(text: string): Pick<Routed, 'share' | 'found'> {
   if (counted !== undefined && counted >= (expected ?? 0))
     return { share: counted, found: `${cached} of ${prompt} tokens cached` };
   if (expected !== undefined) return { share: expected, found: rateText(expected) };
-  return { found: 'the answer does not tell what was cached' };
+  return { found: 'the answer does not say what was cached' };
 }
 
 function rateText(rate: number): string {

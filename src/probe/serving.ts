@@ -1,4 +1,4 @@
-/** Proves that a deployment serves: one real request through the front door, its content checked, every role counted. */
+/** Proves that a deployment serves: sends one real request to the frontend, checks the answer, and counts requests per role. */
 import { timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
@@ -14,16 +14,16 @@ import { proveReuse } from './routing.ts';
  * Source: docs/upstream/memory-and-gpus.md#first-requests.
  */
 const requestTimeoutMs = 600_000;
-/** Answers 404 and 503 may still come for a moment after the model is listed. */
+/** The frontend may still answer 404 or 503 for a moment after the model is listed. */
 const settleMs = 10_000;
 /**
- * With 500: the frontend could not hand the request to a worker, which happens for a moment, too. Seen once in 60 starts
- * of the frontend of 1.4.2 before mockers, 60 ms after the last was ready. A worker that fails on it says something else.
+ * In a 500: the frontend could not pass the request to a worker, which also happens briefly. Seen once in 60 starts of the 1.4.2
+ * frontend with mockers, 60 ms after the last was ready. A worker that fails on a request reports something else.
  */
 const notHandedOn = 'Failed to generate completions';
 /**
- * A frontend that knows its prefill workers only since this moment has decode workers do all, and says nothing. Seen with
- * the frontend of 1.1.1: so it is asked again until all roles are used, this often and for so long.
+ * A frontend that has only just discovered its prefill workers silently uses decode workers for everything. Seen with the
+ * frontend of 1.1.1: so the request is repeated until all roles are used, at this interval and for this long.
  */
 const rolesPeriodMs = 1_000;
 const rolesSettleMs = 30_000;
@@ -45,8 +45,8 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
       if ('answer' in verdict) return { done: verdict.answer };
       throw wrongAnswer(plan, verdict.wrong);
     }
-    const passing = status === 404 || status === 503 || (status === 500 && body.includes(notHandedOn));
-    if (!passing || asking.clock.now() - begin >= settleMs) throw wrongAnswer(plan, seen);
+    const isTemporary = status === 404 || status === 503 || (status === 500 && body.includes(notHandedOn));
+    if (!isTemporary || asking.clock.now() - begin >= settleMs) throw wrongAnswer(plan, seen);
     return { seen };
   };
   const answer = await poll(attempt, asking);
@@ -62,7 +62,7 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   };
 }
 
-/** etcd and NATS alone serve no model: what they say of their own health is their proof. */
+/** etcd and NATS alone serve no model: their own health endpoints are the proof. */
 async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
   const begin = clock.now();
   const answers = plan.processes.map(async ({ name, probe }) => {
@@ -75,7 +75,7 @@ async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Pr
 
 type Counts = ReadonlyMap<string, number>;
 
-/** With several roles a request that skipped one is answered just as well: only the counters tell. */
+/** With several roles, a request that skipped one is answered as well: only the counters show it. */
 function countedWorkers(plan: Plan): readonly ProcessSpec[] {
   const workers = plan.processes.filter(({ kind }) => kind === 'worker');
   return new Set(workers.map(({ mode }) => mode)).size > 1 ? workers : [];

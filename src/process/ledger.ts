@@ -94,7 +94,7 @@ export function readWholeLedger(file: string): Ledger {
   const { values, damage, missing } = linesOf<unknown>(read, shapeOf);
   if (damage !== undefined) {
     const run = basename(dirname(file));
-    reportDamage({ file, why: damage, fix: `dynamo clean --dry-run   # says what may be left of ${run}` });
+    reportDamage({ file, why: damage, fix: `dynamo clean --dry-run   # lists what may be left of ${run}` });
   }
   return {
     entries: values.filter(isEntry),

@@ -114,7 +114,7 @@ function lackOfDisk(folder: string): Lack | undefined {
   try {
     const { bavail, bfree, bsize, files, ffree } = statfsSync(folder);
     const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
-    const fix = `df -h ${folder}; df -i ${folder}   # then free space, or: export XDG_STATE_HOME=/a/bigger/disk`;
+    const fix = `df -h ${folder}; df -i ${folder}   # free some space, or: export XDG_STATE_HOME=/a/bigger/disk`;
     if (free < leastBytes) {
       return {
         code: 'cannot-write',

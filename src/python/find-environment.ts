@@ -1,4 +1,4 @@
-/** Finds the Python environment that shall serve: one that the user has, before those that `dynamo setup` made. */
+/** Chooses the Python environment: the user's own come before those that `dynamo setup` created. */
 import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
 import type { Backend } from '../engine/engine.ts';
@@ -15,23 +15,23 @@ import {
 
 export interface PythonSearch {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** What the user named with --python: a folder, an interpreter, or a command on PATH. */
+  /** The value of --python: a folder, an interpreter, or a command on PATH. */
   readonly asked?: string | undefined;
-  /** What it must hold beside Dynamo; `undefined` where Dynamo will do. */
+  /** What it must contain besides Dynamo; `undefined` if Dynamo is enough. */
   readonly backend: Backend | undefined;
 }
 
 interface Candidate {
-  /** Why it comes into question, as a plan says it. */
+  /** Why it is a candidate, as shown in a plan. */
   readonly origin: string;
   readonly found: Installed;
   readonly unfinished: boolean;
 }
 
 /**
- * The first that has what is needed, of: --python, DYNAMO_PYTHON, the active venv, the active conda environment, those
- * of `dynamo setup` (newest first), the one of python3 on PATH. When none has the backend, the first with Dynamo alone,
- * so that a message can say what it lacks. What the user names counts, or fails with `environment` when it holds no Dynamo.
+ * The first that has what is needed, in this order: --python, DYNAMO_PYTHON, the active venv, the active conda environment,
+ * those of `dynamo setup` (newest first), that of python3 on PATH. If none has the backend, the first with Dynamo only, so that
+ * a message can say what is missing. An environment that the user names is used, or fails with `environment` if it lacks Dynamo.
  */
 export function findPythonEnvironment(search: PythonSearch): PythonEnvironment | undefined {
   const named = namedByUser(search);
@@ -40,10 +40,10 @@ export function findPythonEnvironment(search: PythonSearch): PythonEnvironment |
   const fitting = candidates.find((each) => lack(each, search.backend) === undefined);
   const best = fitting ?? candidates.find((each) => lack(each, undefined) === undefined);
   if (best === undefined) return undefined;
-  return toEnvironment(best, passedOver(candidates.slice(0, candidates.indexOf(best)), search.backend));
+  return toEnvironment(best, skipped(candidates.slice(0, candidates.indexOf(best)), search.backend));
 }
 
-/** What the user has that is no work of `dynamo setup`, at `version` where one is asked for: nothing need be made. */
+/** A suitable environment that was not created by `dynamo setup`, with `version` if given: nothing needs to be installed. */
 export function findUsersEnvironment(
   { environment, asked, backend }: PythonSearch,
   version: string | undefined,
@@ -76,15 +76,15 @@ function namedByUser({ environment, asked }: PythonSearch): Candidate | undefine
   if (value === undefined || value === '') return undefined;
   const located = locatePython(value, environment);
   if (located === undefined) {
-    throw new DynamoError('environment', `${origin} ${value}: there is no Python interpreter.`, {
-      hint: 'give the folder of an environment, or the path of its python3',
+    throw new DynamoError('environment', `${origin} ${value}: no Python interpreter found.`, {
+      hint: 'name the folder of an environment, or the path of its python3',
     });
   }
   const candidate = look(origin, located, environment.HOME);
   const missing = lack(candidate, undefined);
   if (missing === undefined) return candidate;
   throw new DynamoError('environment', `${origin} ${value}: ${missing}.`, {
-    hint: `dynamo setup   # makes one; then leave ${origin} out`,
+    hint: `dynamo setup   # creates one; then omit ${origin}`,
   });
 }
 
@@ -107,7 +107,7 @@ function fromSetup({ environment, backend }: PythonSearch): Candidate[] {
   const fitting = made.filter((each) => lack(each, backend) === undefined).length;
   const origin = fitting > 1 ? `made by dynamo setup, the newest of ${fitting}` : 'made by dynamo setup';
   const newest = made.toSorted((a, b) => compareVersions(b.found.dynamo ?? '', a.found.dynamo ?? ''));
-  // Those that fit come first, so that a plan does not explain why the others were passed over.
+  // Suitable ones come first, so that a plan does not explain why the others were skipped.
   const [fit, unfit] = [true, false].map((fits) =>
     newest.filter((each) => (lack(each, backend) === undefined) === fits),
   );
@@ -125,13 +125,13 @@ function look(origin: string, { folder, python }: Located, home: string | undefi
 }
 
 function lack({ found, unfinished }: Candidate, backend: PythonSearch['backend']): string | undefined {
-  if (unfinished) return 'dynamo setup has not finished it';
-  if (found.dynamo === undefined) return 'it holds no Dynamo (the package ai-dynamo)';
+  if (unfinished) return 'dynamo setup did not complete it';
+  if (found.dynamo === undefined) return 'Dynamo (the package ai-dynamo) is not installed';
   if (backend === undefined || found.backends[backend.distribution] !== undefined) return undefined;
-  return `it holds Dynamo without ${backend.title}`;
+  return `it has Dynamo but not ${backend.title}`;
 }
 
-function passedOver(candidates: readonly Candidate[], backend: PythonSearch['backend']): string[] {
+function skipped(candidates: readonly Candidate[], backend: PythonSearch['backend']): string[] {
   return candidates.flatMap((each) => {
     const missing = lack(each, backend);
     return missing === undefined ? [] : [`not ${each.found.folder}: ${missing}`];
@@ -140,7 +140,7 @@ function passedOver(candidates: readonly Candidate[], backend: PythonSearch['bac
 
 function toEnvironment(
   { origin, found }: Candidate,
-  remarks: readonly string[],
+  notes: readonly string[],
 ): PythonEnvironment | undefined {
   if (found.dynamo === undefined) return undefined;
   return {
@@ -149,6 +149,6 @@ function toEnvironment(
     dynamoVersion: found.dynamo,
     backends: found.backends,
     torchVersion: found.torch,
-    because: [origin, ...remarks].join('; '),
+    because: [origin, ...notes].join('; '),
   };
 }

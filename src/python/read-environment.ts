@@ -1,4 +1,4 @@
-/** Reads what one Python environment holds from its package folders: asking Python takes seconds. */
+/** Locates Python environments, and reads their versions from the package folders: running Python takes seconds. */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { backends } from '../engine/engines.ts';
@@ -9,14 +9,14 @@ export interface Installed {
   readonly folder: string;
   /** Path of the interpreter. */
   readonly python: string;
-  /** Versions as their packages say, `.postN` and all; `undefined` where a package is missing. */
+  /** Version as in the package metadata, including `.postN`; `undefined` if the package is missing. */
   readonly dynamo: string | undefined;
-  /** Of the packages that engines compute with, by their names. */
+  /** Versions of the engines' packages, by package name. */
   readonly backends: Readonly<Record<string, string | undefined>>;
   readonly torch: string | undefined;
 }
 
-/** `home`: whose packages `pip install --user` puts beside those of a Python that is no virtual environment. */
+/** `home`: of the user whose `pip install --user` packages are visible outside virtual environments. */
 export function readEnvironment(folder: string, python: string, home: string | undefined): Installed {
   const packages = packageFolders(folder, python, home).flatMap(list);
   return {
@@ -39,7 +39,7 @@ function packageFolders(folder: string, python: string, home: string | undefined
   return [...own, ...systemFolders(dirname(base), join(base, basename(python)), home)];
 }
 
-/** A system may hold the packages of several Pythons; only those of this one count. */
+/** A system may have packages for several Python versions; only those of this one count. */
 function systemFolders(prefix: string, python: string, home: string | undefined): string[] {
   const minor = minorOf(python);
   const version = minor === undefined ? /^python3(\.\d+t?)?$/ : new RegExp(`^python3(\\.${minor}t?)?$`);
@@ -55,7 +55,7 @@ function below(prefix: string, libs: readonly string[], version: RegExp): string
   );
 }
 
-/** `12` for /usr/bin/python3, which leads to python3.12; `undefined` when the name does not tell. */
+/** `12` for /usr/bin/python3 that links to python3.12; `undefined` if the name does not contain it. */
 function minorOf(python: string): string | undefined {
   try {
     return /^python3\.(\d+)t?$/.exec(basename(realpathSync(python)))?.[1];
@@ -75,7 +75,7 @@ function settingOf(text: string, name: string): string | undefined {
   return line?.slice(line.indexOf('=') + 1).trim();
 }
 
-/** The interpreter of an environment, or `undefined` where there is none. */
+/** The interpreter of an environment, or `undefined` if there is none. */
 export function interpreterIn(folder: string): string | undefined {
   return ['python3', 'python'].map((name) => join(folder, 'bin', name)).find((file) => existsSync(file));
 }
@@ -124,12 +124,12 @@ export function locateOnPath(command: string, environment: Environment): Located
   return undefined;
 }
 
-/** The folder decides, not what the link leads to: in a virtual environment it leads out of it. */
+/** Uses the folder, not the target of the link: in a virtual environment the link points outside. */
 function ofInterpreter(python: string): Located {
   return { folder: dirname(dirname(python)), python };
 }
 
-/** pyenv puts a script on PATH that starts the Python of PYENV_VERSION, or else of its file `version`. */
+/** pyenv puts a script on PATH that starts the Python in PYENV_VERSION, or else in its file `version`. */
 function behindShim(file: string, environment: Environment): Located | undefined {
   const shims = dirname(file);
   if (basename(shims) !== 'shims') return undefined;

@@ -1,4 +1,4 @@
-/** What must be installed for an engine at a version of Dynamo: what all engines share, with what each says of itself. */
+/** What must be installed for an engine and a version of Dynamo. */
 import { DynamoError } from '../base/error.ts';
 import { compareVersions, isVersion } from '../base/package-version.ts';
 import type { Deviation } from '../engine/engine.ts';
@@ -12,9 +12,9 @@ export interface Recipe {
   readonly requirement: string;
   readonly preReleases: readonly Deviation[];
   readonly overrides: readonly Deviation[];
-  /** Modules whose import proves that it works. */
+  /** Modules that are imported to verify the installation. */
   readonly imports: readonly string[];
-  /** Free space that making it needs, in bytes. */
+  /** Free disk space that the installation needs, in bytes. */
   readonly diskBytes: number;
   /** What the user should know about this version. */
   readonly notes: readonly string[];
@@ -39,10 +39,10 @@ const releases = [
 const newestKnown = releases.at(-1) ?? '';
 const oldest = releases[0] ?? '';
 
-/** Pythons that the wheels support. Source: metadata of ai-dynamo, and PR 1101 upstream for what is too new. */
+/** Python versions that the wheels support. Source: metadata of ai-dynamo, and PR 1101 upstream for what is too new. */
 export const pythonRange = '>=3.10,<3.14';
 
-/** Of every engine. Source: docs/upstream/versions.md#requirements-that-cannot-be-met. */
+/** For every engine. Source: docs/upstream/versions.md#requirements-that-cannot-be-met. */
 const commonOverrides: readonly Deviation[] = [
   {
     line: 'aisimulate ; python_version < "3"',
@@ -58,23 +58,27 @@ const commonOverrides: readonly Deviation[] = [
 ];
 const commonImports = ['dynamo._core', 'dynamo.frontend.main'];
 
-/** What is installed when nobody names a version. */
+/** The version that is installed by default. */
 export function defaultVersion(engine: UpstreamName): string {
   return upstreamEngines[engine].python.version;
 }
 
-/** `version` as the user or the registry says it. Throws `usage` for what is no version or is too old. */
+/** `version`: from the user or the registry. Throws `usage` if it is not a version or too old. */
 export function recipeFor(engine: UpstreamName, version: string): Recipe {
   if (!isVersion(version)) {
-    throw new DynamoError('usage', `--version ${JSON.stringify(version)} is no version of Dynamo.`, {
+    throw new DynamoError('usage', `--version ${JSON.stringify(version)} is not a version of Dynamo.`, {
       hint: `dynamo setup --engine ${engine} --version ${defaultVersion(engine)}`,
     });
   }
   if (compareVersions(version, oldest) < 0) {
-    throw new DynamoError('usage', `Dynamo ${version} is too old: ${oldest} is the first that works here.`, {
-      details: ['Before 1.1 every worker needs NATS, and flags that are gone since.'],
-      hint: `dynamo setup --engine ${engine} --version ${defaultVersion(engine)}`,
-    });
+    throw new DynamoError(
+      'usage',
+      `Dynamo ${version} is too old: ${oldest} is the oldest supported version.`,
+      {
+        details: ['Before 1.1, every worker needs NATS, and flags that no longer exist.'],
+        hint: `dynamo setup --engine ${engine} --version ${defaultVersion(engine)}`,
+      },
+    );
   }
   const published = publishedAs(version.trim().replace(/^v/i, ''));
   const { python } = upstreamEngines[engine];
@@ -92,7 +96,7 @@ export function recipeFor(engine: UpstreamName, version: string): Recipe {
   };
 }
 
-/** `1.4` is 1.4.0; 1.2.0 and 1.3.0 were published as their post-releases alone. */
+/** `1.4` is 1.4.0; 1.2.0 and 1.3.0 were only published as post-releases. */
 function publishedAs(version: string): string {
   return releaseOf(version) ?? releaseOf(`${version}.post1`) ?? version;
 }
@@ -101,7 +105,7 @@ function releaseOf(version: string): string | undefined {
   return releases.find((each) => compareVersions(each, version) === 0);
 }
 
-/** Oldest first, so that the list for a name is the same each time: another one would make the environment anew. */
+/** Oldest first, so that the list is always the same: a different one would reinstall the environment. */
 function deviationsAt(version: string, all: readonly Deviation[]): Deviation[] {
   return all
     .filter(
@@ -116,7 +120,7 @@ function commonNotes(asked: string, published: string): string[] {
   return [
     ...(asked === published ? [] : [`Dynamo ${asked} was published as ${published}.`]),
     ...(compareVersions(published, newestKnown) > 0
-      ? [`Dynamo ${published} is newer than what this tool knows (${newestKnown}): installed as that one is.`]
+      ? [`Dynamo ${published} is newer than the versions tested; it is installed like ${newestKnown}.`]
       : []),
   ];
 }

@@ -8,17 +8,17 @@ import { lstat, readdir } from 'node:fs/promises';
 
 export interface DataFolders {
   readonly data: string;
-  /** One folder a Python environment, named `<engine>-<version>`. */
+  /** One folder per Python environment, named `<engine>-<version>`. */
   readonly environments: string;
-  /** `bin/etcd` and `bin/nats-server`, when `dynamo setup --infra` has run. */
+  /** `bin/etcd` and `bin/nats-server`, once `dynamo setup --infra` has run. */
   readonly infra: string;
-  /** The installer, where this host has none. */
+  /** The installer, if this host has none. */
   readonly tools: string;
-  /** What installers said, one file a set-up; they outlive an environment that could not be made. */
+  /** Output of installers, one file per set-up; kept even if the installation failed. */
   readonly logs: string;
 }
 
-/** Below `$XDG_DATA_HOME/dynamo`, or `~/.local/share/dynamo`. Makes nothing. */
+/** Below `$XDG_DATA_HOME/dynamo`, or `~/.local/share/dynamo`. Creates nothing. */
 export function dataFolders(environment: Readonly<Record<string, string | undefined>>): DataFolders {
   const home = environment.HOME || homedir();
   const data = join(xdgFolder(environment, 'XDG_DATA_HOME') ?? join(home, '.local', 'share'), 'dynamo');
@@ -35,7 +35,7 @@ export interface SetupRecord {
   readonly state: 'unfinished' | 'complete';
   readonly engine: UpstreamName | 'infra';
   readonly version: string;
-  /** Exactly what is installed; another recipe for the same name makes it anew. */
+  /** Exactly what is installed; a different recipe for the same name reinstalls it. */
   readonly requirements: readonly string[];
   readonly overrides: readonly string[];
   readonly pythonVersion?: string | undefined;
@@ -45,7 +45,7 @@ export interface SetupRecord {
 
 const fileName = 'dynamo-setup.json';
 
-/** `undefined` for a folder that `dynamo setup` did not make. */
+/** `undefined` for a folder that `dynamo setup` did not create. Without `complete` in it, it is never used. */
 export function readSetupRecord(folder: string): SetupRecord | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(join(folder, fileName), 'utf8'));
@@ -55,14 +55,14 @@ export function readSetupRecord(folder: string): SetupRecord | undefined {
   }
 }
 
-/** In one step: a reader sees the record before or the one after. */
+/** Atomic: readers see the old record or the new one. */
 export function writeSetupRecord(folder: string, record: SetupRecord): void {
   const draft = join(folder, `${fileName}.${process.pid}`);
   writeFileSync(draft, `${JSON.stringify(record, undefined, 2)}\n`);
   renameSync(draft, join(folder, fileName));
 }
 
-/** Folders below `environments`, each with its record; unfinished ones too. */
+/** Folders below `environments`, each with its record; including unfinished ones. */
 export function listSetups(environments: string): { folder: string; name: string; record: SetupRecord }[] {
   return listFolder(environments).flatMap((name) => {
     const folder = join(environments, name);
@@ -85,7 +85,7 @@ function listFolder(folder: string): string[] {
   }
 }
 
-/** What `statfs` of Node says, as far as it counts here. */
+/** The part of Node's `statfs` that is used here. */
 export type StatFs = (path: string) => Promise<{ readonly bavail: number; readonly bsize: number }>;
 
 interface DiskSpace {
@@ -95,8 +95,8 @@ interface DiskSpace {
 }
 
 /**
- * The file system with the least room of those that are written: that of the environment, and that of the installer's
- * cache, from which files are linked where both are one, and copied where not.
+ * The file system with the least free space, of those that are written to: that of the environment, and that of the installer's
+ * cache, from which files are linked if both are the same, and copied otherwise.
  */
 export async function leastSpace(folders: readonly string[], statFs: StatFs): Promise<DiskSpace> {
   const spaces = await Promise.all(
@@ -114,7 +114,7 @@ export function installerCache(environment: Readonly<Record<string, string | und
   return environment.UV_CACHE_DIR || join(cache, 'uv');
 }
 
-/** Bytes of all files below a folder, each as if it were here alone: many are links into the installer's cache. */
+/** Bytes of all files below a folder, including hard links to the installer's cache. */
 export async function folderSize(folder: string): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true });
   const sizes = await Promise.all(

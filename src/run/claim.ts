@@ -171,7 +171,7 @@ function write(draft: string, mine: Claim): void {
     if (code !== 'EACCES' && code !== 'EPERM') throw cause;
     throw new DynamoError('cannot-write', `This user has no write access to ${dirname(draft)}.`, {
       cause,
-      hint: `ls -ld ${dirname(draft)}   # another user, root perhaps, made it`,
+      hint: `ls -ld ${dirname(draft)}   # another user, perhaps root, created it`,
     });
   }
 }

@@ -89,7 +89,7 @@ export function readKeeper({ folder, keeper }: RunFiles): KeeperRecord | undefin
 
 /** `undefined` if the file is missing or damaged; damage is reported. */
 export function readPlan({ folder, plan: file }: RunFiles): Plan | undefined {
-  const fix = `dynamo down ${basename(folder)}   # what it started is in the ledger beside the plan`;
+  const fix = `dynamo down ${basename(folder)}   # the ledger still lists what it started`;
   const plan = goodOrReport(file, readStored<Plan>(file, planShape), fix);
   if (plan === undefined || plan.runId === basename(folder)) return plan;
   reportDamage({ file, why: `it is the plan of run ${plan.runId}`, fix });
@@ -185,7 +185,7 @@ function damagedRun(
 }
 
 function fixFor(file: string, why: string, runId: string): string {
-  if (why.includes('may not read')) return `ls -ld ${dirname(file)} ${file}   # says whose they are`;
+  if (why.includes('may not read')) return `ls -ld ${dirname(file)} ${file}   # shows the owners`;
   return why.includes('it is a folder') ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
 }
 
@@ -211,7 +211,7 @@ export function appendEvent(files: RunFiles, event: RunEvent): void {
 export function readEvents({ events: file, folder }: RunFiles): readonly RunEvent[] {
   const { values, damage } = linesOf<RunEvent>(readOwnFile(file), eventShape);
   if (damage !== undefined) {
-    const fix = `rm -r ${file}   # of run ${basename(folder)}; without it, ps and events know less`;
+    const fix = `rm -r ${file}   # events of run ${basename(folder)}; without them, ps and events show less`;
     reportDamage({ file, why: damage, fix });
   }
   return values;

@@ -199,7 +199,7 @@ test('a Jetson GPU is planned, leased and returned, and unknown values are repor
   await stop(first);
   expect(existsSync(join(world.state, 'dynamo', 'gpus', uuid))).toBe(false);
   const { stdout } = await dynamo(world, ['doctor', '--verbose', '--only', 'gpus,vram']);
-  expect(stdout).toContain('1 of 1 GPUs may be used; nvidia-smi does not tell the memory of GPU 0: N/A');
+  expect(stdout).toContain('1 of 1 GPUs may be used; nvidia-smi does not report the memory of GPU 0: N/A');
   expect(stdout).toContain('GPU 0 has unknown memory');
 });
 

@@ -51,7 +51,7 @@ async function judgeMemory(
     const needed = neededMiB(subject, gpu, bytes === undefined ? undefined : bytes / 2 ** 20);
     const line = lines.find((text) => text.startsWith(`GPU ${deviceName(gpu)} `)) ?? '';
     const free = freeOf(gpu);
-    if (free === undefined) return skip(`nvidia-smi does not tell the memory of GPU ${deviceName(gpu)}`);
+    if (free === undefined) return skip(`nvidia-smi does not report the memory of GPU ${deviceName(gpu)}`);
     if (needed !== undefined && free < needed) {
       return fail(`${line}; the plan needs ${mibText(needed)} there`, fix, lines);
     }

@@ -91,7 +91,7 @@ test('a planned port on which another process answers is reported as busy', asyn
   });
   await expect(foreign.listenersAreOurs(plan, pidOf)).rejects.toMatchObject({
     code: 'busy',
-    message: 'Port 9001 is planned for this run, but pid 7 (nginx) answers there.',
+    message: 'Port 9001 is planned for this run, but pid 7 (nginx) is listening on it.',
   });
   await prober().listenersAreOurs(plan, pidOf);
 });
@@ -118,7 +118,7 @@ test('waits until the model is listed under its name', async () => {
   const one = prober();
   await one.modelListed(plan, never);
   expect(lists).toEqual([]);
-  expect(one.lastSeen()).toBe('models listed: other; wanted: tiny/model');
+  expect(one.lastSeen()).toBe('models listed: other; expected: tiny/model');
 });
 
 test('a draining frontend lists nothing', async () => {
@@ -130,5 +130,5 @@ test('a draining frontend lists nothing', async () => {
   await until('a look', () => one.lastSeen());
   stop.abort('enough');
   await expect(waiting).rejects.toBe('enough');
-  expect(one.lastSeen()).toBe('models listed: none; wanted: tiny/model');
+  expect(one.lastSeen()).toBe('models listed: none; expected: tiny/model');
 });

@@ -215,7 +215,7 @@ test('an existing folder of that name that is not ours is left alone', async ({ 
 
 test.for([
   [['--engine', 'mockr'], 64, /did you mean --engine mocker/],
-  [['--version', '1.x'], 64, /"1\.x" is no version of Dynamo/],
+  [['--version', '1.x'], 64, /"1\.x" is not a version of Dynamo/],
   [['--version', '1.0.2', '--engine', 'mocker'], 64, /Dynamo 1\.0\.2 is too old/],
   [['remove'], 64, /What shall be removed/],
   [['remove', 'mocker-9'], 64, /has made no "mocker-9"/],

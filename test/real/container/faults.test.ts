@@ -127,7 +127,7 @@ test('a port that another program took meanwhile is named, and leaves no contain
   try {
     await expect(launched(world.state, port)).rejects.toMatchObject({
       code: 'busy',
-      message: expect.stringContaining(`wants port ${port}`),
+      message: expect.stringContaining(`needs port ${port}`),
     });
   } finally {
     server.close();

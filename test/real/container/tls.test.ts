@@ -102,14 +102,14 @@ test.for<[name: string, env: () => Record<string, string> | Promise<Record<strin
   [
     'one of ours that has expired',
     () => over(sign('late-client', -1).folder),
-    /our certificate \S+cert\.pem has expired/,
+    /the client certificate \S+cert\.pem has expired/,
   ],
   [
     'one of the daemon’s that has expired',
     async () => over(client.folder, await startLate()),
     /certificate has expired/,
   ],
-  ['no word of TLS at all', () => ({ DOCKER_HOST: address }), /it wants TLS/],
+  ['no word of TLS at all', () => ({ DOCKER_HOST: address }), /it requires TLS/],
 ])('%s exits with 69 and one fix, and starts nothing', async ([, env, told], { world }) => {
   const { code, stderr } = await dynamo(world, ['up', 'agg', '--detach', '--engine', 'sim', ...docker], {
     env: await env(),

@@ -74,7 +74,7 @@ test('a missing secret, a wrong one, or a missing server: nothing is started', a
   const wrong = await start({ MY_ETCD: 'wrong-word' });
   expect(wrong.code).toBe(69);
   expect(wrong.stderr).toContain('authentication failed');
-  expect(wrong.stderr).toContain('fix: mend infra.etcd.username and infra.etcd.password of the profile');
+  expect(wrong.stderr).toContain('fix: correct infra.etcd.username and infra.etcd.password in the profile');
   profileWith(world, { etcd: { endpoints: [`http://127.0.0.1:${await freePort()}`] } });
   const gone = await start({});
   expect(gone.code).toBe(69);

@@ -62,7 +62,7 @@ test.for([
 
 test('a context on another host and a missing one are refused by name', () => {
   expect(refusal({ DOCKER_CONTEXT: 'far' })).toMatchObject({
-    message: expect.stringContaining('Docker context far names a Docker on another host'),
+    message: expect.stringContaining('Docker context far names a Docker daemon on another host'),
     hint: expect.stringContaining('docker context use default'),
   });
   expect(refusal({ DOCKER_CONTEXT: 'gone' })).toMatchObject({

@@ -1,6 +1,6 @@
 /** GPU memory of ended processes: waited for until it is free, and seen where nobody accounts for it. */
 import { expect, test } from 'vitest';
-import { type GpuLook, residues, untilFreed } from '../../../src/gpu/freed.ts';
+import { type GpuSnapshot, residues, untilFreed } from '../../../src/gpu/freed.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
 
 const gpu = (uuid: string, usedMiB: number): Gpu => ({
@@ -31,18 +31,18 @@ function answers(...looks: readonly (readonly Gpu[])[]): () => Promise<readonly 
 
 test('waits for memory that is freed gradually; an idle GPU does not read 0', async () => {
   const look = answers([gpu('a', 8_800)], [gpu('a', 3_000)], [gpu('a', 620)]);
-  const freed = await untilFreed([gpu('a', 8_800)], new Map([['a', 8_192]]), look, 30_000, instantClock());
+  const freed = await untilFreed([gpu('a', 8_800)], new Map([['a', 8_192]]), look, {
+    limitMs: 30_000,
+    clock: instantClock(),
+  });
   expect(freed).toEqual({ freedMiB: 8_180, missing: new Map() });
 });
 
 test('does not wait for memory of unowned processes', async () => {
-  const freed = await untilFreed(
-    [gpu('a', 70_000)],
-    new Map([['a', 8_000]]),
-    answers([gpu('a', 62_000)]),
-    0,
-    instantClock(),
-  );
+  const freed = await untilFreed([gpu('a', 70_000)], new Map([['a', 8_000]]), answers([gpu('a', 62_000)]), {
+    limitMs: 0,
+    clock: instantClock(),
+  });
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
 });
 
@@ -53,19 +53,25 @@ test('memory that is not freed is reported after the limit, per GPU', async () =
     ['b', 9_000],
   ]);
   const clock = instantClock();
-  const freed = await untilFreed(before, held, answers([gpu('a', 0), gpu('b', 9_000)]), 30_000, clock);
+  const freed = await untilFreed(before, held, answers([gpu('a', 0), gpu('b', 9_000)]), {
+    limitMs: 30_000,
+    clock,
+  });
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map([['b', 9_000]]) });
   expect(clock.now()).toBeGreaterThanOrEqual(30_000);
 });
 
 test('a missing answer does not count as freed memory', async () => {
   const look = answers([], [gpu('a', 8_000)], [], [gpu('a', 0)]);
-  const freed = await untilFreed([gpu('a', 8_000)], new Map([['a', 8_000]]), look, 30_000, instantClock());
+  const freed = await untilFreed([gpu('a', 8_000)], new Map([['a', 8_000]]), look, {
+    limitMs: 30_000,
+    clock: instantClock(),
+  });
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
 });
 
 /** One GPU that uses so much, and what is listed of living processes. */
-const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): GpuLook => ({
+const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): GpuSnapshot => ({
   gpus: [{ index: 0, uuid: 'a', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB }],
   apps: listedMiB.map((each, i) => ({
     gpuUuid: 'a',
@@ -73,7 +79,7 @@ const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): G
     ...(each === undefined ? {} : { usedMiB: each }),
   })),
 });
-const rest = (before: GpuLook, now: GpuLook) => [...residues(['a'], before, now)];
+const rest = (before: GpuSnapshot, now: GpuSnapshot) => [...residues(['a'], before, now)];
 
 test('what an ended process held is a residue until the driver took it back', () => {
   expect(rest(look(4), look(8_196))).toEqual([['a', 8_192]]);

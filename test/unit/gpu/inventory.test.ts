@@ -109,7 +109,7 @@ test('a MIG GPU without instances is reported', async () => {
   echo "0, GPU-1, NVIDIA A100-SXM4-40GB, 40960, 0, 40000, Enabled"`);
   expect(await inventory({ PATH: empty })).toEqual({
     gpus: [],
-    notes: ['GPU 0 is divided (MIG), and nvidia-smi lists no instance of it'],
+    notes: ['GPU 0 is in MIG mode, but nvidia-smi lists no instance of it'],
   });
 });
 
@@ -117,7 +117,7 @@ test('hidden memory is reported, and the GPU is listed', async () => {
   const shy = standIn('echo "0, GPU-1, NVIDIA H200, [Insufficient Permissions], [N/A], [N/A]"');
   expect(await inventory({ PATH: shy })).toEqual({
     gpus: [{ index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', totalMiB: 0, usedMiB: 0 }],
-    notes: ['nvidia-smi does not tell the memory of GPU 0: Insufficient Permissions'],
+    notes: ['nvidia-smi does not report the memory of GPU 0: Insufficient Permissions'],
   });
 });
 
@@ -157,7 +157,7 @@ test('an unparsable row is reported, and unknown values of a GPU are a note', as
   const orin = `0, 54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f, Orin (nvgpu), ${rest}`;
   expect(await inventory({ PATH: standIn(`echo "${orin}"`) })).toEqual({
     gpus: [expect.objectContaining({ name: 'Orin (nvgpu)', totalMiB: 0 })],
-    notes: ['nvidia-smi does not tell the memory of GPU 0: N/A'],
+    notes: ['nvidia-smi does not report the memory of GPU 0: N/A'],
   });
   const strange = `[Unknown Error], GPU-1, NVIDIA H200, ${rest}`;
   expect(await inventory({ PATH: standIn(`echo "${orin}"; echo "${strange}"`) })).toMatchObject({
@@ -165,7 +165,7 @@ test('an unparsable row is reported, and unknown values of a GPU are a note', as
     problem: `nvidia-smi is here but prints a row without an index: ${strange}`,
   });
   expect((await inventory({ PATH: standIn(`echo "0, [N/A], Thor, ERR!, ERR!"`) })).notes).toEqual([
-    'nvidia-smi tells no UUID of GPU 0',
-    'nvidia-smi does not tell the memory of GPU 0: ERR!',
+    'nvidia-smi reports no UUID for GPU 0',
+    'nvidia-smi does not report the memory of GPU 0: ERR!',
   ]);
 });

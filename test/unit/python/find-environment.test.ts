@@ -74,7 +74,7 @@ test('an active environment without SGLang is skipped for one with it, and the p
   const places = { VIRTUAL_ENV: active, XDG_DATA_HOME: data };
   const found = find(places);
   expect(found?.folder).toBe(made);
-  expect(found?.because).toBe(`made by dynamo setup; not ${active}: it holds Dynamo without SGLang`);
+  expect(found?.because).toBe(`made by dynamo setup; not ${active}: it has Dynamo but not SGLang`);
   expect(find(places, 'mocker')?.folder).toBe(active);
 });
 
@@ -98,7 +98,7 @@ test('among those of `dynamo setup`, the newest complete one that fits is used',
 test('an unfinished environment is not used even if active', () => {
   const folder = setUp(tempFolder(), 'sglang-1.4.2', both, 'unfinished');
   expect(find({ VIRTUAL_ENV: folder })).toBeUndefined();
-  expect(() => find({ DYNAMO_PYTHON: folder })).toThrow(/dynamo setup has not finished it/);
+  expect(() => find({ DYNAMO_PYTHON: folder })).toThrow(/dynamo setup did not complete it/);
 });
 
 test('without XDG_DATA_HOME, the default folder of `dynamo setup` is used', () => {
@@ -120,10 +120,10 @@ test('--python accepts a folder, an interpreter, or a command on PATH', () => {
 test('a named environment is used or an error: nothing replaces it', () => {
   const [full, empty] = [venv(both), venv(['sglang-0.5.16'])];
   expect(() => find({ VIRTUAL_ENV: full }, 'sglang', empty)).toThrow(
-    `--python ${empty}: it holds no Dynamo (the package ai-dynamo).`,
+    `--python ${empty}: Dynamo (the package ai-dynamo) is not installed.`,
   );
   expect(() => find({ VIRTUAL_ENV: full, DYNAMO_PYTHON: '/nowhere' })).toThrow(
-    'DYNAMO_PYTHON /nowhere: there is no Python interpreter.',
+    'DYNAMO_PYTHON /nowhere: no Python interpreter found.',
   );
   const lacking = venv(base);
   expect(find({ VIRTUAL_ENV: full }, 'sglang', lacking)).toMatchObject({ folder: lacking });

@@ -33,7 +33,7 @@ const seen: readonly (readonly [string, string, ErrorCode, RegExp, RegExp])[] = 
     'a Python that pyenv only has a word for',
     'error: Failed to inspect Python interpreter from search path at `/root/.pyenv/shims/python3.7`\n  cause: Querying Python at `/root/.pyenv/shims/python3.7` failed with exit status exit status: 127',
     'environment',
-    /no Python that Dynamo supports/,
+    /no Python version that Dynamo supports/,
     /--python \/path/,
   ],
   [
@@ -54,21 +54,21 @@ const seen: readonly (readonly [string, string, ErrorCode, RegExp, RegExp])[] = 
     'a registry without the package',
     `${noSolution} ai-dynamo was not found in the package registry and you require ai-dynamo==1, we can conclude`,
     'unavailable',
-    /does not have a package/,
+    /does not have a required package/,
     /unset UV_DEFAULT_INDEX/,
   ],
   [
-    'what cannot be had together',
+    'requirements that conflict',
     `${noSolution} only certifi<=2026.10.18 is available and ai-dynamo==1.6.1 depends on certifi>=2026.10.19`,
     'unavailable',
-    /cannot be had together/,
+    /requirements of the packages conflict/,
     /^less \/logs/,
   ],
   [
     'no Python',
     'error: No interpreter found for Python 3.47 in managed installations or search path',
     'environment',
-    /no Python that Dynamo supports/,
+    /no Python version that Dynamo supports/,
     /--python/,
   ],
   [
@@ -106,6 +106,6 @@ test('anything else shows the last lines and the log file', () => {
     '  four',
     '  five',
     '  six',
-    'All of it: /logs/mocker-1.1.1.log',
+    'full log: /logs/mocker-1.1.1.log',
   ]);
 });

@@ -52,7 +52,9 @@ test.for([
 
 test('a newer version is installed like the newest tested one, with a note', () => {
   expect(lines('mocker', '1.7.0')).toEqual(['ai-dynamo==1.7.0', noSimulator, '!certifi>=2025']);
-  expect(recipeFor('mocker', '1.7.0').notes[0]).toMatch(/newer than what this tool knows \(1\.6\.1\)/);
+  expect(recipeFor('mocker', '1.7.0').notes[0]).toMatch(
+    /newer than the versions tested; it is installed like 1\.6\.1/,
+  );
 });
 
 test.for(['1.0.2', '0.9.1', '1.1.0rc1', 'newest', '1.4.x', '', '==1.4.2'])('%j is refused', (version) => {
