@@ -67,8 +67,8 @@ async function clean(flags: CleanFlags, environment: Environment): Promise<numbe
   const outcome = dryRun ? undefined : await cleanUp(workspace, findings, chosen);
   if (flags.json === true) {
     const { gpus, cuda } = findings.gpus;
-    const untold = outcome?.untold.map(({ message }) => message);
-    const json = { version: 1, ...report, gpus, cuda, ...outcome, untold };
+    const incomplete = outcome?.incomplete.map(({ message }) => message);
+    const json = { version: 1, ...report, gpus, cuda, ...outcome, incomplete };
     process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
   }
   if (outcome !== undefined) conclude(outcome, flags);
@@ -107,8 +107,8 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
 }
 
 /** Throws `left-behind` for a process or GPU memory that is still there. */
-function conclude({ left, memory, keys, untold }: CleanOutcome, { json }: CleanFlags): void {
-  const lines = [...keys, ...untold.map(({ message, hint }) => `${message}\nfix: ${hint}`)];
+function conclude({ left, memory, keys, incomplete }: CleanOutcome, { json }: CleanFlags): void {
+  const lines = [...keys, ...incomplete.map(({ message, hint }) => `${message}\nfix: ${hint}`)];
   if (json !== true) for (const line of lines) process.stdout.write(`${line}\n`);
   if (left.length > 0) throw leftBehindError(left);
   const text = returnText(memory);

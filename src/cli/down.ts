@@ -13,7 +13,7 @@ import { stopBySupervisor } from './runs/stop-by-supervisor.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
 import { leftAlone } from '../deployment/unproven.ts';
-import { reapAndWait, trackerOf, untilKeeperLeft } from '../deployment/reap-run.ts';
+import { reapAndWait, trackerOf, untilKeeperGone } from '../deployment/reap-run.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
@@ -109,7 +109,7 @@ async function endRest(
 ): Promise<StopReport> {
   const ended = runAsItIs(workspace.folders, run).record.endedAt !== undefined;
   if (ended && (await trackerOf(run).scan()).length === 0) {
-    await untilKeeperLeft(run);
+    await untilKeeperGone(run);
     return { killed: [], left: [] };
   }
   return await reapAndWait(workspace, run, now, say);

@@ -1,4 +1,4 @@
-/** What has become of the supervisor of a run: what /proc says, then what its control socket says. */
+/** The state of a run's supervisor, from /proc and its control socket; and the events of a run, live or from its file. */
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { presenceOf } from '../process/identity.ts';
@@ -11,17 +11,17 @@ import { findRun } from './find-run.ts';
 
 type SupervisorState =
   | { readonly kind: 'answering'; readonly status: RunStatus }
-  /** Younger than a minute, and does not listen yet. */
+  /** Started less than a minute ago, and does not listen yet. */
   | { readonly kind: 'starting' }
   | { readonly kind: 'suspended' }
-  /** It lives and is not suspended. `why` in words, for a sentence. */
+  /** It is running and not suspended. `why`: in words, for a sentence. */
   | { readonly kind: 'silent'; readonly why: string }
   | { readonly kind: 'dead' };
 
-/** On a host that starts many runs at once, Node takes its time. */
+/** Node starts slowly on a host that starts many runs at once. */
 const startMs = 60_000;
 
-/** Within `answerMs`, give or take. Never rejects. */
+/** Settles within about `answerMs`. Never rejects. */
 export async function supervisorState(
   folders: StateFolders,
   { record }: StoredRun,
@@ -36,7 +36,7 @@ export async function supervisorState(
       const after = presenceOf(record.supervisor);
       if (after !== 'running') return { kind: after };
       if (isUnreachable(error) && isYoung(record)) return { kind: 'starting' };
-      // One that tidies up does not listen any more, and is gone in a moment.
+      // A supervisor that cleans up no longer listens, and ends in a moment.
       if (!isUnreachable(error) || systemClock.now() > giveUpAt) return { kind: 'silent', why: whyOf(error) };
       await systemClock.sleep(50);
     }
@@ -49,42 +49,42 @@ function isYoung({ startedAt }: RunRecord): boolean {
 
 function whyOf(error: unknown): string {
   if (isSilence(error)) return `no answer within ${answerMs / 1000} s`;
-  if (isUnreachable(error)) return 'nobody listens on its control socket';
+  if (isUnreachable(error)) return 'no process listens on its control socket';
   return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
 }
 
-/** One line for people about a supervisor that does not do its work; `undefined` for one that does. */
+/** One line for people about a supervisor that does not work; `undefined` if it does. */
 export function troubleOf({ record }: StoredRun, state: SupervisorState): string | undefined {
   const { pid } = record.supervisor;
   if (state.kind === 'suspended') {
     return `its supervisor is suspended (stopped by a signal): fg, or kill -CONT ${pid}; dynamo down ${record.name} ends it`;
   }
   if (state.kind !== 'silent') return undefined;
-  return `its supervisor, pid ${pid}, does not answer (${state.why}): dynamo down ${record.name} ends it all the same`;
+  return `its supervisor, pid ${pid}, does not answer (${state.why}): dynamo down ${record.name} ends it anyway`;
 }
 
-/** The same as an error, for a verb that needs it. */
+/** The same as an error, for a verb that needs the supervisor. */
 export function silenceError(run: StoredRun, error: unknown): DynamoError {
   const { runId, supervisor, name } = run.record;
   if (presenceOf(supervisor) === 'suspended') {
     return new DynamoError(
       'unavailable',
-      `The supervisor of ${runId} is suspended (stopped by a signal): nobody looks after the run.`,
+      `The supervisor of ${runId} is suspended (stopped by a signal): the run is unsupervised.`,
       { hint: `kill -CONT ${supervisor.pid}   # or fg in its terminal; dynamo down ${name} ends the run` },
     );
   }
   return new DynamoError(
     'unavailable',
     `The supervisor of ${runId}, pid ${supervisor.pid}, does not answer: ${whyOf(error)}.`,
-    { hint: `dynamo down ${name}   # ends the run all the same` },
+    { hint: `dynamo down ${name}   # ends the run anyway` },
   );
 }
 
 const tidyMs = 5_000;
 
 /**
- * From the first one; of a live run until it has ended, or `leave` aborts. Throws `unavailable` when its supervisor
- * is suspended, or gives no sign of life.
+ * The events of a run from the first one; of a live run until it ends or `leave` aborts. Throws `unavailable` if its supervisor
+ * is suspended or does not answer.
  */
 export async function* eventsOf(
   folders: StateFolders,
@@ -102,7 +102,7 @@ export async function* eventsOf(
       if (isSilence(error)) throw silenceError(run, error);
       if (!isUnreachable(error)) throw error;
       unreachableSince ??= systemClock.now();
-      // One that has only just started does not listen yet, and one that tidies up does not listen any more.
+      // A supervisor that has just started does not listen yet, and one that cleans up no longer listens.
       const waitsSince = Math.max(unreachableSince, isYoung(run.record) ? systemClock.now() : 0);
       if (presenceOf(run.record.supervisor) === 'suspended' || systemClock.now() - waitsSince > tidyMs)
         throw silenceError(run, error);

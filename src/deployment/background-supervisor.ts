@@ -1,4 +1,4 @@
-/** A supervisor in a process of its own: started, handed its run, and waited for until it listens. */
+/** A supervisor in a background process: starts it, hands the run over to it, and waits until it listens. */
 import { errorCode } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
@@ -18,14 +18,14 @@ import { adoptGpus, portsOf } from '../run/leases.ts';
 import { writeRecord } from '../run/record.ts';
 import { findRun } from './find-run.ts';
 
-/** Node takes its time on a host that starts many runs at once. */
+/** Node starts slowly on a host that starts many runs at once. */
 const supervisorStartMs = 60_000;
-/** A supervisor tidies up after its last event. */
+/** A supervisor cleans up after its last event. */
 const tidyMs = 15_000;
-/** One that is suspended before it listens has so long to go on. */
+/** How long a supervisor may be suspended before it listens. */
 const suspendedMs = 5_000;
 
-/** From here on name, ports and record stand and fall with the process that is returned. */
+/** From here on, name, ports and record belong to the returned process. */
 export async function startSupervisor(prepared: PreparedRun): Promise<Identity> {
   const { plan, files, environment } = prepared;
   const command = [...ownCommand(), 'supervise', '--', plan.runId] as const;
@@ -38,7 +38,7 @@ export async function startSupervisor(prepared: PreparedRun): Promise<Identity> 
   try {
     handOver(prepared, supervisor);
   } catch (error) {
-    // It waits to be named, and has started nothing.
+    // It is still waiting for the hand-over, and has started nothing.
     signalProven(supervisor, 'SIGKILL');
     await untilGone(supervisor);
     tidyUp(prepared);
@@ -47,7 +47,7 @@ export async function startSupervisor(prepared: PreparedRun): Promise<Identity> 
   return supervisor;
 }
 
-/** Waits for the supervisor to listen, and notices at once when it ends instead. */
+/** Waits for the supervisor to listen, and notices immediately if it ends instead. */
 export async function connect(
   prepared: PreparedRun,
   socket: string,
@@ -68,7 +68,7 @@ export async function connect(
     if (presence === 'running') seenRunning = systemClock.now();
     const why = whyNoAnswer(presence, seenRunning, deadline);
     if (why !== undefined) {
-      // One that hangs before it listens, as Node does where it gets no threads, has started nothing.
+      // A supervisor that hangs before it listens, as Node does when it gets no threads, has started nothing.
       signalProven(supervisor, 'SIGKILL');
       releaseRun(prepared);
       throw supervisorDied(prepared, why);
@@ -77,7 +77,7 @@ export async function connect(
   }
 }
 
-/** `undefined` while it may still come. */
+/** `undefined` while it may still start to listen. */
 function whyNoAnswer(presence: Presence, seenRunning: number, deadline: number): string | undefined {
   const now = systemClock.now();
   if (presence === 'dead') return 'ended';
@@ -85,7 +85,7 @@ function whyNoAnswer(presence: Presence, seenRunning: number, deadline: number):
   return now > deadline ? `hung for ${supervisorStartMs / 1000} s` : undefined;
 }
 
-/** Or until it has had its time, or is suspended: `ps` tells what became of it. */
+/** Waits for the supervisor to end; gives up after a while, or if it is suspended: `ps` will show its state. */
 export async function untilGone(supervisor: Identity): Promise<void> {
   const deadline = systemClock.now() + tidyMs;
   while (presenceOf(supervisor) === 'running' && systemClock.now() < deadline) await systemClock.sleep(5);
@@ -99,7 +99,7 @@ async function* prepend(
   yield* rest;
 }
 
-/** `how`: in words, what became of it. */
+/** `how`: what happened to it, in words. */
 export function supervisorDied({ plan, files }: PreparedRun, how = 'ended'): DynamoError {
   const { lines } = logTail(files.supervisorLog, 20);
   return new DynamoError(
@@ -112,7 +112,7 @@ export function supervisorDied({ plan, files }: PreparedRun, how = 'ended'): Dyn
   );
 }
 
-/** To be called at once after that process was started, so that it is never unknown for long. */
+/** Transfers name, ports, GPUs and record of a prepared run to its supervisor. Call this right after that process was started. */
 function handOver({ plan, files, folders }: PreparedRun, supervisor: Identity): void {
   const { record } = findRun(folders, plan.runId);
   writeRecord(files, { ...record, supervisor });
@@ -124,14 +124,17 @@ function handOver({ plan, files, folders }: PreparedRun, supervisor: Identity): 
   adoptGpus(folders, theirs);
 }
 
-/** Waits to be named. Throws when whoever prepared the run is dead: then it is being reaped, and must not begin. */
+/** In the supervisor: waits for the hand-over. Throws if the process that prepared the run has died: then the run is being reaped. */
 export async function untilHandedOver(folders: StateFolders, runId: string): Promise<void> {
   const me = identify(process.pid);
   for (;;) {
     const { record } = findRun(folders, runId);
     if (record.supervisor.pid === me?.pid && record.supervisor.startTime === me.startTime) return;
     if (!isAlive(record.supervisor)) {
-      throw new DynamoError('process-failed', `Who prepared ${runId} is dead: the run does not begin.`);
+      throw new DynamoError(
+        'process-failed',
+        `The process that prepared run ${runId} has died, so the run was not started.`,
+      );
     }
     await systemClock.sleep(2);
   }

@@ -1,4 +1,4 @@
-/** The files that a run claims, and who may still need a claim although its holder is dead or unreadable. */
+/** The files that a run claims: its name, ports, GPUs and data; and which runs may still need a claim without a live holder. */
 import { join } from 'node:path';
 import type { Plan } from '../plan/plan.ts';
 import { gpuLease, portLease, portsOf } from '../run/leases.ts';
@@ -21,9 +21,9 @@ export function claimFiles(folders: StateFolders, plan: Plan): string[] {
 
 interface Living {
   readonly runs: readonly StoredRun[];
-  /** Processes that stay: those of dead runs that are about to be ended are not among them. */
+  /** Processes that stay: without those of dead runs that are about to be stopped. */
   readonly owners: readonly Owner[];
-  /** They may be of a run whose ledger is lost. */
+  /** They may belong to a run whose ledger is lost. */
   readonly marked: readonly MarkedProcess[];
 }
 
@@ -38,7 +38,7 @@ export function claimNeeds(folders: StateFolders, { runs, owners, marked }: Livi
   };
 }
 
-/** Neither record nor ledger can be read, as with a run of another user: it may live. */
+/** Neither record nor ledger can be read, as for a run of another user: it may be running. */
 function isUnknowable({ damage, files }: StoredRun): boolean {
   return damage !== undefined && readWholeLedger(files.ledger).damage !== undefined;
 }

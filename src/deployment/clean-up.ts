@@ -1,4 +1,4 @@
-/** Does what `clean` announced, processes before what they hold, and sees to it that GPU memory came back. */
+/** Carries out what `clean` announced: processes first, then what they held; and waits for GPU memory to be freed. */
 import { rmSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
@@ -27,17 +27,17 @@ import { ownersIn } from './gpu-survey.ts';
 import { reapRun, sweepAgain } from './reap-run.ts';
 import { quietly } from './sole-reaper.ts';
 
-/** Between SIGTERM and SIGKILL of a process that the user pointed at. */
+/** Between SIGTERM and SIGKILL for a process that the user named. */
 const unownedGraceMs = 10_000;
 
 export interface CleanOutcome {
-  /** Processes that could not be ended, in words. */
+  /** Processes that could not be stopped, in words. */
   readonly left: readonly string[];
   readonly memory: GpuReturn;
-  /** What became of keys in an etcd of others, a line a run. */
+  /** The result of removing keys from an external etcd, one line per run. */
   readonly keys: readonly string[];
-  /** Runs whose ledger cannot tell all that they started. */
-  readonly untold: readonly DynamoError[];
+  /** Runs whose ledger may not list everything that they started. */
+  readonly incomplete: readonly DynamoError[];
 }
 
 export async function cleanUp(
@@ -52,7 +52,7 @@ export async function cleanUp(
   const held = heldByEnded(findings, chosen);
   const returned = await watchHeld(findings.gpus.gpus, held, environment).returned();
   removeSegments(findings);
-  // Looked for again: those of dead runs went with them, and others may have come.
+  // Searched again: those of dead runs are gone, and there may be new ones.
   const holder = identify(process.pid);
   if (holder !== undefined) {
     const mine = { runId: `clean-${process.pid}`, holder };
@@ -61,10 +61,10 @@ export async function cleanUp(
     }
   }
   for (const run of findings.prunable) if (!holdsMedia(run)) pruneRun(run);
-  return { left, memory: returned, keys, untold: ended.untold };
+  return { left, memory: returned, keys, incomplete: ended.incomplete };
 }
 
-/** By what lives now: leases of a process that could not be ended stay. */
+/** As of now: leases of a process that could not be stopped stay. */
 function staleNow(folders: StateFolders): readonly StaleFile[] {
   const owners = [...ownersIn(folders).values()];
   const marked = markedProcesses();
@@ -72,15 +72,15 @@ function staleNow(folders: StateFolders): readonly StaleFile[] {
   return staleClaims(folders, isAlive, claimNeeds(folders, living));
 }
 
-/** What those that could be ended held while they lived. */
+/** GPU memory that the stopped processes held. */
 function heldByEnded({ gpus }: CleanFindings, chosen: readonly UnownedProcess[]): HeldMemory[] {
   const ended = [...gpus.holders.filter(({ run }) => run?.supervised === false), ...chosen];
   return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
 }
 
-/** With SIGKILL at once: nobody is served any more, and one that still loads obeys no SIGTERM for as long as it loads. */
+/** With SIGKILL right away: nobody is served any more, and a process ignores SIGTERM while it loads. */
 async function endDeadRuns(workspace: Workspace, { deadRuns }: CleanFindings) {
-  const [left, keys, untold]: [string[], string[], DynamoError[]] = [[], [], []];
+  const [left, keys, incomplete]: [string[], string[], DynamoError[]] = [[], [], []];
   for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
     const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
     try {
@@ -88,18 +88,18 @@ async function endDeadRuns(workspace: Workspace, { deadRuns }: CleanFindings) {
       left.push(...report.left);
       if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
     } catch (error) {
-      // One whose ledger cannot tell all does not keep the others from being ended.
+      // An incomplete ledger must not prevent the other runs from being stopped.
       if (!(error instanceof DynamoError)) throw error;
-      untold.push(error);
+      incomplete.push(error);
     }
   }
-  return { left, keys, untold };
+  return { left, keys, incomplete };
 }
 
 async function sweepUnswept({ unswept }: CleanFindings, environment: Environment): Promise<string[]> {
   const keys: string[] = [];
   for (const run of unswept) {
-    // Without a login there is nothing to try.
+    // Impossible without credentials.
     if (keysReport(run, '', environment).items.length === 0) continue;
     const text = await sweepAgain(run, environment);
     if (text !== undefined) keys.push(`${run.record.runId}: ${text}`);
@@ -116,14 +116,14 @@ async function endUnowned(chosen: readonly UnownedProcess[]): Promise<string[]> 
     chosen.map(async ({ facts }) => {
       const { pid, startTime, user } = facts;
       const outcome = await endOne({ bootId: bootId(), pid, startTime }, unownedGraceMs, systemClock);
-      if (outcome === 'not-allowed') return [`${pid} (of ${user}: not allowed; sudo can)`];
+      if (outcome === 'not-allowed') return [`${pid} (of ${user}: not allowed; use sudo)`];
       return outcome === 'left' ? [`${pid} (${facts.command})`] : [];
     }),
   );
   return outcomes.flat();
 }
 
-/** Somebody may have begun to use one since it was looked at. */
+/** A process may have started to use a segment meanwhile. */
 function removeSegments({ segments }: CleanFindings): void {
   const users = usersOf(segments.map(({ segment }) => segment));
   for (const { segment } of segments) if (!users.has(segment.path)) rmSync(segment.path, { force: true });

@@ -1,4 +1,4 @@
-/** Gathers what the rules of diagnosis need of a live run: logs, ends of processes, and lazily what the host says. */
+/** Diagnoses a failure of a live run: gives the rules its logs and exits and, on demand, facts about the host. */
 import { statSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import type { Case } from '../doctor/diagnose.ts';
@@ -10,21 +10,21 @@ import { kernelKills, type KernelKills, killsSince } from '../process/usage.ts';
 import { linesSince } from '../run/log-file.ts';
 import type { Diagnosis, Exit, Failure, RunEvent } from '../supervisor/events.ts';
 
-/** So much of a log is read: a traceback with all that SGLang says at its start is 100 KiB. */
+/** How much of a log is read: a traceback with everything that SGLang logs at start-up is 100 KiB. */
 const longestLog = 1024 * 1024;
-/** Of a deployment that served: more than SGLang writes from the first sign of trouble to its end. */
+/** For a deployment that served: more than SGLang logs from the first sign of a problem to its end. */
 const lastLines = 500;
-/** A rule asks about one thing at a time, and no rule asks twice. */
+/** A rule asks one question at a time, and no rule asks twice. */
 const mostRounds = 4;
 
 export interface Diagnostician {
-  /** Must hear every event: where lives of processes begin in their logs, and how they ended. */
+  /** Must receive every event: it notes where in the log each start of a process begins, and how it ended. */
   hear(event: RunEvent): void;
   /** Never rejects. */
   diagnose(failure: Failure): Promise<Diagnosis | undefined>;
 }
 
-/** To be made before the first process starts. */
+/** Call this before the first process starts. */
 export function createDiagnostician(plan: Plan, environment: RunEnvironment): Diagnostician {
   const inherited = childEnvironment(plan, environment);
   const clean = redactor(inherited, Object.values(environment.secrets));
@@ -34,7 +34,7 @@ export function createDiagnostician(plan: Plan, environment: RunEnvironment): Di
   let served = false;
   const observe = (spec: ProcessSpec): ObservedProcess => ({
     spec,
-    // What a log of weeks once said is not why it ended now.
+    // Old log lines are not the reason why it ended now.
     lines: linesSince(spec.logFile, begins.get(spec.name) ?? 0, longestLog).slice(served ? -lastLines : 0),
     variables: new Set([...Object.keys(inherited), ...Object.keys(spec.env)]),
     exit: exits.get(spec.name),
@@ -53,19 +53,19 @@ export function createDiagnostician(plan: Plan, environment: RunEnvironment): Di
         const found = await settle(seen, killsSince(killsBefore), environment.variables);
         return found === undefined ? undefined : withoutSecrets(found, clean);
       } catch {
-        return undefined; // what helps to understand a failure must not become one
+        return undefined; // A diagnosis must not cause another failure.
       }
     },
   };
 }
 
-/** Asks again with the answers, until no rule has a question whose answer is new. */
+/** Repeats the diagnosis with the answers, until no rule has a new question. */
 async function settle(
   seen: Case,
   kills: KernelKills,
   environment: Environment,
 ): Promise<Diagnosis | undefined> {
-  // Loaded when something has failed: the rules are a tenth of what a start would have to read.
+  // Loaded only after a failure: the rules would be a tenth of the code that a start loads.
   const [{ diagnose }, { rules }, { answerQuestions, cheapEvidence }] = await Promise.all([
     import('../doctor/diagnose.ts'),
     import('../doctor/rule-table.ts'),
@@ -79,7 +79,7 @@ async function settle(
   }
 }
 
-/** Logs may hold them; events stand in a file and on terminals. */
+/** Logs may contain secrets, and events are stored in a file and shown on terminals. */
 function withoutSecrets(found: Diagnosis, clean: (text: string) => string): Diagnosis {
   return { ...found, cause: clean(found.cause), evidence: found.evidence.map(clean), fix: clean(found.fix) };
 }
@@ -89,6 +89,6 @@ function sizeOf(plan: Plan, process: string): number {
   try {
     return statSync(file).size;
   } catch {
-    return 0; // nothing written yet
+    return 0; // Nothing was written yet.
   }
 }

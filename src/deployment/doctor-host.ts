@@ -11,10 +11,10 @@ import { errorCode } from '../base/error-code.ts';
 import { readKernelLog } from '../doctor/kernel-log.ts';
 import { runProgram } from '../host/program.ts';
 
-/** Below the limit of a check. */
+/** Less than the time limit of a check. */
 const gpuTimeoutMs = 4_000;
 
-/** Asks nvidia-smi its three questions at once. Never throws. */
+/** Runs the three queries of nvidia-smi in parallel. Never throws. */
 export async function gpuReport(environment: Environment): Promise<GpuReport> {
   if (findNvidiaSmi(environment) === undefined) return { state: 'absent', gpus: [] };
   const [{ gpus, problem, notes }, { apps, problem: appsProblem }, cuda] = await Promise.all([
@@ -37,7 +37,7 @@ function withBus(gpu: GpuDetails): GpuFacts {
   return gpu.busId === undefined ? gpu : { ...gpu, bus: busOf(gpu.busId) };
 }
 
-/** Where the state folder cannot be read, GPUs are told without their leases. */
+/** If the state folder cannot be read, GPUs are reported without their leases. */
 function withLeaseNames(gpus: readonly GpuDetails[], environment: Environment): readonly GpuDetails[] {
   try {
     const leased = leasedGpus(stateFolders(environment), isAlive);
@@ -50,10 +50,10 @@ function withLeaseNames(gpus: readonly GpuDetails[], environment: Environment): 
   }
 }
 
-/** Each; both are below the limit of a check. */
+/** For each program; both together take less than the time limit of a check. */
 const programMs = 1_500;
 
-/** Never rejects. */
+/** The kernel log from the first readable source: the device, dmesg, or the journal. Never rejects. */
 export async function kernelLog(environment: Environment): Promise<KernelLog> {
   try {
     return { lines: readKernelLog() };
@@ -68,7 +68,7 @@ export async function kernelLog(environment: Environment): Promise<KernelLog> {
   }
 }
 
-/** `undefined` when it may not, which journalctl says with status 0 and no line. */
+/** `undefined` if it is not permitted, in which case journalctl exits with 0 and prints nothing. */
 async function said(
   program: string,
   words: readonly string[],

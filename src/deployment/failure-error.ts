@@ -1,11 +1,11 @@
-/** Turns a failed run into the error that a person reads: the cause where it is known, else the last lines. */
+/** Turns a failed run into an error for people: the cause if it is known, otherwise the last log lines. */
 import { DynamoError } from '../base/error.ts';
 import { logTail } from '../run/log-file.ts';
 import type { Diagnosis, Failure, RunEvent } from '../supervisor/events.ts';
 
 const shownLines = 20;
 
-/** Reads the failure from events as they come: what was diagnosed belongs to it. */
+/** The failure after this event, including its diagnosis. */
 export function failureSoFar(failure: Failure | undefined, event: RunEvent): Failure | undefined {
   if (event.type === 'failed') return event.reason;
   if (event.type === 'diagnosed' && failure !== undefined) {
@@ -23,7 +23,7 @@ export function failureError(failure: Failure, runId: string): DynamoError {
   });
 }
 
-/** What happened, then what shows it. */
+/** What happened, then the evidence. */
 function explainedError(failure: Failure, diagnosis: Diagnosis): DynamoError {
   const { cause, evidence, fix, rule, check, seenIn } = diagnosis;
   const logFile = diagnosis.logFile ?? failure.logFile;
@@ -32,7 +32,7 @@ function explainedError(failure: Failure, diagnosis: Diagnosis): DynamoError {
     ...(evidence.length === 0 ? [] : [seenIn === undefined ? 'seen:' : `seen in the log of ${seenIn}:`]),
     ...evidence.map((line) => `  ${line}`),
     ...(logFile === undefined ? [] : [`log: ${logFile}`]),
-    `rule: ${rule}${check === undefined ? '' : `; before a start, dynamo doctor looks for it as ${check}`}`,
+    `rule: ${rule}${check === undefined ? '' : `; dynamo doctor checks for it before a start (${check})`}`,
   ];
   return new DynamoError(failure.code, `${capitalised(cause)}.`, { details, hint: fix });
 }
@@ -41,7 +41,7 @@ function stopped({ message }: Failure): string {
   return `${message.replace(/\.$/, '')}; the rest of the run was stopped`;
 }
 
-/** One line about a run that failed, and one with what to do, for `ps`, `logs` and `down`. */
+/** For `ps`, `logs` and `down`: one line about the failure, and one with the fix. */
 export function failureLines({ message, hint, diagnosis }: Failure): string[] {
   const fix = diagnosis?.fix ?? hint;
   return [
@@ -62,7 +62,7 @@ function lastLines({ logFile, process: name }: Failure): string[] {
   ];
 }
 
-/** Not names of processes, variables or flags: those stand as they are written. */
+/** Capitalises ordinary words, but not names of processes, variables or flags. */
 function capitalised(cause: string): string {
   return /^(the|a|an|no|somebody|workers|frontend|another|waiting)\b/.test(cause)
     ? `${cause.charAt(0).toUpperCase()}${cause.slice(1)}`
@@ -70,8 +70,8 @@ function capitalised(cause: string): string {
 }
 
 export function leftBehindError(left: readonly string[]): DynamoError {
-  return new DynamoError('left-behind', `${left.length} processes are still there after SIGKILL.`, {
+  return new DynamoError('left-behind', `${left.length} processes are still running after SIGKILL.`, {
     details: left.map((each) => `  ${each}`),
-    hint: 'they are stuck in the kernel; see their state in `ps -o pid,stat,wchan,args`',
+    hint: 'ps -o pid,stat,wchan,args   # they are stuck in the kernel; this shows where',
   });
 }

@@ -1,4 +1,4 @@
-/** Finds the run that a user means: by name, by id, or the only one there is. */
+/** Finds the run that a user means (by name, by id, or the only one), its plan, and its processes by name. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { isAlive } from '../process/identity.ts';
@@ -7,7 +7,7 @@ import { readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import { isInfraOnly } from './infra-facts.ts';
 import type { Plan } from '../plan/plan.ts';
 
-/** The newest live run of that name or id, else the newest ended one. Throws `run-not-found`. */
+/** The newest live run with that name or id, otherwise the newest ended one. Throws `run-not-found`. */
 export function findRun(folders: StateFolders, asked: string): StoredRun {
   const runs = storedRuns(folders, isAlive);
   const matching = runs.filter(({ record }) => record.runId === asked || record.name === asked);
@@ -22,7 +22,7 @@ export function findRun(folders: StateFolders, asked: string): StoredRun {
   });
 }
 
-/** The same run as it is by now; from what was known where nothing tells of it any more. */
+/** The current state of the run; from the given one if no record of it exists any more. */
 export function runAsItIs(folders: StateFolders, run: StoredRun): StoredRun {
   const { runId, supervisor } = run.record;
   const found = storedRuns(folders, isAlive).find(({ record }) => record.runId === runId);
@@ -30,8 +30,8 @@ export function runAsItIs(folders: StateFolders, run: StoredRun): StoredRun {
 }
 
 /**
- * The one live run, or `undefined` when nothing is up. Throws `usage` when there are several; an etcd and a NATS that
- * are shared do not count beside one that serves.
+ * The only live run, or `undefined` if there is none. Throws `usage` if there are several. Shared infrastructure does not count
+ * if there is a run that serves.
  */
 export function onlyLiveRun(folders: StateFolders, verb: string): StoredRun | undefined {
   const all = storedRuns(folders, isAlive).filter(({ supervised }) => supervised);
@@ -44,14 +44,14 @@ export function onlyLiveRun(folders: StateFolders, verb: string): StoredRun | un
   });
 }
 
-/** The only live run, else the newest ended one: what one wants to read about. Throws `run-not-found`. */
+/** The only live run, otherwise the newest ended one: for verbs that only read. Throws `run-not-found`. */
 export function latestRun(folders: StateFolders, verb: string): StoredRun {
   const found = onlyLiveRun(folders, verb) ?? storedRuns(folders, isAlive).at(-1);
   if (found !== undefined) return found;
   throw new DynamoError('run-not-found', 'There is no run yet.', { hint: 'dynamo up agg' });
 }
 
-/** `asked`: name or id; without it, the only run that is up. Throws `run-not-found`, and `usage` when several are up. */
+/** A live run and its plan. `asked`: name or id; without it, the only live run. Throws `run-not-found`, or `usage` if there are several. */
 export function livePlan(
   folders: StateFolders,
   asked: string | undefined,
@@ -65,11 +65,11 @@ export function livePlan(
     hint:
       verb === 'attach'
         ? 'dynamo logs   # shows what an ended run wrote'
-        : 'dynamo up   # lists what can be brought up',
+        : 'dynamo up   # lists the profiles',
   });
 }
 
-/** Throws `usage` for a name that the run does not have. */
+/** The processes that a user named: by name, or by component for all its replicas; all if none is named. Throws `usage` for an unknown name. */
 export function chosenProcesses(plan: Plan, asked: readonly string[]): Plan['processes'] {
   const names = plan.processes.map(({ name }) => name);
   for (const name of asked) {

@@ -1,4 +1,4 @@
-/** A process that had GPUs counts as stopped when their memory is free again: who starts next finds it, or is told. */
+/** Waits until the driver has freed GPU memory of ended processes, so that the next process can use it; reports what is missing. */
 import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
@@ -14,7 +14,7 @@ import type { Child, Launcher } from '../supervisor/contracts.ts';
 import { factsOf } from '../process/facts.ts';
 
 /**
- * Measured are 0.3 s; after this something is wrong.
+ * It took 0.3 s; after this time, something is wrong.
  * Source: docs/upstream/memory-and-gpus.md#when-memory-comes-back.
  */
 const stopLimitMs = 5_000;
@@ -24,11 +24,11 @@ interface FreedGpusDependencies {
   readonly plan: Plan;
   readonly tracker: Tracker;
   readonly note: (text: string) => void;
-  /** Where nvidia-smi is found, and what it inherits. */
+  /** The environment of nvidia-smi, with the PATH to find it. */
   readonly environment: Environment;
 }
 
-/** Where there is no nvidia-smi nothing is waited for. */
+/** Stopping a process that used GPUs waits for their memory. Without nvidia-smi, it does not wait. */
 export function withFreedGpus(launcher: Launcher, deps: FreedGpusDependencies): Launcher {
   let idle: Promise<GpuSnapshot | undefined> | undefined;
   return {
@@ -69,7 +69,7 @@ function withFreedMemory(
       if (rest === undefined) return report;
       const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
       if (kept.length > 0) deps.note(stillHeldText(deps.plan.processes, spec, kept, stopLimitMs));
-      else if (held > 0) deps.note(`${spec.name}: ${gibText(held)} of GPU memory came back`);
+      else if (held > 0) deps.note(`${spec.name}: ${gibText(held)} of GPU memory freed`);
       return report;
     },
     kill: () => {
@@ -79,7 +79,7 @@ function withFreedMemory(
   };
 }
 
-/** In MiB, as nvidia-smi lists it for what the process started; `undefined` when it does not answer. */
+/** GPU memory of the process and its descendants in MiB, from nvidia-smi; `undefined` if that does not answer. */
 async function heldBy(
   name: string,
   uuids: readonly string[],
@@ -92,7 +92,7 @@ async function heldBy(
   return seen.apps.filter(isMine).reduce((sum, { usedMiB = 0 }) => sum + usedMiB, 0);
 }
 
-/** What is still held in the end, by UUID; `undefined` where nobody can tell. */
+/** What is still held at the end, by UUID; `undefined` if unknown. */
 async function untilFree(
   uuids: readonly string[],
   before: GpuSnapshot,
@@ -105,14 +105,14 @@ async function untilFree(
     if (now === undefined) return undefined;
     const rest = residues(uuids, before, now);
     if (rest.size === 0) return rest;
-    // In a container nobody may be listed: then it may be that of the process that it shares the GPU with.
+    // In a container, processes may not be listed: the memory may belong to a process that shares the GPU.
     if (isShared && !now.apps.some(({ gpuUuid }) => uuids.includes(gpuUuid))) return undefined;
     if (systemClock.now() >= deadline) return rest;
     await systemClock.sleep(pauseMs);
   }
 }
 
-/** `undefined` when nvidia-smi does not answer, which the doctor explains. */
+/** `undefined` if nvidia-smi does not answer, which the doctor explains. */
 async function lookAtGpus(environment: Environment): Promise<GpuSnapshot | undefined> {
   const [{ gpus, problem }, { apps, problem: unlisted }] = await Promise.all([
     inventory(environment),
@@ -125,8 +125,10 @@ async function lookAtGpus(environment: Environment): Promise<GpuSnapshot | undef
 type Known = Pick<ProcessSpec, 'name' | 'mode'>;
 
 /**
- * `held` as in `5.4 GiB of GPU 1`. Prefill writes into the KV cache of a decode worker on this host. When that worker was
- * lost, as much stayed until prefill had ended, and nvidia-smi listed nobody for it.
+ * A note about GPU memory that was not freed, with the one command that helps. `held`: such as `5.4 GiB of GPU 1`. Prefill
+ * writes into the KV cache of a decode worker on the same host. When that worker was lost, its memory stayed in use until
+ * prefill had ended, and nvidia-smi listed no process for it.
+ *
  * Source: docs/upstream/gpus-seen.md#a-kv-cache-that-stays.
  */
 export function stillHeldText(
@@ -135,30 +137,30 @@ export function stillHeldText(
   held: readonly string[],
   limitMs: number,
 ): string {
-  const seen = `${gone.name} is gone, but ${held.join(', ')} did not come back within ${limitMs / 1000} s: `;
+  const seen = `${gone.name} has ended, but ${held.join(', ')} was not freed within ${limitMs / 1000} s: `;
   const writers = processes.filter(({ mode }) => gone.mode === 'decode' && mode === 'prefill');
-  if (writers.length === 0) return `${seen}dynamo clean --dry-run   # says who holds what`;
+  if (writers.length === 0) return `${seen}dynamo clean --dry-run   # shows what holds it`;
   const names = writers.map(({ name }) => name).join(' ');
-  return `${seen}dynamo restart ${names}   # the KV cache of ${gone.name} stays until it ends`;
+  return `${seen}dynamo restart ${names}   # it keeps the KV cache of ${gone.name} in use`;
 }
 
-/** Measured are 0.3 s; a driver that needs longer than this has a problem. */
+/** It took 0.3 s; a driver that needs longer than this has a problem. */
 const returnLimitMs = 30_000;
 
 export interface GpuReturn {
   readonly freedMiB: number;
-  /** What did not come back in time, in words. */
+  /** What was not freed in time, in words. */
   readonly missing: readonly string[];
 }
 
 export interface GpuWatch {
-  /** To be asked when they are gone; answers at once when they held nothing. */
+  /** Call this when the processes are gone; settles immediately if they held nothing. */
   returned(): Promise<GpuReturn>;
 }
 
 /**
- * To be called before the processes are ended: what is free is compared with how it was. `containers`: the first twelve
- * characters of their ids. Never throws.
+ * Call this before the processes are stopped, to compare free memory before and after. `containers`: the first twelve characters
+ * of their ids. Never throws.
  */
 export async function watchGpuMemory(
   pids: ReadonlySet<number>,
@@ -173,7 +175,7 @@ export async function watchGpuMemory(
   );
 }
 
-/** The same, where both have been looked at already. */
+/** The same, if both are already known. */
 export function watchHeld(
   before: readonly GpuDetails[],
   held: readonly HeldMemory[],
@@ -196,11 +198,11 @@ export function watchHeld(
 
 function missingText(gpus: readonly GpuDetails[], uuid: string, mib: number): string {
   const index = gpus.find((gpu) => gpu.uuid === uuid)?.index;
-  return `${gibText(mib)} of GPU ${index ?? uuid} did not come back within ${returnLimitMs / 1000} s`;
+  return `${gibText(mib)} of GPU ${index ?? uuid} was not freed within ${returnLimitMs / 1000} s`;
 }
 
-/** `undefined` when nothing was held. */
+/** `undefined` if nothing was held. */
 export function returnText({ freedMiB, missing }: GpuReturn): string | undefined {
   if (missing.length > 0) return `GPU memory: ${missing.join('; ')}`;
-  return freedMiB === 0 ? undefined : `GPU memory: ${gibText(freedMiB)} came back`;
+  return freedMiB === 0 ? undefined : `GPU memory: ${gibText(freedMiB)} freed`;
 }

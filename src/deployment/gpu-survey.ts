@@ -1,4 +1,4 @@
-/** The GPUs of this host with everybody who holds them, and which of those are of a run of ours. */
+/** The GPUs of this host with all processes that hold them, and the runs that those belong to. */
 import { readdirSync } from 'node:fs';
 import type { ProcessFacts } from '../base/identity.ts';
 import type { Environment } from '../base/environment.ts';
@@ -13,7 +13,7 @@ import { findOwned, type OwnedProcess } from '../process/owned.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { type StoredRun, storedRuns } from '../run/record.ts';
 
-/** What a ledger proves about a process. */
+/** The run of a process, as its ledger proves. */
 export interface Owner {
   readonly run: StoredRun;
   readonly owned: OwnedProcess;
@@ -21,15 +21,15 @@ export interface Owner {
 
 export interface HeldGpus {
   readonly gpus: readonly GpuDetails[];
-  /** The newest that the driver runs. */
+  /** The newest CUDA version that the driver supports. */
   readonly cuda?: string;
-  /** `run`: of ours, as its ledger proves. */
+  /** `run`: the run that it belongs to, as the ledger proves. */
   readonly holders: readonly (Holder & { readonly run?: StoredRun })[];
-  /** Memory held by somebody who cannot be named here; and what could not be found out. In words. */
+  /** Memory held by processes that are not visible here, and what could not be determined. In words. */
   readonly unseen: readonly string[];
 }
 
-/** Asks nvidia-smi its questions at once. `owners` and `containers`: as ledgers prove them. Never throws. */
+/** Runs the queries of nvidia-smi in parallel. `owners` and `containers`: as ledgers prove them. Never throws. */
 export async function surveyGpus(
   owners: ReadonlyMap<number, Owner>,
   containers: ReadonlyMap<string, StoredRun>,
@@ -67,7 +67,7 @@ export function runOf(
   return container === undefined ? undefined : containers.get(container.id);
 }
 
-/** Living processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
+/** Running processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
 export function ownersIn(folders: StateFolders): Map<number, Owner> {
   const runs = storedRuns(folders, isAlive).filter(({ record }) => record.endedAt === undefined);
   const owned = runs.flatMap((run) => {
@@ -79,7 +79,7 @@ export function ownersIn(folders: StateFolders): Map<number, Owner> {
 
 const devicePattern = /^\/dev\/nvidia\d+$/;
 
-/** nvidia0 and so on; absent in WSL2. */
+/** Users of /dev/nvidia0 and so on; `undefined` in WSL2, which has no such files. */
 function deviceUsers(): DeviceUsers | undefined {
   const isThere = readdirSync('/dev').some((name) => devicePattern.test(`/dev/${name}`));
   return isThere ? openersOf((path) => devicePattern.test(path)) : undefined;

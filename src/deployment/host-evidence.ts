@@ -1,4 +1,4 @@
-/** Answers what rules of diagnosis ask about this host, when they ask. */
+/** Answers questions of diagnosis rules about this host, on demand. */
 import { statfsSync, statSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { hasAlarm } from '../infra/external-etcd.ts';
@@ -13,7 +13,7 @@ import { factsOf } from '../process/facts.ts';
 import { readVariable } from '../process/proc.ts';
 import { durationText } from '../base/duration.ts';
 
-/** What costs nothing to know. */
+/** Facts that cost nothing to determine. */
 export function cheapEvidence(kills: KernelKills, plan: Plan): HostEvidence {
   const shm = sizeOfShm();
   const bytes = largestFile();
@@ -63,7 +63,7 @@ export async function answerQuestions(
   return host;
 }
 
-/** Reads only. One that does not answer is not known to be full. */
+/** Reads only. False if etcd does not answer. */
 async function isEtcdFull({ infra }: Plan, environment: Environment): Promise<boolean> {
   const etcd = infra?.etcd;
   if (etcd === undefined) return false;
@@ -85,7 +85,7 @@ function sizeOfShm(): HostEvidence['shm'] {
   }
 }
 
-/** Empty where nvidia-smi does not tell, as in some containers. Never throws. */
+/** Which processes hold GPU memory now. Empty if nvidia-smi does not report it, as in some containers. Never throws. */
 export async function gpuHolders(environment: Environment): Promise<GpuHolder[]> {
   const [{ gpus }, { apps }] = await Promise.all([inventory(environment), computeApps(environment)]);
   return apps.map(({ gpuUuid, pid, name, usedMiB }) => {

@@ -1,4 +1,4 @@
-/** Gathers what planning must know about this host. */
+/** Gathers the facts about this host that planning needs. */
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
@@ -22,15 +22,15 @@ import { inventory } from '../gpu/inventory.ts';
 import { factsOf } from '../process/facts.ts';
 import { durationText } from '../base/duration.ts';
 
-/** What facts depend on beside the host. */
+/** What the facts depend on besides the host. */
 export interface FactRequest {
   readonly runId: string;
-  /** Absent where no GPU will be used. */
+  /** Absent if no GPU will be used. */
   readonly profile?: Profile;
-  /** Ports whose holder will be named to the user; finding that out costs a search through /proc each. */
+  /** Ports whose holder is shown to the user; determining it means a scan of /proc for each. */
   readonly ports: readonly number[];
   readonly engine: PlanOptions['engine'] | 'none';
-  /** Absent where nothing serves. */
+  /** Absent if nothing serves a model. */
   readonly options?: PlanOptions;
   /** The Python environment that the user named. */
   readonly python: string | undefined;
@@ -40,8 +40,8 @@ export interface FactRequest {
 const noGpus: Awaited<ReturnType<typeof gpusHere>> = { gpus: [] };
 
 /**
- * `environment` of the facts is that of the deployment. Throws `environment` when the Python environment that the user named
- * holds no Dynamo, or a secret is not there.
+ * The `environment` in the facts is that of the deployment. Throws `environment` if the Python environment that the user named
+ * has no Dynamo, or a secret is missing.
  */
 export async function gatherFacts(
   { folders, environment: caller }: Workspace,
@@ -77,7 +77,7 @@ export async function gatherFacts(
   };
 }
 
-/** Nothing is looked for where it would not be used. */
+/** Does not search for Python if it would not be used. */
 function pythonFor(
   { engine, python, profile }: FactRequest,
   environment: Environment,
@@ -88,7 +88,7 @@ function pythonFor(
   return findPythonEnvironment({ environment, asked: python, backend: need.backend });
 }
 
-/** Facts that need no look at the host: enough to plan where nothing can be run. */
+/** Facts that do not depend on the host: enough for `plan` on platforms that cannot run anything. */
 export function placeFacts(
   environment: Environment,
 ): Pick<HostFacts, 'environment' | 'cwd' | 'sim' | 'tokenizer' | 'argumentBytes'> {
@@ -112,7 +112,7 @@ function busyPorts(folders: StateFolders, wanted: readonly number[]): Map<number
   return busy;
 }
 
-/** Asks nvidia-smi its two questions at once. `problem`: why the list may be wrong. Never throws. */
+/** The GPUs with the processes and runs that hold them, from two parallel queries. `problem`: why the list may be wrong. Never throws. */
 export async function gpusHere({
   folders,
   environment,
@@ -125,7 +125,7 @@ export async function gpusHere({
   return { gpus: withLeases(held, folders), ...(problem === undefined ? {} : { problem }) };
 }
 
-/** Leases may have been taken since the GPUs were looked at. */
+/** Adds the current leases, which may be newer than the list of GPUs. */
 export function withLeases(gpus: readonly Gpu[], folders: StateFolders): Gpu[] {
   const leased = leasedGpus(folders, isAlive);
   return gpus.map((gpu) => {

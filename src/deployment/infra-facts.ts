@@ -44,11 +44,11 @@ export interface InfraQuestion {
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly source: PlanOptions['infra'];
   readonly images?: Images | undefined;
-  /** What a profile names itself. */
+  /** What the profile itself names. */
   readonly inProfile?: Profile['infra'];
 }
 
-/** `environment` of the workspace: that of the deployment. */
+/** `environment` in the workspace: that of the deployment. */
 export async function infraFacts(
   { folders, environment }: Workspace,
   question: InfraQuestion,
@@ -78,7 +78,7 @@ export async function infraFacts(
   return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images, environment) };
 }
 
-/** Then a container is the last that is left. */
+/** Then only a container is left. */
 function isMissing(name: InfraName, { external, binaries, shared }: InfraFacts): boolean {
   const there = external[name];
   const usable = there !== undefined && there.silent === undefined;
@@ -89,7 +89,7 @@ function known<T>(entries: readonly (readonly [InfraName, T | undefined])[]): Pa
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** Facts where nothing was looked at. */
+/** Facts if nothing was looked up. */
 export const noInfraFacts: InfraFacts = { external: {}, binaries: {}, persistentFolder: '' };
 
 async function lookAt(
@@ -142,12 +142,12 @@ function sharedInfra(folders: StateFolders): SharedInfra | undefined {
   };
 }
 
-/** `references`: images that may be wanted. Never rejects. */
+/** Which Docker daemon answers, and which images it has or can pull. `references`: images that may be needed. Never rejects. */
 async function containerFacts(
   references: readonly string[],
   environment: Environment,
 ): Promise<ContainerFacts> {
-  // Docker's client doubles what a start reads: only who needs it loads it.
+  // Loaded on demand, because Docker's client doubles the code that a start loads.
   const { findDaemon } = await import('../container/find-daemon.ts');
   const found = await findDaemon(environment, homedir());
   if ('problem' in found) return { problem: found.problem, images: {} };
@@ -169,9 +169,9 @@ async function containerFacts(
 }
 
 /**
- * What reads it need not know who said so. What the profile says counts only where an external etcd or NATS may be taken,
- * and only for the one that is needed: other secrets are not asked for. Throws `environment` when a secret is not where the
- * profile says.
+ * The environment of a deployment: the caller's, with the profile's settings for etcd and NATS in upstream's variables. Those
+ * settings are used only if an external etcd or NATS may be used, and only for the one that is needed, so that no other secret
+ * is read. Throws `environment` if a secret is not where the profile says.
  */
 export function deploymentEnvironment(
   caller: Environment,
@@ -189,7 +189,7 @@ export function deploymentEnvironment(
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** Addresses are printed and stored; credentials in them go to the variables that upstream reads them from, too. */
+/** Moves credentials from addresses, which are printed and stored, to the variables that upstream also reads. */
 export function shownEnvironment(environment: Environment): Environment {
   return { ...environment, ...withoutCredentials(environment) };
 }

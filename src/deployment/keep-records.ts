@@ -1,4 +1,4 @@
-/** A supervisor keeps the records of its run: what somebody truncates, replaces or removes is written again from memory. */
+/** A supervisor restores the records of its run from memory if they are truncated, replaced or removed. */
 import { mkdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
@@ -22,13 +22,13 @@ import { version } from '../package/self.ts';
 
 export interface RecordsKeeper {
   readonly record: RunRecord;
-  /** To be told of every keeper that starts. */
+  /** Call this for every keeper that starts. */
   readonly keptBy: (keeper: Identity) => void;
-  /** Says which files it had to write again, and why one could not be. Never throws. */
+  /** Returns which files it had to restore, and why one could not be restored. Never throws. */
   readonly restore: () => readonly string[];
 }
 
-/** To be called while the records are as they were made. */
+/** Call this while the records are still unchanged. */
 export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKeeper {
   const { plan, files, folders } = run;
   const record: RunRecord = readRecordIn(files.folder) ?? {
@@ -41,7 +41,7 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
   };
   const mine: Claim = { runId: plan.runId, holder: supervisor, supervises: true };
   const nameFile = join(folders.names, plan.name);
-  // From here on, who finds no folder of this run knows that it was removed, and not that it is being prepared.
+  // From here on, a missing run folder means that it was removed, not that the run is being prepared.
   quietly(() => adopt(nameFile, mine));
   let keeper: Identity | undefined;
   const kept = [
@@ -66,7 +66,7 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
       keptFile(
         file,
         () => storedClaim(file).kind === 'good',
-        () => takeAgain(file, mine),
+        () => reclaim(file, mine),
       ),
     ),
   ];
@@ -82,7 +82,7 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
         try {
           return write() ? [basename(file)] : [];
         } catch (error) {
-          problems.push(`${basename(file)} could not be: ${messageOf(error)}`);
+          problems.push(`${basename(file)} could not be restored: ${messageOf(error)}`);
           return [];
         }
       };
@@ -100,17 +100,17 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
 }
 
 export function restoredText(written: readonly string[], folder: string): string {
-  return `somebody changed or removed records in ${folder}; written again: ${written.join(', ')}`;
+  return `records in ${folder} were changed or removed; restored: ${written.join(', ')}`;
 }
 
-/** One that is free by now is claimed as any other; one that cannot be read is replaced, as we hold it. */
-function takeAgain(file: string, mine: Claim): void {
+/** A claim that is free by now is claimed normally; an unreadable one is replaced, because we hold it. */
+function reclaim(file: string, mine: Claim): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (storedClaim(file).kind === 'missing') claim(file, mine, isAlive);
   else adopt(file, mine);
 }
 
-/** Read again only when the file is another one than at the last look: a beat costs one system call a file. */
+/** Reads a file again only if it has changed: a periodic check costs one system call per file. */
 function keptFile(file: string, isGood: () => boolean, write: () => void) {
   let seen: Stats | undefined;
   const isUnchanged = (now: Stats | undefined): boolean =>

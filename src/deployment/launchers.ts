@@ -1,4 +1,4 @@
-/** Who starts the processes of a run: those of this host, and those in containers where the plan has some. */
+/** Starts the processes of a run: on this host, and in containers if the plan has some. */
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ContainerProcess } from '../container/create-options.ts';
@@ -36,13 +36,16 @@ export async function createLaunchers(run: PreparedRun, deps: LauncherDependenci
       const spec = withSecrets(planned, run.environment.secrets);
       if (!isContained(spec)) return await here.launch(spec);
       if (contained !== undefined) return await contained(spec, watch);
-      throw new DynamoError('internal', `The plan puts ${spec.name} into a container and names no daemon.`);
+      throw new DynamoError(
+        'internal',
+        `The plan runs ${spec.name} in a container but names no Docker daemon.`,
+      );
     },
   };
   return withFreedGpus(both, { plan, tracker, note: deps.note, environment: run.environment.variables });
 }
 
-/** Docker's client is loaded only where it is needed: it doubles what a start reads. */
+/** Docker's client is loaded on demand: it doubles the code that a start loads. */
 async function containerLauncher(
   { plan, files }: PreparedRun,
   { environment, note }: LauncherDependencies,

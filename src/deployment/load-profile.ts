@@ -1,4 +1,4 @@
-/** Gives the profile room its files, folders and environment, and says which profile was taken. */
+/** Loads a profile with the files, folders and environment of this host, and says which one was used. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
@@ -21,7 +21,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSy
 import { errorCode } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 
-/** Where profiles are on this host, the winning place first. */
+/** Where profiles are on this host, in order of precedence. */
 export function profileLibrary(environment: Environment): ProfileLibrary {
   const config = xdgFolder(environment, 'XDG_CONFIG_HOME') ?? join(homedir(), '.config');
   const cwd = workingFolder();
@@ -39,7 +39,7 @@ export function profileLibrary(environment: Environment): ProfileLibrary {
 
 interface OpenedProfile {
   readonly profile: Profile;
-  /** Says which profile was taken, when that is not plain from what was typed. */
+  /** Says which profile was used, if that is not obvious from what the user typed. */
   readonly note: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export async function openProfile(
   const note =
     resolvedBy === 'name' && profile.origin === 'shipped'
       ? undefined
-      : `${asked}: taking the ${profile.origin} profile ${profile.name} (${profile.file})`;
+      : `${asked}: using the ${profile.origin} profile ${profile.name} (${profile.file})`;
   return { profile, note };
 }
 
@@ -63,12 +63,12 @@ export async function profileNames(environment: Environment): Promise<string[]> 
   return [...new Set(candidates.map(({ name }) => name))].toSorted();
 }
 
-/** Name of the file in dist/profiles. */
+/** The file in dist/profiles for a shipped profile with this content. */
 export function fileOfContent(content: Uint8Array): string {
   return `${createHash('sha256').update(content).digest('hex')}.json`;
 }
 
-/** `shipped`: the folder of the package. `undefined` when the content is not that of a file in it. */
+/** What the build computed for a shipped profile; `undefined` for any other content. `shipped`: the folder of the package. */
 async function readKnown(shipped: string, content: Uint8Array): Promise<KnownProfile | undefined> {
   try {
     const text = await readFile(join(shipped, 'dist', 'profiles', fileOfContent(content)), 'utf8');
@@ -83,10 +83,10 @@ const profileFiles: ProfileFiles = {
   read: async (path) => await Promise.resolve(readProfile(path)),
 };
 
-/** `undefined` when there is none. Throws `profile-invalid` for what is no regular file, or is too large for a profile. */
+/** `undefined` if it does not exist. Throws `profile-invalid` if it is not a regular file, or too large for a profile. */
 function readProfile(path: string): Uint8Array | undefined {
   try {
-    // Looked at before it is opened: that may change a device, and would wait for the other end of a FIFO.
+    // Checked before it is opened: opening may affect a device, and would wait for the other end of a FIFO.
     requireRegular(statSync(path), path);
     const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
@@ -105,13 +105,9 @@ function readProfile(path: string): Uint8Array | undefined {
 function requireRegular(stats: Stats, path: string): void {
   const shown = shownPath(path, process.cwd());
   if (!stats.isFile()) {
-    throw new DynamoError(
-      'profile-invalid',
-      `${shown} is ${kindOf(stats)}, not a file: it holds no profile.`,
-      {
-        hint: 'dynamo profiles list   # shows what is there',
-      },
-    );
+    throw new DynamoError('profile-invalid', `${shown} is ${kindOf(stats)}, not a profile file.`, {
+      hint: 'dynamo profiles list   # lists the profiles',
+    });
   }
   if (stats.size <= maxProfileBytes) return;
   const size = (stats.size / 1024 / 1024).toFixed(1);
@@ -119,7 +115,9 @@ function requireRegular(stats: Stats, path: string): void {
   throw new DynamoError(
     'profile-invalid',
     `${shown} is ${size} MiB large; a profile has at most ${most} MiB.`,
-    { hint: 'is this another file?' },
+    {
+      hint: `ls -l ${shown}   # is it the right file?`,
+    },
   );
 }
 
@@ -129,7 +127,7 @@ function kindOf(stats: Stats): string {
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
-/** Not what its size says: files of /proc have none, and another may grow meanwhile. */
+/** Ignores the size of the file: files in /proc report none, and a file may grow meanwhile. */
 function readUpTo(descriptor: number, most: number): Uint8Array {
   const buffer = Buffer.allocUnsafe(Math.min(most, Math.max(4096, fstatSync(descriptor).size + 1)));
   let [parts, length]: [Buffer[], number] = [[], 0];

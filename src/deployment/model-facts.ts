@@ -1,4 +1,4 @@
-/** Finds out what the name of a model means on this host: a folder, a model of a hub, or a path that leads nowhere. */
+/** Resolves the name of a model on this host: a folder, a model on a hub, or a path that does not exist. */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Environment } from '../base/environment.ts';
@@ -8,7 +8,7 @@ import { quotePath } from '../base/terminal-text.ts';
 import { isPath, localModel } from '../plan/local-model.ts';
 import type { ModelFact } from '../plan/request.ts';
 
-/** As transformers does, a folder that is there goes before a model of that name on the hub. */
+/** As in transformers, an existing folder takes precedence over a model with that name on the hub. */
 export function modelFact(model: string, environment: Environment): ModelFact {
   const place = { cwd: process.cwd(), environment };
   const path = resolve(place.cwd, localModel(model, place));
@@ -17,7 +17,7 @@ export function modelFact(model: string, environment: Environment): ModelFact {
   return found === 'folder' ? { kind: 'here', path, bare: true } : { kind: 'hub' };
 }
 
-/** `hidden`: who may not look must not say that nothing is there. */
+/** `hidden`: without permission, it is unknown whether it exists. */
 function lookAt(path: string): 'folder' | 'file' | 'nothing' | 'hidden' {
   try {
     return statSync(path).isDirectory() ? 'folder' : 'file';
@@ -31,17 +31,17 @@ function missing(model: string, path: string): ModelFact {
   const meant = nearest(path.slice(there.length).split('/').filter(Boolean)[0] ?? '', foldersIn(there));
   const hint =
     meant === undefined
-      ? `ls ${quotePath(there)}   # the nearest folder that is there`
+      ? `ls ${quotePath(there)}   # the nearest existing folder`
       : `did you mean --model ${quotePath(meantPath(path, join(there, meant)))}?`;
   const couldBeId = !/^[/.~]/.test(model);
   return {
     kind: 'missing',
-    problem: `there is no folder ${path}${couldBeId ? ', and it is no id of a hub either (owner/name)' : ''}`,
+    problem: `there is no folder ${path}${couldBeId ? ', and it is not a hub id (owner/name) either' : ''}`,
     hint,
   };
 }
 
-/** With what followed, where that is there too. */
+/** Including the rest of the path, if that exists too. */
 function meantPath(path: string, corrected: string): string {
   const rest = path.split('/').slice(corrected.split('/').length);
   const whole = join(corrected, ...rest);

@@ -1,4 +1,4 @@
-/** From a profile and options to a run that is ready to be supervised. */
+/** Prepares a run to be supervised: its name, plan, leases, checks of external infrastructure, folder and files. */
 import type { Environment } from '../base/environment.ts';
 import { choosePlanes } from '../plan/choose-planes.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
@@ -50,7 +50,7 @@ export async function prepareRun(
   });
 }
 
-/** What must be known about this host to plan this profile. Throws `unavailable` when the planes exclude each other. */
+/** Which facts about this host are needed to plan this profile. Throws `unavailable` if the planes exclude each other. */
 export function factRequest(
   profile: Profile,
   options: PlanOptions,
@@ -71,9 +71,9 @@ export function factRequest(
   };
 }
 
-/** So long another run may be faster each time to take a port or a GPU between our look and our lease. */
+/** How long to retry while other runs take ports or GPUs between our check and our lease. */
 const planMs = 30_000;
-/** Those that lost to each other do not try again in step. */
+/** Random, so that runs that compete do not retry in step. */
 const pauseMs = 20;
 
 interface RunRequest<P extends Plan> {
@@ -82,7 +82,7 @@ interface RunRequest<P extends Plan> {
   /** Of the caller. */
   readonly environment: Environment;
   readonly facts: Omit<FactRequest, 'runId'>;
-  /** Pure; called again when another run was faster to take a port or a GPU. */
+  /** Pure; called again if another run took a port or a GPU first. */
   readonly plan: (host: HostFacts) => { readonly plan: P; readonly secrets: Secrets };
 }
 
@@ -112,7 +112,7 @@ export async function prepareFromRequest<P extends Plan>(request: RunRequest<P>)
   }
 }
 
-/** Before anything is held or made: what would fail half way is said at once, with the number that is lacking. */
+/** Before anything is held or created: reports a missing resource now, instead of failing halfway. */
 async function requireRoom({ runs }: StateFolders): Promise<void> {
   const lack = await lackOfRoom(runs);
   if (lack === undefined) return;
@@ -125,24 +125,24 @@ function claimName(folders: StateFolders, name: string, mine: Claim): void {
   if (standing === undefined) return;
   if (standing.kind === 'unknown') throw unknownHolder(`The name ${name}`, standing);
   const { runId, holder } = standing.claim;
-  throw new DynamoError('busy', `A run named ${name} is up already: ${runId} (pid ${holder.pid}).`, {
-    hint: `dynamo down ${name}   # or start a second one beside it: --name ${name}2`,
+  throw new DynamoError('busy', `A run named ${name} is already up: ${runId} (pid ${holder.pid}).`, {
+    hint: `dynamo down ${name}   # or start another one: --name ${name}2`,
   });
 }
 
-/** Two etcds on the same data would wait for each other for ever. */
+/** Two etcd processes with the same data would wait for each other forever. */
 function claimData({ plan, folders }: PreparedRun, mine: Claim): void {
   const file = persistClaim(folders, plan);
   const standing = file === undefined ? undefined : claim(file, mine, isAlive);
   if (standing === undefined) return;
   if (standing.kind === 'unknown') throw unknownHolder(`--persist ${plan.infra?.persist}`, standing);
   const { runId } = standing.claim;
-  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${runId} uses these data.`, {
+  throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${runId} is using that data.`, {
     hint: `dynamo down ${runId}   # or another name after --persist`,
   });
 }
 
-/** A shared etcd is ours and wants no password; one that the environment or the profile names may. */
+/** A shared etcd is our own and has no password; one that the environment or the profile names may have one. */
 async function checkBorrowed({ infra, namespace }: ServingPlan, variables: Environment): Promise<void> {
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
@@ -165,13 +165,13 @@ async function planAndLease<P extends Plan>(
     const made = planned.plan;
     const lost = leasePorts(folders, portsOf(made), mine, isAlive);
     if (lost !== undefined) {
-      busyPorts.set(lost, 'another run that starts now');
-      // All that are taken by now, not one at a time: of thirty that want the same port each would lose many times.
+      busyPorts.set(lost, 'another run that is starting');
+      // All ports that are taken by now, not one at a time: if thirty runs want the same port, each would lose often.
       for (const [port, holder] of leasedPorts(folders, isAlive)) busyPorts.set(port, holder);
       await systemClock.sleep(Math.random() * pauseMs);
       continue;
     }
-    // Leases are seen by those who share our state folder; this, by everybody on this network.
+    // Leases are only visible in our state folder; holds are visible to every process in this network namespace.
     const foreign = await holdPorts(portsOf(made), beganAt);
     if (foreign !== undefined) {
       releasePorts(folders, portsOf(made), mine, isAlive);
@@ -184,7 +184,7 @@ async function planAndLease<P extends Plan>(
     releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);
   }
-  throw new DynamoError('busy', `Other runs took what was planned, for ${planMs / 1000} s on end.`, {
+  throw new DynamoError('busy', `Other runs kept taking the planned ports or GPUs for ${planMs / 1000} s.`, {
     hint: 'start them one after the other',
   });
 }

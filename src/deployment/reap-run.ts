@@ -1,4 +1,4 @@
-/** Ends what a dead supervisor left: the same proven stop, from the ledger alone. */
+/** Stops what a dead supervisor left: the same verified stop, from the ledger alone. */
 import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
@@ -28,27 +28,26 @@ import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
 import { whatIsUnknown } from './unproven.ts';
 
-/** So long a keeper may take to find that all is done: it starts Node for that. */
+/** How long a keeper may take to find that everything is done: it starts Node for that. */
 const keeperMs = 2_000;
-/** For a process whose plan cannot be read: as long as Docker gives one. */
+/** For a process whose plan cannot be read: the same as Docker's default. */
 const unknownGraceMs = 10_000;
 
-/** What was ended, and what became of its keys in an etcd of others, in words. */
+/** What was stopped, and the result of removing its keys from an external etcd, in words. */
 export interface ReapReport extends StopReport {
   readonly keys?: string;
 }
 
-/** What is alive of a run, as its ledger proves. */
+/** The running processes of a run, as its ledger proves. */
 export function trackerOf({ files }: StoredRun): Tracker {
   const { entries, descendants } = readWholeLedger(files.ledger);
   return createTracker(files.ledger, entries, descendants);
 }
 
 /**
- * Needs the ledger and nothing else: no plan, no record, no room on the disk. Stops in the order of the plan where that
- * can be read, but processes named in `first` before all others; with the plan's grace, or at once when `now`. When
- * another process is doing the same already, waits for it instead: nobody gets a second SIGTERM. Throws `left-behind`
- * when the ledger cannot tell all that was started.
+ * Needs only the ledger: no plan, no record, no disk space. Stops in the order of the plan if that can be read, but processes in
+ * `first` before all others; with the plan's grace periods, or immediately if `now`. If another process is already doing the
+ * same, waits for it instead, so that no process gets a second SIGTERM. Throws `left-behind` if the ledger may be incomplete.
  */
 export async function reapRun(
   workspace: Workspace,
@@ -57,15 +56,15 @@ export async function reapRun(
   first: readonly string[] = [],
 ): Promise<ReapReport> {
   const report = await reapAlone(workspace, run, now, first);
-  if (report.left.length === 0) await untilKeeperLeft(run);
+  if (report.left.length === 0) await untilKeeperGone(run);
   return report;
 }
 
 /**
- * Its keeper wakes up for the same work, and tidies up last: who asked for the end shall find it gone, too. To be called
- * when nothing of the run is left: a keeper that takes long, or is suspended, has nothing to do any more and is ended.
+ * The keeper wakes up for the same work and cleans up last; wait for it, so that it is gone too. Call this when nothing of the
+ * run is left: a keeper that takes long or is suspended has nothing left to do, and is killed.
  */
-export async function untilKeeperLeft({ files }: StoredRun): Promise<void> {
+export async function untilKeeperGone({ files }: StoredRun): Promise<void> {
   const keeper = readKeeper(files);
   if (keeper !== undefined && keeper.pid !== process.pid) await outwait(keeper, keeperMs);
 }
@@ -104,7 +103,7 @@ async function reapAlone(
   }
 }
 
-/** Wave by wave as planned; what no plan knows goes together, behind the first wave, which serves the clients. */
+/** In the waves of the plan. Processes that are not in the plan stop together after the first wave, which serves the clients. */
 function stopOrderOf(plan: Plan | undefined, names: readonly string[], first: readonly string[]): StopOrder {
   const planned = plan?.processes ?? [];
   const unplanned = names
@@ -120,19 +119,19 @@ function stopOrderOf(plan: Plan | undefined, names: readonly string[], first: re
 }
 
 function unknownError({ record, files }: StoredRun, ledger: Ledger, unknown: readonly string[]): DynamoError {
-  const lack = ledger.missing ? 'it is missing' : 'it does not name all that wrote a log';
+  const lack = ledger.missing ? 'it is missing' : 'it does not list every process that wrote a log';
   const why = ledger.damage ?? lack;
   return new DynamoError(
     'left-behind',
-    `What run ${record.runId} started is not known for certain: its ledger ${files.ledger} cannot tell (${why}).`,
+    `Processes of run ${record.runId} may be left: its ledger ${files.ledger} is incomplete (${why}).`,
     {
       details: unknown.map((each) => `  ${each}`),
-      hint: `dynamo clean --dry-run   # lists what may be its; when all is ended: rm -r ${files.folder}`,
+      hint: `dynamo clean --dry-run   # lists them; when all have ended: rm -r ${files.folder}`,
     },
   );
 }
 
-/** Removes the keys of a run of which nothing lives from an etcd of others; says what came of it. */
+/** Removes the keys of an ended run from an external etcd; returns the result in words. */
 export async function sweepAgain(
   { files }: StoredRun,
   environment: Environment,
@@ -145,14 +144,14 @@ export async function sweepAgain(
   return swept.text;
 }
 
-/** Docker's client is loaded only where there is something to ask it. */
+/** Docker's client is loaded only if there are containers. */
 async function containersOf({ containers }: Ledger): Promise<Map<string, Child>> {
   if (containers.length === 0) return new Map();
   const { containersInLedger } = await import('../container/in-ledger.ts');
   return containersInLedger(containers, systemClock);
 }
 
-/** Of a run, those that are still there or that nobody can tell about. */
+/** The containers of a run that still exist, or of which nothing is known. */
 export async function foundContainers({ files }: StoredRun): Promise<FoundContainer[]> {
   const entries = readContainers(files.ledger);
   if (entries.length === 0) return [];
@@ -161,12 +160,12 @@ export async function foundContainers({ files }: StoredRun): Promise<FoundContai
 }
 
 /**
- * Before something new starts: what runs of ours that died left behind is ended, and said by name; and the GPU memory
- * that they held is waited for, so that what starts next finds it.
+ * Before a new start: stops and reports what dead runs left behind, and waits for their GPU memory, so that the next run can
+ * use it.
  */
 export async function reapDeadRuns(workspace: Workspace, say: (line: string) => void): Promise<void> {
   for (const run of deadRuns(workspace.folders, isAlive)) {
-    // Nobody asked for this: what may be up, as nobody knows its supervisor, is left to `down` and `clean`.
+    // The user did not ask for this: a run whose supervisor is unknown may be up, and is left to `down` and `clean`.
     if (!hasKnownSupervisor(run)) continue;
     const containers = await foundContainers(run);
     const alive = await trackerOf(run).scan();
@@ -176,14 +175,14 @@ export async function reapDeadRuns(workspace: Workspace, say: (line: string) => 
       ...(containers.length > 0 ? [`${containers.length} containers`] : []),
     ];
     if (!isEmpty)
-      say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: ending them`);
+      say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: stopping them`);
     const memory = isEmpty ? undefined : await watchMemoryOf(alive, containers, workspace.environment);
     try {
       const report = await reapRun(workspace, run, false);
       if (!isEmpty) say(`${run.record.runId}: ${stoppedText(report)}`);
       if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
     } catch (error) {
-      // One whose ledger cannot tell all keeps no other run from starting.
+      // An incomplete ledger must not prevent other runs from starting.
       if (!(error instanceof DynamoError)) throw error;
       say(`${run.record.runId}: ${error.message}`);
     }
@@ -192,7 +191,7 @@ export async function reapDeadRuns(workspace: Workspace, say: (line: string) => 
   }
 }
 
-/** The same end for one run that a person asked for, and what is said about its GPU memory. */
+/** The same for one run that the user asked to stop; reports its GPU memory. */
 export async function reapAndWait(
   workspace: Workspace,
   run: StoredRun,

@@ -1,4 +1,4 @@
-/** Wires a prepared run to the world: launcher, prober, control socket, files; and tidies up when it has ended. */
+/** Connects the supervisor of a prepared run to launcher, prober, control socket and files; cleans up when it has ended. */
 import { messageOf } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
@@ -29,7 +29,7 @@ import { recordsKeeper, restoredText } from './keep-records.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
 import type { Identity } from '../base/identity.ts';
 
-/** Supervises in this process. `done` settles when everything is gone and tidied up. */
+/** Supervises the run in this process. `done` settles when everything has ended and is cleaned up. */
 export async function runPlan(
   prepared: PreparedRun,
   onEvent: (event: RunEvent) => void,
@@ -104,9 +104,9 @@ export async function runPlan(
       quietly(() => markSwept(files, swept?.unswept));
       await keeper.release();
       await control.close();
-      // Who asked for the end looks for the run afterwards, also where somebody removed its folder.
+      // The command that stopped the run reads its record afterwards, even if the folder was removed.
       keepRecords.restore();
-      // What could not be ended stays known, so that the next command can try again.
+      // Keep the records of what could not be stopped, so that the next command can try again.
       if (outcome.left.length === 0) tidyUp({ ...prepared, record: keepRecords.record });
       return outcome;
     }),
@@ -122,7 +122,7 @@ function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record
   return { process: spec.name, logFile: spec.logFile, modelFolder };
 }
 
-/** A launch that failed because Docker went away may have left a container that nobody has a handle on. */
+/** A launch that failed because Docker went away may have left a container that nothing tracks. */
 async function withContainers(
   outcome: Outcome,
   { plan, files }: PreparedRun,
@@ -142,11 +142,11 @@ function warn(file: string, text: string): void {
   try {
     appendOwn(file, `${new Date().toISOString()} ${text}\n`);
   } catch {
-    // nothing can be written at all
+    // Nothing can be written at all.
   }
 }
 
-/** `ledger`: a descriptor. */
+/** Arguments of a keeper's reap program: the supervisor, and the open ledger, so that no record must be read. `ledger`: a descriptor. */
 function reapWords(runId: string, { pid, startTime }: Identity, ledger: number): string[] {
   return ['reap', '--supervisor', `${pid}@${startTime}`, '--ledger', String(ledger), '--', runId];
 }

@@ -1,4 +1,4 @@
-/** Lets one process at a time end what a dead supervisor left, so that nobody gets a second SIGTERM. */
+/** Lets one process at a time stop what a dead supervisor left, and limits how long others wait for it. */
 import { isAlive, ownIdentity, presenceOf, signalProven } from '../process/identity.ts';
 import { type Claim, claim, unclaim } from '../run/claim.ts';
 import type { RunFiles } from '../run/folders.ts';
@@ -7,15 +7,15 @@ import type { Identity } from '../base/identity.ts';
 import type { Plan } from '../plan/plan.ts';
 
 interface SoleReaper {
-  /** Somebody else had his chance: what he left is ended without waiting. */
+  /** Another process has used up the time: what it left is killed without a grace period. */
   readonly overdue: boolean;
   release(): void;
 }
 
 /**
- * Waits for another process that ends this run: it has `limitMs`, is woken where it is suspended, and ended when it does
- * not get on with it. Ending matters more than being alone: where the claim can neither be written nor read, and for one
- * that not even SIGKILL ends, nobody is waited for. Never throws.
+ * Waits for another process that is stopping this run: it has `limitMs`, is resumed if it is suspended, and killed if it takes
+ * longer. Stopping matters more than exclusion: does not wait if the claim can be neither written nor read, or if the other
+ * process survives SIGKILL. Never throws.
  */
 export async function soleReaper(files: RunFiles, runId: string, limitMs: number): Promise<SoleReaper> {
   const mine: Claim = { runId, holder: ownIdentity() };
@@ -35,12 +35,12 @@ function claimed(file: string, mine: Claim): ReturnType<typeof claim> {
   try {
     return claim(file, mine, isAlive);
   } catch {
-    // The folder is gone, or the disk full or read-only.
+    // The folder is gone, or the disk is full or read-only.
     return undefined;
   }
 }
 
-/** For what is written only so that people can read it later. */
+/** For writes that only serve as information for people. */
 export function quietly(write: () => void): void {
   try {
     write();
@@ -49,40 +49,40 @@ export function quietly(write: () => void): void {
   }
 }
 
-/** What SIGKILL cannot end within this time is stuck in the kernel. */
+/** A process that SIGKILL does not end within this time is stuck in the kernel. */
 const killMs = 2_000;
 
-/** `gone`: it ended by itself; `ended`: SIGKILL did that; `stuck`: not even SIGKILL. */
+/** `gone`: it ended by itself; `ended`: it was killed; `stuck`: it survived SIGKILL. */
 type Outwaited = 'gone' | 'ended' | 'stuck';
 
-/** One that is suspended is woken; after `patienceMs` it gets SIGKILL, each time with a look at its identity before. */
+/** Waits for another of our processes to end. Resumes it if it is suspended; kills it after `patienceMs`. Checks its identity each time. */
 export async function outwait(other: Identity, patienceMs: number): Promise<Outwaited> {
-  const patientUntil = systemClock.now() + patienceMs;
-  const hopeUntil = patientUntil + killMs;
+  const killAt = systemClock.now() + patienceMs;
+  const giveUpAt = killAt + killMs;
   let killed = false;
   for (let presence = presenceOf(other); presence !== 'dead'; presence = presenceOf(other)) {
     const now = systemClock.now();
-    if (now > hopeUntil) return 'stuck';
-    if (now >= patientUntil) killed = signalProven(other, 'SIGKILL') || killed;
+    if (now > giveUpAt) return 'stuck';
+    if (now >= killAt) killed = signalProven(other, 'SIGKILL') || killed;
     else if (presence === 'suspended') signalProven(other, 'SIGCONT');
     await systemClock.sleep(5);
   }
   return killed ? 'ended' : 'gone';
 }
 
-/** `down --now`: for an answer, and for the end that was promised. */
+/** `down --now`: for an answer, and for the end of the run. */
 export const immediateLimitMs = 2_000;
-/** Of a run whose plan cannot be read. */
+/** For a run whose plan cannot be read. */
 const unknownBudgetMs = 60_000;
-/** Beyond the graces: SIGKILL and its proof, containers, keys in an etcd of others. */
+/** Beyond the grace periods: SIGKILL and its verification, containers, keys in an external etcd. */
 const marginMs = 15_000;
 
-/** In milliseconds, from the request to the end of the supervisor. */
+/** How long the stop of a run may take, from the request to the end of the supervisor. docs/limits.md lists these limits. */
 export function stopLimitMs(plan: Plan | undefined): number {
   return (plan === undefined ? unknownBudgetMs : stopBudgetMs(plan)) + marginMs;
 }
 
-/** All graces, one wave after the other, within the plan's cap. */
+/** All grace periods, one wave after the other, within the plan's limit. */
 function stopBudgetMs({ stopOrder, processes, stopTimeoutMs = Infinity }: Plan): number {
   const graces = stopOrder.map((wave) =>
     Math.max(0, ...processes.flatMap(({ name, stopGraceMs }) => (wave.includes(name) ? [stopGraceMs] : []))),

@@ -1,4 +1,4 @@
-/** A deployment that this process brings up for a purpose and takes down after it: smoke, exec and tests share this. */
+/** Starts a deployment that this process also stops, for smoke, exec and tests; supervised here or in the background. */
 import type { Environment } from '../base/environment.ts';
 import type { ServingPlan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
@@ -18,7 +18,7 @@ import { connect, startSupervisor, untilGone } from './background-supervisor.ts'
 
 export interface StartedRun {
   readonly held: PreparedRun<ServingPlan>;
-  /** In this process, or in one of its own. */
+  /** In this process, or in a background one. */
   readonly supervision: Pick<Supervision, 'ready' | 'done' | 'stop' | 'kill'>;
 }
 
@@ -40,7 +40,7 @@ export async function startRun(
   }
 }
 
-/** Why a run that has ended did not end well; `undefined` when it did. */
+/** Why an ended run did not end well; `undefined` if it did. */
 export function outcomeError({ left, failure }: Outcome, runId: string) {
   if (left.length > 0) return leftBehindError(left);
   return failure === undefined ? undefined : failureError(failure, runId);
@@ -56,7 +56,7 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent, envi
   const follow = async (): Promise<Outcome> => {
     let failure: Failure | undefined = {
       code: 'process-failed',
-      message: `the supervisor of ${held.plan.runId} ended without a word`,
+      message: `the supervisor of ${held.plan.runId} ended unexpectedly`,
       logFile: held.files.supervisorLog,
       process: 'the supervisor',
     };
@@ -67,15 +67,15 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent, envi
         onEvent(event);
         seen = failureSoFar(seen, event);
         if (event.type === 'ready') ready.resolve(event.proof);
-        // Somebody listens on them, or never will.
+        // The ports are in use by the run, or never will be.
         if (event.type === 'ready' || event.type === 'stopped') releasePortHolds(portsOf(held.plan));
         if (event.type === 'stopped') [stopped, failure] = [event, seen];
       }
     } catch {
-      // the connection broke: what follows says how the supervisor ended
+      // The connection broke: the following code finds out how the supervisor ended.
     }
     ready.resolve(undefined);
-    // It tidies up after its last event.
+    // It cleans up after its last event.
     await untilGone(supervisor);
     const { killed, left } = stopped ?? { killed: [], left: [] };
     return { killed, left, ...(failure === undefined ? {} : { failure }) };
@@ -84,7 +84,7 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent, envi
   return { held, supervision: { ready: ready.promise, done: follow(), stop: ask(false), kill: ask(true) } };
 };
 
-/** For `exec` and the library alike. DYNAMO_RUN_ID is not among them: it marks processes that we may end. */
+/** The variables for a client, with `exec` and the library. Without DYNAMO_RUN_ID, which marks processes that we may stop. */
 export function clientEnvironment(plan: ServingPlan): Record<string, string> {
   const [frontend] = plan.processes.filter(({ kind }) => kind === 'frontend');
   const { no_proxy: lower, NO_PROXY: upper } = frontend?.env ?? {};
@@ -97,7 +97,7 @@ export function clientEnvironment(plan: ServingPlan): Record<string, string> {
     DYNAMO_PROFILE: plan.profile.name,
     DYNAMO_ENGINE: plan.engine,
     DYNAMO_LOGS: `${plan.runFolder}/logs`,
-    // Proxies must not stand between a client and this host.
+    // A client must not use a proxy for this host.
     ...(lower === undefined ? {} : { no_proxy: lower }),
     ...(upper === undefined ? {} : { NO_PROXY: upper }),
   };

@@ -1,4 +1,4 @@
-/** Looks for everything that `clean` is about: what is proven ours and dead, and what is not. Changes nothing. */
+/** Finds everything that `clean` reports: what provably belongs to dead runs, and what may. Changes nothing. */
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import type { Environment } from '../base/environment.ts';
@@ -44,23 +44,23 @@ export interface DeadRun {
 
 export interface CleanFindings {
   readonly deadRuns: readonly DeadRun[];
-  /** They have ended, and an etcd of others did not let us remove their keys. */
+  /** Ended runs whose keys could not be removed from an external etcd. */
   readonly unswept: readonly StoredRun[];
   readonly segments: readonly SegmentProof[];
   readonly stale: readonly StaleFile[];
-  /** Claims that stay although their holder is dead or unknown. */
+  /** Claims that are kept although their holder is dead or unknown. */
   readonly kept: readonly KeptClaim[];
   readonly prunable: readonly PrunableRun[];
   readonly gpus: HeldGpus;
-  /** Carry our marks or are in a session that was ours, but no ledger here proves them. */
+  /** Processes with marks of a run, or in a session of a run, that no ledger here proves. */
   readonly marked: readonly (MarkedProcess & { readonly facts: ProcessFacts })[];
-  /** Carry our label, but no ledger here knows them. */
+  /** Containers with our label that are in no ledger here. */
   readonly containers: readonly SeenContainer[];
-  /** Nobody uses these, and nothing proves whose they were. */
+  /** Unused segments of unknown origin. */
   readonly unproven: readonly Segment[];
 }
 
-/** `prunedAfterMs`: how long ago a run must have ended to be pruned. */
+/** `prunedAfterMs`: runs that ended longer ago are pruned. */
 export async function surveyAll(
   { folders, environment }: Workspace,
   prunedAfterMs: number,
@@ -87,7 +87,7 @@ export async function surveyAll(
     marked: suspects(runs, marked).flatMap((suspect) => {
       const elsewhere = !isIn(folders, suspect) && isSupervised(suspect);
       const facts = owners.has(suspect.pid) || elsewhere ? undefined : factsOf(suspect.pid);
-      // What a living run has started since we looked is proven by the next look.
+      // What a live run has started since the scan will be proven by the next scan.
       const isNew = facts !== undefined && facts.ageMs < justStartedMs && up.has(suspect.runId);
       if (facts?.startTime !== suspect.startTime || isNew) return [];
       return runOf(facts, owners, contained) === undefined ? [{ ...suspect, facts }] : [];
@@ -95,14 +95,14 @@ export async function surveyAll(
   };
 }
 
-/** Between the look for what is ours and the look for marks. */
+/** Between the scan for owned processes and the scan for marks. */
 const justStartedMs = 2_000;
 
 function isIn({ runs }: StateFolders, { runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
   return runFolder !== undefined && dirname(runFolder) === runs;
 }
 
-/** Those with marks of ours, and members of dead leaders' sessions that began before their run was over. */
+/** Processes with marks of a run, and members of dead leaders' sessions that started before their run ended. */
 function suspects(runs: readonly StoredRun[], marked: readonly MarkedProcess[]): MarkedProcess[] {
   const known = new Set(marked.map(({ pid }) => pid));
   const members = runs
@@ -115,7 +115,7 @@ function suspects(runs: readonly StoredRun[], marked: readonly MarkedProcess[]):
   return [...marked, ...new Map(members.map((each) => [each.pid, each])).values()];
 }
 
-/** None where no daemon answers. */
+/** None if no daemon answers. */
 async function unknownContainers(
   runs: readonly StoredRun[],
   environment: Environment,
@@ -128,7 +128,7 @@ async function unknownContainers(
   return containers.filter((each) => each.runId !== '' && !known.has(each.name) && !isSupervised(each));
 }
 
-/** By a run that lives in another state folder. */
+/** By a live run in another state folder. */
 function isSupervised({ runFolder }: Pick<MarkedProcess, 'runFolder'>): boolean {
   const record = runFolder === undefined ? undefined : readRecordIn(runFolder);
   return record !== undefined && isAlive(record.supervisor);
@@ -191,7 +191,7 @@ function usedBy({ record, files }: StoredRun): [key: string, runId: string][] {
   return readSegments(files.ledger).map((entry) => [keyOfEntry(entry), record.runId]);
 }
 
-/** Processes of this boot only: pids of an earlier one say nothing. */
+/** Processes of this boot only: pids of an earlier boot mean nothing. */
 function creatorsOf({ record, files }: StoredRun): DeadCreator[] {
   const { entries, descendants } = readWholeLedger(files.ledger);
   return [...entries, ...descendants]
@@ -209,7 +209,7 @@ type OwnContainers = readonly {
   readonly containers: readonly FoundContainer[];
 }[];
 
-/** Asks a daemon only where a ledger names containers. Never rejects. */
+/** Queries a daemon only if a ledger lists containers. Never rejects. */
 async function containersOf(runs: readonly StoredRun[]): Promise<OwnContainers> {
   const open = runs.filter(({ record }) => record.endedAt === undefined);
   return await Promise.all(open.map(async (run) => ({ run, containers: await foundContainers(run) })));

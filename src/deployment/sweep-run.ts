@@ -1,4 +1,4 @@
-/** Cleans up after a run in an etcd that goes on without it. */
+/** Removes the keys of a run from an external etcd, and reports those that cannot be removed. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { isSilence, type Reach, reachOf } from '../infra/reach.ts';
@@ -8,13 +8,13 @@ import { isServing, type Plan } from '../plan/plan.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 
 interface Sweep {
-  /** In words what was found and removed, or what was not and why. */
+  /** What was found and removed, or why it was not, in words. */
   readonly text: string;
-  /** Why that etcd did not let us: it can be tried again. */
+  /** Why the keys could not be removed: it can be tried again. */
   readonly unswept?: string;
 }
 
-/** `environment`: holds the way into that etcd. `undefined` when the run's etcd went with it. Never rejects. */
+/** `environment`: contains the credentials. `undefined` if etcd belonged to the run. Never rejects. */
 export async function sweepRun(plan: Plan, environment: Environment): Promise<Sweep | undefined> {
   const borrowed = borrowedEtcd(plan);
   if (borrowed === undefined) return undefined;
@@ -34,8 +34,8 @@ export async function sweepRun(plan: Plan, environment: Environment): Promise<Sw
   } catch (error) {
     const why = messageOf(error);
     if (!isSilence(error)) return refused(why);
-    const until = 'they go with their leases';
-    return { text: `${place}: keys of namespace ${namespace} were not looked for (${why}); ${until}` };
+    const until = 'they expire with their leases';
+    return { text: `${place}: keys of namespace ${namespace} were not checked (${why}); ${until}` };
   }
 }
 
@@ -51,17 +51,17 @@ function borrowedEtcd(plan: Plan): BorrowedEtcd | undefined {
   return etcd === undefined || isOwn(etcd) ? undefined : { etcd, namespace: plan.namespace };
 }
 
-/** What `environment` says of the way into it. */
+/** The credentials in `environment`. */
 function reachTo(etcd: InfraUse, environment: Environment): Reach {
   const access = etcd.from === 'external' ? (etcd.access ?? {}) : {};
   return reachOf(access, environment);
 }
 
-/** The command that removes the keys, once what it lacks is there. */
+/** The command that removes the keys, with the variables that are missing. */
 function commandFor({ variables, missing }: Reach): string {
   const files = missing.filter((lack) => lack.startsWith('/'));
   const words = [...variables.map((name) => `${name}=…`), 'dynamo clean'].join(' ');
-  return files.length === 0 ? words : `${words}   # when the file is back`;
+  return files.length === 0 ? words : `${words}   # when the file exists again`;
 }
 
 interface KeysReport {
@@ -69,7 +69,7 @@ interface KeysReport {
   readonly waiting: readonly { readonly what: string; readonly because: string; readonly command: string }[];
 }
 
-/** `proof`: why the keys are ours. */
+/** What `clean` reports about the keys: those it removes, and those for which credentials are missing. `proof`: why they belong to the run. */
 export function keysReport({ files }: StoredRun, proof: string, environment: Environment): KeysReport {
   const plan = readPlan(files);
   const borrowed = plan === undefined ? undefined : borrowedEtcd(plan);

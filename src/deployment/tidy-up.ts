@@ -1,4 +1,4 @@
-/** Gives back and removes what a run held once nothing of it lives: its logs, plan, ledger and events stay. */
+/** Releases and removes what an ended run held; its logs, plan, ledger and events stay. */
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { ephemeralFolders, type Plan, isServing } from '../plan/plan.ts';
@@ -20,23 +20,24 @@ export interface PlacedRun<P extends Plan = Plan> {
   readonly folders: StateFolders;
 }
 
-/** A run of ours that can be started. */
+/** A run that is ready to start. */
 export interface PreparedRun<P extends Plan = Plan> extends PlacedRun<P> {
-  /** What the plan does not hold, and its processes need. */
+  /** What its processes need and the plan does not contain. */
   readonly environment: RunEnvironment;
 }
 
-/** Of a run that may have lost its plan. `record`: what is known of it where its record is damaged. */
+/** A run that may have lost its plan. `record`: used if the record on disk is damaged. */
 export interface EndedRun extends Omit<PlacedRun, 'plan'> {
   readonly plan: Plan | undefined;
   readonly record?: RunRecord;
 }
 
-/** Each part for itself: what a full or read-only disk, or another user, does not let us do keeps nothing else from it. */
+/** Each step is independent: if a full or read-only disk, or another user, prevents one, the others are still done. */
 export function tidyUp({ plan, files, folders, record }: EndedRun): void {
   const runId = plan?.runId ?? record?.runId;
-  for (const folder of passing(plan, files)) quietly(() => rmSync(folder, { recursive: true, force: true }));
-  // stays when the user has images in it
+  for (const folder of ephemeralOf(plan, files))
+    quietly(() => rmSync(folder, { recursive: true, force: true }));
+  // Stays if it contains images.
   quietly(() =>
     rmdirSync(plan !== undefined && isServing(plan) ? plan.mediaFolder : join(files.folder, 'media')),
   );
@@ -48,18 +49,18 @@ export function tidyUp({ plan, files, folders, record }: EndedRun): void {
   quietly(() => markEnded(files, record));
 }
 
-/** A record that somebody changed must not name files of others. */
+/** A manipulated record must not make us remove other files. */
 function removeSocket(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) rmSync(path, { force: true });
 }
 
-/** A plan that somebody changed must not name folders of others. */
-function passing(plan: Plan | undefined, { folder: runFolder }: RunFiles): string[] {
+/** A manipulated plan must not make us remove other folders. */
+function ephemeralOf(plan: Plan | undefined, { folder: runFolder }: RunFiles): string[] {
   if (plan === undefined) return ['discovery', 'tmp', 'models', 'infra'].map((name) => join(runFolder, name));
   return ephemeralFolders(plan).filter((folder) => resolve(folder).startsWith(`${runFolder}${sep}`));
 }
 
-/** Gives back names, ports and GPUs only, for a run that was never supervised. */
+/** Releases names, ports and GPUs only, for a run that was never supervised. */
 export function releaseRun({ plan, folders }: Pick<PlacedRun, 'plan' | 'folders'>): void {
   const mine = { runId: plan.runId, holder: ownIdentity() };
   releasePortHolds(portsOf(plan));
@@ -70,7 +71,7 @@ export function releaseRun({ plan, folders }: Pick<PlacedRun, 'plan' | 'folders'
   if (data !== undefined) unclaim(data, mine, isAlive);
 }
 
-/** Whatever stands in the name of a run whose plan is lost. */
+/** Everything that a run whose plan is lost has claimed. */
 function releaseAll(folders: StateFolders, runId: string): void {
   const mine = { runId, holder: ownIdentity() };
   releaseAllPorts(folders, mine, isAlive);

@@ -1,20 +1,20 @@
-/** Processes that no ledger proves ours, and which of them the user wants ended all the same. */
+/** Unowned processes, which no ledger proves to belong to a run, and which of them the user asks to stop. */
 import { DynamoError } from '../base/error.ts';
 import type { ProcessFacts } from '../base/identity.ts';
 import type { HeldMemory } from '../gpu/holders.ts';
 import type { CleanFindings } from './survey.ts';
 
-/** Listed by `clean`, and left alone unless it is asked for by pid. */
+/** Listed by `clean`, and left alone unless the user names its pid. */
 export interface UnownedProcess {
   readonly facts: ProcessFacts;
   readonly name: string;
-  /** Empty for one that holds no GPU memory now. */
+  /** Empty for a process that holds no GPU memory now. */
   readonly memory: readonly HeldMemory[];
   /** Why it is listed. */
   readonly because: string;
 }
 
-/** A pid as the user typed it, with the start time where they took it from our list. */
+/** A pid that the user typed, with the start time if it was copied from our list. */
 export interface AskedPid {
   readonly pid: number;
   readonly startTime?: string;
@@ -45,7 +45,7 @@ export function askedPid(text: string, before: readonly AskedPid[]): AskedPid[] 
   return [...before, { pid: Number(pid), ...(startTime === undefined ? {} : { startTime }) }];
 }
 
-/** Throws `not-allowed` for a pid that is not listed, is of a run that is up, or means another process by now. */
+/** Throws `not-allowed` for a pid that is not listed, belongs to a live run, or was reused. */
 export function unownedOf(
   asked: AskedPid,
   unowned: readonly UnownedProcess[],
@@ -55,18 +55,18 @@ export function unownedOf(
   const found = unowned.find(({ facts }) => facts.pid === pid);
   if (found !== undefined && (startTime ?? found.facts.startTime) === found.facts.startTime) return found;
   if (found !== undefined) {
-    throw refusal(pid, `is not the process that was listed: that one has ended`, 'dynamo clean --dry-run');
+    throw refusal(pid, `is another process now: the listed one has ended`, 'dynamo clean --dry-run');
   }
   const run = findings.gpus.holders.find(({ facts }) => facts.pid === pid)?.run;
   if (run?.supervised === true) {
     const { runId } = run.record;
-    throw refusal(pid, `is of run ${runId}, which is up`, `dynamo down ${runId}`);
+    throw refusal(pid, `belongs to run ${runId}, which is up`, `dynamo down ${runId}`);
   }
-  if (run !== undefined) throw refusal(pid, 'is ended without being asked for', 'dynamo clean');
-  throw refusal(pid, 'holds no GPU and carries no mark of ours: clean leaves it alone', `kill ${pid}`);
+  if (run !== undefined) throw refusal(pid, 'is stopped by dynamo clean without --pid', 'dynamo clean');
+  throw refusal(pid, 'holds no GPU and has no mark of a run, so clean leaves it alone', `kill ${pid}`);
 }
 
-/** Only what holds memory: daemons of the driver have the device files open, too. */
+/** Only processes that hold memory: daemons of the driver also have the device files open. */
 export function unownedOnGpus(unowned: readonly UnownedProcess[]): UnownedProcess[] {
   return unowned.filter(({ memory }) => memory.length > 0);
 }

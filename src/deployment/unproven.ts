@@ -7,8 +7,8 @@ import type { StoredRun } from '../run/record.ts';
 import { commandLine } from '../process/proc.ts';
 
 /**
- * None when the ledger tells all that was started. Else, in words, the living processes that carry a mark of the run and
- * which nobody can prove; and that nobody knows, when there is none.
+ * What may be left although the ledger does not list it, in words: running processes that carry a mark of the run; if there are
+ * none, the processes that wrote a log. Empty if the ledger is complete.
  */
 export function whatIsUnknown({ record, files }: StoredRun, ledger: Ledger): string[] {
   const untold = writersOf(files.logs).filter((name) => !isIn(ledger, name));
@@ -17,10 +17,10 @@ export function whatIsUnknown({ record, files }: StoredRun, ledger: Ledger): str
   if (marked.length > 0) {
     return marked.map(suspectText);
   }
-  return untold.map((name) => `${name}: it wrote a log, and the ledger does not name it`);
+  return untold.map((name) => `${name}: it wrote a log, but the ledger does not list it`);
 }
 
-/** Names of the processes that wrote something; one that was never let through its gate left an empty log. */
+/** Names of the processes that wrote a log; one that never passed its gate left an empty file. */
 function writersOf(logs: string): string[] {
   try {
     return readdirSync(logs)
@@ -35,7 +35,7 @@ function isIn({ entries, containers }: Ledger, name: string): boolean {
   return [...entries, ...containers].some((each) => each.process === name);
 }
 
-/** A line each; to be asked when all that is proven has ended. */
+/** One line per process; call this when all proven processes have ended. */
 export function leftAlone({ record, files }: StoredRun): string[] {
   const members = unprovenMembers(readLedger(files.ledger));
   const found = [...markedProcesses().filter(({ runId }) => runId === record.runId), ...members];
@@ -43,8 +43,8 @@ export function leftAlone({ record, files }: StoredRun): string[] {
   return [...once.values()].map((each) => `left alone: ${suspectText(each)}`);
 }
 
-/** Who it is, why it is suspected, and the command that ends it. */
+/** The process, the evidence, and the command that stops it. */
 function suspectText({ pid, startTime, evidence }: MarkedProcess): string {
   const command = `dynamo clean --pid ${pid}@${startTime}`;
-  return `${pid} (${commandLine(pid, 60)}): ${evidence}, which does not prove it ours; to end it: ${command}`;
+  return `${pid} (${commandLine(pid, 60)}): ${evidence}, which is no proof; to stop it: ${command}`;
 }

@@ -1,4 +1,4 @@
-/** What a supervisor does every now and then: looks for descendants that hide and what they share, keeps its records. */
+/** Periodic work of a supervisor: finds descendants and their shared memory, restores its records, rotates logs. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -10,13 +10,13 @@ import { createSegmentWatch } from '../process/shared-memory.ts';
 import type { ProcessState } from '../supervisor/events.ts';
 
 const beatMs = 5_000;
-/** While things change, new processes come that may hide later; after that a look through /proc each third beat will do. */
-const livelyMs = 60_000;
-/** What has just begun hides nothing yet, and needs the processor more than we do. */
+/** While states change, new processes appear that may hide later; afterwards, scanning /proc at every third beat is enough. */
+const activeMs = 60_000;
+/** A process that has just started hides nothing yet, and needs the CPU more than we do. */
 const settleMs = 250;
 
 export interface Upkeep {
-  /** A process has changed its state: what it started is known soon, and when it ends, from now on. */
+  /** A process has changed its state: scan soon. */
   stir(state: ProcessState): void;
   end(): void;
 }
@@ -25,7 +25,7 @@ export interface UpkeepSettings {
   readonly plan: Plan;
   readonly ledgerFile: string;
   readonly tracker: Tracker;
-  /** Of the programs that help with large logs. */
+  /** Of the programs that rotate logs. */
   readonly environment: Environment;
   readonly warn: (problem: string) => void;
   readonly restore: () => void;
@@ -36,36 +36,36 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
   const rotate = rotation(settings);
   const watchSegments = createSegmentWatch(ledgerFile, plan.runId);
   let before: readonly OwnedProcess[] | undefined;
-  /** Fifty processes that end at once share one look. */
+  /** Fifty processes that end at once share one scan. */
   const watchOnce = (seen: readonly OwnedProcess[]): void => {
     if (seen !== before) watchSegments(seen);
     before = seen;
   };
-  const look = (): void =>
+  const scan = (): void =>
     void tracker
       .scan()
       .then(watchOnce)
       .catch(() => {});
-  let stirredAt = performance.now();
+  let changedAt = performance.now();
   let soon: NodeJS.Timeout | undefined;
-  const lookLater = (): void => {
+  const scanLater = (): void => {
     soon = undefined;
-    look();
+    scan();
   };
   let beats = 0;
   const timer = setInterval(() => {
     beats++;
-    if (performance.now() - stirredAt < livelyMs || beats % 3 === 0) look();
+    if (performance.now() - changedAt < activeMs || beats % 3 === 0) scan();
     restore();
     void rotate();
   }, beatMs);
   return {
     stir: (state) => {
-      stirredAt = performance.now();
-      // Before it is started there is nothing of it to look for; who stopped it has just looked, twice.
+      changedAt = performance.now();
+      // There is nothing to find before the start; and a stop has just scanned twice.
       if (state === 'starting' || state === 'stopped') return;
-      if (state === 'started' || state === 'ready') soon ??= setTimeout(lookLater, settleMs);
-      else look();
+      if (state === 'started' || state === 'ready') soon ??= setTimeout(scanLater, settleMs);
+      else scan();
     },
     end: () => {
       clearTimeout(soon);
@@ -74,13 +74,13 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
   };
 }
 
-/** One log after the other; never twice at the same time. */
+/** One log after the other; never two rotations at the same time. */
 function rotation({
   plan: { processes, maxLogBytes },
   environment,
   warn,
 }: UpkeepSettings): () => Promise<void> {
-  // A log that reaches the limit of the shell ends its process, or is written no further.
+  // A log that reaches the file size limit kills its process, or is no longer written.
   const most = Math.min(maxLogBytes, largestFile() / 2);
   let busy = false;
   return async () => {
@@ -88,7 +88,7 @@ function rotation({
     busy = true;
     for (const { logFile } of processes) {
       await rotateLog(logFile, most, environment).catch((error: unknown) =>
-        warn(`${logFile} is too long, but could not be moved aside: ${messageOf(error)}`),
+        warn(`${logFile} is too large, but could not be rotated: ${messageOf(error)}`),
       );
     }
     busy = false;

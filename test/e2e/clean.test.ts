@@ -96,7 +96,7 @@ test('ends orphans, waits for their memory, and leaves an unowned process on the
   expect(isLiving(other)).toBe(true);
   expect(stdout).toContain(`${other} (`);
   expect(stdout).toMatch(new RegExp(`dynamo clean --pid ${other}@\\d+`));
-  expect(stdout).toMatch(/^GPU memory: 24\.0 GiB came back$/m);
+  expect(stdout).toMatch(/^GPU memory: 24\.0 GiB freed$/m);
   expect((await report(world)).items).toEqual([]);
   expect(await ps(world)).toEqual([]);
   await endStranger(other);
@@ -127,10 +127,7 @@ test('ends an unowned process only with --pid, and only the process that was lis
   expect(command).toMatch(new RegExp(`^dynamo clean --pid ${holder}@\\d+$`));
 
   const reused = await dynamo(world, ['clean', '--pid', `${holder}@1`]);
-  expect([reused.code, reused.stderr]).toEqual([
-    77,
-    expect.stringContaining('not the process that was listed'),
-  ]);
+  expect([reused.code, reused.stderr]).toEqual([77, expect.stringContaining('another process now')]);
   const unlisted = await dynamo(world, ['clean', '--pid', String(bystander)]);
   expect([unlisted.code, unlisted.stderr]).toEqual([77, expect.stringContaining('holds no GPU')]);
   expect(await dynamo(world, ['clean', '--pid', '1x'])).toMatchObject({ code: 64 });
@@ -139,7 +136,7 @@ test('ends an unowned process only with --pid, and only the process that was lis
   await succeed(world, [...command.split(' ').slice(1), '--dry-run']);
   expect(isLiving(holder)).toBe(true);
   const { stdout } = await succeed(world, command.split(' ').slice(1));
-  expect(stdout).toContain('GPU memory: 71.0 GiB came back');
+  expect(stdout).toContain('GPU memory: 71.0 GiB freed');
   expect([holder, bystander].map(isLiving)).toEqual([false, true]);
   await endStranger(bystander);
 });
@@ -297,7 +294,7 @@ test('up ends orphans before it starts and waits for their GPU memory', async ({
   for (const pid of pids) gpus.hold(pid, 0, 4_096);
   const port = String(await freePort());
   const { stderr } = await succeed(world, ['up', 'agg', '-d', '--engine', 'sim', '--http-port', port]);
-  expect(stderr).toContain(`run ${runId} lost its supervisor and left 2 processes: ending them`);
-  expect(stderr).toMatch(/^GPU memory: 8\.0 GiB came back$/m);
+  expect(stderr).toContain(`run ${runId} lost its supervisor and left 2 processes: stopping them`);
+  expect(stderr).toMatch(/^GPU memory: 8\.0 GiB freed$/m);
   await succeed(world, ['down']);
 });

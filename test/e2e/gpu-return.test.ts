@@ -38,7 +38,7 @@ test('down returns when the memory is free again, and reports how much', async (
   const session = await holding(world, gpus);
   const { stderr } = await succeed(world, ['down']);
   expect(used(world)).toBeLessThanOrEqual(4 + 256);
-  expect(stderr).toMatch(/worker: 8\.0 GiB of GPU memory came back$/m);
+  expect(stderr).toMatch(/worker: 8\.0 GiB of GPU memory freed$/m);
   await session.ended;
 });
 
@@ -58,7 +58,7 @@ test('Ctrl-C waits as well', async ({ world }) => {
   send(session.pid, 'SIGINT');
   const { stderr } = await session.ended;
   expect(used(world)).toBeLessThanOrEqual(4 + 256);
-  expect(stderr).toMatch(/worker: 8\.0 GiB of GPU memory came back$/m);
+  expect(stderr).toMatch(/worker: 8\.0 GiB of GPU memory freed$/m);
 });
 
 test('memory that is not freed is reported with the next command, and does not delay a stop for long', async ({
@@ -69,7 +69,7 @@ test('memory that is not freed is reported with the next command, and does not d
   const session = await holding(world, gpus);
   const { stderr } = await succeed(world, ['down']);
   expect(stderr).toMatch(
-    /worker is gone, but 8\.0 GiB of GPU 0 did not come back within 5 s: dynamo clean --dry-run/,
+    /worker has ended, but 8\.0 GiB of GPU 0 was not freed within 5 s: dynamo clean --dry-run/,
   );
   expect(await ps(world)).toEqual([]);
   await session.ended;
@@ -93,6 +93,6 @@ test('down of a run without supervisor and keeper waits as well', async ({ world
   for (const each of supervisors(world)) send(each, 'SIGKILL');
   await session.ended;
   const { stderr } = await succeed(world, ['down']);
-  expect(stderr).toMatch(/^GPU memory: 8\.0 GiB came back$/m);
+  expect(stderr).toMatch(/^GPU memory: 8\.0 GiB freed$/m);
   expect(used(world)).toBeLessThanOrEqual(4 + 64);
 });

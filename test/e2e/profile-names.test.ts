@@ -10,7 +10,7 @@ test('an upstream script path starts the profile, and the first line says which'
   const { name, notes } = await up(world, './launch/disagg.sh');
   expect(name).toBe('disagg');
   const file = join(packageFolder, 'launch-profiles', 'disagg.yaml');
-  expect(notes.split('\n')[0]).toBe(`./launch/disagg.sh: taking the shipped profile disagg (${file})`);
+  expect(notes.split('\n')[0]).toBe(`./launch/disagg.sh: using the shipped profile disagg (${file})`);
   expect((await ps(world)).map(({ profile }) => profile)).toEqual(['disagg']);
   await succeed(world, ['down']);
 });
@@ -36,7 +36,7 @@ test('every alias and upstream script resolves, and `plan` shows to which profil
   for (const [typed, profile] of names) {
     const { stdout, stderr } = await succeed(world, ['plan', typed, '--engine', 'sim', '--json']);
     expect((JSON.parse(stdout) as { profile: { name: string } }).profile.name, typed).toBe(profile);
-    expect(stderr, typed).toContain(`${typed}: taking the shipped profile ${profile} (`);
+    expect(stderr, typed).toContain(`${typed}: using the shipped profile ${profile} (`);
   }
 });
 
@@ -52,7 +52,7 @@ test('a project profile overrides a user profile, which overrides the shipped on
     `extends: ${join(packageFolder, 'launch-profiles', 'agg.yaml')}\ndescription: Mine\n`,
   );
   const second = await succeed(world, ['plan', 'agg', '--engine', 'sim']);
-  expect(second.stderr).toContain('taking the user profile agg');
+  expect(second.stderr).toContain('using the user profile agg');
   expect(second.stdout).toContain('Mine');
   const project = join(world.work, 'launch-profiles');
   mkdirSync(project);
@@ -61,7 +61,7 @@ test('a project profile overrides a user profile, which overrides the shipped on
     `extends: ${join(packageFolder, 'launch-profiles', 'agg.yaml')}\ndescription: Ours\n`,
   );
   const third = await succeed(world, ['plan', 'agg', '--engine', 'sim']);
-  expect(third.stderr).toContain('taking the project profile agg');
+  expect(third.stderr).toContain('using the project profile agg');
   const list = await succeed(world, ['profiles', 'list']);
   expect(list.stdout).toMatch(/agg .*project/);
 });

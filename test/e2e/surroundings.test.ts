@@ -74,7 +74,7 @@ test.runIf(asRoot)('ulimit -u: refused with the used and required numbers', asyn
   const own = await play(world, `chown -R 64123 ${world.root}`);
   expect(own.code).toBe(0);
   const ended = await play(world, 'ulimit -u 40; dynamo up agg $sim --detach', user);
-  expectSaid(ended, 78, /may have 40 processes and threads \(ulimit -u\) and has \d+: a run needs 64 more/);
+  expectSaid(ended, 78, /has \d+ of at most 40 processes and threads \(ulimit -u\); a run needs 64 more/);
 });
 
 /** Writes more than a mebibyte to its log at once. */
@@ -182,7 +182,7 @@ test.runIf(asRoot)(
     const few = await play(...onDisk(world, 'size=68k', `${fill}; dynamo up agg $sim --detach`));
     expectSaid(few, 73, /^error: The disk is full: \d+ KiB free at .*; a run needs 256 KiB for its/m);
     const nodes = await play(...onDisk(world, 'nr_inodes=20', 'dynamo up agg $sim --detach'));
-    expectSaid(nodes, 73, /^error: The disk is full: \d+ files can be made at .*, and a run needs 64/m);
+    expectSaid(nodes, 73, /^error: The disk is full: \d+ inodes free at .*; a run needs 64/m);
     const fixed = await play(...onDisk(world, 'ro', 'dynamo up agg $sim --detach'));
     expectSaid(fixed, 73, /read-only file system/);
   },

@@ -108,7 +108,7 @@ test('and after that, and their memory is freed', async ({ world }) => {
   const { stdout } = await succeed(world, ['clean']);
   expect(hidden.filter(isLiving)).toEqual([]);
   expect(isLiving(other)).toBe(true);
-  expect(stdout).toContain('GPU memory: 8.0 GiB came back');
+  expect(stdout).toContain('GPU memory: 8.0 GiB freed');
   send(other, 'SIGKILL');
 });
 
@@ -187,7 +187,7 @@ asRoot(
     expect((await clean()).stdout).toMatch(new RegExp(`sudo dynamo clean --pid ${pid}@\\d+`));
     const refused = await clean('--pid', String(pid));
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('not allowed; sudo can');
+    expect(refused.stderr).toContain('not allowed; use sudo');
     expect(isLiving(pid)).toBe(true);
     send(pid, 'SIGKILL');
   },

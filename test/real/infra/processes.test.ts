@@ -102,7 +102,7 @@ test('data is removed with the run; --persist keeps it, for one run at a time', 
         ...more,
       ]);
       expect(second.code).toBe(75);
-      expect(second.stderr).toContain('uses these data');
+      expect(second.stderr).toContain('is using that data');
     }
     await succeed(world, ['down', 'agg']);
     return found.map(({ value }) => value);

@@ -8,8 +8,8 @@ const worker = { name: 'worker', mode: 'aggregated' } as const;
 
 test('memory of a decode worker is freed with the prefill workers, which are named', () => {
   expect(stillHeldText([prefill, decode], decode, ['5.4 GiB of GPU 1'], 5_000)).toBe(
-    'decode is gone, but 5.4 GiB of GPU 1 did not come back within 5 s: ' +
-      'dynamo restart prefill   # the KV cache of decode stays until it ends',
+    'decode has ended, but 5.4 GiB of GPU 1 was not freed within 5 s: ' +
+      'dynamo restart prefill   # it keeps the KV cache of decode in use',
   );
   const prefills = [{ ...prefill, name: 'prefill-1' }, { ...prefill, name: 'prefill-2' }, decode];
   expect(stillHeldText(prefills, decode, ['1 GiB of GPU 1'], 5_000)).toContain(
@@ -23,7 +23,7 @@ test('for other processes, no such process is known', () => {
     [[worker], worker],
   ] as const) {
     expect(stillHeldText(processes, gone, ['8.0 GiB of GPU 0'], 5_000)).toMatch(
-      /8\.0 GiB of GPU 0 did not come back within 5 s: dynamo clean --dry-run/,
+      /8\.0 GiB of GPU 0 was not freed within 5 s: dynamo clean --dry-run/,
     );
   }
 });
