@@ -7,6 +7,7 @@ import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
 import { requireLinux } from './package/platform.ts';
 import { reapDeadRuns } from './deployment/reap-run.ts';
+import { requireServing } from './plan/plan.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/shown.ts';
@@ -33,7 +34,8 @@ export const up: typeof declared.up = async (profileName, options = {}) => {
   throw error ?? new DynamoError('process-failed', `${profile.name} was taken down before it was ready.`);
 };
 
-function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
+function runOf({ held, supervision }: StartedRun): declared.Run {
+  const plan = requireServing(held.plan);
   const end = async (): Promise<DynamoError | undefined> => outcomeError(await supervision.done, plan.runId);
   const ended = end();
   const stop = async (): Promise<void> => {

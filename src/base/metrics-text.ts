@@ -33,6 +33,15 @@ export function meanOfHistogram(before: string, after: string, name: string): nu
   return count > 0 ? rise('sum') / count : undefined;
 }
 
+/**
+ * Kinds of workers (`prefill`, `decode`) that took part in an answer, from a frontend's page: it keeps gauges of the last
+ * request for each worker. Seen with 1.1.1, 1.4.2 and 1.6.1; `decode` appears with the second token of an answer.
+ */
+export function servedRoles(metrics: string): ReadonlySet<string> {
+  const lines = metrics.split('\n').filter((line) => line.startsWith('dynamo_frontend_worker_last_'));
+  return new Set(lines.flatMap((line) => /[{,]worker_type="(\w+)"/.exec(line)?.[1] ?? []));
+}
+
 /** What a process has done so far. A field is absent if its series is: many appear with the first request. */
 export interface Counters {
   readonly requests?: number;

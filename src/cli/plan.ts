@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
-import { makePlan } from '../plan/make-plan.ts';
+import { planWithSecrets } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import { shellScript } from '../plan/shell.ts';
@@ -22,6 +22,9 @@ import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
+import { addHostOptions, type HostFlags, parseSplit, splitCommands } from './up/host-options.ts';
+import type { Split } from '../plan/hosts.ts';
+import { requireServing } from '../plan/plan.ts';
 import { manifestYaml } from '../kubernetes/manifest.ts';
 import {
   addManifestOptions,
@@ -42,23 +45,31 @@ Examples:
   dynamo plan disagg --shell > up.sh  a bash script that starts the same without this tool
   dynamo plan disagg --on kubernetes  a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
-interface PlanFlags extends DeploymentFlags, ManifestFlags {
+interface PlanFlags extends DeploymentFlags, ManifestFlags, HostFlags {
+  readonly split?: Split;
   readonly detach?: true;
   readonly json?: true;
   readonly shell?: true;
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  addManifestOptions(
-    addDeploymentOptions(
-      command
-        .argument('[profile]', 'profile, alias, upstream script or YAML file')
-        .argument('[args...]', 'after --: arguments for the workers'),
+  addHostOptions(
+    addManifestOptions(
+      addDeploymentOptions(
+        command
+          .argument('[profile]', 'profile, alias, upstream script or YAML file')
+          .argument('[args...]', 'after --: arguments for the workers'),
+      ),
     ),
   )
     .option('-d, --detach', 'the plan of `up --detach`, which restarts what crashes')
     .option('--json', 'as JSON on stdout')
     .option('--shell', 'as a bash script on stdout')
+    .option(
+      '--split <component=host,...>',
+      'the command line of each host, for a deployment on several',
+      parseSplit,
+    )
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: PlanFlags) =>
       settle(await plan(splitRawArgs(command.args), flags, environment)),
@@ -79,13 +90,17 @@ async function plan(
   if (note !== undefined) process.stderr.write(`${note}\n`);
   if (flags.on === 'kubernetes')
     return await planOnKubernetes({ asked, profile, flags, rawArgs, environment });
+  if (flags.split !== undefined) {
+    process.stdout.write(`${splitCommands(profile, flags.split, wordsWithoutSplit(process.argv))}\n`);
+    return 0;
+  }
   const options = planOptionsOf(flags, rawArgs, flags.detach === true);
-  const made = makePlan(profile, options, await factsFor(profile, options, environment));
+  const made = planWithSecrets(profile, options, await factsFor(profile, options, environment)).plan;
   const text =
     flags.json === true
       ? JSON.stringify(made, undefined, 2)
       : flags.shell === true
-        ? shellScript(made)
+        ? shellScript(requireServing(made))
         : fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
@@ -102,6 +117,13 @@ async function planOnKubernetes(asked: AskedManifest & { readonly flags: PlanFla
   const text = asked.flags.json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
+}
+
+/** The arguments of `plan` as they were given, for a command that means the same. */
+function wordsWithoutSplit(argv: readonly string[]): string[] {
+  const words = argv.slice(argv.indexOf('plan') + 1);
+  const at = words.indexOf('--split');
+  return words.filter((word, i) => !word.startsWith('--split') && (at < 0 || i !== at + 1));
 }
 
 /** A plan has no run yet: its id says so. Where nothing can be run, only what needs no look at the host is known. */

@@ -6,6 +6,7 @@ import { requireOwnState, workspaceOf } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { choiceLines } from '../view/choices.ts';
 import { styleFor } from '../view/style.ts';
+import { addHostOptions } from './up/host-options.ts';
 import { canAsk } from './up/can-ask.ts';
 import { addDeploymentOptions, planOptionsOf, settingsOf } from './up/deployment-options.ts';
 import { openProfile } from '../deployment/load-profile.ts';
@@ -34,10 +35,12 @@ Exit codes: 0 ended well, 1 a process failed, 64 bad flag, 65 bad profile, 66 no
 69 not ready in time, 75 port or name taken, 78 the host lacks something, 130 Ctrl-C, 143 SIGTERM.`;
 
 export const configure: Configure = (command: Command, settle, environment) => {
-  addDeploymentOptions(
-    command
-      .argument('[profile]', 'profile, alias, upstream script or YAML file')
-      .argument('[args...]', 'after --: arguments for the workers'),
+  addHostOptions(
+    addDeploymentOptions(
+      command
+        .argument('[profile]', 'profile, alias, upstream script or YAML file')
+        .argument('[args...]', 'after --: arguments for the workers'),
+    ),
   )
     .option('-d, --detach', 'return when it serves; it goes on in the background')
     .option('--json', 'with --detach: the run as JSON on stdout')
@@ -86,9 +89,10 @@ async function up(
     return signalExitCode(signal);
   }
   if (note !== undefined) say(note);
-  const reach = openTo(prepared.plan.http);
+  const { http } = prepared.plan;
+  const reach = http === undefined ? undefined : openTo(http);
   if (reach !== undefined)
-    process.stderr.write(`${style.yellow('warning:')} --http-host ${prepared.plan.http.host}: ${reach}\n`);
+    process.stderr.write(`${style.yellow('warning:')} --http-host ${http?.host}: ${reach}\n`);
   for (const line of choiceLines(prepared.plan, style)) say(fitLines(line, terminalWidth(process.stderr)));
   return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
 }

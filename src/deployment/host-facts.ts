@@ -1,8 +1,10 @@
 /** Gathers the facts about this host that planning needs. */
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
-import type { Gpu, HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
+import { spansHosts } from '../plan/hosts.ts';
+import type { Gpu, HostAddress, HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
 import { isAlive } from '../process/identity.ts';
@@ -72,9 +74,20 @@ export async function gatherFacts(
           })
         : undefined,
     model,
+    ...(options !== undefined && spansHosts(options) ? { addresses: hostAddresses() } : {}),
     python: runtime === undefined ? pythonFor(request, environment, gpus) : undefined,
     infra: await infraFacts(workspace, request.infra, runtime?.image),
   };
+}
+
+function hostAddresses(): HostAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.flatMap(({ address, internal, cidr }) =>
+      internal || address.startsWith('fe80:')
+        ? []
+        : [{ address, interface: name, prefix: Number(cidr?.split('/')[1] ?? 0) }],
+    ),
+  );
 }
 
 /** Does not search for Python if it would not be used. */

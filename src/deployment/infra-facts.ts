@@ -44,6 +44,8 @@ export interface InfraQuestion {
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly source: PlanOptions['infra'];
   readonly images?: Images | undefined;
+  /** An etcd that is used instead of those of environment and profile. */
+  readonly join?: string | undefined;
   /** What the profile itself names. */
   readonly inProfile?: Profile['infra'];
 }
@@ -175,7 +177,10 @@ async function containerFacts(
  */
 export function deploymentEnvironment(
   caller: Environment,
-  { profile, infra: { needs, source } }: { readonly profile?: Profile; readonly infra: InfraQuestion },
+  {
+    profile,
+    infra: { needs, source, join: etcd },
+  }: { readonly profile?: Profile; readonly infra: InfraQuestion },
 ): Environment {
   const takesExternal = source === 'auto' || source === 'external';
   const said =
@@ -184,7 +189,8 @@ export function deploymentEnvironment(
       : infraNames
           .filter((name) => needs[name] !== undefined)
           .map((name) => variablesOfProfile(name, profile, caller, readerIn(caller)));
-  const environment = shownEnvironment(Object.assign({ ...caller }, ...said) as Environment);
+  const joined = etcd === undefined ? {} : { ETCD_ENDPOINTS: etcd };
+  const environment = shownEnvironment(Object.assign({ ...caller }, ...said, joined) as Environment);
   const all = { ...environment, ...certificateTexts(environment) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

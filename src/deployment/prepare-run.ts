@@ -3,7 +3,15 @@ import type { Environment } from '../base/environment.ts';
 import { choosePlanes } from '../plan/choose-planes.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
 import { planWithSecrets } from '../plan/make-plan.ts';
-import { ephemeralFolders, isServing, persistentFolders, type Plan, type ServingPlan } from '../plan/plan.ts';
+import {
+  ephemeralFolders,
+  persistentFolders,
+  type Plan,
+  requireServing,
+  runsModel,
+  type ServingPlan,
+  type WorkersPlan,
+} from '../plan/plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -40,14 +48,36 @@ export async function prepareRun(
   options: PlanOptions,
   detached: boolean,
   environment: Environment,
+): Promise<PreparedRun<ServingPlan | WorkersPlan>> {
+  return await prepareFromRequest({
+    ...requestOf(profile, options, detached, environment),
+    plan: (host) => planWithSecrets(profile, options, host),
+  });
+}
+
+/** The same for a whole deployment on this host. */
+export async function prepareWholeRun(
+  profile: Profile,
+  options: PlanOptions,
+  detached: boolean,
+  environment: Environment,
 ): Promise<PreparedRun<ServingPlan>> {
   return await prepareFromRequest({
+    ...requestOf(profile, options, detached, environment),
+    plan: (host) => {
+      const { plan, secrets } = planWithSecrets(profile, options, host);
+      return { plan: requireServing(plan), secrets };
+    },
+  });
+}
+
+function requestOf(profile: Profile, options: PlanOptions, detached: boolean, environment: Environment) {
+  return {
     name: runNameOf(options.name, profile),
     detached,
     environment,
     facts: factRequest(profile, options, environment),
-    plan: (host) => planWithSecrets(profile, options, host),
-  });
+  };
 }
 
 /** Which facts about this host are needed to plan this profile. Throws `unavailable` if the planes exclude each other. */
@@ -66,7 +96,8 @@ export function factRequest(
       needs: choosePlanes(profile, options, environment).needs,
       source: options.infra,
       images: options.images,
-      inProfile: profile.infra,
+      join: options.hosts?.join,
+      inProfile: options.hosts?.join === undefined ? profile.infra : { ...profile.infra, etcd: undefined },
     },
   };
 }
@@ -102,7 +133,7 @@ export async function prepareFromRequest<P extends Plan>(request: RunRequest<P>)
     const { plan, environment } = await planAndLease(request, workspace, mine);
     held = { plan, environment, files: runFiles(folders, runId), folders };
     claimData(held, mine);
-    if (isServing(plan)) await checkBorrowed(plan, environment.variables);
+    if (runsModel(plan)) await checkBorrowed(plan, environment.variables);
     writeRun(held, { startedAt: Date.now(), detached: request.detached, supervisor: holder, socket });
     return held;
   } catch (error) {
@@ -143,7 +174,10 @@ function claimData({ plan, folders }: PreparedRun, mine: Claim): void {
 }
 
 /** A shared etcd is our own and has no password; one that the environment or the profile names may have one. */
-async function checkBorrowed({ infra, namespace }: ServingPlan, variables: Environment): Promise<void> {
+async function checkBorrowed(
+  { infra, namespace }: ServingPlan | WorkersPlan,
+  variables: Environment,
+): Promise<void> {
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
   const [environment, profileKey] = etcd.from === 'external' ? [variables, etcd.profileKey] : [{}, undefined];
@@ -197,11 +231,11 @@ function writeRun(
     files.logs,
     ...ephemeralFolders(plan),
     ...persistentFolders(plan),
-    ...(isServing(plan) ? [plan.mediaFolder] : []),
+    ...(runsModel(plan) ? [plan.mediaFolder] : []),
   ]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
-  if (isServing(plan) && plan.modelLink !== undefined) {
+  if (runsModel(plan) && plan.modelLink !== undefined) {
     const { path, target } = plan.modelLink;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     symlinkSync(target, path);

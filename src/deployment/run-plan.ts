@@ -2,7 +2,7 @@
 import { messageOf } from '../base/error-code.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
-import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
+import { type Plan, type ProcessSpec, runsModel } from '../plan/plan.ts';
 import { childEnvironment } from '../plan/run-environment.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
@@ -116,7 +116,7 @@ export async function runPlan(
 
 function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {
   const modelFolder =
-    spec.kind === 'worker' && isServing(plan)
+    spec.kind === 'worker' && runsModel(plan)
       ? cachedModel(plan.model.path, { ...environment, ...spec.env })
       : undefined;
   return { process: spec.name, logFile: spec.logFile, modelFolder };

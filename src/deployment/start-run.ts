@@ -6,7 +6,7 @@ import type { Profile } from '../profile/profile.ts';
 import type { Failure, Proof, RunEvent } from '../supervisor/events.ts';
 import type { Outcome, Supervision } from '../supervisor/supervise.ts';
 import { failureError, failureSoFar, leftBehindError } from './failure-error.ts';
-import { prepareRun } from './prepare-run.ts';
+import { prepareWholeRun } from './prepare-run.ts';
 import { runPlan } from './run-plan.ts';
 import { type PreparedRun, releaseRun } from './tidy-up.ts';
 import { deferred } from '../base/deferred.ts';
@@ -31,7 +31,7 @@ export async function startRun(
   onEvent: (event: RunEvent) => void,
   environment: Environment,
 ): Promise<StartedRun> {
-  const held = await prepareRun(profile, options, false, environment);
+  const held = await prepareWholeRun(profile, options, false, environment);
   try {
     return { held, supervision: await runPlan(held, onEvent) };
   } catch (error) {
@@ -48,7 +48,7 @@ export function outcomeError({ left, failure }: Outcome, runId: string) {
 
 /** Throws DynamoError; then nothing is held. Does not wait until it is ready. */
 export const startDetachedRun: StartRun = async (profile, options, onEvent, environment) => {
-  const held = await prepareRun(profile, options, true, environment);
+  const held = await prepareWholeRun(profile, options, true, environment);
   const socket = socketIn(held.folders, held.files);
   const supervisor = await startSupervisor(held);
   const events = await connect(held, socket, supervisor);

@@ -4,7 +4,7 @@ import { messageOf } from '../base/error-code.ts';
 import { isSilence, type Reach, reachOf } from '../infra/reach.ts';
 import { sweepEtcd } from '../infra/external-etcd.ts';
 import { type InfraUse, isOwn } from '../plan/infra.ts';
-import { isServing, type Plan } from '../plan/plan.ts';
+import { runsModel, type Plan } from '../plan/plan.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
 
 interface Sweep {
@@ -46,7 +46,8 @@ interface BorrowedEtcd {
 
 /** The etcd that outlives the run, if it used one, and the namespace of its keys. */
 function borrowedEtcd(plan: Plan): BorrowedEtcd | undefined {
-  if (!isServing(plan)) return undefined;
+  // Other hosts may use the same namespace: their keys are not ours to remove.
+  if (!runsModel(plan) || plan.share !== undefined) return undefined;
   const etcd = plan.infra?.etcd;
   return etcd === undefined || isOwn(etcd) ? undefined : { etcd, namespace: plan.namespace };
 }

@@ -1,7 +1,7 @@
 /** Releases and removes what an ended run held; its logs, plan, ledger and events stay. */
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
-import { ephemeralFolders, type Plan, isServing } from '../plan/plan.ts';
+import { ephemeralFolders, type Plan, runsModel } from '../plan/plan.ts';
 import type { RunEnvironment } from '../plan/run-environment.ts';
 import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
@@ -39,7 +39,7 @@ export function tidyUp({ plan, files, folders, record }: EndedRun): void {
     quietly(() => rmSync(folder, { recursive: true, force: true }));
   // Stays if it contains images.
   quietly(() =>
-    rmdirSync(plan !== undefined && isServing(plan) ? plan.mediaFolder : join(files.folder, 'media')),
+    rmdirSync(plan !== undefined && runsModel(plan) ? plan.mediaFolder : join(files.folder, 'media')),
   );
   if (plan !== undefined) quietly(() => releaseRun({ plan, folders }));
   else if (runId !== undefined) quietly(() => releaseAll(folders, runId));

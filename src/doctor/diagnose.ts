@@ -1,6 +1,6 @@
 /** Asks the rules, most specific first: at most one cause is named, and none when no rule fits. */
 import type { Diagnosis, Failure } from '../supervisor/events.ts';
-import { isServing, type Plan } from '../plan/plan.ts';
+import { runsModel, type Plan } from '../plan/plan.ts';
 import type { Finding, HostEvidence, HostQuestion, ObservedProcess, Rule, Situation } from './rule.ts';
 
 export interface Case {
@@ -38,7 +38,7 @@ function* questions(
   for (const kind of ['cause', 'consequence'] as const) {
     for (const subject of subjects) {
       const others = processes.filter((each) => each !== subject);
-      const serving = isServing(plan) ? plan : undefined;
+      const serving = runsModel(plan) ? plan : undefined;
       const situation: Situation = { failure, subject, others, plan, serving, host };
       for (const rule of rules) if (rule.kind === kind) yield { rule, situation };
     }

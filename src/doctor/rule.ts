@@ -1,5 +1,5 @@
 /** What a rule of diagnosis is given and what it says: facts come in, so that every rule is a pure function. */
-import type { Plan, ProcessSpec, ServingPlan } from '../plan/plan.ts';
+import type { Plan, ProcessSpec, ServingPlan, WorkersPlan } from '../plan/plan.ts';
 import type { Exit, Failure } from '../supervisor/events.ts';
 
 /** A process of the run with what it wrote in its present or last life. */
@@ -58,7 +58,7 @@ export interface Situation {
   readonly others: readonly ObservedProcess[];
   readonly plan: Plan;
   /** The same where it serves a model. */
-  readonly serving: ServingPlan | undefined;
+  readonly serving: ServingPlan | WorkersPlan | undefined;
   readonly host: HostEvidence;
 }
 

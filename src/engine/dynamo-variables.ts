@@ -1,6 +1,5 @@
 /** The variables through which Dynamo's processes find each other: always set, so that no inherited value decides. */
 import type { Deployment, Discovery, LocalDeployment } from './engine.ts';
-import { spellingFor } from './targets.ts';
 
 /**
  * Variables of every process of a deployment.
@@ -12,7 +11,7 @@ export function dynamoVariables(deployment: Deployment): Record<string, string> 
     ...(deployment.target === 'local' ? meetingPlace(deployment) : {}),
     DYN_REQUEST_PLANE: profile.requestPlane,
     DYN_EVENT_PLANE: events,
-    ...(deployment.target === 'local' ? { DYN_TCP_RPC_HOST: spellingFor(deployment).listen } : {}),
+    ...(deployment.target === 'local' ? { DYN_TCP_RPC_HOST: deployment.network.address } : {}),
     DYN_SDK_DISABLE_ANSI_LOGGING: '1',
   };
 }

@@ -12,6 +12,8 @@ export type PortName =
   | 'kvEvents'
   | 'nccl'
   | 'engine'
+  | 'rpc'
+  | 'stream'
   | 'client'
   | 'peer'
   | 'monitoring';
@@ -27,9 +29,21 @@ interface AnyDeployment {
   readonly mediaFolder: string;
 }
 
-/** Its processes are those of this machine, and meet on loopback. */
+/** Where processes of one machine listen for one another. */
+export interface Network {
+  /** Loopback, or an address that other hosts can reach. */
+  readonly address: string;
+  /** Name of the interface that has it. */
+  readonly interface: string;
+}
+
+export const loopback: Network = { address: '127.0.0.1', interface: 'lo' };
+
+/** Its processes are those of this machine. */
 export interface LocalDeployment extends AnyDeployment {
   readonly target: 'local';
+  /** Loopback, unless other hosts run a part of the deployment. */
+  readonly network: Network;
   readonly discovery: Discovery;
   /** Where NATS listens, without credentials; absent when nothing needs it. */
   readonly nats?: string | undefined;
@@ -122,6 +136,8 @@ export interface UpstreamParts {
 /** A Python environment as a place to start upstream's processes from. */
 export interface PythonHome {
   readonly folder: string;
+  /** Of Dynamo in it. */
+  readonly version: string;
   /** Path of its interpreter. */
   readonly python: string;
   /** In an image, which has its own PATH and its own TMPDIR; `folder` is the image's name. */

@@ -16,6 +16,7 @@ import type {
 } from './engine.ts';
 import { type Flag, flagWords, mergeFlags } from './flags.ts';
 import { pythonVariables, statusVariables } from './python-home.ts';
+import { spansHosts } from './targets.ts';
 import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
 
 /**
@@ -95,9 +96,19 @@ function worker(home: PythonHome, dialect: Dialect, replica: WorkerReplica, depl
       ...pythonVariables(home, deployment, replica.name),
       // Its tokenizer is a folder: nothing is to be looked for on the network.
       HF_HUB_OFFLINE: '1',
+      ...bootstrapVariables(deployment),
       ...statusVariables(ports.system),
     },
   };
+}
+
+/**
+ * Under which address a prefill worker tells decode workers to reach it: without the variable, the one that the host
+ * name of this machine resolves to. Source: dynamo/mocker/config.py of 1.6.1.
+ */
+function bootstrapVariables(deployment: Deployment): Record<string, string> {
+  if (deployment.target !== 'local' || !spansHosts(deployment)) return {};
+  return { DYN_HTTP_RPC_HOST: deployment.network.address };
 }
 
 /** Its frontend answers HTTP 400 to an image. Seen with 1.6.1. */

@@ -1,7 +1,8 @@
 /** The variables that all processes from a Python environment get. */
 import { dynamoVariables } from './dynamo-variables.ts';
+import { compareVersions } from '../base/package-version.ts';
 import type { Deployment, LocalDeployment, PythonHome } from './engine.ts';
-import { spellingFor } from './targets.ts';
+import { spansHosts } from './targets.ts';
 
 /**
  * `process`: its name in the plan. What it writes goes to its log at once.
@@ -25,14 +26,22 @@ export function pythonVariables(
   };
 }
 
-/** All that listens and answers stays on loopback. */
+/** What listens and answers stays on loopback, unless other hosts run a part of the deployment. */
 function localVariables(home: PythonHome, deployment: LocalDeployment): Record<string, string> {
   return {
-    DYN_EVENT_PLANE_HOST: spellingFor(deployment).listen,
+    DYN_EVENT_PLANE_HOST: deployment.network.address,
     // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
-    DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
+    ...(spansHosts(deployment) ? streamHost(home, deployment) : { DYN_TCP_RESPONSE_STREAM_HOST: 'lo' }),
     ...(home.inImage === true ? {} : placeVariables(home, deployment)),
   };
+}
+
+/**
+ * Where workers on other hosts send answers. 1.1 and 1.4 take the name of an interface alone, and then listen on its
+ * link-local IPv6 address, which fails: without it, they take the address of the default route. Seen with 1.1.1, 1.4.2 and 1.6.1.
+ */
+function streamHost({ version }: PythonHome, { network }: LocalDeployment): Record<string, string> {
+  return compareVersions(version, '1.5.dev0') < 0 ? {} : { DYN_TCP_RESPONSE_STREAM_HOST: network.address };
 }
 
 /**

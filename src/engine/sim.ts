@@ -3,7 +3,7 @@ import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts
 import { dynamoVariables } from './dynamo-variables.ts';
 import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerReplica } from './engine.ts';
 import { sglang } from './sglang.ts';
-import { requireLocal } from './targets.ts';
+import { requireLocal, spansHosts } from './targets.ts';
 
 export const sim: EmbeddedKind = {
   name: 'sim',
@@ -56,6 +56,7 @@ function worker(command: readonly string[], replica: WorkerReplica, deployment: 
     ['--page-size', spec.pageSize],
     ['--context-length', spec.memory.contextLength],
     ['--max-total-tokens', spec.memory.maxTotalTokens],
+    ['--bootstrap-host', spansHosts(deployment) ? deployment.network.address : undefined],
     ['--bootstrap-port', ports.bootstrap],
     ['--endpoint', spec.endpoint],
     ['--media-dir', isMedia(spec.mode) ? mediaFolder(spec, deployment) : undefined],

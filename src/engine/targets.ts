@@ -1,6 +1,6 @@
 /** How each target spells what engines name: where a server listens, and where KV events are published. */
 import { DynamoError } from '../base/error.ts';
-import type { Deployment, LocalDeployment } from './engine.ts';
+import { type Deployment, type LocalDeployment, loopback } from './engine.ts';
 
 interface Spelling {
   /** Where servers listen that other processes of the deployment use. */
@@ -9,17 +9,21 @@ interface Spelling {
   readonly publish: string;
 }
 
-const spellings: Readonly<Record<Deployment['target'], Spelling>> = {
-  /**
-   * SGLang publishes only where the address holds a star or a double colon, and this is loopback with one: ZeroMQ takes it
-   * as 127.0.0.1, without IPv6. The worker beside it connects on SGLANG_HOST_IP. Seen with SGLang 0.5.16.
-   */
-  local: { listen: '127.0.0.1', publish: '[::ffff:127.0.0.1]' },
-  kubernetes: { listen: '0.0.0.0', publish: '*' },
-};
+export function spellingFor(deployment: Deployment): Spelling {
+  if (deployment.target === 'kubernetes') return { listen: '0.0.0.0', publish: '*' };
+  const { address } = deployment.network;
+  return { listen: address, publish: spansHosts(deployment) ? '*' : loopbackForZmq };
+}
 
-export function spellingFor({ target }: Pick<Deployment, 'target'>): Spelling {
-  return spellings[target];
+/**
+ * SGLang publishes only where the address holds a star or a double colon, and this is loopback with one: ZeroMQ takes it
+ * as 127.0.0.1, without IPv6. The worker beside it connects on SGLANG_HOST_IP. Seen with SGLang 0.5.16.
+ */
+const loopbackForZmq = '[::ffff:127.0.0.1]';
+
+/** Whether other hosts run a part of the deployment. */
+export function spansHosts({ network }: LocalDeployment): boolean {
+  return network.address !== loopback.address;
 }
 
 /** Throws `usage` on a cluster, where the embedded engine has no image. */

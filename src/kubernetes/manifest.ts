@@ -61,7 +61,8 @@ export function planManifest(profile: Profile, request: KubernetesRequest): Mani
   const image = chooseImage(kind, request);
   const { dialect, warning } = chooseDialect(image.version);
   const caller = { ...profile.env, ...request.env };
-  const home = { folder: image.reference, python: 'python3', inImage: true, caller };
+  const { reference: folder, version } = image;
+  const home = { folder, version, python: 'python3', inImage: true, caller };
   const engine = kind.make({ home, dialect, device: 'gpu', tokenizer: '' });
   const runName = runNameOf(request.name, profile);
   const name = graphName(runName);

@@ -31,6 +31,7 @@ export function chooseEngine(
   const { dialect, warning } = chooseDialect(python.dynamoVersion);
   const home: PythonHome = {
     folder: python.folder,
+    version: python.dynamoVersion,
     python: python.python,
     inImage: python.inImage === true,
     caller: host.environment,

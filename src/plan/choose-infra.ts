@@ -4,6 +4,7 @@ import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Planes } from './choose-planes.ts';
 import { type ContainerFacts, imageOf, imageVersion, infraImages, type Lack } from './container.ts';
 import { type InfraName, infraNames, infraTitles, type InfraUse, type InfraUses, isOwn } from './infra.ts';
+import { spansHosts } from './hosts.ts';
 import type { Choice } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
@@ -17,6 +18,9 @@ type Source = InfraUse['from'];
 /** In the order in which `auto` tries them. */
 const sources: readonly Source[] = ['external', 'shared', 'process', 'docker'];
 
+/** Other hosts do not reach those on loopback: of `dynamo infra up`, and in containers. */
+const reachable: ReadonlySet<Source> = new Set<Source>(['external', 'process']);
+
 /** What a source has to offer, or in words why nothing. */
 type Offer =
   | { readonly use: InfraUse; readonly words: string }
@@ -25,7 +29,7 @@ type Offer =
 /** Throws `unavailable` when something needed cannot be had from the source that was asked for, or from any. */
 export function chooseInfra(
   needs: Planes['needs'],
-  options: Pick<PlanOptions, 'infra' | 'images'>,
+  options: Pick<PlanOptions, 'infra' | 'images' | 'hosts'>,
   host: Pick<HostFacts, 'infra' | 'environment'>,
 ): ChosenInfra {
   const uses: Partial<Record<InfraName, InfraUse>> = {};
@@ -44,15 +48,17 @@ export function chooseInfra(
 function chooseOne(
   name: InfraName,
   why: string,
-  options: Pick<PlanOptions, 'infra' | 'images'>,
+  options: Pick<PlanOptions, 'infra' | 'images' | 'hosts'>,
   host: Pick<HostFacts, 'infra' | 'environment'>,
 ): { use: InfraUse; choice: Choice } {
   const { infra: asked, images = {} } = options;
   const image = imageOf(infraImages[name], images, host.environment);
+  const joined = name === 'etcd' && options.hosts?.join !== undefined;
   const lacking: string[] = [];
   let fix: string | undefined;
-  for (const source of asked === 'auto' ? sources : sources.filter((one) => one === asked)) {
-    const offer = offerOf(source, name, host.infra, image);
+  const possible = spansHosts(options) ? sources.filter((one) => reachable.has(one)) : sources;
+  for (const source of asked === 'auto' ? possible : possible.filter((one) => one === asked)) {
+    const offer = offerOf(source, name, { infra: host.infra, joined }, image);
     if ('use' in offer) {
       const because = [offer.words, ...lacking].join('; ');
       return { use: offer.use, choice: { what: name, value: source, because } };
@@ -74,10 +80,15 @@ const fixes: Readonly<Record<Exclude<PlanOptions['infra'], 'docker'>, (name: Inf
   external: (name) => `export ${variables[name]}=…   # or leave --infra external out`,
 };
 
-function offerOf(source: Source, name: InfraName, facts: HostFacts['infra'], image: string): Offer {
+function offerOf(
+  source: Source,
+  name: InfraName,
+  { infra: facts, joined }: { readonly infra: HostFacts['infra']; readonly joined: boolean },
+  image: string,
+): Offer {
   switch (source) {
     case 'external':
-      return externalOffer(name, facts);
+      return externalOffer(name, facts, joined);
     case 'shared':
       return sharedOffer(name, facts);
     case 'process':
@@ -94,11 +105,14 @@ const programs: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nat
  * Throws `unavailable` for one that answers and cannot be used, and for one that the profile names and is not there: to
  * go on without it would hide a mistake.
  */
-function externalOffer(name: InfraName, { external }: HostFacts['infra']): Offer {
+function externalOffer(name: InfraName, { external }: HostFacts['infra'], joined: boolean): Offer {
   const found = external[name];
   if (found === undefined) return { lacks: `${variables[name]} is not set` };
   const { profileKey, addresses, silent, access } = found;
-  const place = `${profileKey ?? variables[name]}=${addresses.join(',')}`;
+  const place = joined
+    ? `--join ${addresses.join(',')}`
+    : `${profileKey ?? variables[name]}=${addresses.join(',')}`;
+  if (joined && silent !== undefined) throw unreached(place, silent, addresses);
   const wrong = found.wrong ?? (profileKey === undefined ? undefined : silent);
   if (wrong !== undefined) {
     throw new DynamoError('unavailable', `${place}: ${wrong}.`, {
@@ -123,6 +137,13 @@ function mendOf(name: InfraName, profileKey: string | undefined): string {
   return profileKey === undefined
     ? `mend it, or: unset ${variables[name]}`
     : `mend infra.${name} of the profile, or use another: --infra process`;
+}
+
+function unreached(place: string, silent: string, addresses: readonly string[]): DynamoError {
+  return new DynamoError('unavailable', `${place}: ${silent}.`, {
+    details: ['Is `dynamo up` running on the host that starts etcd, and is the port open to this host?'],
+    hint: `curl -m 2 ${addresses[0]}/health`,
+  });
 }
 
 function sharedOffer(name: InfraName, { shared }: HostFacts['infra']): Offer {
@@ -176,7 +197,21 @@ export interface Namespaced {
 }
 
 /** `runId` ends in characters of its own after the last `-`. With etcd and NATS of its own a run keeps the profile's. */
-export function namespaced(profile: Profile, uses: InfraUses, runId: string): Namespaced {
+export function namespaced(
+  profile: Profile,
+  uses: InfraUses,
+  runId: string,
+  /** Of a deployment on several hosts: all of them must come to the same one. */
+  sharedName?: string,
+): Namespaced {
+  if (sharedName !== undefined) {
+    const namespace = `${profile.namespace}-${sharedName}`;
+    const because = 'the same on every host: the namespace of the profile, and the name of the run';
+    return {
+      profile: withNamespace(profile, namespace),
+      choices: [{ what: 'namespace', value: namespace, because }],
+    };
+  }
   const shared = infraNames.filter((name) => {
     const use = uses[name];
     return use !== undefined && !isOwn(use);

@@ -5,6 +5,7 @@ import type { Discovery, EngineKind } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { infraTitles, type InfraName } from './infra.ts';
 import type { Choice, ServingPlan } from './plan.ts';
+import { spansHosts } from './hosts.ts';
 import type { PlanOptions } from './request.ts';
 
 export interface Planes {
@@ -55,6 +56,7 @@ function chooseDiscovery(
 ): PlaneChoice<Discovery['backend']> {
   const asked = options.discovery ?? profile.discovery;
   if (asked !== 'auto') return { value: asked };
+  if (spansHosts(options)) return { value: 'etcd', because: 'processes on several hosts meet in etcd' };
   if (wants('etcd', options, environment)) return { value: 'etcd', because: `--infra ${options.infra}` };
   if (names('etcd', profile, options)) return { value: 'etcd', because: 'infra.etcd of the profile' };
   return { value: 'file', because: 'all processes are on this host: no etcd needed' };

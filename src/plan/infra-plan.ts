@@ -1,6 +1,6 @@
 /** Turns the choice of etcd and NATS into processes, folders and files; and the plan of `dynamo infra up`, which has nothing else. */
 import { decidingVariables } from '../engine/dynamo-variables.ts';
-import type { Ports } from '../engine/engine.ts';
+import { loopback, type Network, type Ports } from '../engine/engine.ts';
 import { chooseInfra } from './choose-infra.ts';
 import type { ContainerSpec, Images } from './container.ts';
 import { etcd, type InfraProgram, type InfraContext, nats, verbosityOf } from './infra-programs.ts';
@@ -47,6 +47,8 @@ export interface InfraOptions {
   /** Name of the data that outlives the run; without one, data go with the run. */
   readonly persist?: string | undefined;
   readonly stopTimeoutMs?: number | undefined;
+  /** Where other hosts reach it; absent: loopback. */
+  readonly network?: Network | undefined;
 }
 
 /** The part of the plan about etcd and NATS, and the processes that are the run's own. */
@@ -88,9 +90,14 @@ interface OwnInfra {
 }
 
 function planOne(name: InfraName, use: OwnUse, { options, host, pool }: InfraRequest): OwnInfra {
-  const { persist, stopTimeoutMs = Infinity } = options;
+  const { persist, stopTimeoutMs = Infinity, network = loopback } = options;
   const program = programs[name];
-  const ports: Ports = Object.fromEntries(program.ports.map((port) => [port, pool.take()]));
+  const reach = network.address === loopback.address ? undefined : network.address;
+  const ports: Ports = {
+    ...Object.fromEntries(program.ports.map((port) => [port, pool.take()])),
+    // Others have to type it.
+    ...(reach === undefined || host.busyPorts.has(program.usualPort) ? {} : { client: program.usualPort }),
+  };
   const base =
     persist === undefined ? `${host.runFolder}/infra` : `${host.infra.persistentFolder}/${persist}`;
   const folders = { dataFolder: `${base}/${name}`, configFile: `${host.runFolder}/${name}.conf` };
@@ -99,7 +106,7 @@ function planOne(name: InfraName, use: OwnUse, { options, host, pool }: InfraReq
     ports,
     verbosity: verbosityOf(host.environment.DYN_LOG),
     ...(use.from === 'process'
-      ? { program: [use.path], listen: '127.0.0.1', ...folders }
+      ? { program: [use.path], listen: '127.0.0.1', reach, ...folders }
       : { program: program.imageStartsIt ? [] : [name], listen: '0.0.0.0', ...inside }),
   };
   // As written inside; on this host, they lie elsewhere.
@@ -131,7 +138,7 @@ function planOne(name: InfraName, use: OwnUse, { options, host, pool }: InfraReq
     spec,
     files,
     dataFolder: folders.dataFolder,
-    use: { ...use, addresses: [program.address(ports)] },
+    use: { ...use, addresses: [program.address(ports, reach)] },
   };
 }
 

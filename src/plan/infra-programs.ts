@@ -9,6 +9,8 @@ export interface InfraContext {
   readonly program: readonly string[];
   /** What it listens on: loopback, or in a container everything, of which loopback of the host is all that gets through. */
   readonly listen: '127.0.0.1' | '0.0.0.0';
+  /** Address of this host that it listens on as well, for other hosts. */
+  readonly reach?: string | undefined;
   readonly ports: Ports;
   readonly dataFolder: string;
   readonly configFile: string;
@@ -19,8 +21,10 @@ export interface InfraProgram {
   readonly ports: readonly PortName[];
   /** Of `ports`, those that others talk to. */
   readonly published: readonly PortName[];
-  /** Where clients find it. */
-  address(ports: Ports): string;
+  /** Of clients, where nobody says otherwise. */
+  readonly usualPort: number;
+  /** Where clients find it; `reach`: those on other hosts, too. */
+  address(ports: Ports, reach?: string): string;
   /** GET says 200 once it is up. */
   probeUrl(ports: Ports): string;
   argv(context: InfraContext): readonly string[];
@@ -43,16 +47,17 @@ export const etcd: InfraProgram = {
   published: ['client'],
   // Images differ in what they start by default, and all have etcd on their PATH.
   imageStartsIt: false,
-  address: (ports) => url(ports.client),
+  usualPort: 2379,
+  address: (ports, reach) => url(ports.client, reach),
   // Answers 200 and {"health":"true"} once a leader is elected, 503 before. Seen with 3.4.23 and 3.5.1.
   probeUrl: (ports) => `${url(ports.client)}/health`,
   files: () => [],
-  argv: ({ program, dataFolder, listen, ports, verbosity }) => [
+  argv: ({ program, dataFolder, listen, reach, ports, verbosity }) => [
     ...program,
     '--name=default',
     `--data-dir=${dataFolder}`,
-    `--listen-client-urls=http://${listen}:${ports.client}`,
-    `--advertise-client-urls=${url(ports.client)}`,
+    `--listen-client-urls=${[listen, ...(reach === undefined ? [] : [reach])].map((host) => url(ports.client, host)).join(',')}`,
+    `--advertise-client-urls=${url(ports.client, reach)}`,
     `--listen-peer-urls=${url(ports.peer)}`,
     // With data of an earlier run these two are ignored: other ports are no trouble.
     `--initial-advertise-peer-urls=${url(ports.peer)}`,
@@ -70,8 +75,8 @@ export const etcd: InfraProgram = {
     'without it, then they end with exit code 0',
 };
 
-function url(port: Ports['client']): string {
-  return `http://127.0.0.1:${port}`;
+function url(port: Ports['client'], host = '127.0.0.1'): string {
+  return `http://${host}:${port}`;
 }
 
 /** 15 MB, as in upstream's compose file. Source: docs/upstream/launch-scripts.md#compose. */
@@ -82,16 +87,18 @@ export const nats: InfraProgram = {
   published: ['client', 'monitoring'],
   // nats:2.11.4 is made from scratch: its entry point is /nats-server. Source: nats-docker, 2.11.x/scratch.
   imageStartsIt: true,
-  address: (ports) => `nats://127.0.0.1:${ports.client}`,
+  usualPort: 4222,
+  address: (ports, reach = '127.0.0.1') => `nats://${reach}:${ports.client}`,
   // Answers 200 and {"status":"ok"}. Seen with 2.9.10 and 2.15.1.
   probeUrl: (ports) => `http://127.0.0.1:${ports.monitoring}/healthz`,
   // The payload limit has no flag.
-  files: ({ configFile, dataFolder, listen, ports, verbosity, runId }) => [
+  files: ({ configFile, dataFolder, listen, reach, ports, verbosity, runId }) => [
     {
       path: configFile,
       text: [
         `server_name: ${JSON.stringify(runId)}`,
-        `listen: "${listen}:${ports.client}"`,
+        // It listens on one address, or on all.
+        `listen: "${reach === undefined ? listen : '0.0.0.0'}:${ports.client}"`,
         `http: "${listen}:${ports.monitoring}"`,
         `max_payload: ${natsMaxPayloadBytes}`,
         `jetstream { store_dir: ${JSON.stringify(dataFolder)} }`,

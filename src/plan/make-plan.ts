@@ -2,13 +2,14 @@
 import { DynamoError } from '../base/error.ts';
 import { conceal, isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
-import type { Discovery, EngineKind, LocalDeployment } from '../engine/engine.ts';
+import type { Discovery, Engine, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { chooseEngine, pythonChoices } from './choose-engine.ts';
 import { allowedGpus, limitText } from './gpu-demand.ts';
 import { type Placement, placeWorkers } from './gpus.ts';
 import { chooseInfra, namespaced } from './choose-infra.ts';
 import { choosePlanes, type Planes, requireRequestPlane } from './choose-planes.ts';
+import { joinChoices, placeOn } from './hosts.ts';
 import { planHttp, portPool, portRange } from './ports.ts';
 import {
   afterInfra,
@@ -20,18 +21,20 @@ import {
   stopWaves,
   topologicalOrder,
 } from './replicas.ts';
-import type { InfraPlan } from './infra.ts';
+import { type InfraPlan, isOwn } from './infra.ts';
 import { accessVariables, requireAccess } from './infra-access.ts';
 import { planInfra } from './infra-plan.ts';
 import { chooseModel } from './local-model.ts';
 import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan-secrets.ts';
-import { livenessRule, processSpec, type ProcessContext } from './process-spec.ts';
+import { livenessRule, processSpec, registration, type ProcessContext } from './process-spec.ts';
 import {
   type ExpectedInstances,
   modelsFolder,
   planVersion,
   type ProcessSpec,
+  requireServing,
   type ServingPlan,
+  type WorkersPlan,
 } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 import { daemonOf, inContainer, runtimeFor, runtimeHost } from './runtime.ts';
@@ -46,13 +49,13 @@ const longestStartMs = 6 * 3_600_000;
 
 /** A plan, and what it holds as `***`. */
 export interface PlanWithSecrets {
-  readonly plan: ServingPlan;
+  readonly plan: ServingPlan | WorkersPlan;
   readonly secrets: Secrets;
 }
 
-/** The plan alone, for those who start nothing. Throws as `planWithSecrets` does. */
+/** The plan of a whole deployment, for those who start nothing. Throws as `planWithSecrets` does. */
 export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
-  return planWithSecrets(given, options, host).plan;
+  return requireServing(planWithSecrets(given, options, host).plan);
 }
 
 /** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
@@ -68,18 +71,27 @@ export function planWithSecrets(given: Profile, options: PlanOptions, host: Host
 
 type Resolved = ReturnType<typeof resolve> & { readonly processes: readonly ProcessSpec[] };
 
-function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host: HostFacts): ServingPlan {
-  const { engine, planes, uses, profile, replicas, http, placement, infra, model } = decided;
+function planOf(
+  decided: Decided,
+  resolved: Resolved,
+  options: PlanOptions,
+  host: HostFacts,
+): ServingPlan | WorkersPlan {
+  const { engine, planes, uses, profile, replicas, http, placement, infra, model, share } = decided;
   const { deployment, specs, edges, access, cwd, processes } = resolved;
   const { path: modelPath, linkTo } = model.place;
-  return {
+  const runName = runNameOf(options.name, profile);
+  const joins = joinChoices(
+    { name: runName, profile, share, infra },
+    infra.etcd !== undefined && isOwn(infra.etcd),
+  );
+  const common = {
     version: planVersion,
     runId: host.runId,
-    name: runNameOf(options.name, profile),
+    name: runName,
     profile: { name: profile.name, file: profile.file, description: profile.description },
     engine: engine.kind.name,
     model: { path: model.path, servedName: model.servedName },
-    http: { host: http.host, port: http.port, url: http.url },
     namespace: profile.namespace,
     discovery: deployment.discovery,
     events: planes.events,
@@ -90,13 +102,13 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
     mediaFolder: deployment.mediaFolder,
     ...(deployment.temporaryFolder === undefined ? {} : { temporaryFolder: deployment.temporaryFolder }),
     ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
-    choices: decided.choices.map((choice) => ({ ...choice, because: conceal(choice.because) })),
+    choices: [...decided.choices, ...joins].map((choice) => ({
+      ...choice,
+      because: conceal(choice.because),
+    })),
     gpuUuids: placement?.uuids ?? [],
     processes,
     stopOrder: stopWaves([...specs.values()], edges),
-    expected: expectedInstances(specs.values()),
-    proof: profile.proof,
-    ...(routesByCache(replicas) && profile.proof.request === 'chat' ? { provesReuse: true } : {}),
     scrubbed: decidingVariables(host.environment).filter(
       (name) => !(name in options.env) && !access.includes(name),
     ),
@@ -109,6 +121,17 @@ function planOf(decided: Decided, resolved: Resolved, options: PlanOptions, host
     // Who says a time means it; a profile cannot know how long a download takes.
     startupCapMs: options.timeoutMs ?? longestStartMs,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
+  } as const;
+  if (share !== undefined && !replicas.some(({ kind }) => kind === 'frontend')) {
+    return { ...common, share, expected: [] };
+  }
+  return {
+    ...common,
+    ...(share === undefined ? {} : { share }),
+    http: { host: http.host, port: http.port, url: http.url },
+    expected: expectedInstances(decided.allReplicas, engine, profile),
+    proof: profile.proof,
+    ...(routesByCache(decided.allReplicas) && profile.proof.request === 'chat' ? { provesReuse: true } : {}),
   };
 }
 
@@ -121,14 +144,23 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   if (!engine.kind.reachesAnyInfra) requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
-  const { profile, choices: namespaceChoices } = namespaced(given, uses, host.runId);
-  const replicas = replicasOf(profile, options.replicas);
+  const { network, share, choices: hostChoices } = placeOn(options, given, host);
+  const { profile, choices: namespaceChoices } = namespaced(
+    given,
+    uses,
+    host.runId,
+    share === undefined ? undefined : runNameOf(options.name, given),
+  );
+  const allReplicas = replicasOf(profile, options.replicas);
+  const replicas = allReplicas.filter(
+    ({ component }) => share === undefined || share.components.includes(component),
+  );
   requireOneNode(replicas, profile);
   const http = planHttp(profile, options, host);
   const placement = engine.needsGpus && profile.device === 'gpu' ? place(replicas, options, host) : undefined;
   const range = portRange(host.environment);
   const pool = portPool(host.runId, (port) => host.busyPorts.has(port), range, [http.port]);
-  const { infra, processes: infraSpecs } = planInfra(uses, options, host, pool);
+  const { infra, processes: infraSpecs } = planInfra(uses, { ...options, network }, host, pool);
   if (options.persist !== undefined && infra.persist === undefined) throw nothingToKeep(options.persist);
   const { path: model, choices: modelChoices } = chooseModel(profile, host);
   const servedName = profile.servedModelName ?? model;
@@ -140,6 +172,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     ...engine.notes({ ...profile, model }),
     ...planes.choices,
     ...infraChoices,
+    ...hostChoices,
     ...namespaceChoices,
     ...http.choices,
     ...(placement?.choices ?? []),
@@ -149,7 +182,10 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     engine,
     planes,
     uses,
+    network,
+    share,
     profile,
+    allReplicas,
     replicas,
     http,
     placement,
@@ -169,6 +205,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     decided;
   const deployment: LocalDeployment = {
     target: 'local',
+    network: decided.network,
     profile,
     modelPath: model.place.path,
     servedModelName: model.servedName,
@@ -248,10 +285,16 @@ function place(replicas: readonly Replica[], { gpus: asked }: PlanOptions, host:
   );
 }
 
-function expectedInstances(specs: Iterable<ProcessSpec>): ExpectedInstances[] {
+/** On all hosts together. */
+function expectedInstances(
+  replicas: readonly Replica[],
+  engine: Engine,
+  profile: Profile,
+): ExpectedInstances[] {
   const expected = new Map<string, ExpectedInstances>();
-  for (const { registersAs } of specs) {
-    if (registersAs === undefined) continue;
+  for (const replica of replicas) {
+    if (replica.kind !== 'worker') continue;
+    const registersAs = registration(replica.spec, engine, profile);
     const key = Object.values(registersAs).join('.');
     expected.set(key, { ...registersAs, count: (expected.get(key)?.count ?? 0) + 1 });
   }

@@ -1,5 +1,6 @@
 /** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
-import type { Discovery, EngineName, Ports } from '../engine/engine.ts';
+import { DynamoError } from '../base/error.ts';
+import type { Discovery, EngineName, Network, Ports } from '../engine/engine.ts';
 import type { DaemonAddress } from '../base/identity.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import type { ContainerSpec } from './container.ts';
@@ -136,12 +137,17 @@ interface AnyPlan {
   readonly stopTimeoutMs?: number | undefined;
 }
 
-/** A plan that serves a model. */
-export interface ServingPlan extends AnyPlan {
+/** The part of a deployment that this host runs. */
+export interface HostShare extends Network {
+  readonly components: readonly string[];
+  /** Components that run on other hosts only. */
+  readonly elsewhere: readonly { readonly component: string; readonly mode?: WorkerMode }[];
+}
+
+/** A plan whose processes serve a model, or a part of those that do. */
+interface ModelPlan extends AnyPlan {
   readonly engine: EngineName;
   readonly model: { readonly path: string; readonly servedName: string };
-  /** Of the frontend. */
-  readonly http: { readonly host: string; readonly port: number; readonly url: string };
   readonly namespace: string;
   readonly discovery: Discovery;
   readonly events: 'zmq' | 'nats' | 'none';
@@ -154,9 +160,24 @@ export interface ServingPlan extends AnyPlan {
   /** Link that must exist before the first process starts, through which processes find the model under its name. */
   readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
   readonly expected: readonly ExpectedInstances[];
+  /** Present when other hosts run the rest of the deployment. */
+  readonly share?: HostShare | undefined;
+}
+
+/** With the frontend: what it proves is the whole deployment, on all hosts. */
+export interface ServingPlan extends ModelPlan {
+  /** Of the frontend. */
+  readonly http: { readonly host: string; readonly port: number; readonly url: string };
   readonly proof: ProofSpec;
   /** Requests go where their prefix is cached: that a repeated prompt does is part of the proof. */
   readonly provesReuse?: boolean | undefined;
+}
+
+/** Workers of a deployment whose frontend runs on another host. */
+export interface WorkersPlan extends ModelPlan {
+  readonly share: HostShare;
+  readonly http?: undefined;
+  readonly proof?: undefined;
 }
 
 /** That of `dynamo infra up`: etcd and NATS alone. `none` stands where a plan that serves has its engine. */
@@ -165,21 +186,37 @@ export interface InfraOnlyPlan extends AnyPlan {
   readonly infra: InfraPlan;
 }
 
-export type Plan = ServingPlan | InfraOnlyPlan;
+export type Plan = ServingPlan | WorkersPlan | InfraOnlyPlan;
 
-export function isServing(plan: Plan): plan is ServingPlan {
+/** Whether it starts workers of a model, with or without their frontend. */
+export function runsModel(plan: Plan): plan is ServingPlan | WorkersPlan {
   return plan.engine !== 'none';
 }
 
-/** Where clients reach what a plan starts: the frontend, or etcd where no model is served. */
+/** Whether it has a frontend, which requests go to. */
+export function isServing(plan: Plan): plan is ServingPlan {
+  return runsModel(plan) && plan.http !== undefined;
+}
+
+/** Throws `usage` where no request can go. */
+export function requireServing(plan: Plan): ServingPlan {
+  if (isServing(plan)) return plan;
+  const what = runsModel(plan) ? 'has its frontend on another host' : 'runs etcd and NATS only';
+  throw new DynamoError('usage', `${plan.name} ${what}: no request can be sent to it.`, {
+    hint: runsModel(plan) ? 'run this on the host of the frontend' : 'dynamo up agg   # serves a model',
+  });
+}
+
+/** Where clients reach what a plan starts: the frontend, or etcd where no model is served; empty for workers alone. */
 export function clientUrl(plan: Plan): string {
-  return isServing(plan) ? plan.http.url : (plan.infra.etcd?.addresses[0] ?? '');
+  if (runsModel(plan)) return plan.http?.url ?? '';
+  return plan.infra.etcd?.addresses[0] ?? '';
 }
 
 /** Folders that must exist before the first process starts, and that go with the run. */
 export function ephemeralFolders(plan: Plan): string[] {
   const data = plan.infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? [];
-  if (!isServing(plan)) return data;
+  if (!runsModel(plan)) return data;
   const { discovery, modelLink, temporaryFolder } = plan;
   return [
     ...(discovery.backend === 'file' ? [discovery.folder] : []),

@@ -1,6 +1,7 @@
 /** One process of an engine, fully resolved: argv, environment, ports, GPUs, probe, stop budget. */
-import type { Engine, Launch, LocalDeployment, Ports } from '../engine/engine.ts';
+import type { Engine, Launch, LocalDeployment, PortName, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
+import { spansHosts } from '../engine/targets.ts';
 import type { Placement } from './gpus.ts';
 import type { edgesOf, Replica } from './replicas.ts';
 import { planUrl, type PortPool } from './ports.ts';
@@ -26,10 +27,14 @@ export interface ProcessContext {
 
 export function processSpec(replica: Replica, context: ProcessContext): ProcessSpec {
   const { engine, deployment, options, host } = context;
+  const take = (names: readonly PortName[]): Ports =>
+    Object.fromEntries(names.map((port) => [port, context.pool.take()]));
+  // Between hosts, ports that the kernel chooses could not be opened by name.
+  const spans = spansHosts(deployment);
   const ports: Ports =
     replica.kind === 'worker'
-      ? Object.fromEntries(engine.portsOf(replica.spec).map((port) => [port, context.pool.take()]))
-      : {};
+      ? take([...engine.portsOf(replica.spec), ...(spans ? (['rpc'] as const) : [])])
+      : take(spans ? ['stream'] : []);
   const gpus = context.placement?.devices.get(replica.name) ?? [];
   const launch: Launch =
     replica.kind === 'frontend'
@@ -50,6 +55,8 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
       ...deployment.profile.env,
       ...replica.spec.env,
       ...launch.env,
+      ...(ports.rpc === undefined ? {} : { DYN_TCP_RPC_PORT: String(ports.rpc) }),
+      ...(ports.stream === undefined ? {} : { DYN_TCP_RESPONSE_STREAM_PORT: String(ports.stream) }),
       ...(replica.kind === 'worker' && context.placement !== undefined ? visibleDevices(gpus) : {}),
       ...noProxy(host.environment),
       ...options.env,
@@ -58,7 +65,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     },
     ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
     cwd: context.cwd,
-    ports: replica.kind === 'frontend' ? { http: deployment.http.port } : ports,
+    ports: replica.kind === 'frontend' ? { http: deployment.http.port, ...ports } : ports,
     gpus,
     dependsOn: context.edges.get(replica.name) ?? [],
     probe:
@@ -111,7 +118,7 @@ function visibleDevices(gpus: readonly string[]): Record<string, string> {
   return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: gpus.join(',') };
 }
 
-function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {
+export function registration(spec: WorkerSpec, engine: Engine, profile: Profile) {
   const [namespace = profile.namespace, component = engine.componentOf(spec.mode), endpoint = 'generate'] =
     spec.endpoint?.split('.') ?? [];
   return { namespace, component, endpoint };

@@ -45,6 +45,24 @@ export interface PythonEnvironment {
   readonly because: string;
 }
 
+/** An address of this host that is not loopback. */
+export interface HostAddress {
+  readonly address: string;
+  readonly interface: string;
+  /** Bits of the network that it is in. */
+  readonly prefix: number;
+}
+
+/** What the command line says about a deployment on several hosts. */
+export interface HostsOptions {
+  /** Components that this host runs; absent: all of them. */
+  readonly only?: readonly string[] | undefined;
+  /** URL of the etcd that the hosts share; absent on the host whose run starts it. */
+  readonly join?: string | undefined;
+  /** Address under which the other hosts reach this one. */
+  readonly advertise?: string | undefined;
+}
+
 export interface HostFacts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
@@ -67,6 +85,8 @@ export interface HostFacts {
   readonly infra: InfraFacts;
   /** Absent where nobody looked: then a model is taken for what its name says. */
   readonly model?: ModelFact | undefined;
+  /** Addresses of this host besides loopback; looked at only where other hosts are to reach it. */
+  readonly addresses?: readonly HostAddress[] | undefined;
   /** What the kernel takes as arguments and variables of one process together. Absent: what is usual. */
   readonly argumentBytes?: number | undefined;
 }
@@ -91,6 +111,8 @@ export interface PlanOptions {
   /** Name under which the data of etcd and NATS outlive the run. */
   readonly persist?: string | undefined;
   readonly replicas: Readonly<Record<string, number>>;
+  /** Where other hosts run a part of the deployment. */
+  readonly hosts?: HostsOptions | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
   readonly stopTimeoutMs?: number | undefined;

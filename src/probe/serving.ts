@@ -1,10 +1,10 @@
 /** Proves that a deployment serves: sends one real request to the frontend, checks the answer, and counts requests per role. */
 import { timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
-import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
+import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../plan/plan.ts';
 import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
-import { generateRequests } from '../base/metrics-text.ts';
+import { generateRequests, servedRoles } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';
 import { type Asking, type Attempt, poll } from './poll.ts';
 import { proveReuse } from './routing.ts';
@@ -51,7 +51,10 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   };
   const answer = await poll(attempt, asking);
   const tookMs = asking.clock.now() - begin;
-  const usedRoles = await rolesUsed(plan, before, asking, async () => await poll(attempt, asking));
+  const usedRoles = [
+    ...(await rolesUsed(plan, before, asking, async () => await poll(attempt, asking))),
+    ...(await rolesElsewhere(plan, asking.signal)),
+  ];
   const reuse = plan.provesReuse === true ? await proveReuse(plan, asking) : undefined;
   return {
     request: `POST ${request.path}`,
@@ -62,12 +65,12 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
   };
 }
 
-/** etcd and NATS alone serve no model: their own health endpoints are the proof. */
+/** Without a frontend there is no model to ask: the health endpoints of the processes are the proof. */
 async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
   const begin = clock.now();
   const answers = plan.processes.map(async ({ name, probe }) => {
     const { body } = await exchange(probe.url, { timeoutMs: 5_000, signal });
-    return `${name} ${body.trim()}`;
+    return plan.engine === 'none' ? `${name} ${body.trim()}` : `${name} ready`;
   });
   const answer = (await Promise.all(answers)).join(', ');
   return { request: 'GET health', answer, tookMs: clock.now() - begin, usedRoles: [] };
@@ -78,7 +81,9 @@ type Counts = ReadonlyMap<string, number>;
 /** With several roles, a request that skipped one is answered as well: only the counters show it. */
 function countedWorkers(plan: Plan): readonly ProcessSpec[] {
   const workers = plan.processes.filter(({ kind }) => kind === 'worker');
-  return new Set(workers.map(({ mode }) => mode)).size > 1 ? workers : [];
+  const elsewhere = plan.engine === 'none' ? [] : (plan.share?.elsewhere ?? []);
+  const modes = [...workers, ...elsewhere].flatMap(({ mode }) => mode ?? []);
+  return new Set(modes).size > 1 ? workers : [];
 }
 
 async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
@@ -119,6 +124,24 @@ async function rolesUsed(
   } finally {
     limit.clear();
   }
+}
+
+/**
+ * Roles of workers on other hosts that took part, as the frontend counts them: their own counters cannot be reached from
+ * here. The frontend of sim tells of none. Throws `not-ready` when a role took no part.
+ */
+async function rolesElsewhere(plan: ServingPlan, signal: AbortSignal): Promise<string[]> {
+  const elsewhere = plan.share?.elsewhere.flatMap(({ mode }) => mode ?? []) ?? [];
+  const roles = [...new Set(elsewhere)].filter((mode) => mode === 'prefill' || mode === 'decode');
+  if (roles.length === 0) return [];
+  const { body } = await exchange(`${plan.http.url}/metrics`, { timeoutMs: 5_000, signal });
+  const served = servedRoles(body);
+  if (served.size === 0) return [];
+  // A decode worker does all by itself when it finds no prefill worker.
+  if (roles.includes('prefill') && !served.has('prefill')) {
+    throw wrongAnswer(plan, 'the request was answered, but by no prefill worker');
+  }
+  return roles.filter((role) => served.has(role)).map((role) => `${role} on another host`);
 }
 
 function wrongAnswer(plan: Plan, what: string): DynamoError {

@@ -76,24 +76,34 @@ const anyPlanShape = object({
   stopTimeoutMs: optional(number),
 });
 
-const servingShape = object({
+const modelPlan = {
   model: object({ path: text, servedName: text }),
-  http: object({ host: text, port: number, url: text }),
   namespace: text,
   discovery: object({ backend: text, folder: optional(text) }),
   temporaryFolder: optional(text),
   mediaFolder: text,
-  proof: object({ request: text }),
-});
+};
 
 const infraOnlyShape = object({ infra: object({}) });
 
-const serves: Shape = (value, at) =>
-  typeof value === 'object' && value !== null && 'engine' in value && value.engine === 'none'
-    ? infraOnlyShape(value, at)
-    : servingShape(value, at);
+const servingShape = object({
+  ...modelPlan,
+  http: object({ host: text, port: number, url: text }),
+  proof: object({ request: text }),
+});
 
-export const planShape: Shape = (value, at) => anyPlanShape(value, at) ?? serves(value, at);
+const workersShape = object({
+  ...modelPlan,
+  share: object({ address: text, interface: text, components: list(text) }),
+});
+
+const kindShape: Shape = (value, at) => {
+  const { engine, http, share } = value as Record<string, unknown>;
+  if (engine === 'none') return infraOnlyShape(value, at);
+  return http === undefined && share !== undefined ? workersShape(value, at) : servingShape(value, at);
+};
+
+export const planShape: Shape = (value, at) => anyPlanShape(value, at) ?? kindShape(value, at);
 
 const failureShape = object({
   code: oneOf('process-failed', 'not-ready', 'internal'),

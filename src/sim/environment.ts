@@ -17,6 +17,8 @@ export function readEnvironment() {
     namespace: env['DYN_NAMESPACE'] || undefined,
     events: allow('DYN_EVENT_PLANE', ['zmq', 'nats', 'none']),
     rpcHost: env['DYN_TCP_RPC_HOST'] || '127.0.0.1',
+    /** 0: one that the kernel chooses. */
+    rpcPort: Number(env['DYN_TCP_RPC_PORT']) || 0,
     systemHost: env['DYN_SYSTEM_HOST'] || '127.0.0.1',
     bodyLimit: (Number(env['DYN_HTTP_BODY_LIMIT_MB']) || 45) * 1024 * 1024,
   };

@@ -92,6 +92,8 @@ export async function* openLines(
 
 interface Serving {
   readonly host: string;
+  /** 0: one that the kernel chooses. */
+  readonly port: number;
   readonly endpoint: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: Metrics;
@@ -105,7 +107,7 @@ interface Serving {
 export async function serveRequests(serving: Serving) {
   const path = `${randomBytes(8).toString('hex')}/${serving.endpoint}`;
   const open = new Set<ServerResponse>();
-  const { server, port } = await listen(serving.host, 0, (request, response) => {
+  const { server, port } = await listen(serving.host, serving.port, (request, response) => {
     if (request.url === '/events') return serving.events(response);
     if (request.url !== `/${path}`) return sendText(response, 404, 'text/plain', '');
     open.add(response);

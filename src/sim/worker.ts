@@ -51,6 +51,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const [dynamo_namespace, dynamo_component, dynamo_endpoint] = place;
   const requests = await serveRequests({
     host: environment.rpcHost,
+    port: environment.rpcPort,
     endpoint: dynamo_endpoint,
     labels: { dynamo_namespace, dynamo_component, dynamo_endpoint, model: card.display_name },
     metrics: measures,

@@ -1,6 +1,6 @@
 /** Monitors processes that were ready: one that does not respond, or that the frontend lost, is stopped and counts as failed. */
 import type { Clock } from '../base/clock.ts';
-import { type LivenessRule, type Plan, type ProcessSpec, isServing } from '../plan/plan.ts';
+import { isServing, type LivenessRule, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import type { Actor, Actors } from './actor.ts';
 import type { Prober } from './contracts.ts';
 import { unhealthy } from './failure.ts';
@@ -9,6 +9,7 @@ import type { RunContext } from './run-context.ts';
 /** Settles when the run shuts down. Never rejects. */
 export async function monitor(run: RunContext, actors: Actors): Promise<void> {
   const { plan, deps, journal, shutdown } = run;
+  void watchOtherHosts(run);
   await watchHealth(plan, {
     prober: deps.prober,
     clock: deps.clock,
@@ -96,6 +97,31 @@ async function whatIsWrong(
       return gone ? [[name, 'the frontend does not know it any more']] : [];
     }),
   );
+}
+
+/**
+ * Says when workers on other hosts are gone and when they are back: restarting them is for their own hosts. Never rejects.
+ */
+async function watchOtherHosts({ plan, deps, journal, shutdown }: RunContext): Promise<void> {
+  if (!isServing(plan) || plan.share === undefined) return;
+  const here = new Set(plan.processes.flatMap(({ registersAs }) => (registersAs ? nameOf(registersAs) : [])));
+  const { periodMs, timeoutMs, failureThreshold } = plan.liveness;
+  const rounds = new Map<string, number>();
+  while (!shutdown.signal.aborted) {
+    await deps.clock.sleep(periodMs, shutdown.signal).catch(() => {});
+    const missing = new Set((await deps.prober.missing(plan, timeoutMs)).map(nameOf));
+    for (const instance of plan.expected) {
+      const name = nameOf(instance);
+      if (here.has(name) || shutdown.signal.aborted) continue;
+      const before = rounds.get(name) ?? 0;
+      const now = missing.has(name) ? before + 1 : 0;
+      rounds.set(name, now);
+      const what = `${instance.component}, on another host,`;
+      if (now === failureThreshold)
+        journal.record({ type: 'note', text: `the frontend does not know ${what} any more` });
+      if (now === 0 && before >= failureThreshold) journal.record({ type: 'note', text: `${what} is back` });
+    }
+  }
 }
 
 function nameOf(instance: { namespace: string; component: string; endpoint: string }): string {

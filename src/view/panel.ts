@@ -4,7 +4,7 @@ import type { ChalkInstance } from 'chalk';
 
 import { listensEverywhere, openTo } from '../plan/ports.ts';
 import { proofRequest } from '../plan/proof.ts';
-import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
+import { isServing, type Plan, type ServingPlan, type WorkersPlan } from '../plan/plan.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { durationText } from '../base/duration.ts';
 import { homePath } from './home-path.ts';
@@ -12,7 +12,30 @@ import { infraPanel } from './infra-panel.ts';
 
 /** `tookMs`: from the start to the proof. Ends with a newline. */
 export function readyPanel(plan: Plan, proof: Proof, tookMs: number, style: ChalkInstance): string {
-  return isServing(plan) ? servingPanel(plan, proof, tookMs, style) : infraPanel(plan, tookMs, style);
+  if (isServing(plan)) return servingPanel(plan, proof, tookMs, style);
+  return plan.engine === 'none' ? infraPanel(plan, tookMs, style) : workersPanel(plan, tookMs, style);
+}
+
+/** Workers whose frontend is on another host. */
+function workersPanel(plan: WorkersPlan, tookMs: number, style: ChalkInstance): string {
+  const { share, infra } = plan;
+  const rows: [string, string][] = [
+    ['Model', plan.model.servedName],
+    ['Processes', plan.processes.map(({ name }) => name).join(', ')],
+    ['Address', `${share.address} (${share.interface})`],
+    ['etcd', infra?.etcd?.addresses.join(', ') ?? ''],
+    ['Elsewhere', share.elsewhere.map(({ component }) => component).join(', ')],
+    ['Logs', homePath(`${plan.runFolder}/logs`)],
+  ];
+  return [
+    `${style.green('✔')} The part of ${style.bold(plan.runId)} on this host is ready after ${durationText(tookMs)}`,
+    '',
+    ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(9))}  ${value}`),
+    '',
+    '  Requests go to the host of the frontend, which proves the whole deployment.',
+    '',
+    '',
+  ].join('\n');
 }
 
 function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: ChalkInstance): string {

@@ -2,12 +2,19 @@
 import type { ChalkInstance } from 'chalk';
 import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../base/terminal-text.ts';
-import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
+import { openPorts } from '../plan/hosts.ts';
+import {
+  type HostShare,
+  isServing,
+  type ProcessSpec,
+  type ServingPlan,
+  type WorkersPlan,
+} from '../plan/plan.ts';
 import { choiceLines } from './choices.ts';
 import { durationText } from '../base/duration.ts';
 
 /** Ends without a newline. */
-export function planTree(plan: ServingPlan, style: ChalkInstance): string {
+export function planTree(plan: ServingPlan | WorkersPlan, style: ChalkInstance): string {
   const blocks = plan.processes.map((spec, i) => branch(spec, i === plan.processes.length - 1, style));
   return [
     `${style.bold(plan.name)}  ${plan.profile.description}`,
@@ -15,9 +22,7 @@ export function planTree(plan: ServingPlan, style: ChalkInstance): string {
     '',
     ...choiceLines(plan, style),
     '',
-    `${style.dim('model')}      ${plan.model.servedName}`,
-    `${style.dim('URL')}        ${plan.http.url}`,
-    `${style.dim('namespace')}  ${plan.namespace}`,
+    ...modelLines(plan, style),
     '',
     `${style.bold('starts')} ${style.dim('(a process waits only for what stands after "after")')}`,
     ...blocks.flat(),
@@ -25,6 +30,30 @@ export function planTree(plan: ServingPlan, style: ChalkInstance): string {
     `${style.bold('ready')} when ${readyWords(plan)}`,
     `${style.bold('stops')} ${plan.stopOrder.map((wave) => wave.join(' + ')).join('  →  ')}`,
   ].join('\n');
+}
+
+function modelLines(plan: ServingPlan | WorkersPlan, style: ChalkInstance): string[] {
+  return [
+    `${style.dim('model')}      ${plan.model.servedName}`,
+    ...(plan.http === undefined ? [] : [`${style.dim('URL')}        ${plan.http.url}`]),
+    `${style.dim('namespace')}  ${plan.namespace}`,
+    ...(plan.share === undefined ? [] : shareLines(plan.share, plan.processes, style)),
+  ];
+}
+
+function shareLines(share: HostShare, processes: readonly ProcessSpec[], style: ChalkInstance): string[] {
+  const rest =
+    share.elsewhere.length === 0
+      ? ''
+      : `; on other hosts: ${share.elsewhere.map(({ component }) => component).join(', ')}`;
+  return [
+    `${style.dim('this host')}  ${share.components.join(', ')} at ${share.address} (${share.interface})${rest}`,
+    '',
+    `${style.bold('must be open')} ${style.dim('(on this host, for the others)')}`,
+    ...openPorts(processes).map(
+      ({ process, port, from, what }) => `  ${process} ${port}  ${style.dim(`${what}, from ${from}`)}`,
+    ),
+  ];
 }
 
 function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[] {
@@ -64,7 +93,8 @@ function named({ name, mode, kind }: ProcessSpec): string {
   return name === what ? '' : what;
 }
 
-function readyWords(plan: ServingPlan): string {
+function readyWords(plan: ServingPlan | WorkersPlan): string {
+  if (!isServing(plan)) return 'all of them say that they are ready';
   const counts = new Map<string, number>();
   for (const { component, registersAs } of plan.processes)
     if (registersAs !== undefined) counts.set(component, (counts.get(component) ?? 0) + 1);

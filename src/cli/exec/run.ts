@@ -1,4 +1,5 @@
 /** One command inside one deployment: who is told what, and in which order, until both are gone. */
+import { requireServing } from '../../plan/plan.ts';
 import { constants } from 'node:os';
 import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -61,8 +62,9 @@ export async function execRun(execution: Execution): Promise<number> {
     let wasLost = false;
     if (isReady) {
       try {
-        say(`${held.plan.name} is up at ${held.plan.http.url} (engine ${held.plan.engine})`);
-        const environment = { ...execution.environment, ...clientEnvironment(held.plan) };
+        const plan = requireServing(held.plan);
+        say(`${plan.name} is up at ${plan.http.url} (engine ${plan.engine})`);
+        const environment = { ...execution.environment, ...clientEnvironment(plan) };
         command = await startCommand(execution.argv, environment, (identity) =>
           writeCommandDown(held, identity, execution.argv),
         );

@@ -10,7 +10,7 @@ import { failureError, failureSoFar, leftBehindError } from '../../deployment/fa
 import { findRun } from '../../deployment/find-run.ts';
 import type { PreparedRun } from '../../deployment/tidy-up.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
-import { isServing, clientUrl } from '../../plan/plan.ts';
+import { clientUrl, runsModel } from '../../plan/plan.ts';
 import { askStop, isSilence } from '../../run/control-client.ts';
 import { socketIn } from '../../run/record.ts';
 import type { Failure, RunEvent } from '../../supervisor/events.ts';
@@ -81,7 +81,7 @@ function report(
       runId,
       name,
       url: clientUrl(plan),
-      model: isServing(plan) ? plan.model.servedName : '',
+      model: runsModel(plan) ? plan.model.servedName : '',
       engine,
       processes,
       proof: event.proof,
@@ -93,7 +93,7 @@ function report(
   const panel = readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, environment.variables));
   process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
   process.stdout.write(
-    isServing(plan)
+    runsModel(plan)
       ? 'It goes on in the background. Logs: dynamo logs -f. Stop it: dynamo down\n'
       : 'It goes on in the background, for runs that need etcd or NATS. Stop it: dynamo infra down\n',
   );

@@ -74,7 +74,8 @@ export const etcdStale: Check = {
     } catch (error) {
       return skip(`${url} could not be asked: ${messageOf(error)}`);
     }
-    const namespace = host.subject?.plan?.namespace;
+    const plan = host.subject?.plan;
+    const namespace = plan?.namespace;
     const mine = keys.filter(({ name }) => namespace === undefined || name.includes(`/${namespace}/`));
     const stale = mine.filter(({ leased }) => !leased).map(({ name }) => name);
     if (stale.length === 0) return ok(`${countText(mine.length, 'key')} under v1/, all with a lease`);

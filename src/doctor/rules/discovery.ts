@@ -1,12 +1,18 @@
 /** How processes find each other: etcd, NATS, namespaces and the place of discovery. */
 import { roomCommand } from '../../plan/infra-programs.ts';
-import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../../plan/plan.ts';
+import {
+  runsModel,
+  type Plan,
+  type ProcessSpec,
+  type ServingPlan,
+  type WorkersPlan,
+} from '../../plan/plan.ts';
 import { flagValue, lineRule } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
 /** Where processes of the plan reach etcd; `undefined` where they need none. */
 function etcdOf(plan: Plan): readonly string[] | undefined {
-  if (!isServing(plan)) return plan.infra.etcd?.addresses;
+  if (!runsModel(plan)) return plan.infra.etcd?.addresses;
   return plan.discovery.backend === 'etcd' ? plan.discovery.endpoints : undefined;
 }
 
@@ -141,7 +147,7 @@ export const namespaceMismatch: Rule = {
 };
 
 /** In an etcd that others use, too, workers elsewhere may be theirs: then a process of ours must have been sent there. */
-function mustBeOurs(plan: ServingPlan, known: string): boolean {
+function mustBeOurs(plan: ServingPlan | WorkersPlan, known: string): boolean {
   const { discovery, runFolder, processes } = plan;
   if (discovery.backend === 'file' && discovery.folder.startsWith(runFolder)) return true;
   const namespaces = known.split(', ').map((place) => place.split('.')[0]);

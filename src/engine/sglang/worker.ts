@@ -2,10 +2,10 @@
 import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
-import type { Deployment, Launch, PythonHome, WorkerReplica } from '../engine.ts';
+import type { Deployment, Launch, LocalDeployment, PythonHome, WorkerReplica } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
-import { spellingFor } from '../targets.ts';
+import { spansHosts, spellingFor } from '../targets.ts';
 import {
   cpuFlags,
   cpuVariables,
@@ -21,12 +21,19 @@ import {
   transferVariables,
 } from './worker-flags.ts';
 
-const localVariables = {
-  // Where prefill tells decode to fetch the KV cache; its server listens on loopback.
-  SGLANG_HOST_IP: '127.0.0.1',
-  // The titles of its children would wipe their environment, by which we know them too.
-  SPT_NOENV: '1',
-};
+function localVariables(deployment: LocalDeployment): Record<string, string> {
+  const { network } = deployment;
+  return {
+    // Where prefill tells decode to fetch the KV cache; its server listens there.
+    SGLANG_HOST_IP: network.address,
+    // The titles of its children would wipe their environment, by which we know them too.
+    SPT_NOENV: '1',
+    // NCCL and Gloo otherwise take the first interface that they find.
+    ...(spansHosts(deployment)
+      ? { NCCL_SOCKET_IFNAME: network.interface, GLOO_SOCKET_IFNAME: network.interface }
+      : {}),
+  };
+}
 
 export interface WorkerParts {
   readonly home: PythonHome;
@@ -61,7 +68,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
     env: {
       ...pythonVariables(home, deployment, replica.name),
       ...statusVariables(ports.system),
-      ...(deployment.target === 'local' ? localVariables : {}),
+      ...(deployment.target === 'local' ? localVariables(deployment) : {}),
       ...transferVariables(spec, device),
       ...multimodalVariables(spec, dialect, device),
       ...(device === 'cpu' ? cpuVariables(spec) : {}),

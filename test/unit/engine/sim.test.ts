@@ -1,7 +1,7 @@
 /** What the embedded engine is started with. */
 import { expect, test } from 'vitest';
 import { decidingVariables, dynamoVariables } from '../../../src/engine/dynamo-variables.ts';
-import type { LocalDeployment } from '../../../src/engine/engine.ts';
+import { type LocalDeployment, loopback } from '../../../src/engine/engine.ts';
 import { sim } from '../../../src/engine/sim.ts';
 import type { WorkerSpec } from '../../../src/profile/profile.ts';
 import { frontend, profileOf, worker } from '../../support/profile.ts';
@@ -12,6 +12,7 @@ function deploymentOf(components: Record<string, unknown>): LocalDeployment {
   const profile = profileOf({ namespace: 'home', components: { frontend, ...components } });
   return {
     target: 'local',
+    network: loopback,
     profile,
     modelPath: 'tiny/model',
     servedModelName: 'served',

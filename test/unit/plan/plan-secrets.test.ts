@@ -1,6 +1,7 @@
 /** What a plan says of its own accord is no secret, on any engine: only what a user gives is hidden. */
 import { expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
+import { requireServing } from '../../../src/plan/plan.ts';
 import { withSecrets } from '../../../src/plan/plan-secrets.ts';
 import { shellScript } from '../../../src/plan/shell.ts';
 import { host, options, pythonHost } from '../../support/profile.ts';
@@ -47,7 +48,7 @@ test('a container gets its secrets from the script that starts it', async () => 
   };
   const given = options({ engine: 'sim', runtime: 'docker', env: { LICENCE: "it's" } });
   const { plan, secrets } = planWithSecrets(await shipped('agg'), given, host({ infra }));
-  const script = shellScript(plan);
+  const script = shellScript(requireServing(plan));
   expect(script).toContain('--env LICENCE="$DYNAMO_SECRET_LICENCE"');
   expect(script).not.toContain("it's");
   const [frontend] = plan.processes.map((spec) => withSecrets(spec, secrets));

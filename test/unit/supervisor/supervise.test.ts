@@ -21,7 +21,7 @@ const all = (
   ...change,
 });
 
-function begin(script: WorldScript = {}, plan = fakePlan()) {
+function begin(script: WorldScript = {}, plan: ServingPlan = fakePlan()) {
   const world = fakeWorld(script);
   return { world, plan, supervision: supervised(plan, world) };
 }

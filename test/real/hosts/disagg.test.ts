@@ -1,0 +1,134 @@
+/** One deployment on two hosts: prefill on the first, decode on the second, etcd between them. */
+import { describe, expect } from 'vitest';
+import { executable } from '../../e2e/harness/cli.ts';
+import type { RunRow, Up } from '../../e2e/harness/deployment.ts';
+import { until } from '../../support/until.ts';
+import { pythons } from '../support/python.ts';
+import { type Host, test } from '../support/two-hosts.ts';
+
+const engines = [
+  { name: 'sim', flags: ['--engine', 'sim'] },
+  ...pythons('mocker').map(({ name, python }) => ({
+    name,
+    flags: ['--engine', 'mocker', '--python', python],
+  })),
+];
+
+async function startBoth([first, second]: readonly [Host, Host], flags: readonly string[]): Promise<Up> {
+  const up = first.dynamo('up', 'disagg', '--only', 'frontend,prefill', '-d', '--json', ...flags);
+  up.catch(() => {});
+  await until(
+    'etcd on the first host',
+    async () => await answers(second, `http://${first.address}:2379/health`),
+  );
+  await startDecode([first, second], flags);
+  return JSON.parse((await up).stdout) as Up;
+}
+
+async function startDecode([first, second]: readonly [Host, Host], flags: readonly string[]): Promise<void> {
+  await second.dynamo(
+    'up',
+    'disagg',
+    '--only',
+    'decode',
+    '--join',
+    `http://${first.address}:2379`,
+    '-d',
+    ...flags,
+  );
+}
+
+async function answers(host: Host, url: string): Promise<boolean> {
+  return await host.get(url).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function rowOf(host: Host): Promise<RunRow> {
+  const { runs } = JSON.parse((await host.dynamo('ps', '--json')).stdout) as { runs: RunRow[] };
+  const [row] = runs;
+  if (row === undefined) throw new Error('no run is up');
+  return row;
+}
+
+/** Requests that a worker of this host has taken. */
+async function counted(host: Host, name: string): Promise<number> {
+  const { ports } = (await rowOf(host)).processes.find((each) => each.name === name) ?? {};
+  const page = await host.get(`http://127.0.0.1:${ports?.['system']}/metrics`);
+  const lines = page
+    .split('\n')
+    .filter((line) => /^dynamo_component_requests_total\{.*dynamo_endpoint="generate"/.test(line));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+async function ask(host: Host, { url, model }: Up): Promise<number> {
+  const messages = [{ role: 'user', content: 'What is a KV cache?' }];
+  const answer = JSON.parse(
+    await host.get(`${url}/v1/chat/completions`, { model, messages, max_tokens: 8 }),
+  ) as {
+    usage?: { completion_tokens: number };
+  };
+  return answer.usage?.completion_tokens ?? 0;
+}
+
+async function asksUntilAnswered(host: Host, up: Up): Promise<void> {
+  await until('an answer', async () => (await ask(host, up).catch(() => 0)) === 8);
+}
+
+describe.each(engines)('$name', ({ name, flags }) => {
+  test(
+    'an answer goes through both hosts, and each takes its own part down',
+    { timeout: 240_000 },
+    async ({ hosts }) => {
+      const [first, second] = hosts;
+      const up = await startBoth(hosts, flags);
+      if (name !== 'sim') expect(up.proof.usedRoles).toContain('decode on another host');
+      const before = [await counted(first, 'prefill'), await counted(second, 'decode')] as const;
+      expect(await ask(first, up)).toBe(8);
+      expect(await counted(first, 'prefill')).toBe(before[0] + 1);
+      expect(await counted(second, 'decode')).toBe(before[1] + 1);
+      await second.dynamo('down');
+      await first.dynamo('down');
+    },
+  );
+
+  test(
+    'a worker that is killed comes back on its host, and serves again',
+    { timeout: 240_000 },
+    async ({ hosts }) => {
+      const [first, second] = hosts;
+      const up = await startBoth(hosts, flags);
+      const { pid } = (await rowOf(second)).processes[0] ?? {};
+      process.kill(pid ?? 0, 'SIGKILL');
+      await until('the restart', async () => {
+        const [decode] = (await rowOf(second)).processes;
+        return decode?.restarts === 1 && decode.state === 'ready';
+      });
+      await asksUntilAnswered(first, up);
+      await Promise.all([first.dynamo('down'), second.dynamo('down')]);
+    },
+  );
+
+  test('a host that is lost is noticed, and so is its return', { timeout: 240_000 }, async ({ hosts }) => {
+    const [first, second] = hosts;
+    const up = await startBoth(hosts, flags);
+    const { supervisorPid } = await rowOf(second);
+    process.kill(supervisorPid, 'SIGKILL');
+    const events = first.run([process.execPath, executable, 'events', up.runId]);
+    await events.until(/does not know \w+, on another host, any more/);
+    await startDecode(hosts, flags);
+    await events.until(/\w+, on another host, is back/);
+    await asksUntilAnswered(first, up);
+    await Promise.all([first.dynamo('down'), second.dynamo('down')]);
+  });
+});
+
+test('a host without an etcd to join says so at once', async ({ hosts: [, second] }) => {
+  const join = ['--only=decode', '--join=http://10.77.0.1:2379'];
+  const argv = [process.execPath, executable, 'up', 'disagg', '--engine=sim', ...join];
+  const { code, stderr } = await second.run(argv).ended;
+  expect(code).toBe(69);
+  expect(stderr).toContain('--join http://10.77.0.1:2379: ');
+  expect(stderr).toContain('fix: curl -m 2 http://10.77.0.1:2379/health');
+});
