@@ -90,6 +90,12 @@ test('a worker whose scheduler dies fails at once, is named and restarted', asyn
   await until('it is failed and named', () =>
     textBelow(world.state).includes(`its sim::scheduler (pid ${pid}) ended`),
   );
+  // For programs, as values.
+  const { stdout } = await succeed(world, ['events', '--json']);
+  const events = stdout.split('\n').filter(Boolean);
+  expect(events.map((line) => JSON.parse(line) as object)).toContainEqual(
+    expect.objectContaining({ type: 'unhealthy', lostChild: { name: 'sim::scheduler', pid } }),
+  );
   await until('it is back', async () =>
     (await ps(world))[0]?.processes.every(({ state }) => state === 'ready'),
   );
