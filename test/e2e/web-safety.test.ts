@@ -135,7 +135,7 @@ test('the panel shows the local address and who else can connect', async ({ worl
   const words = ['up', 'agg', '--engine', 'sim', '--detach', '--quiet', '--http-port', String(port)];
   const { stdout, stderr } = await succeed(world, [...words, '--http-host', '0.0.0.0']);
   // Also with --quiet.
-  expect(stderr).toMatch(/^warning: --http-host 0\.0\.0\.0: anybody who can reach an address of this host/);
+  expect(stderr).toMatch(/^warning: --http-host 0\.0\.0\.0: anyone who can reach an address of this host/);
   expect(stdout + stderr).toContain(
     `http://127.0.0.1:${port} here; port ${port} of every address of this host`,
   );

@@ -1,7 +1,7 @@
-/** The report that every CI system reads: JUnit XML, one suite a profile, one case a request. */
+/** Writes the results for CI: JUnit XML, and GitHub's job summary with annotations. */
 import { type CaseResult, countOf, type SuiteResult } from './result.ts';
 
-/** Ends with a newline. `hostname` stands in every suite. */
+/** JUnit XML. Ends with a newline. `hostname` is part of every suite. */
 export function junitXml(suites: readonly SuiteResult[], hostname: string): string {
   const sum = (of: (suite: SuiteResult) => number): number =>
     suites.reduce((total, suite) => total + of(suite), 0);
@@ -31,7 +31,7 @@ function suiteLines(suite: SuiteResult, hostname: string): string[] {
     errors: 0,
     skipped: countOf(suite, 'skipped'),
     time: seconds(suite.tookMs),
-    // Without a zone, as the schemas want it.
+    // Without a time zone, as the schemas require.
     timestamp: suite.startedAt.slice(0, 19),
     hostname,
   };
@@ -76,7 +76,7 @@ function tag(name: string, attributes: Attributes): string {
   return `${open(name, attributes).slice(0, -1)}/>`;
 }
 
-/** What XML 1.0 cannot hold at all, not even escaped: logs are full of it. */
+/** Characters that XML 1.0 does not allow, even escaped; logs contain many of them. */
 const impossible = /(?![\t\n\r])\p{Cc}|\p{Cs}|[\ufffe\uffff]/gu;
 
 function content(text: string): string {
@@ -86,4 +86,58 @@ function content(text: string): string {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;');
+}
+
+/** GitHub workflow commands, one line per failed case; empty if there are none. */
+export function annotations(suites: readonly SuiteResult[]): string {
+  return suites
+    .flatMap(({ name, cases }) =>
+      cases
+        .filter(({ state }) => state === 'failed')
+        .map(
+          (each) => `::error title=${property(`dynamo smoke: ${name} ${each.name}`)}::${data(each.text)}\n`,
+        ),
+    )
+    .join('');
+}
+
+/** GitHub's job summary, in Markdown. Ends with a newline. */
+export function jobSummary(suites: readonly SuiteResult[]): string {
+  const rows = suites.map(
+    (suite) =>
+      `| ${signOf(suite)} | \`${suite.name}\` | ${suite.engine ?? ''} | ${countOf(suite, 'passed')} | ` +
+      `${countOf(suite, 'failed')} | ${countOf(suite, 'skipped')} | ${(suite.tookMs / 1000).toFixed(1)} s |`,
+  );
+  const failures = suites.flatMap(({ name, cases }) =>
+    cases
+      .filter(({ state }) => state === 'failed' || (state === 'skipped' && cases.length === 1))
+      .map((each) => `- \`${name}\` **${each.name}**: ${inline(each.text)}`),
+  );
+  return [
+    '### dynamo smoke',
+    '',
+    '|  | profile | engine | passed | failed | skipped | took |',
+    '| --- | --- | --- | ---: | ---: | ---: | ---: |',
+    ...rows,
+    '',
+    ...(failures.length === 0 ? [] : [...failures, '']),
+  ].join('\n');
+}
+
+function signOf(suite: SuiteResult): string {
+  if (countOf(suite, 'failed') > 0) return '❌';
+  return countOf(suite, 'passed') > 0 ? '✅' : '⏭️';
+}
+
+function inline(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').replaceAll(/[|<>`]/g, (sign) => `\\${sign}`);
+}
+
+/** Source: GitHub's toolkit, packages/core/src/command.ts. */
+function data(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }
