@@ -1,11 +1,12 @@
-/** The prober against real HTTP servers that play frontend and workers. */
+/** The prober against real HTTP servers that act as frontend and workers. */
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { createProbes, type ForeignListeners } from '../../../src/probe/prober.ts';
 import { fakePlan } from '../../support/profile.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 import { until } from '../../support/until.ts';
 
 const never = new AbortController().signal;

@@ -1,4 +1,4 @@
-/** Rules that need more than one log: the host, the end of the process, the plan, other logs of the run. */
+/** Rules that need more than one log: the host, the exit of the process, the plan, other logs of the run. */
 import { expect, test } from 'vitest';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { opinionOn, planOf, type Told, withProcess } from '../../support/diagnosis.ts';
@@ -19,9 +19,9 @@ test('a full GPU: the rule asks who uses it and describes them', () => {
   const told: Told = { logs: { decode: 'gpu-memory-full' }, failure: killed };
   expect(opinionOn(told).asks).toEqual([{ about: 'gpu-holders' }]);
   const holder = { pid: 2810, usedMiB: 141_926, gpu: ['0'], what: 'python3 train.py, of alice, for 3h' };
-  const stranger = opinionOn({ ...told, host: { gpuHolders: [holder] } });
-  expect(stranger.asks).toEqual([]);
-  expect(stranger.diagnosis?.cause).toContain('process 2810 (python3 train.py, of alice, for 3h) uses 138.6');
+  const unowned = opinionOn({ ...told, host: { gpuHolders: [holder] } });
+  expect(unowned.asks).toEqual([]);
+  expect(unowned.diagnosis?.cause).toContain('process 2810 (python3 train.py, of alice, for 3h) uses 138.6');
   const ours = opinionOn({ ...told, host: { gpuHolders: [{ ...holder, run: 'agg-ab12' }] } });
   expect(ours.diagnosis?.fix).toBe('dynamo down agg-ab12');
 });
@@ -109,11 +109,11 @@ test('SIGKILL is attributed to the kernel only if its counters say so', () => {
   const told: Told = { failure: killed };
   expect(ruleOf({ ...told, host: killsOf(1, 1) })).toBe('killed-by-kernel');
   expect(ruleOf({ ...told, host: killsOf(undefined, 1) })).toBe('killed-by-kernel');
-  // Another container of the host lost a process meanwhile.
+  // Another container of the host lost a process in the meantime.
   expect(ruleOf({ ...told, host: killsOf(0, 1) })).toBe('killed-from-outside');
   expect(ruleOf({ ...told, host: killsOf(undefined, 0) })).toBeUndefined();
   expect(ruleOf({ ...told, host: {} })).toBeUndefined();
-  // It exited by itself: the counters are about somebody else.
+  // It exited by itself: the counters are about another process.
   expect(ruleOf({ failure: {}, host: killsOf(1, 1) })).toBeUndefined();
 });
 
@@ -127,7 +127,7 @@ test('a SIGKILL by SGLang itself is reported as such, unless the kernel killed i
   expect(ended.diagnosis?.rule).toBe('child-died');
   expect(ended.diagnosis?.cause).toContain("not by the kernel's OOM killer");
   expect(ruleOf({ logs: { decode: 'child-died' }, failure: killed, host })).toBe('killed-by-kernel');
-  // The recording of a load that failed, whose reason is left out: only its own end is left to tell.
+  // A recorded failed load without the reason: only its exit is left.
   const plan = planOf();
   const own = opinionOn({ plan, logs: { decode: 'own-tree' }, failure: killed, host });
   expect(own.diagnosis?.rule).toBe('ended-itself');
@@ -225,7 +225,7 @@ test('different discovery settings in the plan are reported; equal ones are not'
 test('dead on the first request: only while the deployment was being proven', () => {
   expect(ruleOf({ failure: { duringProof: true } })).toBe('dead-on-first-request');
   expect(ruleOf({ failure: {} })).toBeUndefined();
-  // A cause in the log says more.
+  // A cause in the log takes precedence.
   expect(ruleOf({ failure: { duringProof: true }, logs: { decode: 'libcuda-missing' } })).toBe(
     'libcuda-missing',
   );
