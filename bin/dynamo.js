@@ -3,7 +3,7 @@
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(
-    `error: dynamo needs Node 20.19 or newer, this is ${process.version}\nfix: install Node 22 LTS\n`,
+    `error: dynamo needs Node 20.19 or newer, but this is ${process.version}\nfix: install Node 22 LTS\n`,
   );
   process.exit(78);
 }
@@ -13,7 +13,7 @@ try {
 } catch (error) {
   if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
   process.stderr.write(
-    'error: dynamo cannot open its own files: too many are open (ulimit -n), and a run needs 64.\nfix: ulimit -n 4096   # then again\n',
+    'error: dynamo cannot open its own files: too many files are open (ulimit -n), and a run needs 64.\nfix: ulimit -n 4096   # then run dynamo again\n',
   );
   process.exit(78);
 }

@@ -1,5 +1,6 @@
 /** How much GPU memory workers need, and which GPUs they may use: `--gpus` within CUDA_VISIBLE_DEVICES within all. */
 import { DynamoError } from '../base/error.ts';
+import { gibText } from '../base/units.ts';
 import type { WorkerSpec } from '../profile/profile.ts';
 import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './replicas.ts';
@@ -22,15 +23,11 @@ const besideWeightsMiB = 2_048;
 export function gpuDemand(spec: WorkerSpec, weightsMiB: number | undefined): GpuDemand | undefined {
   const gpus = Math.max(1, spec.gpus);
   if (weightsMiB !== undefined && spec.mode !== 'encode') {
-    const because = `${gib(weightsMiB)} of weights${gpus > 1 ? ` on ${gpus} GPUs` : ''}, plus 2 GiB`;
+    const because = `${gibText(weightsMiB)} of weights${gpus > 1 ? ` on ${gpus} GPUs` : ''}, plus 2 GiB`;
     return { mib: Math.ceil(weightsMiB / gpus) + besideWeightsMiB, because };
   }
   if (spec.gpuMemoryGiB === undefined) return undefined;
   return { mib: Math.ceil((spec.gpuMemoryGiB * 1024) / gpus), because: 'the hint in the profile' };
-}
-
-export function gib(mib: number): string {
-  return `${(mib / 1024).toFixed(1)} GiB`;
 }
 
 /** Workers that run on the same GPUs: how many, and what they need together on each. */

@@ -27,8 +27,7 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
       'usage',
       `--replicas ${component}=…: profile ${profile.name} has no worker ${component}.`,
       {
-        hint:
-          meant === undefined ? `workers: ${workers.join(', ')}` : `did you mean --replicas ${meant}=…?`,
+        hint: meant === undefined ? `workers: ${workers.join(', ')}` : `did you mean --replicas ${meant}=…?`,
         fields: { asked: component, choices: workers, ...(meant === undefined ? {} : { nearest: meant }) },
       },
     );

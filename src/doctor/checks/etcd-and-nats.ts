@@ -1,9 +1,10 @@
 /** Checks D08 to D11: etcd and NATS, where the plan or the environment expects them. */
+import { countText } from '../../base/units.ts';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { roomCommand } from '../../plan/infra-programs.ts';
 import type { InfraName } from '../../plan/infra.ts';
-import { type Check, countText, fail, type Finding, ok, skip, warn } from '../check.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { FileFacts, HostView } from '../host-view.ts';
 import { type FileLock, readLocks, readProcesses } from '../proc-files.ts';
 

@@ -1,7 +1,8 @@
 /** The driver and nvidia-smi work, and no GPU hangs. */
+import { countText } from '../../base/units.ts';
 import { join } from 'node:path';
 import { compareVersions } from '../../base/package-version.ts';
-import { type Check, countText, fail, type Finding, noGpu, ok, skip, warn } from '../check.ts';
+import { type Check, fail, type Finding, noGpu, ok, skip, warn } from '../check.ts';
 import type { GpuReport, HostView } from '../host-view.ts';
 import { readProcess } from '../proc-files.ts';
 import { packagesIn } from '../python-packages.ts';

@@ -1,11 +1,12 @@
 /** The model: of the right kind, on the hub, in the cache, and complete. */
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
-import { type Check, countText, fail, type Finding, ok, sizeText, skip, warn } from '../check.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView } from '../host-view.ts';
 import { findModel, hubCache, isHubId, missingFiles, readJson, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';
 import { readLocks } from '../proc-files.ts';
+import { countText, memoryText } from '../../base/units.ts';
 
 /** D02: a text worker wants config.json, a diffusion worker wants model_index.json. */
 export const modelKind: Check = {
@@ -185,10 +186,10 @@ async function tooSmall(
   const complete = known !== undefined && (await missingFiles(host, known)).length === 0;
   if (complete) return undefined;
   const needed = known && (await weightBytes(host, known));
-  const free = `${sizeText(space.freeBytes)} free on the disk of ${folder}`;
+  const free = `${memoryText(space.freeBytes)} free on the disk of ${folder}`;
   if (needed !== undefined && space.freeBytes < needed) {
     return fail(
-      `${free}, but ${model} needs ${sizeText(needed)}`,
+      `${free}, but ${model} needs ${memoryText(needed)}`,
       'export HF_HOME=/a/folder/on/a/larger/disk   # or free some space',
     );
   }
@@ -216,7 +217,7 @@ async function leftovers(host: HostView, cache: string, standing: string): Promi
     );
   }
   const space = await files.space(standing);
-  const free = `${sizeText(space?.freeBytes ?? 0)} free`;
+  const free = `${memoryText(space?.freeBytes ?? 0)} free`;
   if (partials.length === 0)
     return ok(`${cache}: writable, ${free}, ${countText(repositories.length, 'model')}`);
   return warn(
