@@ -6,10 +6,10 @@ import { messageOf, systemProblem } from '../base/error-code.ts';
 import { errorText, styleFor } from '../view/style.ts';
 import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { stateFolder } from '../run/folders.ts';
-import { version } from '../package/self.ts';
 import { readEvents, readPlan, type StoredRun } from '../run/record.ts';
 import type { Failure } from '../supervisor/events.ts';
 import { failureLines, failureSoFar } from '../deployment/failure-error.ts';
+import { version } from '../package/version.ts';
 
 export function report(thrown: unknown, environment: Environment): number {
   const error = asDynamoError(thrown, environment);

@@ -1,7 +1,7 @@
 /** Turns the first signal into an orderly stop, and a second one into an immediate stop. */
 import { constants } from 'node:os';
 import type { Environment } from '../base/environment.ts';
-import { hangupIsIgnored } from '../process/spawn.ts';
+import { hangupIsIgnored } from '../process/hangup.ts';
 
 export interface SignalWatch {
   /** The first signal that came, if any. */

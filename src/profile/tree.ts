@@ -1,4 +1,7 @@
-/** YAML values with their positions, so that an error found after merging names the right line; and the merge itself. */
+/**
+ * YAML values with their positions, so that an error found after merging names the right line; and the merge itself.
+ * The yaml package knows positions only of the nodes of one file, and drops them when it converts nodes to values.
+ */
 
 /** Where a value was written: a file, or a command-line option. */
 export interface Source {

@@ -1,4 +1,7 @@
-/** Writes the results for CI: JUnit XML, and GitHub's job summary with annotations. */
+/**
+ * Writes the results for CI: JUnit XML, and GitHub's job summary with annotations. Not junit-report-builder: it depends on
+ * lodash and xmlbuilder, for what these few lines do.
+ */
 import { type CaseResult, countOf, type SuiteResult } from './result.ts';
 
 /** JUnit XML. Ends with a newline. `hostname` is part of every suite. */
