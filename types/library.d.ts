@@ -76,6 +76,52 @@ export interface Run extends AsyncDisposable {
  */
 export declare const up: (profile: string, options?: UpOptions) => Promise<Run>;
 
+/** The values in the sentence of an error, for programs. Which an error has depends on its code; none is always there. */
+export interface ErrorFields {
+  readonly runId?: string;
+  readonly process?: string;
+  readonly pid?: number;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** A process that another one cannot serve without, and that ended: a scheduler of SGLang. */
+  readonly lostChild?: { readonly name: string; readonly pid: number };
+  /** Services of the run that were down at the same time. */
+  readonly lostInfra?: readonly string[];
+  /** How often the process had been restarted. */
+  readonly restarts?: number;
+  readonly logFile?: string;
+  /** The rule that found the cause: docs/diagnosis.md. */
+  readonly rule?: string;
+  /** Components of which the frontend knows fewer workers than planned. */
+  readonly missing?: readonly {
+    readonly place: string;
+    readonly known: number;
+    readonly planned: number;
+  }[];
+  /** Where workers registered instead. */
+  readonly unexpected?: readonly string[];
+  /** In the answer to the request that proves that the deployment serves. */
+  readonly completionTokens?: number;
+  readonly timeoutMs?: number;
+  /** Processes that are still there, as `pid (name)`. */
+  readonly left?: readonly string[];
+  readonly port?: number;
+  /** Who has what was asked for. */
+  readonly holder?: string;
+  readonly address?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly key?: string;
+  readonly option?: string;
+  readonly asked?: string;
+  readonly choices?: readonly string[];
+  /** The choice that is spelled most alike. */
+  readonly nearest?: string;
+  readonly variable?: string;
+  readonly program?: string;
+}
+
 export declare class DynamoError extends Error {
   /** `process-failed`, `not-ready`, `profile-not-found`, `busy`, `environment` and so on. */
   readonly code: string;
@@ -83,6 +129,7 @@ export declare class DynamoError extends Error {
   readonly hint: string | undefined;
   /** Further lines: ends of logs, code frames. */
   readonly details: readonly string[];
+  readonly fields: ErrorFields;
   /** What the command line would end with. */
   readonly exitCode: number;
 }

@@ -17,14 +17,14 @@ const gpuTimeoutMs = 4_000;
 /** Runs the three queries of nvidia-smi in parallel. Never throws. */
 export async function gpuReport(environment: Environment): Promise<GpuReport> {
   if (findNvidiaSmi(environment) === undefined) return { state: 'absent', gpus: [] };
-  const [{ gpus, problem, notes }, { apps, problem: appsProblem }, cuda] = await Promise.all([
+  const [{ gpus, failure, hangs, notes }, { apps, problem: appsProblem }, cuda] = await Promise.all([
     inventory(environment, gpuTimeoutMs),
     computeApps(environment, gpuTimeoutMs),
     cudaVersion(environment, gpuTimeoutMs),
   ]);
   return {
-    state: problem === undefined ? 'answers' : /did not answer/.test(problem) ? 'hangs' : 'fails',
-    problem: problem?.replace(/^nvidia-smi is here but /, ''),
+    state: failure === undefined ? 'answers' : hangs === true ? 'hangs' : 'fails',
+    problem: failure,
     driverVersion: gpus[0]?.driver,
     cudaVersion: cuda,
     gpus: withLeaseNames(gpus, environment).map(withBus),

@@ -5,7 +5,7 @@ import { overTls } from '../base/error-code.ts';
 import type { Environment } from '../base/environment.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/infra-programs.ts';
-import { isSilence, reasonOf } from './reach.ts';
+import { isSilence, noAnswer, reasonOf } from './reach.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;
@@ -51,7 +51,7 @@ async function meet(
 ): Promise<Omit<ExternalInfra, 'addresses'> & { readonly secure: boolean }> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const plain = connect({ host, port: Number(url.port) || defaultPort });
-  plain.setTimeout(timeoutMs, () => plain.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+  plain.setTimeout(timeoutMs, () => plain.destroy(noAnswer(timeoutMs)));
   try {
     const banner = parseBanner(await nextLine(plain, /^INFO (.*)$/));
     const version = banner.version ?? 'unknown';

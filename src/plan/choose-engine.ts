@@ -22,9 +22,12 @@ export function chooseEngine(
   { device }: Pick<Profile, 'device'>,
   host: HostFacts,
 ): EngineChoice {
-  const { kind, because } =
-    asked === 'auto' ? autoEngine(device, host) : { kind: engines[asked], because: `--engine ${asked}` };
-  const choice = { what: 'engine', value: kind.name, because };
+  const { kind, because, otherwise } =
+    asked === 'auto'
+      ? autoEngine(device, host)
+      : { kind: engines[asked], because: `--engine ${asked}`, otherwise: undefined };
+  const why = otherwise === undefined ? because : `${because} (${otherwise})`;
+  const choice = { what: 'engine', value: kind.name, because: why };
   if (kind.python === undefined) return { engine: kind.make(host.sim), choices: [choice] };
   const python = pythonFor(kind, host.python);
   if (kind.uses.includes('gpus')) requireDevice(kind, device, host);
@@ -61,7 +64,7 @@ export function likelyEngine(
 export function autoEngine(
   device: Profile['device'],
   host: Pick<HostFacts, 'gpus' | 'gpuProblem' | 'python'>,
-): { kind: EngineKind; because: string } {
+): { kind: EngineKind; because: string; otherwise?: string } {
   const [first] = host.gpus;
   const { real, simulated } = autoEngines;
   const packages = packagesFor(real, host.python);
@@ -73,7 +76,11 @@ export function autoEngine(
   }
   if (first === undefined) {
     const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
-    return { kind: simulated, because: `${reason}: answers are simulated (--engine chooses another)` };
+    return {
+      kind: simulated,
+      because: `${reason}: answers are simulated`,
+      otherwise: '--engine chooses another',
+    };
   }
   throw new DynamoError(
     'environment',

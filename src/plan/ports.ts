@@ -83,6 +83,7 @@ export function chooseHttpPort({ asked, preferred, busy }: HttpPortRequest): {
     if (holder === undefined) return { port: asked, choices: [] };
     throw new DynamoError('busy', `--http-port ${asked}: the port is held by ${holder}.`, {
       hint: `leave --http-port out to get a free port, or stop ${holder}`,
+      fields: { port: asked, holder },
     });
   }
   const holder = busy.get(preferred);

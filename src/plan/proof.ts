@@ -63,7 +63,10 @@ function extensions(fields: Readonly<Record<string, number | undefined>>): Recor
   return set.length === 0 ? {} : { nvext: Object.fromEntries(set) };
 }
 
-export type Verdict = { readonly answer: string } | { readonly wrong: string };
+export type Verdict =
+  | { readonly answer: string }
+  /** `completionTokens`: of a chat, where that is what is wrong. */
+  | { readonly wrong: string; readonly completionTokens?: number };
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -102,6 +105,7 @@ function judgeChat(body: Json): Verdict {
   if (!(tokens > 0)) {
     return {
       wrong: `HTTP 200 without an answer (completion_tokens ${tokens}, content ${JSON.stringify(content ?? null)})`,
+      ...(Number.isFinite(tokens) ? { completionTokens: tokens } : {}),
     };
   }
   return { answer: content?.trim() || `${tokens} tokens that the tokenizer shows as no text` };

@@ -29,6 +29,7 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
       {
         hint:
           meant === undefined ? `its workers: ${workers.join(', ')}` : `did you mean --replicas ${meant}=…?`,
+        fields: { asked: component, choices: workers, ...(meant === undefined ? {} : { nearest: meant }) },
       },
     );
   }

@@ -1,6 +1,6 @@
 /** Proves that a deployment serves: sends one real request to the frontend, checks the answer, and counts requests per role. */
 import { timeLimit } from '../base/clock.ts';
-import { DynamoError } from '../base/error.ts';
+import { DynamoError, type ErrorFields } from '../base/error.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
@@ -43,7 +43,8 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
     if (status === 200) {
       const verdict = judge(plan.proof.request, body);
       if ('answer' in verdict) return { done: verdict.answer };
-      throw wrongAnswer(plan, verdict.wrong);
+      const { wrong, completionTokens } = verdict;
+      throw wrongAnswer(plan, wrong, completionTokens === undefined ? {} : { completionTokens });
     }
     const isTemporary = status === 404 || status === 503 || (status === 500 && body.includes(notHandedOn));
     if (!isTemporary || asking.clock.now() - begin >= settleMs) throw wrongAnswer(plan, seen);
@@ -121,8 +122,9 @@ async function rolesUsed(
   }
 }
 
-function wrongAnswer(plan: Plan, what: string): DynamoError {
+function wrongAnswer(plan: Plan, what: string, fields: ErrorFields<'not-ready'> = {}): DynamoError {
   return new DynamoError('not-ready', `The deployment is up but does not serve: ${what}`, {
     hint: `dynamo logs --run ${plan.runId}`,
+    fields: { runId: plan.runId, ...fields },
   });
 }

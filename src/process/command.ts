@@ -84,6 +84,7 @@ export function requireProgram(file: string, path: string | undefined): void {
   if (places.some(isExecutable)) return;
   throw new DynamoError('environment', `The program ${JSON.stringify(file)} was not found.`, {
     hint: `command -v ${file}`,
+    fields: { program: file },
   });
 }
 

@@ -1,5 +1,5 @@
 /** One thing that is wrong with a profile, and how it is shown: place, message, line, caret, fix. */
-import { DynamoError, type ErrorCode } from '../base/error.ts';
+import { DynamoError, type ErrorCode, type ErrorFields } from '../base/error.ts';
 import { quotePath } from '../base/terminal-text.ts';
 import { conceal } from '../base/secrets.ts';
 import { shownLine } from './shown.ts';
@@ -39,8 +39,16 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
     {
       details,
       hint: `dynamo profiles validate ${quotePath(file)}`,
+      fields: placeOf(sorted[0]),
     },
   );
+}
+
+/** Of the first problem. */
+function placeOf(problem: Diagnostic | undefined): ErrorFields<'profile-invalid'> {
+  if (problem === undefined) return {};
+  const { source, line, column } = problem.at;
+  return { file: source.shown, line, column };
 }
 
 /** The same for a good profile that a target cannot run. */

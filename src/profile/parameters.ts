@@ -72,7 +72,7 @@ function resolveParameter(
     throw new DynamoError(
       'environment',
       `The environment says ${variable}=${shown}; parameter ${name} expects ${parsed.expected}.`,
-      { hint: `unset ${variable}` },
+      { hint: `unset ${variable}`, fields: { variable } },
     );
   }
   return {

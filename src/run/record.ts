@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
+import type { Obstacle } from '../host/own-file.ts';
 import {
   goodOrReport,
   linesOf,
@@ -136,8 +137,8 @@ function storedRun(folders: StateFolders, runId: string, isAlive: IsAlive): Stor
   }
   // A run that is being prepared, or an unrelated file: nothing was started there.
   if (stored.kind === 'missing' && ![files.ledger, files.keeper].some((file) => existsSync(file))) return [];
-  const why = stored.kind === 'damaged' ? stored.why : 'it is missing';
-  return [damagedRun(folders, files, isAlive, { file: files.run, why })];
+  const { why, obstacle } = stored.kind === 'damaged' ? stored : { why: 'it is missing' };
+  return [damagedRun(folders, files, isAlive, { file: files.run, why, obstacle })];
 }
 
 /** Runs whose folder was removed while their supervisor is running: it still holds the name of the run. */
@@ -161,11 +162,17 @@ export function hasKnownSupervisor({ record }: StoredRun): boolean {
   return record.supervisor.bootId !== nobody.bootId;
 }
 
+interface RecordDamage {
+  readonly file: string;
+  readonly why: string;
+  readonly obstacle?: Obstacle | undefined;
+}
+
 function damagedRun(
   folders: StateFolders,
   files: RunFiles,
   isAlive: IsAlive,
-  { file, why }: { readonly file: string; readonly why: string },
+  { file, why, obstacle }: RecordDamage,
 ): StoredRun {
   const runId = basename(files.folder);
   const keeper = readKeeper(files);

@@ -1,4 +1,5 @@
 /** What the doctor found, as a list for people: trouble first, each with its one fix. */
+import type { ErrorCode, ErrorFields } from '../base/error.ts';
 import type { ChalkInstance } from 'chalk';
 import { durationText } from '../base/duration.ts';
 import { tableText } from './table.ts';
@@ -20,6 +21,8 @@ export interface DoctorView {
   readonly checks: readonly CheckView[];
   /** Why there is no plan, where there should be one. */
   readonly planError?: {
+    readonly code: ErrorCode;
+    readonly fields: ErrorFields;
     readonly message: string;
     readonly details: readonly string[];
     readonly hint?: string;

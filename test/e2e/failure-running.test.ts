@@ -90,6 +90,8 @@ test('a worker whose scheduler dies fails at once, is named and restarted', asyn
   await until('it is failed and named', () =>
     textBelow(world.state).includes(`its sim::scheduler (pid ${pid}) ended`),
   );
+  // For programs, as values.
+  expect(textBelow(world.state)).toContain(`"lostChild":{"name":"sim::scheduler","pid":${pid}}`);
   await until('it is back', async () =>
     (await ps(world))[0]?.processes.every(({ state }) => state === 'ready'),
   );

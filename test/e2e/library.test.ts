@@ -89,14 +89,15 @@ test('a failed start is an error with code, hint and the end of the log', async 
     `const codes = [];
     for (const [name, options] of [['nosuch', {}], ['${broken}', { engine: 'sim', set }]]) {
       const error = await up(name, options).catch((thrown) => thrown);
-      codes.push([error instanceof DynamoError, error.code, error.exitCode, error.details.join().includes('simulated crash')]);
+      const { process: name, exitCode, rule } = error.fields;
+      codes.push([error instanceof DynamoError, error.code, error.exitCode, error.details.join().includes('simulated crash'), name, exitCode, rule]);
     }
     console.log(JSON.stringify(codes));`,
   );
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual([
-    [true, 'profile-not-found', 66, false],
-    [true, 'process-failed', 1, true],
+    [true, 'profile-not-found', 66, false, null, null, null],
+    [true, 'process-failed', 1, true, 'worker', 1, null],
   ]);
 });
 

@@ -98,7 +98,7 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
     },
     check: async () => undefined,
     missing: async () => [],
-    lastSeen: () => script.lastSeen,
+    lastSeen: () => (script.lastSeen === undefined ? undefined : { text: script.lastSeen }),
   };
   const proving: Proving = {
     listenersAreOurs: async () => {
@@ -160,7 +160,7 @@ function fakeChild(
   return {
     pid,
     exited: exited.promise,
-    degraded: clock.sleep(script.degradedMs ?? never).then(() => 'its scheduler (7) ended'),
+    degraded: clock.sleep(script.degradedMs ?? never).then(() => ({ name: 'scheduler', pid: 7 })),
     trackChildren: async () => {},
     drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {

@@ -55,8 +55,8 @@ export async function planForDoctor(
     return { environment, subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
-    const { message, details, hint } = error;
-    const planError = { message, details, ...(hint === undefined ? {} : { hint }) };
+    const { code, fields, message, details, hint } = error;
+    const planError = { code, fields, message, details, ...(hint === undefined ? {} : { hint }) };
     return { environment, subject: { ...subject, plan: undefined }, planError };
   }
 }

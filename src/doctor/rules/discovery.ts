@@ -1,6 +1,7 @@
 /** How processes find each other: etcd, NATS, namespaces and the place of discovery. */
 import { roomCommand } from '../../plan/infra-programs.ts';
 import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../../plan/plan.ts';
+import { instancesText } from '../../supervisor/failure.ts';
 import { flagValue, lineRule } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
@@ -125,15 +126,13 @@ export const namespaceMismatch: Rule = {
   sees: 'nothing in any log; `/health` of the frontend lists the workers under another namespace or component',
   fixes: 'leave `DYN_NAMESPACE`, `--namespace` and `--endpoint` to the launcher',
   find: ({ failure, serving }) => {
-    const seen = /workers that the frontend knows: (.+?); it knows instead: (.+)$/.exec(
-      failure.lastSeen ?? '',
-    );
-    if (failure.code !== 'not-ready' || seen === null || serving === undefined) return undefined;
-    const [, missing = '', known = ''] = seen;
-    if (!mustBeOurs(serving, known)) return undefined;
+    const { missing = [], unexpected = [] } = failure.fields ?? {};
+    if (failure.code !== 'not-ready' || unexpected.length === 0 || serving === undefined) return undefined;
+    if (!mustBeOurs(serving, unexpected)) return undefined;
+    const known = unexpected.join(', ');
     return {
       cause: `workers registered as ${known}, where nobody of this run looks for them`,
-      evidence: [`frontend /health: ${missing}; it has ${known}`],
+      evidence: [`frontend /health: ${instancesText(missing)}; it has ${known}`],
       fix: 'unset DYN_NAMESPACE   # and no --namespace or --endpoint in the arguments of a worker',
       fromOutside: true,
     };
@@ -141,10 +140,10 @@ export const namespaceMismatch: Rule = {
 };
 
 /** In an etcd that others use, too, workers elsewhere may be theirs: then a process of ours must have been sent there. */
-function mustBeOurs(plan: ServingPlan, known: string): boolean {
+function mustBeOurs(plan: ServingPlan, known: readonly string[]): boolean {
   const { discovery, runFolder, processes } = plan;
   if (discovery.backend === 'file' && discovery.folder.startsWith(runFolder)) return true;
-  const namespaces = known.split(', ').map((place) => place.split('.')[0]);
+  const namespaces = known.map((place) => place.split('.')[0]);
   const sent = processes.flatMap(({ argv, env }) => [
     env.DYN_NAMESPACE,
     flagValue(argv, '--namespace'),
@@ -165,8 +164,8 @@ export const discoveryMismatch: Rule = {
   sees: 'nothing in any log; the frontend knows no worker, and the plan gives them different places of discovery',
   fixes: 'leave `DYN_DISCOVERY_BACKEND`, `DYN_FILE_KV` and `ETCD_ENDPOINTS` to the launcher',
   find: ({ failure, plan }) => {
-    if (failure.code !== 'not-ready' || !/workers that the frontend knows: 0 of/.test(failure.lastSeen ?? ''))
-      return undefined;
+    const knowsNone = failure.fields?.missing?.some(({ known }) => known === 0) === true;
+    if (failure.code !== 'not-ready' || !knowsNone) return undefined;
     const places = plan.processes
       .filter(({ kind }) => kind !== 'infra')
       .map((spec) => ({ name: spec.name, place: placeOf(spec) }));

@@ -15,7 +15,7 @@ export const killedByKernel: Rule = {
     const own = seen(situation, /kill_process_tree called: .*include_parent=True/);
     const killed = failure.exit?.signal === 'SIGKILL' || failure.exit?.code === 137;
     // Seen from outside, before the engine itself has noticed.
-    const lost = /its \S+ \(pid \d+\) ended/.test(failure.message);
+    const lost = failure.fields?.lostChild !== undefined;
     if (child === undefined && !lost && (!killed || own !== undefined)) return undefined;
     const { cgroup, host: everywhere = 0 } = host.kernelKills ?? {};
     // Where our own control group counts, the host's counter says nothing about us.
@@ -49,9 +49,9 @@ export const childDied: Rule = {
     const told = seen(situation, /Subprocess (\w+) \(pid=(\d+)\) crashed with exit code (-?\d+)/);
     const mine = subject.spec.name === failure.process;
     // The supervisor sees it up to a minute before the engine says so.
-    const lost = mine ? /its (\S+) \(pid (\d+)\) ended/.exec(failure.message) : null;
-    if (told === undefined && lost === null) return undefined;
-    const [child = '', pid = '', code] = told?.groups ?? lost?.slice(1) ?? [];
+    const lost = mine ? failure.fields?.lostChild : undefined;
+    if (told === undefined && lost === undefined) return undefined;
+    const [child = '', pid = '', code] = told?.groups ?? [lost?.name, String(lost?.pid)];
     const innocent = host.kernelKills?.cgroup === 0 ? ", not by the kernel's OOM killer" : '';
     const how =
       code === undefined

@@ -167,7 +167,7 @@ export const emptyHandover: Rule = {
   fixes: '`SGLANG_HOST_IP` and `--host` of prefill naming the same address; `dynamo logs prefill`',
   find: ({ failure, plan }) => {
     const prefill = plan.processes.find(({ mode }) => mode === 'prefill');
-    if (prefill === undefined || !/HTTP 200 without an answer \(completion_tokens 0/.test(failure.message)) {
+    if (prefill === undefined || failure.fields?.completionTokens !== 0) {
       return undefined;
     }
     return {

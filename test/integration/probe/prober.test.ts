@@ -68,8 +68,8 @@ test('the last state is kept for each probe separately', async () => {
   );
   stop.abort();
   await Promise.all(waits);
-  expect(one.lastSeen(refused)).toBe(`${refused.url}: connection refused`);
-  expect(one.lastSeen(unready)).toBe(`${unready.url}: HTTP 503 {"status":"loading"}`);
+  expect(one.lastSeen(refused)?.text).toBe(`${refused.url}: connection refused`);
+  expect(one.lastSeen(unready)?.text).toBe(`${unready.url}: HTTP 503 {"status":"loading"}`);
   expect(one.lastSeen()).toBeDefined();
   expect(prober().lastSeen()).toBeUndefined();
 });
@@ -118,7 +118,7 @@ test('waits until the model is listed under its name', async () => {
   const one = prober();
   await one.modelListed(plan, never);
   expect(lists).toEqual([]);
-  expect(one.lastSeen()).toBe('models listed: other; expected: tiny/model');
+  expect(one.lastSeen()?.text).toBe('models listed: other; expected: tiny/model');
 });
 
 test('a draining frontend lists nothing', async () => {
@@ -130,5 +130,5 @@ test('a draining frontend lists nothing', async () => {
   await until('a look', () => one.lastSeen());
   stop.abort('enough');
   await expect(waiting).rejects.toBe('enough');
-  expect(one.lastSeen()).toBe('models listed: none; expected: tiny/model');
+  expect(one.lastSeen()?.text).toBe('models listed: none; expected: tiny/model');
 });

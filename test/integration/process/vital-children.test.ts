@@ -60,7 +60,7 @@ test('a title that is set after the last scan is still read', async () => {
   const then = clock.passedMs();
   await until('the title to be read again', () => clock.passedMs() > then + 10_000);
   process.kill(pid, 'SIGKILL');
-  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  expect(await vital.lost).toEqual({ name: 'late::scheduler', pid });
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });
@@ -75,7 +75,7 @@ test('an unseen child is detected before its process counts as ready', async () 
   await retitled(tree, pid);
   await vital.find();
   process.kill(pid, 'SIGKILL');
-  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  expect(await vital.lost).toEqual({ name: 'late::scheduler', pid });
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });
@@ -88,7 +88,7 @@ test('children that end with their process are not a loss', async () => {
     clock: systemClock,
   });
   const told = deferred<string>();
-  void vital.lost.then(told.resolve);
+  void vital.lost.then(({ name }) => told.resolve(name));
   await retitled(tree, pid);
   await vital.find();
   process.kill(-tree.child.pid, 'SIGKILL');
@@ -112,7 +112,7 @@ test('a fork of a vital child with its title does not count', async () => {
   const [clock, tracker] = [fastClock(), handTracker(tree)];
   const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
   const told = deferred<string>();
-  void vital.lost.then(told.resolve);
+  void vital.lost.then(({ name }) => told.resolve(name));
   await tracker.scan();
   process.kill(fork.pid, 'SIGKILL');
   await until('the fork to end', () => !existsSync(`/proc/${fork.pid}`));
@@ -120,7 +120,7 @@ test('a fork of a vital child with its title does not count', async () => {
   await until('some more looks', () => clock.passedMs() > then + 10_000);
   expect(await Promise.race([told.promise, Promise.resolve('nothing')])).toBe('nothing');
   process.kill(pid, 'SIGKILL');
-  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  expect(await vital.lost).toEqual({ name: 'late::scheduler', pid });
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });

@@ -137,7 +137,8 @@ test('a SIGKILL by SGLang itself is reported as such, unless the kernel killed i
 
 test('a scheduler that is gone before the engine notices: killed by the kernel, or exited', () => {
   const failure: Told['failure'] = {
-    message: 'decode is alive but unhealthy: its sglang::scheduler (pid 77) ended',
+    message: 'in whatever words',
+    fields: { lostChild: { name: 'sglang::scheduler', pid: 77 } },
     exit: undefined as never,
   };
   expect(ruleOf({ failure, host: { kernelKills: { cgroup: 1, host: 1 } } })).toBe('killed-by-kernel');
@@ -177,8 +178,8 @@ test('an empty answer is a failed transfer only if prefill and decode are separa
   const failure: Told['failure'] = {
     code: 'not-ready',
     process: undefined as never,
-    message:
-      'The deployment is up but does not serve: HTTP 200 without an answer (completion_tokens 0, content null)',
+    message: 'in whatever words',
+    fields: { completionTokens: 0 },
   };
   expect(ruleOf({ failure })).toBe('empty-handover');
   const alone = planOf((plan) => ({
@@ -197,11 +198,13 @@ test('block sizes in the plan are compared', () => {
   expect(diagnosis?.seenIn).toBe('frontend');
 });
 
+const knowsNone = [{ place: 'dynamo.backend.generate', known: 0, planned: 1 }];
+
 test('workers in another namespace are found in /health, as no log shows them', () => {
   const failure = {
     ...late,
-    lastSeen:
-      'workers that the frontend knows: 0 of 1 in dynamo.backend.generate; it knows instead: bbb.backend.generate',
+    lastSeen: 'whatever words',
+    fields: { missing: knowsNone, unexpected: ['bbb.backend.generate'] },
   };
   const { diagnosis } = opinionOn({ failure });
   expect(diagnosis?.rule).toBe('namespace-mismatch');
@@ -210,7 +213,7 @@ test('workers in another namespace are found in /health, as no log shows them', 
 });
 
 test('different discovery settings in the plan are reported; equal ones are not', () => {
-  const failure = { ...late, lastSeen: 'workers that the frontend knows: 0 of 1 in dynamo.backend.generate' };
+  const failure = { ...late, fields: { missing: knowsNone, unexpected: [] } };
   expect(ruleOf({ failure })).toBeUndefined();
   const env = { DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: '/elsewhere' };
   const apart = opinionOn({ failure, plan: planOf(withProcess('decode', { env })) });

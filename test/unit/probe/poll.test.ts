@@ -14,7 +14,7 @@ function asking(attempt: Attempt<string>) {
       askedAt.push(clock.now());
       return await attempt(signal);
     },
-    { clock, signal: stop.signal, saw: (what) => void saw.push(what) },
+    { clock, signal: stop.signal, saw: ({ text }) => void saw.push(text) },
   );
   result.catch(() => {});
   return { clock, stop, saw, askedAt, result };

@@ -59,7 +59,13 @@ ok
 });
 
 test('a plan that cannot be made is a separate failure', () => {
-  const planError = { message: 'This needs 2 GPUs.', details: ['  prefill: 1'], hint: '--engine sim' };
+  const planError = {
+    code: 'busy' as const,
+    fields: {},
+    message: 'This needs 2 GPUs.',
+    details: ['  prefill: 1'],
+    hint: '--engine sim',
+  };
   expect(checkList({ about: 'x', tookMs: 1, checks: [], planError }, false, plain)).toBe(`x
 
 FAIL  plan  This needs 2 GPUs.
