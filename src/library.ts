@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
 import { clientEnvironment, outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
+import { checkOptions } from './deployment/library-options.ts';
 import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
 import { requireLinux } from './package/platform.ts';
@@ -16,6 +17,15 @@ import { logTail } from './run/log-file.ts';
 export { DynamoError };
 
 export const up: typeof declared.up = async (profileName, options = {}) => {
+  try {
+    checkOptions(profileName, options);
+    return await bringUp(profileName, options);
+  } catch (error) {
+    throw error instanceof DynamoError ? withAllWords(error) : error;
+  }
+};
+
+async function bringUp(profileName: string, options: declared.UpOptions): Promise<declared.Run> {
   requireLinux('up');
   const { signal } = options;
   signal?.throwIfAborted();
@@ -31,10 +41,22 @@ export const up: typeof declared.up = async (profileName, options = {}) => {
   const error = outcomeError(await run.supervision.done, run.held.plan.runId);
   signal?.throwIfAborted();
   throw error ?? new DynamoError('process-failed', `${profile.name} was taken down before it was ready.`);
-};
+}
+
+/** Test runners show the message and nothing else: so it says all that the command line prints. */
+function withAllWords(error: DynamoError): DynamoError {
+  const { code, message, details, hint } = error;
+  const words = [message, ...details, ...(hint === undefined ? [] : [`fix: ${hint}`])].join('\n');
+  const whole = new DynamoError(code, words, error);
+  const stack = error.stack?.replace(message, () => words);
+  return stack === undefined ? whole : Object.assign(whole, { stack });
+}
 
 function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
-  const end = async (): Promise<DynamoError | undefined> => outcomeError(await supervision.done, plan.runId);
+  const end = async (): Promise<DynamoError | undefined> => {
+    const error = outcomeError(await supervision.done, plan.runId);
+    return error === undefined ? undefined : withAllWords(error);
+  };
   const ended = end();
   const stop = async (): Promise<void> => {
     supervision.stop();
@@ -68,22 +90,20 @@ function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
 }
 
 function unknownProcess(name: string, processes: readonly { readonly name: string }[]): DynamoError {
-  const names = processes.map((each) => each.name).join(', ');
-  return new DynamoError('usage', `The run has no process ${JSON.stringify(name)}, only ${names}.`);
+  const choices = processes.map((each) => each.name);
+  return new DynamoError(
+    'usage',
+    `The run has no process ${JSON.stringify(name)}, only ${choices.join(', ')}.`,
+    {
+      fields: { asked: name, choices },
+    },
+  );
 }
 
 function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
   const chosen = model === undefined ? [] : [{ path: 'model', value: model, flag: '--model' }];
   const given = Object.entries(set).map(([path, value]) => ({ path, value: String(value), flag: '--set' }));
   return [...chosen, ...given];
-}
-
-function hostOf(given: string | undefined): string | undefined {
-  const address = given === undefined ? undefined : listenAddress(given);
-  if (given === undefined || address !== undefined) return address;
-  throw new DynamoError('usage', `httpHost ${JSON.stringify(given)}: expected an address or a host name.`, {
-    hint: "httpHost: '127.0.0.1'",
-  });
 }
 
 function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOptions {
@@ -98,7 +118,7 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
     env,
     name,
     gpus: options.gpus,
-    httpHost: hostOf(options.httpHost),
+    httpHost: options.httpHost === undefined ? undefined : listenAddress(options.httpHost),
     httpPort: options.httpPort,
     discovery: options.discovery,
     events: options.events,

@@ -72,7 +72,8 @@ export interface Run extends AsyncDisposable {
 
 /**
  * Brings a profile up: its name, an alias, an upstream script or a YAML file. Resolves when it has proved that it
- * serves. Rejects with DynamoError; by then nothing is left.
+ * serves. Rejects with DynamoError, which is `usage` for an option that there is not or that has the wrong type; by then
+ * nothing is left.
  */
 export declare const up: (profile: string, options?: UpOptions) => Promise<Run>;
 
@@ -122,6 +123,7 @@ export interface ErrorFields {
   readonly program?: string;
 }
 
+/** `message` holds all that the command line would print: what happened, `details`, and `hint` after `fix: `. */
 export declare class DynamoError extends Error {
   /** `process-failed`, `not-ready`, `profile-not-found`, `busy`, `environment` and so on. */
   readonly code: string;

@@ -185,15 +185,15 @@ function damagedRun(
   const supervised =
     isAlive(supervisor) || (supervisor === nobody && keeper !== undefined && isAlive(keeper));
   const name = named?.name ?? runId.replace(/-[^-]+$/, '');
-  reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, why, runId) });
+  reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, obstacle, runId) });
   const startedAt = statSync(files.folder, { throwIfNoEntry: false })?.birthtimeMs ?? Date.now();
   const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor };
   return { record, files, supervised, damage: `${file}: ${why}` };
 }
 
-function fixFor(file: string, why: string, runId: string): string {
-  if (why.includes('may not read')) return `ls -ld ${dirname(file)} ${file}   # shows the owners`;
-  return why.includes('it is a folder') ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
+function fixFor(file: string, obstacle: Obstacle | undefined, runId: string): string {
+  if (obstacle === 'forbidden') return `ls -ld ${dirname(file)} ${file}   # shows the owners`;
+  return obstacle === 'folder' ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
 }
 
 /** Atomic: readers see the old file or the new one. */
