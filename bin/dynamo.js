@@ -7,9 +7,12 @@ if (major < 20 || (major === 20 && minor < 19)) {
   );
   process.exit(78);
 }
-// Two programs: what starts a deployment stands in one file, all others load what they need.
+// Two programs: what starts a deployment on this machine stands in one file, all others load what they need.
+const [verb, ...words] = process.argv.slice(2);
+const end = words.indexOf('--');
+const onCluster = words.slice(0, end === -1 ? undefined : end).some((word) => /^--on(=|$)/.test(word));
 try {
-  await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');
+  await import(['up', 'supervise'].includes(verb) && !onCluster ? '../dist/up.js' : '../dist/main.js');
 } catch (error) {
   if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
   process.stderr.write(

@@ -10,7 +10,7 @@ import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { allSetups } from './setup/list.ts';
 import type { Configure } from './verb.ts';
-import { type Completes, visibleVerbs } from './verbs.ts';
+import { type Completes, moduleOf, visibleVerbs } from './verbs.ts';
 
 const scripts: Readonly<Record<string, string>> = {
   bash: `# dynamo completion for bash; to use it: source <(dynamo completion bash)
@@ -91,7 +91,7 @@ async function candidatesFor(words: readonly string[], environment: Environment)
   const verb = visibleVerbs.find(({ name }) => name === words[0]);
   if (verb === undefined) return [];
   const command = new Command(verb.name);
-  (await verb.load()).configure(command, () => {}, environment);
+  (await moduleOf(verb, words)).configure(command, () => {}, environment);
   const last = words.at(-1) ?? '';
   const before = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ''));
   if (before !== undefined && (before.required || before.optional))

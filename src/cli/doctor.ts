@@ -14,7 +14,7 @@ import { hostView } from './doctor/host.ts';
 import { type Diagnosed, planForDoctor } from './doctor/plan.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 
 /** For each check. */
 const timeoutMs = 5_000;
@@ -48,6 +48,7 @@ export const configure: Configure = (command, settle, environment) => {
     .option('--json', 'as JSON on stdout')
     .option('--verbose', 'also what is ok, and how it was seen')
     .option('--strict', 'a warning counts as a failure')
+    .addOption(onOption('doctor'))
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: DoctorFlags) =>
       settle(await doctor(splitRawArgs(command.args), flags, environment)),

@@ -17,7 +17,7 @@ import { oneProfile } from './one-profile.ts';
 import { requireLinux } from '../package/platform.ts';
 import { splitRawArgs } from './raw-args.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 
 export interface ExecFlags extends DeploymentFlags {
   readonly quiet?: true;
@@ -45,6 +45,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
   )
     .option('-q, --quiet', 'nothing but errors of our own')
     .option('-v, --verbose', 'show how the deployment comes up and goes down')
+    .addOption(onOption('exec'))
     .addHelpText('after', examples)
     .action(async (_profile, _command, flags: ExecFlags) =>
       settle(await exec(splitRawArgs(command.args), flags, environment)),

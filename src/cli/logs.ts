@@ -17,6 +17,8 @@ import { wholeNumber } from './flag-values.ts';
 import { sayFailure } from './runs/ended-failure.ts';
 import { chosenProcesses, findRun, latestRun } from '../deployment/find-run.ts';
 import { pacedOutput } from './paced-output.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { lookForReader } from './look-for-reader.ts';
 import { readerGone } from './reader.ts';
@@ -35,7 +37,7 @@ Examples:
 Times are read from the lines themselves; one without a time zone is taken to be in the zone of the run.
 Control characters are shown as \\x07, except with --raw. Of logs that grew too long the last parts are kept: up --log-limit.`;
 
-interface LogsFlags {
+interface LogsFlags extends PlaceFlags {
   readonly follow?: true;
   readonly tail?: number;
   readonly since?: number;
@@ -45,8 +47,8 @@ interface LogsFlags {
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
-    .argument('[process...]', 'names of processes; default: all')
+  addPlaceOptions(command)
+    .argument('[process...]', 'names of processes, or of components on a cluster; default: all')
     .option('-f, --follow', 'go on as they grow, until the run has ended')
     .option('--tail <lines>', 'only the last lines of each process', lineCount)
     .option('--since <when>', 'only lines from then on: 30s, 10m, 2h, or a time', startOf)
@@ -64,6 +66,11 @@ async function logs(
   flags: LogsFlags,
   environment: Environment,
 ): Promise<number> {
+  const cluster = await chosenOnCluster(flags.run, flags, 'logs --run', environment);
+  if (cluster !== undefined) {
+    const { logsOnCluster } = await import('./kubernetes/logs.ts');
+    return await logsOnCluster(cluster, processes, flags, environment);
+  }
   requireLinux('logs');
   const folders = stateFolders(environment);
   const run = flags.run === undefined ? latestRun(folders, 'logs --run') : findRun(folders, flags.run);

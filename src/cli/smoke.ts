@@ -10,7 +10,7 @@ import { reportSmoke } from './smoke/reports.ts';
 import { smokeForeign } from './smoke/foreign.ts';
 import { smokeProfiles } from './smoke/profiles.ts';
 import type { SmokeFlags } from './smoke/flags.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 
 const examples = `
 Examples:
@@ -40,6 +40,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('--junit <file>', 'JUnit XML: one suite a profile, one case a request')
     .option('--json', 'the results as JSON on stdout')
     .option('-q, --quiet', 'no progress, only the result')
+    .addOption(onOption('smoke'))
     .addHelpText('after', examples)
     .action(async (_profiles, flags: SmokeFlags) =>
       settle(await smoke(splitRawArgs(command.args), flags, environment)),

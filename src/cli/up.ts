@@ -19,7 +19,7 @@ import { tidyUp } from '../deployment/tidy-up.ts';
 import { detach } from './up/detached.ts';
 import { stayInForeground } from './up/foreground.ts';
 import type { UpFlags } from './up/flags.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 
 const examples = `
 Examples:
@@ -43,6 +43,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('--json', 'with --detach: the run as JSON on stdout')
     .option('-q, --quiet', 'no progress and no logs, only the result')
     .option('-v, --verbose', 'show the logs from the first line on')
+    .addOption(onOption('up'))
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: UpFlags) =>
       settle(await up(splitRawArgs(command.args), flags, environment)),
