@@ -10,7 +10,7 @@ import { type Forward, openForward } from './port-forward.ts';
 import { proveGraph } from './prove.ts';
 import { type ClusterRun, servedAnnotation, type ServedAs } from './records.ts';
 import { type ApiVersion, frontendPort, type Manifest } from './target.ts';
-import { notOurs } from './take-down.ts';
+import { notOurs, takeDown } from './take-down.ts';
 import { type Followed, untilReady, type Watcher } from './until-ready.ts';
 
 export interface ClusterRequest {
@@ -24,6 +24,8 @@ export interface ClusterRequest {
   readonly timeoutMs: number;
   /** Of the port-forward; default: any free one. */
   readonly httpPort?: number | undefined;
+  /** Asked where a field that cannot be changed was changed: whether to delete what is there, and make it anew. */
+  readonly mayRecreate: (why: string) => Promise<boolean>;
   /** May reject with what the profile has that this version cannot say. */
   readonly manifest: (version: ApiVersion) => Promise<Manifest>;
 }
@@ -68,7 +70,18 @@ export async function applyToCluster(
   if (before?.deleting === true) throw stillGoing(kubectl, before);
   signal.throwIfAborted();
   // Not to be given up half-way: what was made must be known.
-  const applied = await applyGraph(kubectl, JSON.stringify(withServed(manifest, request.served)));
+  const text = JSON.stringify(withServed(manifest, request.served));
+  let applied = await applyGraph(kubectl, text);
+  if (applied.kind === 'problem' && applied.problem.kind === 'immutable' && before !== undefined) {
+    const { said } = applied.problem;
+    if (!(await request.mayRecreate(said))) throw cannotChange(request, said);
+    await takeDown(
+      kubectl,
+      { graph: name, uid: before.uid, apiVersion: version },
+      { clock, say: onNote, signal },
+    );
+    applied = await applyGraph(kubectl, text);
+  }
   const graph = seenOrThrow(applied, kubectl, `The cluster did not take ${name}`);
   return {
     run: {
@@ -146,6 +159,17 @@ export async function openFrontend(
   options: Parameters<typeof openForward>[3],
 ): Promise<Forward> {
   return await openForward(kubectl, `svc/${served.service}`, frontendPort, options);
+}
+
+function cannotChange({ name, graph, served }: ClusterRequest, said: string): DynamoError {
+  return new DynamoError(
+    'not-allowed',
+    `${graph} is there, and the change is to a field that cannot be changed: it has to be deleted and made anew.`,
+    {
+      details: [`kubectl: ${said}`],
+      hint: `dynamo down ${name} && dynamo up ${served.profile} --on kubernetes`,
+    },
+  );
 }
 
 function stillGoing(kubectl: Kubectl, { name, namespace }: Graph): DynamoError {

@@ -32,15 +32,15 @@ export interface Problem {
 /** In this order: a webhook that does not answer is an InternalError that names a time-out, too. */
 const patterns: readonly (readonly [ProblemKind, RegExp])[] = [
   ['operator-down', /(conversion|failed calling) webhook/i],
-  ['refused', /admission webhook .* denied the request/i],
   ['quota', /exceeded quota/i],
+  ['immutable', /immutable|(may|can) ?not be changed/i],
+  ['refused', /admission webhook .* denied the request/i],
   ['no-context', /context .* does not exist|no context exists|cannot read|invalid configuration/i],
   ['no-context', /localhost:8080|no configuration has been provided/i],
   ['unauthorized', /Unauthorized|must be logged in|getting credentials|provide credentials/i],
   ['forbidden', /\(Forbidden\)|is forbidden/i],
   ['no-namespace', /namespaces "[^"]*" not found/i],
   ['no-crd', /no matches for kind|doesn't have a resource type|could not find the requested resource/i],
-  ['immutable', /immutable|may not be changed|cannot be changed/i],
   ['conflict', /conflict/i],
   ['already-there', /AlreadyExists|already exists/i],
   [

@@ -50,7 +50,9 @@ export async function bringUp(
   );
   try {
     return { run, existed, serving: await untilServing(kubectl, run, request, watcherFor(caller), waiting) };
-  } catch (error) {
+  } catch (failure) {
+    // A wait that is cut short fails in words of its own.
+    const error: unknown = signal.aborted ? signal.reason : failure;
     if (existed) {
       say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
       throw error;

@@ -1,4 +1,5 @@
 /** What a command line asks a cluster for: the manifest, what it needs there, and how it is proved. */
+import { createInterface } from 'node:readline/promises';
 import type { ClusterRequest } from '../../kubernetes/bring-up.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import type { ClusterNeeds } from '../../kubernetes/pre-checks.ts';
@@ -6,6 +7,7 @@ import type { ServedAs } from '../../kubernetes/records.ts';
 import type { PodGraph } from '../../kubernetes/target.ts';
 import type { ManifestPlan } from '../../kubernetes/manifest.ts';
 import { newRunId } from '../../run/run-id.ts';
+import { canAsk } from '../up/can-ask.ts';
 import { type AskedManifest, makeManifest } from './manifest-options.ts';
 
 /** An image of 10 GB and a model of the hub may take most of it. `--timeout` sets another. */
@@ -34,9 +36,25 @@ export async function clusterRequest(
     detached,
     timeoutMs: flags.timeout === undefined ? defaultTimeoutMs : flags.timeout * 1000,
     httpPort: flags.httpPort,
+    mayRecreate: async (why) => canAsk() && (await mayRecreate(plan.graph.name, why)),
     manifest: async (version) =>
       (await makeManifest({ ...asked, flags }, flags.apiVersion ?? version)).manifest,
   };
+}
+
+async function mayRecreate(graph: string, why: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await new Promise<string>((resolve) => {
+      // Ctrl-C and Ctrl-D: by version of Node, the question then fails or is never answered.
+      terminal.once('close', () => resolve(''));
+      const question = `${why}\nDelete ${graph} with all of its pods, and make it anew? [y/N] `;
+      void terminal.question(question).then(resolve, () => resolve(''));
+    });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 function servedAs(
