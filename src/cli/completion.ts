@@ -5,6 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { profileNames } from '../deployment/load-profile.ts';
 import { checks } from '../doctor/table.ts';
+import { clusterRuns } from '../kubernetes/records.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
@@ -125,7 +126,8 @@ const candidates: Readonly<
 
 function runNames(ended: boolean, environment: Environment): string[] {
   const runs = storedRuns(stateFolders(environment), isAlive).filter(({ supervised }) => ended || supervised);
-  return [...new Set(runs.map(({ record }) => record.name))];
+  const onClusters = clusterRuns(environment).map(({ name }) => name);
+  return [...new Set([...runs.map(({ record }) => record.name), ...onClusters])];
 }
 
 function processNames(environment: Environment): string[] {

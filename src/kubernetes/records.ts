@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { flag, map, number, object, oneOf, optional, text } from '../base/shape.ts';
-import { goodOrTell, readStored, recordFormat } from '../host/stored.ts';
+import { goodOrReport, readStored, recordFormat } from '../host/stored.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import { stateFolder } from '../run/folders.ts';
 import type { Place } from './kubectl.ts';
@@ -83,7 +83,7 @@ export function clusterRuns(environment: Environment): ClusterRun[] {
     .filter((file) => file.endsWith('.json'))
     .flatMap((name) => {
       const file = join(folder, name);
-      return goodOrTell(file, readStored<ClusterRun>(file, shape), `rm ${file}`) ?? [];
+      return goodOrReport(file, readStored<ClusterRun>(file, shape), `rm ${file}`) ?? [];
     })
     .toSorted((a, b) => a.startedAt - b.startedAt);
 }

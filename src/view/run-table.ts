@@ -50,6 +50,8 @@ export interface RunView {
 
 export interface ProcessView {
   readonly name: string;
+  /** Of a pod, whose name says it only in part. */
+  readonly component?: string;
   readonly state: string;
   readonly pid: number | undefined;
   /** `healthy`, `starting` and how far, `unhealthy: why`, or `-` for one that does not live. */

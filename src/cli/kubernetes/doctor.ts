@@ -115,8 +115,8 @@ async function subjectOf(
     return { about: profile.name, profile: profile.name, needs };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
-    const { message, details, hint } = error;
-    const planError = { message, details, ...(hint === undefined ? {} : { hint }) };
+    const { code, fields, message, details, hint } = error;
+    const planError = { code, fields, message, details, ...(hint === undefined ? {} : { hint }) };
     return { about: profile.name, profile: profile.name, planError };
   }
 }

@@ -6,7 +6,7 @@ import type { ClusterNeeds } from '../../kubernetes/pre-checks.ts';
 import type { ServedAs } from '../../kubernetes/records.ts';
 import type { PodGraph } from '../../kubernetes/target.ts';
 import type { ManifestPlan } from '../../kubernetes/manifest.ts';
-import { newRunId } from '../../run/run-id.ts';
+import { newRunId } from '../../run/folders.ts';
 import { canAsk } from '../up/can-ask.ts';
 import { type AskedManifest, makeManifest } from './manifest-options.ts';
 
