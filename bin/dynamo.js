@@ -8,8 +8,11 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(78);
 }
 // Two programs: `up` and its supervisor are one file; all other commands load what they need.
+const [verb, ...words] = process.argv.slice(2);
+const end = words.indexOf('--');
+const onCluster = words.slice(0, end === -1 ? undefined : end).some((word) => /^--on(=|$)/.test(word));
 try {
-  await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');
+  await import(['up', 'supervise'].includes(verb) && !onCluster ? '../dist/up.js' : '../dist/main.js');
 } catch (error) {
   if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
   process.stderr.write(

@@ -72,7 +72,7 @@ export const rooms = [
   {
     name: 'kubernetes',
     holds: 'a Profile as a DynamoGraphDeployment; a cluster through kubectl: apply, watch, diagnose',
-    imports: [...ground, 'run', 'doctor', 'smoke'],
+    imports: [...ground, 'probe', 'run', 'doctor', 'smoke'],
     pureFiles: ['image', 'manifest', 'pods', 'reasons', 'spelling', 'target', 'validate'],
   },
   {

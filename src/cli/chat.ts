@@ -9,6 +9,8 @@ import { type ChatTarget, converse } from './chat/session.ts';
 import { wholeNumber } from './flag-values.ts';
 import { firstModel, foreignUrl } from './foreign-url.ts';
 import { livePlan } from '../deployment/find-run.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verb.ts';
 
@@ -21,7 +23,7 @@ Examples:
 
 In a terminal, Ctrl-C stops an answer, /new starts a new conversation, Ctrl-D or /exit quits.`;
 
-interface ChatFlags {
+interface ChatFlags extends PlaceFlags {
   readonly model?: string;
   readonly url?: string;
   readonly system?: string;
@@ -29,7 +31,7 @@ interface ChatFlags {
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .option('--model <model>', 'name of the model in the API; default: the model that is served')
     .option('--url <url>', 'a deployment that dynamo did not start: http://host:port')
@@ -46,6 +48,16 @@ export const configure: Configure = (command, settle, environment) => {
 };
 
 async function chat(asked: string | undefined, flags: ChatFlags, environment: Environment): Promise<number> {
+  const cluster =
+    flags.url === undefined ? await chosenOnCluster(asked, flags, 'chat', environment) : undefined;
+  if (cluster !== undefined) {
+    const { requireChat, withReached } = await import('./kubernetes/reach.ts');
+    requireChat(cluster);
+    return await withReached(cluster, environment, async ({ url, model }) => {
+      const { maxTokens } = flags;
+      return await converse({ url, model: flags.model ?? model, maxTokens }, flags.system, environment);
+    });
+  }
   const target =
     flags.url === undefined
       ? ownTarget(asked, flags, environment)

@@ -18,7 +18,7 @@ import {
 import { hostView } from './doctor/host.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs, oneProfile } from './operands.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { runNameOf } from '../plan/run-name.ts';
@@ -63,6 +63,7 @@ export const configure: Configure = (command, settle, environment) => {
     .option('--json', 'as JSON on stdout')
     .option('--verbose', 'also show the checks that passed, and what they saw')
     .option('--strict', 'treat warnings as failures')
+    .addOption(onOption('doctor'))
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: DoctorFlags) =>
       settle(await doctor(splitRawArgs(command.args), flags, environment)),

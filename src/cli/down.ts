@@ -10,6 +10,9 @@ import { leftBehindError } from '../deployment/failure-error.ts';
 import { findRun, onlyLiveRun, runAsItIs } from '../deployment/find-run.ts';
 import { stopBySupervisor } from './down/stop-by-supervisor.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
+import { clusterRuns } from '../kubernetes/records.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { leftAlone } from '../deployment/unproven.ts';
 import { reapAndWait, trackerOf, untilKeeperGone } from '../deployment/reap-run.ts';
@@ -19,16 +22,20 @@ const examples = `
 Examples:
   dynamo down              stop the run that is up
   dynamo down disagg       stop the run named disagg
-  dynamo down --all        stop every run`;
+  dynamo down --all        stop every run
 
-export interface DownFlags {
+
+A deployment on a cluster that this host made is found by its name; another one of ours with --on kubernetes, --context
+and --namespace. What dynamo did not make is never deleted.`;
+
+export interface DownFlags extends PlaceFlags {
   readonly all?: true;
   readonly now?: true;
   readonly quiet?: true;
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .option('-a, --all', 'stop every run')
     .option('--now', 'send SIGKILL at once, without SIGTERM first')
@@ -45,6 +52,7 @@ export async function down(
   flags: DownFlags,
   environment: Environment,
 ): Promise<number> {
+  if (await endedOnCluster(asked, flags, environment)) return 0;
   requireLinux('down');
   const folders = stateFolders(environment);
   const now = flags.now === true;
@@ -72,6 +80,22 @@ export async function down(
   const left = reports.flatMap((report) => report.left);
   if (left.length > 0) throw leftBehindError(left);
   return 0;
+}
+
+/** Also those of `--all`, before the runs of this machine. True when nothing else was asked for. */
+async function endedOnCluster(
+  asked: string | undefined,
+  flags: DownFlags,
+  environment: Environment,
+): Promise<boolean> {
+  const all = flags.all === true && asked === undefined && !namesPlace(flags);
+  const chosen = all ? clusterRuns(environment) : [await chosenOnCluster(asked, flags, 'down', environment)];
+  const runs = chosen.filter((run) => run !== undefined);
+  if (runs.length === 0) return false;
+  const { downOnCluster } = await import('./kubernetes/down.ts');
+  const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
+  await downOnCluster(runs, environment, say);
+  return !all || process.platform !== 'linux';
 }
 
 /** A run that cannot be ended does not keep the others from ending; throws the first error when all are done. */

@@ -16,7 +16,7 @@ import { openProfile } from '../deployment/load-profile.ts';
 import { oneProfile, splitRawArgs } from './operands.ts';
 import { requireLinux } from '../package/platform.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 import { systemClock } from '../base/clock.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Identity } from '../base/identity.ts';
@@ -53,6 +53,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
   )
     .option('-q, --quiet', 'print only errors of dynamo itself')
     .option('-v, --verbose', 'show how the deployment starts and stops')
+    .addOption(onOption('exec'))
     .addHelpText('after', examples)
     .action(async (_profile, _command, flags: ExecFlags) =>
       settle(await exec(splitRawArgs(command.args), flags, environment)),

@@ -17,6 +17,8 @@ import { wholeNumber, startOf } from './flag-values.ts';
 import { reportEndedFailure } from './report.ts';
 import { chosenProcesses, findRun, latestRun } from '../deployment/find-run.ts';
 import { pacedOutput, watchForReaderGone, readerGone } from './reader.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verb.ts';
@@ -32,7 +34,7 @@ Examples:
 Times are read from the lines; a time without a zone is read in the time zone of the run. Control characters are shown as
 \\x07, except with --raw. Of long logs only the end is kept: see dynamo up --log-limit.`;
 
-interface LogsFlags {
+interface LogsFlags extends PlaceFlags {
   readonly follow?: true;
   readonly tail?: number;
   readonly since?: number;
@@ -42,8 +44,8 @@ interface LogsFlags {
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
-    .argument('[process...]', 'names of processes; default: all')
+  addPlaceOptions(command)
+    .argument('[process...]', 'names of processes, or of components on a cluster; default: all')
     .option('-f, --follow', 'follow new output until the run ends')
     .option('--tail <lines>', 'show only the last lines of each process', lineCount)
     .option('--since <when>', 'show only lines since then: 30s, 10m, 2h, or a time', startOf)
@@ -61,6 +63,11 @@ async function logs(
   flags: LogsFlags,
   environment: Environment,
 ): Promise<number> {
+  const cluster = await chosenOnCluster(flags.run, flags, 'logs --run', environment);
+  if (cluster !== undefined) {
+    const { logsOnCluster } = await import('./kubernetes/logs.ts');
+    return await logsOnCluster(cluster, processes, flags, environment);
+  }
   requireLinux('logs');
   const folders = stateFolders(environment);
   const run = flags.run === undefined ? latestRun(folders, 'logs --run') : findRun(folders, flags.run);

@@ -7,6 +7,8 @@ import { liveScreen } from '../view/live-screen.ts';
 import { runFailures, runTable, runTroubles, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
 import { createMeasures } from './ps/live-measures.ts';
+import { clusterViews, watchClusters } from './kubernetes/ps-rows.ts';
+import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { watchForReaderGone, readerGone } from './reader.ts';
 import { runViews, type UsageSample } from './ps/run-views.ts';
@@ -22,9 +24,13 @@ Examples:
 
 CPU is in percent of one core, over the life of a process; with --watch, since the last refresh. CPU and MEMORY include child
 processes; shared memory is divided among the processes that use it. --watch also shows, from the metrics of the processes,
-GPU memory, KV cache usage, requests so far, and tokens per second; a narrow terminal shows fewer columns.`;
+GPU memory, KV cache usage, requests so far, and tokens per second; a narrow terminal shows fewer columns.
 
-interface PsFlags {
+
+Deployments that dynamo up --on kubernetes made from this host stand in the same table, with their pods. A cluster that
+does not answer within 2 s gets one row that says so. With --on, --context or --namespace: all of ours that are there.`;
+
+interface PsFlags extends PlaceFlags {
   readonly all?: true;
   readonly json?: true;
   readonly watch?: true;
@@ -34,7 +40,7 @@ interface PsFlags {
 const periodMs = 1_000;
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .option('-a, --all', 'also list runs that have ended')
     .option('-w, --watch', 'refresh every second')
     .option('--json', 'print JSON; with --watch, one object per line')
@@ -43,9 +49,13 @@ export const configure: Configure = (command, settle, environment) => {
 };
 
 async function ps(flags: PsFlags, environment: Environment): Promise<number> {
-  requireLinux('ps');
+  if (!namesPlace(flags)) requireLinux('ps');
   if (flags.watch === true) return await watch(flags, environment);
-  const { shown } = await look(flags, environment);
+  const [{ shown: local }, remote] = await Promise.all([
+    look(flags, environment),
+    clusterViews(flags, environment),
+  ]);
+  const shown = [...local, ...remote];
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, runs: shown }, undefined, 2)}\n`);
   } else if (shown.length === 0) {
@@ -66,6 +76,8 @@ async function look(
   environment: Environment,
   before?: UsageSample,
 ): Promise<{ shown: RunView[]; sample: UsageSample }> {
+  // Only clusters are looked at from elsewhere.
+  if (process.platform !== 'linux') return { shown: [], sample: { at: Date.now(), byRun: new Map() } };
   const { views, sample } = await runViews(stateFolders(environment), before);
   return { shown: views.filter((view) => all === true || isUp(view)), sample };
 }
@@ -88,12 +100,13 @@ async function watch(flags: PsFlags, environment: Environment): Promise<number> 
     `${runTable(runs, style, screen.width())}\n${runTroubles(runs, style)}`.trimEnd();
   try {
     const measures = createMeasures(environment);
+    const remote = watchClusters(flags, environment);
     let sample: UsageSample | undefined;
     while (!ended.signal.aborted) {
       const seen = await Promise.race([look(flags, environment, sample), left]);
       if (seen === undefined) break;
       sample = seen.sample;
-      const runs = measures.add(seen.shown, seen.sample);
+      const runs = [...measures.add(seen.shown, seen.sample), ...remote()];
       if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
       else screen.show(runs.length === 0 ? noRunsUp : frame(runs));
       await delay(periodMs, undefined, { signal: ended.signal }).catch(() => {});

@@ -11,7 +11,7 @@ import { requireLinux } from '../package/platform.ts';
 import { splitRawArgs } from './operands.ts';
 import { smokeForeign } from './smoke/foreign.ts';
 import { smokeProfiles, type SmokeFlags } from './smoke/profiles.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 import { messageOf } from '../base/error-code.ts';
 import { annotations, jobSummary, junitXml } from '../smoke/reports.ts';
 import { countOf, type SuiteResult } from '../smoke/result.ts';
@@ -47,6 +47,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('--junit <file>', 'write JUnit XML: one suite per profile, one case per request')
     .option('--json', 'print the results as JSON')
     .option('-q, --quiet', 'no progress, only the result')
+    .addOption(onOption('smoke'))
     .addHelpText('after', examples)
     .action(async (_profiles, flags: SmokeFlags) =>
       settle(await smoke(splitRawArgs(command.args), flags, environment)),
@@ -78,7 +79,11 @@ function times(flag: string): (text: string) => number {
 }
 
 /** Returns whether everything that was tried passed. Throws `cannot-write`. */
-function reportSmoke(suites: readonly SuiteResult[], flags: SmokeFlags, environment: Environment): boolean {
+export function reportSmoke(
+  suites: readonly SuiteResult[],
+  flags: SmokeFlags,
+  environment: Environment,
+): boolean {
   const count = (state: 'passed' | 'failed'): number =>
     suites.reduce((sum, suite) => sum + countOf(suite, state), 0);
   const verdict = count('failed') === 0 && count('passed') > 0;

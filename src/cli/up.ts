@@ -21,7 +21,7 @@ import { signalExitCode, watchSignals } from './signals.ts';
 import { tidyUp } from '../deployment/tidy-up.ts';
 import { type DetachFlags, detach } from './up/detached.ts';
 import { type ForegroundFlags, stayInForeground } from './up/foreground.ts';
-import type { Configure } from './verb.ts';
+import { type Configure, onOption } from './verb.ts';
 
 interface UpFlags extends DeploymentFlags, DetachFlags, ForegroundFlags {
   readonly detach?: true;
@@ -49,6 +49,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('--json', 'with --detach: print the run as JSON')
     .option('-q, --quiet', 'print no progress and no logs, only the result')
     .option('-v, --verbose', 'show the logs from the first line')
+    .addOption(onOption('up'))
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: UpFlags) =>
       settle(await up(splitRawArgs(command.args), flags, environment)),

@@ -8,6 +8,8 @@ import type { Failure, RunEvent } from '../supervisor/events.ts';
 import { seconds } from './up/deployment-options.ts';
 import { failureError, failureSoFar } from '../deployment/failure-error.ts';
 import { findRun, latestRun } from '../deployment/find-run.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { eventsOf } from '../deployment/ask-supervisor.ts';
 import type { Configure } from './verb.ts';
@@ -20,13 +22,13 @@ Examples:
 
 Exit codes: 0 reached, 1 the run failed or ended first, 66 no such run, 69 timed out.`;
 
-interface WaitFlags {
+interface WaitFlags extends PlaceFlags {
   readonly for: 'ready' | 'stopped';
   readonly timeout?: number;
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up, else the last one')
     .addOption(new Option('--for <state>', 'what to wait for').choices(['ready', 'stopped']).default('ready'))
     .option('--timeout <seconds>', 'give up after this long', seconds('--timeout'))
@@ -37,6 +39,11 @@ export const configure: Configure = (command, settle, environment) => {
 };
 
 async function wait(asked: string | undefined, flags: WaitFlags, environment: Environment): Promise<number> {
+  const cluster = await chosenOnCluster(asked, flags, 'wait', environment);
+  if (cluster !== undefined) {
+    const { waitOnCluster } = await import('./kubernetes/follow-up.ts');
+    return await waitOnCluster(cluster, flags, environment);
+  }
   requireLinux('wait');
   const folders = stateFolders(environment);
   const run = asked === undefined ? latestRun(folders, 'wait') : findRun(folders, asked);

@@ -167,6 +167,13 @@ export interface InfraOnlyPlan extends AnyPlan {
 
 export type Plan = ServingPlan | InfraOnlyPlan;
 
+/** What the proof of a deployment reads of its plan: a deployment on a cluster has a plan of no other kind. */
+export interface Provable extends Pick<ServingPlan, 'runId' | 'proof' | 'provesReuse'> {
+  readonly model: { readonly servedName: string };
+  readonly http: { readonly url: string };
+  readonly processes: readonly Pick<ProcessSpec, 'name' | 'kind' | 'component' | 'mode' | 'ports'>[];
+}
+
 export function isServing(plan: Plan): plan is ServingPlan {
   return plan.engine !== 'none';
 }

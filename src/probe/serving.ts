@@ -1,7 +1,7 @@
 /** Proves that a deployment serves: sends one real request to the frontend, checks the answer, and counts requests per role. */
 import { timeLimit } from '../base/clock.ts';
 import { DynamoError, type ErrorFields } from '../base/error.ts';
-import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
+import { isServing, type Plan, type ProcessSpec, type Provable } from '../plan/plan.ts';
 import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { generateRequests } from '../base/metrics-text.ts';
@@ -29,7 +29,11 @@ const rolesPeriodMs = 1_000;
 const rolesSettleMs = 30_000;
 
 export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
-  if (!isServing(plan)) return await proveAnswering(plan, asking);
+  return isServing(plan) ? await proveAnswers(plan, asking) : await proveHealth(plan, asking);
+}
+
+/** The same on any target: `plan.http.url` and the ports of its workers lead there from here. */
+export async function proveAnswers(plan: Provable, asking: Asking): Promise<Proof> {
   const before = await counts(plan, asking.signal);
   const begin = asking.clock.now();
   const request = proofRequest(plan.proof, plan.model.servedName);
@@ -64,7 +68,7 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
 }
 
 /** etcd and NATS alone serve no model: their own health endpoints are the proof. */
-async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
+async function proveHealth(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
   const begin = clock.now();
   const answers = plan.processes.map(async ({ name, probe }) => {
     const { body } = await exchange(probe.url, { timeoutMs: 5_000, signal });
@@ -77,12 +81,12 @@ async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Pr
 type Counts = ReadonlyMap<string, number>;
 
 /** With several roles, a request that skipped one is answered as well: only the counters show it. */
-function countedWorkers(plan: Plan): readonly ProcessSpec[] {
+function countedWorkers(plan: Provable): Provable['processes'] {
   const workers = plan.processes.filter(({ kind }) => kind === 'worker');
   return new Set(workers.map(({ mode }) => mode)).size > 1 ? workers : [];
 }
 
-async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
+async function counts(plan: Provable, signal: AbortSignal): Promise<Counts> {
   const entries = countedWorkers(plan).map(async ({ name, ports }): Promise<[string, number]> => {
     const { body } = await exchange(`http://127.0.0.1:${ports.system}/metrics`, { timeoutMs: 5_000, signal });
     return [name, generateRequests(body)];
@@ -91,7 +95,7 @@ async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
 }
 
 async function rolesUsed(
-  plan: Plan,
+  plan: Provable,
   before: Counts,
   asking: Asking,
   askAgain: () => Promise<unknown>,
@@ -122,7 +126,7 @@ async function rolesUsed(
   }
 }
 
-function wrongAnswer(plan: Plan, what: string, fields: ErrorFields<'not-ready'> = {}): DynamoError {
+function wrongAnswer(plan: Provable, what: string, fields: ErrorFields<'not-ready'> = {}): DynamoError {
   return new DynamoError('not-ready', `The deployment is up but does not serve: ${what}`, {
     hint: `dynamo logs --run ${plan.runId}`,
     fields: { runId: plan.runId, ...fields },

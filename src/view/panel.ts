@@ -4,6 +4,7 @@ import { quote, withoutControls } from '../base/terminal-text.ts';
 import { listensEverywhere, openTo } from '../plan/ports.ts';
 import { proofRequest } from '../plan/proof.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
+import type { ProofSpec } from '../profile/profile.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { durationText } from '../base/duration.ts';
 import { homePath } from './style.ts';
@@ -27,10 +28,7 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
       gpus.length === 0 ? 'none' : gpus.map((spec) => `${spec.name} on ${spec.gpus.join(',')}`).join('; '),
     ],
     ['Logs', homePath(`${plan.runFolder}/logs`)],
-    [
-      'Proof',
-      `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}${reuseText(proof)}`,
-    ],
+    ['Proof', proofText(proof)],
     ['Answer', style.italic(shorten(withoutControls(proof.answer), 240))],
   ];
   const reach = openTo(plan.http);
@@ -40,10 +38,14 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
     '',
     ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(9))}  ${value}`),
     '',
-    ...curlLines(plan).map((line) => `  ${line}`),
+    ...curlLines(plan.http.url, plan.model.servedName, plan.proof).map((line) => `  ${line}`),
     '',
     '',
   ].join('\n');
+}
+
+export function proofText(proof: Proof): string {
+  return `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}${reuseText(proof)}`;
 }
 
 function rolesText(proof: Proof): string {
@@ -62,16 +64,18 @@ function urlText({ http }: ServingPlan, style: ChalkInstance): string {
     : here;
 }
 
-function curlLines(plan: ServingPlan): string[] {
-  const { path, body } = proofRequest(plan.proof, plan.model.servedName);
+/** The proving request, ready to paste. */
+export function curlLines(url: string, model: string, proof: ProofSpec): string[] {
+  const { path, body } = proofRequest(proof, model);
   return [
-    `curl ${plan.http.url}${path} \\`,
+    `curl ${url}${path} \\`,
     `  -H 'Content-Type: application/json' \\`,
     `  -d ${quote(JSON.stringify(body))}`,
   ];
 }
 
-function shorten(text: string, length: number): string {
+/** On one line. */
+export function shorten(text: string, length: number): string {
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }

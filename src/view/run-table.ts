@@ -8,19 +8,38 @@ import { memoryText } from '../base/units.ts';
 import { durationText } from '../base/duration.ts';
 import { tableText, widthOf } from './table.ts';
 
-/** `orphaned`: the supervisor is dead, but processes of it are alive. The last two: only ledger and claims can be read. */
+/**
+ * `orphaned`: the supervisor is dead, but processes of it are alive. `record unreadable` and `folder removed`: only ledger
+ * and claims can be read. The last two are about runs on clusters.
+ */
 export interface RunView {
   readonly runId: string;
   readonly name: string;
   readonly profile: string;
   readonly engine: string;
-  readonly state: RunStatus['phase'] | 'orphaned' | 'record unreadable' | 'folder removed';
+  readonly state:
+    | RunStatus['phase']
+    | 'orphaned'
+    | 'record unreadable'
+    | 'folder removed'
+    | 'not answering'
+    | 'gone';
+  /** Absent for a run of this machine. */
+  readonly on?: {
+    readonly kubernetes: {
+      readonly context: string | undefined;
+      readonly namespace: string;
+      /** Name of the DynamoGraphDeployment. */
+      readonly graph: string;
+    };
+  };
   readonly url: string;
   readonly startedAt: string;
   readonly detached: boolean;
-  readonly supervisorPid: number;
+  /** Absent on a cluster, as what follows is. */
+  readonly supervisorPid: number | undefined;
   /** `silent`: it is alive, but does not answer. `starting`: it does not listen yet. */
-  readonly supervisor: 'answering' | 'starting' | 'suspended' | 'silent' | 'dead';
+  readonly supervisor: 'answering' | 'starting' | 'suspended' | 'silent' | 'dead' | undefined;
   /** Why the run is not supervised, and what to do, as a sentence. */
   readonly trouble?: string;
   readonly logs: string;
@@ -31,6 +50,8 @@ export interface RunView {
 
 export interface ProcessView {
   readonly name: string;
+  /** Of a pod, whose name says it only in part. */
+  readonly component?: string;
   readonly state: string;
   readonly pid: number | undefined;
   /** `healthy`, `starting` and how far, `unhealthy: why`, or `-` for a process that is not alive. */
@@ -42,6 +63,8 @@ export interface ProcessView {
   readonly cpuPercent: number | undefined;
   readonly memoryBytes: number | undefined;
   readonly gpus: readonly string[];
+  /** Of a pod: how many it asks for. */
+  readonly gpuCount?: number;
   readonly ports: Plan['processes'][number]['ports'];
   readonly since: string;
   /** Only with --watch. */
@@ -72,6 +95,11 @@ interface Column {
 
 const nothing = (): string => '';
 
+/** Which, on this machine; how many, on a cluster. */
+function gpusText({ gpus, gpuCount = 0 }: ProcessView): string {
+  return gpus.join(',') || (gpuCount > 0 ? `×${gpuCount}` : '-');
+}
+
 const columns: readonly Column[] = [
   { heading: 'RUN', ofRun: (view, style) => style.bold(view.name), ofProcess: nothing },
   {
@@ -100,7 +128,7 @@ const columns: readonly Column[] = [
   },
   {
     heading: 'PID',
-    ofRun: ({ supervisorPid }) => String(supervisorPid),
+    ofRun: ({ supervisorPid }) => String(supervisorPid ?? '-'),
     ofProcess: ({ pid }) => String(pid ?? '-'),
     rank: 4,
     rankAtRest: 6,
@@ -119,7 +147,7 @@ const columns: readonly Column[] = [
     rank: 10,
     rankAtRest: 3,
   },
-  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 3, rankAtRest: 4 },
+  { heading: 'GPUS', ofRun: nothing, ofProcess: gpusText, rank: 3, rankAtRest: 4 },
   liveColumn(
     'GPU MEM',
     11,
@@ -205,6 +233,8 @@ const badStates: ReadonlySet<string> = new Set([
   'folder removed',
   'suspended',
   'not answering',
+  'gone',
+  'failing',
 ]);
 
 function coloured(state: string, style: ChalkInstance): string {
