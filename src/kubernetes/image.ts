@@ -17,11 +17,16 @@ export interface ImageChoice {
 /** Since then the operator asks for it. Source: docs/upstream/kubernetes.md#api-by-release. */
 const overrideSince = '1.5';
 
-/** Throws `usage` when nothing tells the version. */
+/** Throws `usage` when nothing tells the version, or what is said is none. */
 export function chooseImage(
   { image: { reference: usual }, python }: UpstreamKind,
   { image, apiVersion, dynamoVersion }: KubernetesRequest,
 ): ImageChoice {
+  if (dynamoVersion !== undefined && !isVersion(dynamoVersion)) {
+    throw new DynamoError('usage', `--dynamo-version ${JSON.stringify(dynamoVersion)}: expected a version.`, {
+      hint: `--dynamo-version ${python.version}`,
+    });
+  }
   if (image === undefined) {
     const [version, because] =
       apiVersion === 'v1alpha1'
@@ -48,7 +53,7 @@ export function chooseImage(
   }
   const { reference, from } = image;
   const version = dynamoVersion ?? versionOfImage(reference);
-  if (version === undefined || !isVersion(version)) {
+  if (version === undefined) {
     throw new DynamoError(
       'usage',
       `Nothing tells which version of Dynamo is in ${reference}: flags differ by version.`,
