@@ -113,6 +113,12 @@ function componentChoices(pod: PodGraph['components'][number], spec: FrontendSpe
             value: `${pod.nodes} nodes × ${pod.gpusPerPod} GPUs`,
             because: `gpus: ${spec.gpus}, nodes: ${pod.nodes}; needs Grove or LeaderWorkerSet, and the operator adds the ranks`,
           },
+          {
+            what,
+            value: `GLOO_SOCKET_IFNAME ${pod.env.GLOO_SOCKET_IFNAME ?? 'of the profile'}`,
+            because:
+              "the network of a pod, as in upstream's manifest; --env GLOO_SOCKET_IFNAME=NAME for another",
+          },
         ]),
     ...(pod.sharedMemory === undefined
       ? []
