@@ -4,12 +4,12 @@
  */
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { type ManifestOutcome, manifestYaml, planManifest } from '../../../src/kubernetes/manifest.ts';
+import { manifestYaml, planManifest } from '../../../src/kubernetes/manifest.ts';
 import type { KubernetesRequest } from '../../../src/kubernetes/target.ts';
 import { loadProfile } from '../../../src/profile/load.ts';
 import { manifestOf, request } from '../../support/manifests.ts';
 import { shipped, shippedNames } from '../../support/shipped-profiles.ts';
-import { diskFiles, failureOf, memoryFiles, request as profileRequest } from '../profile/memory-files.ts';
+import { failureOf, memoryFiles, request as profileRequest } from '../profile/memory-files.ts';
 
 const lines = (...more: string[]): string =>
   [
@@ -90,6 +90,11 @@ test.each<[string, Partial<KubernetesRequest>, string]>([
   expect(() => planManifest(profile, request(asked))).toThrow(message);
 });
 
+interface AlphaService {
+  readonly resources?: { readonly limits: { readonly gpu: unknown } };
+  readonly extraPodSpec: { readonly mainContainer: { readonly image: string } };
+}
+
 /** What the API server lets pass, and the operator does not; and the fields of the older version that users cannot give. */
 test.each((await shippedNames()).filter((name) => name !== 'disagg_same_gpu'))(
   '%s: has components, each with a container main, an image and a command; bad-no-main, bad-alpha-*',
@@ -107,9 +112,9 @@ test.each((await shippedNames()).filter((name) => name !== 'disagg_same_gpu'))(
     const alpha = parse(manifestYaml(manifestOf(profile, { ...asked, apiVersion: 'v1alpha1' })));
     expect(alpha.spec.components).toBeUndefined();
     expect(alpha.spec.pvcs).toEqual([{ name: 'models', create: false }]);
-    for (const service of Object.values<Record<string, any>>(alpha.spec.services)) {
-      expect(typeof (service['resources']?.limits.gpu ?? '')).toBe('string');
-      expect(service['extraPodSpec'].mainContainer.image).toMatch(/:\d+\.\d+\.\d+$/);
+    for (const service of Object.values<AlphaService>(alpha.spec.services)) {
+      expect(typeof (service.resources?.limits.gpu ?? '')).toBe('string');
+      expect(service.extraPodSpec.mainContainer.image).toMatch(/:\d+\.\d+\.\d+$/);
     }
   },
 );
