@@ -32,11 +32,11 @@ export function chooseImage(
       apiVersion === 'v1alpha1'
         ? [
             dynamoVersion ?? versionOfImage(usual) ?? '',
-            'v1alpha1 is all that operators of 1.1 serve, and both must have one version',
+            'operators that serve only v1alpha1 are 1.1, and the image should be the same version',
           ]
         : [
             dynamoVersion ?? python.version,
-            'the newest that this tool has seen serve on GPUs; operator and image should have one version',
+            'the newest version that this tool has seen serve on GPUs; the operator should be the same version',
           ];
     const reference = `${repositoryOf(usual)}:${version}`;
     return {
@@ -57,7 +57,7 @@ export function chooseImage(
     throw new DynamoError(
       'usage',
       `Nothing tells which version of Dynamo is in ${reference}: flags differ by version.`,
-      { hint: `--dynamo-version ${python.version}   # the one that it holds` },
+      { hint: `--dynamo-version ${python.version}   # the version in the image` },
     );
   }
   const says = isSemver(tagOf(reference)) && !reference.includes('@');

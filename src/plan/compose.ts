@@ -57,14 +57,9 @@ export function composeHost(
   };
 }
 
-/** Throws `usage` for an engine whose program is on this machine, not in an image. */
+/** Throws `usage` where the image does not hold all that the processes need. */
 export function composeYaml(plan: ServingPlan): string {
-  if (findEngine(plan.engine)?.python === undefined || plan.modelLink !== undefined) {
-    throw new DynamoError('usage', `--compose: the image holds no part of the engine ${plan.engine}.`, {
-      hint: '--engine sglang',
-      impossible: true,
-    });
-  }
+  requireImage(plan);
   const services = withShared(plan.processes.map((spec) => [spec.name, service(spec, plan)]));
   const mounts = plan.processes.flatMap((spec) => mountsOf(spec, plan));
   const volumes = new Set(mounts.flatMap(({ source }) => volumeName(source, plan) ?? []));
@@ -86,6 +81,19 @@ export function composeYaml(plan: ServingPlan): string {
     ...(plan.gpuUuids.length === 0 ? [] : ['GPUs are taken in their order: change device_ids for others.']),
     ...choices.map(({ what, value, because }) => `${what.padEnd(width)}  ${value}: ${because}`),
   ]);
+}
+
+function requireImage({ engine, modelLink }: ServingPlan): void {
+  if (findEngine(engine)?.python === undefined) {
+    throw new DynamoError('usage', `--compose: the engine ${engine} is not in NVIDIA's image.`, {
+      hint: '--engine sglang',
+      impossible: true,
+    });
+  }
+  if (modelLink === undefined) return;
+  throw new DynamoError('usage', `--compose: the engine ${engine} needs a model in a folder.`, {
+    hint: '--model /FOLDER   # with a tokenizer; it is mounted at the same path',
+  });
 }
 
 /** Choices whose reasons are of the host that a plan is made on. */
