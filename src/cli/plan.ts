@@ -3,6 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
+import { composeHost, composeYaml } from '../plan/compose.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
@@ -39,12 +40,14 @@ Examples:
   dynamo plan disagg                  show processes, ports, start order, and the reason for each choice
   dynamo plan disagg --json           print the same as JSON ("version" rises when a field changes its meaning)
   dynamo plan disagg --shell > up.sh  write a bash script that starts the same processes without dynamo
+  dynamo plan disagg --compose        print a file for docker compose, which needs nothing of this machine
   dynamo plan disagg --on kubernetes  print a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
 interface PlanFlags extends DeploymentFlags, ManifestFlags {
   readonly detach?: true;
   readonly json?: true;
   readonly shell?: true;
+  readonly compose?: true;
 }
 
 export const configure: Configure = (command, settle, environment) => {
@@ -58,6 +61,7 @@ export const configure: Configure = (command, settle, environment) => {
     .option('-d, --detach', 'plan for `up --detach`, which restarts crashed processes')
     .option('--json', 'print JSON')
     .option('--shell', 'print a bash script')
+    .option('--compose', "print a compose file of containers from NVIDIA's image, for any host with Docker")
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: PlanFlags) =>
       settle(await plan(splitRawArgs(command.args), flags, environment)),
@@ -69,38 +73,67 @@ async function plan(
   flags: PlanFlags,
   environment: Environment,
 ): Promise<number> {
-  if (flags.json === true && flags.shell === true) {
-    throw new DynamoError('usage', 'Use --json or --shell, not both.', { hint: 'dynamo plan --help' });
+  const [form, second] = (['json', 'shell', 'compose'] as const).filter((each) => flags[each] === true);
+  if (second !== undefined) {
+    throw new DynamoError('usage', `Use --${form} or --${second}, not both.`, {
+      hint: 'dynamo plan --help',
+    });
   }
   requireTarget(flags);
   const asked = await oneProfile(operands, 'plan', environment);
   const { profile, note } = await openProfile(asked, settingsOf(flags), environment);
   if (note !== undefined) process.stderr.write(`${note}\n`);
-  if (flags.on === 'kubernetes')
-    return await planOnKubernetes({ asked, profile, flags, rawArgs, environment });
-  const options = planOptionsOf(flags, rawArgs, flags.detach === true);
-  const made = makePlan(profile, options, await factsFor(profile, options, environment));
+  const request = { asked, profile, flags, rawArgs, environment };
   const text =
-    flags.json === true
-      ? JSON.stringify(made, undefined, 2)
-      : flags.shell === true
-        ? shellScript(made)
-        : fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
+    flags.on === 'kubernetes'
+      ? await planOnKubernetes(request)
+      : form === 'compose'
+        ? planForCompose(request)
+        : await planHere(request);
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
 }
 
+interface PlanRequest extends AskedManifest {
+  readonly flags: PlanFlags;
+}
+
+async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
+  const options = planOptionsOf(flags, rawArgs, flags.detach === true);
+  const made = makePlan(profile, options, await factsFor(profile, options, environment));
+  if (flags.json === true) return JSON.stringify(made, undefined, 2);
+  if (flags.shell === true) return shellScript(made);
+  return fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
+}
+
 /** Needs no cluster: `--api-version` says what it serves, where that is not the usual. */
-async function planOnKubernetes(asked: AskedManifest & { readonly flags: PlanFlags }): Promise<number> {
-  if (asked.flags.shell === true) {
-    throw new DynamoError('usage', '--shell has no meaning on Kubernetes.', {
-      hint: 'leave --shell out: the manifest is what starts it',
+async function planOnKubernetes(request: PlanRequest): Promise<string> {
+  const { json, shell, compose } = request.flags;
+  if (shell === true || compose === true) {
+    const flag = shell === true ? '--shell' : '--compose';
+    throw new DynamoError('usage', `${flag} has no meaning on Kubernetes.`, {
+      hint: `leave ${flag} out: the manifest is what starts it`,
     });
   }
-  const made = await makeManifest(asked);
-  const text = asked.flags.json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
-  process.stdout.write(`${text.trimEnd()}\n`);
-  return 0;
+  const made = await makeManifest(request);
+  return json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
+}
+
+/** The options whose values are facts of this machine, or of a run. */
+const notInCompose = { python: '--python', runtime: '--runtime', persist: '--persist' } as const;
+
+function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): string {
+  const options = planOptionsOf(flags, rawArgs, true);
+  const given = Object.entries(notInCompose).find(
+    ([key]) => flags[key as keyof typeof notInCompose] !== undefined,
+  );
+  if (given !== undefined)
+    throw new DynamoError('usage', `${given[1]} has no meaning with --compose.`, {
+      hint: `leave ${given[1]} out`,
+    });
+  const [uid = 1000, gid = 1000] = [process.getuid?.(), process.getgid?.()];
+  const host = composeHost(placeFacts(environment), runNameOf(options.name, profile), `${uid}:${gid}`);
+  return composeYaml(makePlan(profile, { ...options, runtime: 'docker' }, host));
 }
 
 /** A plan has no run yet, and its id says so. Except on Linux, where runs are possible, the host is not examined. */
