@@ -5,7 +5,7 @@ import { errorCode, messageOf, overTls } from '../base/error-code.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/infra-programs.ts';
 import type { Environment } from '../base/environment.ts';
-import { isSilence, reasonOf } from './reach.ts';
+import { isSilence, noAnswer, reasonOf } from './reach.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;
@@ -92,7 +92,7 @@ async function greeted(options: ConnectionOptions): Promise<ServerInfo> {
 function inWords(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (error.name === 'AuthorizationError') return new Error(`it refuses us: ${error.message}`);
-  if (error.name === 'TimeoutError') return new Error(`no answer within ${timeoutMs} ms`);
+  if (error.name === 'TimeoutError') return noAnswer(timeoutMs);
   if (error.message === "server does not support 'tls'") return new Error(noTls);
   if (/undefined error/.test(error.message)) {
     return new Error('the connection was closed, and no NATS said hello');
