@@ -1,4 +1,4 @@
-/** The package as a library: `import { up } from 'dynamo-launcher'`. What it promises stands in types/library.d.ts. */
+/** The package as a library: `import { up } from 'dynamo-launcher'`. Its interface is types/library.d.ts. */
 import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
@@ -40,7 +40,7 @@ async function bringUp(profileName: string, options: declared.UpOptions): Promis
   if (proof !== undefined) return runOf(run);
   const error = outcomeError(await run.supervision.done, run.held.plan.runId);
   signal?.throwIfAborted();
-  throw error ?? new DynamoError('process-failed', `${profile.name} was taken down before it was ready.`);
+  throw error ?? new DynamoError('process-failed', `${profile.name} was stopped before it was ready.`);
 }
 
 /** Test runners show the message and nothing else: so it says all that the command line prints. */
@@ -108,7 +108,7 @@ function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
 
 function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOptions {
   const { engine = 'auto', infra = 'auto', replicas = {}, env = {}, workerArgs = [] } = options;
-  // Test runners bring several up at once: none may be in the way of another.
+  // Test runners start several at once, so each needs a unique name.
   const name =
     options.name ?? `${cleanName(profileName).slice(0, 30) || 'run'}-${randomBytes(4).toString('hex')}`;
   return {

@@ -111,7 +111,7 @@ test('leaves a live run alone and shows the down command that ends it', async ({
   expect([items, told(leftAlone, pids)]).toEqual([[], []]);
   const asked = await dynamo(world, ['clean', '--pid', String(pids[0])]);
   expect(asked.code).toBe(77);
-  expect(asked.stderr).toContain(`it is of run ${runId}, which is up`);
+  expect(asked.stderr).toContain(`it belongs to run ${runId}, which is up`);
   expect(asked.stderr).toContain(`fix: dynamo down ${runId}`);
   await succeed(world, ['clean', '--all-gpu-processes', '--yes']);
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);

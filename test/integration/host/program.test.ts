@@ -36,7 +36,7 @@ test('a missing program', async () => {
 });
 
 test('a killed program', async () => {
-  expect(await sh('kill -9 $$')).toMatchObject({ code: 128, stderr: 'it was ended by SIGKILL' });
+  expect(await sh('kill -9 $$')).toMatchObject({ code: 128, stderr: 'it was killed by SIGKILL' });
 });
 
 test('a program that hangs and ignores signals is abandoned in time and killed', async () => {

@@ -123,7 +123,7 @@ test('waits for all answers, even those slower than the router limit', async () 
 test('a router that never reuses a cache is not ready, with a fix', async () => {
   await expect(ask({ cached: () => 0 })).rejects.toMatchObject({
     code: 'not-ready',
-    message: expect.stringContaining('never answered from a cache'),
+    message: expect.stringContaining('never answered from the cache of'),
     hint: expect.stringContaining('components.frontend.router.kvEvents=false'),
   });
 });

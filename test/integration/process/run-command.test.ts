@@ -90,6 +90,6 @@ test('when stopped before its start, it does not start', async () => {
 test('a missing program is named', async () => {
   await expect(running('', ['/nowhere/uv', 'venv']).ended).rejects.toMatchObject({
     code: 'environment',
-    message: expect.stringContaining('/nowhere/uv cannot be started'),
+    message: expect.stringContaining('/nowhere/uv could not be started'),
   });
 });

@@ -137,12 +137,12 @@ test.for([
   [
     'a remote one',
     { DOCKER_HOST: 'tcp://192.0.2.1:2375' },
-    'the ports of its containers are not on this host',
+    'the ports of its containers would not be on this host',
   ],
   [
     'one over ssh',
     { DOCKER_HOST: 'ssh://me@far.example' },
-    'the ports of its containers are not on this host',
+    'the ports of its containers would not be on this host',
   ],
   ['a context that is not there', { DOCKER_CONTEXT: 'lost' }, 'The Docker context lost does not exist'],
 ] as const)('%s exits with 69 and one fix, and starts nothing', async ([, env, words], { world }) => {

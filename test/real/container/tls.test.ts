@@ -95,7 +95,7 @@ test.for<[name: string, env: () => Record<string, string> | Promise<Record<strin
   [
     'an authority that is not the daemon’s',
     () => over(makeAuthority(temporaryFolder())('other').folder),
-    /its certificate is of an authority that is not the given one/,
+    /its certificate was not issued by the given CA/,
   ],
   ['no certificate of ours', () => over(only('ca.pem')), /it (requires|may require) a client certificate/],
   ['a certificate without its key', () => over(only('ca.pem', 'cert.pem')), /there is no \S+key\.pem/],

@@ -104,7 +104,7 @@ test('processes in containers of a live run are known as its own', async ({ worl
   const asked = await dynamo(world, ['clean', '--pid', String(pid)], { env: daemon().env });
   expect([asked.code, asked.stderr]).toEqual([
     77,
-    expect.stringContaining(`it is of run ${runId}, which is up`),
+    expect.stringContaining(`it belongs to run ${runId}, which is up`),
   ]);
   await clean(world, '--all-gpu-processes', '--yes');
   expect(isLiving(pid)).toBe(true);
