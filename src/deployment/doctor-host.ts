@@ -1,14 +1,13 @@
 /** The GPUs and the kernel log of this host, as the doctor needs them. */
 import type { Environment } from '../base/environment.ts';
 import type { GpuFacts, GpuReport, KernelLog } from '../doctor/host-view.ts';
-import { busOf } from '../doctor/xid.ts';
+import { busOf, readKernelLog } from '../doctor/kernel-log.ts';
 import { computeApps, cudaVersion, findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { leasedGpus, lesseeOf } from '../run/leases.ts';
 import { errorCode } from '../base/error-code.ts';
-import { readKernelLog } from '../doctor/kernel-log.ts';
 import { runProgram } from '../host/program.ts';
 
 /** Less than the time limit of a check. */

@@ -1,5 +1,5 @@
-/** What a check of `dynamo doctor` is, and what it can say. */
-import type { HostView } from './host-view.ts';
+/** What a check of `dynamo doctor` is, what it can report, and the words that all checks share. */
+import type { GpuReport, HostView } from './host-view.ts';
 
 /** `skip`: it could not be made here, or there is nothing that it applies to; never a silent `ok`. */
 export type Status = 'ok' | 'warn' | 'fail' | 'skip';
@@ -42,4 +42,29 @@ export function fail(evidence: string, fix: string, details: readonly string[] =
 
 export function skip(why: string): Finding {
   return { status: 'skip', evidence: why, details: [] };
+}
+
+/** `undefined` when nvidia-smi answers and lists GPUs. */
+export function noGpu(report: GpuReport): Finding | undefined {
+  if (report.state === 'absent') return skip('there is no nvidia-smi here');
+  if (report.state === 'hangs') return skip('nvidia-smi does not answer (see gpu-hang)');
+  if (report.state === 'fails') return skip('nvidia-smi fails (see nvml)');
+  return report.gpus.length === 0 ? skip('nvidia-smi lists no GPU') : undefined;
+}
+
+/** `71 GiB`, `0.5 GiB`, `64 MiB`. */
+export function sizeText(bytes: number): string {
+  const gib = bytes / 2 ** 30;
+  if (gib >= 10) return `${Math.round(gib)} GiB`;
+  if (gib >= 0.5) return `${Math.round(gib * 10) / 10} GiB`;
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}
+
+export function mibText(mib: number): string {
+  return sizeText(mib * 2 ** 20);
+}
+
+/** `1 key`, `3 keys`, `2 processes`. */
+export function countText(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : thing.endsWith('s') ? 'es' : 's'}`;
 }

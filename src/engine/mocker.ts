@@ -15,8 +15,13 @@ import type {
   WorkerReplica,
 } from './engine.ts';
 import { type Flag, flagWords, mergeFlags } from './flags.ts';
-import { pythonVariables, statusVariables } from './python-home.ts';
-import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
+import {
+  frontendGraceMs,
+  pythonVariables,
+  runtimeImage,
+  statusVariables,
+  upstreamFrontend,
+} from './upstream.ts';
 
 /**
  * An idle one ends within 0.4 s; streams in flight are waited for.

@@ -4,7 +4,7 @@ import type { Dialect } from './dialects.ts';
 import type { Engine, PortName, Note, UpstreamKind, UpstreamParts } from './engine.ts';
 import { pythonNeed } from './sglang/python-need.ts';
 import { sglangWorker } from './sglang/worker.ts';
-import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
+import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream.ts';
 
 /** Clean ends took up to 10.5 s. Source: docs/upstream/processes.md#stopping-an-sglang-worker. */
 const workerGraceMs = 35_000;

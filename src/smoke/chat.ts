@@ -1,6 +1,6 @@
 /** Chats as cases send them, and what of an answer they look at. */
 import type { Client } from './client.ts';
-import { type Json, listOf, numberOf, objectOf, textOf } from './json.ts';
+import { type Json, listOf, numberOf, objectOf, textOf } from './answers.ts';
 import type { Target } from './target.ts';
 
 export const chatPath = '/v1/chat/completions';

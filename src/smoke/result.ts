@@ -1,4 +1,5 @@
-/** What a smoke found out: one suite a profile, one result a case. Serialisable: it is what `--json` prints. */
+/** The result of a smoke case, and how a case says that an answer is wrong or that it cannot decide. */
+
 export interface CaseResult {
   readonly name: string;
   readonly state: 'passed' | 'failed' | 'skipped';
@@ -29,4 +30,23 @@ export interface SuiteResult {
 
 export function countOf({ cases }: SuiteResult, state: CaseResult['state']): number {
   return cases.filter((each) => each.state === state).length;
+}
+
+/** `wrong`: the deployment answered what it must not. `open`: nothing was shown either way. */
+export class CaseError extends Error {
+  readonly verdict: 'wrong' | 'open';
+
+  constructor(verdict: 'wrong' | 'open', message: string) {
+    super(message);
+    this.verdict = verdict;
+  }
+}
+
+export function wrong(message: string): never {
+  throw new CaseError('wrong', message);
+}
+
+/** For what this model or version cannot show, without being at fault. */
+export function leaveOpen(message: string): never {
+  throw new CaseError('open', message);
 }

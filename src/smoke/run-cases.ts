@@ -1,11 +1,9 @@
 /** Runs the cases of one deployment, one after the other, each within its time. */
 import { systemClock, timeLimit } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { SmokeCase } from './case.ts';
-import { CaseError } from './verdict.ts';
-import { createClient } from './client.ts';
-import type { CaseResult } from './result.ts';
 import type { Target } from './target.ts';
+import { createClient, type SmokeCase } from './client.ts';
+import { CaseError, type CaseResult } from './result.ts';
 
 export interface CaseRules {
   readonly caseTimeoutMs: number;

@@ -1,4 +1,4 @@
-/** What is smoked: where it answers, and the traits that decide which requests fit it. */
+/** What a smoke test calls: where it answers, and the traits that decide which requests fit it. */
 import type { ServingPlan } from '../plan/plan.ts';
 import type { Profile, ProofSpec, WorkerMode } from '../profile/profile.ts';
 

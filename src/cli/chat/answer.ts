@@ -1,8 +1,7 @@
 /** One answer of a chat as it comes, piece by piece. */
 import { DynamoError } from '../../base/error.ts';
 import { errorCode, messageOf } from '../../base/error-code.ts';
-import { type Json, listOf, objectOf, shown, textOf } from '../../smoke/json.ts';
-import { eventLines } from '../../smoke/sse.ts';
+import { eventLines, type Json, listOf, objectOf, shown, textOf } from '../../smoke/answers.ts';
 
 export interface ChatTarget {
   /** Without a slash at the end. */

@@ -2,7 +2,7 @@
 import { DynamoError } from '../../base/error.ts';
 import { conceal } from '../../base/secrets.ts';
 import { messageOf } from '../../base/error-code.ts';
-import { listOf, objectOf, textOf } from '../../smoke/json.ts';
+import { listOf, objectOf, textOf } from '../../smoke/answers.ts';
 
 const answerWithinMs = 10_000;
 

@@ -1,9 +1,8 @@
 /** A run as `ps` shows it: from its supervisor, and from its files where that is gone. */
-import { clientUrl } from '../../plan/plan.ts';
+import { clientUrl, type ProcessSpec } from '../../plan/plan.ts';
 import { isAlive, presenceOf } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
-import type { ProcessSpec } from '../../plan/plan.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
 import type { StateFolders } from '../../run/folders.ts';

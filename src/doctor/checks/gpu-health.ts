@@ -1,13 +1,11 @@
 /** The driver and nvidia-smi work, and no GPU hangs. */
 import { join } from 'node:path';
 import { compareVersions } from '../../base/package-version.ts';
-import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { noGpu } from '../gpu-report.ts';
+import { type Check, countText, fail, type Finding, noGpu, ok, skip, warn } from '../check.ts';
 import type { GpuReport, HostView } from '../host-view.ts';
 import { readProcess } from '../proc-files.ts';
 import { packagesIn } from '../python-packages.ts';
-import { countText } from '../sizes.ts';
-import { meaningOf, parseXids, type Xid } from '../xid.ts';
+import { meaningOf, parseXids, type Xid } from '../kernel-log.ts';
 
 /** The oldest driver for each CUDA; within a major version newer minors run on it, too. Source: CUDA compatibility guide. */
 const oldestDriver: Readonly<Record<string, string>> = { '11': '450.80', '12': '525.60', '13': '580' };

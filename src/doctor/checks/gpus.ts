@@ -3,13 +3,11 @@ import { messageOf } from '../../base/error-code.ts';
 import { allowedGpus, deviceName, freeOf, gpuDemand } from '../../plan/gpu-demand.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Gpu } from '../../plan/request.ts';
-import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { noGpu } from '../gpu-report.ts';
+import { type Check, countText, fail, type Finding, mibText, noGpu, ok, skip, warn } from '../check.ts';
 import type { GpuFacts, GpuReport, HostView, Subject } from '../host-view.ts';
 import { findModel, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';
 import { describeProcess } from '../proc-files.ts';
-import { countText, mibText } from '../sizes.ts';
 
 /**
  * More in use before we start is somebody's work: an idle H200 had 615 MiB.

@@ -1,11 +1,20 @@
 /** What a container or a shell takes away: processes in view, an init, shared memory and limits. */
 import { engineUses } from '../planned.ts';
 import { type LimitName, softLimit } from '../../base/process-limits.ts';
-import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { noGpu } from '../gpu-report.ts';
+import {
+  type Check,
+  countText,
+  fail,
+  type Finding,
+  mibText,
+  noGpu,
+  ok,
+  sizeText,
+  skip,
+  warn,
+} from '../check.ts';
 import type { HostView, Segment } from '../host-view.ts';
 import { readProcess, readProcesses } from '../proc-files.ts';
-import { countText, mibText, sizeText } from '../sizes.ts';
 
 /**
  * More than an idle GPU has in use: NVML's plain figure was 615 MiB.

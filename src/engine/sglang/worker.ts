@@ -4,7 +4,7 @@ import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
 import type { Deployment, Launch, PythonHome, WorkerReplica } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
-import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
+import { pythonVariables, statusVariables, tracesEndpoint } from '../upstream.ts';
 import { spellingFor } from '../targets.ts';
 import {
   cpuFlags,

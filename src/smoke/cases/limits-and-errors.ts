@@ -2,13 +2,11 @@
 import { systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { proofRequest } from '../../plan/proof.ts';
-import type { SmokeCase } from '../case.ts';
-import { chat, chatBody, chatPath, readChat } from '../chat.ts';
-import type { Client } from '../client.ts';
-import { requestsUnderWay } from '../counters.ts';
-import { listOf, numberOf, objectOf, shown } from '../json.ts';
 import { answersText, type Target } from '../target.ts';
-import { leaveOpen, wrong } from '../verdict.ts';
+import { type Client, requestsUnderWay, type SmokeCase } from '../client.ts';
+import { chat, chatBody, chatPath, readChat } from '../chat.ts';
+import { listOf, numberOf, objectOf, shown } from '../answers.ts';
+import { leaveOpen, wrong } from '../result.ts';
 
 const question = 'Write a long sentence about foxes.';
 

@@ -3,13 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../base/error-code.ts';
 import { judge, proofRequest, tinyImage } from '../../plan/proof.ts';
-import type { SmokeCase } from '../case.ts';
-import { chatBody, chatPath } from '../chat.ts';
-import type { Client } from '../client.ts';
-import { listOf, objectOf, shown, textOf } from '../json.ts';
-import { readPicture, readVideo } from '../media-file.ts';
 import type { Target } from '../target.ts';
-import { wrong } from '../verdict.ts';
+import type { Client, SmokeCase } from '../client.ts';
+import { chatBody, chatPath } from '../chat.ts';
+import { listOf, objectOf, shown, textOf } from '../answers.ts';
+import { readPicture, readVideo } from '../media-file.ts';
+import { wrong } from '../result.ts';
 
 /** Images of both common kinds are seen, in one piece and in a conversation. */
 export const vision: SmokeCase = {

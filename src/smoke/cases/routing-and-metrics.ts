@@ -1,12 +1,10 @@
 /** Where requests go, and that the counters tell of it. */
 import { systemClock } from '../../base/clock.ts';
 import { proofRequest, tinyImage } from '../../plan/proof.ts';
-import type { SmokeCase } from '../case.ts';
-import { chat, chatStream } from '../chat.ts';
-import type { Client } from '../client.ts';
-import { ofFrontend, requestsByRole } from '../counters.ts';
 import { answersText, rolesOf, type Target } from '../target.ts';
-import { leaveOpen, wrong } from '../verdict.ts';
+import { type Client, ofFrontend, requestsByRole, type SmokeCase } from '../client.ts';
+import { chat, chatStream } from '../chat.ts';
+import { leaveOpen, wrong } from '../result.ts';
 
 const documents = 3;
 /** Of three: a router that only takes turns would bring at most one of them to its own worker again. */

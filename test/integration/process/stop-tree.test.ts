@@ -4,8 +4,7 @@ import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'n
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import type { LedgerEntry } from '../../../src/process/ledger.ts';
-import { readLedger } from '../../../src/process/ledger.ts';
+import { type LedgerEntry, readLedger } from '../../../src/process/ledger.ts';
 import { findOwned } from '../../../src/process/owned.ts';
 import { stopTree } from '../../../src/process/stop-tree.ts';
 import { createTracker } from '../../../src/process/tracker.ts';

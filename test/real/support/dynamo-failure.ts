@@ -1,7 +1,6 @@
 /** Lets parts of the installed Dynamo fail, and asks the rules about what they said: REAL_DYNAMO=/a/bin/python:/b/bin/python. */
 import { spawn } from 'node:child_process';
-import { diagnose } from '../../../src/doctor/diagnose.ts';
-import type { HostEvidence } from '../../../src/doctor/rule.ts';
+import { diagnose, type HostEvidence } from '../../../src/doctor/rule.ts';
 import { rules } from '../../../src/doctor/rule-table.ts';
 import { planOf } from '../../support/diagnosis.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

@@ -1,9 +1,9 @@
 /** Cases end with a verdict whatever they do: pass, fail, leave it open, hang, or lose the deployment. */
 import { expect, test } from 'vitest';
-import type { SmokeCase } from '../../../src/smoke/case.ts';
-import { leaveOpen, wrong } from '../../../src/smoke/verdict.ts';
-import { runCases } from '../../../src/smoke/run-cases.ts';
 import type { Target } from '../../../src/smoke/target.ts';
+import type { SmokeCase } from '../../../src/smoke/client.ts';
+import { leaveOpen, wrong } from '../../../src/smoke/result.ts';
+import { runCases } from '../../../src/smoke/run-cases.ts';
 
 const target: Target = {
   url: 'http://127.0.0.1:1',

@@ -1,6 +1,6 @@
-/** The JUnit report: well-formed whatever a log holds, its counts true. */
+/** Reports for CI: JUnit XML, and GitHub's job summary with annotations. */
 import { expect, test } from 'vitest';
-import { junitXml } from '../../../src/smoke/junit.ts';
+import { annotations, jobSummary, junitXml } from '../../../src/smoke/reports.ts';
 import { mixedSuites } from '../../support/smoke-suites.ts';
 import { readXml } from '../../support/xml.ts';
 
@@ -49,4 +49,16 @@ test('logs are included, without characters that XML forbids', () => {
 
 test('a report without suites is valid', () => {
   expect(readXml(junitXml([], 'h')).attributes['tests']).toBe('0');
+});
+
+test('one annotation per failed case, on one line, escaped', () => {
+  expect(annotations(mixedSuites)).toBe(
+    '::error title=dynamo smoke%3A agg chat::object is <b> & "c"%0Asecond line: 100%25\n',
+  );
+});
+
+test('the summary has a row per profile and an item per failure', () => {
+  const lines = jobSummary(mixedSuites).split('\n');
+  expect(lines).toContain('| ❌ | `agg` | sim | 1 | 1 | 1 | 1.2 s |');
+  expect(lines).toContain('- `agg` **chat**: object is \\<b\\> & "c" second line: 100%');
 });

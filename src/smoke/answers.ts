@@ -1,4 +1,5 @@
-/** Reads fields of JSON whose shape nobody promises. */
+/** Reads what a server answers: JSON of unknown shape, and server-sent events. */
+
 export type Json = Readonly<Record<string, unknown>>;
 
 /** An empty object for everything that is no object. */
@@ -27,4 +28,15 @@ export function shown(value: unknown): string {
     ' ',
   );
   return text.length > 160 ? `${text.slice(0, 159)}…` : text;
+}
+
+/** The text after each `data:`, as it comes. Leaving the loop cancels the stream. */
+export async function* eventLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const part of stream) {
+    const lines = (rest + decoder.decode(part, { stream: true })).split(/\r?\n/);
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.startsWith('data:')) yield line.slice('data:'.length).trim();
+  }
 }
