@@ -1,4 +1,4 @@
-/** All rules, most specific first: the first one that finds something is the diagnosis. */
+/** All rules, most specific first: the first one that matches is the diagnosis. */
 import type { Rule } from './rule.ts';
 import {
   discoveryMismatch,

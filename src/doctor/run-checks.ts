@@ -11,14 +11,14 @@ export interface CheckReport extends Finding {
   readonly title: string;
   readonly severity: Check['severity'];
   readonly tookMs: number;
-  /** What `--fix` did, a line each; the finding is the one after that. */
+  /** What `--fix` did, one line each; `finding` is from the check after that. */
   readonly fixed: readonly string[];
 }
 
 export interface CheckOptions {
-  /** For each check. */
+  /** Time limit of each check. */
   readonly timeoutMs: number;
-  /** Mend what is safe to repair, then look again. */
+  /** Repair what is safe to repair, then check again. */
   readonly repair: boolean;
 }
 
@@ -48,7 +48,7 @@ async function runCheck(
   let finding = await look();
   let fixed: readonly string[] = [];
   if (repair && check.repair !== undefined && isTrouble(finding.status)) {
-    fixed = await check.repair(host).catch((error: unknown) => [`could not: ${messageOf(error)}`]);
+    fixed = await check.repair(host).catch((error: unknown) => [`failed: ${messageOf(error)}`]);
     finding = await look();
   }
   return {
@@ -92,7 +92,7 @@ export function isTrouble(status: Status): boolean {
 }
 
 const mark = '***';
-/** Shorter values would be found by chance in the midst of words. */
+/** Shorter values could occur inside ordinary words. */
 const shortestSecret = 6;
 
 const patterns: readonly [pattern: RegExp, by: string][] = [
@@ -103,7 +103,7 @@ const patterns: readonly [pattern: RegExp, by: string][] = [
   [/(\bBearer\s+)\S+/gi, `$1${mark}`],
 ];
 
-/** A function that replaces the values of all secret variables of this environment, `secrets`, and what looks like one. */
+/** A function that hides the values of all secret variables of this environment, `secrets`, and text that looks secret. */
 export function redactor(
   environment: Readonly<Record<string, string | undefined>>,
   secrets: readonly string[] = [],

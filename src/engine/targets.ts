@@ -1,9 +1,9 @@
-/** How each target spells what engines name: where a server listens, and where KV events are published. */
+/** The addresses to use on each target: where servers listen, and where KV events are published. */
 import { DynamoError } from '../base/error.ts';
 import type { Deployment, LocalDeployment } from './engine.ts';
 
 interface Spelling {
-  /** Where servers listen that other processes of the deployment use. */
+  /** Where servers listen for other processes of the deployment. */
   readonly listen: string;
   /** The same for ZeroMQ sockets of SGLang. */
   readonly publish: string;
@@ -11,8 +11,8 @@ interface Spelling {
 
 const spellings: Readonly<Record<Deployment['target'], Spelling>> = {
   /**
-   * SGLang publishes only where the address holds a star or a double colon, and this is loopback with one: ZeroMQ takes it
-   * as 127.0.0.1, without IPv6. The worker beside it connects on SGLANG_HOST_IP. Seen with SGLang 0.5.16.
+   * SGLang publishes only if the address contains `*` or `::`, and this is loopback with `::`: ZeroMQ treats it as
+   * 127.0.0.1, without IPv6. Dynamo's worker connects to SGLANG_HOST_IP. Seen with SGLang 0.5.16.
    */
   local: { listen: '127.0.0.1', publish: '[::ffff:127.0.0.1]' },
   kubernetes: { listen: '0.0.0.0', publish: '*' },
@@ -26,6 +26,6 @@ export function spellingFor({ target }: Pick<Deployment, 'target'>): Spelling {
 export function requireLocal(deployment: Deployment, engine: string): LocalDeployment {
   if (deployment.target === 'local') return deployment;
   throw new DynamoError('usage', `The engine ${engine} runs on this machine only.`, {
-    hint: 'leave --engine out, or --on kubernetes',
+    hint: 'omit --engine, or omit --on kubernetes',
   });
 }

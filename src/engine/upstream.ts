@@ -1,11 +1,11 @@
-/** What all engines of upstream share: the variables of their processes, and the OpenAI frontend. */
+/** What all upstream engines share: the variables of their processes, and the OpenAI frontend. */
 import type { FrontendSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
 import type { Deployment, Launch, LocalDeployment, PythonHome } from './engine.ts';
 import { spellingFor } from './targets.ts';
 
 /**
- * `process`: its name in the plan. What it writes goes to its log at once.
+ * `process`: its name in the plan. Output is unbuffered, so that it reaches the log at once.
  * Source: docs/upstream/environment-variables.md#loopback, docs/upstream/environment-variables.md#output.
  */
 export function pythonVariables(
@@ -16,7 +16,7 @@ export function pythonVariables(
   const { events, profile } = deployment;
   return {
     ...dynamoVariables(deployment),
-    // Upstream knows no "none": workers that publish nothing are what makes it so.
+    // Upstream has no "none": it means that no worker publishes events.
     DYN_EVENT_PLANE: events === 'none' ? 'zmq' : events,
     ...(deployment.target === 'local' ? localVariables(home, deployment) : {}),
     // A folder `dynamo` in the working directory must not shadow the package.
@@ -26,21 +26,21 @@ export function pythonVariables(
   };
 }
 
-/** All that listens and answers stays on loopback. */
+/** All servers and connections stay on loopback. */
 function localVariables(home: PythonHome, deployment: LocalDeployment): Record<string, string> {
   return {
     DYN_EVENT_PLANE_HOST: spellingFor(deployment).listen,
-    // The address itself breaks 1.1 to 1.4: the name of the interface works everywhere.
+    // An address breaks 1.1 to 1.4; the name of the interface works in all versions.
     DYN_TCP_RESPONSE_STREAM_HOST: 'lo',
     ...(home.inImage === true ? {} : placeVariables(home, deployment)),
   };
 }
 
 /**
- * The status server of a worker, which answers 503 while the worker loads and writes an ERROR line for each such answer,
- * and answers 503 for ever where no health check is registered (mocker, encode workers). Told to begin with `ready`, it
- * answers 200 and lists the endpoints that are ready, which is what a probe reads. Nothing where the plan gives no port:
- * then whoever does sets all of this.
+ * The status server of a worker. By default it answers 503 and logs an ERROR line each time while the worker loads, and
+ * always answers 503 without a registered health check (mocker, encode workers). With the starting status `ready` it
+ * answers 200 and lists the endpoints that are ready, which probes read. Empty if the plan assigns no port: then the
+ * target sets all of this.
  * Source: docs/upstream/status-and-health.md#worker-status-port.
  */
 export function statusVariables(port: number | undefined): Record<string, string> {
@@ -52,17 +52,17 @@ export function statusVariables(port: number | undefined): Record<string, string
   };
 }
 
-/** What an environment of this host needs to be found and to leave nothing behind. */
+/** What processes from an environment on this host need to find it, and to leave nothing behind. */
 function placeVariables(home: PythonHome, deployment: LocalDeployment): Record<string, string> {
   const { PATH } = home.caller;
   return {
-    // JIT compilers of SGLang look there for ninja, which stands in the environment.
+    // SGLang's JIT compilers search PATH for ninja, which is in the environment.
     PATH: [`${home.folder}/bin`, ...(PATH === undefined ? [] : [PATH])].join(':'),
     ...temporaryVariables(home, deployment),
   };
 }
 
-/** Upstream leaves files and sockets behind in TMPDIR; what PyTorch compiled should outlive the run, though. */
+/** Upstream leaves files and sockets behind in TMPDIR, but PyTorch's compiled code should be kept after the run. */
 function temporaryVariables(
   { caller }: PythonHome,
   { temporaryFolder }: LocalDeployment,
@@ -94,9 +94,9 @@ function tracingVariables(home: PythonHome, process: string): Record<string, str
 }
 
 /**
- * Upstream's one switch exports logs, too, and knows no way to leave that out: to a collector that takes none, or where
- * nobody listens, each batch is an ERROR line in the log, which is the next batch a second later. So logs are sent only
- * where the caller says that they go; else a batch waits for the longest time there is. Seen with 1.1.1 and 1.6.1.
+ * Upstream's switch for traces always exports logs as well. If the collector accepts no logs, or is down, each batch
+ * causes an ERROR line in the log, which becomes the next batch a second later. So logs are sent only if the caller
+ * configures it; otherwise batches are delayed as long as possible. Seen with 1.1.1 and 1.6.1.
  */
 function exporterVariables(home: PythonHome): Record<string, string> {
   const {
@@ -105,7 +105,7 @@ function exporterVariables(home: PythonHome): Record<string, string> {
     OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: logs,
     OTEL_BLRP_SCHEDULE_DELAY: delay,
   } = home.caller;
-  // With HTTP the common one gets a path added, those of their own are taken as they stand.
+  // With HTTP, upstream appends a path to the common endpoint, but uses the specific ones unchanged.
   if (all && !traces) return { OTEL_EXPORTER_OTLP_ENDPOINT: all };
   const toTraces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesEndpoint(home) };
   if (logs) return { ...toTraces, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: logs };
@@ -120,24 +120,24 @@ function exporterVariables(home: PythonHome): Record<string, string> {
 /** 24 days. */
 const longestDelayMs = 2 ** 31 - 1;
 
-/** As the scripts of upstream call them: `dynamo-frontend`, `dynamo-worker-1`, `dynamo-worker-prefill`. */
+/** The names in upstream's scripts: `dynamo-frontend`, `dynamo-worker-1`, `dynamo-worker-prefill`. */
 function serviceName(process: string): string {
   return /^(frontend|worker)/.test(process) ? `dynamo-${process}` : `dynamo-worker-${process}`;
 }
 
 /**
- * Open streams are waited for without a limit of upstream's own.
+ * Upstream waits for open streams without a limit.
  * Source: docs/upstream/processes.md#stopping-the-frontend.
  */
 export const frontendGraceMs = 30_000;
 
-/** Holds all of upstream, the mocker too. Source: the page "SGLang" of the documentation of 1.1.1. */
+/** Contains all of upstream, including the mocker. Source: the page "SGLang" of the documentation of 1.1.1. */
 export const runtimeImage = {
   name: 'runtime',
   reference: 'nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.1.1',
 } as const;
 
-/** `engineArgs`: what the profile gives it for this engine. Source: docs/upstream/frontend.md#flags-that-we-set. */
+/** `engineArgs`: from the profile, for this engine. Source: docs/upstream/frontend.md#flags-that-we-set. */
 export function upstreamFrontend(
   home: PythonHome,
   spec: FrontendSpec,

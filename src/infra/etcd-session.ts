@@ -41,7 +41,7 @@ export async function firstAnswering(
   addresses: readonly string[],
   environment: Environment,
 ): Promise<{ readonly address: string; readonly session: EtcdSession }> {
-  let reason: unknown = new Error('no address');
+  let reason: unknown = new Error('is not a URL');
   for (const address of addresses) {
     const session = etcdSession(address, environment);
     try {

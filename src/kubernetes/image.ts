@@ -51,7 +51,7 @@ export function chooseImage(
   if (version === undefined || !isVersion(version)) {
     throw new DynamoError(
       'usage',
-      `Nothing tells which version of Dynamo is in ${reference}: flags differ by version.`,
+      `The version of Dynamo in ${reference} is unknown, and flags differ by version.`,
       { hint: `--dynamo-version ${python.version}   # the one that it holds` },
     );
   }

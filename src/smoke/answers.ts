@@ -2,17 +2,17 @@
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** An empty object for everything that is no object. */
+/** An empty object for anything else. */
 export function objectOf(value: unknown): Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 }
 
-/** An empty list for everything that is no list. */
+/** An empty list for anything else. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
-/** NaN for everything that is no number, so that it is equal to none. */
+/** NaN for anything else, which equals no number. */
 export function numberOf(value: unknown): number {
   return typeof value === 'number' ? value : Number.NaN;
 }
@@ -21,7 +21,7 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** For messages: short, on one line. */
+/** Shortened and on one line, for messages. */
 export function shown(value: unknown): string {
   const text = (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')).replaceAll(
     /\s+/g,
@@ -30,7 +30,7 @@ export function shown(value: unknown): string {
   return text.length > 160 ? `${text.slice(0, 159)}…` : text;
 }
 
-/** The text after each `data:`, as it comes. Leaving the loop cancels the stream. */
+/** The text after each `data:`, as it arrives. Leaving the loop cancels the stream. */
 export async function* eventLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
   const decoder = new TextDecoder();
   let rest = '';

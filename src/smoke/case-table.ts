@@ -1,4 +1,4 @@
-/** Every request case, in the order in which they run; each says itself which deployments it fits. */
+/** All cases, in the order in which they run; each decides which deployments it applies to. */
 import type { Target } from './target.ts';
 import type { SmokeCase } from './client.ts';
 import { chatCase, chatStreamCase, completions, embeddings, twoTurns, usage } from './cases/text.ts';

@@ -1,7 +1,7 @@
 /** Writes the results for CI: JUnit XML, and GitHub's job summary with annotations. */
 import { type CaseResult, countOf, type SuiteResult } from './result.ts';
 
-/** Ends with a newline. `hostname` stands in every suite. */
+/** JUnit XML. Ends with a newline. `hostname` is part of every suite. */
 export function junitXml(suites: readonly SuiteResult[], hostname: string): string {
   const sum = (of: (suite: SuiteResult) => number): number =>
     suites.reduce((total, suite) => total + of(suite), 0);
@@ -31,7 +31,7 @@ function suiteLines(suite: SuiteResult, hostname: string): string[] {
     errors: 0,
     skipped: countOf(suite, 'skipped'),
     time: seconds(suite.tookMs),
-    // Without a zone, as the schemas want it.
+    // Without a time zone, as the schemas require.
     timestamp: suite.startedAt.slice(0, 19),
     hostname,
   };
@@ -76,7 +76,7 @@ function tag(name: string, attributes: Attributes): string {
   return `${open(name, attributes).slice(0, -1)}/>`;
 }
 
-/** What XML 1.0 cannot hold at all, not even escaped: logs are full of it. */
+/** Characters that XML 1.0 does not allow, even escaped; logs contain many of them. */
 const impossible = /(?![\t\n\r])\p{Cc}|\p{Cs}|[\ufffe\uffff]/gu;
 
 function content(text: string): string {
@@ -88,7 +88,7 @@ function content(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
-/** A workflow command for each failed case, each on a line of its own; nothing when all is well. */
+/** GitHub workflow commands, one line per failed case; empty if there are none. */
 export function annotations(suites: readonly SuiteResult[]): string {
   return suites
     .flatMap(({ name, cases }) =>
@@ -101,7 +101,7 @@ export function annotations(suites: readonly SuiteResult[]): string {
     .join('');
 }
 
-/** Markdown. Ends with a newline. */
+/** GitHub's job summary, in Markdown. Ends with a newline. */
 export function jobSummary(suites: readonly SuiteResult[]): string {
   const rows = suites.map(
     (suite) =>

@@ -1,4 +1,4 @@
-/** The result of a smoke case, and how a case says that an answer is wrong or that it cannot decide. */
+/** The result of a smoke case, and the errors with which a case fails or is skipped. */
 
 export interface CaseResult {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface CapturedLog {
 }
 
 export interface SuiteResult {
-  /** The profile, with ` #2` behind it when it is repeated. */
+  /** The profile, with ` #2` appended when it is repeated. */
   readonly name: string;
   readonly engine: string | undefined;
   readonly model: string | undefined;
@@ -24,7 +24,7 @@ export interface SuiteResult {
   readonly startedAt: string;
   readonly tookMs: number;
   readonly cases: readonly CaseResult[];
-  /** The ends of the logs of every process. */
+  /** The last part of the log of every process. */
   readonly logs: readonly CapturedLog[];
 }
 
@@ -32,7 +32,7 @@ export function countOf({ cases }: SuiteResult, state: CaseResult['state']): num
   return cases.filter((each) => each.state === state).length;
 }
 
-/** `wrong`: the deployment answered what it must not. `open`: nothing was shown either way. */
+/** `wrong`: the deployment gave a wrong answer. `open`: the case could not decide. */
 export class CaseError extends Error {
   readonly verdict: 'wrong' | 'open';
 
@@ -46,7 +46,7 @@ export function wrong(message: string): never {
   throw new CaseError('wrong', message);
 }
 
-/** For what this model or version cannot show, without being at fault. */
+/** For what this model or version cannot show, although it is not a fault. */
 export function leaveOpen(message: string): never {
   throw new CaseError('open', message);
 }

@@ -90,7 +90,7 @@ test('a process that dies because its log reaches ulimit -f is reported as such'
   expectSaid(
     ended,
     1,
-    /^error: A file of worker may not become larger \(ulimit -f, at most 1024 KiB here\)\.$/m,
+    /^error: A file of worker has reached the file size limit \(ulimit -f, 1024 KiB here\)\.$/m,
   );
 });
 
@@ -195,7 +195,7 @@ test.runIf(asRoot)(
     writeFileSync(long, `${'x'.repeat(99)}\n`.repeat(10_000));
     const profile = faulty(world, 'agg', { worker: ['--replay-log', long] });
     const ended = await play(...onDisk(world, 'size=600k', `dynamo up ${profile} $sim`));
-    expectSaid(ended, 1, /^error: The disk is full at .*, so that worker could not write its log\.$/m);
+    expectSaid(ended, 1, /^error: The disk is full at .*, so worker could not write its log\.$/m);
     expect(ended.stderr).toMatch(/a write into \S+: ENOSPC, \d+ KiB free/);
   },
 );

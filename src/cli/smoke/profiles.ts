@@ -163,7 +163,7 @@ function notTried({ name }: SmokeJob, why: string): SuiteResult {
     runId: undefined,
     startedAt: new Date().toISOString(),
     tookMs: 0,
-    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: `not tried: ${why}` }],
+    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: `not run: ${why}` }],
     logs: [],
   };
 }

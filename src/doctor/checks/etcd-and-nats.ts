@@ -24,13 +24,13 @@ export function endpointsOf(
   const plan = subject?.plan;
   if (plan === undefined) {
     const value = environment[variables[name]];
-    const because = `nothing asks for ${titles[name]}: ${variables[name]} is not set`;
+    const because = `${titles[name]} is not used: ${variables[name]} is not set`;
     return { addresses: value ? list(value) : [], because };
   }
   const use = plan.infra?.[name];
   if (use === undefined) {
     const planes = `discovery is ${plan.discovery.backend}, events are ${plan.events}`;
-    return { addresses: [], because: `${planes}: no ${titles[name]} needed` };
+    return { addresses: [], because: `${planes}: ${titles[name]} is not needed` };
   }
   if (use.from === 'process' || use.from === 'docker') {
     const place = use.from === 'process' ? use.path : `a container of ${use.image}`;
@@ -57,7 +57,7 @@ function list(text: string): string[] {
     .filter(Boolean);
 }
 
-const etcdFix = 'etcd --data-dir "$(mktemp -d)"   # or do without: --discovery file';
+const etcdFix = 'etcd --data-dir "$(mktemp -d)"   # or avoid etcd: --discovery file';
 
 /** D08: etcd answers where the plan or the environment says that it is. */
 export const etcd: Check = {
@@ -111,7 +111,7 @@ async function isFull(network: HostView['network'], url: string): Promise<boolea
 export const etcdStale: Check = {
   id: 'D09',
   name: 'etcd-stale',
-  title: 'etcd holds no key of a dead deployment',
+  title: 'etcd has no key of a dead deployment',
   severity: 'warn',
   look: async (host) => {
     const { addresses, because } = endpointsOf('etcd', host);
@@ -128,8 +128,8 @@ export const etcdStale: Check = {
     const stale = mine.filter(({ leased }) => !leased).map(({ name }) => name);
     if (stale.length === 0) return ok(`${countText(mine.length, 'key')} under v1/, all with a lease`);
     return warn(
-      `${countText(stale.length, 'key')} without a lease, which nobody takes away: ${stale.slice(0, 3).join(', ')}`,
-      `etcdctl --endpoints ${url} del --prefix ${stale[0]}   # or take a namespace of your own: --set namespace=…`,
+      `${countText(stale.length, 'key')} without a lease, which never expire: ${stale.slice(0, 3).join(', ')}`,
+      `etcdctl --endpoints ${url} del --prefix ${stale[0]}   # or use your own namespace: --set namespace=…`,
       stale,
     );
   },
@@ -220,7 +220,7 @@ async function checkFolders(host: HostView, locks: readonly FileLock[]): Promise
     seen.push(`${folder} is ${holder === undefined ? 'free' : `in use by pid ${holder.pid}`}`);
     if (holder === undefined || (await someEtcdAnswers(host))) continue;
     return fail(
-      `${folder} is in use by pid ${holder.pid}, which does not answer: a second etcd there would wait for ever`,
+      `${folder} is in use by pid ${holder.pid}, which does not answer: a second etcd there would wait forever`,
       `kill ${holder.pid}   # or start etcd with another --data-dir`,
     );
   }
@@ -274,7 +274,7 @@ export const nats: Check = {
     }
     if ((info.max_payload ?? smallestPayload) < smallestPayload) {
       return warn(
-        `NATS ${info.version} on ${where} takes messages up to ${info.max_payload} bytes only`,
+        `NATS ${info.version} on ${where} accepts messages only up to ${info.max_payload} bytes`,
         'max_payload: 1MB   # in the configuration of nats-server',
       );
     }

@@ -5,7 +5,7 @@ import { wrong } from '../result.ts';
 import { answersText } from '../target.ts';
 import type { SmokeCase } from '../client.ts';
 
-/** The route without chat templates answers, too. */
+/** The completions route, without chat templates, also answers. */
 export const completions: SmokeCase = {
   name: 'completions',
   fits: answersText,
@@ -24,10 +24,10 @@ export const completions: SmokeCase = {
   },
 };
 
-/** Batches are computed in other orders, so equal texts may differ in the last digits. */
+/** Batches may be computed in different orders, so vectors of equal texts may differ in the last digits. */
 const sameWithin = 0.001;
 
-/** Texts become vectors: of one length, finite, equal for equal texts and different for different ones. */
+/** Embeddings have one length, are finite, and are equal for equal texts and different for different ones. */
 export const embeddings: SmokeCase = {
   name: 'embeddings',
   fits: ({ proof }) => proof.request === 'embedding',
@@ -41,11 +41,11 @@ export const embeddings: SmokeCase = {
     if (vectors.some(({ length }) => length !== first.length)) {
       wrong(`vectors of different lengths: ${vectors.map(({ length }) => length).join(', ')}`);
     }
-    if (!vectors.flat().every(Number.isFinite)) wrong('a vector holds values that are not finite numbers');
+    if (!vectors.flat().every(Number.isFinite)) wrong('a vector contains values that are not finite numbers');
     const [same, different] = [cosine(first, again), cosine(first, other)];
-    if (!(same > 1 - sameWithin)) wrong(`the same text twice, but a cosine of ${same.toFixed(4)}`);
-    if (!(different < same - sameWithin)) wrong(`two texts, but a cosine of ${different.toFixed(4)}`);
-    return `${first.length} dimensions, cosine ${different.toFixed(2)} to another text`;
+    if (!(same > 1 - sameWithin)) wrong(`equal texts have a cosine of only ${same.toFixed(4)}`);
+    if (!(different < same - sameWithin)) wrong(`different texts have a cosine of ${different.toFixed(4)}`);
+    return `${first.length} dimensions, cosine ${different.toFixed(2)} to a different text`;
   },
 };
 
@@ -54,7 +54,7 @@ function cosine(a: readonly number[], b: readonly number[]): number {
   return dot / (Math.hypot(...a) * Math.hypot(...b));
 }
 
-/** A chat is answered in one piece. */
+/** A chat request gets a complete answer. */
 export const chatCase: SmokeCase = {
   name: 'chat',
   fits: answersText,
@@ -70,25 +70,25 @@ export const chatCase: SmokeCase = {
   },
 };
 
-/** A chat is answered piece by piece, and the stream has an end. */
+/** A chat request is answered as a stream, and the stream ends. */
 export const chatStreamCase: SmokeCase = {
   name: 'chat-stream',
   fits: answersText,
   run: async (client, target) => {
     const { pieces, finish, done, error, usages } = await chatStream(client, target, 'Tell me of a fox.', 24);
-    if (error !== undefined) wrong(`the stream holds an error: ${shown(error)}`);
-    // Tokens that the tokenizer shows as no text are an answer, too.
+    if (error !== undefined) wrong(`the stream contains an error: ${shown(error)}`);
+    // Tokens that decode to no text are also an answer.
     const tokens = numberOf(usages.at(-1)?.completion_tokens);
-    if (pieces === 0 && !(tokens > 0)) wrong('the stream holds no text');
-    if (finish === undefined) wrong('no piece of the stream has a finish_reason');
+    if (pieces === 0 && !(tokens > 0)) wrong('the stream contains no text');
+    if (finish === undefined) wrong('no chunk of the stream has a finish_reason');
     if (!done) wrong('the stream ended without [DONE]');
-    return `${pieces} pieces, finish_reason ${finish}`;
+    return `${pieces} chunks, finish_reason ${finish}`;
   },
 };
 
 const question = 'My name is Ada and I keep seven red foxes in a green house by the sea. Who am I?';
 
-/** The second turn of a conversation is answered with the first one in view. */
+/** The second turn of a conversation is answered with the first as context. */
 export const twoTurns: SmokeCase = {
   name: 'two-turns',
   fits: answersText,
@@ -104,13 +104,13 @@ export const twoTurns: SmokeCase = {
     if (!(second.completionTokens > 0)) wrong('the second turn was not answered');
     if (!(second.promptTokens > first.promptTokens)) {
       const counts = `${first.promptTokens} tokens, then ${second.promptTokens}`;
-      wrong(`the second turn was read without the first: prompts of ${counts}`);
+      wrong(`the second turn ignored the first: prompts of ${counts}`);
     }
     return `prompts of ${first.promptTokens} and ${second.promptTokens} tokens`;
   },
 };
 
-/** The counts of tokens add up, in one piece and at the end of a stream. */
+/** The token counts add up, in a complete answer and at the end of a stream. */
 export const usage: SmokeCase = {
   name: 'usage',
   fits: answersText,
@@ -118,10 +118,10 @@ export const usage: SmokeCase = {
     const whole = objectOf((await chat(client, target, 'Count to three.')).body.usage);
     const { usages } = await chatStream(client, target, 'Count to three.');
     const streamed = usages.at(-1);
-    if (streamed === undefined) wrong('stream_options.include_usage brought no usage');
+    if (streamed === undefined) wrong('stream_options.include_usage returned no usage');
     for (const counts of [whole, streamed]) checkCounts(counts);
     if (numberOf(whole.prompt_tokens) !== numberOf(streamed.prompt_tokens)) {
-      wrong(`one prompt, two counts: ${shown(whole)} and in the stream ${shown(streamed)}`);
+      wrong(`different token counts for the same prompt: ${shown(whole)}, streamed ${shown(streamed)}`);
     }
     return `${shown(whole.prompt_tokens)} + ${shown(whole.completion_tokens)} = ${shown(whole.total_tokens)}`;
   },

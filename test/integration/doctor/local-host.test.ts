@@ -68,7 +68,7 @@ test('the first line of a server, and a server that sends none', async () => {
   expect(await localNetwork.firstLine('127.0.0.1', talks)).toBe('INFO {}');
   expect(await localNetwork.connect('127.0.0.1', talks)).toBeUndefined();
   const mute = await listen(talking(''));
-  await expect(localNetwork.firstLine('127.0.0.1', mute)).rejects.toThrow('without a word');
+  await expect(localNetwork.firstLine('127.0.0.1', mute)).rejects.toThrow('without a message');
 });
 
 test('a port with a listener on loopback cannot be bound on all addresses; a free one can, twice', async () => {

@@ -49,7 +49,7 @@ test('nats: a low message limit is a warning', async () => {
   const server = await startWith(`max_payload: 1KB\njetstream { store_dir: ${temporaryFolder()} }`);
   expect(await doctor('nats', { NATS_SERVER: server })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('up to 1024 bytes only'),
+    evidence: expect.stringContaining('only up to 1024 bytes'),
   });
 });
 

@@ -33,7 +33,7 @@ test('external etcd: a separate namespace, none of its keys left afterwards, oth
   const { runId, notes } = await up(world, 'agg', external, { env: { ETCD_ENDPOINTS: etcd.url } });
   const namespace = `dynamo-${runId.split('-').at(-1)}`;
   expect(notes).toMatch(/^etcd +external +ETCD_ENDPOINTS=\S+ answers, version \d/m);
-  expect(notes).toContain(`${namespace}  others may use this etcd`);
+  expect(notes).toContain(`${namespace}  other runs may use this etcd`);
   const mine = (await keysIn(etcd.url)).filter(({ key }) => key.includes(namespace));
   expect(mine.map(({ key }) => key)).toContainEqual(expect.stringMatching(`^v1/instances/${namespace}/`));
   // As a worker that was killed would leave it.
@@ -117,7 +117,9 @@ test('no server: --infra external exits with 69; auto continues with a process a
   expect(asked.code).toBe(69);
   expect(asked.stderr).toContain('connection refused');
   const { notes } = await up(world, 'agg', ['--discovery', 'etcd'], { env });
-  expect(notes).toMatch(/^etcd +process .*; ETCD_ENDPOINTS=\S+: connection refused; no shared one is up/m);
+  expect(notes).toMatch(
+    /^etcd +process .*; ETCD_ENDPOINTS=\S+: connection refused; no shared one is running/m,
+  );
   await succeed(world, ['down']);
 });
 

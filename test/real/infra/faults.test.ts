@@ -61,7 +61,7 @@ test('a killed etcd returns with its data: no worker is lost, and a message expl
   expect([await pidOf(world, 'worker-1'), await pidOf(world, 'worker-2')]).toEqual(workers);
   await succeed(world, ['down']);
   const { stdout } = await succeed(world, ['events', 'agg_router']);
-  expect(stdout).toMatch(/etcd was ended by SIGKILL: etcd is started again with its data\. Workers/);
+  expect(stdout).toMatch(/etcd was ended by SIGKILL: etcd is restarted with its data\. Dynamo workers/);
 });
 
 test('a hung etcd counts as dead and returns with its data', async ({ world }) => {
@@ -92,7 +92,7 @@ test('in the foreground, etcd is restarted with a message, and the run continues
   await session.until(/is ready after/);
   const etcd = await pidOf(world, 'etcd');
   process.kill(etcd, 'SIGKILL');
-  await session.until(/etcd was ended by SIGKILL: etcd is started again with its data/);
+  await session.until(/etcd was ended by SIGKILL: etcd is restarted with its data/);
   await replaced(world, 'etcd', etcd);
   expect(await answers({ url: `http://127.0.0.1:${port}` })).toBe(true);
   session.child.kill('SIGINT');

@@ -67,9 +67,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
       if (!serves) {
         const refused = await dynamo(world, ['plan', profileWith(world, withBoth), ...mocker], { env });
         expect(refused.code).toBe(69);
-        expect(refused.stderr).toMatch(
-          /infra\.nats\.servers=tls:\S+: it is spoken with over TLS, which Dynamo/,
-        );
+        expect(refused.stderr).toMatch(/infra\.nats\.servers=tls:\S+: it requires TLS, which Dynamo/);
       }
       const profile = profileWith(world, serves ? withBoth : withEtcd);
       const { runId, notes, proof } = await up(world, profile, mocker, { env });
@@ -96,8 +94,8 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     };
     const endpoints = [etcd.tlsUrl];
     const login = { username: 'root', password: { env: 'MY_ETCD' } };
-    expect(await refuse({ endpoints, ...login, tls: files })).toContain('a login beside certificates');
-    expect(await refuse({ endpoints, tls: { ca } })).toContain('a ca, a cert and a key');
+    expect(await refuse({ endpoints, ...login, tls: files })).toContain('a login and certificates are set');
+    expect(await refuse({ endpoints, tls: { ca } })).toContain('(ca, cert and key)');
     expect(await keysIn(etcd.url)).toEqual([]);
   });
 });

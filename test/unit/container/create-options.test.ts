@@ -137,7 +137,7 @@ test('flags match the version in the tag, and an image without a version is refu
   );
   expect(newer.choices.find(({ what }) => what === 'python')?.because).toContain('Dynamo 1.4.2');
   expect(() => makePlan(profile, onImage('sglang-runtime@sha256:0123456789ab'), facts)).toThrow(
-    'Nothing tells which version',
+    'The version of Dynamo in',
   );
 });
 
@@ -175,5 +175,5 @@ test('rootless Docker runs etcd, but not frontend and workers', () => {
   const rootless = { ...containers, daemon: { ...daemon, hostNetworkIsOwn: true as const } };
   const its = { ...facts, infra: { ...facts.infra, containers: rootless } };
   expect(makePlan(profile, options({ infra: 'docker' }), its).infra?.etcd?.from).toBe('docker');
-  expect(() => makePlan(profile, options({ runtime: 'docker' }), its)).toThrow(/off the network and IPC/);
+  expect(() => makePlan(profile, options({ runtime: 'docker' }), its)).toThrow(/from the network and IPC/);
 });

@@ -150,7 +150,7 @@ const info = (more: object): string =>
 test.each([
   ['fail', 'is not NATS', 'SSH-2.0-OpenSSH_9.2'],
   ['warn', 'JetStream off', info({})],
-  ['warn', 'up to 1024 bytes only', info({ jetstream: true, max_payload: 1024 })],
+  ['warn', 'only up to 1024 bytes', info({ jetstream: true, max_payload: 1024 })],
   ['ok', 'JetStream on', info({ jetstream: true })],
 ])('nats: %s, %s', async (status, words, line) => {
   const lines = { '127.0.0.1:4222': line };

@@ -76,7 +76,7 @@ test('a failed fix is reported, and the problem stays', async () => {
     async () => await Promise.reject(new Error('EPERM')),
   );
   const [report] = await runChecks([cannot], hostWith(), { ...options, repair: true });
-  expect(report).toMatchObject({ status: 'fail', fixed: ['could not: EPERM'] });
+  expect(report).toMatchObject({ status: 'fail', fixed: ['failed: EPERM'] });
 });
 
 test('without --fix nothing is changed', async () => {

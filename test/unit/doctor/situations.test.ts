@@ -21,9 +21,7 @@ test('a full GPU: the rule asks who uses it and describes them', () => {
   const holder = { pid: 2810, usedMiB: 141_926, gpu: ['0'], what: 'python3 train.py, of alice, for 3h' };
   const stranger = opinionOn({ ...told, host: { gpuHolders: [holder] } });
   expect(stranger.asks).toEqual([]);
-  expect(stranger.diagnosis?.cause).toContain(
-    'process 2810 (python3 train.py, of alice, for 3h) holds 138.6',
-  );
+  expect(stranger.diagnosis?.cause).toContain('process 2810 (python3 train.py, of alice, for 3h) uses 138.6');
   const ours = opinionOn({ ...told, host: { gpuHolders: [{ ...holder, run: 'agg-ab12' }] } });
   expect(ours.diagnosis?.fix).toBe('dynamo down agg-ab12');
 });
@@ -33,7 +31,7 @@ test('a log that could not be written: the disk is named, unless the log says mo
   const { diagnosis } = opinionOn({ host: { unwritable } });
   expect(diagnosis).toMatchObject({
     rule: 'log-disk-full',
-    cause: 'the disk is full at /state/runs/x, so that decode could not write its log',
+    cause: 'the disk is full at /state/runs/x, so decode could not write its log',
   });
   expect(diagnosis?.evidence).toEqual(['a write into /state/runs/x: ENOSPC, 2 KiB free']);
   expect(ruleOf({ logs: { decode: 'driver-too-old' }, host: { unwritable } })).toBe('driver-too-old');
@@ -44,7 +42,7 @@ test('a file size limit: by signal, by log line, by the size of the log', () => 
   expect(ruleOf({ failure: { exit: { code: undefined, signal: 'SIGXFSZ' } } })).toBe('file-size-limit');
   const host = { fileLimit: { bytes: 65_536, reachedBy: new Set(['decode']) } };
   expect(opinionOn({ host }).diagnosis?.cause).toBe(
-    'a file of decode may not become larger (ulimit -f, at most 64 KiB here)',
+    'a file of decode has reached the file size limit (ulimit -f, 64 KiB here)',
   );
   const others = { fileLimit: { bytes: 65_536, reachedBy: new Set(['prefill']) } };
   expect(ruleOf({ host: others })).toBeUndefined();
@@ -59,7 +57,7 @@ test('two workers loading on one GPU: names the other worker instead of the advi
     failure: killed,
   });
   expect(diagnosis?.rule).toBe('gpu-memory-neighbour');
-  expect(diagnosis?.cause).toMatch(/^prefill took the memory of GPU 0 .* 1\.49 GB there .* 125\.98 GB here/);
+  expect(diagnosis?.cause).toMatch(/^prefill loaded on GPU 0 .* 1\.49 GB there .* 125\.98 GB here/);
   expect(diagnosis?.fix).not.toContain('0.911');
 });
 
@@ -82,10 +80,10 @@ test('a port in use is named with its process, if known', () => {
   const known = new Map([[18_999, 'pid 912 (node server.js)']]);
   const plan = planOf(withProcess('decode', { ports: { system: 18_999 } }));
   expect(opinionOn({ ...told, plan, host: { portHolders: known } }).diagnosis?.cause).toBe(
-    'the system port 18999 is taken by pid 912 (node server.js)',
+    'the system port 18999 is in use by pid 912 (node server.js)',
   );
   const gone = opinionOn({ ...told, host: { portHolders: new Map([[18_999, undefined]]) } });
-  expect(gone.diagnosis?.cause).toContain('though nobody listens there any more');
+  expect(gone.diagnosis?.cause).toContain('though no process listens there any more');
   expect(gone.asks).toEqual([]);
 });
 
@@ -167,7 +165,9 @@ test('an address that prefill advertises but does not listen on is named', () =>
   const argv = ['python', '-m', 'dynamo.sglang', '--host', '127.0.0.1'];
   const logs = { decode: 'bootstrap-unreachable' };
   const apart = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env: {} })) });
-  expect(apart.diagnosis?.cause).toContain("on 127.0.0.1 but tells decode to come to the machine's address");
+  expect(apart.diagnosis?.cause).toContain(
+    "on 127.0.0.1, but tells decode to connect to the machine's address",
+  );
   const env = { SGLANG_HOST_IP: '127.0.0.1' };
   const agreed = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env })) });
   expect(agreed.diagnosis?.rule).toBe('bootstrap-unreachable');
@@ -244,14 +244,14 @@ test('time-out: still downloading or stuck, depending on the last progress', () 
   expect(moving?.cause).toContain('model.safetensors 52% (2.6 GB)');
   expect(moving?.fix).toContain('hf download acme/model');
   expect(opinionOn(seen(600_000)).diagnosis?.cause).toMatch(
-    /got no further for 600 s after model\.safetensors/,
+    /made no progress for 600 s after model\.safetensors/,
   );
   expect(ruleOf({ failure: late })).toBeUndefined();
 });
 
 test('variables that users set change the advice', () => {
   const gated = opinionOn({ logs: { decode: 'model-gated-hub' }, variables: ['HF_TOKEN'] }).diagnosis;
-  expect(gated?.cause).toContain('owner of the token in HF_TOKEN');
+  expect(gated?.cause).toContain('for the token in HF_TOKEN');
   const offline = opinionOn({ logs: { decode: 'hub-offline' }, variables: ['HF_HUB_OFFLINE'] }).diagnosis;
   expect(offline?.fix).toContain('unset HF_HUB_OFFLINE');
 });

@@ -98,7 +98,7 @@ test('reports what was seen instead', () => {
 test('null or empty text with tokens counted is a real answer', () => {
   for (const content of [null, '', '  \n']) {
     expect(judge('chat', chat(content, 16))).toEqual({
-      answer: '16 tokens that the tokenizer shows as no text',
+      answer: '16 tokens that decode to no text',
     });
   }
 });

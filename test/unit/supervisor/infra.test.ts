@@ -105,7 +105,9 @@ test('an etcd that exits is restarted, also in the foreground, with a note about
   expect(statesOf(world, 'worker').at(-1)).toBe('ready');
   expect(world.events.filter(({ type }) => type === 'note')).toMatchObject([
     {
-      text: expect.stringMatching(/^etcd exited with code 1: etcd is started again with its data\. Workers/),
+      text: expect.stringMatching(
+        /^etcd exited with code 1: etcd is restarted with its data\. Dynamo workers/,
+      ),
     },
   ]);
   supervision.stop();

@@ -62,13 +62,13 @@ test('a plan that cannot be made is a separate failure', () => {
   const planError = {
     code: 'busy' as const,
     fields: {},
-    message: 'This needs 2 GPUs.',
+    message: 'Needs 2 GPUs.',
     details: ['  prefill: 1'],
     hint: '--engine sim',
   };
   expect(checkList({ about: 'x', tookMs: 1, checks: [], planError }, false, plain)).toBe(`x
 
-FAIL  plan  This needs 2 GPUs.
+FAIL  plan  Needs 2 GPUs.
         prefill: 1
       fix: --engine sim
 

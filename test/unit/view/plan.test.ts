@@ -38,9 +38,9 @@ test('the tree shows choices with reasons, each process, the ready condition and
     '/profiles/disagg.yaml',
     '',
     'engine     sim  --engine sim',
-    'discovery  file  all processes are on this host: no etcd needed',
-    'events     zmq  events go from worker to frontend directly: no NATS needed',
-    'http port  8001  8000 is held by run agg-1234',
+    'discovery  file  all processes run on this host, so etcd is not needed',
+    'events     zmq  workers send events directly to the frontend, so NATS is not needed',
+    'http port  8001  8000 is in use by run agg-1234',
     'ignored    DYN_NAMESPACE: the plan decides these',
     '',
     'model      tiny/model',
@@ -81,7 +81,7 @@ test('listening beyond loopback gives a warning about who can connect', () => {
   const open = makePlan(profile, options({ httpHost: '0.0.0.0' }), host());
   const panel = readyPanel(open, proof, 1, plain);
   expect(panel).toContain(
-    '  Reach      anybody who can reach an address of this host on port 8000 can use it: there is no password\n',
+    '  Reach      anyone who can reach an address of this host on port 8000 can use it: there is no password\n',
   );
   expect(panel).toContain(
     '  URL        http://127.0.0.1:8000 here; port 8000 of every address of this host\n',

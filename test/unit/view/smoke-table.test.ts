@@ -22,6 +22,6 @@ test('several profiles: a line each, then failures and skipped ones with reasons
     'disagg #2  skipped  0       0       1        0 ms',
     '',
     'agg failed chat (12 ms) object is <b> & "c"',
-    'disagg #2 skipped up (0 ms) not tried: agg chat failed',
+    'disagg #2 skipped up (0 ms) not run: agg chat failed',
   ]);
 });
