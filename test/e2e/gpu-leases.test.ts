@@ -167,10 +167,10 @@ test('a MIG instance is assigned by its UUID, within CUDA_VISIBLE_DEVICES', asyn
   const pair = await dynamo(world, [...words, '--set', 'components.worker.gpus=2'], { env: {} });
   expect([pair.code, pair.stderr]).toEqual([
     75,
-    expect.stringContaining('whole ones, as no process can use'),
+    expect.stringContaining('whole GPUs only, since a process cannot use'),
   ]);
   const whole = await dynamo(world, words, { env: { CUDA_VISIBLE_DEVICES: '0' } });
-  expect(whole.stderr).toContain('GPU 0 is divided (MIG): its instances are named by UUID');
+  expect(whole.stderr).toContain('GPU 0 is partitioned (MIG): name its instances by UUID');
 });
 
 const uuid = '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f';
@@ -189,7 +189,7 @@ test('a Jetson GPU is planned, leased and returned, and unknown values are repor
   const python = loadingPython(world);
   const plan = await succeed(world, ['plan', 'agg', '--python', python]);
   expect(plan.stdout).toMatch(/engine +sglang +1 × Orin \(nvgpu\)/);
-  expect(plan.stdout).toMatch(/gpu +0 +worker: .*its free memory is unknown, as nvidia-smi does not tell it/);
+  expect(plan.stdout).toMatch(/gpu +0 +worker: .*its free memory is unknown: nvidia-smi does not report it/);
   const first = await loading(world, python, ['agg', '--gpus', uuid]);
   expect(existsSync(join(world.state, 'dynamo', 'gpus', uuid))).toBe(true);
   const [run] = await ps(world);
@@ -208,6 +208,6 @@ test('a row of nvidia-smi that names no GPU is printed as it is, not dropped', a
   jetson(world, row);
   const python = loadingPython(world);
   const { stdout } = await succeed(world, ['plan', 'agg', '--python', python]);
-  expect(stdout).toMatch(/^gpus +1 that can be used /m);
+  expect(stdout).toMatch(/^gpus +1 usable /m);
   expect(stdout).toContain(`prints a row without an index: ${row}`);
 });

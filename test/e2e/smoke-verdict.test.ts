@@ -181,7 +181,7 @@ test('on GitHub, failures are annotated and the job gets a summary; not elsewher
   const words = ['smoke', broken, ...(await onSim())];
   const env = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary };
   const { stderr } = await dynamo(world, words, { env });
-  expect(stderr).toMatch(/^::error title=dynamo smoke%3A faulty embeddings::the same text twice/m);
+  expect(stderr).toMatch(/^::error title=dynamo smoke%3A faulty embeddings::equal texts have a cosine/m);
   expect(readFileSync(summary, 'utf8')).toMatch(/^before\n[^]*\| ❌ \| `faulty` \| sim \| 4 \| 1 \|/);
   expect((await dynamo(world, words)).stderr).not.toContain('::error');
 });

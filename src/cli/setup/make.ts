@@ -69,7 +69,7 @@ async function decideWanted(flags: SetupFlags, environment: Environment): Promis
   const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
   const reason =
     first === undefined ? (problem ?? 'this host has no NVIDIA GPU') : `${gpus.length} × ${first.name}`;
-  say(`engine  ${engine}  ${reason} (--engine chooses another)`);
+  say(`engine  ${engine}  ${reason} (--engine selects another engine)`);
   return { engine, ...rest };
 }
 
