@@ -1,4 +1,4 @@
-/** The view of the real host: files, HTTP, sockets, as they are when all is well and when nobody is there. */
+/** The view of the real host: files, HTTP and sockets, in good and bad cases. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** Says something and hangs up; a client that hangs up first is none of its troubles. */
+/** Sends a line and disconnects; a client may disconnect first. */
 function talking(text: string): Server {
   return createServer((socket) => socket.on('error', () => socket.destroy()).end(text));
 }

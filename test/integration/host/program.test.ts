@@ -1,4 +1,4 @@
-/** Programs that are missing, end, fail, hang or are killed. */
+/** Programs that are missing, exit, fail, hang or are killed. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

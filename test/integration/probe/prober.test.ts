@@ -1,4 +1,4 @@
-/** The prober against real HTTP servers that play frontend and workers. */
+/** The prober against real HTTP servers that act as frontend and workers. */
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';

@@ -1,4 +1,4 @@
-/** The proof that a deployment serves, against real HTTP servers that play frontend and workers. */
+/** The proof that a deployment serves, against real HTTP servers that act as frontend and workers. */
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';

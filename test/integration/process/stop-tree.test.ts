@@ -1,4 +1,4 @@
-/** Ending a process and all that came from it, whatever it did to get away. */
+/** Ending a process and all its descendants, however they try to escape. */
 import { spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 
 const graceMs = 8_000;
-/** Writes the pid of a process whole or not at all. */
+/** Writes the pid of a process atomically. */
 const note = (file: string, pid = '$$'): string =>
   `echo ${pid} >"$D/${file}.new"; mv "$D/${file}.new" "$D/${file}"`;
 const perlNote = (file: string): string =>
@@ -102,7 +102,10 @@ test('a process that left with setsid and ignores SIGTERM is killed', async () =
   tree.expectNothingLeft(seen);
 });
 
-/** Forks twice with setsid between, so that neither parent nor session leads to it; then renames itself over its environment. */
+/**
+ * Double fork with setsid, so that neither parent nor session leads to it; then overwrites its environment with a
+ * title.
+ */
 const doubleFork = (then: string): readonly string[] => [
   'perl',
   '-e',
@@ -196,7 +199,7 @@ test('a second stop is harmless, whether concurrent or later', async () => {
   tree.expectNothingLeft();
 });
 
-/** Somebody else's process: same name, own session, nothing of ours. */
+/** An unrelated process: same name, own session, no mark of ours. */
 function bystander(): { pid: number } {
   const child = spawn('perl', ['-e', `$0 = "sglang::scheduler"; sleep 60`], {
     detached: true,
@@ -218,7 +221,7 @@ test('a similar process in another session is left alone', async () => {
   expect(livingProcess(pid)?.startTime).toBe(before.startTime);
 });
 
-/** Closes what it inherited and wipes its environment: nothing but session and group tell where it came from. */
+/** Closes inherited files and clears its environment: only session and group show its origin. */
 const hide = `close STDOUT; close STDERR; close STDIN; ${rename}`;
 
 test('a hidden child in the session of a dead leader is still found', async () => {
@@ -247,7 +250,7 @@ test('a hidden child that the leader forks on SIGTERM does not escape', async ()
   tree.expectNothingLeft(seen);
 });
 
-/** Two hidden processes of a session whose leader has ended, and the entry that a ledger has of another with its pid. */
+/** Two hidden processes in a session whose leader has exited, and a ledger entry with the leader's pid. */
 async function strangersInSession(): Promise<{
   first: SeenProcess;
   second: SeenProcess;
@@ -378,7 +381,7 @@ test('a process that may not be signalled is reported as left, and the stop cont
   };
   const entry = readLedger(tree.ledgerFile)[0] as LedgerEntry;
   let time = 0;
-  // Time flies: only the kernel would take five seconds to give up.
+  // Virtual time: in real time, giving up would take five seconds.
   const clock = { now: () => (time += 500), sleep: async () => {} };
   const report = await stopTree({
     process: entry.process,

@@ -1,4 +1,4 @@
-/** The disk is looked at before anything is fetched or made. */
+/** Disk space is checked before anything is downloaded or created. */
 import { expect, test } from 'vitest';
 import { checkDisk } from '../../../src/cli/setup/environment.ts';
 import { createSetupHost, type SetupHost } from '../../../src/cli/setup/host.ts';

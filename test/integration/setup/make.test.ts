@@ -1,4 +1,4 @@
-/** `dynamo setup` with stand-ins for uv and python3: what is made, what is shown, and that it is made once. */
+/** `dynamo setup` with stand-ins for uv and python3: what it creates and shows, and that it does so once. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

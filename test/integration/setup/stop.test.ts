@@ -1,4 +1,4 @@
-/** `dynamo setup` that does not get to its end: signals, crashes, failing installers; and removal. */
+/** Interrupted `dynamo setup`: signals, crashes, failing installers; and removal. */
 import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -40,7 +40,7 @@ test.for([
     rmSync(join(world.config, 'hang'));
     expect((await succeed(world, command)).stdout).toContain('mocker-1.1.1 is ready');
     expect(await states(world)).toEqual({ 'mocker-1.1.1': 'complete' });
-    // What the first one had half written is not taken over.
+    // Incomplete files of the first one are not reused.
     const packages = readdirSync(join(envsOf(world), 'mocker-1.1.1/lib/python3.12/site-packages'));
     expect(packages).toEqual(['ai_dynamo-1.1.1.dist-info']);
   },

@@ -78,7 +78,7 @@ test.each([['kv events', []] as const, ['predictions', ['--no-router-kv-events']
     for (let round = 0; round < 3; round++) {
       const ids = [];
       for (const document of documents) {
-        // The id does not fit a number: the text is compared.
+        // The id does not fit into a number: compare the text.
         ids.push(/"decode_worker_id":(\d+)/.exec(await (await ask(url, document, fields)).text())?.[1] ?? '');
       }
       rounds.push(ids);

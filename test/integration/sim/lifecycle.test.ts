@@ -14,7 +14,7 @@ const files = (folder: string): string[] =>
 
 test('an idle frontend and worker exit at once with 0 and remove their files', async () => {
   const { frontend, workers, env } = await deploy([['--kv-events']]);
-  // The frontend counts a worker by its first file; the others follow within moments.
+  // The frontend knows a worker by its first file; the others follow soon.
   await until('all is announced', async () => files(env['DYN_FILE_KV'] ?? '').length === 4);
   const started = performance.now();
   frontend.child.kill('SIGTERM');

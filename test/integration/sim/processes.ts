@@ -56,7 +56,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) if (existsSync(folder)) rmSync(folder, { recursive: true });
 });
 
-/** Polls until the answer is neither false nor undefined; a failing probe counts as "not yet". */
+/** Polls until the result is neither false nor undefined; errors count as "not yet". */
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
@@ -78,7 +78,7 @@ export async function until<T>(
   throw new Error(`not within ${limitMs} ms: ${what}`, { cause: last });
 }
 
-/** A port that nobody listens on; below 32768 because upstream reads the status port as an i16. */
+/** A free port below 32768, because upstream reads the status port as an i16. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_767);

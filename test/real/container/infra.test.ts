@@ -1,4 +1,4 @@
-/** etcd and NATS in containers of a real Docker daemon: trees that serve, and nothing of them afterwards. */
+/** etcd and NATS in containers of a real Docker daemon: deployments that serve and leave nothing. */
 import { expect } from 'vitest';
 import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
@@ -98,7 +98,7 @@ test.for(['up', 'clean', 'down'])(
   async (verb, { world }) => {
     const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
     await killBoth(world);
-    // One that only looks as if it were ours.
+    // One that only looks like ours.
     await daemon().ask('POST', '/containers/create?name=bystander', {
       Image: images.nats,
       Labels: { 'dynamo.run': runId, 'dynamo.process': 'nats' },

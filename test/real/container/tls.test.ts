@@ -1,4 +1,4 @@
-/** A real Docker daemon over TCP with TLS: used as DOCKER_HOST or a context says, and each fault told in one line. */
+/** A real Docker daemon over TCP with TLS: used through DOCKER_HOST or a context; each error is one line. */
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -71,7 +71,7 @@ function useContext(world: World, { ca, cert, key }: Signed): void {
   for (const [name, file] of Object.entries({ ca, cert, key })) copyFileSync(file, join(tls, `${name}.pem`));
 }
 
-/** A folder with these of the client's files. */
+/** A folder with some of the client's files. */
 function only(...names: readonly string[]): string {
   const folder = temporaryFolder();
   for (const name of names) copyFileSync(join(client.folder, name), join(folder, name));

@@ -1,4 +1,4 @@
-/** D08 to D10 against real etcds: healthy, frozen, gone, not etcd, with stale keys, and waiting for a lock. */
+/** D08 to D10 against real etcds: healthy, suspended, gone, not etcd, with stale keys, and waiting for a lock. */
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** D11 against real nats-servers: with and without JetStream, with small messages, frozen, gone, and not NATS. */
+/** D11 against real nats-servers: with and without JetStream, with small messages, suspended, gone, and not NATS. */
 import { createServer } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

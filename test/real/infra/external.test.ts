@@ -1,4 +1,4 @@
-/** An etcd and a NATS that are not ours: checked before anything starts, never stopped, left as they were. */
+/** An external etcd and NATS: checked before anything starts, never stopped, left unchanged. */
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ test('external etcd: a separate namespace, none of its keys left afterwards, oth
   expect(notes).toContain(`${namespace}  others may use this etcd`);
   const mine = (await keysIn(etcd.url)).filter(({ key }) => key.includes(namespace));
   expect(mine.map(({ key }) => key)).toContainEqual(expect.stringMatching(`^v1/instances/${namespace}/`));
-  // As a worker that was killed would leave it.
+  // As a killed worker leaves it.
   await putKey(etcd.url, `v1/instances/${namespace}/backend/generate/dead`, 'x');
   const { stderr } = await succeed(world, ['down']);
   expect(stderr).toContain(`removed what was left of namespace ${namespace} (keys before: 1, after: 0)`);
@@ -61,7 +61,7 @@ test('etcd with a password: the right one works and is stored nowhere; a wrong o
     env: { ETCD_ENDPOINTS: etcd.url },
   });
   expect(none.code).toBe(69);
-  // Credentials in the address are taken out of it.
+  // Credentials are removed from the address.
   const { notes } = await up(world, 'agg', external, {
     env: { ETCD_ENDPOINTS: `http://root:right-word@${address}` },
   });
@@ -134,7 +134,7 @@ test('etcd with TLS: needs the CA certificate, and tolerates an additional dead 
   );
   const etcd = await startEtcd(etcdBinary, files);
   const endpoints = `https://127.0.0.1:${await freePort()},${etcd.tlsUrl}`;
-  // Not passed over in silence, also where another source could be taken.
+  // Not skipped silently, even if another source is available.
   const wary = await dynamo(world, ['up', 'agg', '--engine', 'sim', '--discovery', 'etcd'], {
     env: { ETCD_ENDPOINTS: endpoints },
   });

@@ -1,4 +1,4 @@
-/** etcd and NATS lost while a run serves: what comes back, and what the user is told. */
+/** etcd and NATS fail while a run serves: what recovers, and what the user sees. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -13,7 +13,7 @@ import { keysIn } from '../support/etcd.ts';
 import { install, versions } from '../support/installed.ts';
 
 const [binaries] = versions();
-/** A start of etcd with its data on two slow cores, and a stop of one that stands still. */
+/** Time to start etcd with its data on two slow cores, and to stop a hung one. */
 const patienceMs = 40_000;
 
 async function serving(world: World, more: readonly string[] = []): Promise<Running> {
@@ -21,7 +21,7 @@ async function serving(world: World, more: readonly string[] = []): Promise<Runn
   return await up(world, 'agg_router', ['--infra', 'process', ...more]);
 }
 
-/** Until another process has its place and is ready. */
+/** Waits until another process has replaced it and is ready. */
 async function replaced(world: World, name: string, pid: number): Promise<number> {
   return await until(
     `another ${name}`,

@@ -1,4 +1,4 @@
-/** Real processes of upstream with an etcd and a NATS of others that a profile names, and the ways in that they have. */
+/** Real processes of upstream with an external etcd and NATS from a profile, and the logins they support. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -17,7 +17,7 @@ const timeout = 240_000;
 const [etcdBinary = 'etcd'] = binaries('etcd');
 const [natsBinary = 'nats-server'] = binaries('nats-server');
 
-/** As pip would say it; read from the names of folders, without the product's code. */
+/** As pip reports it; read from folder names, without code from src. */
 function hasNatsOverTls(python: string): boolean {
   const lib = join(python, 'lib');
   const packages = readdirSync(lib).flatMap((name) => readdirSync(join(lib, name, 'site-packages')));

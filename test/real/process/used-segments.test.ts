@@ -1,4 +1,4 @@
-/** Shared memory with a random name: known as a run's from the look that saw it mapped, removed when nobody maps it. */
+/** Shared memory with a random name: recorded by the scan that sees it mapped, removed when no longer mapped. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';

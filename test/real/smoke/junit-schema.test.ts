@@ -1,4 +1,4 @@
-/** The JUnit report against its schema, with everything in it that a report could trip over. */
+/** The JUnit report against its schema, with everything that is difficult for a report. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** `smoke` and `exec` on upstream's frontend and mocker: green where it can play, skipped with the reason where not. */
+/** `smoke` and `exec` on upstream's frontend and mocker: passed if supported, else skipped with the reason. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -30,7 +30,7 @@ const noText = (mode: string): string =>
 const blind = (name: string): string =>
   `${name} skipped: The engine mocker cannot play ${name}: it understands no images.`;
 
-// All of them in the newest alone, as they take a minute.
+// All of them only with the newest, as they take a minute.
 describe.each(environments.slice(-1))('$name', ({ python }) => {
   test('smoke --all', { timeout }, async ({ world }) => {
     const words = ['smoke', '--all', ...(await mockerIn(python)), '--json', '--junit', 'out.xml'];

@@ -1,4 +1,4 @@
-/** An etcd that holds so little that a test can fill it, with old versions of one key as they fill real ones. */
+/** An etcd so small that a test can fill it, with old versions of one key, as real ones fill up. */
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { until } from '../../support/until.ts';
 import { ask, base64, putKey } from './etcd.ts';
@@ -21,7 +21,7 @@ export async function startSmallEtcd(binary: string): Promise<string> {
   return url;
 }
 
-/** Until it takes no more. */
+/** Writes until it refuses. */
 export async function fill(url: string): Promise<void> {
   const isFull = async (): Promise<boolean> =>
     await putKey(url, 'filler', 'x'.repeat(60_000)).then(

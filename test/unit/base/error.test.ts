@@ -1,4 +1,4 @@
-/** Errors carry the exit code that the closed table says. */
+/** Errors have the exit codes of the table. */
 import { expect, expectTypeOf, test } from 'vitest';
 import type * as declared from '../../../types/library.d.ts';
 import { errorCode, messageOf } from '../../../src/base/error-code.ts';

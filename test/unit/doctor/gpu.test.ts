@@ -1,4 +1,4 @@
-/** Checks of GPUs, on reports as nvidia-smi gave them and as it gives them in trouble. */
+/** Checks of GPUs, with recorded and faulty nvidia-smi reports. */
 import { expect, test } from 'vitest';
 import { computeMode, gpus, vram } from '../../../src/doctor/checks/gpus.ts';
 import { gpuHang, nvml } from '../../../src/doctor/checks/gpu-health.ts';
@@ -8,7 +8,7 @@ import type { GpuReport } from '../../../src/doctor/host-view.ts';
 import { finding, onGpus, statLine, subjectOf } from '../../support/doctor-host.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
-/** Two H200 as recorded: idle, without holders. */
+/** Two H200 as recorded: idle, without processes. */
 const idle: GpuReport = {
   state: 'answers',
   driverVersion: '580.159.04',

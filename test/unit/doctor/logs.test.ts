@@ -1,4 +1,4 @@
-/** Every rule on recorded logs: what it says of the failure that it is for, and that healthy logs mean nothing to it. */
+/** Every rule with recorded logs: it matches its failure, and no healthy logs. */
 import { expect, test } from 'vitest';
 import { rules } from '../../../src/doctor/rule-table.ts';
 import { logOf, opinionOn, planOf, type Told } from '../../support/diagnosis.ts';
@@ -241,7 +241,7 @@ test('each recording matches only its rule and less specific ones', () => {
   }
 });
 
-/** Shown in test/unit/doctor/situations.test.ts: they need more than a log. */
+/** Tested in test/unit/doctor/situations.test.ts, as they need more than a log. */
 const bySituation = [
   'namespace-mismatch',
   'discovery-mismatch',

@@ -1,4 +1,4 @@
-/** Checks of the model: its kind, the hub, the cache, and what is complete without a network. */
+/** Checks of the model: its kind, the hub, the cache, and offline mode. */
 import { expect, test } from 'vitest';
 import { hfAuth, hfCache, modelKind, offline } from '../../../src/doctor/checks/hub-and-models.ts';
 import { finding, type HostFacts, onGpus, subjectOf } from '../../support/doctor-host.ts';

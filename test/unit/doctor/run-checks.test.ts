@@ -1,4 +1,4 @@
-/** How checks are made: side by side, each within its time, without secrets, and honest about what was not made. */
+/** How checks run: in parallel, each within its time, without secrets, and skipped ones are reported. */
 import { expect, test } from 'vitest';
 import { type Check, fail, type Finding, ok } from '../../../src/doctor/check.ts';
 import { runChecks } from '../../../src/doctor/run-checks.ts';

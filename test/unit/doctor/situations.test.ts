@@ -1,4 +1,4 @@
-/** Rules that need more than one log: the host, the end of the process, the plan, other logs of the run. */
+/** Rules that need more than one log: the host, the exit of the process, the plan, other logs of the run. */
 import { expect, test } from 'vitest';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { opinionOn, planOf, type Told, withProcess } from '../../support/diagnosis.ts';
@@ -111,11 +111,11 @@ test('SIGKILL is attributed to the kernel only if its counters say so', () => {
   const told: Told = { failure: killed };
   expect(ruleOf({ ...told, host: killsOf(1, 1) })).toBe('killed-by-kernel');
   expect(ruleOf({ ...told, host: killsOf(undefined, 1) })).toBe('killed-by-kernel');
-  // Another container of the host lost a process meanwhile.
+  // Another container of the host lost a process in the meantime.
   expect(ruleOf({ ...told, host: killsOf(0, 1) })).toBe('killed-from-outside');
   expect(ruleOf({ ...told, host: killsOf(undefined, 0) })).toBeUndefined();
   expect(ruleOf({ ...told, host: {} })).toBeUndefined();
-  // It exited by itself: the counters are about somebody else.
+  // It exited by itself: the counters are about another process.
   expect(ruleOf({ failure: {}, host: killsOf(1, 1) })).toBeUndefined();
 });
 
@@ -129,7 +129,7 @@ test('a SIGKILL by SGLang itself is reported as such, unless the kernel killed i
   expect(ended.diagnosis?.rule).toBe('child-died');
   expect(ended.diagnosis?.cause).toContain("not by the kernel's OOM killer");
   expect(ruleOf({ logs: { decode: 'child-died' }, failure: killed, host })).toBe('killed-by-kernel');
-  // The recording of a load that failed, whose reason is left out: only its own end is left to tell.
+  // A recorded failed load without the reason: only its exit is left.
   const plan = planOf();
   const own = opinionOn({ plan, logs: { decode: 'own-tree' }, failure: killed, host });
   expect(own.diagnosis?.rule).toBe('ended-itself');
@@ -225,7 +225,7 @@ test('different discovery settings in the plan are reported; equal ones are not'
 test('dead on the first request: only while the deployment was being proven', () => {
   expect(ruleOf({ failure: { duringProof: true } })).toBe('dead-on-first-request');
   expect(ruleOf({ failure: {} })).toBeUndefined();
-  // A cause in the log says more.
+  // A cause in the log takes precedence.
   expect(ruleOf({ failure: { duringProof: true }, logs: { decode: 'libcuda-missing' } })).toBe(
     'libcuda-missing',
   );

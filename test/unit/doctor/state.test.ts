@@ -1,4 +1,4 @@
-/** Checks of what dead runs left; test/e2e/doctor.test.ts makes them with real kills. */
+/** Checks of leftovers of dead runs; test/e2e/doctor.test.ts uses real kills. */
 import { expect, test } from 'vitest';
 import { orphansOurs, runState } from '../../../src/doctor/checks/dead-runs.ts';
 import type { StaleThing } from '../../../src/doctor/host-view.ts';

@@ -1,4 +1,4 @@
-/** Xid errors in kernel logs of real hosts, in the forms of several drivers. */
+/** Xid errors in kernel logs of real hosts, in the formats of several drivers. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { lineOf } from '../../../src/doctor/kernel-log.ts';

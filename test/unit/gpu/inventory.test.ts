@@ -1,4 +1,4 @@
-/** nvidia-smi that is missing, works, fails or hangs; a stand-in on a PATH of its own. */
+/** nvidia-smi that is missing, works, fails or hangs: a stand-in on a separate PATH. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

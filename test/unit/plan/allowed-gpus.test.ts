@@ -1,4 +1,4 @@
-/** CUDA_VISIBLE_DEVICES and --gpus: read as CUDA reads them, and never widened. */
+/** CUDA_VISIBLE_DEVICES and --gpus: read as in CUDA, and never widened. */
 import { expect, test } from 'vitest';
 import { allowedGpus, limitText } from '../../../src/plan/gpu-demand.ts';
 import type { Gpu } from '../../../src/plan/request.ts';

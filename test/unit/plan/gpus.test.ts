@@ -1,4 +1,4 @@
-/** Placement on GPUs: never one twice, never one that the user did not allow. */
+/** Placement on GPUs: none twice, and none that the user did not allow. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
@@ -87,7 +87,7 @@ test('too few GPUs are refused with what each worker needs', () => {
 
 test('a sharing worker gets exactly the GPUs of the other, replica by replica', () => {
   const replicas = workers({
-    // The sharing one stands first: the order in the profile means nothing.
+    // The sharing worker comes first: the order in the profile has no meaning.
     decode: worker('decode', { replicas: 3, shareGpuWith: 'prefill' }),
     prefill: worker('prefill', { replicas: 2 }),
   });
@@ -146,7 +146,7 @@ test('a placement is found if one exists, with enough memory on every GPU', () =
         );
         const demands = wishes.flatMap(({ gpus: count, gib }) => Array.from({ length: count }, () => gib));
         const [most, best] = [demands.toSorted((a, b) => b - a), free.toSorted((a, b) => b - a)];
-        // One demand a GPU: it fits exactly when the largest fit on the freest.
+        // One demand per GPU: it fits exactly if the largest fit on the GPUs with most free memory.
         const fits = most.every((gib, i) => gib <= (best[i] ?? -1));
         const offer = { gpus: withFree(...free) };
         if (!fits) {

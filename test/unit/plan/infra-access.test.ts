@@ -1,4 +1,4 @@
-/** Logins for an external etcd or NATS: which variables carry them, and which ones the installed Dynamo cannot use. */
+/** Logins for an external etcd or NATS: their variables, and which ones the installed Dynamo cannot use. */
 import { expect, test } from 'vitest';
 import {
   ignoredVariables,

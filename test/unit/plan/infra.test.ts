@@ -1,4 +1,4 @@
-/** Where etcd and NATS come from, and what they are started with. */
+/** Where etcd and NATS come from, and how they are started. */
 import { expect, test } from 'vitest';
 import type { InfraFacts } from '../../../src/plan/infra.ts';
 import { makeInfraPlan } from '../../../src/plan/infra-plan.ts';

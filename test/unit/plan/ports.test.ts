@@ -1,4 +1,4 @@
-/** Ports: asked ones are taken or refused, others move on, none is given twice. */
+/** Ports: requested ones are used or refused, others move on, none is assigned twice. */
 import { expect, test } from 'vitest';
 import { chooseHttpPort, firstPort, lastPort, portPool, portRange } from '../../../src/plan/ports.ts';
 

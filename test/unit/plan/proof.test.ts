@@ -1,4 +1,4 @@
-/** The proving request of each kind, and the judgement of its answer. */
+/** The proof request of each kind, and how its answer is judged. */
 import { inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { judge, proofRequest, tinyImage } from '../../../src/plan/proof.ts';

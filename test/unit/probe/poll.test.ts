@@ -1,4 +1,4 @@
-/** The pace of asking, and when asking ends. */
+/** The pace of polling, and when it ends. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import { type Attempt, poll } from '../../../src/probe/poll.ts';

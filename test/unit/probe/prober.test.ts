@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { instancesText } from '../../../src/supervisor/failure.ts';
 import { instancesIn, missingInstances, unexpectedInstances } from '../../../src/probe/prober.ts';
 
-/** As upstream writes it: ids exceed 2^53, other endpoints stand beside `generate`. */
+/** As upstream writes it: ids exceed 2^53, and there are other endpoints besides `generate`. */
 const body = `{"status":"healthy","endpoints":["dyn://dynamo.backend.generate"],"instances":[
   {"component":"backend","endpoint":"generate","instance_id":7587889683284143912,"namespace":"dynamo","transport":{"tcp":"127.0.0.1:40000"}},
   {"component":"backend","endpoint":"generate","instance_id":7587889683284143913,"namespace":"dynamo"},

@@ -1,4 +1,4 @@
-/** Bad input: the place, the message, the line with its caret and the fix, for each kind of fault. */
+/** Invalid input: position, message, line with caret, and fix, for each kind of error. */
 import { describe, expect, it } from 'vitest';
 import { failureOf, good } from './memory-files.ts';
 

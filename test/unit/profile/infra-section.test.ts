@@ -1,4 +1,4 @@
-/** The section about etcd and NATS of others: where a secret is, never the secret; and what is told when it is there. */
+/** The section about external etcd and NATS: where a secret is, never the secret itself, and the errors otherwise. */
 import { expect, test } from 'vitest';
 import { loadProfile } from '../../../src/profile/load.ts';
 import { failureOf, good, memoryFiles, request, set } from './memory-files.ts';
@@ -32,7 +32,7 @@ test('endpoints, login and certificates are read as written', async () => {
   });
 });
 
-/** Lines of the section, and what is told; `hunter2` stands for the secret. */
+/** Lines of the section, and the error; `hunter2` is the secret. */
 const secrets: [name: string, lines: string, message: string, fix: string][] = [
   [
     'a password',

@@ -1,4 +1,4 @@
-/** Bad options and variables: what was typed, what was expected, what to type instead. */
+/** Invalid options and variables: what was typed, expected, and to be typed instead. */
 import { describe, expect, it } from 'vitest';
 import { failureOf, good, set } from './memory-files.ts';
 

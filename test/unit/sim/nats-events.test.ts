@@ -20,7 +20,7 @@ test('a subject has the scope of upstream, without special characters of NATS', 
   expect(eventSubject(['a b*>', 'c', 'e'], 1n)).toBe('namespace.a_b__.component.c.endpoint.e.kv-events.1');
 });
 
-/** Delivers at once, as one server would. */
+/** Delivers at once, like a single server. */
 function oneServer() {
   const listeners = new Map<string, Set<(text: string) => void>>();
   const returns = new Set<() => void>();

@@ -1,4 +1,4 @@
-/** Streams as upstream and others send them. */
+/** Streams from upstream and other servers. */
 import { expect, test } from 'vitest';
 import { readStream } from '../../../src/smoke/chat.ts';
 import { eventLines } from '../../../src/smoke/sse.ts';

@@ -45,7 +45,7 @@ test('damaged videos are refused', async () => {
   expect(() => readVideo(mp4({ width: 0, height: 0, fps: 2, frames: [whole] }))).toThrow(/no video track/);
 });
 
-// The header of movies with 64-bit times, as some encoders write it: 3 s at 1000 a second, and a track of sound first.
+// A movie header with 64-bit times, as some encoders write it: 3 s at 1000 per second, with an audio track first.
 test('64-bit times and a track of sound are understood', () => {
   const [u32, box] = [
     (value: number): Buffer => Buffer.from(value.toString(16).padStart(8, '0'), 'hex'),

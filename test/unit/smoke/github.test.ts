@@ -1,4 +1,4 @@
-/** Annotations and summary as GitHub reads them. */
+/** Annotations and summary for GitHub. */
 import { expect, test } from 'vitest';
 import { annotations, jobSummary } from '../../../src/smoke/github.ts';
 import { mixedSuites } from '../../support/smoke-suites.ts';

@@ -1,4 +1,4 @@
-/** The JUnit report: well-formed whatever a log holds, its counts true. */
+/** The JUnit report: well-formed whatever a log contains, with correct counts. */
 import { expect, test } from 'vitest';
 import { junitXml } from '../../../src/smoke/junit.ts';
 import { mixedSuites } from '../../support/smoke-suites.ts';

@@ -1,4 +1,4 @@
-/** Cases end with a verdict whatever they do: pass, fail, leave it open, hang, or lose the deployment. */
+/** Cases always end with a result: they pass, fail, do not finish, hang, or lose the deployment. */
 import { expect, test } from 'vitest';
 import type { SmokeCase } from '../../../src/smoke/case.ts';
 import { leaveOpen, wrong } from '../../../src/smoke/verdict.ts';

@@ -1,4 +1,4 @@
-/** The supervisor in single stories: up, crash, time-out, stop, kill. */
+/** The supervisor in single scenarios: up, crash, time-out, stop, kill. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import type { ServingPlan, ProcessSpec } from '../../../src/plan/plan.ts';

@@ -1,4 +1,4 @@
-/** Golden text of what the doctor says to people. */
+/** Golden text of the doctor's output. */
 import { expect, test } from 'vitest';
 import { checkList, type CheckView, type DoctorView } from '../../../src/view/check-list.ts';
 import { styleFor } from '../../../src/view/style.ts';

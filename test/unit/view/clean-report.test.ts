@@ -1,4 +1,4 @@
-/** What `clean` says in words: many lost segments do not bury the rest. */
+/** Output of `clean`: many lost segments do not bury the rest. */
 import { expect, test } from 'vitest';
 import { cleanText, type LeftAlone } from '../../../src/view/clean-report.ts';
 

@@ -1,4 +1,4 @@
-/** Help in the width of a terminal. */
+/** Help text wrapped to the width of a terminal. */
 import { expect, test } from 'vitest';
 import { fitHelp } from '../../../src/view/fit-help.ts';
 

@@ -1,4 +1,7 @@
-/** Long lines are broken between words under their column; what fits, what is pasted and what has no end stays. */
+/**
+ * Long lines are wrapped between words below their column; lines that fit, commands and unlimited width are
+ * unchanged.
+ */
 import { expect, test } from 'vitest';
 import { Chalk } from 'chalk';
 import { fitLines, terminalWidth } from '../../../src/view/fit-lines.ts';

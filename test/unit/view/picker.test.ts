@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Chalk } from 'chalk';
 import { type Pick, pressed, shownRows } from '../../../src/view/picker.ts';
 
-/** Keys as Node names them; `4` and so on have no name that counts. */
+/** Keys as Node names them; digits have no name. */
 function after(keys: readonly string[], count = 12): Pick {
   return keys.reduce<Pick>(
     (state, key) =>

@@ -1,4 +1,4 @@
-/** A plan and a ready deployment as people see them, without colour. */
+/** A plan and a ready deployment as text, without colours. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';

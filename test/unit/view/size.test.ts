@@ -1,4 +1,4 @@
-/** Amounts of memory as people say them. */
+/** Amounts of memory as text. */
 import { expect, test } from 'vitest';
 import { bytesText } from '../../../src/view/size.ts';
 
