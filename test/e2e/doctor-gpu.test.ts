@@ -16,7 +16,7 @@ async function doctor(world: World, ...args: string[]): Promise<Told> {
 const aboutGpus = ['--only', 'vram,gpus,nvml,gpu-hang,compute-mode,pidns'];
 
 /** A process of no run that uses 70000 MiB of the first GPU while `during` runs. */
-async function withStranger(
+async function withUnowned(
   world: World,
   gpus: FakeGpus,
   during: (pid: number) => Promise<void>,
@@ -33,7 +33,7 @@ async function withStranger(
 
 test('healthy GPUs with an unowned process on one of them', async ({ world }) => {
   const gpus = fakeGpus(world, 2);
-  await withStranger(world, gpus, async (pid) => {
+  await withUnowned(world, gpus, async (pid) => {
     const told = await doctor(world, ...aboutGpus);
     expect(told['vram']).toMatchObject({ status: 'ok' });
     expect(told['vram']?.evidence).toMatch(
@@ -50,7 +50,7 @@ test('healthy GPUs with an unowned process on one of them', async ({ world }) =>
 
 test('memory without a listed owner, and processes of another pid namespace', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
-  await withStranger(world, gpus, async () => {
+  await withUnowned(world, gpus, async () => {
     gpus.change({ mode: 'blind' });
     expect((await doctor(world, ...aboutGpus))['pidns']).toMatchObject({
       status: 'warn',

@@ -136,11 +136,11 @@ test('a double fork that closed its files has only variables, which prove nothin
 test('writing to the log of a run proves nothing', async () => {
   const tree = await startShell('exec sleep 60');
   const log = openSync(`/proc/${tree.child.pid}/fd/1`, 'a');
-  const stranger = spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true });
+  const unowned = spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
-  onTestFinished(() => void stranger.kill('SIGKILL'));
+  onTestFinished(() => void unowned.kill('SIGKILL'));
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
-  expect(livingProcess(stranger.pid ?? 0)).toBeDefined();
+  expect(livingProcess(unowned.pid ?? 0)).toBeDefined();
 });
 
 test('a child without files, environment and session is known by its parent', async () => {
@@ -251,7 +251,7 @@ test('a hidden child that the leader forks on SIGTERM does not escape', async ()
 });
 
 /** Two hidden processes in a session whose leader has exited, and a ledger entry with the leader's pid. */
-async function strangersInSession(): Promise<{
+async function unownedInSession(): Promise<{
   first: SeenProcess;
   second: SeenProcess;
   entry: LedgerEntry;
@@ -280,7 +280,7 @@ async function strangersInSession(): Promise<{
 }
 
 test('similar processes in the session of an unowned process with a reused pid are never signalled', async () => {
-  const { first, second, entry } = await strangersInSession();
+  const { first, second, entry } = await unownedInSession();
   expect(findOwned([entry])).toEqual([]);
   const ledgerFile = join(tempFolder(), 'ledger.jsonl');
   for (const grace of [200, 0]) {
@@ -298,7 +298,7 @@ test('similar processes in the session of an unowned process with a reused pid a
 });
 
 test('the session of a dead leader proves only processes that started before its end was seen', async () => {
-  const { first, second, entry } = await strangersInSession();
+  const { first, second, entry } = await unownedInSession();
   const pids = (ends: Map<LedgerEntry, number>): number[] =>
     findOwned([entry], [], ends)
       .map(({ pid }) => pid)
@@ -310,7 +310,7 @@ test('the session of a dead leader proves only processes that started before its
 });
 
 test('while one member of a session is known, the others are ours, as its id cannot be reused', async () => {
-  const { first, second, entry } = await strangersInSession();
+  const { first, second, entry } = await unownedInSession();
   const { bootId, process, runId } = entry;
   const known = { bootId, process, runId, pid: first.pid, startTime: first.startTime };
   const evidence = new Map(findOwned([entry], [known]).map((owned) => [owned.pid, owned.evidence]));

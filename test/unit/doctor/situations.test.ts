@@ -19,11 +19,9 @@ test('a full GPU: the rule asks who uses it and describes them', () => {
   const told: Told = { logs: { decode: 'gpu-memory-full' }, failure: killed };
   expect(opinionOn(told).asks).toEqual([{ about: 'gpu-holders' }]);
   const holder = { pid: 2810, usedMiB: 141_926, gpu: ['0'], what: 'python3 train.py, of alice, for 3h' };
-  const stranger = opinionOn({ ...told, host: { gpuHolders: [holder] } });
-  expect(stranger.asks).toEqual([]);
-  expect(stranger.diagnosis?.cause).toContain(
-    'process 2810 (python3 train.py, of alice, for 3h) holds 138.6',
-  );
+  const unowned = opinionOn({ ...told, host: { gpuHolders: [holder] } });
+  expect(unowned.asks).toEqual([]);
+  expect(unowned.diagnosis?.cause).toContain('process 2810 (python3 train.py, of alice, for 3h) holds 138.6');
   const ours = opinionOn({ ...told, host: { gpuHolders: [{ ...holder, run: 'agg-ab12' }] } });
   expect(ours.diagnosis?.fix).toBe('dynamo down agg-ab12');
 });
