@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Says in one line what is missing, where the real program could only fail with a stack trace.
+// Reports missing prerequisites in one line, where the real program would fail with a stack trace.
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(
@@ -7,7 +7,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   );
   process.exit(78);
 }
-// Two programs: what starts a deployment stands in one file, all others load what they need.
+// Two programs: `up` and its supervisor are one file; all other commands load what they need.
 try {
   await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');
 } catch (error) {
