@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { localFiles, localNetwork } from '../../../src/doctor/local-host.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 async function listen(server: Server, host = '127.0.0.1'): Promise<number> {

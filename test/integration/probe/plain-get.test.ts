@@ -2,7 +2,8 @@
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { plainGet } from '../../../src/probe/plain-get.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 
 const longMs = 15_000;
 

@@ -5,7 +5,8 @@ import { systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { createProbes, type ForeignListeners } from '../../../src/probe/prober.ts';
 import { fakePlan } from '../../support/profile.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 import { until } from '../../support/until.ts';
 
 const never = new AbortController().signal;

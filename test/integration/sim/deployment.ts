@@ -1,6 +1,7 @@
 /** A frontend and workers of sim for one test, and the calls that tests make on them. */
 import OpenAI from 'openai';
-import { freePort, start, temporaryFolder, until, type Started } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, temporaryFolder, until, type Started } from './processes.ts';
 
 export interface Deployment {
   readonly url: string;

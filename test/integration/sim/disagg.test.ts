@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ask, deploy, listed, longPrompt, metric, model, startWorker, type Worker } from './deployment.ts';
-import { freePort, until } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { until } from './processes.ts';
 
 interface Answer {
   choices: { message: { content: string | null }; finish_reason: string }[];

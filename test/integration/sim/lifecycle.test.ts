@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { childrenOf, isLiving, livingProcess } from '../../oracle/proc.ts';
 import { ask, deploy, generateInstances, listed, model, startWorker } from './deployment.ts';
-import { freePort, remember, start, temporaryFolder, until } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { remember, start, temporaryFolder, until } from './processes.ts';
 
 const slow = ['--tokens-per-second', '40'];
 const files = (folder: string): string[] =>

@@ -6,7 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readImage } from '../../../src/sim/images.ts';
 import { png } from '../../../src/sim/media-files.ts';
 import { ask, deploy, metric, model, post } from './deployment.ts';
-import { freePort, temporaryFolder } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from './processes.ts';
 
 test('embeddings are unit vectors, in lists, in other sizes and as base64', async () => {
   const { client, url } = await deploy([['--mode', 'embedding']]);

@@ -4,7 +4,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished } from 'vitest';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { test } from '../../e2e/harness/world.ts';

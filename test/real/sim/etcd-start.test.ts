@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { model } from '../../integration/sim/deployment.ts';
-import { freePort, start, temporaryFolder, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, temporaryFolder, until } from '../../integration/sim/processes.ts';
 import { ask, keysIn, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';
 

@@ -7,7 +7,8 @@ import {
   model,
   startWorker,
 } from '../../integration/sim/deployment.ts';
-import { freePort, start, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, until } from '../../integration/sim/processes.ts';
 import { keysIn, leaseOf, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';
 

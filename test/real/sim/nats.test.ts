@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ask, deploy, listed, longPrompt, metric, model } from '../../integration/sim/deployment.ts';
-import { freePort, start, temporaryFolder, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, temporaryFolder, until } from '../../integration/sim/processes.ts';
 import { keysIn, startEtcd } from '../support/etcd.ts';
 import { startNats, type Nats } from '../support/nats.ts';
 import { binaries } from '../support/server.ts';

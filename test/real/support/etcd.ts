@@ -1,5 +1,6 @@
 /** A real etcd for one test, and its contents, read without code from src. */
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { startServer, type Server } from './server.ts';
 
 export interface Etcd {

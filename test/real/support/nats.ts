@@ -1,7 +1,8 @@
 /** A real nats-server for one test, and its subscriptions from the monitoring port. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import type { Signed } from './certificates.ts';
 import { startServer, type Server } from './server.ts';
 

@@ -1,5 +1,6 @@
 /** An etcd so small that a test can fill it, with old versions of one key, as real ones fill up. */
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { until } from '../../support/until.ts';
 import { ask, base64, putKey } from './etcd.ts';
 import { startServer } from './server.ts';
