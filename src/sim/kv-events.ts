@@ -58,7 +58,7 @@ export function followEvents(discovery: Discovery, nats: Nats | undefined, route
       followed.set(key, controller);
       const { worker, ndjson, nats: subject } = channel;
       if (ndjson !== undefined) void followLines(ndjson, worker, router, controller.signal);
-      if (subject !== undefined && nats) followNats(nats, subject, worker, router, controller.signal);
+      if (subject !== undefined && nats) followNats(nats, { subject, worker }, router, controller.signal);
     }
   });
 }
@@ -90,8 +90,7 @@ export function natsEvents(nats: Nats, subject: string, cached: () => readonly s
 /** Follows one worker until the signal aborts. A worker sends all its blocks when asked, and then every change. */
 export function followNats(
   nats: Nats,
-  subject: string,
-  worker: string,
+  { subject, worker }: { readonly subject: string; readonly worker: string },
   router: Router,
   signal: AbortSignal,
 ): void {

@@ -60,7 +60,7 @@ test('a subscriber gets everything first, then changes, and everything again aft
   const held = ['a', 'b'];
   const events = natsEvents(nats, 's', () => held);
   const stop = new AbortController();
-  followNats(nats, 's', '7', listening, stop.signal);
+  followNats(nats, { subject: 's', worker: '7' }, listening, stop.signal);
   expect(told.splice(0)).toEqual(['7 forgotten', '7 +ab -']);
   events.publish({ stored: ['c'], removed: ['a'] });
   expect(told.splice(0)).toEqual(['7 +c -', '7 + -a']);
