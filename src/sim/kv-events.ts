@@ -18,7 +18,7 @@ export interface Channel {
   readonly nats?: string;
 }
 
-export interface WorkerEvents {
+interface WorkerEvents {
   publish(change: CacheChange): void;
   /** Answers a subscriber over HTTP. */
   serve(response: ServerResponse): void;
@@ -127,7 +127,7 @@ function question(subject: string): string {
   return `${subject}.all`;
 }
 
-export function lineEvents(cached: () => readonly string[]) {
+function lineEvents(cached: () => readonly string[]) {
   const listeners = new Set<ServerResponse>();
   return {
     publish: (change: CacheChange): void => {
@@ -147,7 +147,7 @@ export function lineEvents(cached: () => readonly string[]) {
 }
 
 /** Follows one worker at `host:port/path` until the signal aborts. */
-export async function followLines(
+async function followLines(
   address: string,
   worker: string,
   router: Router,
