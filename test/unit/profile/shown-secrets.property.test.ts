@@ -75,8 +75,8 @@ async function errorOf(profile: string): Promise<unknown> {
   return await loadProfile(request(files, './my.yaml')).catch((thrown: unknown) => thrown);
 }
 
-// The same cases each time: one of ten thousand may be too strange to explain.
-test('no error shows it', async () => {
+// The same cases each time: one of ten thousand may be too strange to explain. The time is for a busy machine.
+test('no error shows it', { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(text, fc.array(mutation, { minLength: 1, maxLength: 4 }), async (whole, changes) => {
       const error = await errorOf(mutated(whole, changes));
