@@ -8,7 +8,7 @@ import { checks } from '../doctor/table.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
-import { allSetups } from './setup/list.ts';
+import { allSetups } from './setup/installed.ts';
 import type { Configure } from './verb.ts';
 import { type Completes, visibleVerbs } from './verbs.ts';
 
@@ -65,7 +65,7 @@ function unknownShell(shell: string): DynamoError {
   const meant = nearest(shell, shells);
   return new DynamoError(
     'usage',
-    `There is no completion for ${JSON.stringify(shell)}, only for ${shells.join(', ')}.`,
+    `No completion for the shell ${JSON.stringify(shell)}; there is one for ${shells.join(', ')}.`,
     {
       hint: `dynamo completion ${meant ?? 'bash'}`,
     },

@@ -1,4 +1,4 @@
-/** `dynamo open`: the URL of a run, and a browser on its API where there is a screen. */
+/** `dynamo open`: prints the URL of a run, and opens a browser on its API where there is a display. */
 import type { Environment } from '../base/environment.ts';
 import { clientUrl } from '../plan/plan.ts';
 import { spawnDetached } from '../process/spawn.ts';
@@ -9,19 +9,19 @@ import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo open                     the run that is up, in a browser
-  dynamo open disagg --print      only the URL
-  curl $(dynamo open)/v1/models   in scripts too, only the URL
+  dynamo open                     open the run that is up in a browser
+  dynamo open disagg --print      print only the URL
+  curl $(dynamo open)/v1/models   use the URL in a script, where no browser is opened
 
-The browser shows /docs, the frontend's own page about its API, where requests can be tried; where there is none, as
-with the engine sim, /v1/models.`;
+The browser shows /docs, the frontend's own API page, where requests can be tried. A frontend without that page, as that of
+the engine sim, shows /v1/models.`;
 
 const pageWithinMs = 2_000;
 
 export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of a run; default: the one that is up')
-    .option('--print', 'only print the URL')
+    .option('--print', 'print the URL only')
     .addHelpText('after', examples)
     .action(async (asked: string | undefined, flags: { print?: true }) =>
       settle(await open(asked, flags, environment)),
@@ -38,12 +38,12 @@ async function open(
   process.stdout.write(`${url}\n`);
   const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = environment;
   if (print === true || !process.stdout.isTTY || (!x11 && !wayland)) return 0;
-  // In a session of its own: some browsers live as long as what opened them.
+  // In its own session: some browsers end with the process that started them.
   await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined, environment);
   return 0;
 }
 
-/** What a person can look at: at / every frontend answers 404. */
+/** A page to look at: every frontend answers / with 404. */
 async function pageOf(url: string): Promise<string> {
   const isThere = await fetch(`${url}/docs`, { signal: AbortSignal.timeout(pageWithinMs) }).then(
     ({ ok }) => ok,

@@ -1,4 +1,4 @@
-/** `dynamo plan`: what `up` would do on this host, as a tree, as JSON, or as a bash script. Changes nothing. */
+/** `dynamo plan`: shows what `up` would do on this host, as a tree, as JSON, or as a bash script. Changes nothing. */
 import type { Environment } from '../base/environment.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { runNameOf } from '../plan/run-name.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
 import { workspaceOf } from '../run/folders.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { planTree } from '../view/plan-tree.ts';
 import { styleFor } from '../view/style.ts';
 import {
@@ -19,6 +19,7 @@ import {
   settingsOf,
 } from './up/deployment-options.ts';
 import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
+import { factRequest } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
@@ -30,17 +31,15 @@ import {
   type ManifestFlags,
   requireTarget,
 } from './kubernetes/manifest-options.ts';
-import { oneProfile } from './one-profile.ts';
-import { factRequest } from '../deployment/prepare-run.ts';
-import { splitRawArgs } from './raw-args.ts';
+import { oneProfile, splitRawArgs } from './operands.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo plan disagg                  processes, ports, order, and why each choice fell so
-  dynamo plan disagg --json           the same as JSON (its field "version" says when its meaning changes)
-  dynamo plan disagg --shell > up.sh  a bash script that starts the same without this tool
-  dynamo plan disagg --on kubernetes  a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
+  dynamo plan disagg                  show processes, ports, start order, and the reason for each choice
+  dynamo plan disagg --json           print the same as JSON ("version" rises when a field changes its meaning)
+  dynamo plan disagg --shell > up.sh  write a bash script that starts the same processes without dynamo
+  dynamo plan disagg --on kubernetes  print a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
 interface PlanFlags extends DeploymentFlags, ManifestFlags {
   readonly detach?: true;
@@ -56,9 +55,9 @@ export const configure: Configure = (command, settle, environment) => {
         .argument('[args...]', 'after --: arguments for the workers'),
     ),
   )
-    .option('-d, --detach', 'the plan of `up --detach`, which restarts what crashes')
-    .option('--json', 'as JSON on stdout')
-    .option('--shell', 'as a bash script on stdout')
+    .option('-d, --detach', 'plan for `up --detach`, which restarts crashed processes')
+    .option('--json', 'print JSON')
+    .option('--shell', 'print a bash script')
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: PlanFlags) =>
       settle(await plan(splitRawArgs(command.args), flags, environment)),
@@ -71,7 +70,7 @@ async function plan(
   environment: Environment,
 ): Promise<number> {
   if (flags.json === true && flags.shell === true) {
-    throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
+    throw new DynamoError('usage', 'Use --json or --shell, not both.', { hint: 'dynamo plan --help' });
   }
   requireTarget(flags);
   const asked = await oneProfile(operands, 'plan', environment);
@@ -104,7 +103,7 @@ async function planOnKubernetes(asked: AskedManifest & { readonly flags: PlanFla
   return 0;
 }
 
-/** A plan has no run yet: its id says so. Where nothing can be run, only what needs no look at the host is known. */
+/** A plan has no run yet, and its id says so. Except on Linux, where runs are possible, the host is not examined. */
 async function factsFor(
   profile: Profile,
   options: PlanOptions,

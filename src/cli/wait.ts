@@ -1,4 +1,4 @@
-/** `dynamo wait`: until a run is ready or has stopped. */
+/** `dynamo wait`: returns when a run is ready or has stopped. */
 import type { Environment } from '../base/environment.ts';
 import { Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
@@ -14,11 +14,11 @@ import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo wait                              until the run that is coming up is ready
-  dynamo wait disagg --timeout 300         this one, and for five minutes at most
-  dynamo wait --for stopped --timeout 60   until it is down
+  dynamo wait                              wait until the run that is starting is ready
+  dynamo wait disagg --timeout 300         wait for disagg, at most five minutes
+  dynamo wait --for stopped --timeout 60   wait until it has stopped
 
-Exit codes: 0 it is so, 1 the run failed or has ended before it was so, 66 no such run, 69 not in time.`;
+Exit codes: 0 reached, 1 the run failed or ended first, 66 no such run, 69 timed out.`;
 
 interface WaitFlags {
   readonly for: 'ready' | 'stopped';

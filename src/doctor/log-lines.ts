@@ -44,16 +44,6 @@ export function lineRule(
   };
 }
 
-/** The value of a flag in a command line, as `--flag value` or `--flag=value`; the last one counts, as in argparse. */
-export function flagValue(argv: readonly string[], flag: string): string | undefined {
-  for (let i = argv.length - 1; i >= 0; i--) {
-    const word = argv[i] ?? '';
-    if (word === flag) return argv[i + 1];
-    if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);
-  }
-  return undefined;
-}
-
 export function isSet({ subject }: Situation, variable: string): boolean {
   return subject?.variables.has(variable) === true;
 }

@@ -1,5 +1,6 @@
 /** What workers need of GPUs, and which GPUs they may use: `--gpus` within CUDA_VISIBLE_DEVICES within all. Never widened. */
 import { DynamoError } from '../base/error.ts';
+import { gibText } from '../base/units.ts';
 import type { WorkerSpec } from '../profile/profile.ts';
 import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './replicas.ts';
@@ -22,15 +23,11 @@ const besideWeightsMiB = 2_048;
 export function gpuDemand(spec: WorkerSpec, weightsMiB: number | undefined): GpuDemand | undefined {
   const gpus = Math.max(1, spec.gpus);
   if (weightsMiB !== undefined && spec.mode !== 'encode') {
-    const because = `${gib(weightsMiB)} of weights${gpus > 1 ? ` on ${gpus} GPUs` : ''}, and 2 GiB beside them`;
+    const because = `${gibText(weightsMiB)} of weights${gpus > 1 ? ` on ${gpus} GPUs` : ''}, and 2 GiB beside them`;
     return { mib: Math.ceil(weightsMiB / gpus) + besideWeightsMiB, because };
   }
   if (spec.gpuMemoryGiB === undefined) return undefined;
   return { mib: Math.ceil((spec.gpuMemoryGiB * 1024) / gpus), because: "the profile's hint" };
-}
-
-export function gib(mib: number): string {
-  return `${(mib / 1024).toFixed(1)} GiB`;
 }
 
 /** With the number of GPUs, and what the members need on each of them together. */

@@ -1,9 +1,9 @@
 /** Places workers on GPUs: each gets its own, unless the profile says that two share. Explains when they do not fit. */
 import { DynamoError } from '../base/error.ts';
+import { gibText } from '../base/units.ts';
 import {
   deviceName,
   freeOf,
-  gib,
   type GpuDemand,
   gpuDemand,
   type GpuGroup,
@@ -15,8 +15,11 @@ import type { Choice } from './plan.ts';
 import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './replicas.ts';
 
-/** More than the driver keeps on an idle GPU: somebody uses it. */
-const idleMiB = 1_024;
+/**
+ * More than the driver keeps on an idle GPU: somebody uses it. An idle H200 had 615 MiB in use.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
+export const idleMiB = 1_024;
 
 export interface Placement {
   /** Values of CUDA_VISIBLE_DEVICES by process name; empty for a worker that needs no GPU. */
@@ -54,8 +57,10 @@ export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): 
 function choiceOf({ members, demand }: GpuGroup, gpus: readonly Gpu[]): Choice[] {
   if (gpus.length === 0) return [];
   const need =
-    demand === undefined ? 'nothing is known about its need' : `needs ${gib(demand.mib)} (${demand.because})`;
-  const free = gpus.map((gpu) => gib(freeOf(gpu) ?? 0)).join(', ');
+    demand === undefined
+      ? 'nothing is known about its need'
+      : `needs ${gibText(demand.mib)} (${demand.because})`;
+  const free = gpus.map((gpu) => gibText(freeOf(gpu) ?? 0)).join(', ');
   const have = gpus.some((gpu) => freeOf(gpu) === undefined)
     ? 'its free memory is unknown, as nvidia-smi does not tell it'
     : `${free} free`;
@@ -186,7 +191,7 @@ function count(gpus: number): string {
 function needRows(group: GpuGroup, offered: readonly Gpu[]): string[] {
   const { members, gpus, demand } = group;
   const [host, ...others] = members;
-  const memory = demand === undefined ? '' : `, with ${gib(demand.mib)} free on each: ${demand.because}`;
+  const memory = demand === undefined ? '' : `, with ${gibText(demand.mib)} free on each: ${demand.because}`;
   const whole = offered.every((gpu) => mayBeOf(gpu, group))
     ? ''
     : '; whole ones, as no process can use several instances of divided GPUs (MIG)';
@@ -198,7 +203,8 @@ function needRows(group: GpuGroup, offered: readonly Gpu[]): string[] {
 
 function gpuRows(gpu: Gpu): string[] {
   const free = freeOf(gpu);
-  const room = free === undefined ? 'free memory unknown' : `${gib(free)} of ${gib(gpu.totalMiB)} free`;
+  const room =
+    free === undefined ? 'free memory unknown' : `${gibText(free)} of ${gibText(gpu.totalMiB)} free`;
   const lease = gpu.leasedBy === undefined ? '' : `, taken by run ${gpu.leasedBy}`;
   return [
     `  GPU ${deviceName(gpu)} (${gpu.name}): ${room}${lease}`,

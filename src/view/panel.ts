@@ -1,14 +1,13 @@
-/** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
-import { quote, withoutControls } from '../base/terminal-text.ts';
+/** What a user needs once a deployment serves: URL, model, engine, the proof, and a request to paste. */
 import type { ChalkInstance } from 'chalk';
-
+import { quote, withoutControls } from '../base/terminal-text.ts';
 import { listensEverywhere, openTo } from '../plan/ports.ts';
 import { proofRequest } from '../plan/proof.ts';
 import { isServing, type Plan, type ServingPlan } from '../plan/plan.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { durationText } from '../base/duration.ts';
-import { homePath } from './home-path.ts';
-import { infraPanel } from './infra-panel.ts';
+import { homePath } from './style.ts';
+import { infraNames, infraTitles, type InfraUse } from '../plan/infra.ts';
 
 /** `tookMs`: from the start to the proof. Ends with a newline. */
 export function readyPanel(plan: Plan, proof: Proof, tookMs: number, style: ChalkInstance): string {
@@ -52,14 +51,14 @@ function rolesText(proof: Proof): string {
 }
 
 function reuseText({ reuse }: Proof): string {
-  return reuse === undefined ? '' : `; asked again: ${reuse}`;
+  return reuse === undefined ? '' : `; repeated: ${reuse}`;
 }
 
-/** What works from here, and what others can take. */
+/** The URL for this host, and the port for others. */
 function urlText({ http }: ServingPlan, style: ChalkInstance): string {
   const here = style.bold.underline(http.url);
   return listensEverywhere(http.host)
-    ? `${here} here; port ${http.port} of every address of this host`
+    ? `${here} here; port ${http.port} on every address of this host`
     : here;
 }
 
@@ -75,4 +74,41 @@ function curlLines(plan: ServingPlan): string[] {
 function shorten(text: string, length: number): string {
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
+/** Ends with a newline. */
+function infraPanel(plan: Plan, tookMs: number, style: ChalkInstance): string {
+  return [
+    `${style.green('✔')} ${style.bold(plan.runId)} is ready after ${durationText(tookMs)}`,
+    '',
+    ...infraRows(plan, style),
+    '',
+    ...exportLines(plan).map((line) => `  ${line}`),
+    '',
+    '',
+  ].join('\n');
+}
+
+/** One line each, and where their data and logs are. */
+export function infraRows({ infra, runFolder }: Plan, style: ChalkInstance): string[] {
+  const rows = infraNames.flatMap((name): [string, string][] => {
+    const use = infra?.[name];
+    return use === undefined ? [] : [[infraTitles[name], `${style.bold(addresses(use))}  ${use.version}`]];
+  });
+  const data = infra?.folders.map(({ path, kept }) => `${homePath(path)}${kept ? ' (kept)' : ''}`) ?? [];
+  return [...rows, ['Data', data.join(', ')], ['Logs', homePath(`${runFolder}/logs`)]].map(
+    ([label = '', value]) => `  ${style.dim(label.padEnd(4))}  ${value}`,
+  );
+}
+
+/** For programs that are not started by us. */
+function exportLines({ infra }: Plan): string[] {
+  return [
+    ...(infra?.etcd === undefined ? [] : [`export ETCD_ENDPOINTS=${addresses(infra.etcd)}`]),
+    ...(infra?.nats === undefined ? [] : [`export NATS_SERVER=${addresses(infra.nats)}`]),
+  ];
+}
+
+function addresses(use: InfraUse): string {
+  return use.addresses.join(',');
 }

@@ -86,7 +86,7 @@ test('ends orphans, waits for their memory, and leaves an unowned process on the
     pids.toSorted((a, b) => a - b),
   );
   for (const { proof } of ended)
-    expect(proof).toMatch(new RegExp(`^of run ${runId}, whose supervisor, pid \\d+, is dead`));
+    expect(proof).toMatch(new RegExp(`^of run ${runId}, whose supervisor \\(pid \\d+\\) is dead`));
   expect(dry.items.map(({ kind }) => kind)).toEqual(
     expect.arrayContaining(['lock', 'lease', 'socket', 'folder']),
   );
@@ -148,7 +148,7 @@ test('ends all GPU processes only after confirmation; without a terminal that is
   const pids = [stranger(world), stranger(world)];
   for (const pid of pids) gpus.hold(pid, 0, 1_024);
   const asked = await dynamo(world, ['clean', '--all-gpu-processes']);
-  expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('no terminal')]);
+  expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('not a terminal')]);
   await succeed(world, ['clean', '--all-gpu-processes', '--dry-run']);
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
   // It stops waiting when all but 64 MiB are free, which drivers keep for a moment.

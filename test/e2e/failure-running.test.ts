@@ -73,7 +73,7 @@ test('a worker that ignores SIGTERM is killed after --stop-timeout, and that is 
   expect(stderr).toMatch(/killed: \d+ \(.*worker/);
 });
 
-test('`down --now` does not wait for it', async ({ world }) => {
+test('`down --now` does not wait for SIGTERM to work', async ({ world }) => {
   await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
   const { code, tookMs } = await dynamo(world, ['down', '--now']);
   expect(code).toBe(0);

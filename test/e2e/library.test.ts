@@ -190,9 +190,7 @@ test('a secret is in the environment of its process, not in that of the program'
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'true false\n' });
 });
 
-test('runs of one program have tokens of their own, and its environment stays as it was', async ({
-  world,
-}) => {
+test('runs of one program have different tokens, and its environment is not changed', async ({ world }) => {
   const session = await start(
     world,
     `process.env.HF_TOKEN = 'of-the-program';

@@ -30,7 +30,7 @@ test('an empty test environment has no leftovers', ({ world }) => {
   expect(leftovers(world)).toEqual([]);
 });
 
-test('a process with the mark in its environment is found and ended, one with another mark is not', async ({
+test('a process with our mark in its environment is found and ended, one with another mark is not', async ({
   world,
 }) => {
   const ours = sleeper('/', { E2E_MARK: world.mark });

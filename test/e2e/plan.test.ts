@@ -1,4 +1,4 @@
-/** `dynamo plan`: the same plan as a tree, as JSON and as a script that really runs. */
+/** `dynamo plan`: the same plan as a tree, as JSON and as a script that runs. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

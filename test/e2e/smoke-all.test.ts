@@ -53,7 +53,7 @@ test('with one GPU, profiles that need two are skipped and others tested', { tim
 test('if nothing can be tested, it is not a success', { timeout }, async ({ world }) => {
   const { code, stdout, stderr } = await dynamo(world, ['smoke', '--all', ...sglang(world)]);
   expect(code, stderr).toBe(1);
-  expect(stderr).toContain('Nothing was verified');
+  expect(stderr).toContain('Nothing was tested');
   expect(stdout).toMatch(/^disagg +skipped +0 +0 +1 /m);
   expect(stdout).toMatch(/^disagg skipped up .*no NVIDIA GPU/m);
 });

@@ -122,7 +122,7 @@ test
     'restart worker',
     'infra up',
     '',
-  ])('/proc of another pid namespace: dynamo %s refuses', async (verb, { world }) => {
+  ])('/proc of another pid namespace: dynamo %s fails', async (verb, { world }) => {
   const ended = await play(world, `dynamo ${verb}`, foreignProc);
   expectSaid(ended, 78, /^error: \/proc shows another pid namespace, where this process, \d+, is \d+/m);
 });
@@ -143,7 +143,7 @@ test.runIf(asRoot)('a pid namespace with its own /proc is not a problem', async 
   expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
 });
 
-test.runIf(asRoot)('no /proc at all: refused', async ({ world }) => {
+test.runIf(asRoot)('no /proc at all: an error', async ({ world }) => {
   for (const verb of ['up agg $sim', 'ps', 'down', 'clean']) {
     const ended = await play(world, `umount -l /proc && dynamo ${verb}`, [unshare, '--mount']);
     expectSaid(ended, 78, /^error: \/proc is not mounted: processes cannot be identified\.$/m);

@@ -137,7 +137,7 @@ test('the panel shows the local address and who else can connect', async ({ worl
   // Also with --quiet.
   expect(stderr).toMatch(/^warning: --http-host 0\.0\.0\.0: anybody who can reach an address of this host/);
   expect(stdout + stderr).toContain(
-    `http://127.0.0.1:${port} here; port ${port} of every address of this host`,
+    `http://127.0.0.1:${port} here; port ${port} on every address of this host`,
   );
   expect((await send(`http://127.0.0.1:${port}/v1/models`, {})).status).toBe(200);
   await succeed(world, ['down']);

@@ -2,7 +2,7 @@
 import type { Lack, SeenContainer } from '../../plan/container.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, RunFacts, StateFacts } from '../host-view.ts';
-import { countText, mibText } from '../sizes.ts';
+import { countText, gibText } from '../../base/units.ts';
 
 /** D03: processes that a run of ours left when its supervisor was killed. */
 export const orphansOurs: Check = {
@@ -20,7 +20,7 @@ export const orphansOurs: Check = {
       const pids = new Set(living.map(({ pid }) => pid));
       const held = holders.reduce((sum, { pid, usedMiB = 0 }) => sum + (pids.has(pid) ? usedMiB : 0), 0);
       const names = living.map(({ pid, process }) => `${process} ${pid}`).join(', ');
-      return `${runId}: ${names}${held > 0 ? `, holding ${mibText(held)} of GPU memory` : ''}`;
+      return `${runId}: ${names}${held > 0 ? `, holding ${gibText(held)} of GPU memory` : ''}`;
     });
     const count = orphaned.reduce((sum, { living }) => sum + living.length, 0);
     return fail(

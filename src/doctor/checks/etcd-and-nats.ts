@@ -1,4 +1,5 @@
 /** etcd and NATS: they answer, and hold nothing of the dead. */
+import { countText } from '../../base/units.ts';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { roomCommand } from '../../plan/infra-programs.ts';
@@ -6,7 +7,6 @@ import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import { endpointsOf, etcdUrls, natsAddress } from '../endpoints.ts';
 import type { FileFacts, HostView } from '../host-view.ts';
 import { type FileLock, readLocks, readProcesses } from '../proc-files.ts';
-import { countText } from '../sizes.ts';
 
 const etcdFix = 'etcd --data-dir "$(mktemp -d)"   # or do without: --discovery file';
 

@@ -1,4 +1,5 @@
 /** The driver and nvidia-smi work, and no GPU hangs. */
+import { countText } from '../../base/units.ts';
 import { join } from 'node:path';
 import { compareVersions } from '../../base/package-version.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
@@ -6,7 +7,6 @@ import { noGpu } from '../gpu-report.ts';
 import type { GpuReport, HostView } from '../host-view.ts';
 import { readProcess } from '../proc-files.ts';
 import { packagesIn } from '../python-packages.ts';
-import { countText } from '../sizes.ts';
 import { meaningOf, parseXids, type Xid } from '../xid.ts';
 
 /** The oldest driver for each CUDA; within a major version newer minors run on it, too. Source: CUDA compatibility guide. */

@@ -1,4 +1,5 @@
 /** The GPUs that the plan needs: there, with free memory, and open to several processes. */
+import { idleMiB } from '../../plan/gpus.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { allowedGpus, deviceName, freeOf, gpuDemand } from '../../plan/gpu-demand.ts';
 import type { Plan } from '../../plan/plan.ts';
@@ -9,13 +10,8 @@ import type { GpuFacts, GpuReport, HostView, Subject } from '../host-view.ts';
 import { findModel, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';
 import { describeProcess } from '../proc-files.ts';
-import { countText, mibText } from '../sizes.ts';
+import { countText, gibText } from '../../base/units.ts';
 
-/**
- * More in use before we start is somebody's work: an idle H200 had 615 MiB.
- * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
- */
-const idleMiB = 1_024;
 const fix = 'dynamo clean   # ends what is ours and dead; else take other GPUs: --gpus';
 
 /** D04: too little free GPU memory, and who holds it. */
@@ -53,7 +49,7 @@ async function judgeMemory(
     const free = freeOf(gpu);
     if (free === undefined) return skip(`nvidia-smi does not report the memory of GPU ${deviceName(gpu)}`);
     if (needed !== undefined && free < needed) {
-      return fail(`${line}; the plan needs ${mibText(needed)} there`, fix, lines);
+      return fail(`${line}; the plan needs ${gibText(needed)} there`, fix, lines);
     }
     if (needed === undefined && gpu.usedMiB > idleMiB) {
       return warn(`${line}; how much the model needs is not known`, fix, lines);
@@ -82,11 +78,11 @@ function neededMiB(
 async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): Promise<string> {
   const free = freeOf(gpu);
   const room =
-    free === undefined ? 'has unknown memory' : `has ${mibText(free)} of ${mibText(gpu.totalMiB)} free`;
+    free === undefined ? 'has unknown memory' : `has ${gibText(free)} of ${gibText(gpu.totalMiB)} free`;
   const mine = holders?.filter(({ gpuUuid }) => gpuUuid === gpu.uuid) ?? [];
   const who = await Promise.all(
     mine.map(async ({ pid, name, usedMiB }) => {
-      const held = usedMiB === undefined ? '' : ` holds ${mibText(usedMiB)}`;
+      const held = usedMiB === undefined ? '' : ` holds ${gibText(usedMiB)}`;
       return `${await describeProcess(host, pid, name)}${held}`;
     }),
   );

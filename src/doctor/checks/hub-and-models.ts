@@ -6,7 +6,7 @@ import type { HostView } from '../host-view.ts';
 import { findModel, hubCache, isHubId, missingFiles, readJson, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';
 import { readLocks } from '../proc-files.ts';
-import { countText, sizeText } from '../sizes.ts';
+import { countText, memoryText } from '../../base/units.ts';
 
 /** D02: a text worker wants config.json, a diffusion worker wants model_index.json. */
 export const modelKind: Check = {
@@ -185,10 +185,10 @@ async function tooSmall(
   const complete = known !== undefined && (await missingFiles(host, known)).length === 0;
   if (complete) return undefined;
   const needed = known && (await weightBytes(host, known));
-  const free = `${sizeText(space.freeBytes)} are free on the disk of ${folder}`;
+  const free = `${memoryText(space.freeBytes)} are free on the disk of ${folder}`;
   if (needed !== undefined && space.freeBytes < needed) {
     return fail(
-      `${free}, ${model} needs ${sizeText(needed)}`,
+      `${free}, ${model} needs ${memoryText(needed)}`,
       'export HF_HOME=/a/folder/on/a/larger/disk   # or free some',
     );
   }
@@ -216,7 +216,7 @@ async function leftovers(host: HostView, cache: string, standing: string): Promi
     );
   }
   const space = await files.space(standing);
-  const free = `${sizeText(space?.freeBytes ?? 0)} free`;
+  const free = `${memoryText(space?.freeBytes ?? 0)} free`;
   if (partials.length === 0)
     return ok(`${cache}: writable, ${free}, ${countText(repositories.length, 'model')}`);
   return warn(

@@ -1,17 +1,13 @@
 /** What a container or a shell takes away: processes in view, an init, shared memory and limits. */
+import { idleMiB } from '../../plan/gpus.ts';
 import { engineUses } from '../planned.ts';
 import { type LimitName, softLimit } from '../../base/process-limits.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import { noGpu } from '../gpu-report.ts';
 import type { HostView, Segment } from '../host-view.ts';
 import { readProcess, readProcesses } from '../proc-files.ts';
-import { countText, mibText, sizeText } from '../sizes.ts';
+import { countText, gibText, memoryText } from '../../base/units.ts';
 
-/**
- * More than an idle GPU has in use: NVML's plain figure was 615 MiB.
- * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
- */
-const idleMiB = 1_024;
 const pidnsFix = 'run dynamo clean on the host, or start this container with --pid=host';
 
 /**
@@ -33,7 +29,7 @@ export const pidns: Check = {
     if (holders === undefined) return skip('nvidia-smi does not tell who holds the GPUs');
     for (const { pid, usedMiB } of holders) {
       if ((await readProcess(host, pid)) !== undefined) continue;
-      const held = usedMiB === undefined ? 'GPU memory' : `${mibText(usedMiB)} of GPU memory`;
+      const held = usedMiB === undefined ? 'GPU memory' : `${gibText(usedMiB)} of GPU memory`;
       return warn(`${held} is held by pid ${pid}, which is not in this pid namespace`, pidnsFix);
     }
     const silent = gpus.find(
@@ -41,7 +37,7 @@ export const pidns: Check = {
     );
     if (silent !== undefined) {
       return warn(
-        `GPU ${silent.index} has ${mibText(silent.usedMiB)} in use and nvidia-smi names nobody: held outside this pid namespace`,
+        `GPU ${silent.index} has ${gibText(silent.usedMiB)} in use and nvidia-smi names nobody: held outside this pid namespace`,
         pidnsFix,
       );
     }
@@ -104,7 +100,7 @@ export const shm: Check = {
     if (space === undefined) return skip(`${shmFolder} is not here`);
     const leaked = host.lostSegments();
     if (leaked.length > 0) return leakFinding(leaked);
-    const free = `${sizeText(space.freeBytes)} of ${sizeText(space.totalBytes)} free in ${shmFolder}`;
+    const free = `${memoryText(space.freeBytes)} of ${memoryText(space.totalBytes)} free in ${shmFolder}`;
     if (space.freeBytes >= neededBytes) return ok(free);
     const fix =
       space.totalBytes < neededBytes
@@ -122,10 +118,10 @@ function leakFinding(segments: readonly Segment[]): Finding {
   const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = segments
     .slice(0, namedAtMost)
-    .map(({ path, bytes, proof }) => `${path}, ${sizeText(bytes)}: ${proof ?? 'nobody uses it'}`);
+    .map(({ path, bytes, proof }) => `${path}, ${memoryText(bytes)}: ${proof ?? 'nobody uses it'}`);
   const more = segments.length - lines.length;
   return warn(
-    `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${sizeText(total)} left behind: ${lines[0]}`,
+    `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${memoryText(total)} left behind: ${lines[0]}`,
     fixFor(segments),
     [...lines.slice(1), ...(more > 0 ? [`and ${more} more`] : [])],
   );

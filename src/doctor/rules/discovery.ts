@@ -1,8 +1,9 @@
 /** How processes find each other: etcd, NATS, namespaces and the place of discovery. */
 import { roomCommand } from '../../plan/infra-programs.ts';
-import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../../plan/plan.ts';
+import { type Plan, type ProcessSpec, isServing, type ServingPlan } from '../../plan/plan.ts';
+import { lineRule } from '../log-lines.ts';
+import { valueOf } from '../planned.ts';
 import { instancesText } from '../../supervisor/failure.ts';
-import { flagValue, lineRule } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
 /** Where processes of the plan reach etcd; `undefined` where they need none. */
@@ -146,8 +147,8 @@ function mustBeOurs(plan: ServingPlan, known: readonly string[]): boolean {
   const namespaces = known.map((place) => place.split('.')[0]);
   const sent = processes.flatMap(({ argv, env }) => [
     env.DYN_NAMESPACE,
-    flagValue(argv, '--namespace'),
-    flagValue(argv, '--endpoint')?.replace('dyn://', '').split('.')[0],
+    valueOf(argv, '--namespace'),
+    valueOf(argv, '--endpoint')?.replace('dyn://', '').split('.')[0],
   ]);
   return sent.some((namespace) => namespace !== plan.namespace && namespaces.includes(namespace));
 }
@@ -183,7 +184,7 @@ export const discoveryMismatch: Rule = {
 };
 
 function placeOf({ argv, env }: ProcessSpec): string {
-  const backend = flagValue(argv, '--discovery-backend') ?? env.DYN_DISCOVERY_BACKEND ?? 'etcd';
+  const backend = valueOf(argv, '--discovery-backend') ?? env.DYN_DISCOVERY_BACKEND ?? 'etcd';
   const place = backend === 'file' ? env.DYN_FILE_KV : backend === 'etcd' ? env.ETCD_ENDPOINTS : undefined;
   return place === undefined ? backend : `${backend} ${place}`;
 }

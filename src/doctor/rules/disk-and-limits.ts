@@ -1,4 +1,5 @@
 /** Disks, shared memory and file sizes that ran out. */
+import { memoryText } from '../../base/units.ts';
 import { lineRule, seen } from '../log-lines.ts';
 import type { Finding, Rule, Situation } from '../rule.ts';
 
@@ -24,7 +25,7 @@ function shmFromSignal({ failure, subject, host }: Situation): Finding | undefin
   if (!mine || failure.exit?.signal !== 'SIGBUS') return undefined;
   const { shm } = host;
   if (shm === undefined || shm.freeBytes > shm.totalBytes * 0.02) return undefined;
-  const evidence = `ended by SIGBUS; /dev/shm: ${mib(shm.freeBytes)} free of ${mib(shm.totalBytes)}`;
+  const evidence = `ended by SIGBUS; /dev/shm: ${memoryText(shm.freeBytes)} free of ${memoryText(shm.totalBytes)}`;
   return { ...shmFinding([evidence]), fromOutside: true };
 }
 
@@ -35,10 +36,6 @@ function shmFinding(evidence: readonly string[]): Finding {
     evidence,
     fix: 'docker run --shm-size=10G …   # outside a container: mount -o remount,size=16G /dev/shm',
   };
-}
-
-function mib(bytes: number): string {
-  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
 
 const diskIsFull =

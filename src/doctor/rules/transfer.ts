@@ -1,5 +1,6 @@
 /** The KV cache on its way from prefill to decode, and the block sizes on which workers must agree. */
-import { flagValue, lastLine, lineRule, seen } from '../log-lines.ts';
+import { lastLine, lineRule, seen } from '../log-lines.ts';
+import { valueOf } from '../planned.ts';
 import type { Finding, ObservedProcess, Rule } from '../rule.ts';
 
 /** Source: docs/upstream/sglang-on-cpu.md#transfer. */
@@ -105,7 +106,7 @@ export const blockSizeMismatch: Rule = {
 
 function blockSize(process: ObservedProcess | undefined): { name: string; size: string }[] {
   const argv = process?.spec.argv ?? [];
-  const size = flagValue(argv, '--page-size') ?? flagValue(argv, '--block-size');
+  const size = valueOf(argv, '--page-size') ?? valueOf(argv, '--block-size');
   return process === undefined || size === undefined ? [] : [{ name: process.spec.name, size }];
 }
 
@@ -136,7 +137,7 @@ export const bootstrapUnreachable: Rule = {
 function addressMismatch(prefill: ObservedProcess | undefined, line: string): Finding | undefined {
   if (prefill === undefined) return undefined;
   const { argv, env, component, name } = prefill.spec;
-  const [host, advertised] = [flagValue(argv, '--host') ?? '127.0.0.1', env.SGLANG_HOST_IP];
+  const [host, advertised] = [valueOf(argv, '--host') ?? '127.0.0.1', env.SGLANG_HOST_IP];
   if (host === '0.0.0.0' || host === advertised) return undefined;
   const evidence = [line, `${name}: --host ${host}, SGLANG_HOST_IP ${advertised ?? 'not set'}`];
   return {

@@ -111,7 +111,7 @@ test.for(['up', 'clean', 'down'])(
       if (verb === 'clean') {
         const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon().env });
         expect(stdout).toMatch(new RegExp(`remove +container +dynamo-${runId}-etcd \\(running\\)`));
-        expect(stdout).toMatch(/container bystander \(created\) +carries our label .*docker rm -f bystander/);
+        expect(stdout).toMatch(/container bystander \(created\) +has our label .*docker rm -f bystander/);
       }
       await succeed(world, [verb, ...(verb === 'down' ? ['agg_router'] : [])]);
     }

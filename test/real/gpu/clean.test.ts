@@ -144,7 +144,7 @@ asRoot(
     expect(stdout).toMatch(new RegExp(`${pid} \\(nobody, theirs,`));
     expect(isLiving(pid)).toBe(true);
     const asked = await succeed(world, ['clean', '--pid', String(pid)]);
-    expect(asked.stdout).toContain('of ANOTHER USER, nobody');
+    expect(asked.stdout).toContain('owned by ANOTHER USER, nobody');
     // It heeds no SIGTERM: this was SIGKILL after the grace.
     expect(isLiving(pid)).toBe(false);
   },
@@ -157,7 +157,7 @@ test('on a terminal, all GPU processes are ended only after typed confirmation',
   const answer = async (text: string) => {
     const words = [tool('script'), '--quiet', '--return', '--command', command, '/dev/null'];
     const session = startCommand(world, words, { stdio: ['pipe', 'pipe', 'pipe'] });
-    await session.until(/Type "end 2" to end them all/);
+    await session.until(/Type "end 2" to end all of them/);
     session.child.stdin?.write(text);
     const ended = await session.ended;
     return ended.code;

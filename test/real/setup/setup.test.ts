@@ -58,8 +58,10 @@ test(
     // Without uv, unless this machine has one.
     const env = { ...realEnv(world), PATH: process.env['PATH'] ?? '' };
     const { stdout, stderr } = await succeed(world, command, { env });
-    expect(stdout).toMatch(/mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.1\d\.\d+, \d{3} MB, made in /);
-    expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and what it needs, \d+ \[/m);
+    expect(stdout).toMatch(
+      /mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.1\d\.\d+, \d{3} MB, installed in /,
+    );
+    expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and its dependencies, \d+ packages \[/m);
     const folder = join(dataOf(world), 'envs/mocker-1.1.1');
     const { setups, taken } = await list(world, env);
     expect(setups).toMatchObject([{ name: 'mocker-1.1.1', state: 'complete' }]);
@@ -67,7 +69,7 @@ test(
     expect(taken.mocker).toMatchObject({ folder, dynamoVersion: '1.1.1' });
     const help = execFileSync(join(folder, 'bin/python3'), ['-m', 'dynamo.frontend', '--help'], { cwd: '/' });
     expect(help.toString()).toContain('--router-mode');
-    expect((await succeed(world, command, { env })).stdout).toContain('is there already');
+    expect((await succeed(world, command, { env })).stdout).toContain('is already installed');
     await succeed(world, ['setup', 'remove', 'mocker-1.1.1'], { env });
     expect(existsSync(folder)).toBe(false);
   },

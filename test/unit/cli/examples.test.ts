@@ -1,4 +1,4 @@
-/** Every example of every help is a command line that its verb's own parser takes. */
+/** Every example in a help text is accepted by the parser of its command. */
 import { describe, expect, it } from 'vitest';
 import { rootHelp } from '../../../src/cli/program.ts';
 import { visibleVerbs } from '../../../src/cli/verbs.ts';

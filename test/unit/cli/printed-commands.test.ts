@@ -1,4 +1,4 @@
-/** Every `dynamo …` that the docs show or a hint prints is a command line that its verb's own parser takes. */
+/** Every `dynamo …` that the docs show or a hint prints is accepted by the parser of its command. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -41,7 +41,7 @@ test('vram fails if a planned GPU has less free memory than its workers need, an
   expect(await finding(vram, { subject: onGpus(small), gpus: held, files: process620 })).toMatchObject({
     status: 'fail',
     evidence:
-      'GPU 0 has 3.7 GiB of 140 GiB free: pid 620 (alice, sglang::scheduler_TP0, 3 h) holds 136 GiB; the plan needs 16 GiB there',
+      'GPU 0 has 3.7 GiB of 140.4 GiB free: pid 620 (alice, sglang::scheduler_TP0, 3 h) holds 135.7 GiB; the plan needs 16.0 GiB there',
   });
 });
 
@@ -54,14 +54,14 @@ test('vram counts weights on this host', async () => {
   const files = { '/models/big/model.safetensors.index.json': index };
   expect(await finding(vram, { subject: onGpus(local), gpus: idle, files })).toMatchObject({
     status: 'fail',
-    evidence: expect.stringContaining('needs 152 GiB'),
+    evidence: expect.stringContaining('needs 152.0 GiB'),
   });
 });
 
 test('vram says which run uses a GPU', async () => {
   const leased = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, leasedBy: 'agg-abcd' })) };
   expect(await finding(vram, { gpus: leased })).toMatchObject({
-    evidence: expect.stringContaining('GPU 1 has 140 GiB of 140 GiB free, taken by run agg-abcd'),
+    evidence: expect.stringContaining('GPU 1 has 140.4 GiB of 140.4 GiB free, taken by run agg-abcd'),
   });
 });
 
@@ -236,7 +236,7 @@ test('compute-mode warns about a GPU that accepts one process only', async () =>
 test('pidns warns about processes of another pid namespace, and memory without an owner', async () => {
   expect(await finding(pidns, { gpus: held })).toMatchObject({
     status: 'warn',
-    evidence: '136 GiB of GPU memory is held by pid 620, which is not in this pid namespace',
+    evidence: '135.7 GiB of GPU memory is held by pid 620, which is not in this pid namespace',
   });
   expect(await finding(pidns, { gpus: { ...held, holders: [] } })).toMatchObject({
     status: 'warn',

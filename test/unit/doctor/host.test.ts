@@ -173,7 +173,7 @@ test('shm warns about unused segments, and says which are ours', async () => {
     evidence:
       '2 segments with 18 GiB left behind: /dev/shm/sgl_shm_mm_70_0, 18 GiB: made by pid 70 of run agg-abcd',
     fix: expect.stringContaining('dynamo clean'),
-    details: ['/dev/shm/psm_abc, 1 MiB: nobody uses it'],
+    details: ['/dev/shm/psm_abc, 1.0 MiB: nobody uses it'],
   });
   expect(await finding(shm, { space, segments: [unknown] })).toMatchObject({
     status: 'warn',

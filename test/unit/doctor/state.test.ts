@@ -19,7 +19,7 @@ test('orphans-ours fails on processes of a dead run, with their GPU memory', asy
     await finding(orphansOurs, { runs: [orphaned], gpus: { state: 'answers', gpus: [], holders } }),
   ).toMatchObject({
     status: 'fail',
-    evidence: '1 process of 1 dead run still there: agg-abcd: worker 70, holding 71 GiB of GPU memory',
+    evidence: '1 process of 1 dead run still there: agg-abcd: worker 70, holding 71.0 GiB of GPU memory',
     fix: expect.stringContaining('dynamo clean'),
   });
 });

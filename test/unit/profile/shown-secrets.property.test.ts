@@ -76,7 +76,7 @@ async function errorOf(profile: string): Promise<unknown> {
 }
 
 // The same ones each time: of ten thousand, one may be so odd that nothing tells what it was.
-test('no error shows it', async () => {
+test('no error shows it', { timeout: 90_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(text, fc.array(mutation, { minLength: 1, maxLength: 4 }), async (whole, changes) => {
       const error = await errorOf(mutated(whole, changes));

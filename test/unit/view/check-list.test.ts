@@ -45,7 +45,7 @@ not checked
   vram, gpus  no GPU
 
 1 failed, 1 warning, 2 ok, 2 not checked in 312 ms
-dynamo doctor --verbose shows what was seen of those that are ok`);
+dynamo doctor --verbose shows the checks that passed, too`);
 });
 
 test('verbose also shows passed checks with details', () => {

@@ -8,7 +8,7 @@ const style = new Chalk({ level: 0 });
 
 test('one profile: every case', () => {
   expect(smokeTable(mixedSuites.slice(0, 1), style).split('\n')).toEqual([
-    'CASE  RESULT   TOOK    WHAT WAS SEEN',
+    'CASE  RESULT   TOOK    DETAILS',
     'up    passed   200 ms  POST /v1/chat/completions answered',
     'chat  failed   12 ms   object is <b> & "c"',
     'stop  skipped  3 ms    the answer has no word',

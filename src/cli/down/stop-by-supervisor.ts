@@ -1,4 +1,4 @@
-/** Has a run stopped by its supervisor, and ends the supervisor that does not get on with it. */
+/** Asks the supervisor of a run to stop it, and kills a supervisor that does not answer or makes no progress. */
 import { systemClock } from '../../base/clock.ts';
 import type { Identity } from '../../base/identity.ts';
 import { presenceOf, signalProven } from '../../process/identity.ts';
@@ -9,65 +9,66 @@ import type { Progress } from '../../view/progress.ts';
 import { immediateLimitMs, outwait, soleReaper, stopLimitMs } from '../../deployment/sole-reaper.ts';
 import { runAsItIs } from '../../deployment/find-run.ts';
 
-export interface StopWish {
+export interface StopRequest {
   readonly now: boolean;
   readonly progress: Progress;
   readonly say: (line: string) => void;
 }
 
-/** `overdue`: it stopped the run in order for as long as that may take, so no process needs another grace. */
+/** `overdue`: an orderly stop took all the time it may take, so no process gets another grace period. */
 export type StopOutcome = 'gone' | 'overdue';
 
-/** So long a supervisor may take to answer, unless it shall go at once; the answer to one request is due in 2 s. */
+/** How long a supervisor may take to begin stopping, without --now. Each request to it is answered within 2 s. */
 const patienceMs = 10_000;
-/** One that nobody listens for gets SIGTERM after this: one that has only just started will listen in a moment. */
-const unheardMs = 1_000;
+/** A supervisor that does not listen gets SIGTERM after this: one that has just started will listen in a moment. */
+const notListeningMs = 1_000;
 const pauseMs = 5;
 
 /**
- * Returns when no supervisor is in the way. One that is suspended is woken. One that cannot be asked (its socket is gone,
- * or it is of another version) gets SIGTERM, which means the same to it. One that does neither is ended with SIGKILL:
- * its record names it by pid, start time and boot.
+ * Returns when the supervisor is gone. A suspended one is resumed. One that cannot be asked (its socket is gone, or it has
+ * another version) gets SIGTERM, which has the same effect. One that does not react is killed: its record identifies it by
+ * pid, start time and boot.
  */
 export async function stopBySupervisor(
   folders: StateFolders,
   run: StoredRun,
-  wish: StopWish,
+  request: StopRequest,
 ): Promise<StopOutcome> {
   const { runId } = run.record;
   const { files } = run;
   const begunAt = systemClock.now();
-  const limitMs = wish.now ? 2 * immediateLimitMs : stopLimitMs(readPlan(files));
-  let until = begunAt + (wish.now ? immediateLimitMs : patienceMs);
+  const limitMs = request.now ? 2 * immediateLimitMs : stopLimitMs(readPlan(files));
+  let until = begunAt + (request.now ? immediateLimitMs : patienceMs);
   let began = false;
   const beginsToStop = (): void => {
     began = true;
     until = begunAt + limitMs;
   };
-  for (let woken = false; ; await systemClock.sleep(pauseMs)) {
-    // Read again each time: the command that prepared the run may hand it to another process.
+  for (let resumed = false; ; await systemClock.sleep(pauseMs)) {
+    // Read each time: the command that prepared the run may hand it over to another process.
     const { record, supervised } = runAsItIs(folders, run);
     if (!supervised) return 'gone';
     const { supervisor } = record;
     const socket = socketOf(folders, record);
     if (systemClock.now() >= until) {
       await endSupervisor(files, runId, supervisor);
-      wish.say(
-        `${runId}: its supervisor, pid ${supervisor.pid}, did not ${began ? 'get on' : 'answer'} and was ended`,
+      request.say(
+        `${runId}: its supervisor (pid ${supervisor.pid}) ${began ? 'made no progress' : 'did not answer'} and was killed`,
       );
       return began ? 'overdue' : 'gone';
     }
     if (presenceOf(supervisor) === 'suspended' && signalProven(supervisor, 'SIGCONT')) {
-      if (!woken) wish.say(`${runId}: its supervisor, pid ${supervisor.pid}, was suspended: woken`);
-      woken = true;
+      if (!resumed)
+        request.say(`${runId}: its supervisor (pid ${supervisor.pid}) was suspended and has been resumed`);
+      resumed = true;
     }
     try {
-      await askStop(socket, wish.now);
+      await askStop(socket, request.now);
       beginsToStop();
-      await showStopping(socket, wish.progress, until);
+      await showStopping(socket, request.progress, until);
     } catch (error) {
-      const unheard = !isSilence(error) && systemClock.now() - begunAt > unheardMs;
-      if (unheard && !began && !wish.now && signalProven(supervisor, 'SIGTERM')) beginsToStop();
+      const isNotListening = !isSilence(error) && systemClock.now() - begunAt > notListeningMs;
+      if (isNotListening && !began && !request.now && signalProven(supervisor, 'SIGTERM')) beginsToStop();
     }
   }
 }
@@ -86,7 +87,7 @@ async function showStopping(socket: string, progress: Progress, until: number): 
   }
 }
 
-/** Its keeper wakes up when it dies, and would end the run with every grace: so the claim to do that is ours before. */
+/** When it dies, its keeper would end the run with full grace periods: so we claim that task first. */
 async function endSupervisor(files: RunFiles, runId: string, supervisor: Identity): Promise<void> {
   await soleReaper(files, runId, immediateLimitMs);
   await outwait(supervisor, 0);

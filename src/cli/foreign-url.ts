@@ -1,12 +1,12 @@
-/** A deployment that somebody else runs, as `--url` names it. */
-import { DynamoError } from '../../base/error.ts';
-import { conceal } from '../../base/secrets.ts';
-import { messageOf } from '../../base/error-code.ts';
-import { listOf, objectOf, textOf } from '../../smoke/json.ts';
+/** A deployment that dynamo did not start, as `--url` names it. */
+import { DynamoError } from '../base/error.ts';
+import { conceal } from '../base/secrets.ts';
+import { messageOf } from '../base/error-code.ts';
+import { listOf, objectOf, textOf } from '../smoke/json.ts';
 
 const answerWithinMs = 10_000;
 
-/** Without a slash and without /v1 at the end. Throws `usage`. */
+/** Without a trailing slash or /v1. Throws `usage`. */
 export function foreignUrl(url: string, verb: string): string {
   if (/^https?:\/\//.test(url)) return url.replace(/\/+$/, '').replace(/\/v1$/, '');
   throw new DynamoError('usage', `--url ${JSON.stringify(conceal(url))}: expected http://host:port.`, {
@@ -29,7 +29,7 @@ export async function firstModel(url: string): Promise<string> {
 
 function unreachable(url: string, why: string): DynamoError {
   const shown = `${conceal(url)}/v1/models`;
-  return new DynamoError('unavailable', `${shown} does not name a model: ${conceal(why)}.`, {
+  return new DynamoError('unavailable', `No model name could be read from ${shown}: ${conceal(why)}.`, {
     hint: `curl ${shown}`,
   });
 }

@@ -1,4 +1,4 @@
-/** Progress in a terminal: one task a process with its elapsed time, drawn by listr2. */
+/** Progress in a terminal, drawn by listr2 on stderr: one task per process of a run, or one per step of a setup. */
 import { Listr, type ListrTask, ListrLogger, PRESET_TIMER, ProcessOutput } from 'listr2';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -6,6 +6,7 @@ import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import { progressText } from '../supervisor/progress.ts';
 import type { Progress } from './progress.ts';
+import type { Steps, StepView } from './steps.ts';
 
 const proving = 'proof that it serves';
 
@@ -38,7 +39,7 @@ export function progressTasks(plan: Plan): Progress {
   };
 }
 
-/** Its time runs from the first moment, also while it waits for others. */
+/** Its time counts from the beginning, also while it waits for others. */
 function titleOf(name: string, { processes }: Plan): string {
   const edges = processes.find((spec) => spec.name === name)?.dependsOn ?? [];
   if (edges.length === 0) return name;
@@ -84,4 +85,40 @@ function settle(
     captions.get(proving)?.(`${proving}: ${event.proof.request}`);
     outcomes.get(proving)?.resolve();
   }
+}
+
+/** Drawn by listr2 on stderr. */
+export function stepTasks(): Steps {
+  return {
+    step: async <T>(title: string, work: (view: StepView) => Promise<T>): Promise<T> => {
+      const results: T[] = [];
+      const list = new Listr(
+        {
+          title,
+          task: async (_, self) => {
+            results.push(
+              await work({
+                caption: (text) => (self.output = text),
+                title: (text) => (self.title = text),
+              }),
+            );
+          },
+        },
+        {
+          // Its own SIGINT handler would exit before our children are gone.
+          registerSignalListeners: false,
+          rendererOptions: {
+            // The error is shown once, by what ends the command.
+            showErrorMessage: false,
+            timer: PRESET_TIMER,
+            logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+          },
+        },
+      );
+      await list.run();
+      const [result] = results;
+      // Only a step that throws gives none, and then run() has thrown.
+      return result as T;
+    },
+  };
 }

@@ -1,12 +1,12 @@
-/** What runs do right now, asked in the background once a look: metrics of their processes and memory on GPUs. */
+/** Live figures for `ps --watch`, read in the background at each refresh: metrics of processes, and GPU memory. */
 import type { Environment } from '../../base/environment.ts';
 import { type Counters, frontendCounters, workerCounters } from '../../base/metrics-text.ts';
 import { findEngine } from '../../engine/engines.ts';
 import { computeApps } from '../../gpu/nvidia-smi.ts';
 import type { LiveMeasures, ProcessView, RunView } from '../../view/run-table.ts';
-import type { UsageSample } from './run-view.ts';
+import type { UsageSample } from './run-views.ts';
 
-/** One that answers later is asked again at the next look. */
+/** A process that takes longer is asked again at the next refresh. */
 const answerWithinMs = 900;
 
 interface Sample {
@@ -16,14 +16,14 @@ interface Sample {
 }
 
 export interface Measures {
-  /** The views with what is known by now; asks again, and waits for nothing. */
+  /** The views with the figures known by now; asks for new ones without waiting for them. */
   add(views: readonly RunView[], usage: UsageSample): RunView[];
 }
 
 export function createMeasures(environment: Environment): Measures {
   const samples = new Map<string, Sample>();
   const asked = new Set<string>();
-  /** By pid, in bytes; undefined where there is no GPU or the driver does not tell. */
+  /** By pid, in bytes; undefined without a GPU, or where the driver does not report it. */
   let gpuMemory: ReadonlyMap<number, number> = new Map();
 
   const once = (key: string, ask: () => Promise<void>): void => {
@@ -38,17 +38,17 @@ export function createMeasures(environment: Environment): Measures {
       const counters = read(await response.text());
       samples.set(key, sampleAfter(samples.get(key), counters, performance.now()));
     } catch {
-      // Nothing is known rather than something old.
+      // Show nothing rather than old figures.
       samples.delete(key);
     }
   };
   const askGpus = async (): Promise<void> => {
     const { apps } = await computeApps(environment);
-    const told = new Map<number, number>();
+    const used = new Map<number, number>();
     for (const { pid, usedMiB } of apps) {
-      if (usedMiB !== undefined) told.set(pid, (told.get(pid) ?? 0) + usedMiB * 2 ** 20);
+      if (usedMiB !== undefined) used.set(pid, (used.get(pid) ?? 0) + usedMiB * 2 ** 20);
     }
-    gpuMemory = told;
+    gpuMemory = used;
   };
 
   return {
@@ -59,7 +59,7 @@ export function createMeasures(environment: Environment): Measures {
           const key = `${view.runId}/${each.name}`;
           const pids = usage.byRun.get(view.runId)?.get(each.name)?.pids ?? [];
           const source = metricsOf(view, each);
-          // The port of a dead one may be somebody else's by now.
+          // Another program may use the port of a dead process by now.
           if (pids.length === 0) samples.delete(key);
           else if (source !== undefined) {
             once(key, async () => await askProcess(key, source.url, source.read));
@@ -81,18 +81,18 @@ function metricsOf(view: RunView, { ports }: ProcessView) {
   };
 }
 
-/** A counter that fell is that of a process that was started again: no rate until the next look. */
+/** A counter that fell belongs to a restarted process: no rate until the next refresh. */
 function sampleAfter(before: Sample | undefined, counters: Counters, at: number): Sample {
   const [then, now] = [before?.counters.tokens, counters.tokens];
-  // Absent until the first token: then it was 0.
+  // The counter is absent until the first token.
   const made = before === undefined || now === undefined ? undefined : now - (then ?? 0);
   if (before === undefined || made === undefined || made < 0) return { at, counters };
   return { at, counters, tokensPerSecond: (1000 * made) / Math.max(1, at - before.at) };
 }
 
 function memoryOn(byPid: ReadonlyMap<number, number>, pids: readonly number[]): number | undefined {
-  const held = pids.flatMap((pid) => byPid.get(pid) ?? []);
-  return held.length === 0 ? undefined : held.reduce((sum, bytes) => sum + bytes, 0);
+  const used = pids.flatMap((pid) => byPid.get(pid) ?? []);
+  return used.length === 0 ? undefined : used.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function liveOf(sample: Sample | undefined, gpuMemoryBytes: number | undefined): LiveMeasures {

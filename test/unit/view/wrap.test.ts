@@ -1,7 +1,7 @@
-/** Long lines are broken between words under their column; what fits, what is pasted and what has no end stays. */
-import { expect, test } from 'vitest';
+/** Long lines are broken between words: tables under their column, help as lists and paragraphs. */
 import { Chalk } from 'chalk';
-import { fitLines, terminalWidth } from '../../../src/view/fit-lines.ts';
+import { expect, test } from 'vitest';
+import { fitLines, terminalWidth, fitHelp } from '../../../src/view/wrap.ts';
 
 test('the last column continues below itself', () => {
   expect(
@@ -48,4 +48,44 @@ test('wide characters count twice, a tick once', () => {
     '模型    千问三 千问三 千问三 千问三\n        千问三',
   );
   expect(fitLines('✔ a b c d e f g h i j k l m', 25)).toBe('✔ a b c d e f g h i j k l\nm');
+});
+
+const help = `Usage: dynamo ps [options]
+
+Examples:
+  dynamo ps         what is up
+  dynamo ps --json  for programs, with everything that there is to know
+
+The first line of a paragraph,
+and a second one that is too long for a narrow terminal.
+`;
+
+test('help that fits is not changed', () => {
+  expect(fitHelp(help, 80)).toBe(help);
+});
+
+test('longer help goes below its example, and paragraphs are wrapped', () => {
+  expect(fitHelp(help, 50)).toBe(`Usage: dynamo ps [options]
+
+Examples:
+  dynamo ps
+      what is up
+  dynamo ps --json
+      for programs, with everything that there is
+      to know
+
+The first line of a paragraph, and a second one
+that is too long for a narrow terminal.
+`);
+});
+
+test('a command is never broken', () => {
+  const command = `  dynamo up agg --set components.worker.replicas=2 --engine sim`;
+  expect(fitHelp(`Examples:\n${command}\n`, 40)).toBe(`Examples:\n${command}\n`);
+});
+
+test('wide characters count twice', () => {
+  const line = '  dynamo up agg  千问三千问三 千问三千问三 千问三';
+  expect(fitHelp(line, 50)).toBe(line);
+  expect(fitHelp(line, 44)).toBe('  dynamo up agg\n      千问三千问三 千问三千问三 千问三');
 });

@@ -1,26 +1,25 @@
-/** A run as `ps` shows it: from its supervisor, and from its files where that is gone. */
-import { clientUrl } from '../../plan/plan.ts';
+/** Runs as `ps` shows them: from their supervisors, and from their files where a supervisor is gone. */
+import { existsSync } from 'node:fs';
+import { clientUrl, type ProcessSpec } from '../../plan/plan.ts';
 import { isAlive, presenceOf } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
-import type { ProcessSpec } from '../../plan/plan.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
 import type { StateFolders } from '../../run/folders.ts';
 import { progressText } from '../../supervisor/progress.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
-import { damagedView } from './damaged-view.ts';
 import { trackerOf } from '../../deployment/reap-run.ts';
 import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
 
-/** What a look saw of the processes that are used up, for the rate until the next look. */
+/** CPU time and memory of all processes at one moment; the next sample is compared with it. */
 export interface UsageSample {
   readonly at: number;
   readonly byRun: ReadonlyMap<string, ReadonlyMap<string, Usage>>;
 }
 
-/** `before` makes processor use the rate since then; without it, that over the whole life. */
+/** With `before`, CPU use is the rate since that sample; without it, the average over the life of a process. */
 export async function runViews(
   folders: StateFolders,
   before?: UsageSample,
@@ -36,30 +35,36 @@ export async function runViews(
         const now = usage.get(name);
         const then = before?.byRun.get(run.record.runId)?.get(name);
         if (now === undefined) return undefined;
-        // A restarted process has used less than the one before it had.
+        // Lower than before: the process was restarted.
         const used = then === undefined || then.cpuMs > now.cpuMs ? undefined : now.cpuMs - then.cpuMs;
         return used === undefined || before === undefined
           ? (100 * now.cpuMs) / Math.max(1, now.ageMs)
           : (100 * used) / Math.max(1, at - before.at);
       };
-      return await viewOf(folders, run, living, usage, rate);
+      return await viewOf(folders, { run, living, usage, rate });
     }),
   );
   return { views: views.filter((view) => view !== undefined), sample: { at, byRun } };
 }
 
+interface Seen {
+  readonly run: StoredRun;
+  readonly living: readonly OwnedProcess[];
+  /** By process, of `living`. */
+  readonly usage: ReadonlyMap<string, Usage>;
+  /** In percent of one processor. */
+  readonly rate: (process: string) => number | undefined;
+}
+
 async function viewOf(
   folders: StateFolders,
-  run: StoredRun,
-  living: readonly OwnedProcess[],
-  usage: ReadonlyMap<string, Usage>,
-  rate: (name: string) => number | undefined,
+  { run, living, usage, rate }: Seen,
 ): Promise<RunView | undefined> {
   const { record, files } = run;
   const plan = readPlan(files);
   if (plan === undefined && record.endedAt !== undefined) return undefined;
   const supervisor = await supervisorState(folders, run);
-  if (plan === undefined) return damagedView(run, living, usage, supervisor.kind);
+  if (plan === undefined) return damagedView({ run, living, usage }, supervisor.kind);
   const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
   const status = supervisor.kind === 'answering' ? supervisor.status : stored();
   const trouble = troubleOf(run, supervisor) ?? reaperTrouble(run);
@@ -101,13 +106,13 @@ async function viewOf(
   };
 }
 
-/** Its keeper, or a `down`, that ends what a dead supervisor left and stands still over it. */
+/** A keeper or a `down` that ends what a dead supervisor left, and is itself suspended. */
 function reaperTrouble({ record, files }: StoredRun): string | undefined {
   if (record.endedAt !== undefined) return undefined;
   const standing = readClaim(files.reaper);
   const holder = standing === undefined ? undefined : livingHolder(standing, isAlive);
   if (holder === undefined || presenceOf(holder) !== 'suspended') return undefined;
-  return `pid ${holder.pid}, which ends what is left of it, is suspended (stopped by a signal): kill -CONT ${holder.pid}, or dynamo down ${record.name}`;
+  return `pid ${holder.pid}, which is cleaning up after it, is suspended (stopped by a signal): kill -CONT ${holder.pid}, or dynamo down ${record.name}`;
 }
 
 function healthOf(known: ProcessStatus | undefined): string {
@@ -116,4 +121,41 @@ function healthOf(known: ProcessStatus | undefined): string {
   if (known?.state !== 'starting' && known?.state !== 'started') return '-';
   const { progress } = known;
   return progress === undefined ? 'starting' : `starting: ${progress.doing} ${progressText(progress)}`;
+}
+
+/** One whose plan cannot be read: what the ledger and the claims say, so that it can be ended. */
+function damagedView(
+  { run: { record, files }, living, usage }: Omit<Seen, 'rate'>,
+  supervisor: RunView['supervisor'],
+): RunView {
+  const since = new Date(record.startedAt).toISOString();
+  const processes = [...usage].map(([name, { memoryBytes, cpuMs, ageMs }]): ProcessView => {
+    const pid = living.find(({ process, evidence }) => process === name && evidence === 'ledger')?.pid;
+    return {
+      name,
+      state: 'unknown',
+      pid,
+      health: '-',
+      restarts: 0,
+      cpuPercent: (100 * cpuMs) / Math.max(1, ageMs),
+      memoryBytes,
+      gpus: [],
+      ports: {},
+      since,
+    };
+  });
+  return {
+    runId: record.runId,
+    name: record.name,
+    profile: record.runId,
+    engine: 'unknown engine',
+    state: existsSync(files.folder) ? 'record unreadable' : 'folder removed',
+    url: '',
+    startedAt: since,
+    detached: record.detached,
+    supervisorPid: record.supervisor.pid,
+    supervisor,
+    logs: files.logs,
+    processes,
+  };
 }

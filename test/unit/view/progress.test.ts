@@ -1,7 +1,7 @@
 /** Progress as plain lines. */
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/supervisor/events.ts';
-import { progressLines } from '../../../src/view/progress-lines.ts';
+import { progressLines } from '../../../src/view/progress.ts';
 import { proof } from '../../support/fake-world.ts';
 
 function shown(events: readonly RunEvent[]): string[] {

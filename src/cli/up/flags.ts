@@ -1,9 +1,0 @@
-/** What `dynamo up` takes beside the options of every deployment. */
-import type { DeploymentFlags } from './deployment-options.ts';
-
-export interface UpFlags extends DeploymentFlags {
-  readonly detach?: true;
-  readonly json?: true;
-  readonly quiet?: true;
-  readonly verbose?: true;
-}
