@@ -65,8 +65,7 @@ function pythonHere(
 function engineHere(facts: Parameters<typeof autoEngine>[1]): { engine: string; lack?: string } {
   try {
     const { kind, because } = autoEngine('gpu', facts);
-    // How to choose another is a matter of `up`; here a line is short.
-    return { engine: `${kind.name}: ${because}` };
+    return { engine: `${kind.name} (${because})` };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
     return { engine: 'none is ready', lack: 'SGLang and Dynamo, for the GPUs of this host' };

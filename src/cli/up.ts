@@ -27,6 +27,10 @@ interface UpFlags extends DeploymentFlags, DetachFlags, ForegroundFlags {
   readonly detach?: true;
 }
 
+interface UpFlags extends DeploymentFlags, DetachFlags, ForegroundFlags {
+  readonly detach?: true;
+}
+
 const examples = `
 Examples:
   dynamo up disagg                           start prefill and decode in separate workers

@@ -1,6 +1,8 @@
 /** How processes find each other: etcd, NATS, namespaces and the discovery location. */
 import { roomCommand } from '../../plan/infra-programs.ts';
-import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../../plan/plan.ts';
+import { type Plan, type ProcessSpec, isServing, type ServingPlan } from '../../plan/plan.ts';
+import { lineRule } from '../log-lines.ts';
+import { valueOf } from '../planned.ts';
 import { instancesText } from '../../supervisor/failure.ts';
 import { lineRule } from '../log-lines.ts';
 import { valueOf } from '../planned.ts';
