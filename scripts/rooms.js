@@ -126,7 +126,7 @@ export const owners = {
   dockerode: ['container'],
   yaml: ['profile'],
   zod: ['profile'],
-  '@nats-io/transport-node': ['sim'],
+  '@nats-io/transport-node': ['infra', 'sim'],
 };
 
 /** `pureFiles`: the names of those of an impure room that are pure all the same. */

@@ -1,13 +1,16 @@
 /** An etcd and a NATS that are not ours: checked before anything starts, never stopped, left as they were. */
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { nkeys } from '@nats-io/transport-node';
 import { expect, onTestFinished } from 'vitest';
 import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { keysIn, lockEtcd, putKey, startEtcd } from '../support/etcd.ts';
 import { binaries, startServer } from '../support/server.ts';
 import { install, versions } from '../support/installed.ts';
@@ -173,4 +176,42 @@ test('NATS: banner and login are checked, and a wrong token exits with 69', asyn
     /^nats +external .*version \d\S*, with JetStream, takes only 1024 KiB a message$/m,
   );
   expect(wrong.stderr + right.stdout).not.toMatch(/(right|wrong)-token/);
+});
+
+test('NATS: a login by nkey is checked, and an unknown key exits with 69', async ({ world }) => {
+  const [known, other] = [nkeys.createUser(), nkeys.createUser()];
+  const config = join(temporaryFolder(), 'nats.conf');
+  writeFileSync(config, `authorization { users: [{ nkey: ${known.getPublicKey()} }] }\n`);
+  const server = await startNats('-c', config);
+  const plan = async (key: typeof known) =>
+    await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--events', 'nats', ...external], {
+      env: { NATS_SERVER: server, NATS_AUTH_NKEY: new TextDecoder().decode(key.getSeed()) },
+    });
+  expect((await plan(known)).stdout).toMatch(/^nats +external .*version \d/m);
+  const refused = await plan(other);
+  expect(refused.code).toBe(69);
+  expect(refused.stderr).toContain('it refuses us: Authorization Violation');
+});
+
+test('NATS: TLS is used if the server requires it, not if it only offers it; a server that hangs is skipped', async ({
+  world,
+}) => {
+  const { ca, cert, key } = makeAuthority(temporaryFolder())('server');
+  const config = join(temporaryFolder(), 'nats.conf');
+  writeFileSync(config, `allow_non_tls: true\ntls { cert_file: "${cert}", key_file: "${key}" }\n`);
+  const either = await startNats('-c', config);
+  const plan = async (env: Readonly<Record<string, string>>) =>
+    await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--events', 'nats'], { env });
+  const plain = await plan({ NATS_SERVER: either });
+  expect(plain.stdout).toMatch(/^nats +external +NATS_SERVER=nats:\S+ answers/m);
+  expect(plain.stdout).not.toContain('over TLS');
+  const secure = await plan({ NATS_SERVER: either, NATS_TLS_CA_CERT_PATH: ca });
+  expect(secure.stdout).toMatch(/^nats +external +NATS_SERVER=tls:\S+ answers.*over TLS/m);
+  const deaf = createServer(() => {});
+  onTestFinished(() => void deaf.close());
+  const port = await freePort();
+  await new Promise<void>((resolve) => deaf.listen(port, '127.0.0.1', resolve));
+  const hangs = await plan({ NATS_SERVER: `127.0.0.1:${port}` });
+  expect(hangs.code).toBe(0);
+  expect(hangs.stdout).not.toMatch(/^nats +external/m);
 });
