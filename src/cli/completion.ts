@@ -1,4 +1,7 @@
-/** `dynamo completion` prints a small script for a shell; the script asks `dynamo complete` for candidates. */
+/**
+ * `dynamo completion` prints a small script for a shell; the script asks `dynamo complete` for candidates.
+ * Not @pnpm/tabtab: it asks questions and edits start-up files of shells; here the user redirects a script into a file.
+ */
 import type { Environment } from '../base/environment.ts';
 import { Argument, Command } from 'commander';
 import { DynamoError } from '../base/error.ts';

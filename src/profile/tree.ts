@@ -1,4 +1,7 @@
-/** YAML values that remember where they were written, so that an error found after merging names the right line; and the merge itself. */
+/**
+ * YAML values that remember where they were written, so that an error found after merging names the right line; and the merge itself.
+ * The yaml package knows positions only of the nodes of one file, and drops them when it converts nodes to values.
+ */
 
 /** A text that people can look at: a file, or an option of the command line. */
 export interface Source {

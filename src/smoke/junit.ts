@@ -1,4 +1,7 @@
-/** The report that every CI system reads: JUnit XML, one suite a profile, one case a request. */
+/**
+ * The report that every CI system reads: JUnit XML, one suite a profile, one case a request.
+ * Not junit-report-builder: it depends on lodash and xmlbuilder, for what these few lines do.
+ */
 import { type CaseResult, countOf, type SuiteResult } from './result.ts';
 
 /** Ends with a newline. `hostname` stands in every suite. */
