@@ -16,7 +16,7 @@ import { styleFor } from '../view/style.ts';
 import { gpusHere } from '../deployment/host-facts.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
-import { version } from '../package/self.ts';
+import { version } from '../package/version.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */
 export async function showFirstLook(environment: Environment): Promise<number> {

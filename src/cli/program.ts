@@ -2,7 +2,7 @@
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import { version } from '../package/self.ts';
+import { version } from '../package/version.ts';
 import { verbs, visibleVerbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */

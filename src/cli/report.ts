@@ -7,7 +7,7 @@ import { errorText } from '../view/error.ts';
 import { fitLines, terminalWidth } from '../view/fit-lines.ts';
 import { styleFor } from '../view/style.ts';
 import { stateFolder } from '../run/folders.ts';
-import { version } from '../package/self.ts';
+import { version } from '../package/version.ts';
 
 export function report(thrown: unknown, environment: Environment): number {
   const error = asDynamoError(thrown, environment);

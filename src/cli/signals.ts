@@ -1,7 +1,7 @@
 /** Turns signals to the command into an orderly stop, and a second one into a quick one. */
 import { constants } from 'node:os';
 import type { Environment } from '../base/environment.ts';
-import { hangupIsIgnored } from '../process/spawn.ts';
+import { hangupIsIgnored } from '../process/hangup.ts';
 
 export interface SignalWatch {
   /** The first signal that came, if any. */

@@ -8,7 +8,8 @@ import { deferred } from '../base/deferred.ts';
 import type { Identity } from '../base/identity.ts';
 import { isExecutable } from '../host/program.ts';
 import type { Exit } from '../supervisor/events.ts';
-import { gatedCommand, hangupIsIgnored, openGate, spawnError } from './spawn.ts';
+import { hangupIsIgnored } from './hangup.ts';
+import { gatedCommand, openGate, spawnError } from './spawn.ts';
 import { identify } from './identity.ts';
 
 export interface RunningCommand {
