@@ -1,7 +1,7 @@
 /** Proves that a deployment serves: sends one real request to the frontend, checks the answer, and counts requests per role. */
 import { timeLimit } from '../base/clock.ts';
 import { DynamoError, type ErrorFields } from '../base/error.ts';
-import { isServing, type Plan, type ProcessSpec, type Provable } from '../plan/plan.ts';
+import { isServing, type Plan, type Provable } from '../plan/plan.ts';
 import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { generateRequests } from '../base/metrics-text.ts';

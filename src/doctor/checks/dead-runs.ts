@@ -1,6 +1,6 @@
 /** What dead runs left: processes, records and containers. */
 import type { Lack, SeenContainer } from '../../plan/container.ts';
-import { type Check, countText, fail, type Finding, mibText, ok, skip, warn } from '../check.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, RunFacts, StateFacts } from '../host-view.ts';
 import { countText, gibText } from '../../base/units.ts';
 

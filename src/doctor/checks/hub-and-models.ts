@@ -1,7 +1,7 @@
 /** The model: of the right kind, on the hub, in the cache, and complete. */
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
-import { type Check, countText, fail, type Finding, ok, sizeText, skip, warn } from '../check.ts';
+import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView } from '../host-view.ts';
 import { findModel, hubCache, isHubId, missingFiles, readJson, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';

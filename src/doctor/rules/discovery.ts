@@ -4,8 +4,6 @@ import { type Plan, type ProcessSpec, isServing, type ServingPlan } from '../../
 import { lineRule } from '../log-lines.ts';
 import { valueOf } from '../planned.ts';
 import { instancesText } from '../../supervisor/failure.ts';
-import { lineRule } from '../log-lines.ts';
-import { valueOf } from '../planned.ts';
 import type { Rule } from '../rule.ts';
 
 /** The addresses of etcd for processes of the plan; `undefined` if they need none. */
