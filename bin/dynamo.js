@@ -1,19 +1,22 @@
 #!/usr/bin/env node
-// Says in one line what is missing, where the real program could only fail with a stack trace.
+// Reports missing prerequisites in one line, where the real program would fail with a stack trace.
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(
-    `error: dynamo needs Node 20.19 or newer, this is ${process.version}\nfix: install Node 22 LTS\n`,
+    `error: dynamo needs Node 20.19 or newer, but this is ${process.version}\nfix: install Node 22 LTS\n`,
   );
   process.exit(78);
 }
-// Two programs: what starts a deployment stands in one file, all others load what they need.
+// Two programs: `up` and its supervisor are one file; all other commands load what they need.
+const [verb, ...words] = process.argv.slice(2);
+const end = words.indexOf('--');
+const onCluster = words.slice(0, end === -1 ? undefined : end).some((word) => /^--on(=|$)/.test(word));
 try {
-  await import(['up', 'supervise'].includes(process.argv[2]) ? '../dist/up.js' : '../dist/main.js');
+  await import(['up', 'supervise'].includes(verb) && !onCluster ? '../dist/up.js' : '../dist/main.js');
 } catch (error) {
   if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
   process.stderr.write(
-    'error: dynamo cannot open its own files: too many are open (ulimit -n), and a run needs 64.\nfix: ulimit -n 4096   # then again\n',
+    'error: dynamo cannot open its own files: too many files are open (ulimit -n), and a run needs 64.\nfix: ulimit -n 4096   # then run dynamo again\n',
   );
   process.exit(78);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints `key=…` for a cache of npm's downloads: it changes with the locked dependencies and the platform.
+# Prints `key=…` for a cache of npm downloads, which depends on the locked dependencies and the platform.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 node -e '

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run; nothing to do when it has been built already.
+# Installs and builds this checkout, unless it has been built already.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -f dist/main.js ] || npm ci --no-audit --no-fund --prefer-offline

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The packed package, installed without its development dependencies, brings up a deployment that answers, and takes it
-# down, under every Node that we promise. Others: ci/node-versions.sh 21 23.11.1
+# Tests the packed package, without development dependencies, under every supported Node: it starts a deployment that
+# answers, and stops it. Other versions: ci/node-versions.sh 21 23.11.1
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,7 +26,7 @@ quiet=(--no-audit --no-fund --loglevel=error)
 tarball=$(npm pack --loglevel=error --pack-destination "$work" | tail -1)
 npm install --prefix "$work/place" --omit=dev "${quiet[@]}" "$work/$tarball" >/dev/null
 
-# The registry has the binaries of Node as packages, one for each kind of machine.
+# npm has the binaries of Node as packages, one per platform.
 wanted=()
 for version in "${versions[@]}"; do wanted+=("v$version@npm:node-linux-$(node -p process.arch)@$version"); done
 npm install --prefix "$work/nodes" --ignore-scripts "${quiet[@]}" "${wanted[@]}" >/dev/null
@@ -41,7 +41,7 @@ for version in "${versions[@]}"; do
   grep -q '"completion_tokens":16' <<<"$answer" || { echo "no answer: $answer" >&2; exit 1; }
   "$place/dynamo" down --quiet
   if pgrep -af "$work/place/.*/dist/sim.js" >&2; then
-    echo 'these are left after down' >&2
+    echo 'these processes are left after down' >&2
     exit 1
   fi
   echo "ok  Node $(node --version)"

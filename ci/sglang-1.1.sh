@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Real SGLang of Dynamo 1.1.1 on the CPU, by hand: it is 12 GB more, so .ci/run leaves it out. In an environment that
-# `dynamo setup` makes for this alone, and that is removed at the end.
-#   ci/sglang-1.1.sh                                    agg: up, proven, down, nothing left
+# Tests SGLang of Dynamo 1.1.1 on the CPU, by hand: it needs 12 GB more, so .ci/run does not include it. `dynamo setup` creates
+# a separate environment for it, which is removed at the end.
+#   ci/sglang-1.1.sh                                    agg: up, proof, down, nothing left
 #   ci/sglang-1.1.sh --testNamePattern=agg_router       other tests of test/sglang
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 node bin/dynamo.js setup --engine sglang --version 1.1.1 --no-adopt
 export DYNAMO_TEST_SGLANG=$XDG_DATA_HOME/dynamo/envs/sglang-1.1.1
 if ! ldconfig -p | grep -q 'libcuda\.so\.1'; then
-  echo 'this host has no NVIDIA driver: a library stands in for it that has no device'
+  echo 'no NVIDIA driver found: using a stub library without a device'
   test/sglang/stub-libcuda.sh "$DYNAMO_TEST_SGLANG" "$work/libcuda"
   export LD_LIBRARY_PATH=$work/libcuda
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs `dynamo smoke` for a CI system; its exit code is the verdict.
+# Runs `dynamo smoke` for a CI system and returns its exit code.
 #   DYNAMO_PROFILES  profiles, or --all (the default)     DYNAMO_ARGS     more options, split at spaces
 #   DYNAMO_ENGINE    default: sim                         DYNAMO_RESULTS  folder for junit.xml and the logs of every run
 set -euo pipefail

@@ -1,51 +1,77 @@
 // Bundles the command line, the embedded engine and the library into dist/, so that a start reads few files.
-import { readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { build, context } from 'esbuild';
-import { bundleOptions } from './bundle-options.js';
+// --watch: builds again whenever a source changes. --keep: leaves files of earlier builds, for what may still run them.
+import { mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rolldown, watch } from 'rolldown';
+import { packageOptions } from './bundle-options.js';
+import { chunks, entries } from './chunks.js';
 import { writeKnownProfiles } from './known-profiles.js';
 
-// Each on its own: code that two of them share would be cut into small files, and Node needs half a millisecond for each.
-const entries = { main: 'src/main.ts', up: 'src/up.ts', sim: 'src/sim/main.ts', library: 'src/library.ts' };
-const written = await Promise.all([
-  ...Object.entries(entries).map(async ([name, file]) => await bundle(name, file)),
-  // A single file without chunks: the keeper runs it when the rest of the package may be gone.
-  bundle('reap', 'src/reap.ts', { splitting: false }),
-]);
+const output = {
+  format: 'esm',
+  sourcemap: true,
+  sourcemapExcludeSources: true,
+  entryFileNames: '[name].js',
+  comments: { legal: true, annotation: false, jsdoc: false },
+  // Names are not minified, so that stack traces stay readable.
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  minifyInternalExports: false,
+};
 
-// Stale chunks are removed last, so that a program that runs during a rebuild still finds its own.
-await writeKnownProfiles('dist/profiles');
-const fresh = new Set([...written.flat(), 'profiles']);
-const stale = (await readdir('dist')).filter((file) => !fresh.has(file));
-await Promise.all(stale.map((file) => rm(join('dist', file), { recursive: true, force: true })));
+const isEntry = (file) => Object.keys(entries).includes(file.replace(/\.js$/, ''));
+const programs = { ...packageOptions, input: entries };
+// A single file without chunks: the keeper runs it when the rest of the package may be gone.
+const reap = { ...packageOptions, input: { reap: 'src/reap.ts' } };
 
 if (process.argv.includes('--watch')) {
-  await Promise.all(Object.entries(entries).map(async ([name, file]) => await watch(name, file)));
+  watch([
+    { ...programs, output: { ...output, ...chunks(), dir: 'dist' } },
+    { ...reap, output: { ...output, codeSplitting: false, dir: 'dist' } },
+  ]);
   console.log('Watching src/ and rebuilding dist/. Press Ctrl-C to stop.');
+} else {
+  await build();
 }
 
-function optionsOf(name, file, more) {
-  return {
-    ...bundleOptions,
-    entryPoints: { [name]: file },
-    outdir: 'dist',
-    splitting: true,
-    format: 'esm',
-    sourcemap: 'linked',
-    sourcesContent: false,
-    legalComments: 'linked',
-    metafile: true,
-    ...more,
-    // Bundled CommonJS packages call require() for Node's built-in modules.
-    banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
-  };
+/** Into a folder of its own first: a program that starts meanwhile sees whole files only. */
+async function build() {
+  const begun = new Date();
+  await mkdir('dist', { recursive: true });
+  // Beside dist/, so that source maps name the same relative paths.
+  const made = await mkdtemp('dist-');
+  try {
+    await write(programs, { ...output, ...chunks(), dir: made });
+    await write(reap, { ...output, codeSplitting: false, dir: made });
+    await writeKnownProfiles(join(made, 'profiles'));
+    // A source that changed since is newer than the build.
+    await utimes(join(made, 'main.js'), begun, begun);
+    await bringOver(made, 'dist');
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
 }
 
-async function bundle(name, file, more = {}) {
-  const { metafile } = await build(optionsOf(name, file, more));
-  return Object.keys(metafile.outputs).map((output) => basename(output));
+async function write(input, outputOptions) {
+  const bundle = await rolldown(input);
+  await bundle.write(outputOptions);
+  await bundle.close();
 }
 
-async function watch(name, file) {
-  await (await context(optionsOf(name, file, {}))).watch();
+/** What others import comes before who imports it, and stale files go last. */
+async function bringOver(from, to) {
+  const files = await filesBelow(from);
+  for (const file of files.toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b)))) {
+    await mkdir(join(to, file, '..'), { recursive: true });
+    await rename(join(from, file), join(to, file));
+  }
+  if (process.argv.includes('--keep')) return;
+  const stale = (await filesBelow(to)).filter((file) => !files.includes(file));
+  for (const file of stale) await rm(join(to, file));
+}
+
+async function filesBelow(folder) {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
 }

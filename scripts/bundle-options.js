@@ -24,3 +24,17 @@ export const bundleOptions = {
   logLevel: 'warning',
   plugins: [withoutUnused],
 };
+
+/** For Rolldown, which makes the package: it can be told which modules share a file, unlike esbuild. */
+export const packageOptions = {
+  platform: 'node',
+  transform: { target: bundleOptions.target, define: bundleOptions.define },
+  logLevel: 'silent',
+  plugins: [
+    {
+      name: 'without-unused',
+      resolveId: { filter: { id: unusedPackages }, handler: (id) => `\0${id}` },
+      load: { filter: { id: /^\0(ssh2|@grpc|protobufjs|tar-fs)/ }, handler: () => 'module.exports = {};' },
+    },
+  ],
+};

@@ -72,7 +72,7 @@ export const rooms = [
   {
     name: 'kubernetes',
     holds: 'a Profile as a DynamoGraphDeployment; a cluster through kubectl: apply, watch, diagnose',
-    imports: [...ground, 'run', 'doctor', 'smoke'],
+    imports: [...ground, 'probe', 'run', 'doctor', 'smoke'],
     pureFiles: ['image', 'manifest', 'pods', 'reasons', 'spelling', 'target', 'validate'],
   },
   {
@@ -126,7 +126,7 @@ export const owners = {
   dockerode: ['container'],
   yaml: ['profile'],
   zod: ['profile'],
-  '@nats-io/transport-node': ['sim'],
+  '@nats-io/transport-node': ['infra', 'sim'],
 };
 
 /** `pureFiles`: the names of those of an impure room that are pure all the same. */

@@ -31,6 +31,7 @@ const env = {
   NO_COLOR: '1',
   npm_config_cache: process.env.npm_config_cache ?? join(homedir(), '.npm'),
   npm_config_loglevel: 'error',
+  npm_config_update_notifier: 'false',
 };
 
 /** Lines that depend on timing or on this machine. */

@@ -1,4 +1,4 @@
-/** Entry of the single-file executable: the command line, or the embedded engine where a run calls it as that. */
+/** Entry of the single-file executable: the command line, or the embedded engine when a run starts it as one. */
 import { simWord } from './package/self.ts';
 
 async function start(): Promise<never> {

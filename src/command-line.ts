@@ -2,9 +2,9 @@
 import { homedir } from 'node:os';
 import type { Environment } from './base/environment.ts';
 import { watchReader } from './cli/reader.ts';
-import { heedNohup } from './cli/signals.ts';
+import { respectNohup } from './cli/signals.ts';
 
-/** `words`: without node and script. `run` answers the exit code and never throws. */
+/** `words`: the command line without node and script. `run` returns the exit code and never throws. */
 export async function commandLine(
   words: readonly string[],
   run: (words: readonly string[], environment: Environment) => Promise<number>,
@@ -12,9 +12,9 @@ export async function commandLine(
   // Here it is read, and nowhere else: from here on it is a value.
   const environment = { ...process.env };
   watchReader();
-  heedNohup(environment);
-  const exitCode = hasHome() ? await run(words, environment) : await tellNoHome(environment);
-  // What was written gets out first; after that a forgotten handle does not keep us here.
+  respectNohup(environment);
+  const exitCode = hasHome() ? await run(words, environment) : await reportNoHome(environment);
+  // Flush the output, then exit: a handle that was left open must not keep the process alive.
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writable && stream.writableLength > 0) {
       await new Promise((resolve) => stream.write('', resolve));
@@ -23,18 +23,18 @@ export async function commandLine(
   process.exit(exitCode);
 }
 
-/** Containers run as users that have no entry in the table of users, and no HOME: then Node knows no folder of theirs. */
+/** In a container, the user may have neither HOME nor an entry in /etc/passwd: then Node knows no home folder. */
 function hasHome(): boolean {
   try {
-    // The working folder must not decide which runs there are.
+    // With a relative path, the working folder would decide which runs exist.
     return homedir().startsWith('/');
   } catch {
     return false;
   }
 }
 
-/** What tells errors is loaded when there is one: most starts have none. */
-async function tellNoHome(environment: Environment): Promise<number> {
+/** Error reporting is loaded only here: most starts need none. */
+async function reportNoHome(environment: Environment): Promise<number> {
   const home = environment['HOME'];
   const [{ report }, { DynamoError }] = await Promise.all([
     import('./cli/report.ts'),

@@ -1,13 +1,13 @@
-/** The package as a library: `import { up } from 'dynamo-launcher'`. What it promises stands in types/library.d.ts. */
+/** The package as a library: `import { up } from 'dynamo-launcher'`. Its interface is types/library.d.ts. */
 import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
 import { clientEnvironment, outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
+import { checkOptions } from './deployment/library-options.ts';
 import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
 import { requireLinux } from './package/platform.ts';
 import { reapDeadRuns } from './deployment/reap-run.ts';
-import { requireServing } from './plan/plan.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/shown.ts';
@@ -17,6 +17,15 @@ import { logTail } from './run/log-file.ts';
 export { DynamoError };
 
 export const up: typeof declared.up = async (profileName, options = {}) => {
+  try {
+    checkOptions(profileName, options);
+    return await bringUp(profileName, options);
+  } catch (error) {
+    throw error instanceof DynamoError ? withAllWords(error) : error;
+  }
+};
+
+async function bringUp(profileName: string, options: declared.UpOptions): Promise<declared.Run> {
   requireLinux('up');
   const { signal } = options;
   signal?.throwIfAborted();
@@ -31,12 +40,23 @@ export const up: typeof declared.up = async (profileName, options = {}) => {
   if (proof !== undefined) return runOf(run);
   const error = outcomeError(await run.supervision.done, run.held.plan.runId);
   signal?.throwIfAborted();
-  throw error ?? new DynamoError('process-failed', `${profile.name} was taken down before it was ready.`);
-};
+  throw error ?? new DynamoError('process-failed', `${profile.name} was stopped before it was ready.`);
+}
 
-function runOf({ held, supervision }: StartedRun): declared.Run {
-  const plan = requireServing(held.plan);
-  const end = async (): Promise<DynamoError | undefined> => outcomeError(await supervision.done, plan.runId);
+/** Test runners show the message and nothing else: so it says all that the command line prints. */
+function withAllWords(error: DynamoError): DynamoError {
+  const { code, message, details, hint } = error;
+  const words = [message, ...details, ...(hint === undefined ? [] : [`fix: ${hint}`])].join('\n');
+  const whole = new DynamoError(code, words, error);
+  const stack = error.stack?.replace(message, () => words);
+  return stack === undefined ? whole : Object.assign(whole, { stack });
+}
+
+function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
+  const end = async (): Promise<DynamoError | undefined> => {
+    const error = outcomeError(await supervision.done, plan.runId);
+    return error === undefined ? undefined : withAllWords(error);
+  };
   const ended = end();
   const stop = async (): Promise<void> => {
     supervision.stop();
@@ -70,8 +90,14 @@ function runOf({ held, supervision }: StartedRun): declared.Run {
 }
 
 function unknownProcess(name: string, processes: readonly { readonly name: string }[]): DynamoError {
-  const names = processes.map((each) => each.name).join(', ');
-  return new DynamoError('usage', `The run has no process ${JSON.stringify(name)}, only ${names}.`);
+  const choices = processes.map((each) => each.name);
+  return new DynamoError(
+    'usage',
+    `The run has no process ${JSON.stringify(name)}, only ${choices.join(', ')}.`,
+    {
+      fields: { asked: name, choices },
+    },
+  );
 }
 
 function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
@@ -80,17 +106,9 @@ function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
   return [...chosen, ...given];
 }
 
-function hostOf(given: string | undefined): string | undefined {
-  const address = given === undefined ? undefined : listenAddress(given);
-  if (given === undefined || address !== undefined) return address;
-  throw new DynamoError('usage', `httpHost ${JSON.stringify(given)}: expected an address or a host name.`, {
-    hint: "httpHost: '127.0.0.1'",
-  });
-}
-
 function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOptions {
   const { engine = 'auto', infra = 'auto', replicas = {}, env = {}, workerArgs = [] } = options;
-  // Test runners bring several up at once: none may be in the way of another.
+  // Test runners start several at once, so each needs a unique name.
   const name =
     options.name ?? `${cleanName(profileName).slice(0, 30) || 'run'}-${randomBytes(4).toString('hex')}`;
   return {
@@ -100,7 +118,7 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
     env,
     name,
     gpus: options.gpus,
-    httpHost: hostOf(options.httpHost),
+    httpHost: options.httpHost === undefined ? undefined : listenAddress(options.httpHost),
     httpPort: options.httpPort,
     discovery: options.discovery,
     events: options.events,

@@ -1,10 +1,10 @@
-/** Entry of dist/reap.js, which a keeper holds open to run when its supervisor is dead: one file that reads no other. */
+/** Entry of dist/reap.js, which a keeper keeps open and runs when its supervisor has died: one file that loads no other. */
 import { configure } from './cli/reap.ts';
 import { runOneOf } from './cli/run-verb.ts';
 import { reapVerb } from './cli/verb.ts';
 import { commandLine } from './command-line.ts';
 
-// Node stands before it, and the word for a program that comes through stdin.
+// Preceded by Node, and by the word for a program on stdin.
 const words = process.argv.slice(process.argv.indexOf('reap'));
 await commandLine(
   words,

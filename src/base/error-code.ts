@@ -26,7 +26,7 @@ const problems: Readonly<Record<string, SystemProblem>> = {
   EFBIG: {
     words: 'A file would exceed the maximum size',
     onDisk: true,
-    fix: 'ulimit -f unlimited   # then again',
+    fix: 'ulimit -f unlimited   # then retry',
   },
   EMFILE: { words: 'Too many files are open', onDisk: false, fix: 'ulimit -n 4096   # then again' },
   ENFILE: {

@@ -1,4 +1,7 @@
-/** Compares versions of Python packages: release numbers, pre-releases and `.postN`. */
+/**
+ * Compares versions of Python packages: release numbers, pre-releases and `.postN`.
+ * Not @renovatebot/pep440: it also handles epochs, wildcards and ranges, which are not needed here.
+ */
 
 const shape = /^v?(\d+(?:\.\d+)*)(?:[._-]?(a|b|rc)\.?(\d+))?(?:\.post(\d+))?(?:\.dev(\d+))?(?:\+.*)?$/;
 

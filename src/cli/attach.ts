@@ -1,28 +1,26 @@
-/** `dynamo attach`: watch a detached run: its logs and its state changes; Ctrl-C leaves it running. */
+/** `dynamo attach`: shows the logs and state changes of a detached run; Ctrl-C leaves it running. */
 import type { Environment } from '../base/environment.ts';
 import { textOf } from '../base/logs.ts';
 import { stateFolders } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { logTail } from '../run/log-file.ts';
 import { logTextShower } from '../view/log-lines.ts';
-import { progressLines } from '../view/progress-lines.ts';
+import { progressLines } from '../view/progress.ts';
 import { styleFor } from '../view/style.ts';
 import { livePlan } from '../deployment/find-run.ts';
-import { pacedOutput } from './paced-output.ts';
+import { pacedOutput, watchForReaderGone, readerGone } from './reader.ts';
 import { requireLinux } from '../package/platform.ts';
-import { lookForReader } from './look-for-reader.ts';
-import { readerGone } from './reader.ts';
 import { eventsOf } from '../deployment/ask-supervisor.ts';
 import { watchSignals } from './signals.ts';
 import type { Configure } from './verb.ts';
 
-/** So much of the past is shown for orientation. */
+/** Earlier lines of each log that are shown first, for context. */
 const shownLines = 10;
 
 const examples = `
 Examples:
-  dynamo attach          the run that is up
-  dynamo attach disagg   this one`;
+  dynamo attach          attach to the run that is up
+  dynamo attach disagg   attach to the run named disagg`;
 
 export const configure: Configure = (command, settle, environment) => {
   command
@@ -31,18 +29,18 @@ export const configure: Configure = (command, settle, environment) => {
     .action(async (asked: string | undefined) => settle(await attach(asked, environment)));
 };
 
-/** Returns 0 when the user leaves or the run has stopped well, 1 when it failed. */
+/** Returns 0 when the user detaches or the run stopped normally, 1 when the run failed. */
 async function attach(asked: string | undefined, environment: Environment): Promise<number> {
   requireLinux('attach');
   const folders = stateFolders(environment);
   const { run, plan } = livePlan(folders, asked, 'attach');
-  // From here on, before anything is shown: who sees a line may press Ctrl-C.
-  const leaving = new Promise<void>((resolve) => {
+  // Set up before anything is shown: whoever sees a line may press Ctrl-C.
+  const detached = new Promise<void>((resolve) => {
     watchSignals(
       () => resolve(),
       () => {},
     );
-    lookForReader();
+    watchForReaderGone();
     readerGone.addEventListener('abort', () => resolve());
   });
   const style = styleFor(process.stdout, environment);
@@ -73,9 +71,9 @@ async function attach(asked: string | undefined, environment: Environment): Prom
       if (event.at >= since) states.show(event);
     }
   })();
-  const ended = await Promise.race([watching.then(() => true), leaving.then(() => false)]);
+  const ended = await Promise.race([watching.then(() => true), detached.then(() => false)]);
   const shown = follower.end();
   if (ended) await shown;
-  if (!ended) process.stderr.write(`\n${plan.runId} goes on; stop it: dynamo down\n`);
+  if (!ended) process.stderr.write(`\n${plan.runId} keeps running. Stop it with: dynamo down\n`);
   return ended && failed ? 1 : 0;
 }

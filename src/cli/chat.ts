@@ -5,24 +5,25 @@ import { Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { conceal } from '../base/secrets.ts';
 import { stateFolders } from '../run/folders.ts';
-import type { ChatTarget } from './chat/answer.ts';
-import { converse } from './chat/session.ts';
+import { type ChatTarget, converse } from './chat/session.ts';
 import { wholeNumber } from './flag-values.ts';
-import { firstModel, foreignUrl } from './runs/foreign-url.ts';
+import { firstModel, foreignUrl } from './foreign-url.ts';
 import { livePlan } from '../deployment/find-run.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo chat                              with the run that is up
-  dynamo chat disagg --system 'Be brief.'  with this one, and told how to answer
-  dynamo chat --url http://gpu7:8000       with a deployment that somebody else runs
-  echo 'What is NATS?' | dynamo chat       questions from stdin, one a line; answers on stdout
+  dynamo chat                              chat with the run that is up
+  dynamo chat disagg --system 'Be brief.'  chat with a system prompt
+  dynamo chat --url http://gpu7:8000       chat with a deployment that dynamo did not start
+  echo 'What is NATS?' | dynamo chat       read one question per line, answer on stdout
 
-In a terminal, Ctrl-C ends an answer, /new forgets the conversation, Ctrl-D or /exit leaves.`;
+In a terminal, Ctrl-C stops an answer, /new starts a new conversation, Ctrl-D or /exit quits.`;
 
-interface ChatFlags {
+interface ChatFlags extends PlaceFlags {
   readonly model?: string;
   readonly url?: string;
   readonly system?: string;
@@ -30,13 +31,15 @@ interface ChatFlags {
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up')
-    .option('--model <model>', 'name of the model in the API; default: the one that is served')
-    .option('--url <url>', 'a deployment that somebody else runs: http://host:port')
-    .option('--system <text>', 'what the model is told before the conversation')
+    .option('--model <model>', 'name of the model in the API; default: the model that is served')
+    .option('--url <url>', 'a deployment that dynamo did not start: http://host:port')
+    .option('--system <text>', 'system prompt')
     .addOption(
-      new Option('--max-tokens <n>', 'longest answer; default: as the server likes').argParser(count),
+      new Option('--max-tokens <n>', 'maximum tokens in an answer; default: up to the server').argParser(
+        count,
+      ),
     )
     .addHelpText('after', examples)
     .action(async (asked: string | undefined, flags: ChatFlags) =>
@@ -45,6 +48,16 @@ export const configure: Configure = (command, settle, environment) => {
 };
 
 async function chat(asked: string | undefined, flags: ChatFlags, environment: Environment): Promise<number> {
+  const cluster =
+    flags.url === undefined ? await chosenOnCluster(asked, flags, 'chat', environment) : undefined;
+  if (cluster !== undefined) {
+    const { requireChat, withReached } = await import('./kubernetes/reach.ts');
+    requireChat(cluster);
+    return await withReached(cluster, environment, async ({ url, model }) => {
+      const { maxTokens } = flags;
+      return await converse({ url, model: flags.model ?? model, maxTokens }, flags.system, environment);
+    });
+  }
   const target =
     flags.url === undefined
       ? ownTarget(asked, flags, environment)
@@ -61,8 +74,8 @@ function ownTarget(
   const { plan } = livePlan(stateFolders(environment), asked, 'chat');
   const serves = isServing(plan) ? plan.proof.request : undefined;
   if (!isServing(plan) || (serves !== 'chat' && serves !== 'vision')) {
-    throw new DynamoError('usage', `${plan.name} does not chat: it serves ${serves ?? 'no model'}.`, {
-      hint: 'dynamo up agg   # has a chat',
+    throw new DynamoError('usage', `${plan.name} cannot chat: it serves ${serves ?? 'no model'}.`, {
+      hint: 'dynamo up agg   # serves a chat model',
     });
   }
   return { url: plan.http.url, model: model ?? plan.model.servedName, maxTokens };
@@ -74,7 +87,7 @@ async function foreignTarget(
   { model, maxTokens }: ChatFlags,
 ): Promise<ChatTarget> {
   if (run !== undefined) {
-    throw new DynamoError('usage', `Either a run or --url, not both: ${run} and ${conceal(asked)}.`, {
+    throw new DynamoError('usage', `Give a run or --url, not both: ${run} and ${conceal(asked)}.`, {
       hint: `dynamo chat --url ${conceal(asked)}`,
     });
   }
@@ -85,7 +98,11 @@ async function foreignTarget(
 function count(text: string): number {
   const tokens = wholeNumber(text, 1);
   if (tokens !== undefined) return tokens;
-  throw new DynamoError('usage', `--max-tokens ${JSON.stringify(text)}: expected a number from 1 on.`, {
-    hint: 'dynamo chat --max-tokens 256',
-  });
+  throw new DynamoError(
+    'usage',
+    `--max-tokens ${JSON.stringify(text)}: expected a whole number of at least 1.`,
+    {
+      hint: 'dynamo chat --max-tokens 256',
+    },
+  );
 }

@@ -1,4 +1,4 @@
-/** `dynamo clean`: ends and removes what dead runs of ours left, as their ledgers prove; tells who else holds GPUs. */
+/** `dynamo clean`: ends and removes what dead runs left behind, as their ledgers prove; lists who else uses the GPUs. */
 import type { Environment } from '../base/environment.ts';
 import { createInterface } from 'node:readline/promises';
 import { DynamoError } from '../base/error.ts';
@@ -25,13 +25,13 @@ const days = keptMs / 86_400_000;
 
 const examples = `
 Examples:
-  dynamo clean --dry-run          what would be ended and removed, and why each is proven ours
-  dynamo clean                    do it, and wait until the GPU memory is back
-  dynamo clean --all-ended        also remove logs and plans of all runs that have ended
-  dynamo clean --pid 4321@98765   end a process that is not ours, exactly the one that was listed
+  dynamo clean --dry-run          show what would be removed, and the proof that it is yours
+  dynamo clean                    remove it, and wait until the GPU memory is free
+  dynamo clean --all-ended        also remove logs and plans of all ended runs
+  dynamo clean --pid 4321@98765   also end one process from the list that no run of yours started
 
-Only what a ledger proves to be of a dead run of yours is touched unasked. Claims on names, ports and GPUs go when no
-living run can hold them, damaged ones too. Ended runs stay for ${days} days.`;
+Without --pid and --all-gpu-processes, only what a ledger proves to belong to a dead run of yours is touched. Claims on
+names, ports and GPUs, even damaged ones, are removed when no live run can hold them. Ended runs are kept for ${days} days.`;
 
 interface CleanFlags {
   readonly dryRun?: true;
@@ -44,11 +44,14 @@ interface CleanFlags {
 
 export const configure: Configure = (command, settle, environment) => {
   command
-    .option('-n, --dry-run', 'change nothing, say what would happen')
-    .option('--all-ended', `prune all runs that have ended, not only those of ${days} days ago and before`)
-    .option('--pid <pid>', 'also end this process, as listed (repeatable)', askedPid, [])
-    .option('--all-gpu-processes', 'also end every process that holds GPU memory and is not ours')
-    .option('-y, --yes', 'with --all-gpu-processes: do not ask')
+    .option('-n, --dry-run', 'show what would be done, change nothing')
+    .option('--all-ended', `remove all ended runs, not only those older than ${days} days`)
+    .option('--pid <pid>', 'also end this process, written as listed (repeatable)', askedPid, [])
+    .option(
+      '--all-gpu-processes',
+      'also end every process that uses GPU memory and belongs to no run of yours',
+    )
+    .option('-y, --yes', 'with --all-gpu-processes: do not ask for confirmation')
     .option('--json', 'as JSON on stdout')
     .addHelpText('after', examples)
     .action(async (flags: CleanFlags) => settle(await clean(flags, environment)));
@@ -85,25 +88,29 @@ function choose(
   return [...new Set([...asked, ...all])];
 }
 
-/** Throws `usage` where nobody can be asked, and `not-allowed` when the answer is another one. */
+/** Throws `usage` where nobody can be asked, and `not-allowed` for any other answer. */
 async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
   if (yes === true) return;
   if (!process.stdin.isTTY) {
-    throw new DynamoError('usage', '--all-gpu-processes asks first, and this is no terminal.', {
-      hint: 'dynamo clean --all-gpu-processes --yes',
-    });
+    throw new DynamoError(
+      'usage',
+      '--all-gpu-processes asks for confirmation, and stdin is not a terminal.',
+      {
+        hint: 'dynamo clean --all-gpu-processes --yes',
+      },
+    );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const wanted = `end ${count}`;
   const answer = await new Promise<string>((resolve) => {
-    // Ctrl-C and Ctrl-D: by version of Node, the question then fails or is never answered.
+    // On Ctrl-C and Ctrl-D, the question fails or is never answered, depending on the version of Node.
     terminal.once('close', () => resolve(''));
-    const question = `Type "${wanted}" to end them all, whoever they belong to: `;
+    const question = `Type "${wanted}" to end all of them, whoever owns them: `;
     void terminal.question(question).then(resolve, () => resolve(''));
   });
   terminal.close();
   if (answer.trim() === wanted) return;
-  throw new DynamoError('not-allowed', 'That was not typed: nothing was touched.');
+  throw new DynamoError('not-allowed', 'Not confirmed: nothing was changed.');
 }
 
 /** Throws `left-behind` for a process or GPU memory that is still there. */

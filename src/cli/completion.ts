@@ -1,16 +1,20 @@
-/** `dynamo completion` prints a small script for a shell; the script asks `dynamo complete` for candidates. */
+/**
+ * `dynamo completion` prints a small script for a shell; the script asks `dynamo complete` for candidates.
+ * Not @pnpm/tabtab: it asks questions and edits start-up files of shells; here the user redirects a script into a file.
+ */
 import type { Environment } from '../base/environment.ts';
 import { Argument, Command } from 'commander';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { profileNames } from '../deployment/load-profile.ts';
 import { checks } from '../doctor/table.ts';
+import { clusterRuns } from '../kubernetes/records.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
-import { allSetups } from './setup/list.ts';
+import { allSetups } from './setup/installed.ts';
 import type { Configure } from './verb.ts';
-import { type Completes, visibleVerbs } from './verbs.ts';
+import { type Completes, moduleOf, visibleVerbs } from './verbs.ts';
 
 const scripts: Readonly<Record<string, string>> = {
   bash: `# dynamo completion for bash; to use it: source <(dynamo completion bash)
@@ -65,7 +69,7 @@ function unknownShell(shell: string): DynamoError {
   const meant = nearest(shell, shells);
   return new DynamoError(
     'usage',
-    `There is no completion for ${JSON.stringify(shell)}, only for ${shells.join(', ')}.`,
+    `No completion for the shell ${JSON.stringify(shell)}; there is one for ${shells.join(', ')}.`,
     {
       hint: `dynamo completion ${meant ?? 'bash'}`,
     },
@@ -91,7 +95,7 @@ async function candidatesFor(words: readonly string[], environment: Environment)
   const verb = visibleVerbs.find(({ name }) => name === words[0]);
   if (verb === undefined) return [];
   const command = new Command(verb.name);
-  (await verb.load()).configure(command, () => {}, environment);
+  (await moduleOf(verb, words)).configure(command, () => {}, environment);
   const last = words.at(-1) ?? '';
   const before = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ''));
   if (before !== undefined && (before.required || before.optional))
@@ -125,7 +129,8 @@ const candidates: Readonly<
 
 function runNames(ended: boolean, environment: Environment): string[] {
   const runs = storedRuns(stateFolders(environment), isAlive).filter(({ supervised }) => ended || supervised);
-  return [...new Set(runs.map(({ record }) => record.name))];
+  const onClusters = clusterRuns(environment).map(({ name }) => name);
+  return [...new Set([...runs.map(({ record }) => record.name), ...onClusters])];
 }
 
 function processNames(environment: Environment): string[] {

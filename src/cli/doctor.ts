@@ -1,35 +1,48 @@
-/** `dynamo doctor`: checks of this host, and of a plan when a profile is named. */
-import type { Environment } from '../base/environment.ts';
+/** `dynamo doctor`: checks this host, and the plan of a profile when one is named. */
 import { Option } from 'commander';
+import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import type { Check } from '../doctor/check.ts';
 import { type CheckReport, runChecks } from '../doctor/run-checks.ts';
 import { checks } from '../doctor/table.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { checkList, type DoctorView } from '../view/check-list.ts';
 import { styleFor } from '../view/style.ts';
-import { addDeploymentOptions, type DeploymentFlags } from './up/deployment-options.ts';
+import {
+  addDeploymentOptions,
+  type DeploymentFlags,
+  planOptionsOf,
+  settingsOf,
+} from './up/deployment-options.ts';
 import { hostView } from './doctor/host.ts';
-import { type Diagnosed, planForDoctor } from './doctor/plan.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
-import { splitRawArgs } from './raw-args.ts';
-import type { Configure } from './verb.ts';
+import { splitRawArgs, oneProfile } from './operands.ts';
+import { type Configure, onOption } from './verb.ts';
+import { preferredHttpPort } from '../plan/ports.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import { runNameOf } from '../plan/run-name.ts';
+import type { Subject } from '../doctor/host-view.ts';
+import { workspaceOf } from '../run/folders.ts';
+import { deploymentEnvironment, shownEnvironment } from '../deployment/infra-facts.ts';
+import { gatherFacts } from '../deployment/host-facts.ts';
+import { openProfile } from '../deployment/load-profile.ts';
+import { factRequest } from '../deployment/prepare-run.ts';
 
 /** For each check. */
 const timeoutMs = 5_000;
 
 const examples = `
 Examples:
-  dynamo doctor                       this host
-  dynamo doctor disagg                this host, and what disagg needs of it
-  dynamo doctor --only ports,D23      two checks, by name and by id
-  dynamo doctor --fix                 repairs what is safe to repair, and says what it did
-  dynamo doctor --json                for a bug report: secrets are taken out
+  dynamo doctor                       check this host
+  dynamo doctor disagg                also check what disagg needs
+  dynamo doctor --only ports,D23      run two checks, by name and by id
+  dynamo doctor --fix                 repair what is safe to repair, and report what was done
+  dynamo doctor --json                for a bug report; secrets are removed
 
-Exit code: 0, or 1 when a check fails (with --strict also when one warns).`;
+Exit code: 0 when no check failed, 1 when one failed (with --strict, also when one warned).`;
 
-export interface DoctorFlags extends DeploymentFlags {
+interface DoctorFlags extends DeploymentFlags {
   readonly only?: readonly Check[];
   readonly fix?: true;
   readonly json?: true;
@@ -43,11 +56,14 @@ export const configure: Configure = (command, settle, environment) => {
       .argument('[profile]', 'profile, alias, upstream script or YAML file')
       .argument('[args...]', 'after --: arguments for the workers'),
   )
-    .addOption(new Option('--only <checks>', 'these checks, by id or name: D06,shm').argParser(chosen))
+    .addOption(
+      new Option('--only <checks>', 'run only these checks, by id or name: D06,shm').argParser(chosen),
+    )
     .option('--fix', 'repair what is safe to repair')
     .option('--json', 'as JSON on stdout')
-    .option('--verbose', 'also what is ok, and how it was seen')
-    .option('--strict', 'a warning counts as a failure')
+    .option('--verbose', 'also show the checks that passed, and what they saw')
+    .option('--strict', 'treat warnings as failures')
+    .addOption(onOption('doctor'))
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: DoctorFlags) =>
       settle(await doctor(splitRawArgs(command.args), flags, environment)),
@@ -62,7 +78,7 @@ async function doctor(
   requireLinuxAlone('doctor');
   const begin = performance.now();
   const diagnosed = await planForDoctor(words, flags, environment);
-  const host = hostView(diagnosed, flags, environment);
+  const host = hostView({ ...diagnosed, caller: environment, flags });
   const options = { timeoutMs, repair: flags.fix === true };
   const reports = await runChecks(flags.only ?? checks, host, options);
   const view: DoctorView = {
@@ -93,7 +109,7 @@ function aboutOf({ subject }: Diagnosed): string {
   return `this host, for ${subject.profile.name}${engine}`;
 }
 
-/** Documented in docs/doctor.md; `version` is raised when a field changes its meaning or goes. */
+/** Documented in docs/doctor.md; `version` is raised when a field changes its meaning or is removed. */
 function document(view: DoctorView, { subject }: Diagnosed, healthy: boolean): Record<string, unknown> {
   const count = (status: string): number => view.checks.filter((check) => check.status === status).length;
   return {
@@ -108,7 +124,7 @@ function document(view: DoctorView, { subject }: Diagnosed, healthy: boolean): R
   };
 }
 
-/** Throws `usage` for what is no check. */
+/** Throws `usage` for an unknown check. */
 function chosen(text: string): Check[] {
   const names = text.split(',').map((word) => word.trim());
   const found = names.map((name) => {
@@ -119,8 +135,55 @@ function chosen(text: string): Check[] {
       checks.map((each) => each.name),
     );
     throw new DynamoError('usage', `There is no check ${JSON.stringify(name)}.`, {
-      hint: meant === undefined ? 'dynamo doctor --json lists them all' : `did you mean --only ${meant}?`,
+      hint:
+        meant === undefined ? 'dynamo doctor --json   # lists all checks' : `did you mean --only ${meant}?`,
     });
   });
   return [...new Set(found)];
+}
+
+interface Diagnosed {
+  /** Of the deployment, without the credentials in the addresses of etcd and NATS. */
+  readonly environment: Environment;
+  readonly subject: Subject | undefined;
+  readonly planError?: NonNullable<DoctorView['planError']>;
+}
+
+/** A bad plan is a finding and does not end the checks. Throws what `openProfile` throws: the profile must exist. */
+async function planForDoctor(
+  { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
+  flags: DeploymentFlags,
+  caller: Environment,
+): Promise<Diagnosed> {
+  let environment = shownEnvironment(caller);
+  if (operands.length === 0) return { environment, subject: undefined };
+  const { profile, note } = await openProfile(
+    await oneProfile(operands, 'doctor', caller),
+    settingsOf(flags),
+    caller,
+  );
+  if (note !== undefined) process.stderr.write(`${note}\n`);
+  const options = planOptionsOf(flags, rawArgs, false);
+  const preferred = preferredHttpPort(profile, options);
+  const subject = {
+    profile,
+    preferredHttpPort: preferred,
+    insistsOnPort: options.httpPort !== undefined,
+    infra: options.infra,
+    rawArgs,
+  };
+  try {
+    const runId = `${runNameOf(options.name, profile)}-plan`;
+    const wishes = factRequest(profile, options, caller);
+    environment = deploymentEnvironment(caller, wishes);
+    const facts = await gatherFacts(workspaceOf(caller), { runId, ...wishes });
+    const plan = makePlan(profile, options, facts);
+    // A local folder named like a model of the hub is checked as the folder.
+    return { environment, subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };
+  } catch (error) {
+    if (!(error instanceof DynamoError)) throw error;
+    const { code, fields, message, details, hint } = error;
+    const planError = { code, fields, message, details, ...(hint === undefined ? {} : { hint }) };
+    return { environment, subject: { ...subject, plan: undefined }, planError };
+  }
 }

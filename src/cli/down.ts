@@ -1,16 +1,18 @@
-/** `dynamo down`: stop runs in order, and look by ourselves whether anything is left. */
+/** `dynamo down`: stops runs in order, then checks independently whether anything is left. */
 import type { Environment } from '../base/environment.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders, type Workspace } from '../run/folders.ts';
 import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
-import { silentProgress } from '../view/progress.ts';
-import { progressLines } from '../view/progress-lines.ts';
-import { sayFailure } from './runs/ended-failure.ts';
+import { silentProgress, progressLines } from '../view/progress.ts';
+import { reportEndedFailure } from './report.ts';
 import { leftBehindError } from '../deployment/failure-error.ts';
 import { findRun, onlyLiveRun, runAsItIs } from '../deployment/find-run.ts';
-import { stopBySupervisor } from './runs/stop-by-supervisor.ts';
+import { stopBySupervisor } from './down/stop-by-supervisor.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
+import { clusterRuns } from '../kubernetes/records.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { leftAlone } from '../deployment/unproven.ts';
 import { reapAndWait, trackerOf, untilKeeperGone } from '../deployment/reap-run.ts';
@@ -19,21 +21,25 @@ import type { Configure } from './verb.ts';
 const examples = `
 Examples:
   dynamo down              stop the run that is up
-  dynamo down disagg       stop this one
-  dynamo down --all        stop all of them`;
+  dynamo down disagg       stop the run named disagg
+  dynamo down --all        stop every run
 
-export interface DownFlags {
+
+A deployment on a cluster that this host made is found by its name; another one of ours with --on kubernetes, --context
+and --namespace. What dynamo did not make is never deleted.`;
+
+export interface DownFlags extends PlaceFlags {
   readonly all?: true;
   readonly now?: true;
   readonly quiet?: true;
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up')
-    .option('-a, --all', 'every run')
-    .option('--now', 'SIGKILL at once instead of SIGTERM first')
-    .option('-q, --quiet', 'say nothing but errors')
+    .option('-a, --all', 'stop every run')
+    .option('--now', 'send SIGKILL at once, without SIGTERM first')
+    .option('-q, --quiet', 'print only errors')
     .addHelpText('after', examples)
     .action(async (asked: string | undefined, flags: DownFlags) =>
       settle(await down(asked, flags, environment)),
@@ -46,12 +52,13 @@ export async function down(
   flags: DownFlags,
   environment: Environment,
 ): Promise<number> {
+  if (await endedOnCluster(asked, flags, environment)) return 0;
   requireLinux('down');
   const folders = stateFolders(environment);
   const now = flags.now === true;
   const runs = chosenRuns(folders, asked, flags);
   const say = (text: string): void => void (flags.quiet === true || process.stderr.write(text));
-  if (runs.length === 0) say('nothing is up\n');
+  if (runs.length === 0) say('no runs are up\n');
   const progress =
     flags.quiet === true ? silentProgress : progressLines((text) => process.stderr.write(text));
   const end = async (run: StoredRun): Promise<StopReport> => {
@@ -63,10 +70,10 @@ export async function down(
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
     for (const line of leftAlone(run)) say(`${line}\n`);
-    if (flags.quiet !== true) sayFailure(run);
+    if (flags.quiet !== true) reportEndedFailure(run);
     return report;
   };
-  // Workers say goodbye to etcd: it goes last.
+  // Workers deregister from etcd when they stop, so the shared etcd goes last.
   const shared = runs.filter(isInfraOnly);
   const users = await allEnded(runs.filter((run) => !shared.includes(run)).map(end));
   const reports = [...users, ...(await allEnded(shared.map(end)))];
@@ -75,7 +82,23 @@ export async function down(
   return 0;
 }
 
-/** A run that cannot be ended does not keep the others from it; then throws what was wrong with the first one. */
+/** Also those of `--all`, before the runs of this machine. True when nothing else was asked for. */
+async function endedOnCluster(
+  asked: string | undefined,
+  flags: DownFlags,
+  environment: Environment,
+): Promise<boolean> {
+  const all = flags.all === true && asked === undefined && !namesPlace(flags);
+  const chosen = all ? clusterRuns(environment) : [await chosenOnCluster(asked, flags, 'down', environment)];
+  const runs = chosen.filter((run) => run !== undefined);
+  if (runs.length === 0) return false;
+  const { downOnCluster } = await import('./kubernetes/down.ts');
+  const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
+  await downOnCluster(runs, environment, say);
+  return !all || process.platform !== 'linux';
+}
+
+/** A run that cannot be ended does not keep the others from ending; throws the first error when all are done. */
 async function allEnded(ends: readonly Promise<StopReport>[]): Promise<StopReport[]> {
   const settled = await Promise.allSettled(ends);
   return settled.map((each) => {
@@ -84,7 +107,7 @@ async function allEnded(ends: readonly Promise<StopReport>[]): Promise<StopRepor
   });
 }
 
-/** Runs whose supervisor was killed are as good as up: something of them may live. */
+/** Runs whose supervisor was killed count as up: processes of theirs may be alive. */
 function chosenRuns(folders: StateFolders, asked: string | undefined, flags: DownFlags): StoredRun[] {
   if (asked !== undefined) return [findRun(folders, asked)];
   const stored = storedRuns(folders, isAlive);
@@ -100,7 +123,7 @@ function isKept({ files }: StoredRun): boolean {
   return keeper !== undefined && isAlive(keeper);
 }
 
-/** Does not take the supervisor's word: looks again, and ends what it finds. */
+/** Does not rely on the supervisor's report: scans again, and ends what it finds. */
 async function endRest(
   workspace: Workspace,
   run: StoredRun,

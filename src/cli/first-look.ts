@@ -1,4 +1,4 @@
-/** `dynamo` alone: looks at this host and says which one command comes next. Changes nothing. */
+/** `dynamo` alone: shows what this host has, and which command comes next. Changes nothing. */
 import type { Environment } from '../base/environment.ts';
 import { isServing } from '../plan/plan.ts';
 import { DynamoError } from '../base/error.ts';
@@ -10,25 +10,25 @@ import { isAlive } from '../process/identity.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
 import { stateFolders, workspaceOf } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
 import { gpusHere } from '../deployment/host-facts.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
-import { version } from '../package/self.ts';
+import { version } from '../package/version.ts';
 
 /** Prints on stdout and returns the exit code. Never throws. */
 export async function showFirstLook(environment: Environment): Promise<number> {
   requireLinux('');
-  const look = await lookAround(environment);
+  const look = await surveyHost(environment);
   process.stdout.write(
     `${fitLines(firstLook(look, styleFor(process.stdout, environment)), terminalWidth(process.stdout))}\n`,
   );
   return 0;
 }
 
-async function lookAround(environment: Environment): Promise<FirstLook> {
+async function surveyHost(environment: Environment): Promise<FirstLook> {
   const { gpus, problem } = await gpusHere(workspaceOf(environment));
   const { python, trouble } = pythonHere(gpus, environment);
   const facts = { gpus, python, ...(problem === undefined ? {} : { gpuProblem: problem }) };
@@ -40,13 +40,14 @@ async function lookAround(environment: Environment): Promise<FirstLook> {
     engine,
     missing: [trouble, lack, gpus.length === 0 ? withoutGpu : undefined].filter((each) => each !== undefined),
     runs: running,
-    next: trouble === undefined ? nextStep(gpus, lack, running.length) : ['dynamo doctor', 'says what to do'],
+    next:
+      trouble === undefined ? nextStep(gpus, lack, running.length) : ['dynamo doctor', 'explains what to do'],
   };
 }
 
-const withoutGpu = 'a GPU, for real answers; without one: dynamo setup --engine mocker';
+const withoutGpu = 'a GPU; the real frontend works without: dynamo setup --engine mocker';
 
-/** Nothing is looked for where `auto` would not take it. */
+/** Not searched where `auto` would not use it. */
 function pythonHere(
   gpus: readonly Gpu[],
   environment: Environment,
@@ -64,11 +65,10 @@ function pythonHere(
 function engineHere(facts: Parameters<typeof autoEngine>[1]): { engine: string; lack?: string } {
   try {
     const { kind, because } = autoEngine('gpu', facts);
-    // How to choose another is a matter of `up`; here a line is short.
-    return { engine: `${kind.name}: ${because.replace(/ \(--engine .*\)$/, '')}` };
+    return { engine: `${kind.name} (${because})` };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;
-    return { engine: 'none that is ready', lack: 'SGLang and Dynamo, for the GPUs of this host' };
+    return { engine: 'none is ready', lack: 'SGLang and Dynamo, for the GPUs of this host' };
   }
 }
 
@@ -78,7 +78,7 @@ function gpuText(gpus: readonly Gpu[], problem: string | undefined): string {
   const free = gpus.filter(isFree).length;
   const each = first.totalMiB > 0 ? `${Math.round(first.totalMiB / 1024)} GiB` : 'memory unknown';
   const state =
-    free === gpus.length ? 'all free' : `${free} free: dynamo clean --dry-run says who has the rest`;
+    free === gpus.length ? 'all free' : `${free} free (dynamo clean --dry-run shows who uses the others)`;
   return `${gpus.length} × ${first.name}, ${each}, ${state}`;
 }
 
@@ -98,11 +98,11 @@ function runsUp(environment: Environment): string[] {
 }
 
 function nextStep(gpus: readonly Gpu[], lack: string | undefined, running: number): FirstLook['next'] {
-  if (running > 0) return ['dynamo chat', 'talk to it; dynamo ps watches, dynamo down stops'];
-  if (lack !== undefined) return ['dynamo setup', 'installs it for this user, without root'];
+  if (running > 0) return ['dynamo chat', 'chat with it (dynamo ps shows it, dynamo down stops it)'];
+  if (lack !== undefined) return ['dynamo setup', 'installs them for this user, without root'];
   const free = gpus.filter(isFree).length;
-  if (gpus.length > 0 && free === 0) return ['dynamo clean --dry-run', 'who holds the GPUs'];
+  if (gpus.length > 0 && free === 0) return ['dynamo clean --dry-run', 'shows who uses the GPUs'];
   return free === 1
-    ? ['dynamo up agg', 'one worker; dynamo up lists the others']
-    : ['dynamo up disagg', 'prefill and decode; dynamo up lists the others'];
+    ? ['dynamo up agg', 'one worker (dynamo up lists all profiles)']
+    : ['dynamo up disagg', 'prefill and decode (dynamo up lists all profiles)'];
 }

@@ -1,4 +1,4 @@
-/** `dynamo infra`: an etcd and a NATS that stay up between runs, for the runs of this user. */
+/** `dynamo infra`: an etcd and a NATS that stay up between runs and are shared by the runs of this user. */
 import type { Environment } from '../base/environment.ts';
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
@@ -10,9 +10,9 @@ import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
-import { choiceLines } from '../view/choices.ts';
-import { infraRows } from '../view/infra-panel.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
+import { choiceLines } from '../view/plan-tree.ts';
+import { infraRows } from '../view/panel.ts';
 import { styleFor } from '../view/style.ts';
 import { dataName, image } from './up/deployment-options.ts';
 import { down } from './down.ts';
@@ -25,11 +25,11 @@ import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo infra up                        etcd and NATS in the background
-  dynamo up agg_router --discovery etcd  finds and uses them, in a namespace of its own
-  dynamo infra status                    where they are, and who uses them
-  dynamo infra up --infra docker         in containers
-  dynamo infra up --persist mine         their data stay after infra down`;
+  dynamo infra up                        start etcd and NATS in the background
+  dynamo up agg_router --discovery etcd  start a run that uses them, in its own namespace
+  dynamo infra status                    show their addresses, and which runs use them
+  dynamo infra up --infra docker         start them in containers
+  dynamo infra up --persist mine         keep their data after infra down`;
 
 interface InfraUpFlags extends DetachFlags {
   readonly infra: 'process' | 'docker';
@@ -46,21 +46,23 @@ export const configure: Configure = (command, settle, environment) => {
     });
   command
     .command('up')
-    .description('start them, unless they are up')
-    .addOption(new Option('--infra <how>', 'what they are').choices(['process', 'docker']).default('process'))
+    .description('start them, unless they are already up')
+    .addOption(
+      new Option('--infra <how>', 'how to run them').choices(['process', 'docker']).default('process'),
+    )
     .option('--image <name=reference>', 'with --infra docker: image of etcd or nats (repeatable)', image, {})
     .option('--persist <name>', 'keep their data under this name', dataName)
-    .option('--json', 'where they are, as JSON on stdout')
+    .option('--json', 'print their addresses as JSON')
     .option('-q, --quiet', 'no progress, only the result')
     .action(async (flags: InfraUpFlags) => settle(await infraUp(flags, environment)));
   command
     .command('down')
     .description('stop them and verify that nothing is left')
-    .option('--force', 'also while runs use them')
+    .option('--force', 'stop them even while runs use them')
     .action(async (flags: { force?: true }) => settle(await infraDown(flags.force === true, environment)));
   command
     .command('status')
-    .description('where they are, and which runs use them')
+    .description('show their addresses, and which runs use them')
     .option('--json', 'as JSON on stdout')
     .action((flags: { json?: true }) => settle(infraStatus(flags.json === true, environment)));
   subcommandsLikeOurs(command);
@@ -75,7 +77,7 @@ function unknownSubcommand(what: string | undefined): DynamoError {
   const known = ['up', 'down', 'status'];
   const meant = what === undefined ? undefined : nearest(what, known);
   const message =
-    what === undefined ? 'dynamo infra needs to know what to do.' : `There is no command "infra ${what}".`;
+    what === undefined ? 'dynamo infra needs a subcommand.' : `There is no command "infra ${what}".`;
   return new DynamoError('usage', message, {
     hint:
       meant === undefined
@@ -84,7 +86,7 @@ function unknownSubcommand(what: string | undefined): DynamoError {
   });
 }
 
-/** One that is up already is what was wanted. */
+/** When they are already up, there is nothing to do. */
 async function infraUp(flags: InfraUpFlags, environment: Environment): Promise<number> {
   requireLinux('infra up');
   const folders = stateFolders(environment);
@@ -127,7 +129,7 @@ async function infraDown(force: boolean, environment: Environment): Promise<numb
   return await down(run.record.runId, {}, environment);
 }
 
-/** Throws `unavailable` when there is none, so that scripts can ask. */
+/** Throws `unavailable` when they are not up, so that scripts can test for it. */
 function infraStatus(json: boolean, environment: Environment): number {
   requireLinux('infra status');
   const folders = stateFolders(environment);
@@ -145,11 +147,11 @@ function infraStatus(json: boolean, environment: Environment): number {
   }
   const style = styleFor(process.stdout, environment);
   const lines = [style.bold(plan.runId), ...infraRows(plan, style)];
-  process.stdout.write(`${[...lines, `  Used  ${users.join(', ') || 'by no run'}`].join('\n')}\n`);
+  process.stdout.write(`${[...lines, `  Runs  ${users.join(', ') || 'none use them'}`].join('\n')}\n`);
   return 0;
 }
 
-/** Live runs that found this one when they started. */
+/** Live runs that use this one. */
 function usersOf(folders: StateFolders, sharedId: string): Plan[] {
   return storedRuns(folders, isAlive)
     .filter(({ supervised }) => supervised)

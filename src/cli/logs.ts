@@ -1,4 +1,4 @@
-/** `dynamo logs`: what the processes of a run wrote, also after it has ended. */
+/** `dynamo logs`: shows what the processes of a run wrote, also after the run has ended. */
 import type { Environment } from '../base/environment.ts';
 import { linesOf, textOf } from '../base/logs.ts';
 import { messageOf } from '../base/error-code.ts';
@@ -13,29 +13,28 @@ import { readPlan, type StoredRun } from '../run/record.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
-import { wholeNumber } from './flag-values.ts';
-import { sayFailure } from './runs/ended-failure.ts';
+import { wholeNumber, startOf } from './flag-values.ts';
+import { reportEndedFailure } from './report.ts';
 import { chosenProcesses, findRun, latestRun } from '../deployment/find-run.ts';
-import { pacedOutput } from './paced-output.ts';
+import { pacedOutput, watchForReaderGone, readerGone } from './reader.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
-import { lookForReader } from './look-for-reader.ts';
-import { readerGone } from './reader.ts';
-import { startOf } from './start-of.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo logs                    all processes of the run that is up, or of the last one
+  dynamo logs                    show all processes of the run that is up, or of the last one
   dynamo logs -f decode          follow one process
   dynamo logs --run disagg --tail 50
   dynamo logs --since 10m --grep 'error|traceback'
   dynamo logs --raw decode > decode.log   lines as the process wrote them
 
-Times are read from the lines themselves; one without a time zone is taken to be in the zone of the run.
-Control characters are shown as \\x07, except with --raw. Of logs that grew too long the last parts are kept: up --log-limit.`;
+Times are read from the lines; a time without a zone is read in the time zone of the run. Control characters are shown as
+\\x07, except with --raw. Of long logs only the end is kept: see dynamo up --log-limit.`;
 
-interface LogsFlags {
+interface LogsFlags extends PlaceFlags {
   readonly follow?: true;
   readonly tail?: number;
   readonly since?: number;
@@ -45,13 +44,13 @@ interface LogsFlags {
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
-    .argument('[process...]', 'names of processes; default: all')
-    .option('-f, --follow', 'go on as they grow, until the run has ended')
-    .option('--tail <lines>', 'only the last lines of each process', lineCount)
-    .option('--since <when>', 'only lines from then on: 30s, 10m, 2h, or a time', startOf)
-    .option('--grep <pattern>', 'only lines that match this regular expression, case or not', pattern)
-    .option('--raw', 'lines as they were written: no names in front, JSON as JSON')
+  addPlaceOptions(command)
+    .argument('[process...]', 'names of processes, or of components on a cluster; default: all')
+    .option('-f, --follow', 'follow new output until the run ends')
+    .option('--tail <lines>', 'show only the last lines of each process', lineCount)
+    .option('--since <when>', 'show only lines since then: 30s, 10m, 2h, or a time', startOf)
+    .option('--grep <pattern>', 'show only lines that match this regular expression, ignoring case', pattern)
+    .option('--raw', 'print lines as they were written: no process names, JSON as JSON')
     .option('--run <run>', 'name or id of a run; default: the one that is up, else the last one')
     .addHelpText('after', examples)
     .action(async (processes: string[], flags: LogsFlags) =>
@@ -64,6 +63,11 @@ async function logs(
   flags: LogsFlags,
   environment: Environment,
 ): Promise<number> {
+  const cluster = await chosenOnCluster(flags.run, flags, 'logs --run', environment);
+  if (cluster !== undefined) {
+    const { logsOnCluster } = await import('./kubernetes/logs.ts');
+    return await logsOnCluster(cluster, processes, flags, environment);
+  }
   requireLinux('logs');
   const folders = stateFolders(environment);
   const run = flags.run === undefined ? latestRun(folders, 'logs --run') : findRun(folders, flags.run);
@@ -101,26 +105,26 @@ async function logs(
   await output.flush();
   for (const [name, { isBlind }] of recent) if (isBlind()) sayBlind(name);
   if (!following) {
-    sayFailure(run);
+    reportEndedFailure(run);
     return 0;
   }
   const view = { onText: print, room: () => output.flush(), look };
   return await follow(run, positions, view);
 }
 
-/** What TZ is for the process; one in a container has a clock of its own, which is in UTC unless somebody set it. */
+/** The time zone of a process: TZ, or UTC in a container where TZ is not set. */
 function zoneOf({ env, container }: ProcessSpec): string | undefined {
   return env.TZ ?? (container === undefined ? undefined : 'UTC');
 }
 
-/** Nothing at all would look as if nothing had been written. */
+/** Empty output would look as if nothing had been written. */
 function sayBlind(name: string): void {
   process.stderr.write(
-    `dynamo: no line of ${name} says when it was written, so --since shows none: dynamo logs ${name} --tail 50\n`,
+    `dynamo: the lines of ${name} have no timestamps, so --since shows none of them. Use: dynamo logs ${name} --tail 50\n`,
   );
 }
 
-/** Until the run has ended, the user has had enough, or nobody reads any more. */
+/** Until the run has ended, a signal comes, or nobody reads any more. */
 async function follow(
   { record }: StoredRun,
   positions: Parameters<typeof followLogs>[0],
@@ -132,7 +136,7 @@ async function follow(
       clearInterval(timer);
       signals.end();
       const shown = follower.end();
-      // Who asked us to go is not kept waiting for what nobody took yet.
+      // After a signal, do not wait for a reader that is slow.
       if (exitCode === 0) void shown.then(() => resolve(exitCode));
       else resolve(exitCode);
     };
@@ -141,7 +145,7 @@ async function follow(
       (signal) => finish(signalExitCode(signal)),
       () => {},
     );
-    lookForReader();
+    watchForReaderGone();
     readerGone.addEventListener('abort', () => finish(0));
   });
 }

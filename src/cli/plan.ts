@@ -1,15 +1,16 @@
-/** `dynamo plan`: what `up` would do on this host, as a tree, as JSON, or as a bash script. Changes nothing. */
+/** `dynamo plan`: shows what `up` would do on this host, as a tree, as JSON, or as a bash script. Changes nothing. */
 import type { Environment } from '../base/environment.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
-import { planWithSecrets } from '../plan/make-plan.ts';
+import { composeHost, composeYaml } from '../plan/compose.ts';
+import { makePlan, planWithSecrets } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
 import { workspaceOf } from '../run/folders.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { planTree } from '../view/plan-tree.ts';
 import { styleFor } from '../view/style.ts';
 import {
@@ -19,6 +20,7 @@ import {
   settingsOf,
 } from './up/deployment-options.ts';
 import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
+import { factRequest } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
@@ -33,23 +35,23 @@ import {
   type ManifestFlags,
   requireTarget,
 } from './kubernetes/manifest-options.ts';
-import { oneProfile } from './one-profile.ts';
-import { factRequest } from '../deployment/prepare-run.ts';
-import { splitRawArgs } from './raw-args.ts';
+import { oneProfile, splitRawArgs } from './operands.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo plan disagg                  processes, ports, order, and why each choice fell so
-  dynamo plan disagg --json           the same as JSON (its field "version" says when its meaning changes)
-  dynamo plan disagg --shell > up.sh  a bash script that starts the same without this tool
-  dynamo plan disagg --on kubernetes  a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
+  dynamo plan disagg                  show processes, ports, start order, and the reason for each choice
+  dynamo plan disagg --json           print the same as JSON ("version" rises when a field changes its meaning)
+  dynamo plan disagg --shell > up.sh  write a bash script that starts the same processes without dynamo
+  dynamo plan disagg --compose        print a file for docker compose, which needs nothing of this machine
+  dynamo plan disagg --on kubernetes  print a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
 interface PlanFlags extends DeploymentFlags, ManifestFlags, HostFlags {
   readonly split?: Split;
   readonly detach?: true;
   readonly json?: true;
   readonly shell?: true;
+  readonly compose?: true;
 }
 
 export const configure: Configure = (command, settle, environment) => {
@@ -62,12 +64,13 @@ export const configure: Configure = (command, settle, environment) => {
       ),
     ),
   )
-    .option('-d, --detach', 'the plan of `up --detach`, which restarts what crashes')
-    .option('--json', 'as JSON on stdout')
-    .option('--shell', 'as a bash script on stdout')
+    .option('-d, --detach', 'plan for `up --detach`, which restarts crashed processes')
+    .option('--json', 'print JSON')
+    .option('--shell', 'print a bash script')
+    .option('--compose', "print a compose file of containers from NVIDIA's image, for any host with Docker")
     .option(
       '--split <component=host,...>',
-      'the command line of each host, for a deployment on several',
+      'print the command of each host, for a deployment on several',
       parseSplit,
     )
     .addHelpText('after', examples)
@@ -81,42 +84,71 @@ async function plan(
   flags: PlanFlags,
   environment: Environment,
 ): Promise<number> {
-  if (flags.json === true && flags.shell === true) {
-    throw new DynamoError('usage', '--json and --shell exclude each other.', { hint: 'dynamo plan --help' });
+  const [form, second] = (['json', 'shell', 'compose'] as const).filter((each) => flags[each] === true);
+  if (second !== undefined) {
+    throw new DynamoError('usage', `Use --${form} or --${second}, not both.`, {
+      hint: 'dynamo plan --help',
+    });
   }
   requireTarget(flags);
   const asked = await oneProfile(operands, 'plan', environment);
   const { profile, note } = await openProfile(asked, settingsOf(flags), environment);
   if (note !== undefined) process.stderr.write(`${note}\n`);
-  if (flags.on === 'kubernetes')
-    return await planOnKubernetes({ asked, profile, flags, rawArgs, environment });
   if (flags.split !== undefined) {
     process.stdout.write(`${splitCommands(profile, flags.split, wordsWithoutSplit(process.argv))}\n`);
     return 0;
   }
-  const options = planOptionsOf(flags, rawArgs, flags.detach === true);
-  const made = planWithSecrets(profile, options, await factsFor(profile, options, environment)).plan;
+  const request = { asked, profile, flags, rawArgs, environment };
   const text =
-    flags.json === true
-      ? JSON.stringify(made, undefined, 2)
-      : flags.shell === true
-        ? shellScript(requireServing(made))
-        : fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
+    flags.on === 'kubernetes'
+      ? await planOnKubernetes(request)
+      : form === 'compose'
+        ? planForCompose(request)
+        : await planHere(request);
   process.stdout.write(`${text.trimEnd()}\n`);
   return 0;
 }
 
+interface PlanRequest extends AskedManifest {
+  readonly flags: PlanFlags;
+}
+
+async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
+  const options = planOptionsOf(flags, rawArgs, flags.detach === true);
+  const made = planWithSecrets(profile, options, await factsFor(profile, options, environment)).plan;
+  if (flags.json === true) return JSON.stringify(made, undefined, 2);
+  if (flags.shell === true) return shellScript(requireServing(made));
+  return fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
+}
+
 /** Needs no cluster: `--api-version` says what it serves, where that is not the usual. */
-async function planOnKubernetes(asked: AskedManifest & { readonly flags: PlanFlags }): Promise<number> {
-  if (asked.flags.shell === true) {
-    throw new DynamoError('usage', '--shell has no meaning on Kubernetes.', {
-      hint: 'leave --shell out: the manifest is what starts it',
+async function planOnKubernetes(request: PlanRequest): Promise<string> {
+  const { json, shell, compose } = request.flags;
+  if (shell === true || compose === true) {
+    const flag = shell === true ? '--shell' : '--compose';
+    throw new DynamoError('usage', `${flag} has no meaning on Kubernetes.`, {
+      hint: `leave ${flag} out: the manifest is what starts it`,
     });
   }
-  const made = await makeManifest(asked);
-  const text = asked.flags.json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
-  process.stdout.write(`${text.trimEnd()}\n`);
-  return 0;
+  const made = await makeManifest(request);
+  return json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
+}
+
+/** The options whose values are facts of this machine, or of a run. */
+const notInCompose = { python: '--python', runtime: '--runtime', persist: '--persist' } as const;
+
+function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): string {
+  const options = planOptionsOf(flags, rawArgs, true);
+  const given = Object.entries(notInCompose).find(
+    ([key]) => flags[key as keyof typeof notInCompose] !== undefined,
+  );
+  if (given !== undefined)
+    throw new DynamoError('usage', `${given[1]} has no meaning with --compose.`, {
+      hint: `leave ${given[1]} out`,
+    });
+  const [uid = 1000, gid = 1000] = [process.getuid?.(), process.getgid?.()];
+  const host = composeHost(placeFacts(environment), runNameOf(options.name, profile), `${uid}:${gid}`);
+  return composeYaml(makePlan(profile, { ...options, runtime: 'docker' }, host));
 }
 
 /** The arguments of `plan` as they were given, for a command that means the same. */
@@ -126,7 +158,7 @@ function wordsWithoutSplit(argv: readonly string[]): string[] {
   return words.filter((word, i) => !word.startsWith('--split') && (at < 0 || i !== at + 1));
 }
 
-/** A plan has no run yet: its id says so. Where nothing can be run, only what needs no look at the host is known. */
+/** A plan has no run yet, and its id says so. Except on Linux, where runs are possible, the host is not examined. */
 async function factsFor(
   profile: Profile,
   options: PlanOptions,

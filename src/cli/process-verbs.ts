@@ -22,10 +22,10 @@ export const restart = { configure: processVerb('restart') };
 
 const examples = (action: ProcessAction): string => `
 Examples:
-  dynamo ${action} decode              of the run that is up
-  dynamo ${action} decode --run mine   of this one`;
+  dynamo ${action} decode              ${action} decode of the run that is up
+  dynamo ${action} decode --run mine   ${action} decode of the run named mine`;
 
-/** Returns when the process is ready or gone. A process that is stopped by hand is not restarted by its policy. */
+/** Returns when the process is ready or gone. A process stopped this way is not restarted by its restart policy. */
 function processVerb(action: ProcessAction): Configure {
   return (command, settle, environment) => {
     command
@@ -62,6 +62,6 @@ async function act(
 function liveRun(folders: StateFolders, name: string | undefined, verb: string): StoredRun {
   const run = name === undefined ? onlyLiveRun(folders, verb) : findRun(folders, name);
   if (run?.supervised === true) return run;
-  const message = run === undefined ? 'Nothing is up.' : `Run ${run.record.runId} is not up.`;
+  const message = run === undefined ? 'No run is up.' : `Run ${run.record.runId} is not up.`;
   throw new DynamoError('run-not-found', message, { hint: 'dynamo ps --all' });
 }

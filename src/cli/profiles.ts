@@ -1,4 +1,4 @@
-/** `dynamo profiles`: what can be brought up, with which parameters, and whether a file of one's own is right. */
+/** `dynamo profiles`: lists the profiles that can be started, shows their parameters, and validates profile files. */
 import type { Environment } from '../base/environment.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { listProfiles, validateProfile } from '../profile/list.ts';
 import { shownProfile } from '../profile/shown.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
 import { modelFact } from '../deployment/model-facts.ts';
@@ -16,12 +16,12 @@ import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo profiles                           all profiles, and from where each comes
-  dynamo profiles show disagg               its components and parameters
-  dynamo profiles validate ./mine.yaml      every fault at once, each with line and column
+  dynamo profiles                           list all profiles and where each comes from
+  dynamo profiles show disagg               show its components and parameters
+  dynamo profiles validate ./mine.yaml      report every error, with line and column
   dynamo profiles schema > profile.schema.json
 
-Own profiles: ./launch-profiles or $XDG_CONFIG_HOME/dynamo/launch-profiles; the first wins.`;
+Your own profiles go into ./launch-profiles or $XDG_CONFIG_HOME/dynamo/launch-profiles; the first one found is used.`;
 
 interface ProfilesFlags {
   readonly json?: true;
@@ -30,7 +30,7 @@ interface ProfilesFlags {
 export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[what]')
-    .option('--json', 'as JSON on stdout')
+    .option('--json', 'print JSON')
     .addHelpText('after', examples)
     .action(async (what: string | undefined, flags: ProfilesFlags) => {
       if (what !== undefined) throw unknownSubcommand(what);
@@ -38,25 +38,25 @@ export const configure: Configure = (command, settle, environment) => {
     });
   command
     .command('list', { isDefault: false })
-    .description('all profiles')
-    .option('--json', 'as JSON on stdout')
+    .description('list all profiles')
+    .option('--json', 'print JSON')
     .action(async (_, self) => settle(await list(self.optsWithGlobals(), environment)));
   command
     .command('show')
-    .description('one profile with its parameters')
+    .description('show one profile with its parameters')
     .argument('<profile>')
-    .option('--json', 'as JSON on stdout')
+    .option('--json', 'print JSON')
     .action(async (asked: string, _, self) => settle(await show(asked, self.optsWithGlobals(), environment)));
   command
     .command('validate')
-    .description('check profiles, every fault at once')
+    .description('check profiles and report every error')
     .argument('<profile...>')
     .action(async (asked: string[]) => settle(await validate(asked, environment)));
   command
     .command('schema')
-    .description('the JSON Schema of profile files')
+    .description('print the JSON Schema of profile files')
     .action(async () => settle(await schema(environment)));
-  // After the subcommands, which would inherit it: `profiles shwo agg` is a typing mistake, not one word too many.
+  // Set after the subcommands, which would inherit it: `profiles shwo agg` is a typo, not one argument too many.
   command.allowExcessArguments();
   for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
 };
@@ -99,7 +99,7 @@ async function show(asked: string, { json }: ProfilesFlags, environment: Environ
   return 0;
 }
 
-/** Checks them all before it fails with the first one's exit code. */
+/** Checks all of them, then fails with the exit code of the first error. */
 async function validate(asked: readonly string[], environment: Environment): Promise<number> {
   const errors: DynamoError[] = [];
   for (const each of asked) {

@@ -2,8 +2,8 @@
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import { version } from '../package/self.ts';
-import { verbs, visibleVerbs } from './verbs.ts';
+import { version } from '../package/version.ts';
+import { moduleOf, verbs, visibleVerbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and returns the exit code. Never throws. */
 export async function run(words: readonly string[], environment: Environment): Promise<number> {
@@ -39,7 +39,7 @@ function isHelp(word: string): boolean {
 async function runNamed(name: string, words: readonly string[], environment: Environment): Promise<number> {
   const verb = verbs.find((each) => each.name === name);
   if (verb === undefined) throw unknownVerb(name);
-  const [{ runVerb }, { configure }] = await Promise.all([import('./run-verb.ts'), verb.load()]);
+  const [{ runVerb }, { configure }] = await Promise.all([import('./run-verb.ts'), moduleOf(verb, words)]);
   return await runVerb(verb, configure, words, environment);
 }
 

@@ -1,56 +1,65 @@
-/** `dynamo ps`: runs and their processes, once or as a table that stays current. */
+/** `dynamo ps`: lists runs and their processes, once or as a table that refreshes. */
 import type { Environment } from '../base/environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stateFolders } from '../run/folders.ts';
-import { terminalWidth } from '../view/fit-lines.ts';
+import { terminalWidth } from '../view/wrap.ts';
 import { liveScreen } from '../view/live-screen.ts';
 import { runFailures, runTable, runTroubles, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
-import { createMeasures } from './runs/live-measures.ts';
+import { createMeasures } from './ps/live-measures.ts';
+import { clusterViews, watchClusters } from './kubernetes/ps-rows.ts';
+import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
-import { lookForReader } from './look-for-reader.ts';
-import { readerGone } from './reader.ts';
-import { runViews, type UsageSample } from './runs/run-view.ts';
+import { watchForReaderGone, readerGone } from './reader.ts';
+import { runViews, type UsageSample } from './ps/run-views.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo ps                    what is up
-  dynamo ps --all              runs that have ended, too
-  dynamo ps --watch            a table that stays current; Ctrl-C leaves
+  dynamo ps                    list the runs that are up
+  dynamo ps --all              also list runs that have ended
+  dynamo ps --watch            refresh every second; Ctrl-C quits
   dynamo ps --json | jq '.runs[].processes[] | {name, state, memoryBytes}'
 
-CPU is of one processor, over the life of a process; with --watch, since the last look. CPU and MEMORY count all that
-a process started; memory that several share counts in parts. --watch also shows, from the metrics of the processes,
-memory on GPUs, how full the KV cache is, requests so far, and tokens a second; a narrow terminal gets fewer columns.`;
+CPU is in percent of one core, over the life of a process; with --watch, since the last refresh. CPU and MEMORY include child
+processes; shared memory is divided among the processes that use it. --watch also shows, from the metrics of the processes,
+GPU memory, KV cache usage, requests so far, and tokens per second; a narrow terminal shows fewer columns.
 
-interface PsFlags {
+
+Deployments that dynamo up --on kubernetes made from this host stand in the same table, with their pods. A cluster that
+does not answer within 2 s gets one row that says so. With --on, --context or --namespace: all of ours that are there.`;
+
+interface PsFlags extends PlaceFlags {
   readonly all?: true;
   readonly json?: true;
   readonly watch?: true;
 }
 
-/** Between two looks of `--watch`. */
+/** Between two refreshes of `--watch`. */
 const periodMs = 1_000;
 
 export const configure: Configure = (command, settle, environment) => {
-  command
-    .option('-a, --all', 'also runs that have ended')
-    .option('-w, --watch', 'look again every second')
-    .option('--json', 'as JSON on stdout; with --watch one object a line')
+  addPlaceOptions(command)
+    .option('-a, --all', 'also list runs that have ended')
+    .option('-w, --watch', 'refresh every second')
+    .option('--json', 'print JSON; with --watch, one object per line')
     .addHelpText('after', examples)
     .action(async (flags: PsFlags) => settle(await ps(flags, environment)));
 };
 
 async function ps(flags: PsFlags, environment: Environment): Promise<number> {
-  requireLinux('ps');
+  if (!namesPlace(flags)) requireLinux('ps');
   if (flags.watch === true) return await watch(flags, environment);
-  const { shown } = await look(flags, environment);
+  const [{ shown: local }, remote] = await Promise.all([
+    look(flags, environment),
+    clusterViews(flags, environment),
+  ]);
+  const shown = [...local, ...remote];
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, runs: shown }, undefined, 2)}\n`);
   } else if (shown.length === 0) {
-    process.stderr.write(`${nothingUp}\n`);
+    process.stderr.write(`${noRunsUp}\n`);
   } else {
     const style = styleFor(process.stdout, environment);
     process.stdout.write(
@@ -60,28 +69,30 @@ async function ps(flags: PsFlags, environment: Environment): Promise<number> {
   return 0;
 }
 
-const nothingUp = 'nothing is up; `dynamo ps --all` shows runs that have ended';
+const noRunsUp = 'no runs are up; `dynamo ps --all` shows ended ones';
 
 async function look(
   { all }: PsFlags,
   environment: Environment,
   before?: UsageSample,
 ): Promise<{ shown: RunView[]; sample: UsageSample }> {
+  // Only clusters are looked at from elsewhere.
+  if (process.platform !== 'linux') return { shown: [], sample: { at: Date.now(), byRun: new Map() } };
   const { views, sample } = await runViews(stateFolders(environment), before);
   return { shown: views.filter((view) => all === true || isUp(view)), sample };
 }
 
-/** Until the user leaves or nobody reads any more. */
+/** Until a signal comes or nobody reads any more. */
 async function watch(flags: PsFlags, environment: Environment): Promise<number> {
-  const leaving = new AbortController();
+  const ended = new AbortController();
   const signals = watchSignals(
-    () => leaving.abort(),
+    () => ended.abort(),
     () => {},
   );
-  lookForReader();
-  readerGone.addEventListener('abort', () => leaving.abort());
+  watchForReaderGone();
+  readerGone.addEventListener('abort', () => ended.abort());
   const left = new Promise<undefined>((resolve) =>
-    leaving.signal.addEventListener('abort', () => resolve(undefined)),
+    ended.signal.addEventListener('abort', () => resolve(undefined)),
   );
   const screen = liveScreen(process.stdout);
   const style = styleFor(process.stdout, environment);
@@ -89,15 +100,16 @@ async function watch(flags: PsFlags, environment: Environment): Promise<number> 
     `${runTable(runs, style, screen.width())}\n${runTroubles(runs, style)}`.trimEnd();
   try {
     const measures = createMeasures(environment);
+    const remote = watchClusters(flags, environment);
     let sample: UsageSample | undefined;
-    while (!leaving.signal.aborted) {
+    while (!ended.signal.aborted) {
       const seen = await Promise.race([look(flags, environment, sample), left]);
       if (seen === undefined) break;
       sample = seen.sample;
-      const runs = measures.add(seen.shown, seen.sample);
+      const runs = [...measures.add(seen.shown, seen.sample), ...remote()];
       if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
-      else screen.show(runs.length === 0 ? nothingUp : frame(runs));
-      await delay(periodMs, undefined, { signal: leaving.signal }).catch(() => {});
+      else screen.show(runs.length === 0 ? noRunsUp : frame(runs));
+      await delay(periodMs, undefined, { signal: ended.signal }).catch(() => {});
     }
   } finally {
     screen.end();

@@ -1,14 +1,10 @@
-/** Notices when whoever reads our output has left (`dynamo logs -f | head -1`). */
+/** Whoever reads our output: notices when they have left (`dynamo logs -f | head -1`), and waits for those who are slow. */
+import { hasReader } from '../process/open-files.ts';
 
 const gone = new AbortController();
 
-/** Aborts when stdout is closed; verbs that would print for ever end then, all others finish what they do. */
+/** Aborts when stdout is closed; verbs that would print without end stop then, all others finish their work. */
 export const readerGone: AbortSignal = gone.signal;
-
-/** For who sees it without writing. */
-export function tellReaderGone(): void {
-  gone.abort();
-}
 
 /** To be called once, before anything is written. */
 export function watchReader(): void {
@@ -16,6 +12,51 @@ export function watchReader(): void {
     if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
     gone.abort();
   });
-  // Nobody to tell it to.
+  // Nowhere to report it.
   process.stderr.on('error', () => {});
+}
+
+const checkEveryMs = 1_000;
+
+/** Notices it also in verbs that may print nothing for a long time; ends with the process. */
+export function watchForReaderGone(): void {
+  setInterval(() => hasReader(1) || gone.abort(), checkEveryMs).unref();
+}
+
+interface PacedOutput {
+  /** Buffered until there is enough of it, or until the next flush. */
+  write(text: string): void;
+  /** Writes out the buffer; returns a promise while the reader has no room for more. It never rejects. */
+  flush(): Promise<void> | undefined;
+}
+
+/** In characters: joining longer strings costs more than another call to write. */
+const pieceLength = 32 * 1024;
+
+export function pacedOutput(stream: NodeJS.WriteStream): PacedOutput {
+  let pending = '';
+  const handOver = (): void => {
+    if (pending !== '') stream.write(pending);
+    pending = '';
+  };
+  return {
+    write: (text) => {
+      pending += text;
+      if (pending.length >= pieceLength) handOver();
+    },
+    flush: () => {
+      handOver();
+      // Once nobody reads any more, there is nothing to wait for.
+      if (readerGone.aborted || !stream.writableNeedDrain) return undefined;
+      return new Promise((resolve) => {
+        const done = (): void => {
+          stream.off('drain', done);
+          readerGone.removeEventListener('abort', done);
+          resolve();
+        };
+        stream.on('drain', done);
+        readerGone.addEventListener('abort', done);
+      });
+    },
+  };
 }

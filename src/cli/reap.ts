@@ -1,4 +1,4 @@
-/** `dynamo reap`: what the keeper becomes when the supervisor is gone. */
+/** `dynamo reap`: ends a run whose supervisor is dead. The keeper turns into it. */
 import type { Environment } from '../base/environment.ts';
 import { basename } from 'node:path';
 import type { Identity } from '../base/identity.ts';
@@ -18,8 +18,8 @@ interface ReapFlags {
 export const configure: Configure = (command, settle, environment) => {
   command
     .argument('<run>')
-    .requiredOption('--supervisor <pid@start>', 'whose death it is about', identityOf)
-    .option('--ledger <descriptor>', 'where the ledger is open', Number)
+    .requiredOption('--supervisor <pid@start>', 'the supervisor that died', identityOf)
+    .option('--ledger <descriptor>', 'file descriptor of the open ledger', Number)
     .action(async (runId: string, flags: ReapFlags) => settle(await reap(runId, flags, environment)));
 };
 
@@ -33,9 +33,9 @@ async function reap(
   { supervisor, ledger }: ReapFlags,
   environment: Environment,
 ): Promise<number> {
-  // A keeper whose supervisor lives after all has nothing to end.
+  // When the supervisor is alive after all, there is nothing to do.
   if (isAlive(supervisor)) return 0;
-  const folders = foldersAsTheyAre(environment);
+  const folders = stateFoldersIfAny(environment);
   const files = runFiles(folders, runId);
   if (ledger !== undefined) readLedgerFrom(files.ledger, ledger);
   const reason = {
@@ -50,8 +50,8 @@ async function reap(
   return left.length === 0 ? 0 : 1;
 }
 
-/** Where they cannot be made, as the disk is full or another user's, they may be there. */
-function foldersAsTheyAre(environment: Environment): ReturnType<typeof stateFolders> {
+/** Where folders cannot be created, as on a full disk or in another user's folder, they may still exist. */
+function stateFoldersIfAny(environment: Environment): ReturnType<typeof stateFolders> {
   try {
     return stateFolders(environment);
   } catch {

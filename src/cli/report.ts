@@ -1,18 +1,20 @@
 /** Shows what went wrong and says which exit code it means. */
+import { tmpdir } from 'node:os';
 import type { Environment } from '../base/environment.ts';
 import { DynamoError, exitCodes } from '../base/error.ts';
-import { tmpdir } from 'node:os';
 import { messageOf, systemProblem } from '../base/error-code.ts';
-import { errorText } from '../view/error.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
-import { styleFor } from '../view/style.ts';
+import { errorText, styleFor } from '../view/style.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { stateFolder } from '../run/folders.ts';
-import { version } from '../package/self.ts';
+import { readEvents, readPlan, type StoredRun } from '../run/record.ts';
+import type { Failure } from '../supervisor/events.ts';
+import { failureLines, failureSoFar } from '../deployment/failure-error.ts';
+import { version } from '../package/version.ts';
 
 export function report(thrown: unknown, environment: Environment): number {
   const error = asDynamoError(thrown, environment);
   const text = errorText(error, styleFor(process.stderr, environment));
-  // What is indented is code, a log, a table.
+  // Indented lines are code, logs or tables: they are not wrapped.
   const prose = text.replaceAll(/^\S.*$/gm, (line) => fitLines(line, terminalWidth(process.stderr)));
   process.stderr.write(prose);
   return error.exitCode;
@@ -22,7 +24,7 @@ function asDynamoError(thrown: unknown, environment: Environment): DynamoError {
   if (thrown instanceof DynamoError) return thrown;
   const refused = refusedBySystem(thrown, environment);
   if (refused !== undefined) return refused;
-  // Only a bug of ours ends here: the stack is what whoever mends it needs.
+  // Only a bug in dynamo gets here: whoever fixes it needs the stack.
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return new DynamoError('internal', `This is a bug in dynamo ${version} (exit ${exitCodes.internal}).`, {
     details: [stack],
@@ -30,7 +32,7 @@ function asDynamoError(thrown: unknown, environment: Environment): DynamoError {
   });
 }
 
-/** What the system refuses is no bug of ours, wherever it comes up. */
+/** What the operating system refuses is not a bug, wherever it is thrown. */
 function refusedBySystem(thrown: unknown, environment: Environment): DynamoError | undefined {
   const problem = systemProblem(thrown);
   if (problem === undefined) return undefined;
@@ -39,8 +41,20 @@ function refusedBySystem(thrown: unknown, environment: Environment): DynamoError
     problem.onDisk ? 'cannot-write' : 'environment',
     `${problem.words}: ${messageOf(thrown)}.`,
     {
-      hint:
-        problem.fix ?? `df -h ${root} ${tmpdir()}   # state is in ${root}; XDG_STATE_HOME puts it elsewhere`,
+      hint: problem.fix ?? `df -h ${root} ${tmpdir()}   # state is in ${root}; set XDG_STATE_HOME to move it`,
     },
   );
+}
+
+function failureOfEnded({ files, supervised }: StoredRun): Failure | undefined {
+  if (supervised || readPlan(files) === undefined) return undefined;
+  return readEvents(files).reduce<Failure | undefined>(failureSoFar, undefined);
+}
+
+/** Why an ended run failed, as its events say; on stderr, so that stdout holds only what was asked for. */
+export function reportEndedFailure(run: StoredRun): void {
+  const failure = failureOfEnded(run);
+  if (failure === undefined) return;
+  const [first = '', ...rest] = failureLines(failure);
+  process.stderr.write([`${run.record.runId} ${first}`, ...rest, ''].join('\n'));
 }

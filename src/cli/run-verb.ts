@@ -6,13 +6,11 @@ import { nearest } from '../base/nearest.ts';
 import { hiddenMark } from '../base/secrets.ts';
 import { type Damage, onDamage } from '../host/stored.ts';
 import { actAsOwner } from '../run/folders.ts';
-import { fitHelp } from '../view/fit-help.ts';
+import { fitHelp } from '../view/wrap.ts';
 import { report } from './report.ts';
 import type { Configure, Verb } from './verb.ts';
 
-/**
- * A program that knows only `verbs`, and has them all loaded. Returns the exit code. Never throws.
- */
+/** For a program that knows only `verbs`, all of them loaded. Returns the exit code. Never throws. */
 export async function runOneOf(
   verbs: readonly (Verb & { readonly configure: Configure })[],
   [name, ...words]: readonly string[],
@@ -35,7 +33,7 @@ export async function runVerb(
   environment: Environment,
 ): Promise<number> {
   let exitCode = 0;
-  // Candidates for a shell are asked for while somebody types.
+  // Shells ask for candidates while somebody types: nothing else is printed then.
   if (verb.name !== 'complete') onDamage(sayDamage);
   if (verb.actsAsOwner === true) actAsOwner(environment);
   const command = commandOf(verb);
@@ -70,7 +68,7 @@ function commandOf(verb: Verb): Command {
   );
 }
 
-/** That nothing is set unless it is set says nothing. */
+/** Without `(default: {})` and `(default: [])`, which say nothing. */
 function optionDescription(option: Option): string {
   return new Help().optionDescription(option).replace(/ \(default: (\{\}|\[\])\)$/, '');
 }
@@ -86,12 +84,12 @@ function usageError({ message }: CommanderError, verb: Verb): DynamoError {
   });
 }
 
-/** `unknown option '--api-key=…'`: what stands after the = of an option that we do not know may be a secret. */
+/** `unknown option '--api-key=…'`: the value of an unknown option may be a secret. */
 function withoutValue(message: string): string {
   return message.replace(/(unknown option '-[^'=]*=)[^']*'/, `$1${hiddenMark}'`);
 }
 
-/** Commander names the choices but not the likely one. */
+/** Commander lists the choices, but does not suggest one. */
 function nearestChoice(message: string): string | undefined {
   const match = /^[Oo]ption '(\S+).*argument '(.*)' is invalid\. Allowed choices are (.*?)\.?$/.exec(message);
   if (match === null) return undefined;

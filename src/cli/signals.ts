@@ -1,7 +1,7 @@
-/** Turns signals to the command into an orderly stop, and a second one into a quick one. */
+/** Turns the first signal into an orderly stop, and a second one into an immediate stop. */
 import { constants } from 'node:os';
 import type { Environment } from '../base/environment.ts';
-import { hangupIsIgnored } from '../process/spawn.ts';
+import { hangupIsIgnored } from '../process/hangup.ts';
 
 export interface SignalWatch {
   /** The first signal that came, if any. */
@@ -10,15 +10,15 @@ export interface SignalWatch {
   end(): void;
 }
 
-/** npm and shells send a signal to the whole group and then again by hand: the same one so soon is the same wish. */
-const sameWishMs = 100;
+/** npm and shells may send a signal to the whole group and then once more directly: so soon, it is the same request. */
+const sameRequestMs = 100;
 const asked = ['SIGINT', 'SIGTERM'] as const;
 
-/** Of this process, as `heedNohup` found it. */
+/** Of this process, as `respectNohup` found it. */
 let ignoresHangup = false;
 
-/** To be called once: what who started us wanted to be ignored is ignored, and ends nothing. */
-export function heedNohup(environment: Environment): void {
+/** Called once. Under nohup, SIGHUP is ignored when we start: it stays ignored. */
+export function respectNohup(environment: Environment): void {
   ignoresHangup = process.platform === 'linux' && hangupIsIgnored(environment);
   if (ignoresHangup) process.on('SIGHUP', () => {});
 }
@@ -32,7 +32,7 @@ export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () =>
       first = signal;
       firstAt = Date.now();
       stop(signal);
-    } else if (Date.now() - firstAt >= sameWishMs) kill();
+    } else if (Date.now() - firstAt >= sameRequestMs) kill();
   };
   const watched = ignoresHangup ? asked : ([...asked, 'SIGHUP'] as const);
   for (const signal of watched) process.on(signal, onSignal);
@@ -44,7 +44,7 @@ export function watchSignals(stop: (signal: NodeJS.Signals) => void, kill: () =>
   };
 }
 
-/** Exit code after an orderly end that a signal asked for: 128 + n. */
+/** Exit code after an orderly stop that a signal requested: 128 + n. */
 export function signalExitCode(signal: NodeJS.Signals): number {
   return 128 + (constants.signals[signal] ?? 0);
 }

@@ -24,7 +24,7 @@ async function superviseDetached(runId: string, given: Environment): Promise<num
   const plan = readPlan(files);
   if (plan === undefined)
     throw new DynamoError('run-not-found', `There is no prepared run ${runId}.`, { hint: 'dynamo ps --all' });
-  // The terminal that started us may close: that ends foreground runs only.
+  // The terminal that started us may close: only foreground runs end then.
   process.on('SIGHUP', () => {});
   await untilHandedOver(folders, runId);
   const supervision = await runPlan({ plan, files, folders, environment }, () => {});

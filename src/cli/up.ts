@@ -1,38 +1,48 @@
-/** `dynamo up`: plan, start in order, prove that it serves, follow the logs; stop everything on the way out. */
+/** `dynamo up`: plans, starts in order, checks that it serves, follows the logs, and stops everything at the end. */
 import type { Environment } from '../base/environment.ts';
 import type { Command } from 'commander';
 import { openTo } from '../plan/ports.ts';
-import { requireOwnState, workspaceOf } from '../run/folders.ts';
-import { fitLines, terminalWidth } from '../view/fit-lines.ts';
-import { choiceLines } from '../view/choices.ts';
+import { workspaceOf, requireOwnState } from '../run/folders.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
+import { choiceLines } from '../view/plan-tree.ts';
 import { styleFor } from '../view/style.ts';
-import { addHostOptions } from './up/host-options.ts';
-import { canAsk } from './up/can-ask.ts';
-import { addDeploymentOptions, planOptionsOf, settingsOf } from './up/deployment-options.ts';
+import {
+  addDeploymentOptions,
+  type DeploymentFlags,
+  planOptionsOf,
+  settingsOf,
+} from './up/deployment-options.ts';
+import { addHostOptions, type HostFlags } from './up/host-options.ts';
 import { openProfile } from '../deployment/load-profile.ts';
-import { oneProfile } from './one-profile.ts';
+import { canAsk, chooseProfile, oneProfile, splitRawArgs } from './operands.ts';
 import { requireLinux } from '../package/platform.ts';
 import { prepareRun } from '../deployment/prepare-run.ts';
-import { splitRawArgs } from './raw-args.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import { tidyUp } from '../deployment/tidy-up.ts';
-import { detach } from './up/detached.ts';
-import { stayInForeground } from './up/foreground.ts';
-import type { UpFlags } from './up/flags.ts';
-import type { Configure } from './verb.ts';
+import { type DetachFlags, detach } from './up/detached.ts';
+import { type ForegroundFlags, stayInForeground } from './up/foreground.ts';
+import { type Configure, onOption } from './verb.ts';
+
+interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFlags {
+  readonly detach?: true;
+}
+
+interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFlags {
+  readonly detach?: true;
+}
 
 const examples = `
 Examples:
-  dynamo up disagg                           prefill and decode in separate workers
-  dynamo up agg --detach                     returns when it serves; stop it with: dynamo down
-  dynamo up agg_router --replicas worker=4   four workers behind the KV-aware router
-  dynamo up ./launch/disagg.sh               upstream's script names work too
-  dynamo up agg --set tracing=true           a parameter of the profile: dynamo profiles show agg
-  dynamo up agg -- --context-length 8192     arguments for the workers, as they are
+  dynamo up disagg                           start prefill and decode in separate workers
+  dynamo up agg --detach                     return when it serves; stop it with: dynamo down
+  dynamo up agg_router --replicas worker=4   start four workers behind the KV-aware router
+  dynamo up ./launch/disagg.sh               use the name of an upstream script
+  dynamo up agg --set tracing=true           set a parameter; to list them: dynamo profiles show agg
+  dynamo up agg -- --context-length 8192     pass arguments to the workers
 
-Exit codes: 0 ended well, 1 a process failed, 64 bad flag, 65 bad profile, 66 no such profile,
-69 not ready in time, 75 port or name taken, 78 the host lacks something, 130 Ctrl-C, 143 SIGTERM.`;
+Exit codes: 0 stopped normally, 1 a process failed, 64 bad flag, 65 bad profile, 66 no such profile,
+69 not ready in time, 75 port or name taken, 78 missing prerequisite, 130 Ctrl-C, 143 SIGTERM.`;
 
 export const configure: Configure = (command: Command, settle, environment) => {
   addHostOptions(
@@ -42,10 +52,11 @@ export const configure: Configure = (command: Command, settle, environment) => {
         .argument('[args...]', 'after --: arguments for the workers'),
     ),
   )
-    .option('-d, --detach', 'return when it serves; it goes on in the background')
-    .option('--json', 'with --detach: the run as JSON on stdout')
-    .option('-q, --quiet', 'no progress and no logs, only the result')
-    .option('-v, --verbose', 'show the logs from the first line on')
+    .option('-d, --detach', 'run in the background; return when it serves')
+    .option('--json', 'with --detach: print the run as JSON')
+    .option('-q, --quiet', 'print no progress and no logs, only the result')
+    .option('-v, --verbose', 'show the logs from the first line')
+    .addOption(onOption('up'))
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: UpFlags) =>
       settle(await up(splitRawArgs(command.args), flags, environment)),
@@ -59,8 +70,8 @@ async function up(
 ): Promise<number> {
   requireLinux('up');
   requireOwnState(environment);
-  const asked = operands.length === 0 && canAsk() ? await chosen(environment) : operands[0];
-  // Left with Ctrl-C or Esc: nothing was started.
+  const asked = operands.length === 0 && canAsk() ? await chooseProfile(environment) : operands[0];
+  // Cancelled with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
   const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
   const { profile, note } = await openProfile(
@@ -71,8 +82,8 @@ async function up(
   const style = styleFor(process.stderr, environment);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
   await reapDeadRuns(workspaceOf(environment), say);
-  // A signal must not end us while names and ports are held. Node loses one that comes while nobody watches, so this
-  // watch goes on beside the next.
+  // A signal must not end us while names and ports are claimed. Node drops a signal that nobody listens for, so this
+  // watch overlaps with the next one.
   const early = watchSignals(
     () => {},
     () => {},
@@ -95,10 +106,4 @@ async function up(
     process.stderr.write(`${style.yellow('warning:')} --http-host ${http?.host}: ${reach}\n`);
   for (const line of choiceLines(prepared.plan, style)) say(fitLines(line, terminalWidth(process.stderr)));
   return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
-}
-
-/** Few people are asked: the list and its keys are loaded for them alone. */
-async function chosen(environment: Environment): Promise<string | undefined> {
-  const { chooseProfile } = await import('./up/choose-profile.ts');
-  return await chooseProfile(environment);
 }

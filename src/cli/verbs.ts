@@ -6,6 +6,8 @@ export type Completes = 'profiles' | 'runs' | 'live runs' | 'processes' | 'setup
 
 export interface VerbRow extends Verb {
   readonly completes?: Completes;
+  /** In its place where the words say `--on`: on a cluster it takes other options and starts nothing here. */
+  readonly loadOnCluster?: VerbRow['load'];
   readonly load: () => Promise<{ readonly configure: Configure }>;
 }
 
@@ -14,6 +16,7 @@ export const verbs: readonly VerbRow[] = [
     ...upVerb,
     completes: 'profiles',
     load: () => import('./up.ts'),
+    loadOnCluster: () => import('./kubernetes/up.ts'),
   },
   {
     name: 'down',
@@ -122,6 +125,7 @@ export const verbs: readonly VerbRow[] = [
     summary: 'start profiles, test them with real requests, stop them',
     completes: 'profiles',
     load: () => import('./smoke.ts'),
+    loadOnCluster: () => import('./kubernetes/smoke.ts'),
   },
   {
     name: 'doctor',
@@ -129,6 +133,7 @@ export const verbs: readonly VerbRow[] = [
     summary: 'check this host, or what a profile needs, and suggest fixes',
     completes: 'profiles',
     load: () => import('./doctor.ts'),
+    loadOnCluster: () => import('./kubernetes/doctor.ts'),
   },
   {
     name: 'exec',
@@ -136,6 +141,7 @@ export const verbs: readonly VerbRow[] = [
     summary: 'start a deployment, run a command against it, stop it',
     completes: 'profiles',
     load: () => import('./exec.ts'),
+    loadOnCluster: () => import('./kubernetes/exec.ts'),
   },
   {
     name: 'profiles',
@@ -182,3 +188,11 @@ export const verbs: readonly VerbRow[] = [
 ];
 
 export const visibleVerbs = verbs.filter(({ hidden }) => hidden !== true);
+
+/** `words`: what follows the verb. What stands after `--` is for workers, or a command. bin/dynamo.js asks the same. */
+export async function moduleOf(verb: VerbRow, words: readonly string[]): ReturnType<VerbRow['load']> {
+  const end = words.indexOf('--');
+  const own = words.slice(0, end === -1 ? undefined : end);
+  const onCluster = own.some((word) => word === '--on' || word.startsWith('--on='));
+  return await ((onCluster ? verb.loadOnCluster : undefined) ?? verb.load)();
+}

@@ -1,4 +1,4 @@
-/** `dynamo wait`: until a run is ready or has stopped. */
+/** `dynamo wait`: returns when a run is ready or has stopped. */
 import type { Environment } from '../base/environment.ts';
 import { Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
@@ -8,25 +8,27 @@ import type { Failure, RunEvent } from '../supervisor/events.ts';
 import { seconds } from './up/deployment-options.ts';
 import { failureError, failureSoFar } from '../deployment/failure-error.ts';
 import { findRun, latestRun } from '../deployment/find-run.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { eventsOf } from '../deployment/ask-supervisor.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
 Examples:
-  dynamo wait                              until the run that is coming up is ready
-  dynamo wait disagg --timeout 300         this one, and for five minutes at most
-  dynamo wait --for stopped --timeout 60   until it is down
+  dynamo wait                              wait until the run that is starting is ready
+  dynamo wait disagg --timeout 300         wait for disagg, at most five minutes
+  dynamo wait --for stopped --timeout 60   wait until it has stopped
 
-Exit codes: 0 it is so, 1 the run failed or has ended before it was so, 66 no such run, 69 not in time.`;
+Exit codes: 0 reached, 1 the run failed or ended first, 66 no such run, 69 timed out.`;
 
-interface WaitFlags {
+interface WaitFlags extends PlaceFlags {
   readonly for: 'ready' | 'stopped';
   readonly timeout?: number;
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up, else the last one')
     .addOption(new Option('--for <state>', 'what to wait for').choices(['ready', 'stopped']).default('ready'))
     .option('--timeout <seconds>', 'give up after this long', seconds('--timeout'))
@@ -37,6 +39,11 @@ export const configure: Configure = (command, settle, environment) => {
 };
 
 async function wait(asked: string | undefined, flags: WaitFlags, environment: Environment): Promise<number> {
+  const cluster = await chosenOnCluster(asked, flags, 'wait', environment);
+  if (cluster !== undefined) {
+    const { waitOnCluster } = await import('./kubernetes/follow-up.ts');
+    return await waitOnCluster(cluster, flags, environment);
+  }
   requireLinux('wait');
   const folders = stateFolders(environment);
   const run = asked === undefined ? latestRun(folders, 'wait') : findRun(folders, asked);

@@ -96,12 +96,29 @@ export function silence(error: unknown, secure = false): string | undefined {
   return known.get(errorCode(reason) ?? '') ?? tlsReason(reason) ?? messageOf(reason);
 }
 
+/** What prevents the use of a daemon, if that determines the fix. */
+export type Obstacle = 'absent' | 'forbidden' | 'certificate' | 'wants TLS';
+
+/** `secure`: it was asked over TLS. */
+export function obstacleOf(error: unknown, secure: boolean): Obstacle | undefined {
+  if (statusOf(error) !== undefined) return /HTTPS server/.test(said(error)) ? 'wants TLS' : undefined;
+  const code = errorCode(error) ?? '';
+  if (code === 'ENOENT') return 'absent';
+  if (code === 'EACCES') return 'forbidden';
+  const untrusted =
+    secure && (overTls(error) !== error || tlsReason(error) !== undefined || /CERT|SSL|TLS/.test(code));
+  return untrusted || error instanceof CertificateError ? 'certificate' : undefined;
+}
+
 const known: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'there is no such socket'],
   ['EACCES', 'permission denied'],
   ['ECONNREFUSED', 'connection refused: the daemon is not running'],
   ['ECONNRESET', 'it closed the connection'],
 ]);
+
+/** A certificate for the daemon cannot be used. The message is for people. */
+class CertificateError extends Error {}
 
 export interface Certificates {
   readonly ca?: Buffer;
@@ -111,20 +128,20 @@ export interface Certificates {
 
 /**
  * The certificates for a Docker daemon over TLS, in the layout of Docker's own client: ca.pem, and cert.pem and key.pem if the
- * daemon requires a client certificate. Throws an error with a message for people: a daemon that rejects a client certificate
+ * daemon requires a client certificate. Throws CertificateError: a daemon that rejects a client certificate
  * cannot say why.
  */
 export function readCertificates(folder: string | undefined): Certificates {
   if (folder === undefined) return {};
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => read(join(folder, name)));
-  if (ca === undefined) throw new Error(`there is no ${join(folder, 'ca.pem')}`);
+  if (ca === undefined) throw new CertificateError(`there is no ${join(folder, 'ca.pem')}`);
   if ((cert === undefined) !== (key === undefined)) {
-    throw new Error(`there is no ${join(folder, cert === undefined ? 'cert.pem' : 'key.pem')}`);
+    throw new CertificateError(`there is no ${join(folder, cert === undefined ? 'cert.pem' : 'key.pem')}`);
   }
   if (cert === undefined || key === undefined) return { ca };
   const { validTo, validToDate } = validityOf(cert, join(folder, 'cert.pem'));
   if (validToDate.getTime() < Date.now()) {
-    throw new Error(
+    throw new CertificateError(
       `the client certificate ${join(folder, 'cert.pem')} has expired: it was valid until ${validTo}`,
     );
   }
@@ -136,7 +153,7 @@ function read(file: string): Buffer | undefined {
     return readFileSync(file);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw new Error(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new CertificateError(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -145,6 +162,6 @@ function validityOf(cert: Buffer, file: string): { readonly validTo: string; rea
     const { validTo } = new X509Certificate(cert);
     return { validTo, validToDate: new Date(validTo) };
   } catch (error) {
-    throw new Error(`${file} is not a certificate: ${messageOf(error)}`, { cause: error });
+    throw new CertificateError(`${file} is not a certificate: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { containerLabels, type DaemonAddress } from '../base/identity.ts';
 import { DynamoError } from '../base/error.ts';
 import type { ContainerSurvey, DaemonFacts, Lack, SeenContainer } from '../plan/container.ts';
-import { answered, connect, said, silence } from './client.ts';
+import { answered, connect, type Obstacle, obstacleOf, said, silence } from './client.ts';
 import type { Port } from 'dockerode';
 import { messageOf } from '../base/error-code.ts';
 
@@ -14,18 +14,26 @@ const answerMs = 10_000;
 /** Podman queries the package manager about its components: on a loaded host that took 9 s. Seen with 4.3.1. */
 const infoMs = 60_000;
 
+interface Lacking {
+  readonly endpoint: Endpoint;
+  readonly why: string;
+  readonly obstacle: Obstacle | undefined;
+}
+
 /** Never rejects. */
 export async function findDaemon(
   environment: Environment,
   home: string,
 ): Promise<{ readonly daemon: DaemonFacts } | { readonly problem: Lack }> {
-  const lacking: { endpoint: Endpoint; why: string }[] = [];
+  const lacking: Lacking[] = [];
   try {
     for (const endpoint of endpointsIn(environment, dockerSettings(environment, home))) {
       try {
         return { daemon: await lookAt(endpoint) };
       } catch (error) {
-        lacking.push({ endpoint, why: silence(error, isSecure(endpoint)) ?? refusal(error) });
+        const secure = isSecure(endpoint);
+        const obstacle = obstacleOf(error, secure);
+        lacking.push({ endpoint, obstacle, why: silence(error, secure) ?? refusal(error, obstacle) });
       }
     }
   } catch (error) {
@@ -59,8 +67,8 @@ async function lookAt({ because, ...address }: Endpoint): Promise<DaemonFacts> {
 }
 
 /** A daemon with TLS answers a plain request: `Client sent an HTTP request to an HTTPS server.` */
-function refusal(error: unknown): string {
-  return /HTTPS server/.test(said(error)) ? 'it requires TLS' : `it refuses to answer: ${said(error)}`;
+function refusal(error: unknown, obstacle: Obstacle | undefined): string {
+  return obstacle === 'wants TLS' ? 'it requires TLS' : `it refuses to answer: ${said(error)}`;
 }
 
 function isSecure({ address, certificates }: Endpoint): boolean {
@@ -68,8 +76,8 @@ function isSecure({ address, certificates }: Endpoint): boolean {
 }
 
 /** A daemon that refuses us is more informative than sockets that do not exist. */
-function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lack {
-  const there = lacking.filter(({ why }) => why !== 'there is no such socket');
+function problemOf(lacking: readonly Lacking[]): Lack {
+  const there = lacking.filter(({ obstacle }) => obstacle !== 'absent');
   const shown = there.length > 0 || lacking.length === 1 ? there : [];
   const words = (shown.length > 0 ? shown : lacking.slice(0, 1))
     .map(({ endpoint, why }) => `${endpoint.because} at ${endpoint.address}: ${why}`)
@@ -77,12 +85,12 @@ function problemOf(lacking: readonly { endpoint: Endpoint; why: string }[]): Lac
   return { words, fix: fixOf(there) };
 }
 
-function fixOf(there: readonly { endpoint: Endpoint; why: string }[]): string {
-  if (there.some(({ why }) => why === 'permission denied'))
+function fixOf(there: readonly Lacking[]): string {
+  if (there.some(({ obstacle }) => obstacle === 'forbidden'))
     return 'sudo usermod -aG docker "$USER"   # then log in again; or: --infra process';
-  if (there.some(({ why }) => why === 'it requires TLS'))
+  if (there.some(({ obstacle }) => obstacle === 'wants TLS'))
     return 'export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=…   # or: --infra process';
-  const secure = there.find(({ endpoint, why }) => isSecure(endpoint) && /certificate|TLS|\.pem/.test(why));
+  const secure = there.find(({ obstacle }) => obstacle === 'certificate');
   if (secure !== undefined) {
     const folder = secure.endpoint.certificates ?? '';
     return `openssl verify -CAfile ${folder}/ca.pem ${folder}/cert.pem   # or: --infra process`;

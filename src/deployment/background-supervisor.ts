@@ -108,6 +108,7 @@ export function supervisorDied({ plan, files }: PreparedRun, how = 'ended'): Dyn
     {
       details: [...lines.map((line) => `  ${line}`), `log: ${files.supervisorLog}`],
       hint: `dynamo down ${plan.runId}`,
+      fields: { runId: plan.runId, logFile: files.supervisorLog },
     },
   );
 }

@@ -1,9 +1,8 @@
 /** Diagnoses a failure of a live run: gives the rules its logs and exits and, on demand, facts about the host. */
 import { statSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
-import type { Case } from '../doctor/diagnose.ts';
-import { redactor } from '../doctor/redact.ts';
-import type { ObservedProcess } from '../doctor/rule.ts';
+import type { Case, ObservedProcess } from '../doctor/rule.ts';
+import { redactor } from '../doctor/run-checks.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
 import { childEnvironment, type RunEnvironment } from '../plan/run-environment.ts';
 import { kernelKills, type KernelKills, killsSince } from '../process/usage.ts';
@@ -67,7 +66,7 @@ async function settle(
 ): Promise<Diagnosis | undefined> {
   // Loaded only after a failure: the rules would be a tenth of the code that a start loads.
   const [{ diagnose }, { rules }, { answerQuestions, cheapEvidence }] = await Promise.all([
-    import('../doctor/diagnose.ts'),
+    import('../doctor/rule.ts'),
     import('../doctor/rule-table.ts'),
     import('./host-evidence.ts'),
   ]);

@@ -1,14 +1,13 @@
 /** The GPUs and the kernel log of this host, as the doctor needs them. */
 import type { Environment } from '../base/environment.ts';
 import type { GpuFacts, GpuReport, KernelLog } from '../doctor/host-view.ts';
-import { busOf } from '../doctor/xid.ts';
+import { busOf, readKernelLog } from '../doctor/kernel-log.ts';
 import { computeApps, cudaVersion, findNvidiaSmi } from '../gpu/nvidia-smi.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
 import { leasedGpus, lesseeOf } from '../run/leases.ts';
 import { errorCode } from '../base/error-code.ts';
-import { readKernelLog } from '../doctor/kernel-log.ts';
 import { runProgram } from '../host/program.ts';
 
 /** Less than the time limit of a check. */
@@ -17,14 +16,14 @@ const gpuTimeoutMs = 4_000;
 /** Runs the three queries of nvidia-smi in parallel. Never throws. */
 export async function gpuReport(environment: Environment): Promise<GpuReport> {
   if (findNvidiaSmi(environment) === undefined) return { state: 'absent', gpus: [] };
-  const [{ gpus, problem, notes }, { apps, problem: appsProblem }, cuda] = await Promise.all([
+  const [{ gpus, failure, hangs, notes }, { apps, problem: appsProblem }, cuda] = await Promise.all([
     inventory(environment, gpuTimeoutMs),
     computeApps(environment, gpuTimeoutMs),
     cudaVersion(environment, gpuTimeoutMs),
   ]);
   return {
-    state: problem === undefined ? 'answers' : /did not answer/.test(problem) ? 'hangs' : 'fails',
-    problem: problem?.replace(/^nvidia-smi is here but /, ''),
+    state: failure === undefined ? 'answers' : hangs === true ? 'hangs' : 'fails',
+    problem: failure,
     driverVersion: gpus[0]?.driver,
     cudaVersion: cuda,
     gpus: withLeaseNames(gpus, environment).map(withBus),

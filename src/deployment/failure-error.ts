@@ -1,5 +1,5 @@
 /** Turns a failed run into an error for people: the cause if it is known, otherwise the last log lines. */
-import { DynamoError } from '../base/error.ts';
+import { DynamoError, type ErrorFields } from '../base/error.ts';
 import { logTail } from '../run/log-file.ts';
 import type { Diagnosis, Failure, RunEvent } from '../supervisor/events.ts';
 
@@ -16,15 +16,29 @@ export function failureSoFar(failure: Failure | undefined, event: RunEvent): Fai
 
 export function failureError(failure: Failure, runId: string): DynamoError {
   const { diagnosis } = failure;
-  if (diagnosis !== undefined) return explainedError(failure, diagnosis);
+  const fields = { runId, ...fieldsOf(failure) };
+  if (diagnosis !== undefined) return explainedError(failure, diagnosis, fields);
   return new DynamoError(failure.code, `${stopped(failure)}.`, {
     details: lastLines(failure),
     hint: failure.hint ?? `dynamo logs --run ${runId}`,
+    fields,
   });
 }
 
+/** The values in the message of a failure. */
+function fieldsOf({ process: name, exit, logFile, diagnosis, fields }: Failure): ErrorFields {
+  return {
+    ...(name === undefined ? {} : { process: name }),
+    ...(exit?.code === undefined ? {} : { exitCode: exit.code }),
+    ...(exit?.signal === undefined ? {} : { signal: exit.signal }),
+    ...(logFile === undefined ? {} : { logFile }),
+    ...(diagnosis === undefined ? {} : { rule: diagnosis.rule }),
+    ...fields,
+  };
+}
+
 /** What happened, then the evidence. */
-function explainedError(failure: Failure, diagnosis: Diagnosis): DynamoError {
+function explainedError(failure: Failure, diagnosis: Diagnosis, fields: ErrorFields): DynamoError {
   const { cause, evidence, fix, rule, check, seenIn } = diagnosis;
   const logFile = diagnosis.logFile ?? failure.logFile;
   const details = [
@@ -34,7 +48,7 @@ function explainedError(failure: Failure, diagnosis: Diagnosis): DynamoError {
     ...(logFile === undefined ? [] : [`log: ${logFile}`]),
     `rule: ${rule}${check === undefined ? '' : `; dynamo doctor checks for it before a start (${check})`}`,
   ];
-  return new DynamoError(failure.code, `${capitalised(cause)}.`, { details, hint: fix });
+  return new DynamoError(failure.code, `${capitalised(cause)}.`, { details, hint: fix, fields });
 }
 
 function stopped({ message }: Failure): string {
@@ -72,6 +86,7 @@ function capitalised(cause: string): string {
 export function leftBehindError(left: readonly string[]): DynamoError {
   return new DynamoError('left-behind', `${left.length} processes are still running after SIGKILL.`, {
     details: left.map((each) => `  ${each}`),
+    fields: { left },
     hint: 'ps -o pid,stat,wchan,args   # they are stuck in the kernel; this shows where',
   });
 }

@@ -19,6 +19,7 @@ export function findRun(folders: StateFolders, asked: string): StoredRun {
   );
   throw new DynamoError('run-not-found', `There is no run ${JSON.stringify(asked)}.`, {
     hint: meant === undefined ? 'dynamo ps --all' : `did you mean ${meant}?`,
+    fields: { asked, ...(meant === undefined ? {} : { nearest: meant }) },
   });
 }
 

@@ -19,7 +19,7 @@ import { modelFact } from './model-facts.ts';
 import { workingFolder } from '../package/platform.ts';
 import { shippedFolder, simCommand } from '../package/self.ts';
 import { type ComputeApp, computeApps } from '../gpu/nvidia-smi.ts';
-import { gibText } from '../gpu/holders.ts';
+import { gibText } from '../base/units.ts';
 import { inventory } from '../gpu/inventory.ts';
 import { factsOf } from '../process/facts.ts';
 import { durationText } from '../base/duration.ts';

@@ -18,7 +18,7 @@ import {
 import type { PreparedRun } from './tidy-up.ts';
 import { claimFiles } from './claims.ts';
 import { quietly } from './sole-reaper.ts';
-import { version } from '../package/self.ts';
+import { version } from '../package/version.ts';
 
 export interface RecordsKeeper {
   readonly record: RunRecord;

@@ -68,7 +68,11 @@ export function fileOfContent(content: Uint8Array): string {
   return `${createHash('sha256').update(content).digest('hex')}.json`;
 }
 
-/** What the build computed for a shipped profile; `undefined` for any other content. `shipped`: the folder of the package. */
+/**
+ * What the build computed for a shipped profile; `undefined` for any other content. `shipped`: the folder of the package.
+ * Without it, `up agg --engine sim` loads the YAML parser and the schema, and takes 244 ms of processor time instead of 169
+ * (medians of 30 pairs on two busy cores).
+ */
 async function readKnown(shipped: string, content: Uint8Array): Promise<KnownProfile | undefined> {
   try {
     const text = await readFile(join(shipped, 'dist', 'profiles', fileOfContent(content)), 'utf8');

@@ -40,7 +40,7 @@ import {
 import { leasedPorts, leaseGpus, leasePorts, portsOf, releasePorts } from '../run/leases.ts';
 import { type RunRecord, writePlan, writeRecord } from '../run/record.ts';
 import { placeSocket } from '../run/socket-folder.ts';
-import { version } from '../package/self.ts';
+import { version } from '../package/version.ts';
 
 /** Throws DynamoError; then nothing is held and no folder is left. */
 export async function prepareRun(

@@ -127,6 +127,7 @@ function unknownError({ record, files }: StoredRun, ledger: Ledger, unknown: rea
     {
       details: unknown.map((each) => `  ${each}`),
       hint: `dynamo clean --dry-run   # lists them; when all have ended: rm -r ${files.folder}`,
+      fields: { runId: record.runId, file: files.ledger },
     },
   );
 }

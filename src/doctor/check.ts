@@ -1,28 +1,28 @@
-/** What a check of `dynamo doctor` is, and what it can say. */
-import type { HostView } from './host-view.ts';
+/** What a check of `dynamo doctor` is, what it can report, and the words that all checks share. */
+import type { GpuReport, HostView } from './host-view.ts';
 
-/** `skip`: it could not be made here, or there is nothing that it applies to; never a silent `ok`. */
+/** `skip`: the check could not run, or does not apply here; never a silent `ok`. */
 export type Status = 'ok' | 'warn' | 'fail' | 'skip';
 
 export interface Finding {
   readonly status: Status;
-  /** What was seen, with its values; for `skip` why nothing could be seen. One line. */
+  /** What was seen, with values; for `skip`, why it was skipped. One line. */
   readonly evidence: string;
   /** Further lines, shown with --verbose and for what is not ok. */
   readonly details: readonly string[];
-  /** One command or edit. Always there for `warn` and `fail`. */
+  /** One command or edit. Always set for `warn` and `fail`. */
   readonly fix?: string;
 }
 
 export interface Check {
-  /** Never changes its meaning: scripts and bug reports name it. */
+  /** Never changes its meaning: scripts and bug reports refer to it. */
   readonly id: `D${number}`;
   readonly name: string;
-  /** What holds when it is ok. */
+  /** What is true when it is ok. */
   readonly title: string;
-  /** The worst that it says. */
+  /** The worst status that it can have. */
   readonly severity: 'warn' | 'fail';
-  /** Reads only. May throw: then it was not made. */
+  /** Changes nothing. May throw: then the check was not made. */
   look(host: HostView): Promise<Finding> | Finding;
   /** Repairs what is safe to repair without asking, and says what it did, one line each. */
   repair?(host: HostView): Promise<readonly string[]>;
@@ -42,4 +42,12 @@ export function fail(evidence: string, fix: string, details: readonly string[] =
 
 export function skip(why: string): Finding {
   return { status: 'skip', evidence: why, details: [] };
+}
+
+/** `undefined` when nvidia-smi answers and lists GPUs. */
+export function noGpu(report: GpuReport): Finding | undefined {
+  if (report.state === 'absent') return skip('nvidia-smi is not installed');
+  if (report.state === 'hangs') return skip('nvidia-smi does not answer (see gpu-hang)');
+  if (report.state === 'fails') return skip('nvidia-smi fails (see nvml)');
+  return report.gpus.length === 0 ? skip('nvidia-smi lists no GPU') : undefined;
 }

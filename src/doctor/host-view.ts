@@ -1,4 +1,4 @@
-/** All that a check may see of the host: so small that a test can build a host that has any trouble. */
+/** Everything that a check can access of the host: small enough for tests to build a host with any fault. */
 import type { Clock } from '../base/clock.ts';
 import type { ContainerSurvey } from '../plan/container.ts';
 import type { Plan, ServingPlan } from '../plan/plan.ts';
@@ -10,40 +10,40 @@ export interface HostView {
   readonly home: string;
   readonly cwd: string;
   readonly clock: Clock;
-  /** What the checks are about beside the host; absent when no profile was named. */
+  /** The profile and plan to check; absent if no profile was named. */
   readonly subject: Subject | undefined;
   readonly files: HostFiles;
   readonly network: HostNetwork;
-  /** Runs a program of PATH, or of this path; `undefined` when there is none. Rejects when it does not end in time. */
+  /** Runs a program from PATH, or at a path; `undefined` if it does not exist. Rejects if it does not end in time. */
   run(program: string, words: readonly string[], timeoutMs?: number): Promise<Output | undefined>;
-  /** Why /proc does not tell which processes live, and what helps; `undefined` when it does. */
+  /** Why /proc does not show which processes are running, and how to fix it; `undefined` if it does. */
   procTrouble(): { readonly words: string; readonly fix: string } | undefined;
-  /** `pid 912 (node server.js)` or words for somebody who cannot be seen; `undefined` when nobody listens there. */
+  /** `pid 912 (node server.js)`, or a text for a process that is not visible; `undefined` if no process listens there. */
   portHolder(port: number): string | undefined;
   gpus(): Promise<GpuReport>;
-  /** Since the host was started, as far as the kernel keeps it. */
+  /** Since the host started, as far as the kernel keeps it. */
   kernelLog(): Promise<KernelLog>;
   containers(): Promise<ContainerSurvey>;
   python(): PythonEnvironment | undefined;
   /** Throws when the state folder cannot be read. */
   state(): Promise<StateFacts>;
-  /** Of this user, in /dev/shm, used by nobody. */
+  /** Unused segments of this user in /dev/shm. */
   lostSegments(): readonly Segment[];
 }
 
 export interface Subject {
   readonly profile: Profile;
-  /** Absent when there is no valid plan on this host; the report says why in a line of its own. */
+  /** Absent if there is no valid plan on this host; the report has a separate line for the reason. */
   readonly plan: ServingPlan | undefined;
-  /** The port that the frontend should have, and whether the command line insists on it. */
+  /** The preferred port of the frontend, and whether the command line requires it. */
   readonly preferredHttpPort: number;
   readonly insistsOnPort: boolean;
-  /** Where etcd and NATS shall come from, as the user said it. */
+  /** The source of etcd and NATS that the user asked for. */
   readonly infra: PlanOptions['infra'];
   readonly rawArgs: readonly string[];
 }
 
-/** Readers answer `undefined` or nothing for what is not there, and reject when the host does not let them look. */
+/** Methods return `undefined` or an empty list for what does not exist, and reject if access is denied. */
 export interface HostFiles {
   read(path: string): Promise<string | undefined>;
   /** Names in a folder. */
@@ -69,11 +69,11 @@ export interface FileFacts {
 export interface HostNetwork {
   /** Without a proxy. Rejects when there is no answer within `timeoutMs`. */
   request(url: string, call?: HttpCall): Promise<HttpReply>;
-  /** `undefined` when a connection was made, else why not: `ECONNREFUSED`, say. */
+  /** `undefined` if a connection was made, else the reason, such as `ECONNREFUSED`. */
   connect(address: string, port: number): Promise<string | undefined>;
-  /** The first line that a server says by itself. Rejects when it cannot be reached or says none. */
+  /** The first line that a server sends unprompted. Rejects if it is unreachable or sends nothing. */
   firstLine(address: string, port: number): Promise<string>;
-  /** `undefined` when the port could be bound (it is given back), else why not: `EADDRINUSE`, say. */
+  /** `undefined` if the port could be bound (it is released again), else the reason, such as `EADDRINUSE`. */
   bind(address: string, port: number): Promise<string | undefined>;
 }
 
@@ -96,19 +96,19 @@ export interface Output {
   readonly stderr: string;
 }
 
-/** What the driver says. Fields that it does not report are absent. */
+/** What the driver reports. Other fields are absent. */
 export interface GpuReport {
-  /** `absent`: there is no nvidia-smi. */
+  /** `absent`: nvidia-smi is not installed. */
   readonly state: 'answers' | 'absent' | 'fails' | 'hangs';
   /** What nvidia-smi said when it failed. */
   readonly problem?: string | undefined;
   readonly driverVersion?: string | undefined;
   /** The newest CUDA that the driver supports. */
   readonly cudaVersion?: string | undefined;
-  /** What could not be read of GPUs that are listed. */
+  /** What could not be read about listed GPUs. */
   readonly notes?: readonly string[] | undefined;
   readonly gpus: readonly GpuFacts[];
-  /** Processes that hold memory; absent when nobody could tell. */
+  /** Processes that use GPU memory; absent if unknown. */
   readonly holders?: readonly GpuHolder[] | undefined;
 }
 
@@ -122,26 +122,26 @@ export interface GpuFacts extends Gpu {
   readonly computeMode?: string | undefined;
   /** Uncorrected memory errors since the driver was loaded. */
   readonly eccErrors?: number | undefined;
-  /** What the driver wants after a fault: `Reset`, `Reboot`; absent when all is well. */
+  /** What the driver requires after a fault: `Reset`, `Reboot`; absent if there was none. */
   readonly recovery?: string | undefined;
 }
 
 export interface GpuHolder {
   readonly gpuUuid: string;
-  /** As the driver sees it: in a container without the host's pid namespace it names nobody. */
+  /** As the driver sees it: meaningless in a container with its own pid namespace. */
   readonly pid: number;
   readonly usedMiB?: number | undefined;
   readonly name?: string | undefined;
 }
 
-/** Runs of this user, as their folders and ledgers tell. */
+/** Runs of this user, from their folders and ledgers. */
 export interface StateFacts {
   readonly runs: readonly RunFacts[];
   /** Claims, drafts and sockets of processes that are dead. */
   readonly stale: readonly StaleThing[];
-  /** Ends and tidies up what a dead run left; says what was done. */
+  /** Ends and cleans up what a dead run left; returns what was done. */
   reap(runId: string): Promise<string>;
-  /** Removes what is stale by then; says what it was. */
+  /** Removes stale files; returns what was removed. */
   dropStale(): Promise<readonly string[]>;
 }
 
@@ -149,24 +149,24 @@ export interface RunFacts {
   readonly runId: string;
   readonly name: string;
   readonly startedAt: number;
-  /** `dead`: its supervisor is gone and has not ended it. */
+  /** `dead`: its supervisor died without ending it. */
   readonly state: 'live' | 'dead' | 'ended';
   readonly plan: Plan | undefined;
-  /** What still lives of a dead run, as its ledger proves. */
+  /** Processes of a dead run that still run, proven by its ledger. */
   readonly living: readonly { readonly pid: number; readonly process: string }[];
 }
 
 export interface StaleThing {
   readonly kind: string;
   readonly file: string;
-  /** Why nobody needs it. */
+  /** Why it is not needed. */
   readonly proof: string;
 }
 
-/** A shared memory segment that no process uses. */
+/** An unused shared memory segment. */
 export interface Segment {
   readonly path: string;
   readonly bytes: number;
-  /** Why it is certain that a dead run of ours made it. */
+  /** Proof that a dead run of ours created it. */
   readonly proof?: string | undefined;
 }

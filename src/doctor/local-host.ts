@@ -103,7 +103,7 @@ async function firstLine(address: string, port: number): Promise<string> {
       socket.destroy();
       resolve(text.slice(0, text.indexOf('\n')).trim());
     });
-    socket.once('end', () => reject(new Error('it closed the connection without a word')));
+    socket.once('end', () => reject(new Error('it closed the connection without a message')));
   });
 }
 

@@ -1,4 +1,4 @@
-/** Finds lines in a log, and makes a rule of a pattern. */
+/** Finds lines in a log, and makes rules from patterns. */
 import type { Finding, Rule, Situation } from './rule.ts';
 
 export interface Found {
@@ -6,7 +6,7 @@ export interface Found {
   readonly groups: readonly string[];
 }
 
-/** The last line that matches: what a process says last is nearest to its end. */
+/** The last matching line: the last message is the closest to the failure. */
 export function lastLine(lines: readonly string[], pattern: RegExp): Found | undefined {
   for (let i = lines.length - 1; i >= 0; i--) {
     const line = lines[i] ?? '';
@@ -16,7 +16,7 @@ export function lastLine(lines: readonly string[], pattern: RegExp): Found | und
   return undefined;
 }
 
-/** Of the lines of the subject. */
+/** Searches the lines of the subject. */
 export function seen({ subject }: Situation, pattern: RegExp): Found | undefined {
   return subject === undefined ? undefined : lastLine(subject.lines, pattern);
 }
@@ -27,7 +27,7 @@ export interface Says {
   readonly asks?: Finding['asks'];
 }
 
-/** A rule that needs no more than one line; `says` gets it and the situation. */
+/** A rule that needs only one line; `says` gets that line and the situation. */
 export function lineRule(
   about: Omit<Rule, 'find' | 'kind'> & { readonly kind?: Rule['kind'] },
   pattern: RegExp,
@@ -42,16 +42,6 @@ export function lineRule(
       return found === undefined || said === undefined ? undefined : { ...said, evidence: [found.line] };
     },
   };
-}
-
-/** The value of a flag in a command line, as `--flag value` or `--flag=value`; the last one counts, as in argparse. */
-export function flagValue(argv: readonly string[], flag: string): string | undefined {
-  for (let i = argv.length - 1; i >= 0; i--) {
-    const word = argv[i] ?? '';
-    if (word === flag) return argv[i + 1];
-    if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);
-  }
-  return undefined;
 }
 
 export function isSet({ subject }: Situation, variable: string): boolean {

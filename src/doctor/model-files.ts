@@ -1,4 +1,4 @@
-/** The files of a model as they lie on this host: in a folder, or in the cache of the Hugging Face hub. */
+/** The files of a model on this host: in a folder, or in the cache of the Hugging Face hub. */
 import { engineUses } from './planned.ts';
 import { join, resolve } from 'node:path';
 import type { HostFiles, HostView } from './host-view.ts';
@@ -8,7 +8,7 @@ export interface ModelFiles {
   readonly names: ReadonlySet<string>;
 }
 
-/** Where the hub keeps models. Source: huggingface_hub, constants.py. */
+/** The folder of downloaded models. Source: huggingface_hub, constants.py. */
 export function hubCache({ environment, home }: Pick<HostView, 'environment' | 'home'>): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
   if (HF_HUB_CACHE) return HF_HUB_CACHE;
@@ -21,7 +21,7 @@ export function isHubId(model: string): boolean {
   return /^[\w][\w.-]*(\/[\w.-]+)?$/.test(model);
 }
 
-/** What is there of the model, complete or not; `undefined` when nothing is. A folder wins, as it does upstream. */
+/** The files of the model on this host, complete or not; `undefined` if there are none. A folder takes precedence, as upstream. */
 export async function findModel(host: HostView, model: string): Promise<ModelFiles | undefined> {
   const { files } = host;
   const folder = resolve(host.cwd, model);
@@ -38,7 +38,7 @@ async function listed(files: HostFiles, folder: string): Promise<ModelFiles> {
   return { folder, names: new Set(await files.list(folder)) };
 }
 
-/** An object, or `undefined` for a file that is missing or no JSON. */
+/** A JSON object; `undefined` for a file that is missing or not JSON. */
 export async function readJson(
   { files }: HostView,
   path: string,
@@ -52,7 +52,7 @@ export async function readJson(
 }
 
 /**
- * Names of files that the planned engine cannot do without and that are not there; links to nothing count as missing.
+ * Names of missing files that the planned engine needs; broken links count as missing.
  * The mocker needs no weights. Source: docs/upstream/mocker.md#models.
  */
 export async function missingFiles(host: HostView, { folder, names }: ModelFiles): Promise<string[]> {
@@ -80,7 +80,7 @@ export async function missingFiles(host: HostView, { folder, names }: ModelFiles
 
 const weightFile = /\.(safetensors|bin|gguf|pt)$/;
 
-/** The index names them; without one they are what looks like weights. */
+/** From the index; without an index, all files that look like weights. */
 async function shardsOf(host: HostView, { folder, names }: ModelFiles): Promise<string[]> {
   const index = await readJson(host, join(folder, 'model.safetensors.index.json'));
   const map = index?.['weight_map'];
@@ -88,7 +88,7 @@ async function shardsOf(host: HostView, { folder, names }: ModelFiles): Promise<
   return [...names].filter((name) => weightFile.test(name));
 }
 
-/** Bytes of all weights: from the index, else of the files that are there; `undefined` when neither tells. */
+/** Bytes of all weights: from the index, else from the files on this host; `undefined` if neither is available. */
 export async function weightBytes(host: HostView, model: ModelFiles): Promise<number | undefined> {
   const index = await readJson(host, join(model.folder, 'model.safetensors.index.json'));
   const metadata = index?.['metadata'];

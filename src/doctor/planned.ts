@@ -1,4 +1,4 @@
-/** Questions to the plan that several checks ask. */
+/** Facts about a plan that several checks need. */
 import type { HostPart } from '../engine/engine.ts';
 import { findEngine } from '../engine/engines.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
@@ -14,14 +14,14 @@ export function workersOf({ profile }: Subject): WorkerSpec[] {
   return Object.values(profile.components).filter((spec) => spec.kind === 'worker');
 }
 
-/** Whether a worker of the profile sees images or makes them: what SGLang's cuDNN check is about. */
+/** Whether a worker of the profile reads or generates images: SGLang's cuDNN check is about these. */
 export function seesImages(subject: Subject): boolean {
   return workersOf(subject).some(
     ({ mode, multimodal }) => multimodal || mode === 'image' || mode === 'video' || mode === 'encode',
   );
 }
 
-/** The value of `--flag value` or `--flag=value`, the last one, as argparse takes it. */
+/** The value of `--flag value` or `--flag=value`; the last one wins, as in argparse. */
 export function valueOf(argv: readonly string[], flag: string): string | undefined {
   return valuesOf(argv, flag).at(-1);
 }

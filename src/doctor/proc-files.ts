@@ -1,10 +1,10 @@
-/** What /proc says about processes and locks, read through the view of the host. */
+/** Processes and locks from /proc, read through HostView. */
 import { concealWords } from '../base/secrets.ts';
 import type { HostView } from './host-view.ts';
 
 export interface ProcessFacts {
   readonly pid: number;
-  /** Cut at 15 characters by the kernel. */
+  /** Truncated to 15 characters by the kernel. */
   readonly comm: string;
   readonly state: string;
   readonly ppid: number;
@@ -12,14 +12,14 @@ export interface ProcessFacts {
   readonly startTicks: number;
 }
 
-/** Ticks a second in /proc, the same on every Linux that Node runs on. */
+/** Clock ticks per second in /proc, the same on every Linux that Node supports. */
 const ticksPerSecond = 100;
 
 /** `undefined` for a process that is gone. */
 export async function readProcess({ files }: HostView, pid: number): Promise<ProcessFacts | undefined> {
   const text = await files.read(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
-  // The name stands in parentheses and may hold any character: the last parenthesis closes it.
+  // The name is in parentheses and may contain any character: the last parenthesis closes it.
   const close = text.lastIndexOf(')');
   const fields = text.slice(close + 2).split(' ');
   return {
@@ -37,7 +37,7 @@ export async function readProcesses(host: HostView): Promise<ProcessFacts[]> {
   return found.filter((each) => each !== undefined);
 }
 
-/** `pid 4321 (alice, sglang::scheduler_TP0, 3 h)`: who it is, for people. */
+/** `pid 4321 (alice, sglang::scheduler_TP0, 3 h)`, for people. */
 export async function describeProcess(
   host: HostView,
   pid: number,
@@ -71,7 +71,7 @@ function ageText(seconds: number): string | undefined {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
-/** A lock with flock on a file; those that belong to no process (pid -1) are left out. */
+/** A flock on a file; locks without a process (pid -1) are omitted. */
 export interface FileLock {
   readonly pid: number;
   /** As in `FileFacts`. */
@@ -79,7 +79,7 @@ export interface FileLock {
   readonly inode: number;
 }
 
-/** Locks that somebody has: `1: FLOCK ADVISORY WRITE 55 fe:00:1234 0 EOF`; who waits has a line with `->`. */
+/** Held locks: `1: FLOCK ADVISORY WRITE 55 fe:00:1234 0 EOF`; waiting processes have lines with `->`. */
 export async function readLocks({ files }: HostView): Promise<FileLock[]> {
   return ((await files.read('/proc/locks')) ?? '').split('\n').flatMap((line): FileLock[] => {
     const match = /^\d+:\s+FLOCK\s+\w+\s+\w+\s+(\d+)\s+([0-9a-f]+:[0-9a-f]+):(\d+)\s/.exec(line);

@@ -1,14 +1,14 @@
-/** Packages of a Python environment and the flags that they take, from their files: asking Python takes seconds. */
+/** Packages of a Python environment and their flags, read from files: starting Python takes seconds. */
 import { upstreamEngines } from '../engine/engines.ts';
 import { join } from 'node:path';
 import type { HostFiles, HostView } from './host-view.ts';
 
 export interface PythonPackages {
-  /** Folders that hold packages. */
+  /** Folders with packages. */
   readonly folders: readonly string[];
   /** `3.12` */
   readonly pythonVersion: string | undefined;
-  /** Of a package by its name on PyPI; `undefined` when it is not installed. */
+  /** Version of a package by its name on PyPI; `undefined` if it is not installed. */
   versionOf(name: string): string | undefined;
 }
 
@@ -50,12 +50,12 @@ const sources = new Map([
   ]),
 ]);
 
-/** Deeper folders hold engines, not flags. */
+/** Deeper folders contain engines, not flags. */
 const deepest = 3;
 
 /**
- * The flags after `-m module`, less those found in the sources as they are, or as a field (`page_size`), from which
- * newer versions make them. Empty where the sources cannot be found: then nothing is known.
+ * The flags after `-m module` that the sources do not contain, neither literally nor as a field (`page_size`), from which
+ * newer versions derive flags. Empty if the sources cannot be found: then nothing is known.
  */
 export async function unknownFlags(
   { files }: Pick<HostView, 'files'>,

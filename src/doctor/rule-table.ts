@@ -1,4 +1,4 @@
-/** All rules, most specific first: the first one that finds something is the diagnosis. */
+/** All rules, most specific first: the first one that matches is the diagnosis. */
 import type { Rule } from './rule.ts';
 import {
   discoveryMismatch,
@@ -15,6 +15,8 @@ import {
   endedItself,
   killedByKernel,
   killedFromOutside,
+  loadStalled,
+  stillLoading,
 } from './rules/ended-processes.ts';
 import {
   cudnnCheck,
@@ -48,7 +50,6 @@ import {
   systemPortRange,
 } from './rules/ports-and-network.ts';
 import { badFlagValue, packageMissing, prereleasePackages, unknownFlag } from './rules/python-environment.ts';
-import { loadStalled, stillLoading } from './rules/start-up.ts';
 import {
   blockSizeMismatch,
   bootstrapUnreachable,

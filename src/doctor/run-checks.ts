@@ -1,9 +1,9 @@
-/** Makes checks side by side, each within its own time, and never takes "could not look" for "all is well". */
-import { messageOf } from '../base/error-code.ts';
+/** Runs the checks of the doctor, each with a time limit, and takes secrets out of their reports. */
 import { timeLimit } from '../base/clock.ts';
+import { messageOf } from '../base/error-code.ts';
+import { isSecret } from '../base/secrets.ts';
 import { type Check, type Finding, skip, type Status } from './check.ts';
 import type { HostView } from './host-view.ts';
-import { redactor } from './redact.ts';
 
 export interface CheckReport extends Finding {
   readonly id: string;
@@ -11,14 +11,14 @@ export interface CheckReport extends Finding {
   readonly title: string;
   readonly severity: Check['severity'];
   readonly tookMs: number;
-  /** What `--fix` did, a line each; the finding is the one after that. */
+  /** What `--fix` did, one line each; `finding` is from the check after that. */
   readonly fixed: readonly string[];
 }
 
 export interface CheckOptions {
-  /** For each check. */
+  /** Time limit of each check. */
   readonly timeoutMs: number;
-  /** Mend what is safe to repair, then look again. */
+  /** Repair what is safe to repair, then check again. */
   readonly repair: boolean;
 }
 
@@ -48,7 +48,7 @@ async function runCheck(
   let finding = await look();
   let fixed: readonly string[] = [];
   if (repair && check.repair !== undefined && isTrouble(finding.status)) {
-    fixed = await check.repair(host).catch((error: unknown) => [`could not: ${messageOf(error)}`]);
+    fixed = await check.repair(host).catch((error: unknown) => [`failed: ${messageOf(error)}`]);
     finding = await look();
   }
   return {
@@ -89,4 +89,31 @@ async function within(
 
 export function isTrouble(status: Status): boolean {
   return status === 'warn' || status === 'fail';
+}
+
+const mark = '***';
+/** Shorter values could occur inside ordinary words. */
+const shortestSecret = 6;
+
+const patterns: readonly [pattern: RegExp, by: string][] = [
+  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, `$1${mark}@`],
+  [/\bhf_[A-Za-z0-9]{8,}\b/g, mark],
+  [/(--[\w-]*(?:token|key|secret|password|passwd)(?:=|\s+))(?!-)\S+/gi, `$1${mark}`],
+  [/(\b\w*(?:TOKEN|SECRET|PASSWORD|API_KEY)=)\S+/g, `$1${mark}`],
+  [/(\bBearer\s+)\S+/gi, `$1${mark}`],
+];
+
+/** A function that hides the values of all secret variables of this environment, `secrets`, and text that looks secret. */
+export function redactor(
+  environment: Readonly<Record<string, string | undefined>>,
+  secrets: readonly string[] = [],
+): (text: string) => string {
+  const said = Object.entries(environment).flatMap(([name, value]) =>
+    value !== undefined && isSecret(name, value) ? [value] : [],
+  );
+  const values = [...said, ...secrets].filter(({ length }) => length >= shortestSecret);
+  return (text) => {
+    const known = values.reduce((left, value) => left.replaceAll(value, mark), text);
+    return patterns.reduce((left, [pattern, by]) => left.replace(pattern, by), known);
+  };
 }

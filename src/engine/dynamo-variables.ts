@@ -1,4 +1,4 @@
-/** The variables through which Dynamo's processes find each other: always set, so that no inherited value decides. */
+/** The variables through which Dynamo's processes find each other: always set, so that inherited values have no effect. */
 import type { Deployment, Discovery, LocalDeployment } from './engine.ts';
 
 /**
@@ -30,12 +30,12 @@ function whereabouts(discovery: Discovery): Record<string, string> {
   return { ETCD_ENDPOINTS: discovery.endpoints.join(',') };
 }
 
-/** Verbosity is the user's to choose; it changes no plan. */
+/** Log verbosity is up to the user; it does not affect the plan. */
 const harmless = /^DYN_(LOG$|LOGGING_|SDK_)/;
 const deciding = /^(DYN_|ETCD_|NATS_|OTEL_(EXPORT_ENABLED|SERVICE_NAME)$)/;
 
 /**
- * Names of inherited variables that would change what a process does against the plan, sorted.
+ * Names of inherited variables that would override the plan, sorted.
  * A leaked DYN_SYSTEM_PORT makes every worker bind one port; a set NATS_SERVER forces a connection on 1.1.1; one
  * OTEL_SERVICE_NAME would be that of every process. Source:
  * docs/upstream/environment-variables.md#inherited-variables-that-do-harm.

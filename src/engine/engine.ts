@@ -1,11 +1,11 @@
-/** What an engine says of itself, and what a component needs on it: all that the rest of the program knows of engines. */
+/** The interface of an engine: what it is, and what a component needs on it. The rest of the program knows nothing else. */
 import type { FrontendSpec, Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { Dialect } from './dialects.ts';
 
-/** Profiles give raw arguments by engine; those keys are the names. */
+/** The keys of `engineArgs` in a profile. */
 export type EngineName = keyof FrontendSpec['engineArgs'];
 
-/** Ports that one process may need beside the HTTP port; each is planned, none is left to chance. */
+/** Ports that a process may need besides the HTTP port; all of them are planned. */
 export type PortName =
   | 'system'
   | 'bootstrap'
@@ -19,7 +19,7 @@ export type PortName =
   | 'monitoring';
 export type Ports = Readonly<Partial<Record<PortName, number>>>;
 
-/** What all processes of a deployment share, fully decided. */
+/** What all processes of a deployment share, with all choices made. */
 interface AnyDeployment {
   readonly profile: Profile;
   /** Hub id, absolute path, or path from the working directory of the processes: as `modelPlace` says. */
@@ -39,7 +39,7 @@ export interface Network {
 
 export const loopback: Network = { address: '127.0.0.1', interface: 'lo' };
 
-/** Its processes are those of this machine. */
+/** Processes on this machine, which communicate over loopback, unless other hosts run a part of the deployment. */
 export interface LocalDeployment extends AnyDeployment {
   readonly target: 'local';
   /** Loopback, unless other hosts run a part of the deployment. */
@@ -48,7 +48,7 @@ export interface LocalDeployment extends AnyDeployment {
   /** Where NATS listens, without credentials; absent when nothing needs it. */
   readonly nats?: string | undefined;
   readonly http: { readonly host: string; readonly port: number };
-  /** For files and sockets that processes may forget; goes with the run. Absent where its path is too long for a socket. */
+  /** TMPDIR for files and sockets that processes leave behind; removed with the run. Absent if too long for a socket path. */
   readonly temporaryFolder?: string | undefined;
 }
 
@@ -67,55 +67,55 @@ export type Discovery =
   | { readonly backend: 'file'; readonly folder: string }
   | { readonly backend: 'etcd'; readonly endpoints: readonly string[] };
 
-/** One worker process of a deployment, with what the plan gave it. */
+/** One worker process of a deployment, with its planned resources. */
 export interface WorkerReplica {
-  /** Of the process, unique in the plan. */
+  /** Name of the process, unique in the plan. */
   readonly name: string;
   readonly spec: WorkerSpec;
-  /** Those that the target leaves to the plan; no flag is given for another. */
+  /** Ports that the plan assigns on this target; other ports get no flag. */
   readonly ports: Ports;
-  /** Values for CUDA_VISIBLE_DEVICES; empty when the engine takes none. */
+  /** Values for CUDA_VISIBLE_DEVICES; empty if the engine uses no GPU. */
   readonly gpus: readonly string[];
   /** Raw arguments of the user, after `--` on the command line. */
   readonly rawArgs: readonly string[];
 }
 
 export interface Launch {
-  /** The program, with the words that make it this program. */
+  /** The program, with the arguments that select it, such as `python -m dynamo.sglang`. */
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Regular expression on the command lines of processes that it starts and cannot serve without. */
+  /** Regular expression for the command lines of child processes that it cannot serve without. */
   readonly vitalChildren?: string | undefined;
 }
 
-/** What an engine may use of a host; the doctor skips the checks of the rest. The mocker uses a model without its `weights`. */
+/** Parts of a host that an engine may use; the doctor skips checks of the others. The mocker uses a model without `weights`. */
 export type HostPart = 'gpus' | 'locked-memory' | 'cudnn' | 'nixl' | 'model' | 'weights';
 
-/** What is true of an engine whatever the profile and the host. */
+/** Facts about an engine that do not depend on profile or host. */
 interface EngineFacts {
   readonly name: EngineName;
   readonly uses: readonly HostPart[];
   readonly requestPlanes: readonly Profile['requestPlane'][];
-  /** False: what its clients can do (TLS, credentials) is asked before an external etcd or NATS is used. */
+  /** If false, its clients' support for TLS and credentials is checked before an external etcd or NATS is used. */
   readonly reachesAnyInfra: boolean;
   /** Whether its processes leave files and sockets behind in TMPDIR. */
   readonly needsTemporaryFolder: boolean;
-  /** What its containers are made from: `name` is the one that the user gives another reference for. */
+  /** The image of its containers; `name` is the key with which the user overrides it. */
   readonly image: { readonly name: 'runtime' | 'sim'; readonly reference: string };
-  /** Series on the page of a worker's status server; absent where it has none. */
+  /** Metric names on a worker's status server; absent if it has none. */
   readonly metrics: { readonly kvUsage?: string };
-  /** Its name with Dynamo's operator on Kubernetes; absent where the operator cannot run it. */
+  /** Its name for Dynamo's Kubernetes operator; absent if the operator cannot run it. */
   readonly backendFramework?: string;
 }
 
-/** One of upstream's, in a Python environment. */
+/** An engine of upstream, in a Python environment. */
 export interface UpstreamKind extends EngineFacts {
   readonly python: PythonNeed;
   make(parts: UpstreamParts): Engine;
 }
 
-/** The one that comes with this program. */
+/** The engine that is part of this program. */
 export interface EmbeddedKind extends EngineFacts {
   readonly python?: undefined;
   /** `command`: starts a process of src/sim. */
@@ -124,12 +124,12 @@ export interface EmbeddedKind extends EngineFacts {
 
 export type EngineKind = UpstreamKind | EmbeddedKind;
 
-/** What an engine of upstream is made from. */
+/** The input for an engine of upstream. */
 export interface UpstreamParts {
   readonly home: PythonHome;
   readonly dialect: Dialect;
   readonly device: Profile['device'];
-  /** Folder of a model without weights, in the place of models that are not on this host. */
+  /** Folder of a model without weights, used for models that are not on this host. */
   readonly tokenizer: string;
 }
 
@@ -140,69 +140,69 @@ export interface PythonHome {
   readonly version: string;
   /** Path of its interpreter. */
   readonly python: string;
-  /** In an image, which has its own PATH and its own TMPDIR; `folder` is the image's name. */
+  /** In an image, with its own PATH and TMPDIR; `folder` is the name of the image. */
   readonly inImage?: boolean;
   /** Variables of the caller. */
   readonly caller: Readonly<Record<string, string | undefined>>;
 }
 
-/** What must be installed beside `ai-dynamo` and what all engines share. Versions are those of Dynamo. */
+/** What must be installed besides `ai-dynamo` and the packages that all engines share. Versions are those of Dynamo. */
 export interface PythonNeed {
-  /** The package that computes; absent where `ai-dynamo` is all. */
+  /** The package that computes; absent if `ai-dynamo` is enough. */
   readonly backend?: Backend;
-  /** The newest that was seen to serve: what `dynamo setup` installs. */
+  /** The newest version that was seen to serve; `dynamo setup` installs it. */
   readonly version: string;
   /** Modules whose import proves that it works. */
   imports(version: string): readonly string[];
-  /** Pre-releases that are allowed, each by name: allowing all of them pulls broken ones of other packages. */
+  /** Allowed pre-releases, by name: allowing all would install broken pre-releases of other packages. */
   readonly preReleases: readonly Deviation[];
-  /** Replace what a package of the tree asks for. */
+  /** Replace requirements of packages in the dependency tree. */
   readonly overrides: readonly Deviation[];
-  /** Free space that making the environment needs, in bytes. */
+  /** Free space needed to create the environment, in bytes. */
   diskBytes(version: string): number;
-  /** What the user should know about a version. */
+  /** Notes about a version for the user. */
   notes(version: string): readonly string[];
-  /** What `uv pip install` brings it with into an environment of the user's. */
+  /** Arguments of `uv pip install` that install it into an environment of the user. */
   readonly byHand: string;
-  /** Packages without which its workers cannot start; others may be an option that was tried and left. */
+  /** Packages without which its workers cannot start; others may be optional. */
   readonly essential: readonly string[];
-  /** Module of its workers, and where its sources name flags: folders or files below a package folder. */
+  /** Module of its workers, and the sources that define their flags: folders or files below the package folder. */
   readonly worker: { readonly module: string; readonly sources: readonly string[] };
 }
 
-/** A Python package that an engine computes with. The extra of `ai-dynamo` that brings it has the same name. */
+/** A Python package that an engine computes with. The extra of `ai-dynamo` that installs it has the same name. */
 export interface Backend {
   readonly distribution: string;
   readonly title: string;
 }
 
-/** A line for the installer that upstream's metadata does not hold, and why it is there. */
+/** A requirement that is missing in upstream's metadata, and the reason for it. */
 export interface Deviation {
   readonly line: string;
   readonly because: string;
-  /** The first version of Dynamo that it is for, and the first that it is not for any more. */
+  /** The first version of Dynamo that needs it, and the first that no longer does. */
   readonly since: string;
   readonly before?: string;
 }
 
-/** An engine made for a profile and a host. */
+/** An engine for a profile and a host. */
 export interface Engine {
   readonly kind: EngineKind;
   readonly needsGpus: boolean;
-  /** Longest time between SIGTERM and a clean end, in milliseconds, doubled for slow machines. */
+  /** The longest observed time between SIGTERM and a clean exit, doubled for slow machines, in milliseconds. */
   stopGraceMs(part: 'frontend' | WorkerMode): number;
   frontend(spec: FrontendSpec, deployment: Deployment): Launch;
   worker(replica: WorkerReplica, deployment: Deployment): Launch;
   portsOf(spec: WorkerSpec): readonly PortName[];
   /** Component under which a mode registers in discovery. Source: docs/upstream/status-and-health.md#instances. */
   componentOf(mode: WorkerMode): string;
-  /** What it decides beyond the profile, for the choices of a plan. */
+  /** Choices that the engine makes beyond the profile. */
   notes(profile: Profile): readonly Note[];
   /** `model`: a hub id, or the absolute path of a folder. Throws `usage` for a name that it cannot serve under. */
   modelPlace(model: string, servedModelName: string): ModelPlace;
 }
 
-/** Something that was chosen, and why. */
+/** A choice, and the reason for it. */
 export interface Note {
   readonly what: string;
   readonly value: string;
@@ -211,8 +211,8 @@ export interface Note {
 
 /** Where the processes find the model. */
 export interface ModelPlace {
-  /** What they are told. */
+  /** The path that processes get. */
   readonly path: string;
-  /** Set when that is a link to be made in their working directory. */
+  /** The target, if `path` is a link to be created in their working directory. */
   readonly linkTo?: string;
 }

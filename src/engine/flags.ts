@@ -1,7 +1,7 @@
-/** Decided flags as the words of a command line, brought together with the arguments of the user. */
+/** Turns planned flags into words of a command line, and merges them with the arguments of the user. */
 import { DynamoError } from '../base/error.ts';
 
-/** Left out when its value is undefined or false; alone when it is true. */
+/** Omitted if its value is undefined or false; without a value if it is true. */
 export type Flag = readonly [name: string, value: string | number | boolean | undefined];
 
 export function flagWords(flags: readonly Flag[]): string[] {
@@ -11,24 +11,24 @@ export function flagWords(flags: readonly Flag[]): string[] {
   });
 }
 
-/** Flags that only the plan may give, with what a user sets instead. */
-export type PlannedFlags = ReadonlyMap<string, string>;
+/** Flags that only the plan may set, each with what to use instead. */
+export type ReservedFlags = ReadonlyMap<string, string>;
 
 /**
- * The planned words, less the flags that the user gives, then the user's: argparse lets the last one win silently,
- * and a port or a name that differs from the plan shows only when requests hang.
- * Throws `usage` for a flag that only the plan may give.
+ * The planned words without the flags that the user sets, then the user's: with argparse the last one silently wins, and
+ * a port or a name that differs from the plan would be noticed only when requests hang.
+ * Throws `usage` for a flag that only the plan may set.
  */
 export function mergeFlags(
   planned: readonly string[],
   given: readonly string[],
-  plannedOnly: PlannedFlags,
+  reservedFlags: ReservedFlags,
 ): string[] {
   const names = new Set(given.map(flagName).filter((name) => name !== undefined));
   for (const name of names) {
-    const instead = plannedOnly.get(name);
+    const instead = reservedFlags.get(name);
     if (instead === undefined) continue;
-    throw new DynamoError('usage', `${name} is decided by the plan, and cannot be given as a raw argument.`, {
+    throw new DynamoError('usage', `${name} is set by the plan and cannot be passed as a raw argument.`, {
       hint: instead,
     });
   }
@@ -39,7 +39,7 @@ function flagName(word: string): string | undefined {
   return /^--[a-z][\w-]*/.exec(word)?.[0];
 }
 
-/** A planned flag is a word of its own, followed by its value if that is no flag. */
+/** A planned flag is a word of its own, followed by its value unless the next word is a flag. */
 function without(words: readonly string[], names: ReadonlySet<string>): string[] {
   let dropping = false;
   return words.filter((word) => {

@@ -1,4 +1,4 @@
-/** Upstream's mocker: the real frontend before workers that compute nothing, without a GPU. */
+/** Upstream's mocker: the real frontend with workers that compute nothing, without a GPU. */
 import { DynamoError } from '../base/error.ts';
 import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { Dialect } from './dialects.ts';
@@ -15,17 +15,22 @@ import type {
   WorkerReplica,
 } from './engine.ts';
 import { type Flag, flagWords, mergeFlags } from './flags.ts';
-import { pythonVariables, statusVariables } from './python-home.ts';
+import {
+  frontendGraceMs,
+  pythonVariables,
+  runtimeImage,
+  statusVariables,
+  upstreamFrontend,
+} from './upstream.ts';
 import { spansHosts } from './targets.ts';
-import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
 
 /**
- * An idle one ends within 0.4 s; streams in flight are waited for.
+ * An idle mocker exits within 0.4 s; otherwise it waits for streams in flight.
  * Source: docs/upstream/processes.md#stopping-a-mocker.
  */
 const workerGraceMs = 20_000;
 
-const plannedOnly = new Map([
+const reservedFlags = new Map([
   ['--model-path', 'use --model'],
   ['--model-name', 'use --set servedModelName=NAME'],
   ['--endpoint', 'use --set components.NAME.endpoint=namespace.component.endpoint'],
@@ -76,14 +81,14 @@ function make({ home, dialect, tokenizer }: UpstreamParts): Engine {
 function worker(home: PythonHome, dialect: Dialect, replica: WorkerReplica, deployment: Deployment): Launch {
   const { spec, ports } = replica;
   const { memory } = spec;
-  if (deployment.profile.proof.request === 'vision') throw seesNothing(deployment.profile.name);
+  if (deployment.profile.proof.request === 'vision') throw noImages(deployment.profile.name);
   const flags: Flag[] = [
     ['--model-path', deployment.modelPath],
     ['--endpoint', spec.endpoint === undefined ? undefined : `dyn://${spec.endpoint}`],
     ['--disaggregation-mode', roleOf(spec.mode)],
     ['--bootstrap-ports', ports.bootstrap],
     ['--block-size', spec.pageSize],
-    // Prefill and decode refuse what is more, where SGLang lets it wait, and for 5 s are asked nothing. Seen with 1.6.1.
+    // Prefill and decode reject further requests, where SGLang queues them, and then get none for 5 s. Seen with 1.6.1.
     ['--max-num-seqs', spec.mode === 'aggregated' ? memory.maxRunningRequests : undefined],
     ['--max-model-len', dialect.mockerContextLength ? memory.contextLength : undefined],
     ['--num-gpu-blocks-override', blocks(spec)],
@@ -91,10 +96,10 @@ function worker(home: PythonHome, dialect: Dialect, replica: WorkerReplica, depl
   const given = [...(spec.engineArgs.mocker ?? []), ...replica.rawArgs];
   return {
     command: [home.python, '-m', 'dynamo.mocker'],
-    args: mergeFlags(flagWords(flags), given, plannedOnly),
+    args: mergeFlags(flagWords(flags), given, reservedFlags),
     env: {
       ...pythonVariables(home, deployment, replica.name),
-      // Its tokenizer is a folder: nothing is to be looked for on the network.
+      // Its tokenizer is a local folder: nothing needs to be downloaded.
       HF_HUB_OFFLINE: '1',
       ...bootstrapVariables(deployment),
       ...statusVariables(ports.system),
@@ -111,15 +116,15 @@ function bootstrapVariables(deployment: Deployment): Record<string, string> {
   return { DYN_HTTP_RPC_HOST: deployment.network.address };
 }
 
-/** Its frontend answers HTTP 400 to an image. Seen with 1.6.1. */
-function seesNothing(profile: string): DynamoError {
-  return new DynamoError('usage', `The engine mocker cannot play ${profile}: it understands no images.`, {
-    hint: 'use --engine sim, or a profile of agg, agg_router, disagg, disagg_router',
+/** Its frontend answers images with HTTP 400. Seen with 1.6.1. */
+function noImages(profile: string): DynamoError {
+  return new DynamoError('usage', `The mocker engine cannot run ${profile}: it does not support images.`, {
+    hint: 'use --engine sim, or one of the profiles agg, agg_router, disagg, disagg_router',
     impossible: true,
   });
 }
 
-/** Throws `usage` for modes that it cannot play. */
+/** Throws `usage` for modes that it does not support. */
 function roleOf(mode: WorkerMode): 'agg' | 'prefill' | 'decode' {
   switch (mode) {
     case 'aggregated':
@@ -134,16 +139,16 @@ function roleOf(mode: WorkerMode): 'agg' | 'prefill' | 'decode' {
     case 'diffusion-lm':
       throw new DynamoError(
         'usage',
-        `The engine mocker has no worker of mode ${mode}: it generates text only.`,
+        `The mocker engine does not support workers of mode ${mode}: it generates only text.`,
         {
-          hint: 'use --engine sim, or a profile of agg, agg_router, disagg, disagg_router',
+          hint: 'use --engine sim, or one of the profiles agg, agg_router, disagg, disagg_router',
           impossible: true,
         },
       );
   }
 }
 
-/** Blocks of the simulated KV cache for a cap in tokens. */
+/** Blocks of the simulated KV cache for a limit in tokens. */
 function blocks({ memory, pageSize }: WorkerSpec): number | undefined {
   if (memory.maxTotalTokens === undefined || pageSize === undefined) return undefined;
   return Math.max(1, Math.floor(memory.maxTotalTokens / pageSize));
@@ -158,8 +163,8 @@ function isFolder(model: string): boolean {
 }
 
 /**
- * The name in the API must be the path that the mocker is given: 1.1 never lists the model otherwise. So the name is
- * made a path, by a link. Source: docs/upstream/mocker.md#models.
+ * The model's name in the API must equal the path that the mocker is given: otherwise 1.1 never lists the model. So a link
+ * makes the name a path. Source: docs/upstream/mocker.md#models.
  */
 function modelPlace(model: string, name: string, tokenizer: string): ModelPlace {
   const local = model.startsWith('/');
@@ -167,11 +172,11 @@ function modelPlace(model: string, name: string, tokenizer: string): ModelPlace 
   if (name.split('/').every((part) => /^[^.]/.test(part)))
     return { path: name, linkTo: local ? model : tokenizer };
   throw new DynamoError('usage', `The engine mocker cannot serve a model under the name ${name}.`, {
-    hint: 'give it a name without ./ and without a leading slash: --set servedModelName=NAME',
+    hint: 'use a name without ./ and without a leading slash: --set servedModelName=NAME',
   });
 }
 
 function tokenizerNote(model: string): Note {
-  const because = `the mocker needs no weights; --model FOLDER takes the tokenizer of ${model} from a folder`;
-  return { what: 'tokenizer', value: 'one of 2048 tokens that comes with dynamo', because };
+  const because = `the mocker needs no weights; use --model FOLDER for the tokenizer of ${model}`;
+  return { what: 'tokenizer', value: 'the built-in one with 2048 tokens', because };
 }

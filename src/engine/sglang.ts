@@ -4,11 +4,11 @@ import type { Dialect } from './dialects.ts';
 import type { Engine, PortName, Note, UpstreamKind, UpstreamParts } from './engine.ts';
 import { pythonNeed } from './sglang/python-need.ts';
 import { sglangWorker } from './sglang/worker.ts';
-import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream-frontend.ts';
+import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream.ts';
 
-/** Clean ends took up to 10.5 s. Source: docs/upstream/processes.md#stopping-an-sglang-worker. */
+/** Clean exits took up to 10.5 s. Source: docs/upstream/processes.md#stopping-an-sglang-worker. */
 const workerGraceMs = 35_000;
-/** Upstream gives a prefill worker 60 s for transfers under way; one with stuck transfers would take 281 s. */
+/** Upstream gives a prefill worker 60 s for transfers in progress; with stuck transfers it would take 281 s. */
 const prefillGraceMs = 70_000;
 
 export const sglang: UpstreamKind = {
@@ -50,7 +50,7 @@ function componentOf(mode: WorkerMode, dialect: Dialect): string {
 }
 
 /**
- * Ports that upstream would pick free early and bind late are planned too.
+ * Also plans ports for which upstream would pick a free one early and bind it late.
  * Source: docs/upstream/launch-scripts.md#ports-picked-early.
  */
 function portsOf({ mode, kvEvents }: WorkerSpec): readonly PortName[] {
@@ -69,6 +69,6 @@ function cpuNotes({ components }: Profile): Note[] {
   );
   if (!transfers) return [];
   return [
-    { what: 'transfer', value: 'mooncake', because: 'device: cpu, and NIXL cannot register memory of a CPU' },
+    { what: 'transfer', value: 'mooncake', because: 'device: cpu, and NIXL cannot register CPU memory' },
   ];
 }

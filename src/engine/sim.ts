@@ -1,4 +1,4 @@
-/** The embedded engine: Node processes that behave as upstream's do, without Python and without a GPU. */
+/** The embedded engine: Node processes that behave like upstream's, without Python and without a GPU. */
 import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
 import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerReplica } from './engine.ts';
@@ -11,9 +11,9 @@ export const sim: EmbeddedKind = {
   requestPlanes: ['tcp'],
   reachesAnyInfra: true,
   needsTemporaryFolder: false,
-  // Its program is mounted into it.
+  // The program is mounted into the image.
   image: { name: 'sim', reference: 'node:22-slim' },
-  // Its workers count under the names of those whom they stand in for.
+  // Its workers use the metric names of the SGLang workers that they simulate.
   metrics: sglang.metrics,
   make,
 };

@@ -1,9 +1,9 @@
-/** How each target spells what engines name: where a server listens, and where KV events are published. */
+/** The addresses to use on each target: where servers listen, and where KV events are published. */
 import { DynamoError } from '../base/error.ts';
 import { type Deployment, type LocalDeployment, loopback } from './engine.ts';
 
 interface Spelling {
-  /** Where servers listen that other processes of the deployment use. */
+  /** Where servers listen for other processes of the deployment. */
   readonly listen: string;
   /** The same for ZeroMQ sockets of SGLang. */
   readonly publish: string;
@@ -30,6 +30,6 @@ export function spansHosts({ network }: LocalDeployment): boolean {
 export function requireLocal(deployment: Deployment, engine: string): LocalDeployment {
   if (deployment.target === 'local') return deployment;
   throw new DynamoError('usage', `The engine ${engine} runs on this machine only.`, {
-    hint: 'leave --engine out, or --on kubernetes',
+    hint: 'omit --engine, or omit --on kubernetes',
   });
 }

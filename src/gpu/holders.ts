@@ -1,4 +1,5 @@
 /** Which processes hold GPUs, from nvidia-smi's list, open device files, and /proc. */
+import { gibText } from '../base/units.ts';
 import type { ProcessFacts } from '../base/identity.ts';
 import type { Gpu } from '../plan/request.ts';
 import type { ComputeApp } from './nvidia-smi.ts';
@@ -101,9 +102,4 @@ function unexplained(gpu: Gpu, apps: readonly ComputeApp[]): string[] {
     `${gibText(gpu.usedMiB - listed)} on GPU ${gpu.index} is held by processes that nvidia-smi does not list here: ` +
       `of another pid namespace, or of a driver that is still cleaning up`,
   ];
-}
-
-/** Absent: the driver does not report it. */
-export function gibText(usedMiB: number | undefined): string {
-  return usedMiB === undefined ? 'an unknown amount' : `${(usedMiB / 1024).toFixed(1)} GiB`;
 }

@@ -28,6 +28,10 @@ interface Inventory {
   readonly gpus: readonly GpuDetails[];
   /** Why the list may be wrong, or empty although there is a GPU. */
   readonly problem?: string;
+  /** The same without its first words: `did not answer within 5 s`. */
+  readonly failure?: string;
+  /** The problem is that it does not answer. */
+  readonly hangs?: true;
   /** What could not be read about listed GPUs, in words. */
   readonly notes: readonly string[];
 }
@@ -55,14 +59,15 @@ export async function inventory(environment: Environment, timeoutMs = longestMs)
   const command = findNvidiaSmi(environment);
   if (command === undefined) return { gpus: [], notes: [] };
   const smi = { command, environment, timeoutMs };
-  const { rows, failure } = await queryGpus(smi);
+  const { rows, failure, hangs } = await queryGpus(smi);
   const gpus = rows.flatMap((row) => gpuOf(row) ?? []);
   const whole = gpus.filter(({ index }) => !isDivided(rows, index));
   const divided = gpus.filter((gpu) => !whole.includes(gpu));
   const instances = divided.length === 0 ? [] : await migInstances(smi, divided);
   return {
     gpus: [...whole, ...instances].toSorted((a, b) => a.index - b.index),
-    ...(failure === undefined ? {} : { problem: `nvidia-smi is here but ${failure}` }),
+    ...(failure === undefined ? {} : { problem: `nvidia-smi is here but ${failure}`, failure }),
+    ...(hangs === undefined ? {} : { hangs }),
     notes: [...rows.flatMap(noteOf), ...divided.flatMap((gpu) => emptyNote(gpu, instances))],
   };
 }
@@ -70,15 +75,18 @@ export async function inventory(environment: Environment, timeoutMs = longestMs)
 type Row = Partial<Record<Field, string>>;
 
 /** Older drivers know fewer fields, and reject the whole query: it is repeated without the field that they name. */
-async function queryGpus(smi: NvidiaSmi): Promise<{ rows: Row[]; failure?: string }> {
+async function queryGpus(smi: NvidiaSmi): Promise<{ rows: Row[]; failure?: string; hangs?: true }> {
   let asked: readonly Field[] = fields;
   for (;;) {
     const query = [`--query-gpu=${asked.join(',')}`, '--format=csv,noheader,nounits'];
-    const { stdout, failure } = await askNvidiaSmi(smi, query);
+    const { stdout, failure, hangs } = await askNvidiaSmi(smi, query);
     const unknown = /Field "([^"]+)" is not a valid field/.exec(stdout)?.[1];
     const left = asked.filter((field) => field !== unknown || needed.includes(field));
     if (left.length < asked.length) asked = left;
-    else return { rows: parseRows(stdout, asked), ...trouble(stdout, failure, asked) };
+    else {
+      const rows = parseRows(stdout, asked);
+      return { rows, ...trouble(stdout, failure, asked), ...(hangs === undefined ? {} : { hangs }) };
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * CSV.
  */
 import type { Environment } from '../base/environment.ts';
-import { messageOf } from '../base/error-code.ts';
+import { errorCode, messageOf } from '../base/error-code.ts';
 import { findProgram, foldersOf, runProgram } from '../host/program.ts';
 
 /** nvidia-smi hangs when a GPU does. */
@@ -16,6 +16,8 @@ interface Answer {
   readonly stdout: string;
   /** Why it is unreliable, in words. */
   readonly failure?: string;
+  /** That is why. */
+  readonly hangs?: true;
 }
 
 /** The first one on PATH that may be executed. */
@@ -44,7 +46,12 @@ export async function askNvidiaSmi(
     const said = (stderr || stdout || `exit code ${code}`).trim().split('\n')[0] ?? '';
     return { stdout, failure: `failed: ${said}` };
   } catch (error) {
-    return { stdout: '', failure: messageOf(error).replace(`${command} `, '') };
+    const hangs = errorCode(error) === 'ETIMEDOUT';
+    return {
+      stdout: '',
+      failure: hangs ? `did not answer within ${timeoutMs / 1000} s` : `failed: ${messageOf(error)}`,
+      ...(hangs ? { hangs } : {}),
+    };
   }
 }
 

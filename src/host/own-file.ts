@@ -3,10 +3,13 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from '
 import { errorCode, messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 
+/** What prevents reading a file, where a person can do something about it. */
+export type Obstacle = 'forbidden' | 'folder';
+
 /** `missing`: also if a parent folder is missing. `why` is for people. */
 export type OwnFile =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'unreadable'; readonly why: string }
+  | { readonly kind: 'unreadable'; readonly why: string; readonly obstacle?: Obstacle }
   | { readonly kind: 'text'; readonly text: string };
 
 /** Larger than any record: the largest are the events of a run of months. */
@@ -31,7 +34,9 @@ export function readOwnFile(file: string): OwnFile {
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
-    return { kind: 'unreadable', why: reasons[code ?? ''] ?? messageOf(error) };
+    const why = reasons[code ?? ''] ?? messageOf(error);
+    const forbidden = code === 'EACCES' || code === 'EPERM';
+    return { kind: 'unreadable', why, ...(forbidden ? { obstacle: 'forbidden' } : {}) };
   }
   try {
     return readDescriptor(descriptor);
@@ -44,7 +49,10 @@ export function readOwnFile(file: string): OwnFile {
 export function readDescriptor(descriptor: number): OwnFile {
   try {
     const stat = fstatSync(descriptor);
-    if (!stat.isFile()) return { kind: 'unreadable', why: `it is ${kindOf(stat)}, not a file` };
+    if (!stat.isFile()) {
+      const why = `it is ${kindOf(stat)}, not a file`;
+      return { kind: 'unreadable', why, ...(stat.isDirectory() ? { obstacle: 'folder' } : {}) };
+    }
     if (stat.size > longestBytes) return { kind: 'unreadable', why: `it has ${stat.size} bytes` };
     return { kind: 'text', text: readWhole(descriptor, stat.size) };
   } catch (error) {
@@ -90,7 +98,9 @@ export function openToAppend(file: string): number {
   if (fstatSync(descriptor).isFile()) return descriptor;
   closeSync(descriptor);
   // The command is part of the message, because only the message is sent over the control socket.
-  throw new DynamoError('cannot-write', `${file} is not a file, so nothing is written there; rm -r ${file}`);
+  throw new DynamoError('cannot-write', `${file} is not a file, so nothing is written there; rm -r ${file}`, {
+    fields: { file },
+  });
 }
 
 export function appendOwn(file: string, text: string): void {

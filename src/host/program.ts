@@ -67,7 +67,8 @@ export async function runProgram({
       child.stdout?.destroy();
       child.stderr?.destroy();
       child.unref();
-      reject(new Error(`${program} did not answer within ${timeoutMs / 1000} s`));
+      const late = `${program} did not answer within ${timeoutMs / 1000} s`;
+      reject(Object.assign(new Error(late), { code: 'ETIMEDOUT' }));
     }, timeoutMs);
   });
 }

@@ -1,13 +1,13 @@
 /** Records on disk: JSON with a shape and a format version, one per file or one per line; damaged ones are reported once. */
 import { object, oneOf, optional, type Shape } from '../base/shape.ts';
-import { type OwnFile, readOwnFile } from './own-file.ts';
+import { type Obstacle, type OwnFile, readOwnFile } from './own-file.ts';
 
 /** Incremented when the meaning of a record changes. Absent means 1. */
 export const recordFormat = 1;
 
 export type Stored<T> =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'damaged'; readonly why: string }
+  | { readonly kind: 'damaged'; readonly why: string; readonly obstacle?: Obstacle }
   | { readonly kind: 'good'; readonly value: T };
 
 /** `T` is what `shape` describes. */
@@ -17,7 +17,7 @@ export function readStored<T>(file: string, shape: Shape): Stored<T> {
 
 export function storedIn<T>(read: OwnFile, shape: Shape): Stored<T> {
   if (read.kind === 'missing') return read;
-  if (read.kind === 'unreadable') return { kind: 'damaged', why: read.why };
+  if (read.kind === 'unreadable') return { ...read, kind: 'damaged' };
   return parsed(read.text, shape);
 }
 

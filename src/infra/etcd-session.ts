@@ -2,6 +2,7 @@
 import { overTls } from '../base/error-code.ts';
 import type { Environment } from '../base/environment.ts';
 import { readFileSync } from 'node:fs';
+import { noAnswer } from './reach.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -40,7 +41,7 @@ export async function firstAnswering(
   addresses: readonly string[],
   environment: Environment,
 ): Promise<{ readonly address: string; readonly session: EtcdSession }> {
-  let reason: unknown = new Error('no address');
+  let reason: unknown = new Error('is not a URL');
   for (const address of addresses) {
     const session = etcdSession(address, environment);
     try {
@@ -86,7 +87,7 @@ async function exchange(url: string, environment: Environment, body?: Json, toke
       },
     );
     call.on('error', (error) =>
-      reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : secure ? overTls(error) : error),
+      reject(limit.aborted ? noAnswer(timeoutMs) : secure ? overTls(error) : error),
     );
     call.end(payload);
   });

@@ -1,24 +1,14 @@
-/** Looks at an external NATS: reads its banner, logs in, and asks for a sign of life. Changes nothing there. */
+/** Checks an external NATS with NATS's own client: connects, logs in, reads what the server says of itself. Changes nothing there. */
 import { readFileSync } from 'node:fs';
-import { connect, isIP, type Socket } from 'node:net';
-import { overTls } from '../base/error-code.ts';
-import type { Environment } from '../base/environment.ts';
+import type { ConnectionOptions, ServerInfo } from '@nats-io/transport-node';
+import { errorCode, messageOf, overTls } from '../base/error-code.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import { natsMaxPayloadBytes } from '../plan/infra-programs.ts';
-import { isSilence, reasonOf } from './reach.ts';
+import type { Environment } from '../base/environment.ts';
+import { isSilence, noAnswer, reasonOf } from './reach.ts';
 
 const timeoutMs = 3_000;
 const defaultPort = 4222;
-
-/** The part of the banner that matters. Source: INFO of the NATS protocol. */
-interface Banner {
-  readonly version?: string;
-  readonly jetstream?: boolean;
-  readonly max_payload?: number;
-  readonly auth_required?: boolean;
-  readonly tls_required?: boolean;
-  readonly tls_available?: boolean;
-}
 
 /**
  * `servers`: as in NATS_SERVER; the first that answers counts. Addresses are `tls://` where TLS is spoken: Dynamo 1.6
@@ -29,12 +19,16 @@ export async function lookAtNats(servers: string, environment: Environment): Pro
   const silent: string[] = [];
   for (const address of addresses) {
     try {
-      const { secure, ...found } = await meet(new URL(address), environment);
-      const told = addresses.map((each) => (secure ? each.replace(/^nats:/, 'tls:') : each));
-      return { addresses: told, ...found };
+      const { info, secure } = await meet(new URL(address), environment);
+      return {
+        addresses: addresses.map((each) => (secure ? each.replace(/^nats:/, 'tls:') : each)),
+        version: info.version,
+        about: `${aboutOf(info)}${secure ? ', over TLS' : ''}`,
+      };
     } catch (error) {
-      if (!isSilence(error)) return { addresses, wrong: `${address}: ${reasonOf(error)}` };
-      silent.push(addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error));
+      const reason = addresses.length > 1 ? `${address}: ${reasonOf(error)}` : reasonOf(error);
+      if (!isSilence(error)) return { addresses, wrong: reason };
+      silent.push(reason);
     }
   }
   return { addresses, silent: silent.join(', ') };
@@ -44,116 +38,103 @@ function withScheme(address: string): string {
   return /^\w+:\/\//.test(address) ? address : `nats://${address}`;
 }
 
-/** Rejects when nobody answers. */
-async function meet(
-  url: URL,
-  environment: Environment,
-): Promise<Omit<ExternalInfra, 'addresses'> & { readonly secure: boolean }> {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const plain = connect({ host, port: Number(url.port) || defaultPort });
-  plain.setTimeout(timeoutMs, () => plain.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+interface Met {
+  readonly info: ServerInfo;
+  readonly secure: boolean;
+}
+
+/** Rejects, with a message for users, if the server does not answer or refuses us. */
+async function meet({ protocol, hostname, host, port }: URL, environment: Environment): Promise<Met> {
+  const files = certificates(environment);
+  const options = {
+    servers: port === '' ? `${host}:${defaultPort}` : host,
+    timeout: timeoutMs,
+    reconnect: false,
+    ...(await login(environment)),
+  };
+  // Without `host`, transport-node 3.3.1 expects `localhost` in the certificate if the address is an IP address.
+  const secured = { ...options, tls: { ...files, host: hostname.replace(/^\[|\]$/g, '') } };
+  if (protocol === 'tls:' || Object.keys(files).length > 0) {
+    return { info: await greeted(secured), secure: true };
+  }
   try {
-    const banner = parseBanner(await nextLine(plain, /^INFO (.*)$/));
-    const version = banner.version ?? 'unknown';
-    const wanted = url.protocol === 'tls:' || Object.keys(certificates(environment)).length > 0;
-    const { tls_required: required = false, tls_available: offered = required } = banner;
-    if (wanted && !offered) return { version, wrong: 'it speaks no TLS', secure: false };
-    const secure = wanted || required;
-    const untried = onlyDynamoCan(banner, environment);
-    const about = `${aboutOf(banner)}${secure ? ', over TLS' : ''}`;
-    if (untried !== undefined) return { version, about: `${about}, login by ${untried} not tried`, secure };
-    const answer = await answerTo(introduction(environment), plain, host, secure, environment);
-    if (answer !== 'PONG')
-      return { version, wrong: `it refuses us: ${answer.slice('-ERR '.length)}`, secure };
-    return { version, about, secure };
-  } finally {
-    plain.destroy();
+    return { info: await greeted({ ...options, tls: null }), secure: false };
+  } catch (error) {
+    if (isSilence(error)) throw error;
+    // A server that requires TLS refuses a plain connection.
+    return await greeted(secured).then(
+      (info) => ({ info, secure: true }),
+      (reason: unknown) => Promise.reject(messageOf(reason) === noTls ? error : reason),
+    );
   }
 }
 
-/** PONG, or what it has against us. The banner comes in plain text also where everything after it is over TLS. */
-async function answerTo(
-  words: Record<string, unknown>,
-  plain: Socket,
-  host: string,
-  secure: boolean,
-  environment: Environment,
-): Promise<string> {
+const noTls = 'it speaks no TLS';
+
+/**
+ * The client is loaded on demand, since most hosts have no NATS. transport-node 3.3.1 leaves the connection to a server that
+ * never answers open, until the server closes it or this process ends.
+ */
+async function greeted(options: ConnectionOptions): Promise<ServerInfo> {
+  const { connect } = await import('./nats-client.ts');
   try {
-    const socket = secure
-      ? (await import('node:tls')).connect({
-          socket: plain,
-          ...(isIP(host) === 0 ? { servername: host } : { host }),
-          ...certificates(environment),
-        })
-      : plain;
-    socket.write(`CONNECT ${JSON.stringify(words)}\r\nPING\r\n`);
-    return await nextLine(socket, /^(PONG|-ERR .*)$/);
+    const connection = await connect(options);
+    const { info } = connection;
+    await connection.close();
+    if (info === undefined) throw new Error('it does not say what it is');
+    return info;
   } catch (error) {
-    throw secure ? overTls(error) : error;
+    throw inWords(options.tls === null ? error : overTls(error));
   }
+}
+
+/** The client's errors, in the words of the other checks. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (error.name === 'AuthorizationError') return new Error(`it refuses us: ${error.message}`);
+  if (error.name === 'TimeoutError') return noAnswer(timeoutMs);
+  if (error.message === "server does not support 'tls'") return new Error(noTls);
+  if (/undefined error/.test(error.message)) {
+    return new Error('the connection was closed, and no NATS said hello');
+  }
+  return errorCode(error.cause) === undefined ? error : error.cause;
 }
 
 /** Variables of Dynamo since 1.5. Source: docs/upstream/discovery.md#logins. */
-function certificates(environment: Environment): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+function certificates(environment: Environment): { ca?: string; cert?: string; key?: string } {
   const {
     NATS_TLS_CA_CERT_PATH: ca,
     NATS_TLS_CLIENT_CERT_PATH: cert,
     NATS_TLS_CLIENT_KEY_PATH: key,
   } = environment;
   return {
-    ...(ca ? { ca: readFileSync(ca) } : {}),
-    ...(cert ? { cert: readFileSync(cert) } : {}),
-    ...(key ? { key: readFileSync(key) } : {}),
+    ...(ca ? { ca: readFileSync(ca, 'utf8') } : {}),
+    ...(cert ? { cert: readFileSync(cert, 'utf8') } : {}),
+    ...(key ? { key: readFileSync(key, 'utf8') } : {}),
   };
 }
 
-/** The variable behind a login that only Dynamo's client can try. */
-function onlyDynamoCan(banner: Banner, environment: Environment): string | undefined {
-  if (banner.auth_required !== true) return undefined;
-  return ['NATS_AUTH_NKEY', 'NATS_AUTH_CREDENTIALS_FILE'].find((name) => Boolean(environment[name]));
+async function login(
+  environment: Environment,
+): Promise<Pick<ConnectionOptions, 'user' | 'pass' | 'token' | 'authenticator'>> {
+  const {
+    NATS_AUTH_USERNAME: user,
+    NATS_AUTH_PASSWORD: pass,
+    NATS_AUTH_TOKEN: token,
+    NATS_AUTH_NKEY: seed,
+    NATS_AUTH_CREDENTIALS_FILE: credentials,
+  } = environment;
+  if (user) return { user, pass: pass ?? '' };
+  if (token) return { token };
+  if (!seed && !credentials) return {};
+  const { credsAuthenticator, nkeyAuthenticator } = await import('./nats-client.ts');
+  if (seed) return { authenticator: nkeyAuthenticator(Buffer.from(seed)) };
+  return { authenticator: credsAuthenticator(readFileSync(credentials ?? '')) };
 }
 
-function introduction(environment: Environment): Record<string, unknown> {
-  const { NATS_AUTH_USERNAME: user, NATS_AUTH_PASSWORD: pass, NATS_AUTH_TOKEN: token } = environment;
-  return {
-    verbose: false,
-    pedantic: false,
-    lang: 'dynamo-launcher',
-    version: '1',
-    ...(user ? { user, pass: pass ?? '' } : {}),
-    ...(token ? { auth_token: token } : {}),
-  };
-}
-
-function aboutOf(banner: Banner): string {
-  const payload = banner.max_payload ?? 0;
+function aboutOf({ jetstream, max_payload: payload }: ServerInfo): string {
   return [
-    banner.jetstream === true ? 'with JetStream' : 'without JetStream',
+    jetstream === true ? 'with JetStream' : 'without JetStream',
     ...(payload < natsMaxPayloadBytes ? [`takes only ${Math.floor(payload / 1024)} KiB a message`] : []),
   ].join(', ');
-}
-
-function parseBanner(line: string): Banner {
-  const banner: unknown = JSON.parse(line.slice('INFO '.length));
-  return typeof banner === 'object' && banner !== null ? banner : {};
-}
-
-/** The first line that matches. Rejects when the connection ends before. */
-async function nextLine(socket: Socket, pattern: RegExp): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    let text = '';
-    socket.on('data', (part: Buffer) => {
-      text += part.toString('utf8');
-      const found = text
-        .split('\r\n')
-        .slice(0, -1)
-        .find((line) => pattern.test(line));
-      if (found === undefined) return;
-      socket.removeAllListeners('data');
-      resolve(found);
-    });
-    socket.once('error', reject);
-    socket.once('close', () => reject(new Error('the connection was closed, and no NATS said hello')));
-  });
 }

@@ -52,9 +52,14 @@ const silences = [
   'ETIMEDOUT',
 ];
 
+/** No server answered within `timeoutMs`. */
+export function noAnswer(timeoutMs: number): Error {
+  return Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' });
+}
+
 /** Whether no server answered. An untrusted certificate, or a server of another kind, is an answer. */
 export function isSilence(error: unknown): boolean {
-  return silences.includes(errorCode(error) ?? '') || messageOf(error).startsWith('no answer');
+  return silences.includes(errorCode(error) ?? '');
 }
 
 /** The reason, for people. */

@@ -17,21 +17,26 @@ export interface ImageChoice {
 /** Since then the operator asks for it. Source: docs/upstream/kubernetes.md#api-by-release. */
 const overrideSince = '1.5';
 
-/** Throws `usage` when nothing tells the version. */
+/** Throws `usage` when nothing tells the version, or what is said is none. */
 export function chooseImage(
   { image: { reference: usual }, python }: UpstreamKind,
   { image, apiVersion, dynamoVersion }: KubernetesRequest,
 ): ImageChoice {
+  if (dynamoVersion !== undefined && !isVersion(dynamoVersion)) {
+    throw new DynamoError('usage', `--dynamo-version ${JSON.stringify(dynamoVersion)}: expected a version.`, {
+      hint: `--dynamo-version ${python.version}`,
+    });
+  }
   if (image === undefined) {
     const [version, because] =
       apiVersion === 'v1alpha1'
         ? [
             dynamoVersion ?? versionOfImage(usual) ?? '',
-            'v1alpha1 is all that operators of 1.1 serve, and both must have one version',
+            'operators that serve only v1alpha1 are 1.1, and the image should be the same version',
           ]
         : [
             dynamoVersion ?? python.version,
-            'the newest that this tool has seen serve on GPUs; operator and image should have one version',
+            'the newest version that this tool has seen serve on GPUs; the operator should be the same version',
           ];
     const reference = `${repositoryOf(usual)}:${version}`;
     return {
@@ -48,11 +53,11 @@ export function chooseImage(
   }
   const { reference, from } = image;
   const version = dynamoVersion ?? versionOfImage(reference);
-  if (version === undefined || !isVersion(version)) {
+  if (version === undefined) {
     throw new DynamoError(
       'usage',
-      `Nothing tells which version of Dynamo is in ${reference}: flags differ by version.`,
-      { hint: `--dynamo-version ${python.version}   # the one that it holds` },
+      `The version of Dynamo in ${reference} is unknown, and flags differ by version.`,
+      { hint: `--dynamo-version ${python.version}   # the version in the image` },
     );
   }
   const says = isSemver(tagOf(reference)) && !reference.includes('@');

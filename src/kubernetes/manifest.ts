@@ -157,7 +157,7 @@ function requireOptions({ env, rawArgs, modelCache, namespace, hfSecret }: Kuber
   for (const [flag, name] of Object.entries(names)) {
     if (name === undefined || isObjectName(name)) continue;
     throw new DynamoError('usage', `${flag} ${JSON.stringify(name)}: not a name that Kubernetes takes.`, {
-      hint: `${flag} NAME   # small letters, digits and -`,
+      hint: `${flag} NAME   # lower-case letters, digits and -`,
     });
   }
   if (

@@ -89,13 +89,24 @@ function portsOf(spec: WorkerSpec, engine: Engine): Ports {
   );
 }
 
+/** As upstream's own manifest says it. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
+const multinodeVariables = { GLOO_SOCKET_IFNAME: 'eth0' };
+
 /** The user's variables win, as on this machine. */
 function launched(
   { command, args, env }: Launch,
   spec: FrontendSpec | WorkerSpec,
   { deployment, request }: Parts,
 ): Pick<PodComponent, 'command' | 'args' | 'env'> {
-  const merged = { ...deployment.profile.env, ...spec.env, ...env, ...request.env };
+  const { modelCache } = request;
+  const merged = {
+    ...(modelCache === undefined ? {} : { HF_HOME: modelCache.path }),
+    ...(spec.kind === 'worker' && spec.nodes > 1 ? multinodeVariables : {}),
+    ...deployment.profile.env,
+    ...spec.env,
+    ...env,
+    ...request.env,
+  };
   return {
     command,
     args: args.map(literal),

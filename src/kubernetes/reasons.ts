@@ -2,7 +2,14 @@
 import type { Choice } from '../plan/plan.ts';
 import type { FrontendSpec, Profile, WorkerSpec } from '../profile/profile.ts';
 import { isMedia } from './pods.ts';
-import { frontendPort, type KubernetesRequest, mediaFolder, type PodGraph, workerPorts } from './target.ts';
+import {
+  frontendPort,
+  type KubernetesRequest,
+  mediaFolder,
+  type PodComponent,
+  type PodGraph,
+  workerPorts,
+} from './target.ts';
 
 export interface Chosen {
   readonly graph: PodGraph;
@@ -24,28 +31,29 @@ export function choicesOf(profile: Profile, request: KubernetesRequest, chosen: 
 
 function nameChoices({ graph, runName }: Chosen): Choice[] {
   if (graph.name === runName) return [];
-  return [{ what: 'name', value: graph.name, because: `${runName} as Kubernetes takes it` }];
+  return [
+    {
+      what: 'name',
+      value: graph.name,
+      because: `${runName}, without the characters that Kubernetes does not allow`,
+    },
+  ];
 }
 
 function planeChoices(profile: Profile, request: KubernetesRequest): Choice[] {
   const discovery = request.discovery ?? profile.discovery;
   const events = request.events ?? profile.events;
-  const nats = "NATS of Dynamo's platform, which its chart installs only when it is told to";
+  const nats = "needs NATS, which the chart of Dynamo's platform installs only when asked";
   return [
-    {
-      what: 'discovery',
-      value: discovery === 'etcd' ? 'etcd' : 'kubernetes',
-      because:
-        discovery === 'etcd'
-          ? "asked for: etcd of Dynamo's platform must be there"
-          : 'what the operator sets up: no etcd needed',
-    },
+    discovery === 'etcd'
+      ? { what: 'discovery', value: 'etcd', because: "needs the etcd of Dynamo's platform" }
+      : { what: 'discovery', value: 'kubernetes', because: 'set up by the operator: no etcd needed' },
     events === 'nats'
-      ? { what: 'events', value: events, because: `asked for: ${nats}` }
+      ? { what: 'events', value: 'nats', because: nats }
       : {
           what: 'events',
           value: 'zmq',
-          because: 'from pod to pod directly; up to Dynamo 1.4 it would be NATS unless it is said',
+          because: 'directly from pod to pod; the default of Dynamo up to 1.4 would need NATS',
         },
     ...(profile.requestPlane === 'nats' ? [{ what: 'requests', value: 'nats', because: nats }] : []),
   ];
@@ -55,11 +63,11 @@ function storageChoices({ hfSecret, modelCache }: KubernetesRequest): Choice[] {
   return [
     hfSecret === undefined
       ? {
-          what: 'token',
+          what: 'HF token',
           value: 'none',
-          because: 'models that need a login of Hugging Face need --hf-secret NAME, whose key is HF_TOKEN',
+          because: 'gated models need --hf-secret NAME, a Secret with the key HF_TOKEN',
         }
-      : { what: 'token', value: hfSecret, because: '--hf-secret: its keys are variables of every process' },
+      : { what: 'HF token', value: hfSecret, because: '--hf-secret: its keys are variables of every pod' },
     modelCache === undefined
       ? {
           what: 'model cache',
@@ -69,106 +77,86 @@ function storageChoices({ hfSecret, modelCache }: KubernetesRequest): Choice[] {
       : {
           what: 'model cache',
           value: modelCache.claim,
-          because: `at ${modelCache.path}; pods on several nodes need a claim that is ReadWriteMany`,
+          because: `mounted at ${modelCache.path}; pods on several nodes need a ReadWriteMany claim`,
         },
   ];
 }
 
-function componentChoices(pod: PodGraph['components'][number], spec: FrontendSpec | WorkerSpec): Choice[] {
-  const what = pod.name;
-  if (spec.kind === 'frontend') {
-    return [
-      ...(pod.component === pod.name
-        ? []
-        : [{ what, value: `for ${pod.component}`, because: 'its Service has this name only then' }]),
-      ...(spec.httpPort === undefined || spec.httpPort === frontendPort
-        ? []
-        : [
-            {
-              what,
-              value: `port ${frontendPort}`,
-              because: `Service and probes of the operator rely on it; httpPort ${spec.httpPort} is left out`,
-            },
-          ]),
-    ];
-  }
+function componentChoices(pod: PodComponent, spec: FrontendSpec | WorkerSpec): Choice[] {
+  const reasons = spec.kind === 'frontend' ? frontendReasons(pod, spec) : workerReasons(pod, spec);
+  const stop =
+    spec.stopTimeoutSeconds === undefined
+      ? 'transfers in flight may finish; the operator would give 60 s'
+      : 'stopTimeoutSeconds';
   return [
-    ...(spec.mode === 'prefill'
-      ? [
-          {
-            what,
-            value: `bootstrap port ${workerPorts.bootstrap}`,
-            because: 'every pod has its own address, so all can have the same',
-          },
-        ]
-      : []),
-    ...(spec.kvEvents
-      ? [{ what, value: `KV events on port ${workerPorts.kvEvents}`, because: 'the same for every pod' }]
-      : []),
-    ...(pod.nodes === 1
-      ? []
-      : [
-          {
-            what,
-            value: `${pod.nodes} nodes × ${pod.gpusPerPod} GPUs`,
-            because: `gpus: ${spec.gpus}, nodes: ${pod.nodes}; needs Grove or LeaderWorkerSet, and the operator adds the ranks`,
-          },
-        ]),
-    ...(pod.sharedMemory === undefined
-      ? []
-      : [
-          {
-            what,
-            value: `${pod.sharedMemory} of shared memory`,
-            because: 'as upstream gives diffusion workers',
-          },
-        ]),
-    ...(pod.shareProcessNamespace
-      ? [
-          {
-            what,
-            value: 'shares its process namespace',
-            because: 'SGLang takes a parent with process id 1 for a dead one (0.5.16)',
-          },
-        ]
-      : []),
-    ...(isMedia(spec.mode) && spec.media?.fsUrl === undefined
-      ? [
-          {
-            what,
-            value: `results in ${mediaFolder}`,
-            because: 'a folder that goes with the pod; --set fsUrl=s3://… keeps them',
-          },
-        ]
-      : []),
-    ...(pod.graceSeconds === undefined
-      ? []
-      : [
-          {
-            what,
-            value: `${pod.graceSeconds} s to stop`,
-            because:
-              spec.stopTimeoutSeconds === undefined
-                ? 'transfers under way may end, and the operator gives 60'
-                : 'stopTimeoutSeconds',
-          },
-        ]),
+    ...reasons,
+    [pod.graceSeconds !== undefined, `${pod.graceSeconds} s to stop`, stop] as const,
+  ].flatMap(([applies, value, because]) => (applies ? [{ what: pod.name, value, because }] : []));
+}
+
+type Reason = readonly [applies: boolean, value: string, because: string];
+
+function frontendReasons({ name, component }: PodComponent, { httpPort }: FrontendSpec): Reason[] {
+  return [
+    [component !== name, `was ${component}`, 'the operator makes its Service for this name only'],
+    [
+      httpPort !== undefined && httpPort !== frontendPort,
+      `port ${frontendPort}`,
+      `the operator's Service and probes rely on it; httpPort ${httpPort} is left out`,
+    ],
   ];
 }
 
-/** Keys that the kubelet and the operator have their own way for. */
+function workerReasons(pod: PodComponent, spec: WorkerSpec): Reason[] {
+  const { nodes, gpusPerPod, env } = pod;
+  return [
+    [
+      spec.mode === 'prefill',
+      `bootstrap port ${workerPorts.bootstrap}`,
+      'every pod has its own address, so all can use the same port',
+    ],
+    [spec.kvEvents, `KV events on port ${workerPorts.kvEvents}`, 'the same for every pod'],
+    [
+      nodes > 1,
+      `${nodes} nodes × ${gpusPerPod} GPUs`,
+      `gpus: ${spec.gpus}, nodes: ${nodes}; needs Grove or LeaderWorkerSet, and the operator adds the ranks`,
+    ],
+    [
+      nodes > 1,
+      `GLOO_SOCKET_IFNAME=${env.GLOO_SOCKET_IFNAME}`,
+      "a pod's network interface, as in upstream's manifest; --env GLOO_SOCKET_IFNAME=NAME changes it",
+    ],
+    [
+      pod.sharedMemory !== undefined,
+      `${pod.sharedMemory} of shared memory`,
+      "as in upstream's manifests for diffusion",
+    ],
+    [
+      pod.shareProcessNamespace,
+      'shares its process namespace',
+      'SGLang 0.5.16 takes a parent with process ID 1 for a dead one',
+    ],
+    [
+      isMedia(spec.mode) && spec.media?.fsUrl === undefined,
+      `results in ${mediaFolder}`,
+      'a folder that goes with the pod; --set fsUrl=s3://… keeps them',
+    ],
+  ];
+}
+
+/** Keys that the kubelet or the operator decides in its own way. */
 function leftOut(profile: Profile): Choice[] {
   const specs = Object.values(profile.components);
   const reasons: readonly [key: string, set: boolean, because: string][] = [
     [
       'dependsOn',
       specs.some(({ dependsOn }) => Object.keys(dependsOn).length > 0),
-      'pods start together, and each waits until it finds the others',
+      'pods start together and wait for one another',
     ],
     [
       'restart',
       specs.some((spec) => spec.restart !== undefined || spec.maxRestarts !== undefined),
-      'the kubelet restarts every container that ends',
+      'the kubelet restarts every container that exits',
     ],
     ['liveness', specs.some(({ liveness }) => liveness !== undefined), 'the operator sets the probes'],
     [
@@ -179,7 +167,7 @@ function leftOut(profile: Profile): Choice[] {
     [
       'namespace',
       profile.namespace !== 'dynamo',
-      'the operator makes it of the namespace on Kubernetes and the name of the deployment',
+      'the operator derives it from the Kubernetes namespace and the name of the deployment',
     ],
   ];
   return reasons.flatMap(([key, set, because]) => (set ? [{ what: key, value: 'left out', because }] : []));

@@ -1,4 +1,4 @@
-/** How this program starts itself, its version, and its shipped files: as a package, or as a single-file executable. */
+/** How this program starts itself, and its shipped files: as a package, or as a single-file executable. */
 import type { Environment } from '../base/environment.ts';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
@@ -90,8 +90,3 @@ function holds(file: string, wanted: Uint8Array): boolean {
     return false;
   }
 }
-
-/** The version of this package, written into the bundle when it is built. */
-declare const DYNAMO_VERSION: string | undefined;
-
-export const version = typeof DYNAMO_VERSION === 'undefined' ? '0.0.0-source' : DYNAMO_VERSION;

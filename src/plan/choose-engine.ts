@@ -22,9 +22,12 @@ export function chooseEngine(
   { device }: Pick<Profile, 'device'>,
   host: HostFacts,
 ): EngineChoice {
-  const { kind, because } =
-    asked === 'auto' ? autoEngine(device, host) : { kind: engines[asked], because: `--engine ${asked}` };
-  const choice = { what: 'engine', value: kind.name, because };
+  const { kind, because, otherwise } =
+    asked === 'auto'
+      ? autoEngine(device, host)
+      : { kind: engines[asked], because: `--engine ${asked}`, otherwise: undefined };
+  const why = otherwise === undefined ? because : `${because} (${otherwise})`;
+  const choice = { what: 'engine', value: kind.name, because: why };
   if (kind.python === undefined) return { engine: kind.make(host.sim), choices: [choice] };
   const python = pythonFor(kind, host.python);
   if (kind.uses.includes('gpus')) requireDevice(kind, device, host);
@@ -46,8 +49,8 @@ export function chooseEngine(
 }
 
 /**
- * The engine that will serve, as far as it is known before anybody looks for a Python environment: `auto` takes one that
- * needs it on GPUs alone, or on the CPU where the profile says so. `device` is absent where nothing serves.
+ * The engine that will probably serve, before anything searches for a Python environment: `auto` selects an engine that
+ * needs one only on GPUs, or on the CPU if the profile says so. `device` is absent for plans that serve no model.
  */
 export function likelyEngine(
   asked: 'auto' | EngineName,
@@ -62,7 +65,7 @@ export function likelyEngine(
 export function autoEngine(
   device: Profile['device'],
   host: Pick<HostFacts, 'gpus' | 'gpuProblem' | 'python'>,
-): { kind: EngineKind; because: string } {
+): { kind: EngineKind; because: string; otherwise?: string } {
   const [first] = host.gpus;
   const { real, simulated } = autoEngines;
   const packages = packagesFor(real, host.python);
@@ -74,14 +77,18 @@ export function autoEngine(
   }
   if (first === undefined) {
     const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
-    return { kind: simulated, because: `${reason}: answers are simulated (--engine chooses another)` };
+    return {
+      kind: simulated,
+      because: `${reason}: answers are simulated`,
+      otherwise: '--engine selects another engine',
+    };
   }
   throw new DynamoError(
     'environment',
-    `This host has ${host.gpus.length} × ${first.name}, but no ${titleOf(real)} for them.`,
+    `This host has ${host.gpus.length} × ${first.name}, but ${titleOf(real)} is not installed.`,
     {
       details: [
-        'Two ways on:',
+        'Your options:',
         `  dynamo setup --engine ${real.name}    install NVIDIA Dynamo with ${titleOf(real)}`,
         '  --engine sim                    run the embedded engine: simulated answers, no GPU used',
       ],
@@ -90,7 +97,7 @@ export function autoEngine(
   );
 }
 
-/** What an environment holds for an engine, in words; `undefined` where something is lacking. */
+/** Describes the packages that an environment has for an engine; `undefined` if any is missing. */
 function packagesFor(
   { python: need }: UpstreamKind,
   python: PythonEnvironment | undefined,
@@ -103,10 +110,10 @@ function pythonFor(kind: UpstreamKind, python: PythonEnvironment | undefined): P
   if (python !== undefined && !lacksBackend(kind.python.backend, python)) return python;
   const lack =
     python === undefined
-      ? 'no Python environment here holds Dynamo'
-      : `${python.folder} holds Dynamo ${python.dynamoVersion} without ${titleOf(kind)}`;
+      ? 'no Python environment here contains Dynamo'
+      : `${python.folder} contains Dynamo ${python.dynamoVersion}, but not ${titleOf(kind)}`;
   throw new DynamoError('environment', `The engine ${kind.name} cannot start: ${lack}.`, {
-    hint: `dynamo setup --engine ${kind.name}   # or name an environment: --python FOLDER; --engine sim needs none`,
+    hint: `dynamo setup --engine ${kind.name}   # or use another environment: --python FOLDER; --engine sim needs none`,
   });
 }
 
@@ -119,10 +126,10 @@ function requireDevice({ name }: EngineKind, device: Profile['device'], host: Ho
   const reason = host.gpuProblem ?? 'this host has no NVIDIA GPU';
   throw new DynamoError('environment', `The engine ${name} cannot start: ${reason}.`, {
     details: [
-      'Ways on without a GPU:',
+      'Without a GPU, you can use:',
       '  --set device=cpu   a tiny model, on the CPU',
-      '  --engine mocker    the real frontend before workers that compute nothing',
-      '  --engine sim       the embedded engine, simulated answers',
+      '  --engine mocker    the real frontend, with workers that compute nothing',
+      '  --engine sim       the embedded engine: simulated answers',
     ],
     hint: 'add --set device=cpu   # for a tiny model',
     impossible: true,

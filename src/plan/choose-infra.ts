@@ -21,12 +21,12 @@ const sources: readonly Source[] = ['external', 'shared', 'process', 'docker'];
 /** Other hosts do not reach those on loopback: of `dynamo infra up`, and in containers. */
 const reachable: ReadonlySet<Source> = new Set<Source>(['external', 'process']);
 
-/** What a source has to offer, or in words why nothing. */
+/** What a source can provide, or why it cannot. */
 type Offer =
   | { readonly use: InfraUse; readonly words: string }
   | { readonly lacks: string; readonly fix?: string };
 
-/** Throws `unavailable` when something needed cannot be had from the source that was asked for, or from any. */
+/** Throws `unavailable` when the requested source, or with `auto` any source, cannot provide what is needed. */
 export function chooseInfra(
   needs: Planes['needs'],
   options: Pick<PlanOptions, 'infra' | 'images' | 'hosts'>,
@@ -66,7 +66,7 @@ function chooseOne(
     lacking.push(offer.lacks);
     fix = offer.fix;
   }
-  throw new DynamoError('unavailable', `${why} needs ${infraTitles[name]}, and there is none to be had.`, {
+  throw new DynamoError('unavailable', `${why} needs ${infraTitles[name]}, but none is available.`, {
     details: lacking.map((each) => `  ${each}`),
     hint: asked === 'docker' ? (fix ?? '--infra process') : fixes[asked](name),
   });
@@ -77,7 +77,7 @@ const fixes: Readonly<Record<Exclude<PlanOptions['infra'], 'docker'>, (name: Inf
   auto: () => install,
   process: () => install,
   none: () => install,
-  external: (name) => `export ${variables[name]}=…   # or leave --infra external out`,
+  external: (name) => `export ${variables[name]}=…   # or omit --infra external`,
 };
 
 function offerOf(
@@ -102,8 +102,8 @@ const variables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS',
 const programs: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'nats-server' };
 
 /**
- * Throws `unavailable` for one that answers and cannot be used, and for one that the profile names and is not there: to
- * go on without it would hide a mistake.
+ * Throws `unavailable` for one that answers but cannot be used, and for one that the profile names but that does not
+ * answer: ignoring it would hide a mistake.
  */
 function externalOffer(name: InfraName, { external }: HostFacts['infra'], joined: boolean): Offer {
   const found = external[name];
@@ -116,7 +116,7 @@ function externalOffer(name: InfraName, { external }: HostFacts['infra'], joined
   const wrong = found.wrong ?? (profileKey === undefined ? undefined : silent);
   if (wrong !== undefined) {
     throw new DynamoError('unavailable', `${place}: ${wrong}.`, {
-      hint: found.fix ?? mendOf(name, profileKey),
+      hint: found.fix ?? fixOf(name, profileKey),
     });
   }
   if (silent !== undefined) return { lacks: `${place}: ${silent}` };
@@ -133,10 +133,10 @@ function externalOffer(name: InfraName, { external }: HostFacts['infra'], joined
   };
 }
 
-function mendOf(name: InfraName, profileKey: string | undefined): string {
+function fixOf(name: InfraName, profileKey: string | undefined): string {
   return profileKey === undefined
-    ? `mend it, or: unset ${variables[name]}`
-    : `mend infra.${name} of the profile, or use another: --infra process`;
+    ? `fix it, or: unset ${variables[name]}`
+    : `fix infra.${name} in the profile, or use a local one: --infra process`;
 }
 
 function unreached(place: string, silent: string, addresses: readonly string[]): DynamoError {
@@ -147,7 +147,7 @@ function unreached(place: string, silent: string, addresses: readonly string[]):
 }
 
 function sharedOffer(name: InfraName, { shared }: HostFacts['infra']): Offer {
-  if (shared === undefined) return { lacks: 'no shared one is up (dynamo infra up)' };
+  if (shared === undefined) return { lacks: 'no shared one is running (dynamo infra up)' };
   const address = shared.addresses[name];
   const version = shared.versions[name];
   return {
@@ -166,7 +166,7 @@ function processOffer(name: InfraName, { binaries }: HostFacts['infra']): Offer 
 }
 
 function dockerOffer(image: string, facts: ContainerFacts | undefined): Offer {
-  if (facts === undefined) return { lacks: 'docker was not looked at' };
+  if (facts === undefined) return { lacks: 'docker was not checked' };
   const { daemon } = facts;
   if (daemon === undefined) return lackOf(facts.problem);
   const { present = false, problem } = facts.images[image] ?? {};
@@ -183,12 +183,16 @@ function lackOf(problem: Lack = { words: 'there is no daemon', fix: '--infra pro
 }
 
 function nothingExternal(): DynamoError {
-  return new DynamoError('unavailable', '--infra external, but nothing external would be used.', {
-    details: [
-      'Discovery and events use what ETCD_ENDPOINTS and NATS_SERVER name, unless another plane was chosen.',
-    ],
-    hint: 'export ETCD_ENDPOINTS=http://127.0.0.1:2379 NATS_SERVER=nats://127.0.0.1:4222',
-  });
+  return new DynamoError(
+    'unavailable',
+    '--infra external was given, but this run would not use an external etcd or NATS.',
+    {
+      details: [
+        'Discovery uses ETCD_ENDPOINTS and events use NATS_SERVER, unless another plane is selected.',
+      ],
+      hint: 'export ETCD_ENDPOINTS=http://127.0.0.1:2379 NATS_SERVER=nats://127.0.0.1:4222',
+    },
+  );
 }
 
 export interface Namespaced {
@@ -196,7 +200,7 @@ export interface Namespaced {
   readonly choices: readonly Choice[];
 }
 
-/** `runId` ends in characters of its own after the last `-`. With etcd and NATS of its own a run keeps the profile's. */
+/** `runId` ends in unique characters after the last `-`. A run with its own etcd and NATS keeps the profile's namespace. */
 export function namespaced(
   profile: Profile,
   uses: InfraUses,
@@ -218,7 +222,7 @@ export function namespaced(
   });
   if (shared.length === 0) return { profile, choices: [] };
   const namespace = `${profile.namespace}-${runId.slice(runId.lastIndexOf('-') + 1)}`;
-  const because = `others may use this ${shared.map((name) => infraTitles[name]).join(' and ')}: a name of its own keeps the run apart`;
+  const because = `other runs may use this ${shared.map((name) => infraTitles[name]).join(' and ')}, so this run gets its own namespace`;
   return {
     profile: withNamespace(profile, namespace),
     choices: [{ what: 'namespace', value: namespace, because }],
@@ -233,7 +237,7 @@ function withNamespace(profile: Profile, namespace: string): Profile {
   return { ...profile, namespace, components: Object.fromEntries(components) };
 }
 
-/** An endpoint is written namespace.component.endpoint. */
+/** An endpoint is namespace.component.endpoint. */
 function moved(spec: WorkerSpec, namespace: string): WorkerSpec {
   if (spec.endpoint === undefined) return spec;
   return { ...spec, endpoint: spec.endpoint.replace(/^[^.]+/, namespace) };

@@ -1,4 +1,4 @@
-/** Decides how the processes find each other (discovery), where KV events travel, and so what of etcd and NATS is needed. */
+/** Decides how processes find each other (discovery) and how KV events travel, and so whether etcd and NATS are needed. */
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Discovery, EngineKind } from '../engine/engine.ts';
@@ -11,7 +11,7 @@ import type { PlanOptions } from './request.ts';
 export interface Planes {
   readonly discovery: Discovery['backend'];
   readonly events: ServingPlan['events'];
-  /** What must be there, each with the key or option that wants it. */
+  /** What is required, each with the key or option that requires it. */
   readonly needs: Readonly<Partial<Record<InfraName, string>>>;
   readonly choices: readonly Choice[];
 }
@@ -45,7 +45,7 @@ export function choosePlanes(profile: Profile, options: PlanOptions, environment
 
 interface PlaneChoice<T> {
   readonly value: T;
-  /** Absent when somebody spelled it out. */
+  /** Absent when the user chose it explicitly. */
   readonly because?: string;
 }
 
@@ -58,8 +58,8 @@ function chooseDiscovery(
   if (asked !== 'auto') return { value: asked };
   if (spansHosts(options)) return { value: 'etcd', because: 'processes on several hosts meet in etcd' };
   if (wants('etcd', options, environment)) return { value: 'etcd', because: `--infra ${options.infra}` };
-  if (names('etcd', profile, options)) return { value: 'etcd', because: 'infra.etcd of the profile' };
-  return { value: 'file', because: 'all processes are on this host: no etcd needed' };
+  if (names('etcd', profile, options)) return { value: 'etcd', because: 'infra.etcd in the profile' };
+  return { value: 'file', because: 'all processes run on this host, so etcd is not needed' };
 }
 
 function chooseEvents(
@@ -74,23 +74,23 @@ function chooseEvents(
     return { value: 'nats', because: `--infra ${options.infra}, and workers publish KV events` };
   }
   if (published && names('nats', profile, options)) {
-    return { value: 'nats', because: 'infra.nats of the profile, and workers publish KV events' };
+    return { value: 'nats', because: 'infra.nats in the profile, and workers publish KV events' };
   }
-  return { value: 'zmq', because: 'events go from worker to frontend directly: no NATS needed' };
+  return { value: 'zmq', because: 'workers send events directly to the frontend, so NATS is not needed' };
 }
 
-/** Who asks for infrastructure by its source wants it used; of external ones, those that the environment names. */
+/** `--infra SOURCE` means that it should be used; with `external`, what the environment names. */
 function wants(name: InfraName, { infra }: PlanOptions, environment: Environment): boolean {
   if (infra === 'external') return Boolean(environment[name === 'etcd' ? 'ETCD_ENDPOINTS' : 'NATS_SERVER']);
   return infra === 'process' || infra === 'docker';
 }
 
-/** A profile that says where one is wants it used, unless another source was asked for. */
+/** A profile that names an address means that it should be used, unless the user asked for another source. */
 function names(name: InfraName, profile: Profile, { infra }: PlanOptions): boolean {
   return profile.infra?.[name] !== undefined && (infra === 'auto' || infra === 'external');
 }
 
-/** Throws `usage` for a way of requests that the engine has not. */
+/** Throws `usage` for a request plane that the engine does not support. */
 export function requireRequestPlane(
   { name, requestPlanes }: Pick<EngineKind, 'name' | 'requestPlanes'>,
   { requestPlane }: Pick<Profile, 'requestPlane'>,
@@ -99,9 +99,9 @@ export function requireRequestPlane(
   const known = requestPlanes.join(', ');
   throw new DynamoError(
     'usage',
-    `The engine ${name} has no request plane ${requestPlane}: it knows ${known} only.`,
+    `The engine ${name} does not support the request plane ${requestPlane}; supported: ${known}.`,
     {
-      hint: `--request-plane ${requestPlanes[0]}   # or --engine mocker, whose requests go over NATS as well`,
+      hint: `--request-plane ${requestPlanes[0]}   # or --engine mocker, which also supports NATS`,
       impossible: true,
     },
   );
@@ -111,7 +111,7 @@ function excluded(name: InfraName, why: string): DynamoError {
   return new DynamoError('unavailable', `--infra none, but ${why} needs ${infraTitles[name]}.`, {
     hint:
       name === 'etcd'
-        ? 'leave --infra out, or add --discovery file'
-        : 'leave --infra out, or add --events zmq --request-plane tcp',
+        ? 'omit --infra none, or add --discovery file'
+        : 'omit --infra none, or add --events zmq --request-plane tcp',
   });
 }

@@ -1,23 +1,23 @@
-/** What the plan says of a process that runs in a container, and what is known of containers on this host. */
+/** The container settings of a planned process, and what is known about containers on this host. */
 import type { DaemonAddress } from '../base/identity.ts';
 
 /** The part of a ProcessSpec that is about its container; `argv` are the words after the image. Holds no secret. */
 export interface ContainerSpec {
   /** With a tag or a digest: `nats:2.11.4`, `quay.io/coreos/etcd@sha256:…`. */
   readonly image: string;
-  /** `1000:1000`, as which it reads and writes what is mounted; absent: as the image says. */
+  /** `1000:1000`: user and group that access what is mounted; absent: those of the image. */
   readonly user?: string | undefined;
   readonly workingFolder?: string | undefined;
   readonly network: 'host' | 'published';
-  /** Where `published`: ports on loopback of the host; the same numbers inside. */
+  /** With `published`: ports on the loopback address of the host, with the same numbers inside. */
   readonly published: readonly number[];
   readonly mounts: readonly Mount[];
-  /** Names of the caller's variables that it gets; their values stand nowhere. */
+  /** Names of variables that it inherits from the caller; their values are not stored. */
   readonly passes: readonly string[];
   /** GPUs that it may use, by index or UUID. */
   readonly gpus: readonly string[];
   readonly limits: ContainerLimits;
-  /** A small init as process 1, which reaps zombies and hands signals on. */
+  /** A small init as process 1, which reaps zombies and forwards signals. */
   readonly init: boolean;
   readonly hostIpc: boolean;
   readonly capabilities: readonly string[];
@@ -39,16 +39,16 @@ export interface ContainerLimits {
 export type ImageName = 'etcd' | 'nats' | 'runtime' | 'sim';
 export type Images = Readonly<Partial<Record<ImageName, string>>>;
 
-/** What cannot be had, in words, and one command that changes that. */
+/** Why something is unavailable, and one command that fixes it. */
 export interface Lack {
   readonly words: string;
   readonly fix: string;
 }
 
 export interface ImageFacts {
-  /** On this host already. */
+  /** Already on this host. */
   readonly present: boolean;
-  /** Why it is not here and cannot be fetched either. */
+  /** Why it is not here and cannot be pulled. */
   readonly problem?: Lack | undefined;
 }
 
@@ -56,18 +56,18 @@ export interface DaemonFacts extends DaemonAddress {
   readonly version: string;
   /** Why this one, for the choices of a plan. */
   readonly because: string;
-  /** User and group inside a container to whom files of this user belong. */
+  /** User and group inside a container that own the files of this user. */
   readonly user: string;
-  /** Its network of the host is one of its own: of rootless Docker, which lives in a namespace. */
+  /** Its `host` network is not that of this host: rootless Docker runs in a network namespace. */
   readonly hostNetworkIsOwn?: true;
 }
 
-/** What was found out about containers; nothing of it where nobody needs them. */
+/** What was found out about containers; absent where none is needed. */
 export interface ContainerFacts {
   readonly daemon?: DaemonFacts | undefined;
   /** Why there is none. */
   readonly problem?: Lack | undefined;
-  /** Of the images that were asked about, by reference. */
+  /** The images that were checked, by reference. */
   readonly images: Readonly<Record<string, ImageFacts>>;
 }
 
@@ -86,7 +86,7 @@ const variables: Readonly<Record<ImageName, string>> = {
 
 export const imageNames: readonly ImageName[] = ['etcd', 'nats', 'runtime', 'sim'];
 
-/** What the command line says, else the variable, else what upstream uses. */
+/** From the command line, else the variable, else upstream's default. */
 export function imageOf(
   { name, reference }: { readonly name: ImageName; readonly reference: string },
   asked: Images,
@@ -115,7 +115,7 @@ export function versionOfImage(reference: string): string | undefined {
   return /^\d+\.\d+\.\d+(\.post\d+)?/.exec(tagOf(reference) ?? '')?.[0];
 }
 
-/** What a daemon holds, whoever made it. */
+/** All containers of a daemon, including those of others. */
 export interface ContainerSurvey {
   readonly daemon?: DaemonFacts | undefined;
   /** Why there is none that answers. */
@@ -126,11 +126,11 @@ export interface ContainerSurvey {
 export interface SeenContainer {
   readonly name: string;
   readonly image: string;
-  /** As Docker says it: `running`, `exited`. */
+  /** Docker's word: `running`, `exited`. */
   readonly state: string;
   /** `127.0.0.1:2379`, of this host. */
   readonly published: readonly string[];
-  /** What its labels say; empty for one that is not ours. */
+  /** From its labels; empty for a container that dynamo did not create. */
   readonly runId: string;
   readonly runFolder: string;
 }

@@ -1,5 +1,6 @@
-/** What workers need of GPUs, and which GPUs they may use: `--gpus` within CUDA_VISIBLE_DEVICES within all. Never widened. */
+/** How much GPU memory workers need, and which GPUs they may use: `--gpus` within CUDA_VISIBLE_DEVICES within all. */
 import { DynamoError } from '../base/error.ts';
+import { gibText } from '../base/units.ts';
 import type { WorkerSpec } from '../profile/profile.ts';
 import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './replicas.ts';
@@ -22,20 +23,16 @@ const besideWeightsMiB = 2_048;
 export function gpuDemand(spec: WorkerSpec, weightsMiB: number | undefined): GpuDemand | undefined {
   const gpus = Math.max(1, spec.gpus);
   if (weightsMiB !== undefined && spec.mode !== 'encode') {
-    const because = `${gib(weightsMiB)} of weights${gpus > 1 ? ` on ${gpus} GPUs` : ''}, and 2 GiB beside them`;
+    const because = `${gibText(weightsMiB)} of weights${gpus > 1 ? ` on ${gpus} GPUs` : ''}, plus 2 GiB`;
     return { mib: Math.ceil(weightsMiB / gpus) + besideWeightsMiB, because };
   }
   if (spec.gpuMemoryGiB === undefined) return undefined;
-  return { mib: Math.ceil((spec.gpuMemoryGiB * 1024) / gpus), because: "the profile's hint" };
+  return { mib: Math.ceil((spec.gpuMemoryGiB * 1024) / gpus), because: 'the hint in the profile' };
 }
 
-export function gib(mib: number): string {
-  return `${(mib / 1024).toFixed(1)} GiB`;
-}
-
-/** With the number of GPUs, and what the members need on each of them together. */
+/** Workers that run on the same GPUs: how many, and what they need together on each. */
 export interface GpuGroup {
-  /** The worker that the others name with `shareGpuWith` comes first. */
+  /** Starts with the worker that the others name in `shareGpuWith`. */
   readonly members: readonly WorkerEntry[];
   readonly gpus: number;
   readonly demand: GpuDemand | undefined;
@@ -43,22 +40,22 @@ export interface GpuGroup {
 
 export interface GpuOffer {
   readonly gpus: readonly Gpu[];
-  /** Of the model, where its files are on this host. */
+  /** Size of the model's weights, if its files are on this host. */
   readonly weightsMiB?: number | undefined;
-  /** What keeps other GPUs of this host out, for the refusal. */
+  /** What excludes other GPUs of this host, for the error message. */
   readonly limit?: string | undefined;
-  /** Why there may be more than these. */
+  /** Why this host may have more GPUs than these. */
   readonly problem?: string | undefined;
 }
 
-/** `undefined` where the driver does not tell: then it is tried. */
+/** `undefined` if the driver does not report it: then the GPU is tried. */
 export function freeOf({ freeMiB, totalMiB, usedMiB }: Gpu): number | undefined {
   return freeMiB ?? (totalMiB > 0 ? totalMiB - usedMiB : undefined);
 }
 
 /**
- * A worker on several GPUs takes none that is an instance of a divided one: a process sees a single instance, however many
- * it is given. Source: NVIDIA MIG user guide, "CUDA Visibility and Enumeration".
+ * A worker that needs several GPUs cannot use MIG instances: a process sees only one, however many are visible to it.
+ * Source: NVIDIA MIG user guide, "CUDA Visibility and Enumeration".
  */
 export function mayBeOf(gpu: Gpu, { gpus }: Pick<GpuGroup, 'gpus'>): boolean {
   return gpus < 2 || gpu.migOf === undefined;
@@ -68,12 +65,12 @@ export function hasRoom(gpu: Gpu, { demand }: GpuGroup): boolean {
   return (freeOf(gpu) ?? Infinity) >= (demand?.mib ?? 0);
 }
 
-/** What CUDA_VISIBLE_DEVICES calls a GPU: its index, or the UUID of a MIG instance, which has no index. */
+/** The name of a GPU in CUDA_VISIBLE_DEVICES: its index, or the UUID of a MIG instance, which has no index. */
 export function deviceName({ index, uuid, migOf }: Gpu): string {
   return migOf === undefined ? String(index) : uuid;
 }
 
-/** Throws `environment` for a name that no GPU has, or several have. Indices count as nvidia-smi does. */
+/** Throws `environment` for a name that matches no GPU, or several. Indices are those of nvidia-smi. */
 export function allowedGpus(
   gpus: readonly Gpu[],
   asked: readonly string[] | undefined,
@@ -84,7 +81,7 @@ export function allowedGpus(
   return asked === undefined ? visible : select(visible, asked, '--gpus');
 }
 
-/** What limits the choice, for messages; `undefined` when nothing does. */
+/** What restricts the GPUs, for messages; `undefined` if nothing does. */
 export function limitText(
   asked: readonly string[] | undefined,
   visibleDevices: string | undefined,
@@ -93,7 +90,7 @@ export function limitText(
   return visibleDevices === undefined ? undefined : `CUDA_VISIBLE_DEVICES=${JSON.stringify(visibleDevices)}`;
 }
 
-/** CUDA stops at the first name that is none; only -1 and NoDevFiles are written on purpose. */
+/** CUDA stops at the first invalid name; people use only -1 and NoDevFiles on purpose. */
 function visibleNames(text: string): string[] {
   const names = text
     .split(',')
@@ -104,25 +101,25 @@ function visibleNames(text: string): string[] {
 }
 
 function select(gpus: readonly Gpu[], names: readonly string[], source: string): Gpu[] {
-  // Named twice is still one GPU.
+  // A GPU that is named twice is used once.
   return [...new Set(names.map((name) => find(gpus, name, source)))];
 }
 
 function find(gpus: readonly Gpu[], name: string, source: string): Gpu {
   const exact = gpus.find((gpu) => deviceName(gpu) === name || gpu.uuid === name);
   if (exact !== undefined) return exact;
-  // CUDA takes the beginning of a UUID as long as it is one GPU's. Those of Jetson begin with anything; digits are an index.
-  const begun = /^(GPU|MIG)-.|^(?!(GPU|MIG)-?$)(?=.*\D)[\da-f-]+$/i.test(name)
+  // CUDA accepts the start of a UUID if only one GPU matches. UUIDs on Jetson have no prefix; digits alone are an index.
+  const matching = /^(GPU|MIG)-.|^(?!(GPU|MIG)-?$)(?=.*\D)[\da-f-]+$/i.test(name)
     ? gpus.filter(({ uuid }) => uuid.startsWith(name))
     : [];
-  const [first] = begun;
-  if (first !== undefined && begun.length === 1) return first;
+  const [first] = matching;
+  if (first !== undefined && matching.length === 1) return first;
   const known = gpus.map((gpu) => `${gpu.index} (${gpu.uuid})`).join(', ') || 'none';
   const fault =
-    begun.length > 1
-      ? `${JSON.stringify(name)} is the beginning of ${begun.length} UUIDs`
+    matching.length > 1
+      ? `${JSON.stringify(name)} matches the start of ${matching.length} UUIDs`
       : gpus.some((gpu) => String(gpu.index) === name)
-        ? `GPU ${name} is divided (MIG): its instances are named by UUID`
-        : `there is no GPU ${JSON.stringify(name)} here`;
-  throw new DynamoError('environment', `${source}: ${fault}.`, { hint: `GPUs that can be named: ${known}` });
+        ? `GPU ${name} is partitioned (MIG): name its instances by UUID`
+        : `this host has no GPU ${JSON.stringify(name)}`;
+  throw new DynamoError('environment', `${source}: ${fault}.`, { hint: `available GPUs: ${known}` });
 }

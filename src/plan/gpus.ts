@@ -1,9 +1,9 @@
 /** Places workers on GPUs: each gets its own, unless the profile says that two share. Explains when they do not fit. */
 import { DynamoError } from '../base/error.ts';
+import { gibText } from '../base/units.ts';
 import {
   deviceName,
   freeOf,
-  gib,
   type GpuDemand,
   gpuDemand,
   type GpuGroup,
@@ -15,18 +15,21 @@ import type { Choice } from './plan.ts';
 import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './replicas.ts';
 
-/** More than the driver keeps on an idle GPU: somebody uses it. */
-const idleMiB = 1_024;
+/**
+ * More than the driver keeps on an idle GPU: somebody uses it. An idle H200 had 615 MiB in use.
+ * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+ */
+export const idleMiB = 1_024;
 
 export interface Placement {
   /** Values of CUDA_VISIBLE_DEVICES by process name; empty for a worker that needs no GPU. */
   readonly devices: ReadonlyMap<string, readonly string[]>;
-  /** UUIDs of all GPUs that are used. */
+  /** UUIDs of all GPUs in use. */
   readonly uuids: readonly string[];
   readonly choices: readonly Choice[];
 }
 
-/** Throws `busy` with a table of who holds what when it does not fit. */
+/** Throws `busy` with a table of GPUs and their users when the workers do not fit. */
 export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): Placement {
   const groups = groupsOf(workers, offer.weightsMiB);
   const given = fit(
@@ -46,7 +49,7 @@ export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): 
       ...groups.flatMap((group, i) => choiceOf(group, given[i] ?? [])),
       ...(offer.problem === undefined
         ? []
-        : [{ what: 'gpus', value: `${offer.gpus.length} that can be used`, because: offer.problem }]),
+        : [{ what: 'gpus', value: `${offer.gpus.length} usable`, because: offer.problem }]),
     ],
   };
 }
@@ -54,10 +57,10 @@ export function placeWorkers(workers: readonly WorkerEntry[], offer: GpuOffer): 
 function choiceOf({ members, demand }: GpuGroup, gpus: readonly Gpu[]): Choice[] {
   if (gpus.length === 0) return [];
   const need =
-    demand === undefined ? 'nothing is known about its need' : `needs ${gib(demand.mib)} (${demand.because})`;
-  const free = gpus.map((gpu) => gib(freeOf(gpu) ?? 0)).join(', ');
+    demand === undefined ? 'its memory need is unknown' : `needs ${gibText(demand.mib)} (${demand.because})`;
+  const free = gpus.map((gpu) => gibText(freeOf(gpu) ?? 0)).join(', ');
   const have = gpus.some((gpu) => freeOf(gpu) === undefined)
-    ? 'its free memory is unknown, as nvidia-smi does not tell it'
+    ? 'its free memory is unknown: nvidia-smi does not report it'
     : `${free} free`;
   return [
     {
@@ -68,7 +71,7 @@ function choiceOf({ members, demand }: GpuGroup, gpus: readonly Gpu[]): Choice[]
   ];
 }
 
-/** Workers that are on the same GPUs, the one that the others name first; what each needs adds up. */
+/** Groups workers that share GPUs, the one that the others name first; their needs are added up. */
 function groupsOf(workers: readonly WorkerEntry[], weightsMiB: number | undefined): GpuGroup[] {
   return workers
     .filter(({ spec }) => spec.shareGpuWith === undefined)
@@ -93,12 +96,12 @@ function fit(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undef
   return inOrder(groups, gpus) ?? bySize(groups, gpus, memoryOf) ?? bySize(groups, gpus, countOf);
 }
 
-/** As if nobody used it. */
+/** The same GPU as if it were unused. */
 function emptied({ freeMiB: _free, ...gpu }: Gpu): Gpu {
   return { ...gpu, usedMiB: 0 };
 }
 
-/** In the order of profile and host, idle GPUs first. */
+/** Assigns in the order of profile and host, idle GPUs first. */
 function inOrder(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | undefined {
   let left = gpus.toSorted((a, b) => Number(isUsed(a)) - Number(isUsed(b)));
   const given: Gpu[][] = [];
@@ -111,7 +114,7 @@ function inOrder(groups: readonly GpuGroup[], gpus: readonly Gpu[]): Gpu[][] | u
   return given;
 }
 
-/** Who needs most gets the GPUs with most memory: when that does not fit, nothing does. */
+/** Gives the GPUs with the most memory to the groups that need the most: if that does not fit, nothing does. */
 function bySize(
   groups: readonly GpuGroup[],
   gpus: readonly Gpu[],
@@ -132,7 +135,7 @@ function memoryOf({ demand }: GpuGroup): number {
   return demand?.mib ?? 0;
 }
 
-/** With divided GPUs: who needs several has fewer to choose from. */
+/** For partitioned GPUs: groups that need several GPUs have fewer to choose from. */
 function countOf({ gpus }: GpuGroup): number {
   return gpus;
 }
@@ -141,7 +144,7 @@ function isUsed({ usedMiB }: Gpu): boolean {
   return usedMiB > idleMiB;
 }
 
-/** The worker on whose GPUs this one runs: itself, or the end of the chain of those that share. */
+/** The worker whose GPUs this one uses: itself, or the end of the `shareGpuWith` chain. */
 function hostOf(worker: WorkerEntry, workers: readonly WorkerEntry[]): WorkerEntry {
   let host = worker;
   for (let step = 0; host.spec.shareGpuWith !== undefined && step < workers.length; step++) {
@@ -153,7 +156,7 @@ function hostOf(worker: WorkerEntry, workers: readonly WorkerEntry[]): WorkerEnt
   return host;
 }
 
-/** `impossible`: nor would it if nobody else used the GPUs. */
+/** `impossible`: they would not fit on unused GPUs either. */
 export function doesNotFit(
   groups: readonly GpuGroup[],
   { gpus, limit }: GpuOffer,
@@ -166,13 +169,13 @@ export function doesNotFit(
   const within = limit === undefined ? '' : ` (${limit})`;
   const message =
     gpus.length < needed
-      ? `This needs ${count(needed)} and may use ${gpus.length}${within}.`
-      : `This needs ${count(needed)}; of ${gpus.length} that it may use${within}, ${usable.length} ${usable.length === 1 ? 'has' : 'have'} room.`;
+      ? `Needs ${count(needed)}, but only ${gpus.length} ${gpus.length === 1 ? 'is' : 'are'} allowed${within}.`
+      : `Needs ${count(needed)}, but only ${usable.length} of the ${gpus.length} allowed${within} ${usable.length === 1 ? 'has' : 'have'} enough free memory.`;
   return new DynamoError('busy', message, {
     details: [
       'GPUs needed:',
       ...groups.flatMap((group) => needRows(group, gpus)),
-      ...(gpus.length === 0 ? [] : ['GPUs it may use:', ...gpus.flatMap(gpuRows)]),
+      ...(gpus.length === 0 ? [] : ['Allowed GPUs:', ...gpus.flatMap(gpuRows)]),
     ],
     hint: hintFor(gpus),
     impossible,
@@ -186,10 +189,10 @@ function count(gpus: number): string {
 function needRows(group: GpuGroup, offered: readonly Gpu[]): string[] {
   const { members, gpus, demand } = group;
   const [host, ...others] = members;
-  const memory = demand === undefined ? '' : `, with ${gib(demand.mib)} free on each: ${demand.because}`;
+  const memory = demand === undefined ? '' : `, each with ${gibText(demand.mib)} free: ${demand.because}`;
   const whole = offered.every((gpu) => mayBeOf(gpu, group))
     ? ''
-    : '; whole ones, as no process can use several instances of divided GPUs (MIG)';
+    : '; whole GPUs only, since a process cannot use several MIG instances';
   return [
     `  ${host?.name}: ${gpus}${memory}${whole}`,
     ...others.map(({ name, spec }) => `  ${name}: shares with ${spec.shareGpuWith}`),
@@ -198,8 +201,9 @@ function needRows(group: GpuGroup, offered: readonly Gpu[]): string[] {
 
 function gpuRows(gpu: Gpu): string[] {
   const free = freeOf(gpu);
-  const room = free === undefined ? 'free memory unknown' : `${gib(free)} of ${gib(gpu.totalMiB)} free`;
-  const lease = gpu.leasedBy === undefined ? '' : `, taken by run ${gpu.leasedBy}`;
+  const room =
+    free === undefined ? 'free memory unknown' : `${gibText(free)} of ${gibText(gpu.totalMiB)} free`;
+  const lease = gpu.leasedBy === undefined ? '' : `, leased by run ${gpu.leasedBy}`;
   return [
     `  GPU ${deviceName(gpu)} (${gpu.name}): ${room}${lease}`,
     ...(gpu.heldBy ?? []).map((holder) => `    ${holder}`),
@@ -208,12 +212,13 @@ function gpuRows(gpu: Gpu): string[] {
 
 function hintFor(gpus: readonly Gpu[]): string {
   const lessees = gpus.flatMap(({ leasedBy }) => leasedBy ?? []);
-  // An id has no space: what has some says which lease cannot be read.
+  // A run id has no space; a text with spaces says which lease cannot be read.
   const run = lessees.find((each) => !each.includes(' '));
-  if (run === undefined && lessees.length > 0) return 'dynamo clean   # removes leases that nobody can hold';
-  if (run !== undefined) return `dynamo down ${run}   # gives its GPUs back`;
+  if (run === undefined && lessees.length > 0)
+    return 'dynamo clean   # removes leases of runs that no longer exist';
+  if (run !== undefined) return `dynamo down ${run}   # frees its GPUs`;
   if (gpus.some(({ heldBy = [] }) => heldBy.length > 0)) {
-    return 'dynamo clean --dry-run   # says whose they are, and what can be ended';
+    return 'dynamo clean --dry-run   # lists the owners, and what can be ended';
   }
-  return '--engine sim runs it without a GPU; `dynamo profiles list` shows what each profile needs';
+  return '--engine sim needs no GPU; `dynamo profiles list` shows what each profile needs';
 }

@@ -13,13 +13,13 @@ import {
   type Place,
 } from './infra.ts';
 
-/** The first with variables for it; before, it panics in its TLS library. Seen with 1.1.1, 1.4.2 and 1.6.1. */
+/** The first version with variables for it; earlier ones panic in their TLS library. Seen with 1.1.1, 1.4.2 and 1.6.1. */
 const firstNatsOverTls = '1.5.dev0';
 
-/** Largest value of a variable on Linux, less its name; PEM is one byte a letter. */
+/** The largest value of a variable on Linux, minus its name; a PEM character is one byte. */
 const maxTextLength = 128 * 1024 - 64;
 
-/** `dynamoVersion`: of the Dynamo that will be started. Throws `unavailable`. */
+/** `dynamoVersion`: the version that will be started. Throws `unavailable`. */
 export function requireAccess(uses: InfraUses, environment: Environment, dynamoVersion: string): void {
   if (uses.etcd?.from === 'external') requireEtcdAccess(uses.etcd, environment);
   const { nats } = uses;
@@ -28,14 +28,14 @@ export function requireAccess(uses: InfraUses, environment: Environment, dynamoV
   throw refusal(
     'nats',
     nats,
-    `it is spoken with over TLS, which Dynamo ${dynamoVersion} cannot do; 1.5 can`,
+    `it requires TLS, which Dynamo ${dynamoVersion} does not support; 1.5 does`,
     '--events zmq   # or: dynamo setup, which installs a newer Dynamo',
   );
 }
 
 /**
- * A login wins over certificates, which are not read then, and those count only when all three are there. Seen with
- * 1.1.1, 1.4.2 and 1.6.1.
+ * Dynamo prefers a login over certificates, which it then does not read; it uses certificates only when all three are
+ * set. Seen with 1.1.1, 1.4.2 and 1.6.1.
  */
 function requireEtcdAccess(use: InfraUse, environment: Environment): void {
   if (!use.addresses.some((each) => each.startsWith('https:'))) return;
@@ -48,18 +48,18 @@ function requireEtcdAccess(use: InfraUse, environment: Environment): void {
   const given = [ca, cert, key].filter(Boolean);
   if (given.length === 0) return;
   const fix =
-    'http:// with the login, or https:// with a ca, a cert and a key and no login   # or: --discovery file';
+    'use http:// with the login, or https:// with ca, cert and key but no login   # or: --discovery file';
   if (username) {
     const why =
-      'there is a login beside certificates: Dynamo takes one of the two, and the login without TLS';
+      'a login and certificates are set: Dynamo uses only one of the two, and the login without TLS';
     throw refusal('etcd', use, why, fix);
   }
   if (given.length < 3) {
-    throw refusal('etcd', use, 'Dynamo takes the certificates as a ca, a cert and a key, or not at all', fix);
+    throw refusal('etcd', use, 'Dynamo needs all three certificate files (ca, cert and key) or none', fix);
   }
   if (given.some((text) => (text?.length ?? 0) > maxTextLength)) {
-    const why = 'Dynamo takes certificates as text in variables, and Linux takes 128 KiB in each';
-    throw refusal('etcd', use, why, 'a file with the one authority that signed it, as ca');
+    const why = 'Dynamo reads certificates from environment variables, and Linux limits each to 128 KiB';
+    throw refusal('etcd', use, why, 'use a ca file with only the authority that signed it');
   }
 }
 
@@ -75,12 +75,12 @@ const patterns: Readonly<Record<InfraName, RegExp>> = {
   nats: /^NATS_(AUTH_(USERNAME|PASSWORD|TOKEN|NKEY|CREDENTIALS_FILE)|TLS_\w+)$/,
 };
 
-/** Names of the variables in `environment` that say who we are and whom we trust. */
+/** Names of the variables in `environment` that hold credentials or certificates. */
 export function loginVariables(name: InfraName, environment: Environment): string[] {
   return Object.keys(environment).filter((variable) => patterns[name].test(variable));
 }
 
-/** Names of inherited variables that processes get because an external etcd or NATS may want them. */
+/** Names of inherited variables that processes get because an external etcd or NATS may need them. */
 export function accessVariables(uses: InfraUses, environment: Environment): string[] {
   return infraNames.flatMap((name) =>
     uses[name]?.from === 'external' ? loginVariables(name, environment) : [],
@@ -89,7 +89,7 @@ export function accessVariables(uses: InfraUses, environment: Environment): stri
 
 const addressVariables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
 
-/** Inherited variables without a say: what names an external one that is used has had its. */
+/** Inherited variables that have no effect. The address of an external etcd or NATS in use is not one of them. */
 export function ignoredVariables({
   scrubbed,
   infra,
@@ -97,13 +97,13 @@ export function ignoredVariables({
   readonly scrubbed: readonly string[];
   readonly infra?: InfraPlan | undefined;
 }): string[] {
-  const heard = infraNames.flatMap((name) =>
+  const used = infraNames.flatMap((name) =>
     infra?.[name]?.from === 'external' ? [addressVariables[name]] : [],
   );
-  return scrubbed.filter((name) => !heard.includes(name));
+  return scrubbed.filter((name) => !used.includes(name));
 }
 
-/** Files that some of these variables name; certificates for etcd stand in theirs as text. */
+/** Variables that name a file; those for etcd contain the certificate itself. */
 const fileVariables = /^NATS_(AUTH_CREDENTIALS_FILE|TLS_\w+_PATH)$/;
 
 /** Absolute paths of the files that `variables` name. */
@@ -114,7 +114,7 @@ export function accessFiles(variables: readonly string[], environment: Environme
 }
 
 /**
- * The variables that say the same as these do, with credentials out of the addresses: addresses are printed and stored.
+ * The same variables with the credentials taken out of the addresses, since addresses are printed and stored.
  * `nats://user:password@host` becomes `nats://host` and NATS_AUTH_USERNAME and NATS_AUTH_PASSWORD.
  */
 export function withoutCredentials({ ETCD_ENDPOINTS, NATS_SERVER }: Environment): Record<string, string> {
@@ -138,19 +138,19 @@ function taken(variable: string, list: string, prefix: string): Record<string, s
   return Object.keys(found).length === 0 ? {} : { ...found, [variable]: addresses.join(',') };
 }
 
-/** How what a profile refers to is read; `undefined` for what it does not say. */
+/** Reads what a profile refers to; `undefined` for what it does not set. */
 export interface ReferenceReader {
-  /** `key`: as in the profile, for errors. */
+  /** `key`: the key in the profile, for errors. */
   readonly secret: (key: string, reference: SecretReference | undefined) => string | undefined;
-  /** A path as programs take it. */
+  /** A path with `~` expanded. */
   readonly path: (written: string | undefined) => string | undefined;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * `undefined` for those that must not be set: a login that is meant for one server is shown to no other. Nothing when
- * the profile does not name it.
+ * `undefined` for variables that must not be set: a login for one server is never sent to another. Empty when the profile
+ * does not name the service.
  */
 export function variablesOfProfile(
   name: InfraName,
@@ -158,10 +158,10 @@ export function variablesOfProfile(
   environment: Variables,
   reader: ReferenceReader,
 ): Variables {
-  const said = name === 'etcd' ? etcdVariables(infra?.etcd, reader) : natsVariables(infra?.nats, reader);
-  if (said === undefined) return {};
+  const set = name === 'etcd' ? etcdVariables(infra?.etcd, reader) : natsVariables(infra?.nats, reader);
+  if (set === undefined) return {};
   const inherited = loginVariables(name, environment).map((variable) => [variable, undefined]);
-  return { ...Object.fromEntries(inherited), ...said };
+  return { ...Object.fromEntries(inherited), ...set };
 }
 
 function etcdVariables(
@@ -181,7 +181,7 @@ function etcdVariables(
 }
 
 /**
- * Dynamo has NATS_TLS_… since 1.5; before, it trusts the authorities of this host only.
+ * Dynamo reads NATS_TLS_… since 1.5; earlier versions trust only the certificate authorities of this host.
  * Source: docs/upstream/discovery.md#logins.
  */
 function natsVariables(
@@ -203,7 +203,7 @@ function natsVariables(
   };
 }
 
-/** `etcd`: as the profile names it; without one, it is the environment that does. */
+/** Where the credentials for an external etcd are stored. `etcd`: from the profile; if absent, from the environment. */
 export function accessPlaces(
   etcd: ExternalEtcd | undefined,
   environment: Readonly<Record<string, string | undefined>>,

@@ -19,13 +19,13 @@ import { daemonOf } from './runtime.ts';
 
 const programs: Readonly<Record<InfraName, InfraProgram>> = { etcd, nats };
 
-/** One member with little data: both end within milliseconds, and are up within 2 s on a slow disk. */
+/** A single member with little data: it stops within milliseconds and is up within 2 s on a slow disk. */
 const stopGraceMs = 5_000;
 const startupTimeoutMs = 60_000;
 
 /**
- * In the foreground, too: with its data it is as good as before, and without it real workers end with exit code 0
- * after their lease. The delays keep the first restarts well within 10 s. Source: docs/upstream/discovery.md#etcd.
+ * Also in the foreground: etcd recovers from its data, and without it real workers exit with code 0 when their lease
+ * ends. The delays keep the first restarts well below 10 s. Source: docs/upstream/discovery.md#etcd.
  */
 const restart: RestartRule = {
   policy: 'on-failure',
@@ -37,21 +37,21 @@ const restart: RestartRule = {
 
 type OwnUse = InfraUse & { readonly from: 'process' | 'docker' };
 
-/** Where a container sees its data and its file. */
+/** The paths of its data and its configuration inside a container. */
 const inside = { dataFolder: '/data', configFile: '/etc/dynamo.conf' };
 
-/** One that stands still is as bad as one that is gone, and a lease of 10 s runs: within 5 s it is being replaced. */
+/** A hung server is as bad as a dead one, and leases last 10 s: it is restarted within 5 s. */
 const liveness: LivenessRule = { periodMs: 500, timeoutMs: 1_000, failureThreshold: 3, stopGraceMs: 500 };
 
 export interface InfraOptions {
-  /** Name of the data that outlives the run; without one, data go with the run. */
+  /** Name for data that outlives the run; without it, the data is removed with the run. */
   readonly persist?: string | undefined;
   readonly stopTimeoutMs?: number | undefined;
   /** Where other hosts reach it; absent: loopback. */
   readonly network?: Network | undefined;
 }
 
-/** The part of the plan about etcd and NATS, and the processes that are the run's own. */
+/** The part of the plan about etcd and NATS, and the processes that this run starts. */
 export function planInfra(
   uses: InfraUses,
   options: InfraOptions,
@@ -109,7 +109,7 @@ function planOne(name: InfraName, use: OwnUse, { options, host, pool }: InfraReq
       ? { program: [use.path], listen: '127.0.0.1', reach, ...folders }
       : { program: program.imageStartsIt ? [] : [name], listen: '0.0.0.0', ...inside }),
   };
-  // As written inside; on this host, they lie elsewhere.
+  // The program is given the path inside its container; this is the path on the host.
   const files = program.files(context).map((file) => ({ ...file, path: folders.configFile }));
   const spec: ProcessSpec = {
     name,
@@ -149,7 +149,7 @@ interface InfraContents {
   readonly hasFiles: boolean;
 }
 
-/** The data lie in a folder of ours and not in a volume of Docker's: they go with the run, or outlive it, as any others. */
+/** Data is in a folder of the run, not in a Docker volume, so that it is kept or removed as for a local process. */
 function infraContainer(
   image: string,
   host: HostFacts,
@@ -173,16 +173,16 @@ function infraContainer(
   };
 }
 
-/** Name of the run, by which everybody finds it. */
+/** Name of the run, by which other runs find it. */
 export const sharedRunName = 'infra';
 
-/** Both write little; two parts of each log are kept. */
+/** Both log little; two parts of each log are kept. */
 const maxLogBytes = 64 * 1024 * 1024;
 
 export interface SharedInfraOptions {
   readonly infra?: 'process' | 'docker' | undefined;
   readonly images?: Images | undefined;
-  /** Name under which the data outlive the run. */
+  /** Name under which data is kept after the run. */
   readonly persist?: string | undefined;
 }
 

@@ -1,13 +1,13 @@
-/** How an etcd and a NATS of our own are started: on loopback, with their data in a folder of the plan. */
+/** How a run starts its own etcd and NATS: on loopback, with their data in a folder of the plan. */
 import type { PortName, Ports } from '../engine/engine.ts';
 
 export type Verbosity = 'debug' | 'info' | 'warn' | 'error';
 
 export interface InfraContext {
   readonly runId: string;
-  /** The program; of NATS in a container nothing, as its image starts it. */
+  /** The program; empty for NATS in a container, whose image starts it. */
   readonly program: readonly string[];
-  /** What it listens on: loopback, or in a container everything, of which loopback of the host is all that gets through. */
+  /** Where it listens: loopback, or all addresses inside a container, which publishes only loopback ports of the host. */
   readonly listen: '127.0.0.1' | '0.0.0.0';
   /** Address of this host that it listens on as well, for other hosts. */
   readonly reach?: string | undefined;
@@ -19,23 +19,23 @@ export interface InfraContext {
 
 export interface InfraProgram {
   readonly ports: readonly PortName[];
-  /** Of `ports`, those that others talk to. */
+  /** Those of `ports` that clients use. */
   readonly published: readonly PortName[];
-  /** Of clients, where nobody says otherwise. */
+  /** Default port for clients. */
   readonly usualPort: number;
-  /** Where clients find it; `reach`: those on other hosts, too. */
+  /** The address for clients; with `reach`, also for those on other hosts. */
   address(ports: Ports, reach?: string): string;
-  /** GET says 200 once it is up. */
+  /** Answers GET with 200 once it is up. */
   probeUrl(ports: Ports): string;
   argv(context: InfraContext): readonly string[];
   files(context: InfraContext): readonly { readonly path: string; readonly text: string }[];
-  /** Whether the image starts the program by itself, whatever its path there. */
+  /** Whether the image's entry point already starts the program. */
   readonly imageStartsIt: boolean;
-  /** For people: what its loss means. */
+  /** What its loss means, for people. */
   readonly ifLost: string;
 }
 
-/** The level of Dynamo's own filter, such as `debug` or `info,dynamo_runtime=trace`; `info` when it names none. */
+/** The level in Dynamo's log filter, such as `debug` or `info,dynamo_runtime=trace`; default `info`. */
 export function verbosityOf(filter: string | undefined): Verbosity {
   const word = filter?.split(',')[0]?.trim().toLowerCase();
   if (word === 'trace' || word === 'debug') return 'debug';
@@ -45,7 +45,7 @@ export function verbosityOf(filter: string | undefined): Verbosity {
 export const etcd: InfraProgram = {
   ports: ['client', 'peer'],
   published: ['client'],
-  // Images differ in what they start by default, and all have etcd on their PATH.
+  // Images differ in their entry point, but all have etcd on their PATH.
   imageStartsIt: false,
   usualPort: 2379,
   address: (ports, reach) => url(ports.client, reach),
@@ -59,20 +59,20 @@ export const etcd: InfraProgram = {
     `--listen-client-urls=${[listen, ...(reach === undefined ? [] : [reach])].map((host) => url(ports.client, host)).join(',')}`,
     `--advertise-client-urls=${url(ports.client, reach)}`,
     `--listen-peer-urls=${url(ports.peer)}`,
-    // With data of an earlier run these two are ignored: other ports are no trouble.
+    // etcd ignores these two when it has data of an earlier run, so the ports may differ.
     `--initial-advertise-peer-urls=${url(ports.peer)}`,
     `--initial-cluster=default=${url(ports.peer)}`,
-    // Without compaction the history of every key is kept for ever.
+    // Without compaction, etcd keeps the history of every key forever.
     '--auto-compaction-mode=periodic',
     '--auto-compaction-retention=1h',
-    // 3.4 takes a log level only with this logger; 3.5 has no other.
+    // 3.4 accepts a log level only with this logger; 3.5 has no other.
     '--logger=zap',
     '--log-outputs=stderr',
     `--log-level=${verbosity}`,
   ],
   ifLost:
-    'etcd is started again with its data. Workers of Dynamo keep their registration for 10 s (up to 1.4) or 30 s ' +
-    'without it, then they end with exit code 0',
+    'etcd is restarted with its data. Dynamo workers stay registered for 10 s (up to 1.4) or 30 s without it, ' +
+    'then they exit with code 0',
 };
 
 function url(port: Ports['client'], host = '127.0.0.1'): string {
@@ -108,11 +108,12 @@ export const nats: InfraProgram = {
     },
   ],
   argv: ({ program, configFile }) => [...program, '--config', configFile],
-  ifLost: 'NATS is started again with its data. KV events sent meanwhile are lost; requests over TCP go on',
+  ifLost:
+    'NATS is restarted with its data. KV events sent in the meantime are lost; requests over TCP continue',
 };
 
-/** `address`: without a login, which goes beside it. Seen to work with etcd and etcdctl 3.4.23. */
+/** The shell command that frees space in a full etcd. `address`: without credentials. Seen to work with etcd and etcdctl 3.4.23. */
 export function roomCommand(address: string): string {
   const revision = `$($e endpoint status -w json | grep -o '"revision":[0-9]*' | grep -om1 '[0-9]*')`;
-  return `e="etcdctl --endpoints=${address}"; $e compact "${revision}" && $e defrag && $e alarm disarm   # old versions of keys go; --user and --cacert as it wants them`;
+  return `e="etcdctl --endpoints=${address}"; $e compact "${revision}" && $e defrag && $e alarm disarm   # deletes old versions of keys; add --user and --cacert if it needs them`;
 }

@@ -1,16 +1,16 @@
-/** What is known of etcd and NATS on this host, and where those of a plan come from. */
+/** What is known about etcd and NATS on this host, and where a plan takes them from. */
 import type { ContainerFacts } from './container.ts';
 
-/** In the plan as it is, in a variable of the environment, or in a file. Paths begin with `/` or `~/`. */
+/** Where a credential is stored: in the plan itself, in an environment variable, or in a file (`/…` or `~/…`). */
 export type Place = { readonly value: string } | { readonly env: string } | { readonly file: string };
 
-/** By the name of upstream's variable. */
+/** Keyed by upstream's variable. */
 export type AccessPlaces = Readonly<Record<string, Place>>;
 
 export type InfraName = 'etcd' | 'nats';
 export const infraNames: readonly InfraName[] = ['etcd', 'nats'];
 
-/** How they are called in sentences. */
+/** Their names in sentences. */
 export const infraTitles: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'NATS' };
 
 /** An executable on this host. */
@@ -19,22 +19,22 @@ export interface InfraBinary {
   readonly version: string;
 }
 
-/** What the variable or the profile that names an external one led to. */
+/** An external etcd or NATS that the environment or the profile names, as it was found. */
 export interface ExternalInfra {
-  /** Where the profile names it; absent when the environment does. */
+  /** The key in the profile that names it; absent when the environment does. */
   readonly profileKey?: string | undefined;
-  /** Of etcd, where it is cleaned up after a run. */
+  /** For etcd: where its credentials are stored, for later cleanup. */
   readonly access?: AccessPlaces;
   /** Without credentials. */
   readonly addresses: readonly string[];
   readonly version?: string;
-  /** For people: what it can do and what it lacks. */
+  /** For people: what it supports and what it lacks. */
   readonly about?: string;
-  /** Nobody answers there: the next source may be taken. */
+  /** Why it does not answer: the next source may be used instead. */
   readonly silent?: string;
-  /** It answers and cannot be used: that needs the user. */
+  /** Why it cannot be used although it answers: the user must decide. */
   readonly wrong?: string;
-  /** One command that mends what is wrong. */
+  /** One command that fixes it. */
   readonly fix?: string;
 }
 
@@ -49,13 +49,13 @@ export interface InfraFacts {
   readonly binaries: Readonly<Partial<Record<InfraName, InfraBinary>>>;
   readonly external: Readonly<Partial<Record<InfraName, ExternalInfra>>>;
   readonly shared?: SharedInfra | undefined;
-  /** Looked at only where a container may be wanted. */
+  /** Checked only when a container may be needed. */
   readonly containers?: ContainerFacts | undefined;
   /** Folder for data that outlives a run. */
   readonly persistentFolder: string;
 }
 
-/** Where one of them comes from. `addresses` hold no credentials; those of our own are known once its ports are. */
+/** Where etcd or NATS comes from. `addresses` hold no credentials; those of our own are known once their ports are. */
 export type InfraUse =
   | {
       readonly from: 'process';
@@ -73,7 +73,7 @@ export type InfraUse =
       readonly from: 'external';
       readonly addresses: readonly string[];
       readonly version: string;
-      /** Where the profile names it; absent when the environment does. */
+      /** The key in the profile that names it; absent when the environment does. */
       readonly profileKey?: string;
       readonly access?: AccessPlaces;
     }
@@ -84,7 +84,7 @@ export type InfraUse =
       readonly runId: string;
     };
 
-/** Whether it comes and goes with the run. */
+/** Whether the run starts and stops it. */
 export function isOwn({ from }: InfraUse): boolean {
   return from === 'process' || from === 'docker';
 }
@@ -95,10 +95,10 @@ export type InfraUses = Readonly<Partial<Record<InfraName, InfraUse>>>;
 export interface InfraPlan {
   readonly etcd?: InfraUse;
   readonly nats?: InfraUse;
-  /** Made before the first process starts; `kept` ones outlive the run. */
+  /** Created before the first process starts; those with `kept` stay after the run. */
   readonly folders: readonly { readonly path: string; readonly kept: boolean }[];
   /** Written before the first process starts. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Name of the data that outlives the run (`--persist`): one living run at a time may use it. */
+  /** Name of data that is kept after the run (`--persist`). Only one running run may use it. */
   readonly persist?: string | undefined;
 }

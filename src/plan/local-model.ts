@@ -1,4 +1,4 @@
-/** Tells models on this host from those of a hub. */
+/** Distinguishes models on this host from models on a hub. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Choice } from './plan.ts';
@@ -6,7 +6,7 @@ import type { HostFacts, ModelFact } from './request.ts';
 
 type Place = Pick<HostFacts, 'cwd' | 'environment'>;
 
-/** A model that is written as a path, as an absolute one: processes run in another folder. Any other is a hub id. */
+/** Makes a path absolute, since processes run in another folder. Anything else is a hub id and stays as it is. */
 export function localModel(model: string, { cwd, environment }: Place): string {
   if (model === '.' || model.startsWith('./')) return `${cwd}${model.slice(1)}`;
   if (model === '..' || model.startsWith('../')) return `${cwd}/${model}`;
@@ -15,19 +15,19 @@ export function localModel(model: string, { cwd, environment }: Place): string {
   return model;
 }
 
-/** Whether it can be nothing but a path: an id of a hub is `name` or `owner/name`. */
+/** Whether it can only be a path: a hub id is `name` or `owner/name`. */
 export function isPath(model: string): boolean {
   if (/^\w+:\/\//.test(model)) return false;
   return /^(\/|\.\.?(\/|$)|~(\/|$))/.test(model) || model.endsWith('/') || model.split('/').length > 2;
 }
 
-/** What processes are told, and why where that is not plain. Throws when the model is a path that leads nowhere. */
+/** The model as processes get it, with a reason where that is not obvious. Throws for a path that does not exist. */
 export function chooseModel(profile: Profile, host: HostFacts): { path: string; choices: Choice[] } {
   const { model } = profile;
   const fact = host.model;
   if (fact?.kind === 'missing') throw missingModel(profile, fact);
   if (fact?.kind !== 'here') return { path: localModel(model, host), choices: [] };
-  const because = `${model} is a folder here, and that goes before a model of this name on the hub`;
+  const because = `${model} is a folder here, which takes precedence over a model of that name on the hub`;
   return {
     path: fact.path,
     choices: fact.bare ? [{ what: 'model', value: fact.path, because }] : [],

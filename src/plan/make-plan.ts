@@ -44,16 +44,16 @@ import { requireSpawnable } from './spawn-limits.ts';
 /** For all logs of a run. */
 const defaultLogLimitMiB = 1024;
 
-/** So long a start may take however often it gets on: a download of 2 TB at 100 MB/s. */
+/** Upper limit for a start that keeps making progress: a download of 2 TB at 100 MB/s. */
 const longestStartMs = 6 * 3_600_000;
 
-/** A plan, and what it holds as `***`. */
+/** A plan, and the secrets that it shows as `***`. */
 export interface PlanWithSecrets {
   readonly plan: ServingPlan | WorkersPlan;
   readonly secrets: Secrets;
 }
 
-/** The plan of a whole deployment, for those who start nothing. Throws as `planWithSecrets` does. */
+/** The plan of a whole deployment without its secrets, for callers that start nothing. Throws as `planWithSecrets` does. */
 export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
   return requireServing(planWithSecrets(given, options, host).plan);
 }
@@ -114,11 +114,11 @@ function planOf(
     ),
     secrets: [...hiddenVariables(processes), ...access.filter((name) => isSecret(name))].toSorted(),
     liveness: livenessRule(),
-    // Each process has two parts of a log: the one that is written and the one before.
+    // Each process keeps two parts of its log: the current one and the one before.
     maxLogBytes: Math.floor(((options.logLimitMiB ?? defaultLogLimitMiB) * 1024 * 1024) / (2 * specs.size)),
     readyTimeoutMs:
       options.timeoutMs ?? Math.max(...replicas.map(({ spec }) => spec.startupTimeoutSeconds)) * 1000,
-    // Who says a time means it; a profile cannot know how long a download takes.
+    // An explicit --timeout is a hard limit; the time in a profile cannot include a download.
     startupCapMs: options.timeoutMs ?? longestStartMs,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   } as const;
@@ -135,7 +135,7 @@ function planOf(
   };
 }
 
-/** Everything that is chosen before the first process is written out, in the order in which one choice needs another. */
+/** All choices that are made before the processes are resolved, in order of dependency. */
 function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const runtime = runtimeFor(options, given.device, host);
   const inside = runtimeHost(runtime, host);
@@ -199,7 +199,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
 
 type Decided = ReturnType<typeof decide>;
 
-/** The processes, with all that they share. */
+/** The processes, and what they share. */
 function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
   const { runtime, engine, planes, profile, replicas, http, placement, pool, infra, infraSpecs, model } =
     decided;
@@ -245,7 +245,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
   return { deployment, specs, edges, access, cwd };
 }
 
-/** SGLang and NATS write times without a zone: who reads their logs later may have another one. */
+/** SGLang and NATS log times without a time zone, so the zone of the logs is pinned to the caller's. */
 function inZone(spec: ProcessSpec, { environment }: HostFacts): ProcessSpec {
   const { TZ } = environment;
   if (!TZ || spec.container !== undefined) return spec;
@@ -253,18 +253,18 @@ function inZone(spec: ProcessSpec, { environment }: HostFacts): ProcessSpec {
 }
 
 function nothingToKeep(name: string): DynamoError {
-  return new DynamoError('usage', `--persist ${name}: this run starts no etcd and no NATS of its own.`, {
-    hint: 'add --infra process, or leave --persist out',
+  return new DynamoError('usage', `--persist ${name}: this run does not start its own etcd or NATS.`, {
+    hint: 'add --infra process, or omit --persist',
   });
 }
 
 function discoveryOf(planes: Planes, infra: InfraPlan, host: HostFacts): Discovery {
   if (planes.discovery === 'etcd') return { backend: 'etcd', endpoints: infra.etcd?.addresses ?? [] };
-  // A folder of its own for each run: the default one is shared by all runs of a user, dead ones too.
+  // One folder per run: upstream's default is shared by all runs of a user, including dead ones.
   return { backend: 'file', folder: `${host.runFolder}/discovery` };
 }
 
-/** The kernel takes 107 bytes for the path of a socket, and upstream makes some in there. */
+/** The kernel limits the path of a socket to 107 bytes, and upstream creates sockets in this folder. */
 const longestTemporaryFolder = 72;
 
 function temporaryFolder({ needsTemporaryFolder }: EngineKind, { runFolder }: HostFacts): string | undefined {

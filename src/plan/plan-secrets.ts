@@ -1,6 +1,6 @@
 /**
- * Takes secrets out of a plan, which is printed and stored. They travel beside it, from who plans to who starts the
- * processes, in memory or in the environment of the supervisor; each process gets its own alone.
+ * Takes secrets out of a plan, since plans are printed and stored. Secrets travel separately from the planner to the
+ * supervisor, in memory or in its environment; each process gets only its own.
  */
 import { DynamoError } from '../base/error.ts';
 import {
@@ -16,15 +16,15 @@ import type { Profile } from '../profile/profile.ts';
 import type { Hidden, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
-/** Values by the names that a plan gives them. */
+/** Secret values, keyed by the names that the plan gives them. */
 export type Secrets = Readonly<Record<string, string>>;
 
 const namePrefix = 'DYNAMO_SECRET_';
 
-/** Shorter values would be found by chance in the midst of words. */
+/** Shorter values could occur inside ordinary words. */
 const shortestKnown = 6;
 
-/** `known`: values that are secret wherever they stand. The same input gives the same names. */
+/** `known`: values that are secret wherever they occur. The same input gives the same names. */
 export function hideSecrets(
   specs: readonly ProcessSpec[],
   known: readonly string[],
@@ -64,7 +64,7 @@ function hideIn(spec: ProcessSpec, known: readonly string[], carry: Carry): Proc
   return { ...spec, argv: shownArgv, env: Object.fromEntries(shownEnv), hidden: { env, argv } };
 }
 
-/** A mark in the midst of what may be shown, and what belongs in its place; or nothing is shown. */
+/** The text with the secret part replaced by a mark, and that part; if they cannot be separated, nothing is shown. */
 function parted(whole: string, shown: string): { readonly text: string; readonly secret: string } {
   const [head = '', tail = '', ...more] = shown.split(hiddenMark);
   const fits = more.length === 0 && whole.startsWith(head) && whole.endsWith(tail);
@@ -72,13 +72,13 @@ function parted(whole: string, shown: string): { readonly text: string; readonly
   return { text: shown, secret: whole.slice(head.length, whole.length - tail.length) };
 }
 
-/** For the name under which an argument travels. */
+/** The part of a secret's name that says which argument it belongs to. */
 function flagOf(argv: readonly string[], index: number): string {
   const flag = [argv[index], argv[index - 1]].find((word) => /^--?[a-z]/i.test(word ?? ''));
   return flag?.replace(/=.*/s, '').replace(/^-+/, '') ?? 'argument';
 }
 
-/** The process as it is started. Throws `internal` when a secret did not arrive. */
+/** The process with its secrets filled in. Throws `internal` when one is missing. */
 export function withSecrets<Spec extends ProcessSpec>(spec: Spec, secrets: Secrets): Spec {
   const { hidden } = spec;
   if (hidden === undefined) return spec;
@@ -97,7 +97,7 @@ export function withSecrets<Spec extends ProcessSpec>(spec: Spec, secrets: Secre
   };
 }
 
-/** Values that are secret in whatever argument they stand: a parameter or a variable says so by its name. */
+/** Values of variables and parameters whose name says that they are secret: hidden in any argument. */
 export function knownSecrets(
   { env: shared, components, parameters }: Profile,
   { env: given }: Pick<PlanOptions, 'env'>,
@@ -114,7 +114,7 @@ export function knownSecrets(
   );
 }
 
-/** Names of the variables of processes whose values stand in no plan. */
+/** Names of variables of processes whose values are not in the plan. */
 export function hiddenVariables(processes: readonly { readonly hidden?: Hidden | undefined }[]): string[] {
   return [...new Set(processes.flatMap(({ hidden }) => Object.keys(hidden?.env ?? {})))];
 }

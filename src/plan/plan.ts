@@ -1,4 +1,4 @@
-/** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable as it is. */
+/** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable. */
 import { DynamoError } from '../base/error.ts';
 import type { Discovery, EngineName, Network, Ports } from '../engine/engine.ts';
 import type { DaemonAddress } from '../base/identity.ts';
@@ -6,20 +6,20 @@ import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import type { ContainerSpec } from './container.ts';
 import type { InfraPlan } from './infra.ts';
 
-/** Raised when a field changes its meaning or goes; adding one does not. */
+/** Raised when a field is removed or changes its meaning, but not when one is added. */
 export const planVersion = 1;
 
 /** A condition that a process reaches; others may wait for it. */
 export type Condition = 'started' | 'ready';
 
-/** How we know that one process is up. */
+/** How to tell that a process is ready. */
 export type Probe =
   /** GET answers with status 200. */
   | { readonly kind: 'http'; readonly url: string }
-  /** The status server of a worker says that this endpoint is ready, whatever its status code (encode says 503 for ever). */
+  /** A worker's status server lists this endpoint as ready; the status code is ignored (encode workers always answer 503). */
   | { readonly kind: 'endpoint'; readonly url: string; readonly endpoint: string };
 
-/** What follows when a process ends unasked after the deployment served; before that it is a failure to start. */
+/** What happens when a process ends unexpectedly after the deployment was ready; before that, it is a failed start. */
 export interface RestartRule {
   readonly policy: 'no' | 'on-failure' | 'always';
   /** More restarts than this within the window are a crash loop, which ends the run; absent with `always`. */
@@ -30,18 +30,18 @@ export interface RestartRule {
   readonly maxDelayMs: number;
 }
 
-/** When a process that was ready counts as dead although it lives. Fields are named as in Kubernetes. */
+/** When a process that was ready counts as unhealthy. Fields are named as in Kubernetes. */
 export interface LivenessRule {
   readonly periodMs: number;
   readonly timeoutMs: number;
   readonly failureThreshold: number;
-  /** Between SIGTERM and SIGKILL of one that counts as dead; default: as at any stop. */
+  /** Between SIGTERM and SIGKILL of an unhealthy process; default: `stopGraceMs` of the process. */
   readonly stopGraceMs?: number;
 }
 
 /**
- * What stands as `***`, and under which name the value for its place travels: see plan-secrets.ts. By the name of a
- * variable, and by the index of an argument.
+ * What the plan shows as `***`, with the name of the secret that belongs there (see plan-secrets.ts): keyed by variable,
+ * and by index of the argument.
  */
 export interface Hidden {
   readonly env: Readonly<Record<string, string>>;
@@ -52,19 +52,19 @@ export interface ProcessSpec {
   /** Unique in the plan: `prefill`, or `prefill-2` where there are replicas. */
   readonly name: string;
   readonly kind: 'frontend' | 'worker' | 'infra';
-  /** Key of the component in the profile; of infrastructure `etcd` or `nats`. */
+  /** Key of the component in the profile; `etcd` or `nats` for infrastructure. */
   readonly component: string;
   readonly mode?: WorkerMode | undefined;
   readonly argv: readonly string[];
-  /** Absent for a process of this host. */
+  /** Absent for a process outside containers. */
   readonly container?: ContainerSpec | undefined;
-  /** Set on top of the caller's environment, less `Plan.scrubbed`. Holds no secret, as `argv` does not. */
+  /** Added to the caller's environment minus `Plan.scrubbed`. Like `argv`, it holds no secret. */
   readonly env: Readonly<Record<string, string>>;
-  /** Absent where all is shown. */
+  /** Absent when nothing is hidden. */
   readonly hidden?: Hidden | undefined;
   /**
-   * Regular expression on the command lines of processes that this one starts and cannot serve without: when one of
-   * them ends, it has failed. SGLang itself notices after 5 to 65 s.
+   * Regular expression for the command lines of child processes that this one cannot serve without: when one of them
+   * ends, this process has failed. SGLang itself notices after 5 to 65 s.
    * Source: docs/upstream/processes.md#who-dies-with-whom.
    */
   readonly vitalChildren?: string | undefined;
@@ -73,26 +73,26 @@ export interface ProcessSpec {
   readonly gpus: readonly string[];
   readonly dependsOn: readonly { readonly process: string; readonly condition: Condition }[];
   readonly probe: Probe;
-  /** As what the frontend knows it; absent for processes that do not register. */
+  /** How it appears in discovery; absent for processes that do not register. */
   readonly registersAs?:
     | { readonly namespace: string; readonly component: string; readonly endpoint: string }
     | undefined;
   readonly startupTimeoutMs: number;
   /** Between SIGTERM and SIGKILL. */
   readonly stopGraceMs: number;
-  /** The same for one that was started and has not been ready; absent where it is `stopGraceMs`. */
+  /** The same for a process that is not ready yet; absent if equal to `stopGraceMs`. */
   readonly loadingStopGraceMs?: number | undefined;
-  /** The same for one that lost a process of `vitalChildren`; absent where it is `stopGraceMs`. */
+  /** The same for a degraded process, which lost one of `vitalChildren`; absent if equal to `stopGraceMs`. */
   readonly degradedStopGraceMs?: number | undefined;
   readonly restart: RestartRule;
-  /** In place of the plan's rule. */
+  /** Overrides the rule of the plan. */
   readonly liveness?: LivenessRule | undefined;
-  /** What its loss means for the others, for people; said when it is lost. */
+  /** What its loss means for other processes, for people; shown when it is lost. */
   readonly ifLost?: string | undefined;
   readonly logFile: string;
 }
 
-/** Instances of one component that must be seen through the frontend before the deployment serves. */
+/** Instances of one component that the frontend must list before the deployment is ready. */
 export interface ExpectedInstances {
   readonly namespace: string;
   readonly component: string;
@@ -100,7 +100,7 @@ export interface ExpectedInstances {
   readonly count: number;
 }
 
-/** A choice that nobody spelled out, and why it fell so. */
+/** A choice that the user did not make explicitly, and the reason for it. */
 export interface Choice {
   readonly what: string;
   readonly value: string;
@@ -121,19 +121,19 @@ interface AnyPlan {
   readonly gpuUuids: readonly string[];
   /** In the order in which they start. */
   readonly processes: readonly ProcessSpec[];
-  /** Waves of process names; a wave is stopped when the one before is gone, or when no client is left that it serves. */
+  /** Waves of process names; a wave is stopped once the one before has ended, or once it has no clients left. */
   readonly stopOrder: readonly (readonly string[])[];
   /** Names of inherited variables that no process gets. */
   readonly scrubbed: readonly string[];
-  /** Names of variables of processes whose values stand nowhere. */
+  /** Names of variables whose values are not stored. */
   readonly secrets: readonly string[];
-  /** Counts from the last progress of a download or of loading, up to `startupCapMs` in all. */
+  /** Restarts with each progress of a download or of loading, up to `startupCapMs` in total. */
   readonly readyTimeoutMs: number;
   readonly startupCapMs: number;
   readonly liveness: LivenessRule;
-  /** A log that is longer is moved aside, where one older part is kept. */
+  /** A longer log is rotated; one older part is kept. */
   readonly maxLogBytes: number;
-  /** Caps the stop of the whole run, and so every grace above. */
+  /** Limits the stop of the whole run, and so every grace period above. */
   readonly stopTimeoutMs?: number | undefined;
 }
 
@@ -155,9 +155,9 @@ interface ModelPlan extends AnyPlan {
   /** Where etcd and NATS come from; absent when nothing needs them. */
   readonly infra?: InfraPlan | undefined;
   readonly mediaFolder: string;
-  /** For files and sockets that processes may forget. */
+  /** TMPDIR of the processes, for files and sockets that they leave behind. */
   readonly temporaryFolder?: string | undefined;
-  /** Link that must exist before the first process starts, through which processes find the model under its name. */
+  /** A link created before the first process starts, through which processes find the model under its served name. */
   readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
   readonly expected: readonly ExpectedInstances[];
   /** Present when other hosts run the rest of the deployment. */
@@ -169,7 +169,7 @@ export interface ServingPlan extends ModelPlan {
   /** Of the frontend. */
   readonly http: { readonly host: string; readonly port: number; readonly url: string };
   readonly proof: ProofSpec;
-  /** Requests go where their prefix is cached: that a repeated prompt does is part of the proof. */
+  /** Routing follows the prefix cache, so the proof also checks that a repeated prompt is routed to its cache. */
   readonly provesReuse?: boolean | undefined;
 }
 
@@ -180,13 +180,20 @@ export interface WorkersPlan extends ModelPlan {
   readonly proof?: undefined;
 }
 
-/** That of `dynamo infra up`: etcd and NATS alone. `none` stands where a plan that serves has its engine. */
+/** The plan of `dynamo infra up`: only etcd and NATS, with `none` as its engine. */
 export interface InfraOnlyPlan extends AnyPlan {
   readonly engine: 'none';
   readonly infra: InfraPlan;
 }
 
 export type Plan = ServingPlan | WorkersPlan | InfraOnlyPlan;
+
+/** What the proof of a deployment reads of its plan: a deployment on a cluster has a plan of no other kind. */
+export interface Provable extends Pick<ServingPlan, 'runId' | 'proof' | 'provesReuse' | 'share'> {
+  readonly model: { readonly servedName: string };
+  readonly http: { readonly url: string };
+  readonly processes: readonly Pick<ProcessSpec, 'name' | 'kind' | 'component' | 'mode' | 'ports'>[];
+}
 
 /** Whether it starts workers of a model, with or without their frontend. */
 export function runsModel(plan: Plan): plan is ServingPlan | WorkersPlan {
@@ -207,13 +214,13 @@ export function requireServing(plan: Plan): ServingPlan {
   });
 }
 
-/** Where clients reach what a plan starts: the frontend, or etcd where no model is served; empty for workers alone. */
+/** The URL for clients: that of the frontend, or of etcd when no model is served; empty for workers alone. */
 export function clientUrl(plan: Plan): string {
   if (runsModel(plan)) return plan.http?.url ?? '';
   return plan.infra.etcd?.addresses[0] ?? '';
 }
 
-/** Folders that must exist before the first process starts, and that go with the run. */
+/** Folders that are created before the first process starts and removed after the run. */
 export function ephemeralFolders(plan: Plan): string[] {
   const data = plan.infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? [];
   if (!runsModel(plan)) return data;
@@ -226,12 +233,12 @@ export function ephemeralFolders(plan: Plan): string[] {
   ];
 }
 
-/** Where links to models are, that give them their names. */
+/** The folder of the links that give models their served names. */
 export function modelsFolder({ runFolder }: Pick<Plan, 'runFolder'>): string {
   return `${runFolder}/models`;
 }
 
-/** Folders that must exist before the first process starts, and that outlive the run. */
+/** Folders that are created before the first process starts and kept after the run. */
 export function persistentFolders(plan: Plan): string[] {
   const data = plan.infra?.folders.filter(({ kept }) => kept).map(({ path }) => path) ?? [];
   const written = plan.processes

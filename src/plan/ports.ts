@@ -4,7 +4,7 @@ import type { Profile } from '../profile/profile.ts';
 import type { Choice } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
-/** Upstream reads DYN_SYSTEM_PORT as a signed 16-bit number; below 10000 live other people's services. */
+/** Upstream reads DYN_SYSTEM_PORT as a signed 16-bit number; ports below 10000 are often used by other services. */
 export const firstPort = 10_000;
 export const lastPort = 32_767;
 const highestPort = 65_535;
@@ -15,8 +15,8 @@ export interface PortRange {
 }
 
 /**
- * `DYNAMO_PORTS=12000-12999` narrows where ports are taken from, as for CI jobs that share a host without seeing each
- * other's state. Throws `environment` for anything else than two ports within the widest range.
+ * `DYNAMO_PORTS=12000-12999` restricts the ports that are used, for example for CI jobs that share a host but not their
+ * state. Throws `environment` for anything but two ports within the default range.
  */
 export function portRange({ DYNAMO_PORTS: text }: Readonly<Record<string, string | undefined>>): PortRange {
   if (text === undefined || text === '') return { first: firstPort, last: lastPort };
@@ -37,7 +37,7 @@ export interface PortPool {
 }
 
 /**
- * Hands out free ports in an order that `seed` decides, so that runs that start at once rarely want the same ones.
+ * Hands out free ports in an order that depends on `seed`, so that runs that start at the same time rarely collide.
  * The same seed and the same busy ports give the same ports.
  */
 export function portPool(
@@ -59,21 +59,21 @@ export function portPool(
         return port;
       }
       throw new DynamoError('busy', `No free port between ${first} and ${last}.`, {
-        hint: 'ss -ltnp   # shows who listens',
+        hint: 'ss -ltnp   # lists listening processes',
       });
     },
   };
 }
 
 export interface HttpPortRequest {
-  /** From the command line: taken or refused, never changed. */
+  /** From the command line: used or refused, never changed. */
   readonly asked: number | undefined;
-  /** From the profile, or 8000: the next free one when taken. */
+  /** From the profile, or 8000: if it is in use, the next free one is chosen. */
   readonly preferred: number;
   readonly busy: ReadonlyMap<number, string>;
 }
 
-/** Throws `busy`, naming the holder, when the port that was asked for is taken. */
+/** Throws `busy`, naming the process, when the requested port is in use. */
 export function chooseHttpPort({ asked, preferred, busy }: HttpPortRequest): {
   port: number;
   choices: Choice[];
@@ -81,8 +81,9 @@ export function chooseHttpPort({ asked, preferred, busy }: HttpPortRequest): {
   if (asked !== undefined) {
     const holder = busy.get(asked);
     if (holder === undefined) return { port: asked, choices: [] };
-    throw new DynamoError('busy', `--http-port ${asked}: the port is held by ${holder}.`, {
-      hint: `leave --http-port out to get a free port, or stop ${holder}`,
+    throw new DynamoError('busy', `--http-port ${asked}: the port is in use by ${holder}.`, {
+      hint: `omit --http-port to get a free port, or stop ${holder}`,
+      fields: { port: asked, holder },
     });
   }
   const holder = busy.get(preferred);
@@ -91,11 +92,11 @@ export function chooseHttpPort({ asked, preferred, busy }: HttpPortRequest): {
   while (busy.has(port)) port = port < highestPort ? port + 1 : firstPort;
   return {
     port,
-    choices: [{ what: 'http port', value: String(port), because: `${preferred} is held by ${holder}` }],
+    choices: [{ what: 'http port', value: String(port), because: `${preferred} is in use by ${holder}` }],
   };
 }
 
-/** FNV-1a: spreads seeds well enough, and is the same everywhere. */
+/** FNV-1a: distributes seeds well enough, and gives the same result on every platform. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
@@ -104,7 +105,7 @@ function hash(text: string): number {
 
 /** Upstream's default HTTP port. */
 const defaultHttpPort = 8000;
-/** The port that the frontend gets unless it is taken. */
+/** The port of the frontend unless it is in use. */
 export function preferredHttpPort(profile: Profile, options: PlanOptions): number {
   const frontend = Object.values(profile.components).find((spec) => spec.kind === 'frontend');
   return options.httpPort ?? frontend?.httpPort ?? defaultHttpPort;
@@ -125,11 +126,11 @@ interface HttpAddress {
   readonly port: number;
 }
 
-/** Who else can call this, where it listens on more than loopback; said by the plan, by `up`, and by its panel. */
+/** A warning when the frontend listens beyond loopback; shown by `plan`, by `up`, and in its panel. */
 export function openTo({ host, port }: HttpAddress): string | undefined {
   if (/^(127\.|localhost\.?$|::1$)/.test(host)) return undefined;
   const place = listensEverywhere(host) ? 'an address of this host' : host;
-  return `anybody who can reach ${place} on port ${port} can use it: there is no password`;
+  return `anyone who can reach ${place} on port ${port} can use it: there is no password`;
 }
 
 export function listensEverywhere(host: string): boolean {
@@ -141,7 +142,7 @@ function reachOf(http: HttpAddress): Choice[] {
   return reach === undefined ? [] : [{ what: 'http host', value: http.host, because: reach }];
 }
 
-/** An address that this host can always call, also when the frontend listens on all of them. */
+/** A URL that works on this host, also when the frontend listens on all addresses. */
 export function planUrl({ host, port }: HttpAddress): string {
   if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
   if (host === '::') return `http://[::1]:${port}`;

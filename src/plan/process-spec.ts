@@ -19,9 +19,9 @@ export interface ProcessContext {
   readonly edges: ReturnType<typeof edgesOf>;
   /** Working directory of all processes. */
   readonly cwd: string;
-  /** Names of inherited variables that an external etcd or NATS may want. */
+  /** Names of inherited variables that an external etcd or NATS may need. */
   readonly passes: readonly string[];
-  /** Folder that a link stands for as the model. */
+  /** The folder that the model's link points to. */
   readonly modelTarget: string | undefined;
 }
 
@@ -86,16 +86,16 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
 }
 
 /**
- * A worker that loads obeys SIGTERM only when it has loaded, minutes later with real weights, and nothing is in flight
- * there.
+ * A loading worker handles SIGTERM only after it has loaded, minutes later with real weights, and it has no requests in
+ * flight.
  * Source: docs/upstream/processes.md#signals-while-a-worker-loads.
  */
 const loadingGraceMs = 5_000;
 
-/** Time to leave discovery, which real workers do first on SIGTERM, for one that can serve no more. */
+/** For a worker that can no longer serve: time to leave discovery, which real workers do first on SIGTERM. */
 const degradedGraceMs = 2_000;
 
-/** `stopTimeoutSeconds` of a component also holds while it loads: what the user says wins over what we assume. */
+/** `stopTimeoutSeconds` of a component also applies while it loads: an explicit value overrides our defaults. */
 function stopGraces(
   replica: Replica,
   { vitalChildren }: Launch,
@@ -113,7 +113,7 @@ function stopGraces(
   };
 }
 
-/** Set also for one without a GPU, which else would see all. CUDA counts the fastest first unless it is told otherwise. */
+/** Also set for a worker without GPUs, which would otherwise see all of them. By default, CUDA orders by speed. */
 function visibleDevices(gpus: readonly string[]): Record<string, string> {
   return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: gpus.join(',') };
 }
@@ -141,7 +141,7 @@ function restartRule(spec: Replica['spec'], { detached }: PlanOptions): RestartR
   };
 }
 
-/** Also the plan's own, for processes that have none. */
+/** Without an argument: the rule of the plan, for processes that have none of their own. */
 export function livenessRule({
   periodSeconds = 5,
   timeoutSeconds = 5,
@@ -150,7 +150,7 @@ export function livenessRule({
   return { periodMs: periodSeconds * 1000, timeoutMs: timeoutSeconds * 1000, failureThreshold };
 }
 
-/** Proxies must never stand between processes of one host. */
+/** Connections between processes of one host must not go through a proxy. */
 function noProxy(environment: HostFacts['environment']): Record<string, string> {
   const inherited = environment.no_proxy ?? environment.NO_PROXY;
   const value = [...(inherited ? [inherited] : []), 'localhost', '127.0.0.1', '0.0.0.0', '::1'].join(',');

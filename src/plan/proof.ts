@@ -6,7 +6,7 @@ export interface ProofRequest {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A 64 × 64 PNG of four squares, black and white, so that no network is needed; Qwen-VL refuses images under 28 pixels. */
+/** A 64 × 64 PNG of four black and white squares, so that no network is needed; Qwen-VL rejects images below 28 pixels. */
 export const tinyImage =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAFklEQVR42mP4DwQMIDDKwMoYDQi8DADzAv8Bj1XAKAAAAABJRU5ErkJggg==';
 
@@ -57,13 +57,16 @@ function media(proof: ProofSpec, model: string, size: string): Record<string, un
   return { model, prompt, size: proof.size ?? size, response_format: 'url' };
 }
 
-/** `nvext` with the fields that are set; upstream's place for parameters that OpenAI has not. */
+/** `nvext` with the fields that are set: upstream's parameters that OpenAI's API does not have. */
 function extensions(fields: Readonly<Record<string, number | undefined>>): Record<string, unknown> {
   const set = Object.entries(fields).filter(([, value]) => value !== undefined);
   return set.length === 0 ? {} : { nvext: Object.fromEntries(set) };
 }
 
-export type Verdict = { readonly answer: string } | { readonly wrong: string };
+export type Verdict =
+  | { readonly answer: string }
+  /** `completionTokens`: of a chat, where that is what is wrong. */
+  | { readonly wrong: string; readonly completionTokens?: number };
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -89,8 +92,8 @@ export function judge(request: ProofSpec['request'], text: string): Verdict {
 }
 
 /**
- * Tokens must have been counted: a broken KV transfer answers 200 with `completion_tokens: 0`. Null text with tokens
- * counted is a real answer, of token ids that the tokenizer does not know.
+ * The token count must not be zero: a broken KV transfer answers 200 with `completion_tokens: 0`. Null text with a token
+ * count is a real answer, made of token ids that the tokenizer does not know.
  * Source: docs/upstream/sglang-on-cpu.md#empty-answers.
  */
 function judgeChat(body: Json): Verdict {
@@ -102,9 +105,10 @@ function judgeChat(body: Json): Verdict {
   if (!(tokens > 0)) {
     return {
       wrong: `HTTP 200 without an answer (completion_tokens ${tokens}, content ${JSON.stringify(content ?? null)})`,
+      ...(Number.isFinite(tokens) ? { completionTokens: tokens } : {}),
     };
   }
-  return { answer: content?.trim() || `${tokens} tokens that the tokenizer shows as no text` };
+  return { answer: content?.trim() || `${tokens} tokens that decode to no text` };
 }
 
 function judgeEmbedding(body: Json): Verdict {
@@ -116,7 +120,7 @@ function judgeEmbedding(body: Json): Verdict {
   return { answer: `a vector of ${vector.length} numbers` };
 }
 
-/** A failed generation answers 200 with empty data and an error, too. */
+/** A failed generation also answers 200, with empty data and an error. */
 function judgeMedia(request: 'image' | 'video', body: Json): Verdict {
   const [first] = Array.isArray(body.data) ? (body.data as unknown[]) : [];
   const place = isJson(first) ? first.url : undefined;

@@ -27,8 +27,8 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
       'usage',
       `--replicas ${component}=…: profile ${profile.name} has no worker ${component}.`,
       {
-        hint:
-          meant === undefined ? `its workers: ${workers.join(', ')}` : `did you mean --replicas ${meant}=…?`,
+        hint: meant === undefined ? `workers: ${workers.join(', ')}` : `did you mean --replicas ${meant}=…?`,
+        fields: { asked: component, choices: workers, ...(meant === undefined ? {} : { nearest: meant }) },
       },
     );
   }
@@ -47,14 +47,14 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
   if (twice === undefined) return replicas;
   throw new DynamoError(
     'profile-invalid',
-    `Two processes would have the name ${twice}: a component and a replica of another.`,
+    `Two processes would be named ${twice}: a component and a replica of another component.`,
     {
       hint: `rename the component ${twice}`,
     },
   );
 }
 
-/** With one worker there is nothing to choose; without a prefix cache there is nothing to come back to. */
+/** Cache-aware routing needs at least two workers, each with a prefix cache. */
 export function routesByCache(replicas: readonly Replica[]): boolean {
   const workers = replicas.flatMap((replica) => (replica.kind === 'worker' ? [replica.spec] : []));
   return (
@@ -64,7 +64,7 @@ export function routesByCache(replicas: readonly Replica[]): boolean {
   );
 }
 
-/** Throws `usage` for a worker of several machines: this plan is of one. */
+/** Throws `usage` for a worker that spans several machines: this plan is for one. */
 export function requireOneNode(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
   const spread = replicas.find((replica) => replica.kind === 'worker' && replica.spec.nodes > 1);
   if (spread?.kind !== 'worker') return;
@@ -81,7 +81,7 @@ export interface Edge {
   readonly condition: Condition;
 }
 
-/** Edges of each process: a dependency on a component is one on all its replicas. */
+/** Dependencies of each process: depending on a component means depending on all its replicas. */
 export function edgesOf(replicas: readonly Replica[]): Map<string, readonly Edge[]> {
   return new Map(
     replicas.map((replica) => [
@@ -96,8 +96,8 @@ export function edgesOf(replicas: readonly Replica[]): Map<string, readonly Edge
 }
 
 /**
- * The edges with etcd and NATS in front of everything: upstream's processes up to 1.3 end at once when they are not
- * there (docs/upstream/discovery.md#etcd). Throws `profile-invalid` when a component has the name of one.
+ * The dependencies with etcd and NATS first: processes of upstream up to 1.3 exit immediately without them
+ * (docs/upstream/discovery.md#etcd). Throws `profile-invalid` when a component has the name of one of them.
  */
 export function afterInfra(
   infra: readonly Pick<ProcessSpec, 'name'>[],
@@ -108,7 +108,7 @@ export function afterInfra(
     if (!edges.has(name)) continue;
     throw new DynamoError(
       'profile-invalid',
-      `The name ${name} is taken: this run has a process ${name} of its own.`,
+      `The name ${name} is reserved: this run starts its own process ${name}.`,
       {
         hint: `rename the component ${name}`,
       },
@@ -120,7 +120,7 @@ export function afterInfra(
   ]);
 }
 
-/** The names so that everything stands after what it waits for; otherwise in the order given. */
+/** The names ordered so that each comes after its dependencies; otherwise in the given order. */
 export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): string[] {
   const ordered: string[] = [];
   const visiting = new Set<string>();
@@ -128,7 +128,7 @@ export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): s
     if (ordered.includes(name)) return;
     if (visiting.has(name)) {
       const chain = [...visiting, name].join(' → ');
-      throw new DynamoError('profile-invalid', `These processes wait for each other: ${chain}.`);
+      throw new DynamoError('profile-invalid', `These processes depend on each other: ${chain}.`);
     }
     visiting.add(name);
     for (const edge of edges.get(name) ?? []) visit(edge.process);
@@ -140,8 +140,8 @@ export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): s
 }
 
 /**
- * Waves in which to stop: the frontend first, so that no request reaches a worker that is leaving; then each process
- * before what it waited for.
+ * The waves of a stop: the frontend first, so that no request reaches a worker that is shutting down; then each process
+ * before its dependencies.
  */
 export function stopWaves(
   replicas: readonly Pick<ProcessSpec, 'name' | 'kind'>[],

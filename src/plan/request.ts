@@ -1,47 +1,47 @@
-/** What planning starts from beside the profile: the facts of this host and the options of this command. */
+/** The input of planning besides the profile: facts about this host, and the options of the command. */
 import type { EngineName } from '../engine/engine.ts';
 import type { Images } from './container.ts';
 import type { InfraFacts } from './infra.ts';
 
 /** What the name of a model means on this host. */
 export type ModelFact =
-  /** A folder or file, by its absolute path. `bare`: its name could be an id of a hub as well. */
+  /** A folder or file, by its absolute path. `bare`: its name could also be a hub id. */
   | { readonly kind: 'here'; readonly path: string; readonly bare: boolean }
   | { readonly kind: 'hub' }
-  /** It can only be a path, and nothing is there. */
+  /** It can only be a path, and the path does not exist. */
   | { readonly kind: 'missing'; readonly problem: string; readonly hint: string };
 
-/** A GPU that this user may use, as the driver names it. */
+/** A GPU that this user may use, as the driver reports it. */
 export interface Gpu {
   readonly index: number;
   readonly uuid: string;
   readonly name: string;
-  /** 0 when the driver does not tell. */
+  /** 0 when the driver does not report it. */
   readonly totalMiB: number;
   readonly usedMiB: number;
-  /** Less than total minus used, as the driver keeps some for itself. Absent when it does not tell. */
+  /** Less than total minus used, since the driver reserves some. Absent when the driver does not report it. */
   readonly freeMiB?: number;
-  /** UUID of the GPU that this MIG instance is a part of; `index` is that one's, and only the UUID names the instance. */
+  /** For a MIG instance: UUID of its GPU. `index` is that of the GPU; only `uuid` names the instance. */
   readonly migOf?: string;
-  /** Another run of this user that has it; where its lease cannot be read, that in words. */
+  /** Another run of this user that leases it; if the lease cannot be read, a sentence that says so. */
   readonly leasedBy?: string;
-  /** Processes that hold its memory, in words. */
+  /** Processes that use its memory, described for people. */
   readonly heldBy?: readonly string[];
 }
 
-/** A Python environment that holds Dynamo. */
+/** A Python environment with Dynamo installed. */
 export interface PythonEnvironment {
   readonly folder: string;
   /** Path of its interpreter. */
   readonly python: string;
-  /** `folder` is the name of an image, and `python` a path in it. */
+  /** `folder` is the name of an image, and `python` a path inside it. */
   readonly inImage?: true;
-  /** Versions as package metadata say, with `.postN` where there is one. */
+  /** As in the package metadata, with `.postN` if there is one. */
   readonly dynamoVersion: string;
-  /** Of the packages that engines compute with, by their names. */
+  /** Versions of the packages that engines compute with, by name. */
   readonly backends: Readonly<Record<string, string | undefined>>;
   readonly torchVersion: string | undefined;
-  /** Why this one, and what was passed over, for the choices of a plan. */
+  /** Why this one was chosen and which were skipped, for the choices of a plan. */
   readonly because: string;
 }
 
@@ -66,34 +66,34 @@ export interface HostsOptions {
 export interface HostFacts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Starts the embedded engine; its role and flags follow. */
+  /** The command of the embedded engine; role and flags are appended. */
   readonly sim: readonly string[];
   /** Folder of the model without weights that comes with this package. */
   readonly tokenizer: string;
   /** Id of the run that the plan is for, and its folder. */
   readonly runId: string;
   readonly runFolder: string;
-  /** Ports that are taken, each with who holds it. */
+  /** Ports that are in use, each with the process that uses it. */
   readonly busyPorts: ReadonlyMap<number, string>;
   readonly gpus: readonly Gpu[];
-  /** Why `gpus` may be wrong or empty although there is a GPU. */
+  /** Why `gpus` may be wrong, or empty although there is a GPU. */
   readonly gpuProblem?: string | undefined;
-  /** Size of the model's weights, where its files are on this host. */
+  /** Size of the model's weights, if its files are on this host. */
   readonly weightsMiB?: number | undefined;
-  /** The one that fits the engine that is asked for; without GPUs, `auto` asks for none. */
+  /** The environment for the requested engine; with `auto` and no GPUs, none is searched for. */
   readonly python: PythonEnvironment | undefined;
   readonly infra: InfraFacts;
-  /** Absent where nobody looked: then a model is taken for what its name says. */
+  /** Absent when it was not checked: then only the name of the model decides. */
   readonly model?: ModelFact | undefined;
-  /** Addresses of this host besides loopback; looked at only where other hosts are to reach it. */
+  /** Addresses of this host other than loopback; looked up only for a deployment on several hosts. */
   readonly addresses?: readonly HostAddress[] | undefined;
-  /** What the kernel takes as arguments and variables of one process together. Absent: what is usual. */
+  /** The kernel's limit for arguments and variables of one process together. Absent: the usual limit. */
   readonly argumentBytes?: number | undefined;
 }
 
 export interface PlanOptions {
   readonly engine: 'auto' | EngineName;
-  /** Folder or interpreter of the Python environment, as the user named it; the facts hold what it led to. */
+  /** Folder or interpreter of the Python environment, as the user named it; `HostFacts.python` is what was found. */
   readonly python?: string | undefined;
   readonly name?: string | undefined;
   readonly gpus?: readonly string[] | undefined;
@@ -102,13 +102,13 @@ export interface PlanOptions {
   readonly infra: 'auto' | 'process' | 'docker' | 'external' | 'none';
   /** Where frontend and workers run. */
   readonly runtime?: 'process' | 'docker' | undefined;
-  /** With `runtime` docker: debuggers may attach inside. */
+  /** With `runtime: docker`: allow debuggers to attach inside the container. */
   readonly ptrace?: boolean | undefined;
-  /** In place of the images that are used else. */
+  /** Override the default images. */
   readonly images?: Images | undefined;
   readonly discovery?: 'etcd' | 'file' | undefined;
   readonly events?: 'nats' | 'zmq' | 'none' | undefined;
-  /** Name under which the data of etcd and NATS outlive the run. */
+  /** Name under which data of etcd and NATS is kept after the run. */
   readonly persist?: string | undefined;
   readonly replicas: Readonly<Record<string, number>>;
   /** Where other hosts run a part of the deployment. */
@@ -116,9 +116,9 @@ export interface PlanOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
   readonly stopTimeoutMs?: number | undefined;
-  /** Of all logs of the run together. */
+  /** For all logs of the run together. */
   readonly logLimitMiB?: number | undefined;
   readonly rawArgs: readonly string[];
-  /** In the foreground a crash should be seen; in the background it should be mended. */
+  /** In the foreground a crash ends the run; in the background the process is restarted. */
   readonly detached: boolean;
 }

@@ -1,4 +1,4 @@
-/** What changes when frontend and workers run in containers: the host that they see, and what they are given of ours. */
+/** What changes when frontend and workers run in containers: the host that they see, and what is mounted and passed. */
 import { DynamoError } from '../base/error.ts';
 import type { Engine, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import { backends } from '../engine/engines.ts';
@@ -9,12 +9,12 @@ import { accessFiles } from './infra-access.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
-/** Where the embedded engine is seen inside: any image with Node will do. */
+/** Where the embedded engine is mounted in a container: any image with Node works. */
 const simFolder = '/opt/dynamo';
-/** Where upstream's image has the cache of its user. Source: the page "SGLang" of the documentation, its `docker run`. */
+/** The Hugging Face cache in upstream's image. Source: `docker run` on the page "SGLang" of its documentation. */
 const hubFolder = '/home/dynamo/.cache/huggingface';
 
-/** As the documentation starts the image. Source: the same `docker run`. */
+/** The limits with which the documentation starts the image. Source: the same `docker run`. */
 const engineLimits: ContainerSpec['limits'] = {
   shmBytes: 10 * 1024 ** 3,
   ulimits: [
@@ -24,7 +24,7 @@ const engineLimits: ContainerSpec['limits'] = {
   ],
 };
 
-/** What a process of this host inherits by itself, as far as it concerns a model or a network. */
+/** Variables about models and networks that a container must be passed; a process inherits them. */
 const inherited =
   /^(HF_TOKEN|HUGGING_FACE_HUB_TOKEN|HF_ENDPOINT|HF_HUB_OFFLINE|TRANSFORMERS_OFFLINE|DYN_LOG|(https?|all)_proxy|(HTTPS?|ALL)_PROXY)$/;
 
@@ -33,7 +33,7 @@ export interface Runtime {
   readonly kind: EngineKind;
 }
 
-/** What frontend and workers will need; `undefined` where they are processes of this host. */
+/** The image for frontend and workers; `undefined` if they run outside containers. */
 export function runtimeFor(
   { engine, runtime, images = {} }: Pick<PlanOptions, 'engine' | 'runtime' | 'images'>,
   device: Profile['device'],
@@ -44,7 +44,7 @@ export function runtimeFor(
   return { kind, image: imageOf(kind.image, images, host.environment) };
 }
 
-/** The host as processes in containers of this image see it. Throws `unavailable` without a daemon or the image. */
+/** The host as seen inside containers of this image. Throws `unavailable` without a daemon or the image. */
 export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): HostFacts {
   if (runtime === undefined) return host;
   const { image, kind } = runtime;
@@ -59,8 +59,8 @@ export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): Host
   if (daemon.hostNetworkIsOwn === true) {
     throw new DynamoError(
       'unavailable',
-      '--runtime docker: rootless Docker keeps its containers off the network and IPC of this host.',
-      { hint: '--runtime process   # or Docker as root, or Podman; etcd and NATS are fine: --infra docker' },
+      '--runtime docker: rootless Docker isolates its containers from the network and IPC of this host.',
+      { hint: '--runtime process   # or Docker as root, or Podman; --infra docker works for etcd and NATS' },
     );
   }
   return kind.python === undefined
@@ -68,7 +68,7 @@ export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): Host
     : { ...host, python: pythonIn(image) };
 }
 
-/** The embedded engine as a script for the image's Node, or as the executable file that this program is. */
+/** The embedded engine as a script for the image's Node, or as this program's executable file. */
 function simInside([program = '', ...words]: HostFacts['sim']): { command: readonly string[]; mount: Mount } {
   const script = words.find((word) => word.endsWith('.js'));
   if (script === undefined) {
@@ -82,13 +82,13 @@ function simInside([program = '', ...words]: HostFacts['sim']): { command: reado
   };
 }
 
-/** What stands in for a Python environment of this host. Throws `usage` when nothing tells its version. */
+/** Describes the Python environment in the image. Throws `usage` if its tag does not name the version. */
 function pythonIn(image: string): HostFacts['python'] {
   const dynamoVersion = versionOfImage(image);
   if (dynamoVersion === undefined) {
     throw new DynamoError(
       'usage',
-      `Nothing tells which version of Dynamo is in ${image}: flags differ by version.`,
+      `The version of Dynamo in ${image} is unknown, and flags differ by version.`,
       {
         hint: '--image runtime=NAME:1.1.1   # or NAME:1.1.1@sha256:… for one with a digest',
       },
@@ -105,7 +105,7 @@ function pythonIn(image: string): HostFacts['python'] {
   };
 }
 
-/** What a container must be given beside its process. */
+/** What a container needs besides its process. */
 export interface RuntimeNeeds {
   readonly engine: Pick<Engine, 'kind'>;
   readonly options: Pick<PlanOptions, 'ptrace'>;
@@ -116,7 +116,7 @@ export interface RuntimeNeeds {
   readonly modelTarget: string | undefined;
 }
 
-/** The same process in a container, on the network of the host: same ports, same probes. */
+/** The same process in a container on the host network: same ports, same probes. */
 export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeeds): ProcessSpec {
   const { engine, options, host, passes } = needs;
   const container: ContainerSpec = {
@@ -130,7 +130,7 @@ export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeed
       ...new Set([...Object.keys(host.environment).filter((name) => inherited.test(name)), ...passes]),
     ].toSorted(),
     gpus: spec.gpus,
-    // Engines that compute nothing pin no memory, and not every host lets a daemon raise limits.
+    // Engines without computation pin no memory, and not every daemon may raise limits.
     limits: engine.kind.uses.includes('locked-memory') ? engineLimits : { ulimits: [] },
     init: true,
     hostIpc: true,
@@ -139,7 +139,7 @@ export function inContainer(spec: ProcessSpec, image: string, needs: RuntimeNeed
   return { ...spec, container, env: { ...homeVariables, ...spec.env, ...renumbered(spec) } };
 }
 
-/** Whom the containers of these processes are asked of. */
+/** The Docker daemon that runs the containers of these processes. */
 export function daemonOf(specs: readonly ProcessSpec[], { infra }: HostFacts): Pick<Plan, 'docker'> {
   const daemon = infra.containers?.daemon;
   if (daemon === undefined || !specs.some(({ container }) => container !== undefined)) return {};
@@ -147,10 +147,10 @@ export function daemonOf(specs: readonly ProcessSpec[], { infra }: HostFacts): P
   return { docker: { address, ...(certificates === undefined ? {} : { certificates }) } };
 }
 
-/** A user whom the image does not know has no home and no name, and libraries ask for both. */
+/** A user that is unknown to the image has no home and no name, but libraries need both. */
 const homeVariables = { HOME: '/tmp', USER: 'dynamo', HF_HOME: hubFolder };
 
-/** Inside, there are only those that were asked for. */
+/** A container sees only its own GPUs, counted from 0. */
 function renumbered({ gpus, env }: ProcessSpec): Record<string, string> {
   if (env.CUDA_VISIBLE_DEVICES === undefined) return {};
   return { CUDA_VISIBLE_DEVICES: gpus.map((_, i) => i).join(',') };
@@ -160,7 +160,7 @@ function same(path: string, readOnly: boolean): Mount {
   return { source: path, target: path, readOnly };
 }
 
-/** Each under its own path, so that the same arguments mean the same. */
+/** Each is mounted under its own path, so that arguments need no change. */
 function mountsFor(
   spec: ProcessSpec,
   { engine, host, deployment, modelTarget, passes }: RuntimeNeeds,
@@ -181,7 +181,7 @@ function mountsFor(
   ];
 }
 
-/** The folder that holds `hub`, wherever the user keeps it. */
+/** The user's Hugging Face folder, which contains `hub`. */
 export function hubCache({ environment }: Pick<HostFacts, 'environment'>): string {
   return environment.HF_HOME || `${environment.HOME ?? ''}/.cache/huggingface`;
 }

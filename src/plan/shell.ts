@@ -16,15 +16,15 @@ export function shellScript(plan: ServingPlan): string {
   const { path, body } = proofRequest(plan.proof, plan.model.servedName);
   return [
     '#!/usr/bin/env bash',
-    `# ${plan.profile.name} on the engine ${plan.engine}, as dynamo would start it. Ctrl-C stops everything.`,
+    `# ${plan.profile.name} on the engine ${plan.engine}, as dynamo would start it. Ctrl-C stops all of it.`,
     'set -euo pipefail',
     `mkdir -p ${[...ephemeralFolders(plan), ...persistentFolders(plan), plan.mediaFolder, `${plan.runFolder}/logs`].map(quote).join(' ')}`,
     ...(plan.infra?.files ?? []).map((file) => `printf %s ${quote(file.text)} >${quote(file.path)}`),
     ...linkLines(plan),
     'groups=() infra=()',
-    // A process that has just been started may not lead its group yet: then it is tried again.
+    // A process that was just started may not lead its group yet, so this retries.
     'stop() { until kill -TERM -- "-$1" 2>/dev/null || ! kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }',
-    // Workers say goodbye to etcd: it goes when they are gone.
+    // Workers deregister from etcd, so it is stopped after them.
     `trap 'trap "" INT TERM; for g in "\${groups[@]}"; do stop "$g"; done; wait "\${groups[@]}" || :; for g in "\${infra[@]}"; do stop "$g"; done; wait' EXIT`,
     "trap 'exit 130' INT",
     "trap 'exit 143' TERM",
@@ -57,13 +57,13 @@ function linkLines({ modelLink }: ServingPlan): string[] {
   ];
 }
 
-/** An environment may hold names that bash can neither read nor unset. */
+/** Bash can neither read nor unset variables with other characters in their names. */
 function unsetLine(scrubbed: readonly string[]): string[] {
   const names = scrubbed.filter((name) => /^\w+$/.test(name));
   return names.length === 0 ? [] : [`unset ${names.join(' ')}`];
 }
 
-/** Whoever runs the script says what it does not hold; only the processes that need it get it. */
+/** The user must set the secrets, which the script does not contain; only the processes that need one get it. */
 function secretLines({ processes }: ServingPlan): string[] {
   const wanted = new Map<string, Set<string>>();
   const want = (travels: string, user: string): void =>
@@ -75,11 +75,11 @@ function secretLines({ processes }: ServingPlan): string[] {
   }
   return [...wanted].map(
     ([travels, users]) =>
-      `: "\${${travels}:?is a secret and not in this script: set it for ${[...users].join(', ')}}"; export -n ${travels}`,
+      `: "\${${travels}:?is a secret that this script does not contain: set it for ${[...users].join(', ')}}"; export -n ${travels}`,
   );
 }
 
-/** Stands for a secret until its word is quoted: no word of a plan holds a NUL. */
+/** Marks a secret until its word is quoted: no word of a plan contains a NUL. */
 const placeholder = (travels: string): string => `\0${travels}\0`;
 
 function withPlaceholders(spec: ProcessSpec): ProcessSpec {
@@ -87,7 +87,7 @@ function withPlaceholders(spec: ProcessSpec): ProcessSpec {
   return withSecrets(spec, Object.fromEntries(names.map((travels) => [travels, placeholder(travels)])));
 }
 
-/** A word in which the shell puts secrets in their places. */
+/** A word of a command in which the shell substitutes the secrets. */
 function shellWord(word: string): string {
   const parts = word.split('\0');
   if (parts.length === 1) return quote(word);
@@ -124,7 +124,7 @@ function shellName(name: string): string {
   return name.replaceAll('-', '_');
 }
 
-/** What starts the process on this host; of one in a container its variables are a part. */
+/** The command that starts the process; for a container, a `docker run` that includes its variables. */
 export function commandWords(
   { name, argv, env, container }: ProcessSpec,
   { runId, docker }: Pick<Plan, 'runId' | 'docker'>,

@@ -1,4 +1,4 @@
-/** Refuses processes that the kernel would not start: by their arguments and variables, one by one and together. */
+/** Rejects processes that the kernel would refuse to start: arguments or variables that are too long, alone or in total. */
 import { DynamoError } from '../base/error.ts';
 import { textCost, textFault } from '../base/process-limits.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
@@ -6,12 +6,12 @@ import type { Secrets } from './plan-secrets.ts';
 import { packEnvironment } from './run-environment.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
-/** The shell that starts each, what is inherited from it, and the pointers at the ends. */
+/** For the shell that starts each process, what it adds to the environment, and pointers. */
 const overhead = 4096;
-/** With the usual stack of 8 MiB. */
+/** For the usual stack of 8 MiB. */
 const usualLimit = 2 * 1024 ** 2;
 
-/** `specs`: with their secrets. Throws `usage` for a single text, `environment` for all of a process together. */
+/** `specs`: with their secrets. Throws `usage` for a single argument or variable, `environment` for the total. */
 export function requireSpawnable(
   specs: readonly ProcessSpec[],
   { env: given }: Pick<PlanOptions, 'env'>,
@@ -33,14 +33,14 @@ function requireTexts({ name, argv, env }: ProcessSpec, given: PlanOptions['env'
     const fault = textFault(value, `${variable}=`);
     if (fault === undefined) continue;
     const place = Object.hasOwn(given, variable) ? `--env ${variable}` : `${name}: variable ${variable}`;
-    throw new DynamoError('usage', `${place} ${fault}.`, { hint: 'put it into a file, and give the path' });
+    throw new DynamoError('usage', `${place} ${fault}.`, { hint: 'put it in a file, and pass the path' });
   }
   for (const [i, word] of argv.entries()) {
     const fault = textFault(word);
     if (fault === undefined) continue;
     const flag = [word, argv[i - 1] ?? ''].map((each) => /^--?[\w-]+/.exec(each)?.[0]).find(Boolean);
     throw new DynamoError('usage', `${name}: argument ${flag ?? i + 1} ${fault}.`, {
-      hint: 'put it into a file, and give the path',
+      hint: 'put it in a file, and pass the path',
     });
   }
 }
@@ -51,7 +51,7 @@ function requireTotal(
   env: Readonly<Record<string, string | undefined>>,
   { argumentBytes: limit = usualLimit }: Pick<HostFacts, 'argumentBytes'>,
 ): void {
-  // Nearly always far below, and then bytes need not be counted.
+  // The total is nearly always far below the limit; then there is no need to count bytes.
   const letters = [...argv, ...Object.entries(env).flat()].reduce(
     (sum, each) => sum + (each?.length ?? 0) + 10,
     0,
@@ -68,10 +68,10 @@ function requireTotal(
   const largest = all.toSorted((a, b) => b.cost - a.cost).slice(0, 3);
   throw new DynamoError(
     'environment',
-    `The arguments and variables of ${name} take ${kibibytes(total)}; Linux takes ${kibibytes(limit)} here, a quarter of the stack (ulimit -s).`,
+    `The arguments and variables of ${name} take ${kibibytes(total)}; the limit on this host is ${kibibytes(limit)}, a quarter of the stack size (ulimit -s).`,
     {
       details: largest.map(({ what, cost }) => `  ${what}: ${kibibytes(cost)}`),
-      hint: 'ulimit -s 24576   # lets Linux take 6 MiB, the most that it takes; or give less',
+      hint: 'ulimit -s 24576   # raises the limit to 6 MiB, the maximum; or pass less',
     },
   );
 }

@@ -1,4 +1,8 @@
-/** GET without node:http, which takes three times as long: liveness asks every process again and again, for days. */
+/**
+ * GET for probes, which ask every process again and again, for days. Each opens a connection: one that is kept goes on to
+ * answer when the server accepts no other, and costs as much (1.47 against 1.50 ms of processor time a probe, five pairs
+ * on two busy cores). With a new connection, node:http takes 2.05 ms.
+ */
 import { connect } from 'node:net';
 import type { HttpAnswer } from './http.ts';
 

@@ -1,16 +1,23 @@
 /** Repeats a check until it succeeds, frequently at first and rarely later. */
 import { errorCode, messageOf } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
-import { DynamoError } from '../base/error.ts';
+import { DynamoError, type ErrorFields } from '../base/error.ts';
+import type { Sight } from '../supervisor/contracts.ts';
 
-/** An attempt returns its result, or what it saw instead, in words. */
-export type Attempt<T> = (signal: AbortSignal) => Promise<{ readonly done: T } | { readonly seen: string }>;
+/** What an attempt saw instead: in words, and as values. */
+interface Seen {
+  readonly seen: string;
+  readonly fields?: ErrorFields<'not-ready'>;
+}
+
+/** An attempt returns its result, or what it saw instead. */
+export type Attempt<T> = (signal: AbortSignal) => Promise<{ readonly done: T } | Seen>;
 
 /** What a wait needs: a clock, a way to cancel it, and a listener for what it saw instead. */
 export interface Asking {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly saw: (what: string) => void;
+  readonly saw: (what: Sight) => void;
 }
 
 const fastMs = 20;
@@ -23,14 +30,15 @@ export async function poll<T>(attempt: Attempt<T>, { clock, signal, saw }: Askin
   const begin = clock.now();
   for (;;) {
     signal.throwIfAborted();
-    const result = await attempt(signal).catch((error: unknown) => {
+    const result = await attempt(signal).catch((error: unknown): Seen => {
       // Any other error means "not yet": the port is closed, or the answer is not JSON.
       if (error instanceof DynamoError) throw error;
       return { seen: reasonOf(error) };
     });
     signal.throwIfAborted();
     if ('done' in result) return result.done;
-    saw(result.seen);
+    const { seen, fields } = result;
+    saw({ text: seen, ...(fields === undefined ? {} : { fields }) });
     const age = clock.now() - begin;
     const pause = age < youngMs ? fastMs : Math.min(slowMs, fastMs + (age - youngMs) / 100);
     await clock.sleep(pause, signal).catch(() => signal.throwIfAborted());

@@ -1,9 +1,10 @@
 /** Checks processes and the frontend until they are ready, and remembers what it saw last. */
 import type { Clock } from '../base/clock.ts';
-import { DynamoError } from '../base/error.ts';
+import { DynamoError, type KnownInstances } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { ExpectedInstances, Probe, ServingPlan } from '../plan/plan.ts';
-import type { Prober, Proving } from '../supervisor/contracts.ts';
+import type { Prober, Proving, Sight } from '../supervisor/contracts.ts';
+import { instancesText } from '../supervisor/failure.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { plainGet } from './plain-get.ts';
 import { type Attempt, poll } from './poll.ts';
@@ -20,14 +21,15 @@ export function createProbes(
   clock: Clock,
   foreignListeners: ForeignListeners,
 ): { readonly prober: Prober; readonly proving: Proving } {
-  let last: string | undefined;
-  const seenAt = new Map<string, string>();
-  const saw = (what: string): void => void (last = what);
+  let last: Sight | undefined;
+  const seenAt = new Map<string, Sight>();
+  const saw = (what: Sight): void => void (last = what);
   const sawAt =
     (url: string) =>
-    (what: string): void => {
-      saw(`${url}: ${what}`);
-      seenAt.set(url, `${url}: ${what}`);
+    (what: Sight): void => {
+      const here = { ...what, text: `${url}: ${what.text}` };
+      saw(here);
+      seenAt.set(url, here);
     };
   const prober: Prober = {
     lastSeen: (probe) => (probe === undefined ? last : seenAt.get(probe.url)),
@@ -41,7 +43,7 @@ export function createProbes(
       try {
         const answer = await ask(`${plan.http.url}/health`, checkTimeoutMs);
         const instances = instancesIn(answer.body);
-        return plan.expected.filter((one) => missingInstances([one], instances) !== undefined);
+        return plan.expected.filter((one) => missingInstances([one], instances).length > 0);
       } catch {
         return [];
       }
@@ -61,6 +63,7 @@ export function createProbes(
           `Port ${port} is planned for this run, but ${holder} is listening on it.`,
           {
             hint: 'stop it, or start again: other ports will be chosen',
+            fields: { port, holder },
           },
         );
       }
@@ -72,10 +75,13 @@ export function createProbes(
           if (answer.status !== 200) return { seen: `frontend /health answers ${answer.status}` };
           const instances = instancesIn(answer.body);
           const missing = missingInstances(expected, instances);
-          if (missing === undefined) return { done: undefined };
-          const instead = unexpectedInstances(expected, instances);
-          const others = instead.length === 0 ? '' : `; it knows instead: ${instead.join(', ')}`;
-          return { seen: `workers that the frontend knows: ${missing}${others}` };
+          if (missing.length === 0) return { done: undefined };
+          const unexpected = unexpectedInstances(expected, instances);
+          const others = unexpected.length === 0 ? '' : `; it knows instead: ${unexpected.join(', ')}`;
+          return {
+            seen: `workers that the frontend knows: ${instancesText(missing)}${others}`,
+            fields: { missing, unexpected },
+          };
         },
         { clock, signal, saw },
       ),
@@ -142,18 +148,16 @@ export function instancesIn(healthBody: string): Instance[] {
   return body.instances.filter(isInstance);
 }
 
-/** What is missing, in words; `undefined` if every expected instance is known. */
+/** Components of which the frontend knows fewer instances than expected. */
 export function missingInstances(
   expected: readonly ExpectedInstances[],
   instances: readonly Instance[],
-): string | undefined {
-  const missing = expected.flatMap(({ namespace, component, endpoint, count }) => {
-    const seen = instances.filter(
-      (one) => one.namespace === namespace && one.component === component && one.endpoint === endpoint,
-    ).length;
-    return seen >= count ? [] : [`${seen} of ${count} in ${namespace}.${component}.${endpoint}`];
+): KnownInstances[] {
+  return expected.flatMap((one) => {
+    const place = nameOf(one);
+    const known = instances.filter((each) => nameOf(each) === place).length;
+    return known >= one.count ? [] : [{ place, known, planned: one.count }];
   });
-  return missing.length === 0 ? undefined : missing.join(', ');
 }
 
 /**

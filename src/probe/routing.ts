@@ -4,7 +4,7 @@
  */
 import { type TimeLimit, timeLimit } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
-import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
+import type { Provable } from '../plan/plan.ts';
 import { type Asking, poll } from './poll.ts';
 import { exchange, type StreamedRequest, streamRequest } from './http.ts';
 import { meanOfHistogram } from '../base/metrics-text.ts';
@@ -19,7 +19,7 @@ const repeats = 3;
 const lateMs = 500;
 
 /** What was seen for each pool, in words. Rejects with `not-ready`, naming the pool, if its requests are not routed. */
-export async function proveReuse(plan: ServingPlan, asking: Asking): Promise<string> {
+export async function proveReuse(plan: Provable, asking: Asking): Promise<string> {
   const { readers, writers } = poolsOf(plan);
   const found = await proveReaders(plan, readers, asking);
   if (writers.length < 2) return found;
@@ -28,22 +28,23 @@ export async function proveReuse(plan: ServingPlan, asking: Asking): Promise<str
 }
 
 /** `readers` are chosen by the cached prompt; `writers`, if they are different workers, by their load. */
-function poolsOf({ processes }: ServingPlan) {
-  const inMode = (mode: string): ProcessSpec[] => processes.filter((spec) => spec.mode === mode);
+function poolsOf({ processes }: Provable) {
+  const inMode = (mode: string): Provable['processes'][number][] =>
+    processes.filter((spec) => spec.mode === mode);
   const prefill = inMode('prefill');
   return prefill.length > 0
     ? { readers: prefill, writers: inMode('decode') }
     : { readers: processes.filter(({ kind }) => kind === 'worker'), writers: [] };
 }
 
-function nameOf([first]: readonly ProcessSpec[]): string {
+function nameOf([first]: readonly Provable['processes'][number][]): string {
   return first?.mode ?? 'workers';
 }
 
 /** Each try uses a new prompt: an old one may be cached by every worker. */
 async function proveReaders(
-  plan: ServingPlan,
-  readers: readonly ProcessSpec[],
+  plan: Provable,
+  readers: readonly Provable['processes'][number][],
   asking: Asking,
 ): Promise<string> {
   // Starts with the first answer, which may be slow; a request in progress may finish after the limit.
@@ -77,7 +78,10 @@ function missed(first: Routed, again: Routed): string {
   return `a repeated prompt: ${again.found}${where}`;
 }
 
-function neverReused({ runId, processes }: ServingPlan, readers: readonly ProcessSpec[]): DynamoError {
+function neverReused(
+  { runId, processes }: Provable,
+  readers: readonly Provable['processes'][number][],
+): DynamoError {
   const frontend = processes.find(({ kind }) => kind === 'frontend')?.component ?? 'frontend';
   const names = readers.map(({ name }) => name).join(' and ');
   return new DynamoError(
@@ -109,7 +113,7 @@ const tooFast = 'not tested: its answers end too soon';
  * Proves that the router avoids a busy worker. `prompt`: long, because load is counted in its blocks. Upstream's router chooses
  * decode workers by load, not by what they have cached (seen with 1.1.1 and 1.6.1). Rejects with `not-ready` if it does not.
  */
-async function proveSpread(plan: ServingPlan, prompt: string, asking: Asking): Promise<string> {
+async function proveSpread(plan: Provable, prompt: string, asking: Asking): Promise<string> {
   let limit: TimeLimit | undefined;
   let [tokens, tries, seen] = [firstTokens, 0, ''];
   const attempt = async (signal: AbortSignal): Promise<{ done: string } | { seen: string }> => {
@@ -147,7 +151,7 @@ async function proveSpread(plan: ServingPlan, prompt: string, asking: Asking): P
 type Outcome = { readonly done: string } | { readonly seen: string; readonly tooShort: boolean };
 
 async function besides(
-  plan: ServingPlan,
+  plan: Provable,
   held: StreamedRequest,
   count: number,
   signal: AbortSignal,
@@ -163,7 +167,7 @@ async function besides(
   return { done: `${count} of ${count} requests avoided the busy worker` };
 }
 
-function neverSpread({ runId, processes }: ServingPlan, seen: string): DynamoError {
+function neverSpread({ runId, processes }: Provable, seen: string): DynamoError {
   const names = processes.filter(({ mode }) => mode === 'decode').map(({ name }) => name);
   return new DynamoError(
     'not-ready',
@@ -186,7 +190,7 @@ interface Routed {
 }
 
 /** The `nvext` of 1.1 to 1.6; other versions ignore it. Without `ignore_eos`, an answer may end immediately. */
-function routedRequest(plan: ServingPlan, prompt: string, maxTokens: number, stream = false) {
+function routedRequest(plan: Provable, prompt: string, maxTokens: number, stream = false) {
   const { path, body } = proofRequest({ ...plan.proof, prompt, maxTokens }, plan.model.servedName);
   const more = { stream, ignore_eos: true, nvext: { extra_fields: ['worker_id', 'timing'] } };
   return { url: plan.http.url + path, body: { ...body, ...more } };
@@ -194,7 +198,7 @@ function routedRequest(plan: ServingPlan, prompt: string, maxTokens: number, str
 
 /** Rejects if the answer is not 200. */
 async function askRouted(
-  plan: ServingPlan,
+  plan: Provable,
   prompt: string,
   maxTokens: number,
   signal: AbortSignal,
@@ -207,7 +211,7 @@ async function askRouted(
 
 /** The same if answers do not say what was cached: uses the router's metrics, a mean over all of its pools. */
 async function askMeasured(
-  plan: ServingPlan,
+  plan: Provable,
   prompt: string,
   maxTokens: number,
   signal: AbortSignal,
@@ -227,7 +231,7 @@ function workersOf(text: string): Pick<Routed, 'reader' | 'writer'> {
   return { reader: idOf('prefill') ?? writer, writer };
 }
 
-async function metricsOf(plan: ServingPlan, signal: AbortSignal): Promise<string> {
+async function metricsOf(plan: Provable, signal: AbortSignal): Promise<string> {
   return (await exchange(`${plan.http.url}/metrics`, { timeoutMs: 5_000, signal })).body;
 }
 

@@ -1,7 +1,7 @@
 /** Proves that a deployment serves: sends one real request to the frontend, checks the answer, and counts requests per role. */
 import { timeLimit } from '../base/clock.ts';
-import { DynamoError } from '../base/error.ts';
-import { isServing, type Plan, type ProcessSpec, type ServingPlan } from '../plan/plan.ts';
+import { DynamoError, type ErrorFields } from '../base/error.ts';
+import { isServing, type Plan, type Provable } from '../plan/plan.ts';
 import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { generateRequests, servedRoles } from '../base/metrics-text.ts';
@@ -29,7 +29,11 @@ const rolesPeriodMs = 1_000;
 const rolesSettleMs = 30_000;
 
 export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
-  if (!isServing(plan)) return await proveAnswering(plan, asking);
+  return isServing(plan) ? await proveAnswers(plan, asking) : await proveHealth(plan, asking);
+}
+
+/** The same on any target: `plan.http.url` and the ports of its workers lead there from here. */
+export async function proveAnswers(plan: Provable, asking: Asking): Promise<Proof> {
   const before = await counts(plan, asking.signal);
   const begin = asking.clock.now();
   const request = proofRequest(plan.proof, plan.model.servedName);
@@ -43,7 +47,8 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
     if (status === 200) {
       const verdict = judge(plan.proof.request, body);
       if ('answer' in verdict) return { done: verdict.answer };
-      throw wrongAnswer(plan, verdict.wrong);
+      const { wrong, completionTokens } = verdict;
+      throw wrongAnswer(plan, wrong, completionTokens === undefined ? {} : { completionTokens });
     }
     const isTemporary = status === 404 || status === 503 || (status === 500 && body.includes(notHandedOn));
     if (!isTemporary || asking.clock.now() - begin >= settleMs) throw wrongAnswer(plan, seen);
@@ -66,7 +71,7 @@ export async function proveServing(plan: Plan, asking: Asking): Promise<Proof> {
 }
 
 /** Without a frontend there is no model to ask: the health endpoints of the processes are the proof. */
-async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
+async function proveHealth(plan: Plan, { clock, signal }: Asking): Promise<Proof> {
   const begin = clock.now();
   const answers = plan.processes.map(async ({ name, probe }) => {
     const { body } = await exchange(probe.url, { timeoutMs: 5_000, signal });
@@ -79,14 +84,13 @@ async function proveAnswering(plan: Plan, { clock, signal }: Asking): Promise<Pr
 type Counts = ReadonlyMap<string, number>;
 
 /** With several roles, a request that skipped one is answered as well: only the counters show it. */
-function countedWorkers(plan: Plan): readonly ProcessSpec[] {
+function countedWorkers(plan: Provable): Provable['processes'] {
   const workers = plan.processes.filter(({ kind }) => kind === 'worker');
-  const elsewhere = plan.engine === 'none' ? [] : (plan.share?.elsewhere ?? []);
-  const modes = [...workers, ...elsewhere].flatMap(({ mode }) => mode ?? []);
+  const modes = [...workers, ...(plan.share?.elsewhere ?? [])].flatMap(({ mode }) => mode ?? []);
   return new Set(modes).size > 1 ? workers : [];
 }
 
-async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
+async function counts(plan: Provable, signal: AbortSignal): Promise<Counts> {
   const entries = countedWorkers(plan).map(async ({ name, ports }): Promise<[string, number]> => {
     const { body } = await exchange(`http://127.0.0.1:${ports.system}/metrics`, { timeoutMs: 5_000, signal });
     return [name, generateRequests(body)];
@@ -95,7 +99,7 @@ async function counts(plan: Plan, signal: AbortSignal): Promise<Counts> {
 }
 
 async function rolesUsed(
-  plan: Plan,
+  plan: Provable,
   before: Counts,
   asking: Asking,
   askAgain: () => Promise<unknown>,
@@ -130,7 +134,7 @@ async function rolesUsed(
  * Roles of workers on other hosts that took part, as the frontend counts them: their own counters cannot be reached from
  * here. The frontend of sim tells of none. Throws `not-ready` when a role took no part.
  */
-async function rolesElsewhere(plan: ServingPlan, signal: AbortSignal): Promise<string[]> {
+async function rolesElsewhere(plan: Provable, signal: AbortSignal): Promise<string[]> {
   const elsewhere = plan.share?.elsewhere.flatMap(({ mode }) => mode ?? []) ?? [];
   const roles = [...new Set(elsewhere)].filter((mode) => mode === 'prefill' || mode === 'decode');
   if (roles.length === 0) return [];
@@ -144,8 +148,9 @@ async function rolesElsewhere(plan: ServingPlan, signal: AbortSignal): Promise<s
   return roles.filter((role) => served.has(role)).map((role) => `${role} on another host`);
 }
 
-function wrongAnswer(plan: Plan, what: string): DynamoError {
+function wrongAnswer(plan: Provable, what: string, fields: ErrorFields<'not-ready'> = {}): DynamoError {
   return new DynamoError('not-ready', `The deployment is up but does not serve: ${what}`, {
     hint: `dynamo logs --run ${plan.runId}`,
+    fields: { runId: plan.runId, ...fields },
   });
 }

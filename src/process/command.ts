@@ -8,7 +8,8 @@ import { deferred } from '../base/deferred.ts';
 import type { Identity } from '../base/identity.ts';
 import { isExecutable } from '../host/program.ts';
 import type { Exit } from '../supervisor/events.ts';
-import { gatedCommand, hangupIsIgnored, openGate, spawnError } from './spawn.ts';
+import { hangupIsIgnored } from './hangup.ts';
+import { gatedCommand, openGate, spawnError } from './spawn.ts';
 import { identify } from './identity.ts';
 
 export interface RunningCommand {
@@ -84,6 +85,7 @@ export function requireProgram(file: string, path: string | undefined): void {
   if (places.some(isExecutable)) return;
   throw new DynamoError('environment', `The program ${JSON.stringify(file)} was not found.`, {
     hint: `command -v ${file}`,
+    fields: { program: file },
   });
 }
 

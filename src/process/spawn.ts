@@ -7,8 +7,7 @@ import type { Environment } from '../base/environment.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Exit } from '../supervisor/events.ts';
 import { Writable } from 'node:stream';
-import { accessSync, closeSync, constants, readlinkSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { accessSync, closeSync, constants, statSync } from 'node:fs';
 import { readText } from './proc.ts';
 import type { Identity } from '../base/identity.ts';
 import { openToAppend } from '../host/own-file.ts';
@@ -88,39 +87,6 @@ export function openGate({ stdio }: ChildProcess): void {
   // A killed process does not read any more.
   pipe.on('error', () => {});
   pipe.end('\n');
-}
-
-let known: boolean | undefined;
-
-/**
- * Whether our caller wants SIGHUP ignored, as nohup does. Node resets every signal to its default before our code runs
- * (src/node.cc, ResetSignalHandlers), so we look for traces: shells name nohup in `_`, nohup writes to nohup.out, and a
- * parent may ignore SIGHUP itself, as a script with `trap '' HUP` does.
- */
-export function hangupIsIgnored(environment: Environment): boolean {
-  // A parent that has ended in the meantime could not be asked again.
-  known ??= isNohup(environment) || writesToNohupOut() || parentIgnoresHangup();
-  return known;
-}
-
-function isNohup({ _: program }: Environment): boolean {
-  return basename(program ?? '') === 'nohup';
-}
-
-function writesToNohupOut(): boolean {
-  return [1, 2].some((descriptor) => {
-    try {
-      return basename(readlinkSync(`/proc/self/fd/${descriptor}`)) === 'nohup.out';
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** The first bit of the mask is signal 1. Source: proc(5), SigIgn. */
-function parentIgnoresHangup(): boolean {
-  const mask = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readText(`/proc/${process.ppid}/status`) ?? '')?.[1];
-  return mask !== undefined && Number.parseInt(mask.slice(-1), 16) % 2 === 1;
 }
 
 /**

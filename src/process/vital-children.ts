@@ -1,5 +1,6 @@
 /** Reports when a process loses a child that it cannot serve without: engines notice late, and requests hang meanwhile. */
 import type { Clock } from '../base/clock.ts';
+import type { LostChild } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { bootId, isAlive } from './identity.ts';
 import type { OwnedProcess } from './owned.ts';
@@ -22,16 +23,14 @@ interface KnownChild {
   readAgainAt: number;
 }
 
-type LostChild = KnownChild & { readonly title: string };
-
 export interface VitalDependencies {
   readonly tracker: Pick<Tracker, 'scan' | 'onScan' | 'offScan'>;
   readonly clock: Clock;
 }
 
 export interface VitalChildren {
-  /** Settles when a known vital child has ended, with a description; else never. */
-  readonly lost: Promise<string>;
+  /** Settles when a known vital child has ended; else never. */
+  readonly lost: Promise<LostChild>;
   /** Finds the vital children that exist now. Never rejects. */
   find(): Promise<void>;
 }
@@ -87,7 +86,7 @@ async function firstLoss(
   search: () => LostChild | undefined,
   exited: Promise<unknown>,
   clock: Clock,
-): Promise<string | undefined> {
+): Promise<LostChild | undefined> {
   const end = new AbortController();
   void exited.then(() => end.abort());
   while (!end.signal.aborted) {
@@ -96,7 +95,7 @@ async function firstLoss(
     if (lost === undefined) continue;
     // If the process itself ended and took its children along, that is what gets reported.
     await clock.sleep(settleMs, end.signal).catch(() => {});
-    if (!end.signal.aborted) return `its ${lost.title} (pid ${lost.pid}) ended`;
+    if (!end.signal.aborted) return lost;
   }
   return undefined;
 }
@@ -111,7 +110,7 @@ function searchLost(
     const { title } = child;
     if (title === undefined && now < child.readAgainAt) continue;
     const alive = isAlive({ ...child, bootId: bootId() });
-    if (title !== undefined && !alive) return { ...child, title };
+    if (title !== undefined && !alive) return { name: title, pid: child.pid };
     if (!alive) children.delete(key);
     else if (title === undefined) read(child);
   }

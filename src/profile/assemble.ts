@@ -29,7 +29,7 @@ export interface Values {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Faults of the files go to `problems`, and those that `faultsOf` finds in a good one; throws `usage` and `environment` for values that come from there. */
+/** Faults in files go to `problems`, also those that `faultsOf` finds; throws `usage` and `environment` for values from options and variables. */
 export function assemble(
   chain: readonly ProfileFile[],
   { settings, environment }: Values,
@@ -45,23 +45,23 @@ export function assemble(
   const names = [...parameters.values.keys(), ...parameters.broken];
   const tree: MapTree = applySettings(filled, settings, names);
   const document = check(tree, problems, faultsOf);
-  if (problems.length === 0) refuseIdle(settings, parameters, substitution.used, top.name);
+  if (problems.length === 0) refuseUnused(settings, parameters, substitution.used, top.name);
   return document && toProfile(document, top, parameters);
 }
 
-/** A setting that changes nothing would be believed to have: `--model X` where the file fixes the model. */
-function refuseIdle(
+/** Rejects a setting without effect, such as `--model X` for a file with a fixed model: the user would believe that it worked. */
+function refuseUnused(
   settings: readonly Setting[],
   { values }: Parameters,
   used: ReadonlySet<string>,
   name: string,
 ): void {
-  const idle = settings.find(({ path }) => values.has(path) && !used.has(path));
-  if (idle === undefined) return;
+  const unused = settings.find(({ path }) => values.has(path) && !used.has(path));
+  if (unused === undefined) return;
   throw badSetting(
-    idle,
-    `has no effect: nothing in profile ${name} uses the parameter ${idle.path}.`,
-    `write \${${idle.path}} where it should go, or change parameters.${idle.path}.default instead of the value`,
+    unused,
+    `has no effect: profile ${name} does not use the parameter ${unused.path}.`,
+    `use \${${unused.path}} where the value should go, or change parameters.${unused.path}.default`,
   );
 }
 
@@ -81,7 +81,7 @@ function withoutChooser({ chooser: _chooser, ...parameter }: Parameter) {
   return parameter;
 }
 
-/** Throws `profile-invalid` with all faults, those that `checkMore` adds too; `usage` or `environment` for a value from there. */
+/** Throws `profile-invalid` with all faults, including those of `checkMore`; `usage` or `environment` for a value from an option or a variable. */
 export async function resolveProfile(
   candidate: Candidate,
   request: ProfileLibrary & Values,
@@ -89,7 +89,7 @@ export async function resolveProfile(
 ): Promise<Profile> {
   const problems: Diagnostic[] = [];
   const chain = await loadChain(candidate, request, problems);
-  // Merging an incomplete chain would report as missing what the broken base has.
+  // Merging an incomplete chain would report keys as missing that the broken base has.
   const profile = problems.length === 0 ? assemble(chain, request, problems) : undefined;
   if (problems.length === 0) checkMore(chain, problems);
   if (profile === undefined || problems.length > 0)
@@ -98,7 +98,7 @@ export async function resolveProfile(
 }
 
 /**
- * Faults that only a target knows, at the lines where their keys stand. The profile is read again, as places are not kept.
+ * Faults that depend on a target, at the lines of their keys. The profile is read again, since a Profile has no positions.
  * `target`: as in "cannot run on Kubernetes".
  */
 export async function placedRefusal(
@@ -114,10 +114,10 @@ export async function placedRefusal(
   return refusedProfile(shownPath(candidate.file, request.cwd), target, problems);
 }
 
-/** What a profile is, not what it describes: a base does not hand these on. */
+/** The identity of a profile: not inherited from a base. */
 const notInherited = ['name', 'aliases', 'upstreamScripts'];
 
-/** The files, the asked one first. Empty, or cut short, with the reasons in `problems`. */
+/** The files, starting with the requested one. Empty or incomplete, with the reasons in `problems`, after a fault. */
 export async function loadChain(
   first: Candidate,
   library: ProfileLibrary,
@@ -134,7 +134,7 @@ export async function loadChain(
   return chain;
 }
 
-/** All files of a chain merged, each over the one that it extends. */
+/** Merges all files of a chain, each over the one that it extends. */
 export function mergeChain(chain: readonly ProfileFile[]): MapTree | undefined {
   const [top, ...bases] = chain;
   if (top === undefined) return undefined;
@@ -182,12 +182,12 @@ async function baseOf(
   problems.push({
     at,
     message: `extends: there is no profile ${JSON.stringify(wanted)}`,
-    fix: meant === undefined ? 'dynamo profiles list   # shows all' : `did you mean ${meant}?`,
+    fix: meant === undefined ? 'dynamo profiles list' : `did you mean ${meant}?`,
   });
   return undefined;
 }
 
-/** Why a file cannot be read, in words; `undefined` when it can. */
+/** Why a file cannot be read; `undefined` if it can. */
 async function readFault(base: Candidate, library: ProfileLibrary): Promise<string | undefined> {
   try {
     return (await readBytes(base.file, library)) === undefined ? 'missing' : undefined;
@@ -197,7 +197,7 @@ async function readFault(base: Candidate, library: ProfileLibrary): Promise<stri
   }
 }
 
-/** A profile that extends its own name means the one that it overrides: only directories that it wins over count. */
+/** A profile that extends its own name means the one that it overrides, so only directories of lower precedence count. */
 async function candidatesBelow(
   file: ProfileFile,
   wanted: string,
@@ -214,7 +214,7 @@ export interface Known {
   readonly known: KnownProfile;
 }
 
-/** With their content. One that extends another is none of them: which one that is depends on the host. */
+/** All shipped profiles with their content, except those that extend another: which file that is depends on the host. */
 export async function workOut(library: ProfileLibrary): Promise<readonly Known[]> {
   const known: Known[] = [];
   for (const candidate of await candidatesOf(library)) {

@@ -73,7 +73,7 @@ function mapEntry(tree: MapTree, key: string, change: (value: Tree) => Tree): Ma
   return { ...tree, entries: new Map(tree.entries).set(key, { ...entry, value: change(entry.value) }) };
 }
 
-/** Looks at the tree, not at the parsed profile, so that these faults are told together with those of the schema. */
+/** Checks the tree, not the parsed profile, so that these faults are reported together with those of the schema. */
 export function checkReferences(tree: MapTree): Diagnostic[] {
   const components = [...entriesAt(tree, ['components']).keys()];
   const edges = new Map(
@@ -92,7 +92,7 @@ export function checkReferences(tree: MapTree): Diagnostic[] {
   if (cycle === undefined || first === undefined || second === undefined) return problems;
   problems.push({
     at: keyPositionAt(tree, ['components', first, 'dependsOn', second]),
-    message: `dependsOn: these components wait for each other: ${cycle.join(' → ')}`,
+    message: `dependsOn: these components depend on each other: ${cycle.join(' → ')}`,
     fix: 'remove one of the dependencies',
   });
   return problems;
@@ -111,7 +111,7 @@ function checkSharing(tree: MapTree, name: string, components: readonly string[]
   return [
     {
       at,
-      message: `${path.join('.')}: ${host} has no GPU of its own, it shares one itself`,
+      message: `${path.join('.')}: ${host} has no GPU of its own: it shares that of another component`,
       fix: 'name the component that has the GPU',
     },
   ];
@@ -121,11 +121,11 @@ function noComponent(path: readonly string[], wanted: string, names: readonly st
   const meant = nearest(wanted, names);
   return {
     message: `${path.join('.')}: there is no ${what} ${JSON.stringify(wanted)}`,
-    fix: meant === undefined ? `there are: ${names.join(', ') || 'none'}` : `did you mean ${meant}?`,
+    fix: meant === undefined ? `available: ${names.join(', ') || 'none'}` : `did you mean ${meant}?`,
   };
 }
 
-/** The first cycle in the order of the file, its first name repeated at the end. */
+/** The first cycle in file order, with its first name repeated at the end. */
 function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const done = new Set<string>();
   const visit = (name: string, above: readonly string[]): string[] | undefined => {
@@ -146,11 +146,11 @@ function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | un
   return undefined;
 }
 
-/** What reaches no process: it is shown, sent as a request, or has been merged and filled in already. */
-const apart = new Set(['description', 'proof', 'parameters', 'overlays']);
+/** Keys that are never passed to a process: they are shown, sent as a request, or already merged and substituted. */
+const notPassed = new Set(['description', 'proof', 'parameters', 'overlays']);
 
 export function textFaults(tree: MapTree): Diagnostic[] {
-  return [...tree.entries].flatMap(([key, { value }]) => (apart.has(key) ? [] : faultsIn(value, [key])));
+  return [...tree.entries].flatMap(([key, { value }]) => (notPassed.has(key) ? [] : faultsIn(value, [key])));
 }
 
 function faultsIn(tree: Tree, path: readonly string[]): Diagnostic[] {
@@ -163,8 +163,8 @@ function faultsIn(tree: Tree, path: readonly string[]): Diagnostic[] {
       const variable = path.at(-2) === 'env' ? `${path.at(-1)}=` : '';
       const fault = textFault(tree.text, variable);
       if (fault === undefined) return [];
-      const fix = fault.includes('NUL') ? 'remove it' : 'put it into a file, and give the path';
-      // Also where an anchor brings it from a place that does not look like one of secrets.
+      const fix = fault.includes('NUL') ? 'remove it' : 'put it in a file, and pass the path';
+      // An anchor may bring the value from a key that does not look secret.
       const secret = path.includes('env') || path.includes('engineArgs') ? true : undefined;
       const message = `${path.join('.')}: ${fault}`;
       return [{ at: tree.at, message, fix, chooser: tree.chooser?.kind, secret }];

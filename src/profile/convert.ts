@@ -1,4 +1,4 @@
-/** The YAML library's nodes to our tree: aliases followed, duplicate and odd keys reported. */
+/** Converts nodes of the YAML library to our tree: resolves aliases, and reports duplicate and invalid keys. */
 import { type Alias, type Document, isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import type { Diagnostic } from './diagnostic.ts';
 import type { Entry, MapTree, Position, Scalar, Tree } from './tree.ts';
@@ -8,7 +8,7 @@ interface Conversion {
   readonly text: string;
   readonly at: (offset: number) => Position;
   readonly problems: Diagnostic[];
-  /** Anchored nodes by their conversion, so that an alias costs nothing; undefined while it is under way. */
+  /** Converted anchored nodes, so that an alias costs nothing; undefined while one is being converted. */
   readonly done: Map<Node, Tree | undefined>;
 }
 
@@ -39,7 +39,7 @@ function convertValue(node: unknown, at: Position, conversion: Conversion): Tree
   if (!isScalarValue(value)) {
     conversion.problems.push({
       at,
-      message: 'a value of this type is not used in profiles',
+      message: 'values of this type are not supported in profiles',
       fix: 'quote it',
     });
     return { kind: 'scalar', at, value: null, text: '' };
@@ -82,7 +82,7 @@ function isMergeKey(key: unknown): boolean {
   return isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
 }
 
-/** What the mapping says itself wins, wherever it stands; of several merged ones the first. */
+/** A mapping's own keys win over merged ones; of several merged mappings, the first wins. */
 function mergeInto(entries: Map<string, Entry>, { value }: Entry, problems: Diagnostic[]): void {
   const sources = value.kind === 'list' ? value.items : [value];
   for (const source of sources) {
@@ -90,7 +90,7 @@ function mergeInto(entries: Map<string, Entry>, { value }: Entry, problems: Diag
       problems.push({
         at: source.at,
         message: `<< merges mappings, got ${source.kind === 'list' ? 'a list' : JSON.stringify(source.value)}`,
-        fix: 'write <<: *name, or <<: [*name, *other], with &name at a mapping',
+        fix: 'write <<: *name, or <<: [*name, *other], where &name is a mapping',
       });
     } else {
       for (const [name, entry] of source.entries) if (!entries.has(name)) entries.set(name, entry);
@@ -106,12 +106,12 @@ function follow(alias: Alias, at: Position, conversion: Conversion): Tree {
     at,
     message:
       target === undefined
-        ? 'there is no anchor (&name) for this alias (*name) before it'
+        ? 'no anchor (&name) precedes this alias (*name)'
         : `&${alias.source} contains itself`,
     fix:
       target === undefined
-        ? 'quote a text that begins with *, or write the value out'
-        : 'write the value out',
+        ? 'quote the text if it starts with *, or write out the value'
+        : 'write out the value',
   });
   return { kind: 'scalar', at, value: null, text: '' };
 }

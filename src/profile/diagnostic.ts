@@ -1,5 +1,5 @@
-/** One thing that is wrong with a profile, and how it is shown: place, message, line, caret, fix. */
-import { DynamoError, type ErrorCode } from '../base/error.ts';
+/** One fault in a profile, and how it is shown: position, message, line, caret, fix. */
+import { DynamoError, type ErrorCode, type ErrorFields } from '../base/error.ts';
 import { quotePath } from '../base/terminal-text.ts';
 import { conceal } from '../base/secrets.ts';
 import { shownLine } from './shown.ts';
@@ -10,16 +10,16 @@ export interface Diagnostic {
   readonly message: string;
   /** What to write instead. */
   readonly fix?: string | undefined;
-  /** Set when not the file but an option or a variable brought the value. */
+  /** Set when an option or a variable, not the file, set the value. */
   readonly chooser?: Chooser['kind'] | undefined;
-  /** What stands there is a secret: nothing of the line after the place is shown. */
+  /** The value is a secret: the line is not shown beyond the position. */
   readonly secret?: true | undefined;
 }
 
 const mostShown = 25;
 const widest = 100;
 
-/** All problems as one error. `file`: path of the profile as shown, for the command to run next. */
+/** All problems as one error. `file`: path of the profile as shown, for the suggested command. */
 export function invalidProfile(file: string, problems: readonly Diagnostic[]): DynamoError {
   const sorted = distinct(problems).toSorted(byPosition);
   const frames = sorted.slice(0, mostShown).map((problem) => frame(problem).join('\n'));
@@ -27,7 +27,7 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
   const code = codeOf(sorted);
   const details = [...frames, ...(more > 0 ? [`… and ${more} more`] : [])];
   if (code !== 'profile-invalid') {
-    const what = code === 'usage' ? 'An option does' : 'A variable of the environment does';
+    const what = code === 'usage' ? 'An option does' : 'An environment variable does';
     return new DynamoError(code, `${what} not fit profile ${file}.`, {
       details,
       hint: `dynamo profiles show ${quotePath(file)}`,
@@ -39,11 +39,19 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
     {
       details,
       hint: `dynamo profiles validate ${quotePath(file)}`,
+      fields: placeOf(sorted[0]),
     },
   );
 }
 
-/** The same for a good profile that a target cannot run. */
+/** Of the first problem. */
+function placeOf(problem: Diagnostic | undefined): ErrorFields<'profile-invalid'> {
+  if (problem === undefined) return {};
+  const { source, line, column } = problem.at;
+  return { file: source.shown, line, column };
+}
+
+/** The same for a valid profile that a target cannot run. */
 export function refusedProfile(file: string, target: string, problems: readonly Diagnostic[]): DynamoError {
   const frames = distinct(problems).toSorted(byPosition).slice(0, mostShown);
   return new DynamoError('usage', `Profile ${file} cannot run on ${target}.`, {
@@ -53,7 +61,7 @@ export function refusedProfile(file: string, target: string, problems: readonly 
   });
 }
 
-/** A value as people should see it in a message: short, quoted where it is text. */
+/** A value for a message: shortened, and quoted if it is text. */
 export function shownValue(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (value === null || value === undefined) return 'nothing';
@@ -63,7 +71,7 @@ export function shownValue(value: unknown): string {
   return JSON.stringify(shown.length > 60 ? `${shown.slice(0, 57)}…` : shown);
 }
 
-/** The same with its type in front, where the type is what is wrong. */
+/** The same with its type, for faults in the type. */
 export function typedValue(value: unknown): string {
   return typeof value === 'string' ? `string ${shownValue(value)}` : shownValue(value);
 }
@@ -80,7 +88,7 @@ function frame({ at, message, fix, secret }: Diagnostic): string[] {
   ];
 }
 
-/** The part of a line around a column, harmless to print, and the blanks that put a caret under that column. */
+/** The part of a line around a column, without control characters, and the padding for a caret below that column. */
 function cut(line: string, column: number): { text: string; caret: string } {
   const start = column > widest ? column - Math.floor(widest / 2) : 0;
   const text = harmless(line).slice(start, start + widest);
@@ -89,7 +97,7 @@ function cut(line: string, column: number): { text: string; caret: string } {
   return { text, caret: caret.padEnd(column - 1 - start) };
 }
 
-/** Control characters of a hostile file must not reach a terminal. */
+/** Control characters in a hostile file must not reach the terminal. */
 function harmless(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
   return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '·');
@@ -103,7 +111,7 @@ function codeOf(problems: readonly Diagnostic[]): ErrorCode {
     : 'profile-invalid';
 }
 
-/** What stands at `--set` was chosen there, whether or not somebody kept track. */
+/** A fault at a `--set` position came from that option, even if the value does not record it. */
 function chooserOf({ chooser, at }: Diagnostic): Diagnostic['chooser'] {
   return chooser ?? (at.source.shown.startsWith('--') ? 'option' : undefined);
 }

@@ -1,4 +1,4 @@
-/** Complaints of the schema in the words of somebody who writes YAML, at the place where they wrote it. */
+/** Schema errors in terms of the YAML that the user wrote, at their positions. */
 import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { isHarmless, isSecret } from '../base/secrets.ts';
@@ -25,7 +25,7 @@ function unknownKeys(parent: Path, keys: readonly string[], tree: MapTree, plain
   const valid = keysAt(parent, plain) ?? [];
   return keys.map((key, i) => {
     const path = [...parent, key];
-    // A hostile file has a hundred thousand of them; nobody reads advice on the last.
+    // A hostile file may have a hundred thousand of them: suggestions are limited.
     const meant = i < 50 ? nearest(key, valid) : undefined;
     const fix = meant === undefined ? `valid here: ${valid.join(', ')}` : `did you mean ${meant}?`;
     return { at: keyPositionAt(tree, path), message: `${shownPathOf(path)}: unknown key`, fix };
@@ -49,21 +49,21 @@ function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
   if (found === undefined) {
     const parent = treeAt(tree, path.slice(0, -1));
     const gone = parent?.kind === 'map' ? parent.gone?.get(String(path.at(-1))) : undefined;
-    const why = gone === undefined ? '' : `, for ${gone.why}`;
+    const why = gone === undefined ? '' : `, because ${gone.why}`;
     const fix = gone === undefined ? `add ${String(path.at(-1))}: (${wanted})` : `expected: ${wanted}`;
     return { at: gone?.at ?? at, message: `${shownPathOf(path)}: missing${why}`, fix };
   }
   const value = toPlain(found);
   const chooser = found.kind === 'scalar' ? found.chooser : undefined;
   const from = chooser === undefined || at.source.shown.startsWith('--') ? '' : ` (from ${chooser.text})`;
-  // A message of our own (a pattern's) says more than the pattern.
+  // Our own message for a pattern explains more than the pattern.
   const expected = issue.code === 'invalid_format' ? issue.message : `expected ${wanted}`;
   if (holdsSecret(path, value)) {
     const plainText = path[0] === 'infra' && wanted === 'mapping';
     return {
       at,
       message: `${shownPathOf(path)}: ${plainText ? 'a secret in plain text' : expected}`,
-      fix: plainText ? 'write {env: NAME} or {file: /path}, and keep it there' : undefined,
+      fix: plainText ? 'write {env: NAME} or {file: /path}, and store the secret there' : undefined,
       chooser: chooser?.kind,
       secret: true,
     };
@@ -78,7 +78,7 @@ function badValue(issue: Issue, tree: MapTree, plain: unknown): Diagnostic {
   };
 }
 
-/** A login of etcd or NATS, by its key or in an address; a variable; an argument: no message may repeat it. */
+/** Whether a message must not repeat the value: credentials for etcd or NATS, variables, and arguments. */
 function holdsSecret(path: Path, value: unknown): boolean {
   if (path[0] === 'infra')
     return isSecret(String(path.at(-1))) || (typeof value === 'string' && value.includes('@'));

@@ -1,4 +1,4 @@
-/** Profile files: how this room reads them, what their names mean, and where they are looked for. The caller does the reading, so that everything here stays pure. */
+/** Profile files: how they are read, what their names mean, and where they are searched. The caller reads them, so this room stays pure. */
 import { join, posix, resolve } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import type { KnownProfile, ProfileOrigin } from './profile.ts';
@@ -6,30 +6,30 @@ import type { KnownProfile, ProfileOrigin } from './profile.ts';
 export interface ProfileFiles {
   /** Names (not paths) of the files in a directory; none when it does not exist. */
   list(directory: string): Promise<readonly string[]>;
-  /** Bytes of a file, or undefined when it does not exist. More than `maxProfileBytes` + 1 of them are never looked at. */
+  /** Bytes of a file, or undefined if it does not exist. At most `maxProfileBytes` + 1 of them are needed. */
   read(path: string): Promise<Uint8Array | undefined>;
 }
 
-/** Absolute paths, in the order in which they win. */
+/** Absolute paths, in order of precedence. */
 export interface ProfileDirectories {
   readonly project: string;
   readonly user: string;
   readonly shipped: string;
 }
 
-/** Where profiles are looked for, and from where paths are shown. */
+/** Where profiles are searched, and the folder that shown paths are relative to. */
 export interface ProfileLibrary {
   readonly files: ProfileFiles;
   readonly directories: ProfileDirectories;
   readonly cwd: string;
-  /** What a file of this content is known to mean; see load.ts. */
+  /** The precomputed profile for this content, if there is one; see load.ts. */
   readonly known?: (content: Uint8Array) => Promise<KnownProfile | undefined>;
 }
 
-/** A profile is a page of text. What is larger is another file by mistake, and parsing it would take long. */
+/** A profile is a page of text. A larger file is probably a mistake, and parsing it would take long. */
 export const maxProfileBytes = 1024 * 1024;
 
-/** What two names of one profile have in common. */
+/** Whether two names mean the same profile: `-` and `_` are equal. */
 export function sameName(a: string, b: string): boolean {
   return plainName(a) === plainName(b);
 }
@@ -42,12 +42,12 @@ export function isYamlFile(name: string): boolean {
   return /\.ya?ml$/i.test(name);
 }
 
-/** Name of the profile that a file holds: the file's own name. */
+/** The name of the profile in a file: its file name. */
 export function nameOfFile(file: string): string {
   return lastPart(file).replace(/\.ya?ml$/i, '');
 }
 
-/** Whether the words can only mean one of upstream's launch scripts. */
+/** Whether the text can only mean one of upstream's launch scripts. */
 export function looksLikeScript(asked: string): boolean {
   return asked.endsWith('.sh') || /[/\\]/.test(asked);
 }
@@ -57,7 +57,7 @@ export function nameOfScript(asked: string): string {
   return lastPart(asked).replace(/\.sh$/, '');
 }
 
-/** A path as people should see it: relative when it lies below where they are. */
+/** A path for messages: relative if it is below the working directory. */
 export function shownPath(file: string, cwd: string): string {
   const folder = cwd.endsWith('/') ? cwd : `${cwd}/`;
   return file.startsWith(folder) ? file.slice(folder.length) : file;
@@ -67,7 +67,7 @@ function lastPart(path: string): string {
   return posix.basename(path.replaceAll('\\', '/'));
 }
 
-/** A file that holds a profile, not yet read. */
+/** A profile file that has not been read yet. */
 export interface Candidate {
   readonly name: string;
   readonly origin: ProfileOrigin;
@@ -86,19 +86,19 @@ export async function candidatesOf(library: ProfileLibrary): Promise<Candidate[]
   return perDirectory.flat();
 }
 
-/** The same for a file that was given by its path: its folder says what it is. */
+/** The same for a file given by its path; its folder determines the origin. */
 export function candidateAt(file: string, library: ProfileLibrary): Candidate {
   const absolute = resolve(library.cwd, file);
   const home = directoriesOf(library).find(({ directory }) => resolve(absolute, '..') === directory);
   return { name: nameOfFile(absolute), origin: home?.origin ?? 'file', file: absolute };
 }
 
-/** Bytes of a file; undefined when there is none. What the system refuses is told with the path. */
+/** Bytes of a file; undefined if it does not exist. A system error is reported with the path. */
 export async function readBytes(file: string, library: ProfileLibrary): Promise<Uint8Array | undefined> {
   return attempt(file, library, () => library.files.read(file));
 }
 
-/** In the package's own folder the project's directory is the shipped one: it is listed once, as shipped. */
+/** In this package's own folder, the project directory is the shipped one: it is listed once, as shipped. */
 function directoriesOf({ directories }: ProfileLibrary): { origin: ProfileOrigin; directory: string }[] {
   const { project, user, shipped } = directories;
   const all: { origin: ProfileOrigin; directory: string }[] = [

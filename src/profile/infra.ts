@@ -8,31 +8,31 @@ function address(schemes: string): z.ZodString {
     .string()
     .regex(
       new RegExp(`^((${schemes})://)?[^\\s/@,]+/?$`),
-      `expected ${schemes.replaceAll('|', ' or ')}://host:port; a login stands beside it, not in it`,
+      `expected ${schemes.replaceAll('|', ' or ')}://host:port; a login goes into its own keys, not into the address`,
     );
 }
 
 /** Nothing is looked for relative to anything: a profile may be extended from another folder. */
-const file = z.string().regex(/^(\/|~\/)./, 'expected a path that begins with / or ~/');
+const file = z.string().regex(/^(\/|~\/)./, 'expected a path that starts with / or ~/');
 
 const secret = z
   .strictObject({
     env: z
       .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable')
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable')
       .optional()
-      .describe('Environment variable that holds it'),
-    file: file.optional().describe('File that holds it; one newline at its end does not count'),
+      .describe('Environment variable that contains the secret'),
+    file: file.optional().describe('File that contains the secret; a newline at the end is ignored'),
   })
-  .describe('A secret: never itself, only where it is');
+  .describe('Where a secret is stored; never the secret itself');
 
 const tlsFiles = z
   .strictObject({
-    ca: file.optional().describe('Certificates of authorities, PEM'),
-    cert: file.optional().describe('Certificate of ours, PEM'),
-    key: file.optional().describe('Key of that certificate, PEM'),
+    ca: file.optional().describe('CA certificates, PEM'),
+    cert: file.optional().describe('Client certificate, PEM'),
+    key: file.optional().describe('Key of the client certificate, PEM'),
   })
-  .describe('Files for TLS');
+  .describe('TLS files');
 
 const etcd = z
   .strictObject({
@@ -41,7 +41,7 @@ const etcd = z
     password: secret.optional(),
     tls: tlsFiles.optional(),
   })
-  .describe('An etcd that is there already');
+  .describe('An existing etcd');
 
 const nats = z
   .strictObject({
@@ -53,13 +53,13 @@ const nats = z
     credentialsFile: file.optional().describe('As nats --creds'),
     tls: tlsFiles.optional(),
   })
-  .describe('A NATS that is there already');
+  .describe('An existing NATS');
 
 export const externalInfra = z
   .strictObject({ etcd, nats })
   .partial()
   .describe(
-    'etcd and NATS of others that this deployment uses; ETCD_… and NATS_… of the environment do not count then',
+    'Existing etcd and NATS that this deployment uses; ETCD_… and NATS_… in the environment are then ignored',
   );
 
 export type ExternalEtcd = z.infer<typeof etcd>;
@@ -84,7 +84,13 @@ function etcdFaults({ endpoints, username, password, tls }: ExternalEtcd): Shape
     ...pairFaults(at, tls),
     ...(tls === undefined || plain === undefined
       ? []
-      : [fault([...at, 'tls'], `is for https, and an endpoint is ${plain}`, `write https:// before it`)]),
+      : [
+          fault(
+            [...at, 'tls'],
+            `requires https, but an endpoint is ${plain}`,
+            'use https:// for every endpoint',
+          ),
+        ]),
   ];
 }
 
@@ -98,7 +104,9 @@ function natsFaults(spec: ExternalNats): ShapeFault[] {
     ...loginFaults(at, username, password),
     ...referenceFaults(at, { password, token, nkey }),
     ...pairFaults(at, tls),
-    ...logins.slice(1).map((name) => fault([...at, name], `stands beside ${logins[0]}`, 'keep one login')),
+    ...logins
+      .slice(1)
+      .map((name) => fault([...at, name], `is set together with ${logins[0]}`, 'keep one login')),
   ];
 }
 
@@ -110,7 +118,7 @@ function loginFaults(
   if (username !== undefined && password === undefined)
     return [fault([...at, 'username'], 'has no password', 'add password: {env: NAME}')];
   if (username === undefined && password !== undefined)
-    return [fault([...at, 'password'], 'belongs to no username', 'add username: NAME')];
+    return [fault([...at, 'password'], 'has no username', 'add username: NAME')];
   return [];
 }
 
@@ -121,14 +129,14 @@ function referenceFaults(
   return Object.entries(secrets).flatMap(([name, reference]) =>
     reference === undefined || (reference.env === undefined) !== (reference.file === undefined)
       ? []
-      : [fault([...at, name], 'names not exactly one place', 'write {env: NAME} or {file: /path}')],
+      : [fault([...at, name], 'must name exactly one of env and file', 'write {env: NAME} or {file: /path}')],
   );
 }
 
 function pairFaults(at: readonly string[], tls: TlsFiles | undefined): ShapeFault[] {
   if (tls === undefined || (tls.cert === undefined) === (tls.key === undefined)) return [];
   const missing = tls.cert === undefined ? 'cert' : 'key';
-  return [fault([...at, 'tls'], `has no ${missing}`, `add ${missing}: /path.pem; both or none`)];
+  return [fault([...at, 'tls'], `has no ${missing}`, `add ${missing}: /path.pem; cert and key go together`)];
 }
 
 function fault(path: readonly string[], what: string, fix: string): ShapeFault {

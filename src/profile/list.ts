@@ -13,19 +13,19 @@ import { type MapTree, type Position, positionAt, stringAt } from './tree.ts';
 export interface ListedProfile {
   readonly name: string;
   readonly aliases: readonly string[];
-  /** Empty when the file is broken. */
+  /** Empty if the file is broken. */
   readonly description: string;
   readonly origin: ProfileOrigin;
   /** Absolute path. */
   readonly file: string;
-  /** Files of the same name that this one wins over, by origin and path. */
+  /** Files of the same name that this one overrides, by origin and path. */
   readonly overrides: readonly { readonly origin: ProfileOrigin; readonly file: string }[];
   /** With default parameters; undefined when the file is broken. */
   readonly profile: Profile | undefined;
   readonly error: DynamoError | undefined;
 }
 
-/** Sorted by name. A file that another one overrides stands under `overrides` of that one. */
+/** Sorted by name. An overridden file is listed under `overrides` of the one that overrides it. */
 export async function listProfiles(library: ProfileLibrary): Promise<readonly ListedProfile[]> {
   const candidates = await candidatesOf(library);
   const winners = candidates.filter(
@@ -64,7 +64,7 @@ async function attempt(
   }
 }
 
-/** Why a model cannot be had on this host, and what to do; `undefined` when it can, or when nobody can tell. */
+/** Why a model is unavailable on this host, and what to do; `undefined` if it is available or this is unknown. */
 export type ModelCheck = (model: string) => { readonly problem: string; readonly hint: string } | undefined;
 
 /** Throws as `loadProfile` does. */
@@ -87,7 +87,7 @@ export async function validateProfile(
   return { profile, asked: request.asked, resolvedBy };
 }
 
-/** Where the name of the model is written: mostly as the default of a parameter. */
+/** Where the model is set: usually as the default of a parameter. */
 function modelPosition(tree: MapTree): Position {
   const parameter = /^\$\{(\w+)\}$/.exec(stringAt(tree, ['model']) ?? '')?.[1];
   return positionAt(tree, parameter === undefined ? ['model'] : ['parameters', parameter, 'default']);

@@ -22,7 +22,7 @@ export async function loadProfile(request: ProfileRequest): Promise<LoadedProfil
   return { profile, asked: request.asked, resolvedBy };
 }
 
-/** The parser and the schema are loaded for files that are not known only. */
+/** Parser and schema are loaded only for files without a precomputed profile. */
 async function resolved(candidate: Candidate, request: ProfileRequest): Promise<Profile> {
   const { resolveProfile } = await import('./assemble.ts');
   return await resolveProfile(candidate, request);

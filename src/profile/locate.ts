@@ -1,4 +1,4 @@
-/** What somebody typed to the profile file that they mean: its name, an alias, an upstream script, or a path. */
+/** Finds the profile file for what the user typed: a name, an alias, an upstream script, or a path. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import {
@@ -38,7 +38,7 @@ export async function locate(asked: string, library: ProfileLibrary): Promise<Lo
   return looksLikeScript(asked) ? { ...found, resolvedBy: 'script' } : found;
 }
 
-/** A bare name among candidates. Names win over aliases, aliases over scripts; within each the first candidate wins. */
+/** Finds a name among candidates. Names win over aliases, and aliases over scripts; within each, the first candidate wins. */
 export async function locateName(
   name: string,
   candidates: readonly Candidate[],
@@ -51,7 +51,7 @@ export async function locateName(
     other.find(({ word, by }) => by === 'alias' && sameName(word, name)) ??
     other.find(({ word }) => sameName(word, name));
   if (hit === undefined) return undefined;
-  // An override of the profile that declares the alias need not repeat it.
+  // A file that overrides the profile with the alias need not repeat the alias.
   const candidate = candidates.find((each) => sameName(each.name, hit.candidate.name)) ?? hit.candidate;
   return { candidate, resolvedBy: hit.by };
 }
@@ -62,9 +62,9 @@ interface OtherName {
   readonly candidate: Candidate;
 }
 
-/** Aliases and script names of all candidates; a file that cannot be parsed has none. */
+/** Aliases and script names of all candidates; none for a file that cannot be parsed. */
 async function otherNames(candidates: readonly Candidate[], library: ProfileLibrary): Promise<OtherName[]> {
-  // Most people type the name of a file, and need no parser for that.
+  // Most users type the name of a file, which needs no parser.
   const { readProfileFile } = await import('./parse.ts');
   const perFile = await Promise.all(
     candidates.map(async (candidate): Promise<OtherName[]> => {
@@ -81,7 +81,7 @@ async function otherNames(candidates: readonly Candidate[], library: ProfileLibr
   return perFile.flat();
 }
 
-/** A FIFO, or a file of somebody else's, hides no other; `profiles list` names it. */
+/** An unreadable file does not hide the others; `profiles list` reports it. */
 function unread(error: unknown): undefined {
   if (!(error instanceof DynamoError)) throw error;
 }
@@ -97,6 +97,7 @@ function noFile(
   );
   return new DynamoError('profile-not-found', `There is no file ${shownPath(candidate.file, library.cwd)}.`, {
     hint: meant === undefined ? 'dynamo profiles list' : `did you mean ${shownPath(meant, library.cwd)}?`,
+    fields: { asked: candidate.file, ...(meant === undefined ? {} : { nearest: meant }) },
   });
 }
 
@@ -114,5 +115,6 @@ async function notFound(
   return new DynamoError('profile-not-found', `There is no profile ${JSON.stringify(asked)}.`, {
     details: [`Profiles: ${names.join(', ') || 'none'}`, `Looked in: ${folders.join(', ')}`],
     hint: meant === undefined ? 'dynamo profiles list' : `did you mean ${meant}?`,
+    fields: { asked, choices: names, ...(meant === undefined ? {} : { nearest: meant }) },
   });
 }

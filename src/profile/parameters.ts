@@ -15,11 +15,11 @@ export interface Parameter extends ResolvedParameter {
 
 export interface Parameters {
   readonly values: ReadonlyMap<string, Parameter>;
-  /** Names that are declared, though wrongly: the schema reports them, references to them are right. */
+  /** Names with invalid declarations: the schema reports them, and references to them are not faults. */
   readonly broken: ReadonlySet<string>;
 }
 
-/** Throws `usage` or `environment` for a value from there that does not fit; faults of the file go to `problems`. */
+/** Throws `usage` or `environment` for an invalid value from an option or a variable; faults in the file go to `problems`. */
 export function resolveParameters(
   tree: MapTree,
   settings: readonly Setting[],
@@ -42,7 +42,7 @@ function resolveParameter(
   settings: readonly Setting[],
   environment: Environment,
 ): Parameter {
-  // The last one wins, as with every option that is given twice.
+  // The last one wins, as for any option that is given twice.
   const setting = settings.findLast(({ path }) => path === name);
   if (setting !== undefined) {
     const parsed = parseValue(setting.value, spec);
@@ -71,8 +71,8 @@ function resolveParameter(
   if ('expected' in parsed) {
     throw new DynamoError(
       'environment',
-      `The environment says ${variable}=${shown}; parameter ${name} expects ${parsed.expected}.`,
-      { hint: `unset ${variable}` },
+      `${variable}=${shown} is set in the environment, but parameter ${name} expects ${parsed.expected}.`,
+      { hint: `unset ${variable}`, fields: { variable } },
     );
   }
   return {
@@ -83,14 +83,14 @@ function resolveParameter(
   };
 }
 
-/** An allowed value to paste, the one nearest to what was typed. */
+/** A valid setting to suggest, as close as possible to what was typed. */
 function likely(setting: Setting, spec: ParameterSpec): string | undefined {
   const { type, choices, default: preset } = spec;
   if (choices === undefined && (type === 'integer' || type === 'number')) {
     const meant = Number(setting.value.trim() || Number.NaN);
     const value = isAllowed(meant, spec) ? meant : preset;
     return value === undefined
-      ? `leave it out, or give it ${type === 'integer' ? 'an integer' : 'a number'}`
+      ? `omit it, or set it to ${type === 'integer' ? 'an integer' : 'a number'}`
       : shownSetting({ ...setting, value: String(value) });
   }
   const allowed = (choices ?? (type === 'boolean' ? [true, false] : [])).map(String);
@@ -121,13 +121,13 @@ const truths: Readonly<Record<string, boolean>> = {
   0: false,
 };
 
-/** The value, or in words what was expected. */
+/** The value, or what was expected. */
 export function parseValue(text: string, spec: ParameterSpec): { value: Value } | { expected: string } {
   const value = typed(text, spec.type);
   return value === undefined || !isAllowed(value, spec) ? { expected: expected(spec) } : { value };
 }
 
-/** Whether a value of the file (a default, a condition) has the type and is among the choices. */
+/** Whether a value in the file (a default, a condition) has the right type and is one of the choices. */
 export function isAllowed(value: Value, { type, choices }: ParameterSpec): boolean {
   const fits = type === 'integer' ? Number.isSafeInteger(value) : typeof value === type;
   return fits && (choices === undefined || choices.includes(value));
@@ -139,7 +139,7 @@ export function expected({ type, choices }: ParameterSpec): string {
   return type === 'boolean' ? 'true or false' : type;
 }
 
-/** As people write a number, and not all that JavaScript or YAML takes for one: `8e3`, `0x1F40`, `+80`, ` 80`. */
+/** A plain decimal number; not everything that JavaScript or YAML accepts, such as `8e3`, `0x1F40`, `+80` or ` 80`. */
 export function decimal(text: string): number | undefined {
   const number = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   return Number.isFinite(number) ? number : undefined;

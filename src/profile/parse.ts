@@ -12,28 +12,28 @@ import {
 } from './files.ts';
 import { keyPositionAt, type MapTree, type Position, type Source, stringAt } from './tree.ts';
 
-/** Copies that aliases may make of what they name; a bomb makes billions, a profile a few. */
+/** Limit on the copies that aliases make of their anchors; an alias bomb makes billions, a profile a few. */
 const maxAliasCount = 100;
 
-/** The faults that people make most, without the words of the YAML specification. */
+/** The most frequent mistakes, without terms of the YAML specification. */
 const plainWords: Readonly<Partial<Record<YAMLError['code'], Omit<Diagnostic, 'at'>>>> = {
-  TAB_AS_INDENT: { message: 'a tab cannot indent in YAML', fix: 'use spaces' },
+  TAB_AS_INDENT: { message: 'tabs cannot be used for indentation in YAML', fix: 'use spaces' },
   BLOCK_AS_IMPLICIT_KEY: {
     message: 'YAML: a second "key: value" inside a value',
     fix: 'quote the value, or put the key on a line of its own',
   },
   MULTILINE_IMPLICIT_KEY: {
-    message: 'YAML: this line is no "key: value"',
-    fix: 'is a colon missing, or the indent wrong?',
+    message: 'YAML: this line is not "key: value"',
+    fix: 'is a colon missing, or is the indentation wrong?',
   },
   BAD_DIRECTIVE: {
-    message: 'directives (%NAME) are not used in profiles',
+    message: 'directives (%NAME) are not supported in profiles',
     fix: 'remove the line, or quote the value',
   },
-  TAG_RESOLVE_FAILED: { message: 'tags (!name) are not used in profiles', fix: 'remove the tag' },
+  TAG_RESOLVE_FAILED: { message: 'tags (!name) are not supported in profiles', fix: 'remove the tag' },
 };
 
-/** The mapping that a profile file is, or undefined with the reasons pushed to `problems`. */
+/** The mapping in a profile file, or undefined with the reasons pushed to `problems`. */
 export function parseProfile(bytes: Uint8Array, shown: string, problems: Diagnostic[]): MapTree | undefined {
   const decoded = decode(bytes, shown, problems);
   if (decoded === undefined) return undefined;
@@ -53,7 +53,7 @@ export function parseProfile(bytes: Uint8Array, shown: string, problems: Diagnos
     });
     return undefined;
   }
-  // Duplicate keys are found while converting: the check of the library takes quadratic time.
+  // Duplicate keys are found during conversion: the library's check takes quadratic time.
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
   const [document, second] = [...composer.compose(tokens, true, text.length)];
   if (document === undefined) return undefined;
@@ -61,7 +61,7 @@ export function parseProfile(bytes: Uint8Array, shown: string, problems: Diagnos
     problems.push({
       at: at(second.range[0]),
       message: 'a second document starts before this line',
-      fix: 'a profile is one document: remove the ---',
+      fix: 'a profile is a single document: remove the ---',
     });
   }
   const faults = [...document.errors, ...document.warnings];
@@ -78,8 +78,8 @@ function rootOf(
   if (text.includes('*') && !aliasesAreFew(document)) {
     problems.push({
       at: at(document.contents?.range[0] ?? 0),
-      message: `aliases (*name) multiply their anchors more than ${maxAliasCount} times`,
-      fix: 'write the values out',
+      message: `aliases (*name) expand to more than ${maxAliasCount} copies of their anchors`,
+      fix: 'write out the values',
     });
     return undefined;
   }
@@ -96,12 +96,12 @@ function rootOf(
   return undefined;
 }
 
-/** `x-…` at the top is the file's own, as in compose files: a place for anchors. */
+/** Top-level `x-…` keys are ignored, as in compose files: a place for anchors. */
 function withoutExtensions(tree: MapTree): MapTree {
   return { ...tree, entries: new Map([...tree.entries].filter(([key]) => !key.startsWith('x-'))) };
 }
 
-/** Costs as much as all else that is done with a profile. Only the library's own conversion counts aliases; unresolved ones are reported with their place by ours. */
+/** As slow as all other steps together. Only the library's own conversion counts aliases; ours reports unresolved ones with positions. */
 function aliasesAreFew(document: Document.Parsed): boolean {
   try {
     document.toJS({ maxAliasCount });
@@ -111,7 +111,7 @@ function aliasesAreFew(document: Document.Parsed): boolean {
   }
 }
 
-/** The library repeats what stands there, after a colon: the line is shown anyway, less its secrets. */
+/** The library appends the source after a colon; we show the line ourselves, without secrets. */
 function withoutSource(message: string): string {
   return message.replace(/: .*/s, '');
 }
@@ -130,18 +130,18 @@ export interface Decoded {
   readonly source: Source;
 }
 
-/** Pushes to `problems` and gives undefined when these bytes are no text of a sensible size. */
+/** Pushes to `problems` and returns undefined if the bytes are not UTF-8 text of a reasonable size. */
 export function decode(bytes: Uint8Array, shown: string, problems: Diagnostic[]): Decoded | undefined {
   if (bytes.length > maxProfileBytes) {
     const size = (bytes.length / 1024 / 1024).toFixed(1);
     problems.push({
       at: { source: { shown, lines: [] }, line: 1, column: 1 },
-      message: `the file is ${size} MiB large; a profile has at most ${maxProfileBytes / 1024 / 1024} MiB`,
-      fix: 'is this another file?',
+      message: `the file is ${size} MiB; the limit for a profile is ${maxProfileBytes / 1024 / 1024} MiB`,
+      fix: 'is this the right file?',
     });
     return undefined;
   }
-  // Both decoders drop a byte order mark.
+  // Both decoders remove a byte order mark.
   const text = new TextDecoder('utf-8').decode(bytes);
   const source = { shown, lines: text.split(/\r?\n/) };
   if (isUtf8(bytes)) return { text, source };
@@ -164,10 +164,10 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Far more than a profile needs, far less than a stack holds. */
+/** Far more than a profile needs, and far less than would overflow the stack. */
 const maxDepth = 100;
 
-/** Offset of the first value that is nested too deeply. Walks without recursion, for it is what must not overflow. */
+/** Offset of the first value that is nested too deeply. Not recursive, since deep nesting would overflow the stack. */
 export function tooDeep(tokens: readonly CST.Token[]): number | undefined {
   const open: { token: CST.Token; depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -190,7 +190,7 @@ export interface ProfileFile extends Candidate {
   readonly tree: MapTree;
 }
 
-/** Pushes to `problems` and gives undefined when the file holds no YAML mapping; undefined alone when there is no file. */
+/** Pushes to `problems` and returns undefined if the file is not a YAML mapping; only undefined if it does not exist. */
 export async function readProfileFile(
   candidate: Candidate,
   library: ProfileLibrary,
@@ -206,7 +206,7 @@ export async function readProfileFile(
   if (!sameName(named, candidate.name)) {
     problems.push({
       at: keyPositionAt(tree, ['name']),
-      message: `name: in a profile directory the file name is the name, got ${JSON.stringify(named)}`,
+      message: `name: in a profile directory, the name must match the file name, got ${JSON.stringify(named)}`,
       fix: `remove the line, or rename the file to ${named}.yaml`,
     });
   }

@@ -4,7 +4,7 @@ import type { ParameterSpec, ProfileDocument } from './schema.ts';
 export type { ExternalEtcd, ExternalNats, SecretReference } from './infra.ts';
 export type { FrontendSpec, ProofSpec, WorkerMode, WorkerSpec } from './schema.ts';
 
-/** Where a profile file was found. Project files win over user files, user files over shipped ones. */
+/** Where a profile file was found. Project files override user files, which override shipped ones. */
 export type ProfileOrigin = 'shipped' | 'user' | 'project' | 'file';
 
 export type ParameterValue = string | number | boolean | undefined;
@@ -23,10 +23,10 @@ export interface Profile extends Omit<ProfileDocument, 'name' | 'parameters' | '
   readonly parameters: Readonly<Record<string, ResolvedParameter>>;
 }
 
-/** What a shipped file means when nobody sets anything; see load.ts. */
+/** The precomputed profile of a shipped file when nothing is set; see load.ts. */
 export interface KnownProfile {
   /** Variables that would set a parameter. */
   readonly variables: readonly string[];
-  /** All but what depends on where the file is. */
+  /** Everything that does not depend on the location of the file. */
   readonly profile: Omit<Profile, 'name' | 'origin' | 'file'>;
 }

@@ -1,4 +1,4 @@
-/** What a launch profile may say: the one definition from which types, validation and the published JSON Schema come. */
+/** The schema of launch profiles: the single source of types, validation and the published JSON Schema. */
 import * as z from 'zod';
 import { externalInfra } from './infra.ts';
 
@@ -13,7 +13,7 @@ export const workerModes = [
   'diffusion-lm',
 ] as const;
 
-// One profile is parsed, or a few: compiling the parser would take longer than it saves.
+// Only a few profiles are parsed: compiling the parser would take longer than it saves.
 z.config({ jitless: true });
 
 const port = z.int().min(1).max(65_535);
@@ -24,7 +24,7 @@ const words = z.array(z.string()).default([]);
 const rawArguments = z.array(scalar.transform(String)).default([]);
 const environment = z
   .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable'),
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'),
     scalar.transform(String),
   )
   .default({});
@@ -38,24 +38,26 @@ const router = z
     kvEvents: z
       .boolean()
       .default(true)
-      .describe('In mode kv: follow the KV events of the workers; false predicts from its own routing'),
+      .describe(
+        'In mode kv: follow the KV events of the workers; false predicts cache contents from past routing',
+      ),
   })
   .describe('Request routing of the frontend');
 
-/** Arguments for one engine only: the escape hatch, used as they are and after everything that the plan decides. */
+/** Escape hatch: arguments for one engine, appended unchanged after all planned arguments. */
 const engineArgs = z
   .strictObject({ sglang: rawArguments, mocker: rawArguments, sim: rawArguments })
   .partial()
-  .describe('Escape hatch: raw arguments for one engine, appended as they are');
+  .describe('Escape hatch: raw arguments for one engine, appended unchanged');
 
 const shared = {
   dependsOn: z
     .record(z.string(), z.enum(['started', 'ready']))
     .default({})
-    .describe('Components that must have reached a condition before this one starts'),
+    .describe('Components that must reach a condition before this one starts'),
   env: environment.describe('Environment variables of these processes'),
   engineArgs: engineArgs.default({}),
-  startupTimeoutSeconds: seconds.default(1800).describe('How long this component may take to become ready'),
+  startupTimeoutSeconds: seconds.default(1800).describe('Time limit for this component to become ready'),
   stopTimeoutSeconds: seconds
     .optional()
     .describe('Grace between SIGTERM and SIGKILL; default: what the engine needs'),
@@ -85,17 +87,17 @@ const shared = {
         .min(1)
         .max(100)
         .optional()
-        .describe('Failed checks in a row after which a process is unhealthy; default: 3'),
+        .describe('Consecutive failed checks after which a process is unhealthy; default: 3'),
     })
     .optional()
-    .describe('Checks on a ready process; one that is unhealthy is stopped, and then restart decides'),
+    .describe('Checks of a ready process; an unhealthy one is stopped, and restart decides what follows'),
 };
 
 const frontend = z.strictObject({
   kind: z.literal('frontend'),
   router: router.prefault({}),
-  httpPort: port.optional().describe('Wished HTTP port; --http-port wins'),
-  chatProcessor: z.enum(['dynamo', 'sglang']).optional().describe('Who renders chat templates'),
+  httpPort: port.optional().describe('Preferred HTTP port; --http-port overrides it'),
+  chatProcessor: z.enum(['dynamo', 'sglang']).optional().describe('What renders chat templates'),
   ...shared,
 });
 
@@ -120,7 +122,7 @@ const worker = z.strictObject({
   transfer: z
     .strictObject({ backend: z.enum(['nixl', 'mooncake']).default('nixl') })
     .optional()
-    .describe('KV hand-over between prefill and decode'),
+    .describe('KV transfer between prefill and decode'),
   multimodal: z.boolean().default(false).describe('Accept images in requests'),
   dedicatedEncoder: z.boolean().default(false).describe('Images are encoded by a separate encode component'),
   frontendDecoding: z.boolean().default(false).describe('Decode images in the frontend'),
@@ -146,13 +148,13 @@ const worker = z.strictObject({
       deleteCheckpointAfterLoading: z.boolean().optional(),
     })
     .default({})
-    .describe('Caps that keep an engine within its memory'),
+    .describe('Limits on the memory of an engine'),
   radixCache: z.boolean().default(true),
   endpoint: z
     .string()
     .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'expected namespace.component.endpoint')
     .optional()
-    .describe('Where the worker registers; default: what its mode means upstream'),
+    .describe("Where the worker registers; default: upstream's endpoint for its mode"),
   unified: z.boolean().default(false).describe("Upstream 1.1.x only: the worker's unified entry point"),
   ...shared,
 });
@@ -165,7 +167,7 @@ export const parameterSchema = z
     type: z.enum(['string', 'integer', 'number', 'boolean']),
     default: scalar
       .optional()
-      .describe('Absent: the parameter is unset, and every key that is exactly ${it} is left out'),
+      .describe('If absent, the parameter is unset, and keys whose value is exactly ${name} are omitted'),
     description: z.string().min(1),
     choices: z.array(scalar).min(1).optional(),
     env: z
@@ -173,17 +175,17 @@ export const parameterSchema = z
       .transform((names) => (typeof names === 'string' ? [names] : names))
       .optional()
       .describe(
-        'Environment variables that set it when --set does not; the first that is set and not empty wins',
+        'Environment variables that set it unless --set does; the first that is set and not empty is used',
       ),
   })
   .describe('One value that a user can set with --set name=value');
 
 const overlay = z.strictObject({
   when: z.record(z.string(), scalar).describe('Applies when every named parameter has this value'),
-  set: z.record(z.string(), z.unknown()).describe('Merged over the profile, by the rule of extends'),
+  set: z.record(z.string(), z.unknown()).describe('Merged over the profile, as with extends'),
 });
 
-/** One request that proves that the deployment serves, sent before it is called ready. */
+/** A request that proves that the deployment serves; it must succeed before the deployment is ready. */
 const proof = z
   .strictObject({
     request: z.enum(['chat', 'vision', 'embedding', 'image', 'video']),
@@ -198,7 +200,7 @@ const proof = z
     seconds: z.number().positive().optional(),
     fps: z.int().positive().optional(),
   })
-  .describe('The request that proves that the deployment serves');
+  .describe('The request that proves that the deployment works');
 
 export const profileSchema = z
   .strictObject({
@@ -225,7 +227,7 @@ export const profileSchema = z
     requestPlane: z.enum(['tcp', 'nats']).default('tcp'),
     infra: externalInfra.optional(),
     tracing: z.boolean().default(false).describe('Export OpenTelemetry traces'),
-    device: z.enum(['gpu', 'cpu']).default('gpu').describe('cpu: tiny models on a machine without a GPU'),
+    device: z.enum(['gpu', 'cpu']).default('gpu').describe('cpu: tiny models on a machine without GPUs'),
     env: environment.describe('Environment variables of every process'),
     components: z.record(
       z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and - only'),

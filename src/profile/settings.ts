@@ -8,10 +8,10 @@ import { entriesAt, type MapTree, merge, type Position, toPlain, type Tree } fro
 import { decimal } from './parameters.ts';
 import { badSetting, type Setting, shownSetting } from './shown.ts';
 
-/** What a profile is, not what it describes: nothing to set. */
+/** The identity of a profile: not settable. */
 const fixed = new Set(['name', 'aliases', 'upstreamScripts', 'extends', 'parameters', 'overlays']);
 
-/** The profile with all settings applied that are no parameters. Throws `usage` for a path that does not exist. */
+/** The profile with all settings applied that are not parameters. Throws `usage` for a path that does not exist. */
 export function applySettings(
   tree: MapTree,
   settings: readonly Setting[],
@@ -44,7 +44,7 @@ function validKeys(tree: MapTree, path: readonly string[], plain: unknown): stri
   if (path.length === 1 && path[0] === 'components') return [...entriesAt(tree, path).keys()];
   const keys = keysAt(path, plain);
   if (path.length === 0) return keys?.filter((key) => !fixed.has(key));
-  // Below a plain value there is nothing; below a mapping with free keys (env) there is anything.
+  // A scalar has no keys; a mapping with free keys (env) accepts any.
   return keys;
 }
 
@@ -67,8 +67,8 @@ function placeOf(setting: Setting): Position {
 }
 
 /**
- * Where text belongs, what was typed is the text, whatever YAML would make of it: `---`, `null`, `1.10`. Elsewhere a value
- * is as in a file: a number, a boolean, `null` to delete, `[a, b]`; what is no YAML is text, for the schema to refuse.
+ * For a key that takes text, the value is used as typed, whatever it means in YAML: `---`, `null`, `1.10`. Otherwise it is
+ * read as in a file: a number, a boolean, `null` to delete, `[a, b]`; invalid YAML becomes text, which the schema rejects.
  */
 function parseSetting(setting: Setting, at: Position, schema: JsonSchema | undefined): Tree {
   const text: Tree = { kind: 'scalar', at, value: setting.value, text: setting.value };
@@ -82,13 +82,13 @@ function parseSetting(setting: Setting, at: Position, schema: JsonSchema | undef
   return chosen(faults.length > 0 || isOddScalar(tree, setting.value) ? text : tree, setting);
 }
 
-/** A key of text, also one that takes numbers and makes text of them, as variables do. */
+/** Whether a key takes text, including keys that convert numbers to text, such as variables. */
 function takesText(schema: JsonSchema | undefined): boolean {
   const types = [schema?.type ?? schema?.anyOf?.map(({ type }) => type)].flat();
   return types.includes('string');
 }
 
-/** `---` and nothing at all are null in YAML, `0x10` and `1e3` are numbers: nobody means that here. */
+/** In YAML, `---` and an empty value are null, and `0x10` and `1e3` are numbers: not what users mean here. */
 function isOddScalar(tree: Tree, written: string): boolean {
   if (tree.kind !== 'scalar') return false;
   if (tree.value === null) return !['null', '~'].includes(written);

@@ -42,7 +42,7 @@ function counts({ components }: ProfileDocument, workers: readonly NamedWorker[]
   return faults;
 }
 
-/** Modes that serve nothing alone. */
+/** Modes that cannot serve alone. */
 function partners(workers: readonly NamedWorker[]): ShapeFault[] {
   const prefill = withMode(workers, 'prefill');
   const decode = withMode(workers, 'decode');
@@ -59,7 +59,7 @@ function partners(workers: readonly NamedWorker[]): ShapeFault[] {
   }));
 }
 
-/** Blocks of different size can be neither handed over nor found again by the router. */
+/** Blocks of different sizes cannot be transferred, and the router cannot match them. */
 function pageSizes(workers: readonly NamedWorker[]): ShapeFault[] {
   const exchanging = withMode(workers, 'aggregated', 'prefill', 'decode');
   const [first] = exchanging;
@@ -89,7 +89,7 @@ function routing({ components }: ProfileDocument, workers: readonly NamedWorker[
   );
 }
 
-/** An encode worker serves only after a worker that decodes is there: waiting for it the other way round never ends. */
+/** An encode worker becomes ready only after a decode worker exists, so a decode worker must not wait for it. */
 function encoders(workers: readonly NamedWorker[]): ShapeFault[] {
   const encoding = withMode(workers, 'encode');
   const needing = workers.filter(({ spec }) => spec.dedicatedEncoder);
@@ -113,14 +113,14 @@ function encoders(workers: readonly NamedWorker[]): ShapeFault[] {
     if (awaited === undefined) continue;
     faults.push({
       path: [...path, 'dependsOn'],
-      message: `${path.join('.')}.dependsOn: waits for ${awaited.name}, which itself waits for this worker`,
+      message: `${path.join('.')}.dependsOn: depends on ${awaited.name}, which itself waits for this worker`,
       fix: `remove it; ${awaited.name} may depend on this worker instead`,
     });
   }
   return faults;
 }
 
-/** Cycles are another check's; a path that repeats a name is not followed. */
+/** Another check reports cycles; this one does not follow them. */
 function waitsFor(
   workers: readonly NamedWorker[],
   dependsOn: Readonly<Record<string, string>>,
@@ -146,8 +146,8 @@ function fields(document: ProfileDocument, workers: readonly NamedWorker[]): Sha
     if (namespace !== document.namespace) {
       faults.push({
         path: [...path, 'endpoint'],
-        message: `${at}.endpoint: namespace ${namespace} is not the profile's, ${document.namespace}: the frontend would not see it`,
-        fix: `start it with ${document.namespace}.`,
+        message: `${at}.endpoint: namespace ${namespace} differs from the profile's, ${document.namespace}: the frontend would not find this worker`,
+        fix: `start the endpoint with ${document.namespace}.`,
       });
     }
     if (spec.mode === 'diffusion-lm' && spec.diffusion === undefined) {
@@ -174,7 +174,7 @@ function fields(document: ProfileDocument, workers: readonly NamedWorker[]): Sha
     if ((spec.tensorParallel ?? 0) > spec.gpus && document.device === 'gpu') {
       faults.push({
         path: [...path, 'tensorParallel'],
-        message: `${at}.tensorParallel: ${spec.tensorParallel} needs as many GPUs, got gpus: ${spec.gpus}`,
+        message: `${at}.tensorParallel: ${spec.tensorParallel} needs at least as many GPUs, got gpus: ${spec.gpus}`,
         fix: `gpus: ${spec.tensorParallel}`,
       });
     }

@@ -13,30 +13,30 @@ import {
 } from '../base/secrets.ts';
 import type { FrontendSpec, ParameterValue, Profile, ResolvedParameter, WorkerSpec } from './profile.ts';
 
-/** Stars of the same length, so that columns stay right. */
+/** Stars of the same length, so that columns stay aligned. */
 const mask = (value: string): string => '*'.repeat(value.length);
 
-/** `index` counts from 0. Reads the text and not the tree: what an error shows is often no YAML at all. */
+/** A line as an error may show it. `index` is zero-based. Works on text, since erroneous lines are often not valid YAML. */
 export function shownLine(lines: readonly string[], index: number): string {
   const line = lines[index] ?? '';
   const above = keysAbove(lines, index);
-  // There, env names variables, and holds none.
+  // There, `env` lists names of variables, not values.
   if (above[0] === 'parameters' || above[0] === 'infra') return maskInside(line);
   const at = above.findIndex(isVariables);
   if (at >= 0) return at === above.length - 1 ? maskVariable(line) : maskRest(line, above[at + 1] ?? '');
   return followsSecretFlag(lines, index) ? maskAll(line) : maskInside(maskVariables(line));
 }
 
-/** `env`, and what people write who mean it: `environment`, `enw`, `x-env`. */
+/** `env` and what users may write instead: `environment`, `enw`, `x-env`. */
 function isVariables(key: string): boolean {
   return /env/i.test(key) || (key.length < 5 && editDistance(key, 'env') === 1);
 }
 
-/** The keys under which a line stands, from the outermost to the one just above. */
+/** The keys above a line, from the outermost to the innermost. */
 function keysAbove(lines: readonly string[], index: number): string[] {
   const found: string[] = [];
   const line = lines[index] ?? '';
-  // A list may stand as far left as its key.
+  // A list may have the same indentation as its key.
   let limit = (indentOf(line) ?? 0) + (/^\s*-\s/.test(line) ? 1 : 0);
   for (let i = index - 1; i >= 0 && limit > 0; i--) {
     const indent = indentOf(lines[i] ?? '');
@@ -48,12 +48,12 @@ function keysAbove(lines: readonly string[], index: number): string[] {
   return found;
 }
 
-/** Of a line with something on it that is no comment. */
+/** Indentation of a line; `undefined` for blank lines and comments. */
 function indentOf(line: string): number | undefined {
   return /^(\s*)[^\s#]/.exec(line)?.[1]?.length;
 }
 
-/** `NAME: value`, and `- NAME=value` as people write it who come from compose files. */
+/** `NAME: value`, and `- NAME=value` as in compose files. */
 function maskVariable(line: string): string {
   if (/^\s*<<\s*:/.test(line)) return line;
   const [, head, name = '', value = ''] =
@@ -64,7 +64,7 @@ function maskVariable(line: string): string {
   return isDocumented(name) ? conceal(line, mask) : head + mask(value);
 }
 
-/** What goes on below a variable. */
+/** A continuation line of a variable's value. */
 function maskRest(line: string, variable: string): string {
   return isDocumented(variable) ? conceal(line, mask) : maskAll(line);
 }
@@ -82,7 +82,7 @@ const variablesAfter = /^(.*?([\w-]+)["']?\s*:\s*)([^\s*&].*|&[\w-]+\s+\S.*)$/;
 const variable = /(["']?([A-Za-z_]\w*)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,{}]+)/g;
 const capitals = /(?:^|[\s{,"'])[A-Z][A-Z0-9_]+["']?\s*:/;
 
-/** `env: {…}` and `env: …` on this line, and a mapping with a name in capitals, which only variables have. */
+/** `env: {…}` and `env: …` on one line, and mappings with upper-case names, which only variables have. */
 function maskVariables(line: string): string {
   for (let from = 0; ;) {
     const [, head, key, rest] = variablesAfter.exec(line.slice(from)) ?? [];
@@ -93,7 +93,7 @@ function maskVariables(line: string): string {
   return line.includes('{') && capitals.test(line) ? line.replace(/\{.*/, maskFlow) : line;
 }
 
-/** `{NAME: value, …`; a text without braces whole. */
+/** `{NAME: value, …`; text without braces is masked entirely. */
 function maskFlow(flow: string): string {
   if (!/^(&[\w-]+\s+)?\{/.test(flow)) return mask(flow);
   return flow.replaceAll(variable, (all: string, head: string, name: string, value: string) =>
@@ -104,7 +104,7 @@ function maskFlow(flow: string): string {
 const named = /([A-Za-z_]\w*)(["']?\s*[:=]\s*)([^\s,{}]+)/g;
 const argument = /(--?[A-Za-z][\w-]*)(["']?[\s,=]+["']?)([^\s,"'\]=-][^\s,"'\]]*)/g;
 
-/** A line that stands under nothing secret may still hold one by its name, an argument or an address. */
+/** A line outside secret sections may still contain a secret: by its name, in an argument, or in an address. */
 function maskInside(line: string): string {
   const shown = line
     .replaceAll(named, (all: string, name: string, between: string, value: string) =>
@@ -116,7 +116,7 @@ function maskInside(line: string): string {
   return conceal(shown, mask);
 }
 
-/** Only variables are written in capitals. */
+/** Only variables have upper-case names. */
 function isVariable(name: string): boolean {
   return /^[A-Z][A-Z0-9_]+$/.test(name) && !isDocumented(name);
 }
@@ -129,7 +129,7 @@ export interface Setting {
   readonly flag: string;
 }
 
-/** As typed, for messages; a value that may be a secret is not repeated. */
+/** As typed, for messages; a value that may be secret is hidden. */
 export function shownSetting({ flag, path, value }: Setting): string {
   const shown = shownSettingValue(path.split('.'), value);
   return flag === '--set' ? `--set ${path}=${shown}` : `${flag} ${shown}`;
@@ -146,7 +146,7 @@ export function badSetting(setting: Setting, problem: string, hint: string | und
   return new DynamoError('usage', `${shownSetting(setting)}: ${problem}`, { hint });
 }
 
-/** The same profile with `***` in the place of every value that may be a secret. It cannot be planned any more. */
+/** The same profile with `***` in place of every value that may be secret. It can no longer be planned. */
 export function shownProfile(profile: Profile): Profile {
   return {
     ...(concealAll(profile) as Profile),
@@ -177,7 +177,7 @@ function hide(value: ParameterValue): ParameterValue {
   return typeof value === 'string' && value !== '' ? hiddenMark : value;
 }
 
-/** Every text in a value. */
+/** Conceals every text in a value. */
 function concealAll(value: unknown): unknown {
   if (typeof value === 'string') return conceal(value);
   if (Array.isArray(value)) return value.map(concealAll);

@@ -13,15 +13,15 @@ import {
   treeAt,
 } from './tree.ts';
 
-/** Parts of a profile that say what it is or declare parameters, and so cannot use them. */
+/** Parts of a profile that identify it or declare parameters, and so cannot use parameters. */
 const untouched = new Set(['name', 'aliases', 'upstreamScripts', 'extends', 'parameters', 'overlays']);
 
 export interface Substitution {
   readonly parameters: Parameters;
-  /** Names that something refers to. */
+  /** Names that are referenced. */
   readonly used: Set<string>;
   readonly problems: Diagnostic[];
-  /** For parts that do not apply this time: an unset parameter is no fault there. */
+  /** For overlays that do not apply: unset parameters are not faults there. */
   readonly lenient?: boolean;
 }
 
@@ -77,7 +77,7 @@ function substituteText(tree: ScalarTree, text: string, substitution: Substituti
     if (name === undefined) {
       substitution.problems.push({
         at: tree.at,
-        message: '${ without its }',
+        message: '${ without a closing }',
         fix: 'write $${ for a literal ${',
       });
       return '';
@@ -86,7 +86,7 @@ function substituteText(tree: ScalarTree, text: string, substitution: Substituti
     if (found !== undefined && found.value === undefined && substitution.lenient !== true) {
       substitution.problems.push({
         at: tree.at,
-        message: `\${${name}} stands inside a longer text, but the parameter is unset`,
+        message: `\${${name}} is part of a longer text, but the parameter is unset`,
         fix: `--set ${name}=…, or give it a default`,
       });
     }
@@ -114,7 +114,7 @@ export interface Condition {
   readonly value: Scalar;
 }
 
-/** The profile with all overlays merged over it whose conditions hold. */
+/** The profile with all overlays merged over it whose conditions are met. */
 export function applyOverlays(tree: MapTree, substitution: Substitution): MapTree {
   let merged = tree;
   for (const overlay of overlaysOf(tree)) {
@@ -130,7 +130,7 @@ export function applyOverlays(tree: MapTree, substitution: Substitution): MapTre
   return merged;
 }
 
-/** The conditions of every overlay, for a check of all of them. */
+/** The conditions of every overlay, to check each of them. */
 export function allConditions(tree: MapTree): Condition[][] {
   return overlaysOf(tree).map((overlay) =>
     [...entriesAt(overlay, ['when'])].flatMap(([parameter, { value }]) =>

@@ -1,22 +1,25 @@
-/** YAML values that remember where they were written, so that an error found after merging names the right line; and the merge itself. */
+/**
+ * YAML values with their positions, so that an error found after merging names the right line; and the merge itself.
+ * The yaml package knows positions only of the nodes of one file, and drops them when it converts nodes to values.
+ */
 
-/** A text that people can look at: a file, or an option of the command line. */
+/** Where a value was written: a file, or a command-line option. */
 export interface Source {
-  /** As shown to people: a path relative to where they are, or `--set`. */
+  /** As shown in messages: a relative path, or `--set`. */
   readonly shown: string;
   readonly lines: readonly string[];
 }
 
 export interface Position {
   readonly source: Source;
-  /** Both from 1; a column counts UTF-16 units, as editors do. */
+  /** Line and column are one-based; columns count UTF-16 units, as editors do. */
   readonly line: number;
   readonly column: number;
 }
 
 export type Scalar = string | number | boolean | null;
 
-/** Who chose a value, when it was not the file itself. */
+/** What set a value, if not the file itself. */
 export interface Chooser {
   readonly kind: 'option' | 'environment';
   /** As typed: `--set replicas=0` or `MAX_TOTAL_TOKENS=x`. */
@@ -47,7 +50,7 @@ export interface MapTree {
   readonly kind: 'map';
   readonly at: Position;
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Keys that were written but count as absent, each with where and why, for errors about what is missing. */
+  /** Keys that were written but count as absent, each with position and reason, for errors about missing keys. */
   readonly gone?: ReadonlyMap<string, Gone> | undefined;
 }
 
@@ -77,14 +80,14 @@ export function toPlain(tree: Tree): unknown {
   }
 }
 
-/** What stands at a path, if anything. */
+/** The value at a path, if any. */
 export function treeAt(tree: Tree, path: Path): Tree | undefined {
   let found: Tree | undefined = tree;
   for (const key of path) found = found && childOf(found, key);
   return found;
 }
 
-/** The mapping at a path; an empty one when there is none. */
+/** The mapping at a path; empty if there is none. */
 export function entriesAt(tree: Tree, path: Path): ReadonlyMap<string, Entry> {
   const found = treeAt(tree, path);
   return found?.kind === 'map' ? found.entries : new Map();
@@ -105,7 +108,7 @@ export function stringsAt(tree: Tree, path: Path): string[] {
   );
 }
 
-/** Where the value at a path stands; where it is missing, the nearest thing around it. */
+/** The position of the value at a path; if it is missing, of the nearest parent. */
 export function positionAt(tree: Tree, path: Path): Position {
   let nearest = tree;
   for (const key of path) {
@@ -116,7 +119,7 @@ export function positionAt(tree: Tree, path: Path): Position {
   return nearest.at;
 }
 
-/** Where the key that a path ends in stands. */
+/** The position of the last key in a path. */
 export function keyPositionAt(tree: Tree, path: Path): Position {
   const parent = treeAt(tree, path.slice(0, -1));
   const key = String(path.at(-1));
@@ -153,7 +156,7 @@ export function merge(base: MapTree, over: MapTree): MapTree {
   return { kind: 'map', at: over.at, entries, gone };
 }
 
-/** The same mapping with every null key gone, as merging it over nothing would leave it. */
+/** The same mapping without null keys, as if merged over an empty one. */
 export function withoutNulls(tree: MapTree): MapTree {
   return merge({ kind: 'map', at: tree.at, entries: new Map<string, Entry>() }, tree);
 }

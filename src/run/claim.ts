@@ -1,4 +1,7 @@
-/** Claims a file for one running process, so that no two hold the same name or port. Robust against crashes and pid reuse. */
+/**
+ * Claims a file for one running process, so that no two hold the same name or port. Robust against crashes and pid reuse.
+ * Not proper-lockfile: it relies on the age of a folder, so a process that is suspended for a while loses its lock.
+ */
 import { createHash } from 'node:crypto';
 import { linkSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';

@@ -121,8 +121,8 @@ function takePulse(ask: () => void, onGone: () => void): Pulse {
   };
 }
 
-function refusal({ error, code }: Extract<ControlReply, { error: string }>): DynamoError {
-  if (code !== undefined) return new DynamoError(code, error);
+function refusal({ error, code, fields }: Extract<ControlReply, { error: string }>): DynamoError {
+  if (code !== undefined) return new DynamoError(code, error, { fields });
   return new DynamoError('unavailable', `The supervisor refused: ${error}.`, {
     hint: 'use the version of dynamo that started this run',
   });

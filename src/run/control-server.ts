@@ -136,7 +136,8 @@ async function answer(request: Question, controlled: Controlled): Promise<Contro
     await controlled.act(request.action, request.process);
     return { accepted: true };
   } catch (error) {
-    return { error: messageOf(error), code: error instanceof DynamoError ? error.code : 'process-failed' };
+    if (!(error instanceof DynamoError)) return { error: messageOf(error), code: 'process-failed' };
+    return { error: error.message, code: error.code, fields: error.fields };
   }
 }
 

@@ -1,5 +1,5 @@
 /** The messages on the control socket: one JSON object per line, in both directions. See docs/control-protocol.md. */
-import type { ErrorCode } from '../base/error.ts';
+import type { ErrorCode, ErrorFields } from '../base/error.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
@@ -28,7 +28,7 @@ export type ControlReply =
   | { readonly event: RunEvent }
   | { readonly accepted: true }
   /** `code`: if the request was understood but cannot be met. */
-  | { readonly error: string; readonly code?: ErrorCode };
+  | { readonly error: string; readonly code?: ErrorCode; readonly fields?: ErrorFields };
 
 /** Maximum length of a request or a reply, without the line end. */
 export const longestLineBytes = 1024 * 1024;

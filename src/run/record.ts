@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Identity, IsAlive } from '../base/identity.ts';
+import type { Obstacle } from '../host/own-file.ts';
 import {
   goodOrReport,
   linesOf,
@@ -136,8 +137,8 @@ function storedRun(folders: StateFolders, runId: string, isAlive: IsAlive): Stor
   }
   // A run that is being prepared, or an unrelated file: nothing was started there.
   if (stored.kind === 'missing' && ![files.ledger, files.keeper].some((file) => existsSync(file))) return [];
-  const why = stored.kind === 'damaged' ? stored.why : 'it is missing';
-  return [damagedRun(folders, files, isAlive, { file: files.run, why })];
+  const { why, obstacle } = stored.kind === 'damaged' ? stored : { why: 'it is missing' };
+  return [damagedRun(folders, files, isAlive, { file: files.run, why, obstacle })];
 }
 
 /** Runs whose folder was removed while their supervisor is running: it still holds the name of the run. */
@@ -161,11 +162,17 @@ export function hasKnownSupervisor({ record }: StoredRun): boolean {
   return record.supervisor.bootId !== nobody.bootId;
 }
 
+interface RecordDamage {
+  readonly file: string;
+  readonly why: string;
+  readonly obstacle?: Obstacle | undefined;
+}
+
 function damagedRun(
   folders: StateFolders,
   files: RunFiles,
   isAlive: IsAlive,
-  { file, why }: { readonly file: string; readonly why: string },
+  { file, why, obstacle }: RecordDamage,
 ): StoredRun {
   const runId = basename(files.folder);
   const keeper = readKeeper(files);
@@ -178,15 +185,15 @@ function damagedRun(
   const supervised =
     isAlive(supervisor) || (supervisor === nobody && keeper !== undefined && isAlive(keeper));
   const name = named?.name ?? runId.replace(/-[^-]+$/, '');
-  reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, why, runId) });
+  reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, obstacle, runId) });
   const startedAt = statSync(files.folder, { throwIfNoEntry: false })?.birthtimeMs ?? Date.now();
   const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor };
   return { record, files, supervised, damage: `${file}: ${why}` };
 }
 
-function fixFor(file: string, why: string, runId: string): string {
-  if (why.includes('may not read')) return `ls -ld ${dirname(file)} ${file}   # shows the owners`;
-  return why.includes('it is a folder') ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
+function fixFor(file: string, obstacle: Obstacle | undefined, runId: string): string {
+  if (obstacle === 'forbidden') return `ls -ld ${dirname(file)} ${file}   # shows the owners`;
+  return obstacle === 'folder' ? `rm -r ${file}` : `dynamo clean   # or: dynamo down ${runId}`;
 }
 
 /** Atomic: readers see the old file or the new one. */

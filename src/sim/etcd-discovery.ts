@@ -21,7 +21,7 @@ export async function etcdDiscovery(
   const ended = new AbortController();
   const unreachable = new Set<Bucket>();
   const events = { onAlive: keys.writeAgain, onLost };
-  void keepLease(gateway, id, settings.leaseSeconds, events, ended.signal);
+  void keepLease(gateway, { id, seconds: settings.leaseSeconds }, events, ended.signal);
   return {
     id,
     publish: (bucket, key, text) => keys.write(`v1/${bucket}/${key}`, text),
@@ -74,7 +74,7 @@ function leasedKeys(gateway: Gateway, lease: bigint) {
 const leaseTarget = 'dynamo_runtime::transports::etcd::lease';
 const pauses = { first: 50, longest: 1_000 };
 
-export interface LeaseEvents {
+interface LeaseEvents {
   /** etcd has answered. `regranted`: the lease was granted again and has no keys. */
   onAlive(regranted: boolean): Promise<void>;
   /** The lease has expired without an answer from etcd: other processes no longer see this one. */
@@ -82,7 +82,7 @@ export interface LeaseEvents {
 }
 
 /** Without an id, etcd chooses one. Its ids need 63 bits. */
-export async function grantLease(gateway: Gateway, seconds: number, id?: bigint): Promise<bigint> {
+async function grantLease(gateway: Gateway, seconds: number, id?: bigint): Promise<bigint> {
   try {
     const body = { TTL: String(seconds), ...(id === undefined ? {} : { ID: id.toString() }) };
     const answer = (await gateway.call('/v3/lease/grant', body)) as { ID: string };
@@ -98,10 +98,9 @@ export async function grantLease(gateway: Gateway, seconds: number, id?: bigint)
  * Renews the lease three times in its lifetime. If etcd has lost the lease before it expired, it is granted again under
  * the same id.
  */
-export async function keepLease(
+async function keepLease(
   gateway: Gateway,
-  id: bigint,
-  seconds: number,
+  { id, seconds }: { readonly id: bigint; readonly seconds: number },
   events: LeaseEvents,
   signal: AbortSignal,
 ): Promise<void> {

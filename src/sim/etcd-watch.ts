@@ -8,7 +8,7 @@ import { sleep } from './wait.ts';
 const target = 'dynamo_runtime::transports::etcd';
 const pauses = { first: 50, longest: 1_000 };
 
-export interface WatchEvents {
+interface WatchEvents {
   onEntries(entries: Entries): void;
   /** The last known entries stay while etcd is unreachable. */
   onReach(reachable: boolean): void;
@@ -68,12 +68,12 @@ interface KeyValue {
   readonly value?: string;
 }
 
-export interface RangeAnswer {
+interface RangeAnswer {
   readonly header?: { readonly revision?: string };
   readonly kvs?: readonly KeyValue[];
 }
 
-export interface WatchAnswer {
+interface WatchAnswer {
   readonly result?: {
     readonly canceled?: boolean;
     readonly cancel_reason?: string;

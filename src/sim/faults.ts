@@ -99,7 +99,7 @@ const stepMs = 100;
 const totalGB = 5;
 
 /** huggingface_hub's tqdm bar for one file, over `seconds`; there is no newline until it is full. */
-export function drawDownload(seconds: number): void {
+function drawDownload(seconds: number): void {
   const begin = performance.now();
   const draw = (): void => {
     const share = Math.min(1, (performance.now() - begin) / (seconds * 1000));
@@ -115,7 +115,7 @@ export function drawDownload(seconds: number): void {
 }
 
 /** As Dynamo's own downloader, which logs nothing: a growing file in the hub's cache. */
-export function growFile(folder: string): void {
+function growFile(folder: string): void {
   mkdirSync(folder, { recursive: true });
   setInterval(() => appendFileSync(join(folder, '.modelexpress-sim'), Buffer.alloc(65_536)), stepMs).unref();
 }

@@ -48,7 +48,9 @@ export async function answer(
   const path = request.url?.split('?')[0] ?? '';
   const started = performance.now();
   const isProbe = request.method === 'GET' && answerProbe(state, state.draining(), path, response);
-  response.once('close', () => logResponse(request, response, isProbe, id, performance.now() - started));
+  response.once('close', () =>
+    logResponse(request, response, { isProbe, id, latencyMs: performance.now() - started }),
+  );
   if (isProbe) return;
   const { registry, router, metrics, fault } = state;
   const signal = fault === 'cancelled-stream' ? never : clientGone(response);
@@ -109,14 +111,12 @@ function fail(response: ServerResponse, error: ApiError): void {
 function logResponse(
   { method = '', url = '', httpVersion }: IncomingMessage,
   { statusCode, writableFinished }: ServerResponse,
-  isProbe: boolean,
-  id: string,
-  latency: number,
+  { isProbe, id, latencyMs }: { readonly isProbe: boolean; readonly id: string; readonly latencyMs: number },
 ): void {
   const level = isProbe ? 'DEBUG' : statusCode === 404 || statusCode >= 500 ? 'ERROR' : 'INFO';
   log(level, 'http-request: dynamo_llm::http::service::service_v2', 'http response sent', {
     status: statusCode,
-    latency_ms: Math.round(latency),
+    latency_ms: Math.round(latencyMs),
     method,
     uri: url,
     version: `HTTP/${httpVersion}`,

@@ -18,7 +18,7 @@ export interface Channel {
   readonly nats?: string;
 }
 
-export interface WorkerEvents {
+interface WorkerEvents {
   publish(change: CacheChange): void;
   /** Answers a subscriber over HTTP. */
   serve(response: ServerResponse): void;
@@ -58,7 +58,7 @@ export function followEvents(discovery: Discovery, nats: Nats | undefined, route
       followed.set(key, controller);
       const { worker, ndjson, nats: subject } = channel;
       if (ndjson !== undefined) void followLines(ndjson, worker, router, controller.signal);
-      if (subject !== undefined && nats) followNats(nats, subject, worker, router, controller.signal);
+      if (subject !== undefined && nats) followNats(nats, { subject, worker }, router, controller.signal);
     }
   });
 }
@@ -90,8 +90,7 @@ export function natsEvents(nats: Nats, subject: string, cached: () => readonly s
 /** Follows one worker until the signal aborts. A worker sends all its blocks when asked, and then every change. */
 export function followNats(
   nats: Nats,
-  subject: string,
-  worker: string,
+  { subject, worker }: { readonly subject: string; readonly worker: string },
   router: Router,
   signal: AbortSignal,
 ): void {
@@ -128,7 +127,7 @@ function question(subject: string): string {
   return `${subject}.all`;
 }
 
-export function lineEvents(cached: () => readonly string[]) {
+function lineEvents(cached: () => readonly string[]) {
   const listeners = new Set<ServerResponse>();
   return {
     publish: (change: CacheChange): void => {
@@ -148,7 +147,7 @@ export function lineEvents(cached: () => readonly string[]) {
 }
 
 /** Follows one worker at `host:port/path` until the signal aborts. */
-export async function followLines(
+async function followLines(
   address: string,
   worker: string,
   router: Router,

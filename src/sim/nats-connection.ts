@@ -82,7 +82,7 @@ function overConnection(connection: NatsConnection): Nats {
   };
 }
 
-export interface NatsSettings {
+interface NatsSettings {
   /** `host:port`. */
   readonly servers: readonly string[];
   /** PEM texts. If absent, TLS is used only when the server requires it. */

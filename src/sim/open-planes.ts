@@ -7,7 +7,7 @@ import { fileDiscovery } from './file-discovery.ts';
 import { connectNats, type Nats } from './nats-connection.ts';
 import { variables } from './variables.ts';
 
-export interface Planes {
+interface Planes {
   readonly discovery: Discovery;
   /** Only if KV events go through NATS. */
   readonly nats: Nats | undefined;

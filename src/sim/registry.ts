@@ -15,7 +15,7 @@ export interface Peer {
   readonly card: Card;
 }
 
-export type Service = 'text' | 'embedding' | 'image' | 'video';
+type Service = 'text' | 'embedding' | 'image' | 'video';
 
 /** The workers that together serve a model. */
 export interface Team {

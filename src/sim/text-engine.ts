@@ -37,7 +37,7 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   }
   yield { type: 'start', promptTokens: tokens.length, cachedTokens: kv.cachedTokens };
   if (engine.bootstrap === undefined || rendezvous === null) {
-    yield* decode(engine, request, tokens.length, kv.imageInfo, signal);
+    yield* decode(engine, request, { promptTokens: tokens.length, imageInfo: kv.imageInfo }, signal);
   } else {
     await engine.bootstrap.offer(rendezvous.room, kv);
     yield { type: 'end', finishReason: 'stop', completionTokens: 0 };
@@ -69,8 +69,7 @@ async function prefill(
 async function* decode(
   { card, tokensPerSecond }: TextEngine,
   request: TextRequest,
-  promptTokens: number,
-  imageInfo: readonly ImageInfo[],
+  { promptTokens, imageInfo }: { readonly promptTokens: number; readonly imageInfo: readonly ImageInfo[] },
   signal: AbortSignal,
 ): Frames {
   const limit = Math.min(request.maxTokens ?? naturalLength, card.context_length - promptTokens);

@@ -146,13 +146,13 @@ function isMessage(item: unknown): boolean {
   return (asObject(item)?.['type'] ?? 'message') === 'message';
 }
 
-export interface Prompt {
+interface Prompt {
   readonly prompt: string;
   readonly images: readonly string[];
 }
 
 /** The prompt of a chat. Images appear in it as a hash of their URL, so that the prefix cache distinguishes them. */
-export function renderMessages(messages: unknown, param: string): Prompt {
+function renderMessages(messages: unknown, param: string): Prompt {
   if (!Array.isArray(messages) || messages.length === 0) bad(param, `${param} must be a non-empty list`);
   const images: string[] = [];
   const turns = messages.map((item: unknown, index) => {

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ApiError } from './api-body.ts';
 
 /** Where a server listens: the configured name, and the address it resolved to. */
-export interface Bound {
+interface Bound {
   readonly name: string;
   readonly address: string;
 }

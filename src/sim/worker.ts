@@ -67,7 +67,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   // The subscription must be active before the channel is announced.
   await nats?.flush();
   const channel = publishes ? events.channel(requests.events) : undefined;
-  registered = await register(discovery, place, card, requests.tcp, channel);
+  registered = await register(discovery, place, card, { tcp: requests.tcp, channel });
   if (!stop.aborted) await once(stop, 'abort');
 
   // Upstream's order: unregistered and status port closed at once, then what is in flight may end.
@@ -109,16 +109,15 @@ async function* work(
 }
 
 /** Registers card, endpoints and, if it publishes KV events, their channel. Returns the names of the endpoints. */
-export async function register(
+async function register(
   discovery: Discovery,
   [namespace, component, endpoint]: Place,
   card: Card,
-  tcp: string,
-  channel: Channel | undefined,
+  { tcp, channel }: { readonly tcp: string; readonly channel: Channel | undefined },
 ): Promise<string[]> {
   const number = discovery.id;
   const [id, hex] = [String(number), number.toString(16)];
-  // 1.6.1 registers a second endpoint beside `generate` if it publishes KV events.
+  // 1.6.1 registers a second endpoint next to `generate` if it publishes KV events.
   const endpoints = channel ? [endpoint, `worker_kv_query_source_${hex}`] : [endpoint];
   await discovery.publish('mdc', instanceKey(namespace, component, endpoint, number), JSON.stringify(card));
   for (const name of endpoints) {

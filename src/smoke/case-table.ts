@@ -1,11 +1,10 @@
-/** Every request case, in the order in which they run; each says itself which deployments it fits. */
-import type { SmokeCase } from './case.ts';
+/** All cases, in the order in which they run; each decides which deployments it applies to. */
 import type { Target } from './target.ts';
-import { chatCase, chatStreamCase, twoTurns, usage } from './cases/chat.ts';
+import type { SmokeCase } from './client.ts';
+import { chatCase, chatStreamCase, completions, embeddings, twoTurns, usage } from './cases/text.ts';
 import { cancelledStream, concurrency, maxTokens, stop, unknownModel } from './cases/limits-and-errors.ts';
 import { image, video, vision } from './cases/media.ts';
 import { kvReuse, metrics, roles } from './cases/routing-and-metrics.ts';
-import { completions, embeddings } from './cases/text.ts';
 
 export const smokeCases: readonly SmokeCase[] = [
   chatCase,

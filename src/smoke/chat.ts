@@ -1,6 +1,6 @@
-/** Chats as cases send them, and what of an answer they look at. */
+/** Chat requests of cases, and the parts of an answer that they check. */
 import type { Client } from './client.ts';
-import { type Json, listOf, numberOf, objectOf, textOf } from './json.ts';
+import { type Json, listOf, numberOf, objectOf, textOf } from './answers.ts';
 import type { Target } from './target.ts';
 
 export const chatPath = '/v1/chat/completions';
@@ -8,7 +8,7 @@ export const chatPath = '/v1/chat/completions';
 export interface ChatAnswer {
   readonly body: Json;
   readonly role: string | undefined;
-  /** Empty also where tokens were counted that the tokenizer shows as no text. */
+  /** Also empty for tokens that decode to no text. */
   readonly text: string;
   readonly finish: string | undefined;
   readonly promptTokens: number;
@@ -16,7 +16,7 @@ export interface ChatAnswer {
   readonly cachedTokens: number;
 }
 
-/** Temperature 0, so that a repeated question has a chance of the same answer. */
+/** Temperature 0, so that a repeated question can get the same answer. */
 export function chatBody({ model }: Target, content: unknown, maxTokens: number): Json {
   return { model, messages: [{ role: 'user', content }], max_tokens: maxTokens, temperature: 0 };
 }
@@ -42,7 +42,7 @@ export function readChat(body: Json): ChatAnswer {
 
 export interface ChatStream {
   readonly text: string;
-  /** Pieces of the answer that held text. */
+  /** Chunks of the answer with text. */
   readonly pieces: number;
   readonly finish: string | undefined;
   readonly usages: readonly Json[];
@@ -58,7 +58,7 @@ export async function chatStream(client: Client, target: Target, content: unknow
   return readStream(events);
 }
 
-/** Throws SyntaxError when an event is no JSON. */
+/** Throws SyntaxError if an event is not JSON. */
 export function readStream(events: readonly string[]): ChatStream {
   const chunks = events.filter((event) => event !== '[DONE]').map((event) => objectOf(JSON.parse(event)));
   const choices = chunks.map(({ choices: list }) => objectOf(listOf(list)[0]));

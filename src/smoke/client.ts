@@ -1,14 +1,16 @@
-/** The requests of one case: JSON there and back, and streams of server-sent events. */
+/** What a case of a smoke test is, the client that sends its requests, and the counters that it can read. */
 import { systemClock } from '../base/clock.ts';
 import { errorCode, messageOf } from '../base/error-code.ts';
-import { wrong } from './verdict.ts';
-import { type Json, objectOf, shown } from './json.ts';
-import { eventLines } from './sse.ts';
+import { sumOfSeries } from '../base/metrics-text.ts';
+import type { WorkerMode } from '../profile/profile.ts';
+import { eventLines, type Json, objectOf, shown } from './answers.ts';
+import { wrong } from './result.ts';
+import type { Target } from './target.ts';
 
 export interface Answer {
   readonly status: number;
   readonly text: string;
-  /** Empty when the text is no JSON object. */
+  /** Empty if the text is not a JSON object. */
   readonly body: Json;
 }
 
@@ -18,13 +20,13 @@ export interface Client {
   /** POST that must be answered with 200 and a JSON object. */
   ask(path: string, body: Json): Promise<Json>;
   /**
-   * POST that must be answered with a stream: the text after each `data:`. Leaving the loop closes the connection, and
-   * so does `leaving`, which makes it throw.
+   * POST that must be answered with a stream: the text after each `data:`. Leaving the loop closes the connection;
+   * aborting `disconnect` does, too, and makes it throw.
    */
-  stream(path: string, body: Json, leaving?: AbortSignal): AsyncGenerator<string, void>;
+  stream(path: string, body: Json, disconnect?: AbortSignal): AsyncGenerator<string, void>;
   /** GET of a URL, or of a path of the deployment; it must be answered with 200. */
   read(place: string): Promise<Buffer>;
-  /** Looks until `look` gives a value; `undefined` after `withinMs`. */
+  /** Polls until `look` returns a value; `undefined` after `withinMs`. */
   eventually<T>(withinMs: number, look: () => Promise<T | undefined>): Promise<T | undefined>;
 }
 
@@ -37,7 +39,7 @@ export function createClient(url: string, signal: AbortSignal): Client {
       return await fetch(new URL(place, `${url}/`), { signal, ...init });
     } catch (error) {
       signal.throwIfAborted();
-      // fetch says only "fetch failed"; the cause knows why.
+      // fetch says only "fetch failed"; its cause has the reason.
       const cause = error instanceof Error ? error.cause : undefined;
       throw new Error(`${place}: ${errorCode(cause) ?? messageOf(cause ?? error)}`, { cause: error });
     }
@@ -61,8 +63,8 @@ export function createClient(url: string, signal: AbortSignal): Client {
       if (answer.status !== 200) wrong(`HTTP ${answer.status} from ${path}: ${shown(answer.text)}`);
       return answer.body;
     },
-    stream: async function* (path, body, leaving) {
-      const until = leaving === undefined ? signal : AbortSignal.any([signal, leaving]);
+    stream: async function* (path, body, disconnect) {
+      const until = disconnect === undefined ? signal : AbortSignal.any([signal, disconnect]);
       const response = await postJson(path, { ...body, stream: true }, until);
       if (response.status !== 200) {
         wrong(`HTTP ${response.status} from ${path}: ${shown(await response.text())}`);
@@ -91,4 +93,48 @@ function parsed(text: string): Json {
   } catch {
     return {};
   }
+}
+
+const generate = { dynamo_endpoint: 'generate' };
+
+async function ofWorkers(client: Client, target: Target, series: string): Promise<Map<WorkerMode, number>> {
+  const counts = await Promise.all(
+    target.workers.map(async ({ mode, metricsUrl }) => ({
+      mode,
+      count: sumOfSeries((await client.read(metricsUrl)).toString(), series, generate),
+    })),
+  );
+  const sums = new Map<WorkerMode, number>();
+  for (const { mode, count } of counts) sums.set(mode, (sums.get(mode) ?? 0) + count);
+  return sums;
+}
+
+/** Requests received so far, by role. */
+export async function requestsByRole(client: Client, target: Target): Promise<Map<WorkerMode, number>> {
+  return await ofWorkers(client, target, 'dynamo_component_requests_total');
+}
+
+/** Requests in flight: at the workers if they are reachable, else at the frontend. */
+export async function requestsInFlight(client: Client, target: Target): Promise<number> {
+  if (target.workers.length === 0) {
+    return await ofFrontend(client, 'dynamo_frontend_inflight_requests');
+  }
+  const sums = await ofWorkers(client, target, 'dynamo_component_inflight_requests');
+  return [...sums.values()].reduce((sum, count) => sum + count, 0);
+}
+
+export async function ofFrontend(
+  client: Client,
+  series: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  return sumOfSeries((await client.read('/metrics')).toString(), series, labels);
+}
+
+export interface SmokeCase {
+  /** Its name in reports. */
+  readonly name: string;
+  fits(target: Target): boolean;
+  /** Resolves with a short description of what was seen. Rejects with a CaseError, or with any error of a request. */
+  run(client: Client, target: Target): Promise<string>;
 }

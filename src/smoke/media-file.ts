@@ -1,4 +1,4 @@
-/** Reads pictures and videos as far as it takes to know that they have the right size and are not cut off. */
+/** Reads images and videos as far as needed to check that they have the right size and are not truncated. */
 import { JPG } from 'image-size/types/jpg';
 import { PNG } from 'image-size/types/png';
 
@@ -13,27 +13,27 @@ const ends = {
   JPEG: Buffer.of(0xff, 0xd9),
 };
 
-/** Throws an Error that says what is wrong with it. */
+/** Throws an Error with the fault. */
 export function readPicture(bytes: Buffer): Size & { readonly kind: 'PNG' | 'JPEG' } {
   const kind = PNG.validate(bytes) ? 'PNG' : JPG.validate(bytes) ? 'JPEG' : undefined;
   if (kind === undefined) {
-    throw new Error(`it begins with ${bytes.toString('hex', 0, 8)}, neither as PNG nor as JPEG`);
+    throw new Error(`it starts with ${bytes.toString('hex', 0, 8)}, which is neither PNG nor JPEG`);
   }
   const end = ends[kind];
-  if (!bytes.subarray(-end.length).equals(end)) throw new Error(`the ${kind} has no end`);
+  if (!bytes.subarray(-end.length).equals(end)) throw new Error(`the ${kind} is truncated`);
   const { width, height } = (kind === 'PNG' ? PNG : JPG).calculate(bytes);
   return { kind, width, height };
 }
 
-/** An MP4 file of whole boxes, with a track that has a size and lasts. Throws as above. Source: ISO/IEC 14496-12. */
+/** An MP4 file of complete boxes with a track that has a size and a duration. Throws as above. Source: ISO/IEC 14496-12. */
 export function readVideo(bytes: Buffer): Size & { readonly seconds: number } {
   const boxes = topBoxes(bytes);
   const [first = 'nothing'] = boxes.keys();
-  if (first !== 'ftyp') throw new Error(`it begins with ${first}, not with ftyp`);
+  if (first !== 'ftyp') throw new Error(`it starts with ${first}, not with ftyp`);
   const movie = boxes.get('moov');
-  if (movie === undefined || !boxes.has('mdat')) throw new Error('it holds no movie');
+  if (movie === undefined || !boxes.has('mdat')) throw new Error('it contains no movie');
   const seconds = durationOf(movie);
-  if (!(seconds > 0)) throw new Error('it lasts no time');
+  if (!(seconds > 0)) throw new Error('its duration is zero');
   return { ...pictureSize(movie), seconds };
 }
 
@@ -46,7 +46,7 @@ function topBoxes(bytes: Buffer): Map<string, Buffer> {
     // Size 1: the real one follows in 64 bits. Size 0: up to the end.
     const size = short === 1 ? Number(bytes.readBigUInt64BE(at + 8)) : short === 0 ? left : short;
     if (size < 8 || size > left)
-      throw new Error(`the box ${type} claims ${size} bytes where ${left} are left`);
+      throw new Error(`the box ${type} claims ${size} bytes, but only ${left} are left`);
     boxes.set(type, bytes.subarray(at, at + size));
     at += size;
   }
@@ -63,7 +63,7 @@ function durationOf(movie: Buffer): number {
   return duration / head.readUInt32BE(isLong ? 20 : 12);
 }
 
-/** Of the first track that has one: sound has none. */
+/** The size of the first track that has one: audio tracks have none. */
 function pictureSize(movie: Buffer): Size {
   for (let at = movie.indexOf('tkhd'); at > 0; at = movie.indexOf('tkhd', at + 4)) {
     const end = at - 4 + movie.readUInt32BE(at - 4);

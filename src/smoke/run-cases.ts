@@ -1,23 +1,21 @@
-/** Runs the cases of one deployment, one after the other, each within its time. */
+/** Runs the cases of one deployment in sequence, each with a time limit. */
 import { systemClock, timeLimit } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { SmokeCase } from './case.ts';
-import { CaseError } from './verdict.ts';
-import { createClient } from './client.ts';
-import type { CaseResult } from './result.ts';
 import type { Target } from './target.ts';
+import { createClient, type SmokeCase } from './client.ts';
+import { CaseError, type CaseResult } from './result.ts';
 
 export interface CaseRules {
   readonly caseTimeoutMs: number;
   readonly failFast: boolean;
-  /** Aborts, with the reason in words, when the deployment is lost or the user has had enough. */
+  /** Aborts, with the reason, when the deployment is lost or the user cancels. */
   readonly signal: AbortSignal;
   readonly onResult: (result: CaseResult) => void;
 }
 
 const lossWithinMs = 250;
 
-/** Never rejects. What was not tried any more is skipped, and says why. */
+/** Never rejects. Cases that were not run are skipped, with the reason. */
 export async function runCases(
   cases: readonly SmokeCase[],
   target: Target,
@@ -33,10 +31,10 @@ export async function runCases(
     results.push(result);
     rules.onResult(result);
     if (over !== undefined) continue;
-    if (rules.signal.aborted) over = `not tried: ${messageOf(rules.signal.reason)}`;
-    // One that hangs makes the next one hang, too, and each would cost the whole time.
-    else if (hangs) over = `not tried: ${each.name} hung`;
-    else if (rules.failFast && result.state === 'failed') over = `not tried: ${each.name} failed`;
+    if (rules.signal.aborted) over = `not run: ${messageOf(rules.signal.reason)}`;
+    // After one case hangs, the next would also hang, and each would take its whole time limit.
+    else if (hangs) over = `not run: ${each.name} hung`;
+    else if (rules.failFast && result.state === 'failed') over = `not run: ${each.name} failed`;
   }
   return results;
 }
@@ -56,8 +54,8 @@ async function runCase(
     const seen = run(createClient(target.url, limit.signal), target);
     return finish('passed', await Promise.race([seen, rejectedBy(limit.signal)]));
   } catch (error) {
-    if (limit.isOver()) return finish('failed', `no end within ${caseTimeoutMs / 1000} s`, true);
-    // A request may feel that a worker is gone before the supervisor has seen it.
+    if (limit.isOver()) return finish('failed', `not finished within ${caseTimeoutMs / 1000} s`, true);
+    // A request may fail because a worker is gone before the supervisor has noticed.
     await Promise.race([rejectedBy(signal).catch(() => {}), systemClock.sleep(lossWithinMs)]);
     if (signal.aborted) return finish('failed', messageOf(signal.reason));
     const open = error instanceof CaseError && error.verdict === 'open';

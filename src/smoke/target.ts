@@ -1,4 +1,4 @@
-/** What is smoked: where it answers, and the traits that decide which requests fit it. */
+/** What a smoke test calls: where it answers, and the traits that decide which requests fit it. */
 import type { ServingPlan } from '../plan/plan.ts';
 import type { Profile, ProofSpec, WorkerMode } from '../profile/profile.ts';
 
@@ -9,19 +9,19 @@ export interface TargetWorker {
 }
 
 export interface Target {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly url: string;
   /** Name of the model in the API. */
   readonly model: string;
   readonly proof: ProofSpec;
   readonly kvRouter: boolean;
-  /** Workers whose counters can be read; empty where somebody else runs the deployment. */
+  /** Workers whose counters can be read; empty for a deployment that somebody else runs. */
   readonly workers: readonly TargetWorker[];
-  /** Nobody but us sends requests, so that counters can be compared exactly. */
+  /** Only this command sends requests, so counters can be compared exactly. */
   readonly ours: boolean;
 }
 
-/** A deployment that this command has brought up. */
+/** A deployment that this command started. */
 export function ownTarget(plan: ServingPlan, profile: Profile): Target {
   const workers = plan.processes.flatMap(({ name, mode, ports }): TargetWorker[] =>
     mode === undefined || ports.system === undefined
@@ -38,7 +38,7 @@ export function ownTarget(plan: ServingPlan, profile: Profile): Target {
   };
 }
 
-/** A deployment that somebody else runs: without a profile that describes it, it is taken for one that chats. */
+/** A deployment that somebody else runs; without a profile for it, a chat model is assumed. */
 export function foreignTarget(url: string, model: string, profile: Profile | undefined): Target {
   return {
     url,
@@ -58,7 +58,7 @@ export function answersText({ proof }: Target): boolean {
   return proof.request === 'chat' || proof.request === 'vision';
 }
 
-/** Different kinds of workers that take part in one answer. */
+/** The different modes of workers that take part in one answer. */
 export function rolesOf({ workers }: Target): readonly WorkerMode[] {
   return [...new Set(workers.map(({ mode }) => mode))];
 }

@@ -1,4 +1,5 @@
 /** One process of a plan: started, watched, stopped, and restarted on the same ports and GPUs. */
+import type { LostChild } from '../base/error.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Launcher } from './contracts.ts';
@@ -14,7 +15,7 @@ export interface ActorDependencies extends StartDependencies {
   /** The process ended unexpectedly after it had been ready. */
   readonly onLost: (reason: Failure) => void;
   /** It is running, but lost a child process that it cannot serve without. */
-  readonly onDegraded: (seen: string) => void;
+  readonly onDegraded: (lost: LostChild) => void;
 }
 
 export interface Actor {
@@ -43,14 +44,14 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
 
   const lost = (life: Child): void => {
     if (!deps.shutdown.aborted && wanted) {
-      void life.exited.then((exit) => deps.onLost(failureReason ?? exitedTooEarly(spec, exit)));
+      void life.exited.then((exit) => deps.onLost(failureReason ?? exitedTooEarly(spec, exit, life.pid)));
     }
   };
 
   const watch = async (life: Child, gone: AbortController): Promise<void> => {
     const exit = await life.exited;
     if (!deps.shutdown.aborted && wanted) deps.enter('failed', { exit });
-    gone.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit)));
+    gone.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit, life.pid)));
   };
 
   const watchChildren = async (life: Child, gone: AbortSignal): Promise<void> => {

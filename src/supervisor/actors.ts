@@ -33,7 +33,7 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
       enter: (state, about) => journal.enter(spec.name, state, about),
       onProgress: (progress) => progressed(spec.name, progress),
       onLost: (seen) => onLost(actor, seen),
-      onDegraded: (seen) => giveUpDegraded(run, actor, seen),
+      onDegraded: (child) => giveUpDegraded(run, actor, child),
     });
     return actor;
   };

@@ -1,5 +1,6 @@
 /** The interfaces that the supervisor depends on; adapters implement them. */
 import type { Clock } from '../base/clock.ts';
+import type { ErrorFields, LostChild } from '../base/error.ts';
 import type { ExpectedInstances, Plan, Probe, ProcessSpec, ServingPlan } from '../plan/plan.ts';
 import type { Diagnosis, Exit, Failure, Proof, StopReport } from './events.ts';
 import type { LoadProgress } from './progress.ts';
@@ -10,8 +11,8 @@ export interface Child {
   readonly pid: number | undefined;
   /** Settles when the process itself has ended; descendants may still be running. Never rejects. */
   readonly exited: Promise<Exit>;
-  /** Settles when a child process that it cannot serve without has ended, with a description of that child; else never. */
-  readonly degraded: Promise<string>;
+  /** Settles with the child process that it cannot serve without when that has ended; else never. */
+  readonly degraded: Promise<LostChild>;
   /** Settles when the children that it has started by now are tracked, so that their loss is noticed. Never rejects. */
   trackChildren(): Promise<void>;
   /**
@@ -49,7 +50,14 @@ export interface Prober {
   /** Components of which the frontend knows fewer than planned; none when it does not answer. Never rejects. */
   missing(plan: ServingPlan, timeoutMs: number): Promise<readonly ExpectedInstances[]>;
   /** What a wait for this probe saw last, or what any wait saw last: for the message of a timeout. */
-  lastSeen(probe?: Probe): string | undefined;
+  lastSeen(probe?: Probe): Sight | undefined;
+}
+
+/** What a check saw instead of what it waits for. */
+export interface Sight {
+  /** In words. */
+  readonly text: string;
+  readonly fields?: ErrorFields<'not-ready'>;
 }
 
 /** Whether the deployment as a whole serves. The waits reject with the reason of `signal` when that aborts. */

@@ -1,4 +1,5 @@
 /** The events of a run: the one stream that the terminal, the files on disk, `ps` and other programs read. */
+import type { ErrorFields, LostChild } from '../base/error.ts';
 import type { LoadProgress } from './progress.ts';
 
 /** How a process ended. Exactly one of the two is set. */
@@ -94,7 +95,12 @@ export type RunEvent = { readonly at: number } & (
   | ({ readonly type: 'process'; readonly process: string; readonly state: ProcessState } & StepFacts)
   | { readonly type: 'run'; readonly phase: 'starting' | 'proving' | 'stopping' }
   /** It will be stopped; what follows is the same as if it had exited. */
-  | { readonly type: 'unhealthy'; readonly process: string; readonly seen: string }
+  | {
+      readonly type: 'unhealthy';
+      readonly process: string;
+      readonly seen: string;
+      readonly lostChild?: LostChild;
+    }
   | { readonly type: 'waiting'; readonly for: string }
   /** Information for people that changes no state. */
   | { readonly type: 'note'; readonly text: string }
@@ -130,4 +136,6 @@ export interface Failure {
   readonly progress?: LoadProgress;
   readonly progressAgoMs?: number;
   readonly diagnosis?: Diagnosis;
+  /** What else is known, for programs. Absent in records of older versions. */
+  readonly fields?: ErrorFields;
 }

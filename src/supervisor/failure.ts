@@ -1,8 +1,9 @@
 /** Why a run failed, in words for users. */
 import { messageOf, systemProblem } from '../base/error-code.ts';
-import { DynamoError } from '../base/error.ts';
+import { DynamoError, type ErrorFields, type KnownInstances, type LostChild } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { type Exit, type Failure, type Waited, waitedText } from './events.ts';
+import type { Sight } from './contracts.ts';
 import { type LastProgress, progressText } from './progress.ts';
 
 /** Carries a Failure through a promise. */
@@ -20,29 +21,49 @@ export function exitText(exit: Exit): string {
 }
 
 /** Any unexpected exit is a failure, even with code 0: real workers exit with 0 when they lose etcd. */
-export function exitedTooEarly(spec: ProcessSpec, exit: Exit): Failure {
+export function exitedTooEarly(spec: ProcessSpec, exit: Exit, pid: number | undefined): Failure {
   return {
     code: 'process-failed',
     message: `${spec.name} ${exitText(exit)}`,
     process: spec.name,
     logFile: spec.logFile,
     exit,
+    ...(pid === undefined ? {} : { fields: { pid } }),
   };
 }
 
 /** Names the infrastructure that was lost at that time: the worker's own last log lines only mention its lease. */
 export function whileLost(reason: Failure, infra: readonly string[]): Failure {
   if (infra.length === 0) return reason;
-  return { ...reason, message: `${reason.message} while ${infra.join(' and ')} was lost` };
+  const message = `${reason.message} while ${infra.join(' and ')} was lost`;
+  return withFields({ ...reason, message }, { lostInfra: infra });
 }
 
-export function unhealthy(spec: ProcessSpec, seen: string): Failure {
+/** The same failure with additional fields. */
+export function withFields(failure: Failure, fields: ErrorFields): Failure {
+  return { ...failure, fields: { ...failure.fields, ...fields } };
+}
+
+/** Why a running process is stopped. */
+export interface Trouble {
+  /** In words. */
+  readonly seen: string;
+  readonly lostChild?: LostChild;
+}
+
+export function unhealthy(spec: ProcessSpec, { seen, lostChild }: Trouble): Failure {
   return {
     code: 'process-failed',
     message: `${spec.name} is alive but unhealthy: ${seen}`,
     process: spec.name,
     logFile: spec.logFile,
+    ...(lostChild === undefined ? {} : { fields: { lostChild } }),
   };
+}
+
+/** `0 of 1 in dynamo.backend.generate` */
+export function instancesText(instances: readonly KnownInstances[]): string {
+  return instances.map(({ place, known, planned }) => `${known} of ${planned} in ${place}`).join(', ');
 }
 
 /** A timeout, and what is known about it. */
@@ -51,25 +72,26 @@ export interface TimeOver {
   readonly countedFrom: 'its start' | 'the start of the run';
   readonly waited: Waited | undefined;
   readonly last: LastProgress | undefined;
-  readonly lastSeen: string | undefined;
+  readonly lastSeen: Sight | undefined;
 }
 
 /** `spec`: the process that was late, if known. */
 export function notReadyInTime(spec: ProcessSpec | undefined, over: TimeOver): Failure {
-  const { last, lastSeen, waited } = over;
+  const { ms, last, lastSeen, waited } = over;
   const got =
     last === undefined
       ? ''
       : `; it got to ${progressText(last.progress)}, ${Math.round(last.agoMs / 1000)} s before`;
-  const seen = lastSeen === undefined ? '' : `; last seen: ${lastSeen}`;
+  const seen = lastSeen === undefined ? '' : `; last seen: ${lastSeen.text}`;
   return {
     code: 'not-ready',
     message: `${spec?.name ?? 'the deployment'} was not ready within ${withinText(over)}${got}${seen}`,
     hint: 'to wait longer: --timeout SECONDS',
     ...(spec === undefined ? {} : { process: spec.name, logFile: spec.logFile }),
-    ...(lastSeen === undefined ? {} : { lastSeen }),
+    ...(lastSeen === undefined ? {} : { lastSeen: lastSeen.text }),
     ...(waited === undefined ? {} : { waited }),
     ...(last === undefined ? {} : { progress: last.progress, progressAgoMs: last.agoMs }),
+    fields: { timeoutMs: Math.round(ms), ...lastSeen?.fields },
   };
 }
 
@@ -91,6 +113,7 @@ export function failureOf(error: unknown): Failure {
       code: error.code === 'not-ready' || error.code === 'unavailable' ? 'not-ready' : 'process-failed',
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(Object.keys(error.fields).length === 0 ? {} : { fields: error.fields }),
     };
   }
   const problem = systemProblem(error);

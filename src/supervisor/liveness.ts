@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import { isServing, type LivenessRule, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import type { Actor, Actors } from './actor.ts';
 import type { Prober } from './contracts.ts';
-import { unhealthy } from './failure.ts';
+import type { LostChild } from '../base/error.ts';
+import { type Trouble, unhealthy } from './failure.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Settles when the run shuts down. Never rejects. */
@@ -128,20 +129,26 @@ function nameOf(instance: { namespace: string; component: string; endpoint: stri
   return `${instance.namespace}.${instance.component}.${instance.endpoint}`;
 }
 
-/** It lost a child process that it cannot serve without; `seen` describes it. */
-export function giveUpDegraded(run: RunContext, actor: Actor, seen: string): void {
-  giveUp(run, actor, seen, actor.spec.degradedStopGraceMs);
+/** It lost a child process that it cannot serve without. */
+export function giveUpDegraded(run: RunContext, actor: Actor, lostChild: LostChild): void {
+  const seen = `its ${lostChild.name} (pid ${lostChild.pid}) ended`;
+  giveUp(run, actor, { seen, lostChild }, actor.spec.degradedStopGraceMs);
 }
 
 /** It failed too many checks in a row; `seen` is what the last one found. */
 function giveUpUnhealthy(run: RunContext, actor: Actor, seen: string): void {
-  giveUp(run, actor, seen, (actor.spec.liveness ?? run.plan.liveness).stopGraceMs);
+  giveUp(run, actor, { seen }, (actor.spec.liveness ?? run.plan.liveness).stopGraceMs);
 }
 
-function giveUp({ journal, pendingWork }: RunContext, actor: Actor, seen: string, graceMs?: number): void {
+function giveUp(
+  { journal, pendingWork }: RunContext,
+  actor: Actor,
+  trouble: Trouble,
+  graceMs?: number,
+): void {
   const { name, stopGraceMs } = actor.spec;
-  journal.record({ type: 'unhealthy', process: name, seen });
+  journal.record({ type: 'unhealthy', process: name, ...trouble });
   void pendingWork.track(
-    actor.discard(unhealthy(actor.spec, seen), Math.min(stopGraceMs, graceMs ?? stopGraceMs)),
+    actor.discard(unhealthy(actor.spec, trouble), Math.min(stopGraceMs, graceMs ?? stopGraceMs)),
   );
 }

@@ -51,8 +51,11 @@ async function untilKnown({ plan, deps, journal, shutdown }: RunContext, process
     throw new DynamoError(
       'not-ready',
       `${process} is ready, but the frontend did not know it within ${knownWithinMs / 1000} s` +
-        `${seen === undefined ? '' : `; last seen: ${seen}`}.`,
-      { hint: 'dynamo logs frontend' },
+        `${seen === undefined ? '' : `; last seen: ${seen.text}`}.`,
+      {
+        hint: 'dynamo logs frontend',
+        fields: { process, timeoutMs: knownWithinMs, ...seen?.fields },
+      },
     );
   } finally {
     limit.clear();

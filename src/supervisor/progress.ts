@@ -1,4 +1,5 @@
 /** The progress of a process until it is ready: how much is done, and how often to report it. */
+import { diskText } from '../base/units.ts';
 import type { Clock } from '../base/clock.ts';
 
 export interface LoadProgress {
@@ -18,23 +19,15 @@ export function progressText({ what, percent, doneBytes, totalBytes, bytesPerSec
     doneBytes === undefined
       ? undefined
       : totalBytes === undefined
-        ? sizeText(doneBytes)
-        : `${sizeText(doneBytes)} of ${sizeText(totalBytes)}`;
-  const speed = bytesPerSecond === undefined ? undefined : `${sizeText(bytesPerSecond)}/s`;
+        ? diskText(doneBytes)
+        : `${diskText(doneBytes)} of ${diskText(totalBytes)}`;
+  const speed = bytesPerSecond === undefined ? undefined : `${diskText(bytesPerSecond)}/s`;
   const facts = [amount, speed].filter((fact) => fact !== undefined);
   return [
     what,
     ...(percent === undefined ? [] : [`${Math.floor(percent)}%`]),
     ...(facts.length === 0 ? [] : [`(${facts.join(', ')})`]),
   ].join(' ');
-}
-
-/** In powers of 1000, as downloads are counted. */
-export function sizeText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
-  const amount = bytes / 1000 ** power;
-  return `${amount >= 100 || power === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`;
 }
 
 /** The last progress of a process, and how long ago it was. */

@@ -4,7 +4,7 @@ import { messageOf } from '../base/error-code.ts';
 import type { Plan, ProcessSpec, RestartRule } from '../plan/plan.ts';
 import type { Actor } from './actor.ts';
 import type { Failure, ProcessState, StopReport } from './events.ts';
-import { failureOf, whileLost } from './failure.ts';
+import { failureOf, whileLost, withFields } from './failure.ts';
 import type { RunStatus } from './status.ts';
 
 interface LossVerdict {
@@ -61,7 +61,8 @@ export function recovery(deps: RecoveryDependencies): (actor: Actor, lost: Failu
       const { left } = await endRest(actor);
       if (abandoned(actor)) return;
       if (left.length > 0) {
-        return deps.fail({ ...reason, message: `${reason.message}; still running: ${left.join(', ')}` });
+        const message = `${reason.message}; still running: ${left.join(', ')}`;
+        return deps.fail(withFields({ ...reason, message }, { left }));
       }
       await clock.sleep(verdict.delayMs, shutdown).catch(() => {});
       if (abandoned(actor)) return;
@@ -88,7 +89,8 @@ async function endRest(actor: Actor): Promise<StopReport> {
 }
 
 function crashLoop(reason: Failure, restarts: number): Failure {
-  return { ...reason, message: `${reason.message}; crash loop: it was restarted ${restarts} times` };
+  const message = `${reason.message}; crash loop: it was restarted ${restarts} times`;
+  return withFields({ ...reason, message }, { restarts });
 }
 
 type Verdict =

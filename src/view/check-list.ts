@@ -1,4 +1,5 @@
-/** What the doctor found, as a list for people: trouble first, each with its one fix. */
+/** What the doctor found, as a list: failures and warnings first, each with one fix. */
+import type { ErrorCode, ErrorFields } from '../base/error.ts';
 import type { ChalkInstance } from 'chalk';
 import { durationText } from '../base/duration.ts';
 import { tableText } from './table.ts';
@@ -15,11 +16,13 @@ export interface CheckView {
 }
 
 export interface DoctorView {
-  /** What was looked at: `this host`, or the profile and its engine. */
+  /** What was checked: `this host`, or the profile and its engine. */
   readonly about: string;
   readonly checks: readonly CheckView[];
   /** Why there is no plan, where there should be one. */
   readonly planError?: {
+    readonly code: ErrorCode;
+    readonly fields: ErrorFields;
     readonly message: string;
     readonly details: readonly string[];
     readonly hint?: string;
@@ -29,7 +32,7 @@ export interface DoctorView {
 
 const words = { fail: 'FAIL', warn: 'WARN', ok: 'ok', skip: 'not checked' } as const;
 
-/** Without `verbose`, what is ok is only counted, and details stand only beside trouble. Ends without a newline. */
+/** Without `verbose`, passed checks are only counted. Ends without a newline. */
 export function checkList(view: DoctorView, verbose: boolean, style: ChalkInstance): string {
   const of = (status: CheckView['status']): CheckView[] =>
     view.checks.filter((check) => check.status === status);
@@ -51,7 +54,7 @@ export function checkList(view: DoctorView, verbose: boolean, style: ChalkInstan
     ),
     ...(verbose || fine.length === 0
       ? []
-      : [style.dim('dynamo doctor --verbose shows what was seen of those that are ok')]),
+      : [style.dim('dynamo doctor --verbose shows the checks that passed, too')]),
   ].join('\n');
 }
 
@@ -86,7 +89,7 @@ function fixedLines(fine: readonly CheckView[], style: ChalkInstance): string[] 
   ]);
 }
 
-/** One line a reason: on a host without a GPU, many checks have the same. */
+/** One line per reason: without a GPU, many checks are skipped for the same one. */
 function skippedLines(checks: readonly CheckView[], style: ChalkInstance): string[] {
   const names = new Map<string, string[]>();
   for (const { name, evidence } of checks) names.set(evidence, [...(names.get(evidence) ?? []), name]);

@@ -1,4 +1,4 @@
-/** What `clean` found, as people read it: what it does and why that is proven, and what it leaves alone. */
+/** What `clean` found, as text: what it removes, with proof, and what it leaves alone. */
 import { tableText } from './table.ts';
 
 /** One thing that is ended or removed. */
@@ -23,18 +23,18 @@ export interface LeftAlone {
   readonly what: string;
   readonly because: string;
   readonly command?: string | undefined;
-  /** Shared memory: engines that were killed for months leave hundreds. */
+  /** Shared memory: after months, killed engines have left hundreds. */
   readonly segment?: true;
 }
 
-/** One thing of ours that cannot be removed yet, and how it can. */
+/** One thing of ours that cannot be removed yet, and what would make it possible. */
 export interface Waiting {
   readonly what: string;
   readonly because: string;
   readonly command: string;
 }
 
-/** As many segments stand in the table; JSON has them all. */
+/** So many segments are in the table; JSON has all of them. */
 const segmentsShown = 3;
 
 export interface CleanReport {
@@ -42,7 +42,7 @@ export interface CleanReport {
   readonly items: readonly CleanItem[];
   readonly waiting: readonly Waiting[];
   readonly leftAlone: readonly LeftAlone[];
-  /** GPU memory that cannot be laid to anybody's account here. */
+  /** GPU memory whose owner is not known here. */
   readonly unseen: readonly string[];
 }
 
@@ -61,13 +61,13 @@ export function cleanText({ dryRun, items, waiting, leftAlone, unseen }: CleanRe
     .filter((each) => !hidden.has(each))
     .map(({ what, because, command }) => [`  ${what}`, because, command ?? '']);
   if (hidden.size > 0)
-    alone.push([`  and ${hidden.size} more`, 'the same', 'dynamo clean --json   # names them all']);
+    alone.push([`  and ${hidden.size} more`, 'the same', 'dynamo clean --json   # lists them all']);
   const parts = [
     ...(items.length > 0 ? [[`${verb}:`, tableText(rows)]] : []),
-    ...(items.length + waiting.length === 0 ? [['nothing of ours is left over']] : []),
-    waiting.length === 0 ? [] : ['ours, and cannot be removed yet:', tableText(waiting.map(rowOf))],
-    leftAlone.length === 0 ? [] : ['not proven ours, left alone:', tableText(alone)],
-    unseen.length === 0 ? [] : ['could not be seen:', ...unseen.map((line) => `  ${line}`)],
+    ...(items.length + waiting.length === 0 ? [['nothing is left behind']] : []),
+    waiting.length === 0 ? [] : ['ours, but cannot be removed yet:', tableText(waiting.map(rowOf))],
+    leftAlone.length === 0 ? [] : ['not proven to be ours, left alone:', tableText(alone)],
+    unseen.length === 0 ? [] : ['owner unknown:', ...unseen.map((line) => `  ${line}`)],
   ];
   return `${parts.flat().join('\n')}\n`;
 }

@@ -1,13 +1,13 @@
-/** What `dynamo` alone says: about this host, and the one command that comes next. */
+/** What `dynamo` alone prints: what this host has, and the command that comes next. */
 import type { ChalkInstance } from 'chalk';
 
 export interface FirstLook {
   readonly version: string;
   /** GPUs, or why there are none. */
   readonly host: string;
-  /** What `--engine auto` would take and why, or why it would take none. */
+  /** What `--engine auto` would use and why, or why none. */
   readonly engine: string;
-  /** What keeps this host from more; empty when nothing does. */
+  /** What this host lacks; empty when it lacks nothing. */
   readonly missing: readonly string[];
   /** Runs that are up, one text each. */
   readonly runs: readonly string[];
@@ -22,7 +22,7 @@ export function firstLook(look: FirstLook, style: ChalkInstance): string {
     ['GPUs', host],
     ['Engine', engine],
     ...missing.map((each) => ['Missing', each] as const),
-    ...(runs.length === 0 ? [['Up', 'nothing'] as const] : runs.map((run) => ['Up', run] as const)),
+    ...(runs.length === 0 ? [['Runs', 'none'] as const] : runs.map((run) => ['Runs', run] as const)),
   ];
   const [command, what] = next;
   return [
@@ -31,6 +31,6 @@ export function firstLook(look: FirstLook, style: ChalkInstance): string {
     ...rows.map(([label, text]) => `  ${style.dim(label.padEnd(7))}  ${text}`),
     `  ${style.dim('Next   ')}  ${style.bold.green(command)}   ${what}`,
     '',
-    style.dim('dynamo --help lists every command, dynamo doctor checks this host'),
+    style.dim('dynamo --help lists all commands; dynamo doctor checks this host'),
   ].join('\n');
 }

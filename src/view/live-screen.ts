@@ -1,10 +1,10 @@
-/** A text that is drawn over itself: without flicker in a terminal, one after the other elsewhere. */
+/** A text that is redrawn in place without flicker in a terminal, and printed again and again elsewhere. */
 
 export interface LiveScreen {
   show(text: string): void;
   /** In columns. */
   width(): number;
-  /** Leaves the last text standing. */
+  /** The last text stays on the screen. */
   end(): void;
 }
 
@@ -30,7 +30,7 @@ export function liveScreen(stream: NodeJS.WriteStream): LiveScreen {
     show: (text) => {
       const lines = text.split('\n').slice(0, stream.rows - 1);
       const frame = lines.map((line) => `${line}${restOfLine}`).join('\r\n');
-      // One write, each line over its old self: nothing is blank in between.
+      // One write, each line over the old one: nothing is blank in between.
       stream.write(`${last === undefined ? enter : ''}${home}${frame}${restOfScreen}`);
       last = text;
     },

@@ -1,4 +1,4 @@
-/** Log lines of several processes on one screen: each with the name of its process in a colour of its own, JSON in words. */
+/** Log lines of several processes on one screen: each after the name of its process in colour, JSON as text. */
 import type { ChalkInstance } from 'chalk';
 import { linesOf, textOf } from '../base/logs.ts';
 
@@ -15,7 +15,7 @@ const colours = [
 
 export type ShowText = (process: string, text: string) => string;
 
-/** Whole lines, each with its newline, as they are to be printed: JSON in words. One process alone needs no name in front. */
+/** Takes whole lines, each with its newline, and returns them as they are printed: JSON as text, names in front if `prefixed`. */
 export function logTextShower(
   processes: readonly string[],
   style: ChalkInstance,

@@ -1,14 +1,14 @@
-/** What a person needs once a deployment serves: where, what, on what, the proof, and a line to paste. */
-import { quote, withoutControls } from '../base/terminal-text.ts';
+/** What a user needs once a deployment serves: URL, model, engine, the proof, and a request to paste. */
 import type { ChalkInstance } from 'chalk';
-
+import { quote, withoutControls } from '../base/terminal-text.ts';
 import { listensEverywhere, openTo } from '../plan/ports.ts';
 import { proofRequest } from '../plan/proof.ts';
 import { isServing, type Plan, type ServingPlan, type WorkersPlan } from '../plan/plan.ts';
+import type { ProofSpec } from '../profile/profile.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { durationText } from '../base/duration.ts';
-import { homePath } from './home-path.ts';
-import { infraPanel } from './infra-panel.ts';
+import { homePath } from './style.ts';
+import { infraNames, infraTitles, type InfraUse } from '../plan/infra.ts';
 
 /** `tookMs`: from the start to the proof. Ends with a newline. */
 export function readyPanel(plan: Plan, proof: Proof, tookMs: number, style: ChalkInstance): string {
@@ -51,10 +51,7 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
       gpus.length === 0 ? 'none' : gpus.map((spec) => `${spec.name} on ${spec.gpus.join(',')}`).join('; '),
     ],
     ['Logs', homePath(`${plan.runFolder}/logs`)],
-    [
-      'Proof',
-      `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}${reuseText(proof)}`,
-    ],
+    ['Proof', proofText(proof)],
     ['Answer', style.italic(shorten(withoutControls(proof.answer), 240))],
   ];
   const reach = openTo(plan.http);
@@ -64,10 +61,14 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
     '',
     ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(9))}  ${value}`),
     '',
-    ...curlLines(plan).map((line) => `  ${line}`),
+    ...curlLines(plan.http.url, plan.model.servedName, plan.proof).map((line) => `  ${line}`),
     '',
     '',
   ].join('\n');
+}
+
+export function proofText(proof: Proof): string {
+  return `${proof.request} answered in ${durationText(proof.tookMs)}${rolesText(proof)}${reuseText(proof)}`;
 }
 
 function rolesText(proof: Proof): string {
@@ -75,27 +76,66 @@ function rolesText(proof: Proof): string {
 }
 
 function reuseText({ reuse }: Proof): string {
-  return reuse === undefined ? '' : `; asked again: ${reuse}`;
+  return reuse === undefined ? '' : `; repeated: ${reuse}`;
 }
 
-/** What works from here, and what others can take. */
+/** The URL for this host, and the port for others. */
 function urlText({ http }: ServingPlan, style: ChalkInstance): string {
   const here = style.bold.underline(http.url);
   return listensEverywhere(http.host)
-    ? `${here} here; port ${http.port} of every address of this host`
+    ? `${here} here; port ${http.port} on every address of this host`
     : here;
 }
 
-function curlLines(plan: ServingPlan): string[] {
-  const { path, body } = proofRequest(plan.proof, plan.model.servedName);
+/** The proving request, ready to paste. */
+export function curlLines(url: string, model: string, proof: ProofSpec): string[] {
+  const { path, body } = proofRequest(proof, model);
   return [
-    `curl ${plan.http.url}${path} \\`,
+    `curl ${url}${path} \\`,
     `  -H 'Content-Type: application/json' \\`,
     `  -d ${quote(JSON.stringify(body))}`,
   ];
 }
 
-function shorten(text: string, length: number): string {
+/** On one line. */
+export function shorten(text: string, length: number): string {
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
+/** Ends with a newline. */
+function infraPanel(plan: Plan, tookMs: number, style: ChalkInstance): string {
+  return [
+    `${style.green('✔')} ${style.bold(plan.runId)} is ready after ${durationText(tookMs)}`,
+    '',
+    ...infraRows(plan, style),
+    '',
+    ...exportLines(plan).map((line) => `  ${line}`),
+    '',
+    '',
+  ].join('\n');
+}
+
+/** One line each, and where their data and logs are. */
+export function infraRows({ infra, runFolder }: Plan, style: ChalkInstance): string[] {
+  const rows = infraNames.flatMap((name): [string, string][] => {
+    const use = infra?.[name];
+    return use === undefined ? [] : [[infraTitles[name], `${style.bold(addresses(use))}  ${use.version}`]];
+  });
+  const data = infra?.folders.map(({ path, kept }) => `${homePath(path)}${kept ? ' (kept)' : ''}`) ?? [];
+  return [...rows, ['Data', data.join(', ')], ['Logs', homePath(`${runFolder}/logs`)]].map(
+    ([label = '', value]) => `  ${style.dim(label.padEnd(4))}  ${value}`,
+  );
+}
+
+/** For programs that are not started by us. */
+function exportLines({ infra }: Plan): string[] {
+  return [
+    ...(infra?.etcd === undefined ? [] : [`export ETCD_ENDPOINTS=${addresses(infra.etcd)}`]),
+    ...(infra?.nats === undefined ? [] : [`export NATS_SERVER=${addresses(infra.nats)}`]),
+  ];
+}
+
+function addresses(use: InfraUse): string {
+  return use.addresses.join(',');
 }

@@ -1,14 +1,15 @@
-/** One choice of a list in a terminal: arrow keys or a number, Enter takes it. */
+/** A choice from a list in a terminal: arrow keys or a number, then Enter. */
 import { emitKeypressEvents, type Key } from 'node:readline';
 import type { ChalkInstance } from 'chalk';
-import { indexAt, textWidth } from './text-width.ts';
+import { indexAt } from './wrap.ts';
+import { textWidth } from './table.ts';
 
 export interface Pick {
-  /** Index of the row that would be taken. */
+  /** Index of the selected row. */
   readonly at: number;
   /** Digits typed so far. */
   readonly digits: string;
-  readonly end?: 'taken' | 'left';
+  readonly end?: 'taken' | 'cancelled';
 }
 
 /** What a key does; `count` rows are numbered from 1. */
@@ -18,7 +19,7 @@ export function pressed(
   count: number,
 ): Pick {
   if ((ctrl && ['c', 'd'].includes(name)) || name === 'escape' || name === 'q')
-    return { at, digits, end: 'left' };
+    return { at, digits, end: 'cancelled' };
   if (name === 'return' || name === 'enter') return { at, digits, end: 'taken' };
   if (name === 'up' || name === 'k') return { at: (at + count - 1) % count, digits: '' };
   if (name === 'down' || name === 'j') return { at: (at + 1) % count, digits: '' };
@@ -28,7 +29,7 @@ export function pressed(
   return alone >= 1 && alone <= count ? { at: alone - 1, digits: sequence } : { at, digits: '' };
 }
 
-/** Index of the row taken, or `undefined` when the user leaves. Draws on `output` and wipes itself off again. */
+/** Index of the chosen row, or `undefined` when the user cancels. Draws on `output` and erases itself at the end. */
 export async function pick(
   rows: readonly string[],
   input: NodeJS.ReadStream,
@@ -60,12 +61,12 @@ export async function pick(
   });
 }
 
-/** To the first of so many lines, with everything from there on wiped. */
+/** Moves up by so many lines and erases everything below. */
 function up(lines: number): string {
   return lines === 0 ? '' : `\u001B[${lines}A\r\u001B[J`;
 }
 
-/** A line more would scroll and a wider one wrap, and the next drawing would miss its place. */
+/** Cut to the screen: a line more would scroll and a wider one would wrap, and the next frame would be misplaced. */
 export function shownRows(
   rows: readonly string[],
   at: number,

@@ -1,4 +1,4 @@
-/** A plan as a tree for people. */
+/** A plan as a tree, and the choices that were made for it. */
 import type { ChalkInstance } from 'chalk';
 import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../base/terminal-text.ts';
@@ -6,12 +6,13 @@ import { openPorts } from '../plan/hosts.ts';
 import {
   type HostShare,
   isServing,
+  type Plan,
   type ProcessSpec,
   type ServingPlan,
   type WorkersPlan,
 } from '../plan/plan.ts';
-import { choiceLines } from './choices.ts';
 import { durationText } from '../base/duration.ts';
+import { ignoredVariables } from '../plan/infra-access.ts';
 
 /** Ends without a newline. */
 export function planTree(plan: ServingPlan | WorkersPlan, style: ChalkInstance): string {
@@ -24,7 +25,7 @@ export function planTree(plan: ServingPlan | WorkersPlan, style: ChalkInstance):
     '',
     ...modelLines(plan, style),
     '',
-    `${style.bold('starts')} ${style.dim('(a process waits only for what stands after "after")')}`,
+    `${style.bold('starts')} ${style.dim('(each process waits only for those listed with "after")')}`,
     ...blocks.flat(),
     '',
     `${style.bold('ready')} when ${readyWords(plan)}`,
@@ -82,12 +83,12 @@ function stopWords({ stopGraceMs, loadingStopGraceMs = stopGraceMs }: ProcessSpe
   return `stop within ${durationText(stopGraceMs)}${loading}`;
 }
 
-/** Stars as they are: nobody can paste them anyway. */
+/** Hidden secrets are not quoted: nobody can paste them anyway. */
 function shown(word: string): string {
   return word.includes(hiddenMark) ? word : quote(word);
 }
 
-/** What kind of process it is, unless its name says so. */
+/** The kind of process, unless its name says it. */
 function named({ name, mode, kind }: ProcessSpec): string {
   const what = mode ?? kind;
   return name === what ? '' : what;
@@ -99,5 +100,16 @@ function readyWords(plan: ServingPlan | WorkersPlan): string {
   for (const { component, registersAs } of plan.processes)
     if (registersAs !== undefined) counts.set(component, (counts.get(component) ?? 0) + 1);
   const workers = [...counts].map(([component, count]) => `${count} × ${component}`).join(', ');
-  return `${workers} are known to the frontend, ${plan.model.servedName} is listed, and a ${plan.proof.request} request is answered`;
+  return `the frontend knows ${workers}, ${plan.model.servedName} is listed, and a ${plan.proof.request} request is answered`;
+}
+
+export function choiceLines(plan: Plan, style: ChalkInstance): string[] {
+  const width = Math.max(...plan.choices.map(({ what }) => what.length));
+  const lines = plan.choices.map(
+    ({ what, value, because }) =>
+      `${style.dim(what.padEnd(width))}  ${style.bold(value)}  ${style.dim(because)}`,
+  );
+  const ignored = ignoredVariables(plan);
+  if (ignored.length === 0) return lines;
+  return [...lines, style.dim(`${'ignored'.padEnd(width)}  ${ignored.join(', ')} (the plan sets these)`)];
 }

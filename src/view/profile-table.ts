@@ -1,4 +1,4 @@
-/** Profiles for people: the list of all, and one with its parameters. */
+/** Profiles as text: the list of all, and one with its parameters. */
 import type { ChalkInstance } from 'chalk';
 import type { ListedProfile } from '../profile/list.ts';
 import { quote } from '../base/terminal-text.ts';
@@ -7,19 +7,19 @@ import { tableText } from './table.ts';
 
 /** Ends without a newline. */
 export function profileTable(profiles: readonly ListedProfile[], style: ChalkInstance): string {
-  const heading = ['PROFILE', 'GPUS', 'FROM', 'WHAT IT IS'].map((text) => style.dim(text));
+  const heading = ['PROFILE', 'GPUS', 'FROM', 'DESCRIPTION'].map((text) => style.dim(text));
   const rows = profiles.map((listed) => [
     style.bold(listed.name),
     listed.profile === undefined ? '?' : String(gpuCount(listed.profile)),
     listed.overrides.length === 0
       ? listed.origin
-      : `${listed.origin}, instead of ${listed.overrides[0]?.origin}`,
+      : `${listed.origin}, overrides ${listed.overrides[0]?.origin}`,
     listed.error === undefined ? listed.description : style.red(listed.error.message),
   ]);
   return tableText([heading, ...rows]);
 }
 
-/** A line each: name, GPUs, and what it is. In the order given. */
+/** One line per profile: name, GPUs, and description. In the order given. */
 export function profileRows(profiles: readonly ListedProfile[]): string[] {
   return tableText(
     profiles.map(({ name, profile, description, error }) => [
@@ -61,7 +61,7 @@ export function profilePage(profile: Profile, asked: string, style: ChalkInstanc
           style.bold(name),
           spec.mode,
           `${spec.replicas} × ${spec.gpus} GPU`,
-          spec.shareGpuWith === undefined ? '' : `on the GPUs of ${spec.shareGpuWith}`,
+          spec.shareGpuWith === undefined ? '' : `shares the GPUs of ${spec.shareGpuWith}`,
         ],
   );
   const other = [...profile.aliases, ...profile.upstreamScripts].join(', ');
@@ -72,7 +72,7 @@ export function profilePage(profile: Profile, asked: string, style: ChalkInstanc
     tableText([['COMPONENT', 'MODE', 'GPUS', ''].map((text) => style.dim(text)), ...components]),
     '',
     tableText([
-      ['PARAMETER', 'TYPE', 'DEFAULT', 'WHAT IT DOES'].map((text) => style.dim(text)),
+      ['PARAMETER', 'TYPE', 'DEFAULT', 'DESCRIPTION'].map((text) => style.dim(text)),
       ...parameters,
     ]),
     '',

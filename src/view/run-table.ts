@@ -1,56 +1,79 @@
-/** Runs and their processes as a table, with why runs failed under it; the same value is what `ps --json` prints. */
+/** Runs and their processes as a table, and below it why runs failed. `ps --json` prints the same value. */
 import type { ChalkInstance } from 'chalk';
 import type { Plan } from '../plan/plan.ts';
 import type { Failure } from '../supervisor/events.ts';
 import type { LoadProgress } from '../supervisor/progress.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import { bytesText } from './size.ts';
+import { memoryText } from '../base/units.ts';
 import { durationText } from '../base/duration.ts';
 import { tableText, widthOf } from './table.ts';
 
-/** `orphaned`: the supervisor is dead, processes of it live. The last two: what is known is in ledger and claims alone. */
+/**
+ * `orphaned`: the supervisor is dead, but processes of it are alive. `record unreadable` and `folder removed`: only ledger
+ * and claims can be read. The last two are about runs on clusters.
+ */
 export interface RunView {
   readonly runId: string;
   readonly name: string;
   readonly profile: string;
   readonly engine: string;
-  readonly state: RunStatus['phase'] | 'orphaned' | 'record unreadable' | 'folder removed';
+  readonly state:
+    | RunStatus['phase']
+    | 'orphaned'
+    | 'record unreadable'
+    | 'folder removed'
+    | 'not answering'
+    | 'gone';
+  /** Absent for a run of this machine. */
+  readonly on?: {
+    readonly kubernetes: {
+      readonly context: string | undefined;
+      readonly namespace: string;
+      /** Name of the DynamoGraphDeployment. */
+      readonly graph: string;
+    };
+  };
   readonly url: string;
   readonly startedAt: string;
   readonly detached: boolean;
-  readonly supervisorPid: number;
-  /** `silent`: it lives, but does not answer. `starting`: it does not listen yet. */
-  readonly supervisor: 'answering' | 'starting' | 'suspended' | 'silent' | 'dead';
-  /** In words, what keeps the run from being looked after, and what to do. */
+  /** Absent on a cluster, as what follows is. */
+  readonly supervisorPid: number | undefined;
+  /** `silent`: it is alive, but does not answer. `starting`: it does not listen yet. */
+  readonly supervisor: 'answering' | 'starting' | 'suspended' | 'silent' | 'dead' | undefined;
+  /** Why the run is not supervised, and what to do, as a sentence. */
   readonly trouble?: string;
   readonly logs: string;
-  /** Why it failed, for a run that did; `diagnosis` in it where a rule says the cause. */
+  /** For a failed run; has a `diagnosis` where a rule knows the cause. */
   readonly failure?: Failure;
   readonly processes: readonly ProcessView[];
 }
 
 export interface ProcessView {
   readonly name: string;
+  /** Of a pod, whose name says it only in part. */
+  readonly component?: string;
   readonly state: string;
   readonly pid: number | undefined;
-  /** `healthy`, `starting` and how far, `unhealthy: why`, or `-` for one that does not live. */
+  /** `healthy`, `starting` and how far, `unhealthy: why`, or `-` for a process that is not alive. */
   readonly health: string;
   readonly restarts: number;
-  /** How far its start has got, while it is not ready. */
+  /** While it is not ready: how far its start is. */
   readonly progress?: LoadProgress;
-  /** Of one processor, over the life of the process or since the frame before; of it and all that it started. */
+  /** In percent of one core, with child processes, over the life of the process or since the last refresh. */
   readonly cpuPercent: number | undefined;
   readonly memoryBytes: number | undefined;
   readonly gpus: readonly string[];
+  /** Of a pod: how many it asks for. */
+  readonly gpuCount?: number;
   readonly ports: Plan['processes'][number]['ports'];
   readonly since: string;
-  /** Only where somebody watches. */
+  /** Only with --watch. */
   readonly live?: LiveMeasures;
 }
 
-/** Undefined where it is not known, or not known yet. */
+/** Undefined where a figure is not known, or not known yet. */
 export interface LiveMeasures {
-  /** That it has taken in all. */
+  /** Since its start. */
   readonly requests: number | undefined;
   readonly tokensPerSecond: number | undefined;
   /** Of the KV cache, from 0 to 1. */
@@ -62,15 +85,20 @@ interface Column {
   readonly heading: string;
   readonly ofRun: (view: RunView, style: ChalkInstance) => string;
   readonly ofProcess: (view: ProcessView, style: ChalkInstance) => string;
-  /** In a narrow terminal the least important go first; without a rank it always stays. */
+  /** In a narrow terminal columns with a low rank are dropped first; without a rank a column always stays. */
   readonly rank?: number;
-  /** The same where nobody watches: who looks once wants to know where, more than how much. */
+  /** The same without --watch: where matters more than how much. */
   readonly rankAtRest?: number;
-  /** Left out where no process has it. */
+  /** The column is left out when this holds for no process. */
   readonly isFor?: (view: ProcessView) => boolean;
 }
 
 const nothing = (): string => '';
+
+/** Which, on this machine; how many, on a cluster. */
+function gpusText({ gpus, gpuCount = 0 }: ProcessView): string {
+  return gpus.join(',') || (gpuCount > 0 ? `×${gpuCount}` : '-');
+}
 
 const columns: readonly Column[] = [
   { heading: 'RUN', ofRun: (view, style) => style.bold(view.name), ofProcess: nothing },
@@ -100,7 +128,7 @@ const columns: readonly Column[] = [
   },
   {
     heading: 'PID',
-    ofRun: ({ supervisorPid }) => String(supervisorPid),
+    ofRun: ({ supervisorPid }) => String(supervisorPid ?? '-'),
     ofProcess: ({ pid }) => String(pid ?? '-'),
     rank: 4,
     rankAtRest: 6,
@@ -115,15 +143,15 @@ const columns: readonly Column[] = [
   {
     heading: 'MEMORY',
     ofRun: nothing,
-    ofProcess: ({ memoryBytes }) => (memoryBytes === undefined ? '-' : bytesText(memoryBytes)),
+    ofProcess: ({ memoryBytes }) => (memoryBytes === undefined ? '-' : memoryText(memoryBytes)),
     rank: 10,
     rankAtRest: 3,
   },
-  { heading: 'GPUS', ofRun: nothing, ofProcess: ({ gpus }) => gpus.join(',') || '-', rank: 3, rankAtRest: 4 },
+  { heading: 'GPUS', ofRun: nothing, ofProcess: gpusText, rank: 3, rankAtRest: 4 },
   liveColumn(
     'GPU MEM',
     11,
-    ({ gpuMemoryBytes: bytes }) => bytes && bytesText(bytes),
+    ({ gpuMemoryBytes: bytes }) => bytes && memoryText(bytes),
     ({ gpus }) => gpus.length > 0,
   ),
   liveColumn('KV', 8, ({ kvUsage }) => kvUsage !== undefined && `${shortNumber(100 * kvUsage)}%`),
@@ -163,7 +191,7 @@ function liveColumn(
   };
 }
 
-/** A row a run, then one for each of its processes. `width` in columns. Ends without a newline. */
+/** One row per run, then one for each of its processes. `width` in columns. Ends without a newline. */
 export function runTable(views: readonly RunView[], style: ChalkInstance, width = Infinity): string {
   const processes = views.flatMap((view) => view.processes);
   const fitting = columns.filter(({ isFor }) => isFor === undefined || processes.some(isFor));
@@ -192,24 +220,26 @@ function shortNumber(value: number): string {
   return value.toFixed(value < 9.95 ? 1 : 0);
 }
 
-/** What its supervisor said last may not be so any more. */
+/** The last state that its supervisor reported may be outdated. */
 function stateOf({ state, supervisor }: RunView): string {
   if (supervisor === 'suspended') return 'suspended';
   return supervisor === 'silent' ? 'not answering' : state;
 }
 
-const unwell: ReadonlySet<string> = new Set([
+const badStates: ReadonlySet<string> = new Set([
   'failed',
   'orphaned',
   'record unreadable',
   'folder removed',
   'suspended',
   'not answering',
+  'gone',
+  'failing',
 ]);
 
 function coloured(state: string, style: ChalkInstance): string {
   if (state === 'ready') return style.green(state);
-  if (unwell.has(state)) return style.red(state);
+  if (badStates.has(state)) return style.red(state);
   return style.yellow(state);
 }
 
@@ -217,7 +247,7 @@ function age(since: string): string {
   return durationText(Date.now() - Date.parse(since));
 }
 
-/** Two lines a failed run, the cause and what to do; ends with a newline unless it is empty. */
+/** Two lines per failed run, the cause and the fix; ends with a newline unless it is empty. */
 export function runFailures(views: readonly RunView[], style: ChalkInstance): string {
   return views
     .flatMap(({ name, failure }) => {
@@ -232,7 +262,7 @@ export function runFailures(views: readonly RunView[], style: ChalkInstance): st
     .join('');
 }
 
-/** One line a run that nobody looks after; ends with a newline unless it is empty. */
+/** One line per run that is not supervised; ends with a newline unless it is empty. */
 export function runTroubles(views: readonly RunView[], style: ChalkInstance): string {
   return views
     .map(({ name, trouble }) => (trouble === undefined ? '' : `${style.bold(name)} ${style.red(trouble)}\n`))

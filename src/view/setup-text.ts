@@ -1,11 +1,11 @@
-/** What `dynamo setup` tells: what would be done, what was made, and what there is. */
+/** What `dynamo setup` prints: what would be done, what was installed, and what there is. */
 import type { ChalkInstance } from 'chalk';
 import { findEngine, type UpstreamName } from '../engine/engines.ts';
 import { withBackends } from '../plan/choose-engine.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { durationText } from '../base/duration.ts';
-import { homePath } from './home-path.ts';
-import { sizeText } from './size.ts';
+import { homePath } from './style.ts';
+import { diskText } from '../base/units.ts';
 import { tableText } from './table.ts';
 
 export interface Fact {
@@ -14,7 +14,7 @@ export interface Fact {
   readonly because?: string | undefined;
 }
 
-/** One a line, the names aligned; a name that repeats is shown once. */
+/** One per line, aligned; a name that repeats is shown once. */
 export function factLines(facts: readonly Fact[], style: ChalkInstance): string[] {
   const width = Math.max(...facts.map(({ what }) => what.length));
   return facts.map(({ what, value, because }, index) => {
@@ -41,13 +41,13 @@ export function setupTable(rows: readonly SetupRow[], style: ChalkInstance): str
     holds,
     state === 'complete' ? state : style.yellow(state),
     python ?? '-',
-    bytes === undefined ? '-' : sizeText(bytes),
+    bytes === undefined ? '-' : diskText(bytes),
     homePath(folder),
   ]);
   return tableText([heading, ...cells]);
 }
 
-/** An environment that `dynamo setup` made, as far as it is told. */
+/** What is printed of an environment that `dynamo setup` installed. */
 export interface MadeSetup {
   readonly folder: string;
   readonly record: {
@@ -76,10 +76,12 @@ export function outcomeText(outcome: Outcome, style: ChalkInstance): string {
   const facts = [
     holdsText(record),
     ...(record.pythonVersion === undefined ? [] : [`Python ${record.pythonVersion}`]),
-    ...(record.bytes === undefined ? [] : [sizeText(record.bytes)]),
-    ...(record.tookMs === undefined || kind === 'there' ? [] : [`made in ${durationText(record.tookMs)}`]),
+    ...(record.bytes === undefined ? [] : [diskText(record.bytes)]),
+    ...(record.tookMs === undefined || kind === 'there'
+      ? []
+      : [`installed in ${durationText(record.tookMs)}`]),
   ];
-  const is = kind === 'there' ? 'is there already' : 'is ready';
+  const is = kind === 'there' ? 'is already installed' : 'is ready';
   return `${tick} ${style.bold(name)} ${is}: ${facts.join(', ')}\n  ${homePath(folder)}`;
 }
 
@@ -101,7 +103,7 @@ export function outcomeJson(outcome: Outcome): object {
   };
 }
 
-/** A version of each package that engines compute with, beside that of Dynamo. */
+/** With the version of each engine package, and that of Dynamo. */
 export function environmentJson({
   folder,
   python,

@@ -1,4 +1,4 @@
-/** The results of a smoke for people: every case of one profile, or one line a profile and what went wrong. */
+/** The results of a smoke test: every case of one profile, or one line per profile and what failed. */
 import type { ChalkInstance } from 'chalk';
 import { durationText } from '../base/duration.ts';
 import { tableText } from './table.ts';
@@ -20,7 +20,7 @@ interface SuiteView {
 export function smokeTable(suites: readonly SuiteView[], style: ChalkInstance): string {
   const [only, ...more] = suites;
   if (only !== undefined && more.length === 0) {
-    const heading = ['CASE', 'RESULT', 'TOOK', 'WHAT WAS SEEN'].map((text) => style.dim(text));
+    const heading = ['CASE', 'RESULT', 'TOOK', 'DETAILS'].map((text) => style.dim(text));
     return tableText([heading, ...only.cases.map((each) => caseRow(each, style))]);
   }
   const heading = ['PROFILE', 'RESULT', 'PASSED', 'FAILED', 'SKIPPED', 'TOOK'].map((text) => style.dim(text));

@@ -1,11 +1,12 @@
-/** Shows steps that follow one another, each with the time it took: one interface for the terminal and for plain lines. */
-import type { Clock } from '../base/clock.ts';
+/** Shows steps that follow one another, each with the time it took: as a live list in a terminal, as plain lines elsewhere. */
+import { type Clock, systemClock } from '../base/clock.ts';
+import type { Environment } from '../base/environment.ts';
 import { durationText } from '../base/duration.ts';
 
 export interface StepView {
-  /** What goes on right now; the next one replaces it. */
+  /** What is being done right now; replaced by the next one. */
   caption(text: string): void;
-  /** What the step came to; stays when it has ended. */
+  /** The result of the step; stays when the step has ended. */
   title(text: string): void;
 }
 
@@ -30,3 +31,11 @@ export function stepLines(write: (text: string) => void, clock: Clock): Steps {
 export const silentSteps: Steps = {
   step: async (_, work) => await work({ caption: () => {}, title: () => {} }),
 };
+
+/** The one of the two that fits stderr. */
+export async function chooseSteps(environment: Environment): Promise<Steps> {
+  if (process.stderr.isTTY !== true || environment.TERM === 'dumb')
+    return stepLines((text) => process.stderr.write(text), systemClock);
+  const { stepTasks } = await import('./live-tasks.ts');
+  return stepTasks();
+}

@@ -1,6 +1,9 @@
-/** Colours, where the stream and the user allow them. */
-import type { Environment } from '../base/environment.ts';
+/** Colours, where the stream and the user allow them; errors and paths as they are shown. */
 import { Chalk, type ChalkInstance } from 'chalk';
+import { homedir } from 'node:os';
+import type { Environment } from '../base/environment.ts';
+import { withoutControls } from '../base/terminal-text.ts';
+import type { DynamoError } from '../base/error.ts';
 
 interface Stream {
   readonly isTTY?: boolean;
@@ -20,4 +23,18 @@ function levelFor(stream: Stream, environment: Environment): 0 | 1 | 2 | 3 {
   if (stream.isTTY !== true || environment.TERM === 'dumb') return 0;
   const depth = stream.getColorDepth?.(environment) ?? 4;
   return depth >= 24 ? 3 : depth >= 8 ? 2 : depth >= 4 ? 1 : 0;
+}
+
+/** What failed, the details, and the one command to run. */
+export function errorText(error: DynamoError, style: ChalkInstance): string {
+  // It may quote names, logs and answers of other programs.
+  const [message, hint] = [error.message, error.hint ?? ''].map(withoutControls);
+  const lines = [`${style.red.bold('error:')} ${message}`, ...error.details.map(withoutControls)];
+  if (error.hint !== undefined) lines.push(`${style.cyan('fix:')} ${hint}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** With the home folder as ~. */
+export function homePath(path: string, home = homedir()): string {
+  return path === home || path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }

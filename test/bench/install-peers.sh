@@ -1,7 +1,6 @@
 #!/bin/sh
-# Installs what the bench compares with into a cache folder of its own: nothing of it becomes part of the project.
-# What cannot be installed is said and left out; the bench goes on without it. What is on the PATH anyway is used too.
-# overmind wants tmux, which the system's packages have.
+# Installs the supervisors that the bench compares with into a cache folder, not into the project. Reports what cannot be
+# installed; the bench runs without it. Programs on PATH are used too. overmind needs tmux from the system's packages.
 set -u
 folder="${XDG_CACHE_HOME:-$HOME/.cache}/dynamo-bench"
 mkdir -p "$folder/bin" "$folder/npm"
@@ -13,7 +12,7 @@ try() {
     echo "$name: installed"
     rm "$folder/$name.log"
   else
-    echo "$name: not installed; what was said is in $folder/$name.log"
+    echo "$name: not installed; see $folder/$name.log"
     tail -n 1 "$folder/$name.log"
   fi
 }

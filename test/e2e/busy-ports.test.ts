@@ -43,7 +43,7 @@ test('a busy port of a profile moves to the next free one, with the reason', asy
   const { stdout, stderr } = await succeed(world, words);
   const { url } = JSON.parse(stdout) as Up;
   expect(Number(new URL(url).port)).toBeGreaterThan(port);
-  expect(stderr).toMatch(new RegExp(`^http port +\\d+ +${port} is held by pid ${pid} \\(`, 'm'));
+  expect(stderr).toMatch(new RegExp(`^http port +\\d+ +${port} is in use by pid ${pid} \\(`, 'm'));
   await succeed(world, ['down']);
   await end();
 });
@@ -51,6 +51,6 @@ test('a busy port of a profile moves to the next free one, with the reason', asy
 test('the default port is 8000, or the next free one with the reason', async ({ world }) => {
   const { stdout } = await succeed(world, ['plan', 'agg', '--engine', 'sim']);
   const usual = /^URL +http:\/\/127\.0\.0\.1:8000$/m.test(stdout);
-  const moved = /^http port +\d+ +8000 is held by /m.test(stdout);
+  const moved = /^http port +\d+ +8000 is in use by /m.test(stdout);
   expect(usual !== moved, stdout).toBe(true);
 });

@@ -76,7 +76,7 @@ test('the action: cache key, install, smoke, results', async ({ world }) => {
   expect(existsSync(join(world.work, 'dynamo-smoke/agg/logs/worker.log'))).toBe(true);
 });
 
-test('the action fails when a request does', async ({ world }) => {
+test('the action fails when a request fails', async ({ world }) => {
   const broken = faulty(world, 'agg', { frontend: ['--fault', 'usage'] });
   const ended = await runAction(world, { profiles: broken, results: 'elsewhere' });
   expect(ended.map(({ code }) => code)).toEqual([0, 0, 1]);

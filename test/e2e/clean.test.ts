@@ -50,16 +50,16 @@ function told(leftAlone: Report['leftAlone'], pids: readonly number[]): Report['
 }
 
 /** A process that no run started; it ends with the test. */
-function stranger(world: World): number {
+function unownedProcess(world: World): number {
   const { pid } = startCommand(world, ['sleep', '600'], { ownGroup: true });
   onTestFinished(() => send(pid, 'SIGKILL'));
   return pid;
 }
 
 /** Waits until it is gone, before the oracle checks. */
-async function endStranger(pid: number): Promise<void> {
+async function endProcess(pid: number): Promise<void> {
   send(pid, 'SIGKILL');
-  await until('the stranger to be gone', () => !isLiving(pid));
+  await until('the unowned process to be gone', () => !isLiving(pid));
 }
 
 /** A shared memory segment that is removed after the test. */
@@ -76,7 +76,7 @@ test('ends orphans, waits for their memory, and leaves an unowned process on the
   const gpus = fakeGpus(world, 2);
   const { runId, pids } = await orphans(world);
   for (const [i, pid] of pids.entries()) gpus.hold(pid, i % 2, 8_192);
-  const other = stranger(world);
+  const other = unownedProcess(world);
   gpus.hold(other, 0, 2_658);
 
   const dry = await report(world, '--dry-run');
@@ -86,7 +86,7 @@ test('ends orphans, waits for their memory, and leaves an unowned process on the
     pids.toSorted((a, b) => a - b),
   );
   for (const { proof } of ended)
-    expect(proof).toMatch(new RegExp(`^of run ${runId}, whose supervisor, pid \\d+, is dead`));
+    expect(proof).toMatch(new RegExp(`^of run ${runId}, whose supervisor \\(pid \\d+\\) is dead`));
   expect(dry.items.map(({ kind }) => kind)).toEqual(
     expect.arrayContaining(['lock', 'lease', 'socket', 'folder']),
   );
@@ -99,7 +99,7 @@ test('ends orphans, waits for their memory, and leaves an unowned process on the
   expect(stdout).toMatch(/^GPU memory: 24\.0 GiB freed$/m);
   expect((await report(world)).items).toEqual([]);
   expect(await ps(world)).toEqual([]);
-  await endStranger(other);
+  await endProcess(other);
 });
 
 test('leaves a live run alone and shows the down command that ends it', async ({ world }) => {
@@ -111,7 +111,7 @@ test('leaves a live run alone and shows the down command that ends it', async ({
   expect([items, told(leftAlone, pids)]).toEqual([[], []]);
   const asked = await dynamo(world, ['clean', '--pid', String(pids[0])]);
   expect(asked.code).toBe(77);
-  expect(asked.stderr).toContain(`it is of run ${runId}, which is up`);
+  expect(asked.stderr).toContain(`it belongs to run ${runId}, which is up`);
   expect(asked.stderr).toContain(`fix: dynamo down ${runId}`);
   await succeed(world, ['clean', '--all-gpu-processes', '--yes']);
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
@@ -120,7 +120,7 @@ test('leaves a live run alone and shows the down command that ends it', async ({
 
 test('ends an unowned process only with --pid, and only the process that was listed', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
-  const [holder, bystander] = [stranger(world), stranger(world)];
+  const [holder, bystander] = [unownedProcess(world), unownedProcess(world)];
   gpus.hold(holder, 0, 71 * 1024);
   const { leftAlone } = await report(world);
   const command = told(leftAlone, [holder])[0]?.command ?? '';
@@ -138,17 +138,17 @@ test('ends an unowned process only with --pid, and only the process that was lis
   const { stdout } = await succeed(world, command.split(' ').slice(1));
   expect(stdout).toContain('GPU memory: 71.0 GiB freed');
   expect([holder, bystander].map(isLiving)).toEqual([false, true]);
-  await endStranger(bystander);
+  await endProcess(bystander);
 });
 
 test('ends all GPU processes only after confirmation; without a terminal that is --yes', async ({
   world,
 }) => {
   const gpus = fakeGpus(world, 1);
-  const pids = [stranger(world), stranger(world)];
+  const pids = [unownedProcess(world), unownedProcess(world)];
   for (const pid of pids) gpus.hold(pid, 0, 1_024);
   const asked = await dynamo(world, ['clean', '--all-gpu-processes']);
-  expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('no terminal')]);
+  expect([asked.code, asked.stderr]).toEqual([64, expect.stringContaining('not a terminal')]);
   await succeed(world, ['clean', '--all-gpu-processes', '--dry-run']);
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
   // It stops waiting when all but 64 MiB are free, which drivers keep for a moment.
@@ -160,7 +160,7 @@ test('ends all GPU processes only after confirmation; without a terminal that is
 
 test('GPU memory without a visible owner is reported, not ignored', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
-  const pid = stranger(world);
+  const pid = unownedProcess(world);
   gpus.hold(pid, 0, 71 * 1024);
   gpus.change({ mode: 'foreign' });
   const foreign = await report(world);
@@ -177,7 +177,7 @@ test('GPU memory without a visible owner is reported, not ignored', async ({ wor
     'nvidia-smi is here but failed: Failed to initialize NVML: Driver/library version mismatch',
   ]);
   expect(isLiving(pid)).toBe(true);
-  await endStranger(pid);
+  await endProcess(pid);
 });
 
 test('a hung nvidia-smi does not stop our processes from being ended', async ({ world }) => {
@@ -246,7 +246,7 @@ test('shared memory is removed if a ledger proves who created it; other segments
   world,
 }) => {
   const { pids } = await orphans(world, 'agg');
-  const other = stranger(world);
+  const other = unownedProcess(world);
   for (const pid of pids) send(pid, 'SIGKILL');
   await until('the orphans to be gone', () => !pids.some(isLiving));
   const ours = pids.map((pid) => segment(`sgl_shm_e2e_${pid}_0`));
@@ -260,7 +260,7 @@ test('shared memory is removed if a ledger proves who created it; other segments
   for (const path of theirs) {
     expect(leftAlone.find(({ what }) => what.startsWith(path))?.command).toBe(`rm ${path}`);
   }
-  await endStranger(other);
+  await endProcess(other);
 });
 
 test('ended runs are removed after a week or on request; images in them are kept', async ({ world }) => {

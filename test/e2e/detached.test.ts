@@ -32,7 +32,7 @@ test('an ended run is shown by `ps --all` only', async ({ world }) => {
   ]);
   const { stdout, stderr } = await succeed(world, ['ps']);
   expect(stdout).toBe('');
-  expect(stderr).toContain('nothing is up');
+  expect(stderr).toContain('no runs are up');
 });
 
 test('a foreground run is listed, and `down` in another terminal makes it exit with 0', async ({ world }) => {
@@ -46,8 +46,8 @@ test('a foreground run is listed, and `down` in another terminal makes it exit w
 
 test('`down` without runs succeeds; with an unknown name it exits with 66', async ({ world }) => {
   const { stdout, stderr } = await succeed(world, ['down']);
-  expect(stdout + stderr).toBe('nothing is up\n');
-  expect(await succeed(world, ['down', '--all'])).toMatchObject({ stderr: 'nothing is up\n' });
+  expect(stdout + stderr).toBe('no runs are up\n');
+  expect(await succeed(world, ['down', '--all'])).toMatchObject({ stderr: 'no runs are up\n' });
   const unknown = await dynamo(world, ['down', 'nobody']);
   expect(unknown.code).toBe(66);
   expect(unknown.stderr).toContain('There is no run "nobody"');

@@ -29,7 +29,7 @@ for (const detached of [[], ['--detach']]) {
     const { code, stdout, stderr } = await tryUp(world, profile, ...detached);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     const shown = stderr.slice(stderr.indexOf('error: ')).split('\n');
-    expect(shown[0]).toBe('error: GPU 0 is full: process 2810 holds 138.6 of its 139.8 GiB.');
+    expect(shown[0]).toBe('error: GPU 0 is full: process 2810 uses 138.6 of its 139.8 GiB.');
     expect(shown[1]).toBe('prefill was ended by SIGKILL; the rest of the run was stopped');
     expect(shown[2]).toBe('seen in the log of prefill:');
     expect(shown[3]).toMatch(/^ {2}torch\.OutOfMemoryError: CUDA out of memory/);
@@ -58,7 +58,7 @@ test('ps, logs, down and events show a failure again, with the id of the rule', 
   expect(code).toBe(1);
   expect(stderr).toMatch(/^fix: --env SGLANG_DISABLE_CUDNN_CHECK=1/m);
   const { stdout: table } = await succeed(world, ['ps', '--all']);
-  expect(table).toMatch(/failed: SGLang refuses the installed cuDNN/);
+  expect(table).toMatch(/failed: SGLang rejects the installed cuDNN/);
   const { stdout: json } = await succeed(world, ['ps', '--all', '--json']);
   const { runs } = JSON.parse(json) as { runs: { failure?: { diagnosis?: object } }[] };
   expect(runs[0]?.failure?.diagnosis).toMatchObject({ rule: 'cudnn-check', check: 'D01', seenIn: 'worker' });
@@ -119,7 +119,7 @@ test('a port in use: names the port and the process', async ({ world }) => {
     expect(code).toBe(1);
     expect(stderr).toMatch(
       new RegExp(
-        `^error: The port ${port} is taken by pid ${process.pid} \\(|^error: port ${port} is taken by pid ${process.pid} \\(`,
+        `^error: The port ${port} is in use by pid ${process.pid} \\(|^error: port ${port} is in use by pid ${process.pid} \\(`,
         'm',
       ),
     );
@@ -190,7 +190,7 @@ test('a worker that hangs at once or after a download times out and is reported 
   const profile = faulty(world, 'agg', { worker: ['--draw-download', '1', '--startup-time', '60'] });
   const stalled = await tryUp(world, profile, ...timeout);
   expect(stalled.code).toBe(69);
-  expect(stalled.stderr).toMatch(/^error: worker got no further for \d+ s after model\.safetensors 100%/m);
+  expect(stalled.stderr).toMatch(/^error: worker made no progress for \d+ s after model\.safetensors 100%/m);
 });
 
 test('--timeout limits the whole start, even during a download, which the message mentions', async ({
@@ -201,9 +201,7 @@ test('--timeout limits the whole start, even during a download, which the messag
   const run = start(world, ['up', profile, '--engine', 'sim', '--http-port', port, '--timeout', '5']);
   const { code, stderr } = await run.ended;
   expect(code).toBe(69);
-  expect(stderr).toMatch(
-    /^error: worker was still downloading when the time was over: model\.safetensors \d+%/m,
-  );
+  expect(stderr).toMatch(/^error: worker was still downloading at the time limit: model\.safetensors \d+%/m);
   expect(stderr).toMatch(/^fix: hf download /m);
 });
 

@@ -16,7 +16,7 @@ async function doctor(world: World, ...args: string[]): Promise<Told> {
 const aboutGpus = ['--only', 'vram,gpus,nvml,gpu-hang,compute-mode,pidns'];
 
 /** A process of no run that uses 70000 MiB of the first GPU while `during` runs. */
-async function withStranger(
+async function withUnowned(
   world: World,
   gpus: FakeGpus,
   during: (pid: number) => Promise<void>,
@@ -33,28 +33,28 @@ async function withStranger(
 
 test('healthy GPUs with an unowned process on one of them', async ({ world }) => {
   const gpus = fakeGpus(world, 2);
-  await withStranger(world, gpus, async (pid) => {
+  await withUnowned(world, gpus, async (pid) => {
     const told = await doctor(world, ...aboutGpus);
     expect(told['vram']).toMatchObject({ status: 'ok' });
     expect(told['vram']?.evidence).toMatch(
       new RegExp(
-        `GPU 0 has .* free: pid ${pid} \\(.*sleep 600.*\\) holds 68 GiB; GPU 1 has 140 GiB of 140 GiB`,
+        `GPU 0 has .* free: pid ${pid} \\(.*sleep 600.*\\) holds 68.4 GiB; GPU 1 has 139.8 GiB of 140.4 GiB`,
       ),
     );
-    expect(told['gpus']?.evidence).toBe('2 of 2 GPUs may be used');
+    expect(told['gpus']?.evidence).toBe('2 of 2 GPUs usable');
     expect(told['nvml']?.evidence).toBe('driver 580.159.04, 2 GPUs');
-    expect(told['pidns']).toMatchObject({ status: 'ok', evidence: '1 holder, all visible here' });
+    expect(told['pidns']).toMatchObject({ status: 'ok', evidence: '1 process on GPUs, all visible here' });
     expect(told['compute-mode']).toMatchObject({ status: 'ok' });
   });
 });
 
 test('memory without a listed owner, and processes of another pid namespace', async ({ world }) => {
   const gpus = fakeGpus(world, 1);
-  await withStranger(world, gpus, async () => {
+  await withUnowned(world, gpus, async () => {
     gpus.change({ mode: 'blind' });
     expect((await doctor(world, ...aboutGpus))['pidns']).toMatchObject({
       status: 'warn',
-      evidence: expect.stringContaining('names nobody'),
+      evidence: expect.stringContaining('lists no process'),
     });
     gpus.change({ mode: 'foreign' });
     expect((await doctor(world, ...aboutGpus))['pidns']).toMatchObject({
@@ -86,5 +86,5 @@ test('CUDA_VISIBLE_DEVICES with a GPU that does not exist fails', async ({ world
   const env = { CUDA_VISIBLE_DEVICES: '0,5' };
   const { stdout, code } = await dynamo(world, ['doctor', '--only', 'gpus'], { env });
   expect(code).toBe(1);
-  expect(stdout).toMatch(/FAIL {2}D13 gpus {2}CUDA_VISIBLE_DEVICES: there is no GPU "5" here/);
+  expect(stdout).toMatch(/FAIL {2}D13 gpus {2}CUDA_VISIBLE_DEVICES: this host has no GPU "5"/);
 });

@@ -49,7 +49,7 @@ test('on a host without a GPU, makes thirty checks and says which ones it could 
   expect({ ok, code, failed: counts['fail'] }).toEqual({ ok: true, code: 0, failed: 0 });
   expect(checks.find(({ name }) => name === 'vram')).toMatchObject({
     status: 'skip',
-    evidence: 'there is no nvidia-smi here',
+    evidence: 'nvidia-smi is not installed',
   });
   const { stdout } = await succeed(world, ['doctor']);
   expect(stdout).toMatch(/^this host\n/);
@@ -137,7 +137,7 @@ test('a dead run without processes is stale state, which --fix removes', async (
   const repaired = await doctor(world, '--only', 'run-state', '--fix');
   expect(repaired.checks[0]).toMatchObject({
     status: 'ok',
-    fixed: [expect.stringContaining(`tidied up after ${runId}`)],
+    fixed: [expect.stringContaining(`cleaned up after ${runId}`)],
   });
 });
 

@@ -24,7 +24,7 @@ test('with a GPU but without SGLang, exits with 78 and both options, and starts 
   for (const verb of ['up', 'plan']) {
     const { code, stdout, stderr } = await dynamo(world, [verb, 'agg']);
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
-    expect(stderr).toContain('1 × NVIDIA H200, but no SGLang');
+    expect(stderr).toContain('1 × NVIDIA H200, but SGLang is not installed');
     expect(stderr).toContain('dynamo setup --engine sglang');
     expect(stderr).toContain('--engine sim');
   }

@@ -120,7 +120,7 @@ test('a failed deployment ends the command and reports the error', async ({ worl
   process.kill(await pidOf(world, 'worker'), 'SIGKILL');
   const { code, stdout, stderr } = await session.ended;
   expect(stdout).toMatch(/^ready\ngot SIGTERM /);
-  expect(stderr).toMatch(/^dynamo: the deployment is lost: .*worker.*SIGKILL/m);
+  expect(stderr).toMatch(/^dynamo: the deployment failed: .*worker.*SIGKILL/m);
   expect(stderr).toMatch(/^error: .*worker.*SIGKILL/m);
   expect(code).toBe(1);
 });
@@ -131,7 +131,7 @@ test('a deployment stopped by someone else ends the command and is an error', as
   await dynamo(world, ['down', run?.runId ?? '']);
   const { code, stdout, stderr } = await session.ended;
   expect(stdout).toMatch(/^ready\ngot SIGTERM /);
-  expect(stderr).toContain('was taken down while the command ran');
+  expect(stderr).toContain('was stopped while the command ran');
   expect(code).toBe(1);
 });
 
@@ -150,7 +150,7 @@ test('after kill -9 of exec, the keeper stops the deployment', async ({ world })
 
 test('a command that cannot run is refused before anything starts', async ({ world }) => {
   for (const [words, code, text] of [
-    [['exec', 'agg'], 64, 'needs a command, after --'],
+    [['exec', 'agg'], 64, 'needs a command after --'],
     [['exec', 'agg', 'pytest', '-q'], 64, ''],
     [['exec', 'agg', '--', 'no-such-program'], 78, 'The program "no-such-program" was not found'],
     [['exec', 'nosuch', '--', 'cat'], 66, 'nosuch'],

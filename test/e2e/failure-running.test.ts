@@ -73,7 +73,7 @@ test('a worker that ignores SIGTERM is killed after --stop-timeout, and that is 
   expect(stderr).toMatch(/killed: \d+ \(.*worker/);
 });
 
-test('`down --now` does not wait for it', async ({ world }) => {
+test('`down --now` does not wait for SIGTERM to work', async ({ world }) => {
   await up(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
   const { code, tookMs } = await dynamo(world, ['down', '--now']);
   expect(code).toBe(0);
@@ -89,6 +89,12 @@ test('a worker whose scheduler dies fails at once, is named and restarted', asyn
   process.kill(pid, 'SIGKILL');
   await until('it is failed and named', () =>
     textBelow(world.state).includes(`its sim::scheduler (pid ${pid}) ended`),
+  );
+  // For programs, as values.
+  const { stdout } = await succeed(world, ['events', '--json']);
+  const events = stdout.split('\n').filter(Boolean);
+  expect(events.map((line) => JSON.parse(line) as object)).toContainEqual(
+    expect.objectContaining({ type: 'unhealthy', lostChild: { name: 'sim::scheduler', pid } }),
   );
   await until('it is back', async () =>
     (await ps(world))[0]?.processes.every(({ state }) => state === 'ready'),

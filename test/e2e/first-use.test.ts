@@ -21,7 +21,7 @@ test('without arguments, shows in ten lines what this host has and the next comm
   expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
   expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
   expect(stdout).toMatch(/GPUs +none\n/);
-  expect(stdout).toMatch(/Engine +sim: this host has no NVIDIA GPU/);
+  expect(stdout).toMatch(/Engine +sim \(this host has no NVIDIA GPU/);
   expect(stdout).toMatch(/Next +dynamo up disagg /);
   const { url } = await up(world, 'agg', ['--name', 'mine']);
   const later = (await succeed(world, [])).stdout;
@@ -34,7 +34,7 @@ test('without arguments, on a host with GPUs but no SGLang, shows what is missin
   fakeGpus(world, 2);
   const { stdout } = await succeed(world, []);
   expect(stdout).toMatch(/GPUs +2 × NVIDIA H200, 140 GiB, all free/);
-  expect(stdout).toMatch(/Engine +none that is ready/);
+  expect(stdout).toMatch(/Engine +none is ready/);
   expect(stdout).toMatch(/Missing +SGLang and Dynamo/);
   expect(stdout).toMatch(/Next +dynamo setup /);
 });
@@ -44,7 +44,7 @@ test('up without a profile and without a terminal lists the profiles with descri
 }) => {
   const { code, stdout, stderr } = await dynamo(world, ['up']);
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
-  expect(stderr).toMatch(/^disagg +2 GPUs +Prefill and decode in workers of their own/m);
+  expect(stderr).toMatch(/^disagg +2 GPUs +Prefill and decode in separate workers/m);
   expect(stderr).toMatch(/^fix: dynamo up agg$/m);
 });
 

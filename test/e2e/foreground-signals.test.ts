@@ -24,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.kill(session.pid, signal);
     const { code, stderr, tookMs } = await session.ended;
     expect(code).toBe(codes[signal]);
-    expect(stderr).toContain(`${signal}: stopping in order`);
+    expect(stderr).toContain(`${signal}: stopping;`);
     expect(stderr).toMatch(/stopped: nothing is left\n$/);
     expect(tookMs).toBeLessThan(8_000);
   });
@@ -53,7 +53,7 @@ test('a second Ctrl-C kills a worker that ignores SIGTERM at once, and names it'
   const session = await foreground(world, faulty(world, 'agg', { worker: ['--ignore-sigterm'] }));
   await session.until(/is ready after/);
   process.kill(session.pid, 'SIGINT');
-  await session.until(/SIGINT: stopping in order/);
+  await session.until(/SIGINT: stopping;/);
   // Longer than the time between two deliveries of one key press, much shorter than the worker's 10 s.
   await delay(400);
   expect(session.child.exitCode).toBeNull();

@@ -37,7 +37,7 @@ test('a foreground run prints panel and logs to stdout, choices and progress to 
 test('the curl command of the panel works in a shell', async ({ world }) => {
   const port = String(await freePort());
   const { stdout } = await succeed(world, ['up', 'vision', '-d', '--engine', 'sim', '--http-port', port]);
-  const pasted = stdout.slice(stdout.indexOf('curl '), stdout.indexOf('It goes on'));
+  const pasted = stdout.slice(stdout.indexOf('curl '), stdout.indexOf('Running in the background'));
   const curl = await startCommand(world, ['bash', '-c', pasted]).ended;
   expect(curl.stdout).toContain('"chat.completion"');
   await succeed(world, ['down']);

@@ -81,9 +81,9 @@ test('two runs never get the same GPU, a third is refused with their names, and 
     python,
   ]);
   expect(third.code).toBe(75);
-  expect(third.stderr).toContain('This needs 1 GPU; of 2 that it may use, 0 have room.');
-  expect(third.stderr).toContain(`taken by run ${one?.runId}`);
-  expect(third.stderr).toContain(`taken by run ${two?.runId}`);
+  expect(third.stderr).toContain('Needs 1 GPU, but only 0 of the 2 allowed have enough free memory.');
+  expect(third.stderr).toContain(`leased by run ${one?.runId}`);
+  expect(third.stderr).toContain(`leased by run ${two?.runId}`);
   await stop(first, second);
   await stop(await loading(world, python, ['disagg', '--gpus', '1,0']));
 });
@@ -122,7 +122,7 @@ test("no GPU outside the caller's CUDA_VISIBLE_DEVICES is ever used", async ({ w
   const none = await plan('');
   expect([none.code, none.stderr]).toEqual([
     75,
-    expect.stringContaining('may use 0 (CUDA_VISIBLE_DEVICES="")'),
+    expect.stringContaining('only 0 are allowed (CUDA_VISIBLE_DEVICES="")'),
   ]);
   gpus.change({ mode: 'silent' });
   expect(device((await plan('2')).stdout)).toBe('2');
@@ -167,10 +167,10 @@ test('a MIG instance is assigned by its UUID, within CUDA_VISIBLE_DEVICES', asyn
   const pair = await dynamo(world, [...words, '--set', 'components.worker.gpus=2'], { env: {} });
   expect([pair.code, pair.stderr]).toEqual([
     75,
-    expect.stringContaining('whole ones, as no process can use'),
+    expect.stringContaining('whole GPUs only, since a process cannot use'),
   ]);
   const whole = await dynamo(world, words, { env: { CUDA_VISIBLE_DEVICES: '0' } });
-  expect(whole.stderr).toContain('GPU 0 is divided (MIG): its instances are named by UUID');
+  expect(whole.stderr).toContain('GPU 0 is partitioned (MIG): name its instances by UUID');
 });
 
 const uuid = '54bf1cca-ecba-5aa2-a00a-1c0a3f1b1f8f';
@@ -189,17 +189,17 @@ test('a Jetson GPU is planned, leased and returned, and unknown values are repor
   const python = loadingPython(world);
   const plan = await succeed(world, ['plan', 'agg', '--python', python]);
   expect(plan.stdout).toMatch(/engine +sglang +1 × Orin \(nvgpu\)/);
-  expect(plan.stdout).toMatch(/gpu +0 +worker: .*its free memory is unknown, as nvidia-smi does not tell it/);
+  expect(plan.stdout).toMatch(/gpu +0 +worker: .*its free memory is unknown: nvidia-smi does not report it/);
   const first = await loading(world, python, ['agg', '--gpus', uuid]);
   expect(existsSync(join(world.state, 'dynamo', 'gpus', uuid))).toBe(true);
   const [run] = await ps(world);
   const second = await dynamo(world, ['up', 'agg', '--name', 'b', '--engine', 'sglang', '--python', python]);
   expect(second.code).toBe(75);
-  expect(second.stderr).toContain(`GPU 0 (Orin (nvgpu)): free memory unknown, taken by run ${run?.runId}`);
+  expect(second.stderr).toContain(`GPU 0 (Orin (nvgpu)): free memory unknown, leased by run ${run?.runId}`);
   await stop(first);
   expect(existsSync(join(world.state, 'dynamo', 'gpus', uuid))).toBe(false);
   const { stdout } = await dynamo(world, ['doctor', '--verbose', '--only', 'gpus,vram']);
-  expect(stdout).toContain('1 of 1 GPUs may be used; nvidia-smi does not report the memory of GPU 0: N/A');
+  expect(stdout).toContain('1 of 1 GPUs usable; nvidia-smi does not report the memory of GPU 0: N/A');
   expect(stdout).toContain('GPU 0 has unknown memory');
 });
 
@@ -208,6 +208,6 @@ test('a row of nvidia-smi that names no GPU is printed as it is, not dropped', a
   jetson(world, row);
   const python = loadingPython(world);
   const { stdout } = await succeed(world, ['plan', 'agg', '--python', python]);
-  expect(stdout).toMatch(/^gpus +1 that can be used /m);
+  expect(stdout).toMatch(/^gpus +1 usable /m);
   expect(stdout).toContain(`prints a row without an index: ${row}`);
 });

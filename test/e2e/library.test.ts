@@ -1,6 +1,7 @@
 /** The library as installed by `npm pack`: typed, and nothing is left however the program ends. */
 import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
 import { environmentOf, livingProcesses } from '../oracle/proc.ts';
@@ -89,14 +90,15 @@ test('a failed start is an error with code, hint and the end of the log', async 
     `const codes = [];
     for (const [name, options] of [['nosuch', {}], ['${broken}', { engine: 'sim', set }]]) {
       const error = await up(name, options).catch((thrown) => thrown);
-      codes.push([error instanceof DynamoError, error.code, error.exitCode, error.details.join().includes('simulated crash')]);
+      const { process: who, exitCode, rule } = error.fields;
+      codes.push([error instanceof DynamoError, error.code, error.exitCode, error.details.join().includes('simulated crash'), who, exitCode, rule]);
     }
     console.log(JSON.stringify(codes));`,
   );
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual([
-    [true, 'profile-not-found', 66, false],
-    [true, 'process-failed', 1, true],
+    [true, 'profile-not-found', 66, false, null, null, null],
+    [true, 'process-failed', 1, true, 'worker', 1, null],
   ]);
 });
 
@@ -113,6 +115,70 @@ test('rejects whatever the command line rejects', async ({ world }) => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${Array(5).fill('usage').join()}\n` });
 });
 
+test('options that there are not, or that are of the wrong type, are refused before anything starts', async ({
+  world,
+}) => {
+  const { code, stdout } = await run(
+    world,
+    `const secret = 'hf_abcdefghijklmnopqrstuvwxyz';
+    const all = [
+      { engine: 'mokcer' }, { args: ['--x'] }, { timeout: 5 }, { htttpPort: 1 }, { httpPort: '8000' }, { replicas: { decode: 0 } },
+      { workerArgs: '--x' }, { env: { HF_TOKEN: 7 } }, { infra: secret }, { stranger: 1 },
+    ];
+    for (const options of all) {
+      const error = await up('agg', options).catch((thrown) => thrown);
+      console.log(JSON.stringify([error.code, error.message, error.fields.option, error.fields.nearest ?? null]));
+    }
+    for (const [name, options] of [[undefined, {}], ['agg', 'sim']]) {
+      console.log(JSON.stringify((await up(name, options).catch((thrown) => thrown)).message));
+    }`,
+  );
+  expect(code).toBe(0);
+  const lines = stdout.trim().split('\n');
+  const seen = lines.map((line) => JSON.parse(line) as unknown);
+  const names =
+    'engine, model, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
+  expect(seen).toEqual([
+    [
+      'usage',
+      'engine: "mokcer" is not one of auto, sglang, mocker, sim.\nfix: did you mean engine: \'mocker\'?',
+      'engine',
+      'mocker',
+    ],
+    ['usage', 'up has no option "args".\nfix: did you mean workerArgs?', 'args', 'workerArgs'],
+    ['usage', 'up has no option "timeout".\nfix: did you mean timeoutMs?', 'timeout', 'timeoutMs'],
+    ['usage', 'up has no option "htttpPort".\nfix: did you mean httpPort?', 'htttpPort', 'httpPort'],
+    ['usage', 'httpPort: "8000" is not a port from 1 to 65535.', 'httpPort', null],
+    ['usage', 'replicas: this object is not an object of numbers from 1 to 64.', 'replicas', null],
+    ['usage', 'workerArgs: "--x" is not an array of texts.', 'workerArgs', null],
+    ['usage', 'env: this object is not an object of texts.', 'env', null],
+    ['usage', 'infra: "***" is not one of auto, process, docker, external, none.', 'infra', null],
+    ['usage', `up has no option "stranger".\nfix: its options: ${names}`, 'stranger', null],
+    'profile: undefined is not a text.',
+    'options: "sim" is not an object.',
+  ]);
+  expect(leftovers(world)).toEqual([]);
+});
+
+test('vitest shows what failed, the end of the log and the fix', async ({ world }) => {
+  installPacked(world);
+  symlinkSync(join(packageFolder, 'node_modules', 'vitest'), join(world.work, 'node_modules', 'vitest'));
+  const broken = faulty(world, 'agg', { worker: ['--crash-after', '0'] });
+  writeFileSync(
+    join(world.work, 'broken.test.js'),
+    `import { up } from 'dynamo-launcher';
+    import { test } from 'vitest';
+    test('chat', async () => void (await up('${broken}', { engine: 'sim', set: { httpPort: ${await freePort()} } })), 60_000);`,
+  );
+  const vitest = join(packageFolder, 'node_modules', 'vitest', 'vitest.mjs');
+  const { code, stdout, stderr } = await startCommand(world, ['node', vitest, 'run']).ended;
+  const shown = stripVTControlCharacters(stdout + stderr);
+  expect(code).toBe(1);
+  expect(shown).toMatch(/DynamoError: worker exited with code \d+.*\n(.*\n)*?last \d+ lines of worker:\n/);
+  expect(shown).toMatch(/simulated crash/);
+  expect(shown).toMatch(/^fix: dynamo logs --run /m);
+});
+
 test('a secret is in the environment of its process, not in that of the program', async ({ world }) => {
   const { code, stdout } = await run(
     world,
@@ -124,9 +190,7 @@ test('a secret is in the environment of its process, not in that of the program'
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'true false\n' });
 });
 
-test('runs of one program have tokens of their own, and its environment stays as it was', async ({
-  world,
-}) => {
+test('runs of one program have different tokens, and its environment is not changed', async ({ world }) => {
   const session = await start(
     world,
     `process.env.HF_TOKEN = 'of-the-program';
@@ -171,7 +235,7 @@ test('after a failed deployment, `ended` has the error and `stop` rejects', asyn
     `${upAgain}console.log('ready');
     const error = await run.ended;
     const again = await run.stop().catch((thrown) => thrown);
-    console.log(error.code, error.message, again === error);`,
+    console.log(error.code, error.message.split('\\n')[0], again === error);`,
   );
   await session.until(/ready/);
   process.kill(await pidOf(world, 'worker'), 'SIGKILL');

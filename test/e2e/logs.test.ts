@@ -1,4 +1,4 @@
-/** `dynamo logs`: of all processes, of one, the last lines, as they grow, and after the end. */
+/** `dynamo logs`: of all processes, of one, the last lines, new lines, and after the end of a run. */
 import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -178,6 +178,6 @@ test('--since reports when no line has a time', async ({ world }) => {
   writeFileSync(join(run?.logs ?? '', 'worker.log'), 'no time\nnone here\n');
   const { stdout, stderr } = await succeed(world, ['logs', 'worker', '--since', '10m']);
   expect(stdout).toBe('');
-  expect(stderr).toContain('no line of worker says when it was written');
+  expect(stderr).toContain('the lines of worker have no timestamps');
   await succeed(world, ['down']);
 });

@@ -115,7 +115,7 @@ test('variables that exceed the kernel limit together are rejected, naming the l
   }
   const ended = await dynamo(world, ['plan', base, '--engine', 'sim']);
   expect(ended.code).toBe(78);
-  expect(ended.stderr).toMatch(/variables of frontend take \d+ KiB; Linux takes \d+ KiB here/);
+  expect(ended.stderr).toMatch(/variables of frontend take \d+ KiB; the limit on this host is \d+ KiB/);
   expect(ended.stderr).toMatch(/^ {2}V7: 126 KiB$/m);
 });
 
@@ -255,7 +255,7 @@ test('a file that is not regular is listed and hides no other profile', async ({
     expect(list.stdout).toMatch(/^good .*Good$/m);
     expect((await planOf(world, 'better')).name).toBe('good');
     const { stderr } = await refused(world, 65, 'plan', 'huge', '--engine', 'sim');
-    expect(stderr).toContain('huge.yaml is 1.0 MiB large; a profile has at most 1 MiB');
+    expect(stderr).toContain('huge.yaml is 1.0 MiB; the limit for a profile is 1 MiB');
     const file = write(world, 'mine.yaml', 'extends: ./launch-profiles/fifo.yaml\n');
     expect(await refusedFile(world, file)).toMatch(/mine\.yaml:1:10: extends: .*is a FIFO/);
   } finally {
@@ -284,6 +284,6 @@ test('a text set with --set is that text, whatever it means in YAML', async ({ w
 
 test('the plan rejects requests over NATS on sim, with a fix', async ({ world }) => {
   const { stderr } = await refused(world, 64, 'plan', 'agg', '--engine', 'sim', '--request-plane', 'nats');
-  expect(stderr).toContain('The engine sim has no request plane nats');
+  expect(stderr).toContain('The engine sim does not support the request plane nats');
   expect(stderr).toMatch(/^fix: --request-plane tcp/m);
 });

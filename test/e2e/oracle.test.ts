@@ -5,7 +5,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { endLeftovers, leftovers, type Scene } from '../oracle/leftovers.ts';
-import { isLiving } from '../oracle/proc.ts';
+import {
+  argvOf,
+  childrenOf,
+  isLiving,
+  kill,
+  livingProcess,
+  processesWith,
+  stillRuns,
+} from '../oracle/proc.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
 import { test } from './harness/world.ts';
@@ -30,7 +38,7 @@ test('an empty test environment has no leftovers', ({ world }) => {
   expect(leftovers(world)).toEqual([]);
 });
 
-test('a process with the mark in its environment is found and ended, one with another mark is not', async ({
+test('a process with our mark in its environment is found and ended, one with another mark is not', async ({
   world,
 }) => {
   const ours = sleeper('/', { E2E_MARK: world.mark });
@@ -86,4 +94,34 @@ test('listeners on planned ports, sockets, temporary files and locks are found',
   expect(text).toContain('a socket or runtime file: ');
   expect(text).toContain('a temporary file: ');
   expect(text).toContain('a lock: ');
+});
+
+test('a process is known by marker, parent, arguments and start time, until it has ended', async ({
+  world,
+}) => {
+  const marker = `oracle-${world.mark}`;
+  const child = sleeper('/', { E2E_MARK: 'other', MARKER: marker });
+  const pid = child.pid ?? 0;
+  await until('it runs sleep', () => argvOf(pid).at(-1) === '600');
+  const [seen] = processesWith(marker);
+  if (seen === undefined) throw new Error('the process was not found');
+  expect(seen).toMatchObject({
+    pid,
+    parent: process.pid,
+    group: pid,
+    session: pid,
+    command: '/bin/sleep 600',
+  });
+  expect(childrenOf(process.pid)).toContain(pid);
+  expect(stillRuns(seen)).toBe(true);
+  const reused = { ...seen, startTime: '1' };
+  kill(reused);
+  expect([stillRuns(reused), isLiving(pid)]).toEqual([false, true]);
+  kill(seen);
+  await until('it to be gone', () => livingProcess(pid) === undefined);
+  expect([stillRuns(seen), processesWith(marker), childrenOf(process.pid).includes(pid)]).toEqual([
+    false,
+    [],
+    false,
+  ]);
 });

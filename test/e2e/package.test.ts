@@ -27,7 +27,7 @@ async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended>
 test('`up` loads few and small files', () => {
   const files = loadedWith('up.js');
   // Node needs half a millisecond per file, and 4 ms per 100 KB. A YAML parser and a schema would be 300 KB.
-  expect(files.length).toBeLessThan(20);
+  expect(files.length).toBeLessThan(12);
   expect(files.reduce((sum, file) => sum + statSync(join(packageFolder, 'dist', file)).size, 0)).toBeLessThan(
     450_000,
   );
@@ -40,6 +40,28 @@ function loadedWith(file: string, seen: readonly string[] = []): readonly string
   const imported = [...text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)].map(([, name = '']) => name);
   return imported.reduce<readonly string[]>((all, name) => loadedWith(name, all), [...seen, file]);
 }
+
+test('no module is in dist/ twice, and `dynamo --help` loads little', () => {
+  const dist = join(packageFolder, 'dist');
+  const files = new Set(['main.js', 'up.js', 'sim.js', 'library.js']);
+  for (const file of files) {
+    const text = readFileSync(join(dist, file), 'utf8');
+    for (const [, name = ''] of text.matchAll(/(?:from|import)\s*\(?["'`]\.\/([^"'`]+\.js)["'`]/g))
+      files.add(name);
+  }
+  const modules = [...files].flatMap((file) => {
+    const map = join(dist, `${file}.map`);
+    // What only names others has none.
+    if (!existsSync(map)) return [];
+    return (JSON.parse(readFileSync(map, 'utf8')) as { sources: string[] }).sources;
+  });
+  expect(modules.length).toBeGreaterThan(400);
+  expect(modules.filter((name, at) => modules.indexOf(name) !== at)).toEqual([]);
+  const start = loadedWith('main.js').map((file) => readFileSync(join(dist, file), 'utf8'));
+  expect(start.join('').length).toBeLessThan(40_000);
+  // Node takes some milliseconds to load these.
+  expect(start.join('')).not.toMatch(/"node:(crypto|child_process|http|net|stream|url)"/);
+});
 
 test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) => {
   // The bundle was built before the tests; building it again would break concurrent tests.

@@ -57,7 +57,7 @@ test('the older version of the API, another image, a version that its tag does n
   const image = 'registry.example/sglang:latest';
   const untold = await dynamo(world, ['plan', 'agg', ...target, '--image', image]);
   expect(untold.code).toBe(64);
-  expect(untold.stderr).toContain(`Nothing tells which version of Dynamo is in ${image}`);
+  expect(untold.stderr).toContain(`The version of Dynamo in ${image} is unknown`);
   const told = await succeed(world, [
     'plan',
     'agg',

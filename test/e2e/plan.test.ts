@@ -1,9 +1,9 @@
-/** `dynamo plan`: the same plan as a tree, as JSON and as a script that really runs. */
+/** `dynamo plan`: the same plan as a tree, as JSON and as a script that runs. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
-import { startCommand, succeed } from './harness/cli.ts';
+import { dynamo, startCommand, succeed } from './harness/cli.ts';
 import { clientOf } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { test } from './harness/world.ts';
@@ -102,4 +102,25 @@ test('as a script: a process that exits early ends the script with 1 and its nam
   const { code, stderr } = await startCommand(world, ['bash', script]).ended;
   expect(code).toBe(1);
   expect(stderr).toContain('worker ended before it was ready');
+});
+
+test('as a compose file: nothing of this machine in it but who starts it', async ({ world }) => {
+  const { stdout, stderr } = await succeed(world, ['plan', 'disagg', '--compose', '--gpus', '2,3'], {
+    env: { PATH: '/nowhere', DYNAMO_RUNTIME_IMAGE: 'registry.example/sglang:1.4.2' },
+  });
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^ {2}image: registry\.example\/sglang:1\.4\.2$/m);
+  expect(stdout).toMatch(/^ {2}(frontend|prefill|decode):$/m);
+  expect(stdout).not.toContain(world.work);
+  expect(stdout.match(/device_ids:\n +- "\d"/g)?.map((match) => match.at(-2))).toEqual(['2', '3']);
+});
+
+test.for([
+  [['--compose', '--json'], '--json and --compose exclude each other'],
+  [['--compose', '--engine', 'sim'], "--compose: the engine sim is not in NVIDIA's image"],
+  [['--compose', '--persist', 'x'], '--persist has no meaning with --compose'],
+] as const)('%s is refused', async ([words, message], { world }) => {
+  const { code, stdout, stderr } = await dynamo(world, ['plan', 'agg', ...words]);
+  expect([code, stdout]).toEqual([64, '']);
+  expect(stderr).toContain(message);
 });

@@ -61,7 +61,7 @@ test('wait, events and attach follow a run from its start to its end', async ({ 
   const left = start(world, ['attach']);
   await Promise.all([events.until(/"type":"ready"/), attached.until(/worker +\|/), left.until(/worker +\|/)]);
   left.child.kill('SIGINT');
-  expect(await left.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('goes on') });
+  expect(await left.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('keeps running') });
   const stopped = start(world, ['wait', '--for', 'stopped']);
   await succeed(world, ['down']);
   expect(await attached.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing is left') });

@@ -22,7 +22,7 @@ async function broken(world: World, fault: string): Promise<string> {
 
 test('a deployment whose prefill workers take turns is not ready', { timeout: 90_000 }, async ({ world }) => {
   const said = await broken(world, 'prefill-routing');
-  expect(said).toContain('among prefill-1 and prefill-2 a repeated prompt was never answered from a cache');
+  expect(said).toContain('a repeated prompt was never answered from the cache of prefill-1 and prefill-2');
   expect(said).toContain('fix: ');
 });
 

@@ -43,7 +43,7 @@ test('with one GPU, profiles that need two are skipped and others tested', { tim
   expect(named('failed')).toHaveLength(suites.length - 5);
   const disagg = suites.find(({ name }) => name === 'disagg');
   expect(disagg?.cases).toMatchObject([
-    { name: 'up', state: 'skipped', text: expect.stringMatching(/^This needs 2 GPUs and may use 1\.\n/) },
+    { name: 'up', state: 'skipped', text: expect.stringMatching(/^Needs 2 GPUs, but only 1 is allowed\.\n/) },
   ]);
   const junit = readXml(readFileSync(join(world.work, 'out.xml'), 'utf8'));
   const suite = junit.children.find(({ attributes }) => attributes['name'] === 'disagg');
@@ -53,7 +53,7 @@ test('with one GPU, profiles that need two are skipped and others tested', { tim
 test('if nothing can be tested, it is not a success', { timeout }, async ({ world }) => {
   const { code, stdout, stderr } = await dynamo(world, ['smoke', '--all', ...sglang(world)]);
   expect(code, stderr).toBe(1);
-  expect(stderr).toContain('Nothing was verified');
+  expect(stderr).toContain('Nothing was tested');
   expect(stdout).toMatch(/^disagg +skipped +0 +0 +1 /m);
   expect(stdout).toMatch(/^disagg skipped up .*no NVIDIA GPU/m);
 });
@@ -62,5 +62,5 @@ test('a profile named explicitly fails instead', { timeout }, async ({ world }) 
   fakeGpus(world, 1);
   const { code, stdout } = await dynamo(world, ['smoke', 'disagg', ...sglang(world)]);
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^up +failed .*This needs 2 GPUs/m);
+  expect(stdout).toMatch(/^up +failed .*Needs 2 GPUs/m);
 });

@@ -90,7 +90,7 @@ test('a process that dies because its log reaches ulimit -f is reported as such'
   expectSaid(
     ended,
     1,
-    /^error: A file of worker may not become larger \(ulimit -f, at most 1024 KiB here\)\.$/m,
+    /^error: A file of worker has reached the file size limit \(ulimit -f, 1024 KiB here\)\.$/m,
   );
 });
 
@@ -122,7 +122,7 @@ test
     'restart worker',
     'infra up',
     '',
-  ])('/proc of another pid namespace: dynamo %s refuses', async (verb, { world }) => {
+  ])('/proc of another pid namespace: dynamo %s fails', async (verb, { world }) => {
   const ended = await play(world, `dynamo ${verb}`, foreignProc);
   expectSaid(ended, 78, /^error: \/proc shows another pid namespace, where this process, \d+, is \d+/m);
 });
@@ -143,7 +143,7 @@ test.runIf(asRoot)('a pid namespace with its own /proc is not a problem', async 
   expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
 });
 
-test.runIf(asRoot)('no /proc at all: refused', async ({ world }) => {
+test.runIf(asRoot)('no /proc at all: an error', async ({ world }) => {
   for (const verb of ['up agg $sim', 'ps', 'down', 'clean']) {
     const ended = await play(world, `umount -l /proc && dynamo ${verb}`, [unshare, '--mount']);
     expectSaid(ended, 78, /^error: \/proc is not mounted: processes cannot be identified\.$/m);
@@ -195,7 +195,7 @@ test.runIf(asRoot)(
     writeFileSync(long, `${'x'.repeat(99)}\n`.repeat(10_000));
     const profile = faulty(world, 'agg', { worker: ['--replay-log', long] });
     const ended = await play(...onDisk(world, 'size=600k', `dynamo up ${profile} $sim`));
-    expectSaid(ended, 1, /^error: The disk is full at .*, so that worker could not write its log\.$/m);
+    expectSaid(ended, 1, /^error: The disk is full at .*, so worker could not write its log\.$/m);
     expect(ended.stderr).toMatch(/a write into \S+: ENOSPC, \d+ KiB free/);
   },
 );

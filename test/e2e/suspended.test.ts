@@ -84,7 +84,7 @@ test('`down` resumes a suspended supervisor, which stops its run in order', asyn
   await suspend(session.pid);
   const { code, stderr } = await returns(world, ['down']);
   expect(code).toBe(0);
-  expect(stderr).toContain(`its supervisor, pid ${session.pid}, was suspended: woken`);
+  expect(stderr).toContain(`its supervisor (pid ${session.pid}) was suspended and has been resumed`);
   expect(stderr).toContain('is down: nothing is left');
   expect(stderr).not.toContain('SIGKILL');
   expect(shellCode(await session.ended)).toBe(0);
@@ -104,7 +104,7 @@ for (const [flags, what] of [
     onTestFinished(() => clearInterval(again));
     const { code, stderr } = await returns(world, ['down', ...flags]);
     expect(code, stderr).toBe(0);
-    expect(stderr).toContain(`its supervisor, pid ${pid}, did not `);
+    expect(stderr).toContain(`its supervisor (pid ${pid}) `);
     expect(stderr).toContain('is down: nothing is left');
     expect(isLiving(pid)).toBe(false);
   });
@@ -193,7 +193,7 @@ test('a keeper suspended while it ends a run is shown by `ps` and resumed by `do
   const pid = await suspendedReaper(world);
   const { stdout } = await returns(world, ['ps']);
   expect(stdout).toMatch(/orphaned/);
-  expect(stdout).toContain(`pid ${pid}, which ends what is left of it, is suspended (stopped by a signal)`);
+  expect(stdout).toContain(`pid ${pid}, which is cleaning up after it, is suspended (stopped by a signal)`);
   const { code, stderr } = await returns(world, ['down']);
   expect(code, stderr).toBe(0);
 });

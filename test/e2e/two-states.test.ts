@@ -42,7 +42,7 @@ test('with the same requested port, one serves and the others exit with 75 and h
   expect(ended.map(({ code }) => code).toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 75, 75]);
   for (const { code, state, stderr } of ended) {
     if (code === 0) await down(world, state);
-    else expect(stderr).toMatch(new RegExp(`--http-port ${port}: the port is held by pid \\d+ \\(`));
+    else expect(stderr).toMatch(new RegExp(`--http-port ${port}: the port is in use by pid \\d+ \\(`));
     const left = ['names', 'ports'].flatMap((name) => readdirSync(join(state, 'dynamo', name)));
     expect(left).toEqual([]);
   }

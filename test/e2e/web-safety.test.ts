@@ -115,8 +115,8 @@ test('--http-host opens the network with a warning; pages of other sites still c
   world,
 }) => {
   const { url, model, notes } = await up(world, 'agg', ['--http-host', '0.0.0.0']);
-  expect(notes).toMatch(/^http host +0\.0\.0\.0 +.*anybody .*there is no password/m);
-  expect(notes).toMatch(/^warning: .*0\.0\.0\.0.*anybody/m);
+  expect(notes).toMatch(/^http host +0\.0\.0\.0 +.*anyone .*there is no password/m);
+  expect(notes).toMatch(/^warning: .*0\.0\.0\.0.*anyone/m);
   const chat = `${url}/v1/chat/completions`;
   expect((await send(chat, { ...json, host: 'gpu7.example' }, chatOf(model))).status).toBe(200);
   const same = { ...json, host: 'gpu7.example:8000', origin: 'http://gpu7.example:8000' };
@@ -125,9 +125,9 @@ test('--http-host opens the network with a warning; pages of other sites still c
   expect((await send(chat, { 'content-type': 'text/plain' }, chatOf(model))).status).toBe(415);
   await succeed(world, ['down']);
   const { stdout } = await succeed(world, ['plan', 'agg', '--engine', 'sim', '--http-host', '::']);
-  expect(stdout).toMatch(/http host +:: +.*anybody/);
+  expect(stdout).toMatch(/http host +:: +.*anyone/);
   const loopback = await succeed(world, ['plan', 'agg', '--engine', 'sim', '--http-host', 'localhost']);
-  expect(loopback.stdout).not.toContain('anybody');
+  expect(loopback.stdout).not.toContain('anyone');
 });
 
 test('the panel shows the local address and who else can connect', async ({ world }) => {
@@ -135,9 +135,9 @@ test('the panel shows the local address and who else can connect', async ({ worl
   const words = ['up', 'agg', '--engine', 'sim', '--detach', '--quiet', '--http-port', String(port)];
   const { stdout, stderr } = await succeed(world, [...words, '--http-host', '0.0.0.0']);
   // Also with --quiet.
-  expect(stderr).toMatch(/^warning: --http-host 0\.0\.0\.0: anybody who can reach an address of this host/);
+  expect(stderr).toMatch(/^warning: --http-host 0\.0\.0\.0: anyone who can reach an address of this host/);
   expect(stdout + stderr).toContain(
-    `http://127.0.0.1:${port} here; port ${port} of every address of this host`,
+    `http://127.0.0.1:${port} here; port ${port} on every address of this host`,
   );
   expect((await send(`http://127.0.0.1:${port}/v1/models`, {})).status).toBe(200);
   await succeed(world, ['down']);

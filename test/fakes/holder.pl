@@ -1,9 +1,9 @@
-# A process as SGLang's children are: it names itself, which wipes its environment, and takes GPU memory some time later.
+# A process like SGLang's children: it sets its title, which overwrites its environment, and uses GPU memory some time later.
 #
 #   perl holder.pl TITLE FOLDER GPU MIB DELAY_MS [away]
 #
-# FOLDER is that of nvidia-smi.js; MIB 0 takes nothing. `away`: it leaves session and group of who started it, twice
-# forked. It heeds no SIGTERM, and writes its pid to FOLDER/TITLE.pid when it is what it will be.
+# FOLDER is that of nvidia-smi.js; MIB 0 uses no memory. `away`: forks twice, and leaves the session and group of its parent.
+# It ignores SIGTERM, and writes its pid to FOLDER/TITLE.pid when it is set up.
 use strict;
 use warnings;
 use POSIX ();

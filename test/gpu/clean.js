@@ -207,10 +207,13 @@ async function scenario(name, { afterS, childrenDelay, waitForMemory }) {
     `clean ended with ${cleaned.code} after ${cleaned.tookMs} ms; ${cleaned.stderr.trim()}`,
   );
   check(!pids.some(isLiving), 'every orphan is gone');
-  check(isLiving(stranger) && memoryOf([stranger]) === strangerMiB, 'the stranger lives, with its memory');
   check(
-    cleaned.stdout.includes(`dynamo clean --pid ${stranger}@`),
-    'the stranger is listed with its command',
+    isLiving(unowned) && memoryOf([unowned]) === unownedMiB,
+    'the unowned process lives, with its memory',
+  );
+  check(
+    cleaned.stdout.includes(`dynamo clean --pid ${unowned}@`),
+    'the unowned process is listed with its command',
   );
   const freed = before - usedMiB();
   check(freed >= held - 64, `${freed} MiB came back of ${held} MiB`);
@@ -219,21 +222,21 @@ async function scenario(name, { afterS, childrenDelay, waitForMemory }) {
   check(JSON.parse(again.stdout).items.length === 0, 'nothing is left for another clean');
 }
 
-let [stranger, strangerMiB] = [0, 0];
+let [unowned, unownedMiB] = [0, 0];
 try {
   record(
     'query-gpu.idle.csv',
     smi('--query-gpu=index,uuid,name,memory.total,memory.used,memory.free,driver_version'),
   );
-  stranger = holdGpu(2048, 0);
-  await until('the stranger to hold memory', () => memoryOf([stranger]) >= 2048);
-  strangerMiB = memoryOf([stranger]);
+  unowned = holdGpu(2048, 0);
+  await until('the unowned process to hold memory', () => memoryOf([unowned]) >= 2048);
+  unownedMiB = memoryOf([unowned]);
   for (const query of ['--query-gpu=index,uuid,memory.used', '--query-compute-apps=gpu_uuid,pid']) {
     const began = performance.now();
     smi(query);
     say(`nvidia-smi ${query}: ${Math.round(performance.now() - began)} ms`);
   }
-  say(`a stranger, pid ${stranger}, holds ${strangerMiB} MiB`);
+  say(`an unowned process, pid ${unowned}, holds ${unownedMiB} MiB`);
   if (values.engine === 'sim') {
     await scenario('before-memory', { afterS: 0.2, childrenDelay: 3600, waitForMemory: false });
     await scenario('with-memory', { afterS: 0.2, childrenDelay: 1, waitForMemory: true });
@@ -249,14 +252,14 @@ try {
   check(!orphaned.pids.some(isLiving), 'and has ended the orphans first');
   check((await dynamo('down')).code === 0, 'down ends it');
   const [{ startTime }] = JSON.parse((await dynamo('clean', '--json', '--dry-run')).stdout)
-    .leftAlone.filter(({ what }) => what.startsWith(`${stranger} (`))
+    .leftAlone.filter(({ what }) => what.startsWith(`${unowned} (`))
     .map(({ command }) => ({ startTime: command.split('@')[1] }));
-  check((await dynamo('clean', '--pid', `${stranger}@1`)).code === 77, 'another start time is refused');
+  check((await dynamo('clean', '--pid', `${unowned}@1`)).code === 77, 'another start time is refused');
   check(
-    (await dynamo('clean', '--pid', `${stranger}@${startTime}`)).code === 0,
-    'the stranger can be ended by pid',
+    (await dynamo('clean', '--pid', `${unowned}@${startTime}`)).code === 0,
+    'the unowned process can be ended by pid',
   );
-  check(!isLiving(stranger), 'and is gone');
+  check(!isLiving(unowned), 'and is gone');
 } catch (error) {
   check(false, error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {

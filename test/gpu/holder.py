@@ -1,6 +1,6 @@
-"""Holds memory of GPU 0 through the driver's own library, so that it starts at once and needs no package.
+"""Uses memory of GPU 0 through the driver library, so that it starts at once and needs no package.
 
-usage: holder.py MIB DELAY_S    MIB 0: has the device files open and takes nothing, as a detokenizer does
+usage: holder.py MIB DELAY_S    MIB 0: opens the device files without using memory, as a detokenizer does
 """
 import ctypes
 import signal

@@ -1,8 +1,7 @@
 /** Proves that a test left nothing behind: no process, listener, socket, temporary file or lock. */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listeners } from './proc.ts';
-import { environmentOf, isLiving, livingProcesses, openedBy } from './proc.ts';
+import { environmentOf, isLiving, listeners, livingProcesses, openedBy } from './proc.ts';
 
 /** The folders of a test, and the mark in the environment of everything it starts. */
 export interface Scene {

@@ -1,4 +1,4 @@
-/** What happens when real SGLang workers die, or are to stop while they load. */
+/** Real SGLang workers that die, or are stopped while they load. */
 import { describe, expect } from 'vitest';
 import { livingProcesses } from '../oracle/proc.ts';
 import { start, succeed } from '../e2e/harness/cli.ts';
@@ -19,7 +19,7 @@ import {
   withInfra,
 } from '../real/support/sglang.ts';
 
-/** Of the worker, or of its child that SGLang titles so. */
+/** The pid of the worker, or of its child with this title. */
 async function pidOfVictim(world: World, victim: string): Promise<number> {
   const worker = await pidOf(world, 'worker');
   if (victim === 'worker') return worker;
@@ -79,7 +79,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     const session = start(world, ['up', 'agg', ...args, '--http-port', port, ...raw], {
       env: onCpuVariables(world),
     });
-    // The dangerous moment: children are there, and do not yet end with their parent.
+    // The dangerous moment: children exist, and do not yet end with their parent.
     await until(
       'children of the worker',
       () =>

@@ -1,4 +1,4 @@
-/** Real SGLang on a CPU: images understood, images and videos made; a worker dies, and down comes while it loads. */
+/** Real SGLang on a CPU: reads images, creates images and videos; a worker dies, and down runs while it loads. */
 import { existsSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { requestsOf } from '../e2e/harness/deployment.ts';

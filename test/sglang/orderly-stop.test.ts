@@ -1,4 +1,4 @@
-/** Real SGLang on a CPU: its scheduler would die of SIGTERM at once, and must not get one while it serves. */
+/** Real SGLang on a CPU: its scheduler would die of SIGTERM at once, so it must not get one while it serves. */
 import { describe } from 'vitest';
 import { test } from '../e2e/harness/world.ts';
 import { model } from '../real/support/models.ts';
@@ -9,10 +9,10 @@ import { sglangTimeout as timeout, upOnCpu } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
   test('restart, stop and down let streams finish', { timeout }, async ({ world }) => {
-    // Upstream lets 5 s pass between the signal and the end of what still runs: too few on a busy machine.
+    // Upstream allows 5 s between the signal and the end of open requests: too few on a busy machine.
     const patient = ['--env', 'DYN_GRACEFUL_SHUTDOWN_GRACE_PERIOD_SECS=20'];
     const running = await upOnCpu(world, 'agg_router', python, model('tiny-gpt2'), patient);
-    // The first answers are slower than all that follow.
+    // The first answers are slower than later ones.
     await tokensIn(running, 1_000);
     await endsInOrder(world, running, await tokensIn(running, 2_500));
   });

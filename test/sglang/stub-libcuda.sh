@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes a library in place of NVIDIA's driver for SGLang of Dynamo 1.1 on hosts without one: it only has to load.
+# Builds a stub of NVIDIA's driver library for SGLang of Dynamo 1.1 on hosts without a driver: it only has to load.
 #   test/sglang/stub-libcuda.sh ENVIRONMENT FOLDER
 #   LD_LIBRARY_PATH=FOLDER DYNAMO_TEST_SGLANG=ENVIRONMENT npm run test:sglang -- -t 'agg answers'
-# Every function says CUDA_ERROR_NO_DEVICE. Wants cc and nm. Never for anything but tests.
+# Every function returns CUDA_ERROR_NO_DEVICE. Needs cc and nm. For tests only.
 set -eu
 environment=$1 folder=$2
 mkdir -p "$folder"

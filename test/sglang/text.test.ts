@@ -1,4 +1,4 @@
-/** Real SGLang on a CPU: the patterns that answer with text, or with vectors; etcd or a worker dies, and down comes while that loads. */
+/** Real SGLang on a CPU: patterns with text or vectors; etcd or a worker dies, and down runs while it loads. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { compareVersions } from '../../src/base/package-version.ts';
@@ -28,7 +28,7 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     expect(usage?.completion_tokens).toBeGreaterThan(0);
     const [run] = await ps(world);
     const shared = (run?.processes ?? []).flatMap(({ pid = 0 }) => sharedMemoryBelow(pid));
-    // SGLang 0.5.10, that of Dynamo 1.1, makes none.
+    // SGLang 0.5.10, that of Dynamo 1.1, creates none.
     const { dynamo = '' } = readEnvironment(python, `${python}/bin/python3`, undefined);
     if (compareVersions(dynamo, '1.2') >= 0) expect(shared.join()).toContain('/dev/shm/sglang_loads_');
     const { stderr } = await succeed(world, ['down']);

@@ -1,7 +1,6 @@
 /** Builds the input of diagnosis rules from recorded logs in test/fixtures/logs. */
 import { readFileSync } from 'node:fs';
-import { diagnose, type Opinion } from '../../src/doctor/diagnose.ts';
-import type { HostEvidence, ObservedProcess } from '../../src/doctor/rule.ts';
+import { diagnose, type HostEvidence, type ObservedProcess, type Opinion } from '../../src/doctor/rule.ts';
 import { rules } from '../../src/doctor/rule-table.ts';
 import type { ServingPlan } from '../../src/plan/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';

@@ -1,4 +1,4 @@
-/** A host that is built from the few facts that a test is about; everything else is absent. */
+/** A host with only the facts that a test is about. */
 import type { Clock } from '../../src/base/clock.ts';
 import type { Check, Finding } from '../../src/doctor/check.ts';
 import type {
@@ -28,25 +28,25 @@ export interface HostFacts {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly subject?: Subject;
-  /** Text by path; folders are there with their files. `null`: a link to nothing. */
+  /** Text by path; folders exist through their files. `null`: a dangling link. */
   readonly files?: Readonly<Record<string, string | null>>;
   readonly stats?: Readonly<Record<string, Partial<FileFacts>>>;
   readonly readOnly?: readonly string[];
   readonly space?: Readonly<Record<string, { freeBytes: number; totalBytes: number }>>;
-  /** Answers by `program words`, the longest beginning wins; an error is thrown. */
+  /** Output by `program words`, matched by the longest prefix; an error is thrown. */
   readonly programs?: Readonly<Record<string, Partial<Output> | Error>>;
   readonly replies?: (
     url: string,
     call: HttpCall,
   ) => { status: number; body?: string; headers?: Record<string, string> } | undefined;
-  /** Reason by `address:port`; others connect. */
+  /** Reason by `address:port` of connections that fail. */
   readonly closed?: Readonly<Record<string, string>>;
   readonly lines?: Readonly<Record<string, string>>;
   readonly procTrouble?: { readonly words: string; readonly fix: string };
   readonly unbindable?: Readonly<Record<string, string>>;
   readonly holders?: Readonly<Record<number, string>>;
   readonly gpus?: GpuReport;
-  /** Its text; else it may not be read. */
+  /** Its text; without it, the log is unreadable. */
   readonly kernelLog?: string;
   readonly containers?: ContainerSurvey;
   readonly python?: PythonEnvironment | Error;
@@ -136,12 +136,12 @@ function statOf(
   return { isFolder, sizeBytes, uid: 1000, inode: 1, device: 'fe:00', modifiedMs: 0, ...stats[path] };
 }
 
-/** What a check finds on such a host. */
+/** The finding of a check on such a host. */
 export async function finding(check: Check, facts: HostFacts = {}): Promise<Finding> {
   return await check.look(doctorHost(facts));
 }
 
-/** A profile with the plan that the embedded engine gives, changed as the test says. */
+/** A profile with its plan on the embedded engine, changed by the test. */
 export function subjectOf(
   profile: Profile,
   change: Partial<ServingPlan> = {},
@@ -159,7 +159,7 @@ export function subjectOf(
   };
 }
 
-/** The same, as if SGLang ran it: each worker on a GPU of its own. */
+/** The same with SGLang: each worker on its own GPU. */
 export function onGpus(
   profile: Profile,
   change: Partial<ServingPlan> = {},

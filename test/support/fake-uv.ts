@@ -1,13 +1,13 @@
-/** Stand-ins for uv and python3 that make folders as the real ones do, in no time, and write down how they were called. */
+/** Stand-ins for uv and python3 that create the same folders at once, and record how they were called. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the stand-in does besides, by the presence of files in its folder: `hang`, and `fail` with what it shall say. */
+/** Files in its folder that change what the stand-in does: `hang`, and `fail` with an error message. */
 export interface FakeInstaller {
   /** Command lines in order, without the program. */
   readonly calls: () => string[];
   readonly set: (what: 'hang' | 'fail', text?: string) => void;
-  /** Pids of the stand-in and of what it started, once it hangs. */
+  /** Pids of the stand-in and its child, once it hangs. */
   readonly hanging: () => number[] | undefined;
 }
 
@@ -55,7 +55,7 @@ else if (args[1] === 'install') {
 }
 `;
 
-/** Its \`pip install uv\` puts the stand-in for uv where pip would put uv. */
+/** Its \`pip install uv\` installs the stand-in for uv. */
 const python = (state: string): string => `#!/usr/bin/env node
 const fs = require('node:fs');
 const { dirname, join } = require('node:path');
@@ -68,7 +68,7 @@ if (kind === 'venv') {
 } else fs.copyFileSync(join(state, 'uv'), join(dirname(process.argv[1]), 'uv'));
 `;
 
-/** Puts stand-ins into \`bin\`; \`state\` is a folder for what they know. */
+/** Puts stand-ins into \`bin\`; \`state\` is a folder for their files. */
 export function fakeInstaller(
   bin: string,
   state: string,

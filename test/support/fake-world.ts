@@ -1,4 +1,4 @@
-/** A launcher and a prober that follow a script in virtual time, and write down what is asked of them. */
+/** A launcher and a prober that follow a script in virtual time, and record their calls. */
 import { deferred } from '../../src/base/deferred.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import type { Child, Dependencies, Launcher, Prober, Proving } from '../../src/supervisor/contracts.ts';
@@ -8,22 +8,22 @@ import type { LoadProgress } from '../../src/supervisor/progress.ts';
 import { supervise, type Supervision } from '../../src/supervisor/supervise.ts';
 import { type VirtualClock, virtualClock } from './clocks.ts';
 
-/** Times are in milliseconds after the step before; what has none never happens. */
+/** Times are in milliseconds after the previous step; a step without a time never happens. */
 export interface ProcessScript {
   readonly launchMs?: number | undefined;
   readonly launchFails?: boolean | undefined;
   readonly readyMs?: number | undefined;
-  /** The same for every life after the first. */
+  /** The script of every life after the first. */
   readonly laterReadyMs?: number | undefined;
   readonly exitMs?: number | undefined;
-  /** It gets on so often, a percent each time, until `progressUntilMs`. */
+  /** Period of progress, one percent each time, until `progressUntilMs`. */
   readonly progressEveryMs?: number | undefined;
   readonly progressUntilMs?: number | undefined;
   readonly exit?: Exit | undefined;
-  /** When it loses a child, after its launch. */
+  /** When it loses a vital child, after its launch. */
   readonly degradedMs?: number | undefined;
   readonly stopMs?: number | undefined;
-  /** When it serves nobody any more, after its stop began. */
+  /** When it has no requests left, after its stop began. */
   readonly drainedMs?: number | undefined;
   readonly stopFails?: boolean | undefined;
 }
@@ -32,7 +32,7 @@ export interface WorldScript {
   readonly processes?: Readonly<Record<string, ProcessScript>>;
   readonly instancesMs?: number | undefined;
   readonly servesMs?: number | undefined;
-  /** What the proving request fails with. */
+  /** The error of the proof request. */
   readonly servesWrong?: Error | undefined;
   readonly readyWrong?: Error | undefined;
   readonly foreignListener?: Error | undefined;
@@ -44,7 +44,7 @@ export type Note =
   | {
       readonly what: 'launch' | 'launched' | 'exited' | 'stop' | 'stopped' | 'kill';
       readonly process: string;
-      /** Of this life; a process that is restarted has another. */
+      /** Of this life; a restarted process has another. */
       readonly pid?: number;
       readonly graceMs?: number;
     }
@@ -53,7 +53,7 @@ export type Note =
 export interface FakeWorld extends Dependencies {
   readonly onEvent: (event: RunEvent) => void;
   readonly clock: VirtualClock;
-  /** Everything in the order in which it happened. */
+  /** Everything in order. */
   readonly notes: Note[];
   readonly events: RunEvent[];
 }
@@ -98,7 +98,7 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
     },
     check: async () => undefined,
     missing: async () => [],
-    lastSeen: () => script.lastSeen,
+    lastSeen: () => (script.lastSeen === undefined ? undefined : { text: script.lastSeen }),
   };
   const proving: Proving = {
     listenersAreOurs: async () => {
@@ -133,7 +133,7 @@ export function supervised(plan: Plan, world: Dependencies & Pick<FakeWorld, 'on
   return supervise(plan, world, openJournal(plan, world.clock, world.onEvent));
 }
 
-/** Plans of these tests have the name of the process as the host of its probe. */
+/** In these plans, the host of each probe is the name of its process. */
 function nameOf(url: string): string {
   return new URL(url).hostname;
 }
@@ -160,7 +160,7 @@ function fakeChild(
   return {
     pid,
     exited: exited.promise,
-    degraded: clock.sleep(script.degradedMs ?? never).then(() => 'its scheduler (7) ended'),
+    degraded: clock.sleep(script.degradedMs ?? never).then(() => ({ name: 'scheduler', pid: 7 })),
     trackChildren: async () => {},
     drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {

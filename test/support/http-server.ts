@@ -18,12 +18,3 @@ export async function serve(listener: RequestListener): Promise<TestServer> {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return { port, url: `http://127.0.0.1:${port}` };
 }
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

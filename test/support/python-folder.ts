@@ -1,17 +1,17 @@
-/** Python environments as folders look, with no Python in them: for tests of what finds and makes them. */
+/** Python environments as folders without a Python, for tests of finding and creating them. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeSetupRecord } from '../../src/python/setup-folders.ts';
 import { tempFolder } from './temp-folder.ts';
 
-/** `packages` as `ai_dynamo-1.4.2`: what stands before `.dist-info`. */
+/** `packages`, such as `ai_dynamo-1.4.2`: the part before `.dist-info`. */
 export function venv(packages: readonly string[], folder = tempFolder()): string {
   prefix(packages, folder, 'lib/python3.12/site-packages');
   writeFileSync(join(folder, 'pyvenv.cfg'), 'home = /usr/bin\nversion = 3.12.1\n');
   return folder;
 }
 
-/** A Python that is no virtual environment, its packages in `site`. */
+/** A Python that is not a virtual environment, with its packages in `site`. */
 export function prefix(
   packages: readonly string[],
   folder = tempFolder(),
@@ -25,7 +25,7 @@ export function prefix(
   return folder;
 }
 
-/** One that `dynamo setup` has made, or not finished, below `data`. */
+/** An environment of `dynamo setup` below `data`, complete or unfinished. */
 export function setUp(
   data: string,
   name: string,

@@ -28,7 +28,7 @@ export const mixedSuites: readonly SuiteResult[] = [
     runId: undefined,
     startedAt: '2026-11-21T10:12:12.345Z',
     tookMs: 0,
-    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: 'not tried: agg chat failed' }],
+    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: 'not run: agg chat failed' }],
     logs: [],
   },
 ];

@@ -1,4 +1,4 @@
-/** The walls between the rooms of src/: a forbidden import is caught in each, also in nested folders and root files. */
+/** Import rules of the rooms of src/: a forbidden import is caught in each, also in nested folders and root files. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ interface Plant {
   readonly line: string;
 }
 
-/** One forbidden thing a file. */
+/** One violation per file. */
 function plants(): Plant[] {
   const names = rooms.map(({ name }) => name);
   return rooms.flatMap(({ name, imports, pure, pureFiles = [] }): Plant[] => {

@@ -1,16 +1,89 @@
 /** The conversation of `dynamo chat`: questions from a terminal or a pipe, answers as they come. */
-import type { Environment } from '../../base/environment.ts';
 import { createInterface } from 'node:readline';
+import type { Environment } from '../../base/environment.ts';
 import { plainText } from '../../base/terminal-text.ts';
 import { DynamoError } from '../../base/error.ts';
-import { errorText } from '../../view/error.ts';
-import { styleFor } from '../../view/style.ts';
-import { answerTo, type ChatTarget, type Message } from './answer.ts';
+import { errorText, styleFor } from '../../view/style.ts';
 import { readerGone } from '../reader.ts';
+import { errorCode, messageOf } from '../../base/error-code.ts';
+import { eventLines, type Json, listOf, objectOf, shown, textOf } from '../../smoke/answers.ts';
+
+export interface ChatTarget {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly model: string;
+  readonly maxTokens?: number | undefined;
+}
+
+interface Message {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+interface Piece {
+  readonly text: string;
+  /** Part of a model's reasoning, which comes before its answer. */
+  readonly isReasoning: boolean;
+}
+
+/** Ends early and without an error when `signal` aborts. Throws `unavailable` when there is no answer or it breaks off. */
+async function* answerTo(
+  messages: readonly Message[],
+  target: ChatTarget,
+  signal: AbortSignal,
+): AsyncGenerator<Piece, void> {
+  try {
+    for await (const event of eventLines(await request(messages, target, signal))) {
+      if (event === '[DONE]') return;
+      yield* piecesOf(objectOf(JSON.parse(event)), target);
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof DynamoError) throw error;
+    // fetch says only "fetch failed"; the cause knows why.
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    throw noAnswer(target, errorCode(cause) ?? messageOf(cause));
+  }
+}
+
+async function request(
+  messages: readonly Message[],
+  target: ChatTarget,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const { model, maxTokens } = target;
+  const response = await fetch(`${target.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer EMPTY' },
+    body: JSON.stringify({
+      model,
+      messages,
+      stream: true,
+      ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    }),
+    signal,
+  });
+  if (response.ok && response.body !== null) return response.body;
+  throw noAnswer(target, `HTTP ${response.status}: ${shown(await response.text())}`);
+}
+
+function* piecesOf(chunk: Json, target: ChatTarget): Generator<Piece, void> {
+  if (chunk.error !== undefined) throw noAnswer(target, shown(chunk.error));
+  const delta = objectOf(objectOf(listOf(chunk.choices)[0]).delta);
+  const [thought, text] = [textOf(delta.reasoning_content), textOf(delta.content)];
+  if (thought !== undefined && thought !== '') yield { text: thought, isReasoning: true };
+  if (text !== undefined && text !== '') yield { text, isReasoning: false };
+}
+
+function noAnswer({ url, model }: ChatTarget, why: string): DynamoError {
+  return new DynamoError('unavailable', `The request to ${model} at ${url} failed: ${why}`, {
+    hint: 'dynamo ps   # shows whether it is up and healthy',
+  });
+}
 
 /**
- * Until there are no more questions; returns 0. Throws what an answer throws when questions come through a pipe; in a
- * terminal it is shown, and the next question may come.
+ * Runs until there are no more questions; returns 0. When questions come through a pipe, throws what an answer throws; in a
+ * terminal the error is shown, and the next question may follow.
  */
 export async function converse(
   target: ChatTarget,
@@ -21,16 +94,16 @@ export async function converse(
   const interactive = stdin.isTTY && stderr.isTTY;
   const start: readonly Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
   let messages = start;
-  // Prompts are no data: they go where notes go.
+  // Prompts are not data: they go to stderr.
   const lines = createInterface({ input: stdin, output: stderr, terminal: interactive, prompt: '> ' });
   const ask = (): void => {
     if (interactive) lines.prompt();
   };
   if (interactive) {
-    stderr.write(`${target.model} at ${target.url}; Ctrl-C ends an answer, Ctrl-D leaves\n`);
+    stderr.write(`Chatting with ${target.model} at ${target.url}. Ctrl-C stops an answer, Ctrl-D quits.\n`);
     lines.on('SIGINT', () => {
-      stderr.write('\n(Ctrl-D leaves)\n');
-      // What was typed is forgotten, as in a shell.
+      stderr.write('\n(press Ctrl-D to quit)\n');
+      // The typed line is discarded, as in a shell.
       lines.write(null, { ctrl: true, name: 'u' });
       lines.prompt();
     });
@@ -47,7 +120,7 @@ export async function converse(
       messages = await turn(messages, question, { target, lines, interactive, environment });
     ask();
   }
-  // Ctrl-D leaves the cursor behind the prompt.
+  // After Ctrl-D the cursor is still behind the prompt.
   if (interactive) stderr.write('\n');
   return 0;
 }
@@ -60,7 +133,7 @@ interface Ends {
   readonly environment: Environment;
 }
 
-/** The conversation after this question; as it was when nothing was answered. */
+/** The conversation after this question; unchanged when there was no answer. */
 async function turn(messages: readonly Message[], question: string, ends: Ends): Promise<readonly Message[]> {
   const { lines, interactive, environment } = ends;
   const asked: readonly Message[] = [...messages, { role: 'user', content: question }];
@@ -68,7 +141,7 @@ async function turn(messages: readonly Message[], question: string, ends: Ends):
   const end = (): void => over.abort();
   readerGone.addEventListener('abort', end);
   if (interactive) {
-    // The terminal turns Ctrl-C into a signal again, and what is typed meanwhile waits.
+    // The terminal sends Ctrl-C as a signal again, and what is typed meanwhile waits.
     lines.pause();
     process.stdin.setRawMode(false);
     process.on('SIGINT', end);
@@ -90,7 +163,7 @@ async function turn(messages: readonly Message[], question: string, ends: Ends):
   }
 }
 
-/** Writes the answer to stdout; returns what of it is no thought. */
+/** Writes the answer to stdout; returns it without the model's reasoning. */
 async function show(
   asked: readonly Message[],
   { target, environment }: Ends,
@@ -98,14 +171,14 @@ async function show(
 ): Promise<string> {
   const style = styleFor(process.stdout, environment);
   let content = '';
-  let thought = false;
+  let reasoning = false;
   for await (const piece of answerTo(asked, target, signal)) {
-    if (thought && !piece.isThought) process.stdout.write('\n\n');
-    thought = piece.isThought;
-    if (!piece.isThought) content += piece.text;
-    // A model must not be able to steer the terminal.
+    if (reasoning && !piece.isReasoning) process.stdout.write('\n\n');
+    reasoning = piece.isReasoning;
+    if (!piece.isReasoning) content += piece.text;
+    // A model must not be able to control the terminal.
     const text = process.stdout.isTTY ? plainText(piece.text) : piece.text;
-    process.stdout.write(piece.isThought ? style.dim(text) : text);
+    process.stdout.write(piece.isReasoning ? style.dim(text) : text);
   }
   process.stdout.write('\n');
   return content;

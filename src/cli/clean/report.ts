@@ -1,15 +1,15 @@
-/** Puts what was found into words: every item with its proof, every stranger with what a person could do. */
+/** Describes what was found: every item with its proof, every unowned process with the command that ends it. */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Environment } from '../../base/environment.ts';
-import { gibText } from '../../gpu/holders.ts';
+import { gibText, memoryText } from '../../base/units.ts';
 import { ephemeralFolders } from '../../plan/plan.ts';
 import { commandLine } from '../../process/proc.ts';
 import { holdsMedia } from '../../run/stale.ts';
 import { readPlan, type StoredRun } from '../../run/record.ts';
 import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.ts';
 import { durationText } from '../../base/duration.ts';
-import { homePath } from '../../view/home-path.ts';
+import { homePath } from '../../view/style.ts';
 import { keysReport } from '../../deployment/sweep-run.ts';
 import type { CleanFindings, DeadRun } from '../../deployment/survey.ts';
 import type { UnownedProcess } from '../../deployment/unowned-processes.ts';
@@ -17,10 +17,10 @@ import type { UnownedProcess } from '../../deployment/unowned-processes.ts';
 export interface Cleaning {
   readonly findings: CleanFindings;
   readonly unowned: readonly UnownedProcess[];
-  /** Strangers that the user wants ended. */
+  /** Unowned processes that the user wants ended. */
   readonly chosen: readonly UnownedProcess[];
   readonly dryRun: boolean;
-  /** May hold the login for an etcd that keeps keys of ours. */
+  /** May hold the login of an etcd that has keys of ours. */
   readonly environment: Environment;
 }
 
@@ -37,9 +37,9 @@ export function reportOf({ findings, unowned, chosen, dryRun, environment }: Cle
     items: [
       ...findings.deadRuns.flatMap(itemsOf),
       ...keys.flatMap(({ items }) => items),
-      ...chosen.map((stranger) => strangerItem(stranger, findings)),
+      ...chosen.map((each) => unownedItem(each, findings)),
       ...findings.segments.map(({ segment, proof }): CleanItem => {
-        return { kind: 'segment', what: `${segment.path} (${mibText(segment.bytes)})`, proof };
+        return { kind: 'segment', what: `${segment.path} (${memoryText(segment.bytes)})`, proof };
       }),
       ...findings.stale.map(({ kind, file, proof }): CleanItem => ({ kind, what: homePath(file), proof })),
       ...findings.prunable
@@ -51,18 +51,18 @@ export function reportOf({ findings, unowned, chosen, dryRun, environment }: Cle
       ...unowned.filter((process) => !chosen.includes(process)).map((each) => leftAlone(each, findings)),
       ...findings.containers.map(({ name, state, runId }) => ({
         what: `container ${name} (${state})`,
-        because: `carries our label of run ${runId}, which no ledger here knows`,
+        because: `has our label for run ${runId}, but no ledger here knows that run`,
         command: `docker rm -f ${name}`,
       })),
       ...findings.kept.map(({ file, because, command }) => ({ what: homePath(file), because, command })),
       ...kept.map(({ folder }) => ({
         what: homePath(folder),
-        because: 'an ended run with pictures or videos in it',
+        because: 'an ended run that holds images or videos',
         command: `rm -r ${folder}`,
       })),
       ...findings.unproven.map(({ path, bytes }) => ({
-        what: `${path} (${mibText(bytes)})`,
-        because: 'nobody uses it, and nothing proves who made it',
+        what: `${path} (${memoryText(bytes)})`,
+        because: 'unused, but nothing proves who created it',
         command: `rm ${path}`,
         segment: true as const,
       })),
@@ -71,12 +71,8 @@ export function reportOf({ findings, unowned, chosen, dryRun, environment }: Cle
   };
 }
 
-function memoryText(gpuMiB: number): string {
+function gpuMemoryText(gpuMiB: number): string {
   return gpuMiB > 0 ? `, ${gibText(gpuMiB)} of GPU memory` : '';
-}
-
-function mibText(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
 function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
@@ -84,7 +80,7 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
   const living = processes.map(({ pid, process: name, evidence, gpuMiB }): CleanItem => {
     return {
       kind: 'process',
-      what: `${pid} (${commandLine(pid, 40)}${memoryText(gpuMiB)})`,
+      what: `${pid} (${commandLine(pid, 40)}${gpuMemoryText(gpuMiB)})`,
       proof: `${proof}: from ${name}, known by ${evidence}`,
     };
   });
@@ -94,7 +90,7 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
     ...living,
     ...containers.map(({ entry, state, problem, gpuMiB }): CleanItem => ({
       kind: 'container',
-      what: `${entry.container} (${problem === undefined ? state : `Docker at ${entry.daemon.address}: ${problem}`}${memoryText(gpuMiB)})`,
+      what: `${entry.container} (${problem === undefined ? state : `Docker at ${entry.daemon.address}: ${problem}`}${gpuMemoryText(gpuMiB)})`,
       proof: `${proof}: from ${entry.process}, known by ledger and label`,
     })),
     ...folders.map((folder): CleanItem => ({ kind: 'folder', what: homePath(folder), proof })),
@@ -102,27 +98,27 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
 }
 
 function deathOf({ record: { runId, supervisor } }: StoredRun): string {
-  return `of run ${runId}, whose supervisor, pid ${supervisor.pid}, is dead`;
+  return `of run ${runId}, whose supervisor (pid ${supervisor.pid}) is dead`;
 }
 
-function strangerItem(stranger: UnownedProcess, findings: CleanFindings): CleanItem {
-  const { uid, user } = stranger.facts;
-  const whose = uid === process.getuid?.() ? 'yours' : `of ANOTHER USER, ${user}`;
+function unownedItem(unowned: UnownedProcess, findings: CleanFindings): CleanItem {
+  const { uid, user } = unowned.facts;
+  const owner = uid === process.getuid?.() ? 'you' : `ANOTHER USER, ${user}`;
   return {
     kind: 'process',
-    what: describe(stranger, findings),
-    proof: `asked for; no run of ours, ${whose}`,
+    what: describe(unowned, findings),
+    proof: `requested; from no run of ours, owned by ${owner}`,
   };
 }
 
-function leftAlone(stranger: UnownedProcess, findings: CleanFindings): LeftAlone {
-  const { pid, startTime, uid, container } = stranger.facts;
+function leftAlone(unowned: UnownedProcess, findings: CleanFindings): LeftAlone {
+  const { pid, startTime, uid, container } = unowned.facts;
   const mine = uid === process.getuid?.();
   const plain = `dynamo clean --pid ${pid}@${startTime}`;
   const command = mine || process.getuid?.() === 0 ? plain : `sudo ${plain}`;
   return {
-    what: describe(stranger, findings),
-    because: stranger.because,
+    what: describe(unowned, findings),
+    because: unowned.because,
     command: container?.stop === undefined ? command : `${container.stop}   # or: ${command}`,
   };
 }

@@ -1,27 +1,40 @@
-/** The real host as the doctor sees it: its view, put together from the rooms that know. */
-import type { Environment } from '../../base/environment.ts';
+/** The real host as the doctor sees it, put together from the other rooms, and what the state folder says of runs. */
 import { homedir } from 'node:os';
+import { basename } from 'node:path';
+import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { autoEngines, findEngine } from '../../engine/engines.ts';
-import type { HostView } from '../../doctor/host-view.ts';
+import type { HostView, RunFacts, Segment, StateFacts, Subject } from '../../doctor/host-view.ts';
 import { localFiles, localNetwork } from '../../doctor/local-host.ts';
 import { holderOf, listeningPorts } from '../../process/ports.ts';
-import { procTrouble } from '../../process/proc.ts';
+import { procTrouble, isLiving, readStat } from '../../process/proc.ts';
 import { runProgram } from '../../host/program.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import type { DeploymentFlags } from '../up/deployment-options.ts';
 import { gpuReport, kernelLog } from '../../deployment/doctor-host.ts';
-import type { Diagnosed } from './plan.ts';
-import { lostSegments, stateFacts } from './state.ts';
+import { stoppedText } from '../../supervisor/events.ts';
+import { DynamoError } from '../../base/error.ts';
+import { identify, isAlive } from '../../process/identity.ts';
+import { stateFolders, type StateFolders } from '../../run/folders.ts';
+import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
+import { removeStale, staleClaims, staleSockets, type StaleFile } from '../../run/stale.ts';
+import { segmentFindings } from '../../deployment/survey.ts';
+import { type Owner, ownersIn } from '../../deployment/gpu-survey.ts';
+import { reapRun } from '../../deployment/reap-run.ts';
 
-/** Below the limit of a check, so that the check can say which program it was. */
+/** Below the time limit of a check, so that the check can name the program that hung. */
 const programMs = 4_500;
 
-export function hostView(
-  { environment, subject }: Diagnosed,
-  flags: DeploymentFlags,
-  caller: Environment,
-): HostView {
+export interface HostSource {
+  /** Of the deployment, without the credentials in the addresses of etcd and NATS. */
+  readonly environment: Environment;
+  /** Of this command. */
+  readonly caller: Environment;
+  readonly subject: Subject | undefined;
+  readonly flags: DeploymentFlags;
+}
+
+export function hostView({ environment, caller, subject, flags }: HostSource): HostView {
   const engine = subject?.plan?.engine ?? flags.engine;
   return {
     environment,
@@ -38,7 +51,7 @@ export function hostView(
       const inodes = listeningPorts().get(port);
       return inodes === undefined ? undefined : holderOf(inodes);
     },
-    // Asked by many checks, and slow where there is a GPU.
+    // Many checks need it, and it is slow on a host with GPUs.
     gpus: once(async () => await gpuReport(caller)),
     kernelLog: async () => await kernelLog(caller),
     containers: async () => {
@@ -56,7 +69,7 @@ export function hostView(
   };
 }
 
-/** Where that was removed, checks of the rest of the host still tell something. */
+/** When the working folder was removed, the other checks are still useful. */
 function folderHere(): string {
   try {
     return process.cwd();
@@ -68,4 +81,61 @@ function folderHere(): string {
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return async () => await (answer ??= ask());
+}
+
+/** Reading it writes nothing. Throws what `stateFolders` throws. */
+async function stateFacts(environment: Environment): Promise<StateFacts> {
+  const folders = stateFolders(environment);
+  const stored = storedRuns(folders, isAlive);
+  const owners = [...ownersIn(folders).values()];
+  return {
+    runs: stored.map((run) => runFacts(run, owners)),
+    stale: await staleIn(folders),
+    reap: async (runId) => {
+      const run = stored.find(({ record }) => record.runId === runId);
+      return run === undefined
+        ? 'already gone'
+        : stoppedText(await reapRun({ folders, environment }, run, false));
+    },
+    dropStale: async () => await dropStale(folders),
+  };
+}
+
+function runFacts({ record, files, supervised }: StoredRun, owners: readonly Owner[]): RunFacts {
+  const state = supervised ? 'live' : record.endedAt === undefined ? 'dead' : 'ended';
+  const mine = owners.filter(({ run }) => run.record.runId === record.runId);
+  return {
+    runId: record.runId,
+    name: record.name,
+    startedAt: record.startedAt,
+    state,
+    plan: readPlan(files),
+    living: state === 'dead' ? mine.map(({ owned: { pid, process } }) => ({ pid, process })) : [],
+  };
+}
+
+async function staleIn(folders: StateFolders): Promise<StaleFile[]> {
+  return [...staleClaims(folders, isAlive), ...(await staleSockets(folders))];
+}
+
+async function dropStale(folders: StateFolders): Promise<string[]> {
+  const holder = identify(process.pid);
+  if (holder === undefined) throw new DynamoError('environment', '/proc is not mounted.');
+  const stale = await staleIn(folders);
+  for (const each of stale) removeStale(each, { runId: `doctor-${process.pid}`, holder }, isAlive);
+  return stale.map(({ kind, file, proof }) => `removed the ${kind} ${file}: ${proof}`);
+}
+
+/** As `dynamo clean` sees them. Throws what `stateFolders` throws. */
+function lostSegments(environment: Environment): Segment[] {
+  const folders = stateFolders(environment);
+  const found = segmentFindings(storedRuns(folders, isAlive), ownersIn(folders));
+  return [
+    ...found.segments.map(({ segment, proof }) => ({ path: segment.path, bytes: segment.bytes, proof })),
+    ...found.unproven
+      // Semaphores are 32 bytes each: not worth a warning.
+      .filter(({ path }) => !basename(path).startsWith('sem.'))
+      .filter(({ creator }) => creator === undefined || !isLiving(readStat(creator)))
+      .map(({ path, bytes }) => ({ path, bytes })),
+  ];
 }

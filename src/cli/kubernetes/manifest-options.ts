@@ -11,8 +11,7 @@ import {
   type ModelCache,
 } from '../../kubernetes/target.ts';
 import type { Profile } from '../../profile/profile.ts';
-import type { DeploymentFlags } from '../up/deployment-options.ts';
-import { settingsOf } from '../up/deployment-options.ts';
+import { type DeploymentFlags, settingsOf } from '../up/deployment-options.ts';
 
 export interface ManifestFlags {
   readonly on?: 'kubernetes';

@@ -1,4 +1,4 @@
-/** `dynamo setup --dry-run`: what would be done, every deviation from upstream with its reason, and nothing is changed. */
+/** `dynamo setup --dry-run`: shows what would be done, with the reason for every deviation from upstream. Changes nothing. */
 import { join } from 'node:path';
 import type { UpstreamName } from '../../engine/engines.ts';
 import { installerCache, leastSpace } from '../../python/setup-folders.ts';
@@ -13,17 +13,14 @@ import {
 } from '../../python/installer-commands.ts';
 import { pythonRange, type Recipe, recipeFor } from '../../python/recipe.ts';
 import { quote } from '../../base/terminal-text.ts';
-import { homePath } from '../../view/home-path.ts';
+import { homePath, styleFor } from '../../view/style.ts';
 import { type Fact, factLines } from '../../view/setup-text.ts';
-import { sizeText } from '../../view/size.ts';
-import { styleFor } from '../../view/style.ts';
-import { requirePython, requireSamePython } from './asked-python.ts';
+import { diskText } from '../../base/units.ts';
+import { requirePython, requireSamePython, resolveVersion, usersEnvironment, type Wanted } from './wanted.ts';
 import { wholeEnvironment } from './environment.ts';
 import type { SetupHost } from './host.ts';
 import { wholeInfra } from './infra.ts';
 import { findInstaller, type Installer } from './installer.ts';
-import { resolveVersion } from './version.ts';
-import { usersEnvironment, type Wanted } from './wanted.ts';
 
 export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<number> {
   requirePython(wanted.python, host);
@@ -51,7 +48,7 @@ async function environmentFacts(
   const there = wholeEnvironment(folder, recipe);
   if (there !== undefined) {
     await requireSamePython(host, recipe.name, there, wanted.python);
-    return [{ what: 'nothing to do', value: recipe.name, because: 'is there already' }];
+    return [{ what: 'nothing to do', value: recipe.name, because: 'already installed' }];
   }
   return [
     { what: 'environment', value: recipe.name, because: homePath(folder) },
@@ -62,7 +59,7 @@ async function environmentFacts(
     {
       what: 'packages',
       value: recipe.requirement,
-      because: `as upstream; then ${recipe.imports.join(', ')} must import`,
+      because: `as upstream; ${recipe.imports.join(', ')} must be importable afterwards`,
     },
     ...recipe.preReleases.map(({ line, because }) => ({ what: 'pre-release', value: line, because })),
     ...recipe.overrides.map(({ line, because }) => ({ what: 'override', value: line, because })),
@@ -71,7 +68,7 @@ async function environmentFacts(
   ];
 }
 
-/** Without an installer nobody can ask the registry, and fetching one would be a change. */
+/** The registry is asked through the installer, and downloading one would be a change. */
 async function versionFor(
   host: SetupHost,
   engine: UpstreamName,
@@ -83,7 +80,12 @@ async function versionFor(
   return {
     version: await resolveVersion(host, engine, asked, async () => installer),
     unknown: cannotAsk
-      ? [{ what: 'note', value: 'the newest version is asked for when it runs; shown is the default' }]
+      ? [
+          {
+            what: 'note',
+            value: 'the newest version is looked up during installation; the default is shown here',
+          },
+        ]
       : [],
   };
 }
@@ -91,7 +93,7 @@ async function versionFor(
 async function infraFacts(host: SetupHost, wanted: Wanted, installer: Installer): Promise<Fact[]> {
   const { infra } = host.folders;
   if (wholeInfra(infra) !== undefined)
-    return [{ what: 'nothing to do', value: 'infra', because: 'is there already' }];
+    return [{ what: 'nothing to do', value: 'infra', because: 'already installed' }];
   const staging = join(infra, 'staging');
   const programs = infraPrograms.map(({ name, requirement }) => ({
     what: 'programs',
@@ -117,17 +119,17 @@ function installerFacts({ uv, version, because, present }: Installer): Fact[] {
 
 function pythonFact({ python }: Wanted): Fact {
   if (python !== undefined) return { what: 'python', value: python, because: '--python' };
-  return { what: 'python', value: pythonRange, because: 'the first that uv finds, or fetches' };
+  return { what: 'python', value: pythonRange, because: 'the first one that uv finds or downloads' };
 }
 
 async function diskFact(host: SetupHost, neededBytes: number): Promise<Fact> {
   const folders = [host.folders.data, installerCache(host.environment)];
   const { folder, freeBytes } = await leastSpace(folders, host.statFs);
-  const enough = freeBytes >= neededBytes ? '' : 'NOT enough: ';
+  const enough = freeBytes >= neededBytes ? '' : 'NOT ENOUGH: ';
   return {
     what: 'disk',
-    value: sizeText(neededBytes),
-    because: `${enough}${sizeText(freeBytes)} free at ${folder}`,
+    value: diskText(neededBytes),
+    because: `${enough}${diskText(freeBytes)} free at ${folder}`,
   };
 }
 

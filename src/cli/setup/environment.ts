@@ -1,4 +1,4 @@
-/** Makes one Python environment: room on disk, an empty environment, packages, and the proof that they import. */
+/** Creates one Python environment: disk space, an empty environment, packages, and a check that they can be imported. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import {
 } from '../../python/installer-commands.ts';
 import { interpreterIn } from '../../python/read-environment.ts';
 import { defaultVersion, pythonRange, type Recipe } from '../../python/recipe.ts';
-import { sizeText } from '../../view/size.ts';
+import { diskText } from '../../base/units.ts';
 import type { StepView } from '../../view/steps.ts';
 import { makeFolder, newLog, type SetupHost } from './host.ts';
 import type { Installer } from './installer.ts';
@@ -30,7 +30,7 @@ export interface MadeEnvironment {
   readonly record: SetupRecord;
 }
 
-/** The environment of that name, when it is whole: finished, of the same packages, and its Python still there. */
+/** The environment in that folder, when it is complete: finished, with the same packages, and with its Python. */
 export function wholeEnvironment(folder: string, recipe: Recipe): MadeEnvironment | undefined {
   const record = readSetupRecord(folder);
   if (record?.state !== 'complete' || interpreterIn(folder) === undefined) return undefined;
@@ -52,16 +52,16 @@ function overridesOf({ overrides }: Recipe): string[] {
 export async function checkDisk(host: SetupHost, neededBytes: number): Promise<string> {
   const folders = [host.folders.data, installerCache(host.environment)];
   const { folder, freeBytes } = await leastSpace(folders, host.statFs);
-  const text = `${sizeText(freeBytes)} free, ${sizeText(neededBytes)} needed`;
+  const text = `${diskText(freeBytes)} free, ${diskText(neededBytes)} needed`;
   if (freeBytes >= neededBytes) return text;
-  throw new DynamoError('cannot-write', `The disk of ${folder} is too full: ${text}.`, {
+  throw new DynamoError('cannot-write', `Not enough disk space for ${folder}: ${text}.`, {
     hint: 'export XDG_DATA_HOME=/a/folder/on/a/larger/disk   # and UV_CACHE_DIR for the downloads',
   });
 }
 
 /**
- * A half-made one is replaced: what was downloaded lies in the installer's cache, and a package that was being written
- * when the installer died looks whole to it. Throws what `installError` says, and `cannot-write` for a foreign folder.
+ * An unfinished one is replaced: downloads are in the installer's cache, and to the installer a package that was being
+ * written when it died looks complete. Throws what `installError` returns, and `cannot-write` for a folder of others.
  */
 export async function makeEnvironment(
   host: SetupHost,
@@ -89,7 +89,7 @@ export async function makeEnvironment(
     writeSetupRecord(folder, complete);
     return { folder, record: complete };
   } catch (error) {
-    // What was stopped is gone on with; what cannot be made leaves nothing but its log.
+    // After an interruption the user can continue; after a failure only the log stays.
     if (!host.stop.aborted) await rm(folder, { recursive: true, force: true });
     throw error;
   }
@@ -105,7 +105,7 @@ async function fill(
   const pythonVersion = await steps.step('check', async (view) => await check(work, view));
   const bytes = await steps.step('size', async (view) => {
     const sum = await folderSize(work.folder);
-    view.title(`size: ${sizeText(sum)}`);
+    view.title(`size: ${diskText(sum)}`);
     return sum;
   });
   stop.throwIfAborted();
@@ -120,12 +120,12 @@ interface Work {
   readonly logFile: string;
 }
 
-/** Throws `cannot-write` for a folder of that name that is not ours. */
+/** Throws `cannot-write` for a folder that `dynamo setup` did not create. */
 async function clearUnfinished(folder: string): Promise<void> {
   const foreign =
     existsSync(folder) && readdirSync(folder).length > 0 && readSetupRecord(folder) === undefined;
   if (foreign) {
-    throw new DynamoError('cannot-write', `${folder} is there, but not made by dynamo setup.`, {
+    throw new DynamoError('cannot-write', `${folder} already exists, but dynamo setup did not create it.`, {
       hint: `mv ${folder} ${folder}.old`,
     });
   }
@@ -135,13 +135,13 @@ async function clearUnfinished(folder: string): Promise<void> {
 async function emptyEnvironment(work: Work, python: string | undefined, view: StepView): Promise<void> {
   const { host, uv, folder } = work;
   const output = await runStep(work, makeEnvironmentCommand(uv, folder, python ?? pythonRange), {
-    what: `The environment ${work.recipe.name} could not be made`,
+    what: `The environment ${work.recipe.name} could not be created`,
     view,
   });
   const used = /^Using (.+) interpreter at: (.+)$/m.exec(output);
   if (used !== null) view.title(`environment: ${used[1]} from ${used[2]}`);
   if (interpreterIn(folder) === undefined)
-    throw installError({ what: `${uv} made no Python in ${folder}`, output, ...tryAgain(work) });
+    throw installError({ what: `${uv} created no Python in ${folder}`, output, ...tryAgain(work) });
   host.stop.throwIfAborted();
 }
 
@@ -160,7 +160,7 @@ async function packages(work: Work, view: StepView): Promise<void> {
   });
   const installed = /^Installed (\d+) packages/m.exec(output)?.[1];
   view.title(
-    `packages: ${recipe.requirement}${installed === undefined ? '' : ` and what it needs, ${installed}`}`,
+    `packages: ${recipe.requirement}${installed === undefined ? '' : ` and its dependencies, ${installed} packages`}`,
   );
 }
 
@@ -171,7 +171,7 @@ async function check(work: Work, view: StepView): Promise<string | undefined> {
   if (!succeeded) {
     const last = output.trimEnd().split('\n').slice(-5);
     throw new DynamoError('environment', `${recipe.name} is installed, but cannot be imported.`, {
-      details: [...last.map((line) => `  ${line}`), `All of it: ${logFile}`],
+      details: [...last.map((line) => `  ${line}`), `Full log: ${logFile}`],
       hint: `dynamo setup --engine ${recipe.engine} --version ${defaultVersion(recipe.engine)}`,
     });
   }

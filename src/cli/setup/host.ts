@@ -1,4 +1,4 @@
-/** What every step of `dynamo setup` needs: commands that leave nothing behind, one set-up at a time, Ctrl-C. */
+/** What every step of `dynamo setup` uses: commands that leave nothing behind, one setup at a time, Ctrl-C. */
 import type { Environment } from '../../base/environment.ts';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -12,12 +12,12 @@ import { runCommand } from '../../process/run-command.ts';
 import { dataFolders, type DataFolders, type StatFs } from '../../python/setup-folders.ts';
 import { type Argv, installerEnvironment } from '../../python/installer-commands.ts';
 import { adopt, type Claim, claim, livingHolder, unclaim, unknownHolder } from '../../run/claim.ts';
-import { type Steps, stepLines } from '../../view/steps.ts';
+import type { Steps } from '../../view/steps.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 
 export interface Ran {
   readonly succeeded: boolean;
-  /** All that it said, both streams. */
+  /** Its stdout and stderr. */
   readonly output: string;
 }
 
@@ -40,11 +40,11 @@ interface Bounds {
   readonly stop: AbortSignal;
   /** Aborts on the second signal. */
   readonly kill: AbortSignal;
-  /** Where commands put temporary files: installers that are ended leave theirs. Absent where none are made. */
+  /** For temporary files of commands: installers that are killed leave theirs. Absent where no command writes any. */
   readonly temporary?: string;
 }
 
-/** `hold` is told who is at work: an installer while it runs, `undefined` when it has ended. */
+/** `hold` gets the installer that is running, and `undefined` when it has ended. */
 export function createSetupHost(
   steps: Steps,
   { environment, stop, kill, temporary }: Bounds,
@@ -61,7 +61,7 @@ export function createSetupHost(
       const lines: string[] = [];
       const { code } = await runCommand({
         argv,
-        // Not where the user is: a project there must not lend us its settings.
+        // Not the user's working folder: settings of a project there must not apply.
         cwd: '/',
         environment: {
           ...installerEnvironment(environment),
@@ -83,8 +83,8 @@ export function createSetupHost(
 }
 
 /**
- * Runs `work` as the only set-up of this user; a signal ends it and all that it started, and gives 128 + n.
- * Throws `busy` while another set-up, or an installer that a killed one left, is at work.
+ * Runs `work` as the only setup of this user; a signal ends it and all that it started, and returns 128 + n.
+ * Throws `busy` while another setup runs, or an installer that a killed setup left.
  */
 export async function withSetupHost(
   steps: Steps,
@@ -104,8 +104,8 @@ export async function withSetupHost(
   );
   const temporary = join(data, 'tmp');
   makeFolder(temporary);
-  // An installer holds the lock beside us, so that it stands also when we are killed. Never instead of us: between its end
-  // and our next word, a rival would take the lock of a dead process over.
+  // An installer holds the lock together with us, so that the lock holds when we are killed. Never instead of us: after its
+  // end, another setup could take over the lock of a dead process.
   const hold = (worker: Identity | undefined): void =>
     adopt(lock, worker === undefined ? mine : { ...mine, worker });
   try {
@@ -115,7 +115,7 @@ export async function withSetupHost(
   } catch (error) {
     const signal = watch.first();
     if (signal === undefined || error !== stopped) throw error;
-    say('stopped: nothing is running; the same command goes on');
+    say('stopped: nothing is left running; run the same command again to continue');
     return signalExitCode(signal);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
@@ -130,12 +130,12 @@ function takeLock(lock: string): Claim {
   if (standing === undefined) return mine;
   if (standing.kind === 'unknown') throw unknownHolder('The lock of dynamo setup', standing);
   const { pid } = livingHolder(standing.claim, isAlive) ?? standing.claim.holder;
-  throw new DynamoError('busy', `Another dynamo setup is at work (pid ${pid}).`, {
-    hint: `wait for it, or end it: kill ${pid}`,
+  throw new DynamoError('busy', `Another dynamo setup is running (pid ${pid}).`, {
+    hint: `kill ${pid}   # or wait until it has ended`,
   });
 }
 
-/** An empty file for what the commands of one set-up say. */
+/** An empty log file for the commands of one setup. */
 export function newLog({ folders }: SetupHost, name: string): string {
   makeFolder(folders.logs);
   const file = join(folders.logs, `${name}.log`);
@@ -147,17 +147,9 @@ export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new DynamoError('cannot-write', `The folder ${folder} cannot be made: ${messageOf(cause)}.`, {
+    throw new DynamoError('cannot-write', `The folder ${folder} cannot be created: ${messageOf(cause)}.`, {
       cause,
       hint: 'export XDG_DATA_HOME=/a/folder/that/you/can/write',
     });
   }
-}
-
-/** A live list in a terminal, plain lines elsewhere. */
-export async function chooseSteps(environment: Environment): Promise<Steps> {
-  if (process.stderr.isTTY !== true || environment.TERM === 'dumb')
-    return stepLines((text) => process.stderr.write(text), systemClock);
-  const { stepTasks } = await import('../../view/step-tasks.ts');
-  return stepTasks();
 }

@@ -1,4 +1,4 @@
-/** `dynamo setup --infra`: etcd and NATS as two programs in a folder of their own, nothing else. */
+/** `dynamo setup --infra`: installs etcd and NATS, two programs in one folder. */
 import { chmodSync, existsSync, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import type { Installer } from './installer.ts';
 
 const requirements = infraPrograms.map(({ requirement }) => requirement);
 
-/** Both programs, when they are there and of the versions that this tool asks for. */
+/** Both programs, when they are installed in the versions that dynamo requires. */
 export function wholeInfra(folder: string): MadeEnvironment | undefined {
   const record = readSetupRecord(folder);
   const present = infraPrograms.every(({ name }) => existsSync(join(folder, 'bin', name)));
@@ -31,7 +31,7 @@ export function wholeInfra(folder: string): MadeEnvironment | undefined {
   return present && same && record.state === 'complete' ? { folder, record } : undefined;
 }
 
-/** Throws what `installError` says, and `environment` for a program that does not run here. */
+/** Throws what `installError` returns, and `environment` for a program that does not run here. */
 export async function makeInfra(
   host: SetupHost,
   installer: Installer,
@@ -87,7 +87,7 @@ async function install(
   });
 }
 
-/** Proves that it runs before it goes where others look for it. */
+/** Checks that the program runs before it is moved to its final place. */
 async function place(host: SetupHost, program: InfraProgram, staging: string, infra: string): Promise<void> {
   const file = found(staging, program);
   chmodSync(file, 0o755);
@@ -105,7 +105,7 @@ function found(staging: string, { name, place: parts, requirement }: InfraProgra
   const [python = ''] = readdirSync(join(staging, 'lib'));
   const file = join(staging, ...parts.map((part) => (part === '*' ? python : part)));
   if (existsSync(file)) return file;
-  throw new DynamoError('environment', `The package ${requirement} does not hold ${name} at ${file}.`, {
+  throw new DynamoError('environment', `The package ${requirement} does not contain ${name} at ${file}.`, {
     hint: 'sudo apt-get install etcd-server nats-server',
   });
 }

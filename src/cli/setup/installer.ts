@@ -1,4 +1,4 @@
-/** Finds uv, or fetches a private one with pip: one installer everywhere, and pip cannot override what packages ask for. */
+/** Finds uv, or downloads a private one with pip. Not pip alone: it cannot override what packages require. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoError } from '../../base/error.ts';
@@ -15,7 +15,7 @@ import { locateOnPath, locatePython } from '../../python/read-environment.ts';
 import { makeFolder, newLog, type SetupHost } from './host.ts';
 
 export interface Installer {
-  /** Path of uv; it may have to be fetched first. */
+  /** Path of uv; it may have to be downloaded first. */
   readonly uv: string;
   readonly version: string;
   /** Why this one, in words. */
@@ -32,13 +32,13 @@ export async function findInstaller(host: SetupHost): Promise<Installer> {
   const folder = join(host.folders.tools, `uv-${privateUv}`);
   const uv = join(folder, 'bin', 'uv');
   const reason =
-    version === undefined ? 'this host has no uv' : `uv ${version} on PATH is older than ${oldestUv}`;
+    version === undefined ? 'uv is not on PATH' : `uv ${version} on PATH is older than ${oldestUv}`;
   const present = existsSync(uv) && (await versionOf(host, uv)) === privateUv;
-  const how = present ? 'fetched before' : 'fetched with pip';
+  const how = present ? 'already downloaded' : 'downloaded with pip';
   return { uv, version: privateUv, because: `${reason}: a private one, ${how}`, present };
 }
 
-/** Throws `environment` where there is no Python to fetch it with, and what `installError` says. */
+/** Throws `environment` without a Python to download it with, and what `installError` returns. */
 export async function fetchInstaller(
   host: SetupHost,
   installer: Installer,
@@ -48,7 +48,7 @@ export async function fetchInstaller(
   const named = python === undefined ? undefined : locatePython(python, host.environment);
   const located = named ?? locateOnPath('python3', host.environment);
   if (located === undefined) {
-    throw new DynamoError('environment', 'There is neither uv nor python3 on PATH to start from.', {
+    throw new DynamoError('environment', 'Neither uv nor python3 is on PATH.', {
       hint: 'curl -LsSf https://astral.sh/uv/install.sh | sh   # or: sudo apt-get install python3-venv',
     });
   }
@@ -59,13 +59,13 @@ export async function fetchInstaller(
     const { succeeded, output } = await host.run(argv, logFile);
     if (succeeded) continue;
     if (/ensurepip is not|No module named '?(venv|ensurepip)/.test(output)) throw noVenv(located.python);
-    const what = 'The installer uv could not be fetched';
+    const what = 'The installer uv could not be downloaded';
     throw installError({ what, output, logFile, again: 'dynamo setup' });
   }
 }
 
 function noVenv(python: string): DynamoError {
-  return new DynamoError('environment', `${python} cannot make environments: its module venv is missing.`, {
+  return new DynamoError('environment', `${python} cannot create environments: its module venv is missing.`, {
     hint: 'sudo apt-get install python3-venv   # or: curl -LsSf https://astral.sh/uv/install.sh | sh',
   });
 }

@@ -1,4 +1,4 @@
-/** Decides what there is to make, says it, makes it, and tells what `up` will take. */
+/** Decides what to install, installs it, and says what `up` will use. */
 import type { Environment } from '../../base/environment.ts';
 import { join } from 'node:path';
 import { setupEngines, upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
@@ -9,15 +9,13 @@ import { recipeFor } from '../../python/recipe.ts';
 import { styleFor } from '../../view/style.ts';
 import { requireLinux } from '../../package/platform.ts';
 import { showDryRun } from './dry-run.ts';
-import { requirePython, requireSamePython } from './asked-python.ts';
+import { requirePython, requireSamePython, usersEnvironment, type Wanted, resolveVersion } from './wanted.ts';
 import { checkDisk, type MadeEnvironment, makeEnvironment, wholeEnvironment } from './environment.ts';
-import { chooseSteps, createSetupHost, type SetupHost, withSetupHost } from './host.ts';
+import { createSetupHost, type SetupHost, withSetupHost } from './host.ts';
 import { makeInfra, wholeInfra } from './infra.ts';
 import { fetchInstaller, findInstaller, type Installer } from './installer.ts';
 import { type Outcome, outcomeJson, outcomeText } from '../../view/setup-text.ts';
-import { usersEnvironment, type Wanted } from './wanted.ts';
-import { resolveVersion } from './version.ts';
-import { silentSteps } from '../../view/steps.ts';
+import { chooseSteps, silentSteps } from '../../view/steps.ts';
 
 export interface SetupFlags {
   readonly engine?: UpstreamName;
@@ -36,7 +34,7 @@ function say(line: string): void {
 
 export async function setUp(flags: SetupFlags, environment: Environment): Promise<number> {
   requireLinux('setup');
-  const wanted = await whatIsWanted(flags, environment);
+  const wanted = await decideWanted(flags, environment);
   if (flags.dryRun === true) {
     const { signal: never } = new AbortController();
     const host = createSetupHost(silentSteps, { environment, stop: never, kill: never }, () => {});
@@ -53,15 +51,15 @@ export async function setUp(flags: SetupFlags, environment: Environment): Promis
           ? JSON.stringify({ version: 1, setups: outcomes.map(outcomeJson) }, undefined, 2)
           : outcomes.map((each) => outcomeText(each, styleFor(process.stdout, environment))).join('\n');
       process.stdout.write(`${text}\n`);
-      if (wanted.engine !== undefined) sayWhatUpTakes(host, wanted.engine, outcomes);
+      if (wanted.engine !== undefined) sayWhatUpUses(host, wanted.engine, outcomes);
       return 0;
     },
     environment,
   );
 }
 
-/** --infra alone is etcd and NATS alone. */
-async function whatIsWanted(flags: SetupFlags, environment: Environment): Promise<Wanted> {
+/** --infra alone installs only etcd and NATS. */
+async function decideWanted(flags: SetupFlags, environment: Environment): Promise<Wanted> {
   const { version, python, adopt } = flags;
   const rest = { infra: flags.infra === true, version, python, adopt };
   if (flags.engine !== undefined) return { engine: flags.engine, ...rest };
@@ -71,7 +69,7 @@ async function whatIsWanted(flags: SetupFlags, environment: Environment): Promis
   const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
   const reason =
     first === undefined ? (problem ?? 'this host has no NVIDIA GPU') : `${gpus.length} × ${first.name}`;
-  say(`engine  ${engine}  ${reason} (--engine chooses another)`);
+  say(`engine  ${engine}  ${reason} (--engine selects another engine)`);
   return { engine, ...rest };
 }
 
@@ -126,8 +124,8 @@ async function installerFor(host: SetupHost, python: string | undefined): Promis
   });
 }
 
-/** An environment that is active comes before ours: nobody should wonder why the new one is not used. */
-function sayWhatUpTakes(host: SetupHost, engine: UpstreamName, outcomes: readonly Outcome[]): void {
+/** `up` prefers an active environment: say so where the new one is not used. */
+function sayWhatUpUses(host: SetupHost, engine: UpstreamName, outcomes: readonly Outcome[]): void {
   const [outcome] = outcomes;
   const folder = outcome?.kind === 'yours' ? outcome.python.folder : outcome?.folder;
   const { backend } = upstreamEngines[engine].python;
@@ -135,7 +133,7 @@ function sayWhatUpTakes(host: SetupHost, engine: UpstreamName, outcomes: readonl
   if (folder === undefined || taken === undefined) return;
   const option = taken.folder === folder ? '' : ` --python ${folder}`;
   if (option !== '')
-    say(`\`dynamo up\` takes ${taken.folder} (${taken.because}); this one is taken with${option}`);
+    say(`\`dynamo up\` uses ${taken.folder} (${taken.because}); to use the new one, add${option}`);
   say(`Next: dynamo up agg --engine ${engine}${option}`);
 }
 

@@ -1,4 +1,4 @@
-/** Smokes a deployment that somebody else runs: requests only, nothing is started or stopped. */
+/** Tests a deployment that dynamo did not start: only sends requests, starts and stops nothing. */
 import type { Environment } from '../../base/environment.ts';
 import { conceal } from '../../base/secrets.ts';
 import { casesFor } from '../../smoke/case-table.ts';
@@ -8,14 +8,13 @@ import { foreignTarget } from '../../smoke/target.ts';
 import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
 import { settingsOf } from '../up/deployment-options.ts';
-import { firstModel, foreignUrl } from '../runs/foreign-url.ts';
+import { firstModel, foreignUrl } from '../foreign-url.ts';
 import { openProfile } from '../../deployment/load-profile.ts';
-import { oneProfile } from '../one-profile.ts';
+import { oneProfile } from '../operands.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import type { SmokeFlags } from './flags.ts';
-import type { SmokeOutcome } from './profiles.ts';
+import type { SmokeFlags, SmokeOutcome } from './profiles.ts';
 
-/** `asked`: a profile whose requests fit; without one, those of a chat. Throws `usage` and `unavailable`. */
+/** `asked`: a profile whose requests are sent; without one, those of a chat. Throws `usage` and `unavailable`. */
 export async function smokeForeign(
   url: string,
   asked: readonly string[],
@@ -36,7 +35,7 @@ export async function smokeForeign(
   const target = foreignTarget(base, flags.model ?? (await firstModel(base)), profile);
   const over = new AbortController();
   const signals = watchSignals(
-    (signal) => over.abort(new Error(`${signal} came`)),
+    (signal) => over.abort(new Error(`received ${signal}`)),
     () => {},
   );
   const style = styleFor(process.stderr, environment);

@@ -1,6 +1,6 @@
-/** Smokes profiles one after the other, or some at once, until all are done or somebody has had enough. */
-import type { Environment } from '../../base/environment.ts';
+/** Tests profiles one after the other, or several at once, until all are done or a signal comes. */
 import { join } from 'node:path';
+import type { Environment } from '../../base/environment.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { DynamoError } from '../../base/error.ts';
 import { cleanName } from '../../plan/run-name.ts';
@@ -8,13 +8,26 @@ import { requireOwnState, workspaceOf } from '../../run/folders.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
-import { planOptionsOf, settingsOf } from '../up/deployment-options.ts';
+import { planOptionsOf, settingsOf, type DeploymentFlags } from '../up/deployment-options.ts';
 import { openProfile, profileNames } from '../../deployment/load-profile.ts';
 import { reapDeadRuns } from '../../deployment/reap-run.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import type { SmokeFlags } from './flags.ts';
 import { type SmokeJob, smokeSuite } from './suite.ts';
 import { startDetachedRun, type StartedRun, startRun } from '../../deployment/start-run.ts';
+
+export interface SmokeFlags extends DeploymentFlags {
+  readonly all?: true;
+  readonly url?: string;
+  readonly caseTimeout: number;
+  readonly failFast?: true;
+  readonly keepOnFailure?: true;
+  readonly repeat: number;
+  readonly parallel: number;
+  readonly artifacts?: string;
+  readonly json?: true;
+  readonly junit?: string;
+  readonly quiet?: true;
+}
 
 export interface SmokeOutcome {
   readonly suites: readonly SuiteResult[];
@@ -22,7 +35,7 @@ export interface SmokeOutcome {
   readonly exitCode?: number;
 }
 
-/** Throws DynamoError for what can be known before anything starts. */
+/** Throws DynamoError for errors that are known before anything starts. */
 export async function smokeProfiles(
   asked: readonly string[],
   rawArgs: readonly string[],
@@ -36,8 +49,8 @@ export async function smokeProfiles(
   const live = new Set<StartedRun>();
   const signals = watchSignals(
     (signal) => {
-      say(`${signal}: taking everything down (again: at once)`);
-      over.abort(new Error(`${signal} came`));
+      say(`${signal}: stopping everything; press Ctrl-C again to kill everything now`);
+      over.abort(new Error(`received ${signal}`));
     },
     () => live.forEach(({ supervision }) => supervision.kill()),
   );
@@ -52,7 +65,7 @@ export async function smokeProfiles(
     },
   };
   const smokeJob = async (job: SmokeJob): Promise<SuiteResult> => {
-    if (over.signal.aborted) return notTried(job, messageOf(over.signal.reason));
+    if (over.signal.aborted) return notRun(job, messageOf(over.signal.reason));
     const suite = await smokeSuite(job, {
       ...rules,
       onResult: (result) => say(`${job.name}  ${caseLine(result, style)}`),
@@ -89,7 +102,7 @@ async function namesFor(
   );
 }
 
-/** All profiles are read before the first one starts, so that a typo at the end costs nothing. */
+/** All profiles are read before the first one starts, so that a typo in the last one is found at once. */
 async function jobsFor(
   names: readonly string[],
   rawArgs: readonly string[],
@@ -121,22 +134,22 @@ async function jobsFor(
   ).flat();
 }
 
-/** One name or port cannot be had by several runs. */
+/** Several runs cannot share a name or a port. */
 function refuseSharing(flags: SmokeFlags): void {
   const shared =
     flags.name !== undefined ? '--name' : flags.httpPort !== undefined ? '--http-port' : undefined;
   if (shared === undefined) return;
-  throw new DynamoError('usage', `${shared} is for one run; this smoke makes several.`, {
-    hint: `leave ${shared} out: names and free ports are chosen`,
+  throw new DynamoError('usage', `${shared} applies to a single run; this command starts several.`, {
+    hint: `leave out ${shared}: names and free ports are chosen automatically`,
   });
 }
 
-/** A name that no other run has: not the `agg` that may be up, nor that of a smoke beside this one. */
+/** A name that no other run has: different from an `agg` that may be up, and from those of another `smoke`. */
 function runName(profile: string, number: number): string {
   return `smoke-${cleanName(profile).slice(0, 20)}-${process.pid.toString(36)}${number === 0 ? '' : `-${number}`}`;
 }
 
-/** At most `count` at a time; the results in the order of the jobs. */
+/** Runs at most `count` at a time; returns the results in the order of the jobs. */
 async function inParallel<T, R>(
   jobs: readonly T[],
   count: number,
@@ -154,7 +167,7 @@ async function inParallel<T, R>(
   return results;
 }
 
-function notTried({ name }: SmokeJob, why: string): SuiteResult {
+function notRun({ name }: SmokeJob, why: string): SuiteResult {
   return {
     name,
     engine: undefined,
@@ -163,7 +176,7 @@ function notTried({ name }: SmokeJob, why: string): SuiteResult {
     runId: undefined,
     startedAt: new Date().toISOString(),
     tookMs: 0,
-    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: `not tried: ${why}` }],
+    cases: [{ name: 'up', state: 'skipped', tookMs: 0, text: `not run: ${why}` }],
     logs: [],
   };
 }

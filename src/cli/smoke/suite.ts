@@ -1,4 +1,4 @@
-/** Smokes one profile: up, every request that fits it, down; and keeps what its processes wrote. */
+/** Tests one profile: starts it, sends every request that applies, stops it, and keeps its logs. */
 import type { Environment } from '../../base/environment.ts';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -20,11 +20,11 @@ export interface SmokeJob {
   readonly name: string;
   readonly profile: Profile;
   readonly options: PlanOptions;
-  /** Nobody named it: where it can never be on this host, it is skipped. */
+  /** The user did not name it: skipped where this host can never run it. */
   readonly optional: boolean;
-  /** In this process, or so that it can outlive it. */
+  /** Starts it in this process, or in the background so that it can stay up. */
   readonly start: StartRun;
-  /** A deployment that was found to be at fault stays up, to be looked at. */
+  /** A deployment on which a request failed stays up, to be examined. */
   readonly keepOnFailure: boolean;
   /** Where logs, plan and events are copied to; absent: nowhere. */
   readonly artifactFolder: string | undefined;
@@ -32,7 +32,7 @@ export interface SmokeJob {
 
 export interface SmokeRules extends Omit<CaseRules, 'onResult'> {
   readonly onResult: (result: CaseResult) => void;
-  /** Told of every run while it lives, so that a second Ctrl-C finds it. */
+  /** Called with every run that starts, so that a second Ctrl-C can kill it. */
   readonly onStart: (run: StartedRun) => void;
   /** What deployments inherit. */
   readonly environment: Environment;
@@ -40,7 +40,7 @@ export interface SmokeRules extends Omit<CaseRules, 'onResult'> {
 
 const capturedLines = 400;
 
-/** Never rejects: what goes wrong is a result. */
+/** Never rejects: an error becomes a result. */
 export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<SuiteResult> {
   const startedAt = new Date().toISOString();
   const begin = performance.now();
@@ -52,17 +52,17 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
   const gone = new AbortController();
   let run: StartedRun | undefined;
   const onEvent = (event: RunEvent): void => {
-    if (event.type === 'failed') gone.abort(new Error(`the deployment was lost: ${event.reason.message}`));
+    if (event.type === 'failed') gone.abort(new Error(`the deployment failed: ${event.reason.message}`));
     if (event.type === 'run' && event.phase === 'stopping')
       gone.abort(new Error('the deployment was stopped'));
   };
-  const comeUp = async (): Promise<string> => {
+  const bringUp = async (): Promise<string> => {
     rules.signal.throwIfAborted();
     run = await job.start(job.profile, job.options, onEvent, rules.environment);
     rules.onStart(run);
     return await untilReady(run, rules.signal);
   };
-  const isUp = await timed('up', record, comeUp, job.optional);
+  const isUp = await timed('up', record, bringUp, job.optional);
   if (run !== undefined && isUp) {
     const { held, supervision } = run;
     const target = ownTarget(held.plan, job.profile);
@@ -70,12 +70,17 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
     await runCases(casesFor(target), target, { ...rules, signal, onResult: record });
     const blamed = cases.some(({ state }) => state === 'failed');
     if (blamed && job.keepOnFailure && !signal.aborted) {
-      record({ name: 'down', state: 'skipped', tookMs: 0, text: `kept up: dynamo down ${held.plan.runId}` });
+      record({
+        name: 'down',
+        state: 'skipped',
+        tookMs: 0,
+        text: `left running: dynamo down ${held.plan.runId}`,
+      });
     } else
       await timed('down', record, async () => {
         supervision.stop();
         const { failure, ...outcome } = await supervision.done;
-        // A case has told of the loss already; what counts here is that nothing is left.
+        // A case has already reported the failure; what counts here is that nothing is left.
         const counts = failure === undefined || blamed ? outcome : { ...outcome, failure };
         const error = outcomeError(counts, held.plan.runId);
         if (error !== undefined) throw error;
@@ -97,7 +102,7 @@ export async function smokeSuite(job: SmokeJob, rules: SmokeRules): Promise<Suit
   };
 }
 
-/** Throws why it did not become ready; by then nothing of it is left, or the error says what. */
+/** Throws why it did not become ready; by then nothing of it is left, or the error says what is. */
 async function untilReady({ held, supervision }: StartedRun, signal: AbortSignal): Promise<string> {
   const stop = (): void => supervision.stop();
   signal.addEventListener('abort', stop);
@@ -112,7 +117,7 @@ async function untilReady({ held, supervision }: StartedRun, signal: AbortSignal
   }
 }
 
-/** Runs a step as a case of its own. Tells whether it passed. `optional`: it is skipped where it can never be. */
+/** Runs a step as a case of its own; returns whether it passed. `optional`: skipped where it is impossible on this host. */
 async function timed(
   name: string,
   record: (result: CaseResult) => void,

@@ -1,4 +1,4 @@
-/** The options that `up` and `plan` share, and what they mean for profile and plan. */
+/** The options that `up`, `plan`, `smoke`, `doctor` and `exec` share, and what they mean for profile and plan. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../../base/error.ts';
 import { engineNames } from '../../engine/engines.ts';
@@ -38,11 +38,13 @@ export interface DeploymentFlags {
 export function addDeploymentOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--engine <engine>', 'what serves tokens').choices(['auto', ...engineNames]).default('auto'),
+      new Option('--engine <engine>', 'engine that runs the model')
+        .choices(['auto', ...engineNames])
+        .default('auto'),
     )
     .option(
       '--python <environment>',
-      'folder or python3 of the environment with Dynamo; default: DYNAMO_PYTHON, the active one, dynamo setup',
+      'environment with Dynamo (folder or python3); default: DYNAMO_PYTHON, the active one, that of dynamo setup',
     )
     .option('--model <model>', 'Hugging Face id or local folder')
     .option('--gpus <list>', 'GPUs that may be used: indices or UUIDs', list('--gpus'))
@@ -60,10 +62,10 @@ export function addDeploymentOptions(command: Command): Command {
     .addOption(
       new Option(
         '--runtime <how>',
-        'where frontend and workers run; default: processes of this host',
+        'where frontend and workers run; default: as processes on this host',
       ).choices(['process', 'docker']),
     )
-    .option('--ptrace', 'with --runtime docker: let debuggers attach inside (CAP_SYS_PTRACE)')
+    .option('--ptrace', 'with --runtime docker: allow debuggers in the containers (CAP_SYS_PTRACE)')
     .option(
       '--image <[name=]reference>',
       'image of etcd, nats, runtime or sim, with a tag or digest (repeatable); default: runtime',
@@ -71,29 +73,25 @@ export function addDeploymentOptions(command: Command): Command {
       {},
     )
     .addOption(new Option('--discovery <backend>', 'how processes find each other').choices(['etcd', 'file']))
-    .addOption(new Option('--events <plane>', 'how KV events travel').choices(['nats', 'zmq', 'none']))
+    .addOption(new Option('--events <plane>', 'how KV events are sent').choices(['nats', 'zmq', 'none']))
     .addOption(
-      new Option('--request-plane <plane>', 'how requests travel; default: tcp').choices(['tcp', 'nats']),
+      new Option('--request-plane <plane>', 'how requests are sent; default: tcp').choices(['tcp', 'nats']),
     )
     .option('--persist <name>', 'keep the data of etcd and NATS under this name', dataName)
-    .option('--set <path=value>', 'a parameter of the profile, or any of its keys (repeatable)', setting, [])
-    .option('--replicas <role=n>', 'how many workers of a role (repeatable)', replicas, {})
+    .option('--set <path=value>', 'set a parameter or any other key of the profile (repeatable)', setting, [])
+    .option('--replicas <role=n>', 'number of workers of a role, such as decode=2 (repeatable)', replicas, {})
     .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
-    .option('--timeout <seconds>', 'how long everything may take to become ready', seconds('--timeout'))
-    .option(
-      '--stop-timeout <seconds>',
-      'how long stopping may take before SIGKILL',
-      seconds('--stop-timeout'),
-    )
+    .option('--timeout <seconds>', 'time limit for becoming ready', seconds('--timeout'))
+    .option('--stop-timeout <seconds>', 'time limit for stopping, then SIGKILL', seconds('--stop-timeout'))
     .option(
       '--log-limit <MiB>',
-      'how much disk the logs of the run may take; default: 1024',
+      'disk space for the logs of the run; default: 1024',
       mebibytes('--log-limit'),
     )
     .option('--name <name>', 'name of the run; default: the profile', runName);
 }
 
-/** `--model` and `--request-plane` are settings like any other; they come first, so that --set wins. */
+/** `--model` and `--request-plane` are settings, too; they come first, so that --set wins. */
 export function settingsOf({ model, requestPlane, set }: DeploymentFlags): Setting[] {
   return [
     ...(model === undefined ? [] : [{ path: 'model', value: model, flag: '--model' }]),
@@ -141,13 +139,13 @@ function bad(flag: string, seen: string, wanted: string): DynamoError {
   });
 }
 
-function pair(flag: string, text: string): [key: string, value: string] {
+function pair(flag: string, text: string, wanted = 'expected KEY=VALUE'): [key: string, value: string] {
   const at = text.indexOf('=');
-  if (at < 1) throw bad(flag, text, 'expected KEY=VALUE');
+  if (at < 1) throw bad(flag, text, wanted);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Parses the value of --image, added to those before it. */
+/** Parses one value of --image and adds it to those before it. */
 export function image(text: string, before: Images): Images {
   const [name, reference] = text.includes('=') ? pair('--image', text) : ['runtime', text];
   const known = imageNames.find((each) => each === name);
@@ -162,7 +160,7 @@ function setting(text: string, before: readonly Setting[]): Setting[] {
 }
 
 function replicas(text: string, before: Readonly<Record<string, number>>): Record<string, number> {
-  const [role, value] = pair('--replicas', text);
+  const [role, value] = pair('--replicas', text, 'expected ROLE=NUMBER, such as decode=2');
   const count = wholeNumber(value, 1, 64);
   if (count === undefined) throw bad('--replicas', text, 'expected a number from 1 to 64');
   return { ...before, [role]: count };
@@ -171,7 +169,7 @@ function replicas(text: string, before: Readonly<Record<string, number>>): Recor
 function variable(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
   const [, name = '', value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (value !== undefined && /^[A-Za-z_]\w*$/.test(name)) return { ...before, [name]: value };
-  // What stands after the = may be a secret, and so may a word without one.
+  // The value may be a secret, and so may a word without =.
   throw bad('--env', value === undefined ? conceal(text) : `${name}=${hiddenMark}`, 'expected KEY=VALUE');
 }
 
@@ -198,7 +196,7 @@ function mebibytes(flag: string): (text: string) => number {
   };
 }
 
-/** Parses a number of seconds, fractions too. */
+/** Parses a number of seconds, also with a fraction. */
 export function seconds(flag: string): (text: string) => number {
   return (text) => {
     const value = decimalSeconds(text);

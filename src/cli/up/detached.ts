@@ -1,4 +1,4 @@
-/** A run in the background: hands the plan to a supervisor of its own and follows it until it serves or has failed. */
+/** A run in the background: hands the plan to its own supervisor and follows it until it serves or has failed. */
 import { silenceError } from '../../deployment/ask-supervisor.ts';
 import {
   connect,
@@ -14,11 +14,11 @@ import { clientUrl, runsModel } from '../../plan/plan.ts';
 import { askStop, isSilence } from '../../run/control-client.ts';
 import { socketIn } from '../../run/record.ts';
 import type { Failure, RunEvent } from '../../supervisor/events.ts';
-import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../../view/wrap.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { styleFor } from '../../view/style.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import { startView } from './start-view.ts';
+import { chooseProgress } from '../../view/progress.ts';
 
 export interface DetachFlags {
   readonly json?: true;
@@ -32,15 +32,15 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
     () => void askStop(socket, false).catch(() => {}),
     () => void askStop(socket, true).catch(() => {}),
   );
-  const view = await startView(plan, flags.quiet === true, prepared.environment.variables);
+  const view = await chooseProgress(plan, flags.quiet === true, prepared.environment.variables);
   try {
     const supervisor = await startSupervisor(prepared);
     const events = await connect(prepared, socket, supervisor).catch((error: unknown) => {
-      // Ctrl-C may reach the supervisor before it has a session of its own: that is no failure of its.
+      // Ctrl-C may reach the supervisor before it has its own session: that is not a failure.
       if (signals.first() === undefined) throw error;
     });
     if (events === undefined) return signalExitCode(signals.first() ?? 'SIGTERM');
-    // A signal that came before anybody listened.
+    // A signal that came before the supervisor listened.
     if (signals.first() !== undefined) void askStop(socket, false).catch(() => {});
     let failure: Failure | undefined;
     for await (const event of events) {
@@ -53,7 +53,7 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
       failure = failureSoFar(failure, event);
       if (event.type === 'stopped') {
         await view.end();
-        // It tidies up after this: who asked shall find nothing left, not nearly nothing.
+        // It still cleans up after this event: wait, so that nothing at all is left when we return.
         await untilGone(supervisor);
         if (event.left.length > 0) throw leftBehindError(event.left);
         if (failure !== undefined) throw failureError(failure, plan.runId);
@@ -94,8 +94,8 @@ function report(
   process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
   process.stdout.write(
     runsModel(plan)
-      ? 'It goes on in the background. Logs: dynamo logs -f. Stop it: dynamo down\n'
-      : 'It goes on in the background, for runs that need etcd or NATS. Stop it: dynamo infra down\n',
+      ? 'Running in the background. Logs: dynamo logs -f. Stop: dynamo down\n'
+      : 'Running in the background, for runs that need etcd or NATS. Stop: dynamo infra down\n',
   );
 }
 

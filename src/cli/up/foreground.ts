@@ -1,33 +1,34 @@
 /** A run in the foreground: this process supervises, shows progress, then logs, and ends with the run. */
 import { type RunEvent, stoppedText } from '../../supervisor/events.ts';
-import { fitLines, terminalWidth } from '../../view/fit-lines.ts';
+import { fitLines, terminalWidth } from '../../view/wrap.ts';
 import { readyPanel } from '../../view/panel.ts';
-import { progressLines } from '../../view/progress-lines.ts';
+import { progressLines, chooseProgress } from '../../view/progress.ts';
 import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
 import { logTail } from '../../run/log-file.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
 import { failureError, leftBehindError } from '../../deployment/failure-error.ts';
-import { pacedOutput } from '../paced-output.ts';
-import { lookForReader } from '../look-for-reader.ts';
-import { readerGone } from '../reader.ts';
+import { pacedOutput, watchForReaderGone, readerGone } from '../reader.ts';
 import { runPlan } from '../../deployment/run-plan.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
-import { startView } from './start-view.ts';
 import { type PreparedRun, releaseRun } from '../../deployment/tidy-up.ts';
-import type { UpFlags } from './flags.ts';
 
-export async function stayInForeground(prepared: PreparedRun, flags: UpFlags): Promise<number> {
+export interface ForegroundFlags {
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+export async function stayInForeground(prepared: PreparedRun, flags: ForegroundFlags): Promise<number> {
   const { plan, environment } = prepared;
   const quiet = flags.quiet === true;
   let supervision: Supervision | undefined;
-  let wishedEarly: (() => void) | undefined;
-  // From here on a signal must find somebody who listens, also while the first process is being started.
+  let pendingStop: (() => void) | undefined;
+  // From here on a signal must be handled, also while the first process is being started.
   const signals = watchSignals(
     (signal) => {
-      if (!quiet) process.stderr.write(`\n${signal}: stopping in order (again: at once)\n`);
-      if (supervision === undefined) wishedEarly = () => supervision?.stop();
+      if (!quiet) process.stderr.write(`\n${signal}: stopping; press Ctrl-C again to kill everything now\n`);
+      if (supervision === undefined) pendingStop = () => supervision?.stop();
       else supervision.stop();
     },
     () => supervision?.kill(),
@@ -35,13 +36,13 @@ export async function stayInForeground(prepared: PreparedRun, flags: UpFlags): P
   const endSuspension = refuseSuspension(plan, quiet);
   // When nobody reads our output any more, the run ends as it would on SIGPIPE, but in order.
   readerGone.addEventListener('abort', () => supervision?.stop());
-  lookForReader();
+  watchForReaderGone();
   let logs: LogFollower | undefined;
   try {
-    const view = await startView(plan, quiet, environment.variables);
+    const view = await chooseProgress(plan, quiet, environment.variables);
     const narrate = narrator(plan.runId, view, quiet);
     supervision = await runPlan(prepared, narrate.show);
-    wishedEarly?.();
+    pendingStop?.();
     const proof = await supervision.ready;
     await view.end();
     if (proof !== undefined) {
@@ -71,21 +72,21 @@ export async function stayInForeground(prepared: PreparedRun, flags: UpFlags): P
 }
 
 /**
- * Ctrl-Z would leave the deployment without anybody who looks after it, and a shell could not be told to take only the
- * view away: it is refused, in one sentence. Returns what ends the watch.
+ * Ctrl-Z would suspend the supervisor while the deployment runs on, so it is refused with a message. Returns a function
+ * that ends this.
  */
 function refuseSuspension({ name }: PreparedRun['plan'], quiet: boolean): () => void {
   const onSuspend = (): void => {
-    if (!quiet) process.stderr.write(`\n${refusal(name)}\n`);
+    if (!quiet) process.stderr.write(`\n${refusalText(name)}\n`);
   };
   process.on('SIGTSTP', onSuspend);
   return () => void process.off('SIGTSTP', onSuspend);
 }
 
-const refusal = (name: string): string =>
-  `Ctrl-Z does not suspend ${name}: nobody would look after it. In the background: dynamo up -d, and dynamo attach to watch`;
+const refusalText = (name: string): string =>
+  `Ctrl-Z does not suspend ${name}: it would run without a supervisor. To run in the background: dynamo up -d, then dynamo attach`;
 
-/** Progress until ready; after that only what a log does not say. */
+/** Progress until ready; after that only what logs do not show. */
 function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: boolean) {
   let tookMs = 0;
   let ready = false;

@@ -2,7 +2,7 @@
 import type { Lack, SeenContainer } from '../../plan/container.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, RunFacts, StateFacts } from '../host-view.ts';
-import { countText, mibText } from '../sizes.ts';
+import { countText, gibText } from '../../base/units.ts';
 
 /** D03: processes that a run of ours left when its supervisor was killed. */
 export const orphansOurs: Check = {
@@ -20,12 +20,12 @@ export const orphansOurs: Check = {
       const pids = new Set(living.map(({ pid }) => pid));
       const held = holders.reduce((sum, { pid, usedMiB = 0 }) => sum + (pids.has(pid) ? usedMiB : 0), 0);
       const names = living.map(({ pid, process }) => `${process} ${pid}`).join(', ');
-      return `${runId}: ${names}${held > 0 ? `, holding ${mibText(held)} of GPU memory` : ''}`;
+      return `${runId}: ${names}${held > 0 ? `, using ${gibText(held)} of GPU memory` : ''}`;
     });
     const count = orphaned.reduce((sum, { living }) => sum + living.length, 0);
     return fail(
-      `${countText(count, 'process')} of ${countText(orphaned.length, 'dead run')} still there: ${lines[0]}`,
-      'dynamo clean   # or dynamo doctor --fix --only orphans-ours; the next `dynamo up` does it, too',
+      `${countText(count, 'process')} of ${countText(orphaned.length, 'dead run')} still running: ${lines[0]}`,
+      'dynamo clean   # or dynamo doctor --fix --only orphans-ours; the next `dynamo up` also does it',
       lines.slice(1),
     );
   },
@@ -52,15 +52,15 @@ export const runState: Check = {
     ];
     if (lines.length === 0) return ok(`${countText(state.runs.length, 'run')} on record, nothing stale`);
     return warn(
-      lines.length === 1 ? (lines[0] ?? '') : `${lines.length} things are stale: ${lines[0]}`,
-      'dynamo doctor --fix --only run-state   # or dynamo clean; the next `dynamo up` takes them over anyway',
+      lines.length === 1 ? (lines[0] ?? '') : `${lines.length} stale items: ${lines[0]}`,
+      'dynamo doctor --fix --only run-state   # or dynamo clean; the next `dynamo up` replaces them anyway',
       lines.slice(1),
     );
   },
   repair: async (host) => {
     const state = await host.state();
     const reaped = await Promise.all(
-      emptyRuns(state).map(async ({ runId }) => `tidied up after ${runId}: ${await state.reap(runId)}`),
+      emptyRuns(state).map(async ({ runId }) => `cleaned up after ${runId}: ${await state.reap(runId)}`),
     );
     return [...reaped, ...(await state.dropStale())];
   },
@@ -82,7 +82,7 @@ const infraPorts = /:(2379|4222)$/;
 export const docker: Check = {
   id: 'D30',
   name: 'docker',
-  title: 'Docker can be used and holds nothing of a dead run',
+  title: 'Docker works and has no container of a dead run',
   severity: 'warn',
   look: async (host) => {
     const { daemon, problem, containers } = await host.containers();

@@ -1,14 +1,64 @@
-/** etcd and NATS: they answer, and hold nothing of the dead. */
+/** Checks D08 to D11: etcd and NATS, where the plan or the environment expects them. */
+import { countText } from '../../base/units.ts';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../../base/error-code.ts';
 import { roomCommand } from '../../plan/infra-programs.ts';
+import type { InfraName } from '../../plan/infra.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { endpointsOf, etcdUrls, natsAddress } from '../endpoints.ts';
 import type { FileFacts, HostView } from '../host-view.ts';
 import { type FileLock, readLocks, readProcesses } from '../proc-files.ts';
-import { countText } from '../sizes.ts';
 
-const etcdFix = 'etcd --data-dir "$(mktemp -d)"   # or do without: --discovery file';
+export interface Endpoints {
+  /** Empty when there is nobody to ask; then `because` says why. */
+  readonly addresses: readonly string[];
+  readonly because: string;
+}
+
+const titles: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: 'NATS' };
+const variables: Readonly<Record<InfraName, string>> = { etcd: 'ETCD_ENDPOINTS', nats: 'NATS_SERVER' };
+
+/** What the plan starts itself cannot answer yet. */
+export function endpointsOf(
+  name: InfraName,
+  { environment, subject }: Pick<HostView, 'environment' | 'subject'>,
+): Endpoints {
+  const plan = subject?.plan;
+  if (plan === undefined) {
+    const value = environment[variables[name]];
+    const because = `${titles[name]} is not used: ${variables[name]} is not set`;
+    return { addresses: value ? list(value) : [], because };
+  }
+  const use = plan.infra?.[name];
+  if (use === undefined) {
+    const planes = `discovery is ${plan.discovery.backend}, events are ${plan.events}`;
+    return { addresses: [], because: `${planes}: ${titles[name]} is not needed` };
+  }
+  if (use.from === 'process' || use.from === 'docker') {
+    const place = use.from === 'process' ? use.path : `a container of ${use.image}`;
+    return { addresses: [], because: `the plan starts its own ${titles[name]}: ${place}, ${use.version}` };
+  }
+  return { addresses: use.addresses, because: '' };
+}
+
+/** Addresses of etcd as URLs without a path. */
+export function etcdUrls(addresses: readonly string[]): string[] {
+  return addresses.map((each) => (each.includes('://') ? each : `http://${each}`).replace(/\/+$/, ''));
+}
+
+/** Host and port of a NATS address such as `nats://127.0.0.1:4222`. */
+export function natsAddress(address: string): { readonly host: string; readonly port: number } {
+  const url = new URL(address.includes('://') ? address : `nats://${address}`);
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 4222) };
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean);
+}
+
+const etcdFix = 'etcd --data-dir "$(mktemp -d)"   # or avoid etcd: --discovery file';
 
 /** D08: etcd answers where the plan or the environment says that it is. */
 export const etcd: Check = {
@@ -62,7 +112,7 @@ async function isFull(network: HostView['network'], url: string): Promise<boolea
 export const etcdStale: Check = {
   id: 'D09',
   name: 'etcd-stale',
-  title: 'etcd holds no key of a dead deployment',
+  title: 'etcd has no key of a dead deployment',
   severity: 'warn',
   look: async (host) => {
     const { addresses, because } = endpointsOf('etcd', host);
@@ -80,8 +130,8 @@ export const etcdStale: Check = {
     const stale = mine.filter(({ leased }) => !leased).map(({ name }) => name);
     if (stale.length === 0) return ok(`${countText(mine.length, 'key')} under v1/, all with a lease`);
     return warn(
-      `${countText(stale.length, 'key')} without a lease, which nobody takes away: ${stale.slice(0, 3).join(', ')}`,
-      `etcdctl --endpoints ${url} del --prefix ${stale[0]}   # or take a namespace of your own: --set namespace=…`,
+      `${countText(stale.length, 'key')} without a lease, which never expire: ${stale.slice(0, 3).join(', ')}`,
+      `etcdctl --endpoints ${url} del --prefix ${stale[0]}   # or use your own namespace: --set namespace=…`,
       stale,
     );
   },
@@ -172,7 +222,7 @@ async function checkFolders(host: HostView, locks: readonly FileLock[]): Promise
     seen.push(`${folder} is ${holder === undefined ? 'free' : `in use by pid ${holder.pid}`}`);
     if (holder === undefined || (await someEtcdAnswers(host))) continue;
     return fail(
-      `${folder} is in use by pid ${holder.pid}, which does not answer: a second etcd there would wait for ever`,
+      `${folder} is in use by pid ${holder.pid}, which does not answer: a second etcd there would wait forever`,
       `kill ${holder.pid}   # or start etcd with another --data-dir`,
     );
   }
@@ -226,7 +276,7 @@ export const nats: Check = {
     }
     if ((info.max_payload ?? smallestPayload) < smallestPayload) {
       return warn(
-        `NATS ${info.version} on ${where} takes messages up to ${info.max_payload} bytes only`,
+        `NATS ${info.version} on ${where} accepts messages only up to ${info.max_payload} bytes`,
         'max_payload: 1MB   # in the configuration of nats-server',
       );
     }

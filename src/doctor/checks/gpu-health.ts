@@ -1,13 +1,12 @@
 /** The driver and nvidia-smi work, and no GPU hangs. */
+import { countText } from '../../base/units.ts';
 import { join } from 'node:path';
 import { compareVersions } from '../../base/package-version.ts';
-import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { noGpu } from '../gpu-report.ts';
+import { type Check, fail, type Finding, noGpu, ok, skip, warn } from '../check.ts';
 import type { GpuReport, HostView } from '../host-view.ts';
 import { readProcess } from '../proc-files.ts';
 import { packagesIn } from '../python-packages.ts';
-import { countText } from '../sizes.ts';
-import { meaningOf, parseXids, type Xid } from '../xid.ts';
+import { meaningOf, parseXids, type Xid } from '../kernel-log.ts';
 
 /** The oldest driver for each CUDA; within a major version newer minors run on it, too. Source: CUDA compatibility guide. */
 const oldestDriver: Readonly<Record<string, string>> = { '11': '450.80', '12': '525.60', '13': '580' };
@@ -23,7 +22,7 @@ export const driver: Check = {
     const none = noGpu(report);
     if (none !== undefined) return none;
     const { driverVersion, cudaVersion } = report;
-    if (driverVersion === undefined) return skip('nvidia-smi does not tell the version of the driver');
+    if (driverVersion === undefined) return skip('nvidia-smi does not report the version of the driver');
     const shadow = shadowedLibrary(host);
     if (shadow !== undefined) return shadow;
     const cuda = await cudaOfTorch(host);
@@ -69,7 +68,7 @@ async function cudaOfTorch(host: HostView): Promise<string | undefined> {
 const remedies: readonly [seen: RegExp, fix: string][] = [
   [
     /Failed to initialize NVML: Unknown Error/,
-    'recreate the container: a reload of its cgroup took the GPU away; against it, in daemon.json: "exec-opts":["native.cgroupdriver=cgroupfs"]',
+    'recreate the container: a reload of its cgroup removed the GPU; to prevent it, in daemon.json: "exec-opts":["native.cgroupdriver=cgroupfs"]',
   ],
   [
     /Driver\/library version mismatch/,
@@ -93,17 +92,17 @@ export const nvml: Check = {
     if (report.state === 'absent') {
       if (devices.length === 0) return skip('no NVIDIA driver here: neither nvidia-smi nor /dev/nvidia*');
       return fail(
-        `/dev/${devices[0]} is here and nvidia-smi is not on PATH`,
-        isWsl ? 'export PATH="$PATH:/usr/lib/wsl/lib"' : 'docker run --gpus all … puts it into the container',
+        `/dev/${devices[0]} exists, but nvidia-smi is not on PATH`,
+        isWsl ? 'export PATH="$PATH:/usr/lib/wsl/lib"' : 'docker run --gpus all … adds it to the container',
       );
     }
     if (report.state === 'hangs') return skip('nvidia-smi does not answer (see gpu-hang)');
     if (report.state === 'fails') {
-      const problem = report.problem ?? 'it fails without a word';
+      const problem = report.problem ?? 'it fails without a message';
       const fix = remedies.find(([seen]) => seen.test(problem))?.[1];
       return fail(
         `nvidia-smi: ${problem}`,
-        fix ?? 'nvidia-smi   # and see what the kernel says: sudo dmesg | grep NVRM',
+        fix ?? 'nvidia-smi   # then check the kernel log: sudo dmesg | grep NVRM',
       );
     }
     const where = isWsl ? ', in WSL2, where it names no processes' : '';
@@ -111,7 +110,7 @@ export const nvml: Check = {
   },
 };
 
-const reboot = 'drain and reboot this host: kill -9 frees no GPU that hangs';
+const reboot = 'drain and reboot this host: kill -9 does not free a hung GPU';
 const shown = 5;
 
 /**
@@ -125,7 +124,7 @@ export const gpuHang: Check = {
   severity: 'fail',
   look: async (host) => {
     const report = await host.gpus();
-    if (report.state === 'absent') return skip('there is no nvidia-smi here');
+    if (report.state === 'absent') return skip('nvidia-smi is not installed');
     if (report.state === 'hangs') return fail(`nvidia-smi hangs: ${report.problem ?? 'no answer'}`, reboot);
     const faulty = report.gpus.find(({ recovery }) => recovery !== undefined);
     if (faulty !== undefined) {
@@ -163,12 +162,12 @@ function told(xids: readonly Xid[], gravity: 'reset' | 'soon', report: GpuReport
   const last = grave.at(-1);
   if (last === undefined) return undefined;
   const index = indexOf(last, report);
-  const evidence = `${nameOf(last, report)} reported Xid ${last.code} since the host was started: ${meaningOf(last).means}`;
+  const evidence = `${nameOf(last, report)} reported Xid ${last.code} since the host started: ${meaningOf(last).means}`;
   const details = grave.slice(-shown).map(({ line }) => line);
-  if (gravity === 'soon') return warn(evidence, `${resetOf(index)}   # when nobody uses it`, details);
+  if (gravity === 'soon') return warn(evidence, `${resetOf(index)}   # when it is idle`, details);
   return fail(
     evidence,
-    last.code === 79 || index === undefined ? reboot : `${resetOf(index)}   # else reboot`,
+    last.code === 79 || index === undefined ? reboot : `${resetOf(index)}   # otherwise reboot`,
     details,
   );
 }
@@ -179,7 +178,7 @@ function harmless(xids: readonly Xid[], report: GpuReport): Finding {
   const words = [...codes.values()].map(
     (xid) => `Xid ${xid.code} of ${nameOf(xid, report)}: ${meaningOf(xid).means}`,
   );
-  return ok(`nvidia-smi answers; since the host was started: ${words.join('; ')}`);
+  return ok(`nvidia-smi answers; since the host started: ${words.join('; ')}`);
 }
 
 /** Absent for one that nvidia-smi does not list any more. */

@@ -1,22 +1,17 @@
 /** The GPUs that the plan needs: there, with free memory, and open to several processes. */
+import { idleMiB } from '../../plan/gpus.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { allowedGpus, deviceName, freeOf, gpuDemand } from '../../plan/gpu-demand.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Gpu } from '../../plan/request.ts';
-import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { noGpu } from '../gpu-report.ts';
+import { type Check, fail, type Finding, noGpu, ok, skip, warn } from '../check.ts';
 import type { GpuFacts, GpuReport, HostView, Subject } from '../host-view.ts';
 import { findModel, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';
 import { describeProcess } from '../proc-files.ts';
-import { countText, mibText } from '../sizes.ts';
+import { countText, gibText } from '../../base/units.ts';
 
-/**
- * More in use before we start is somebody's work: an idle H200 had 615 MiB.
- * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
- */
-const idleMiB = 1_024;
-const fix = 'dynamo clean   # ends what is ours and dead; else take other GPUs: --gpus';
+const fix = 'dynamo clean   # ends processes of dead runs; otherwise use other GPUs: --gpus';
 
 /** D04: too little free GPU memory, and who holds it. */
 export const vram: Check = {
@@ -53,7 +48,7 @@ async function judgeMemory(
     const free = freeOf(gpu);
     if (free === undefined) return skip(`nvidia-smi does not report the memory of GPU ${deviceName(gpu)}`);
     if (needed !== undefined && free < needed) {
-      return fail(`${line}; the plan needs ${mibText(needed)} there`, fix, lines);
+      return fail(`${line}; the plan needs ${gibText(needed)} there`, fix, lines);
     }
     if (needed === undefined && gpu.usedMiB > idleMiB) {
       return warn(`${line}; how much the model needs is not known`, fix, lines);
@@ -82,15 +77,15 @@ function neededMiB(
 async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): Promise<string> {
   const free = freeOf(gpu);
   const room =
-    free === undefined ? 'has unknown memory' : `has ${mibText(free)} of ${mibText(gpu.totalMiB)} free`;
+    free === undefined ? 'has unknown memory' : `has ${gibText(free)} of ${gibText(gpu.totalMiB)} free`;
   const mine = holders?.filter(({ gpuUuid }) => gpuUuid === gpu.uuid) ?? [];
   const who = await Promise.all(
     mine.map(async ({ pid, name, usedMiB }) => {
-      const held = usedMiB === undefined ? '' : ` holds ${mibText(usedMiB)}`;
+      const held = usedMiB === undefined ? '' : ` uses ${gibText(usedMiB)}`;
       return `${await describeProcess(host, pid, name)}${held}`;
     }),
   );
-  const lease = gpu.leasedBy === undefined ? '' : `, taken by run ${gpu.leasedBy}`;
+  const lease = gpu.leasedBy === undefined ? '' : `, leased by run ${gpu.leasedBy}`;
   const text = `GPU ${deviceName(gpu)} ${room}${lease}`;
   return who.length === 0 ? text : `${text}: ${who.join(', ')}`;
 }
@@ -99,7 +94,7 @@ async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): P
 export const gpus: Check = {
   id: 'D13',
   name: 'gpus',
-  title: 'the GPUs that the plan needs are there',
+  title: 'the GPUs that the plan needs exist',
   severity: 'fail',
   look: async (host) => {
     const { subject, environment } = host;
@@ -115,28 +110,28 @@ export const gpus: Check = {
       allowed = allowedGpus(report.gpus, undefined, visible);
     } catch (error) {
       return fail(
-        `${messageOf(error)} CUDA hides it and all that follow.`,
+        `${messageOf(error)} CUDA ignores it and all that follow.`,
         `export CUDA_VISIBLE_DEVICES=${report.gpus.map(deviceName).join(',')}`,
       );
     }
     if (allowed.length === 0) {
-      return fail(`CUDA_VISIBLE_DEVICES=${visible}: no GPU may be used`, 'unset CUDA_VISIBLE_DEVICES');
+      return fail(`CUDA_VISIBLE_DEVICES=${visible}: no GPU can be used`, 'unset CUDA_VISIBLE_DEVICES');
     }
     const count = allowed.length;
     if (subject === undefined)
-      return ok([`${count} of ${report.gpus.length} GPUs may be used`, ...(report.notes ?? [])].join('; '));
+      return ok([`${count} of ${report.gpus.length} GPUs usable`, ...(report.notes ?? [])].join('; '));
     const needed = neededGpus(subject);
     if (needed > count) {
       return fail(
-        `${subject.profile.name} needs ${countText(needed, 'GPU')}, ${count} may be used`,
+        `${subject.profile.name} needs ${countText(needed, 'GPU')}, but only ${count} can be used`,
         count === 1
-          ? 'dynamo up disagg_same_gpu   # or agg; or without a GPU: --engine sim'
-          : '--engine sim runs it without a GPU',
+          ? 'dynamo up disagg_same_gpu   # or agg; without a GPU: --engine sim'
+          : '--engine sim needs no GPU',
       );
     }
     return (
       (subject.plan && overlap(subject.plan, subject)) ??
-      ok([`${needed} of ${count} GPUs are needed`, ...(report.notes ?? [])].join('; '))
+      ok([`${needed} of ${count} GPUs needed`, ...(report.notes ?? [])].join('; '))
     );
   },
 };
@@ -169,7 +164,7 @@ function overlap(plan: Plan, { profile }: Subject): Finding | undefined {
 export const computeMode: Check = {
   id: 'D17',
   name: 'compute-mode',
-  title: 'the GPUs let several processes in',
+  title: 'the GPUs allow several processes',
   severity: 'warn',
   look: async (host) => {
     const report = await host.gpus();
@@ -184,7 +179,7 @@ export const computeMode: Check = {
     const shut = mine.find(({ computeMode: mode }) => mode !== 'Default');
     if (shut === undefined) return ok('compute mode Default');
     return warn(
-      `GPU ${shut.index} is in compute mode ${shut.computeMode}: ${shut.computeMode === 'Prohibited' ? 'no process' : 'one process only'} may use it`,
+      `GPU ${shut.index} is in compute mode ${shut.computeMode}: ${shut.computeMode === 'Prohibited' ? 'no process' : 'only one process'} may use it`,
       `sudo nvidia-smi -i ${shut.index} -c DEFAULT   # workers that share a GPU need it`,
     );
   },

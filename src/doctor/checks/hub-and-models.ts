@@ -6,13 +6,13 @@ import type { HostView } from '../host-view.ts';
 import { findModel, hubCache, isHubId, missingFiles, readJson, weightBytes } from '../model-files.ts';
 import { engineUses, workersOf } from '../planned.ts';
 import { readLocks } from '../proc-files.ts';
-import { countText, sizeText } from '../sizes.ts';
+import { countText, memoryText } from '../../base/units.ts';
 
 /** D02: a text worker wants config.json, a diffusion worker wants model_index.json. */
 export const modelKind: Check = {
   id: 'D02',
   name: 'model-kind',
-  title: 'the workers are of the kind that the model needs',
+  title: 'the workers match the kind of the model',
   severity: 'fail',
   look: async (host) => {
     const { subject } = host;
@@ -32,13 +32,13 @@ export const modelKind: Check = {
         ? ['--video-generation-worker', 'video']
         : ['--image-diffusion-worker', 'diffusion'];
       return fail(
-        `${profile.model} has model_index.json (${name}) and no config.json: a text worker cannot load it`,
+        `${profile.model} has model_index.json (${name}) but no config.json: a text worker cannot load it`,
         `dynamo up ${shipped} --model ${profile.model}   # or mode ${shipped === 'video' ? 'video' : 'image'}, upstream's ${flag}`,
       );
     }
     if (!isPipeline && makesMedia) {
       return fail(
-        `${profile.model} has config.json and no model_index.json: it makes neither images nor videos`,
+        `${profile.model} has config.json but no model_index.json: it cannot generate images or videos`,
         `dynamo up agg --model ${profile.model}`,
       );
     }
@@ -53,7 +53,7 @@ const timeoutMs = 1_500;
 export const hfAuth: Check = {
   id: 'D20',
   name: 'hf-auth',
-  title: 'the model can be had from the hub',
+  title: 'the model can be downloaded from the hub',
   severity: 'fail',
   look: async (host) => {
     const { subject, environment } = host;
@@ -67,7 +67,7 @@ export const hfAuth: Check = {
     }
     if (!isHubId(model))
       return fail(`there is no model in ${model}`, '--model with a folder that exists, or a Hugging Face id');
-    if (isOffline(environment)) return skip('the hub is not asked in offline mode (see offline)');
+    if (isOffline(environment)) return skip('the hub is not checked in offline mode (see offline)');
     return await askHub(host, model);
   },
 };
@@ -96,7 +96,7 @@ async function askHub(host: HostView, model: string): Promise<Finding> {
     if (proxied)
       return skip(`${hub} does not answer without the proxy, through which this check does not go`);
     return fail(
-      `${hub} cannot be reached (${messageOf(error)}), and ${model} is not complete on this host`,
+      `${hub} cannot be reached (${messageOf(error)}), and ${model} is incomplete on this host`,
       '--model with a folder on this host, or HF_ENDPOINT=https://a.mirror',
     );
   }
@@ -107,18 +107,18 @@ function judgeReply(
   code: string,
   { model, page, hasToken }: { model: string; page: string; hasToken: boolean },
 ): Finding {
-  const token = hasToken ? 'with the token here' : 'without a token';
+  const token = hasToken ? 'with your token' : 'without a token';
   // 307 and 302 lead to where the file lies.
-  if (status < 400) return ok(`${model} can be had ${token}`);
+  if (status < 400) return ok(`${model} can be downloaded ${token}`);
   if (code === 'GatedRepo') {
     return fail(
-      `${model} is gated, and the hub says ${status} ${token}`,
+      `${model} is gated, and the hub answers ${status} ${token}`,
       `accept the licence on ${page}${hasToken ? '' : ', then export HF_TOKEN=…'}`,
     );
   }
   if (status === 401 || code === 'RepoNotFound') {
     return fail(
-      `the hub knows no ${model}, or hides it (${status} ${token})`,
+      `the hub has no ${model}, or hides it (${status} ${token})`,
       hasToken
         ? 'check the spelling, and that the token is valid: hf auth whoami'
         : 'check the spelling, or export HF_TOKEN=…',
@@ -126,7 +126,8 @@ function judgeReply(
   }
   if (status === 404)
     return fail(`the hub has no ${model}, or no config.json in it (404)`, 'check the spelling');
-  if (status === 403) return fail(`the hub forbids ${model} ${token} (403)`, `ask for access on ${page}`);
+  if (status === 403)
+    return fail(`the hub denies access to ${model} ${token} (403)`, `request access on ${page}`);
   return skip(`the hub answers ${status}`);
 }
 
@@ -158,8 +159,8 @@ export const hfCache: Check = {
     const standing = await nearestFolder(host, cache);
     if (!(await host.files.isWritable(standing))) {
       return fail(
-        `${standing} cannot be written by this user, so ${cache} cannot be filled`,
-        `sudo chown -R "$(id -u)" ${standing}   # or export HF_HOME=/a/folder/of/your/own`,
+        `${standing} is not writable for this user, so ${cache} cannot be used for downloads`,
+        `sudo chown -R "$(id -u)" ${standing}   # or export HF_HOME=/your/own/folder`,
       );
     }
     return (await tooSmall(host, standing, model)) ?? (await leftovers(host, cache, standing));
@@ -185,15 +186,15 @@ async function tooSmall(
   const complete = known !== undefined && (await missingFiles(host, known)).length === 0;
   if (complete) return undefined;
   const needed = known && (await weightBytes(host, known));
-  const free = `${sizeText(space.freeBytes)} are free on the disk of ${folder}`;
+  const free = `${memoryText(space.freeBytes)} free on the disk of ${folder}`;
   if (needed !== undefined && space.freeBytes < needed) {
     return fail(
-      `${free}, ${model} needs ${sizeText(needed)}`,
-      'export HF_HOME=/a/folder/on/a/larger/disk   # or free some',
+      `${free}, but ${model} needs ${memoryText(needed)}`,
+      'export HF_HOME=/a/folder/on/a/larger/disk   # or free some space',
     );
   }
   if (space.freeBytes < smallestBytes) {
-    return warn(free, 'export HF_HOME=/a/folder/on/a/larger/disk   # or free some: hf cache rm');
+    return warn(free, 'export HF_HOME=/a/folder/on/a/larger/disk   # or free some space: hf cache rm');
   }
   return undefined;
 }
@@ -216,12 +217,12 @@ async function leftovers(host: HostView, cache: string, standing: string): Promi
     );
   }
   const space = await files.space(standing);
-  const free = `${sizeText(space?.freeBytes ?? 0)} free`;
+  const free = `${memoryText(space?.freeBytes ?? 0)} free`;
   if (partials.length === 0)
     return ok(`${cache}: writable, ${free}, ${countText(repositories.length, 'model')}`);
   return warn(
-    `${countText(partials.length, 'download')} given up half way and take space: ${partials[0]}`,
-    `rm ${partials.map((path) => `'${path}'`).join(' ')}   # or let a new download go on with them`,
+    `${countText(partials.length, 'download')} abandoned, which take up space: ${partials[0]}`,
+    `rm ${partials.map((path) => `'${path}'`).join(' ')}   # or resume them with a new download`,
     partials,
   );
 }
@@ -230,7 +231,7 @@ async function leftovers(host: HostView, cache: string, standing: string): Promi
 export const offline: Check = {
   id: 'D22',
   name: 'offline',
-  title: 'a model that cannot be downloaded is complete here',
+  title: 'a model that cannot be downloaded is complete on this host',
   severity: 'fail',
   look: async (host) => {
     const { subject } = host;
@@ -248,14 +249,17 @@ export const offline: Check = {
     const known = await findModel(host, model);
     const canDownload = isHubId(model) && !isOffline(host.environment);
     if (known === undefined) {
-      if (canDownload) return ok(`${model} is not here and will be downloaded`);
+      if (canDownload) return ok(`${model} is not on this host and will be downloaded`);
       return isHubId(model)
         ? fail(`offline mode is on and ${model} is not on this host`, `HF_HUB_OFFLINE=0 hf download ${model}`)
-        : fail(`there is no folder ${model}`, '--model with a folder that exists, or a Hugging Face id');
+        : fail(
+            `the folder ${model} does not exist`,
+            '--model with a folder that exists, or a Hugging Face id',
+          );
     }
     const missing = await missingFiles(host, known);
     if (missing.length === 0) return ok(`${model} is complete in ${known.folder}`);
-    if (canDownload) return ok(`${model} is here in part; ${missing[0]} will be downloaded`);
+    if (canDownload) return ok(`${model} is incomplete on this host; ${missing[0]} will be downloaded`);
     return fail(
       `${known.folder} lacks ${missing.slice(0, 3).join(', ')}`,
       isHubId(model) ? `HF_HUB_OFFLINE=0 hf download ${model}` : `copy ${missing[0]} into ${known.folder}`,

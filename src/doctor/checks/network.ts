@@ -44,14 +44,14 @@ function checkPlan(plan: ServingPlan, { profile }: Subject): Finding {
     (spec) => spec.kind === 'frontend' && spec.router.mode === 'kv' && spec.router.kvEvents,
   );
   if (routesByEvents && plan.events === 'none') {
-    return warn('the router routes by KV events, and the event plane is none', '--events zmq');
+    return warn('the router needs KV events, but the event plane is none', '--events zmq');
   }
   const odd = processes.find(({ argv }) => {
     const value = valueOf(argv, '--discovery-backend');
     return value !== undefined && value !== plan.discovery.backend;
   });
   if (odd !== undefined) {
-    return warn(`${odd.name} is given another --discovery-backend than the plan`, 'leave that flag out');
+    return warn(`the --discovery-backend of ${odd.name} differs from the plan`, 'remove that flag');
   }
   const unheard = ignoredVariables(plan);
   const ignored = unheard.length > 0 ? `; ignored: ${unheard.join(', ')}` : '';
@@ -69,15 +69,15 @@ function checkEnvironment({ environment }: HostView): Finding {
   } = environment;
   if (backend !== undefined && backend !== 'etcd' && ETCD_ENDPOINTS !== undefined) {
     return warn(
-      `DYN_DISCOVERY_BACKEND=${backend} and ETCD_ENDPOINTS are both set: only one counts`,
+      `DYN_DISCOVERY_BACKEND=${backend} and ETCD_ENDPOINTS are both set: only one is used`,
       'unset ETCD_ENDPOINTS',
     );
   }
   if (events === 'nats' && !NATS_SERVER) {
-    return warn('DYN_EVENT_PLANE=nats is set and NATS_SERVER is not', 'export DYN_EVENT_PLANE=zmq');
+    return warn('DYN_EVENT_PLANE=nats is set, but NATS_SERVER is not', 'export DYN_EVENT_PLANE=zmq');
   }
   const set = sharedVariables.filter((name) => environment[name] !== undefined);
-  return ok(set.length === 0 ? 'no variable decides on it' : `set, without contradiction: ${set.join(', ')}`);
+  return ok(set.length === 0 ? 'no variable affects it' : `set, and consistent: ${set.join(', ')}`);
 }
 
 const loopbackNames = ['localhost', '127.0.0.1', '0.0.0.0', '::1'];
@@ -86,7 +86,7 @@ const loopbackNames = ['localhost', '127.0.0.1', '0.0.0.0', '::1'];
 export const proxy: Check = {
   id: 'D25',
   name: 'proxy',
-  title: 'no proxy stands before this host itself',
+  title: 'no proxy is used for this host itself',
   severity: 'warn',
   look: ({ environment }) => {
     const names = Object.keys(environment).filter((name) => /^(https?|all)_proxy$/i.test(name));
@@ -95,7 +95,7 @@ export const proxy: Check = {
     const malformed = set.find((name) => !URL.canParse(environment[name] ?? ''));
     if (malformed !== undefined) {
       return warn(
-        `${malformed}=${environment[malformed]} is no address with a scheme`,
+        `${malformed}=${environment[malformed]} is not a URL with a scheme`,
         `export ${malformed}=http://proxy.example.com:3128`,
       );
     }
@@ -105,8 +105,8 @@ export const proxy: Check = {
     const open = excluded.includes('*') ? [] : loopbackNames.filter((name) => !excluded.includes(name));
     if (open.length === 0) return ok(`${set.join(', ')} set, loopback excluded`);
     return warn(
-      `${set.join(', ')} set and no_proxy lacks ${open.join(', ')}: your own clients ask the proxy for this host`,
-      `export no_proxy="$no_proxy,${open.join(',')}"   # what dynamo starts has it already`,
+      `${set.join(', ')} set and no_proxy lacks ${open.join(', ')}: your own clients use the proxy for this host`,
+      `export no_proxy="$no_proxy,${open.join(',')}"   # processes of dynamo already have it`,
     );
   },
 };
@@ -118,14 +118,14 @@ const discardPort = 9;
 export const loopback: Check = {
   id: 'D26',
   name: 'loopback',
-  title: 'localhost reaches what listens on loopback',
+  title: 'localhost reaches servers on loopback',
   severity: 'fail',
   look: async (host) => {
     const unreachable = await host.network.connect('127.0.0.1', discardPort);
     if (unreachable !== undefined && unreachable !== 'ECONNREFUSED')
       return fail(`127.0.0.1 cannot be reached (${unreachable}): loopback is down`, 'ip link set lo up');
     const asked = await host.run('getent', ['ahosts', 'localhost']);
-    if (asked === undefined) return skip('getent is not here');
+    if (asked === undefined) return skip('getent is not installed');
     const addresses = [
       ...new Set([...asked.stdout.matchAll(/^(\S+)\s/gm)].map(([, address]) => address ?? '')),
     ];
@@ -147,7 +147,7 @@ export const loopback: Check = {
       const reached = await host.network.connect('127.0.0.1', port);
       if (reason === undefined || reached !== undefined) continue;
       return warn(
-        `${runId} listens on 127.0.0.1:${port}, and localhost is ${first} first (${reason})`,
+        `${runId} listens on 127.0.0.1:${port}, but localhost resolves to ${first} first (${reason})`,
         `use http://127.0.0.1:${port}`,
       );
     }

@@ -25,16 +25,13 @@ async function checkPlan(host: HostView, plan: Plan, { rawArgs }: Subject): Prom
   const prefills = prefillsOf(plan);
   if (valuesOf(rawArgs, bootstrapFlag).length > 0) {
     return fail(
-      `${bootstrapFlag} stands after --: it would go to every worker and win over the planned port`,
-      `leave ${bootstrapFlag} out: dynamo gives each prefill worker a port of its own`,
+      `${bootstrapFlag} was passed after --: every worker would get it, and it would override the planned port`,
+      `remove ${bootstrapFlag}: dynamo gives each prefill worker its own port`,
     );
   }
   const ports = prefills.map((spec) => spec.ports.bootstrap ?? 0);
   if (new Set(ports).size < ports.length) {
-    return fail(
-      `two prefill workers have the same bootstrap port: ${ports.join(', ')}`,
-      'leave the ports out',
-    );
+    return fail(`two prefill workers have the same bootstrap port: ${ports.join(', ')}`, 'remove the ports');
   }
   for (const spec of prefills) {
     const found = (await portTrouble(host, spec)) ?? addressTrouble(spec);
@@ -49,10 +46,10 @@ async function portTrouble(host: HostView, { name, ports }: ProcessSpec): Promis
   const port = ports.bootstrap ?? 0;
   const reason = await host.network.bind('0.0.0.0', port);
   if (reason === undefined) return undefined;
-  const holder = host.portHolder(port) ?? 'nobody who listens';
+  const holder = host.portHolder(port) ?? 'no listening process';
   return fail(
-    `${name} must listen on ${port}, which cannot be bound (${reason}): held by ${holder}`,
-    'run it again: dynamo plans another port',
+    `${name} must listen on ${port}, which cannot be bound (${reason}): in use by ${holder}`,
+    'run it again: dynamo will plan another port',
   );
 }
 
@@ -65,7 +62,7 @@ function addressTrouble({ name, argv, env }: ProcessSpec): Finding | undefined {
   if (told === undefined || listens === undefined || told === listens) return undefined;
   if (listens === '0.0.0.0' || listens === '::') return undefined;
   return fail(
-    `${name} listens on ${listens} (--host) and tells decode to dial ${told} (SGLANG_HOST_IP)`,
+    `${name} listens on ${listens} (--host) but tells decode to connect to ${told} (SGLANG_HOST_IP)`,
     `--env SGLANG_HOST_IP=${listens}`,
   );
 }
@@ -76,15 +73,15 @@ async function checkLive(host: HostView): Promise<Finding> {
   const prefills = live.flatMap(({ runId, plan }) =>
     (plan === undefined ? [] : prefillsOf(plan)).map((spec) => ({ runId, spec })),
   );
-  if (prefills.length === 0) return skip('no profile was named, and no run with a prefill worker is up');
+  if (prefills.length === 0) return skip('no profile was named, and no run with a prefill worker is running');
   for (const { runId, spec } of prefills) {
     const port = spec.ports.bootstrap ?? 0;
     const address = spec.env['SGLANG_HOST_IP'] ?? '127.0.0.1';
     const reason = await host.network.connect(address, port);
     if (reason !== undefined) {
       return fail(
-        `${runId}: ${spec.name} does not take connections on ${address}:${port} (${reason}), which decode dials`,
-        `dynamo restart ${spec.name}   # dynamo logs ${spec.name} says why`,
+        `${runId}: ${spec.name} does not accept connections on ${address}:${port} (${reason}), which decode connects to`,
+        `dynamo restart ${spec.name}   # dynamo logs ${spec.name} shows why`,
       );
     }
   }
@@ -115,7 +112,7 @@ export const ports: Check = {
       if (reason === undefined) continue;
       return fail(
         `${port}, planned for ${process}, cannot be bound: ${reason}${await holderText(host, port)}`,
-        reason === 'EACCES' ? `take a port above 1023: --http-port 8000` : 'run it again, or --http-port N',
+        reason === 'EACCES' ? 'use a port above 1023: --http-port 8000' : 'run it again, or --http-port N',
       );
     }
     return ok(`${[...planned.keys()].join(', ')} can be bound`);
@@ -140,18 +137,18 @@ async function preferredIsTaken(
   );
   if (left !== undefined) {
     return warn(
-      `${preferred} is held by ${holder}, left of the dead run ${left.runId}`,
-      'dynamo clean   # the next `dynamo up` ends it, too',
+      `${preferred} is in use by ${holder}, left by the dead run ${left.runId}`,
+      'dynamo clean   # the next `dynamo up` also ends it',
     );
   }
   if (ours !== undefined && !insisted) {
     return ok(`${preferred} is served by ${ours.runId}; a second run takes the next free port`);
   }
-  const seen = `${preferred} is held by ${ours === undefined ? `${holder}, which is no run of yours` : ours.runId}`;
+  const seen = `${preferred} is in use by ${ours === undefined ? `${holder}, which is not a run of yours` : ours.runId}`;
   if (insisted) return fail(seen, `--http-port ${preferred + 1}, or stop it`);
   return warn(
     `${seen}; the frontend takes ${taken ?? 'the next free port'} instead`,
-    `dynamo up --http-port N makes it a port of your choice; or stop it`,
+    `use dynamo up --http-port N for a port of your choice, or stop that process`,
   );
 }
 
@@ -166,7 +163,7 @@ async function unbindable({ network }: HostView, port: number): Promise<string |
 
 async function holderText(host: HostView, port: number): Promise<string> {
   const holder = host.portHolder(port);
-  return holder === undefined ? '' : `, held by ${holder}`;
+  return holder === undefined ? '' : `, in use by ${holder}`;
 }
 
 /** Upstream reads it as a signed 16-bit number. Source: docs/upstream/status-and-health.md#port-numbers. */
@@ -176,7 +173,7 @@ const highestSystemPort = 32_767;
 export const sysportEnv: Check = {
   id: 'D07',
   name: 'sysport-env',
-  title: 'no status port is set for all processes at once',
+  title: 'no status port is exported for all processes',
   severity: 'warn',
   look: ({ environment, subject }) => {
     const value = environment['DYN_SYSTEM_PORT'];
@@ -184,14 +181,14 @@ export const sysportEnv: Check = {
     const port = Number(value);
     const http = subject?.plan?.http.port ?? subject?.preferredHttpPort ?? 8000;
     const trouble = !(Number.isInteger(port) && port > 0)
-      ? ', which is no port'
+      ? ', which is not a port'
       : port > highestSystemPort
-        ? `, which workers refuse: it is above ${highestSystemPort}`
+        ? `, which workers reject: it is above ${highestSystemPort}`
         : port === http
           ? ', which is also the HTTP port'
           : '';
     return warn(
-      `DYN_SYSTEM_PORT=${value} is exported${trouble}; dynamo ignores it, processes started by hand share it`,
+      `DYN_SYSTEM_PORT=${value} is exported${trouble}; dynamo ignores it, but processes started by hand share it`,
       `unset DYN_SYSTEM_PORT   # dynamo sets one for each worker; valid is 1 to ${highestSystemPort}`,
     );
   },

@@ -32,7 +32,8 @@ export const cudnn: Check = {
     );
     const version =
       wheel === undefined ? await loadedVersion(host, python.python) : installed.versionOf(wheel);
-    if (version === undefined) return skip(`torch ${torch} is there, the version of cuDNN cannot be told`);
+    if (version === undefined)
+      return skip(`torch ${torch} is installed, but the version of cuDNN is unknown`);
     const seen = `torch ${torch} with cuDNN ${version}`;
     if (compareVersions(torch, badTorch) !== 0 || compareVersions(version, goodCudnn) >= 0) return ok(seen);
     return await judgeCudnn(host, seen, `pip install ${wheel ?? 'nvidia-cudnn-cu12'}==9.16.0.29`);
@@ -46,9 +47,9 @@ async function judgeCudnn(host: HostView, seen: string, fix: string): Promise<Fi
   if (subject?.plan === undefined) return warn(trouble, either);
   if (!engineUses(subject.plan, 'cudnn')) return ok(`${seen}: engine ${subject.plan.engine} does not use it`);
   if (subject.plan.processes.some(({ env }) => env['SGLANG_DISABLE_CUDNN_CHECK'] === '1')) {
-    return ok(`${seen}, and the profile turns the check off`);
+    return ok(`${seen}, and the profile disables the check`);
   }
-  return (await usesVision(host, subject)) ? fail(trouble, either) : ok(`${seen}: the model is text only`);
+  return (await usesVision(host, subject)) ? fail(trouble, either) : ok(`${seen}: the model is text-only`);
 }
 
 /** The model decides where it can be read; profiles accept images for text models, too. */
@@ -75,7 +76,7 @@ const oldestUcx = '1.18';
 export const nixl: Check = {
   id: 'D27',
   name: 'nixl',
-  title: 'NIXL can carry KV blocks',
+  title: 'NIXL can transfer KV blocks',
   severity: 'fail',
   look: async (host) => {
     const { subject } = host;
@@ -85,7 +86,7 @@ export const nixl: Check = {
       if (!engineUses(plan, 'nixl')) return skip(`engine ${plan.engine} does not use NIXL`);
       const uses = workersOf(subject).some(({ transfer }) => (transfer?.backend ?? 'nixl') === 'nixl');
       if (!uses || prefillsOf(plan).length === 0)
-        return skip(`${plan.profile.name} carries no KV blocks with NIXL`);
+        return skip(`${plan.profile.name} does not transfer KV blocks with NIXL`);
     }
     const python = host.python();
     const { backend } = autoEngines.real.python;
@@ -105,16 +106,16 @@ export const nixl: Check = {
     const version = /^[\d.]+\d/.exec(ucx?.stdout ?? '')?.[0];
     if (version !== undefined && compareVersions(version, oldestUcx) < 0 && /(^|:)\/(usr\/)?lib/.test(path)) {
       return warn(
-        `UCX ${version} of the system comes before the one in the wheel of ${name} (LD_LIBRARY_PATH=${path})`,
+        `UCX ${version} of the system takes precedence over the one in the wheel of ${name} (LD_LIBRARY_PATH=${path})`,
         'unset LD_LIBRARY_PATH   # or sudo apt remove libucx0',
       );
     }
     if (plan === undefined) return ok(`${seen} is installed`);
     const loaded = await host.run(python.python, ['-c', 'import nixl._api']);
-    if (loaded === undefined) return skip(`${seen} is installed; ${python.python} cannot be run to load it`);
+    if (loaded === undefined) return skip(`${seen} is installed, but ${python.python} cannot run to load it`);
     if (loaded.code === 0) return ok(`${seen} can be loaded`);
     const last = loaded.stderr.trim().split('\n').at(-1) ?? '';
-    return fail(`${seen} is installed and cannot be loaded: ${last}`, `uv pip install --reinstall ${name}`);
+    return fail(`${seen} is installed, but cannot be loaded: ${last}`, `uv pip install --reinstall ${name}`);
   },
 };
 
@@ -126,7 +127,7 @@ const install = 'dynamo setup   # or: uv pip install --prerelease=allow "ai-dyna
 export const packages: Check = {
   id: 'D28',
   name: 'packages',
-  title: 'Dynamo and SGLang are installed and fit together',
+  title: 'Dynamo and SGLang are installed and compatible',
   severity: 'fail',
   look: async (host) => {
     const { plan } = host.subject ?? {};
@@ -158,9 +159,9 @@ async function notInstalled(host: HostView): Promise<Finding> {
       return asked?.code === 0 ? (asked.stdout.trim() || asked.stderr.trim()).split('\n')[0] : `no ${name}`;
     }),
   );
-  const seen = `no Python environment with ai-dynamo was found (${tools.join(', ')}; looked at DYNAMO_PYTHON, VIRTUAL_ENV, CONDA_PREFIX, what dynamo setup made, and python3 on PATH)`;
+  const seen = `no Python environment with ai-dynamo was found (${tools.join(', ')}; checked DYNAMO_PYTHON, VIRTUAL_ENV, CONDA_PREFIX, environments of dynamo setup, and python3 on PATH)`;
   if (host.subject?.plan !== undefined || state === 'answers') return fail(seen, install);
-  return skip(`${seen}; without a GPU engine sim needs none`);
+  return skip(`${seen}; the engine sim needs none`);
 }
 
 function mismatch(host: HostView, python: PythonEnvironment, installed: PythonPackages): Finding | undefined {
@@ -174,7 +175,7 @@ function mismatch(host: HostView, python: PythonEnvironment, installed: PythonPa
   }
   const backend = findEngine(host.subject?.plan?.engine ?? 'none')?.python?.backend;
   if (backend !== undefined && lacksBackend(backend, python)) {
-    return fail(`ai-dynamo ${dynamoVersion} is in ${folder}, ${backend.distribution} is not`, install);
+    return fail(`${folder} has ai-dynamo ${dynamoVersion}, but not ${backend.distribution}`, install);
   }
   const { pythonVersion } = installed;
   if (pythonVersion !== undefined && !pythons.includes(pythonVersion)) {
@@ -187,7 +188,7 @@ function mismatch(host: HostView, python: PythonEnvironment, installed: PythonPa
   const isNamed = /^(--python|DYNAMO_PYTHON)/.test(because);
   if (active && active !== folder && !isNamed) {
     return warn(
-      `VIRTUAL_ENV is ${active}, but dynamo takes ${folder}: ${because}`,
+      `VIRTUAL_ENV is ${active}, but dynamo uses ${folder}: ${because}`,
       `source ${join(folder, 'bin', 'activate')}`,
     );
   }
@@ -207,8 +208,8 @@ async function flagDrift(host: HostView, { folders }: PythonPackages): Promise<F
     const unknown = await unknownFlags(host, folders, argv);
     if (unknown.length === 0) continue;
     return warn(
-      `${name} is started with ${unknown.join(', ')}, which the installed version does not name`,
-      'dynamo plan shows the arguments; leave it out, or install the version that has it',
+      `${name} is started with ${unknown.join(', ')}, which the installed version does not support`,
+      'remove it (dynamo plan shows the arguments), or install a version that supports it',
     );
   }
   return undefined;

@@ -1,17 +1,12 @@
 /** What a container or a shell takes away: processes in view, an init, shared memory and limits. */
+import { idleMiB } from '../../plan/gpus.ts';
 import { engineUses } from '../planned.ts';
 import { type LimitName, softLimit } from '../../base/process-limits.ts';
-import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
-import { noGpu } from '../gpu-report.ts';
+import { type Check, fail, type Finding, noGpu, ok, skip, warn } from '../check.ts';
 import type { HostView, Segment } from '../host-view.ts';
 import { readProcess, readProcesses } from '../proc-files.ts';
-import { countText, mibText, sizeText } from '../sizes.ts';
+import { countText, gibText, memoryText } from '../../base/units.ts';
 
-/**
- * More than an idle GPU has in use: NVML's plain figure was 615 MiB.
- * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
- */
-const idleMiB = 1_024;
 const pidnsFix = 'run dynamo clean on the host, or start this container with --pid=host';
 
 /**
@@ -21,7 +16,7 @@ const pidnsFix = 'run dynamo clean on the host, or start this container with --p
 export const pidns: Check = {
   id: 'D18',
   name: 'pidns',
-  title: 'processes of this host and those that hold the GPUs can be seen',
+  title: 'processes of this host and users of the GPUs are visible',
   severity: 'fail',
   look: async (host) => {
     const trouble = host.procTrouble();
@@ -30,25 +25,25 @@ export const pidns: Check = {
     const none = noGpu(report);
     if (none !== undefined) return none;
     const { holders, gpus } = report;
-    if (holders === undefined) return skip('nvidia-smi does not tell who holds the GPUs');
+    if (holders === undefined) return skip('nvidia-smi does not list processes on the GPUs');
     for (const { pid, usedMiB } of holders) {
       if ((await readProcess(host, pid)) !== undefined) continue;
-      const held = usedMiB === undefined ? 'GPU memory' : `${mibText(usedMiB)} of GPU memory`;
-      return warn(`${held} is held by pid ${pid}, which is not in this pid namespace`, pidnsFix);
+      const held = usedMiB === undefined ? 'GPU memory' : `${gibText(usedMiB)} of GPU memory`;
+      return warn(`${held} is in use by pid ${pid}, which is not in this pid namespace`, pidnsFix);
     }
     const silent = gpus.find(
       ({ uuid, usedMiB }) => usedMiB > idleMiB && !holders.some(({ gpuUuid }) => gpuUuid === uuid),
     );
     if (silent !== undefined) {
       return warn(
-        `GPU ${silent.index} has ${mibText(silent.usedMiB)} in use and nvidia-smi names nobody: held outside this pid namespace`,
+        `GPU ${silent.index} has ${gibText(silent.usedMiB)} in use, but nvidia-smi lists no process: it is used outside this pid namespace`,
         pidnsFix,
       );
     }
     return ok(
       holders.length === 0
-        ? 'nobody holds a GPU'
-        : `${countText(holders.length, 'holder')}, all visible here`,
+        ? 'no process uses a GPU'
+        : `${countText(holders.length, 'process')} on GPUs, all visible here`,
     );
   },
 };
@@ -62,19 +57,19 @@ const oldTicks = 1_000;
 export const init: Check = {
   id: 'D19',
   name: 'init',
-  title: 'the first process reaps what dies',
+  title: 'the first process reaps dead processes',
   severity: 'warn',
   look: async (host) => {
     const name = (await readProcess(host, 1))?.comm ?? 'unknown';
     const before = await zombiesOf(host);
-    if (before.size === 0) return ok(`pid 1 is ${name}, no zombies under it`);
+    if (before.size === 0) return ok(`pid 1 is ${name}, with no zombies`);
     await host.clock.sleep(lookAgainMs);
     const after = await zombiesOf(host);
     const staying = [...before].flatMap(([key, words]) => (after.has(key) ? [words] : []));
-    if (staying.length === 0) return ok(`pid 1 is ${name}, which reaps`);
+    if (staying.length === 0) return ok(`pid 1 is ${name}, which reaps them`);
     return warn(
-      `pid 1 (${name}) reaps late or never, zombies under it: ${staying.length}, ${staying.slice(0, 3).join(', ')}`,
-      'docker run --init …   # zombies hold no memory, but every stop waits for them longer',
+      `pid 1 (${name}) reaps late or never; zombies: ${staying.length}, ${staying.slice(0, 3).join(', ')}`,
+      'docker run --init …   # zombies use no memory, but every stop takes longer',
     );
   },
 };
@@ -101,10 +96,10 @@ export const shm: Check = {
   severity: 'fail',
   look: async (host) => {
     const space = await host.files.space(shmFolder);
-    if (space === undefined) return skip(`${shmFolder} is not here`);
+    if (space === undefined) return skip(`${shmFolder} does not exist`);
     const leaked = host.lostSegments();
     if (leaked.length > 0) return leakFinding(leaked);
-    const free = `${sizeText(space.freeBytes)} of ${sizeText(space.totalBytes)} free in ${shmFolder}`;
+    const free = `${memoryText(space.freeBytes)} of ${memoryText(space.totalBytes)} free in ${shmFolder}`;
     if (space.freeBytes >= neededBytes) return ok(free);
     const fix =
       space.totalBytes < neededBytes
@@ -122,10 +117,10 @@ function leakFinding(segments: readonly Segment[]): Finding {
   const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = segments
     .slice(0, namedAtMost)
-    .map(({ path, bytes, proof }) => `${path}, ${sizeText(bytes)}: ${proof ?? 'nobody uses it'}`);
+    .map(({ path, bytes, proof }) => `${path}, ${memoryText(bytes)}: ${proof ?? 'not in use'}`);
   const more = segments.length - lines.length;
   return warn(
-    `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${sizeText(total)} left behind: ${lines[0]}`,
+    `${segments.length === 1 ? 'a segment' : `${segments.length} segments`} with ${memoryText(total)} left behind: ${lines[0]}`,
     fixFor(segments),
     [...lines.slice(1), ...(more > 0 ? [`and ${more} more`] : [])],
   );
@@ -133,10 +128,10 @@ function leakFinding(segments: readonly Segment[]): Finding {
 
 function fixFor(segments: readonly Segment[]): string {
   if (segments.some(({ proof }) => proof !== undefined))
-    return 'dynamo clean   # takes those of our dead runs';
+    return 'dynamo clean   # removes those of our dead runs';
   return segments.length === 1
-    ? `rm ${segments[0]?.path}   # unless it is of a container that shares ${shmFolder}`
-    : 'dynamo clean --dry-run   # names each, with the command that removes it';
+    ? `rm ${segments[0]?.path}   # unless a container that shares ${shmFolder} uses it`
+    : 'dynamo clean --dry-run   # lists each, with the command that removes it';
 }
 
 /** What upstream's documents give their containers, and what processes without a GPU live on. */
@@ -166,11 +161,11 @@ const flags: Readonly<Record<LimitName, readonly [docker: string | undefined, sh
 export const limits: Check = {
   id: 'D24',
   name: 'limits',
-  title: 'limits of memory, files and processes are high enough',
+  title: 'limits for memory, files and processes are high enough',
   severity: 'warn',
   look: async (host) => {
     const text = await host.files.read('/proc/self/limits');
-    if (text === undefined) return skip('/proc/self/limits is not here');
+    if (text === undefined) return skip('/proc/self/limits does not exist');
     const wanted = usesGpus(host) ? forGpus : withoutGpus;
     const seen = (Object.entries(wanted) as [LimitName, number][]).map(([name, least]) => ({
       name,
@@ -188,7 +183,7 @@ export const limits: Check = {
       low
         .map(
           ({ name, value, least }) =>
-            `${name.slice(4).toLowerCase()} is ${limitText(value)}, upstream's containers have ${limitText(least)}`,
+            `${name.slice(4).toLowerCase()} is ${limitText(value)}; upstream's containers have ${limitText(least)}`,
         )
         .join('; '),
       docker.length === 0 ? shell : `${shell}   # in Docker: docker run ${docker.join(' ')} …`,

@@ -1,4 +1,5 @@
 /** Disks, shared memory and file sizes that ran out. */
+import { memoryText } from '../../base/units.ts';
 import { lineRule, seen } from '../log-lines.ts';
 import type { Finding, Rule, Situation } from '../rule.ts';
 
@@ -10,7 +11,7 @@ export const shmTooSmall: Rule = {
   id: 'shm-too-small',
   check: 'D23',
   kind: 'cause',
-  sees: '`Error while creating shared memory segment /dev/shm/nccl-…`, `unable to allocate shared memory(shm)`; or an end by SIGBUS while /dev/shm is full',
+  sees: '`Error while creating shared memory segment /dev/shm/nccl-…`, `unable to allocate shared memory(shm)`; or a process killed by SIGBUS while /dev/shm is full',
   fixes: '`docker run --shm-size=10G`, or clean up /dev/shm',
   find: (situation) => {
     const found = seen(situation, shmIsFull);
@@ -18,13 +19,13 @@ export const shmTooSmall: Rule = {
   },
 };
 
-/** A page of a mapped file that has no room any more is a SIGBUS; without the measure it would be a guess. */
+/** Writing to a mapped file without free space causes SIGBUS; without the free size it would be a guess. */
 function shmFromSignal({ failure, subject, host }: Situation): Finding | undefined {
   const mine = subject !== undefined && subject.spec.name === failure.process;
   if (!mine || failure.exit?.signal !== 'SIGBUS') return undefined;
   const { shm } = host;
   if (shm === undefined || shm.freeBytes > shm.totalBytes * 0.02) return undefined;
-  const evidence = `ended by SIGBUS; /dev/shm: ${mib(shm.freeBytes)} free of ${mib(shm.totalBytes)}`;
+  const evidence = `ended by SIGBUS; /dev/shm: ${memoryText(shm.freeBytes)} free of ${memoryText(shm.totalBytes)}`;
   return { ...shmFinding([evidence]), fromOutside: true };
 }
 
@@ -35,10 +36,6 @@ function shmFinding(evidence: readonly string[]): Finding {
     evidence,
     fix: 'docker run --shm-size=10G …   # outside a container: mount -o remount,size=16G /dev/shm',
   };
-}
-
-function mib(bytes: number): string {
-  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
 
 const diskIsFull =
@@ -65,12 +62,12 @@ export const diskFull = lineRule(
 
 const tooLarge = /\bEFBIG\b|File too large|File size limit exceeded|\[Errno 27\]/;
 
-/** A file, nearly always a log, has become as large as this shell allows: then writing ends in SIGXFSZ or EFBIG. */
+/** A file, nearly always a log, has reached the size limit of the shell: further writes end in SIGXFSZ or EFBIG. */
 export const fileSizeLimit: Rule = {
   id: 'file-size-limit',
   check: 'D24',
   kind: 'cause',
-  sees: 'an end by SIGXFSZ, `File too large`, `EFBIG`, or a log as long as `ulimit -f` allows',
+  sees: 'a process killed by SIGXFSZ, `File too large`, `EFBIG`, or a log as long as `ulimit -f` allows',
   fixes: '`ulimit -f unlimited` in the shell of `up`',
   find: (situation) => {
     const { failure, subject, host } = situation;
@@ -80,15 +77,15 @@ export const fileSizeLimit: Rule = {
     const { bytes, reachedBy } = host.fileLimit ?? {};
     const reached = reachedBy?.has(subject.spec.name) === true;
     if (line === undefined && !signalled && !reached) return undefined;
-    const most = bytes === undefined ? '' : `, at most ${Math.floor(bytes / 1024)} KiB here`;
+    const most = bytes === undefined ? '' : `, ${Math.floor(bytes / 1024)} KiB here`;
     return {
-      cause: `a file of ${subject.spec.name} may not become larger (ulimit -f${most})`,
+      cause: `a file of ${subject.spec.name} has reached the file size limit (ulimit -f${most})`,
       evidence: [
         ...(line === undefined ? [] : [line.line]),
         ...(reached ? [`${subject.spec.logFile} has ${bytes} bytes`] : []),
         ...(signalled ? [`${subject.spec.name} was ended by SIGXFSZ`] : []),
       ],
-      fix: 'ulimit -f unlimited   # then again',
+      fix: 'ulimit -f unlimited   # then retry',
       ...(line === undefined ? { fromOutside: true as const } : {}),
     };
   },
@@ -100,20 +97,20 @@ const writeErrors: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 };
 
-/** Nothing can be written where the logs of the run lie: seen from outside, as the log cannot say it any more. */
+/** The log folder is not writable. This is checked from outside, since the log cannot contain it. */
 export const logDiskFull: Rule = {
   id: 'log-disk-full',
   kind: 'cause',
-  sees: 'a process failed, and nothing can be written into the folder of the run',
+  sees: 'a process failed, and the folder of the run is not writable',
   fixes: 'free space, or `XDG_STATE_HOME` on a bigger disk',
   find: ({ failure, subject, host }) => {
     const trouble = writeErrors[host.unwritable?.code ?? ''];
     if (trouble === undefined || host.unwritable === undefined) return undefined;
-    // Others look only whether their log says more.
+    // Other processes are only subjects if their log says more.
     if (subject !== undefined && subject.spec.name !== failure.process) return undefined;
     const { folder, freeBytes, code } = host.unwritable;
     return {
-      cause: `${trouble} at ${folder}, so that ${failure.process ?? 'the run'} could not write its log`,
+      cause: `${trouble} at ${folder}, so ${failure.process ?? 'the run'} could not write its log`,
       evidence: [`a write into ${folder}: ${code}, ${Math.floor(freeBytes / 1024)} KiB free`],
       fix: `df -h ${folder}; df -i ${folder}   # then free space, or: export XDG_STATE_HOME=/a/bigger/disk`,
       fromOutside: true,

@@ -1,10 +1,10 @@
-/** The GPU, its driver and its libraries: missing, too old, faulty or taken. */
+/** The GPU, its driver and its libraries: missing, too old, faulty or in use. */
 import { lineRule } from '../log-lines.ts';
 
 /** Both texts: of SGLang with torch 2.9.1 (ai-dynamo/dynamo#5482), and the one in upstream's troubleshooting. */
 const cudnnRefused = /CuDNN Compatibility Issue Detected|cuDNN frontend [\d.]+ requires cuDNN lib >= [\d.]+/;
 
-/** SGLang refuses a cuDNN that is too old for the 3D convolutions of vision and diffusion models. */
+/** SGLang rejects a cuDNN that is too old for the 3D convolutions of vision and diffusion models. */
 export const cudnnCheck = lineRule(
   {
     id: 'cudnn-check',
@@ -15,7 +15,7 @@ export const cudnnCheck = lineRule(
   cudnnRefused,
   () => ({
     cause:
-      'SGLang refuses the installed cuDNN, which is too old for the 3D convolutions of vision and diffusion models',
+      'SGLang rejects the installed cuDNN, which is too old for the 3D convolutions of vision and diffusion models',
     fix: '--env SGLANG_DISABLE_CUDNN_CHECK=1   # or: pip install nvidia-cudnn-cu12==9.16.0.29',
   }),
 );
@@ -38,13 +38,13 @@ export const driverTooOld = lineRule(
     if (line.includes('Error 803')) {
       return {
         cause:
-          'the CUDA libraries that are found do not belong to this driver: mostly a compat or stubs folder in LD_LIBRARY_PATH',
+          'the CUDA libraries found do not belong to this driver: usually a compat or stubs folder in LD_LIBRARY_PATH',
         fix: 'unset LD_LIBRARY_PATH',
       };
     }
     return {
       cause: `the NVIDIA driver is older than the CUDA that PyTorch was built for${cuda === undefined ? '' : `: it supports CUDA ${cuda}`}`,
-      fix: 'nvidia-smi   # shows the CUDA it supports; install a newer driver, or PyTorch for that CUDA',
+      fix: 'nvidia-smi   # shows the supported CUDA; install a newer driver, or PyTorch for that CUDA',
     };
   },
 );
@@ -64,7 +64,7 @@ export const gpuNotSupported = lineRule(
   }),
 );
 
-/** The GPU takes one process only, or is in trouble. */
+/** The GPU allows only one process, or is faulty. */
 export const gpuExclusive = lineRule(
   {
     id: 'gpu-exclusive',
@@ -74,12 +74,12 @@ export const gpuExclusive = lineRule(
   },
   /CUDA-capable device(?:\(s\) is\/are|s are) busy or unavailable/,
   (_, { subject }) => ({
-    cause: 'the GPU takes one process at a time, and another one has it',
+    cause: 'the GPU allows one process at a time, and another one is using it',
     fix: `sudo nvidia-smi -i ${subject?.spec.gpus[0] ?? '0'} -c DEFAULT   # or another GPU: --gpus`,
   }),
 );
 
-/** The GPU itself reports a fault of its memory. */
+/** The GPU reports a memory fault. */
 export const gpuFault = lineRule(
   {
     id: 'gpu-fault',
@@ -90,11 +90,11 @@ export const gpuFault = lineRule(
   /uncorrectable (?:NVLink|ECC) error|NVRM: Xid|GPU has fallen off the bus/,
   (_, { subject }) => ({
     cause: `GPU ${subject?.spec.gpus.join(',') || 'of this worker'} reports a fault that it could not correct`,
-    fix: 'nvidia-smi -q -d ECC,PAGE_RETIREMENT   # then another GPU: --gpus, until this one was reset',
+    fix: 'nvidia-smi -q -d ECC,PAGE_RETIREMENT   # then use another GPU until this one is reset: --gpus',
   }),
 );
 
-/** There is no NVIDIA driver here, or the container does not get it. */
+/** The NVIDIA driver is missing on the host or in the container. */
 export const libcudaMissing = lineRule(
   {
     id: 'libcuda-missing',
@@ -104,7 +104,7 @@ export const libcudaMissing = lineRule(
   },
   /No accelerator \(CUDA, XPU|libcuda\.so(?:\.1)?: cannot open shared object file|Found no NVIDIA driver on your system|No CUDA GPUs are available|Can't initialize NVML|Failed to initialize NVML|0 active drivers/,
   () => ({
-    cause: 'no NVIDIA driver is found here: this host has no GPU, or the container was started without it',
+    cause: 'no NVIDIA driver was found: this host has no GPU, or the container was started without it',
     fix: 'docker run --gpus all …   # on the host itself: install the driver; without a GPU: --engine sim',
   }),
 );

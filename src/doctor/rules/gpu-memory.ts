@@ -1,21 +1,21 @@
-/** GPU memory ran out: who took it and when, as PyTorch and SGLang write it. */
+/** GPU memory ran out: which process used it and when, from the logs of PyTorch and SGLang. */
 import { type Found, lastLine, seen } from '../log-lines.ts';
 import type { Finding, GpuHolder, HostQuestion, Rule, Situation } from '../rule.ts';
 
-/** Less than this is the CUDA context of somebody idle. */
+/** Less than this is the CUDA context of an idle process. */
 const leastMiB = 2_048;
 
-/** GPU memory was taken by somebody else: SGLang's own advice, to raise its share, misleads then. */
+/** Another process used the GPU memory: then SGLang's own advice, to raise its share, is misleading. */
 export const gpuMemoryNeighbour: Rule = {
   id: 'gpu-memory-neighbour',
   check: 'D04',
   kind: 'cause',
-  sees: 'CUDA out of memory, or no room for the KV cache, while another process holds the memory',
-  fixes: '`--gpus` with a free GPU, or end the process that is named',
+  sees: 'CUDA out of memory, or no room for the KV cache, while another process uses the memory',
+  fixes: '`--gpus` with a free GPU, or end the named process',
   find: (situation) => fromPyTorch(situation) ?? fromSglang(situation),
 };
 
-/** PyTorch names the other processes on the GPU itself. */
+/** PyTorch lists the other processes on the GPU. */
 function fromPyTorch(situation: Situation): Finding | undefined {
   const oom = outOfMemory(situation);
   const biggest = oom?.others.toSorted((a, b) => b.gib - a.gib)[0];
@@ -23,7 +23,7 @@ function fromPyTorch(situation: Situation): Finding | undefined {
   const { gpuHolders } = situation.host;
   const who = holderText(biggest.pid, gpuHolders);
   return {
-    cause: `${gpuName(situation, oom.gpu)} is full: ${who} holds ${biggest.gib.toFixed(1)} of its ${oom.totalGiB.toFixed(1)} GiB`,
+    cause: `${gpuName(situation, oom.gpu)} is full: ${who} uses ${biggest.gib.toFixed(1)} of its ${oom.totalGiB.toFixed(1)} GiB`,
     evidence: [oom.line],
     fix: neighbourFix(gpuHolders?.find(({ pid }) => pid === biggest.pid)),
     asks: gpuHolders === undefined ? askHolders : undefined,
@@ -31,8 +31,8 @@ function fromPyTorch(situation: Situation): Finding | undefined {
 }
 
 /**
- * SGLang measures what is free on the card before and after loading, so what a neighbour takes meanwhile counts as its
- * own weights. Source: docs/upstream/memory-and-gpus.md#too-little-memory.
+ * SGLang measures free GPU memory before and after loading, so memory that another process allocates in between counts as
+ * its own weights. Source: docs/upstream/memory-and-gpus.md#too-little-memory.
  */
 function fromSglang(situation: Situation): Finding | undefined {
   const { subject, others, host } = situation;
@@ -44,7 +44,7 @@ function fromSglang(situation: Situation): Finding | undefined {
   const its = twin === undefined ? undefined : measuredWeights(twin.lines);
   if (twin !== undefined && mine !== undefined && its?.type === mine.type && mine.usedGb > 2 * its.usedGb) {
     return {
-      cause: `${twin.spec.name} took the memory of GPU ${subject.spec.gpus.join(',')} at the same time: the same weights took ${its.usedGb} GB there and seemed to take ${mine.usedGb} GB here`,
+      cause: `${twin.spec.name} loaded on GPU ${subject.spec.gpus.join(',')} at the same time: the same weights took ${its.usedGb} GB there and appeared to take ${mine.usedGb} GB here`,
       evidence,
       fix: `--set components.${subject.spec.component}.dependsOn.${twin.spec.component}=ready   # one after the other, each with its own staticFraction`,
     };
@@ -57,7 +57,7 @@ function fromSglang(situation: Situation): Finding | undefined {
     .toSorted((a, b) => (b.usedMiB ?? 0) - (a.usedMiB ?? 0));
   if (neighbour?.usedMiB === undefined || neighbour.usedMiB < leastMiB) return undefined;
   return {
-    cause: `${holderText(neighbour.pid, host.gpuHolders)} holds ${(neighbour.usedMiB / 1024).toFixed(1)} GiB of the GPU, so nothing is left for the KV cache`,
+    cause: `${holderText(neighbour.pid, host.gpuHolders)} uses ${(neighbour.usedMiB / 1024).toFixed(1)} GiB of the GPU, so nothing is left for the KV cache`,
     evidence,
     fix: neighbourFix(neighbour),
   };
@@ -73,7 +73,7 @@ function neighbourFix(holder: GpuHolder | undefined): string {
   return 'dynamo doctor --only D04   # shows who holds what; then --gpus with a free GPU, or end that process';
 }
 
-/** GPU memory ran out while CUDA graphs were captured: weights and KV cache took all. */
+/** GPU memory ran out while CUDA graphs were captured: weights and KV cache used all of it. */
 export const gpuMemoryGraphs: Rule = {
   id: 'gpu-memory-graphs',
   check: 'D04',
@@ -96,13 +96,13 @@ export const gpuMemoryGraphs: Rule = {
 /** A share above this leaves no room for activations and CUDA graphs. */
 const highestShare = 0.95;
 
-/** Weights fit, but the share of memory that SGLang may use leaves nothing for the KV cache. */
+/** The weights fit, but SGLang's share of memory leaves nothing for the KV cache. */
 export const gpuMemoryKvCache: Rule = {
   id: 'gpu-memory-kv-cache',
   check: 'D04',
   kind: 'cause',
-  sees: 'no GPU memory for the KV cache under `--mem-fraction-static`, with nobody else on the GPU',
-  fixes: '`memory.staticFraction` above what the log names, or more GPUs for the worker',
+  sees: 'no GPU memory for the KV cache under `--mem-fraction-static`, with no other process on the GPU',
+  fixes: '`memory.staticFraction` above the value in the log, or more GPUs for the worker',
   find: (situation) => {
     const found = noRoomForCache(situation);
     const { subject, host } = situation;
@@ -112,7 +112,7 @@ export const gpuMemoryKvCache: Rule = {
     const enough = share !== undefined && share <= highestShare;
     return {
       cause: enough
-        ? `the share of GPU memory that ${subject.spec.name} may use holds the weights but no KV cache: it needs more than ${found.above}`
+        ? `the share of GPU memory for ${subject.spec.name} is enough for the weights but not for a KV cache: it needs more than ${found.above}`
         : `the model leaves no room for a KV cache on the GPU of ${subject.spec.name}`,
       evidence: [found.line],
       fix: enough
@@ -128,7 +128,7 @@ export const gpuMemoryWeights: Rule = {
   id: 'gpu-memory-weights',
   check: 'D04',
   kind: 'cause',
-  sees: 'CUDA out of memory between `Load weight begin` and `Load weight end`, with nobody else on the GPU',
+  sees: 'CUDA out of memory between `Load weight begin` and `Load weight end`, with no other process on the GPU',
   fixes: 'more GPUs for the worker (`components.X.gpus`), or a smaller or quantised model',
   find: (situation) => {
     const oom = outOfMemory(situation);
@@ -143,18 +143,18 @@ export const gpuMemoryWeights: Rule = {
   },
 };
 
-/** GPU memory ran out after loading: requests need more than was left beside the KV cache. */
+/** GPU memory ran out after loading: requests need more than the KV cache left. */
 export const gpuMemoryRequests: Rule = {
   id: 'gpu-memory-requests',
   check: 'D04',
   kind: 'cause',
-  sees: 'CUDA out of memory at any other moment',
+  sees: 'CUDA out of memory at any other time',
   fixes: 'a smaller `memory.staticFraction`, which leaves more for requests',
   find: (situation) => {
     const oom = outOfMemory(situation);
     if (oom === undefined || situation.subject === undefined) return undefined;
     return {
-      cause: `GPU memory ran out beside weights and KV cache${ownText(oom)}`,
+      cause: `GPU memory ran out after weights and KV cache were allocated${ownText(oom)}`,
       evidence: [oom.line],
       fix: `--set components.${situation.subject.spec.component}.memory.staticFraction=0.7`,
     };
@@ -165,7 +165,7 @@ const askHolders: readonly HostQuestion[] = [{ about: 'gpu-holders' }];
 
 interface OutOfMemory {
   readonly line: string;
-  /** As the process counts, after CUDA_VISIBLE_DEVICES. */
+  /** The process's own index, after CUDA_VISIBLE_DEVICES. */
   readonly gpu: string;
   readonly totalGiB: number;
   /**
@@ -192,7 +192,7 @@ function outOfMemory(situation: Situation): OutOfMemory | undefined {
   };
 }
 
-/** Where loading was when memory ran out, as SGLang tells it. */
+/** The phase of loading in which memory ran out, from SGLang's log. */
 function loadPhase({ subject }: Situation): 'weights' | 'graphs' | 'serving' | undefined {
   const lines = subject?.lines ?? [];
   const at = (pattern: RegExp): number => lines.findLastIndex((line) => pattern.test(line));
@@ -206,7 +206,7 @@ function loadPhase({ subject }: Situation): 'weights' | 'graphs' | 'serving' | u
   return loaded === -1 ? undefined : 'serving';
 }
 
-/** The sentence of SGLang that the KV cache has no room, and what it advises. */
+/** SGLang's message that there is no memory for the KV cache, with its advice. */
 function noRoomForCache(situation: Situation): (Found & { readonly above?: number }) | undefined {
   const found = seen(
     situation,
@@ -245,13 +245,13 @@ function gibOf(size: string | undefined): number {
   return Number(amount) / (perGiB[unit] ?? 1);
 }
 
-/** PyTorch goes on with general advice that helps nobody here. */
+/** PyTorch appends general advice that does not help here. */
 function shortened(line: string): string {
   const end = line.indexOf(' Of the allocated memory');
   return end === -1 ? line : line.slice(0, end);
 }
 
-/** ` (1.2 of 79.1 GiB were this worker's own)`, where that is known. */
+/** ` (1.2 of 79.1 GiB were this worker's own)`, if known. */
 function ownText({ ownGiB, totalGiB }: OutOfMemory): string {
   return ownGiB === undefined
     ? ''

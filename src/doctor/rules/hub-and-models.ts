@@ -1,9 +1,9 @@
-/** The model: on the hub, in the local cache, and of the kind that the worker needs. */
+/** The model: on the hub, in the local cache, and of the right kind for the worker. */
 import { isSet, lineRule } from '../log-lines.ts';
 
 /**
- * Dynamo 1.1.1 looks for the tokenizer under the served name, so a name that is no model is never listed. Said by
- * the frontend; worker and /health look fine.
+ * Dynamo 1.1.1 looks for the tokenizer under the served name, so a name that is not a model is never listed. Only the
+ * frontend logs it; the worker and /health look fine.
  * Source: docs/upstream/mocker.md#models.
  */
 export const servedName = lineRule(
@@ -11,20 +11,20 @@ export const servedName = lineRule(
     id: 'served-name',
     check: 'D22',
     sees: "`Error adding model from discovery … Model snapshots for 'NAME' not found in cache` in the frontend's log",
-    fixes: 'leave the served name out, or Dynamo 1.4 or newer',
+    fixes: 'omit the served name, or use Dynamo 1.4 or newer',
   },
   /Error adding model from discovery model_name="([^"]+)".*Model snapshots for '([^']+)' not found in cache/,
   ({ groups }) => ({
     cause: `the frontend looks for the tokenizer of the model under its served name ${groups[1]}, where there is none, so it never lists it`,
-    fix: '--set servedModelName=null   # the model is served under its own name then; or ai-dynamo 1.4 or newer',
+    fix: '--set servedModelName=null   # serves the model under its own name; or use ai-dynamo 1.4 or newer',
   }),
 );
 
-/** huggingface_hub names the gate; the downloader in Dynamo (seen with 1.4.2) only the 403. */
+/** huggingface_hub mentions the gate; Dynamo's own downloader (seen with 1.4.2) only the 403. */
 const accessRefused =
   /Cannot access gated repo for url (\S+)|Access to model (\S+) is restricted|Failed to fetch model '([^']+)' .*403 Forbidden/;
 
-/** The hub refuses a model to this user: its licence is not accepted, or no token or a wrong one is given. */
+/** The hub denies access to a model: its licence is not accepted, or the token is missing or wrong. */
 export const modelGated = lineRule(
   {
     id: 'model-gated',
@@ -40,10 +40,10 @@ export const modelGated = lineRule(
     const unsaid = line.includes('403 Forbidden');
     return {
       cause: unsaid
-        ? `the hub refuses to give ${path} (403): its licence has not been accepted, or ${token ? 'the token in HF_TOKEN may not read it' : 'no HF_TOKEN says who you are'}`
+        ? `the hub denies access to ${path} (403): its licence has not been accepted, or ${token ? 'the token in HF_TOKEN has no access to it' : 'HF_TOKEN is not set'}`
         : token
-          ? `the hub does not give ${path} to the owner of the token in HF_TOKEN: its licence has not been accepted`
-          : `the hub gives ${path} only to users who accepted its licence, and no HF_TOKEN says who you are`,
+          ? `the hub denies access to ${path} for the token in HF_TOKEN: its licence has not been accepted`
+          : `the hub requires that you accept the licence of ${path}, and HF_TOKEN is not set`,
       fix: `accept the licence at https://huggingface.co/${path}${token ? '' : ', then: export HF_TOKEN=hf_…'}`,
     };
   },
@@ -52,7 +52,7 @@ export const modelGated = lineRule(
 const unknownModel =
   /Repository Not Found for url|RepositoryNotFoundError|is not a local folder and is not a valid model identifier|Failed to fetch model '([^']+)' .*(?:401 Unauthorized|404 Not Found)/;
 
-/** The hub does not know the model, or hides it from who asks without the right token. */
+/** The hub does not have the model, or hides it without the right token. */
 export const modelNotFound = lineRule(
   {
     id: 'model-not-found',
@@ -67,9 +67,9 @@ export const modelNotFound = lineRule(
     const token = isSet(situation, 'HF_TOKEN');
     return {
       cause: token
-        ? `the hub knows no model ${path}, or the token in HF_TOKEN may not see it`
-        : `the hub knows no model ${path}, or it is private, and there is no HF_TOKEN`,
-      fix: `open https://huggingface.co/${path}, then: --model with the name as it stands there`,
+        ? `the hub has no model ${path}, or the token in HF_TOKEN has no access to it`
+        : `the hub has no model ${path}, or it is private and HF_TOKEN is not set`,
+      fix: `open https://huggingface.co/${path}, then: --model with the exact name from that page`,
     };
   },
 );
@@ -77,7 +77,7 @@ export const modelNotFound = lineRule(
 const notCached =
   /Model snapshots for '([^']+)' not found in cache|outgoing traffic has been disabled|OfflineModeIsEnabled|offline mode is enabled/;
 
-/** The model is not in the local cache and the hub may not be asked. */
+/** The model is not in the local cache, and downloads are disabled. */
 export const hubOffline = lineRule(
   {
     id: 'hub-offline',
@@ -91,7 +91,7 @@ export const hubOffline = lineRule(
     if (path === undefined) return undefined;
     const why = ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find((name) => isSet(situation, name));
     return {
-      cause: `${path} is not in the local cache of models, and ${why === undefined ? 'downloading is turned off' : `${why} forbids to download it`}`,
+      cause: `${path} is not in the local cache of models, and ${why === undefined ? 'downloads are disabled' : `${why} prevents its download`}`,
       fix: `hf download ${path}   # with a network${why === undefined ? '' : `, or: unset ${why}`}`,
     };
   },
@@ -116,7 +116,7 @@ export const hubUnreachable = lineRule(
     },
 );
 
-/** A weight file is incomplete or damaged: mostly a download that was cut off. */
+/** A weight file is incomplete or damaged, usually by an interrupted download. */
 export const weightsTorn = lineRule(
   {
     id: 'weights-torn',
@@ -136,7 +136,7 @@ export const weightsTorn = lineRule(
 const noConfig =
   /Unrecognized model in \S+\. Should have a `model_type` key in its config\.json|unable to extract config\.json from directory|Cannot find a config\.json|does not appear to have a file named config\.json/;
 
-/** A language-model worker was pointed at a diffusers model, which has model_index.json instead of config.json. */
+/** A language-model worker was given a diffusers model, which has model_index.json instead of config.json. */
 export const modelKind = lineRule(
   {
     id: 'model-kind',
@@ -147,7 +147,7 @@ export const modelKind = lineRule(
   noConfig,
   (_, { serving, subject }) =>
     serving && {
-      cause: `${serving.model.path} has no config.json, as diffusers models have it, and ${subject?.spec.name ?? 'the worker'} runs as a language-model worker`,
-      fix: `dynamo up diffusion --model ${serving.model.path}   # a model that makes videos: dynamo up video`,
+      cause: `${serving.model.path} has no config.json, like a diffusers model, but ${subject?.spec.name ?? 'the worker'} runs as a language-model worker`,
+      fix: `dynamo up diffusion --model ${serving.model.path}   # for a video model: dynamo up video`,
     },
 );

@@ -1,10 +1,10 @@
-/** Ports that are taken or out of range, network interfaces, and NCCL between the GPUs of a worker. */
+/** Ports that are in use or out of range, network interfaces, and NCCL between the GPUs of a worker. */
 import type { ProcessSpec } from '../../plan/plan.ts';
 import { lineRule, seen } from '../log-lines.ts';
 import type { Rule } from '../rule.ts';
 
 /**
- * Dynamo reads the port of a worker's status server as a signed 16 bit number. All versions.
+ * All versions of Dynamo read the port of a worker's status server as a signed 16-bit number.
  * Source: docs/upstream/status-and-health.md#port-numbers.
  */
 export const systemPortRange = lineRule(
@@ -12,17 +12,17 @@ export const systemPortRange = lineRule(
     id: 'system-port-range',
     check: 'D07',
     sees: '`expected i16 for key "SYSTEM_PORT"`',
-    fixes: 'a `DYN_SYSTEM_PORT` of at most 32767, or none: the launcher plans one',
+    fixes: 'set `DYN_SYSTEM_PORT` to at most 32767, or unset it: the launcher plans one',
   },
   /invalid value .*`(\d+)`.*expected i16 for key "SYSTEM_PORT"|expected i16 for key "SYSTEM_PORT"/,
   ({ groups }) => ({
     cause: `DYN_SYSTEM_PORT${groups[0] ? ` is ${groups[0]}, and` : ''} must be at most 32767`,
-    fix: 'unset DYN_SYSTEM_PORT   # each worker gets one that is planned',
+    fix: 'unset DYN_SYSTEM_PORT   # each worker gets a planned one',
   }),
 );
 
 /**
- * Each with the port in a group, 1.1.1 and 1.6.1.
+ * Each pattern has the port in a group. Seen with 1.1.1 and 1.6.1.
  * Source: docs/upstream/frontend.md#failures-at-the-start, docs/upstream/status-and-health.md#port-numbers.
  */
 const bindErrors = [
@@ -33,13 +33,13 @@ const bindErrors = [
   /EADDRINUSE.*:(\d+)/,
 ];
 
-/** Another process has a port that this one was to listen on. */
+/** Another process uses a port that this one needs. */
 export const portTaken: Rule = {
   id: 'port-taken',
   check: 'D06',
   kind: 'cause',
   sees: '`port 8000 already in use`, `Failed to bind to address`, `EADDRINUSE`',
-  fixes: 'stop the process that is named, or start again: other ports are taken',
+  fixes: 'stop the named process, or start again: other ports will be used',
   find: (situation) => {
     const found = bindErrors.map((pattern) => seen(situation, pattern)).find((each) => each !== undefined);
     const { subject, host } = situation;
@@ -49,12 +49,12 @@ export const portTaken: Rule = {
     const holder = host.portHolders?.get(port);
     const name = portName(subject.spec, port);
     return {
-      cause: `${name === undefined ? '' : `the ${name} `}port ${port} is taken${holder === undefined ? '' : ` by ${holder}`}${known && holder === undefined ? ', though nobody listens there any more' : ''}`,
+      cause: `${name === undefined ? '' : `the ${name} `}port ${port} is in use${holder === undefined ? '' : ` by ${holder}`}${known && holder === undefined ? ', though no process listens there any more' : ''}`,
       evidence: [found.line],
       fix:
         name === 'http'
-          ? 'leave --http-port out to get a free one, or stop that process'
-          : 'stop that process, or start again: other ports are planned then',
+          ? 'omit --http-port to get a free one, or stop that process'
+          : 'stop that process, or start again: other ports will be planned',
       asks: known ? undefined : [{ about: 'port-holder', port }],
     };
   },
@@ -65,7 +65,7 @@ function portName({ ports }: ProcessSpec, port: number): string | undefined {
 }
 
 /**
- * Dynamo up to 1.4 wants the name of a network interface where 1.6 takes an address.
+ * Dynamo up to 1.4 requires the name of a network interface where 1.6 accepts an address.
  * Source: docs/upstream/environment-variables.md#loopback.
  */
 export const responseHost = lineRule(
@@ -77,12 +77,12 @@ export const responseHost = lineRule(
   },
   /Interface not found: (\S+?)["\s]*$/,
   ({ groups }) => ({
-    cause: `this version of Dynamo wants the name of a network interface in DYN_TCP_RESPONSE_STREAM_HOST, not ${groups[0]}`,
+    cause: `this version of Dynamo requires the name of a network interface in DYN_TCP_RESPONSE_STREAM_HOST, not ${groups[0]}`,
     fix: '--env DYN_TCP_RESPONSE_STREAM_HOST=lo',
   }),
 );
 
-/** The GPUs of one worker waited for each other in vain. */
+/** The GPUs of one worker timed out waiting for each other. */
 export const ncclTimeout = lineRule(
   {
     id: 'nccl-timeout',
@@ -93,8 +93,8 @@ export const ncclTimeout = lineRule(
   },
   /Watchdog caught collective operation timeout.*OpType=(\w+)/,
   ({ groups }, { subject }) => ({
-    cause: `the GPUs of ${subject?.spec.name ?? 'a worker'} waited for each other in vain (NCCL, ${groups[0]}): one of them hangs, or they cannot reach each other`,
-    fix: '--env NCCL_P2P_DISABLE=1   # with --env NCCL_DEBUG=INFO the log names the rank that hangs',
+    cause: `the GPUs of ${subject?.spec.name ?? 'a worker'} timed out waiting for each other (NCCL, ${groups[0]}): one of them hangs, or they cannot reach each other`,
+    fix: '--env NCCL_P2P_DISABLE=1   # with --env NCCL_DEBUG=INFO, the log names the rank that hangs',
   }),
 );
 
@@ -104,11 +104,11 @@ export const ncclError = lineRule(
     id: 'nccl-error',
     check: 'D13',
     sees: '`NCCL error: unhandled system error` (or cuda error), `ncclInvalidUsage`',
-    fixes: '`--env NCCL_DEBUG=WARN`, which makes NCCL say the reason',
+    fixes: '`--env NCCL_DEBUG=WARN`, which makes NCCL log the reason',
   },
   /NCCL error: (unhandled \w+ error|invalid usage|internal error)|(nccl(?:System|UnhandledCuda|Internal|InvalidUsage|Remote)\w*):/,
   ({ groups }, { subject }) => ({
     cause: `NCCL could not connect the GPUs of ${subject?.spec.name ?? 'a worker'} (${groups[0] || groups[1]})`,
-    fix: '--env NCCL_DEBUG=WARN   # makes NCCL write the reason into the log',
+    fix: '--env NCCL_DEBUG=WARN   # makes NCCL log the reason',
   }),
 );

@@ -1,10 +1,10 @@
-/** The Python environment and the flags that the installed version takes. */
+/** The Python environment, and the flags that the installed version supports. */
 import { autoEngines, findEngine, upstreamEngines } from '../../engine/engines.ts';
 import { lastLine, lineRule } from '../log-lines.ts';
 import type { Situation } from '../rule.ts';
 
 /**
- * A flag that this version of the program does not have. argparse (exit 2), and the frontend's own words (exit 1).
+ * A flag that this version does not support: messages of argparse (exit 2) and of the frontend (exit 1).
  * Source: docs/upstream/processes.md#exit-codes.
  */
 export const unknownFlag = lineRule(
@@ -12,60 +12,60 @@ export const unknownFlag = lineRule(
     id: 'unknown-flag',
     check: 'D28',
     sees: '`unrecognized arguments: --x`, `Unknown arguments specified`',
-    fixes: 'leave the flag out, or an upstream version that has it',
+    fixes: 'remove the flag, or install an upstream version that supports it',
   },
   /error: unrecognized arguments: (.+)$|Unknown arguments specified: \[(.+)\]/,
   ({ groups }, { subject }) => {
     const flags = /--[\w-]+/.exec(groups[0] || groups[1] || '')?.[0] ?? groups[0] ?? groups[1];
     const module = subject?.spec.argv.find((word) => /^dynamo\.\w+$/.test(word));
     return {
-      cause: `the installed version of ${module ?? subject?.spec.name ?? 'this program'} has no flag ${flags}`,
+      cause: `the installed version of ${module ?? subject?.spec.name ?? 'this program'} does not support ${flags}`,
       fix:
         module === undefined
           ? `leave ${flags} out`
-          : `python -m ${module} --help   # shows what it has; leave ${flags} out`,
+          : `python -m ${module} --help   # lists its flags; remove ${flags}`,
     };
   },
 );
 
-/** A flag has a value that the program does not take. */
+/** A flag has a value that the program does not accept. */
 export const badFlagValue = lineRule(
   {
     id: 'bad-flag-value',
     check: 'D28',
     sees: '`error: argument --x: invalid choice`, `invalid int value`, `expected one argument`',
-    fixes: 'a value that the message names',
+    fixes: 'use a value from the message',
   },
   /error: argument (--[\w-]+)(?:\/[^:]*)?: (invalid .+|expected one argument|expected .+)$/,
   ({ groups }, { subject }) => ({
-    cause: `${subject?.spec.name ?? 'the process'} does not take this value of ${groups[0]}: ${(groups[1] ?? '').slice(0, 160)}`,
-    fix: `give ${groups[0]} another value, or leave it out`,
+    cause: `${subject?.spec.name ?? 'the process'} does not accept this value of ${groups[0]}: ${(groups[1] ?? '').slice(0, 160)}`,
+    fix: `set ${groups[0]} to another value, or remove it`,
   }),
 );
 
-/** As a traceback ends, as `python -m` says of the module itself, and as metadata are asked for. */
+/** The end of a traceback, the message of `python -m` about the module itself, and that of a metadata lookup. */
 const noPackage =
   /^(?:ModuleNotFoundError: No module named |\S*python[\d.]*: No module named |\S*python[\d.]*: Error while finding module specification for \S+ \(ModuleNotFoundError: No module named |importlib\.metadata\.PackageNotFoundError: No package metadata was found for )'?([\w.-]+)/;
-/** Without these nothing works; what else is missing may be an option that was tried and left, said on the way. */
+/** Nothing works without these packages; other missing modules may be optional and only logged in passing. */
 const vitalPackage = new RegExp(
   `^(?:${Object.values(upstreamEngines)
     .flatMap(({ python }) => python.essential)
     .join('|')})\\b`,
 );
-/** A traceback is the last thing that Python says, but for what its threads say at the end. */
+/** A traceback is Python's last output, except for messages of threads at exit. */
 const tailLines = 10;
 
-/** Where `dynamo setup` makes environments, each named by its engine and version. */
+/** Where `dynamo setup` creates environments, each named by engine and version. */
 const madeBySetup = new RegExp(
   `^(.*/dynamo/envs/((${Object.keys(upstreamEngines).join('|')})-([^/]+)))/bin/`,
 );
 
-/** The Python environment that a process runs in is incomplete: a package that it imports is not there. */
+/** The Python environment of a process is incomplete: an imported package is missing. */
 export const packageMissing = lineRule(
   {
     id: 'package-missing',
     check: 'D28',
-    sees: "`ModuleNotFoundError: No module named 'sglang'`, or any other as the last thing that a process says",
+    sees: "`ModuleNotFoundError: No module named 'sglang'`, or any other module in the last line of a process",
     fixes:
       '`dynamo setup remove NAME` and `dynamo setup` again for one that it made, `uv pip install` for your own',
   },
@@ -83,7 +83,7 @@ function installFix(name: string, { subject, plan }: Situation) {
   if (image !== undefined) {
     return {
       cause: `the Python package ${name} is not in the image ${image}`,
-      fix: '--image runtime=REFERENCE   # an image that holds all of Dynamo',
+      fix: '--image runtime=REFERENCE   # an image with all of Dynamo',
     };
   }
   const need = findEngine(plan.engine)?.python ?? autoEngines.real.python;
@@ -97,8 +97,7 @@ function installFix(name: string, { subject, plan }: Situation) {
 }
 
 /**
- * The documented install command takes pre-releases of everything; one of tokenizers breaks CLIP, so diffusion
- * models.
+ * The documented install command allows all pre-releases; one of tokenizers breaks CLIP, and so diffusion models.
  * Source: docs/upstream/versions.md#pre-releases, tokenizers 0.23.0rc0.
  */
 export const prereleasePackages = lineRule(
@@ -110,7 +109,7 @@ export const prereleasePackages = lineRule(
   },
   /RobertaProcessing\.__new__\(\) got an unexpected keyword argument 'cls'/,
   () => ({
-    cause: 'a pre-release of tokenizers is installed, with which no CLIP tokenizer loads',
+    cause: 'the installed pre-release of tokenizers cannot load CLIP tokenizers',
     fix: "uv pip install 'tokenizers<0.23'",
   }),
 );

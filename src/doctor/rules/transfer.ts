@@ -1,23 +1,24 @@
-/** The KV cache on its way from prefill to decode, and the block sizes on which workers must agree. */
-import { flagValue, lastLine, lineRule, seen } from '../log-lines.ts';
+/** The transfer of the KV cache from prefill to decode, and the block sizes on which workers must agree. */
+import { lastLine, lineRule, seen } from '../log-lines.ts';
+import { valueOf } from '../planned.ts';
 import type { Finding, ObservedProcess, Rule } from '../rule.ts';
 
 /** Source: docs/upstream/sglang-on-cpu.md#transfer. */
 const nixlFailed = /NIXL_ERR_BACKEND|nixlBackendError/;
 const nixlMissing = /NIXL is not available|Please install NIXL|No module named 'nixl/;
 /**
- * Newer and older UCX. A warning, after which it mostly works: alone it is no cause.
+ * Two UCX versions are mixed. This is a warning, after which transfers usually work: on its own it is not a cause.
  * Source: ai-dynamo/nixl#386; sgl-project/sglang#5709.
  */
 const oldUcx = /UCP (?:API )?version is incompatible[:,] required:? (?:>= )?([\d.]+)/;
 
-/** The KV cache cannot be handed over with NIXL: it is missing, its UCX does not suit it, or there is no GPU. */
+/** NIXL cannot transfer the KV cache: it is missing, its UCX does not match, or there is no GPU. */
 export const nixlBackend: Rule = {
   id: 'nixl-backend',
   check: 'D27',
   kind: 'cause',
   sees: '`NIXL_ERR_BACKEND` (and `UCP API version is incompatible` before it), `NIXL is not available`',
-  fixes: 'a UCX that suits the wheel (`LD_LIBRARY_PATH`), `pip install nixl`, or another transfer backend',
+  fixes: 'a UCX that matches the wheel (`LD_LIBRARY_PATH`), `pip install nixl`, or another transfer backend',
   find: ({ subject }) => {
     if (subject === undefined) return undefined;
     const absent = lastLine(subject.lines, nixlMissing);
@@ -43,7 +44,7 @@ export const nixlBackend: Rule = {
   },
 };
 
-/** The chosen way to hand over the KV cache is none that this role supports. */
+/** This role does not support the selected transfer backend. */
 export const transferBackend = lineRule(
   {
     id: 'transfer-backend',
@@ -53,13 +54,13 @@ export const transferBackend = lineRule(
   },
   /does not support '([^']+)' as the transfer backend/,
   ({ groups }, { subject }) => ({
-    cause: `${subject?.spec.mode ?? 'this'} workers cannot hand over the KV cache by ${groups[0]}`,
+    cause: `${subject?.spec.mode ?? 'this'} workers cannot transfer the KV cache with ${groups[0]}`,
     fix: `--set components.${subject?.spec.component ?? 'prefill'}.transfer.backend=nixl`,
   }),
 );
 
 /**
- * Prefill and decode use KV blocks of different sizes, so they cannot hand over a cache.
+ * Prefill and decode use KV blocks of different sizes, so they cannot transfer a cache.
  * Source: sglang 0.5.16, srt/disaggregation/common/conn.py.
  */
 export const pageSizeDiffers = lineRule(
@@ -71,16 +72,16 @@ export const pageSizeDiffers = lineRule(
   },
   /Page size mismatch: prefill server has page_size=(\d+),.*?(\d+)/,
   ({ groups }, { subject }) => ({
-    cause: `prefill hands over KV blocks of ${groups[0]} tokens, ${subject?.spec.name ?? 'decode'} uses blocks of ${groups[1]}`,
+    cause: `prefill sends KV blocks of ${groups[0]} tokens, but ${subject?.spec.name ?? 'decode'} uses blocks of ${groups[1]}`,
     fix: `--set components.${subject?.spec.component ?? 'decode'}.pageSize=${groups[0]}`,
   }),
 );
 
-/** Said by the frontend, 1.1.1 and 1.6.1. Source: docs/upstream/frontend.md#workers-that-do-not-match. */
+/** Messages of the frontend in 1.1.1 and 1.6.1. Source: docs/upstream/frontend.md#workers-that-do-not-match. */
 const workerRejected =
   /Checksum for new worker does not match existing WorkerSet's checksum|Rejected incompatible workers/;
 
-/** Two workers of one model and component disagree about the model card, mostly about the size of a KV block. */
+/** Two workers of one model and component have different model cards, usually different KV block sizes. */
 export const blockSizeMismatch: Rule = {
   id: 'block-size-mismatch',
   check: 'D12',
@@ -96,7 +97,7 @@ export const blockSizeMismatch: Rule = {
     return {
       cause: differ
         ? `workers of one model use KV blocks of different sizes (${shown}), and the frontend takes only those like the first`
-        : 'workers of one model disagree about its settings, and the frontend takes only those like the first',
+        : 'workers of one model have different settings, and the frontend accepts only those that match the first',
       evidence: [found.line],
       fix: '--set components.X.pageSize=16   # the same for every worker of the model',
     };
@@ -105,24 +106,24 @@ export const blockSizeMismatch: Rule = {
 
 function blockSize(process: ObservedProcess | undefined): { name: string; size: string }[] {
   const argv = process?.spec.argv ?? [];
-  const size = flagValue(argv, '--page-size') ?? flagValue(argv, '--block-size');
+  const size = valueOf(argv, '--page-size') ?? valueOf(argv, '--block-size');
   return process === undefined || size === undefined ? [] : [{ name: process.spec.name, size }];
 }
 
 /**
- * SGLang's words (0.5.16) and the mocker's.
+ * Messages of SGLang 0.5.16 and of the mocker.
  * Source: docs/upstream/sglang-on-cpu.md#transfer, docs/upstream/mocker.md#hand-over.
  */
 const noBootstrap =
   /Error fetching prefill server info from bootstrap|Could not fetch prefill parallel info from|Bootstrap connection failed|Some requests timed out when bootstrapping/;
 
-/** The decode worker does not reach the bootstrap server of the prefill worker: every answer is empty then. */
+/** The decode worker cannot reach the bootstrap server of the prefill worker, so every answer is empty. */
 export const bootstrapUnreachable: Rule = {
   id: 'bootstrap-unreachable',
   check: 'D05',
   kind: 'consequence',
   sees: '`Error fetching prefill server info from bootstrap`, or empty answers with HTTP 200',
-  fixes: '`SGLANG_HOST_IP` and `--host` of prefill naming the same address',
+  fixes: 'set `SGLANG_HOST_IP` and `--host` of prefill to the same address',
   find: (situation) => {
     const { subject } = situation;
     const found = subject === undefined ? undefined : lastLine(subject.lines, noBootstrap);
@@ -132,15 +133,15 @@ export const bootstrapUnreachable: Rule = {
   },
 };
 
-/** It advertises one address and listens on another: nothing else in any log says so. */
+/** It advertises one address but listens on another; no log mentions it. */
 function addressMismatch(prefill: ObservedProcess | undefined, line: string): Finding | undefined {
   if (prefill === undefined) return undefined;
   const { argv, env, component, name } = prefill.spec;
-  const [host, advertised] = [flagValue(argv, '--host') ?? '127.0.0.1', env.SGLANG_HOST_IP];
+  const [host, advertised] = [valueOf(argv, '--host') ?? '127.0.0.1', env.SGLANG_HOST_IP];
   if (host === '0.0.0.0' || host === advertised) return undefined;
   const evidence = [line, `${name}: --host ${host}, SGLANG_HOST_IP ${advertised ?? 'not set'}`];
   return {
-    cause: `${name} listens for the hand-over on ${host} but tells decode to come to ${advertised ?? "the machine's address"}`,
+    cause: `${name} listens for KV transfers on ${host}, but tells decode to connect to ${advertised ?? "the machine's address"}`,
     evidence,
     fix: `--set components.${component}.env.SGLANG_HOST_IP=${host}`,
   };
@@ -149,14 +150,14 @@ function addressMismatch(prefill: ObservedProcess | undefined, line: string): Fi
 function notReached(prefill: ObservedProcess | undefined): Pick<Finding, 'cause' | 'fix'> {
   const port = prefill?.spec.ports.bootstrap;
   return {
-    cause: `decode could not reach the bootstrap server of ${prefill?.spec.name ?? 'prefill'}${port === undefined ? '' : ` on port ${port}`}, so no KV cache is handed over`,
-    fix: `dynamo logs ${prefill?.spec.name ?? 'prefill'}   # whether it listens; between hosts: --host 0.0.0.0 and an open port`,
+    cause: `decode could not reach the bootstrap server of ${prefill?.spec.name ?? 'prefill'}${port === undefined ? '' : ` on port ${port}`}, so no KV cache is transferred`,
+    fix: `dynamo logs ${prefill?.spec.name ?? 'prefill'}   # shows whether it listens; across hosts: --host 0.0.0.0 and an open port`,
   };
 }
 
 /**
- * An answer without tokens from separate prefill and decode workers: the KV cache was not handed over. Status,
- * /health and /v1/models look perfect meanwhile.
+ * An answer without tokens from separate prefill and decode workers: the KV cache was not transferred. Status, /health and
+ * /v1/models still look fine.
  * Source: docs/upstream/sglang-on-cpu.md#transfer.
  */
 export const emptyHandover: Rule = {
@@ -164,14 +165,14 @@ export const emptyHandover: Rule = {
   check: 'D05',
   kind: 'consequence',
   sees: 'HTTP 200 with `completion_tokens` 0 where prefill and decode are separate',
-  fixes: '`SGLANG_HOST_IP` and `--host` of prefill naming the same address; `dynamo logs prefill`',
+  fixes: 'set `SGLANG_HOST_IP` and `--host` of prefill to the same address; `dynamo logs prefill`',
   find: ({ failure, plan }) => {
     const prefill = plan.processes.find(({ mode }) => mode === 'prefill');
-    if (prefill === undefined || !/HTTP 200 without an answer \(completion_tokens 0/.test(failure.message)) {
+    if (prefill === undefined || failure.fields?.completionTokens !== 0) {
       return undefined;
     }
     return {
-      cause: 'the answer has no tokens: prefill and decode did not hand over the KV cache',
+      cause: 'the answer has no tokens: prefill did not transfer the KV cache to decode',
       evidence: [failure.message],
       fix: `dynamo logs ${prefill.name}   # decode must reach its bootstrap port ${prefill.ports.bootstrap ?? ''}`.trimEnd(),
       fromOutside: true,

@@ -1,12 +1,12 @@
-/** The flags and variables of a worker by topic (memory, transfer, images, diffusion, CPU), and those that only the plan may give. */
+/** The flags and variables of a worker by topic (memory, transfer, images, diffusion, CPU), and flags that only the plan may set. */
 import type { Profile, WorkerMode, WorkerSpec } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
 import type { Ports } from '../engine.ts';
-import type { Flag, PlannedFlags } from '../flags.ts';
+import type { Flag, ReservedFlags } from '../flags.ts';
 
-// Memory: caps that keep a worker within its share.
+// Memory: limits that keep a worker within its share.
 
-/** Of the memory of this host: enough for tiny models, and no surprise for whoever else works here. */
+/** Share of the host's memory: enough for tiny models, and little enough for other users of the host. */
 const cpuFraction = 0.1;
 const cpuTokens = 20_000;
 
@@ -25,15 +25,15 @@ export function memoryFlags({ memory }: WorkerSpec, dialect: Dialect, device: Pr
     ['--chunked-prefill-size', memory.chunkedPrefillSize],
     ['--max-prefill-tokens', memory.maxPrefillTokens],
     ['--mem-fraction-static', memory.staticFraction ?? fraction],
-    // It saves memory of a GPU by loading a library of CUDA first.
+    // The memory saver is for GPUs: it preloads a CUDA library.
     ['--enable-memory-saver', memory.saver === true && !onCpu],
     ['--delete-ckpt-after-loading', memory.deleteCheckpointAfterLoading],
   ];
 }
 
-// Transfer: the hand-over of the KV cache from prefill to decode.
+// Transfer of the KV cache from prefill to decode.
 
-/** NIXL registers memory as that of a GPU and dies on a CPU. Source: docs/upstream/sglang-on-cpu.md#transfer. */
+/** NIXL registers memory as GPU memory and crashes on a CPU. Source: docs/upstream/sglang-on-cpu.md#transfer. */
 function backendOf(spec: WorkerSpec, device: Profile['device']): string | undefined {
   const { mode, transfer } = spec;
   if (transfer === undefined && mode !== 'prefill' && mode !== 'decode') return undefined;
@@ -41,7 +41,7 @@ function backendOf(spec: WorkerSpec, device: Profile['device']): string | undefi
 }
 
 /**
- * Always with the backend: SGLang's own default is another one.
+ * The backend is always set, since SGLang's default is a different one.
  * Source: docs/upstream/launch-scripts.md#disaggregation.
  */
 export function transferFlags(spec: WorkerSpec, ports: Ports, device: Profile['device']): Flag[] {
@@ -56,15 +56,15 @@ export function transferFlags(spec: WorkerSpec, ports: Ports, device: Profile['d
 export function transferVariables(spec: WorkerSpec, device: Profile['device']): Record<string, string> {
   return {
     ...(device === 'cpu' && backendOf(spec, device) === 'mooncake' ? { MOONCAKE_PROTOCOL: 'tcp' } : {}),
-    // Transfers under way may end. Source: docs/upstream/launch-scripts.md#disaggregation.
+    // Time for transfers in progress. Source: docs/upstream/launch-scripts.md#disaggregation.
     ...(spec.mode === 'prefill' ? { DYN_WORKER_GRACEFUL_SHUTDOWN_TIMEOUT: '60' } : {}),
   };
 }
 
-// Images: what makes a worker understand them, alone or with an encoder beside it.
+// Images: what a worker needs to accept them, with or without a separate encoder.
 
 /**
- * Until 1.2 a worker takes images as it is, and those with an encoder beside them are kinds of their own.
+ * Until 1.2, every worker accepts images, and workers with a separate encoder are kinds of their own.
  * Source: docs/upstream/launch-scripts.md#multimodal.
  */
 export function multimodalFlags(spec: WorkerSpec, dialect: Dialect): Flag[] {
@@ -81,20 +81,20 @@ export function multimodalFlags(spec: WorkerSpec, dialect: Dialect): Flag[] {
   ];
 }
 
-/** Those of prefill and decode are said where the hand-over is. */
+/** `transferFlags` sets the modes of prefill and decode. */
 function modeOf({ mode, dedicatedEncoder }: WorkerSpec): string | undefined {
   if (mode === 'encode') return 'encode';
   return mode === 'aggregated' && dedicatedEncoder ? 'pd' : undefined;
 }
 
-/** As upstream's scripts do; a worker for text keeps its tokenizer, which JSON schemas in requests need. */
+/** As in upstream's scripts. A text worker keeps its tokenizer, which is needed for JSON schemas in requests. */
 export function skipsTokenizer({ mode, multimodal, dedicatedEncoder }: WorkerSpec): boolean {
   if (mode === 'aggregated') return multimodal || dedicatedEncoder;
   if (mode === 'prefill' || mode === 'decode') return dedicatedEncoder;
   return mode !== 'embedding';
 }
 
-/** How embeddings get from the encode worker to the others. Source: docs/upstream/launch-scripts.md#multimodal. */
+/** How the encode worker sends embeddings to the others. Source: docs/upstream/launch-scripts.md#multimodal. */
 export function multimodalVariables(
   spec: WorkerSpec,
   dialect: Dialect,
@@ -112,7 +112,7 @@ export function isMedia(mode: WorkerMode): boolean {
 }
 
 /**
- * `mediaFolder`: where results go when the profile names no place.
+ * `mediaFolder`: where results go unless the profile sets a location.
  * Source: docs/upstream/launch-scripts.md#image-and-video-workers.
  */
 export function mediaFlags({ mode, media }: WorkerSpec, mediaFolder: string): Flag[] {
@@ -142,7 +142,7 @@ export function languageDiffusionFlags({ mode, diffusion }: WorkerSpec, device: 
 
 // CPU: a tiny model on a machine without a GPU. Source: docs/upstream/sglang-on-cpu.md.
 
-/** Not for workers that make images and videos, which find out by themselves. */
+/** Not for image and video workers, which detect the CPU themselves. */
 export function cpuFlags({ mode, multimodal }: WorkerSpec): Flag[] {
   return [
     ['--device', 'cpu'],
@@ -150,7 +150,7 @@ export function cpuFlags({ mode, multimodal }: WorkerSpec): Flag[] {
     ['--sampling-backend', 'pytorch'],
     ['--disable-overlap-schedule', true],
     ['--mm-attention-backend', multimodal ? 'sdpa' : undefined],
-    // The fast one of PyTorch looks for a driver; the encode worker counts patches as the fast one does.
+    // PyTorch's fast processor requires a driver; the encode worker counts patches like the fast one, so it keeps it.
     ['--disable-fast-image-processor', multimodal && mode !== 'encode'],
   ];
 }
@@ -158,23 +158,23 @@ export function cpuFlags({ mode, multimodal }: WorkerSpec): Flag[] {
 export function cpuVariables({ mode }: WorkerSpec): Record<string, string> {
   return {
     CUDA_VISIBLE_DEVICES: '',
-    // Pages of more than one token need a kernel of Triton, which has no compiler for CPUs.
+    // Pages of more than one token need a Triton kernel, and Triton cannot compile for CPUs.
     ...(mode === 'image' || mode === 'video' ? {} : { TRITON_INTERPRET: '1' }),
   };
 }
 
-// Flags that only the plan may give: ports, names and places that other processes rely on.
+// Flags that only the plan may set: ports, names and paths that other processes rely on.
 
-const ports = 'ports are planned, and free: `dynamo plan` shows them';
+const ports = 'ports are planned automatically: `dynamo plan` shows them';
 const model = 'use --model';
 const profiles = 'choose a profile: dynamo profiles list';
 const gpus = 'use --set components.NAME.gpus=N, so that the GPUs are planned';
 
 /**
- * A pinned port silently overrides the planned one, and shows only when requests hang.
+ * A port set by the user would silently override the planned one, and be noticed only when requests hang.
  * Source: docs/upstream/launch-scripts.md#disaggregation.
  */
-export const plannedOnly: PlannedFlags = new Map([
+export const reservedFlags: ReservedFlags = new Map([
   ['--model-path', model],
   ['--model', model],
   ['--served-model-name', 'use --set servedModelName=NAME'],

@@ -1,10 +1,10 @@
-/** One SGLang worker as a command: what all modes share, what its mode adds, what the user gives. */
+/** The command of one SGLang worker: flags of all modes, flags of its mode, arguments of the user. */
 import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Dialect } from '../dialects.ts';
 import type { Deployment, Launch, LocalDeployment, PythonHome, WorkerReplica } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
-import { pythonVariables, statusVariables, tracesEndpoint } from '../python-home.ts';
+import { pythonVariables, statusVariables, tracesEndpoint } from '../upstream.ts';
 import { spansHosts, spellingFor } from '../targets.ts';
 import {
   cpuFlags,
@@ -15,7 +15,7 @@ import {
   memoryFlags,
   multimodalFlags,
   multimodalVariables,
-  plannedOnly,
+  reservedFlags,
   skipsTokenizer,
   transferFlags,
   transferVariables,
@@ -24,9 +24,9 @@ import {
 function localVariables(deployment: LocalDeployment): Record<string, string> {
   const { network } = deployment;
   return {
-    // Where prefill tells decode to fetch the KV cache; its server listens there.
+    // The address that prefill announces to decode for the KV cache; its server listens there.
     SGLANG_HOST_IP: network.address,
-    // The titles of its children would wipe their environment, by which we know them too.
+    // Otherwise, setting process titles would erase the environment of its children, by which we identify them.
     SPT_NOENV: '1',
     // NCCL and Gloo otherwise take the first interface that they find.
     ...(spansHosts(deployment)
@@ -43,10 +43,10 @@ export interface WorkerParts {
   readonly deployment: Deployment;
 }
 
-/** Named as SGLang titles them once they have loaded. Source: docs/upstream/processes.md#process-tree. */
+/** The titles that SGLang gives its processes once they have loaded. Source: docs/upstream/processes.md#process-tree. */
 const vitalChildren = '^(sglang::|sgl_diffusion::)';
 
-/** Throws `usage` for raw arguments that the plan decides, `environment` for what this version of upstream has not. */
+/** Throws `usage` for raw arguments that only the plan may set, `environment` for features that this version lacks. */
 export function sglangWorker(parts: WorkerParts): Launch {
   const { home, dialect, device, replica, deployment } = parts;
   const { spec, ports } = replica;
@@ -64,7 +64,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
       '-m',
       spec.unified && dialect.unifiedModule !== undefined ? dialect.unifiedModule : 'dynamo.sglang',
     ],
-    args: mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, plannedOnly),
+    args: mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, reservedFlags),
     env: {
       ...pythonVariables(home, deployment, replica.name),
       ...statusVariables(ports.system),
@@ -90,7 +90,7 @@ function commonFlags({ home, device, replica, deployment }: WorkerParts): Flag[]
     ['--skip-tokenizer-init', skipsTokenizer(spec)],
     ['--enable-metrics', true],
     ['--enable-trace', deployment.profile.tracing],
-    // SGLang takes host and port alone. Source: docs/upstream/launch-scripts.md#tracing.
+    // SGLang accepts only host and port. Source: docs/upstream/launch-scripts.md#tracing.
     [
       '--otlp-traces-endpoint',
       deployment.profile.tracing ? tracesEndpoint(home).replace(/^\w+:\/\/|\/.*$/g, '') : undefined,
@@ -106,7 +106,7 @@ function languageFlags({ dialect, device, replica, deployment }: WorkerParts): F
     ['--page-size', spec.pageSize],
     ['--chat-template', spec.chatTemplate],
     ['--embedding-worker', spec.mode === 'embedding'],
-    // SGLang's own tokenizer, as embeddings need it. Source: docs/upstream/launch-scripts.md#embeddings.
+    // Embeddings need SGLang's own tokenizer. Source: docs/upstream/launch-scripts.md#embeddings.
     ['--use-sglang-tokenizer', spec.mode === 'embedding'],
     ...multimodalFlags(spec, dialect),
     ...transferFlags(spec, ports, device),
@@ -129,15 +129,19 @@ function kvEvents(port: number | undefined, deployment: Deployment): string | un
 
 function requireKnown({ home, dialect, replica: { spec } }: WorkerParts): void {
   const unknown = [
-    ...(spec.frontendDecoding && !dialect.frontendDecoding ? ['frontendDecoding, which came with 1.2,'] : []),
-    ...(spec.unified && dialect.unifiedModule === undefined ? ['unified, which went with 1.4,'] : []),
+    ...(spec.frontendDecoding && !dialect.frontendDecoding
+      ? ['frontendDecoding, which needs Dynamo 1.2 or newer,']
+      : []),
+    ...(spec.unified && dialect.unifiedModule === undefined
+      ? ['unified, which was removed in Dynamo 1.4,']
+      : []),
   ];
   for (const what of unknown) {
     throw new DynamoError(
       'environment',
-      `The profile asks for ${what} and ${home.folder} holds Dynamo ${dialect.generation}.`,
+      `The profile uses ${what} but ${home.folder} contains Dynamo ${dialect.generation}.`,
       {
-        hint: 'leave it out, or take another environment: --python FOLDER',
+        hint: 'remove it, or use another environment: --python FOLDER',
       },
     );
   }

@@ -1,18 +1,16 @@
-/** Where answers end and what is refused: stop strings, limits, unknown models, clients that leave, many at once. */
+/** Limits and errors: stop strings, max_tokens, unknown models, disconnecting clients, concurrent requests. */
 import { systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { proofRequest } from '../../plan/proof.ts';
-import type { SmokeCase } from '../case.ts';
-import { chat, chatBody, chatPath, readChat } from '../chat.ts';
-import type { Client } from '../client.ts';
-import { requestsUnderWay } from '../counters.ts';
-import { listOf, numberOf, objectOf, shown } from '../json.ts';
 import { answersText, type Target } from '../target.ts';
-import { leaveOpen, wrong } from '../verdict.ts';
+import { type Client, requestsInFlight, type SmokeCase } from '../client.ts';
+import { chat, chatBody, chatPath, readChat } from '../chat.ts';
+import { listOf, numberOf, objectOf, shown } from '../answers.ts';
+import { leaveOpen, wrong } from '../result.ts';
 
 const question = 'Write a long sentence about foxes.';
 
-/** An answer ends before the stop string that was asked for. */
+/** An answer ends before the requested stop string. */
 export const stop: SmokeCase = {
   name: 'stop',
   fits: answersText,
@@ -22,8 +20,9 @@ export const stop: SmokeCase = {
     if (word === undefined) leaveOpen(`the answer has no word to stop at: ${shown(whole)}`);
     const body = { ...chatBody(target, question, 24), stop: [word] };
     const { text, finish } = readChat(await client.ask(chatPath, body));
-    if (text.includes(word)) wrong(`the answer goes on over the stop string ${shown(word)}: ${shown(text)}`);
-    // A model that answers differently each time may never have come to the word.
+    if (text.includes(word))
+      wrong(`the answer continues past the stop string ${shown(word)}: ${shown(text)}`);
+    // A model that answers differently each time may not have produced the word again.
     const before = whole.slice(0, whole.indexOf(word)).trimEnd();
     if (finish !== 'stop' && text.trimEnd() === before)
       wrong(`stopped, but finish_reason is ${shown(finish)}`);
@@ -31,17 +30,17 @@ export const stop: SmokeCase = {
   },
 };
 
-/** A word of three or more letters that has something before it. */
+/** A word of three or more letters that is not the first. */
 function wordInside(text: string): string | undefined {
   return /\S\s+(\p{L}{3,})/u.exec(text)?.[1];
 }
 
 const limit = 5;
 
-/** An answer is no longer than asked for, and says why it ended. */
+/** An answer is not longer than requested, and has a reason for its end. */
 export const maxTokens: SmokeCase = {
   name: 'max-tokens',
-  // A diffusion model writes whole blocks, and none of upstream's pages says where it cuts them.
+  // A diffusion model generates whole blocks, and upstream does not document where it cuts them.
   fits: (target) => answersText(target) && !target.workers.some(({ mode }) => mode === 'diffusion-lm'),
   run: async (client, target) => {
     const { completionTokens, finish } = await chat(client, target, 'Write a long story.', limit);
@@ -54,7 +53,7 @@ export const maxTokens: SmokeCase = {
   },
 };
 
-/** A model that is not served is refused with 404, not answered by another one. */
+/** A request for an unknown model gets 404, not an answer of another model. */
 export const unknownModel: SmokeCase = {
   name: 'unknown-model',
   fits: () => true,
@@ -66,32 +65,32 @@ export const unknownModel: SmokeCase = {
   },
 };
 
-/** So many tokens take any engine longer than we wait for it to stop. */
+/** Any engine needs more time for this many tokens than we wait for it to stop. */
 const longAnswer = 4_000;
 const freeWithinMs = 5_000;
-/** For a first piece: frontends send none for tokens that show no text, which random weights have many of. */
+/** For the first chunk: frontends send none for tokens without text, which random weights produce often. */
 const patienceMs = 20_000;
 
-/** A client that leaves in the middle of a stream frees the worker long before the answer would have ended. */
+/** When a client disconnects during a stream, the worker is freed long before the answer would have ended. */
 export const cancelledStream: SmokeCase = {
   name: 'cancelled-stream',
   fits: answersText,
   run: async (client, target) => {
-    const before = await requestsUnderWay(client, target);
+    const before = await requestsInFlight(client, target);
     const during = await leaveEarly(client, target);
-    if (during <= before) leaveOpen('the stream had ended before it could be cancelled');
+    if (during <= before) leaveOpen('the stream ended before it could be cancelled');
     const begin = performance.now();
     const free = await client.eventually(freeWithinMs, async () =>
-      (await requestsUnderWay(client, target)) <= before ? performance.now() - begin : undefined,
+      (await requestsInFlight(client, target)) <= before ? performance.now() - begin : undefined,
     );
     if (free === undefined) {
-      wrong(`${freeWithinMs / 1000} s after the client had left, the request was still under way`);
+      wrong(`${freeWithinMs / 1000} s after the client disconnected, the request was still running`);
     }
     return `free after ${Math.round(free)} ms`;
   },
 };
 
-/** Requests under way while the stream was open. */
+/** Requests in flight while the stream was open. */
 async function leaveEarly(client: Client, target: Target): Promise<number> {
   const tokens = await tokensThatFit(client);
   const body = { ...chatBody(target, 'Write a very long story.', tokens), ignore_eos: true };
@@ -100,14 +99,14 @@ async function leaveEarly(client: Client, target: Target): Promise<number> {
   let during = 0;
   const losePatience = async (): Promise<void> => {
     await systemClock.sleep(patienceMs, seen.signal);
-    during = await requestsUnderWay(client, target);
+    during = await requestsInFlight(client, target);
     leaving.abort();
   };
-  // It fails only by being called off.
+  // It fails only when it is aborted.
   losePatience().catch(() => {});
   try {
     for await (const event of client.stream(chatPath, body, leaving.signal)) {
-      if (event !== '[DONE]') return await requestsUnderWay(client, target);
+      if (event !== '[DONE]') return await requestsInFlight(client, target);
     }
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
@@ -117,7 +116,7 @@ async function leaveEarly(client: Client, target: Target): Promise<number> {
   return during;
 }
 
-/** Half of the context at most, where the deployment says how long that is. */
+/** At most half of the context, if the deployment reports its length. */
 async function tokensThatFit(client: Client): Promise<number> {
   const models = objectOf(JSON.parse((await client.read('/v1/models')).toString()));
   const window = numberOf(objectOf(listOf(models.data)[0]).context_window);
@@ -126,7 +125,7 @@ async function tokensThatFit(client: Client): Promise<number> {
 
 const count = 8;
 
-/** Eight requests at once are all answered. */
+/** Eight concurrent requests are all answered. */
 export const concurrency: SmokeCase = {
   name: 'concurrency',
   fits: answersText,
@@ -137,12 +136,13 @@ export const concurrency: SmokeCase = {
     );
     const ended = await Promise.allSettled(asked);
     const refused = ended.flatMap((one) => (one.status === 'rejected' ? [messageOf(one.reason)] : []));
-    if (refused.length > 0) wrong(`${refused.length} of ${count} at once were not answered: ${refused[0]}`);
+    if (refused.length > 0)
+      wrong(`${refused.length} of ${count} concurrent requests were not answered: ${refused[0]}`);
     const answers = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const empty = answers.filter(({ completionTokens }) => !(completionTokens > 0)).length;
-    if (empty > 0) wrong(`${empty} of ${count} at once were answered with nothing`);
+    if (empty > 0) wrong(`${empty} of ${count} concurrent requests got an empty answer`);
     const ids = new Set(answers.map(({ body }) => body.id));
-    if (ids.size < count) wrong(`${count} answers carry only ${ids.size} ids`);
-    return `${count} at once answered`;
+    if (ids.size < count) wrong(`${count} answers have only ${ids.size} different ids`);
+    return `${count} concurrent requests answered`;
   },
 };

@@ -1,17 +1,16 @@
-/** Images that models see, and images and videos that they make. */
+/** Cases about images in requests, and generated images and videos. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../base/error-code.ts';
 import { judge, proofRequest, tinyImage } from '../../plan/proof.ts';
-import type { SmokeCase } from '../case.ts';
-import { chatBody, chatPath } from '../chat.ts';
-import type { Client } from '../client.ts';
-import { listOf, objectOf, shown, textOf } from '../json.ts';
-import { readPicture, readVideo } from '../media-file.ts';
 import type { Target } from '../target.ts';
-import { wrong } from '../verdict.ts';
+import type { Client, SmokeCase } from '../client.ts';
+import { chatBody, chatPath } from '../chat.ts';
+import { listOf, objectOf, shown, textOf } from '../answers.ts';
+import { readPicture, readVideo } from '../media-file.ts';
+import { wrong } from '../result.ts';
 
-/** Images of both common kinds are seen, in one piece and in a conversation. */
+/** PNG and JPEG images in requests are accepted and answered. */
 export const vision: SmokeCase = {
   name: 'vision',
   fits: ({ proof }) => proof.request === 'vision',
@@ -35,12 +34,12 @@ export const vision: SmokeCase = {
   },
 };
 
-/** An image is a whole PNG or JPEG of the size that was asked for. */
+/** A generated image is a complete PNG or JPEG of the requested size. */
 export const image: SmokeCase = {
   name: 'image',
   fits: ({ proof }) => proof.request === 'image',
   run: async (client, target) => {
-    const picture = read(readPicture, await generateMedia(client, target), 'are no picture');
+    const picture = read(readPicture, await generateMedia(client, target), 'are not a valid image');
     const asked = askedSize(target);
     const size = `${picture.width}x${picture.height}`;
     if (picture.width !== asked.width || picture.height !== asked.height) {
@@ -50,13 +49,13 @@ export const image: SmokeCase = {
   },
 };
 
-/** A video is a whole MP4 file of the size that was asked for. */
+/** A generated video is a complete MP4 file of the requested size. */
 export const video: SmokeCase = {
   name: 'video',
   fits: ({ proof }) => proof.request === 'video',
   run: async (client, target) => {
     const file = await generateMedia(client, target);
-    const { width, height, seconds } = read(readVideo, file, 'no player shows');
+    const { width, height, seconds } = read(readVideo, file, 'are not a valid video');
     const asked = askedSize(target);
     if (width !== asked.width || height !== asked.height) {
       wrong(`asked for ${asked.width}x${asked.height}, got ${width}x${height}`);
@@ -69,11 +68,11 @@ function read<T>(reader: (bytes: Buffer) => T, bytes: Buffer, verdict: string): 
   try {
     return reader(bytes);
   } catch (error) {
-    wrong(`${bytes.length} bytes that ${verdict}: ${messageOf(error)}`);
+    wrong(`${bytes.length} bytes ${verdict}: ${messageOf(error)}`);
   }
 }
 
-/** Sends the proving request of the profile, with the result asked for inside the answer. */
+/** Sends the proving request of the profile, asking for the result inside the answer. */
 async function generateMedia(client: Client, { proof, model }: Target): Promise<Buffer> {
   const { path, body } = proofRequest(proof, model);
   const answer = await client.ask(path, { ...body, response_format: 'b64_json' });
@@ -81,7 +80,7 @@ async function generateMedia(client: Client, { proof, model }: Target): Promise<
   const inline = textOf(item.b64_json);
   if (inline) return Buffer.from(inline.replace(/^data:[^,]*,/, ''), 'base64');
   const place = textOf(item.url);
-  if (!place) wrong(`the answer holds nothing: ${shown(answer)}`);
+  if (!place) wrong(`the answer contains no result: ${shown(answer)}`);
   return place.startsWith('file:') ? await readFile(fileURLToPath(place)) : await client.read(place);
 }
 
@@ -91,6 +90,6 @@ function askedSize({ proof }: Target): { readonly width: number; readonly height
   return { width, height };
 }
 
-/** A 64 × 64 JPEG of four squares, red and blue, so that no network is needed; made for this test, nobody's picture. */
+/** A 64 × 64 JPEG of four red and blue squares, so that no network is needed; made for this test. */
 export const tinyPhoto =
   'data:image/jpeg;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2wCEABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gXwBFRcXHhoeOyEhO3xTRlN8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fP/AABEIAEAAQAMBEQACEQEDEQH/xAGiAAABBQEBAQEBAQAAAAAAAAAAAQIDBAUGBwgJCgsQAAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+gEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoLEQACAQIEBAMEBwUEBAABAncAAQIDEQQFITEGEkFRB2FxEyIygQgUQpGhscEJIzNS8BVictEKFiQ04SXxFxgZGiYnKCkqNTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqCg4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2dri4+Tl5ufo6ery8/T19vf4+fr/2gAMAwEAAhEDEQA/AOfr6U5woAKACgC/Xxh9aFABQAUAUK+zPkgoAKACgC/Xxh9aFABQAUAUK+zPkgoAKACgC/Xxh9aFABQAUAUK+zPkgoAKACgC/Xxh9aFABQAUAFABQAUAFAFCvsz5IKACgAoAv18YfWhQAUAFAFCvsz5IKACgAoAv18YfWhQAUAFAFCvsz5IKACgAoAv18YfWhQAUAFAFCvsz5IKACgAoA//Z';

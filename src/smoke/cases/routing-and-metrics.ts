@@ -1,22 +1,20 @@
-/** Where requests go, and that the counters tell of it. */
+/** Cases about routing: where requests go, and that the counters show it. */
 import { systemClock } from '../../base/clock.ts';
 import { proofRequest, tinyImage } from '../../plan/proof.ts';
-import type { SmokeCase } from '../case.ts';
-import { chat, chatStream } from '../chat.ts';
-import type { Client } from '../client.ts';
-import { ofFrontend, requestsByRole } from '../counters.ts';
 import { answersText, rolesOf, type Target } from '../target.ts';
-import { leaveOpen, wrong } from '../verdict.ts';
+import { type Client, ofFrontend, requestsByRole, type SmokeCase } from '../client.ts';
+import { chat, chatStream } from '../chat.ts';
+import { leaveOpen, wrong } from '../result.ts';
 
 const documents = 3;
-/** Of three: a router that only takes turns would bring at most one of them to its own worker again. */
+/** Of three: round-robin routing would send at most one of them to its worker again. */
 const wanted = 2;
-/** The same as a share of blocks: prompts have a last block that is never cached. */
+/** The same as a share of blocks: the last block of a prompt is never cached. */
 const wantedRate = 0.5;
-/** Events of what is cached reach the router a moment after the answer. */
+/** KV events reach the router shortly after the answer. */
 const settleMs = 500;
 
-/** The router sends a prompt to where its prefix is cached. */
+/** The router sends a prompt to the worker that has its prefix cached. */
 export const kvReuse: SmokeCase = {
   name: 'kv-reuse',
   fits: (target) => target.kvRouter && answersText(target),
@@ -27,22 +25,22 @@ export const kvReuse: SmokeCase = {
     await systemClock.sleep(settleMs);
     const before = await hitRates(client);
     const shares: number[] = [];
-    // In the other order, so that taking turns does not look like remembering.
+    // In reverse order, so that round-robin routing does not look cache-aware.
     for (const prompt of prompts.toReversed()) {
       const { cachedTokens, promptTokens } = await chat(client, target, prompt, 4);
       shares.push(cachedTokens / promptTokens);
     }
     const reused = shares.filter((share) => share >= 0.5).length;
-    if (reused >= wanted) return `${reused} of ${documents} repeated prompts came to where they are cached`;
-    // 1.1.1 has no cached_tokens, and decode workers of the mocker of 1.6.1 count none for what prefill had cached:
-    // there the router's own figures tell. Source: docs/upstream/status-and-health.md#cached-tokens.
+    if (reused >= wanted) return `${reused} of ${documents} repeated prompts were routed to their cache`;
+    // 1.1.1 has no cached_tokens, and decode workers of the mocker of 1.6.1 do not count what prefill had cached: then the
+    // router's own metrics decide. Source: docs/upstream/status-and-health.md#cached-tokens.
     const after = await hitRates(client);
     const requests = after.count - before.count;
     const rate = (after.sum - before.sum) / requests;
     if (rate >= wantedRate) return `repeated prompts found ${percent(rate)} of their blocks cached`;
     if (!shares.some(Number.isNaN))
-      wrong(`of ${documents} repeated prompts only ${reused} came to where they are cached`);
-    if (!(requests > 0)) leaveOpen('neither usage nor /metrics tells what was cached');
+      wrong(`only ${reused} of ${documents} repeated prompts were routed to their cache`);
+    if (!(requests > 0)) leaveOpen('neither usage nor /metrics shows what was cached');
     return wrong(`repeated prompts found only ${percent(rate)} of their blocks cached`);
   },
 };
@@ -68,7 +66,7 @@ async function hitRates(client: Client) {
 const countedWithinMs = 5_000;
 const asked = 2;
 
-/** Where several roles make an answer together, each takes part in every request, streamed or not. */
+/** If several roles produce an answer together, each takes part in every request, streamed or not. */
 export const roles: SmokeCase = {
   name: 'disagg-roles',
   fits: (target) => answersText(target) && rolesOf(target).length > 1,
@@ -95,7 +93,7 @@ export const roles: SmokeCase = {
   },
 };
 
-/** An encode worker takes part only where there is an image. */
+/** An encode worker takes part only in requests with an image. */
 function contentFor(target: Target, text: string): unknown {
   if (!rolesOf(target).includes('encode')) return text;
   return [
@@ -106,10 +104,10 @@ function contentFor(target: Target, text: string): unknown {
 
 const whole = 3;
 
-/** The counters of the deployment tell of the requests that were made. */
+/** The counters of the deployment match the requests that were made. */
 export const metrics: SmokeCase = {
   name: 'metrics',
-  // Generating images and videos again only to count them would cost minutes.
+  // Generating images and videos again only to count requests would take minutes.
   fits: (target) => answersText(target) || target.proof.request === 'embedding',
   run: async (client, target) => {
     const before = await counts(client, target);
@@ -127,7 +125,7 @@ export const metrics: SmokeCase = {
     const rises = worker === undefined ? [frontend] : [frontend, worker];
     // Others may be sending requests to a deployment that is not ours.
     const matches = rises.every((rise) => (target.ours ? rise === made : rise >= made));
-    if (!matches) wrong(`${made} requests were made, counted were: ${text}`);
+    if (!matches) wrong(`${made} requests were made, but the counters say: ${text}`);
     return `${made} requests, counted: ${text}`;
   },
 };
@@ -140,7 +138,7 @@ async function makeRequests(client: Client, target: Target): Promise<number> {
   return whole + 1;
 }
 
-/** Answered requests at the frontend and, where one worker makes an answer alone, those at the workers. */
+/** Answered requests at the frontend and, if a single worker produces each answer, at the workers. */
 async function counts(client: Client, target: Target): Promise<number[]> {
   const frontend = await ofFrontend(client, 'dynamo_frontend_requests_total', { status: 'success' });
   if (rolesOf(target).length !== 1) return [frontend];

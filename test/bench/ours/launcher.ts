@@ -77,5 +77,4 @@ const held = await prepareFromRequest({
   facts: { ports: [], engine: 'sim', python: undefined, infra: { needs: {}, source: 'none' } },
   plan: (host) => ({ plan: planOf(wishes, host), secrets: {} }),
 });
-const flags = { engine: 'sim', infra: 'none', set: [], replicas: {}, env: {}, image: {} } as const;
-process.exit(await stayInForeground(held, flags));
+process.exit(await stayInForeground(held, {}));

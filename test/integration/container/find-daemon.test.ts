@@ -1,11 +1,11 @@
-/** What is learned of a daemon from its answers, as real ones gave them: who files belong to, and whose network it is. */
+/** Facts derived from answers of real daemons: owner of files, and whose network it is. */
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { findDaemon } from '../../../src/container/find-daemon.ts';
 import { temporaryFolder } from '../sim/processes.ts';
 
-/** A socket where these are the answers to GET. Returns its address. */
+/** A socket that gives these answers to GET. Returns its address. */
 async function answering(answers: Readonly<Record<string, object>>): Promise<string> {
   const socket = join(temporaryFolder(), 'd.sock');
   const server = createServer(({ url = '' }, response) => {

@@ -1,10 +1,11 @@
-/** The view of the real host: files, HTTP, sockets, as they are when all is well and when nobody is there. */
+/** The view of the real host: files, HTTP and sockets, in good and bad cases. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { localFiles, localNetwork } from '../../../src/doctor/local-host.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
@@ -14,7 +15,7 @@ async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** Says something and hangs up; a client that hangs up first is none of its troubles. */
+/** Sends a line and disconnects; a client may disconnect first. */
 function talking(text: string): Server {
   return createServer((socket) => socket.on('error', () => socket.destroy()).end(text));
 }
@@ -68,7 +69,7 @@ test('the first line of a server, and a server that sends none', async () => {
   expect(await localNetwork.firstLine('127.0.0.1', talks)).toBe('INFO {}');
   expect(await localNetwork.connect('127.0.0.1', talks)).toBeUndefined();
   const mute = await listen(talking(''));
-  await expect(localNetwork.firstLine('127.0.0.1', mute)).rejects.toThrow('without a word');
+  await expect(localNetwork.firstLine('127.0.0.1', mute)).rejects.toThrow('without a message');
 });
 
 test('a port with a listener on loopback cannot be bound on all addresses; a free one can, twice', async () => {

@@ -1,4 +1,4 @@
-/** Programs that are missing, end, fail, hang or are killed. */
+/** Programs that are missing, exit, fail, hang or are killed. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -36,7 +36,7 @@ test('a missing program', async () => {
 });
 
 test('a killed program', async () => {
-  expect(await sh('kill -9 $$')).toMatchObject({ code: 128, stderr: 'it was ended by SIGKILL' });
+  expect(await sh('kill -9 $$')).toMatchObject({ code: 128, stderr: 'it was killed by SIGKILL' });
 });
 
 test('a program that hangs and ignores signals is abandoned in time and killed', async () => {

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { exchange } from '../../../src/probe/http.ts';
 import { collectGarbage } from '../../support/garbage.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 
 test('returns status and body unchanged, whatever the status', async () => {
   const { url } = await serve((_, response) => response.writeHead(503).end('{"status":"notready ü"}'));

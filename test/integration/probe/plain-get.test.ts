@@ -1,12 +1,13 @@
-/** The cheap question of liveness, to servers that behave well, badly, or not at all. */
+/** The cheap liveness request, to servers that behave well, badly, or not at all. */
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { plainGet } from '../../../src/probe/plain-get.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 
 const longMs = 15_000;
 
-/** Answers every connection with this text, whatever was asked, and closes it. */
+/** Answers every connection with this text and closes it. */
 async function say(text: string): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => {});

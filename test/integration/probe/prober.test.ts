@@ -1,11 +1,12 @@
-/** The prober against real HTTP servers that play frontend and workers. */
+/** The prober against real HTTP servers that act as frontend and workers. */
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { createProbes, type ForeignListeners } from '../../../src/probe/prober.ts';
 import { fakePlan } from '../../support/profile.ts';
-import { freePort, serve } from '../../support/http-server.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { serve } from '../../support/http-server.ts';
 import { until } from '../../support/until.ts';
 
 const never = new AbortController().signal;
@@ -68,8 +69,8 @@ test('the last state is kept for each probe separately', async () => {
   );
   stop.abort();
   await Promise.all(waits);
-  expect(one.lastSeen(refused)).toBe(`${refused.url}: connection refused`);
-  expect(one.lastSeen(unready)).toBe(`${unready.url}: HTTP 503 {"status":"loading"}`);
+  expect(one.lastSeen(refused)?.text).toBe(`${refused.url}: connection refused`);
+  expect(one.lastSeen(unready)?.text).toBe(`${unready.url}: HTTP 503 {"status":"loading"}`);
   expect(one.lastSeen()).toBeDefined();
   expect(prober().lastSeen()).toBeUndefined();
 });
@@ -118,7 +119,7 @@ test('waits until the model is listed under its name', async () => {
   const one = prober();
   await one.modelListed(plan, never);
   expect(lists).toEqual([]);
-  expect(one.lastSeen()).toBe('models listed: other; expected: tiny/model');
+  expect(one.lastSeen()?.text).toBe('models listed: other; expected: tiny/model');
 });
 
 test('a draining frontend lists nothing', async () => {
@@ -130,5 +131,5 @@ test('a draining frontend lists nothing', async () => {
   await until('a look', () => one.lastSeen());
   stop.abort('enough');
   await expect(waiting).rejects.toBe('enough');
-  expect(one.lastSeen()).toBe('models listed: none; expected: tiny/model');
+  expect(one.lastSeen()?.text).toBe('models listed: none; expected: tiny/model');
 });

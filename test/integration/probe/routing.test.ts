@@ -1,4 +1,4 @@
-/** The proof that a router sends a prompt to where it is cached, against a real HTTP server that plays the frontend. */
+/** The proof that a router uses KV caches, against a real HTTP server that acts as the frontend. */
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
@@ -16,17 +16,17 @@ const routed = profileOf({
 });
 
 interface Answered {
-  /** Of 100 tokens, by the number of times that the same prompt was asked before. */
+  /** Cached tokens of 100, by how often the same prompt was sent before. */
   readonly cached?: (times: number) => number | undefined;
-  /** Which of the two workers takes it. */
+  /** Which of the two workers gets it. */
   readonly worker?: (times: number) => number;
-  /** What the router puts into its answer, and into its histogram. */
+  /** The hit rate in the router's answer, and in its histogram. */
   readonly expected?: (times: number) => number | undefined;
   readonly histogram?: (times: number) => number;
   readonly slow?: boolean;
 }
 
-/** Plays a frontend that puts every request into its histogram twice, as those of two pools do. */
+/** A frontend that counts every request twice in its histogram, as with two pools. */
 async function ask({
   cached,
   worker: taker = () => 7,
@@ -35,7 +35,7 @@ async function ask({
   slow,
 }: Answered): Promise<string> {
   const clock = fastClock();
-  // Three quarters of a minute of that clock.
+  // 45 s of that clock.
   const compute = async (): Promise<void> => {
     if (slow === true) await clock.sleep(900);
   };
@@ -123,7 +123,7 @@ test('waits for all answers, even those slower than the router limit', async () 
 test('a router that never reuses a cache is not ready, with a fix', async () => {
   await expect(ask({ cached: () => 0 })).rejects.toMatchObject({
     code: 'not-ready',
-    message: expect.stringContaining('never answered from a cache'),
+    message: expect.stringContaining('never answered from the cache of'),
     hint: expect.stringContaining('components.frontend.router.kvEvents=false'),
   });
 });

@@ -1,8 +1,9 @@
-/** The proof that a deployment serves, against real HTTP servers that play frontend and workers. */
+/** The proof that a deployment serves, against real HTTP servers that act as frontend and workers. */
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
+import type { Sight } from '../../../src/supervisor/contracts.ts';
 import { proveServing } from '../../../src/probe/serving.ts';
 import { disaggregated, fakePlan, frontend, profileOf, worker } from '../../support/profile.ts';
 import { fastClock } from '../../support/clocks.ts';
@@ -40,7 +41,7 @@ async function planOn(
 function asking(clock: Clock = systemClock) {
   const seen: string[] = [];
   const stop = new AbortController();
-  return { seen, stop, clock, signal: stop.signal, saw: (what: string) => void seen.push(what) };
+  return { seen, stop, clock, signal: stop.signal, saw: ({ text }: Sight) => void seen.push(text) };
 }
 
 test('an answer with tokens proves it', async () => {

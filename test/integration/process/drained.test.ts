@@ -1,4 +1,4 @@
-/** When a server serves nobody any more, asked of the kernel. */
+/** Detects through the kernel when a server has no connections left. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts';
 interface Served {
   readonly port: number;
   readonly server: Server;
-  /** The server's ends of what is connected. */
+  /** The server's ends of its connections. */
   readonly connections: Socket[];
 }
 
@@ -45,7 +45,7 @@ function watch(port: number) {
     },
   };
   const drained = untilDrained(port, clock, ended.signal).then(() => void (isDrained = true));
-  /** After more looks than it takes to be sure. */
+  /** After more checks than it takes to be sure. */
   const stillServed = async (): Promise<boolean> => {
     const enough = looks + 4;
     await until('a few looks', () => looks >= enough || isDrained || undefined);
@@ -66,7 +66,7 @@ test.each([
   expect(await stillServed(), 'while it listens').toBe(true);
   served.server.close();
   expect(await stillServed(), 'while somebody is connected').toBe(true);
-  // A client that says no more may still be told something.
+  // A client that has finished sending may still receive.
   socket.end();
   expect(await stillServed(), 'while an answer may come').toBe(true);
   served.connections[0]?.end('the answer');

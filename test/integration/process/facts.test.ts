@@ -24,7 +24,7 @@ test('finds exactly the processes that have a file open', async () => {
   const { pid } = await pidIn('pid');
   writeFileSync(join(folder, 'other'), '');
   const device = join(folder, 'nvidia0');
-  // The shell has written its pid just before it opens the file and becomes sleep.
+  // The shell writes its pid just before it opens the file and executes sleep.
   const found = await until('the file to be open', () => {
     const { openers } = openersOf((path) => path === device);
     return openers.size > 0 && [...openers];

@@ -1,4 +1,4 @@
-/** How a process is started: written down before it runs, in a session of its own, with its own log. */
+/** How a process is started: recorded before it runs, in its own session, with its own log. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -130,7 +130,7 @@ test('an identity is alive as long as its process; zombies do not count', async 
 });
 
 test('a zombie is dead', async () => {
-  // perl forks a child that ends at once, and never waits for it.
+  // perl forks a child that exits at once, and never waits for it.
   const { child, pidIn } = await start([
     'perl',
     '-e',
@@ -168,7 +168,7 @@ test.runIf(mayRun(python !== undefined))(
   },
 );
 
-/** Children of a process, also dead ones, from what the kernel lists. */
+/** Children of a process, including zombies, from the kernel. */
 function everybodyElse(parent: number): () => number[] {
   return () => readText(`/proc/${parent}/task/${parent}/children`).split(' ').filter(Boolean).map(Number);
 }

@@ -1,4 +1,4 @@
-/** Who listens on which port, asked of the kernel. */
+/** Which process listens on which port, from the kernel. */
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Moving the older part of a log aside while its process writes on and somebody follows. */
+/** Rotating a log while its process writes and another follows. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -33,12 +33,12 @@ function numberOf(line = ''): number {
   return Number(/^(?:line|done) (\d+)/.exec(line)?.[1] ?? -1);
 }
 
-/** Of the last whole line. */
+/** The number in the last complete line. */
 function lastNumber(text: string): number {
   return numberOf(text.slice(0, text.lastIndexOf('\n')).split('\n').at(-1));
 }
 
-/** File systems that cannot take the beginning off a file may lose what is written in that very moment. */
+/** File systems that cannot remove the beginning of a file may lose what is written at that moment. */
 function keepsAll(folder: string): boolean {
   const file = join(folder, 'probe');
   writeFileSync(file, Buffer.alloc(131_072 + 1));
@@ -69,7 +69,7 @@ test('a process that keeps writing loses nothing, and a follower sees every line
     await until('enough to rotate', () => isDone() || statSync(file).size > 300_000);
     if (!(await rotateLog(file, 300_000, process.env))) continue;
     rotations++;
-    // What was moved aside stays there until the next move: who has read it by then misses nothing.
+    // The rotated part stays until the next rotation: a reader that is fast enough misses nothing.
     const moved = lastNumber(readFileSync(`${file}.1`, 'latin1'));
     await until('the follower has read what was moved', () => isDone() || numberOf(seen.at(-1)) >= moved);
   }

@@ -1,4 +1,4 @@
-/** A command that runs to its end or is stopped: its lines, its code, and that nothing of it stays. */
+/** A command that runs to its end or is stopped: its output, its exit code, and no leftovers. */
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { Identity } from '../../../src/base/identity.ts';
@@ -28,12 +28,12 @@ function running(script: string, argv: readonly [string, ...string[]] = ['/bin/s
   return { lines, started, stop, kill, ended, pidLine };
 }
 
-/** For a test that fails. */
+/** In case the test fails. */
 function endGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It is gone, as it should be.
+    // It is gone, as expected.
   }
 }
 
@@ -90,6 +90,6 @@ test('when stopped before its start, it does not start', async () => {
 test('a missing program is named', async () => {
   await expect(running('', ['/nowhere/uv', 'venv']).ended).rejects.toMatchObject({
     code: 'environment',
-    message: expect.stringContaining('/nowhere/uv cannot be started'),
+    message: expect.stringContaining('/nowhere/uv could not be started'),
   });
 });

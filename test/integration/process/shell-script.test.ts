@@ -1,4 +1,4 @@
-/** The bash script of a plan: bash can read it, and every word arrives as it was. */
+/** The bash script of a plan: bash can read it, and every argument arrives unchanged. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ test('hostile arguments survive quoting', () => {
   const random = fc
     .sample(fc.array(fc.string({ unit: 'binary' }), { maxLength: 8 }), { numRuns: 60, seed: 7 })
     .flat();
-  // No process takes a NUL, and half a surrogate pair is no text.
+  // Arguments cannot contain NUL, and half a surrogate pair is not text.
   const words = [...hostile, ...random].filter(
     (word) => !word.includes('\0') && Buffer.from(word).toString() === word,
   );
@@ -82,7 +82,7 @@ test('a component may have any name, even that of a function in the script', () 
   expect(new Set(defined).size).toBe(defined.length);
 });
 
-/** Stands in for node, which runs until it is ended, and for curl, which answers yes once all of `names` run. */
+/** Stand-ins for node, which runs until it is ended, and for curl, which succeeds once all of `names` run. */
 function standIns(names: readonly string[]): { folder: string; bin: string } {
   const folder = tempFolder();
   const bin = join(folder, 'bin');
@@ -139,7 +139,7 @@ function planIn({ folder, bin }: { folder: string; bin: string }) {
   );
 }
 
-/** Those that the script ended may take a moment to be gone: it waits for the leaders only. */
+/** Processes that the script ended may take a moment to exit: it waits for the leaders only. */
 async function nobody(marker: string): Promise<void> {
   await until('all to be gone', () => processesWith(marker).length === 0);
 }
@@ -148,7 +148,7 @@ test('the script starts every process, sends the proof request, and leaves nothi
   const place = standIns(names);
   const plan = planIn(place);
   const marker = `dynamo-shell-${process.pid}-a`;
-  // In the end the script waits until any process ends: here it is told to stop instead.
+  // At the end, the script waits until any process exits: here it is stopped instead.
   const script = shellScript(plan).replace('wait -n', () => 'kill -TERM $$; wait -n');
   expect(run(script, place, marker)).toMatchObject({
     status: 143,

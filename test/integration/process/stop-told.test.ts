@@ -1,4 +1,4 @@
-/** A stop asks the process itself, and does not wait for its next look when it is told that it has ended. */
+/** A stop continues as soon as it is notified of the exit, without waiting for its next scan. */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { startShell } from '../../support/tree.ts';
 
 test('a stop continues as soon as the parent hears of the exit, without waiting for the next scan', async () => {
   const tree = await startShell('exec sleep 60');
-  // No time passes: only what is told ends a pause.
+  // No time passes: only a notification ends a pause.
   const clock = {
     now: () => 0,
     sleep: async (_: number, told?: AbortSignal) => {
@@ -30,7 +30,7 @@ test('a stop continues as soon as the parent hears of the exit, without waiting 
   tree.expectNothingLeft();
 });
 
-/** Writes the pid of a process whole or not at all. */
+/** Writes the pid of a process atomically. */
 const note = (file: string): string => `echo $$ >"$D/${file}.new"; mv "$D/${file}.new" "$D/${file}"`;
 
 test('a child that its leader still needs gets no SIGTERM; the leader ends it later', async () => {

@@ -1,11 +1,10 @@
-/** Ending a process and all that came from it, whatever it did to get away. */
+/** Ending a process and all its descendants, however they try to escape. */
 import { spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import type { LedgerEntry } from '../../../src/process/ledger.ts';
-import { readLedger } from '../../../src/process/ledger.ts';
+import { type LedgerEntry, readLedger } from '../../../src/process/ledger.ts';
 import { findOwned } from '../../../src/process/owned.ts';
 import { stopTree } from '../../../src/process/stop-tree.ts';
 import { createTracker } from '../../../src/process/tracker.ts';
@@ -15,7 +14,7 @@ import { start, startShell } from '../../support/tree.ts';
 import { until } from '../../support/until.ts';
 
 const graceMs = 8_000;
-/** Writes the pid of a process whole or not at all. */
+/** Writes the pid of a process atomically. */
 const note = (file: string, pid = '$$'): string =>
   `echo ${pid} >"$D/${file}.new"; mv "$D/${file}.new" "$D/${file}"`;
 const perlNote = (file: string): string =>
@@ -102,7 +101,10 @@ test('a process that left with setsid and ignores SIGTERM is killed', async () =
   tree.expectNothingLeft(seen);
 });
 
-/** Forks twice with setsid between, so that neither parent nor session leads to it; then renames itself over its environment. */
+/**
+ * Double fork with setsid, so that neither parent nor session leads to it; then overwrites its environment with a
+ * title.
+ */
 const doubleFork = (then: string): readonly string[] => [
   'perl',
   '-e',
@@ -133,11 +135,11 @@ test('a double fork that closed its files has only variables, which prove nothin
 test('writing to the log of a run proves nothing', async () => {
   const tree = await startShell('exec sleep 60');
   const log = openSync(`/proc/${tree.child.pid}/fd/1`, 'a');
-  const stranger = spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true });
+  const unowned = spawn('sleep', ['600'], { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
-  onTestFinished(() => void stranger.kill('SIGKILL'));
+  onTestFinished(() => void unowned.kill('SIGKILL'));
   expect(await tree.child.stop(graceMs)).toEqual({ killed: [], left: [] });
-  expect(livingProcess(stranger.pid ?? 0)).toBeDefined();
+  expect(livingProcess(unowned.pid ?? 0)).toBeDefined();
 });
 
 test('a child without files, environment and session is known by its parent', async () => {
@@ -196,7 +198,7 @@ test('a second stop is harmless, whether concurrent or later', async () => {
   tree.expectNothingLeft();
 });
 
-/** Somebody else's process: same name, own session, nothing of ours. */
+/** An unrelated process: same name, own session, no mark of ours. */
 function bystander(): { pid: number } {
   const child = spawn('perl', ['-e', `$0 = "sglang::scheduler"; sleep 60`], {
     detached: true,
@@ -218,7 +220,7 @@ test('a similar process in another session is left alone', async () => {
   expect(livingProcess(pid)?.startTime).toBe(before.startTime);
 });
 
-/** Closes what it inherited and wipes its environment: nothing but session and group tell where it came from. */
+/** Closes inherited files and clears its environment: only session and group show its origin. */
 const hide = `close STDOUT; close STDERR; close STDIN; ${rename}`;
 
 test('a hidden child in the session of a dead leader is still found', async () => {
@@ -247,8 +249,8 @@ test('a hidden child that the leader forks on SIGTERM does not escape', async ()
   tree.expectNothingLeft(seen);
 });
 
-/** Two hidden processes of a session whose leader has ended, and the entry that a ledger has of another with its pid. */
-async function strangersInSession(): Promise<{
+/** Two hidden processes in a session whose leader has exited, and a ledger entry with the leader's pid. */
+async function unownedInSession(): Promise<{
   first: SeenProcess;
   second: SeenProcess;
   entry: LedgerEntry;
@@ -277,7 +279,7 @@ async function strangersInSession(): Promise<{
 }
 
 test('similar processes in the session of an unowned process with a reused pid are never signalled', async () => {
-  const { first, second, entry } = await strangersInSession();
+  const { first, second, entry } = await unownedInSession();
   expect(findOwned([entry])).toEqual([]);
   const ledgerFile = join(tempFolder(), 'ledger.jsonl');
   for (const grace of [200, 0]) {
@@ -295,7 +297,7 @@ test('similar processes in the session of an unowned process with a reused pid a
 });
 
 test('the session of a dead leader proves only processes that started before its end was seen', async () => {
-  const { first, second, entry } = await strangersInSession();
+  const { first, second, entry } = await unownedInSession();
   const pids = (ends: Map<LedgerEntry, number>): number[] =>
     findOwned([entry], [], ends)
       .map(({ pid }) => pid)
@@ -307,7 +309,7 @@ test('the session of a dead leader proves only processes that started before its
 });
 
 test('while one member of a session is known, the others are ours, as its id cannot be reused', async () => {
-  const { first, second, entry } = await strangersInSession();
+  const { first, second, entry } = await unownedInSession();
   const { bootId, process, runId } = entry;
   const known = { bootId, process, runId, pid: first.pid, startTime: first.startTime };
   const evidence = new Map(findOwned([entry], [known]).map((owned) => [owned.pid, owned.evidence]));
@@ -378,7 +380,7 @@ test('a process that may not be signalled is reported as left, and the stop cont
   };
   const entry = readLedger(tree.ledgerFile)[0] as LedgerEntry;
   let time = 0;
-  // Time flies: only the kernel would take five seconds to give up.
+  // Virtual time: in real time, giving up would take five seconds.
   const clock = { now: () => (time += 500), sleep: async () => {} };
   const report = await stopTree({
     process: entry.process,

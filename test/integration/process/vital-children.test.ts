@@ -1,4 +1,4 @@
-/** A process lost a child that it cannot serve without: noticed however late the child got the title that tells so. */
+/** A process loses a child that it cannot serve without: noticed however late the child gets its title. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ const lateChild =
   'bash -c \'until [ -e "$D/go" ]; do sleep 0.02; done; exec -a late::scheduler sleep 60\' & ' +
   'echo $! >"$D/child.new"; mv "$D/child.new" "$D/child"; wait; exec sleep 60';
 
-/** Hours pass as fast as somebody sleeps. */
+/** Time passes as fast as sleeps are requested. */
 function fastClock(): Clock & { passedMs(): number } {
   let now = 0;
   return {
@@ -35,7 +35,7 @@ async function retitled({ folder }: Started, pid: number): Promise<void> {
   await until('the title', () => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('late::'));
 }
 
-/** Looks when it is told to, and then at the real processes. */
+/** Scans only on demand, but the real processes. */
 function handTracker(tree: Started) {
   const listeners = new Set<(seen: readonly OwnedProcess[]) => void>();
   const look = async (): Promise<readonly OwnedProcess[]> => {
@@ -60,7 +60,7 @@ test('a title that is set after the last scan is still read', async () => {
   const then = clock.passedMs();
   await until('the title to be read again', () => clock.passedMs() > then + 10_000);
   process.kill(pid, 'SIGKILL');
-  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  expect(await vital.lost).toEqual({ name: 'late::scheduler', pid });
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });
@@ -75,7 +75,7 @@ test('an unseen child is detected before its process counts as ready', async () 
   await retitled(tree, pid);
   await vital.find();
   process.kill(pid, 'SIGKILL');
-  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  expect(await vital.lost).toEqual({ name: 'late::scheduler', pid });
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });
@@ -88,7 +88,7 @@ test('children that end with their process are not a loss', async () => {
     clock: systemClock,
   });
   const told = deferred<string>();
-  void vital.lost.then(told.resolve);
+  void vital.lost.then(({ name }) => told.resolve(name));
   await retitled(tree, pid);
   await vital.find();
   process.kill(-tree.child.pid, 'SIGKILL');
@@ -99,7 +99,7 @@ test('children that end with their process are not a loss', async () => {
 });
 
 test('a fork of a vital child with its title does not count', async () => {
-  // The subshell waits inside the shell's own program: it never calls exec.
+  // The subshell waits inside the shell: it never calls exec.
   const forking =
     'exec -a late::scheduler bash -c \'(echo $BASHPID >"$D/fork.new"; mv "$D/fork.new" "$D/fork"; read -r _ <"$D/hold") & ' +
     "while :; do wait; sleep 0.05; done'";
@@ -112,7 +112,7 @@ test('a fork of a vital child with its title does not count', async () => {
   const [clock, tracker] = [fastClock(), handTracker(tree)];
   const vital = watchVitalChildren(spec, tree.child.exited, { tracker, clock });
   const told = deferred<string>();
-  void vital.lost.then(told.resolve);
+  void vital.lost.then(({ name }) => told.resolve(name));
   await tracker.scan();
   process.kill(fork.pid, 'SIGKILL');
   await until('the fork to end', () => !existsSync(`/proc/${fork.pid}`));
@@ -120,7 +120,7 @@ test('a fork of a vital child with its title does not count', async () => {
   await until('some more looks', () => clock.passedMs() > then + 10_000);
   expect(await Promise.race([told.promise, Promise.resolve('nothing')])).toBe('nothing');
   process.kill(pid, 'SIGKILL');
-  expect(await vital.lost).toBe(`its late::scheduler (pid ${pid}) ended`);
+  expect(await vital.lost).toEqual({ name: 'late::scheduler', pid });
   await tree.child.stop(5_000);
   tree.expectNothingLeft();
 });

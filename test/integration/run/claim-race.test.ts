@@ -1,4 +1,4 @@
-/** Several processes that want the same file at the same moment: exactly one gets it. */
+/** Several processes claim the same file at the same time: exactly one gets it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ async function race(prepare: (file: string, round: number) => void): Promise<voi
     const winner = children[won.findIndex((list) => list.includes(round))];
     expect(readClaim(join(folder, String(round)))?.holder.pid).toBe(winner?.pid);
   }
-  // No draft, nothing set aside.
+  // No drafts or temporary files are left.
   expect(readdirSync(folder).filter((name) => !/^\d+$/.test(name))).toEqual([]);
   await Promise.all(children.map(ended));
 }

@@ -1,4 +1,4 @@
-/** The control socket of a run, with real clients, good and bad. */
+/** The control socket of a run, with well-behaved and misbehaving real clients. */
 import { existsSync, statSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -165,7 +165,7 @@ test('clients that disconnect at any moment do not disturb the run', async () =>
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
     socket.write(i % 4 === 0 ? '{"protocol":1,"as' : '{"protocol":1,"ask":"events"}\n');
     tell(waiting(i, 'z'.repeat(10_000)));
-    // Now the server has read the request, and who leaves without reading the answer resets the connection.
+    // Now the server has read the request, and a client that leaves without reading the answer resets the connection.
     if (i % 2 === 0) await askStatus(path);
     socket.destroy();
   }
@@ -229,7 +229,7 @@ test('a hung supervisor is distinguished from a missing one', async () => {
     questions.map(async (each) => await each.catch((error: unknown) => error)),
   );
   expect(failures.map(isSilence)).toEqual([true, true, true]);
-  // What is asked for after the greeting was never sent: nobody can obey it later.
+  // The request after the greeting was never sent, so it cannot be carried out later.
   expect(heard.join('')).not.toContain('"stop"');
   expect(heard.join('')).toContain('"status"');
 });
@@ -260,7 +260,7 @@ test('lines that are too long or never end are refused; others are answered', as
     each.socket.once('close', () => refused++);
     each.socket.write('x'.repeat(1024 * 1000));
   }
-  // Eight megabytes may wait for their end.
+  // Eight megabytes may be buffered.
   await until('most of them to be refused', () => refused >= 31);
   for (const each of many) each.socket.destroy();
   expect(await askStatus(path)).toHaveProperty('phase');

@@ -1,4 +1,4 @@
-/** Progress of a start on real files: bars drawn over themselves, a cache that grows, and nothing that only repeats. */
+/** Progress of a start from real files: redrawn bars and a growing cache, but no repetitions. */
 import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

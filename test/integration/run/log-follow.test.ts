@@ -136,7 +136,7 @@ test('nothing more is read while output is blocked; then everything arrives in o
   const first = lines.length;
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThan(expected.length);
-  // A change is seen, and does not make it read on.
+  // The change is noticed, but reading does not continue.
   const changed = new Promise<void>((resolve) => {
     const watcher = watch(file, () => resolve());
     onTestFinished(() => watcher.close());

@@ -1,4 +1,4 @@
-/** A dead run's claim is given up while another process takes it over: at every step of ours, the other's claim stays. */
+/** A dead run's claim is released while another process takes it over: at every step, the other's claim is kept. */
 import { execFileSync } from 'node:child_process';
 import type * as fs from 'node:fs';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ vi.mock('node:fs', async (load) => {
 const [us, rival, dead] = [1, 2, 2 ** 22 + 7];
 const of = (pid: number) => ({ runId: 'run-a', holder: { bootId: 'this', pid, startTime: '1' } });
 
-/** Gives the claim of a dead process up, with a rival who wants it at the n-th step of ours. */
+/** Releases the claim of a dead process, with a rival that claims it at the n-th step. */
 function raceAt(nth: number, script: string): { came: boolean; won: boolean; file: string } {
   const file = join(tempFolder(), 'name');
   writeFileSync(file, JSON.stringify(of(dead)));
@@ -66,7 +66,7 @@ test('a claim made in between is kept, at whatever moment', () => {
     expect(won ? readClaim(file)?.holder.pid : existsSync(file), `step ${nth}`).toBe(won ? rival : false);
     expect(readdirSync(dirname(file)), `step ${nth}`).toEqual(won ? ['name'] : []);
   }
-  // Before we read it, and after we removed it, at the least.
+  // At least before we read it, and after we removed it.
   expect(nth).toBeGreaterThan(3);
   expect(wins).toBeGreaterThan(1);
 });

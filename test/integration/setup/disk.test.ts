@@ -1,4 +1,4 @@
-/** The disk is looked at before anything is fetched or made. */
+/** Disk space is checked before anything is downloaded or created. */
 import { expect, test } from 'vitest';
 import { checkDisk } from '../../../src/cli/setup/environment.ts';
 import { createSetupHost, type SetupHost } from '../../../src/cli/setup/host.ts';
@@ -21,7 +21,7 @@ test('enough space is reported in numbers', async () => {
 test('too little space exits with 73, both numbers and a fix', async () => {
   await expect(checkDisk(hostWith(4_096_000_000), 12e9)).rejects.toMatchObject({
     exitCode: 73,
-    message: expect.stringMatching(/^The disk of \/.* is too full: 4\.1 GB free, 12\.0 GB needed\.$/),
+    message: expect.stringMatching(/^Not enough disk space for \/.*: 4\.1 GB free, 12\.0 GB needed\.$/),
     hint: expect.stringMatching(/^export XDG_DATA_HOME=/),
   });
 });

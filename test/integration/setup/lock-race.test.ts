@@ -1,4 +1,4 @@
-/** `dynamo setup` and many that want its lock: between two installers nobody gets it, and of a dead one exactly one does. */
+/** The lock of `dynamo setup` under contention: never released between installers, and one winner after death. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,14 +38,14 @@ test('nothing gets the lock while a set-up or its installer lives; then exactly 
   world,
 }) => {
   const fake = fakeInstaller(world.bin, world.config, ['uv']);
-  // The last of its installers does not end by itself.
+  // The last of its installers does not exit by itself.
   fake.set('hang');
   const lock = join(world.env['HOME'] ?? '', '.local/share/dynamo/setup.lock');
   const script = bundledScript('claimer');
   const contenders = await Promise.all(
     Array.from({ length: 5 }, async () => await contender(world, script, lock)),
   );
-  // They wait for it to be there.
+  // They wait for the lock file.
   const session = start(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
   const winners = (): number => contenders.filter(({ said }) => said().includes('won')).length;
   const [uv = 0, child = 0] = await until('the last installer', () => fake.hanging());
@@ -57,7 +57,7 @@ test('nothing gets the lock while a set-up or its installer lives; then exactly 
   for (const pid of [uv, child]) process.kill(pid, 'SIGKILL');
   await until('the installer to be gone', () => !isLiving(uv));
   await until('one to have it', () => winners() > 0);
-  // Who has it lives until the others have tried for the last time.
+  // The holder lives until the others have tried for the last time.
   const [winner, losers] = [
     contenders.find(({ said }) => said().includes('won')),
     contenders.filter(({ said }) => !said().includes('won')),

@@ -1,4 +1,4 @@
-/** `dynamo setup` with stand-ins for uv and python3: what is made, what is shown, and that it is made once. */
+/** `dynamo setup` with stand-ins for uv and python3: what it creates and shows, and that it does so once. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -24,11 +24,11 @@ test('creates an environment in the data folder, shows versions and size, and fi
   const uv = withUv(world);
   const { stdout, stderr } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
   const folder = join(dataOf(world), 'envs/mocker-1.1.1');
-  expect(stdout).toMatch(/mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.12\.1, \d+ k?B, made in /);
+  expect(stdout).toMatch(/mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.12\.1, \d+ k?B, installed in /);
   expect(stdout).toContain('~/.local/share/dynamo/envs/mocker-1.1.1');
   expect(stderr).toMatch(/^installer: uv 0\.13\.9, on PATH \[/m);
   expect(stderr).toMatch(/^environment: CPython 3\.12\.1 from \/usr\/bin\/python3\.12 \[/m);
-  expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and what it needs, 56 \[/m);
+  expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and its dependencies, 56 packages \[/m);
   expect(stderr).toMatch(/^Next: dynamo up agg --engine mocker$/m);
   expect(uv.calls()).toEqual([
     '--version',
@@ -46,7 +46,7 @@ test('an existing environment is kept; one whose Python is gone is recreated', a
   await succeed(world, command);
   const calls = uv.calls().length;
   const again = await succeed(world, command);
-  expect(again.stdout).toMatch(/mocker-1\.1\.1 is there already: Dynamo 1\.1\.1/);
+  expect(again.stdout).toMatch(/mocker-1\.1\.1 is already installed: Dynamo 1\.1\.1/);
   expect(uv.calls()).toHaveLength(calls);
   rmSync(join(dataOf(world), 'envs/mocker-1.1.1/bin/python3'));
   expect(await made(world)).toMatchObject([{ state: 'its Python is gone' }]);
@@ -70,7 +70,7 @@ test('a named Python is used, or is an error', async ({ world }) => {
   for (const more of [[], ['--dry-run']]) {
     const { code, stderr } = await dynamo(world, [...command, '--python', './nowhere', ...more]);
     expect(code).toBe(78);
-    expect(stderr).toContain('--python ./nowhere: there is no Python interpreter.');
+    expect(stderr).toContain('--python ./nowhere: no Python interpreter found there.');
   }
   await succeed(world, [...command, '--python', '3.12']);
   standIn(world, 'python3.13', '#!/bin/sh\necho Python 3.13.0\n');
@@ -78,12 +78,12 @@ test('a named Python is used, or is an error', async ({ world }) => {
     for (const more of [[], ['--dry-run']]) {
       const { code, stderr } = await dynamo(world, [...command, '--python', named, ...more]);
       expect(code).toBe(64);
-      expect(stderr).toMatch(/is there already, with Python 3\.12\.1, not 3\.1[13]\./);
+      expect(stderr).toMatch(/is already installed with Python 3\.12\.1, not 3\.1[13]\./);
       expect(stderr).toContain('fix: dynamo setup remove mocker-1.1.1');
     }
   }
   for (const named of ['3', '3.12', '3.12.1'])
-    expect((await succeed(world, [...command, '--python', named])).stdout).toContain('is there already');
+    expect((await succeed(world, [...command, '--python', named])).stdout).toContain('is already installed');
 });
 
 test('shows deviations from upstream with reasons before installing anything', async ({ world }) => {
@@ -98,7 +98,7 @@ test('shows deviations from upstream with reasons before installing anything', a
   ]);
   expect(stderr).toMatch(/^flash-attn-4>=4\.0\.0b18 {2}SGLang needs it/m);
   expect(stderr).toMatch(/^aisimulate ; python_version < "3" {2}left out: /m);
-  expect(stderr).toMatch(/^cuda-tile==1\.6\.0 {2}the pre-release that SGLang asks for is a placeholder/m);
+  expect(stderr).toMatch(/^cuda-tile==1\.6\.0 {2}the pre-release that SGLang requires is a placeholder/m);
   expect(stderr).toMatch(/^certifi>=2025 {2}upstream asks for/m);
   const folder = join(dataOf(world), 'envs/sglang-1.6.1');
   expect(readFileSync(join(folder, 'overrides.txt'), 'utf8')).toBe(
@@ -153,7 +153,7 @@ test('--infra installs exactly two programs', async ({ world }) => {
   const infra = join(dataOf(world), 'infra');
   expect(readdirSync(infra).toSorted()).toEqual(['bin', 'dynamo-setup.json']);
   expect(readdirSync(join(infra, 'bin')).toSorted()).toEqual(['etcd', 'nats-server']);
-  expect((await succeed(world, ['setup', '--infra'])).stdout).toContain('infra is there already');
+  expect((await succeed(world, ['setup', '--infra'])).stdout).toContain('infra is already installed');
   rmSync(join(infra, 'bin', 'etcd'));
   expect((await succeed(world, ['setup', '--infra'])).stdout).toContain('infra is ready');
 });
@@ -170,7 +170,7 @@ test('an environment of the user with the requested engine is used as it is', as
   expect(uv.calls()).toEqual([]);
   const other = await succeed(world, ['setup', '--engine', 'sglang', '--version', '1.3.1'], { env });
   expect(other.stdout).toContain('sglang-1.3.1 is ready');
-  expect(other.stderr).toContain(`\`dynamo up\` takes ${own} (the active environment, VIRTUAL_ENV)`);
+  expect(other.stderr).toContain(`\`dynamo up\` uses ${own} (the active environment, VIRTUAL_ENV)`);
   expect(other.stderr).toMatch(/^Next: dynamo up agg --engine sglang --python .*sglang-1\.3\.1$/m);
   const forced = await succeed(world, ['setup', '--engine', 'sglang', '--no-adopt'], { env });
   expect(forced.stdout).toContain('sglang-1.4.2 is ready');
@@ -179,14 +179,14 @@ test('an environment of the user with the requested engine is used as it is', as
 test('without uv, a private one is installed with pip, once', async ({ world }) => {
   const fake = withUv(world, ['python3']);
   const { stderr } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.1.1']);
-  expect(stderr).toContain('this host has no uv: a private one, fetched with pip');
+  expect(stderr).toContain('uv is not on PATH: a private one, downloaded with pip');
   const tools = join(dataOf(world), 'tools/uv-0.13.9');
   expect(fake.calls().slice(0, 2)).toEqual([
     `python venv --clear ${tools}`,
     'python pip install --no-input --quiet uv==0.13.9',
   ]);
   const { stderr: second } = await succeed(world, ['setup', '--engine', 'mocker', '--version', '1.2.1']);
-  expect(second).toContain('a private one, fetched before');
+  expect(second).toContain('a private one, already downloaded');
   expect(fake.calls().filter((call) => call.startsWith('python'))).toHaveLength(2);
 });
 
@@ -217,8 +217,8 @@ test.for([
   [['--engine', 'mockr'], 64, /did you mean --engine mocker/],
   [['--version', '1.x'], 64, /"1\.x" is not a version of Dynamo/],
   [['--version', '1.0.2', '--engine', 'mocker'], 64, /Dynamo 1\.0\.2 is too old/],
-  [['remove'], 64, /What shall be removed/],
-  [['remove', 'mocker-9'], 64, /has made no "mocker-9"/],
+  [['remove'], 64, /Specify what to remove/],
+  [['remove', 'mocker-9'], 64, /has not installed "mocker-9"/],
 ] as const)('%j ends with %i', async ([args, exitCode, text], { world }) => {
   withUv(world);
   const { code, stderr } = await dynamo(world, ['setup', ...args]);

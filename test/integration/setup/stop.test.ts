@@ -1,4 +1,4 @@
-/** `dynamo setup` that does not get to its end: signals, crashes, failing installers; and removal. */
+/** Interrupted `dynamo setup`: signals, crashes, failing installers; and removal. */
 import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -32,15 +32,15 @@ test.for([
     session.child.kill(signal);
     const { code, stderr, stdout } = await session.ended;
     expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
-    expect(stderr).toContain('stopped: nothing is running; the same command goes on');
+    expect(stderr).toContain('stopped: nothing is left running; run the same command again to continue');
     expect(pids.filter(isLiving)).toEqual([]);
     expect(await states(world)).toEqual({ 'mocker-1.1.1': 'unfinished' });
-    expect((await succeed(world, ['setup', 'list'])).stderr).toContain('mocker: none is found');
+    expect((await succeed(world, ['setup', 'list'])).stderr).toContain('mocker: none found');
 
     rmSync(join(world.config, 'hang'));
     expect((await succeed(world, command)).stdout).toContain('mocker-1.1.1 is ready');
     expect(await states(world)).toEqual({ 'mocker-1.1.1': 'complete' });
-    // What the first one had half written is not taken over.
+    // Incomplete files of the first one are not reused.
     const packages = readdirSync(join(envsOf(world), 'mocker-1.1.1/lib/python3.12/site-packages'));
     expect(packages).toEqual(['ai_dynamo-1.1.1.dist-info']);
   },
@@ -59,7 +59,7 @@ test('while the installer of a killed set-up runs, the next set-up exits with 75
   rmSync(join(world.config, 'hang'));
   const second = await dynamo(world, command);
   expect(second.code).toBe(75);
-  expect(second.stderr).toContain(`fix: wait for it, or end it: kill ${uv}`);
+  expect(second.stderr).toContain(`fix: kill ${uv}   # or wait until it has ended`);
   for (const pid of [uv, child]) process.kill(pid, 'SIGKILL');
   await until('the installer to be gone', () => !isLiving(uv));
   expect((await succeed(world, command)).stdout).toContain('is ready');
@@ -99,5 +99,5 @@ test('remove deletes the environment completely', async ({ world }) => {
   expect(removed.stderr).toMatch(/^removed mocker-1\.1\.1 .*\nremoved infra /m);
   expect(existsSync(join(envsOf(world), 'mocker-1.1.1'))).toBe(false);
   expect(await states(world)).toEqual({});
-  expect((await succeed(world, ['setup', 'remove', '--all'])).stderr).toContain('there is nothing to remove');
+  expect((await succeed(world, ['setup', 'remove', '--all'])).stderr).toContain('nothing to remove');
 });

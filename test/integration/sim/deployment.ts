@@ -1,6 +1,7 @@
 /** A frontend and workers of sim for one test, and the calls that tests make on them. */
 import OpenAI from 'openai';
-import { freePort, start, temporaryFolder, until, type Started } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, temporaryFolder, until, type Started } from './processes.ts';
 
 export interface Deployment {
   readonly url: string;
@@ -16,7 +17,7 @@ export interface Worker extends Started {
 
 export const model = 'acme/tiny';
 
-/** Starts and waits until every worker answers on its status port and is counted by the frontend. */
+/** Starts a deployment, and waits until every worker answers on its status port and is known to the frontend. */
 export async function deploy(
   workerFlags: readonly (readonly string[])[],
   frontendFlags: readonly string[] = [],
@@ -89,7 +90,7 @@ export async function metric(url: string, name: string, containing = ''): Promis
   return hits.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-/** A prompt of many blocks that no other word shares. */
+/** A prompt of many blocks that depends on the word alone. */
 export function longPrompt(word: string): string {
   return Array.from({ length: 300 }, (_, index) => `${word}${index}`).join(' ');
 }

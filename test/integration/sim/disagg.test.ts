@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ask, deploy, listed, longPrompt, metric, model, startWorker, type Worker } from './deployment.ts';
-import { freePort, until } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { until } from './processes.ts';
 
 interface Answer {
   choices: { message: { content: string | null }; finish_reason: string }[];
@@ -78,7 +79,7 @@ test.each([['kv events', []] as const, ['predictions', ['--no-router-kv-events']
     for (let round = 0; round < 3; round++) {
       const ids = [];
       for (const document of documents) {
-        // The id does not fit a number: the text is compared.
+        // The id does not fit into a number: compare the text.
         ids.push(/"decode_worker_id":(\d+)/.exec(await (await ask(url, document, fields)).text())?.[1] ?? '');
       }
       rounds.push(ids);

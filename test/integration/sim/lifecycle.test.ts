@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { childrenOf, isLiving, livingProcess } from '../../oracle/proc.ts';
 import { ask, deploy, generateInstances, listed, model, startWorker } from './deployment.ts';
-import { freePort, remember, start, temporaryFolder, until } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { remember, start, temporaryFolder, until } from './processes.ts';
 
 const slow = ['--tokens-per-second', '40'];
 const files = (folder: string): string[] =>
@@ -14,7 +15,7 @@ const files = (folder: string): string[] =>
 
 test('an idle frontend and worker exit at once with 0 and remove their files', async () => {
   const { frontend, workers, env } = await deploy([['--kv-events']]);
-  // The frontend counts a worker by its first file; the others follow within moments.
+  // The frontend knows a worker by its first file; the others follow soon.
   await until('all is announced', async () => files(env['DYN_FILE_KV'] ?? '').length === 4);
   const started = performance.now();
   frontend.child.kill('SIGTERM');

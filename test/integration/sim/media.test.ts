@@ -6,11 +6,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readImage } from '../../../src/sim/images.ts';
 import { png } from '../../../src/sim/media-files.ts';
 import { ask, deploy, metric, model, post } from './deployment.ts';
-import { freePort, temporaryFolder } from './processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from './processes.ts';
 
 test('embeddings are unit vectors, in lists, in other sizes and as base64', async () => {
   const { client, url } = await deploy([['--mode', 'embedding']]);
-  // The official client asks for base64 and decodes it.
+  // The official client requests base64 and decodes it.
   const list = await client.embeddings.create({ model, input: ['a red fox', 'a red dog', 'quantum theory'] });
   const [fox, dog, theory] = list.data.map(({ embedding }) => embedding);
   expect(product(fox, fox)).toBeCloseTo(1, 5);
@@ -123,7 +124,7 @@ test('a dedicated encoder reads the images before prefill', async () => {
   expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('png 30x20')]);
   const counts = workers.map(({ status }) => metric(status, 'dynamo_component_requests_total'));
   expect(await Promise.all(counts)).toEqual([1, 1, 1]);
-  // Upstream's encode worker never becomes ready on its status port, but says that generate is.
+  // Upstream's encode worker never becomes ready on its status port, although generate is.
   const health = await fetch(`${workers[0]?.status}/health`);
   expect(health.status).toBe(503);
   expect(await health.json()).toMatchObject({ status: 'notready', endpoints: { generate: 'ready' } });

@@ -1,7 +1,6 @@
 /** Starts sim processes for tests, and ends them afterwards. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
@@ -56,7 +55,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) if (existsSync(folder)) rmSync(folder, { recursive: true });
 });
 
-/** Polls until the answer is neither false nor undefined; a failing probe counts as "not yet". */
+/** Polls until the result is neither false nor undefined; errors count as "not yet". */
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
@@ -76,20 +75,4 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   throw new Error(`not within ${limitMs} ms: ${what}`, { cause: last });
-}
-
-/** A port that nobody listens on; below 32768 because upstream reads the status port as an i16. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 22_767);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { deploy, generateInstances, listed } from './deployment.ts';
 import { until } from './processes.ts';
 
-// In a file of its own: the time to live of a registration is 10 s, and other tests run meanwhile.
+// In a separate file, as it takes 10 s, the time to live of a registration, while other tests run.
 test(
   'live processes remove files of dead ones; a suspended process does not return',
   { timeout: 30_000 },

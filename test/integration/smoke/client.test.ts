@@ -1,4 +1,4 @@
-/** The client of smoke's cases against a server that says nothing: leaving closes the connection. */
+/** The client of smoke's cases against a silent server: abandoning closes the connection. */
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** The single-file executable, alone in an empty folder, where no Node is to be found and nothing of ours is installed. */
+/** The single executable in an empty folder, on a host without Node or our package. */
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -26,7 +26,7 @@ beforeAll(() => {
 
 type Binary = (...words: string[]) => Promise<Ended>;
 
-/** Its environment is empty, but for where this test keeps its state; PATH names a folder that is not there. */
+/** Its environment is empty, except for the state folder of this test; PATH names a missing folder. */
 function install(world: World): Binary {
   const file = fileOf(world);
   copyFileSync(join(packageFolder, 'dist-binary', 'dynamo'), file);
@@ -100,7 +100,7 @@ test('doctor checks the host, smoke sends every request', async ({ world }) => {
 
 test('its files are those of the package, even after half of them were lost', async ({ world }) => {
   const binary = install(world);
-  // Several at once: each must find all files whole.
+  // Several at once: each must find all files complete.
   await Promise.all(['disagg', 'agg', 'video'].map((name) => succeed(binary, 'profiles', 'show', name)));
   const [digest = ''] = readdirSync(join(world.state, 'dynamo', 'shipped'));
   const folder = join(world.state, 'dynamo', 'shipped', digest);

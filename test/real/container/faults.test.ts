@@ -1,4 +1,4 @@
-/** A Docker daemon that refuses, dies or is in the way: what is said, and that nothing is left. */
+/** A Docker daemon that refuses, dies or conflicts: errors, and nothing left. */
 import { chmodSync, chownSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ test('dockerd killed during up: the start fails, lists what is left, and clean r
   await daemon().start();
   expect((await succeed(world, ['clean'])).stdout).toMatch(/remove +container +dynamo-agg_router-\w+-etcd/);
   expect(await daemon().everything()).toEqual([]);
-  // Docker's proxies for its ports end a moment after the container.
+  // Docker's port proxies exit shortly after the container.
   daemon().endProxies();
   await eventually('its ports are free', () => Promise.resolve(leftovers(world).length === 0));
 }, 120_000);
@@ -144,7 +144,7 @@ test('a foreign container with our name is reported and left alone', async ({ wo
   await daemon().ask('DELETE', '/containers/dynamo-r1-nats');
 });
 
-/** A NATS without a plan around it. What is written down comes before what is made. */
+/** A NATS without a plan. Records are written before containers are created. */
 async function launched(folder: string, port: number): Promise<void> {
   const written: ContainerEntry[] = [];
   const launch = createContainerLauncher({

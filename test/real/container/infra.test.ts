@@ -1,4 +1,4 @@
-/** etcd and NATS in containers of a real Docker daemon: trees that serve, and nothing of them afterwards. */
+/** etcd and NATS in containers of a real Docker daemon: deployments that serve and leave nothing. */
 import { expect } from 'vitest';
 import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
@@ -98,7 +98,7 @@ test.for(['up', 'clean', 'down'])(
   async (verb, { world }) => {
     const { runId } = await up(world, 'agg_router', docker, { env: daemon().env });
     await killBoth(world);
-    // One that only looks as if it were ours.
+    // One that only looks like ours.
     await daemon().ask('POST', '/containers/create?name=bystander', {
       Image: images.nats,
       Labels: { 'dynamo.run': runId, 'dynamo.process': 'nats' },
@@ -111,7 +111,7 @@ test.for(['up', 'clean', 'down'])(
       if (verb === 'clean') {
         const { stdout } = await succeed(world, ['clean', '--dry-run'], { env: daemon().env });
         expect(stdout).toMatch(new RegExp(`remove +container +dynamo-${runId}-etcd \\(running\\)`));
-        expect(stdout).toMatch(/container bystander \(created\) +carries our label .*docker rm -f bystander/);
+        expect(stdout).toMatch(/container bystander \(created\) +has our label .*docker rm -f bystander/);
       }
       await succeed(world, [verb, ...(verb === 'down' ? ['agg_router'] : [])]);
     }
@@ -137,12 +137,12 @@ test.for([
   [
     'a remote one',
     { DOCKER_HOST: 'tcp://192.0.2.1:2375' },
-    'the ports of its containers are not on this host',
+    'the ports of its containers would not be on this host',
   ],
   [
     'one over ssh',
     { DOCKER_HOST: 'ssh://me@far.example' },
-    'the ports of its containers are not on this host',
+    'the ports of its containers would not be on this host',
   ],
   ['a context that is not there', { DOCKER_CONTEXT: 'lost' }, 'The Docker context lost does not exist'],
 ] as const)('%s exits with 69 and one fix, and starts nothing', async ([, env, words], { world }) => {

@@ -1,4 +1,4 @@
-/** Real software in containers: upstream's frontend and mocker, in an image made from an environment of this host. */
+/** Real software in containers: upstream's frontend and mocker, in an image of an environment of this host. */
 import { expect } from 'vitest';
 import { readEnvironment } from '../../../src/python/read-environment.ts';
 import { succeed } from '../../e2e/harness/cli.ts';
@@ -9,7 +9,7 @@ import { daemonOfFile } from '../support/file-daemon.ts';
 import { pythonFolders } from '../support/python.ts';
 import { importPython } from '../support/python-image.ts';
 
-/** The first will do: what differs by version is tested with processes. */
+/** The first is enough: differences between versions are tested with processes. */
 const [environment = ''] = pythonFolders('mocker');
 const { dynamo: version } = readEnvironment(environment, 'python3', undefined);
 const image = `dynamo-mocker:${version}`;

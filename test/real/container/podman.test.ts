@@ -39,7 +39,7 @@ test('supervisor and keeper killed: clean removes the containers', async ({ worl
   await succeed(world, ['clean']);
 });
 
-// One of Docker's own would come first.
+// One of Docker would come first.
 test.runIf(mayRun(!existsSync('/var/run/docker.sock')))(
   'the socket of a user is found where Podman puts it',
   async ({ world }) => {

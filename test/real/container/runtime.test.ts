@@ -1,4 +1,6 @@
-/** Frontend and workers in containers: the same plan, probes and clean-up, with the embedded engine in any image with Node. */
+/**
+ * Frontend and workers in containers: same plan, probes and clean-up, with the embedded engine in an image with Node.
+ */
 import { realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';

@@ -1,10 +1,11 @@
-/** A real Docker daemon over TCP with TLS: used as DOCKER_HOST or a context says, and each fault told in one line. */
+/** A real Docker daemon over TCP with TLS: used through DOCKER_HOST or a context; each error is one line. */
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished } from 'vitest';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
@@ -71,7 +72,7 @@ function useContext(world: World, { ca, cert, key }: Signed): void {
   for (const [name, file] of Object.entries({ ca, cert, key })) copyFileSync(file, join(tls, `${name}.pem`));
 }
 
-/** A folder with these of the client's files. */
+/** A folder with some of the client's files. */
 function only(...names: readonly string[]): string {
   const folder = temporaryFolder();
   for (const name of names) copyFileSync(join(client.folder, name), join(folder, name));
@@ -94,7 +95,7 @@ test.for<[name: string, env: () => Record<string, string> | Promise<Record<strin
   [
     'an authority that is not the daemon’s',
     () => over(makeAuthority(temporaryFolder())('other').folder),
-    /its certificate is of an authority that is not the given one/,
+    /its certificate was not issued by the given CA/,
   ],
   ['no certificate of ours', () => over(only('ca.pem')), /it (requires|may require) a client certificate/],
   ['a certificate without its key', () => over(only('ca.pem', 'cert.pem')), /there is no \S+key\.pem/],

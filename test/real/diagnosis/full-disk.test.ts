@@ -1,4 +1,4 @@
-/** A download of the installed Dynamo onto a disk that is full, from a hub of the test's own. Needs root, to mount a small disk. */
+/** The installed Dynamo downloads to a full disk, from a hub of the test. Needs root, to mount a small disk. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -10,10 +10,10 @@ import { linesOf, pythons, ruleFor } from '../support/dynamo-failure.ts';
 import { mayRun } from '../../support/may-run.ts';
 
 const commit = 'a'.repeat(40);
-/** More than the disk has. */
+/** More than fits on the disk. */
 const files = new Map(['config.json', 'tokenizer.json'].map((name) => [name, Buffer.alloc(1_048_576, 32)]));
 
-/** As the hub of Hugging Face answers for `acme/big`: its files, each whole or a part of it. */
+/** Answers like Hugging Face's hub for `acme/big`: its files, each complete or partial. */
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { pathname } = new URL(request.url ?? '/', 'http://hub');
   if (pathname.startsWith('/api/models/acme/big')) {

@@ -1,4 +1,4 @@
-/** What the installed Dynamo says when it fails is what the rules read: REAL_DYNAMO=/a/bin/python:/b/bin/python. */
+/** The rules match what the installed Dynamo logs when it fails: REAL_DYNAMO=/a/bin/python:/b/bin/python. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ const [etcdBinary = 'etcd'] = binaries('etcd');
 
 const mocker = ['dynamo.mocker', '--model-path', 'acme/absent'];
 const frontend = ['dynamo.frontend', '--http-port', '0'];
-/** Nobody listens there: it is below what is handed out, and no service has it. */
+/** A port without a listener: below the assigned range, and of no service. */
 const nobody = '127.0.0.1:2';
 
 const failures: readonly [rule: string, words: readonly string[], env: Readonly<Record<string, string>>][] = [

@@ -1,4 +1,4 @@
-/** D30 against a real dockerd of its own: leftovers of dead runs, images that are gone, and a daemon that is not there. */
+/** D30 against a real dockerd: leftovers of dead runs, withdrawn images, and a missing daemon. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(async () => await daemon.end(), 60_000);
 
-/** A container that was made and never started: what counts is that it is there. */
+/** A container that was created but never started, which is enough. */
 async function container(name: string, image: string, labels: Readonly<Record<string, string>> = {}) {
   await daemon.makeImage(image, [], ['CMD ["/nothing"]']);
   await daemon.ask('POST', `/containers/create?name=${name}`, { Image: image, Labels: labels });

@@ -1,10 +1,11 @@
-/** D08 to D10 against real etcds: healthy, frozen, gone, not etcd, with stale keys, and waiting for a lock. */
+/** D08 to D10 against real etcds: healthy, suspended, gone, not etcd, with stale keys, and waiting for a lock. */
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { argvOf } from '../../oracle/proc.ts';
-import { freePort, remember, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { remember, until } from '../../integration/sim/processes.ts';
 import { serve } from '../../support/http-server.ts';
 import { ask, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';

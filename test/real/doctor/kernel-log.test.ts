@@ -1,4 +1,7 @@
-/** The kernel log of this host, read for real: a line that is written to it is found, and who may not read it is told why. Needs root, setpriv. */
+/**
+ * The kernel log of this host: a line written to it is found, and users without permission get the reason. Needs
+ * root, setpriv.
+ */
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +13,7 @@ import { fakeGpus } from '../../e2e/harness/gpus.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { mayRun } from '../../support/may-run.ts';
 
-/** Most containers have no such device, and some kernels take no lines from programs. */
+/** Most containers have no such device, and some kernels accept no lines from programs. */
 const takesLines = canOpen('/dev/kmsg') && valueOf('printk_devkmsg') !== 'off';
 
 function canOpen(file: string): boolean {
@@ -36,7 +39,7 @@ async function gpuHang(world: World, user: readonly string[]): Promise<{ status:
 
 test.runIf(mayRun(takesLines))('a line that was just written is found', () => {
   const text = `dynamo test ${randomUUID()}`;
-  // Without its end it may be part of a longer one, which readers have to wait for.
+  // Without a newline it may be part of a longer line, which readers have to wait for.
   writeFileSync('/dev/kmsg', `<6>${text}\n`);
   expect(readKernelLog().find((line) => line.endsWith(text))).toMatch(/^\[ *\d+\.\d{6}\] dynamo test \S+$/);
 });

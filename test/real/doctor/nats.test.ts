@@ -1,9 +1,10 @@
-/** D11 against real nats-servers: with and without JetStream, with small messages, frozen, gone, and not NATS. */
+/** D11 against real nats-servers: with and without JetStream, with small messages, suspended, gone, and not NATS. */
 import { createServer } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { startNats } from '../support/nats.ts';
 import { binaries, startServer } from '../support/server.ts';
 import { doctor } from './run-doctor.ts';
@@ -49,7 +50,7 @@ test('nats: a low message limit is a warning', async () => {
   const server = await startWith(`max_payload: 1KB\njetstream { store_dir: ${temporaryFolder()} }`);
   expect(await doctor('nats', { NATS_SERVER: server })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('up to 1024 bytes only'),
+    evidence: expect.stringContaining('only up to 1024 bytes'),
   });
 });
 

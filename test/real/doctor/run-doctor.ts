@@ -1,4 +1,4 @@
-/** Runs the built doctor in a state folder of its own, and gives back one check. */
+/** Runs the built doctor with a separate state folder, and returns one check. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { executable } from '../../e2e/harness/cli.ts';
@@ -24,7 +24,7 @@ export async function doctor(
       process.execPath,
       argv,
       { cwd: state, env: { PATH: process.env['PATH'], ...places, ...env } },
-      // A failed check is exit 1 with a report all the same.
+      // A failed check exits with 1, but still prints a report.
       (error, out, err) =>
         out === '' ? reject(new Error(err || (error?.message ?? 'no output'))) : resolve(out),
     );

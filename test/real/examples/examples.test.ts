@@ -1,4 +1,4 @@
-/** Those examples of the helps that need more than Node and npm, run as they stand. */
+/** Runs the examples of help texts that need more than Node and npm as they are. */
 import { execFileSync } from 'node:child_process';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ const stages: Readonly<Record<string, Stage>> = {
   exec: async (world) => {
     standIn(world, 'pytest', '#!/bin/sh\nexec python3 -m pytest "$@"\n');
     writeFileSync(join(world.work, 'test_chat.py'), docFile('ci.md', 'test_chat.py'));
-    // python3 with all that belongs to it is on the PATH of whoever runs the tests.
+    // python3 and its packages are on the PATH of the user who runs the tests.
     const env = { PATH: `${world.bin}:${process.env['PATH']}`, PYTHONDONTWRITEBYTECODE: '1' };
     return () => ({ env });
   },

@@ -1,4 +1,4 @@
-/** The example for aiperf of docs/ci.md with the real aiperf, out of the Python registry. */
+/** The aiperf example of docs/ci.md with the real aiperf from PyPI. */
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -9,7 +9,7 @@ import { docCommands } from '../../support/doc-blocks.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { runTool, withPath } from '../support/real-tools.ts';
 
-/** 840 MB to install, and a dozen Python processes to start, on a slow day. */
+/** Time to install 840 MB and start a dozen Python processes on a slow network. */
 const timeout = 480_000;
 
 async function installAiperf(): Promise<string> {

@@ -1,4 +1,4 @@
-/** The examples for jest of docs/ci.md and docs/library.md with the real jest, out of npm's registry. */
+/** The jest examples of docs/ci.md and docs/library.md with the real jest from npm. */
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -8,10 +8,10 @@ import { test, type World } from '../../e2e/harness/world.ts';
 import { docCommands, docFile } from '../../support/doc-blocks.ts';
 import { npmInstall, withPath } from '../support/real-tools.ts';
 
-/** Some 300 packages, on a slow day. */
+/** Time for about 300 packages on a slow network. */
 const timeout = 300_000;
 
-/** A project with jest and this package, and the test of the docs in it. */
+/** A project with jest, this package, and the test from the docs. */
 async function project(world: World): Promise<void> {
   writeFileSync(join(world.work, 'package.json'), '{}');
   await npmInstall(world, 'jest@30.5.2');
@@ -27,7 +27,7 @@ async function project(world: World): Promise<void> {
 async function run(world: World, line: string): Promise<Ended> {
   const env = { ...withPath(world), DYN_HTTP_PORT: String(await freePort()), CI: 'true' };
   const ended = await startCommand(world, ['sh', '-c', line], { env }).ended;
-  // Its cache.
+  // The cache of jest.
   for (const name of readdirSync(world.temporary))
     if (name.startsWith('jest_')) rmSync(join(world.temporary, name), { recursive: true });
   return ended;

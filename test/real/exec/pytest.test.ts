@@ -11,7 +11,7 @@ test('pytest', async ({ world }) => {
   standIn(world, 'npx', `#!/bin/sh\nshift\nexec node ${executable} "$@"\n`);
   writeFileSync(join(world.work, 'test_chat.py'), docFile('ci.md', 'test_chat.py'));
   const [line = ''] = docCommands('ci.md', 'pytest -q test_chat.py');
-  // python3 with all that belongs to it, pytest included, is on the PATH of whoever runs the tests.
+  // python3 and its packages, including pytest, are on the PATH of the user who runs the tests.
   const env = {
     PATH: `${world.bin}:${process.env['PATH']}`,
     PYTHONDONTWRITEBYTECODE: '1',

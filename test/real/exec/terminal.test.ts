@@ -10,7 +10,7 @@ const patient = `
 let count = 0;
 process.on('SIGINT', () => {
   if (++count > 1) return;
-  // Long enough for a second delivery to show.
+  // Long enough to notice a second delivery.
   setTimeout(() => (console.log('got', count), process.exit(5)), 300);
 });
 setInterval(() => {}, 1000);

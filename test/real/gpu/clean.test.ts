@@ -1,4 +1,7 @@
-/** `clean` against processes that hide as SGLang's do: renamed, without environment, out of their session. Needs perl, python3, setpriv, script. */
+/**
+ * `clean` against processes that hide like SGLang's: renamed, without environment, outside their session. Needs perl,
+ * python3, setpriv, script.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,12 +15,12 @@ import { test, type World } from '../../e2e/harness/world.ts';
 import { isLiving } from '../../oracle/proc.ts';
 import { mayRun } from '../../support/may-run.ts';
 
-/** Only root can be several users. */
+/** Only root can act as several users. */
 const asRoot = test.runIf(mayRun(process.getuid?.() === 0));
 
 const fakes = join(packageFolder, 'test', 'fakes');
 
-/** In a world there are only the tools that the product may need. */
+/** The test environment has only the tools that `dynamo` may need. */
 function tool(name: string): string {
   const folders = ['/usr/bin', '/bin', ...(process.env['PATH'] ?? '').split(':')];
   const found = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
@@ -69,7 +72,7 @@ async function orphans(world: World, gpus: FakeGpus, delayMs: number, more = '')
   return hidden;
 }
 
-/** Ends with the test. `words` stand before it: another user, say. */
+/** Ended after the test. `words` is a command prefix, for example to switch users. */
 async function decoy(world: World, gpus: FakeGpus, title: string, words = ''): Promise<number> {
   startCommand(world, ['/bin/sh', '-c', `exec ${words} ${holder(gpus, title, 2_658, 0)}`], {
     ownGroup: true,
@@ -79,7 +82,7 @@ async function decoy(world: World, gpus: FakeGpus, title: string, words = ''): P
   return pid;
 }
 
-/** Shared memory that goes with the test. */
+/** Shared memory that is removed after the test. */
 function segment(name: string): string {
   const path = `/dev/shm/${name}${process.pid}`;
   writeFileSync(path, 'x'.repeat(8_192));
@@ -144,8 +147,8 @@ asRoot(
     expect(stdout).toMatch(new RegExp(`${pid} \\(nobody, theirs,`));
     expect(isLiving(pid)).toBe(true);
     const asked = await succeed(world, ['clean', '--pid', String(pid)]);
-    expect(asked.stdout).toContain('of ANOTHER USER, nobody');
-    // It heeds no SIGTERM: this was SIGKILL after the grace.
+    expect(asked.stdout).toContain('owned by ANOTHER USER, nobody');
+    // It ignores SIGTERM: this was SIGKILL after the grace.
     expect(isLiving(pid)).toBe(false);
   },
 );
@@ -157,7 +160,7 @@ test('on a terminal, all GPU processes are ended only after typed confirmation',
   const answer = async (text: string) => {
     const words = [tool('script'), '--quiet', '--return', '--command', command, '/dev/null'];
     const session = startCommand(world, words, { stdio: ['pipe', 'pipe', 'pipe'] });
-    await session.until(/Type "end 2" to end them all/);
+    await session.until(/Type "end 2" to end all of them/);
     session.child.stdin?.write(text);
     const ended = await session.ended;
     return ended.code;

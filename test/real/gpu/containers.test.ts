@@ -21,7 +21,7 @@ const daemon = daemonOfFile(startDocker, async (one) => {
   await one.makeImage(holderImage, ['/bin/sleep'], ['CMD ["/bin/sleep", "600"]']);
 });
 
-/** Somebody else's, by id. */
+/** A foreign container, by id. */
 const foreign: string[] = [];
 
 afterEach(async () => {
@@ -29,13 +29,13 @@ afterEach(async () => {
 });
 
 interface Contained {
-  /** As Docker has it. */
+  /** As known to Docker. */
   readonly id: string;
   /** On this host. */
   readonly pid: number;
 }
 
-/** Somebody's container, which goes with the test. */
+/** A foreign container, removed after the test. */
 async function container(user = ''): Promise<Contained> {
   const made = { Image: holderImage, User: user, NetworkDisabled: true };
   const { Id } = (await daemon().ask('POST', '/containers/create', made)) as { Id: string };
@@ -52,7 +52,7 @@ async function inContainer(name: string): Promise<Contained> {
   return { id: Id, pid: State.Pid };
 }
 
-/** Its own, not one that names it or has its digits in it. */
+/** Its own, not one that contains its name or digits. */
 function rowOf(pid: number): RegExp {
   return new RegExp(`^ +${pid} \\(`, 'm');
 }
@@ -104,7 +104,7 @@ test('processes in containers of a live run are known as its own', async ({ worl
   const asked = await dynamo(world, ['clean', '--pid', String(pid)], { env: daemon().env });
   expect([asked.code, asked.stderr]).toEqual([
     77,
-    expect.stringContaining(`it is of run ${runId}, which is up`),
+    expect.stringContaining(`it belongs to run ${runId}, which is up`),
   ]);
   await clean(world, '--all-gpu-processes', '--yes');
   expect(isLiving(pid)).toBe(true);

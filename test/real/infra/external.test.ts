@@ -1,13 +1,17 @@
-/** An etcd and a NATS that are not ours: checked before anything starts, never stopped, left as they were. */
+/** An external etcd and NATS: checked before anything starts, never stopped, left unchanged. */
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { nkeys } from '@nats-io/transport-node';
 import { expect, onTestFinished } from 'vitest';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { until } from '../../support/until.ts';
 import { test } from '../../e2e/harness/world.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { keysIn, lockEtcd, putKey, startEtcd } from '../support/etcd.ts';
 import { binaries, startServer } from '../support/server.ts';
 import { install, versions } from '../support/installed.ts';
@@ -33,10 +37,10 @@ test('external etcd: a separate namespace, none of its keys left afterwards, oth
   const { runId, notes } = await up(world, 'agg', external, { env: { ETCD_ENDPOINTS: etcd.url } });
   const namespace = `dynamo-${runId.split('-').at(-1)}`;
   expect(notes).toMatch(/^etcd +external +ETCD_ENDPOINTS=\S+ answers, version \d/m);
-  expect(notes).toContain(`${namespace}  others may use this etcd`);
+  expect(notes).toContain(`${namespace}  other runs may use this etcd`);
   const mine = (await keysIn(etcd.url)).filter(({ key }) => key.includes(namespace));
   expect(mine.map(({ key }) => key)).toContainEqual(expect.stringMatching(`^v1/instances/${namespace}/`));
-  // As a worker that was killed would leave it.
+  // As a killed worker leaves it.
   await putKey(etcd.url, `v1/instances/${namespace}/backend/generate/dead`, 'x');
   const { stderr } = await succeed(world, ['down']);
   expect(stderr).toContain(`removed what was left of namespace ${namespace} (keys before: 1, after: 0)`);
@@ -61,7 +65,7 @@ test('etcd with a password: the right one works and is stored nowhere; a wrong o
     env: { ETCD_ENDPOINTS: etcd.url },
   });
   expect(none.code).toBe(69);
-  // Credentials in the address are taken out of it.
+  // Credentials are removed from the address.
   const { notes } = await up(world, 'agg', external, {
     env: { ETCD_ENDPOINTS: `http://root:right-word@${address}` },
   });
@@ -117,7 +121,9 @@ test('no server: --infra external exits with 69; auto continues with a process a
   expect(asked.code).toBe(69);
   expect(asked.stderr).toContain('connection refused');
   const { notes } = await up(world, 'agg', ['--discovery', 'etcd'], { env });
-  expect(notes).toMatch(/^etcd +process .*; ETCD_ENDPOINTS=\S+: connection refused; no shared one is up/m);
+  expect(notes).toMatch(
+    /^etcd +process .*; ETCD_ENDPOINTS=\S+: connection refused; no shared one is running/m,
+  );
   await succeed(world, ['down']);
 });
 
@@ -134,7 +140,7 @@ test('etcd with TLS: needs the CA certificate, and tolerates an additional dead 
   );
   const etcd = await startEtcd(etcdBinary, files);
   const endpoints = `https://127.0.0.1:${await freePort()},${etcd.tlsUrl}`;
-  // Not passed over in silence, also where another source could be taken.
+  // Not skipped silently, even if another source is available.
   const wary = await dynamo(world, ['up', 'agg', '--engine', 'sim', '--discovery', 'etcd'], {
     env: { ETCD_ENDPOINTS: endpoints },
   });
@@ -173,4 +179,42 @@ test('NATS: banner and login are checked, and a wrong token exits with 69', asyn
     /^nats +external .*version \d\S*, with JetStream, takes only 1024 KiB a message$/m,
   );
   expect(wrong.stderr + right.stdout).not.toMatch(/(right|wrong)-token/);
+});
+
+test('NATS: a login by nkey is checked, and an unknown key exits with 69', async ({ world }) => {
+  const [known, other] = [nkeys.createUser(), nkeys.createUser()];
+  const config = join(temporaryFolder(), 'nats.conf');
+  writeFileSync(config, `authorization { users: [{ nkey: ${known.getPublicKey()} }] }\n`);
+  const server = await startNats('-c', config);
+  const plan = async (key: typeof known) =>
+    await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--events', 'nats', ...external], {
+      env: { NATS_SERVER: server, NATS_AUTH_NKEY: new TextDecoder().decode(key.getSeed()) },
+    });
+  expect((await plan(known)).stdout).toMatch(/^nats +external .*version \d/m);
+  const refused = await plan(other);
+  expect(refused.code).toBe(69);
+  expect(refused.stderr).toContain('it refuses us: Authorization Violation');
+});
+
+test('NATS: TLS is used if the server requires it, not if it only offers it; a server that hangs is skipped', async ({
+  world,
+}) => {
+  const { ca, cert, key } = makeAuthority(temporaryFolder())('server');
+  const config = join(temporaryFolder(), 'nats.conf');
+  writeFileSync(config, `allow_non_tls: true\ntls { cert_file: "${cert}", key_file: "${key}" }\n`);
+  const either = await startNats('-c', config);
+  const plan = async (env: Readonly<Record<string, string>>) =>
+    await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--events', 'nats'], { env });
+  const plain = await plan({ NATS_SERVER: either });
+  expect(plain.stdout).toMatch(/^nats +external +NATS_SERVER=nats:\S+ answers/m);
+  expect(plain.stdout).not.toContain('over TLS');
+  const secure = await plan({ NATS_SERVER: either, NATS_TLS_CA_CERT_PATH: ca });
+  expect(secure.stdout).toMatch(/^nats +external +NATS_SERVER=tls:\S+ answers.*over TLS/m);
+  const deaf = createServer(() => {});
+  onTestFinished(() => void deaf.close());
+  const port = await freePort();
+  await new Promise<void>((resolve) => deaf.listen(port, '127.0.0.1', resolve));
+  const hangs = await plan({ NATS_SERVER: `127.0.0.1:${port}` });
+  expect(hangs.code).toBe(0);
+  expect(hangs.stdout).not.toMatch(/^nats +external/m);
 });

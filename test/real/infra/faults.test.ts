@@ -1,4 +1,4 @@
-/** etcd and NATS lost while a run serves: what comes back, and what the user is told. */
+/** etcd and NATS fail while a run serves: what recovers, and what the user sees. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -13,7 +13,7 @@ import { keysIn } from '../support/etcd.ts';
 import { install, versions } from '../support/installed.ts';
 
 const [binaries] = versions();
-/** A start of etcd with its data on two slow cores, and a stop of one that stands still. */
+/** Time to start etcd with its data on two slow cores, and to stop a hung one. */
 const patienceMs = 40_000;
 
 async function serving(world: World, more: readonly string[] = []): Promise<Running> {
@@ -21,7 +21,7 @@ async function serving(world: World, more: readonly string[] = []): Promise<Runn
   return await up(world, 'agg_router', ['--infra', 'process', ...more]);
 }
 
-/** Until another process has its place and is ready. */
+/** Waits until another process has replaced it and is ready. */
 async function replaced(world: World, name: string, pid: number): Promise<number> {
   return await until(
     `another ${name}`,
@@ -61,7 +61,7 @@ test('a killed etcd returns with its data: no worker is lost, and a message expl
   expect([await pidOf(world, 'worker-1'), await pidOf(world, 'worker-2')]).toEqual(workers);
   await succeed(world, ['down']);
   const { stdout } = await succeed(world, ['events', 'agg_router']);
-  expect(stdout).toMatch(/etcd was ended by SIGKILL: etcd is started again with its data\. Workers/);
+  expect(stdout).toMatch(/etcd was ended by SIGKILL: etcd is restarted with its data\. Dynamo workers/);
 });
 
 test('a hung etcd counts as dead and returns with its data', async ({ world }) => {
@@ -92,7 +92,7 @@ test('in the foreground, etcd is restarted with a message, and the run continues
   await session.until(/is ready after/);
   const etcd = await pidOf(world, 'etcd');
   process.kill(etcd, 'SIGKILL');
-  await session.until(/etcd was ended by SIGKILL: etcd is started again with its data/);
+  await session.until(/etcd was ended by SIGKILL: etcd is restarted with its data/);
   await replaced(world, 'etcd', etcd);
   expect(await answers({ url: `http://127.0.0.1:${port}` })).toBe(true);
   session.child.kill('SIGINT');

@@ -1,8 +1,9 @@
-/** An etcd and a NATS that a profile names, with login and TLS: used, and no secret of theirs written down anywhere. */
+/** An etcd and a NATS named in a profile, with login and TLS: used, without storing their secrets. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { test } from '../../e2e/harness/world.ts';
@@ -35,7 +36,7 @@ test('etcd and NATS with password and TLS from the profile: a router serves, and
     },
     nats: { servers: [nats], username: 'me', password: { file }, tls: { ...client, folder: undefined } },
   });
-  // What the environment says of others does not count beside the profile.
+  // The environment is ignored in favour of the profile.
   const env = {
     MY_ETCD: 'etcd-word',
     ETCD_ENDPOINTS: 'http://127.0.0.1:9',

@@ -1,4 +1,4 @@
-/** etcd and NATS as processes of a run: a tree that serves, and nothing of it afterwards. */
+/** etcd and NATS as processes of a run: a deployment that serves and leaves nothing. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';

@@ -1,4 +1,4 @@
-/** `dynamo infra`: an etcd and a NATS that stay while runs come and go. */
+/** `dynamo infra`: an etcd and a NATS that outlive single runs. */
 import { expect } from 'vitest';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
@@ -23,7 +23,7 @@ test('runs use it in separate namespaces and leave no keys; it is stopped last',
   const status = async (): Promise<Status> =>
     JSON.parse((await succeed(world, ['infra', 'status', '--json'])).stdout) as Status;
   const { runId, etcd } = await status();
-  // Up already is what was wanted.
+  // Being up already is success.
   expect(JSON.parse((await succeed(world, ['infra', 'up', '--json'])).stdout)).toMatchObject({ runId });
   expect((await succeed(world, ['ps'])).stdout).toMatch(/infra +shared by runs +ready/);
 
@@ -43,7 +43,7 @@ test('runs use it in separate namespaces and leave no keys; it is stopped last',
   expect(used.code).toBe(75);
   expect(used.stderr).toContain(`These runs use ${runId}: a, b.`);
   await succeed(world, ['down', 'a']);
-  // The one that serves is meant, not what it stands on.
+  // It means the serving run, not the infrastructure.
   const { stderr } = await succeed(world, ['down']);
   expect(stderr).toContain(`${b.runId} is down`);
   expect(await keysIn(etcd.addresses[0] ?? '')).toEqual([]);

@@ -1,4 +1,7 @@
-/** A dead run whose keys stand in an etcd with a password: removed once the password is there, and not forgotten before. */
+/**
+ * A dead run with keys in an etcd with a password: they are removed once the password is given, and not forgotten
+ * before.
+ */
 import { expect } from 'vitest';
 import { killSupervision } from '../../chaos/scene.ts';
 import { dynamo, succeed } from '../../e2e/harness/cli.ts';
@@ -35,7 +38,7 @@ test('clean names the missing variable and remembers the run; with it, the keys 
   expect(await clean([])).toContain(
     `keys of namespace ${namespace} were not removed (MY_ETCD is not set); to remove them: MY_ETCD=… dynamo clean`,
   );
-  // Its processes are gone by now, and what is known of it stays.
+  // Its processes are gone by now, but its record is kept.
   expect(await clean(['--all-ended'])).toMatch(waiting);
   const wrong = await clean(['--all-ended'], { MY_ETCD: 'wrong-word' });
   expect(wrong).toContain('authentication failed');

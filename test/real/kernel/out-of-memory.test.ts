@@ -1,4 +1,4 @@
-/** The kernel's OOM killer at work: a run in a control group with little memory. Needs root and control groups. */
+/** The kernel's OOM killer: a run in a control group with little memory. Needs root and control groups. */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -10,7 +10,7 @@ import { test, type World } from '../../e2e/harness/world.ts';
 
 const limitBytes = 600 * 1024 ** 2;
 
-/** Throws where this user cannot make one: these tests do not pass by doing nothing. */
+/** Throws if this user cannot create one, so that these tests cannot pass by doing nothing. */
 function smallGroup(world: World): string {
   const v1 = '/sys/fs/cgroup/memory';
   const parent = existsSync(v1) ? v1 : '/sys/fs/cgroup';

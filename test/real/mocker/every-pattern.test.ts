@@ -1,4 +1,6 @@
-/** Every pattern that the mocker can play, on files and on etcd with NATS: up, proven, through every fault, and gone. */
+/**
+ * Every pattern that the mocker supports, with files and with etcd and NATS: up, proven, through every fault, down.
+ */
 import { describe, expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { ps, requestsOf, type Running, up } from '../../e2e/harness/deployment.ts';
@@ -15,7 +17,7 @@ const planes = [
   { plane: 'etcd and NATS', more: ['--infra', 'process', '--events', 'nats'], needs: ['etcd', 'nats'] },
 ] as const;
 
-/** The killed one is started again on its ports, with another pid. */
+/** The killed one is restarted on its ports, with another pid. */
 async function killAndAwait(world: World, victim: string): Promise<void> {
   const found = async () => (await ps(world))[0]?.processes.find(({ name }) => name === victim);
   const before = (await found())?.pid;
@@ -28,7 +30,10 @@ async function killAndAwait(world: World, victim: string): Promise<void> {
   await until(`${victim} to be back`, isBack, 120_000);
 }
 
-/** An answer of the length that was asked for, through all of `roles`; what is dead may be asked for the length of its lease. */
+/**
+ * An answer of the requested length through all `roles`; a dead worker may still get requests until its lease
+ * expires.
+ */
 async function untilAnswered(running: Running, roles: readonly string[]): Promise<void> {
   const messages = [{ role: 'user' as const, content: 'Hello!' }];
   const { client, model } = running;
@@ -41,7 +46,7 @@ async function untilAnswered(running: Running, roles: readonly string[]): Promis
 }
 
 function expectProven(pattern: string, { proof }: Running): void {
-  // Where there is one role alone, its answer is the proof.
+  // With a single role, its answer is the proof.
   const roles = pattern.startsWith('disagg') ? ['decode', 'prefill'] : [];
   expect([...proof.usedRoles].toSorted()).toEqual(roles);
   if (pattern.endsWith('_router')) expect(proof.reuse).toMatch(/cached|hit rate/);
@@ -60,7 +65,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
         expect(Object.keys(running.infra ?? {}).toSorted()).toEqual(needs);
 
         const workers = running.processes.map(({ name }) => name).filter((name) => !isOther(name));
-        // The only one of its role must have a part in every answer; of two, one may be asked for all.
+        // A single worker of a role must take part in every answer; of two, one may get all requests.
         const alone = workers.filter((name) => !/-\d+$/.test(name));
         for (const victim of [...workers.slice(0, 1), ...needs]) {
           await killAndAwait(world, victim);

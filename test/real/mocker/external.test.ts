@@ -1,4 +1,4 @@
-/** Real processes of upstream with an etcd and a NATS of others that a profile names, and the ways in that they have. */
+/** Real processes of upstream with an external etcd and NATS from a profile, and the logins they support. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -17,7 +17,7 @@ const timeout = 240_000;
 const [etcdBinary = 'etcd'] = binaries('etcd');
 const [natsBinary = 'nats-server'] = binaries('nats-server');
 
-/** As pip would say it; read from the names of folders, without the product's code. */
+/** As pip reports it; read from folder names, without code from src. */
 function hasNatsOverTls(python: string): boolean {
   const lib = join(python, 'lib');
   const packages = readdirSync(lib).flatMap((name) => readdirSync(join(lib, name, 'site-packages')));
@@ -67,9 +67,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
       if (!serves) {
         const refused = await dynamo(world, ['plan', profileWith(world, withBoth), ...mocker], { env });
         expect(refused.code).toBe(69);
-        expect(refused.stderr).toMatch(
-          /infra\.nats\.servers=tls:\S+: it is spoken with over TLS, which Dynamo/,
-        );
+        expect(refused.stderr).toMatch(/infra\.nats\.servers=tls:\S+: it requires TLS, which Dynamo/);
       }
       const profile = profileWith(world, serves ? withBoth : withEtcd);
       const { runId, notes, proof } = await up(world, profile, mocker, { env });
@@ -96,8 +94,8 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     };
     const endpoints = [etcd.tlsUrl];
     const login = { username: 'root', password: { env: 'MY_ETCD' } };
-    expect(await refuse({ endpoints, ...login, tls: files })).toContain('a login beside certificates');
-    expect(await refuse({ endpoints, tls: { ca } })).toContain('a ca, a cert and a key');
+    expect(await refuse({ endpoints, ...login, tls: files })).toContain('a login and certificates are set');
+    expect(await refuse({ endpoints, tls: { ca } })).toContain('(ca, cert and key)');
     expect(await keysIn(etcd.url)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** What happens when real processes of upstream die, or are to stop before they can. */
+/** Real processes of upstream that die, or are stopped before they are ready for it. */
 import { describe, expect } from 'vitest';
 import { type Session, start } from '../../e2e/harness/cli.ts';
 import { pidOf, up } from '../../e2e/harness/deployment.ts';

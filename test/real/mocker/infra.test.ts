@@ -1,4 +1,4 @@
-/** Real processes of upstream when the etcd that they are registered in forgets them, and with requests over NATS. */
+/** Real processes of upstream when their etcd loses its data, and with requests over NATS. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -25,7 +25,7 @@ async function answers({ client, model }: Running): Promise<boolean> {
   );
 }
 
-/** How often a process was started again; `undefined` unless it is ready. */
+/** Number of restarts of a process; `undefined` unless it is ready. */
 async function restartsOf(world: World, wanted: string): Promise<number | undefined> {
   const [run] = await ps(world);
   const found = run?.processes.find(({ name }) => name === wanted);
@@ -42,7 +42,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
       if (binaries !== undefined) install(world, binaries);
       const running = await up(world, 'agg', [...mocker, '--infra', 'process']);
       const etcd = await pidOf(world, 'etcd');
-      // Nothing of it may be written again once it is gone.
+      // Nothing of it may be written after it is gone.
       process.kill(etcd, 'SIGSTOP');
       rmSync(join(world.state, 'dynamo', 'runs', running.runId, 'infra', 'etcd', 'member'), {
         recursive: true,
@@ -76,7 +76,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
 test('etcd fills up: a restarting worker fails, with that as the cause', { timeout }, async ({ world }) => {
   const [{ python } = { python: '' }] = pythons('mocker');
   const url = await startSmallEtcd(binaries?.etcd ?? 'etcd');
-  // Newer ones wait two minutes for room, unless they are told.
+  // Newer versions wait two minutes for space, unless configured otherwise.
   const hasty = ['--env', 'ETCD_STARTUP_CONNECT_TIMEOUT_SECONDS=2'];
   const wishes = ['--engine', 'mocker', '--python', python, '--discovery', 'etcd', ...hasty];
   await up(world, 'agg', wishes, { env: { ETCD_ENDPOINTS: url } });

@@ -1,4 +1,4 @@
-/** The mocker of every environment: a worker that is asked to end finishes its streams first. */
+/** The mocker of every environment: a worker finishes its streams before it stops. */
 import { describe, expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { up } from '../../e2e/harness/deployment.ts';

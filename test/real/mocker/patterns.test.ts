@@ -1,4 +1,4 @@
-/** Upstream's frontend before the mocker: what requests see of it, and what upstream says of itself. */
+/** Upstream's frontend with the mocker: what clients see, and what upstream reports. */
 import { describe, expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { requestsOf, type Running, up } from '../../e2e/harness/deployment.ts';
@@ -22,7 +22,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     expect(running).toMatchObject({ engine: 'mocker', model: 'Qwen/Qwen3-0.6B' });
     expect((await running.client.models.list()).data.map(({ id }) => id)).toEqual(['Qwen/Qwen3-0.6B']);
     expect((await chat(running)).usage?.completion_tokens).toBe(8);
-    // What upstream says of itself is true, too.
+    // What upstream reports is true as well.
     const port = running.processes.find(({ name }) => name === 'worker')?.ports['system'];
     expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
     const { stderr } = await succeed(world, ['down']);

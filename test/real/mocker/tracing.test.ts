@@ -1,4 +1,4 @@
-/** Traces reach a collector that takes nothing else, and no log fills with errors about it. */
+/** Traces reach a collector that accepts nothing else, and no log fills with errors. */
 import { createServer } from 'node:http2';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -8,7 +8,7 @@ import { test } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
 import { pythons } from '../support/python.ts';
 
-/** Takes gRPC as a collector of traces does; what is asked of it beyond that it refuses as not implemented. */
+/** Accepts gRPC like a trace collector; anything else is refused as not implemented. */
 async function collector() {
   const asked: string[] = [];
   const server = createServer();
@@ -42,7 +42,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     const spans = (): number => asked.filter((path) => path.endsWith('TraceService/Export')).length;
     await until('a batch of spans', () => spans() >= 1, 30_000);
     await client.chat.completions.create(chat);
-    // By then ten batches of logs would have been sent, and refused.
+    // By then, ten batches of logs would have been sent and refused.
     await until('a later batch', () => spans() >= 3, 60_000);
     const logs = textBelow(join(world.state, 'dynamo', 'runs'));
     expect(logs).not.toContain('batch_log_processor');

@@ -1,4 +1,4 @@
-/** Control groups, on a host that lets us make some: what leaves no other mark is found and ended. */
+/** Control groups, on a host where we can create some: processes without any other mark are found and ended. */
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { cgroupOfRun, removeCgroup } from '../../../src/process/cgroup.ts';
@@ -8,7 +8,7 @@ import { start } from '../../support/tree.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
-/** A session of its own, no parent, an empty environment, no file of ours: gone before anybody looks. */
+/** Own session, no parent, an empty environment, none of our files: before the first scan. */
 const escape = '(setsid env -i /bin/sleep 86397 </dev/null >/dev/null 2>&1 & echo $! >"$D/escaped"); exit 0';
 
 function delegated(): string {

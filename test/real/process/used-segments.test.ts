@@ -1,4 +1,4 @@
-/** Shared memory with a random name: known as a run's from the look that saw it mapped, removed when nobody maps it. */
+/** Shared memory with a random name: recorded by the scan that sees it mapped, removed when no longer mapped. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -58,13 +58,13 @@ test('segments that processes of a run map are recorded once, and removed after 
   const ledger = join(tempFolder(), 'ledger.jsonl');
   const watch = createSegmentWatch(ledger, 'agg-ab12');
   const [mine, foreign] = [segment(), segment()];
-  const [ours, child, stranger] = [await mapping(mine), await mapping(mine), await mapping(foreign)];
+  const [ours, child, unowned] = [await mapping(mine), await mapping(mine), await mapping(foreign)];
   for (let look = 0; look < 3; look++) watch([ours]);
   expect(readSegments(ledger)).toMatchObject([{ runId: 'agg-ab12', segment: mine }]);
   await ours.end();
   removeUsedSegments(ledger);
   expect(existsSync(mine)).toBe(true);
-  await Promise.all([child.end(), stranger.end()]);
+  await Promise.all([child.end(), unowned.end()]);
   removeUsedSegments(ledger);
   expect([mine, foreign].map((path) => existsSync(path))).toEqual([false, true]);
 });

@@ -1,4 +1,4 @@
-/** Two users on one host: neither gets into the other's way, or into the other's folders. Needs root and setpriv. */
+/** Two users on one host: neither blocks the other or enters the other's folders. Needs root and setpriv. */
 import {
   chmodSync,
   chownSync,
@@ -22,7 +22,7 @@ const [victim, attacker] = [54_321, 54_322];
 const isRoot = process.getuid?.() === 0;
 const shared = `/tmp/dynamo-${victim}`;
 
-/** One command of `uid`, who owns the world unless it is said otherwise. */
+/** Runs a command as `uid`, who owns the test environment by default. */
 async function as(
   world: World,
   uid: number,
@@ -48,7 +48,7 @@ function forget(...paths: readonly string[]): void {
   onTestFinished(remove);
 }
 
-/** What the attacker made in /tmp before the victim came. Returns what must be as it was afterwards. */
+/** What the attacker created in /tmp before the victim. Returns a snapshot that must not change. */
 const traps: Readonly<Record<string, (world: World) => () => unknown>> = {
   'a folder that anybody may write into': () => {
     mkdirSync(join(shared, 'dynamo'), { recursive: true });

@@ -1,4 +1,7 @@
-/** A state folder that is full, read-only, or another user's: runs are ended all the same. Needs root, mount, umount, fallocate and setpriv. */
+/**
+ * A state folder that is full, read-only, or another user's: runs are still ended. Needs root, mount, umount,
+ * fallocate and setpriv.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -21,7 +24,7 @@ import { until } from '../../support/until.ts';
 
 const user = 65_534;
 
-/** The state folder on a disk of its own. */
+/** The state folder on a separate disk. */
 function ownDisk(world: World): string {
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'none', world.state]);
   return world.state;
@@ -34,7 +37,7 @@ function fill(disk: string): void {
     try {
       fallocate(bytes);
     } catch {
-      // the half of it, then
+      // then half of it
     }
   }
   expect(() => writeFileSync(join(disk, 'one more'), 'x'.repeat(8_192))).toThrow(/ENOSPC/);
@@ -42,7 +45,7 @@ function fill(disk: string): void {
 
 const spoil = {
   full: fill,
-  // Over the disk that open files keep writable.
+  // Mounted over the disk that open files keep writable.
   'read-only': (disk: string) => {
     execFileSync('mount', ['--bind', disk, disk]);
     execFileSync('mount', ['-o', 'remount,ro,bind', disk]);
@@ -55,7 +58,7 @@ function expectEnded({ code, stderr }: Ended, world: World): void {
   expect(processesOfRuns(world)).toEqual([]);
 }
 
-/** The test, and the state as it stands then in place of the disk: the oracle looks there. */
+/** Runs the test, and then replaces the disk by a copy of the state for the oracle. */
 async function onOwnDisk(world: World, play: (disk: string) => Promise<void>): Promise<void> {
   const disk = ownDisk(world);
   const copy = join(world.root, 'copy');
@@ -68,7 +71,7 @@ async function onOwnDisk(world: World, play: (disk: string) => Promise<void>): P
   }
   cpSync(copy, disk, { recursive: true });
   rmSync(copy, { recursive: true });
-  // What could not be removed there is.
+  // Now removes what could not be removed.
   await succeed(world, ['clean']);
 }
 
@@ -106,7 +109,7 @@ for (const [how, inflict] of Object.entries(spoil)) {
   });
 }
 
-/** As a plain user, to whom rights on files mean something. */
+/** As a normal user, for whom file permissions matter. */
 async function asUser(world: World, ...words: string[]): Promise<Ended> {
   const as = ['/usr/bin/setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
   return await startCommand(world, [...as, process.execPath, executable, ...words]).ended;
@@ -171,7 +174,7 @@ test('claims that root left in a user state folder count as held, and block noth
   for (const name of ['mine', 'u2']) expect(await asUser(world, 'down', name)).toMatchObject({ code: 0 });
   expect(processesOfRuns(world)).toEqual([]);
   expect(await asUser(world, 'clean')).toMatchObject({ code: 0 });
-  // That run may live, as nobody but root can tell; and root, here, acts for the user.
+  // That run may be alive, as only root can tell; root acts for the user here.
   await succeed(world, ['clean'], { env: { XDG_RUNTIME_DIR: join(world.root, 'root') } });
   expect(roots.filter((file) => !existsSync(file))).toEqual([]);
   for (const file of [...roots, at('runs', 'rooted-ab12')]) rmSync(file, { recursive: true });

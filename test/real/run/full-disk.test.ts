@@ -1,4 +1,4 @@
-/** A disk that is full: said in words, survived by what runs, and nothing is left. Needs root, to mount a small disk. */
+/** A full disk: reported, survived by running deployments, and nothing is left. Needs root, to mount a small disk. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { dynamo, succeed } from '../../e2e/harness/cli.ts';
 import { ps, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 
-/** Runs the test with a disk of its own for the state of the world, `size` in KiB. */
+/** Runs the test with the state on a separate disk, `size` in KiB. */
 async function onSmallDisk(world: World, size: number, run: () => Promise<void>): Promise<void> {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}k`, 'tmpfs', world.state]);
   try {
@@ -23,7 +23,7 @@ function fill(world: World): void {
   try {
     writeFileSync(join(world.state, 'fill'), Buffer.alloc(8 * 1024 * 1024));
   } catch {
-    // full, as it shall be
+    // full, as intended
   }
 }
 

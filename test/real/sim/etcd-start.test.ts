@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { model } from '../../integration/sim/deployment.ts';
-import { freePort, start, temporaryFolder, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, temporaryFolder, until } from '../../integration/sim/processes.ts';
 import { ask, keysIn, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';
 
@@ -58,12 +59,12 @@ test('with authentication on: the right password registers, a wrong one is an er
   expect(right.log()).not.toContain('WARN');
   expect(await wrong.exit).toMatchObject({ code: 1 });
   await until('the reason is read', () => wrong.log().includes('authentication failed'));
-  // Somebody who may log in, and nothing else.
+  // A user who may log in, and nothing else.
   const guest = start(argv, { ...etcd.env, ETCD_AUTH_USERNAME: 'guest', ETCD_AUTH_PASSWORD: 'welcome' });
   expect(await guest.exit).toMatchObject({ code: 1 });
   await until('it is refused', () => guest.log().includes('Exception: etcdserver: permission denied'));
   expect(right.log() + wrong.log()).not.toMatch(/secret-word|guess/);
-  // A restart forgets whom it has let in.
+  // A restart forgets logins.
   await etcd.server().kill();
   await etcd.restart('kept');
   right.child.kill('SIGTERM');

@@ -7,11 +7,12 @@ import {
   model,
   startWorker,
 } from '../../integration/sim/deployment.ts';
-import { freePort, start, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, until } from '../../integration/sim/processes.ts';
 import { keysIn, leaseOf, startEtcd } from '../support/etcd.ts';
 import { binaries } from '../support/server.ts';
 
-/** Long enough for two slow cores, where a lease or a start of etcd must pass by. */
+/** Long enough on two slow cores for a lease to expire or etcd to start. */
 const patienceMs = 30_000;
 
 describe.each(binaries('etcd'))('%s', (binary) => {
@@ -91,7 +92,7 @@ describe.each(binaries('etcd'))('%s', (binary) => {
       });
       await until('the model is listed', async () => (await listed(url)).length === 1);
       await etcd.server().kill();
-      // As upstream: instances are read from etcd, routing goes on with what was known.
+      // As upstream: instances are read from etcd, routing continues with the known ones.
       await until('the frontend notices', async () => (await generateInstances(url)) === 0);
       expect((await ask(url, 'Hello')).status).toBe(200);
       await etcd.restart(data);

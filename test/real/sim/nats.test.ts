@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ask, deploy, listed, longPrompt, metric, model } from '../../integration/sim/deployment.ts';
-import { freePort, start, temporaryFolder, until } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { start, temporaryFolder, until } from '../../integration/sim/processes.ts';
 import { keysIn, startEtcd } from '../support/etcd.ts';
 import { startNats, type Nats } from '../support/nats.ts';
 import { binaries } from '../support/server.ts';
@@ -9,12 +10,12 @@ const [etcdBinary = 'etcd'] = binaries('etcd');
 const kvFlags = ['--router-mode', 'kv'];
 const fields = { nvext: { extra_fields: ['worker_id'] }, max_tokens: 1 };
 
-/** The worker that answered; its id does not fit a number. */
+/** The worker that answered; its id does not fit into a number. */
 async function workerOf(url: string, document: string): Promise<string> {
   return /"decode_worker_id":(\d+)/.exec(await (await ask(url, document, fields)).text())?.[1] ?? '';
 }
 
-/** A frontend that sees a document for the first time can only know from events that a worker holds it. */
+/** A frontend that sees a document for the first time can only know from events that a worker has it cached. */
 async function expectsHit(url: string, document: string): Promise<boolean> {
   const name = 'dynamo_component_router_kv_hit_rate_sum';
   const before = await metric(url, name);
@@ -26,7 +27,7 @@ function documents(word: string): string[] {
   return Array.from({ length: 30 }, (_, index) => longPrompt(`${word}${index}x`));
 }
 
-/** A second frontend, as soon as it listens to all workers. */
+/** A second frontend, once it follows all workers. */
 async function secondFrontend(
   env: Readonly<Record<string, string>>,
   nats: Nats,
@@ -62,12 +63,12 @@ describe.each(binaries('nats-server'))('%s', (binary) => {
     for (const document of known) again.push(await workerOf(url, document));
     expect(again).toEqual(places);
 
-    // What a frontend is told of the time before it came; the first questions may be earlier than the answer.
+    // A frontend learns what happened before its start; its first requests may be earlier than that.
     const later = await secondFrontend(env, nats, 3);
     let next = 0;
     await until('it has been told', () => expectsHit(later, known[next++] ?? ''));
     expect(await workerOf(later, known[next] ?? '')).toBe(places[next]);
-    // And of what happens while it is there.
+    // And what happens while it runs.
     const fresh = documents('new');
     next = 0;
     await until('it follows', async () => {

@@ -1,8 +1,8 @@
-/** The JUnit report against its schema, with everything in it that a report could trip over. */
+/** The JUnit report against its schema, with everything that is difficult for a report. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { junitXml } from '../../../src/smoke/junit.ts';
+import { junitXml } from '../../../src/smoke/reports.ts';
 import { mixedSuites } from '../../support/smoke-suites.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { validateJunit } from '../support/junit.ts';

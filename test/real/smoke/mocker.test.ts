@@ -1,4 +1,4 @@
-/** `smoke` and `exec` on upstream's frontend and mocker: green where it can play, skipped with the reason where not. */
+/** `smoke` and `exec` on upstream's frontend and mocker: passed if supported, else skipped with the reason. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -26,11 +26,11 @@ async function mockerIn(python: string): Promise<string[]> {
 }
 
 const noText = (mode: string): string =>
-  `The engine mocker has no worker of mode ${mode}: it generates text only.`;
+  `The mocker engine does not support workers of mode ${mode}: it generates only text.`;
 const blind = (name: string): string =>
-  `${name} skipped: The engine mocker cannot play ${name}: it understands no images.`;
+  `${name} skipped: The mocker engine cannot run ${name}: it does not support images.`;
 
-// All of them in the newest alone, as they take a minute.
+// All of them only with the newest, as they take a minute.
 describe.each(environments.slice(-1))('$name', ({ python }) => {
   test('smoke --all', { timeout }, async ({ world }) => {
     const words = ['smoke', '--all', ...(await mockerIn(python)), '--json', '--junit', 'out.xml'];
@@ -64,7 +64,7 @@ describe.each(environments.slice(-1))('$name', ({ python }) => {
     const { code, stdout } = await dynamo(world, ['smoke', 'vision', ...(await mockerIn(python))]);
     expect({ code, stdout }).toEqual({
       code: 1,
-      stdout: expect.stringMatching(/^up +failed .*understands no images/m),
+      stdout: expect.stringMatching(/^up +failed .*does not support images/m),
     });
   });
 });

@@ -1,18 +1,18 @@
-/** An authority of a test's own, and certificates that it signs; made by openssl, which shares no code with the product. */
+/** A certificate authority for a test, and certificates that it signs, created by openssl. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Paths of files in PEM. */
 export interface Signed {
-  /** Holds ca.pem, cert.pem and key.pem, as Docker wants them. */
+  /** Contains ca.pem, cert.pem and key.pem, as Docker expects them. */
   readonly folder: string;
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
 }
 
-/** `days`: negative for one that has expired. For servers on 127.0.0.1 and for clients alike. */
+/** `days`: negative for an expired one. For servers on 127.0.0.1 and for clients. */
 export type Authority = (name: string, days?: number) => Signed;
 
 const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];

@@ -1,15 +1,15 @@
-/** What tests ask of a Docker daemon, or of Podman, over its socket, by code of our own. */
+/** Requests of tests to a Docker daemon or Podman over its socket, without code from src. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
 
 export interface DockerApi {
-  /** Answers the body, parsed where it is JSON. Throws for a status of 400 and more. */
+  /** Returns the body, parsed if it is JSON. Throws if the status is 400 or more. */
   ask(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
-  /** An image of a program, the libraries that it needs and other files, as `docker import` makes it. */
+  /** An image of a program with its libraries and other files, as from `docker import`. */
   makeImage(reference: string, files: readonly string[], changes: readonly string[]): Promise<void>;
-  /** Containers, volumes and networks that a fresh daemon does not have, in words. */
+  /** Describes containers, volumes and networks that a fresh daemon does not have. */
   everything(): Promise<string[]>;
 }
 
@@ -34,7 +34,7 @@ function splitReference(reference: string): [repository: string, tag: string] {
   return [reference.slice(0, at), reference.slice(at + 1)];
 }
 
-/** The files and what the dynamic linker would load for them, as a tar. */
+/** The files and their shared libraries, as a tar. */
 export function fileSystem(files: readonly string[]): Buffer {
   const root = mkdtempSync('/tmp/image-');
   try {
@@ -61,7 +61,7 @@ function librariesOf(file: string): string[] {
     const text = execFileSync('ldd', [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return [...text.matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
   } catch {
-    return []; // linked statically, or no program
+    return []; // linked statically, or not a program
   }
 }
 

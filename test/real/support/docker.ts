@@ -1,4 +1,4 @@
-/** A Docker daemon of a test file's own, on a private socket and folder; asked over its API by code of our own. */
+/** A separate Docker daemon for a test file, with a private socket and folder. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -12,24 +12,24 @@ export interface DockerDaemon extends DockerApi {
   readonly env: Readonly<Record<string, string>>;
   /** Unless it answers. */
   start(): Promise<void>;
-  /** By SIGKILL, as a crash would; its containers may live on. */
+  /** Kills it, like a crash; its containers may keep running. */
   kill(): Promise<void>;
-  /** To be called when no container is left: one that was killed may not know any more who answers for their ports. */
+  /** Call it when no container is left: a killed daemon may have forgotten the proxies of their ports. */
   endProxies(): void;
-  /** In order, and removes its folder. */
+  /** Stops it in order, and removes its folder. */
   end(): Promise<void>;
 }
 
 const readyMs = 60_000;
 
-/** One at a time on a host, as they would share a bridge: waits for its turn. `flags`: for dockerd, beside ours. */
+/** One at a time per host, as they share a bridge: waits for its turn. `flags`: more flags for dockerd. */
 export async function startDocker(flags: readonly string[] = []): Promise<DockerDaemon> {
   for (const tool of ['dockerd', 'iptables', 'tar', 'ldd']) requireTool(tool);
   const turn = await myTurn();
   const root = mkdtempSync('/tmp/dockerd-');
   const socket = join(root, 'docker.sock');
   let child: ChildProcess | undefined;
-  /** False when it gives up on its containerd: after a SIGKILL, the one of before may still be going. */
+  /** False if it gives up on its containerd: after a SIGKILL, the previous one may still be exiting. */
   const startOnce = async (): Promise<boolean> => {
     if (await answers(socket)) return true;
     endProxies((parent) => parent === 1);
@@ -41,7 +41,7 @@ export async function startDocker(flags: readonly string[] = []): Promise<Docker
         ['--pidfile', join(root, 'pid')],
         ['--host', `unix://${socket}`],
         ['--fixed-cidr', freshAddresses()],
-        // Else one that stops half way is tried again for minutes.
+        // Otherwise a pull that stops halfway is retried for minutes.
         ['--max-download-attempts', '1'],
         flags,
       ].flat(),
@@ -76,7 +76,7 @@ export async function startDocker(flags: readonly string[] = []): Promise<Docker
     start,
     kill: async () => {
       await ended('SIGKILL');
-      // What a crash leaves there keeps the next one from starting.
+      // Leftovers of a crash would prevent the next one from starting.
       rmSync(join(root, 'pid'), { force: true });
     },
     endProxies: () => endProxies(() => true),
@@ -92,8 +92,8 @@ export async function startDocker(flags: readonly string[] = []): Promise<Docker
 }
 
 /**
- * One that was killed while it started a container may leave that one's end of the bridge, which goes on to answer for
- * its address; so each daemon gives out others. 4,094 blocks of 16 in the bridge's own network, the next every second.
+ * A daemon killed while starting a container may leave an interface on the bridge that still answers for its address,
+ * so each daemon assigns other addresses: 4,094 blocks of 16 in the bridge's network, the next one every second.
  */
 function freshAddresses(): string {
   const block = (1 + (Math.floor(Date.now() / 1_000) % 4_094)) * 16;
@@ -108,7 +108,7 @@ export function requireTool(tool: string): void {
   }
 }
 
-/** An abstract socket is given back whatever becomes of us. */
+/** An abstract socket is released however this process ends. */
 export async function myTurn(): Promise<Server> {
   for (;;) {
     const server = createServer();
@@ -122,8 +122,8 @@ export async function myTurn(): Promise<Server> {
 }
 
 /**
- * A daemon that was killed leaves its containers alive, with addresses that the next one gives out again, also those
- * that a later one has forgotten. Their root lies in its folder, and their shims have that on the command line.
+ * A killed daemon leaves its containers running, with addresses that the next one assigns again. Their root is in its
+ * folder, which is on the command line of their shims.
  */
 function endOrphans(root: string): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -133,7 +133,7 @@ function endOrphans(root: string): void {
   }
 }
 
-/** No other daemon is here while it is our turn: a proxy that has lost its own only keeps a port from its next user. */
+/** No other daemon runs during our turn: a proxy without its daemon only blocks a port. */
 function endProxies(isMeant: (parent: number) => boolean): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const parent = Number(/^PPid:\s+(\d+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1]);
@@ -145,7 +145,7 @@ function endSoftly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // it ended with the one before
+    // it exited with the previous one
   }
 }
 
@@ -158,7 +158,7 @@ function textOf(path: string): string {
   }
 }
 
-/** What a daemon that was killed did not: deepest first. */
+/** Unmounts what a killed daemon left, deepest first. */
 export function unmount(root: string): void {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')

@@ -1,17 +1,19 @@
-/** Lets parts of the installed Dynamo fail, and asks the rules about what they said: REAL_DYNAMO=/a/bin/python:/b/bin/python. */
+/**
+ * Makes parts of the installed Dynamo fail, and matches the rules against their output:
+ * REAL_DYNAMO=/a/bin/python:/b/bin/python.
+ */
 import { spawn } from 'node:child_process';
-import { diagnose } from '../../../src/doctor/diagnose.ts';
-import type { HostEvidence } from '../../../src/doctor/rule.ts';
+import { diagnose, type HostEvidence } from '../../../src/doctor/rule.ts';
 import { rules } from '../../../src/doctor/rule-table.ts';
 import { planOf } from '../../support/diagnosis.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 export const pythons = (process.env['REAL_DYNAMO'] ?? 'python3').split(':');
 
-/** Below the limit of a test, and far above what a start takes on a machine that is busy. */
+/** Below the limit of a test, and far above a start on a busy machine. */
 const longestMs = 100_000;
 
-/** Both streams until it ends, or until they hold what is `enough`: 1.4 waits two minutes for etcd. */
+/** Both streams until it exits, or until they contain `enough`: 1.4 waits two minutes for etcd. */
 export async function linesOf(
   python: string,
   words: readonly string[],

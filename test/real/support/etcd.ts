@@ -1,21 +1,22 @@
-/** A real etcd for one test, and what it holds, read without the product's code. */
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+/** A real etcd for one test, and its contents, read without code from src. */
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { startServer, type Server } from './server.ts';
 
 export interface Etcd {
   readonly url: string;
-  /** Only where it was started with a certificate. */
+  /** Only if it was started with a certificate. */
   readonly tlsUrl: string;
   readonly env: Readonly<Record<string, string>>;
   readonly server: () => Server;
-  /** Again on the same port, after `server().kill()`. */
+  /** Restarts it on the same port after `server().kill()`. */
   restart(data: 'kept' | 'lost'): Promise<void>;
 }
 
 export interface Key {
   readonly key: string;
   readonly value: string;
-  /** Decimal; `undefined` for a key that no lease holds. */
+  /** Decimal; `undefined` for a key without a lease. */
   readonly lease: string | undefined;
   /** How often it was written. */
   readonly version: number;
@@ -26,7 +27,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** `certificate`: files in PEM, for a second listener with TLS. */
+/** `certificate`: PEM files for a second listener with TLS. */
 export async function startEtcd(binary: string, certificate?: Certificate): Promise<Etcd> {
   const [client, peer, tls] = [await freePort(), await freePort(), await freePort()];
   const [url, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
@@ -60,7 +61,7 @@ export async function startEtcd(binary: string, certificate?: Certificate): Prom
   };
 }
 
-/** Everything under Dynamo's prefix. `token`: of `logIn`, where it is locked. */
+/** Everything under Dynamo's prefix. `token`: from `logIn`, if authentication is on. */
 export async function keysIn(url: string, token?: string): Promise<Key[]> {
   const range = { key: base64('v1/'), range_end: base64('v10') };
   const { kvs = [] } = (await ask(url, '/v3/kv/range', range, token)) as { kvs?: Record<string, string>[] };

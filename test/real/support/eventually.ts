@@ -1,4 +1,4 @@
-/** Waits for something that has to be asked for, with a deadline. */
+/** Polls something asynchronous, with a deadline. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 export async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {

@@ -1,4 +1,7 @@
-/** A daemon of containers for the tests of one file: there before the first, asked after each what is left, gone after the last. */
+/**
+ * A container daemon for the tests of one file: started before the first, checked for leftovers after each, stopped
+ * after the last.
+ */
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { DockerApi } from './docker-api.ts';
 import { expectNothingIn, makeInfraImages } from './infra-images.ts';
@@ -8,7 +11,10 @@ interface Daemon extends DockerApi {
   end(): Promise<void>;
 }
 
-/** With the images of etcd and NATS, or with what `prepare` makes. To be called at the top of the file; it answers within tests. */
+/**
+ * With the images of etcd and NATS, or what `prepare` creates. Call it at the top of the file, and the result within
+ * tests.
+ */
 export function daemonOfFile<D extends Daemon>(
   start: () => Promise<D>,
   prepare: (daemon: D) => Promise<void> = makeInfraImages,

@@ -1,4 +1,4 @@
-/** The images of etcd and NATS that the product asks for by default, made from binaries of this host. */
+/** The default images of etcd and NATS, created from binaries of this host. */
 import { expect } from 'vitest';
 import type { DockerApi } from './docker-api.ts';
 import { versions } from './installed.ts';
@@ -11,7 +11,7 @@ export async function makeInfraImages(daemon: DockerApi): Promise<void> {
   await daemon.makeImage(images.nats, [`${nats}=/nats-server`], ['ENTRYPOINT ["/nats-server"]']);
 }
 
-/** Asks the daemon itself, and removes what it finds, so that the next test starts clean. */
+/** Asks the daemon itself, and removes what it finds for the next test. */
 export async function expectNothingIn(daemon: DockerApi & { start(): Promise<void> }): Promise<void> {
   await daemon.start();
   const left = await daemon.everything();

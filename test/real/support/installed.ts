@@ -1,10 +1,10 @@
-/** Puts real binaries where a test's commands find them, one version at a time. */
+/** Installs real binaries for the commands of a test, one version at a time. */
 import { existsSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { World } from '../../e2e/harness/world.ts';
 import { binaries } from './server.ts';
 
-/** What is tested: the first of both, the second of both, and so on. */
+/** The tested pairs: the first of both, the second of both, and so on. */
 export interface Versions {
   readonly etcd: string;
   readonly nats: string;
@@ -19,7 +19,7 @@ export function versions(): Versions[] {
   }));
 }
 
-/** Into the PATH of this world. */
+/** On the PATH of this test environment. */
 export function install(world: World, { etcd, nats }: Versions): void {
   symlinkSync(etcd, join(world.bin, 'etcd'));
   symlinkSync(nats, join(world.bin, 'nats-server'));

@@ -1,4 +1,4 @@
-/** Keeps what real SGLang answers, for the pages of profiles: `node scripts/profile-pages.js --take FOLDER`. */
+/** Saves answers of real SGLang for the pages of profiles: `node scripts/profile-pages.js --take FOLDER`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
@@ -6,7 +6,10 @@ import { proofRequest } from '../../../src/plan/proof.ts';
 import type { Running } from '../../e2e/harness/deployment.ts';
 import type { World } from '../../e2e/harness/world.ts';
 
-/** Sends the proving request once more when KEEP_ANSWERS names a folder, and puts the answer there, as the name of the profile. */
+/**
+ * If KEEP_ANSWERS names a folder, sends the proof request again and saves the answer there under the name of the
+ * profile.
+ */
 export async function keepAnswer(
   world: World,
   profile: string,

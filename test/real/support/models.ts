@@ -1,4 +1,4 @@
-/** Tiny models for real SGLang on a CPU: folders without weights, and pipelines made with random ones. */
+/** Tiny models for real SGLang on a CPU: folders without weights, and pipelines with random weights. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ export function model(name: 'tiny-gpt2' | 'tiny-bert' | 'tiny-qwen2-vl' | 'tiny-
 /** A stand-in for the module of vLLM that SGLang imports for rotary embeddings on a CPU. */
 export const rotary = ['--env', `PYTHONPATH=${join(folder, 'rotary')}`];
 
-/** Makes a pipeline below `parent`, with the Python of an environment that holds SGLang; takes half a minute. */
+/** Creates a pipeline below `parent` with the Python of an SGLang environment; takes half a minute. */
 export async function pipeline(kind: 'sd' | 'wan', python: string, parent: string): Promise<string> {
   const made = join(parent, `tiny-${kind}`);
   await promisify(execFile)(join(python, 'bin', 'python3'), [join(folder, `make-tiny-${kind}.py`), made], {

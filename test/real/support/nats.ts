@@ -1,7 +1,8 @@
-/** A real nats-server for one test, and who listens to what, as its monitoring port tells. */
+/** A real nats-server for one test, and its subscriptions from the monitoring port. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import type { Signed } from './certificates.ts';
 import { startServer, type Server } from './server.ts';
 
@@ -10,9 +11,9 @@ export interface Nats {
   readonly address: string;
   readonly env: Readonly<Record<string, string>>;
   readonly server: () => Server;
-  /** Again on the same port, after `server().kill()`. */
+  /** Restarts it on the same port after `server().kill()`. */
   restart(): Promise<void>;
-  /** Subjects that somebody listens to, one for each listener. */
+  /** Subscribed subjects, one per subscriber. */
   subscriptions(): Promise<string[]>;
 }
 
@@ -43,7 +44,9 @@ export async function startNats(binary: string, flags: readonly string[] = []): 
   };
 }
 
-/** One that wants the name `me` and this password, and with `files` a certificate of their authority. Returns its URL. */
+/**
+ * A server that requires the user `me` with this password, and with `files` a client certificate. Returns its URL.
+ */
 export async function startLockedNats(
   binary: string,
   password: string,

@@ -1,11 +1,13 @@
-/** An orderly stop of real workers: every stream that upstream lets finish finishes, and no engine crashes on the way. */
+/** An orderly stop of real workers: every stream that upstream allows to finish does, and no engine crashes. */
 import { expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { ps, type Running, textBelow } from '../../e2e/harness/deployment.ts';
 import type { World } from '../../e2e/harness/world.ts';
 import { openStreamOn } from './stream.ts';
 
-/** Of a run with two workers behind a router: restarts one, stops one, and takes the run down, each under a stream. */
+/**
+ * For a run with two workers behind a router: restarts one, stops one, and stops the run, each with an open stream.
+ */
 export async function endsInOrder(world: World, running: Running, tokens: number): Promise<void> {
   for (const verb of ['restart', 'stop', 'down']) {
     const { ended, worker } = await openStreamOn(running, tokens);
@@ -17,7 +19,7 @@ export async function endsInOrder(world: World, running: Running, tokens: number
   }
   const logs = textBelow(world.state);
   expect(logs).not.toMatch(/exit code -15/);
-  // Nor do our own questions fill the log of a worker that loads.
+  // Nor do our probes fill the log of a loading worker.
   expect(logs).not.toMatch(/503 Service Unavailable/);
   expect(await ps(world)).toEqual([]);
 }

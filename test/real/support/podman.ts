@@ -1,4 +1,4 @@
-/** A Podman service of a test file's own, with storage of its own. */
+/** A separate Podman service for a test file, with its own storage. */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,15 +9,15 @@ import { myTurn, requireTool, unmount } from './docker.ts';
 export interface PodmanDaemon extends DockerApi {
   readonly socket: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Unless it answers: there is nothing to start again. */
+  /** Unless it answers: there is nothing to restart. */
   start(): Promise<void>;
-  /** In order, and removes its folder. */
+  /** Stops it in order, and removes its folder. */
   end(): Promise<void>;
 }
 
 const readyMs = 60_000;
 
-/** Waits for its turn, as two daemons at once would change the rules of one firewall. */
+/** Waits for its turn, as two daemons at once would change the same firewall rules. */
 export async function startPodman(): Promise<PodmanDaemon> {
   for (const tool of ['podman', 'iptables', 'tar', 'ldd']) requireTool(tool);
   const turn = await myTurn();
@@ -41,7 +41,7 @@ export async function startPodman(): Promise<PodmanDaemon> {
   }
   return {
     ...dockerApi(socket),
-    // Over the socket, 4.3.1 takes no tag.
+    // Over the socket, 4.3.1 accepts no tag.
     makeImage: async (reference, files, changes) => {
       const name = `docker.io/${reference.includes('/') ? '' : 'library/'}${reference}`;
       const words = [...storage, 'import', ...changes.flatMap((change) => ['--change', change]), '-', name];
@@ -60,7 +60,7 @@ export async function startPodman(): Promise<PodmanDaemon> {
   };
 }
 
-/** Podman raises limits for every container, and not every machine of tests lets it. */
+/** Podman raises limits for every container, which not every test machine allows. */
 function settingsIn(root: string): string {
   const runc = execFileSync('sh', ['-c', 'command -v runc'], { encoding: 'utf8' }).trim();
   const script = `#!${process.execPath}

@@ -1,4 +1,4 @@
-/** An image of a Python environment of this host, each file under its own path, made by `docker import`. */
+/** An image of a Python environment of this host, each file under its own path, created by `docker import`. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { DockerDaemon } from './docker.ts';
 const run = promisify(execFile);
 const maxBuffer = 2 ** 26;
 
-/** What the environment stands on, asked of itself: its interpreter, the standard library, and every shared object. */
+/** What the environment needs, from itself: its interpreter, the standard library, and every shared object. */
 const question = `
 import pathlib, sys, sysconfig
 library, packages = (pathlib.Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib"))
@@ -17,9 +17,9 @@ print(library, sys._base_executable, *objects, sep="\\n")
 `;
 
 /**
- * Links are followed, as libraries are links to versions of themselves; lib64 of an environment is lib once more. What
- * others installed into the interpreter's own library is left out. tar ends with 1 when a file was touched meanwhile: an
- * installer beside us that links the same files from its cache changes their number of links.
+ * Follows links, because libraries are links to their versions; lib64 of an environment is lib again. Packages
+ * installed into the interpreter's own library are excluded. tar exits with 1 if a file changed meanwhile, for
+ * example its number of links because of a concurrent installer.
  */
 const pipeline = `
 set -euo pipefail
@@ -29,7 +29,7 @@ set -euo pipefail
   docker import --change "ENV PATH=/$ENVIRONMENT/bin" - "$REFERENCE"
 `;
 
-/** `environment`: its folder; `reference`: name and tag of the image. A third of a minute for 0.5 GB. */
+/** `environment`: its folder; `reference`: name and tag of the image. Takes 20 s for 0.5 GB. */
 export async function importPython(
   daemon: DockerDaemon,
   environment: string,
@@ -57,7 +57,7 @@ export async function importPython(
   }
 }
 
-/** Relative to the root, none below another: an image takes every path once. */
+/** Relative to the root, none below another: an image must contain every path once. */
 function topmost(files: readonly string[]): string[] {
   const sorted = [...new Set(files)].toSorted();
   return sorted
@@ -65,7 +65,7 @@ function topmost(files: readonly string[]): string[] {
     .map((file) => file.slice(1));
 }
 
-/** What the dynamic linker would load for them; what it does not find is in the environment itself. */
+/** Libraries that the dynamic linker would load for them; missing ones are in the environment itself. */
 async function librariesOf(programs: readonly string[]): Promise<string[]> {
   const { stdout } = await run('ldd', [...programs], { maxBuffer }).catch(
     (error: { stdout: string }) => error,

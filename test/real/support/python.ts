@@ -1,8 +1,11 @@
-/** The Python environments that tests of the real engines take: named by variables, or made by `dynamo setup`. */
+/** The Python environments for tests of real engines: from variables, or from `dynamo setup`. */
 import { basename, delimiter } from 'node:path';
 import { dataFolders, listSetups } from '../../../src/python/setup-folders.ts';
 
-/** Folders from DYNAMO_TEST_MOCKER or DYNAMO_TEST_SGLANG, separated as in PATH; else those of `dynamo setup`. Throws when there is none. */
+/**
+ * Folders from DYNAMO_TEST_MOCKER or DYNAMO_TEST_SGLANG, separated as in PATH; else those of `dynamo setup`. Throws
+ * if there is none.
+ */
 export function pythonFolders(engine: 'mocker' | 'sglang'): string[] {
   const variable = `DYNAMO_TEST_${engine.toUpperCase()}`;
   const named = (process.env[variable] ?? '').split(delimiter).filter((folder) => folder !== '');
@@ -16,7 +19,7 @@ export function pythonFolders(engine: 'mocker' | 'sglang'): string[] {
   );
 }
 
-/** Rows for `describe.each`, with the name that a report shows. */
+/** Rows for `describe.each`, with the name shown in reports. */
 export function pythons(engine: 'mocker' | 'sglang'): { name: string; python: string }[] {
   return pythonFolders(engine).map((python) => ({ name: basename(python), python }));
 }

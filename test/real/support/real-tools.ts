@@ -1,10 +1,10 @@
-/** The tools and the registries of this machine's user for commands of a test that install something. */
+/** Tools and registries of the user for test commands that install something. */
 import { execFile } from 'node:child_process';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { World } from '../../e2e/harness/world.ts';
 
-/** All but what would lead to this user's runs, environments and test run. */
+/** Everything except variables that lead to this user's runs, environments and test run. */
 function realEnvironment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).filter(
@@ -17,7 +17,7 @@ function realEnvironment(): Record<string, string> {
   );
 }
 
-/** To the end. Rejects with what it said unless it ends with 0. */
+/** Runs to the end. Rejects with the output unless it exits with 0. */
 export async function runTool(program: string, words: readonly string[], cwd?: string): Promise<void> {
   await promisify(execFile)(program, words, {
     env: realEnvironment(),
@@ -25,12 +25,12 @@ export async function runTool(program: string, words: readonly string[], cwd?: s
   });
 }
 
-/** Into `node_modules` of the world's working folder. Takes the network, and the time that it needs. */
+/** Into `node_modules` of the test's working directory. Needs the network, and its time. */
 export async function npmInstall(world: World, ...packages: readonly string[]): Promise<void> {
   await runTool('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages], world.work);
 }
 
-/** For commands in a world that use what is installed: its folders, and the PATH of this machine's user behind its own. */
+/** For test commands that use installed software: folders of the test, and its PATH followed by the user's. */
 export function withPath(world: World, ...first: readonly string[]): Record<string, string> {
   return { PATH: [...first, dirname(process.execPath), process.env['PATH'] ?? ''].join(':') };
 }

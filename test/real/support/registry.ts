@@ -1,11 +1,11 @@
-/** A registry of images on loopback, with one image in it: enough of the protocol for a daemon to pull from. */
+/** An image registry on loopback with one image: enough of the protocol for a daemon to pull. */
 import { createHash } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
 export interface Registry {
-  /** With host, port and tag, as `--image` wants it. */
+  /** With host, port and tag, as for `--image`. */
   readonly reference: string;
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** Starts a server that is not ours for one test: in its own folder, on free ports, and gone afterwards. */
+/** Starts an external server for one test: in its own folder, on free ports, and ended afterwards. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { remember, until } from '../../integration/sim/processes.ts';
 
@@ -6,11 +6,11 @@ export interface Server {
   readonly pid: number;
   readonly child: ChildProcess;
   readonly log: () => string;
-  /** Ends it by SIGKILL and waits for that. */
+  /** Kills it and waits for its exit. */
   kill(): Promise<void>;
 }
 
-/** What is tested when nothing else is said: the binary on PATH. `REAL_ETCD=/a/etcd:/b/etcd` tests several. */
+/** By default, tests the binary on PATH. `REAL_ETCD=/a/etcd:/b/etcd` tests several. */
 export function binaries(name: 'etcd' | 'nats-server'): string[] {
   const given = process.env[name === 'etcd' ? 'REAL_ETCD' : 'REAL_NATS'];
   const found = given?.split(':').filter(Boolean) ?? [name];

@@ -1,8 +1,8 @@
-/** Waits for what a command in the foreground says, as long as it lives. */
+/** Waits for output of a foreground command while it runs. */
 import type { Session } from '../../e2e/harness/cli.ts';
 import { until } from '../../support/until.ts';
 
-/** Throws with all that it said when it ends before, or after `deadlineMs`. */
+/** Throws with its output if it exits first, or after `deadlineMs`. */
 export async function untilSaid(session: Session, pattern: RegExp, deadlineMs: number): Promise<void> {
   const said = (): string => session.stderr() + session.stdout();
   let over = false;

@@ -1,4 +1,4 @@
-/** Brings real SGLang up on a CPU. A start takes a minute on an idle machine, and many on a busy one. */
+/** Starts real SGLang on a CPU. This takes a minute on an idle machine, and many on a busy one. */
 import { expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { ps, type Running, up } from '../../e2e/harness/deployment.ts';
@@ -9,7 +9,7 @@ import { keepAnswer } from './keep-answer.ts';
 
 export const sglangTimeout = 1_500_000;
 
-/** `more`: options of `up`; random weights unless there are some. */
+/** `more`: options of `up`; random weights by default. */
 export async function upOnCpu(
   world: World,
   profile: string,
@@ -25,15 +25,15 @@ export async function upOnCpu(
   return running;
 }
 
-/** SGLang calls lscpu, and PyTorch a compiler: they stand where this host has them. */
+/** SGLang calls lscpu, and PyTorch a compiler: both from this host. */
 export function onCpuVariables(world: World): Record<string, string> {
   const { PATH = '', LD_LIBRARY_PATH } = process.env;
   return {
     HF_HUB_OFFLINE: '1',
-    // A world has no cache of what PyTorch compiled: every test would compile for a minute what it runs once.
+    // Test environments have no cache of compiled PyTorch code: every test would compile for a minute.
     TORCHDYNAMO_DISABLE: '1',
     PATH: `${world.bin}:${PATH}`,
-    // That of Dynamo 1.1 wants a driver, or test/sglang/stub-libcuda.sh.
+    // SGLang of Dynamo 1.1 needs a driver, or test/sglang/stub-libcuda.sh.
     ...(LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH }),
   };
 }
@@ -55,7 +55,7 @@ export function onCpu(python: string, model: string): string[] {
   ];
 }
 
-/** Options for etcd and NATS of this host, started by the run itself. */
+/** Options for etcd and NATS of this host, started by the run. */
 export function withInfra(world: World): string[] {
   const [binaries] = versions();
   if (binaries === undefined) throw new Error('etcd and nats-server are not installed');
@@ -63,12 +63,12 @@ export function withInfra(world: World): string[] {
   return ['--infra', 'process'];
 }
 
-/** The only run, with the process of that name killed; resolves once that was started again. */
+/** Kills the named process in the only run; resolves once it was restarted. */
 async function killed(world: World, name: string): Promise<void> {
   await startedAgain(world, name, (pid) => process.kill(pid, 'SIGKILL'), 120_000);
 }
 
-/** Does something to the process of that name in the only run; resolves once that was started again. */
+/** Does something to the named process in the only run; resolves once it was restarted. */
 async function startedAgain(
   world: World,
   name: string,
@@ -86,13 +86,13 @@ async function startedAgain(
   await until(`${name} to be started again`, runsAgain, patienceMs);
 }
 
-/** Kills etcd: it comes back, so does what left meanwhile, and chats are answered. */
+/** Kills etcd: it is restarted, as are processes that exited meanwhile, and chats are answered. */
 export async function outlivesEtcd(world: World, running: Running): Promise<void> {
   await killed(world, 'etcd');
   await untilAnswered('etcd killed', running);
 }
 
-/** Makes the scheduler of the worker stand still: the worker is started again, and chats are answered. */
+/** Suspends the scheduler of the worker: the worker is restarted, and chats are answered. */
 export async function outlivesStandstill(world: World, running: Running, victim: number): Promise<void> {
   await startedAgain(world, 'worker', () => process.kill(victim, 'SIGSTOP'), 600_000);
   await untilAnswered('a scheduler that stood still', running);
@@ -109,7 +109,7 @@ async function untilAnswered(after: string, { client }: Running): Promise<void> 
   await until(`an answer after ${after}`, () => answered().catch(() => false), 1_200_000);
 }
 
-/** Kills a worker, and takes the run down while that one loads again. */
+/** Kills a worker, and stops the run while it loads again. */
 export async function killThenDown(world: World, worker: string): Promise<void> {
   await killed(world, worker);
   const { stderr } = await succeed(world, ['down']);

@@ -1,5 +1,6 @@
-/** An etcd that holds so little that a test can fill it, with old versions of one key as they fill real ones. */
-import { freePort, temporaryFolder } from '../../integration/sim/processes.ts';
+/** An etcd so small that a test can fill it, with old versions of one key, as real ones fill up. */
+import { freePort } from '../../e2e/harness/ports.ts';
+import { temporaryFolder } from '../../integration/sim/processes.ts';
 import { until } from '../../support/until.ts';
 import { ask, base64, putKey } from './etcd.ts';
 import { startServer } from './server.ts';
@@ -21,7 +22,7 @@ export async function startSmallEtcd(binary: string): Promise<string> {
   return url;
 }
 
-/** Until it takes no more. */
+/** Writes until it refuses. */
 export async function fill(url: string): Promise<void> {
   const isFull = async (): Promise<boolean> =>
     await putKey(url, 'filler', 'x'.repeat(60_000)).then(

@@ -1,14 +1,14 @@
-/** Streams of a deployment that are left open while something is done to it. */
+/** Streams of a deployment that stay open while something happens to it. */
 import { requestsOf, type Running } from '../../e2e/harness/deployment.ts';
 
 export interface OpenStream {
-  /** Settles with all that came, when the stream has ended. */
+  /** Resolves with everything received when the stream has ended. */
   readonly ended: Promise<string>;
 }
 
 const firstPieceMs = 60_000;
 
-/** Resolves with the first piece of an answer of exactly `tokens` tokens; `undefined` when what came was no piece of one. */
+/** Resolves with the first piece of an answer of exactly `tokens` tokens; `undefined` if it was something else. */
 export async function openStream({ url, model }: Running, tokens: number): Promise<OpenStream | undefined> {
   const messages = [{ role: 'user', content: 'Hello!' }];
   const patience = new AbortController();
@@ -33,13 +33,13 @@ async function restOf(reader: ReadableStreamDefaultReader<string>, begun: string
   return done ? begun : await restOf(reader, begun + value);
 }
 
-/** A stream with the worker that serves it. Throws when there is none, or nobody counted it. */
+/** A stream with the worker that serves it. Throws if there is none, or it was not counted. */
 export async function openStreamOn(
   running: Running,
   tokens: number,
 ): Promise<OpenStream & { readonly worker: string }> {
   const workers = running.processes.map(({ name }) => name).filter((name) => name.startsWith('worker'));
-  // One that is stopped counts nothing.
+  // A stopped worker counts nothing.
   const counts = async () =>
     await Promise.all(workers.map(async (name) => await requestsOf(running, name).catch(() => 0)));
   const before = await counts();
@@ -50,7 +50,7 @@ export async function openStreamOn(
   return { ...stream, worker };
 }
 
-/** How many tokens an engine gives in this time, as it runs now: at most 900, at least 20. */
+/** How many tokens an engine returns in this time at its present speed: 20 to 900. */
 export async function tokensIn(running: Running, ms: number): Promise<number> {
   const measured = 50;
   const begin = performance.now();

@@ -64,7 +64,7 @@ test('chat: Ctrl-C ends only the answer, Ctrl-D exits', async ({ world }) => {
     asked += 1;
     const piece = JSON.stringify({ choices: [{ delta: { content: `answer ${asked}` } }] });
     response.write(`data: ${piece}\n\n`);
-    // The first one never ends.
+    // The first answer never ends.
     if (asked > 1) response.end('data: [DONE]\n\n');
   });
   const port = await freePort();
@@ -76,7 +76,7 @@ test('chat: Ctrl-C ends only the answer, Ctrl-D exits', async ({ world }) => {
     session.type('hello\r');
     await session.until(/answer 1/);
     session.type('\u0003');
-    // A prompt after the answer: the second of all.
+    // A prompt after the answer: the second one.
     await session.until(/answer 1[^]*> /);
     session.type('again\r');
     await session.until(/answer 2[^]*> /);

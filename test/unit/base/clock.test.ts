@@ -1,4 +1,4 @@
-/** A time limit ends on time, with the wider signal, or never once it is cleared. */
+/** A time limit aborts on time, with the outer signal, or never once it is cleared. */
 import { expect, test } from 'vitest';
 import { systemClock, timeLimit } from '../../../src/base/clock.ts';
 import { collectGarbage } from '../../support/garbage.ts';

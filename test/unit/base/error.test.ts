@@ -1,7 +1,14 @@
-/** Errors carry the exit code that the closed table says. */
-import { expect, test } from 'vitest';
+/** Errors have the exit codes of the table. */
+import { expect, expectTypeOf, test } from 'vitest';
+import type * as declared from '../../../types/library.d.ts';
 import { errorCode, messageOf } from '../../../src/base/error-code.ts';
-import { DynamoError, type ErrorCode, exitCodes } from '../../../src/base/error.ts';
+import {
+  DynamoError,
+  type ErrorCode,
+  type ErrorFields,
+  errorFields,
+  exitCodes,
+} from '../../../src/base/error.ts';
 
 test('each code has its documented exit code', () => {
   expect(exitCodes).toEqual({
@@ -20,6 +27,15 @@ test('each code has its documented exit code', () => {
     environment: 78,
   } satisfies Record<ErrorCode, number>);
   expect(new DynamoError('busy', 'taken').exitCode).toBe(75);
+});
+
+test('the fields of an error are a closed set for each code, as the package declares', () => {
+  expect(Object.keys(errorFields).toSorted()).toEqual(Object.keys(exitCodes).toSorted());
+  const error = new DynamoError('busy', 'taken', { fields: { port: 8000, holder: 'nginx' } });
+  expect([error.fields.port, error.fields.holder]).toEqual([8000, 'nginx']);
+  // @ts-expect-error -- no value of this code
+  expect(new DynamoError('busy', 'taken', { fields: { completionTokens: 1 } }).fields).toBeDefined();
+  expectTypeOf<Required<ErrorFields>>().toEqualTypeOf<Required<declared.ErrorFields>>();
 });
 
 test('reads the code of a failed system call; other errors have none', () => {

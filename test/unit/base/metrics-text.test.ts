@@ -1,4 +1,4 @@
-/** What Prometheus text of upstream says: request counters, and what a run has done so far. */
+/** Upstream's Prometheus metrics: request counters, and totals of a run. */
 import { expect, test } from 'vitest';
 import {
   frontendCounters,

@@ -1,4 +1,4 @@
-/** "Did you mean" finds typos and stays silent otherwise. */
+/** "Did you mean" finds typos and is silent otherwise. */
 import { expect, test } from 'vitest';
 import { editDistance, nearest } from '../../../src/base/nearest.ts';
 

@@ -1,4 +1,4 @@
-/** Versions of packages in the order in which they came out. */
+/** Order of package versions. */
 import { expect, test } from 'vitest';
 import { compareVersions, isVersion } from '../../../src/base/package-version.ts';
 

@@ -1,11 +1,11 @@
-/** Every example of every help is a command line that its verb's own parser takes. */
+/** Every example of every help text is accepted by the parser of its command. */
 import { describe, expect, it } from 'vitest';
 import { rootHelp } from '../../../src/cli/program.ts';
 import { visibleVerbs } from '../../../src/cli/verbs.ts';
 import { commandsIn } from '../../support/examples.ts';
 import { parserOf, takes } from '../../support/parse-command.ts';
 
-// Modules of verbs are loaded here, which takes its time on a busy machine.
+// Loads the modules of all commands, which is slow on a busy machine.
 describe.each(visibleVerbs)('dynamo $name', { timeout: 60_000 }, (verb) => {
   it('has valid examples', async () => {
     const { help } = await parserOf(verb);

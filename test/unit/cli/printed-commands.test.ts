@@ -1,4 +1,4 @@
-/** Every `dynamo …` that the docs show or a hint prints is a command line that its verb's own parser takes. */
+/** Every `dynamo …` in docs and hints is accepted by the parser of its command. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ function filesBelow(folder: string, ending: string): string[] {
     .map((file) => join(folder, file));
 }
 
-/** Those with a gap to be filled in, as `<run>` or `[process]`, are no command yet; and `npx dynamo` is the same. */
+/** Skips lines with placeholders such as `<run>` or `[process]`; `npx dynamo` counts as `dynamo`. */
 function commandsOf(place: string, texts: readonly string[]): Printed[] {
   return texts
     .flatMap((text) => text.split(/(?<=[^#])&&|\n|(?<!\\)\|/))
@@ -41,7 +41,7 @@ function inDocs(): Printed[] {
   });
 }
 
-/** Of the source, with a word for each value that is filled in. */
+/** From the source, with a word for each interpolated value. */
 function inHints(): Printed[] {
   return filesBelow('src', '.ts').flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8');
@@ -57,7 +57,7 @@ function inHints(): Printed[] {
   });
 }
 
-// Modules of verbs are loaded here, which takes its time on a busy machine.
+// Loads the modules of all commands, which is slow on a busy machine.
 it.each([
   ['the docs', inDocs, 60],
   ['hints', inHints, 40],
@@ -65,7 +65,7 @@ it.each([
   const printed = list();
   expect(printed.length).toBeGreaterThan(atLeast);
   const wrong: string[] = [];
-  // A verb alone is its name.
+  // A command without arguments is its name.
   for (const { place, command } of printed.filter((each) => / .* /.test(each.command))) {
     const words = [...command.slice('dynamo '.length).matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
       ([, single, double, plain]) => single ?? double ?? plain ?? '',

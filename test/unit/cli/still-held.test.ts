@@ -1,4 +1,6 @@
-/** Memory of a decode worker stays while prefill has it mapped: nvidia-smi lists nobody for it, so the note must tell. */
+/**
+ * Memory of a decode worker stays while prefill has it mapped: nvidia-smi lists no process for it, so the note must.
+ */
 import { expect, test } from 'vitest';
 import { stillHeldText } from '../../../src/deployment/freed-gpus.ts';
 

@@ -1,4 +1,4 @@
-/** Which daemon a client speaks to: the one it is given, whatever the environment names. */
+/** A client uses the given daemon, whatever the environment says. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { connect } from '../../../src/container/client.ts';
 

@@ -1,4 +1,4 @@
-/** What Docker is asked for, from a plan: as the pages of upstream start its image, and etcd with ports on loopback. */
+/** Container options from a plan: as upstream documents for its image, and etcd with ports on loopback. */
 import { expect, test } from 'vitest';
 import type { ContainerEntry } from '../../../src/base/identity.ts';
 import { type ContainerProcess, createOptions } from '../../../src/container/create-options.ts';
@@ -112,7 +112,7 @@ test('a worker of the image of upstream: as documented there, with hub cache and
     ReadOnly: false,
   });
   expect(wanted.Env).toContain('HF_TOKEN=hf_secretsecretsecret');
-  // There is one GPU inside, whatever its number outside.
+  // Inside, the only GPU is number 0.
   expect(wanted.Env).toContain('CUDA_VISIBLE_DEVICES=0');
   expect(wanted.Env.filter((each) => /^(LANG|PATH)=/.test(each))).toEqual([]);
   expect(JSON.stringify(plan)).not.toContain('hf_secret');
@@ -137,7 +137,7 @@ test('flags match the version in the tag, and an image without a version is refu
   );
   expect(newer.choices.find(({ what }) => what === 'python')?.because).toContain('Dynamo 1.4.2');
   expect(() => makePlan(profile, onImage('sglang-runtime@sha256:0123456789ab'), facts)).toThrow(
-    'Nothing tells which version',
+    'The version of Dynamo in',
   );
 });
 
@@ -175,5 +175,5 @@ test('rootless Docker runs etcd, but not frontend and workers', () => {
   const rootless = { ...containers, daemon: { ...daemon, hostNetworkIsOwn: true as const } };
   const its = { ...facts, infra: { ...facts.infra, containers: rootless } };
   expect(makePlan(profile, options({ infra: 'docker' }), its).infra?.etcd?.from).toBe('docker');
-  expect(() => makePlan(profile, options({ runtime: 'docker' }), its)).toThrow(/off the network and IPC/);
+  expect(() => makePlan(profile, options({ runtime: 'docker' }), its)).toThrow(/from the network and IPC/);
 });

@@ -1,4 +1,4 @@
-/** Where a Docker daemon is looked for, and which ones are refused. */
+/** Where a Docker daemon is searched for, and which ones are refused. */
 import { expect, test } from 'vitest';
 import { type DockerSettings, endpointsIn } from '../../../src/container/find-daemon.ts';
 

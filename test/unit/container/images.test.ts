@@ -1,4 +1,4 @@
-/** What Docker says while it fetches an image, as one line for people. */
+/** Pull progress from Docker, as one readable line. */
 import { expect, test } from 'vitest';
 import { foldStep, type Layers, pullProgress, type PullStep } from '../../../src/container/images.ts';
 

@@ -1,4 +1,4 @@
-/** docs/diagnosis.md lists the rules as they are. */
+/** docs/diagnosis.md matches the rules. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { rules } from '../../../src/doctor/rule-table.ts';

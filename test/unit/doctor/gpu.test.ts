@@ -1,4 +1,4 @@
-/** Checks of GPUs, on reports as nvidia-smi gave them and as it gives them in trouble. */
+/** Checks of GPUs, with recorded and faulty nvidia-smi reports. */
 import { expect, test } from 'vitest';
 import { computeMode, gpus, vram } from '../../../src/doctor/checks/gpus.ts';
 import { gpuHang, nvml } from '../../../src/doctor/checks/gpu-health.ts';
@@ -8,7 +8,7 @@ import type { GpuReport } from '../../../src/doctor/host-view.ts';
 import { finding, onGpus, statLine, subjectOf } from '../../support/doctor-host.ts';
 import { disaggregated, frontend, profileOf, worker } from '../../support/profile.ts';
 
-/** Two H200 as recorded: idle, without holders. */
+/** Two H200 as recorded: idle, without processes. */
 const idle: GpuReport = {
   state: 'answers',
   driverVersion: '580.159.04',
@@ -41,7 +41,7 @@ test('vram fails if a planned GPU has less free memory than its workers need, an
   expect(await finding(vram, { subject: onGpus(small), gpus: held, files: process620 })).toMatchObject({
     status: 'fail',
     evidence:
-      'GPU 0 has 3.7 GiB of 140 GiB free: pid 620 (alice, sglang::scheduler_TP0, 3 h) holds 136 GiB; the plan needs 16 GiB there',
+      'GPU 0 has 3.7 GiB of 140.4 GiB free: pid 620 (alice, sglang::scheduler_TP0, 3 h) uses 135.7 GiB; the plan needs 16.0 GiB there',
   });
 });
 
@@ -54,14 +54,14 @@ test('vram counts weights on this host', async () => {
   const files = { '/models/big/model.safetensors.index.json': index };
   expect(await finding(vram, { subject: onGpus(local), gpus: idle, files })).toMatchObject({
     status: 'fail',
-    evidence: expect.stringContaining('needs 152 GiB'),
+    evidence: expect.stringContaining('needs 152.0 GiB'),
   });
 });
 
 test('vram says which run uses a GPU', async () => {
   const leased = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, leasedBy: 'agg-abcd' })) };
   expect(await finding(vram, { gpus: leased })).toMatchObject({
-    evidence: expect.stringContaining('GPU 1 has 140 GiB of 140 GiB free, taken by run agg-abcd'),
+    evidence: expect.stringContaining('GPU 1 has 140.4 GiB of 140.4 GiB free, leased by run agg-abcd'),
   });
 });
 
@@ -81,11 +81,11 @@ test('vram is silent if it fits or nothing is planned, and skipped if nothing us
 test('gpus fails if more are needed than allowed', async () => {
   expect(await finding(gpus, { subject: onGpus(three), gpus: idle })).toMatchObject({
     status: 'fail',
-    evidence: 'test needs 3 GPUs, 2 may be used',
+    evidence: 'test needs 3 GPUs, but only 2 can be used',
   });
   const environment = { CUDA_VISIBLE_DEVICES: '1' };
   const found = await finding(gpus, { subject: onGpus(disaggregated), gpus: idle, environment });
-  expect(found).toMatchObject({ status: 'fail', evidence: expect.stringContaining('1 may be used') });
+  expect(found).toMatchObject({ status: 'fail', evidence: expect.stringContaining('only 1 can be used') });
   expect(found.fix).toContain('disagg_same_gpu');
 });
 
@@ -95,9 +95,9 @@ test('gpus does not need a valid plan', async () => {
 });
 
 test.each([
-  ['', 'no GPU may be used'],
-  ['0,7', 'there is no GPU "7" here'],
-  ['GPU-9999', 'there is no GPU "GPU-9999" here'],
+  ['', 'no GPU can be used'],
+  ['0,7', 'this host has no GPU "7"'],
+  ['GPU-9999', 'this host has no GPU "GPU-9999"'],
 ])('gpus fails on CUDA_VISIBLE_DEVICES=%s', async (value, words) => {
   const environment = { CUDA_VISIBLE_DEVICES: value };
   expect(await finding(gpus, { gpus: idle, environment })).toMatchObject({
@@ -169,18 +169,18 @@ test('gpu-hang fails if nvidia-smi hangs or a process cannot be interrupted', as
 });
 
 test.each([
-  [48, 'fail', 'could not be corrected', 'sudo nvidia-smi -i 1 -r   # else reboot'],
+  [48, 'fail', 'could not be corrected', 'sudo nvidia-smi -i 1 -r   # otherwise reboot'],
   [79, 'fail', 'fallen off the bus', 'drain and reboot'],
-  [119, 'fail', 'does not answer', '-r   # else reboot'],
-  [63, 'warn', 'at the next reset', 'sudo nvidia-smi -i 1 -r   # when nobody uses it'],
-  [94, 'warn', 'has to be restarted', '-r   # when nobody uses it'],
+  [119, 'fail', 'does not answer', '-r   # otherwise reboot'],
+  [63, 'warn', 'at the next reset', 'sudo nvidia-smi -i 1 -r   # when it is idle'],
+  [94, 'warn', 'must be restarted', '-r   # when it is idle'],
 ])('gpu-hang names the GPU of Xid %i, its meaning and a fix', async (code, status, means, fix) => {
   const report = { ...idle, gpus: idle.gpus.map((gpu, i) => ({ ...gpu, bus: `0000:0${i + 6}:00` })) };
   const kernelLog = `[1.2] NVRM: Xid (PCI:0000:06:00): 31, pid=7, MMU fault\n[9.5] NVRM: Xid (PCI:0000:07:00): ${code}, pid=620`;
   expect(await finding(gpuHang, { gpus: report, kernelLog })).toMatchObject({
     status,
     evidence: expect.stringMatching(
-      new RegExp(`^GPU 1 \\(0000:07:00\\) reported Xid ${code} since the host was started: .*${means}`),
+      new RegExp(`^GPU 1 \\(0000:07:00\\) reported Xid ${code} since the host started: .*${means}`),
     ),
     details: [`[9.5] NVRM: Xid (PCI:0000:07:00): ${code}, pid=620`],
     fix: expect.stringContaining(fix),
@@ -236,11 +236,11 @@ test('compute-mode warns about a GPU that accepts one process only', async () =>
 test('pidns warns about processes of another pid namespace, and memory without an owner', async () => {
   expect(await finding(pidns, { gpus: held })).toMatchObject({
     status: 'warn',
-    evidence: '136 GiB of GPU memory is held by pid 620, which is not in this pid namespace',
+    evidence: '135.7 GiB of GPU memory is in use by pid 620, which is not in this pid namespace',
   });
   expect(await finding(pidns, { gpus: { ...held, holders: [] } })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('names nobody'),
+    evidence: expect.stringContaining('lists no process'),
   });
 });
 

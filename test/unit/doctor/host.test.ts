@@ -22,7 +22,7 @@ test('bootstrap fails if the port is in use, given twice, or set by hand', async
       unbindable: { [`0.0.0.0:${port}`]: 'EADDRINUSE' },
       holders: { [port]: 'pid 77 (nc)' },
     }),
-  ).toMatchObject({ status: 'fail', evidence: expect.stringContaining('held by pid 77 (nc)') });
+  ).toMatchObject({ status: 'fail', evidence: expect.stringContaining('in use by pid 77 (nc)') });
   const processes = subject.plan?.processes.map((spec) => ({
     ...spec,
     ports: { ...spec.ports, bootstrap: 7 },
@@ -68,7 +68,7 @@ test('ports warns if another port must be used, and fails if the port was requir
   const holders = { 8000: 'pid 912 (node server.js)' };
   expect(await finding(ports, { holders })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('8000 is held by pid 912 (node server.js)'),
+    evidence: expect.stringContaining('8000 is in use by pid 912 (node server.js)'),
   });
   const subject = subjectOf(agg, {}, { insistsOnPort: true });
   expect(await finding(ports, { holders, subject })).toMatchObject({
@@ -81,11 +81,11 @@ test('ports recognizes a process left by a dead run, and says what ends it', asy
   const runs = [runFacts({ state: 'dead', living: [{ pid: 912, process: 'frontend' }] })];
   expect(await finding(ports, { holders: { 8000: 'pid 912 (python3)' }, runs })).toMatchObject({
     status: 'warn',
-    evidence: '8000 is held by pid 912 (python3), left of the dead run agg-abcd',
+    evidence: '8000 is in use by pid 912 (python3), left by the dead run agg-abcd',
     fix: expect.stringContaining('dynamo clean'),
   });
   expect(await finding(ports, { holders: { 8000: 'pid 91 (python3)' }, runs })).toMatchObject({
-    evidence: expect.stringContaining('no run of yours'),
+    evidence: expect.stringContaining('not a run of yours'),
   });
 });
 
@@ -114,7 +114,7 @@ test('ports is silent if all can be bound, also without IPv6 and next to a live 
 test.each([
   ['40000', 'above 32767'],
   ['8000', 'also the HTTP port'],
-  ['none', 'is no port'],
+  ['none', 'is not a port'],
   ['9000', 'is exported; dynamo ignores it'],
 ])('sysport-env warns about DYN_SYSTEM_PORT=%s', async (value, words) => {
   expect(await finding(sysportEnv, { environment: { DYN_SYSTEM_PORT: value } })).toMatchObject({
@@ -136,7 +136,7 @@ const zombie = {
 test('init warns about zombies that remain under pid 1', async () => {
   expect(await finding(init, { files: zombie })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('pid 1 (tail) reaps late or never, zombies under it: 1, python3 70'),
+    evidence: expect.stringContaining('pid 1 (tail) reaps late or never; zombies: 1, python3 70'),
   });
 });
 
@@ -173,7 +173,7 @@ test('shm warns about unused segments, and says which are ours', async () => {
     evidence:
       '2 segments with 18 GiB left behind: /dev/shm/sgl_shm_mm_70_0, 18 GiB: made by pid 70 of run agg-abcd',
     fix: expect.stringContaining('dynamo clean'),
-    details: ['/dev/shm/psm_abc, 1 MiB: nobody uses it'],
+    details: ['/dev/shm/psm_abc, 1.0 MiB: not in use'],
   });
   expect(await finding(shm, { space, segments: [unknown] })).toMatchObject({
     status: 'warn',
@@ -223,7 +223,7 @@ test.each([
   [{ http_proxy: 'http://p:1' }, 'warn', 'lacks localhost, 127.0.0.1, 0.0.0.0, ::1'],
   [{ HTTPS_PROXY: 'http://p:1', no_proxy: 'localhost,127.0.0.1,::1' }, 'warn', 'lacks 0.0.0.0'],
   [{ all_proxy: '' }, 'ok', 'no proxy is set'],
-  [{ http_proxy: 'proxy', no_proxy: '*' }, 'warn', 'no address'],
+  [{ http_proxy: 'proxy', no_proxy: '*' }, 'warn', 'is not a URL'],
   [{ http_proxy: 'http://p:1', NO_PROXY: '*' }, 'ok', 'loopback excluded'],
   [{}, 'ok', 'no proxy is set'],
 ])('proxy with %j: %s', async (environment, status, words) => {

@@ -1,4 +1,4 @@
-/** Checks of etcd, NATS, the planes and Docker, on answers as real ones give them (test/real/doctor has the real ones). */
+/** Checks of etcd, NATS, planes and Docker, with realistic answers (test/real/doctor uses real ones). */
 import { expect, test } from 'vitest';
 import { docker } from '../../../src/doctor/checks/dead-runs.ts';
 import { etcd, etcdLock, etcdStale, nats } from '../../../src/doctor/checks/etcd-and-nats.ts';
@@ -38,7 +38,7 @@ test('etcd is silent if healthy, and skipped if not needed', async () => {
     evidence: 'etcd 3.4.23 on http://127.0.0.1:2379 is healthy',
   });
   expect(await finding(etcd)).toMatchObject({ status: 'skip' });
-  // The plan decides, not the shell.
+  // The plan counts, not the shell.
   expect(await finding(etcd, { environment, subject: subjectOf(agg) })).toMatchObject({ status: 'skip' });
   expect(await finding(etcd, { subject: using({ etcd: outside(['10.0.0.1:2379']) }) })).toMatchObject({
     status: 'fail',
@@ -94,7 +94,7 @@ test('etcd-stale is silent if all keys have a lease, and skipped if etcd is unre
 
 const locks =
   '1: FLOCK  ADVISORY  WRITE 55 fe:00:4242 0 EOF\n2: OFDLCK ADVISORY  WRITE -1 fe:00:4243 0 EOF\n';
-/** As two etcds on one folder were seen: one has locked the file, both have it open. */
+/** Two etcds on one folder, as seen: one has locked the file, both have it open. */
 const waiting = {
   files: {
     '/proc/locks': locks,
@@ -150,7 +150,7 @@ const info = (more: object): string =>
 test.each([
   ['fail', 'is not NATS', 'SSH-2.0-OpenSSH_9.2'],
   ['warn', 'JetStream off', info({})],
-  ['warn', 'up to 1024 bytes only', info({ jetstream: true, max_payload: 1024 })],
+  ['warn', 'only up to 1024 bytes', info({ jetstream: true, max_payload: 1024 })],
   ['ok', 'JetStream on', info({ jetstream: true })],
 ])('nats: %s, %s', async (status, words, line) => {
   const lines = { '127.0.0.1:4222': line };

@@ -1,4 +1,4 @@
-/** Every rule on recorded logs: what it says of the failure that it is for, and that healthy logs mean nothing to it. */
+/** Every rule with recorded logs: it matches its failure, and no healthy logs. */
 import { expect, test } from 'vitest';
 import { rules } from '../../../src/doctor/rule-table.ts';
 import { logOf, opinionOn, planOf, type Told } from '../../support/diagnosis.ts';
@@ -29,7 +29,7 @@ const rows: readonly Row[] = [
   ),
   ...shared(
     'gpu-memory-neighbour',
-    /process 2810 holds 138\.6 of its 139\.8 GiB/,
+    /process 2810 uses 138\.6 of its 139\.8 GiB/,
     /doctor/,
     'gpu-memory-full',
   ),
@@ -56,12 +56,7 @@ const rows: readonly Row[] = [
     'model-gated',
     'model-gated-hub',
   ),
-  ...shared(
-    'model-not-found',
-    /knows no model acme\/model/,
-    /huggingface\.co\/acme\/model/,
-    'model-not-found',
-  ),
+  ...shared('model-not-found', /has no model acme\/model/, /huggingface\.co\/acme\/model/, 'model-not-found'),
   ...shared('hub-offline', /not in the local cache/, /hf download acme\/model/, 'hub-offline'),
   ...shared('hub-unreachable', /could not be reached/, /HF_ENDPOINT/, 'hub-unreachable'),
   ...shared(
@@ -86,7 +81,7 @@ const rows: readonly Row[] = [
   ),
   ...shared(
     'port-taken',
-    /port 18999 is taken/,
+    /port 18999 is in use/,
     /stop/,
     'port-taken-http',
     'port-taken-status-1.1.1',
@@ -117,10 +112,10 @@ const rows: readonly Row[] = [
   ),
   ...shared('nixl-backend', /NIXL cannot use the memory/, /mooncake/, 'nixl-backend'),
   ...shared('nixl-backend', /needs 1\.18 or newer/, /LD_LIBRARY_PATH/, 'ucx-too-old'),
-  ...shared('transfer-backend', /by fake/, /backend=nixl/, 'transfer-backend'),
+  ...shared('transfer-backend', /with fake/, /backend=nixl/, 'transfer-backend'),
   ...shared(
     'page-size-differs',
-    /blocks of 16 tokens, decode uses blocks of 32/,
+    /blocks of 16 tokens, but decode uses blocks of 32/,
     /decode\.pageSize=16/,
     'page-size-differs',
   ),
@@ -134,7 +129,13 @@ const rows: readonly Row[] = [
   ...shared('response-host', /not 127\.0\.0\.1/, /DYN_TCP_RESPONSE_STREAM_HOST=lo/, 'response-host'),
   ...shared('nccl-timeout', /NCCL, ALLREDUCE/, /NCCL_P2P_DISABLE/, 'nccl-timeout'),
   ...shared('nccl-error', /NCCL could not connect/, /NCCL_DEBUG=WARN/, 'nccl-error'),
-  ...shared('unknown-flag', /no flag --bogus/, /--bogus/, 'unknown-flag-frontend', 'unknown-flag-sglang'),
+  ...shared(
+    'unknown-flag',
+    /does not support --bogus/,
+    /--bogus/,
+    'unknown-flag-frontend',
+    'unknown-flag-sglang',
+  ),
   ...shared('bad-flag-value', /--router-mode: invalid choice: 'zzz'/, /--router-mode/, 'bad-flag-value'),
   ...shared(
     'package-missing',
@@ -155,7 +156,7 @@ const rows: readonly Row[] = [
   ),
   ...shared(
     'bootstrap-unreachable',
-    /hand-over|handed over/,
+    /KV transfers|is transferred/,
     /./,
     'bootstrap-unreachable',
     'bootstrap-mocker',
@@ -241,7 +242,7 @@ test('each recording matches only its rule and less specific ones', () => {
   }
 });
 
-/** Shown in test/unit/doctor/situations.test.ts: they need more than a log. */
+/** Tested in test/unit/doctor/situations.test.ts, as they need more than a log. */
 const bySituation = [
   'namespace-mismatch',
   'discovery-mismatch',

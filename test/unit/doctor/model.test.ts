@@ -1,4 +1,4 @@
-/** Checks of the model: its kind, the hub, the cache, and what is complete without a network. */
+/** Checks of the model: its kind, the hub, the cache, and offline mode. */
 import { expect, test } from 'vitest';
 import { hfAuth, hfCache, modelKind, offline } from '../../../src/doctor/checks/hub-and-models.ts';
 import { finding, type HostFacts, onGpus, subjectOf } from '../../support/doctor-host.ts';
@@ -60,7 +60,7 @@ test.each([
   [403, 'GatedRepo', 'accept the licence'],
   [401, 'RepoNotFound', 'check the spelling'],
   [404, 'RepoNotFound', 'check the spelling'],
-  [403, '', 'ask for access'],
+  [403, '', 'request access'],
   [404, '', 'check the spelling'],
 ])('hf-auth fails on %i %s', async (status, code, fix) => {
   const found = await finding(hfAuth, { subject: tiny, replies: replies(status, code) });
@@ -120,11 +120,11 @@ const tight = { freeBytes: 20 * 2 ** 30, totalBytes: 900 * 2 ** 30 };
 test('hf-cache fails if it is not writable, or too small for the rest of the model', async () => {
   expect(await finding(hfCache, { readOnly: ['/'], space: { '/': roomy } })).toMatchObject({
     status: 'fail',
-    evidence: expect.stringContaining('cannot be written'),
+    evidence: expect.stringContaining('is not writable'),
   });
   expect(await finding(hfCache, { subject: tiny, files: partial, space: { [hub]: tight } })).toMatchObject({
     status: 'fail',
-    evidence: expect.stringContaining('20 GiB are free'),
+    evidence: expect.stringContaining('20 GiB free'),
   });
 });
 

@@ -1,4 +1,4 @@
-/** The page of the documentation and the table of checks say the same. */
+/** The documentation matches the table of checks. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { checks } from '../../../src/doctor/table.ts';

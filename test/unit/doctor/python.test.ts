@@ -1,4 +1,4 @@
-/** Checks of what Python holds: cuDNN, NIXL, Dynamo and SGLang, and the driver below them. */
+/** Checks of Python packages (cuDNN, NIXL, Dynamo, SGLang) and the driver. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import { cudnn, nixl, packages } from '../../../src/doctor/checks/python-environment.ts';

@@ -1,4 +1,4 @@
-/** How checks are made: side by side, each within its time, without secrets, and honest about what was not made. */
+/** How checks run: in parallel, each within its time, without secrets, and skipped ones are reported. */
 import { expect, test } from 'vitest';
 import { type Check, fail, type Finding, ok } from '../../../src/doctor/check.ts';
 import { runChecks } from '../../../src/doctor/run-checks.ts';
@@ -76,7 +76,7 @@ test('a failed fix is reported, and the problem stays', async () => {
     async () => await Promise.reject(new Error('EPERM')),
   );
   const [report] = await runChecks([cannot], hostWith(), { ...options, repair: true });
-  expect(report).toMatchObject({ status: 'fail', fixed: ['could not: EPERM'] });
+  expect(report).toMatchObject({ status: 'fail', fixed: ['failed: EPERM'] });
 });
 
 test('without --fix nothing is changed', async () => {

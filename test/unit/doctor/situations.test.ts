@@ -1,4 +1,4 @@
-/** Rules that need more than one log: the host, the end of the process, the plan, other logs of the run. */
+/** Rules that need more than one log: the host, the exit of the process, the plan, other logs of the run. */
 import { expect, test } from 'vitest';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { opinionOn, planOf, type Told, withProcess } from '../../support/diagnosis.ts';
@@ -19,11 +19,9 @@ test('a full GPU: the rule asks who uses it and describes them', () => {
   const told: Told = { logs: { decode: 'gpu-memory-full' }, failure: killed };
   expect(opinionOn(told).asks).toEqual([{ about: 'gpu-holders' }]);
   const holder = { pid: 2810, usedMiB: 141_926, gpu: ['0'], what: 'python3 train.py, of alice, for 3h' };
-  const stranger = opinionOn({ ...told, host: { gpuHolders: [holder] } });
-  expect(stranger.asks).toEqual([]);
-  expect(stranger.diagnosis?.cause).toContain(
-    'process 2810 (python3 train.py, of alice, for 3h) holds 138.6',
-  );
+  const unowned = opinionOn({ ...told, host: { gpuHolders: [holder] } });
+  expect(unowned.asks).toEqual([]);
+  expect(unowned.diagnosis?.cause).toContain('process 2810 (python3 train.py, of alice, for 3h) uses 138.6');
   const ours = opinionOn({ ...told, host: { gpuHolders: [{ ...holder, run: 'agg-ab12' }] } });
   expect(ours.diagnosis?.fix).toBe('dynamo down agg-ab12');
 });
@@ -33,7 +31,7 @@ test('a log that could not be written: the disk is named, unless the log says mo
   const { diagnosis } = opinionOn({ host: { unwritable } });
   expect(diagnosis).toMatchObject({
     rule: 'log-disk-full',
-    cause: 'the disk is full at /state/runs/x, so that decode could not write its log',
+    cause: 'the disk is full at /state/runs/x, so decode could not write its log',
   });
   expect(diagnosis?.evidence).toEqual(['a write into /state/runs/x: ENOSPC, 2 KiB free']);
   expect(ruleOf({ logs: { decode: 'driver-too-old' }, host: { unwritable } })).toBe('driver-too-old');
@@ -44,7 +42,7 @@ test('a file size limit: by signal, by log line, by the size of the log', () => 
   expect(ruleOf({ failure: { exit: { code: undefined, signal: 'SIGXFSZ' } } })).toBe('file-size-limit');
   const host = { fileLimit: { bytes: 65_536, reachedBy: new Set(['decode']) } };
   expect(opinionOn({ host }).diagnosis?.cause).toBe(
-    'a file of decode may not become larger (ulimit -f, at most 64 KiB here)',
+    'a file of decode has reached the file size limit (ulimit -f, 64 KiB here)',
   );
   const others = { fileLimit: { bytes: 65_536, reachedBy: new Set(['prefill']) } };
   expect(ruleOf({ host: others })).toBeUndefined();
@@ -59,7 +57,7 @@ test('two workers loading on one GPU: names the other worker instead of the advi
     failure: killed,
   });
   expect(diagnosis?.rule).toBe('gpu-memory-neighbour');
-  expect(diagnosis?.cause).toMatch(/^prefill took the memory of GPU 0 .* 1\.49 GB there .* 125\.98 GB here/);
+  expect(diagnosis?.cause).toMatch(/^prefill loaded on GPU 0 .* 1\.49 GB there .* 125\.98 GB here/);
   expect(diagnosis?.fix).not.toContain('0.911');
 });
 
@@ -82,10 +80,10 @@ test('a port in use is named with its process, if known', () => {
   const known = new Map([[18_999, 'pid 912 (node server.js)']]);
   const plan = planOf(withProcess('decode', { ports: { system: 18_999 } }));
   expect(opinionOn({ ...told, plan, host: { portHolders: known } }).diagnosis?.cause).toBe(
-    'the system port 18999 is taken by pid 912 (node server.js)',
+    'the system port 18999 is in use by pid 912 (node server.js)',
   );
   const gone = opinionOn({ ...told, host: { portHolders: new Map([[18_999, undefined]]) } });
-  expect(gone.diagnosis?.cause).toContain('though nobody listens there any more');
+  expect(gone.diagnosis?.cause).toContain('though no process listens there any more');
   expect(gone.asks).toEqual([]);
 });
 
@@ -111,11 +109,11 @@ test('SIGKILL is attributed to the kernel only if its counters say so', () => {
   const told: Told = { failure: killed };
   expect(ruleOf({ ...told, host: killsOf(1, 1) })).toBe('killed-by-kernel');
   expect(ruleOf({ ...told, host: killsOf(undefined, 1) })).toBe('killed-by-kernel');
-  // Another container of the host lost a process meanwhile.
+  // Another container of the host lost a process in the meantime.
   expect(ruleOf({ ...told, host: killsOf(0, 1) })).toBe('killed-from-outside');
   expect(ruleOf({ ...told, host: killsOf(undefined, 0) })).toBeUndefined();
   expect(ruleOf({ ...told, host: {} })).toBeUndefined();
-  // It exited by itself: the counters are about somebody else.
+  // It exited by itself: the counters are about another process.
   expect(ruleOf({ failure: {}, host: killsOf(1, 1) })).toBeUndefined();
 });
 
@@ -129,7 +127,7 @@ test('a SIGKILL by SGLang itself is reported as such, unless the kernel killed i
   expect(ended.diagnosis?.rule).toBe('child-died');
   expect(ended.diagnosis?.cause).toContain("not by the kernel's OOM killer");
   expect(ruleOf({ logs: { decode: 'child-died' }, failure: killed, host })).toBe('killed-by-kernel');
-  // The recording of a load that failed, whose reason is left out: only its own end is left to tell.
+  // A recorded failed load without the reason: only its exit is left.
   const plan = planOf();
   const own = opinionOn({ plan, logs: { decode: 'own-tree' }, failure: killed, host });
   expect(own.diagnosis?.rule).toBe('ended-itself');
@@ -137,7 +135,8 @@ test('a SIGKILL by SGLang itself is reported as such, unless the kernel killed i
 
 test('a scheduler that is gone before the engine notices: killed by the kernel, or exited', () => {
   const failure: Told['failure'] = {
-    message: 'decode is alive but unhealthy: its sglang::scheduler (pid 77) ended',
+    message: 'in whatever words',
+    fields: { lostChild: { name: 'sglang::scheduler', pid: 77 } },
     exit: undefined as never,
   };
   expect(ruleOf({ failure, host: { kernelKills: { cgroup: 1, host: 1 } } })).toBe('killed-by-kernel');
@@ -166,7 +165,9 @@ test('an address that prefill advertises but does not listen on is named', () =>
   const argv = ['python', '-m', 'dynamo.sglang', '--host', '127.0.0.1'];
   const logs = { decode: 'bootstrap-unreachable' };
   const apart = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env: {} })) });
-  expect(apart.diagnosis?.cause).toContain("on 127.0.0.1 but tells decode to come to the machine's address");
+  expect(apart.diagnosis?.cause).toContain(
+    "on 127.0.0.1, but tells decode to connect to the machine's address",
+  );
   const env = { SGLANG_HOST_IP: '127.0.0.1' };
   const agreed = opinionOn({ logs, plan: planOf(withProcess('prefill', { argv, env })) });
   expect(agreed.diagnosis?.rule).toBe('bootstrap-unreachable');
@@ -177,8 +178,8 @@ test('an empty answer is a failed transfer only if prefill and decode are separa
   const failure: Told['failure'] = {
     code: 'not-ready',
     process: undefined as never,
-    message:
-      'The deployment is up but does not serve: HTTP 200 without an answer (completion_tokens 0, content null)',
+    message: 'in whatever words',
+    fields: { completionTokens: 0 },
   };
   expect(ruleOf({ failure })).toBe('empty-handover');
   const alone = planOf((plan) => ({
@@ -197,11 +198,13 @@ test('block sizes in the plan are compared', () => {
   expect(diagnosis?.seenIn).toBe('frontend');
 });
 
+const knowsNone = [{ place: 'dynamo.backend.generate', known: 0, planned: 1 }];
+
 test('workers in another namespace are found in /health, as no log shows them', () => {
   const failure = {
     ...late,
-    lastSeen:
-      'workers that the frontend knows: 0 of 1 in dynamo.backend.generate; it knows instead: bbb.backend.generate',
+    lastSeen: 'whatever words',
+    fields: { missing: knowsNone, unexpected: ['bbb.backend.generate'] },
   };
   const { diagnosis } = opinionOn({ failure });
   expect(diagnosis?.rule).toBe('namespace-mismatch');
@@ -210,7 +213,7 @@ test('workers in another namespace are found in /health, as no log shows them', 
 });
 
 test('different discovery settings in the plan are reported; equal ones are not', () => {
-  const failure = { ...late, lastSeen: 'workers that the frontend knows: 0 of 1 in dynamo.backend.generate' };
+  const failure = { ...late, fields: { missing: knowsNone, unexpected: [] } };
   expect(ruleOf({ failure })).toBeUndefined();
   const env = { DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: '/elsewhere' };
   const apart = opinionOn({ failure, plan: planOf(withProcess('decode', { env })) });
@@ -222,7 +225,7 @@ test('different discovery settings in the plan are reported; equal ones are not'
 test('dead on the first request: only while the deployment was being proven', () => {
   expect(ruleOf({ failure: { duringProof: true } })).toBe('dead-on-first-request');
   expect(ruleOf({ failure: {} })).toBeUndefined();
-  // A cause in the log says more.
+  // A cause in the log takes precedence.
   expect(ruleOf({ failure: { duringProof: true }, logs: { decode: 'libcuda-missing' } })).toBe(
     'libcuda-missing',
   );
@@ -241,14 +244,14 @@ test('time-out: still downloading or stuck, depending on the last progress', () 
   expect(moving?.cause).toContain('model.safetensors 52% (2.6 GB)');
   expect(moving?.fix).toContain('hf download acme/model');
   expect(opinionOn(seen(600_000)).diagnosis?.cause).toMatch(
-    /got no further for 600 s after model\.safetensors/,
+    /made no progress for 600 s after model\.safetensors/,
   );
   expect(ruleOf({ failure: late })).toBeUndefined();
 });
 
 test('variables that users set change the advice', () => {
   const gated = opinionOn({ logs: { decode: 'model-gated-hub' }, variables: ['HF_TOKEN'] }).diagnosis;
-  expect(gated?.cause).toContain('owner of the token in HF_TOKEN');
+  expect(gated?.cause).toContain('for the token in HF_TOKEN');
   const offline = opinionOn({ logs: { decode: 'hub-offline' }, variables: ['HF_HUB_OFFLINE'] }).diagnosis;
   expect(offline?.fix).toContain('unset HF_HUB_OFFLINE');
 });

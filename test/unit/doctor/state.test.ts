@@ -1,4 +1,4 @@
-/** Checks of what dead runs left; test/e2e/doctor.test.ts makes them with real kills. */
+/** Checks of leftovers of dead runs; test/e2e/doctor.test.ts uses real kills. */
 import { expect, test } from 'vitest';
 import { orphansOurs, runState } from '../../../src/doctor/checks/dead-runs.ts';
 import type { StaleThing } from '../../../src/doctor/host-view.ts';
@@ -19,7 +19,7 @@ test('orphans-ours fails on processes of a dead run, with their GPU memory', asy
     await finding(orphansOurs, { runs: [orphaned], gpus: { state: 'answers', gpus: [], holders } }),
   ).toMatchObject({
     status: 'fail',
-    evidence: '1 process of 1 dead run still there: agg-abcd: worker 70, holding 71 GiB of GPU memory',
+    evidence: '1 process of 1 dead run still running: agg-abcd: worker 70, using 71.0 GiB of GPU memory',
     fix: expect.stringContaining('dynamo clean'),
   });
 });
@@ -35,7 +35,7 @@ test('orphans-ours is silent about live runs and clean dead ones, and fixes by r
 test('run-state warns about records, sockets and claims of dead runs', async () => {
   expect(await finding(runState, { runs: [empty], stale: [socket, lease] })).toMatchObject({
     status: 'warn',
-    evidence: '3 things are stale: run disagg-efgh of 2026-01-02 03:04: its supervisor is gone',
+    evidence: '3 stale items: run disagg-efgh of 2026-01-02 03:04: its supervisor is gone',
     details: [
       'socket /sockets/old.sock: nobody listens on it',
       'lease /ports/8000: its holder, pid 5 of run agg-abcd, is dead',
@@ -48,7 +48,7 @@ test('run-state is silent about live and ended runs, and cleans up runs without 
     status: 'ok',
   });
   expect(await runState.repair?.(doctorHost({ runs: [empty, orphaned], stale: [lease] }))).toEqual([
-    'tidied up after disagg-efgh: stopped: nothing is left',
+    'cleaned up after disagg-efgh: stopped: nothing is left',
     'removed the lease /ports/8000',
   ]);
 });

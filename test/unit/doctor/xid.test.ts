@@ -1,8 +1,7 @@
-/** Xid errors in kernel logs of real hosts, in the forms of several drivers. */
+/** Xid errors in kernel logs of real hosts, in the formats of several drivers. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { lineOf } from '../../../src/doctor/kernel-log.ts';
-import { busOf, meaningOf, parseXids } from '../../../src/doctor/xid.ts';
+import { busOf, lineOf, meaningOf, parseXids } from '../../../src/doctor/kernel-log.ts';
 
 const log = readFileSync(new URL('../../fixtures/gpu/xid/kernel.log', import.meta.url), 'utf8').split('\n');
 

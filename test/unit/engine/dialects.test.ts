@@ -1,4 +1,4 @@
-/** Which dialect an installed version speaks. */
+/** Which dialect belongs to an installed version. */
 import { expect, test } from 'vitest';
 import { chooseDialect } from '../../../src/engine/dialects.ts';
 

@@ -1,4 +1,4 @@
-/** The registry of engines is whole, and the only place that knows one by its name. */
+/** The registry of engines is complete, and the only place that names engines. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ test('version ranges of allowed and replaced packages are not empty', () => {
   }
 });
 
-/** Something else of that name: who renders chat templates, what an image is for, a field of the facts. */
+/** Other uses of the name: a chat processor, the purpose of an image, a field of the facts. */
 const namesakes = new Set([
   'profile/schema.ts: sglang',
   'plan/container.ts: sim',
@@ -40,7 +40,7 @@ const namesakes = new Set([
 
 test('only engine rooms compare with the name of an engine', () => {
   const src = fileURLToPath(new URL('../../../src', import.meta.url));
-  // A field of that name in square brackets is none.
+  // A field of that name in square brackets does not count.
   const literal = new RegExp(`(?<!\\[)'(${engineNames.join('|')})'`, 'g');
   const found = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !/^(engine|sim)\//.test(file))
@@ -52,7 +52,7 @@ test('only engine rooms compare with the name of an engine', () => {
   expect(found.filter((each) => !namesakes.has(each))).toEqual([]);
 });
 
-/** Without double-quoted and back-quoted texts, which quote what others write. */
+/** Without double-quoted and back-quoted texts, which quote other programs. */
 function withoutTexts(code: string): string {
   return code.replace(/"[^"\n]*"|`[^`]*`/g, '');
 }

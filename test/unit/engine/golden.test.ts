@@ -1,4 +1,4 @@
-/** No planned flag is unknown to the upstream version that it is planned for. */
+/** Every planned flag exists in the upstream version it is planned for. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
@@ -27,7 +27,7 @@ function known(version: string, module: string): Set<string> {
   return new Set(readFileSync(file, 'utf8').trim().split('\n'));
 }
 
-/** Words of processes that their program would refuse. */
+/** Flags of processes that their program would reject. */
 function unknownFlags(profile: Profile, version: string, engine: PlanOptions['engine']): string[] {
   return makePlan(profile, options({ engine }), pythonHost(version)).processes.flatMap(({ name, argv }) => {
     const [, , module = '', ...words] = argv;

@@ -1,4 +1,4 @@
-/** What the mocker is started with. */
+/** How the mocker is started. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { shellScript } from '../../../src/plan/shell.ts';
@@ -20,7 +20,7 @@ test('a model that is not local becomes a link to the tokenizer of the package, 
   expect(worker?.argv.join(' ')).toBe(
     '/venv/bin/python3 -m dynamo.mocker --model-path Qwen/Qwen3-0.6B --disaggregation-mode agg --block-size 16',
   );
-  // The name is a path from here, for the frontend too.
+  // The name is a relative path, also for the frontend.
   expect([frontend?.cwd, worker?.cwd]).toEqual(Array(2).fill('/state/runs/test-abcd/models'));
   expect(worker?.env).toMatchObject({
     HF_HUB_OFFLINE: '1',

@@ -1,4 +1,4 @@
-/** What SGLang workers are started with, by mode and by version of upstream. */
+/** How SGLang workers are started, by mode and upstream version. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { ProcessSpec } from '../../../src/plan/plan.ts';
@@ -200,7 +200,7 @@ test('logs are exported only if the caller names a collector', async () => {
 test('KV events of a worker are on loopback', async () => {
   for (const version of ['1.1.1', '1.4.2', '1.6.1']) {
     const { worker } = await planned('agg', version, ['components.worker.kvEvents=true']);
-    // SGLang listens where a star or a double colon stands, and connects to anything else.
+    // SGLang binds an address with a star or a double colon, and connects to any other.
     expect(line(worker)).toMatch(/"endpoint":"tcp:\/\/\[::ffff:127\.0\.0\.1\]:\d+"/);
   }
 });

@@ -1,4 +1,4 @@
-/** What the embedded engine is started with. */
+/** How the embedded engine is started. */
 import { expect, test } from 'vitest';
 import { decidingVariables, dynamoVariables } from '../../../src/engine/dynamo-variables.ts';
 import { type LocalDeployment, loopback } from '../../../src/engine/engine.ts';

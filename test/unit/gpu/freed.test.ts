@@ -11,7 +11,7 @@ const gpu = (uuid: string, usedMiB: number): Gpu => ({
   usedMiB,
 });
 
-/** Time passes only while somebody sleeps. */
+/** Time passes only in sleeps. */
 function instantClock() {
   let at = 0;
   return {
@@ -23,7 +23,7 @@ function instantClock() {
   };
 }
 
-/** Answers in order, the last one for ever. */
+/** Returns the answers in order, and then the last one forever. */
 function answers(...looks: readonly (readonly Gpu[])[]): () => Promise<readonly Gpu[]> {
   let next = 0;
   return async () => await Promise.resolve(looks[Math.min(next++, looks.length - 1)] ?? []);
@@ -70,7 +70,7 @@ test('a missing answer does not count as freed memory', async () => {
   expect(freed).toEqual({ freedMiB: 8_000, missing: new Map() });
 });
 
-/** One GPU that uses so much, and what is listed of living processes. */
+/** One GPU with this much memory in use, and its listed living processes. */
 const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): GpuSnapshot => ({
   gpus: [{ index: 0, uuid: 'a', name: 'NVIDIA H200', totalMiB: 143_771, usedMiB }],
   apps: listedMiB.map((each, i) => ({
@@ -81,19 +81,19 @@ const look = (usedMiB: number, ...listedMiB: readonly (number | undefined)[]): G
 });
 const rest = (before: GpuSnapshot, now: GpuSnapshot) => [...residues(['a'], before, now)];
 
-test('what an ended process held is a residue until the driver took it back', () => {
+test('memory of an ended process is residue until the driver frees it', () => {
   expect(rest(look(4), look(8_196))).toEqual([['a', 8_192]]);
   expect(rest(look(4), look(4))).toEqual([]);
 });
 
-test('an idle GPU does not read 0, and what others hold, had or took meanwhile is none', () => {
+test('idle memory and memory of other processes are not residue', () => {
   expect(rest(look(615), look(620))).toEqual([]);
   expect(rest(look(4), look(60_014, 60_000))).toEqual([]);
   expect(rest(look(60_014, 60_000), look(4))).toEqual([]);
   expect(rest(look(60_014, 60_000), look(68_206, 60_000))).toEqual([['a', 8_192]]);
 });
 
-test('a GPU that did not answer, or of whose processes the memory is not told, tells nothing', () => {
+test('a GPU without an answer or without process memory gives no result', () => {
   expect(rest(look(4), look(8_196, undefined))).toEqual([]);
   expect([...residues(['b'], look(4), look(8_196))]).toEqual([]);
 });

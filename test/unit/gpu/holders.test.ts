@@ -1,4 +1,4 @@
-/** Who holds a GPU, from a list that may be empty, wrong, or of another pid namespace. */
+/** Which processes use a GPU, from a list that may be empty, wrong, or of another pid namespace. */
 import { expect, test } from 'vitest';
 import type { ProcessFacts } from '../../../src/base/identity.ts';
 import type { ComputeApp } from '../../../src/gpu/nvidia-smi.ts';
@@ -62,8 +62,8 @@ test('much memory without a listed process is reported', () => {
   expect(holdersOf([gpu(4_096)], [], undefined, here()).unseen).toEqual([
     expect.stringMatching(/^4\.0 GiB on GPU 0 is held by processes that nvidia-smi does not list here/),
   ]);
-  // What a driver keeps on an idle GPU is no holder. Source: docs/upstream/memory-and-gpus.md#idle-gpus.
+  // Memory that a driver keeps on an idle GPU does not count. Source: docs/upstream/memory-and-gpus.md#idle-gpus.
   expect(holdersOf([gpu(615)], [], undefined, here()).unseen).toEqual([]);
-  // Where the driver does not tell what each uses, nothing can be missed.
+  // If the driver does not report memory per process, none can be missing.
   expect(holdersOf([gpu(4_096)], [app(7)], undefined, here(7)).unseen).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** nvidia-smi that is missing, works, fails or hangs; a stand-in on a PATH of its own. */
+/** nvidia-smi that is missing, works, fails or hangs: a stand-in on a separate PATH. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -130,6 +130,7 @@ test('when it fails, its first line is the problem', async () => {
     notes: [],
     problem:
       "nvidia-smi is here but failed: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
+    failure: "failed: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
   });
 });
 
@@ -142,6 +143,8 @@ test('when it hangs and ignores signals, it is abandoned in time and killed', as
     gpus: [],
     notes: [],
     problem: 'nvidia-smi is here but did not answer within 0.2 s',
+    failure: 'did not answer within 0.2 s',
+    hangs: true,
   });
   await until('nvidia-smi to be gone', () => !isLiving(Number(readFileSync(join(folder, 'pid'), 'utf8'))));
 });

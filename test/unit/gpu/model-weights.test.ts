@@ -1,4 +1,4 @@
-/** Size of a model's weights, from a folder or the cache of the hub. */
+/** Size of a model's weights, from a folder or the hub cache. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** What nvidia-smi prints, on recordings of real machines and in its worse moods. */
+/** Output of nvidia-smi, recorded on real machines and in failure modes. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
@@ -13,7 +13,7 @@ import { gpuOf, parseMigInstances, parseRows } from '../../../src/gpu/inventory.
 const recorded = (file: string): string =>
   readFileSync(new URL(`../../fixtures/gpu/h200-x2/${file}`, import.meta.url), 'utf8');
 
-/** The columns of the recording, as far as we read them. */
+/** The columns of the recording that we read. */
 const columns = [
   'index',
   'uuid',

@@ -1,4 +1,4 @@
-/** Which keys are a run's own. */
+/** Which keys belong to a run. */
 import { expect, test } from 'vitest';
 import { isOf } from '../../../src/infra/external-etcd.ts';
 

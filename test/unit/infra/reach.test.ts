@@ -1,4 +1,4 @@
-/** The way into an etcd of others is found again from what a plan says, and what is missing is named. */
+/** Credentials of an external etcd are recovered from a plan, and missing ones are named. */
 import { expect, test } from 'vitest';
 import { reachOf } from '../../../src/infra/reach.ts';
 import { accessPlaces } from '../../../src/plan/infra-access.ts';

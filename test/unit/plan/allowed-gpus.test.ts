@@ -1,4 +1,4 @@
-/** CUDA_VISIBLE_DEVICES and --gpus: read as CUDA reads them, and never widened. */
+/** CUDA_VISIBLE_DEVICES and --gpus: read as in CUDA, and never widened. */
 import { expect, test } from 'vitest';
 import { allowedGpus, limitText } from '../../../src/plan/gpu-demand.ts';
 import type { Gpu } from '../../../src/plan/request.ts';
@@ -56,8 +56,8 @@ test('--gpus chooses among the visible GPUs only', () => {
 test('an unknown GPU is refused with a list of GPUs', () => {
   expect(() => allowedGpus(gpus(2), undefined, '0,7')).toThrow(
     expect.objectContaining({
-      message: 'CUDA_VISIBLE_DEVICES: there is no GPU "7" here.',
-      hint: 'GPUs that can be named: 0 (GPU-00000000), 1 (GPU-11111111)',
+      message: 'CUDA_VISIBLE_DEVICES: this host has no GPU "7".',
+      hint: 'available GPUs: 0 (GPU-00000000), 1 (GPU-11111111)',
     }),
   );
 });
@@ -76,9 +76,9 @@ test('a MIG instance is named by its UUID or a prefix of it', () => {
 });
 
 test.each([
-  ['0', 'CUDA_VISIBLE_DEVICES: GPU 0 is divided (MIG): its instances are named by UUID.'],
-  ['MIG-aa', 'CUDA_VISIBLE_DEVICES: "MIG-aa" is the beginning of 2 UUIDs.'],
-  ['GPU-', 'CUDA_VISIBLE_DEVICES: there is no GPU "GPU-" here.'],
+  ['0', 'CUDA_VISIBLE_DEVICES: GPU 0 is partitioned (MIG): name its instances by UUID.'],
+  ['MIG-aa', 'CUDA_VISIBLE_DEVICES: "MIG-aa" matches the start of 2 UUIDs.'],
+  ['GPU-', 'CUDA_VISIBLE_DEVICES: this host has no GPU "GPU-".'],
 ])('CUDA_VISIBLE_DEVICES=%j is ambiguous', (visible, message) => {
   expect(() => allowedGpus(divided, undefined, visible)).toThrow(expect.objectContaining({ message }));
 });

@@ -19,7 +19,7 @@ test('without a GPU, the embedded engine is chosen, with the reason', () => {
     {
       what: 'engine',
       value: 'sim',
-      because: 'this host has no NVIDIA GPU: answers are simulated (--engine chooses another)',
+      because: 'this host has no NVIDIA GPU: answers are simulated (--engine selects another engine)',
     },
   ]);
 });
@@ -34,7 +34,7 @@ test.each([undefined, base])('GPUs without SGLang (%j) are an error with two opt
     expect.objectContaining({
       code: 'environment',
       exitCode: 78,
-      message: 'This host has 2 × NVIDIA H200, but no SGLang for them.',
+      message: 'This host has 2 × NVIDIA H200, but SGLang is not installed.',
       details: expect.arrayContaining([
         expect.stringContaining('dynamo setup --engine sglang'),
         expect.stringContaining('--engine sim'),
@@ -59,9 +59,9 @@ test('device: cpu chooses sglang if there is SGLang, with or without GPUs', () =
 });
 
 test.each([
-  ['mocker', undefined, 'no Python environment here holds Dynamo'],
-  ['sglang', undefined, 'no Python environment here holds Dynamo'],
-  ['sglang', base, '/venv holds Dynamo 1.4.2 without SGLang'],
+  ['mocker', undefined, 'no Python environment here contains Dynamo'],
+  ['sglang', undefined, 'no Python environment here contains Dynamo'],
+  ['sglang', base, '/venv contains Dynamo 1.4.2, but not SGLang'],
 ] as const)('--engine %s with the Python %j is refused, with a fix', (asked, python, reason) => {
   expect(() => chooseEngine(asked, onGpu, host({ gpus, python }))).toThrow(
     expect.objectContaining({

@@ -1,4 +1,4 @@
-/** Placement on GPUs: never one twice, never one that the user did not allow. */
+/** Placement on GPUs: none twice, and none that the user did not allow. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
@@ -73,12 +73,12 @@ test('too few GPUs are refused with what each worker needs', () => {
   expect(error).toMatchObject({
     code: 'busy',
     exitCode: 75,
-    message: 'This needs 3 GPUs and may use 2.',
+    message: 'Needs 3 GPUs, but only 2 are allowed.',
     details: [
       'GPUs needed:',
       '  prefill: 2',
       '  decode: 1',
-      'GPUs it may use:',
+      'Allowed GPUs:',
       '  GPU 0 (NVIDIA H200): 140.4 GiB of 140.4 GiB free',
       '  GPU 1 (NVIDIA H200): 140.4 GiB of 140.4 GiB free',
     ],
@@ -87,7 +87,7 @@ test('too few GPUs are refused with what each worker needs', () => {
 
 test('a sharing worker gets exactly the GPUs of the other, replica by replica', () => {
   const replicas = workers({
-    // The sharing one stands first: the order in the profile means nothing.
+    // The sharing worker comes first: the order in the profile has no meaning.
     decode: worker('decode', { replicas: 3, shareGpuWith: 'prefill' }),
     prefill: worker('prefill', { replicas: 2 }),
   });
@@ -146,7 +146,7 @@ test('a placement is found if one exists, with enough memory on every GPU', () =
         );
         const demands = wishes.flatMap(({ gpus: count, gib }) => Array.from({ length: count }, () => gib));
         const [most, best] = [demands.toSorted((a, b) => b - a), free.toSorted((a, b) => b - a)];
-        // One demand a GPU: it fits exactly when the largest fit on the freest.
+        // One demand per GPU: it fits exactly if the largest fit on the GPUs with most free memory.
         const fits = most.every((gib, i) => gib <= (best[i] ?? -1));
         const offer = { gpus: withFree(...free) };
         if (!fits) {
@@ -185,9 +185,9 @@ test('workers that share a GPU need enough memory together', () => {
   });
   expect(placeWorkers(replicas, { gpus: withFree(12, 13) }).devices.get('decode')).toEqual(['1']);
   expect(refusalOf(replicas, { gpus: withFree(12) })).toMatchObject({
-    message: 'This needs 1 GPU; of 1 that it may use, 0 have room.',
+    message: 'Needs 1 GPU, but only 0 of the 1 allowed have enough free memory.',
     details: expect.arrayContaining([
-      "  prefill: 1, with 13.0 GiB free on each: 2 workers: the profile's hint",
+      '  prefill: 1, each with 13.0 GiB free: 2 workers: the hint in the profile',
       '  decode: shares with prefill',
     ]),
   });
@@ -198,7 +198,7 @@ test('model weights take precedence over the hint, divided by the GPUs of a work
   const weightsMiB = 40 * 1024;
   expect(refusalOf(replicas, { gpus: withFree(21, 30), weightsMiB })).toMatchObject({
     details: expect.arrayContaining([
-      '  worker: 2, with 22.0 GiB free on each: 40.0 GiB of weights on 2 GPUs, and 2 GiB beside them',
+      '  worker: 2, each with 22.0 GiB free: 40.0 GiB of weights on 2 GPUs, plus 2 GiB',
     ]),
   });
   expect(placeWorkers(replicas, { gpus: withFree(22, 22), weightsMiB }).devices.get('worker')).toEqual([
@@ -226,16 +226,16 @@ test('a GPU of another run is never assigned, and the error names the run and pr
   };
   const hungry = workers({ worker: worker('aggregated', { gpuMemoryGiB: 4 }) });
   expect(refusalOf(hungry, { gpus: [leased, held], limit: '--gpus 0,1' })).toMatchObject({
-    message: 'This needs 1 GPU; of 2 that it may use (--gpus 0,1), 0 have room.',
+    message: 'Needs 1 GPU, but only 0 of the 2 allowed (--gpus 0,1) have enough free memory.',
     details: [
       'GPUs needed:',
-      "  worker: 1, with 4.0 GiB free on each: the profile's hint",
-      'GPUs it may use:',
-      '  GPU 0 (NVIDIA H200): 140.4 GiB of 140.4 GiB free, taken by run disagg-ab12',
+      '  worker: 1, each with 4.0 GiB free: the hint in the profile',
+      'Allowed GPUs:',
+      '  GPU 0 (NVIDIA H200): 140.4 GiB of 140.4 GiB free, leased by run disagg-ab12',
       '  GPU 1 (NVIDIA H200): 0.9 GiB of 140.4 GiB free',
       '    139.0 GiB by pid 4321 (alice, sglang::scheduler, for 3 h 0 min)',
     ],
-    hint: 'dynamo down disagg-ab12   # gives its GPUs back',
+    hint: 'dynamo down disagg-ab12   # frees its GPUs',
   });
   expect(refusalOf(hungry, { gpus: [held] })).toMatchObject({
     hint: expect.stringContaining('dynamo clean'),
@@ -257,7 +257,11 @@ test('a MIG instance is assigned by its UUID, and every choice has a reason', ()
   expect(placed.devices.get('worker')).toEqual(['MIG-aa']);
   expect(placed.uuids).toEqual(['MIG-aa']);
   expect(placed.choices).toEqual([
-    { what: 'gpu', value: 'MIG-aa', because: "worker: needs 4.0 GiB (the profile's hint), 20.0 GiB free" },
+    {
+      what: 'gpu',
+      value: 'MIG-aa',
+      because: 'worker: needs 4.0 GiB (the hint in the profile), 20.0 GiB free',
+    },
   ]);
 });
 
@@ -300,11 +304,11 @@ test('a worker on several GPUs gets whole GPUs only, or an error with the reason
   );
   expect(placeWorkers(both, { gpus: [two, three, ...instances] }).devices.get('pair')).toEqual(['1', '2']);
   const refused = () => placeWorkers(workers({ pair }), { gpus: [...instances, two] });
-  expect(refused).toThrow('This needs 2 GPUs; of 3 that it may use, 1 has room.');
+  expect(refused).toThrow('Needs 2 GPUs, but only 1 of the 3 allowed has enough free memory.');
   expect(refused).toThrow(
     expect.objectContaining({
       details: expect.arrayContaining([
-        "  pair: 2, with 2.0 GiB free on each: the profile's hint; whole ones, as no process can use several instances of divided GPUs (MIG)",
+        '  pair: 2, each with 2.0 GiB free: the hint in the profile; whole GPUs only, since a process cannot use several MIG instances',
       ]),
     }),
   );

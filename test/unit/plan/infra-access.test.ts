@@ -1,4 +1,4 @@
-/** Logins for an external etcd or NATS: which variables carry them, and which ones the installed Dynamo cannot use. */
+/** Logins for an external etcd or NATS: their variables, and which ones the installed Dynamo cannot use. */
 import { expect, test } from 'vitest';
 import {
   ignoredVariables,
@@ -21,8 +21,8 @@ test.each([
   [secure, certificates, undefined],
   [secure, login, undefined],
   [secure, {}, undefined],
-  [secure, { ...login, ...certificates }, /a login beside certificates/],
-  [secure, authority, /a ca, a cert and a key/],
+  [secure, { ...login, ...certificates }, /a login and certificates are set/],
+  [secure, authority, /ca, cert and key/],
   [secure, long, /128 KiB/],
 ])('%j with %j', (uses, environment, refusal) => {
   const check = () => requireAccess(uses, environment, '1.6.1');
@@ -41,7 +41,7 @@ test.each([
   ['nats://a:1', '1.1.1', false],
 ])('NATS at %s with %s: refused %s', (address, version, refused) => {
   const check = () => requireAccess({ nats: external(address) }, {}, version);
-  if (refused) expect(check).toThrow(/over TLS, which Dynamo 1\.4\.2 cannot do/);
+  if (refused) expect(check).toThrow(/requires TLS, which Dynamo 1\.4\.2 does not support/);
   else expect(check).not.toThrow();
 });
 

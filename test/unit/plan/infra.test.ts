@@ -1,4 +1,4 @@
-/** Where etcd and NATS come from, and what they are started with. */
+/** Where etcd and NATS come from, and how they are started. */
 import { expect, test } from 'vitest';
 import type { InfraFacts } from '../../../src/plan/infra.ts';
 import { makeInfraPlan } from '../../../src/plan/infra-plan.ts';
@@ -92,7 +92,7 @@ test('requests over NATS need NATS, even with file discovery', () => {
   expect(plan.processes.at(-1)?.env.NATS_SERVER).toBe(plan.nats);
   expect(thrown(() => makePlan(profile, options(), knowing({ binaries })))).toMatchObject({
     code: 'usage',
-    message: 'The engine sim has no request plane nats: it knows tcp only.',
+    message: 'The engine sim does not support the request plane nats; supported: tcp.',
   });
 });
 
@@ -183,7 +183,7 @@ test('auto tries external, then shared, then processes, with reasons', () => {
   expect(choice(third, 'etcd')).toMatchObject({
     value: 'process',
     because:
-      '/usr/bin/etcd, version 3.4.23; ETCD_ENDPOINTS=http://etcd:2379: connection refused; no shared one is up (dynamo infra up)',
+      '/usr/bin/etcd, version 3.4.23; ETCD_ENDPOINTS=http://etcd:2379: connection refused; no shared one is running (dynamo infra up)',
   });
 });
 
@@ -235,7 +235,7 @@ test.each([
   [etcdAndNats, 'discovery etcd needs etcd', 'apt-get install etcd-server nats-server'],
   [options({ events: 'nats' }), 'events nats needs NATS', 'dynamo setup --infra'],
   [options({ infra: 'docker' }), 'needs etcd', '--infra process'],
-  [options({ infra: 'external' }), 'nothing external would be used', 'export ETCD_ENDPOINTS='],
+  [options({ infra: 'external' }), 'would not use an external etcd or NATS', 'export ETCD_ENDPOINTS='],
   [options({ infra: 'external', discovery: 'etcd' }), 'needs etcd', 'export ETCD_ENDPOINTS='],
   [
     options({ infra: 'none', discovery: 'etcd' }),
@@ -288,7 +288,7 @@ test('servers named in the profile are used and shown; without KV events only et
   const plan = makePlan({ ...router, infra: named }, options(), facts);
   expect(plan.discovery).toEqual({ backend: 'etcd', endpoints: ['http://etcd:2379'] });
   expect(plan.events).toBe('nats');
-  expect(choice(plan, 'discovery')?.because).toBe('infra.etcd of the profile');
+  expect(choice(plan, 'discovery')?.because).toBe('infra.etcd in the profile');
   expect(choice(plan, 'etcd')).toEqual({
     what: 'etcd',
     value: 'external',
@@ -306,7 +306,7 @@ test('a silent server named in the profile is not replaced by another', () => {
   expect(thrown(() => makePlan(profile, discovery, facts('infra.etcd.endpoints')))).toMatchObject({
     code: 'unavailable',
     message: 'infra.etcd.endpoints=http://etcd:2379: connection refused.',
-    hint: 'mend infra.etcd of the profile, or use another: --infra process',
+    hint: 'fix infra.etcd in the profile, or use a local one: --infra process',
   });
   expect(makePlan(plain, discovery, facts()).infra?.etcd?.from).toBe('process');
 });

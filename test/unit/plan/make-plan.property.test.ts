@@ -1,11 +1,14 @@
-/** What holds for every plan, whatever the profile, the host and the options. */
+/** Properties of every plan, whatever the profile, host and options. */
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
 import { hideSecrets, withSecrets } from '../../../src/plan/plan-secrets.ts';
 import type { ServingPlan, ProcessSpec } from '../../../src/plan/plan.ts';
 import { cleanName, isRunName } from '../../../src/plan/run-name.ts';
 import { type Planned, planned } from '../../support/arbitrary-plan.ts';
+
+// Each test plans many profiles: on a busy machine that takes longer than the usual limit.
+vi.setConfig({ testTimeout: 120_000 });
 
 function holds(check: (plan: ServingPlan, from: Planned) => void): void {
   fc.assert(
@@ -156,7 +159,7 @@ test('a variable with NUL, or longer than the kernel allows, is rejected', () =>
     fc.property(planned, name, bad, (from, variable, value) => {
       const given = { ...from.options, env: { [variable]: value } };
       expect(() => makePlan(from.profile, given, from.host)).toThrow(`--env ${variable}`);
-      // With a dash it would be a flag of its own, and named as that.
+      // With a dash it would be a separate flag.
       const words = { ...from.options, rawArgs: ['--x', value.replace(/^-+/, '')] };
       expect(() => makePlan(from.profile, words, from.host)).toThrow(/argument --x/);
     }),

@@ -57,7 +57,7 @@ test('processes that wait for each other are refused, showing the chain', () => 
   });
   expect(thrown(() => makePlan(profile, options(), host()))).toMatchObject({
     code: 'profile-invalid',
-    message: 'These processes wait for each other: a → b → a.',
+    message: 'These processes depend on each other: a → b → a.',
   });
 });
 

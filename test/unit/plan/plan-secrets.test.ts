@@ -1,4 +1,4 @@
-/** What a plan says of its own accord is no secret, on any engine: only what a user gives is hidden. */
+/** Values that a plan sets itself are not secret, on any engine: only user values are hidden. */
 import { expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
 import { requireServing } from '../../../src/plan/plan.ts';

@@ -1,4 +1,4 @@
-/** Ports: asked ones are taken or refused, others move on, none is given twice. */
+/** Ports: requested ones are used or refused, others move on, none is assigned twice. */
 import { expect, test } from 'vitest';
 import { chooseHttpPort, firstPort, lastPort, portPool, portRange } from '../../../src/plan/ports.ts';
 
@@ -9,7 +9,7 @@ test('a requested port that is busy is refused, naming its process', () => {
   expect(() => chooseHttpPort({ asked: 8080, preferred: 8000, busy })).toThrow(
     expect.objectContaining({
       code: 'busy',
-      message: '--http-port 8080: the port is held by pid 912 (node server.js).',
+      message: '--http-port 8080: the port is in use by pid 912 (node server.js).',
       hint: expect.stringContaining('stop pid 912 (node server.js)'),
     }),
   );
@@ -23,7 +23,7 @@ test('the default port moves to the next free one and says why', () => {
   ]);
   expect(chooseHttpPort({ asked: undefined, preferred: 8000, busy })).toEqual({
     port: 8002,
-    choices: [{ what: 'http port', value: '8002', because: '8000 is held by run agg-1234' }],
+    choices: [{ what: 'http port', value: '8002', because: '8000 is in use by run agg-1234' }],
   });
   expect(chooseHttpPort({ asked: undefined, preferred: 9000, busy })).toEqual({ port: 9000, choices: [] });
 });

@@ -1,4 +1,4 @@
-/** The proving request of each kind, and the judgement of its answer. */
+/** The proof request of each kind, and how its answer is judged. */
 import { inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { judge, proofRequest, tinyImage } from '../../../src/plan/proof.ts';
@@ -85,19 +85,20 @@ test.each([
   ['a negative token count', chat('Hello', -1)],
   ['no usage', JSON.stringify({ choices: [{ message: { content: 'Hello' } }] })],
 ])('%s is not an answer, although the status is 200', (_, body) => {
-  expect(judge('chat', body)).toEqual({ wrong: expect.stringContaining('HTTP 200 without an answer') });
+  expect(judge('chat', body)).toMatchObject({ wrong: expect.stringContaining('HTTP 200 without an answer') });
 });
 
 test('reports what was seen instead', () => {
   expect(judge('chat', chat(null, 0))).toEqual({
     wrong: 'HTTP 200 without an answer (completion_tokens 0, content null)',
+    completionTokens: 0,
   });
 });
 
 test('null or empty text with tokens counted is a real answer', () => {
   for (const content of [null, '', '  \n']) {
     expect(judge('chat', chat(content, 16))).toEqual({
-      answer: '16 tokens that the tokenizer shows as no text',
+      answer: '16 tokens that decode to no text',
     });
   }
 });
@@ -144,6 +145,6 @@ test.each([
   '{"choices":{},"usage":7,"data":7}',
 ])('any other body is wrong and never throws: %j', (body) => {
   for (const request of ['chat', 'vision', 'embedding', 'image', 'video'] as const) {
-    expect(judge(request, body)).toEqual({ wrong: expect.any(String) });
+    expect(judge(request, body)).toMatchObject({ wrong: expect.any(String) });
   }
 });

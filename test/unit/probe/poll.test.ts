@@ -1,4 +1,4 @@
-/** The pace of asking, and when asking ends. */
+/** The pace of polling, and when it ends. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import { type Attempt, poll } from '../../../src/probe/poll.ts';
@@ -14,7 +14,7 @@ function asking(attempt: Attempt<string>) {
       askedAt.push(clock.now());
       return await attempt(signal);
     },
-    { clock, signal: stop.signal, saw: (what) => void saw.push(what) },
+    { clock, signal: stop.signal, saw: ({ text }) => void saw.push(text) },
   );
   result.catch(() => {});
   return { clock, stop, saw, askedAt, result };

@@ -1,4 +1,4 @@
-/** Which container a control group means, and how that is ended. */
+/** Which container a control group belongs to, and how to stop it. */
 import { expect, test } from 'vitest';
 import { containerOf } from '../../../src/process/facts.ts';
 

@@ -1,4 +1,4 @@
-/** Shared memory: only what a ledger proves to be made by a dead process of ours, and used by nobody else. */
+/** Shared memory: only segments that a ledger proves were created by our dead processes, and that are unused. */
 import { expect, test } from 'vitest';
 import {
   creatorIn,

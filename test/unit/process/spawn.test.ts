@@ -1,4 +1,4 @@
-/** Why a process could not be started: the kernel's error, and what it was about. */
+/** Why a process could not be started: the kernel's error and its object. */
 import { expect, test } from 'vitest';
 import { type Attempt, spawnError } from '../../../src/process/spawn.ts';
 

@@ -1,8 +1,8 @@
-/** How often all of /proc may be searched. */
+/** How often all of /proc may be scanned. */
 import { expect, test } from 'vitest';
 import { scanPace } from '../../../src/process/tracker.ts';
 
-/** Searches as often as it may, each of so many milliseconds; when each began. */
+/** Scans of this duration as often as allowed; returns when each began. */
 function search(forMs: number, eachMs: number, from = 0): number[] {
   const pace = scanPace();
   const begins: number[] = [];

@@ -1,4 +1,4 @@
-/** Bad input: the place, the message, the line with its caret and the fix, for each kind of fault. */
+/** Invalid input: position, message, line with caret, and fix, for each kind of error. */
 import { describe, expect, it } from 'vitest';
 import { failureOf, good } from './memory-files.ts';
 
@@ -67,7 +67,11 @@ const files: [string, string | Uint8Array, string[]][] = [
       'my.yaml:9:5: duplicate key mode\n  9 |     mode: aggregated\n    |     ^ remove one: it is also on line 8',
     ],
   ],
-  ['tab', 'a: 1\n\tb: 2\n', ['my.yaml:2:1: a tab cannot indent in YAML\n  2 | \tb: 2\n    | ^ use spaces']],
+  [
+    'tab',
+    'a: 1\n\tb: 2\n',
+    ['my.yaml:2:1: tabs cannot be used for indentation in YAML\n  2 | \tb: 2\n    | ^ use spaces'],
+  ],
   [
     'syntax',
     'model: a: b\n',
@@ -79,7 +83,7 @@ const files: [string, string | Uint8Array, string[]][] = [
     'no colon',
     'model: x\nfoo\nbar: 1\n',
     [
-      'my.yaml:2:1: YAML: this line is no "key: value"\n  2 | foo\n    | ^ is a colon missing, or the indent wrong?',
+      'my.yaml:2:1: YAML: this line is not "key: value"\n  2 | foo\n    | ^ is a colon missing, or is the indentation wrong?',
     ],
   ],
   ['empty', '', ['my.yaml:1:1: the file is empty\n  1 | \n    | ^ start with: extends: agg']],
@@ -92,7 +96,7 @@ const files: [string, string | Uint8Array, string[]][] = [
     'two documents',
     `${good}---\n${good}`,
     [
-      'my.yaml:11:1: a second document starts before this line\n  11 | ---\n     | ^ a profile is one document: remove the ---',
+      'my.yaml:11:1: a second document starts before this line\n  11 | ---\n     | ^ a profile is a single document: remove the ---',
     ],
   ],
   [
@@ -116,44 +120,44 @@ const files: [string, string | Uint8Array, string[]][] = [
     'unknown anchor',
     'a: *q\n',
     [
-      'my.yaml:1:4: there is no anchor (&name) for this alias (*name) before it\n  1 | a: *q\n    |    ^ quote a text that begins with *, or write the value out',
+      'my.yaml:1:4: no anchor (&name) precedes this alias (*name)\n  1 | a: *q\n    |    ^ quote the text if it starts with *, or write out the value',
     ],
   ],
   [
     'anchor in itself',
     'a: &a [*a]\n',
-    ['my.yaml:1:8: &a contains itself\n  1 | a: &a [*a]\n    |        ^ write the value out'],
+    ['my.yaml:1:8: &a contains itself\n  1 | a: &a [*a]\n    |        ^ write out the value'],
   ],
   [
     'tag',
     'a: !foo 1\n',
-    ['my.yaml:1:4: tags (!name) are not used in profiles\n  1 | a: !foo 1\n    |    ^ remove the tag'],
+    ['my.yaml:1:4: tags (!name) are not supported in profiles\n  1 | a: !foo 1\n    |    ^ remove the tag'],
   ],
   [
     'value missing',
     good.replace('model: some/model', 'model:'),
     [
-      'my.yaml:2:1: model: missing, for a key without a value deletes it\n  2 | model:\n    | ^ expected: string that is not empty',
+      'my.yaml:2:1: model: missing, because a key without a value deletes it\n  2 | model:\n    | ^ expected: string that is not empty',
     ],
   ],
   [
     'unset parameter',
     good.replace('some/model', '${model}') + declared,
     [
-      'my.yaml:2:8: model: missing, for ${model} is unset\n  2 | model: ${model}\n    |        ^ expected: string that is not empty',
+      'my.yaml:2:8: model: missing, because ${model} is unset\n  2 | model: ${model}\n    |        ^ expected: string that is not empty',
     ],
   ],
   [
     'unset parameter in a text',
     good.replace('some/model', 'a-${model}') + declared,
     [
-      'my.yaml:2:8: ${model} stands inside a longer text, but the parameter is unset\n  2 | model: a-${model}\n    |        ^ --set model=…, or give it a default',
+      'my.yaml:2:8: ${model} is part of a longer text, but the parameter is unset\n  2 | model: a-${model}\n    |        ^ --set model=…, or give it a default',
     ],
   ],
   [
     'reference not closed',
     good.replace('some/model', 'x${model'),
-    ['my.yaml:2:8: ${ without its }\n  2 | model: x${model\n    |        ^ write $${ for a literal ${'],
+    ['my.yaml:2:8: ${ without a closing }\n  2 | model: x${model\n    |        ^ write $${ for a literal ${'],
   ],
   [
     'default of the wrong type',
@@ -176,7 +180,7 @@ const files: [string, string | Uint8Array, string[]][] = [
     worker('    dependsOn: {fronted: ready}\n    shareGpuWith: frontend\n    gpus: -1\n'),
     [
       'my.yaml:9:17: components.worker.dependsOn: there is no component "fronted"\n  9 |     dependsOn: {fronted: ready}\n    |                 ^ did you mean frontend?',
-      'my.yaml:10:19: components.worker.shareGpuWith: there is no other worker "frontend"\n  10 |     shareGpuWith: frontend\n     |                   ^ there are: none',
+      'my.yaml:10:19: components.worker.shareGpuWith: there is no other worker "frontend"\n  10 |     shareGpuWith: frontend\n     |                   ^ available: none',
       'my.yaml:11:11: components.worker.gpus: expected integer from 0 to 64, got -1\n  11 |     gpus: -1\n     |           ^',
     ],
   ],
@@ -184,14 +188,14 @@ const files: [string, string | Uint8Array, string[]][] = [
     'start cycle',
     frontend('dependsOn: {worker: ready}').replace(mode, `${mode}    dependsOn: {frontend: ready}\n`),
     [
-      'my.yaml:6:17: dependsOn: these components wait for each other: frontend → worker → frontend\n  6 |     dependsOn: {worker: ready}\n    |                 ^ remove one of the dependencies',
+      'my.yaml:6:17: dependsOn: these components depend on each other: frontend → worker → frontend\n  6 |     dependsOn: {worker: ready}\n    |                 ^ remove one of the dependencies',
     ],
   ],
   [
     'extends what is not there',
     'extends: nope\n',
     [
-      'my.yaml:1:10: extends: there is no profile "nope"\n  1 | extends: nope\n    |          ^ dynamo profiles list   # shows all',
+      'my.yaml:1:10: extends: there is no profile "nope"\n  1 | extends: nope\n    |          ^ dynamo profiles list',
     ],
   ],
   [
@@ -205,7 +209,7 @@ const files: [string, string | Uint8Array, string[]][] = [
     'variables',
     `${good}env:\n  A-B: 1\n  C: [1]\n`,
     [
-      'my.yaml:12:3: env.A-B: expected the name of a variable, got "A-B"\n  12 |   A-B: *\n     |   ^',
+      'my.yaml:12:3: env.A-B: expected the name of an environment variable, got "A-B"\n  12 |   A-B: *\n     |   ^',
       'my.yaml:13:6: env.C: expected string, number or true or false, got a list\n  13 |   C: ***\n     |      ^',
     ],
   ],
@@ -281,7 +285,7 @@ describe('a bad file', () => {
     [
       'endpoint elsewhere',
       worker('    endpoint: a.b.c\n'),
-      'components.worker.endpoint: namespace a is not the profile',
+      'components.worker.endpoint: namespace a differs from the profile',
     ],
     [
       'no encoder',
@@ -291,12 +295,12 @@ describe('a bad file', () => {
     [
       'waits for encode',
       worker('    dedicatedEncoder: true\n    dependsOn: {e: ready}\n  e: {kind: worker, mode: encode}\n'),
-      'components.worker.dependsOn: waits for e, which itself waits for this worker',
+      'components.worker.dependsOn: depends on e, which itself waits for this worker',
     ],
     [
       'tensor parallel',
       worker('    tensorParallel: 2\n'),
-      'components.worker.tensorParallel: 2 needs as many GPUs, got gpus: 1',
+      'components.worker.tensorParallel: 2 needs at least as many GPUs, got gpus: 1',
     ],
   ])('whose parts do not match: %s', async (_name, text, message) => {
     const { details } = await failureOf(text);
@@ -305,14 +309,14 @@ describe('a bad file', () => {
 
   it('of 10 MB is rejected before it is read', async () => {
     const { details } = await failureOf(new Uint8Array(10 * 1024 * 1024));
-    expect(details[0]).toContain('my.yaml:1:1: the file is 10.0 MiB large; a profile has at most 1 MiB');
+    expect(details[0]).toContain('my.yaml:1:1: the file is 10.0 MiB; the limit for a profile is 1 MiB');
   });
 
   it.each([
     [
       'aliases',
       'a: &a [1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]\n',
-      'aliases (*name) multiply their anchors more than 100 times',
+      'aliases (*name) expand to more than 100 copies of their anchors',
     ],
     ['brackets', `a: ${'['.repeat(5_000)}`, 'nested too deeply'],
     ['dashes', '- '.repeat(5_000), 'nested too deeply'],

@@ -1,4 +1,4 @@
-/** The section about etcd and NATS of others: where a secret is, never the secret; and what is told when it is there. */
+/** The section about external etcd and NATS: where a secret is, never the secret itself, and the errors otherwise. */
 import { expect, test } from 'vitest';
 import { loadProfile } from '../../../src/profile/load.ts';
 import { failureOf, good, memoryFiles, request, set } from './memory-files.ts';
@@ -32,7 +32,7 @@ test('endpoints, login and certificates are read as written', async () => {
   });
 });
 
-/** Lines of the section, and what is told; `hunter2` stands for the secret. */
+/** Lines of the section, and the error; `hunter2` is the secret. */
 const secrets: [name: string, lines: string, message: string, fix: string][] = [
   [
     'a password',
@@ -62,7 +62,7 @@ const secrets: [name: string, lines: string, message: string, fix: string][] = [
     'a login in an address',
     withInfra('  etcd: {endpoints: ["http://me:hunter2@a:2379"]}\n'),
     'infra.etcd.endpoints[0]: expected http or https://host:port',
-    'a login stands beside it',
+    'a login goes into its own keys',
   ],
 ];
 
@@ -92,11 +92,14 @@ test('--set and variables of parameters cannot circumvent that', async () => {
 
 test.each([
   ['username: me', 'infra.etcd.username: has no password'],
-  ['password: {env: WORD}', 'infra.etcd.password: belongs to no username'],
-  ['username: me\n    password: {}', 'infra.etcd.password: names not exactly one place'],
-  ['username: me\n    password: {env: A, file: /b}', 'infra.etcd.password: names not exactly one place'],
+  ['password: {env: WORD}', 'infra.etcd.password: has no username'],
+  ['username: me\n    password: {}', 'infra.etcd.password: must name exactly one of env and file'],
+  [
+    'username: me\n    password: {env: A, file: /b}',
+    'infra.etcd.password: must name exactly one of env and file',
+  ],
   ['tls: {cert: /cert.pem}', 'infra.etcd.tls: has no key'],
-  ['tls: {ca: ca.pem}', 'infra.etcd.tls.ca: expected a path that begins with / or ~/'],
+  ['tls: {ca: ca.pem}', 'infra.etcd.tls.ca: expected a path that starts with / or ~/'],
   ['user: me', 'infra.etcd.user: unknown key'],
   ['password: {variable: A}', 'infra.etcd.password.variable: unknown key'],
 ])('%s: %s', async (line, message) => {
@@ -111,6 +114,6 @@ test('one login for NATS, and TLS for https alone', async () => {
         '  etcd: {endpoints: ["a:2379"], tls: {ca: /ca.pem}}\n',
     ),
   );
-  expect(details.join('\n')).toContain('infra.nats.nkey: stands beside token');
-  expect(details.join('\n')).toContain('infra.etcd.tls: is for https, and an endpoint is a:2379');
+  expect(details.join('\n')).toContain('infra.nats.nkey: is set together with token');
+  expect(details.join('\n')).toContain('infra.etcd.tls: requires https, but an endpoint is a:2379');
 });

@@ -1,4 +1,4 @@
-/** The published JSON Schema: it is up to date, takes all shipped profiles, and refuses what the loader refuses. */
+/** The published JSON Schema is up to date, accepts all shipped profiles, and rejects what the loader rejects. */
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -7,7 +7,7 @@ import { good, shippedFolder } from './memory-files.ts';
 
 const root = profileJsonSchema();
 
-/** Paths at which a value breaks a schema: the keywords that ours uses, written independently of zod. */
+/** Paths at which a value violates a schema: an implementation of our keywords, independent of zod. */
 function faults(schema: JsonSchema | boolean, value: unknown, path = ''): string[] {
   if (typeof schema === 'boolean') return schema ? [] : [path];
   if (schema.$ref !== undefined)
@@ -38,7 +38,7 @@ function faults(schema: JsonSchema | boolean, value: unknown, path = ''): string
 function choice({ anyOf, oneOf }: JsonSchema, value: unknown, path: string): string[] {
   const ways = [...(anyOf ?? []), ...(oneOf ?? [])].map((way) => faults(way, value, path));
   if (ways.length === 0 || ways.some((way) => way.length === 0)) return [];
-  // The way that gets furthest into the value is the one that was meant.
+  // The alternative that gets furthest into the value is the intended one.
   return ways.toSorted((a, b) => (b[0]?.length ?? 0) - (a[0]?.length ?? 0))[0] ?? [];
 }
 

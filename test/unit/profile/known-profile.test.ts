@@ -1,4 +1,4 @@
-/** Shipped profiles that are known by their content: the same as the long way gives, and only where nobody says more. */
+/** Shipped profiles known by their content: same result as without this shortcut, and only without settings. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ const textOfBytes = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 /** By the text of their files. */
 let shipped: ReadonlyMap<string, KnownProfile>;
 beforeAll(async () => {
-  // As it is read back from the disk.
+  // As read back from disk.
   shipped = new Map(
     (await workOut(library)).map(({ content, known }) => [
       textOfBytes(content),
@@ -30,7 +30,7 @@ beforeAll(async () => {
 
 const mark = ' (known)';
 
-/** What this request gives, and whether that is what was known: each known profile carries a mark. */
+/** The result of this request, and whether the shortcut was used: each known profile has a mark. */
 async function loaded(asked: ProfileRequest) {
   const known = async (content: Uint8Array): Promise<KnownProfile | undefined> => {
     const found = shipped.get(textOfBytes(content));

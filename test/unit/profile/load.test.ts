@@ -1,4 +1,4 @@
-/** Directories, extends, parameters, overlays and settings on files that are right. */
+/** Directories, extends, parameters, overlays and settings with valid files. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';

@@ -49,7 +49,7 @@ export function set(...words: string[]): ProfileRequest['settings'] {
   });
 }
 
-/** What loading this text as ./my.yaml fails with. */
+/** The error of loading this text as ./my.yaml. */
 export async function failureOf(
   text: string | Uint8Array,
   change: Partial<ProfileRequest> = {},
@@ -64,7 +64,7 @@ export async function failureOf(
   throw new Error(`expected a DynamoError, got ${String(error)}`);
 }
 
-/** A small profile that is right, on which tests break one thing. */
+/** A small valid profile, in which tests break one thing. */
 export const good = `description: test
 model: some/model
 components:

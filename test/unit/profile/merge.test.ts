@@ -1,4 +1,4 @@
-/** Laws of the merge, on arbitrary trees. */
+/** Laws of merging, with arbitrary trees. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,4 @@
-/** Bad options and variables: what was typed, what was expected, what to type instead. */
+/** Invalid options and variables: what was typed, expected, and to be typed instead. */
 import { describe, expect, it } from 'vitest';
 import { failureOf, good, set } from './memory-files.ts';
 
@@ -38,7 +38,7 @@ describe('a bad option', () => {
       undefined,
     ],
     ['__proto__.x=1', '--set __proto__.x=1: there is no parameter or key "__proto__".', undefined],
-    ['idle=x', '--set idle=x: has no effect: nothing in profile my uses the parameter idle.', undefined],
+    ['idle=x', '--set idle=x: has no effect: profile my does not use the parameter idle.', undefined],
   ])('%s', async (word, message, hint) => {
     const error = await failureOf(withParameters, { settings: set(word) });
     expect([error.message, error.exitCode]).toEqual([message, 64]);
@@ -75,7 +75,7 @@ describe('a bad option', () => {
     const text = withParameters.replace('integer,', 'integer, env: [A, B],');
     const error = await failureOf(text, { environment: { A: '', B: 'x' } });
     expect([error.message, error.exitCode, error.hint]).toEqual([
-      'The environment says B=x; parameter n expects integer.',
+      'B=x is set in the environment, but parameter n expects integer.',
       78,
       'unset B',
     ]);

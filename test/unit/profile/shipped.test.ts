@@ -1,4 +1,4 @@
-/** The profiles of the package: all load, and all names that upstream's users know lead to them. */
+/** The shipped profiles: all load, and all names that upstream's users know lead to them. */
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listProfiles, validateProfile } from '../../../src/profile/list.ts';

@@ -1,4 +1,4 @@
-/** Which Python environment serves: the order of places, what each must hold, and the reason that a plan shows. */
+/** Which Python environment is used: search order, requirements, and the reason in a plan. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 const base = ['ai_dynamo-1.4.2', 'ai_dynamo_runtime-9.9'];
 const both = [...base, 'sglang-0.5.16.post1', 'torch-2.11.0'];
 
-/** Nothing of this machine's own shows through. */
+/** Independent of this machine. */
 function find(environment: PythonSearch['environment'], engine: UpstreamName = 'sglang', asked?: string) {
   const HOME = tempFolder();
   return findPythonEnvironment({

@@ -1,4 +1,4 @@
-/** What uv 0.13.9 really said when it failed, and what is made of it. */
+/** Real error output of uv 0.13.9, and how it is reported. */
 import { expect, test } from 'vitest';
 import type { ErrorCode } from '../../../src/base/error.ts';
 import { installError } from '../../../src/python/install-failure.ts';

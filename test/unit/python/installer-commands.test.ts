@@ -1,4 +1,4 @@
-/** Command lines for installers, what is read from their answers, and what they inherit. */
+/** Command lines for installers, how their output is parsed, and what they inherit. */
 import { expect, test } from 'vitest';
 import {
   importCommand,

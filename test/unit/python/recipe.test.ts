@@ -1,4 +1,4 @@
-/** What is installed for each engine and version, and every deviation from what upstream asks for. */
+/** What is installed for each engine and version, and every deviation from upstream. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import type { UpstreamName } from '../../../src/engine/engines.ts';

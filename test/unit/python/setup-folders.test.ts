@@ -1,4 +1,4 @@
-/** Room on disk, asked of the nearest folder that exists. */
+/** Disk space, from the nearest folder that exists. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

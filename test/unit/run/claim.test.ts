@@ -1,4 +1,4 @@
-/** Claims on names and ports: one living holder, dead ones are taken over. */
+/** Claims on names and ports: one living holder, and dead ones are taken over. */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,

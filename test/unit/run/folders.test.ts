@@ -1,4 +1,4 @@
-/** Where runs live: private folders, short socket paths. */
+/** Folders of runs: private, with short socket paths. */
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -20,7 +20,7 @@ test('all folders are made, for this user only', () => {
   });
   const { sockets, ...inState } = folders;
   expect(Object.values(inState).map(modeOf)).toEqual([0o700, 0o700, 0o700, 0o700, 0o700]);
-  // Made for a run that is to be started, and by nobody who only looks.
+  // Created only to start a run, not for reading.
   expect(existsSync(sockets)).toBe(false);
   expect(stateFolders({ XDG_STATE_HOME: join(state, 'deep'), XDG_RUNTIME_DIR: runtime })).toEqual(folders);
 });

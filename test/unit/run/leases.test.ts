@@ -1,4 +1,4 @@
-/** Leases on GPUs: one run each, all or none, taken over from the dead. */
+/** GPU leases: one run each, all or none, taken over from dead runs. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

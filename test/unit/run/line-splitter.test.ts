@@ -1,4 +1,4 @@
-/** Cutting the bytes of a log into lines, whatever a process writes. */
+/** Splitting the bytes of a log into lines, whatever a process writes. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { linesOf } from '../../../src/base/logs.ts';

@@ -1,4 +1,4 @@
-/** What lines of real workers say about how far a start has got. */
+/** Progress of a start from log lines of real workers. */
 import { expect, test } from 'vitest';
 import { loadStep } from '../../../src/run/load-watch.ts';
 import { progressText } from '../../../src/supervisor/progress.ts';

@@ -1,4 +1,4 @@
-/** When a line was written, as the line itself says. */
+/** The time of a log line, from the line itself. */
 import { expect, test } from 'vitest';
 import { hostZone, lineTime, since } from '../../../src/run/log-time.ts';
 
@@ -43,7 +43,7 @@ test('a time without a zone, around the change of clocks and in odd zones', () =
   expect(lineTime('2026-06-01 12:00:00', 'Asia/Kathmandu')).toBe(at('2026-06-01T06:15:00Z'));
   expect(lineTime('2026-06-01 12:00:00', '')).toBe(at('2026-06-01T12:00:00Z'));
   expect(lineTime('2026-13-41 99:99:99', 'UTC')).toBeUndefined();
-  // One that nobody knows is that of this host.
+  // An unknown zone is that of this host.
   expect(lineTime('2026-06-01 12:00:00', 'No/Where')).toBe(at('2026-06-01T12:00:00'));
 });
 

@@ -1,4 +1,4 @@
-/** What is written down about runs can be read back, whatever a crash left of it. */
+/** Records of runs can be read back, whatever a crash left of them. */
 import { appendFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

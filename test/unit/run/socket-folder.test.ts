@@ -1,4 +1,4 @@
-/** The folder for control sockets: ours alone, whatever others have put in its place. */
+/** The folder for control sockets: ours alone, whatever others put in its place. */
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -7,13 +7,13 @@ import { placeSocket } from '../../../src/run/socket-folder.ts';
 import { mayRun } from '../../support/may-run.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-/** Where the socket of a run would be, with this runtime folder. */
+/** Where the socket of a run would be with this runtime folder. */
 function placed(runtime: string): string {
   const environment = { XDG_STATE_HOME: tempFolder(), XDG_RUNTIME_DIR: runtime };
   return placeSocket(stateFolderPaths(environment), environment, 'agg-abcd');
 }
 
-/** Not in the runtime folder, which is a folder of the test in /tmp as well. */
+/** Not in the runtime folder, which is also a test folder in /tmp. */
 const elsewhere = new RegExp(`^/tmp/dynamo-${process.getuid?.()}(/dynamo|-\\w{6})/agg-abcd\\.sock$`);
 
 function isOursAlone(folder: string): boolean {

@@ -1,4 +1,4 @@
-/** What is stale in the state folders, and what only looks like it. */
+/** What is stale in the state folders, and what only seems to be. */
 import { createServer } from 'node:net';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -95,7 +95,7 @@ test('a socket is stale if nothing listens on it', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(served, resolve));
   onTestFinished(() => void server.close());
-  // A file that is no socket refuses as a deserted one does, but closing a server removes its file.
+  // A regular file refuses connections like an abandoned socket, whose file is removed when a server closes.
   writeFileSync(deserted, '');
   expect((await staleSockets(at)).map(({ file }) => file)).toEqual([deserted]);
 });

@@ -20,7 +20,7 @@ test('a subject has the scope of upstream, without special characters of NATS', 
   expect(eventSubject(['a b*>', 'c', 'e'], 1n)).toBe('namespace.a_b__.component.c.endpoint.e.kv-events.1');
 });
 
-/** Delivers at once, as one server would. */
+/** Delivers at once, like a single server. */
 function oneServer() {
   const listeners = new Map<string, Set<(text: string) => void>>();
   const returns = new Set<() => void>();
@@ -60,7 +60,7 @@ test('a subscriber gets everything first, then changes, and everything again aft
   const held = ['a', 'b'];
   const events = natsEvents(nats, 's', () => held);
   const stop = new AbortController();
-  followNats(nats, 's', '7', listening, stop.signal);
+  followNats(nats, { subject: 's', worker: '7' }, listening, stop.signal);
   expect(told.splice(0)).toEqual(['7 forgotten', '7 +ab -']);
   events.publish({ stored: ['c'], removed: ['a'] });
   expect(told.splice(0)).toEqual(['7 +c -', '7 + -a']);

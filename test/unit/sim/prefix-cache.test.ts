@@ -29,7 +29,7 @@ test('a cache matches the longest prefix and reports what it stores and evicts',
   expect(cache.matched(['a', 'b', 'c'])).toBe(2);
   expect(cache.matched(['x', 'b'])).toBe(0);
   cache.insert(['c', 'd']);
-  // The tail of the older chain leaves first, so that its head can still match.
+  // The tail of the older chain is evicted first, so that its head can still match.
   expect(changes).toEqual([
     { stored: ['a', 'b'], removed: [] },
     { stored: ['c', 'd'], removed: ['b'] },

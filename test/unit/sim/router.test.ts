@@ -49,7 +49,7 @@ test('kv leaves a cached worker that is too busy', () => {
   const second = route.byPrefix(peers, tokens);
   const third = route.byPrefix(peers, tokens);
   const ids = [first, second, third].map(({ peer: { instance } }) => instance.id);
-  // Equal at the second request (25 blocks of work either way), dearer at one of the two afterwards.
+  // Equal cost at the second request (25 blocks of work either way), higher on one of the two afterwards.
   expect(new Set(ids)).toEqual(new Set(['1', '2']));
   for (const choice of [first, second, third]) choice.done();
   expect(route.byPrefix(peers, [...tokens, 1, 2, 3, 4]).peer.instance.id).toBeDefined();

@@ -1,4 +1,4 @@
-/** Which requests fit which profile: every shipped one gets those of its kind, and no other. */
+/** Which requests apply to which profile: every shipped one gets those of its kind, and no others. */
 import { describe, expect, it } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { loadProfile } from '../../../src/profile/load.ts';

@@ -1,7 +1,7 @@
-/** Streams as upstream and others send them. */
+/** Streams from upstream and other servers. */
 import { expect, test } from 'vitest';
 import { readStream } from '../../../src/smoke/chat.ts';
-import { eventLines } from '../../../src/smoke/sse.ts';
+import { eventLines } from '../../../src/smoke/answers.ts';
 
 const piece = (content: unknown, finish: string | null = null): string =>
   JSON.stringify({ choices: [{ delta: { content }, finish_reason: finish }] });

@@ -16,11 +16,11 @@ test('pictures tell their kind and size', async () => {
 
 test('damaged pictures are refused', async () => {
   const whole = await png(40, 30, 1);
-  expect(() => readPicture(whole.subarray(0, -20))).toThrow(/no end/);
-  expect(() => readPicture(bytesOf(tinyPhoto).subarray(0, 400))).toThrow(/no end/);
-  expect(() => readPicture(Buffer.from('<html>not found</html>'))).toThrow(/neither as PNG/);
-  expect(() => readPicture(deflateSync(whole))).toThrow(/neither as PNG/);
-  expect(() => readPicture(Buffer.alloc(0))).toThrow(/neither as PNG/);
+  expect(() => readPicture(whole.subarray(0, -20))).toThrow(/is truncated/);
+  expect(() => readPicture(bytesOf(tinyPhoto).subarray(0, 400))).toThrow(/is truncated/);
+  expect(() => readPicture(Buffer.from('<html>not found</html>'))).toThrow(/neither PNG/);
+  expect(() => readPicture(deflateSync(whole))).toThrow(/neither PNG/);
+  expect(() => readPicture(Buffer.alloc(0))).toThrow(/neither PNG/);
 });
 
 test('a video tells its size and length', async () => {
@@ -41,11 +41,11 @@ test('damaged videos are refused', async () => {
   expect(() => readVideo(renamed('tkhd', 'free'))).toThrow(/no video track/);
   expect(() => readVideo(renamed('mdat', 'free'))).toThrow(/no movie/);
   expect(() => readVideo(renamed('mvhd', 'free'))).toThrow(/no header/);
-  expect(() => readVideo(mp4({ width: 32, height: 16, fps: 2, frames: [] }))).toThrow(/lasts no time/);
+  expect(() => readVideo(mp4({ width: 32, height: 16, fps: 2, frames: [] }))).toThrow(/duration is zero/);
   expect(() => readVideo(mp4({ width: 0, height: 0, fps: 2, frames: [whole] }))).toThrow(/no video track/);
 });
 
-// The header of movies with 64-bit times, as some encoders write it: 3 s at 1000 a second, and a track of sound first.
+// A movie header with 64-bit times, as some encoders write it: 3 s at 1000 per second, with an audio track first.
 test('64-bit times and a track of sound are understood', () => {
   const [u32, box] = [
     (value: number): Buffer => Buffer.from(value.toString(16).padStart(8, '0'), 'hex'),

@@ -1,9 +1,9 @@
-/** Cases end with a verdict whatever they do: pass, fail, leave it open, hang, or lose the deployment. */
+/** Cases always end with a result: they pass, fail, do not finish, hang, or lose the deployment. */
 import { expect, test } from 'vitest';
-import type { SmokeCase } from '../../../src/smoke/case.ts';
-import { leaveOpen, wrong } from '../../../src/smoke/verdict.ts';
-import { runCases } from '../../../src/smoke/run-cases.ts';
 import type { Target } from '../../../src/smoke/target.ts';
+import type { SmokeCase } from '../../../src/smoke/client.ts';
+import { leaveOpen, wrong } from '../../../src/smoke/result.ts';
+import { runCases } from '../../../src/smoke/run-cases.ts';
 
 const target: Target = {
   url: 'http://127.0.0.1:1',
@@ -46,8 +46,8 @@ test('distinguishes passed, wrong, broken and unfinished cases, and continues', 
 
 test('a hung case fails after its time, and nothing more is tried', async () => {
   expect(await states([hangs, passes])).toEqual([
-    ['hangs', 'failed', 'no end within 0.02 s'],
-    ['passes', 'skipped', 'not tried: hangs hung'],
+    ['hangs', 'failed', 'not finished within 0.02 s'],
+    ['passes', 'skipped', 'not run: hangs hung'],
   ]);
 });
 
@@ -55,7 +55,7 @@ test('with failFast the first failure ends it', async () => {
   expect(await states([passes, fails, passes], { failFast: true })).toEqual([
     ['passes', 'passed', 'seen'],
     ['fails', 'failed', 'not so'],
-    ['passes', 'skipped', 'not tried: fails failed'],
+    ['passes', 'skipped', 'not run: fails failed'],
   ]);
 });
 
@@ -67,6 +67,6 @@ test('a dead deployment fails the current case with the reason, and nothing more
   });
   expect(await states([loses, passes], { signal: lost.signal })).toEqual([
     ['loses', 'failed', 'the deployment was lost'],
-    ['passes', 'skipped', 'not tried: the deployment was lost'],
+    ['passes', 'skipped', 'not run: the deployment was lost'],
   ]);
 });

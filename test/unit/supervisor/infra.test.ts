@@ -1,4 +1,4 @@
-/** etcd in a tree: looked after by a rule of its own, started again, and not held against the workers meanwhile. */
+/** etcd in a tree: has its own liveness rule, is restarted, and does not count against the workers meanwhile. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
@@ -8,7 +8,7 @@ import { frontend, host, options, profileOf, worker } from '../../support/profil
 const profile = profileOf({ components: { frontend, worker: worker('aggregated') } });
 const up = { readyMs: 0, stopMs: 1 };
 
-/** etcd, a frontend and a worker; each probe has its process as host, as the fake prober reads it. */
+/** etcd, a frontend and a worker; the host in each probe is the name of its process, for the fake prober. */
 function withEtcd(): Plan {
   const infra = {
     binaries: { etcd: { path: '/usr/bin/etcd', version: '3.4.23' } },
@@ -105,7 +105,9 @@ test('an etcd that exits is restarted, also in the foreground, with a note about
   expect(statesOf(world, 'worker').at(-1)).toBe('ready');
   expect(world.events.filter(({ type }) => type === 'note')).toMatchObject([
     {
-      text: expect.stringMatching(/^etcd exited with code 1: etcd is started again with its data\. Workers/),
+      text: expect.stringMatching(
+        /^etcd exited with code 1: etcd is restarted with its data\. Dynamo workers/,
+      ),
     },
   ]);
   supervision.stop();
@@ -137,7 +139,7 @@ test('a worker that exits while etcd hangs is reported with that cause', async (
   await world.clock.advance(1_600);
   expect(world.events).toContainEqual(expect.objectContaining({ type: 'unhealthy', process: 'etcd' }));
   await world.clock.advance(450);
-  // What counts as dead gets half a second to end, not its usual five.
+  // A dead process gets half a second to exit, not its usual five.
   expect(world.notes).toContainEqual(
     expect.objectContaining({ what: 'stop', process: 'etcd', graceMs: 500 }),
   );

@@ -1,4 +1,4 @@
-/** What the loss of a process means, by how far the run has got. */
+/** What the loss of a process means in each phase of a run. */
 import { expect, test } from 'vitest';
 import type { Failure, RunEvent } from '../../../src/supervisor/events.ts';
 import { afterLoss } from '../../../src/supervisor/restart.ts';

@@ -1,4 +1,4 @@
-/** Whatever happens, in whatever order: the promises of the supervisor hold. */
+/** Invariants of the supervisor, whatever happens in whatever order. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Plan, RestartRule } from '../../../src/plan/plan.ts';
@@ -33,7 +33,7 @@ const processScript: fc.Arbitrary<ProcessScript> = fc.record({
 });
 const action = fc.record({ at: fc.integer({ min: 0, max: 80 }), what: fc.constantFrom('stop', 'kill') });
 
-/** Comes up for sure, and may be lost only later: so that stories of restarts are told as often as those of failed starts. */
+/** Starts reliably and may be lost only later, so that restarts occur as often as failed starts. */
 const healthyScript: fc.Arbitrary<ProcessScript> = fc.record({
   launchMs: fc.integer({ min: 0, max: 2 }),
   readyMs: fc.integer({ min: 0, max: 2 }),
@@ -45,7 +45,7 @@ const scripts = fc.oneof(
   ...[processScript, healthyScript].map((one) => fc.array(one, { minLength: 5, maxLength: 5 })),
 );
 
-/** `no` as in the foreground, `on-failure` as when detached, with so few restarts that crash loops are met, too. */
+/** `no` as in the foreground, `on-failure` as when detached, with so few restarts that crash loops occur. */
 const restart: fc.Arbitrary<RestartRule> = fc.record({
   policy: fc.constantFrom('no', 'on-failure'),
   maxRestarts: fc.integer({ min: 0, max: 3 }),
@@ -82,7 +82,7 @@ interface Told {
   readonly plan: Plan;
   readonly world: FakeWorld;
   readonly outcome: Outcome;
-  /** Length of the notes when it was first asked to stop. */
+  /** Length of the log when it was first asked to stop. */
   readonly leftAt: number;
 }
 
@@ -118,7 +118,7 @@ function always(check: (told: Told) => void, seed?: number, numRuns = 40): Promi
   );
 }
 
-/** Written out again, so that a slip in the table of the code is seen. */
+/** Repeated here, so that an error in the table of the code is detected. */
 const legal = new Set([
   'pending>starting',
   'pending>stopped',
@@ -224,7 +224,7 @@ test('a failure is reported once, and an unrequested exit names its process', as
   await always(({ plan, world, outcome, leftAt }) => {
     const failures = world.events.flatMap((event) => (event.type === 'failed' ? [event.reason] : []));
     expect(failures.length).toBeLessThanOrEqual(1);
-    // What ends because a stop was asked for has not failed.
+    // A process that exits because of a stop request has not failed.
     const failedAt = world.notes.findIndex((note) => note.what === 'event' && note.event.type === 'failed');
     expect(failedAt).toBeLessThan(leftAt);
     expect(outcome.failure).toEqual(failures[0]);

@@ -1,4 +1,4 @@
-/** Progress of a start and the cause of a failure, as the supervisor hears and tells of them. */
+/** Progress of a start and the cause of a failure in the supervisor. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';

@@ -1,4 +1,4 @@
-/** What follows when a process ends that nobody asked to end. */
+/** What follows an unrequested exit. */
 import { expect, test } from 'vitest';
 import type { RestartRule } from '../../../src/plan/plan.ts';
 import { afterExit } from '../../../src/supervisor/restart.ts';

@@ -1,4 +1,4 @@
-/** The supervisor in single stories: up, crash, time-out, stop, kill. */
+/** The supervisor in single scenarios: up, crash, time-out, stop, kill. */
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import type { ServingPlan, ProcessSpec } from '../../../src/plan/plan.ts';
@@ -99,7 +99,7 @@ test.each([
   expect(await supervision.done).toEqual({
     killed: [],
     left: [],
-    failure: { code: 'process-failed', message, process: 'prefill', logFile, exit },
+    failure: { code: 'process-failed', message, process: 'prefill', logFile, exit, fields: { pid: 102 } },
   });
   expect(new Set(stopsOf(world))).toEqual(new Set(names));
 });
@@ -350,7 +350,7 @@ test('a process that lost a vital child has failed, and gets the planned time to
   );
   await world.clock.advance(5_000);
   expect((await supervision.done).failure?.message).toBe(
-    'prefill is alive but unhealthy: its scheduler (7) ended',
+    'prefill is alive but unhealthy: its scheduler (pid 7) ended',
   );
   expect(world.notes.find((note) => note.what === 'stop')).toMatchObject({
     process: 'prefill',
@@ -363,7 +363,7 @@ test('a process that loses it before it is ready has failed to start', async () 
     processes: all({ readyMs: 1 }, { prefill: { readyMs: 9_000, degradedMs: 50 } }),
   });
   await world.clock.advance(5_000);
-  expect((await supervision.done).failure?.message).toMatch(/its scheduler \(7\) ended/);
+  expect((await supervision.done).failure?.message).toMatch(/its scheduler \(pid 7\) ended/);
 });
 
 test('children that end on request are not reported', async () => {

@@ -1,4 +1,4 @@
-/** Golden text of what the doctor says to people. */
+/** Golden text of the doctor's output. */
 import { expect, test } from 'vitest';
 import { checkList, type CheckView, type DoctorView } from '../../../src/view/check-list.ts';
 import { styleFor } from '../../../src/view/style.ts';
@@ -45,7 +45,7 @@ not checked
   vram, gpus  no GPU
 
 1 failed, 1 warning, 2 ok, 2 not checked in 312 ms
-dynamo doctor --verbose shows what was seen of those that are ok`);
+dynamo doctor --verbose shows the checks that passed, too`);
 });
 
 test('verbose also shows passed checks with details', () => {
@@ -59,10 +59,16 @@ ok
 });
 
 test('a plan that cannot be made is a separate failure', () => {
-  const planError = { message: 'This needs 2 GPUs.', details: ['  prefill: 1'], hint: '--engine sim' };
+  const planError = {
+    code: 'busy' as const,
+    fields: {},
+    message: 'Needs 2 GPUs.',
+    details: ['  prefill: 1'],
+    hint: '--engine sim',
+  };
   expect(checkList({ about: 'x', tookMs: 1, checks: [], planError }, false, plain)).toBe(`x
 
-FAIL  plan  This needs 2 GPUs.
+FAIL  plan  Needs 2 GPUs.
         prefill: 1
       fix: --engine sim
 

@@ -1,4 +1,4 @@
-/** What `clean` says in words: many lost segments do not bury the rest. */
+/** Output of `clean`: many lost segments do not bury the rest. */
 import { expect, test } from 'vitest';
 import { cleanText, type LeftAlone } from '../../../src/view/clean-report.ts';
 
@@ -9,17 +9,17 @@ const segments = (count: number): LeftAlone[] =>
     command: `rm /dev/shm/psm_${i}`,
     segment: true,
   }));
-const stranger: LeftAlone = { what: '4321 (python3)', because: 'of somebody else' };
+const unowned: LeftAlone = { what: '4321 (python3)', because: 'of somebody else' };
 
 const lines = (leftAlone: readonly LeftAlone[]): string[] =>
   cleanText({ dryRun: true, items: [], leftAlone, waiting: [], unseen: [] }).trimEnd().split('\n');
 
 test('three segments are listed', () => {
-  expect(lines([...segments(3), stranger])).toHaveLength(2 + 3 + 1);
+  expect(lines([...segments(3), unowned])).toHaveLength(2 + 3 + 1);
 });
 
 test('of sixty, three are listed and the others counted', () => {
-  const seen = lines([...segments(60), stranger]);
+  const seen = lines([...segments(60), unowned]);
   expect(seen).toHaveLength(2 + 3 + 1 + 1);
   expect(seen.join('\n')).toContain('4321 (python3)');
   expect(seen.at(-1)).toMatch(/and 57 more .*dynamo clean --json/);

@@ -1,4 +1,4 @@
-/** JSON log lines in words. */
+/** JSON log lines as text. */
 import { expect, test } from 'vitest';
 import { renderJson } from '../../../src/view/log-lines.ts';
 

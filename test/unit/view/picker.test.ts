@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Chalk } from 'chalk';
 import { type Pick, pressed, shownRows } from '../../../src/view/picker.ts';
 
-/** Keys as Node names them; `4` and so on have no name that counts. */
+/** Keys as Node names them; digits have no name. */
 function after(keys: readonly string[], count = 12): Pick {
   return keys.reduce<Pick>(
     (state, key) =>
@@ -12,7 +12,7 @@ function after(keys: readonly string[], count = 12): Pick {
 }
 
 describe('a choice in a terminal', () => {
-  it('moves with the arrow keys, round at both ends', () => {
+  it('moves with the arrow keys, and wraps around at both ends', () => {
     expect(after(['down', 'down', 'up']).at).toBe(1);
     expect(after(['up']).at).toBe(11);
     expect(after(['up', 'down']).at).toBe(0);
@@ -31,7 +31,7 @@ describe('a choice in a terminal', () => {
 
   it('selects the row with Enter; Escape, q and Ctrl-C cancel', () => {
     expect(after(['3', 'return'])).toMatchObject({ at: 2, end: 'taken' });
-    for (const key of ['escape', 'q', '^C']) expect(after([key]).end).toBe('left');
+    for (const key of ['escape', 'q', '^C']) expect(after([key]).end).toBe('cancelled');
     expect(after(['down']).end).toBeUndefined();
   });
 

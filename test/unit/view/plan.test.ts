@@ -1,4 +1,4 @@
-/** A plan and a ready deployment as people see them, without colour. */
+/** A plan and a ready deployment as text, without colours. */
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
@@ -38,21 +38,21 @@ test('the tree shows choices with reasons, each process, the ready condition and
     '/profiles/disagg.yaml',
     '',
     'engine     sim  --engine sim',
-    'discovery  file  all processes are on this host: no etcd needed',
-    'events     zmq  events go from worker to frontend directly: no NATS needed',
-    'http port  8001  8000 is held by run agg-1234',
-    'ignored    DYN_NAMESPACE: the plan decides these',
+    'discovery  file  all processes run on this host, so etcd is not needed',
+    'events     zmq  workers send events directly to the frontend, so NATS is not needed',
+    'http port  8001  8000 is in use by run agg-1234',
+    'ignored    DYN_NAMESPACE (the plan sets these)',
     '',
     'model      tiny/model',
     'URL        http://127.0.0.1:8001',
     'namespace  dynamo',
     '',
-    'starts (a process waits only for what stands after "after")',
+    'starts (each process waits only for those listed with "after")',
     '├─ frontend  ports http 8001 · stop within 10.0 s (5.0 s while loading)',
     `├─ prefill  ports system ${prefill?.system}, bootstrap ${prefill?.bootstrap} · stop within 10.0 s (5.0 s while loading)`,
     `└─ decode  ports system ${decode?.system} · after prefill ready · stop within 10.0 s (5.0 s while loading)`,
     '',
-    'ready when 1 × prefill, 1 × decode are known to the frontend, tiny/model is listed, and a chat request is answered',
+    'ready when the frontend knows 1 × prefill, 1 × decode, tiny/model is listed, and a chat request is answered',
     'stops frontend  →  decode  →  prefill',
   ]);
   expect(lines.filter((line) => line.includes('/usr/bin/node /opt/dynamo/dist/sim.js'))).toHaveLength(3);
@@ -81,10 +81,10 @@ test('listening beyond loopback gives a warning about who can connect', () => {
   const open = makePlan(profile, options({ httpHost: '0.0.0.0' }), host());
   const panel = readyPanel(open, proof, 1, plain);
   expect(panel).toContain(
-    '  Reach      anybody who can reach an address of this host on port 8000 can use it: there is no password\n',
+    '  Reach      anyone who can reach an address of this host on port 8000 can use it: there is no password\n',
   );
   expect(panel).toContain(
-    '  URL        http://127.0.0.1:8000 here; port 8000 of every address of this host\n',
+    '  URL        http://127.0.0.1:8000 here; port 8000 on every address of this host\n',
   );
   expect(panel).toContain('curl http://127.0.0.1:8000/');
   expect(open.choices).toContainEqual(expect.objectContaining({ what: 'http host', value: '0.0.0.0' }));

@@ -46,7 +46,7 @@ const view: RunView = {
   ],
 };
 
-test('a row for the run, and one for each process', () => {
+test('one row for the run, and one for each process', () => {
   expect(runTable([view], plain)).toBe(
     [
       'RUN     PROCESS        STATE    HEALTH   RESTARTS  PID  CPU    MEMORY  GPUS  PORTS                  SINCE',

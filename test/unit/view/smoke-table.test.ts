@@ -8,7 +8,7 @@ const style = new Chalk({ level: 0 });
 
 test('one profile: every case', () => {
   expect(smokeTable(mixedSuites.slice(0, 1), style).split('\n')).toEqual([
-    'CASE  RESULT   TOOK    WHAT WAS SEEN',
+    'CASE  RESULT   TOOK    DETAILS',
     'up    passed   200 ms  POST /v1/chat/completions answered',
     'chat  failed   12 ms   object is <b> & "c"',
     'stop  skipped  3 ms    the answer has no word',
@@ -22,6 +22,6 @@ test('several profiles: a line each, then failures and skipped ones with reasons
     'disagg #2  skipped  0       0       1        0 ms',
     '',
     'agg failed chat (12 ms) object is <b> & "c"',
-    'disagg #2 skipped up (0 ms) not tried: agg chat failed',
+    'disagg #2 skipped up (0 ms) not run: agg chat failed',
   ]);
 });

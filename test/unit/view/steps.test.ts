@@ -1,7 +1,6 @@
 /** Steps of a set-up as plain lines, facts in columns, and sizes. */
 import { expect, test } from 'vitest';
 import { factLines } from '../../../src/view/setup-text.ts';
-import { sizeText } from '../../../src/view/size.ts';
 import { stepLines } from '../../../src/view/steps.ts';
 import { styleFor } from '../../../src/view/style.ts';
 
@@ -27,13 +26,4 @@ test('facts are in columns; a repeated name is shown once', () => {
     { what: 'disk', value: '1.0 GB' },
   ];
   expect(factLines(facts, styleFor({}, {}))).toEqual(['override  a  why', '          b', 'disk      1.0 GB']);
-});
-
-test.for([
-  [0, '0 B'],
-  [999, '999 B'],
-  [336_000_000, '336 MB'],
-  [10_340_000_000, '10.3 GB'],
-] as const)('%i is %s', ([bytes, text]) => {
-  expect(sizeText(bytes)).toBe(text);
 });

@@ -1,4 +1,4 @@
-/** Where colours are used. */
+/** When colours are used. */
 import { expect, test } from 'vitest';
 import { styleFor } from '../../../src/view/style.ts';
 

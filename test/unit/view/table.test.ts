@@ -1,4 +1,4 @@
-/** Columns line up in a terminal, whatever stands in them. */
+/** Columns line up in a terminal, whatever they contain. */
 import { Chalk } from 'chalk';
 import { expect, test } from 'vitest';
 import { tableText, widthOf } from '../../../src/view/table.ts';

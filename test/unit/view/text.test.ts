@@ -3,9 +3,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import { durationText } from '../../../src/base/duration.ts';
-import { errorText } from '../../../src/view/error.ts';
+import { errorText, styleFor } from '../../../src/view/style.ts';
 import { logTextShower } from '../../../src/view/log-lines.ts';
-import { styleFor } from '../../../src/view/style.ts';
 import { tableText } from '../../../src/view/table.ts';
 
 const plain = styleFor({}, {});

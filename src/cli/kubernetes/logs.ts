@@ -1,0 +1,117 @@
+/** `dynamo logs` of a deployment on a cluster: what its pods wrote, by component. */
+import type { Environment } from '../../base/environment.ts';
+import { linesOf, textOf } from '../../base/logs.ts';
+import { systemClock } from '../../base/clock.ts';
+import { DynamoError } from '../../base/error.ts';
+import { nearest } from '../../base/nearest.ts';
+import { readGraph, readPods, seenOrThrow } from '../../kubernetes/cluster.ts';
+import { createKubectl } from '../../kubernetes/kubectl.ts';
+import type { Graph, Pod } from '../../kubernetes/objects.ts';
+import { chosenPods, followOutput, podLabels, readOutput } from '../../kubernetes/pod-output.ts';
+import type { ClusterRun } from '../../kubernetes/records.ts';
+import { logTextShower } from '../../view/log-lines.ts';
+import { styleFor } from '../../view/style.ts';
+import { watchForReaderGone } from '../reader.ts';
+import { pacedOutput } from '../reader.ts';
+import { readerGone } from '../reader.ts';
+import { signalExitCode, watchSignals } from '../signals.ts';
+
+export interface OutputFlags {
+  readonly follow?: true;
+  readonly tail?: number;
+  readonly since?: number;
+  readonly grep?: RegExp;
+  readonly raw?: true;
+}
+
+/** `components`: empty for all. Throws `usage` for one that it has not. */
+export async function logsOnCluster(
+  run: ClusterRun,
+  components: readonly string[],
+  flags: OutputFlags,
+  environment: Environment,
+): Promise<number> {
+  const kubectl = createKubectl(run, environment);
+  const doing = `There are no logs of ${run.name}`;
+  const [graph, seenPods] = await Promise.all([
+    readGraph(kubectl, run.apiVersion, run.graph),
+    readPods(kubectl, run.graph),
+  ]);
+  const found = seenOrThrow(graph, kubectl, doing);
+  const pods = seenOrThrow(seenPods, kubectl, doing);
+  if (found === undefined) {
+    throw new DynamoError(
+      'run-not-found',
+      `${run.graph} is not on the cluster any more, and its logs went with it.`,
+      {
+        hint: 'dynamo ps',
+      },
+    );
+  }
+  requireComponents(found, pods, components);
+  const shown = chosenPods(pods, components);
+  const labels = podLabels(pods);
+  const style = styleFor(process.stdout, environment);
+  const names =
+    shown.length === 0
+      ? found.components.map(({ name }) => name)
+      : shown.map(({ name }) => labels.get(name) ?? name);
+  const show = logTextShower(names, style, components.length !== 1 || shown.length > 1);
+  const output = pacedOutput(process.stdout);
+  const print = (label: string, text: string): void => {
+    const { grep } = flags;
+    const chosen = grep === undefined ? text : textOf(linesOf(text).filter((line) => grep.test(line)));
+    output.write(flags.raw === true ? chosen : show(label, chosen));
+    if (flags.follow === true) void output.flush();
+  };
+  const options = { components, tail: flags.tail, since: flags.since };
+  if (flags.follow !== true) {
+    const silent = await readOutput(kubectl, pods, options, print);
+    await output.flush();
+    if (pods.length === 0) process.stderr.write(`${run.graph} has no pods yet: dynamo wait ${run.name}\n`);
+    for (const [label, why] of silent) process.stderr.write(`no log of ${label}: ${why}\n`);
+    return 0;
+  }
+  const over = new AbortController();
+  const signals = watchSignals(
+    () => over.abort(),
+    () => {},
+  );
+  watchForReaderGone();
+  readerGone.addEventListener('abort', () => over.abort());
+  try {
+    const isOver = async (): Promise<boolean> => {
+      const now = await readGraph(kubectl, run.apiVersion, run.graph, { signal: over.signal }).catch(
+        () => undefined,
+      );
+      return now?.kind === 'seen' && now.value?.uid !== run.uid;
+    };
+    await followOutput(kubectl, run.graph, options, print, {
+      clock: systemClock,
+      signal: over.signal,
+      isOver,
+    });
+  } finally {
+    signals.end();
+  }
+  const signal = signals.first();
+  return signal === undefined ? 0 : signalExitCode(signal);
+}
+
+function requireComponents(
+  { name, components }: Graph,
+  pods: readonly Pod[],
+  asked: readonly string[],
+): void {
+  const known = [...components.map((each) => each.name), ...pods.map((pod) => pod.name)];
+  const wrong = asked.find((each) => !known.includes(each));
+  if (wrong === undefined) return;
+  const meant = nearest(wrong, known);
+  throw new DynamoError(
+    'usage',
+    `${name} has no component ${JSON.stringify(wrong)}: ${components.map((each) => each.name).join(', ')}.`,
+    {
+      hint: meant === undefined ? 'dynamo logs' : `did you mean ${meant}?`,
+    },
+  );
+}

@@ -1,0 +1,91 @@
+/** What a command line asks a cluster for: the manifest, what it needs there, and how it is proved. */
+import { createInterface } from 'node:readline/promises';
+import type { ClusterRequest } from '../../kubernetes/bring-up.ts';
+import type { Kubectl } from '../../kubernetes/kubectl.ts';
+import type { ClusterNeeds } from '../../kubernetes/pre-checks.ts';
+import type { ServedAs } from '../../kubernetes/records.ts';
+import type { PodGraph } from '../../kubernetes/target.ts';
+import type { ManifestPlan } from '../../kubernetes/manifest.ts';
+import { newRunId } from '../../run/folders.ts';
+import { canAsk } from '../operands.ts';
+import { type AskedManifest, makeManifest } from './manifest-options.ts';
+
+/** An image of 10 GB and a model of the hub may take most of it. `--timeout` sets another. */
+const defaultTimeoutMs = 3_600_000;
+
+export interface AskedRequest extends ClusterRequest {
+  /** As it will be applied, unless the cluster serves an older version only. */
+  readonly plan: ManifestPlan;
+}
+
+/** Throws what the profile has that no cluster takes, with its line. */
+export async function clusterRequest(
+  { place }: Kubectl,
+  asked: AskedManifest,
+  detached: boolean,
+): Promise<AskedRequest> {
+  const flags = { ...asked.flags, namespace: place.namespace };
+  const plan = await makeManifest({ ...asked, flags });
+  return {
+    plan,
+    runId: newRunId(plan.graph.name),
+    name: plan.runName,
+    graph: plan.graph.name,
+    served: servedAs(asked, plan),
+    needs: needsOf(plan.graph),
+    detached,
+    timeoutMs: flags.timeout === undefined ? defaultTimeoutMs : flags.timeout * 1000,
+    httpPort: flags.httpPort,
+    mayRecreate: async (why) => canAsk() && (await mayRecreate(plan.graph.name, why)),
+    manifest: async (version) =>
+      (await makeManifest({ ...asked, flags }, flags.apiVersion ?? version)).manifest,
+  };
+}
+
+async function mayRecreate(graph: string, why: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await new Promise<string>((resolve) => {
+      // Ctrl-C and Ctrl-D: by version of Node, the question then fails or is never answered.
+      terminal.once('close', () => resolve(''));
+      const question = `${why}\nDelete ${graph} with all of its pods, and make it anew? [y/N] `;
+      void terminal.question(question).then(resolve, () => resolve(''));
+    });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function servedAs(
+  { profile }: AskedManifest,
+  { model, proof, provesReuse, graph, service }: ManifestPlan,
+): ServedAs {
+  return {
+    profile: profile.name,
+    model: model.servedName,
+    modelPath: model.path,
+    proof,
+    provesReuse,
+    modes: Object.fromEntries(
+      graph.components.flatMap(({ name, mode }) => (mode === undefined ? [] : [[name, mode]])),
+    ),
+    service,
+  };
+}
+
+export function needsOf({ components, hfSecret, modelCache }: PodGraph): ClusterNeeds {
+  const sum = (count: (component: PodGraph['components'][number]) => number): number =>
+    components.reduce(
+      (total, component) => total + count(component) * component.replicas * component.nodes,
+      0,
+    );
+  return {
+    hfSecret,
+    claim: modelCache?.claim,
+    gpusPerPod: Math.max(0, ...components.map(({ gpusPerPod }) => gpusPerPod)),
+    gpus: sum(({ gpusPerPod }) => gpusPerPod),
+    pods: sum(() => 1),
+    multinode: components.filter(({ nodes }) => nodes > 1).map(({ name }) => name),
+  };
+}

@@ -1,0 +1,161 @@
+/** Runs as `ps` shows them: from their supervisors, and from their files where a supervisor is gone. */
+import { existsSync } from 'node:fs';
+import { clientUrl, type ProcessSpec } from '../../plan/plan.ts';
+import { isAlive, presenceOf } from '../../process/identity.ts';
+import type { OwnedProcess } from '../../process/owned.ts';
+import { type Usage, usageByProcess } from '../../process/usage.ts';
+import { readClaim, livingHolder } from '../../run/claim.ts';
+import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
+import type { StateFolders } from '../../run/folders.ts';
+import { progressText } from '../../supervisor/progress.ts';
+import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
+import type { ProcessView, RunView } from '../../view/run-table.ts';
+import { trackerOf } from '../../deployment/reap-run.ts';
+import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
+
+/** CPU time and memory of all processes at one moment; the next sample is compared with it. */
+export interface UsageSample {
+  readonly at: number;
+  readonly byRun: ReadonlyMap<string, ReadonlyMap<string, Usage>>;
+}
+
+/** With `before`, CPU use is the rate since that sample; without it, the average over the life of a process. */
+export async function runViews(
+  folders: StateFolders,
+  before?: UsageSample,
+): Promise<{ views: RunView[]; sample: UsageSample }> {
+  const byRun = new Map<string, ReadonlyMap<string, Usage>>();
+  const at = Date.now();
+  const views = await Promise.all(
+    storedRuns(folders, isAlive).map(async (run) => {
+      const living = run.record.endedAt === undefined ? await trackerOf(run).scan() : [];
+      const usage = usageByProcess(living);
+      byRun.set(run.record.runId, usage);
+      const rate = (name: string): number | undefined => {
+        const now = usage.get(name);
+        const then = before?.byRun.get(run.record.runId)?.get(name);
+        if (now === undefined) return undefined;
+        // Lower than before: the process was restarted.
+        const used = then === undefined || then.cpuMs > now.cpuMs ? undefined : now.cpuMs - then.cpuMs;
+        return used === undefined || before === undefined
+          ? (100 * now.cpuMs) / Math.max(1, now.ageMs)
+          : (100 * used) / Math.max(1, at - before.at);
+      };
+      return await viewOf(folders, { run, living, usage, rate });
+    }),
+  );
+  return { views: views.filter((view) => view !== undefined), sample: { at, byRun } };
+}
+
+interface Seen {
+  readonly run: StoredRun;
+  readonly living: readonly OwnedProcess[];
+  /** By process, of `living`. */
+  readonly usage: ReadonlyMap<string, Usage>;
+  /** In percent of one processor. */
+  readonly rate: (process: string) => number | undefined;
+}
+
+async function viewOf(
+  folders: StateFolders,
+  { run, living, usage, rate }: Seen,
+): Promise<RunView | undefined> {
+  const { record, files } = run;
+  const plan = readPlan(files);
+  if (plan === undefined && record.endedAt !== undefined) return undefined;
+  const supervisor = await supervisorState(folders, run);
+  if (plan === undefined) return damagedView({ run, living, usage }, supervisor.kind);
+  const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
+  const status = supervisor.kind === 'answering' ? supervisor.status : stored();
+  const trouble = troubleOf(run, supervisor) ?? reaperTrouble(run);
+  const ended = status.phase === 'failed' ? 'failed' : 'stopped';
+  const without = run.damage === undefined ? ended : 'record unreadable';
+  const processView = (spec: ProcessSpec): ProcessView => {
+    const known = status.processes[spec.name];
+    const alive = run.supervised || living.some((owned) => owned.process === spec.name);
+    const since = known?.since ?? record.startedAt;
+    return {
+      name: spec.name,
+      state: alive ? (known?.state ?? 'pending') : known?.state === 'failed' ? 'failed' : 'stopped',
+      health: alive ? healthOf(known) : '-',
+      ...(alive && known?.progress !== undefined ? { progress: known.progress } : {}),
+      pid: known?.pid,
+      restarts: known?.restarts ?? 0,
+      cpuPercent: rate(spec.name),
+      memoryBytes: usage.get(spec.name)?.memoryBytes,
+      gpus: spec.gpus,
+      ports: spec.ports,
+      since: new Date(since).toISOString(),
+    };
+  };
+  return {
+    runId: record.runId,
+    name: record.name,
+    profile: plan.profile.name,
+    engine: plan.engine,
+    state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : without,
+    url: clientUrl(plan),
+    startedAt: new Date(record.startedAt).toISOString(),
+    detached: record.detached,
+    supervisorPid: record.supervisor.pid,
+    supervisor: supervisor.kind,
+    ...(trouble === undefined ? {} : { trouble }),
+    logs: files.logs,
+    ...(status.failure === undefined ? {} : { failure: status.failure }),
+    processes: plan.processes.map(processView),
+  };
+}
+
+/** A keeper or a `down` that ends what a dead supervisor left, and is itself suspended. */
+function reaperTrouble({ record, files }: StoredRun): string | undefined {
+  if (record.endedAt !== undefined) return undefined;
+  const standing = readClaim(files.reaper);
+  const holder = standing === undefined ? undefined : livingHolder(standing, isAlive);
+  if (holder === undefined || presenceOf(holder) !== 'suspended') return undefined;
+  return `pid ${holder.pid}, which is cleaning up after it, is suspended (stopped by a signal): kill -CONT ${holder.pid}, or dynamo down ${record.name}`;
+}
+
+function healthOf(known: ProcessStatus | undefined): string {
+  if (known?.unhealthy !== undefined) return `unhealthy: ${known.unhealthy}`;
+  if (known?.state === 'ready') return 'healthy';
+  if (known?.state !== 'starting' && known?.state !== 'started') return '-';
+  const { progress } = known;
+  return progress === undefined ? 'starting' : `starting: ${progress.doing} ${progressText(progress)}`;
+}
+
+/** One whose plan cannot be read: what the ledger and the claims say, so that it can be ended. */
+function damagedView(
+  { run: { record, files }, living, usage }: Omit<Seen, 'rate'>,
+  supervisor: RunView['supervisor'],
+): RunView {
+  const since = new Date(record.startedAt).toISOString();
+  const processes = [...usage].map(([name, { memoryBytes, cpuMs, ageMs }]): ProcessView => {
+    const pid = living.find(({ process, evidence }) => process === name && evidence === 'ledger')?.pid;
+    return {
+      name,
+      state: 'unknown',
+      pid,
+      health: '-',
+      restarts: 0,
+      cpuPercent: (100 * cpuMs) / Math.max(1, ageMs),
+      memoryBytes,
+      gpus: [],
+      ports: {},
+      since,
+    };
+  });
+  return {
+    runId: record.runId,
+    name: record.name,
+    profile: record.runId,
+    engine: 'unknown engine',
+    state: existsSync(files.folder) ? 'record unreadable' : 'folder removed',
+    url: '',
+    startedAt: since,
+    detached: record.detached,
+    supervisorPid: record.supervisor.pid,
+    supervisor,
+    logs: files.logs,
+    processes,
+  };
+}

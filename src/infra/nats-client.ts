@@ -1,0 +1,2 @@
+/** The official client in a chunk of its own: a bundled CommonJS package has named exports only through a module. */
+export { connect, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node';

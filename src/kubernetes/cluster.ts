@@ -1,0 +1,220 @@
+/** What is asked of a cluster and told to it, each with a limit; an answer that is no answer comes back as a problem. */
+import { listOf, objectOf } from '../smoke/answers.ts';
+import type { Call, Kubectl } from './kubectl.ts';
+import {
+  type Claim,
+  claimOf,
+  type ClusterEvent,
+  type ClusterNode,
+  eventOf,
+  type Graph,
+  graphLabel,
+  graphOf,
+  itemsOf,
+  nodeOf,
+  parseJson,
+  type Pod,
+  podOf,
+} from './objects.ts';
+import { type Problem, problemError, problemOf } from './problem.ts';
+import { apiGroup, apiVersions, type ApiVersion, labels, managedBy } from './target.ts';
+
+/** Under this name our fields stand in `managedFields`. */
+export const fieldManager = 'dynamo';
+
+/** The API server writes an object and its webhooks are asked: that takes longer than reading. */
+const writeWithinMs = 30_000;
+
+export type Seen<T> =
+  | { readonly kind: 'seen'; readonly value: T }
+  | { readonly kind: 'problem'; readonly problem: Problem };
+
+/** Throws what it is in words where it is a problem. */
+export function seenOrThrow<T>(seen: Seen<T>, kubectl: Kubectl, doing: string): T {
+  if (seen.kind === 'seen') return seen.value;
+  throw problemError(seen.problem, kubectl, doing);
+}
+
+async function ask<T>(
+  kubectl: Kubectl,
+  words: readonly string[],
+  read: (text: string) => T,
+  call: Call = {},
+): Promise<Seen<T>> {
+  const answer = await kubectl.run(words, call);
+  return answer.code === 0
+    ? { kind: 'seen', value: read(answer.stdout) }
+    : { kind: 'problem', problem: problemOf(answer) };
+}
+
+/** The newest version that the cluster serves and we write: what discovery says counts, not a flag. */
+export async function servedVersion(kubectl: Kubectl, call?: Call): Promise<Seen<ApiVersion>> {
+  const seen = await ask(kubectl, ['get', '--raw', `/apis/${apiGroup}`], parseJson, call);
+  if (seen.kind === 'problem') return seen.problem.kind === 'not-found' ? noCrd(seen.problem.said) : seen;
+  const served = listOf(seen.value?.['versions']).map((version) => objectOf(version)['version']);
+  for (const version of apiVersions) {
+    if (!served.includes(version)) continue;
+    // The group has other kinds, too, which may be there without this one.
+    const kinds = await ask(kubectl, ['get', '--raw', `/apis/${apiGroup}/${version}`], parseJson, call);
+    if (kinds.kind === 'problem') return kinds;
+    const names = listOf(kinds.value?.['resources']).map((resource) => objectOf(resource)['name']);
+    if (names.includes('dynamographdeployments')) return { kind: 'seen', value: version };
+  }
+  return noCrd(`the API group ${apiGroup} has no DynamoGraphDeployment`);
+}
+
+function noCrd(said: string): Seen<never> {
+  return { kind: 'problem', problem: { kind: 'no-crd', said } };
+}
+
+function pathOf({ place: { namespace } }: Kubectl, version: ApiVersion, name: string): string {
+  return `/apis/${apiGroup}/${version}/namespaces/${namespace}/dynamographdeployments/${name}`;
+}
+
+/** `undefined` where there is none. */
+export async function readGraph(
+  kubectl: Kubectl,
+  version: ApiVersion,
+  name: string,
+  call?: Call,
+): Promise<Seen<Graph | undefined>> {
+  const seen = await ask(kubectl, ['get', '--raw', pathOf(kubectl, version, name)], parseJson, call);
+  if (seen.kind === 'seen') return { kind: 'seen', value: graphOf(seen.value) };
+  return seen.problem.kind === 'not-found' ? { kind: 'seen', value: undefined } : seen;
+}
+
+/** Those that `up` made in this namespace, or in all of them. */
+export async function readOwnGraphs(
+  kubectl: Kubectl,
+  version: ApiVersion,
+  call?: Call,
+): Promise<Seen<Graph[]>> {
+  const path = pathOf(kubectl, version, '').replace(/\/$/, '');
+  const query = `?labelSelector=${encodeURIComponent(`${labels.managed}=${managedBy}`)}`;
+  return await ask(
+    kubectl,
+    ['get', '--raw', `${path}${query}`],
+    (text) => itemsOf(text).map(graphOf).filter(isOurs),
+    call,
+  );
+}
+
+/** Made by this program: by its label and by who wrote its fields. Nothing else is ever changed or deleted. */
+export function isOurs({ labels: its, managers }: Graph): boolean {
+  return its[labels.managed] === managedBy && managers.includes(fieldManager);
+}
+
+/** `manifest`: JSON. Fields that somebody else owns are not taken from them. */
+export async function applyGraph(kubectl: Kubectl, manifest: string): Promise<Seen<Graph>> {
+  const words = ['apply', '--server-side', `--field-manager=${fieldManager}`, '-f', '-', '-o', 'json'];
+  return await ask(kubectl, words, (text) => graphOf(parseJson(text)), {
+    input: manifest,
+    timeoutMs: writeWithinMs,
+  });
+}
+
+/**
+ * Returns when the deletion is accepted: what belongs to it goes first, then it itself. Only the object of this uid is
+ * deleted; one that was made anew under the name is not.
+ */
+export async function deleteGraph(
+  kubectl: Kubectl,
+  version: ApiVersion,
+  { name, uid }: { readonly name: string; readonly uid: string },
+): Promise<Seen<undefined>> {
+  const options = {
+    apiVersion: 'v1',
+    kind: 'DeleteOptions',
+    propagationPolicy: 'Foreground',
+    preconditions: { uid },
+  };
+  const words = ['delete', '--raw', pathOf(kubectl, version, name), '-f', '-'];
+  return await ask(kubectl, words, () => undefined, {
+    input: JSON.stringify(options),
+    timeoutMs: writeWithinMs,
+  });
+}
+
+export async function readPods(kubectl: Kubectl, graph: string, call?: Call): Promise<Seen<Pod[]>> {
+  const words = ['get', 'pods', '-l', `${graphLabel}=${graph}`, '-o', 'json'];
+  return await ask(kubectl, words, (text) => itemsOf(text).map(podOf), call);
+}
+
+/** Of the deployment and of everything that is named after it, the oldest first. */
+export async function readEvents(
+  kubectl: Kubectl,
+  graph: string,
+  call?: Call,
+): Promise<Seen<ClusterEvent[]>> {
+  const words = ['get', 'events', '-o', 'json'];
+  const own = ({ name }: ClusterEvent): boolean => name === graph || name.startsWith(`${graph}-`);
+  return await ask(
+    kubectl,
+    words,
+    (text) =>
+      itemsOf(text)
+        .map(eventOf)
+        .filter(own)
+        .toSorted((a, b) => a.at - b.at),
+    call,
+  );
+}
+
+export async function readNodes(kubectl: Kubectl, call?: Call): Promise<Seen<ClusterNode[]>> {
+  return await ask(kubectl, ['get', 'nodes', '-o', 'json'], (text) => itemsOf(text).map(nodeOf), call);
+}
+
+/** `undefined` where there is none. */
+export async function readClaim(
+  kubectl: Kubectl,
+  name: string,
+  call?: Call,
+): Promise<Seen<Claim | undefined>> {
+  const seen = await ask(
+    kubectl,
+    ['get', 'persistentvolumeclaim', name, '-o', 'json'],
+    (text) => claimOf(parseJson(text)),
+    call,
+  );
+  return seen.kind === 'problem' && seen.problem.kind === 'not-found'
+    ? { kind: 'seen', value: undefined }
+    : seen;
+}
+
+/** The keys of a secret; its values are not asked for. `undefined` where there is none. */
+export async function secretKeys(
+  kubectl: Kubectl,
+  name: string,
+  call?: Call,
+): Promise<Seen<readonly string[] | undefined>> {
+  const template = '{{range $key, $value := .data}}{{$key}}{{"\\n"}}{{end}}';
+  const seen = await ask(
+    kubectl,
+    ['get', 'secret', name, '-o', `go-template=${template}`],
+    (text) => text.split('\n').filter(Boolean),
+    call,
+  );
+  return seen.kind === 'problem' && seen.problem.kind === 'not-found'
+    ? { kind: 'seen', value: undefined }
+    : seen;
+}
+
+/** Whether this user may do that in the namespace. `what`: as in `create dynamographdeployments.nvidia.com`. */
+export async function canI(kubectl: Kubectl, what: readonly string[], call?: Call): Promise<Seen<boolean>> {
+  const answer = await kubectl.run(['auth', 'can-i', ...what], call);
+  const said = answer.stdout.trim();
+  if (said === 'yes') return { kind: 'seen', value: true };
+  // It ends with 1 and says the reason behind the word.
+  if (said.startsWith('no')) return { kind: 'seen', value: false };
+  return { kind: 'problem', problem: problemOf(answer) };
+}
+
+/** Names of the API groups that the cluster serves: `grove.io`, `leaderworkerset.x-k8s.io`, … */
+export async function apiGroups(kubectl: Kubectl, call?: Call): Promise<Seen<string[]>> {
+  return await ask(
+    kubectl,
+    ['get', '--raw', '/apis'],
+    (text) => listOf(parseJson(text)?.['groups']).map((each) => String(objectOf(each)['name'])),
+    call,
+  );
+}

@@ -1,0 +1,82 @@
+/** Gathers what the rules need of a deployment on a cluster, as far as this user may see it, and asks them. */
+import { redactor } from '../doctor/run-checks.ts';
+import { linesOf } from '../base/logs.ts';
+import { readClaim, readNodes } from './cluster.ts';
+import type { Kubectl } from './kubectl.ts';
+import type { Claim, ClusterEvent, Graph, Pod } from './objects.ts';
+import { crashing } from './pod-logs.ts';
+import { graphState } from './progress.ts';
+import type { ClusterCase, ClusterFinding } from './rule.ts';
+import { clusterFinding } from './rules.ts';
+
+export interface Look {
+  readonly graph: Graph;
+  readonly pods: readonly Pod[];
+  readonly events: readonly ClusterEvent[];
+}
+
+export type ClusterDiagnosis = ClusterFinding & { readonly rule: string };
+
+const mostLogs = 4;
+const logLines = 400;
+
+/** `model`: as the workers are told. Rejects only with the reason of `signal`. */
+export async function diagnoseGraph(
+  kubectl: Kubectl,
+  look: Look,
+  model: string,
+  signal?: AbortSignal,
+): Promise<ClusterDiagnosis | undefined> {
+  const { graph, pods, events } = look;
+  const waiting = pods.filter((pod) => pod.node === undefined || !pod.containers.every(({ ready }) => ready));
+  const [nodes, claims, logs] = await Promise.all([
+    pods.some((pod) => pod.node === undefined) ? readNodes(kubectl, { signal }) : undefined,
+    claimsOf(kubectl, waiting, signal),
+    logsOf(kubectl, crashing(pods), signal),
+  ]);
+  const seen: ClusterCase = {
+    graph,
+    state: graphState(graph),
+    pods,
+    events,
+    nodes: nodes?.kind === 'seen' ? nodes.value : undefined,
+    claims,
+    logs,
+    model,
+    ageMs: Date.now() - graph.createdAt,
+    kubectl: (...words) => kubectl.line(...words),
+  };
+  return clusterFinding(seen);
+}
+
+async function claimsOf(
+  kubectl: Kubectl,
+  pods: readonly Pod[],
+  signal: AbortSignal | undefined,
+): Promise<Map<string, Claim | undefined>> {
+  const names = [...new Set(pods.flatMap(({ claims }) => claims))];
+  const found = new Map<string, Claim | undefined>();
+  for (const name of names) {
+    const seen = await readClaim(kubectl, name, { signal });
+    if (seen.kind === 'seen') found.set(name, seen.value);
+  }
+  return found;
+}
+
+async function logsOf(
+  kubectl: Kubectl,
+  pods: readonly Pod[],
+  signal: AbortSignal | undefined,
+): Promise<Map<string, readonly string[]>> {
+  const clean = redactor({});
+  const read = pods.slice(0, mostLogs).map(async (pod): Promise<[string, readonly string[]]> => {
+    const container = pod.containers.find(({ ready }) => !ready)?.name ?? 'main';
+    const words = ['logs', pod.name, '-c', container, `--tail=${logLines}`];
+    // The life that has ended says why; one that has just begun says nothing yet.
+    const before = await kubectl.run([...words, '--previous'], { signal });
+    const answer =
+      before.code === 0 && before.stdout.trim() !== '' ? before : await kubectl.run(words, { signal });
+    return [pod.name, answer.code === 0 ? linesOf(answer.stdout).map(clean) : []];
+  });
+  return new Map(await Promise.all(read));
+}

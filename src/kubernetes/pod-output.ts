@@ -1,0 +1,138 @@
+/** What the pods of a deployment write, as they come and go. */
+import type { Clock } from '../base/clock.ts';
+import { readPods } from './cluster.ts';
+import type { Following, Kubectl } from './kubectl.ts';
+import type { Pod } from './objects.ts';
+
+export interface OutputOptions {
+  /** Names of components; empty: all. */
+  readonly components: readonly string[];
+  /** Of each pod; absent: all that the node kept. */
+  readonly tail?: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly since?: number | undefined;
+}
+
+/** `label`: the component, and behind it which of its pods where there are several. */
+export type ShowOutput = (label: string, text: string) => void;
+
+const readWithinMs = 60_000;
+const lookEveryMs = 2_000;
+
+/** Short names for people: `decode`, or `decode/x7k2p` where a component has several pods. */
+export function podLabels(pods: readonly Pod[]): ReadonlyMap<string, string> {
+  return new Map(
+    pods.map(({ name, component }) => {
+      const alone = pods.filter((each) => each.component === component).length === 1;
+      const last = name.split('-').at(-1) ?? name;
+      return [name, component === '' ? name : alone ? component : `${component}/${last}`];
+    }),
+  );
+}
+
+export function chosenPods(pods: readonly Pod[], components: readonly string[]): Pod[] {
+  return pods.filter(
+    ({ name, component }) =>
+      components.length === 0 || components.includes(component) || components.includes(name),
+  );
+}
+
+/** What was written so far, pod after pod. Returns why pods said nothing, by label. */
+export async function readOutput(
+  kubectl: Kubectl,
+  pods: readonly Pod[],
+  options: OutputOptions,
+  show: ShowOutput,
+): Promise<ReadonlyMap<string, string>> {
+  const labels = podLabels(pods);
+  const silent = new Map<string, string>();
+  for (const pod of chosenPods(pods, options.components)) {
+    const label = labels.get(pod.name) ?? pod.name;
+    const answer = await kubectl.run(words(pod, options), { timeoutMs: readWithinMs });
+    if (answer.code === 0) show(label, wholeLines(answer.stdout));
+    else silent.set(label, answer.stderr.split('\n').at(-1) ?? '');
+  }
+  return silent;
+}
+
+function words(pod: Pod, { tail, since }: OutputOptions): string[] {
+  return [
+    'logs',
+    pod.name,
+    '-c',
+    mainContainer(pod),
+    ...(tail === undefined || tail === Infinity ? [] : [`--tail=${tail}`]),
+    ...(since === undefined ? [] : [`--since-time=${new Date(since).toISOString()}`]),
+  ];
+}
+
+function mainContainer({ containers }: Pod): string {
+  return containers.some(({ name }) => name === 'main') || containers.length === 0
+    ? 'main'
+    : containers[0]!.name;
+}
+
+function wholeLines(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}
+
+/**
+ * Goes on while pods come, go and start again, until `isOver` says so or `signal` aborts. Never rejects but with what
+ * `isOver` throws.
+ */
+export async function followOutput(
+  kubectl: Kubectl,
+  graph: string,
+  options: OutputOptions,
+  show: ShowOutput,
+  {
+    clock,
+    signal,
+    isOver,
+  }: { readonly clock: Clock; readonly signal: AbortSignal; readonly isOver: () => Promise<boolean> },
+): Promise<void> {
+  const sources = new Map<string, Following>();
+  const endedAt = new Map<string, number>();
+  try {
+    while (!signal.aborted && !(await isOver())) {
+      const seen = await readPods(kubectl, graph, { signal }).catch(() => undefined);
+      const pods = seen?.kind === 'seen' ? seen.value : [];
+      const labels = podLabels(pods);
+      for (const pod of chosenPods(pods, options.components)) {
+        const container = pod.containers.find(({ name }) => name === mainContainer(pod));
+        const hasRun =
+          container !== undefined &&
+          (container.now.kind === 'running' || container.now.kind === 'terminated');
+        if (!hasRun || sources.has(pod.name)) continue;
+        const from = endedAt.get(pod.name);
+        // What comes after a restart is new from its first line on.
+        const asked = from === undefined ? options : { ...options, tail: undefined, since: from };
+        const label = labels.get(pod.name) ?? pod.name;
+        const following = followOne(kubectl, [...words(pod, asked), '-f'], (text) => show(label, text));
+        sources.set(pod.name, following);
+        void following.ended.finally(() => {
+          sources.delete(pod.name);
+          endedAt.set(pod.name, clock.now());
+        });
+      }
+      await clock.sleep(lookEveryMs, signal).catch(() => {});
+    }
+  } finally {
+    await Promise.all([...sources.values()].map(async (following) => await following.end()));
+  }
+}
+
+/** Passes on whole lines; the rest of the last one when it ends. */
+function followOne(kubectl: Kubectl, asked: readonly string[], onText: (text: string) => void): Following {
+  let rest = '';
+  const following = kubectl.follow(asked, (text) => {
+    const all = rest + text;
+    const end = all.lastIndexOf('\n') + 1;
+    rest = all.slice(end);
+    if (end > 0) onText(all.slice(0, end));
+  });
+  void following.ended.finally(() => {
+    if (rest !== '') onText(`${rest}\n`);
+  });
+  return following;
+}

@@ -1,0 +1,112 @@
+/** What this host remembers of the deployments that it made on clusters: where each is, and how it is proved. */
+import type { Environment } from '../base/environment.ts';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { flag, map, number, object, oneOf, optional, text } from '../base/shape.ts';
+import { goodOrReport, readStored, recordFormat } from '../host/stored.ts';
+import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
+import { stateFolder } from '../run/folders.ts';
+import type { Place } from './kubectl.ts';
+import { parseJson } from './objects.ts';
+import { apiVersions, type ApiVersion } from './target.ts';
+
+/** How it is asked whether it serves: from the profile that it was made of. */
+export interface ServedAs {
+  readonly profile: string;
+  /** In the API. */
+  readonly model: string;
+  readonly modelPath: string;
+  readonly proof: ProofSpec;
+  /** Requests go where their prefix is cached: that is part of the proof. */
+  readonly provesReuse: boolean;
+  /** Of the workers, by the names that components have in the graph. */
+  readonly modes: Readonly<Record<string, WorkerMode>>;
+  /** The Service that answers. */
+  readonly service: string;
+}
+
+export interface ClusterRun extends Place {
+  readonly runId: string;
+  readonly name: string;
+  /** Name of the DynamoGraphDeployment: that of the run in the letters that Kubernetes takes. */
+  readonly graph: string;
+  readonly uid: string;
+  readonly apiVersion: ApiVersion;
+  readonly startedAt: number;
+  readonly detached: boolean;
+  readonly served: ServedAs;
+}
+
+const servedShape = object({
+  profile: text,
+  model: text,
+  modelPath: text,
+  proof: object({ request: text }),
+  provesReuse: flag,
+  modes: map(text),
+  service: text,
+});
+
+const shape = object({
+  runId: text,
+  name: text,
+  graph: text,
+  uid: text,
+  namespace: text,
+  context: optional(text),
+  kubeconfig: optional(text),
+  apiVersion: oneOf(...apiVersions),
+  startedAt: number,
+  detached: flag,
+  served: servedShape,
+});
+
+/** On the deployment itself, so that any host can talk to it and prove it. */
+export const servedAnnotation = 'dynamo.run/served';
+
+/** What the annotation says; `undefined` where there is none that fits. */
+export function servedFrom(annotation: string | undefined): ServedAs | undefined {
+  const value = parseJson(annotation ?? '');
+  return value !== undefined && servedShape(value, '') === undefined
+    ? (value as unknown as ServedAs)
+    : undefined;
+}
+
+function folderOf(environment: Environment): string {
+  return join(stateFolder(environment), 'kubernetes');
+}
+
+/** The oldest first. A record that cannot be read is told, and hides no other. */
+export function clusterRuns(environment: Environment): ClusterRun[] {
+  const folder = folderOf(environment);
+  return filesIn(folder)
+    .filter((file) => file.endsWith('.json'))
+    .flatMap((name) => {
+      const file = join(folder, name);
+      return goodOrReport(file, readStored<ClusterRun>(file, shape), `rm ${file}`) ?? [];
+    })
+    .toSorted((a, b) => a.startedAt - b.startedAt);
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+export function rememberRun(environment: Environment, run: ClusterRun): void {
+  const folder = folderOf(environment);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, `${run.runId}.json`);
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify({ format: recordFormat, ...run }, undefined, 2)}\n`, {
+    mode: 0o600,
+  });
+  renameSync(draft, file);
+}
+
+export function forgetRun(environment: Environment, runId: string): void {
+  rmSync(join(folderOf(environment), `${runId}.json`), { force: true });
+}

@@ -1,0 +1,99 @@
+/** Ends a deployment on a cluster: deletes what is provably ours, and waits until it is gone. */
+import type { Clock } from '../base/clock.ts';
+import { DynamoError } from '../base/error.ts';
+import { durationText } from '../base/duration.ts';
+import { deleteGraph, isOurs, readGraph, readPods, seenOrThrow } from './cluster.ts';
+import type { Kubectl } from './kubectl.ts';
+import type { Graph, Pod } from './objects.ts';
+import type { ClusterRun } from './records.ts';
+import { labels as ourLabels } from './target.ts';
+
+/** Pods get 60 s to end by themselves; what belongs to them goes afterwards. */
+export const goneWithinMs = 180_000;
+const periodMs = 500;
+const sayEveryMs = 15_000;
+
+export interface DownOptions {
+  readonly clock: Clock;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly say: (text: string) => void;
+}
+
+export type DownOutcome = 'deleted' | 'was-gone';
+
+/**
+ * `was-gone`: nothing of it was there. Throws `not-allowed` for one that is not ours, `left-behind` when it does not go
+ * in time, and what is wrong with the cluster.
+ */
+export async function takeDown(
+  kubectl: Kubectl,
+  run: Pick<ClusterRun, 'graph' | 'uid' | 'apiVersion'>,
+  { clock, timeoutMs = goneWithinMs, signal = new AbortController().signal, say }: DownOptions,
+): Promise<DownOutcome> {
+  const { graph: name, uid, apiVersion } = run;
+  const doing = `${name} was not deleted`;
+  const graph = seenOrThrow(await readGraph(kubectl, apiVersion, name), kubectl, doing);
+  // One that was made anew under the name is somebody's.
+  if (graph === undefined || graph.uid !== uid) return 'was-gone';
+  if (!isOurs(graph)) throw notOurs(kubectl, graph);
+  if (!graph.deleting) {
+    const deleted = await deleteGraph(kubectl, apiVersion, { name, uid });
+    if (deleted.kind === 'problem' && deleted.problem.kind !== 'not-found')
+      seenOrThrow(deleted, kubectl, doing);
+  }
+  const begin = clock.now();
+  let saidAt = begin;
+  for (;;) {
+    signal.throwIfAborted();
+    const [now, pods] = await Promise.all([readGraph(kubectl, apiVersion, name), readPods(kubectl, name)]);
+    const isGone = now.kind === 'seen' && now.value?.uid !== uid;
+    const replaced = now.kind === 'seen' && now.value !== undefined && isGone;
+    if (isGone && (replaced || (pods.kind === 'seen' && pods.value.length === 0))) return 'deleted';
+    const left = leftText(
+      now.kind === 'seen' && !isGone ? now.value : undefined,
+      pods.kind === 'seen' ? pods.value : [],
+    );
+    if (clock.now() - begin >= timeoutMs) throw stillThere(kubectl, name, timeoutMs, left);
+    if (clock.now() - saidAt >= sayEveryMs) {
+      say(`${name}: still there: ${left.join(', ') || 'the cluster does not say'}`);
+      saidAt = clock.now();
+    }
+    await clock.sleep(periodMs, signal);
+  }
+}
+
+function leftText(graph: Graph | undefined, pods: readonly Pod[]): string[] {
+  return [
+    ...(graph === undefined
+      ? []
+      : [
+          `DynamoGraphDeployment ${graph.name}${graph.finalizers.length === 0 ? '' : ` (finalizers: ${graph.finalizers.join(', ')})`}`,
+        ]),
+    ...pods.map(({ name, phase }) => `Pod ${name} (${phase})`),
+  ];
+}
+
+export function notOurs(kubectl: Kubectl, { name, namespace, managers, labels }: Graph): DynamoError {
+  const manager = [...new Set(managers)].join(', ') || 'nobody that the cluster names';
+  const label = labels[ourLabels.managed];
+  return new DynamoError(
+    'not-allowed',
+    `The DynamoGraphDeployment ${name} in namespace ${namespace} was not made by dynamo, so it is left alone.`,
+    {
+      details: [`written by: ${manager}; label ${ourLabels.managed}: ${label ?? '(none)'}`],
+      hint: `--name ANOTHER   # or, if nobody needs it: ${kubectl.line('delete', 'dynamographdeployment', name)}`,
+    },
+  );
+}
+
+function stillThere(kubectl: Kubectl, name: string, timeoutMs: number, left: readonly string[]): DynamoError {
+  return new DynamoError(
+    'left-behind',
+    `${name} is being deleted, and is not gone after ${durationText(timeoutMs)}.`,
+    {
+      details: left.map((line) => `  still there: ${line}`),
+      hint: kubectl.line('describe', 'dynamographdeployment', name),
+    },
+  );
+}

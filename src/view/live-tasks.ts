@@ -1,0 +1,124 @@
+/** Progress in a terminal, drawn by listr2 on stderr: one task per process of a run, or one per step of a setup. */
+import { Listr, type ListrTask, ListrLogger, PRESET_TIMER, ProcessOutput } from 'listr2';
+import { type Deferred, deferred } from '../base/deferred.ts';
+import type { Plan } from '../plan/plan.ts';
+import { exitText } from '../supervisor/failure.ts';
+import type { RunEvent } from '../supervisor/events.ts';
+import { progressText } from '../supervisor/progress.ts';
+import type { Progress } from './progress.ts';
+import type { Steps, StepView } from './steps.ts';
+
+const proving = 'proof that it serves';
+
+/** Draws on stderr until the run is ready, has failed, or is being stopped. */
+export function progressTasks(plan: Plan): Progress {
+  const names = [...plan.processes.map(({ name }) => name), proving];
+  const outcomes = new Map(names.map((name) => [name, deferred<void>()]));
+  const captions = new Map<string, (text: string) => void>();
+  const list = new Listr(
+    names.map((name) => task(name, titleOf(name, plan), outcomes, captions)),
+    {
+      concurrent: true,
+      exitOnError: false,
+      // Its own SIGINT handler would exit before our children are gone.
+      registerSignalListeners: false,
+      rendererOptions: {
+        collapseErrors: false,
+        timer: PRESET_TIMER,
+        logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+      },
+    },
+  );
+  const drawn = list.run().catch(() => {});
+  return {
+    show: (event) => settle(event, outcomes, captions),
+    end: async () => {
+      for (const outcome of outcomes.values()) outcome.reject(new Error('stopped'));
+      await drawn;
+    },
+  };
+}
+
+/** Its time counts from the beginning, also while it waits for others. */
+function titleOf(name: string, { processes }: Plan): string {
+  const edges = processes.find((spec) => spec.name === name)?.dependsOn ?? [];
+  if (edges.length === 0) return name;
+  return `${name} waits for ${edges.map(({ process, condition }) => `${process} to be ${condition}`).join(', ')}`;
+}
+
+function task(
+  name: string,
+  title: string,
+  outcomes: ReadonlyMap<string, Deferred<void>>,
+  captions: Map<string, (text: string) => void>,
+): ListrTask {
+  const outcome = outcomes.get(name);
+  // A rejection may come before listr2 listens.
+  outcome?.promise.catch(() => {});
+  return {
+    title,
+    task: (_, self) => {
+      captions.set(name, (text) => (self.title = text));
+      return outcome?.promise;
+    },
+  };
+}
+
+function settle(
+  event: RunEvent,
+  outcomes: ReadonlyMap<string, Deferred<void>>,
+  captions: ReadonlyMap<string, (text: string) => void>,
+): void {
+  if (event.type === 'process') {
+    const { process, state, pid, exit } = event;
+    if (state === 'started') captions.get(process)?.(`${process} (pid ${pid})`);
+    if (state === 'ready') outcomes.get(process)?.resolve();
+    if (state === 'failed' && exit !== undefined)
+      outcomes.get(process)?.reject(new Error(`${process} ${exitText(exit)}`));
+  }
+  if (event.type === 'progress') {
+    const { process, progress } = event;
+    captions.get(process)?.(`${process} is ${progress.doing}: ${progressText(progress)}`);
+  }
+  if (event.type === 'waiting') captions.get(proving)?.(`waiting for ${event.for}`);
+  if (event.type === 'ready') {
+    captions.get(proving)?.(`${proving}: ${event.proof.request}`);
+    outcomes.get(proving)?.resolve();
+  }
+}
+
+/** Drawn by listr2 on stderr. */
+export function stepTasks(): Steps {
+  return {
+    step: async <T>(title: string, work: (view: StepView) => Promise<T>): Promise<T> => {
+      const results: T[] = [];
+      const list = new Listr(
+        {
+          title,
+          task: async (_, self) => {
+            results.push(
+              await work({
+                caption: (text) => (self.output = text),
+                title: (text) => (self.title = text),
+              }),
+            );
+          },
+        },
+        {
+          // Its own SIGINT handler would exit before our children are gone.
+          registerSignalListeners: false,
+          rendererOptions: {
+            // The error is shown once, by what ends the command.
+            showErrorMessage: false,
+            timer: PRESET_TIMER,
+            logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+          },
+        },
+      );
+      await list.run();
+      const [result] = results;
+      // Only a step that throws gives none, and then run() has thrown.
+      return result as T;
+    },
+  };
+}

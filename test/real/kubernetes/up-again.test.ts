@@ -1,0 +1,82 @@
+/** `up` of a deployment that is there: changed where that is possible, made anew only when somebody agrees. */
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { dynamo, start } from '../../e2e/harness/cli.ts';
+import { test } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
+import { inCluster, play, whatIsThere } from './cluster-world.ts';
+import { type ControlPlane, startControlPlane } from './harness.ts';
+
+let plane: ControlPlane;
+beforeAll(async () => {
+  plane = await startControlPlane('1.5-main-2026-08-21', 'v1beta1');
+}, 120_000);
+afterAll(async () => await plane?.stop());
+
+/** Makes the API server refuse a change, as the operator's webhook does since 1.5. */
+async function freeze(namespace: string): Promise<void> {
+  const name = `frozen-${namespace}`;
+  const about = { apiVersion: 'admissionregistration.k8s.io/v1', metadata: { name } };
+  const rule = {
+    apiGroups: ['nvidia.com'],
+    apiVersions: ['*'],
+    operations: ['UPDATE'],
+    resources: ['dynamographdeployments'],
+  };
+  const here = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };
+  await plane.kubectl(['create', '-f', '-'], {
+    ...about,
+    kind: 'ValidatingAdmissionPolicy',
+    spec: {
+      matchConstraints: { resourceRules: [rule], namespaceSelector: here },
+      validations: [{ expression: 'object.spec == oldObject.spec', message: 'spec.components is immutable' }],
+    },
+  });
+  await plane.kubectl(['create', '-f', '-'], {
+    ...about,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    spec: { policyName: name, validationActions: ['Deny'] },
+  });
+}
+
+describe('up again', () => {
+  test('changes what is there, and leaves it on Ctrl-C; what cannot be changed has to be made anew', async ({
+    world,
+  }) => {
+    const env = inCluster(world, plane);
+    const namespace = await plane.namespace();
+    const words = ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace];
+    const first = start(world, words, { env });
+    await play(plane, namespace, 'agg', { onNode: false });
+    await first.until(/agg is applied/);
+    const again = start(world, [...words, '--replicas', 'worker=2'], { env });
+    await again.until(/agg was there, and is changed/);
+    process.kill(again.pid, 'SIGINT');
+    const left = await again.ended;
+    expect(left.code, left.stderr).toBe(130);
+    expect(left.stderr).toContain('agg was there before, so it stays; to delete it: dynamo down agg');
+    const { spec } = await plane.json<{ spec: { components: { name: string; replicas: number }[] } }>([
+      '-n',
+      namespace,
+      'get',
+      'dgd',
+      'agg',
+    ]);
+    expect(spec.components.find(({ name }) => name === 'worker')?.replicas).toBe(2);
+
+    await freeze(namespace);
+    const refusal = await until(
+      'the policy to hold',
+      async () => {
+        const ended = await dynamo(world, [...words, '--replicas', 'worker=3', '--timeout', '0.1'], { env });
+        return ended.code === 77 ? ended : undefined;
+      },
+      60_000,
+    );
+    expect(refusal.stderr).toContain('it has to be deleted and made anew');
+    expect(refusal.stderr).toContain('spec.components is immutable');
+    expect(refusal.stderr).toContain('fix: dynamo down agg && dynamo up agg --on kubernetes');
+    process.kill(first.pid, 'SIGINT');
+    expect((await first.ended).code).toBe(130);
+    expect(await whatIsThere(plane, namespace)).toEqual([]);
+  });
+});
