@@ -118,7 +118,7 @@ function requireRegular(stats: Stats, path: string): void {
   const most = maxProfileBytes / 1024 / 1024;
   throw new DynamoError(
     'profile-invalid',
-    `${shown} is ${size} MiB large; a profile has at most ${most} MiB.`,
+    `${shown} is ${size} MiB; the limit for a profile is ${most} MiB.`,
     {
       hint: `ls -l ${shown}   # is it the right file?`,
     },

@@ -71,14 +71,14 @@ test('a file name without a usable letter is refused, and --name helps', async (
 });
 
 const unspawnable: readonly (readonly [what: string, text: string, seen: RegExp])[] = [
-  ['a NUL in a variable', 'extends: agg\nenv: {A: "a\\0b"}\n', /:2:10: env\.A: holds a NUL/],
+  ['a NUL in a variable', 'extends: agg\nenv: {A: "a\\0b"}\n', /:2:10: env\.A: contains a NUL/],
   [
     'a NUL in an argument',
     'extends: agg\ncomponents:\n  worker:\n    engineArgs:\n      sim: ["a\\0b"]\n',
-    /:5:13: components\.worker\.engineArgs\.sim\.0: holds a NUL/,
+    /:5:13: components\.worker\.engineArgs\.sim\.0: contains a NUL/,
   ],
-  ['a NUL in a model', 'extends: agg\nparameters: {model: {default: "a\\0b"}}\n', /model: holds a NUL/],
-  ['a NUL as it is', 'extends: agg\nenv: {A: "a\0b"}\n', /:2:10: env\.A: holds a NUL/],
+  ['a NUL in a model', 'extends: agg\nparameters: {model: {default: "a\\0b"}}\n', /model: contains a NUL/],
+  ['a NUL as it is', 'extends: agg\nenv: {A: "a\0b"}\n', /:2:10: env\.A: contains a NUL/],
   [
     'a variable that is too long',
     `extends: agg\nenv:\n  BIG: ${'x'.repeat(131_072 - 4)}\n`,
@@ -247,7 +247,7 @@ test('a file that is not regular is listed and hides no other profile', async ({
       ['socket', 'a socket'],
     ] as const;
     for (const [name, kind] of seen) {
-      expect(list.stdout).toMatch(new RegExp(`^${name} .*is ${kind}, not a file`, 'm'));
+      expect(list.stdout).toMatch(new RegExp(`^${name} .*is ${kind}, not a profile file`, 'm'));
       const { stderr } = await refused(world, 65, 'plan', name, '--engine', 'sim');
       expect(stderr).toContain(`launch-profiles/${name}.yaml is ${kind}`);
       await refused(world, 65, 'profiles', 'validate', `./launch-profiles/${name}.yaml`);
