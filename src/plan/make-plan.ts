@@ -137,6 +137,7 @@ function planOf(
 
 /** All choices that are made before the processes are resolved, in order of dependency. */
 function decide(given: Profile, options: PlanOptions, host: HostFacts) {
+  const { network, share, choices: hostChoices } = placeOn(options, given, host);
   const runtime = runtimeFor(options, given.device, host);
   const inside = runtimeHost(runtime, host);
   const { engine, choices: engineChoices } = chooseEngine(options.engine, given, inside);
@@ -144,7 +145,6 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   if (!engine.kind.reachesAnyInfra) requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
-  const { network, share, choices: hostChoices } = placeOn(options, given, host);
   const { profile, choices: namespaceChoices } = namespaced(
     given,
     uses,

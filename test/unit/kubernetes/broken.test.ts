@@ -26,7 +26,11 @@ const worker = '  worker: { kind: worker, mode: aggregated }';
 test.each([
   ['bad-dup-names', lines(worker, worker), /my\.yaml:7:3: .*worker/],
   ['bad-enum-type', lines('  worker: { kind: worker, mode: prefil }'), /my\.yaml:6:33: .*prefil/],
-  ['bad-env-dup-noname', lines(worker, 'env: { "": x }'), /my\.yaml:7:8: env.*name of an environment variable/],
+  [
+    'bad-env-dup-noname',
+    lines(worker, 'env: { "": x }'),
+    /my\.yaml:7:8: env.*name of an environment variable/,
+  ],
   [
     'bad-epp-cfg',
     lines('  worker: { kind: worker, mode: aggregated, eppConfig: {} }'),
