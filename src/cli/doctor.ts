@@ -18,7 +18,8 @@ import {
 import { hostView } from './doctor/host.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs, oneProfile } from './operands.ts';
-import { type Configure, onOption } from './verb.ts';
+import { onOption } from './kubernetes/on-option.ts';
+import type { Configure } from './verb.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { runNameOf } from '../plan/run-name.ts';

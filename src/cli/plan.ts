@@ -24,8 +24,9 @@ import { factRequest } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
-import { addHostOptions, type HostFlags, parseSplit, splitCommands } from './up/host-options.ts';
-import type { Split } from '../plan/hosts.ts';
+import { addHostOptions, type HostFlags } from './up/host-options.ts';
+import { parseSplit, splitCommands } from './plan-split.ts';
+import type { Split } from '../plan/hosts-plan.ts';
 import { requireServing } from '../plan/plan.ts';
 import { manifestYaml } from '../kubernetes/manifest.ts';
 import {

@@ -22,7 +22,8 @@ import { signalExitCode, watchSignals } from './signals.ts';
 import { tidyUp } from '../deployment/tidy-up.ts';
 import { type DetachFlags, detach } from './up/detached.ts';
 import { type ForegroundFlags, stayInForeground } from './up/foreground.ts';
-import { type Configure, onOption } from './verb.ts';
+import { onOption } from './kubernetes/on-option.ts';
+import type { Configure } from './verb.ts';
 
 interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFlags {
   readonly detach?: true;

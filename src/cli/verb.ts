@@ -1,5 +1,5 @@
 /** What a verb is, and the words of those that start in a program of their own: that program loads no other verb. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Environment } from '../base/environment.ts';
 
 /**
@@ -22,14 +22,6 @@ export interface Verb {
   readonly hidden?: true;
   /** It works on runs that exist: root acts as the user who owns them. */
   readonly actsAsOwner?: true;
-}
-
-/** Of a verb that has another module for clusters: here it stands for the help alone, as that module gets the words. */
-export function onOption(verb: string): Option {
-  return new Option(
-    '--on <target>',
-    `on a cluster, with other options: dynamo ${verb} --on kubernetes --help`,
-  ).choices(['kubernetes']);
 }
 
 export const upVerb: Verb = {

@@ -3,7 +3,7 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { loopback, type Network } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
-import type { Choice, HostShare, ProcessSpec, ServingPlan, WorkersPlan } from './plan.ts';
+import type { Choice, HostShare, ServingPlan, WorkersPlan } from './plan.ts';
 import type { HostAddress, HostFacts, HostsOptions, PlanOptions } from './request.ts';
 
 /** Where the processes of this host listen, and what of the deployment they are. `share` is absent when it is all. */
@@ -24,7 +24,8 @@ export function placeOn(options: PlanOptions, profile: Profile, host: HostFacts)
   const { only } = hosts;
   requireCompatible(options);
   const all = Object.keys(profile.components);
-  const components = only === undefined ? all : all.filter((name) => chosen(only, all, profile).has(name));
+  const components =
+    only === undefined ? all : all.filter((name) => requireComponents(only, profile).has(name));
   const { network, because } = networkFor(hosts, host.addresses ?? []);
   const elsewhere = Object.entries(profile.components).flatMap(([component, spec]) =>
     components.includes(component)
@@ -69,7 +70,12 @@ function requireCompatible({ discovery, infra, runtime, hosts, persist }: PlanOp
   }
 }
 
-function chosen(only: readonly string[], all: readonly string[], { name }: Profile): ReadonlySet<string> {
+/** Throws `usage` when the profile has no such component. */
+export function requireComponents(
+  only: readonly string[],
+  { name, components }: Profile,
+): ReadonlySet<string> {
+  const all = Object.keys(components);
   const unknown = only.find((one) => !all.includes(one));
   if (unknown === undefined) return new Set(only);
   const meant = nearest(unknown, all);
@@ -118,76 +124,6 @@ function isWithin(address: string, network: HostAddress): boolean {
 function bits(address: string): number | undefined {
   if (!/^(\d{1,3}\.){3}\d{1,3}$/.test(address)) return undefined;
   return address.split('.').reduce((sum, part) => (sum << 8) | Number(part), 0);
-}
-
-/** Ports of one host that processes on the others connect to. */
-export interface OpenPort {
-  readonly process: string;
-  readonly port: number | 'ephemeral';
-  readonly from: string;
-  readonly what: string;
-}
-
-const reached: Readonly<Record<string, { readonly from: string; readonly what: string }>> = {
-  client: { from: 'every host', what: 'etcd' },
-  rpc: { from: 'the host of the frontend, and of prefill workers', what: 'requests' },
-  stream: { from: 'hosts of workers', what: 'answers' },
-  bootstrap: { from: 'hosts of decode workers', what: 'hand-over of the KV cache' },
-  kvEvents: { from: 'the host of the frontend', what: 'KV events' },
-};
-
-/**
- * Which ports must be open between the hosts. Events of ZeroMQ and the transfer of the KV cache take ports that the
- * kernel chooses. Seen with the mocker of 1.6.1.
- */
-export function openPorts(processes: readonly ProcessSpec[]): OpenPort[] {
-  return processes.flatMap(({ name, kind, ports }): OpenPort[] => [
-    ...Object.entries(ports).flatMap(([port, number]): OpenPort[] => {
-      const use = reached[port];
-      return use === undefined ? [] : [{ process: name, port: number, ...use }];
-    }),
-    ...(kind === 'worker'
-      ? [
-          {
-            process: name,
-            port: 'ephemeral' as const,
-            from: 'all hosts of this deployment',
-            what: 'events, and the transfer of the KV cache',
-          },
-        ]
-      : []),
-  ]);
-}
-
-/** Which host runs which component. */
-export type Split = readonly { readonly component: string; readonly host: string }[];
-
-/**
- * The components of each host, the host of the frontend first: it starts etcd. Unless it is named, the frontend goes to the
- * first host. Throws `usage` when a component is not in the profile, or on no host.
- */
-export function splitOf(
-  profile: Profile,
-  split: Split,
-): { readonly host: string; readonly components: readonly string[] }[] {
-  const all = Object.entries(profile.components);
-  const names = all.map(([name]) => name);
-  chosen(
-    split.map(({ component }) => component),
-    names,
-    profile,
-  );
-  const hostOf = new Map(split.map(({ component, host }) => [component, host]));
-  for (const [name, spec] of all) {
-    if (spec.kind === 'frontend' && !hostOf.has(name)) hostOf.set(name, split[0]?.host ?? '');
-    if (hostOf.has(name)) continue;
-    throw new DynamoError('usage', `--split names no host for ${name}.`, {
-      hint: `add ${name}=HOST`,
-    });
-  }
-  const frontend = all.find(([, spec]) => spec.kind === 'frontend')?.[0] ?? '';
-  const hosts = [...new Set([hostOf.get(frontend) ?? '', ...hostOf.values()])];
-  return hosts.map((host) => ({ host, components: names.filter((name) => hostOf.get(name) === host) }));
 }
 
 /** What the other hosts are to run, for the first lines of `up`; nothing where another host started etcd. */

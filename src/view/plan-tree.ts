@@ -2,7 +2,7 @@
 import type { ChalkInstance } from 'chalk';
 import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../base/terminal-text.ts';
-import { openPorts } from '../plan/hosts.ts';
+import { openPorts } from '../plan/hosts-plan.ts';
 import {
   type HostShare,
   isServing,

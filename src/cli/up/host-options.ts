@@ -1,11 +1,8 @@
-/** The options of `up` and `plan` for a deployment on several hosts, and the commands that `plan --split` prints. */
+/** The options of `up` and `plan` for a deployment on several hosts. */
 import type { Command } from 'commander';
 import { DynamoError } from '../../base/error.ts';
-import { quote } from '../../base/terminal-text.ts';
 import { listenAddress } from '../../host/listen-address.ts';
-import { splitOf, type Split } from '../../plan/hosts.ts';
 import type { HostsOptions } from '../../plan/request.ts';
-import type { Profile } from '../../profile/profile.ts';
 
 export interface HostFlags {
   readonly only?: readonly string[];
@@ -48,31 +45,4 @@ function hostAddress(text: string): string {
   const value = listenAddress(text);
   if (value !== undefined && !/^(127\.|::1$|0\.0\.0\.0$|::$|localhost)/.test(value)) return value;
   throw bad('--advertise', text, 'one address that other hosts can reach, such as 10.0.0.1');
-}
-
-/** Parses `prefill=10.0.0.1,decode=10.0.0.2`. */
-export function parseSplit(text: string): Split {
-  return text.split(',').map((item) => {
-    const [component = '', host = ''] = item.split('=', 2).map((part) => part.trim());
-    if (component === '' || host === '') {
-      throw bad('--split', text, 'COMPONENT=HOST pairs, such as prefill=10.0.0.1,decode=10.0.0.2');
-    }
-    return { component, host };
-  });
-}
-
-/** For each host its command, the one that starts etcd first. `words`: the arguments of `plan` without `--split`. */
-export function splitCommands(profile: Profile, split: Split, words: readonly string[]): string {
-  const hosts = splitOf(profile, split);
-  const [head] = hosts;
-  const blocks = hosts.map(({ host, components }) => {
-    const join = host === head?.host ? [] : ['--join', `http://${head?.host}:2379`];
-    const command = ['dynamo', 'up', ...words, '--only', components.join(','), ...join, '--advertise', host];
-    return [`# on ${host}`, command.map(quote).join(' ')].join('\n');
-  });
-  return [
-    ...blocks,
-    `# The first starts etcd and waits for the others. On each host, "dynamo plan" with the same arguments lists the ports`,
-    '# that must be open.',
-  ].join('\n');
 }

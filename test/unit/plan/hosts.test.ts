@@ -1,7 +1,7 @@
 /** One deployment on several hosts: which address, which components, which namespace, and what is refused. */
 import { describe, expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
-import { openPorts, splitOf } from '../../../src/plan/hosts.ts';
+import { openPorts, splitOf } from '../../../src/plan/hosts-plan.ts';
 import type { HostsOptions, PlanOptions } from '../../../src/plan/request.ts';
 import { host, options } from '../../support/profile.ts';
 import { shipped } from '../../support/shipped-profiles.ts';
