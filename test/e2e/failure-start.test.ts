@@ -89,7 +89,7 @@ test('a worker that exits with 0 during start-up is a failure', async ({ world }
 test('an argument that the engine rejects is shown with its message', async ({ world }) => {
   const { code, stderr } = await tryUp(world, 'agg', '--', '--page-size', 'many');
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: worker does not take this value of --page-size/m);
+  expect(stderr).toMatch(/^error: worker does not accept this value of --page-size/m);
   expect(stderr).toMatch(/^worker exited with code 2/m);
   expect(stderr).toContain('argument --page-size: expected a whole number, got "many"');
 });

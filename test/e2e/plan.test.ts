@@ -116,7 +116,7 @@ test('as a compose file: nothing of this machine in it but who starts it', async
 });
 
 test.for([
-  [['--compose', '--json'], '--json and --compose exclude each other'],
+  [['--compose', '--json'], 'Use --json or --compose, not both'],
   [['--compose', '--engine', 'sim'], "--compose: the engine sim is not in NVIDIA's image"],
   [['--compose', '--persist', 'x'], '--persist has no meaning with --compose'],
 ] as const)('%s is refused', async ([words, message], { world }) => {

@@ -43,7 +43,7 @@ test('if a worker dies, the current case fails with the reason and the rest is n
   const { code, stdout } = await session.ended;
   expect(code).toBe(1);
   expect(stdout).toMatch(/failed .*the deployment failed: .*worker.*SIGKILL/);
-  expect(stdout).toMatch(/^concurrency +skipped .*not tried/m);
+  expect(stdout).toMatch(/^concurrency +skipped .*not run/m);
   expect(stdout).toMatch(/^down +passed .*nothing is left/m);
   expect(stdout.match(/ failed /g)).toHaveLength(1);
 });
