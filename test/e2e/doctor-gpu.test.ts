@@ -38,7 +38,7 @@ test('healthy GPUs with an unowned process on one of them', async ({ world }) =>
     expect(told['vram']).toMatchObject({ status: 'ok' });
     expect(told['vram']?.evidence).toMatch(
       new RegExp(
-        `GPU 0 has .* free: pid ${pid} \\(.*sleep 600.*\\) holds 68.4 GiB; GPU 1 has 139.8 GiB of 140.4 GiB`,
+        `GPU 0 has .* free: pid ${pid} \\(.*sleep 600.*\\) uses 68.4 GiB; GPU 1 has 139.8 GiB of 140.4 GiB`,
       ),
     );
     expect(told['gpus']?.evidence).toBe('2 of 2 GPUs usable');
