@@ -24,7 +24,7 @@ import { factRequest } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
-import { addHostOptions, type HostFlags } from './up/host-options.ts';
+import { addHostOptions, type HostFlags, withHosts } from './up/host-options.ts';
 import { parseSplit, splitCommands } from './plan-split.ts';
 import type { Split } from '../plan/hosts-plan.ts';
 import { requireServing } from '../plan/plan.ts';
@@ -115,7 +115,7 @@ interface PlanRequest extends AskedManifest {
 }
 
 async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
-  const options = planOptionsOf(flags, rawArgs, flags.detach === true);
+  const options = withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
   const made = planWithSecrets(profile, options, await factsFor(profile, options, environment)).plan;
   if (flags.json === true) return JSON.stringify(made, undefined, 2);
   if (flags.shell === true) return shellScript(requireServing(made));

@@ -12,7 +12,7 @@ import {
   planOptionsOf,
   settingsOf,
 } from './up/deployment-options.ts';
-import { addHostOptions, type HostFlags } from './up/host-options.ts';
+import { addHostOptions, type HostFlags, withHosts } from './up/host-options.ts';
 import { openProfile } from '../deployment/load-profile.ts';
 import { canAsk, chooseProfile, oneProfile, splitRawArgs } from './operands.ts';
 import { requireLinux } from '../package/platform.ts';
@@ -91,7 +91,7 @@ async function up(
   );
   const prepared = await prepareRun(
     profile,
-    planOptionsOf(flags, rawArgs, flags.detach === true),
+    withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags),
     flags.detach === true,
     environment,
   );

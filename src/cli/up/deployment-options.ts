@@ -8,7 +8,6 @@ import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
 import { badRunName, isRunName } from '../../plan/run-name.ts';
 import type { PlanOptions } from '../../plan/request.ts';
-import { type HostFlags, hostsOf } from './host-options.ts';
 import type { Setting } from '../../profile/shown.ts';
 
 export interface DeploymentFlags {
@@ -103,15 +102,13 @@ export function settingsOf({ model, requestPlane, set }: DeploymentFlags): Setti
 }
 
 export function planOptionsOf(
-  flags: DeploymentFlags & HostFlags,
+  flags: DeploymentFlags,
   rawArgs: readonly string[],
   detached: boolean,
 ): PlanOptions {
   return {
     engine: flags.engine,
-    // What it joins is external, unless somebody says something else: then that is refused.
-    infra: flags.join !== undefined && flags.infra === 'auto' ? 'external' : flags.infra,
-    hosts: hostsOf(flags),
+    infra: flags.infra,
     runtime: flags.runtime,
     ptrace: flags.ptrace,
     images: flags.image,

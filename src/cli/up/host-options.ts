@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { DynamoError } from '../../base/error.ts';
 import { listenAddress } from '../../host/listen-address.ts';
-import type { HostsOptions } from '../../plan/request.ts';
+import type { PlanOptions } from '../../plan/request.ts';
 
 export interface HostFlags {
   readonly only?: readonly string[];
@@ -17,10 +17,11 @@ export function addHostOptions(command: Command): Command {
     .option('--advertise <address>', 'address of this host that the other hosts reach', hostAddress);
 }
 
-/** `undefined` when the whole deployment runs here. */
-export function hostsOf({ only, join, advertise }: HostFlags): HostsOptions | undefined {
-  if (only === undefined && join === undefined && advertise === undefined) return undefined;
-  return { only, join, advertise };
+/** The same options, and what these flags say. What a host joins is external; with another `--infra` that is refused. */
+export function withHosts(options: PlanOptions, { only, join, advertise }: HostFlags): PlanOptions {
+  if (only === undefined && join === undefined && advertise === undefined) return options;
+  const infra = join !== undefined && options.infra === 'auto' ? 'external' : options.infra;
+  return { ...options, infra, hosts: { only, join, advertise } };
 }
 
 function bad(flag: string, seen: string, expected: string): DynamoError {

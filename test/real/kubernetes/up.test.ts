@@ -71,6 +71,8 @@ describe('up --on kubernetes', () => {
           '-o',
           'jsonpath={.items[*].metadata.deletionTimestamp}',
         ])) !== '',
+      // The garbage collector looks for new kinds every 30 s.
+      60_000,
     );
     expect(session.stderr()).not.toContain('nothing is left');
     const stopKubelet = playKubelet(plane, namespace);
