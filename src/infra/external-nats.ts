@@ -84,7 +84,8 @@ async function greeted(options: ConnectionOptions): Promise<ServerInfo> {
     if (info === undefined) throw new Error('it does not say what it is');
     return info;
   } catch (error) {
-    throw inWords(options.tls === null ? error : overTls(error));
+    const reason = inWords(error);
+    throw options.tls === null ? reason : overTls(reason);
   }
 }
 

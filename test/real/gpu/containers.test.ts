@@ -89,7 +89,7 @@ test('--pid ends it only with the listed start time, and shows its owner', async
   expect([wrong.code, wrong.stderr]).toEqual([77, expect.stringContaining('another process now')]);
   expect(isLiving(pid)).toBe(true);
   const stdout = await clean(world, '--pid', `${pid}@${start}`);
-  expect(stdout).toContain('of ANOTHER USER, nobody');
+  expect(stdout).toContain('owned by ANOTHER USER, nobody');
   expect(stdout).toContain('GPU memory: 71.0 GiB freed');
   expect(isLiving(pid)).toBe(false);
   await until('Docker to see it end', async () => (await inContainer(id)).pid === 0);

@@ -73,7 +73,8 @@ async function ask(host: Host, { url, model }: Up): Promise<number> {
 }
 
 async function asksUntilAnswered(host: Host, up: Up): Promise<void> {
-  await until('an answer', async () => (await ask(host, up).catch(() => 0)) === 8);
+  // The lease of a killed worker lasts 10 s, and the frontend of 1.1.1 adds the next one 12 s later.
+  await until('an answer', async () => (await ask(host, up).catch(() => 0)) === 8, 60_000);
 }
 
 describe.each(engines)('$name', ({ name, flags }) => {
@@ -83,11 +84,16 @@ describe.each(engines)('$name', ({ name, flags }) => {
     async ({ hosts }) => {
       const [first, second] = hosts;
       const up = await startBoth(hosts, flags);
-      if (name !== 'sim') expect(up.proof.usedRoles).toContain('decode on another host');
+      // The frontend of 1.1.1 counts prefill alone.
+      if (name !== 'sim' && !name.includes('1.1.'))
+        expect(up.proof.usedRoles).toContain('decode on another host');
       const before = [await counted(first, 'prefill'), await counted(second, 'decode')] as const;
       expect(await ask(first, up)).toBe(8);
-      expect(await counted(first, 'prefill')).toBe(before[0] + 1);
-      expect(await counted(second, 'decode')).toBe(before[1] + 1);
+      // A worker counts a request when it has ended, which the answer may overtake.
+      await until('both to count it', async () => {
+        const now = [await counted(first, 'prefill'), await counted(second, 'decode')] as const;
+        return now[0] === before[0] + 1 && now[1] === before[1] + 1;
+      });
       await second.dynamo('down');
       await first.dynamo('down');
     },
