@@ -23,14 +23,17 @@ export function parseSplit(text: string): Split {
 export function splitCommands(profile: Profile, split: Split, words: readonly string[]): string {
   const hosts = splitOf(profile, split);
   const [head] = hosts;
+  const dashes = words.includes('--') ? words.indexOf('--') : words.length;
+  const [options, workerArgs] = [words.slice(0, dashes), words.slice(dashes)];
   const blocks = hosts.map(({ host, components }) => {
     const join = host === head?.host ? [] : ['--join', `http://${head?.host}:2379`];
-    const command = ['dynamo', 'up', ...words, '--only', components.join(','), ...join, '--advertise', host];
+    const share = ['--only', components.join(','), ...join, '--advertise', host];
+    const command = ['dynamo', 'up', ...options, ...share, ...workerArgs];
     return [`# on ${host}`, command.map(quote).join(' ')].join('\n');
   });
   return [
     ...blocks,
-    `# The first starts etcd and waits for the others. On each host, "dynamo plan" with the same arguments lists the ports`,
-    '# that must be open.',
+    '# The first starts etcd and waits for the others; if its port 2379 is in use, it prints the one to --join. On each host,',
+    '# "dynamo plan" with the same arguments lists the ports that must be open.',
   ].join('\n');
 }

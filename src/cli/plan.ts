@@ -85,7 +85,8 @@ async function plan(
   flags: PlanFlags,
   environment: Environment,
 ): Promise<number> {
-  const [form, second] = (['json', 'shell', 'compose'] as const).filter((each) => flags[each] === true);
+  const forms = ['json', 'shell', 'compose', 'split'] as const;
+  const [form, second] = forms.filter((each) => flags[each] !== undefined);
   if (second !== undefined) {
     throw new DynamoError('usage', `Use --${form} or --${second}, not both.`, {
       hint: 'dynamo plan --help',
@@ -96,6 +97,7 @@ async function plan(
   const { profile, note } = await openProfile(asked, settingsOf(flags), environment);
   if (note !== undefined) process.stderr.write(`${note}\n`);
   if (flags.split !== undefined) {
+    requireSplitAlone(flags);
     process.stdout.write(`${splitCommands(profile, flags.split, wordsWithoutSplit(process.argv))}\n`);
     return 0;
   }
@@ -150,6 +152,13 @@ function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): 
   const [uid = 1000, gid = 1000] = [process.getuid?.(), process.getgid?.()];
   const host = composeHost(placeFacts(environment), runNameOf(options.name, profile), `${uid}:${gid}`);
   return composeYaml(makePlan(profile, { ...options, runtime: 'docker' }, host));
+}
+
+/** What `--split` works out, nobody can give beside it. */
+function requireSplitAlone(flags: PlanFlags): void {
+  const given = (['only', 'join', 'advertise', 'on'] as const).find((each) => flags[each] !== undefined);
+  if (given === undefined) return;
+  throw new DynamoError('usage', `Use --split or --${given}, not both.`, { hint: 'dynamo plan --help' });
 }
 
 /** The arguments of `plan` as they were given, for a command that means the same. */

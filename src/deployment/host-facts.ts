@@ -80,10 +80,11 @@ export async function gatherFacts(
   };
 }
 
+/** IPv4 alone: a host that has IPv6 as well then has one address to choose, and upstream was not seen with IPv6. */
 function hostAddresses(): HostAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
-    addresses.flatMap(({ address, internal, cidr }) =>
-      internal || address.startsWith('fe80:')
+    addresses.flatMap(({ address, internal, family, cidr }) =>
+      internal || family !== 'IPv4'
         ? []
         : [{ address, interface: name, prefix: Number(cidr?.split('/')[1] ?? 0) }],
     ),

@@ -100,7 +100,7 @@ const resourceCheck: ClusterCheck = {
   look: async (kubectl, _, call) => {
     const version = await servedVersion(kubectl, call);
     if (version.kind === 'problem')
-      return failOf(version.problem, kubectl, 'DynamoGraphDeployment is not to be had');
+      return failOf(version.problem, kubectl, 'the cluster does not serve DynamoGraphDeployment');
     return ok(`nvidia.com/${version.value}`);
   },
 };
@@ -137,7 +137,7 @@ const operatorCheck: ClusterCheck = {
 const rightsCheck: ClusterCheck = {
   id: 'K5',
   name: 'rights',
-  title: 'this user may make, watch, reach and delete deployments',
+  title: 'this user has permission to create, watch, reach and delete deployments',
   beforeUp: true,
   look: async (kubectl, _, call) => {
     const graphs = 'dynamographdeployments.nvidia.com';
@@ -153,12 +153,12 @@ const rightsCheck: ClusterCheck = {
     const answers = await Promise.all(needed.map(async (what) => await canI(kubectl, what, call)));
     const problem = answers.find((answer) => answer.kind === 'problem');
     if (problem?.kind === 'problem')
-      return failOf(problem.problem, kubectl, 'the rights of this user are not known');
+      return failOf(problem.problem, kubectl, 'the permissions of this user are unknown');
     const missing = needed.filter((_what, i) => answers[i]?.kind === 'seen' && !answers[i].value);
     const words = missing.map((what) => what.join(' ').replace(' --subresource=', '/'));
     if (words.length === 0) return ok(`in namespace ${kubectl.place.namespace}`);
     return fail(
-      `this user may not in namespace ${kubectl.place.namespace}: ${words.join(', ')}`,
+      `this user has no permission in namespace ${kubectl.place.namespace} to: ${words.join(', ')}`,
       kubectl.line('auth', 'can-i', ...(missing[0] ?? [])),
     );
   },

@@ -113,7 +113,7 @@ function notHere(asked: string, addresses: readonly HostAddress[]): DynamoError 
   });
 }
 
-/** For IPv4 alone: with IPv6, `--advertise` says it. */
+/** `address` may be a host name or IPv6: then it is within none. */
 function isWithin(address: string, network: HostAddress): boolean {
   const [one, other] = [bits(address), bits(network.address)];
   if (one === undefined || other === undefined || network.prefix === 0) return false;

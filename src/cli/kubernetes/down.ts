@@ -18,7 +18,7 @@ export async function downOnCluster(
       leaving.abort(
         new DynamoError(
           'left-behind',
-          `${signal} came: the cluster goes on deleting, and nobody waits for it.`,
+          `Stopped waiting after ${signal}; the cluster continues to delete it.`,
           {
             hint: 'dynamo ps --on kubernetes',
           },

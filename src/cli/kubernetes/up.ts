@@ -50,10 +50,10 @@ export const configure: Configure = (command, settle, environment) => {
       .argument('[profile]', 'profile, alias, upstream script or YAML file')
       .argument('[args...]', 'after --: arguments for the workers'),
   )
-    .option('-d, --detach', 'return when it serves; it stays on the cluster')
-    .option('--json', 'with --detach: the run as JSON on stdout')
-    .option('-q, --quiet', 'no progress and no logs, only the result')
-    .option('-v, --verbose', 'show the logs from the first line on')
+    .option('-d, --detach', 'return when it serves, and leave it on the cluster')
+    .option('--json', 'with --detach: print the run as JSON')
+    .option('-q, --quiet', 'print no progress and no logs, only the result')
+    .option('-v, --verbose', 'show the logs from the first line')
     .addHelpText('after', examples)
     .action(async (_profile, _args, flags: UpFlags) =>
       settle(await up(splitRawArgs(command.args), flags, environment)),
@@ -74,14 +74,16 @@ async function up(
   const detached = flags.detach === true;
   const request = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment }, detached);
   const ending = new AbortController();
-  const hurry = new AbortController();
+  const forceSignal = new AbortController();
   const signals = watchSignals(
     (signal) => {
-      say(`\n${signal}: ${detached ? 'deleting what was made' : 'deleting it'} (again: leave at once)`);
+      say(
+        `\n${signal}: ${detached ? 'deleting what was made' : 'deleting it'} (press again to stop waiting)`,
+      );
       ending.abort(new DynamoError('process-failed', `${signal} came.`));
     },
     () =>
-      hurry.abort(
+      forceSignal.abort(
         new DynamoError('left-behind', `${request.graph} may still be there.`, {
           hint: `dynamo down ${request.name}`,
         }),
@@ -92,7 +94,7 @@ async function up(
   try {
     const live = await Promise.race([
       bringUp(kubectl, request, { say, environment, signal: ending.signal }),
-      aborted(hurry.signal),
+      aborted(forceSignal.signal),
     ]);
     if (detached) {
       await live.serving.forward.end();
@@ -103,10 +105,10 @@ async function up(
     return await stay(kubectl, live, {
       flags,
       caller: { say, environment, signal: ending.signal },
-      hurry: hurry.signal,
+      forceSignal: forceSignal.signal,
     });
   } catch (error) {
-    if (!ending.signal.aborted || hurry.signal.aborted || error !== ending.signal.reason) throw error;
+    if (!ending.signal.aborted || forceSignal.signal.aborted || error !== ending.signal.reason) throw error;
     return signalExitCode(signals.first() ?? 'SIGPIPE');
   } finally {
     signals.end();
@@ -122,14 +124,14 @@ async function aborted(signal: AbortSignal): Promise<never> {
 interface Stay {
   readonly flags: UpFlags;
   readonly caller: Caller;
-  readonly hurry: AbortSignal;
+  readonly forceSignal: AbortSignal;
 }
 
 /** Shows what the pods write until somebody ends it here, or deletes it there. Throws what `ending` says at the end. */
 async function stay(
   kubectl: Kubectl,
   { run, existed, serving }: UpOnCluster,
-  { flags, caller, hurry }: Stay,
+  { flags, caller, forceSignal }: Stay,
 ): Promise<number> {
   const { say, environment, signal: ending } = caller;
   const style = styleFor(process.stdout, environment);
@@ -155,7 +157,7 @@ async function stay(
     });
   }
   if (existed) say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
-  else await endRun(kubectl, run, { say, environment, signal: hurry });
+  else await endRun(kubectl, run, { say, environment, signal: forceSignal });
   throw ending.reason;
 }
 

@@ -130,7 +130,8 @@ export function planOptionsOf(
   };
 }
 
-function bad(flag: string, seen: string, wanted: string): DynamoError {
+/** Refuses the value of an option; what it shows is concealed. */
+export function badValue(flag: string, seen: string, wanted: string): DynamoError {
   return new DynamoError('usage', `${flag} ${JSON.stringify(conceal(seen))}: ${wanted}.`, {
     hint: 'dynamo up --help',
   });
@@ -138,7 +139,7 @@ function bad(flag: string, seen: string, wanted: string): DynamoError {
 
 function pair(flag: string, text: string, wanted = 'expected KEY=VALUE'): [key: string, value: string] {
   const at = text.indexOf('=');
-  if (at < 1) throw bad(flag, text, wanted);
+  if (at < 1) throw badValue(flag, text, wanted);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
@@ -146,8 +147,10 @@ function pair(flag: string, text: string, wanted = 'expected KEY=VALUE'): [key: 
 export function image(text: string, before: Images): Images {
   const [name, reference] = text.includes('=') ? pair('--image', text) : ['runtime', text];
   const known = imageNames.find((each) => each === name);
-  if (known === undefined) throw bad('--image', text, `expected one of ${imageNames.join(', ')} before =`);
-  if (!/^[\w./:@-]+$/.test(reference)) throw bad('--image', text, 'expected an image such as nats:2.11.4');
+  if (known === undefined)
+    throw badValue('--image', text, `expected one of ${imageNames.join(', ')} before =`);
+  if (!/^[\w./:@-]+$/.test(reference))
+    throw badValue('--image', text, 'expected an image such as nats:2.11.4');
   return { ...before, [known]: reference };
 }
 
@@ -159,7 +162,7 @@ function setting(text: string, before: readonly Setting[]): Setting[] {
 function replicas(text: string, before: Readonly<Record<string, number>>): Record<string, number> {
   const [role, value] = pair('--replicas', text, 'expected ROLE=NUMBER, such as decode=2');
   const count = wholeNumber(value, 1, 64);
-  if (count === undefined) throw bad('--replicas', text, 'expected a number from 1 to 64');
+  if (count === undefined) throw badValue('--replicas', text, 'expected a number from 1 to 64');
   return { ...before, [role]: count };
 }
 
@@ -167,13 +170,17 @@ function variable(text: string, before: Readonly<Record<string, string>>): Recor
   const [, name = '', value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (value !== undefined && /^[A-Za-z_]\w*$/.test(name)) return { ...before, [name]: value };
   // The value may be a secret, and so may a word without =.
-  throw bad('--env', value === undefined ? conceal(text) : `${name}=${hiddenMark}`, 'expected KEY=VALUE');
+  throw badValue(
+    '--env',
+    value === undefined ? conceal(text) : `${name}=${hiddenMark}`,
+    'expected KEY=VALUE',
+  );
 }
 
 function port(flag: string): (text: string) => number {
   return (text) => {
     const value = wholeNumber(text, 1, 65_535);
-    if (value === undefined) throw bad(flag, text, 'expected a port from 1 to 65535');
+    if (value === undefined) throw badValue(flag, text, 'expected a port from 1 to 65535');
     return value;
   };
 }
@@ -181,14 +188,18 @@ function port(flag: string): (text: string) => number {
 function address(text: string): string {
   const value = listenAddress(text);
   if (value === undefined)
-    throw bad('--http-host', text, 'expected an address or a host name, such as 127.0.0.1, ::1 or localhost');
+    throw badValue(
+      '--http-host',
+      text,
+      'expected an address or a host name, such as 127.0.0.1, ::1 or localhost',
+    );
   return value;
 }
 
 function mebibytes(flag: string): (text: string) => number {
   return (text) => {
     const value = wholeNumber(text, 1, 1024 ** 3);
-    if (value === undefined) throw bad(flag, text, 'expected a whole number of MiB');
+    if (value === undefined) throw badValue(flag, text, 'expected a whole number of MiB');
     return value;
   };
 }
@@ -197,7 +208,8 @@ function mebibytes(flag: string): (text: string) => number {
 export function seconds(flag: string): (text: string) => number {
   return (text) => {
     const value = decimalSeconds(text);
-    if (value === undefined) throw bad(flag, text, `expected a number of seconds up to ${longestSeconds}`);
+    if (value === undefined)
+      throw badValue(flag, text, `expected a number of seconds up to ${longestSeconds}`);
     return value;
   };
 }
@@ -205,7 +217,7 @@ export function seconds(flag: string): (text: string) => number {
 function list(flag: string): (text: string) => string[] {
   return (text) => {
     const items = text.split(',').map((item) => item.trim());
-    if (items.includes('')) throw bad(flag, text, 'expected a list such as 0,1');
+    if (items.includes('')) throw badValue(flag, text, 'expected a list such as 0,1');
     return items;
   };
 }

@@ -1,8 +1,8 @@
 /** The options of `up` and `plan` for a deployment on several hosts. */
+import { isIPv4 } from 'node:net';
 import type { Command } from 'commander';
-import { DynamoError } from '../../base/error.ts';
-import { listenAddress } from '../../host/listen-address.ts';
 import type { PlanOptions } from '../../plan/request.ts';
+import { badValue } from './deployment-options.ts';
 
 export interface HostFlags {
   readonly only?: readonly string[];
@@ -24,26 +24,31 @@ export function withHosts(options: PlanOptions, { only, join, advertise }: HostF
   return { ...options, infra, hosts: { only, join, advertise } };
 }
 
-function bad(flag: string, seen: string, expected: string): DynamoError {
-  return new DynamoError('usage', `${flag} ${JSON.stringify(seen)}: expected ${expected}.`, {
-    hint: 'dynamo up --help',
-  });
-}
-
 function names(text: string): string[] {
   const items = text.split(',').map((item) => item.trim());
-  if (items.includes('')) throw bad('--only', text, 'components, such as frontend,prefill');
+  if (items.includes('')) throw badValue('--only', text, 'expected components, such as frontend,prefill');
   return items;
 }
 
+/** A login is not part of it: upstream reads that from variables, and a command line is for everybody to see. */
 function etcdUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '') return url.origin;
-  throw bad('--join', text, 'the URL of an etcd, such as http://10.0.0.1:2379');
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '' || url.pathname !== '/') {
+    throw badValue('--join', text, 'expected the URL of an etcd, such as http://10.0.0.1:2379');
+  }
+  if (url.username === '' && url.password === '') return url.origin;
+  throw badValue(
+    '--join',
+    text,
+    'expected no login; export ETCD_AUTH_USERNAME and ETCD_AUTH_PASSWORD instead',
+  );
 }
 
 function hostAddress(text: string): string {
-  const value = listenAddress(text);
-  if (value !== undefined && !/^(127\.|::1$|0\.0\.0\.0$|::$|localhost)/.test(value)) return value;
-  throw bad('--advertise', text, 'one address that other hosts can reach, such as 10.0.0.1');
+  if (isIPv4(text) && !/^(127\.|0\.)/.test(text)) return text;
+  throw badValue(
+    '--advertise',
+    text,
+    'expected an IPv4 address that other hosts can reach, such as 10.0.0.1',
+  );
 }

@@ -353,7 +353,7 @@ describe('what is seen before anything is made', () => {
     const ended = await refused(world, ['--context', 'guest']);
     expect(ended.code, ended.stderr).toBe(78);
     expect(ended.stderr).toMatch(
-      /this user may not in namespace ns-\d+: create dynamographdeployments\.nvidia\.com/,
+      /this user has no permission in namespace ns-\d+ to: create dynamographdeployments\.nvidia\.com/,
     );
     expect(ended.stderr).toMatch(/fix: kubectl --context guest .*auth can-i create/);
   });
