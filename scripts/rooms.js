@@ -45,6 +45,12 @@ export const rooms = [
     pure: true,
   },
   {
+    name: 'metrics',
+    holds: 'Prometheus text to the figures of a deployment, its roles and its processes over a window',
+    imports: ['base', 'profile', 'plan'],
+    pure: true,
+  },
+  {
     name: 'process',
     holds: 'how a process starts and ends: sessions, identity, ledger, ownership',
     imports: ground,
@@ -83,17 +89,27 @@ export const rooms = [
   {
     name: 'deployment',
     holds: 'the life cycle of a run on this machine: facts, prepare, start, reap, clean up, diagnose',
-    imports: [...ground, ...adapters, 'doctor', 'smoke', 'kubernetes', 'package'],
+    imports: [...ground, 'metrics', ...adapters, 'doctor', 'smoke', 'kubernetes', 'package'],
   },
   {
     name: 'view',
     holds: 'terminal only: progress, tables, panel, errors',
-    imports: ground.filter((name) => name !== 'host'),
+    imports: [...ground.filter((name) => name !== 'host'), 'metrics'],
   },
   {
     name: 'cli',
     holds: 'the command line: one file per command, loaded on demand, with a folder for its parts',
-    imports: [...ground, ...adapters, 'doctor', 'smoke', 'kubernetes', 'package', 'deployment', 'view'],
+    imports: [
+      ...ground,
+      'metrics',
+      ...adapters,
+      'doctor',
+      'smoke',
+      'kubernetes',
+      'package',
+      'deployment',
+      'view',
+    ],
   },
   {
     name: 'sim',
@@ -112,7 +128,16 @@ const roots = ['main.ts', 'up.ts', 'reap.ts', 'binary.ts', 'library.ts', 'comman
 export const edges = ['command-line.ts', 'library.ts', 'sim/variables.ts', 'container/client.ts'];
 
 /** The library must not depend on the command line or the terminal. */
-const libraryImports = [...ground, ...adapters, 'doctor', 'smoke', 'kubernetes', 'package', 'deployment'];
+const libraryImports = [
+  ...ground,
+  'metrics',
+  ...adapters,
+  'doctor',
+  'smoke',
+  'kubernetes',
+  'package',
+  'deployment',
+];
 
 /** The rooms that may import a package; `/**` stands for its subpaths. */
 export const owners = {

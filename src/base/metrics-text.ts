@@ -41,37 +41,3 @@ export function servedRoles(metrics: string): ReadonlySet<string> {
   const lines = metrics.split('\n').filter((line) => line.startsWith('dynamo_frontend_worker_last_'));
   return new Set(lines.flatMap((line) => /[{,]worker_type="(\w+)"/.exec(line)?.[1] ?? []));
 }
-
-/** What a process has done so far. A field is absent if its series is: many appear with the first request. */
-export interface Counters {
-  readonly requests?: number;
-  /** Tokens generated. */
-  readonly tokens?: number;
-  /** Usage of the KV cache, from 0 to 1; of the fullest rank if there are several. */
-  readonly kvUsage?: number;
-}
-
-/** From the metrics of the frontend. Source: docs/upstream/metrics-and-logs.md#frontend. */
-export function frontendCounters(metrics: string): Counters {
-  return {
-    ...total('requests', valuesOfSeries(metrics, 'dynamo_frontend_requests_total')),
-    ...total('tokens', valuesOfSeries(metrics, 'dynamo_frontend_output_tokens_total')),
-  };
-}
-
-/**
- * From the metrics of a worker's status server. `kvUsage`: the engine's series for KV cache usage.
- * Source: docs/upstream/metrics-and-logs.md#worker.
- */
-export function workerCounters(metrics: string, kvUsage: string | undefined): Counters {
-  const generate = { dynamo_endpoint: 'generate' };
-  const usage = kvUsage === undefined ? [] : valuesOfSeries(metrics, kvUsage);
-  return {
-    ...total('requests', valuesOfSeries(metrics, 'dynamo_component_requests_total', generate)),
-    ...(usage.length === 0 ? {} : { kvUsage: Math.max(...usage) }),
-  };
-}
-
-function total(name: 'requests' | 'tokens', values: readonly number[]): Counters {
-  return values.length === 0 ? {} : { [name]: values.reduce((sum, value) => sum + value, 0) };
-}

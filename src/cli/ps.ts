@@ -77,7 +77,8 @@ async function look(
   before?: UsageSample,
 ): Promise<{ shown: RunView[]; sample: UsageSample }> {
   // Only clusters are looked at from elsewhere.
-  if (process.platform !== 'linux') return { shown: [], sample: { at: Date.now(), byRun: new Map() } };
+  if (process.platform !== 'linux')
+    return { shown: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
   const { views, sample } = await runViews(stateFolders(environment), before);
   return { shown: views.filter((view) => all === true || isUp(view)), sample };
 }

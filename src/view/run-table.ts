@@ -6,6 +6,7 @@ import type { LoadProgress } from '../supervisor/progress.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import { memoryText } from '../base/units.ts';
 import { durationText } from '../base/duration.ts';
+import type { Figures, ProcessFigures } from '../metrics/figures.ts';
 import { tableText, widthOf } from './table.ts';
 
 /**
@@ -46,6 +47,8 @@ export interface RunView {
   /** For a failed run; has a `diagnosis` where a rule knows the cause. */
   readonly failure?: Failure;
   readonly processes: readonly ProcessView[];
+  /** What its processes do, from their metrics; absent where nobody asked them. */
+  readonly figures?: Omit<Figures, 'processes'>;
 }
 
 export interface ProcessView {
@@ -67,18 +70,8 @@ export interface ProcessView {
   readonly gpuCount?: number;
   readonly ports: Plan['processes'][number]['ports'];
   readonly since: string;
-  /** Only with --watch. */
-  readonly live?: LiveMeasures;
-}
-
-/** Undefined where a figure is not known, or not known yet. */
-export interface LiveMeasures {
-  /** Since its start. */
-  readonly requests: number | undefined;
-  readonly tokensPerSecond: number | undefined;
-  /** Of the KV cache, from 0 to 1. */
-  readonly kvUsage: number | undefined;
-  readonly gpuMemoryBytes: number | undefined;
+  /** Absent where nobody asked for them, and for etcd and NATS. */
+  readonly figures?: ProcessFigures;
 }
 
 interface Column {
@@ -154,9 +147,20 @@ const columns: readonly Column[] = [
     ({ gpuMemoryBytes: bytes }) => bytes && memoryText(bytes),
     ({ gpus }) => gpus.length > 0,
   ),
-  liveColumn('KV', 8, ({ kvUsage }) => kvUsage !== undefined && `${shortNumber(100 * kvUsage)}%`),
+  liveColumn(
+    'KV',
+    8,
+    (each) => each.kind === 'worker' && each.kvUsage !== undefined && `${shortNumber(100 * each.kvUsage)}%`,
+  ),
   liveColumn('REQS', 9, ({ requests }) => requests !== undefined && String(requests)),
-  liveColumn('TOK/S', 12, ({ tokensPerSecond: rate }) => rate !== undefined && shortNumber(rate)),
+  liveColumn(
+    'TOK/S',
+    12,
+    (each) =>
+      each.kind === 'frontend' &&
+      each.outputTokensPerSecond !== undefined &&
+      shortNumber(each.outputTokensPerSecond),
+  ),
   {
     heading: 'PORTS',
     ofRun: ({ url }) => url,
@@ -179,15 +183,15 @@ const columns: readonly Column[] = [
 function liveColumn(
   heading: string,
   rank: number,
-  text: (live: LiveMeasures) => string | number | false | undefined,
+  text: (figures: ProcessFigures) => string | number | false | undefined,
   isFor: Column['isFor'] = () => true,
 ): Column {
   return {
     heading,
     rank,
     ofRun: nothing,
-    ofProcess: ({ live }) => String((live && text(live)) || '-'),
-    isFor: (view) => view.live !== undefined && isFor(view),
+    ofProcess: ({ figures }) => String((figures && text(figures)) || '-'),
+    isFor: (view) => view.figures !== undefined && isFor(view),
   };
 }
 
@@ -195,7 +199,7 @@ function liveColumn(
 export function runTable(views: readonly RunView[], style: ChalkInstance, width = Infinity): string {
   const processes = views.flatMap((view) => view.processes);
   const fitting = columns.filter(({ isFor }) => isFor === undefined || processes.some(isFor));
-  const watched = processes.some(({ live }) => live !== undefined);
+  const watched = processes.some(({ figures }) => figures !== undefined);
   const rankOf = (column: Column): number | undefined => (watched ? column.rank : column.rankAtRest);
   const byRank = fitting.flatMap((column) => rankOf(column) ?? []).toSorted((a, b) => a - b);
   const narrower = [0, ...byRank].map((last) =>

@@ -1,101 +1,78 @@
-/** Live figures for `ps --watch`, read in the background at each refresh: metrics of processes, and GPU memory. */
+/** Live figures for `ps --watch`, read in the background at each refresh: metrics of processes, and their GPUs. */
 import type { Environment } from '../../base/environment.ts';
-import { type Counters, frontendCounters, workerCounters } from '../../base/metrics-text.ts';
-import { findEngine } from '../../engine/engines.ts';
-import { computeApps } from '../../gpu/nvidia-smi.ts';
-import type { LiveMeasures, ProcessView, RunView } from '../../view/run-table.ts';
+import { scrape, scrapeGpus, type ScrapeTarget, scrapeTargets } from '../../deployment/scrape.ts';
+import { type Figures, figures, type ProcessFigures } from '../../metrics/figures.ts';
+import { type GpuUse, type Round, withRound } from '../../metrics/window.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Usage } from '../../process/usage.ts';
+import type { RunView } from '../../view/run-table.ts';
 import type { UsageSample } from './run-views.ts';
-
-/** A process that takes longer is asked again at the next refresh. */
-const answerWithinMs = 900;
-
-interface Sample {
-  readonly at: number;
-  readonly counters: Counters;
-  readonly tokensPerSecond?: number;
-}
 
 export interface Measures {
   /** The views with the figures known by now; asks for new ones without waiting for them. */
   add(views: readonly RunView[], usage: UsageSample): RunView[];
 }
 
+interface Measured {
+  readonly targets: readonly ScrapeTarget[];
+  rounds: readonly Round[];
+  gpus: ReadonlyMap<string, GpuUse>;
+}
+
 export function createMeasures(environment: Environment): Measures {
-  const samples = new Map<string, Sample>();
+  const runs = new Map<string, Measured>();
   const asked = new Set<string>();
-  /** By pid, in bytes; undefined without a GPU, or where the driver does not report it. */
-  let gpuMemory: ReadonlyMap<number, number> = new Map();
 
   const once = (key: string, ask: () => Promise<void>): void => {
     if (asked.has(key)) return;
     asked.add(key);
     void ask().finally(() => asked.delete(key));
   };
-  const askProcess = async (key: string, url: string, read: (text: string) => Counters): Promise<void> => {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs) });
-      if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      const counters = read(await response.text());
-      samples.set(key, sampleAfter(samples.get(key), counters, performance.now()));
-    } catch {
-      // Show nothing rather than old figures.
-      samples.delete(key);
-    }
+  const measuredOf = (runId: string, plan: Plan): Measured => {
+    const run = runs.get(runId) ?? { targets: scrapeTargets(plan), rounds: [], gpus: new Map() };
+    runs.set(runId, run);
+    return run;
   };
-  const askGpus = async (): Promise<void> => {
-    const { apps } = await computeApps(environment);
-    const used = new Map<number, number>();
-    for (const { pid, usedMiB } of apps) {
-      if (usedMiB !== undefined) used.set(pid, (used.get(pid) ?? 0) + usedMiB * 2 ** 20);
-    }
-    gpuMemory = used;
+  const ask = (runId: string, run: Measured, living: ReadonlyMap<string, Usage>): void => {
+    const targets = run.targets.filter(({ name }) => living.has(name));
+    once(runId, async () => {
+      run.rounds = withRound(run.rounds, await scrape(targets));
+    });
+    once(`${runId} GPUs`, async () => {
+      const pids = new Map(
+        [...living].map(([name, usage]): [string, readonly number[]] => [name, usage.pids]),
+      );
+      run.gpus = await scrapeGpus(environment, targets, pids);
+    });
   };
 
   return {
-    add: (views, usage) =>
-      views.map((view) => ({
-        ...view,
-        processes: view.processes.map((each) => {
-          const key = `${view.runId}/${each.name}`;
-          const pids = usage.byRun.get(view.runId)?.get(each.name)?.pids ?? [];
-          const source = metricsOf(view, each);
-          // Another program may use the port of a dead process by now.
-          if (pids.length === 0) samples.delete(key);
-          else if (source !== undefined) {
-            once(key, async () => await askProcess(key, source.url, source.read));
-          }
-          if (each.gpus.length > 0) once('GPUs', askGpus);
-          return { ...each, live: liveOf(samples.get(key), memoryOn(gpuMemory, pids)) };
-        }),
-      })),
+    add: (views, { byRun, plans }) =>
+      views.map((view) => {
+        const plan = plans.get(view.runId);
+        if (plan === undefined) return view;
+        const run = measuredOf(view.runId, plan);
+        const living = byRun.get(view.runId) ?? new Map<string, Usage>();
+        ask(view.runId, run, living);
+        const { processes, ...about } = figuresOf(run, living);
+        const byName = new Map(processes.map((each): [string, ProcessFigures] => [each.name, each]));
+        return {
+          ...view,
+          figures: about,
+          processes: view.processes.map((each) => {
+            const known = byName.get(each.name);
+            return known === undefined ? each : { ...each, figures: known };
+          }),
+        };
+      }),
   };
 }
 
-function metricsOf(view: RunView, { ports }: ProcessView) {
-  if (ports.http !== undefined) return { url: `${view.url}/metrics`, read: frontendCounters };
-  if (ports.system === undefined) return undefined;
-  const kvUsage = findEngine(view.engine)?.metrics.kvUsage;
-  return {
-    url: `http://127.0.0.1:${ports.system}/metrics`,
-    read: (text: string) => workerCounters(text, kvUsage),
-  };
-}
-
-/** A counter that fell belongs to a restarted process: no rate until the next refresh. */
-function sampleAfter(before: Sample | undefined, counters: Counters, at: number): Sample {
-  const [then, now] = [before?.counters.tokens, counters.tokens];
-  // The counter is absent until the first token.
-  const made = before === undefined || now === undefined ? undefined : now - (then ?? 0);
-  if (before === undefined || made === undefined || made < 0) return { at, counters };
-  return { at, counters, tokensPerSecond: (1000 * made) / Math.max(1, at - before.at) };
-}
-
-function memoryOn(byPid: ReadonlyMap<number, number>, pids: readonly number[]): number | undefined {
-  const used = pids.flatMap((pid) => byPid.get(pid) ?? []);
-  return used.length === 0 ? undefined : used.reduce((sum, bytes) => sum + bytes, 0);
-}
-
-function liveOf(sample: Sample | undefined, gpuMemoryBytes: number | undefined): LiveMeasures {
-  const { requests, kvUsage } = sample?.counters ?? {};
-  return { requests, kvUsage, tokensPerSecond: sample?.tokensPerSecond, gpuMemoryBytes };
+/** What a process said before it died is not shown. */
+function figuresOf({ rounds, gpus, targets }: Measured, living: ReadonlyMap<string, Usage>): Figures {
+  const latest = rounds.at(-1);
+  if (latest === undefined) return figures([], targets);
+  const readings = new Map([...latest.readings].filter(([name]) => living.has(name)));
+  const now = { ...latest, readings, gpus: new Map([...gpus].filter(([name]) => living.has(name))) };
+  return figures([...rounds.slice(0, -1), now], targets);
 }

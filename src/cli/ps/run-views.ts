@@ -1,6 +1,6 @@
 /** Runs as `ps` shows them: from their supervisors, and from their files where a supervisor is gone. */
 import { existsSync } from 'node:fs';
-import { clientUrl, type ProcessSpec } from '../../plan/plan.ts';
+import { clientUrl, type Plan, type ProcessSpec } from '../../plan/plan.ts';
 import { isAlive, presenceOf } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
@@ -17,6 +17,8 @@ import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
 export interface UsageSample {
   readonly at: number;
   readonly byRun: ReadonlyMap<string, ReadonlyMap<string, Usage>>;
+  /** Of the runs whose plan can be read. */
+  readonly plans: ReadonlyMap<string, Plan>;
 }
 
 /** With `before`, CPU use is the rate since that sample; without it, the average over the life of a process. */
@@ -25,6 +27,7 @@ export async function runViews(
   before?: UsageSample,
 ): Promise<{ views: RunView[]; sample: UsageSample }> {
   const byRun = new Map<string, ReadonlyMap<string, Usage>>();
+  const plans = new Map<string, Plan>();
   const at = Date.now();
   const views = await Promise.all(
     storedRuns(folders, isAlive).map(async (run) => {
@@ -41,14 +44,18 @@ export async function runViews(
           ? (100 * now.cpuMs) / Math.max(1, now.ageMs)
           : (100 * used) / Math.max(1, at - before.at);
       };
-      return await viewOf(folders, { run, living, usage, rate });
+      const plan = readPlan(run.files);
+      if (plan !== undefined) plans.set(run.record.runId, plan);
+      return await viewOf(folders, { run, plan, living, usage, rate });
     }),
   );
-  return { views: views.filter((view) => view !== undefined), sample: { at, byRun } };
+  return { views: views.filter((view) => view !== undefined), sample: { at, byRun, plans } };
 }
 
 interface Seen {
   readonly run: StoredRun;
+  /** `undefined` if it cannot be read. */
+  readonly plan: Plan | undefined;
   readonly living: readonly OwnedProcess[];
   /** By process, of `living`. */
   readonly usage: ReadonlyMap<string, Usage>;
@@ -58,10 +65,9 @@ interface Seen {
 
 async function viewOf(
   folders: StateFolders,
-  { run, living, usage, rate }: Seen,
+  { run, plan, living, usage, rate }: Seen,
 ): Promise<RunView | undefined> {
   const { record, files } = run;
-  const plan = readPlan(files);
   if (plan === undefined && record.endedAt !== undefined) return undefined;
   const supervisor = await supervisorState(folders, run);
   if (plan === undefined) return damagedView({ run, living, usage }, supervisor.kind);
@@ -125,7 +131,7 @@ function healthOf(known: ProcessStatus | undefined): string {
 
 /** One whose plan cannot be read: what the ledger and the claims say, so that it can be ended. */
 function damagedView(
-  { run: { record, files }, living, usage }: Omit<Seen, 'rate'>,
+  { run: { record, files }, living, usage }: Omit<Seen, 'rate' | 'plan'>,
   supervisor: RunView['supervisor'],
 ): RunView {
   const since = new Date(record.startedAt).toISOString();

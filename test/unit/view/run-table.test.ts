@@ -72,18 +72,25 @@ test('in 80 columns, all addresses are still shown', () => {
   expect(run).toContain('http://127.0.0.1:8001');
 });
 
-const nothingYet = {
-  requests: undefined,
-  tokensPerSecond: undefined,
-  kvUsage: undefined,
-  gpuMemoryBytes: undefined,
-};
 const [frontend, decode] = view.processes;
 const watched: RunView = {
   ...view,
   processes: [
-    { ...frontend!, live: { ...nothingYet, requests: 12, tokensPerSecond: 0 } },
-    { ...decode!, live: { ...nothingYet, kvUsage: 0.374, gpuMemoryBytes: 3 * 2 ** 30 } },
+    {
+      ...frontend!,
+      figures: { kind: 'frontend', name: 'frontend', answers: true, requests: 12, outputTokensPerSecond: 0 },
+    },
+    {
+      ...decode!,
+      figures: {
+        kind: 'worker',
+        name: 'decode',
+        role: 'decode',
+        answers: true,
+        kvUsage: 0.374,
+        gpuMemoryBytes: 3 * 2 ** 30,
+      },
+    },
   ],
 };
 
