@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the packed package, without development dependencies, under every supported Node: it starts a deployment that
+# Tests the package that users install under every supported Node: it starts a deployment that
 # answers, and stops it. Other versions: ci/node-versions.sh 21 23.11.1
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,8 +23,9 @@ finish() {
 trap finish EXIT
 
 quiet=(--no-audit --no-fund --loglevel=error)
-tarball=$(npm pack --loglevel=error --pack-destination "$work" | tail -1)
-npm install --prefix "$work/place" --omit=dev "${quiet[@]}" "$work/$tarball" >/dev/null
+[ -f dist/main.js ] || npm run --silent build
+tarball=$(node scripts/package.js --out "$work" 2>/dev/null)
+npm install --prefix "$work/place" "${quiet[@]}" "$tarball" >/dev/null
 
 # npm has the binaries of Node as packages, one per platform.
 wanted=()

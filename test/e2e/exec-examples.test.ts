@@ -3,18 +3,16 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { docCommands, docFile } from '../support/doc-blocks.ts';
-import { type Ended, executable, packageFolder, startCommand } from './harness/cli.ts';
+import { type Ended, packageFolder, startCommand } from './harness/cli.ts';
+import { installDynamo } from './harness/example.ts';
 import { freePort } from './harness/ports.ts';
 import { standIn, test, type World } from './harness/world.ts';
 
-/** Runs a line of the docs in a shell where `npx dynamo` and `npx vitest` work as in an installed project. */
+/** Runs a line of the docs in a shell where `dynamo` and `npx vitest` work as in a project with both. */
 async function shell(world: World, line: string): Promise<Ended> {
   const vitest = join(packageFolder, 'node_modules', 'vitest', 'vitest.mjs');
-  standIn(
-    world,
-    'npx',
-    `#!/bin/sh\ntool=$1; shift\ncase $tool in\ndynamo) exec node ${executable} "$@";;\nvitest) exec node ${vitest} "$@";;\nesac\nexit 127\n`,
-  );
+  standIn(world, 'npx', `#!/bin/sh\n[ "$1" = vitest ] || exit 127\nshift\nexec node ${vitest} "$@"\n`);
+  installDynamo(world);
   symlinkSync(join(packageFolder, 'node_modules'), join(world.work, 'node_modules'));
   const env = { DYN_HTTP_PORT: String(await freePort()) };
   return await startCommand(world, ['sh', '-c', line], { env }).ended;

@@ -1,21 +1,20 @@
-/** The package as npm packs and installs it: complete, without development dependencies, in an empty project. */
+/** The package that users install: complete, without any other package, in an empty prefix without a network. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { basename, dirname, join, relative } from 'node:path';
 import { expect } from 'vitest';
 import { type Ended, packageFolder, startCommand } from './harness/cli.ts';
 import { clientOf, type Up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
-import { test, type World } from './harness/world.ts';
+import { standIn, test, type World } from './harness/world.ts';
 
-/** The npm of the Node that runs the tests; its shared cache saves the registry. */
+/** The npm of the Node that runs the tests. */
 async function npm(world: World, cwd: string, ...args: string[]): Promise<Ended> {
   const real = dirname(process.execPath);
-  const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm');
   const env = {
     PATH: `${world.bin}:${real}`,
-    npm_config_cache: cache,
     npm_config_update_notifier: 'false',
     npm_config_loglevel: 'error',
   };
@@ -63,34 +62,99 @@ test('no module is in dist/ twice, and `dynamo --help` loads little', () => {
   expect(start.join('')).not.toMatch(/"node:(crypto|child_process|http|net|stream|url)"/);
 });
 
-test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) => {
-  // The bundle was built before the tests; building it again would break concurrent tests.
-  const packed = await npm(
-    world,
-    packageFolder,
-    'pack',
-    '--ignore-scripts',
-    '--json',
-    '--pack-destination',
-    world.work,
+/** Made from what was built before the tests: building again would break concurrent tests. */
+async function packed(world: World, ...more: string[]): Promise<string> {
+  standIn(world, 'npm', `#!/bin/sh\nexec "${join(dirname(process.execPath), 'npm')}" "$@"\n`);
+  const words = [process.execPath, 'scripts/package.js', '--out', world.work, ...more];
+  const { code, stdout, stderr } = await startCommand(world, words, { cwd: packageFolder }).ended;
+  if (code !== 0) throw new Error(`scripts/package.js:\n${stdout}\n${stderr}`);
+  return stdout.trim();
+}
+
+/** Its text, by path in the package. */
+function contentsOf(world: World, tarball: string): ReadonlyMap<string, string> {
+  const folder = join(world.root, `unpacked-${basename(tarball)}`);
+  mkdirSync(folder);
+  execFileSync('/usr/bin/env', ['tar', '-xzf', tarball, '-C', folder]);
+  const paths = readdirSync(join(folder, 'package'), { recursive: true, withFileTypes: true });
+  return new Map(
+    paths
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((file) => [relative(join(folder, 'package'), file), readFileSync(file, 'utf8')]),
   );
-  const [{ filename, files }] = JSON.parse(packed.stdout) as [
-    { filename: string; files: { path: string }[] },
-  ];
-  const paths = files.map(({ path }) => path);
+}
+
+/** Links of its pages that lead to no file of it. */
+function deadLinks(files: ReadonlyMap<string, string>): string[] {
+  return [...files].flatMap(([page, text]) => {
+    if (!page.endsWith('.md')) return [];
+    const links = [...text.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map(([, path = '']) => path);
+    const isThere = (path: string): boolean =>
+      [...files.keys()].some((file) =>
+        `${file}/`.startsWith(`${join(dirname(page), path)}/`.replace('//', '/')),
+      );
+    return links.filter((path) => !isThere(path)).map((path) => `${page}: ${path}`);
+  });
+}
+
+test('the package needs nothing else, and its pages lead nowhere that is not there', async ({ world }) => {
+  const files = contentsOf(
+    world,
+    await packed(world, '--home', 'https://git.example/acme/dynamo-launcher.git'),
+  );
+  const manifest = JSON.parse(files.get('package.json') ?? '') as Record<string, unknown>;
+  expect(manifest).toMatchObject({
+    name: 'dynamo-launcher',
+    repository: { type: 'git', url: 'git+https://git.example/acme/dynamo-launcher.git' },
+    homepage: 'https://git.example/acme/dynamo-launcher#readme',
+    bugs: { url: 'https://git.example/acme/dynamo-launcher/issues' },
+  });
+  for (const key of ['dependencies', 'devDependencies', 'scripts', 'private', 'dynamoRepository'])
+    expect(manifest).not.toHaveProperty(key);
+  expect(manifest['os']).not.toContain('win32');
+  expect(deadLinks(files)).toEqual([]);
+  // What it imports is Node's or its own.
+  for (const [path, text] of files) {
+    if (!/^dist\/[^/]*\.js$/.test(path)) continue;
+    const imports = [...text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?)"([^"./][^"]*)"/g)].map(
+      ([, name = '']) => name,
+    );
+    expect(
+      imports.filter((name) => !isBuiltin(name)),
+      path,
+    ).toEqual([]);
+  }
+  const licences = files.get('THIRD-PARTY-LICENSES') ?? '';
+  const { dependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const [name, version] of Object.entries(dependencies))
+    expect(licences).toContain(`${name} ${version} (`);
+  expect(licences).toMatch(/\nPermission is hereby granted, free of charge/);
+});
+
+test('install the package elsewhere without a network, up and down', async ({ world }) => {
+  const tarball = await packed(world);
+  const files = contentsOf(world, tarball);
+  const paths = [...files.keys()];
+  expect(deadLinks(files)).toEqual([]);
   expect(paths).toEqual(
     expect.arrayContaining([
+      'action.yml',
       'assets/tokenizer/config.json',
       'bin/dynamo.js',
       'dist/main.js',
       'dist/sim.js',
       'dist/up.js',
+      'docs/install.md',
+      'launch-profiles/profile.schema.json',
       'LICENSE',
       'README.md',
+      'types/library.d.ts',
     ]),
   );
-  expect(paths).toContain('launch-profiles/profile.schema.json');
-  expect(paths.filter((path) => /^(src|test|node_modules|scripts)\//.test(path))).toEqual([]);
+  expect(paths.filter((path) => /^(src|test|node_modules|scripts)\/|\.map$/.test(path))).toEqual([]);
   const shipped = readdirSync(join(packageFolder, 'launch-profiles')).filter((name) =>
     name.endsWith('.yaml'),
   );
@@ -103,20 +167,14 @@ test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) =>
   }
 
   const place = join(world.root, 'elsewhere');
-  mkdirSync(place);
-  writeFileSync(join(place, 'package.json'), '{"private":true}');
-  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', '--ignore-scripts'];
-  await npm(world, place, 'install', ...options, join(world.work, filename));
-  const { devDependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
-    devDependencies: Record<string, string>;
-  };
-  for (const name of Object.keys(devDependencies).filter((each) => !each.startsWith('@types/'))) {
-    expect(existsSync(join(place, 'node_modules', name)), name).toBe(false);
-  }
+  // Its cache is empty, so npm could use no other package.
+  const options = ['--offline', '--no-audit', '--no-fund', '--cache', join(world.root, 'cache')];
+  const said = await npm(world, world.root, 'install', ...options, '--global', '--prefix', place, tarball);
+  expect(said.stderr).toBe('');
+  expect(readdirSync(join(place, 'lib/node_modules'))).toEqual(['dynamo-launcher']);
+  expect(existsSync(join(place, 'lib/node_modules/dynamo-launcher/node_modules'))).toBe(false);
 
-  const npx = async (...words: string[]): Promise<Ended> =>
-    await npm(world, place, 'exec', '--offline', '--', 'dynamo', ...words);
-  const installed = join(place, 'node_modules', '.bin', 'dynamo');
+  const installed = join(place, 'bin', 'dynamo');
   const run = async (...words: string[]): Promise<Ended> =>
     await startCommand(world, [installed, ...words], { cwd: place }).ended;
   const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
@@ -124,7 +182,7 @@ test('npm pack, install elsewhere, npx dynamo up and down', async ({ world }) =>
   };
   expect((await run('--version')).stdout.trim()).toBe(version);
   const port = String(await freePort());
-  const brought = await npx('up', 'agg', '--detach', '--json', '--engine', 'sim', '--http-port', port);
+  const brought = await run('up', 'agg', '--detach', '--json', '--engine', 'sim', '--http-port', port);
   const { url } = JSON.parse(brought.stdout) as Up;
   expect((await clientOf(url).models.list()).data).toHaveLength(1);
   expect((await run('profiles', 'schema')).stdout).toContain('"$schema"');

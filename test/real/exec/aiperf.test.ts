@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { executable, packageFolder, startCommand } from '../../e2e/harness/cli.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { test } from '../../e2e/harness/world.ts';
+import { standIn, test } from '../../e2e/harness/world.ts';
 import { docCommands } from '../../support/doc-blocks.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { runTool, withPath } from '../support/real-tools.ts';
@@ -24,9 +24,12 @@ async function installAiperf(): Promise<string> {
 
 test('works with exec, and each of its requests is answered', { timeout }, async ({ world }) => {
   const bin = await installAiperf();
-  mkdirSync(join(world.work, 'node_modules/.bin'), { recursive: true });
-  symlinkSync(packageFolder, join(world.work, 'node_modules/dynamo-launcher'));
-  symlinkSync(executable, join(world.work, 'node_modules/.bin/dynamo'));
+  // As after `npm install --global`.
+  const modules = join(world.root, 'modules');
+  mkdirSync(modules);
+  symlinkSync(packageFolder, join(modules, 'dynamo-launcher'));
+  standIn(world, 'npm', `#!/bin/sh\necho ${modules}\n`);
+  standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
   const [line = ''] = docCommands('ci.md', 'aiperf profile');
   const env = { ...withPath(world, bin), DYN_HTTP_PORT: String(await freePort()) };
   const { code, stdout, stderr } = await startCommand(world, ['sh', '-c', line], { env }).ended;

@@ -1,10 +1,10 @@
 /** The jest examples of docs/ci.md and docs/library.md with the real jest from npm. */
-import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type Ended, executable, packageFolder, startCommand } from '../../e2e/harness/cli.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
-import { test, type World } from '../../e2e/harness/world.ts';
+import { standIn, test, type World } from '../../e2e/harness/world.ts';
 import { docCommands, docFile } from '../../support/doc-blocks.ts';
 import { npmInstall, withPath } from '../support/real-tools.ts';
 
@@ -16,8 +16,7 @@ async function project(world: World): Promise<void> {
   writeFileSync(join(world.work, 'package.json'), '{}');
   await npmInstall(world, 'jest@30.5.2');
   symlinkSync(packageFolder, join(world.work, 'node_modules/dynamo-launcher'));
-  mkdirSync(join(world.work, 'node_modules/.bin'), { recursive: true });
-  symlinkSync(executable, join(world.work, 'node_modules/.bin/dynamo'));
+  standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
   const [marked = '', ...rest] = docFile('ci.md', 'chat.test.js').split('\n');
   const text = [marked, ...rest.filter((line) => !line.includes('remove this line for jest'))].join('\n');
   expect(text).not.toContain('import ');

@@ -8,7 +8,7 @@ import { standIn, test } from '../../e2e/harness/world.ts';
 import { docCommands, docFile } from '../../support/doc-blocks.ts';
 
 test('pytest', async ({ world }) => {
-  standIn(world, 'npx', `#!/bin/sh\nshift\nexec node ${executable} "$@"\n`);
+  standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
   writeFileSync(join(world.work, 'test_chat.py'), docFile('ci.md', 'test_chat.py'));
   const [line = ''] = docCommands('ci.md', 'pytest -q test_chat.py');
   // python3 and its packages, including pytest, are on the PATH of the user who runs the tests.

@@ -1,0 +1,42 @@
+// The licences of the packages that are bundled into dist/: which these are is read from the source maps of the build.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ofPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)\//;
+
+/** The text of THIRD-PARTY-LICENSES. Throws if a bundled package states no licence. */
+export function thirdPartyLicences(dist) {
+  const packages = bundled(dist).map(describe);
+  const parts = [...groupedByText(packages)].map(([text, having]) =>
+    [...having.map(({ name, version, licence }) => `${name} ${version} (${licence})`), '', text].join('\n'),
+  );
+  const rule = `\n\n${'-'.repeat(80)}\n\n`;
+  const head = `The files in dist/ hold code of the ${packages.length} packages below, under these licences.`;
+  return `${[head, ...parts].join(rule)}\n`;
+}
+
+function groupedByText(packages) {
+  const byText = new Map();
+  for (const each of packages) byText.set(each.text, [...(byText.get(each.text) ?? []), each]);
+  return byText;
+}
+
+function bundled(dist) {
+  const maps = readdirSync(dist).filter((name) => name.endsWith('.js.map'));
+  if (maps.length === 0) throw new Error(`${dist} holds no source maps: npm run build`);
+  const sources = maps.flatMap((name) => JSON.parse(readFileSync(join(dist, name), 'utf8')).sources);
+  const names = new Set(sources.flatMap((source) => ofPackage.exec(source)?.[1] ?? []));
+  return [...names].toSorted((a, b) => a.localeCompare(b, 'en'));
+}
+
+function describe(name) {
+  const folder = join('node_modules', name);
+  const { version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  if (typeof license !== 'string') throw new Error(`${name} states no licence in its package.json`);
+  const files = readdirSync(folder)
+    .filter((file) => /^(licen[cs]e|copying|notice)\b/i.test(file))
+    .toSorted((a, b) => a.localeCompare(b, 'en'));
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  const without = `This package contains no licence text. Its author: ${author?.name ?? author ?? 'not stated'}.`;
+  return { name, version, licence: license, text: texts.length === 0 ? without : texts.join('\n\n') };
+}
