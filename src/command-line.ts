@@ -46,6 +46,7 @@ async function reportNoHome(environment: Environment): Promise<number> {
       `This user has no home folder: HOME is ${home ? `the relative path ${home}` : 'not set'}.`,
       {
         hint: 'export HOME=/a/folder/that/you/can/write',
+        fields: { variable: 'HOME' },
       },
     ),
     environment,

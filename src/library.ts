@@ -40,7 +40,12 @@ async function bringUp(profileName: string, options: declared.UpOptions): Promis
   if (proof !== undefined) return runOf(run);
   const error = outcomeError(await run.supervision.done, run.held.plan.runId);
   signal?.throwIfAborted();
-  throw error ?? new DynamoError('process-failed', `${profile.name} was stopped before it was ready.`);
+  throw (
+    error ??
+    new DynamoError('process-failed', `${profile.name} was stopped before it was ready.`, {
+      fields: { asked: profile.name },
+    })
+  );
 }
 
 /** Test runners show the message and nothing else: so it says all that the command line prints. */

@@ -121,6 +121,24 @@ export interface ErrorFields {
   readonly nearest?: string;
   readonly variable?: string;
   readonly program?: string;
+  readonly version?: string;
+  readonly engine?: string;
+  readonly image?: string;
+  /** Several runs, by id. */
+  readonly runs?: readonly string[];
+  /** Several processes of a run, by name. */
+  readonly processes?: readonly string[];
+  readonly pids?: readonly number[];
+  readonly firstPort?: number;
+  readonly lastPort?: number;
+  readonly gpusNeeded?: number;
+  /** GPUs that the run may use. */
+  readonly gpusAllowed?: number;
+  /** Those of them with enough free memory. */
+  readonly gpusFree?: number;
+  readonly neededBytes?: number;
+  readonly freeBytes?: number;
+  readonly limitBytes?: number;
 }
 
 /** `message` holds all that the command line would print: what happened, `details`, and `hint` after `fix: `. */

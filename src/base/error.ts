@@ -74,37 +74,65 @@ interface ErrorValues {
   readonly nearest: string;
   readonly variable: string;
   readonly program: string;
+  readonly version: string;
+  readonly engine: string;
+  readonly image: string;
+  /** Several runs, by id. */
+  readonly runs: readonly string[];
+  /** Several processes of a run, by name. */
+  readonly processes: readonly string[];
+  readonly pids: readonly number[];
+  readonly firstPort: number;
+  readonly lastPort: number;
+  readonly gpusNeeded: number;
+  /** GPUs that the run may use. */
+  readonly gpusAllowed: number;
+  /** Those of them with enough free memory. */
+  readonly gpusFree: number;
+  readonly neededBytes: number;
+  readonly freeBytes: number;
+  readonly limitBytes: number;
 }
 
-const ofProcess = ['runId', 'process', 'pid', 'exitCode', 'signal', 'logFile', 'rule'] as const;
-const ofProof = ['missing', 'unexpected', 'completionTokens', 'timeoutMs'] as const;
-const ofLoss = ['lostChild', 'lostInfra', 'restarts', 'left'] as const;
-const ofUse = ['option', 'asked', 'choices', 'nearest', 'process', 'file'] as const;
+type OfProcess = 'runId' | 'process' | 'processes' | 'pid' | 'exitCode' | 'signal' | 'logFile' | 'rule';
+type OfProof = 'missing' | 'unexpected' | 'completionTokens' | 'timeoutMs';
+type OfLoss = 'lostChild' | 'lostInfra' | 'restarts' | 'left';
+type OfFailure = OfProcess | OfProof | OfLoss | 'port' | 'holder' | 'file' | 'address';
+type OfUse = 'option' | 'asked' | 'choices' | 'nearest' | 'key' | 'variable' | 'file' | 'runId' | 'process';
 
 /** Which values an error of a code may have. None of them is always there. */
-export const errorFields = {
-  'process-failed': [...ofProcess, ...ofProof, ...ofLoss, 'port', 'holder', 'file', 'address'],
-  'not-ready': [...ofProcess, ...ofProof, ...ofLoss, 'port', 'holder', 'file', 'address'],
-  internal: [...ofProcess, ...ofProof, ...ofLoss, 'port', 'holder', 'file', 'address'],
-  'left-behind': ['runId', 'left', 'file'],
-  usage: ofUse,
-  'profile-invalid': ['file', 'line', 'column', 'key', 'asked', 'choices', 'nearest', 'timeoutMs'],
-  'profile-not-found': ['asked', 'choices', 'nearest', 'file'],
-  'run-not-found': ['asked', 'runId', 'nearest'],
-  unavailable: ['runId', 'address', 'program', 'file', 'variable', 'asked', 'option'],
-  'cannot-write': ['file'],
-  busy: ['runId', 'pid', 'port', 'holder', 'file', 'asked'],
-  'not-allowed': ['file', 'pid'],
-  environment: ['program', 'variable', 'file', 'process', 'option', 'asked'],
-} as const satisfies Readonly<Record<ErrorCode, readonly (keyof ErrorValues)[]>>;
+interface FieldNames {
+  'process-failed': OfFailure | 'asked';
+  'not-ready': OfFailure;
+  internal: OfFailure;
+  'left-behind': 'runId' | 'left' | 'pids' | 'file';
+  usage: OfUse | 'runs' | 'engine' | 'image' | 'version';
+  'profile-invalid': OfUse | 'line' | 'column' | 'timeoutMs' | 'processes';
+  'profile-not-found': OfUse;
+  'run-not-found': OfUse;
+  unavailable: OfUse | 'pid' | 'address' | 'program' | 'image' | 'timeoutMs' | 'logFile';
+  'cannot-write': 'file' | 'logFile' | 'neededBytes' | 'freeBytes';
+  busy:
+    | OfUse
+    | ('pid' | 'pids' | 'port' | 'firstPort' | 'lastPort' | 'holder' | 'runs' | 'timeoutMs')
+    | ('gpusNeeded' | 'gpusAllowed' | 'gpusFree');
+  'not-allowed': 'file' | 'pid' | 'holder' | 'logFile';
+  environment:
+    | OfUse
+    | ('program' | 'version' | 'engine' | 'logFile' | 'firstPort' | 'lastPort')
+    | ('gpusAllowed' | 'neededBytes' | 'limitBytes');
+}
 
-export type ErrorFields<Code extends ErrorCode = ErrorCode> = Partial<
-  Pick<ErrorValues, (typeof errorFields)[Code][number]>
->;
+export type ErrorFields<Code extends ErrorCode = ErrorCode> = Partial<Pick<ErrorValues, FieldNames[Code]>>;
+
+/** As given to an error: a value that is not known may be `undefined`. */
+type GivenFields<Code extends ErrorCode> = {
+  readonly [Name in keyof ErrorFields<Code>]?: ErrorFields<Code>[Name] | undefined;
+};
 
 export interface ErrorDetail<Code extends ErrorCode = ErrorCode> {
   /** For programs: nobody has to read the sentence. */
-  readonly fields?: ErrorFields<Code> | undefined;
+  readonly fields?: GivenFields<Code> | undefined;
   /** One command or edit that fixes it, ready to paste. */
   readonly hint?: string | undefined;
   /** Further lines, shown below the message unchanged: code frames, log tails, tables. */
@@ -129,7 +157,8 @@ export class DynamoError<Code extends ErrorCode = ErrorCode> extends Error {
     super(message, { cause });
     this.name = 'DynamoError';
     this.code = code;
-    this.fields = fields;
+    const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+    this.fields = Object.fromEntries(known) as ErrorFields<Code>;
     this.hint = hint;
     this.details = details;
     this.impossible = impossible;

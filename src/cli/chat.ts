@@ -76,6 +76,7 @@ function ownTarget(
   if (!isServing(plan) || (serves !== 'chat' && serves !== 'vision')) {
     throw new DynamoError('usage', `${plan.name} cannot chat: it serves ${serves ?? 'no model'}.`, {
       hint: 'dynamo up agg   # serves a chat model',
+      fields: { asked: plan.name },
     });
   }
   return { url: plan.http.url, model: model ?? plan.model.servedName, maxTokens };
@@ -89,6 +90,7 @@ async function foreignTarget(
   if (run !== undefined) {
     throw new DynamoError('usage', `Give a run or --url, not both: ${run} and ${conceal(asked)}.`, {
       hint: `dynamo chat --url ${conceal(asked)}`,
+      fields: { option: '--url', asked: conceal(asked) },
     });
   }
   const url = foreignUrl(asked, 'chat');
@@ -103,6 +105,7 @@ function count(text: string): number {
     `--max-tokens ${JSON.stringify(text)}: expected a whole number of at least 1.`,
     {
       hint: 'dynamo chat --max-tokens 256',
+      fields: { option: '--max-tokens', asked: text },
     },
   );
 }

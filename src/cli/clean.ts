@@ -97,6 +97,7 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
       '--all-gpu-processes asks for confirmation, and stdin is not a terminal.',
       {
         hint: 'dynamo clean --all-gpu-processes --yes',
+        fields: { option: '--all-gpu-processes' },
       },
     );
   }

@@ -72,6 +72,7 @@ function unknownShell(shell: string): DynamoError {
     `No completion for the shell ${JSON.stringify(shell)}; there is one for ${shells.join(', ')}.`,
     {
       hint: `dynamo completion ${meant ?? 'bash'}`,
+      fields: { asked: shell, choices: shells, nearest: meant },
     },
   );
 }

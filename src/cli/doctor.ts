@@ -138,6 +138,7 @@ function chosen(text: string): Check[] {
     throw new DynamoError('usage', `There is no check ${JSON.stringify(name)}.`, {
       hint:
         meant === undefined ? 'dynamo doctor --json   # lists all checks' : `did you mean --only ${meant}?`,
+      fields: { option: '--only', asked: name, nearest: meant },
     });
   });
   return [...new Set(found)];

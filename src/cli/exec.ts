@@ -214,7 +214,9 @@ async function untilEnded(
 }
 
 function stoppedMeanwhile(runId: string): DynamoError {
-  return new DynamoError('process-failed', `The deployment ${runId} was stopped while the command ran.`);
+  return new DynamoError('process-failed', `The deployment ${runId} was stopped while the command ran.`, {
+    fields: { runId },
+  });
 }
 
 /** As a shell reports how a command ended. */

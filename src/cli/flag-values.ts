@@ -37,6 +37,7 @@ export function startOf(text: string): number {
     `--since ${JSON.stringify(text)}: expected a duration such as 10m, or a time.`,
     {
       hint: 'dynamo logs --since 10m   # or --since 2026-01-31T12:00:00Z',
+      fields: { option: '--since', asked: text },
     },
   );
 }

@@ -11,6 +11,7 @@ export function foreignUrl(url: string, verb: string): string {
   if (/^https?:\/\//.test(url)) return url.replace(/\/+$/, '').replace(/\/v1$/, '');
   throw new DynamoError('usage', `--url ${JSON.stringify(conceal(url))}: expected http://host:port.`, {
     hint: `dynamo ${verb} --url http://${conceal(url)}`,
+    fields: { option: '--url', asked: conceal(url) },
   });
 }
 
@@ -31,5 +32,6 @@ function unreachable(url: string, why: string): DynamoError {
   const shown = `${conceal(url)}/v1/models`;
   return new DynamoError('unavailable', `No model name could be read from ${shown}: ${conceal(why)}.`, {
     hint: `curl ${shown}`,
+    fields: { address: shown },
   });
 }

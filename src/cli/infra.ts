@@ -83,6 +83,7 @@ function unknownSubcommand(what: string | undefined): DynamoError {
       meant === undefined
         ? `dynamo infra ${known.join(', dynamo infra ')}`
         : `did you mean: dynamo infra ${meant}`,
+    fields: { asked: what, choices: known, nearest: meant },
   });
 }
 
@@ -124,6 +125,7 @@ async function infraDown(force: boolean, environment: Environment): Promise<numb
     const names = users.map(({ name }) => name);
     throw new DynamoError('busy', `These runs use ${run.record.runId}: ${names.join(', ')}.`, {
       hint: `dynamo down ${names[0]}   # or: dynamo infra down --force`,
+      fields: { runId: run.record.runId, runs: users.map(({ runId }) => runId) },
     });
   }
   return await down(run.record.runId, {}, environment);

@@ -73,7 +73,9 @@ async function logs(
   const run = flags.run === undefined ? latestRun(folders, 'logs --run') : findRun(folders, flags.run);
   const plan = readPlan(run.files);
   if (plan === undefined)
-    throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
+    throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`, {
+      fields: { runId: run.record.runId },
+    });
   const specs = chosenProcesses(plan, processes);
   const style = styleFor(process.stdout, environment);
   const show = logTextShower(
@@ -155,6 +157,7 @@ function lineCount(text: string): number {
   if (count !== undefined) return count;
   throw new DynamoError('usage', `--tail ${JSON.stringify(text)}: expected a number of lines, or all.`, {
     hint: 'dynamo logs --tail 50',
+    fields: { option: '--tail', asked: text },
   });
 }
 
@@ -164,6 +167,7 @@ function pattern(text: string): RegExp {
   } catch (error) {
     throw new DynamoError('usage', `--grep ${JSON.stringify(text)}: ${messageOf(error)}.`, {
       hint: 'dynamo logs --grep error',
+      fields: { option: '--grep', asked: text },
     });
   }
 }

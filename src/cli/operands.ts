@@ -35,6 +35,7 @@ export async function oneProfile(
     const shown = concealWords(more).join(' ');
     throw new DynamoError('usage', `dynamo ${verb} takes one profile, but also got: ${shown}.`, {
       hint: `put arguments for the workers after --: dynamo ${verb} ${asked} -- ${shown}`,
+      fields: { asked: shown },
     });
   }
   return asked;

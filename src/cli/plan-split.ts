@@ -12,7 +12,7 @@ export function parseSplit(text: string): Split {
       throw new DynamoError(
         'usage',
         `--split ${JSON.stringify(text)}: expected COMPONENT=HOST pairs, such as prefill=10.0.0.1,decode=10.0.0.2.`,
-        { hint: 'dynamo plan --help' },
+        { hint: 'dynamo plan --help', fields: { option: '--split', asked: text } },
       );
     }
     return { component, host };

@@ -90,6 +90,7 @@ async function plan(
   if (second !== undefined) {
     throw new DynamoError('usage', `Use --${form} or --${second}, not both.`, {
       hint: 'dynamo plan --help',
+      fields: { option: `--${second}` },
     });
   }
   requireTarget(flags);
@@ -131,6 +132,7 @@ async function planOnKubernetes(request: PlanRequest): Promise<string> {
     const flag = shell === true ? '--shell' : '--compose';
     throw new DynamoError('usage', `${flag} has no meaning on Kubernetes.`, {
       hint: `leave ${flag} out: the manifest is what starts it`,
+      fields: { option: flag },
     });
   }
   const made = await makeManifest(request);
@@ -148,6 +150,7 @@ function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): 
   if (given !== undefined)
     throw new DynamoError('usage', `${given[1]} has no meaning with --compose.`, {
       hint: `leave ${given[1]} out`,
+      fields: { option: given[1] },
     });
   const [uid = 1000, gid = 1000] = [process.getuid?.(), process.getgid?.()];
   const host = composeHost(placeFacts(environment), runNameOf(options.name, profile), `${uid}:${gid}`);
@@ -158,7 +161,10 @@ function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): 
 function requireSplitAlone(flags: PlanFlags): void {
   const given = (['only', 'join', 'advertise', 'on'] as const).find((each) => flags[each] !== undefined);
   if (given === undefined) return;
-  throw new DynamoError('usage', `Use --split or --${given}, not both.`, { hint: 'dynamo plan --help' });
+  throw new DynamoError('usage', `Use --split or --${given}, not both.`, {
+    hint: 'dynamo plan --help',
+    fields: { option: `--${given}` },
+  });
 }
 
 /** The arguments of `plan` as they were given, for a command that means the same. */

@@ -49,7 +49,9 @@ async function act(
   const run = liveRun(folders, runName, action);
   const plan = readPlan(run.files);
   if (plan === undefined)
-    throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`);
+    throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`, {
+      fields: { runId: run.record.runId },
+    });
   for (const { name } of chosenProcesses(plan, asked)) {
     await askAct(socketOf(folders, run.record), action, name).catch((error: unknown) => {
       throw isSilence(error) || isUnreachable(error) ? silenceError(run, error) : error;
@@ -63,5 +65,8 @@ function liveRun(folders: StateFolders, name: string | undefined, verb: string):
   const run = name === undefined ? onlyLiveRun(folders, verb) : findRun(folders, name);
   if (run?.supervised === true) return run;
   const message = run === undefined ? 'No run is up.' : `Run ${run.record.runId} is not up.`;
-  throw new DynamoError('run-not-found', message, { hint: 'dynamo ps --all' });
+  throw new DynamoError('run-not-found', message, {
+    hint: 'dynamo ps --all',
+    fields: { asked: name, runId: run?.record.runId },
+  });
 }

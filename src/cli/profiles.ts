@@ -66,6 +66,7 @@ function unknownSubcommand(what: string): DynamoError {
   const meant = nearest(what, known);
   return new DynamoError('usage', `There is no command ${JSON.stringify(`profiles ${what}`)}.`, {
     hint: meant === undefined ? `one of: ${known.join(', ')}` : `did you mean: dynamo profiles ${meant}`,
+    fields: { asked: what, choices: known, nearest: meant },
   });
 }
 
@@ -122,6 +123,7 @@ async function validate(asked: readonly string[], environment: Environment): Pro
   throw new DynamoError(first.code, `${errors.length} of ${asked.length} profiles are not valid.`, {
     details,
     hint: first.hint,
+    fields: first.fields,
   });
 }
 

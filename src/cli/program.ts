@@ -47,6 +47,7 @@ function unknownVerb(asked: string): DynamoError {
   if (asked.startsWith('-')) {
     return new DynamoError('usage', `dynamo has no option ${asked} before a command.`, {
       hint: 'dynamo --help',
+      fields: { option: asked },
     });
   }
   const meant = nearest(
@@ -55,6 +56,7 @@ function unknownVerb(asked: string): DynamoError {
   );
   return new DynamoError('usage', `There is no command ${JSON.stringify(asked)}.`, {
     hint: meant === undefined ? 'dynamo --help' : `did you mean: dynamo ${meant}`,
+    fields: { asked, nearest: meant },
   });
 }
 

@@ -81,6 +81,7 @@ function usageError({ message }: CommanderError, verb: Verb): DynamoError {
   const meant = /Did you mean (.*)\?/.exec(suggestion)?.[1] ?? nearestChoice(first);
   return new DynamoError('usage', `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`, {
     hint: meant === undefined ? `dynamo ${verb.name} --help` : `did you mean ${meant}?`,
+    fields: { nearest: meant },
   });
 }
 

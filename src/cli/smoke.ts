@@ -75,6 +75,7 @@ function times(flag: string): (text: string) => number {
     if (count !== undefined) return count;
     throw new DynamoError('usage', `${flag} ${JSON.stringify(text)}: expected a number from 1 to 10000.`, {
       hint: 'dynamo smoke --help',
+      fields: { option: flag, asked: text },
     });
   };
 }
@@ -113,6 +114,7 @@ function write(file: string, text: string): void {
     throw new DynamoError('cannot-write', `${file} cannot be written: ${messageOf(cause)}.`, {
       cause,
       hint: 'dynamo smoke --junit /a/file/that/you/can/write.xml',
+      fields: { file },
     });
   }
 }

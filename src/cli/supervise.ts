@@ -23,7 +23,10 @@ async function superviseDetached(runId: string, given: Environment): Promise<num
   const files = runFiles(folders, runId);
   const plan = readPlan(files);
   if (plan === undefined)
-    throw new DynamoError('run-not-found', `There is no prepared run ${runId}.`, { hint: 'dynamo ps --all' });
+    throw new DynamoError('run-not-found', `There is no prepared run ${runId}.`, {
+      hint: 'dynamo ps --all',
+      fields: { runId },
+    });
   // The terminal that started us may close: only foreground runs end then.
   process.on('SIGHUP', () => {});
   await untilHandedOver(folders, runId);

@@ -80,6 +80,7 @@ async function untilReached(
   const how = wasReady ? 'has ended' : 'ended before it was ready';
   throw new DynamoError('process-failed', `Run ${runId} ${how}.`, {
     hint: `dynamo logs --run ${runId}`,
+    fields: { runId },
   });
 }
 
@@ -87,5 +88,6 @@ async function timeUp(timeout: number, runId: string, state: string, cancelled: 
   await systemClock.sleep(timeout * 1000, cancelled);
   throw new DynamoError('not-ready', `Run ${runId} was not ${state} within ${timeout} s.`, {
     hint: 'dynamo ps',
+    fields: { runId, timeoutMs: timeout * 1000 },
   });
 }

@@ -87,15 +87,15 @@ function problemOf(lacking: readonly Lacking[]): Lack {
 
 function fixOf(there: readonly Lacking[]): string {
   if (there.some(({ obstacle }) => obstacle === 'forbidden'))
-    return 'sudo usermod -aG docker "$USER"   # then log in again; or: --infra process';
+    return 'sudo usermod -aG docker "$USER"   # then log in again';
   if (there.some(({ obstacle }) => obstacle === 'wants TLS'))
-    return 'export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=…   # or: --infra process';
+    return 'export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=…';
   const secure = there.find(({ obstacle }) => obstacle === 'certificate');
   if (secure !== undefined) {
     const folder = secure.endpoint.certificates ?? '';
-    return `openssl verify -CAfile ${folder}/ca.pem ${folder}/cert.pem   # or: --infra process`;
+    return `openssl verify -CAfile ${folder}/ca.pem ${folder}/cert.pem`;
   }
-  return 'sudo systemctl start docker   # or: --infra process';
+  return 'sudo systemctl start docker';
 }
 
 /** `DOCKER_CONFIG` is the folder, else `~/.docker`. */
@@ -177,6 +177,7 @@ function fromContext(name: string, settings: DockerSettings): Endpoint {
   if (found !== undefined) return usable({ ...found, because }, 'docker context use default');
   throw new DynamoError('unavailable', `The ${because} does not exist.`, {
     hint: 'docker context use default   # docker context ls lists them',
+    fields: { asked: name },
   });
 }
 
@@ -195,23 +196,22 @@ function usualSockets({ XDG_RUNTIME_DIR }: Environment): Endpoint[] {
 }
 
 /** The daemon must be local: a container publishes its ports on the host of its daemon. */
-function usable(endpoint: Endpoint, fix: string): Endpoint {
+function usable(endpoint: Endpoint, hint: string): Endpoint {
   const { address, because } = endpoint;
   if (/^unix:\/\/\/./.test(address)) return endpoint;
   const host = /^(?:tcp|https?):\/\/(\[[^\]]+\]|[^/:]+)/.exec(address)?.[1];
   if (host !== undefined && /^(localhost|127\.[\d.]+|\[::1\])$/.test(host)) return endpoint;
-  const hint = `${fix}   # or: --infra process`;
   if (host !== undefined || address.startsWith('ssh://')) {
     throw new DynamoError(
       'unavailable',
       `${because} names a Docker daemon on another host, ${withoutUser(address)}; the ports of its containers would not be on this host.`,
-      { hint },
+      { hint, fields: { address: withoutUser(address) } },
     );
   }
   throw new DynamoError(
     'unavailable',
     `${because} is ${JSON.stringify(address)}, which is neither unix:///path nor tcp://host:port.`,
-    { hint },
+    { hint, fields: { address } },
   );
 }
 

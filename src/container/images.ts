@@ -60,6 +60,7 @@ export async function pull(docker: Docker, reference: string, watch: LaunchWatch
     const why = stalled.signal.aborted ? `no data for ${stallMs / 1000} s` : (silence(error) ?? said(error));
     throw new DynamoError('unavailable', `The image ${reference} could not be pulled: ${why}.`, {
       hint: `${pullCommand(reference)}   # or: --infra process`,
+      fields: { image: reference },
     });
   } finally {
     clearTimeout(timer);

@@ -133,6 +133,7 @@ function explainedError(error: unknown, spec: ContainerProcess, entry?: Containe
       `${spec.name} could not be started: Docker does not answer: ${down}.`,
       {
         hint: `sudo systemctl start docker   # or: ${without}`,
+        fields: { process: spec.name },
       },
     );
   }
@@ -144,6 +145,7 @@ function explainedError(error: unknown, spec: ContainerProcess, entry?: Containe
       `A container named ${name} already exists, and does not belong to this run.`,
       {
         hint: `docker rm -f ${name}`,
+        fields: { process: spec.name, asked: name },
       },
     );
   }
@@ -154,11 +156,13 @@ function explainedError(error: unknown, spec: ContainerProcess, entry?: Containe
       `${spec.name} needs port ${port}, but another program is using it: ${words}`,
       {
         hint: 'start again: other ports will be chosen',
+        fields: { process: spec.name, port: Number(port) },
       },
     );
   }
   return new DynamoError('environment', `${spec.name} could not be started in a container: ${words}`, {
     hint: `docker info   # or: ${without}`,
+    fields: { process: spec.name },
   });
 }
 

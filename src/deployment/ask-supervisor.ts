@@ -70,13 +70,16 @@ export function silenceError(run: StoredRun, error: unknown): DynamoError {
     return new DynamoError(
       'unavailable',
       `The supervisor of ${runId} is suspended (stopped by a signal): the run is unsupervised.`,
-      { hint: `kill -CONT ${supervisor.pid}   # or fg in its terminal; dynamo down ${name} ends the run` },
+      {
+        hint: `kill -CONT ${supervisor.pid}   # or fg in its terminal; dynamo down ${name} ends the run`,
+        fields: { runId, pid: supervisor.pid },
+      },
     );
   }
   return new DynamoError(
     'unavailable',
     `The supervisor of ${runId}, pid ${supervisor.pid}, does not answer: ${whyOf(error)}.`,
-    { hint: `dynamo down ${name}   # ends the run anyway` },
+    { hint: `dynamo down ${name}   # ends the run anyway`, fields: { runId, pid: supervisor.pid } },
   );
 }
 

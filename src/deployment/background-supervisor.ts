@@ -135,6 +135,7 @@ export async function untilHandedOver(folders: StateFolders, runId: string): Pro
       throw new DynamoError(
         'process-failed',
         `The process that prepared run ${runId} has died, so the run was not started.`,
+        { fields: { runId } },
       );
     }
     await systemClock.sleep(2);

@@ -19,7 +19,7 @@ export function findRun(folders: StateFolders, asked: string): StoredRun {
   );
   throw new DynamoError('run-not-found', `There is no run ${JSON.stringify(asked)}.`, {
     hint: meant === undefined ? 'dynamo ps --all' : `did you mean ${meant}?`,
-    fields: { asked, ...(meant === undefined ? {} : { nearest: meant }) },
+    fields: { asked, nearest: meant },
   });
 }
 
@@ -42,6 +42,7 @@ export function onlyLiveRun(folders: StateFolders, verb: string): StoredRun | un
   const names = live.map(({ record }) => record.name);
   throw new DynamoError('usage', `Several runs are up: ${names.join(', ')}.`, {
     hint: `dynamo ${verb} ${names[0]}`,
+    fields: { runs: live.map(({ record }) => record.runId) },
   });
 }
 
@@ -67,6 +68,7 @@ export function livePlan(
       verb === 'attach'
         ? 'dynamo logs   # shows what an ended run wrote'
         : 'dynamo up   # lists the profiles',
+    fields: { asked },
   });
 }
 
@@ -78,6 +80,7 @@ export function chosenProcesses(plan: Plan, asked: readonly string[]): Plan['pro
     const meant = nearest(name, names);
     throw new DynamoError('usage', `Run ${plan.runId} has no process ${JSON.stringify(name)}.`, {
       hint: meant === undefined ? `its processes: ${names.join(', ')}` : `did you mean ${meant}?`,
+      fields: { runId: plan.runId, asked: name, choices: names, nearest: meant },
     });
   }
   if (asked.length === 0) return plan.processes;

@@ -215,6 +215,7 @@ function secretOf(key: string, name: string, environment: Environment): string {
   if (value !== undefined && value !== '') return value;
   throw new DynamoError('environment', `${key} of the profile is in ${name}, which is not set.`, {
     hint: `export ${name}=…`,
+    fields: { key, variable: name },
   });
 }
 
@@ -234,6 +235,7 @@ function unread(key: string, file: string, why: string): DynamoError {
     `${key} of the profile is in ${file}, which cannot be used: ${why}.`,
     {
       hint: `ls -l ${file}`,
+      fields: { key, file },
     },
   );
 }

@@ -39,6 +39,7 @@ export async function createLaunchers(run: PreparedRun, deps: LauncherDependenci
       throw new DynamoError(
         'internal',
         `The plan runs ${spec.name} in a container but names no Docker daemon.`,
+        { fields: { process: spec.name } },
       );
     },
   };

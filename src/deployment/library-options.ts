@@ -94,7 +94,7 @@ function unknown(name: string): DynamoError {
   const meant = nearest(name, optionNames) ?? optionNames.find((each) => isPartOf(name, each));
   return new DynamoError('usage', `up has no option ${JSON.stringify(name)}.`, {
     hint: meant === undefined ? `its options: ${optionNames.join(', ')}` : `did you mean ${meant}?`,
-    fields: { option: name, choices: optionNames, ...(meant === undefined ? {} : { nearest: meant }) },
+    fields: { option: name, choices: optionNames, nearest: meant },
   });
 }
 
@@ -110,7 +110,7 @@ function wrong(option: string, value: unknown, { expected, choices }: Kind): Dyn
     fields: {
       option,
       ...(choices === undefined ? {} : { choices }),
-      ...(meant === undefined ? {} : { nearest: meant }),
+      nearest: meant,
     },
   });
 }

@@ -111,6 +111,7 @@ function requireRegular(stats: Stats, path: string): void {
   if (!stats.isFile()) {
     throw new DynamoError('profile-invalid', `${shown} is ${kindOf(stats)}, not a profile file.`, {
       hint: 'dynamo profiles list   # lists the profiles',
+      fields: { file: path },
     });
   }
   if (stats.size <= maxProfileBytes) return;
@@ -121,6 +122,7 @@ function requireRegular(stats: Stats, path: string): void {
     `${shown} is ${size} MiB; the limit for a profile is ${most} MiB.`,
     {
       hint: `ls -l ${shown}   # is it the right file?`,
+      fields: { file: path },
     },
   );
 }

@@ -158,6 +158,7 @@ function claimName(folders: StateFolders, name: string, mine: Claim): void {
   const { runId, holder } = standing.claim;
   throw new DynamoError('busy', `A run named ${name} is already up: ${runId} (pid ${holder.pid}).`, {
     hint: `dynamo down ${name}   # or start another one: --name ${name}2`,
+    fields: { asked: name, runId, pid: holder.pid },
   });
 }
 
@@ -170,6 +171,7 @@ function claimData({ plan, folders }: PreparedRun, mine: Claim): void {
   const { runId } = standing.claim;
   throw new DynamoError('busy', `--persist ${plan.infra?.persist}: run ${runId} is using that data.`, {
     hint: `dynamo down ${runId}   # or another name after --persist`,
+    fields: { option: '--persist', asked: plan.infra?.persist, runId },
   });
 }
 
@@ -220,6 +222,7 @@ async function planAndLease<P extends Plan>(
   }
   throw new DynamoError('busy', `Other runs kept taking the planned ports or GPUs for ${planMs / 1000} s.`, {
     hint: 'start them one after the other',
+    fields: { timeoutMs: planMs },
   });
 }
 

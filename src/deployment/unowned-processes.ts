@@ -40,6 +40,7 @@ export function askedPid(text: string, before: readonly AskedPid[]): AskedPid[] 
   if (pid === undefined) {
     throw new DynamoError('usage', `--pid ${JSON.stringify(text)}: expected a pid, as clean lists it.`, {
       hint: 'dynamo clean --dry-run',
+      fields: { option: '--pid', asked: text },
     });
   }
   return [...before, { pid: Number(pid), ...(startTime === undefined ? {} : { startTime }) }];
@@ -72,5 +73,5 @@ export function unownedOnGpus(unowned: readonly UnownedProcess[]): UnownedProces
 }
 
 function refusal(pid: number, why: string, hint: string): DynamoError {
-  return new DynamoError('not-allowed', `--pid ${pid}: it ${why}.`, { hint });
+  return new DynamoError('not-allowed', `--pid ${pid}: it ${why}.`, { hint, fields: { pid } });
 }

@@ -1,6 +1,6 @@
 /** The interface of an engine: what it is, and what a component needs on it. The rest of the program knows nothing else. */
 import type { FrontendSpec, Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
-import type { Dialect } from './dialects.ts';
+import type { VersionFlags } from './version-flags.ts';
 
 /** The keys of `engineArgs` in a profile. */
 export type EngineName = keyof FrontendSpec['engineArgs'];
@@ -127,7 +127,7 @@ export type EngineKind = UpstreamKind | EmbeddedKind;
 /** The input for an engine of upstream. */
 export interface UpstreamParts {
   readonly home: PythonHome;
-  readonly dialect: Dialect;
+  readonly versionFlags: VersionFlags;
   readonly device: Profile['device'];
   /** Folder of a model without weights, used for models that are not on this host. */
   readonly tokenizer: string;

@@ -30,6 +30,7 @@ export function mergeFlags(
     if (instead === undefined) continue;
     throw new DynamoError('usage', `${name} is set by the plan and cannot be passed as a raw argument.`, {
       hint: instead,
+      fields: { option: name },
     });
   }
   return [...without(planned, names), ...given];

@@ -1,7 +1,7 @@
 /** Upstream's mocker: the real frontend with workers that compute nothing, without a GPU. */
 import { DynamoError } from '../base/error.ts';
 import type { WorkerMode, WorkerSpec } from '../profile/profile.ts';
-import type { Dialect } from './dialects.ts';
+import type { VersionFlags } from './version-flags.ts';
 import type {
   Deployment,
   Engine,
@@ -64,7 +64,7 @@ export const mocker: UpstreamKind = {
   make,
 };
 
-function make({ home, dialect, tokenizer }: UpstreamParts): Engine {
+function make({ home, versionFlags, tokenizer }: UpstreamParts): Engine {
   return {
     kind: mocker,
     needsGpus: false,
@@ -74,11 +74,16 @@ function make({ home, dialect, tokenizer }: UpstreamParts): Engine {
     notes: ({ model }) => (isFolder(model) ? [] : [tokenizerNote(model)]),
     modelPlace: (model, name) => modelPlace(model, name, tokenizer),
     frontend: (spec, deployment) => upstreamFrontend(home, spec, deployment, spec.engineArgs.mocker ?? []),
-    worker: (replica, deployment) => worker(home, dialect, replica, deployment),
+    worker: (replica, deployment) => worker(home, versionFlags, replica, deployment),
   };
 }
 
-function worker(home: PythonHome, dialect: Dialect, replica: WorkerReplica, deployment: Deployment): Launch {
+function worker(
+  home: PythonHome,
+  versionFlags: VersionFlags,
+  replica: WorkerReplica,
+  deployment: Deployment,
+): Launch {
   const { spec, ports } = replica;
   const { memory } = spec;
   if (deployment.profile.proof.request === 'vision') throw noImages(deployment.profile.name);
@@ -90,7 +95,7 @@ function worker(home: PythonHome, dialect: Dialect, replica: WorkerReplica, depl
     ['--block-size', spec.pageSize],
     // Prefill and decode reject further requests, where SGLang queues them, and then get none for 5 s. Seen with 1.6.1.
     ['--max-num-seqs', spec.mode === 'aggregated' ? memory.maxRunningRequests : undefined],
-    ['--max-model-len', dialect.mockerContextLength ? memory.contextLength : undefined],
+    ['--max-model-len', versionFlags.mockerContextLength ? memory.contextLength : undefined],
     ['--num-gpu-blocks-override', blocks(spec)],
   ];
   const given = [...(spec.engineArgs.mocker ?? []), ...replica.rawArgs];
@@ -121,6 +126,7 @@ function noImages(profile: string): DynamoError {
   return new DynamoError('usage', `The mocker engine cannot run ${profile}: it does not support images.`, {
     hint: 'use --engine sim, or one of the profiles agg, agg_router, disagg, disagg_router',
     impossible: true,
+    fields: { engine: 'mocker', asked: profile },
   });
 }
 
@@ -143,6 +149,7 @@ function roleOf(mode: WorkerMode): 'agg' | 'prefill' | 'decode' {
         {
           hint: 'use --engine sim, or one of the profiles agg, agg_router, disagg, disagg_router',
           impossible: true,
+          fields: { engine: 'mocker', asked: mode },
         },
       );
   }
@@ -173,6 +180,7 @@ function modelPlace(model: string, name: string, tokenizer: string): ModelPlace 
     return { path: name, linkTo: local ? model : tokenizer };
   throw new DynamoError('usage', `The engine mocker cannot serve a model under the name ${name}.`, {
     hint: 'use a name without ./ and without a leading slash: --set servedModelName=NAME',
+    fields: { engine: 'mocker', asked: name },
   });
 }
 

@@ -1,6 +1,6 @@
 /** Real NVIDIA Dynamo with SGLang: `python -m dynamo.frontend` and `python -m dynamo.sglang`. */
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
-import type { Dialect } from './dialects.ts';
+import type { VersionFlags } from './version-flags.ts';
 import type { Engine, PortName, Note, UpstreamKind, UpstreamParts } from './engine.ts';
 import { pythonNeed } from './sglang/python-need.ts';
 import { sglangWorker } from './sglang/worker.ts';
@@ -25,17 +25,17 @@ export const sglang: UpstreamKind = {
   make,
 };
 
-function make({ home, dialect, device }: UpstreamParts): Engine {
+function make({ home, versionFlags, device }: UpstreamParts): Engine {
   return {
     kind: sglang,
     needsGpus: device === 'gpu',
     stopGraceMs,
-    componentOf: (mode) => componentOf(mode, dialect),
+    componentOf: (mode) => componentOf(mode, versionFlags),
     portsOf,
     notes: (profile) => (device === 'cpu' ? cpuNotes(profile) : []),
     modelPlace: (model) => ({ path: model }),
     frontend: (spec, deployment) => upstreamFrontend(home, spec, deployment, spec.engineArgs.sglang ?? []),
-    worker: (replica, deployment) => sglangWorker({ home, dialect, device, replica, deployment }),
+    worker: (replica, deployment) => sglangWorker({ home, versionFlags, device, replica, deployment }),
   };
 }
 
@@ -44,8 +44,8 @@ function stopGraceMs(part: 'frontend' | WorkerMode): number {
   return part === 'prefill' ? prefillGraceMs : workerGraceMs;
 }
 
-function componentOf(mode: WorkerMode, dialect: Dialect): string {
-  if (mode === 'encode') return dialect.encodeComponent;
+function componentOf(mode: WorkerMode, versionFlags: VersionFlags): string {
+  if (mode === 'encode') return versionFlags.encodeComponent;
   return mode === 'prefill' ? mode : 'backend';
 }
 

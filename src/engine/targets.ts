@@ -31,5 +31,6 @@ export function requireLocal(deployment: Deployment, engine: string): LocalDeplo
   if (deployment.target === 'local') return deployment;
   throw new DynamoError('usage', `The engine ${engine} runs on this machine only.`, {
     hint: 'omit --engine, or omit --on kubernetes',
+    fields: { engine },
   });
 }

@@ -62,6 +62,7 @@ export async function checkEtcd(
   } catch (error) {
     throw new DynamoError('unavailable', `etcd at ${place} cannot be used: ${reasonOf(error)}.`, {
       hint: hintFor(reasonOf(error), place, profileKey),
+      fields: { address: place, key: profileKey },
     });
   }
 }

@@ -8,7 +8,7 @@
  * It throws DynamoError (`usage`, `environment`) for options. `manifestYaml` writes the first as YAML with its reasons.
  */
 import { DynamoError } from '../base/error.ts';
-import { chooseDialect } from '../engine/dialects.ts';
+import { chooseVersionFlags } from '../engine/version-flags.ts';
 import type { PodDeployment, UpstreamKind } from '../engine/engine.ts';
 import { autoEngines, upstreamEngines } from '../engine/engines.ts';
 import { isPath } from '../plan/local-model.ts';
@@ -59,11 +59,11 @@ export function planManifest(profile: Profile, request: KubernetesRequest): Mani
   requireOptions(request);
   const kind = engineFor(request.engine);
   const image = chooseImage(kind, request);
-  const { dialect, warning } = chooseDialect(image.version);
+  const { versionFlags, warning } = chooseVersionFlags(image.version);
   const caller = { ...profile.env, ...request.env };
   const { reference: folder, version } = image;
   const home = { folder, version, python: 'python3', inImage: true, caller };
-  const engine = kind.make({ home, dialect, device: 'gpu', tokenizer: '' });
+  const engine = kind.make({ home, versionFlags, device: 'gpu', tokenizer: '' });
   const runName = runNameOf(request.name, profile);
   const name = graphName(runName);
   const faults = manifestFaults(profile, {

@@ -21,6 +21,7 @@ export function requireLinuxAlone(verb: string): void {
     `dynamo ${verb} runs on Linux (also in WSL2 and containers), not on ${process.platform}.`,
     {
       hint: '`dynamo plan`, `dynamo profiles` and `--help` work here',
+      fields: { asked: verb },
     },
   );
 }

@@ -1,6 +1,6 @@
 /** Decides which engine serves, from which Python environment, and why. A host with GPUs never gets simulated answers silently. */
 import { DynamoError } from '../base/error.ts';
-import { chooseDialect } from '../engine/dialects.ts';
+import { chooseVersionFlags } from '../engine/version-flags.ts';
 import type { Backend, Engine, EngineKind, EngineName, PythonHome, UpstreamKind } from '../engine/engine.ts';
 import { autoEngines, backends, engines } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -31,7 +31,7 @@ export function chooseEngine(
   if (kind.python === undefined) return { engine: kind.make(host.sim), choices: [choice] };
   const python = pythonFor(kind, host.python);
   if (kind.uses.includes('gpus')) requireDevice(kind, device, host);
-  const { dialect, warning } = chooseDialect(python.dynamoVersion);
+  const { versionFlags, warning } = chooseVersionFlags(python.dynamoVersion);
   const home: PythonHome = {
     folder: python.folder,
     version: python.dynamoVersion,
@@ -40,7 +40,7 @@ export function chooseEngine(
     caller: host.environment,
   };
   return {
-    engine: kind.make({ home, dialect, device, tokenizer: host.tokenizer }),
+    engine: kind.make({ home, versionFlags, device, tokenizer: host.tokenizer }),
     choices: [
       choice,
       ...(warning === undefined ? [] : [{ what: 'version', value: python.dynamoVersion, because: warning }]),
@@ -93,6 +93,7 @@ export function autoEngine(
         '  --engine sim                    run the embedded engine: simulated answers, no GPU used',
       ],
       hint: `dynamo setup --engine ${real.name}`,
+      fields: { engine: real.name, gpusAllowed: host.gpus.length },
     },
   );
 }
@@ -114,6 +115,7 @@ function pythonFor(kind: UpstreamKind, python: PythonEnvironment | undefined): P
       : `${python.folder} contains Dynamo ${python.dynamoVersion}, but not ${titleOf(kind)}`;
   throw new DynamoError('environment', `The engine ${kind.name} cannot start: ${lack}.`, {
     hint: `dynamo setup --engine ${kind.name}   # or use another environment: --python FOLDER; --engine sim needs none`,
+    fields: { engine: kind.name, file: python?.folder, version: python?.dynamoVersion },
   });
 }
 
@@ -133,6 +135,7 @@ function requireDevice({ name }: EngineKind, device: Profile['device'], host: Ho
     ],
     hint: 'add --set device=cpu   # for a tiny model',
     impossible: true,
+    fields: { engine: name },
   });
 }
 

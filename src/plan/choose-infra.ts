@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Planes } from './choose-planes.ts';
-import { type ContainerFacts, imageOf, imageVersion, infraImages, type Lack } from './container.ts';
+import { type ContainerFacts, imageOf, imageVersion, infraImages, type Lack, orElse } from './container.ts';
 import { type InfraName, infraNames, infraTitles, type InfraUse, type InfraUses, isOwn } from './infra.ts';
 import { spansHosts } from './hosts.ts';
 import type { Choice } from './plan.ts';
@@ -68,7 +68,8 @@ function chooseOne(
   }
   throw new DynamoError('unavailable', `${why} needs ${infraTitles[name]}, but none is available.`, {
     details: lacking.map((each) => `  ${each}`),
-    hint: asked === 'docker' ? (fix ?? '--infra process') : fixes[asked](name),
+    hint: asked === 'docker' ? orElse(fix, '--infra process') : fixes[asked](name),
+    fields: { asked: name },
   });
 }
 
@@ -117,6 +118,7 @@ function externalOffer(name: InfraName, { external }: HostFacts['infra'], joined
   if (wrong !== undefined) {
     throw new DynamoError('unavailable', `${place}: ${wrong}.`, {
       hint: found.fix ?? fixOf(name, profileKey),
+      fields: { asked: name, address: addresses.join(','), key: profileKey },
     });
   }
   if (silent !== undefined) return { lacks: `${place}: ${silent}` };
@@ -143,6 +145,7 @@ function unreached(place: string, silent: string, addresses: readonly string[]):
   return new DynamoError('unavailable', `${place}: ${silent}.`, {
     details: ['Is `dynamo up` running on the host that starts etcd, and is the port open to this host?'],
     hint: `curl -m 2 ${addresses[0]}/health`,
+    fields: { address: addresses.join(',') },
   });
 }
 
@@ -178,8 +181,9 @@ function dockerOffer(image: string, facts: ContainerFacts | undefined): Offer {
   };
 }
 
-function lackOf(problem: Lack = { words: 'there is no daemon', fix: '--infra process' }): Offer {
-  return { lacks: `docker: ${problem.words}`, fix: problem.fix };
+function lackOf(problem?: Lack): Offer {
+  const lacks = `docker: ${problem?.words ?? 'there is no daemon'}`;
+  return problem === undefined ? { lacks } : { lacks, fix: problem.fix };
 }
 
 function nothingExternal(): DynamoError {
@@ -191,6 +195,7 @@ function nothingExternal(): DynamoError {
         'Discovery uses ETCD_ENDPOINTS and events use NATS_SERVER, unless another plane is selected.',
       ],
       hint: 'export ETCD_ENDPOINTS=http://127.0.0.1:2379 NATS_SERVER=nats://127.0.0.1:4222',
+      fields: { option: '--infra', asked: 'external' },
     },
   );
 }

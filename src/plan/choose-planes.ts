@@ -103,6 +103,7 @@ export function requireRequestPlane(
     {
       hint: `--request-plane ${requestPlanes[0]}   # or --engine mocker, which also supports NATS`,
       impossible: true,
+      fields: { engine: name, asked: requestPlane, choices: requestPlanes },
     },
   );
 }
@@ -113,5 +114,6 @@ function excluded(name: InfraName, why: string): DynamoError {
       name === 'etcd'
         ? 'omit --infra none, or add --discovery file'
         : 'omit --infra none, or add --events zmq --request-plane tcp',
+    fields: { option: '--infra', asked: name },
   });
 }

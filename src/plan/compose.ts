@@ -88,11 +88,13 @@ function requireImage({ engine, modelLink }: ServingPlan): void {
     throw new DynamoError('usage', `--compose: the engine ${engine} is not in NVIDIA's image.`, {
       hint: '--engine sglang',
       impossible: true,
+      fields: { engine },
     });
   }
   if (modelLink === undefined) return;
   throw new DynamoError('usage', `--compose: the engine ${engine} needs a model in a folder.`, {
     hint: '--model /FOLDER   # with a tokenizer; it is mounted at the same path',
+    fields: { engine },
   });
 }
 
@@ -136,7 +138,8 @@ function without(all: Service, shared: Service): Service {
 function service(planned: ProcessSpec, plan: ServingPlan): Record<string, unknown> {
   const spec = withReferences(planned);
   const { container, argv, dependsOn, restart } = spec;
-  if (container === undefined) throw new DynamoError('internal', `${spec.name} has no container.`);
+  if (container === undefined)
+    throw new DynamoError('internal', `${spec.name} has no container.`, { fields: { process: spec.name } });
   const infra = new Set(plan.processes.flatMap(({ kind, name }) => (kind === 'infra' ? [name] : [])));
   const conditions = dependsOn.map(({ process, condition }) => [
     process,

@@ -45,6 +45,12 @@ export interface Lack {
   readonly fix: string;
 }
 
+/** A hint that offers an option besides the fix, if there is one. */
+export function orElse(fix: string | undefined, option: string): string {
+  if (fix === undefined) return option;
+  return `${fix}${fix.includes('   # ') ? ';' : '   #'} or: ${option}`;
+}
+
 export interface ImageFacts {
   /** Already on this host. */
   readonly present: boolean;

@@ -121,5 +121,8 @@ function find(gpus: readonly Gpu[], name: string, source: string): Gpu {
       : gpus.some((gpu) => String(gpu.index) === name)
         ? `GPU ${name} is partitioned (MIG): name its instances by UUID`
         : `this host has no GPU ${JSON.stringify(name)}`;
-  throw new DynamoError('environment', `${source}: ${fault}.`, { hint: `available GPUs: ${known}` });
+  throw new DynamoError('environment', `${source}: ${fault}.`, {
+    hint: `available GPUs: ${known}`,
+    fields: { asked: name, choices: gpus.map(deviceName) },
+  });
 }

@@ -179,6 +179,7 @@ export function doesNotFit(
     ],
     hint: hintFor(gpus),
     impossible,
+    fields: { gpusNeeded: needed, gpusAllowed: gpus.length, gpusFree: usable.length },
   });
 }
 

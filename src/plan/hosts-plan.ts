@@ -66,6 +66,7 @@ export function splitOf(
     if (hostOf.has(name)) continue;
     throw new DynamoError('usage', `--split names no host for ${name}.`, {
       hint: `add ${name}=HOST`,
+      fields: { option: '--split', asked: name },
     });
   }
   const frontend = all.find(([, spec]) => spec.kind === 'frontend')?.[0] ?? '';

@@ -66,6 +66,7 @@ function requireCompatible({ discovery, infra, runtime, hosts, persist }: PlanOp
     if (!given) continue;
     throw new DynamoError('usage', `${flag} does not work across hosts: ${why}.`, {
       hint: `leave ${flag} out`,
+      fields: { option: flag },
     });
   }
 }
@@ -81,6 +82,7 @@ export function requireComponents(
   const meant = nearest(unknown, all);
   throw new DynamoError('usage', `Profile ${name} has no component ${unknown}.`, {
     hint: meant === undefined ? `its components: ${all.join(', ')}` : `did you mean ${meant}?`,
+    fields: { asked: unknown, choices: all, nearest: meant },
   });
 }
 
@@ -103,6 +105,7 @@ function networkFor(
   throw new DynamoError('usage', 'Under which address do the other hosts reach this one?', {
     details: addresses.map((each) => `  ${each.address} (${each.interface})`),
     hint: `--advertise ${only?.address ?? 'ADDRESS'}`,
+    fields: { option: '--advertise', choices: addresses.map(({ address }) => address) },
   });
 }
 
@@ -110,6 +113,7 @@ function notHere(asked: string, addresses: readonly HostAddress[]): DynamoError 
   return new DynamoError('usage', `--advertise ${asked}: no interface of this host has that address.`, {
     details: addresses.map((each) => `  ${each.address} (${each.interface})`),
     hint: `--advertise ${addresses[0]?.address ?? 'ADDRESS'}`,
+    fields: { option: '--advertise', asked, choices: addresses.map(({ address }) => address) },
   });
 }
 

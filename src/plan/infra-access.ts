@@ -66,7 +66,10 @@ function requireEtcdAccess(use: InfraUse, environment: Environment): void {
 function refusal(name: InfraName, use: InfraUse, why: string, hint: string): DynamoError {
   const place = use.from === 'external' ? use.profileKey : undefined;
   const variable = name === 'etcd' ? 'ETCD_ENDPOINTS' : 'NATS_SERVER';
-  return new DynamoError('unavailable', `${place ?? variable}=${use.addresses.join(',')}: ${why}.`, { hint });
+  return new DynamoError('unavailable', `${place ?? variable}=${use.addresses.join(',')}: ${why}.`, {
+    hint,
+    fields: { address: use.addresses.join(','), key: place, variable },
+  });
 }
 
 /** Source: docs/upstream/discovery.md#logins. */

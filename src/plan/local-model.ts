@@ -41,5 +41,8 @@ function missingModel(
   const source = Object.values(parameters).find(({ value }) => value === model)?.from;
   const codes: Readonly<Record<string, ErrorCode>> = { option: 'usage', environment: 'environment' };
   const shown = source === 'option' ? `--model ${model}` : `model ${model}`;
-  return new DynamoError(codes[source ?? ''] ?? 'profile-invalid', `${shown}: ${problem}.`, { hint });
+  return new DynamoError(codes[source ?? ''] ?? 'profile-invalid', `${shown}: ${problem}.`, {
+    hint,
+    fields: { asked: model },
+  });
 }

@@ -255,6 +255,7 @@ function inZone(spec: ProcessSpec, { environment }: HostFacts): ProcessSpec {
 function nothingToKeep(name: string): DynamoError {
   return new DynamoError('usage', `--persist ${name}: this run does not start its own etcd or NATS.`, {
     hint: 'add --infra process, or omit --persist',
+    fields: { option: '--persist', asked: name },
   });
 }
 

@@ -86,7 +86,9 @@ export function withSecrets<Spec extends ProcessSpec>(spec: Spec, secrets: Secre
     if (carrier === undefined) return shown;
     const value = secrets[carrier];
     if (value !== undefined) return shown.replace(hiddenMark, () => value);
-    throw new DynamoError('internal', `${spec.name} needs ${carrier}, which did not reach its supervisor.`);
+    throw new DynamoError('internal', `${spec.name} needs ${carrier}, which did not reach its supervisor.`, {
+      fields: { process: spec.name },
+    });
   };
   return {
     ...spec,

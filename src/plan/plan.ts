@@ -211,6 +211,7 @@ export function requireServing(plan: Plan): ServingPlan {
   const what = runsModel(plan) ? 'has its frontend on another host' : 'runs etcd and NATS only';
   throw new DynamoError('usage', `${plan.name} ${what}: no request can be sent to it.`, {
     hint: runsModel(plan) ? 'run this on the host of the frontend' : 'dynamo up agg   # serves a model',
+    fields: { runId: plan.runId },
   });
 }
 

@@ -27,7 +27,7 @@ export function portRange({ DYNAMO_PORTS: text }: Readonly<Record<string, string
   throw new DynamoError(
     'environment',
     `DYNAMO_PORTS=${text}: expected two ports from ${firstPort} to ${lastPort}, such as 12000-12999.`,
-    { hint: 'unset DYNAMO_PORTS' },
+    { hint: 'unset DYNAMO_PORTS', fields: { variable: 'DYNAMO_PORTS', asked: text } },
   );
 }
 
@@ -60,6 +60,7 @@ export function portPool(
       }
       throw new DynamoError('busy', `No free port between ${first} and ${last}.`, {
         hint: 'ss -ltnp   # lists listening processes',
+        fields: { firstPort: first, lastPort: last },
       });
     },
   };

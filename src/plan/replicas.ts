@@ -28,7 +28,7 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
       `--replicas ${component}=…: profile ${profile.name} has no worker ${component}.`,
       {
         hint: meant === undefined ? `workers: ${workers.join(', ')}` : `did you mean --replicas ${meant}=…?`,
-        fields: { asked: component, choices: workers, ...(meant === undefined ? {} : { nearest: meant }) },
+        fields: { asked: component, choices: workers, nearest: meant },
       },
     );
   }
@@ -50,6 +50,7 @@ export function replicasOf(profile: Profile, counts: Readonly<Record<string, num
     `Two processes would be named ${twice}: a component and a replica of another component.`,
     {
       hint: `rename the component ${twice}`,
+      fields: { process: twice },
     },
   );
 }
@@ -73,6 +74,7 @@ export function requireOneNode(replicas: readonly Replica[], { name }: Pick<Prof
     details: [`On one machine: --set components.${component}.nodes=1`],
     hint: `dynamo plan ${name} --on kubernetes`,
     impossible: true,
+    fields: { key: `components.${component}.nodes`, asked: String(spec.nodes) },
   });
 }
 
@@ -111,6 +113,7 @@ export function afterInfra(
       `The name ${name} is reserved: this run starts its own process ${name}.`,
       {
         hint: `rename the component ${name}`,
+        fields: { process: name },
       },
     );
   }
@@ -128,7 +131,9 @@ export function topologicalOrder(edges: ReadonlyMap<string, readonly Edge[]>): s
     if (ordered.includes(name)) return;
     if (visiting.has(name)) {
       const chain = [...visiting, name].join(' → ');
-      throw new DynamoError('profile-invalid', `These processes depend on each other: ${chain}.`);
+      throw new DynamoError('profile-invalid', `These processes depend on each other: ${chain}.`, {
+        fields: { processes: [...visiting, name] },
+      });
     }
     visiting.add(name);
     for (const edge of edges.get(name) ?? []) visit(edge.process);

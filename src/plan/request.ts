@@ -43,6 +43,8 @@ export interface PythonEnvironment {
   readonly torchVersion: string | undefined;
   /** Why this one was chosen and which were skipped, for the choices of a plan. */
   readonly because: string;
+  /** By `--python` or DYNAMO_PYTHON. */
+  readonly namedByUser?: true;
 }
 
 /** An address of this host that is not loopback. */

@@ -16,7 +16,7 @@ export function badRunName(flag: string, seen: string): DynamoError {
   return new DynamoError(
     'usage',
     `${flag} ${JSON.stringify(seen)}: expected at most ${longestName} lower-case letters, digits, _ and -.`,
-    { hint: `${flag} ${cleanName(seen) || 'NAME'}` },
+    { hint: `${flag} ${cleanName(seen) || 'NAME'}`, fields: { option: flag, asked: seen } },
   );
 }
 
@@ -40,7 +40,7 @@ export function runNameOf(asked: string | undefined, { name, file }: Pick<Profil
   throw new DynamoError(
     'usage',
     `No run name can be derived from ${file}: a run name is at most ${longestName} of a-z, 0-9, _ and -, and starts with a letter or a digit.`,
-    { hint: '--name NAME' },
+    { hint: '--name NAME', fields: { file } },
   );
 }
 

@@ -4,7 +4,7 @@ import type { Engine, EngineKind, LocalDeployment } from '../engine/engine.ts';
 import { backends } from '../engine/engines.ts';
 import type { Profile } from '../profile/profile.ts';
 import { likelyEngine } from './choose-engine.ts';
-import { type ContainerSpec, imageOf, type Mount, versionOfImage } from './container.ts';
+import { type ContainerSpec, imageOf, type Mount, orElse, versionOfImage } from './container.ts';
 import { accessFiles } from './infra-access.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
@@ -53,14 +53,18 @@ export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): Host
   if (daemon === undefined || lack !== undefined) {
     const why = lack?.words ?? 'there is no daemon';
     throw new DynamoError('unavailable', `--runtime docker: ${why}.`, {
-      hint: lack?.fix.replace('--infra process', '--runtime process'),
+      hint: orElse(lack?.fix, '--runtime process'),
+      fields: { option: '--runtime', image },
     });
   }
   if (daemon.hostNetworkIsOwn === true) {
     throw new DynamoError(
       'unavailable',
       '--runtime docker: rootless Docker isolates its containers from the network and IPC of this host.',
-      { hint: '--runtime process   # or Docker as root, or Podman; --infra docker works for etcd and NATS' },
+      {
+        hint: '--runtime process   # or Docker as root, or Podman; --infra docker works for etcd and NATS',
+        fields: { option: '--runtime' },
+      },
     );
   }
   return kind.python === undefined
@@ -91,6 +95,7 @@ function pythonIn(image: string): HostFacts['python'] {
       `The version of Dynamo in ${image} is unknown, and flags differ by version.`,
       {
         hint: '--image runtime=NAME:1.1.1   # or NAME:1.1.1@sha256:… for one with a digest',
+        fields: { image },
       },
     );
   }

@@ -33,7 +33,10 @@ function requireTexts({ name, argv, env }: ProcessSpec, given: PlanOptions['env'
     const fault = textFault(value, `${variable}=`);
     if (fault === undefined) continue;
     const place = Object.hasOwn(given, variable) ? `--env ${variable}` : `${name}: variable ${variable}`;
-    throw new DynamoError('usage', `${place} ${fault}.`, { hint: 'put it in a file, and pass the path' });
+    throw new DynamoError('usage', `${place} ${fault}.`, {
+      hint: 'put it in a file, and pass the path',
+      fields: { process: name, variable },
+    });
   }
   for (const [i, word] of argv.entries()) {
     const fault = textFault(word);
@@ -41,6 +44,7 @@ function requireTexts({ name, argv, env }: ProcessSpec, given: PlanOptions['env'
     const flag = [word, argv[i - 1] ?? ''].map((each) => /^--?[\w-]+/.exec(each)?.[0]).find(Boolean);
     throw new DynamoError('usage', `${name}: argument ${flag ?? i + 1} ${fault}.`, {
       hint: 'put it in a file, and pass the path',
+      fields: { process: name, option: flag },
     });
   }
 }
@@ -72,6 +76,7 @@ function requireTotal(
     {
       details: largest.map(({ what, cost }) => `  ${what}: ${kibibytes(cost)}`),
       hint: 'ulimit -s 24576   # raises the limit to 6 MiB, the maximum; or pass less',
+      fields: { process: name, neededBytes: total, limitBytes: limit },
     },
   );
 }

@@ -91,6 +91,7 @@ function neverReused(
       hint:
         `dynamo logs --run ${runId}   # do the workers publish KV events? ` +
         `--set components.${frontend}.router.kvEvents=false needs none`,
+      fields: { runId, processes: readers.map(({ name }) => name) },
     },
   );
 }
@@ -172,7 +173,7 @@ function neverSpread({ runId, processes }: Provable, seen: string): DynamoError 
   return new DynamoError(
     'not-ready',
     `The deployment serves, but its KV router does not work: with ${names.join(' and ')}, ${seen}, repeatedly.`,
-    { hint: `dynamo logs frontend --run ${runId}` },
+    { hint: `dynamo logs frontend --run ${runId}`, fields: { runId, processes: names } },
   );
 }
 

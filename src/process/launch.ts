@@ -90,7 +90,9 @@ function entryOf(
   const identity = pid === undefined ? undefined : identify(pid);
   const stat = pid === undefined ? undefined : readStat(pid);
   if (identity === undefined || stat === undefined) {
-    throw new DynamoError('environment', `${spec.name} could not be started: /bin/sh did not run.`);
+    throw new DynamoError('environment', `${spec.name} could not be started: /bin/sh did not run.`, {
+      fields: { process: spec.name, program: '/bin/sh' },
+    });
   }
   return {
     ...identity,

@@ -69,10 +69,14 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
     const { exitCode, signal, code, originalMessage } = await running;
     const left = (await Promise.all(ending)).flat();
     if (left.length > 0)
-      throw new DynamoError('left-behind', `Processes of ${file} are still running: ${left.join(', ')}.`);
+      throw new DynamoError('left-behind', `Processes of ${file} are still running: ${left.join(', ')}.`, {
+        fields: { pids: left },
+      });
     stop.throwIfAborted();
     if (code === undefined) return { code: exitCode, signal };
-    throw new DynamoError('environment', `${file} could not be started: ${originalMessage ?? code}.`);
+    throw new DynamoError('environment', `${file} could not be started: ${originalMessage ?? code}.`, {
+      fields: { program: file },
+    });
   } finally {
     stop.removeEventListener('abort', onStop);
   }

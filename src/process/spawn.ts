@@ -130,6 +130,7 @@ export function spawnError(attempt: Attempt, error: unknown): DynamoError {
   return new DynamoError('environment', `${attempt.who} could not be started: ${named}.`, {
     hint: fix,
     cause: error,
+    fields: { program: attempt.argv[0] },
   });
 }
 

@@ -31,6 +31,7 @@ export function invalidProfile(file: string, problems: readonly Diagnostic[]): D
     return new DynamoError(code, `${what} not fit profile ${file}.`, {
       details,
       hint: `dynamo profiles show ${quotePath(file)}`,
+      fields: { file },
     });
   }
   return new DynamoError(
@@ -58,6 +59,7 @@ export function refusedProfile(file: string, target: string, problems: readonly 
     details: frames.map((problem) => frame(problem).join('\n')),
     hint: `dynamo profiles show ${quotePath(file)}`,
     impossible: true,
+    fields: { file, asked: target },
   });
 }
 

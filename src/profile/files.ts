@@ -115,6 +115,9 @@ async function attempt<T>(path: string, { cwd }: ProfileLibrary, act: () => Prom
   } catch (cause) {
     if (cause instanceof DynamoError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DynamoError('not-allowed', `Cannot read ${shownPath(path, cwd)}: ${reason}`, { cause });
+    throw new DynamoError('not-allowed', `Cannot read ${shownPath(path, cwd)}: ${reason}`, {
+      cause,
+      fields: { file: path },
+    });
   }
 }

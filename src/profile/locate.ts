@@ -97,7 +97,7 @@ function noFile(
   );
   return new DynamoError('profile-not-found', `There is no file ${shownPath(candidate.file, library.cwd)}.`, {
     hint: meant === undefined ? 'dynamo profiles list' : `did you mean ${shownPath(meant, library.cwd)}?`,
-    fields: { asked: candidate.file, ...(meant === undefined ? {} : { nearest: meant }) },
+    fields: { asked: candidate.file, nearest: meant },
   });
 }
 
@@ -115,6 +115,6 @@ async function notFound(
   return new DynamoError('profile-not-found', `There is no profile ${JSON.stringify(asked)}.`, {
     details: [`Profiles: ${names.join(', ') || 'none'}`, `Looked in: ${folders.join(', ')}`],
     hint: meant === undefined ? 'dynamo profiles list' : `did you mean ${meant}?`,
-    fields: { asked, choices: names, ...(meant === undefined ? {} : { nearest: meant }) },
+    fields: { asked, choices: names, nearest: meant },
   });
 }

@@ -143,7 +143,10 @@ function shownSettingValue(path: readonly string[], value: string): string {
 }
 
 export function badSetting(setting: Setting, problem: string, hint: string | undefined): DynamoError {
-  return new DynamoError('usage', `${shownSetting(setting)}: ${problem}`, { hint });
+  return new DynamoError('usage', `${shownSetting(setting)}: ${problem}`, {
+    hint,
+    fields: { option: setting.flag, key: setting.path },
+  });
 }
 
 /** The same profile with `***` in place of every value that may be secret. It can no longer be planned. */

@@ -78,6 +78,7 @@ function namedByUser({ environment, asked }: PythonSearch): Candidate | undefine
   if (located === undefined) {
     throw new DynamoError('environment', `${origin} ${value}: no Python interpreter found.`, {
       hint: 'name the folder of an environment, or the path of its python3',
+      fields: { asked: value },
     });
   }
   const candidate = look(origin, located, environment.HOME);
@@ -85,6 +86,7 @@ function namedByUser({ environment, asked }: PythonSearch): Candidate | undefine
   if (missing === undefined) return candidate;
   throw new DynamoError('environment', `${origin} ${value}: ${missing}.`, {
     hint: `dynamo setup   # creates one; then omit ${origin}`,
+    fields: { file: candidate.found.folder },
   });
 }
 
@@ -150,5 +152,6 @@ function toEnvironment(
     backends: found.backends,
     torchVersion: found.torch,
     because: [origin, ...notes].join('; '),
+    ...(origin === '--python' || origin === 'DYNAMO_PYTHON' ? { namedByUser: true } : {}),
   };
 }

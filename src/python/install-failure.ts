@@ -89,12 +89,14 @@ export function installError(failed: FailedInstall): DynamoError {
       return new DynamoError(code, `${failed.what}: ${why}.`, {
         details: lastWords(failed.output),
         hint: hint(failed, match),
+        fields: { logFile: failed.logFile },
       });
     }
   }
   return new DynamoError('unavailable', `${failed.what}.`, {
     details: [...lastWords(failed.output), `full log: ${failed.logFile}`],
     hint: failed.again,
+    fields: { logFile: failed.logFile },
   });
 }
 

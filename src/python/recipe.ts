@@ -68,6 +68,7 @@ export function recipeFor(engine: UpstreamName, version: string): Recipe {
   if (!isVersion(version)) {
     throw new DynamoError('usage', `--version ${JSON.stringify(version)} is not a version of Dynamo.`, {
       hint: `dynamo setup --engine ${engine} --version ${defaultVersion(engine)}`,
+      fields: { option: '--version', asked: version },
     });
   }
   if (compareVersions(version, oldest) < 0) {
@@ -77,6 +78,7 @@ export function recipeFor(engine: UpstreamName, version: string): Recipe {
       {
         details: ['Before 1.1, every worker needs NATS, and flags that no longer exist.'],
         hint: `dynamo setup --engine ${engine} --version ${defaultVersion(engine)}`,
+        fields: { option: '--version', asked: version },
       },
     );
   }

@@ -79,6 +79,7 @@ export function holderText(obstacle: Obstacle): string {
 export function unknownHolder(what: string, { file, why }: Obstacle & { kind: 'unknown' }): DynamoError {
   return new DynamoError('busy', `${what} may be in use: its claim ${file} cannot be read (${why}).`, {
     hint: `dynamo clean   # removes it if no live run can hold it; otherwise: rm -r ${file}`,
+    fields: { file },
   });
 }
 
@@ -175,6 +176,7 @@ function write(draft: string, mine: Claim): void {
     throw new DynamoError('cannot-write', `This user has no write access to ${dirname(draft)}.`, {
       cause,
       hint: `ls -ld ${dirname(draft)}   # another user, perhaps root, created it`,
+      fields: { file: dirname(draft) },
     });
   }
 }

@@ -33,7 +33,9 @@ export async function askStop(path: string, now: boolean): Promise<void> {
 /** Settles when the process is ready or gone. */
 export async function askAct(path: string, action: ProcessAction, process: string): Promise<void> {
   for await (const reply of converse(path, { ask: 'act', action, process })) if ('accepted' in reply) return;
-  throw new DynamoError('process-failed', `The run ended before ${process} could ${action}.`);
+  throw new DynamoError('process-failed', `The run ended before ${process} could ${action}.`, {
+    fields: { process },
+  });
 }
 
 /** All events of the run from its start, until its supervisor closes the connection or `leave` aborts. */
@@ -156,6 +158,7 @@ function silence(): DynamoError {
   return new DynamoError('unavailable', `The supervisor did not answer within ${answerMs / 1000} s.`, {
     cause: silent,
     hint: 'dynamo ps',
+    fields: { timeoutMs: answerMs },
   });
 }
 

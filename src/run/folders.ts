@@ -136,6 +136,7 @@ export function makePrivate(folder: string): void {
       {
         cause,
         hint: 'export XDG_STATE_HOME=/a/folder/that/you/can/write',
+        fields: { file: folder },
       },
     );
   }
@@ -192,6 +193,7 @@ export function requireOwnState(environment: Environment): void {
     `The state folder ${folder} belongs to user ${owner.uid}, who could not stop what root starts there.`,
     {
       hint: `sudo -u '#${owner.uid}' dynamo …   # or, for runs of root: export XDG_STATE_HOME=/root/.local/state`,
+      fields: { file: folder, holder: `user ${owner.uid}` },
     },
   );
 }

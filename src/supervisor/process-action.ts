@@ -22,16 +22,21 @@ export async function act(
 ): Promise<void> {
   const { plan, journal, shutdown } = run;
   const actor = actors.get(process);
-  if (actor === undefined) throw new DynamoError('usage', `Run ${plan.runId} has no process ${process}.`);
+  if (actor === undefined)
+    throw new DynamoError('usage', `Run ${plan.runId} has no process ${process}.`, {
+      fields: { runId: plan.runId, asked: process },
+    });
   if (journal.status().phase !== 'ready' || shutdown.signal.aborted) {
     throw new DynamoError(
       'busy',
       `Run ${plan.runId} is not ready yet; its processes cannot be changed until it is.`,
+      { fields: { runId: plan.runId, process } },
     );
   }
   if (action !== 'start') await actor.stop(actor.spec.stopGraceMs);
   if (action === 'stop' || shutdown.signal.aborted) return;
-  if (journal.stateOf(process) !== 'stopped') throw new DynamoError('busy', `${process} is not stopped.`);
+  if (journal.stateOf(process) !== 'stopped')
+    throw new DynamoError('busy', `${process} is not stopped.`, { fields: { process } });
   await actor.start();
   await untilKnown(run, process);
 }

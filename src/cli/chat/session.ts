@@ -78,6 +78,7 @@ function* piecesOf(chunk: Json, target: ChatTarget): Generator<Piece, void> {
 function noAnswer({ url, model }: ChatTarget, why: string): DynamoError {
   return new DynamoError('unavailable', `The request to ${model} at ${url} failed: ${why}`, {
     hint: 'dynamo ps   # shows whether it is up and healthy',
+    fields: { address: url, asked: model },
   });
 }
 

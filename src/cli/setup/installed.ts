@@ -155,6 +155,7 @@ function chosenSetups(names: readonly string[], all: boolean, environment: Envir
     const meant = nearest(name, known);
     throw new DynamoError('usage', `dynamo setup has not installed ${JSON.stringify(name)}.`, {
       hint: meant === undefined ? 'dynamo setup list' : `did you mean: dynamo setup remove ${meant}`,
+      fields: { asked: name, choices: known, nearest: meant },
     });
   });
 }
@@ -165,6 +166,7 @@ function refuseWhileUsed({ name, folder }: Setup): void {
   throw new DynamoError('busy', `${name} is in use.`, {
     details: users.map(({ pid, command }) => `  ${pid}  ${command}`),
     hint: 'dynamo down --all   # or end these processes',
+    fields: { asked: name, pids: users.map(({ pid }) => pid) },
   });
 }
 

@@ -50,6 +50,7 @@ export async function fetchInstaller(
   if (located === undefined) {
     throw new DynamoError('environment', 'Neither uv nor python3 is on PATH.', {
       hint: 'curl -LsSf https://astral.sh/uv/install.sh | sh   # or: sudo apt-get install python3-venv',
+      fields: { program: 'python3' },
     });
   }
   const folder = join(host.folders.tools, `uv-${privateUv}`);
@@ -67,6 +68,7 @@ export async function fetchInstaller(
 function noVenv(python: string): DynamoError {
   return new DynamoError('environment', `${python} cannot create environments: its module venv is missing.`, {
     hint: 'sudo apt-get install python3-venv   # or: curl -LsSf https://astral.sh/uv/install.sh | sh',
+    fields: { program: python },
   });
 }
 

@@ -48,6 +48,7 @@ export function requirePython(
   if (asked?.includes('/') !== true || locatePython(asked, environment) !== undefined) return;
   throw new DynamoError('environment', `--python ${asked}: no Python interpreter found there.`, {
     hint: 'give the folder of an environment, the path of its python3, or a version: --python 3.12',
+    fields: { option: '--python', asked },
   });
 }
 
@@ -66,6 +67,7 @@ export async function requireSamePython(
     `${name} is already installed with Python ${pythonVersion}, not ${wanted}.`,
     {
       hint: `dynamo setup remove ${name}   # then run the same command again`,
+      fields: { option: '--python', asked: wanted, version: pythonVersion },
     },
   );
 }

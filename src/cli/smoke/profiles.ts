@@ -98,7 +98,11 @@ async function namesFor(
     flags.all === true
       ? `dynamo smoke --all takes no profiles: ${asked.join(' ')}.`
       : 'dynamo smoke needs a profile, or --all.',
-    { details: [`Profiles: ${names.join(', ')}`], hint: 'dynamo smoke agg' },
+    {
+      details: [`Profiles: ${names.join(', ')}`],
+      hint: 'dynamo smoke agg',
+      fields: { option: '--all', choices: names },
+    },
   );
 }
 
@@ -141,6 +145,7 @@ function refuseSharing(flags: SmokeFlags): void {
   if (shared === undefined) return;
   throw new DynamoError('usage', `${shared} applies to a single run; this command starts several.`, {
     hint: `leave out ${shared}: names and free ports are chosen automatically`,
+    fields: { option: shared },
   });
 }
 

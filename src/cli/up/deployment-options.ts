@@ -134,6 +134,7 @@ export function planOptionsOf(
 export function badValue(flag: string, seen: string, wanted: string): DynamoError {
   return new DynamoError('usage', `${flag} ${JSON.stringify(conceal(seen))}: ${wanted}.`, {
     hint: 'dynamo up --help',
+    fields: { option: flag, asked: conceal(seen) },
   });
 }
 

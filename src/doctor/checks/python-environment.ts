@@ -165,7 +165,7 @@ async function notInstalled(host: HostView): Promise<Finding> {
 }
 
 function mismatch(host: HostView, python: PythonEnvironment, installed: PythonPackages): Finding | undefined {
-  const { folder, dynamoVersion, because } = python;
+  const { folder, dynamoVersion, because, namedByUser } = python;
   const runtime = installed.versionOf('ai-dynamo-runtime');
   if (runtime !== dynamoVersion) {
     return fail(
@@ -185,8 +185,7 @@ function mismatch(host: HostView, python: PythonEnvironment, installed: PythonPa
     );
   }
   const active = host.environment['VIRTUAL_ENV'];
-  const isNamed = /^(--python|DYNAMO_PYTHON)/.test(because);
-  if (active && active !== folder && !isNamed) {
+  if (active && active !== folder && namedByUser !== true) {
     return warn(
       `VIRTUAL_ENV is ${active}, but dynamo uses ${folder}: ${because}`,
       `source ${join(folder, 'bin', 'activate')}`,

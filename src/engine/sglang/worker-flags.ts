@@ -1,6 +1,6 @@
 /** The flags and variables of a worker by topic (memory, transfer, images, diffusion, CPU), and flags that only the plan may set. */
 import type { Profile, WorkerMode, WorkerSpec } from '../../profile/profile.ts';
-import type { Dialect } from '../dialects.ts';
+import type { VersionFlags } from '../version-flags.ts';
 import type { Ports } from '../engine.ts';
 import type { Flag, ReservedFlags } from '../flags.ts';
 
@@ -11,13 +11,17 @@ const cpuFraction = 0.1;
 const cpuTokens = 20_000;
 
 /** Source: docs/upstream/launch-scripts.md#same-gpu; for a CPU docs/upstream/sglang-on-cpu.md#flags-and-variables. */
-export function memoryFlags({ memory }: WorkerSpec, dialect: Dialect, device: Profile['device']): Flag[] {
+export function memoryFlags(
+  { memory }: WorkerSpec,
+  versionFlags: VersionFlags,
+  device: Profile['device'],
+): Flag[] {
   const onCpu = device === 'cpu';
   const fraction = onCpu
     ? cpuFraction
     : memory.maxTotalTokens === undefined
       ? undefined
-      : dialect.fractionWithTokenCap;
+      : versionFlags.fractionWithTokenCap;
   return [
     ['--context-length', memory.contextLength],
     ['--max-total-tokens', memory.maxTotalTokens ?? (onCpu ? cpuTokens : undefined)],
@@ -67,9 +71,9 @@ export function transferVariables(spec: WorkerSpec, device: Profile['device']): 
  * Until 1.2, every worker accepts images, and workers with a separate encoder are kinds of their own.
  * Source: docs/upstream/launch-scripts.md#multimodal.
  */
-export function multimodalFlags(spec: WorkerSpec, dialect: Dialect): Flag[] {
+export function multimodalFlags(spec: WorkerSpec, versionFlags: VersionFlags): Flag[] {
   const encodes = spec.mode === 'encode';
-  const kinds = dialect.multimodal === 'worker-kinds';
+  const kinds = versionFlags.multimodal === 'worker-kinds';
   return [
     ['--multimodal-encode-worker', kinds && encodes],
     ['--multimodal-worker', kinds && spec.dedicatedEncoder],
@@ -97,11 +101,11 @@ export function skipsTokenizer({ mode, multimodal, dedicatedEncoder }: WorkerSpe
 /** How the encode worker sends embeddings to the others. Source: docs/upstream/launch-scripts.md#multimodal. */
 export function multimodalVariables(
   spec: WorkerSpec,
-  dialect: Dialect,
+  versionFlags: VersionFlags,
   device: Profile['device'],
 ): Record<string, string> {
   if (spec.mode !== 'encode' && !spec.dedicatedEncoder) return {};
-  const mode = device === 'cpu' ? 'local' : dialect.embeddingTransfer;
+  const mode = device === 'cpu' ? 'local' : versionFlags.embeddingTransfer;
   return mode === undefined ? {} : { DYN_SGL_EMBEDDING_TRANSFER_MODE: mode };
 }
 

@@ -1,7 +1,7 @@
 /** The command of one SGLang worker: flags of all modes, flags of its mode, arguments of the user. */
 import { DynamoError } from '../../base/error.ts';
 import type { Profile } from '../../profile/profile.ts';
-import type { Dialect } from '../dialects.ts';
+import type { VersionFlags } from '../version-flags.ts';
 import type { Deployment, Launch, LocalDeployment, PythonHome, WorkerReplica } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../upstream.ts';
@@ -37,7 +37,7 @@ function localVariables(deployment: LocalDeployment): Record<string, string> {
 
 export interface WorkerParts {
   readonly home: PythonHome;
-  readonly dialect: Dialect;
+  readonly versionFlags: VersionFlags;
   readonly device: Profile['device'];
   readonly replica: WorkerReplica;
   readonly deployment: Deployment;
@@ -48,7 +48,7 @@ const vitalChildren = '^(sglang::|sgl_diffusion::)';
 
 /** Throws `usage` for raw arguments that only the plan may set, `environment` for features that this version lacks. */
 export function sglangWorker(parts: WorkerParts): Launch {
-  const { home, dialect, device, replica, deployment } = parts;
+  const { home, versionFlags, device, replica, deployment } = parts;
   const { spec, ports } = replica;
   requireKnown(parts);
   const planned = flagWords([
@@ -56,13 +56,13 @@ export function sglangWorker(parts: WorkerParts): Launch {
     ...(isMedia(spec.mode) ? mediaFlags(spec, deployment.mediaFolder) : languageFlags(parts)),
   ]);
   const graphs =
-    spec.mode === 'aggregated' || spec.transfer !== undefined ? dialect.withoutPrefillGraphs : [];
+    spec.mode === 'aggregated' || spec.transfer !== undefined ? versionFlags.withoutPrefillGraphs : [];
   const given = [...(spec.engineArgs.sglang ?? []), ...replica.rawArgs];
   return {
     command: [
       home.python,
       '-m',
-      spec.unified && dialect.unifiedModule !== undefined ? dialect.unifiedModule : 'dynamo.sglang',
+      spec.unified && versionFlags.unifiedModule !== undefined ? versionFlags.unifiedModule : 'dynamo.sglang',
     ],
     args: mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, reservedFlags),
     env: {
@@ -70,7 +70,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
       ...statusVariables(ports.system),
       ...(deployment.target === 'local' ? localVariables(deployment) : {}),
       ...transferVariables(spec, device),
-      ...multimodalVariables(spec, dialect, device),
+      ...multimodalVariables(spec, versionFlags, device),
       ...(device === 'cpu' ? cpuVariables(spec) : {}),
     },
     vitalChildren,
@@ -98,7 +98,7 @@ function commonFlags({ home, device, replica, deployment }: WorkerParts): Flag[]
   ];
 }
 
-function languageFlags({ dialect, device, replica, deployment }: WorkerParts): Flag[] {
+function languageFlags({ versionFlags, device, replica, deployment }: WorkerParts): Flag[] {
   const { spec, ports } = replica;
   return [
     ['--host', spellingFor(deployment).listen],
@@ -108,12 +108,12 @@ function languageFlags({ dialect, device, replica, deployment }: WorkerParts): F
     ['--embedding-worker', spec.mode === 'embedding'],
     // Embeddings need SGLang's own tokenizer. Source: docs/upstream/launch-scripts.md#embeddings.
     ['--use-sglang-tokenizer', spec.mode === 'embedding'],
-    ...multimodalFlags(spec, dialect),
+    ...multimodalFlags(spec, versionFlags),
     ...transferFlags(spec, ports, device),
     ...languageDiffusionFlags(spec, device),
     ['--kv-events-config', deployment.events === 'none' ? undefined : kvEvents(ports.kvEvents, deployment)],
     ['--disable-radix-cache', !spec.radixCache],
-    ...memoryFlags(spec, dialect, device),
+    ...memoryFlags(spec, versionFlags, device),
     ...(device === 'cpu' ? cpuFlags(spec) : []),
   ];
 }
@@ -127,21 +127,22 @@ function kvEvents(port: number | undefined, deployment: Deployment): string | un
   });
 }
 
-function requireKnown({ home, dialect, replica: { spec } }: WorkerParts): void {
+function requireKnown({ home, versionFlags, replica: { spec } }: WorkerParts): void {
   const unknown = [
-    ...(spec.frontendDecoding && !dialect.frontendDecoding
+    ...(spec.frontendDecoding && !versionFlags.frontendDecoding
       ? ['frontendDecoding, which needs Dynamo 1.2 or newer,']
       : []),
-    ...(spec.unified && dialect.unifiedModule === undefined
+    ...(spec.unified && versionFlags.unifiedModule === undefined
       ? ['unified, which was removed in Dynamo 1.4,']
       : []),
   ];
   for (const what of unknown) {
     throw new DynamoError(
       'environment',
-      `The profile uses ${what} but ${home.folder} contains Dynamo ${dialect.generation}.`,
+      `The profile uses ${what} but ${home.folder} contains Dynamo ${versionFlags.generation}.`,
       {
         hint: 'remove it, or use another environment: --python FOLDER',
+        fields: { file: home.folder, version: versionFlags.generation, asked: what },
       },
     );
   }

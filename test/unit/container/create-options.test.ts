@@ -142,7 +142,7 @@ test('flags match the version in the tag, and an image without a version is refu
 });
 
 test('--runtime docker without a daemon exits with 69 and a fix', () => {
-  const problem = { words: 'permission denied', fix: 'sudo x   # or: --infra process' };
+  const problem = { words: 'permission denied', fix: 'sudo x' };
   const without = host({
     infra: { binaries: {}, external: {}, persistentFolder: '', containers: { problem, images: {} } },
   });
@@ -165,7 +165,7 @@ test('auto uses a container as the last resort and says why; an error says what 
   expect(() => makePlan(profile, options({ infra: 'docker' }), without)).toThrow(
     expect.objectContaining({
       exitCode: 69,
-      hint: 'docker pull x',
+      hint: 'docker pull x   # or: --infra process',
       details: ['  docker: it cannot be pulled'],
     }),
   );

@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { compareVersions, isVersion } from '../base/package-version.ts';
 
-export interface Dialect {
+export interface VersionFlags {
   /** The first two numbers of the version. */
   readonly generation: string;
   /** Component under which an encode worker registers. */
@@ -24,7 +24,7 @@ export interface Dialect {
 }
 
 /** Dynamo 1.1, with SGLang 0.5.10. Source of all rows: docs/upstream/versions.md#flags-that-differ, docs/upstream/launch-scripts.md. */
-const v1_1: Dialect = {
+const v1_1: VersionFlags = {
   generation: '1.1',
   encodeComponent: 'encoder',
   multimodal: 'worker-kinds',
@@ -37,12 +37,12 @@ const v1_1: Dialect = {
 };
 
 /** With SGLang 0.5.11. */
-const v1_2: Dialect = { ...v1_1, generation: '1.2', frontendDecoding: true };
+const v1_2: VersionFlags = { ...v1_1, generation: '1.2', frontendDecoding: true };
 
 /**
  * With SGLang 0.5.14. Workers reject images unless a flag allows them; the old kinds of multimodal worker still work.
  */
-const v1_3: Dialect = {
+const v1_3: VersionFlags = {
   ...v1_2,
   generation: '1.3',
   encodeComponent: 'encode',
@@ -52,7 +52,7 @@ const v1_3: Dialect = {
 };
 
 /** With SGLang 0.5.16. */
-const v1_4: Dialect = {
+const v1_4: VersionFlags = {
   ...v1_3,
   generation: '1.4',
   unifiedModule: undefined,
@@ -62,16 +62,16 @@ const v1_4: Dialect = {
 };
 
 /** With SGLang 0.5.18 and 0.5.21; no differences. */
-const v1_5: Dialect = { ...v1_4, generation: '1.5' };
-const v1_6: Dialect = { ...v1_5, generation: '1.6' };
+const v1_5: VersionFlags = { ...v1_4, generation: '1.5' };
+const v1_6: VersionFlags = { ...v1_5, generation: '1.6' };
 
 /** Newest first. */
-const dialects = [v1_6, v1_5, v1_4, v1_3, v1_2, v1_1];
+const versions = [v1_6, v1_5, v1_4, v1_3, v1_2, v1_1];
 /** The first version without a row, including its pre-releases. */
 const firstUnknown = '1.7.dev0';
 
-export interface DialectChoice {
-  readonly dialect: Dialect;
+export interface VersionFlagsChoice {
+  readonly versionFlags: VersionFlags;
   /** Set for a version that is newer than the table: the reason for this row, for the choices of a plan. */
   readonly warning?: string;
 }
@@ -81,20 +81,21 @@ export interface DialectChoice {
  * mocker needs NATS whatever its flags, and an upstream script exits with 0 when a worker crashed.
  * Source: docs/upstream/versions.md#dynamo-10.
  */
-export function chooseDialect(version: string): DialectChoice {
-  const spoken = dialects.find(({ generation }) => compareVersions(version, `${generation}.dev0`) >= 0);
-  if (!isVersion(version) || spoken === undefined) {
+export function chooseVersionFlags(version: string): VersionFlagsChoice {
+  const found = versions.find(({ generation }) => compareVersions(version, `${generation}.dev0`) >= 0);
+  if (!isVersion(version) || found === undefined) {
     throw new DynamoError(
       'environment',
       `Dynamo ${version} is too old: the oldest supported version is 1.1.`,
       {
         hint: 'dynamo setup   # installs a supported version next to yours',
+        fields: { version },
       },
     );
   }
-  if (compareVersions(version, firstUnknown) < 0) return { dialect: spoken };
+  if (compareVersions(version, firstUnknown) < 0) return { versionFlags: found };
   return {
-    dialect: spoken,
-    warning: `Dynamo ${version} is newer than the versions tested: using the ${spoken.generation} settings`,
+    versionFlags: found,
+    warning: `Dynamo ${version} is newer than the versions tested: using the ${found.generation} settings`,
   };
 }
