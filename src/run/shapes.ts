@@ -1,4 +1,5 @@
 /** The shapes of the records of a run, as other processes need them. Later versions may add fields. */
+import { exitCodes } from '../base/error.ts';
 import { identityShape } from '../base/identity.ts';
 import {
   anything,
@@ -106,7 +107,7 @@ const kindShape: Shape = (value, at) => {
 export const planShape: Shape = (value, at) => anyPlanShape(value, at) ?? kindShape(value, at);
 
 const failureShape = object({
-  code: oneOf('process-failed', 'not-ready', 'internal'),
+  code: oneOf(...Object.keys(exitCodes)),
   message: text,
   hint: optional(text),
   diagnosis: optional(anything),

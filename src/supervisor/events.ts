@@ -1,5 +1,5 @@
 /** The events of a run: the one stream that the terminal, the files on disk, `ps` and other programs read. */
-import type { ErrorFields, LostChild } from '../base/error.ts';
+import type { ErrorCode, ErrorFields, LostChild } from '../base/error.ts';
 import type { LoadProgress } from './progress.ts';
 
 /** How a process ended. Exactly one of the two is set. */
@@ -119,7 +119,7 @@ export type RunEvent = { readonly at: number } & (
 
 /** Why a run failed, with everything a person needs to see. Serialisable: other terminals receive it too. */
 export interface Failure {
-  readonly code: 'process-failed' | 'not-ready' | 'internal';
+  readonly code: ErrorCode;
   readonly message: string;
   readonly process?: string;
   readonly logFile?: string;

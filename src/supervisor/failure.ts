@@ -109,8 +109,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof StartFailure) return error.failure;
   if (error instanceof DynamoError) {
     return {
-      // Both exit with 69: something required is not available (yet).
-      code: error.code === 'not-ready' || error.code === 'unavailable' ? 'not-ready' : 'process-failed',
+      code: error.code,
       message: error.message,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
       ...(Object.keys(error.fields).length === 0 ? {} : { fields: error.fields }),
@@ -118,9 +117,10 @@ export function failureOf(error: unknown): Failure {
   }
   const problem = systemProblem(error);
   if (problem !== undefined) {
-    const { words, fix } = problem;
+    const { words, fix, onDisk } = problem;
     const message = `${words}: ${messageOf(error)}`;
-    return { code: 'process-failed', message, ...(fix === undefined ? {} : { hint: fix }) };
+    const code = onDisk ? 'cannot-write' : 'environment';
+    return { code, message, ...(fix === undefined ? {} : { hint: fix }) };
   }
   return {
     code: 'internal',

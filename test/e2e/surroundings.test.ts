@@ -170,6 +170,15 @@ test.runIf(asRoot)('a user namespace is not a problem', async ({ world }) => {
   expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
 });
 
+test.runIf(asRoot)('a start that fails for a missing prerequisite exits with its code', async ({ world }) => {
+  // Each process is started through /bin/sh.
+  for (const how of ['', ' --detach']) {
+    const script = `mount --bind /dev/null /bin/sh && dynamo up agg $sim${how}`;
+    const ended = await play(world, script, [unshare, '--mount']);
+    expectSaid(ended, 78, /^error: \w+ could not be started: \/bin\/sh does not exist, or .* \(EACCES\)/m);
+  }
+});
+
 /** In a mount namespace of its own, with this file system where the state is. */
 function onDisk(world: World, options: string, script: string): [World, string, string[]] {
   return [world, `mount -t tmpfs -o ${options} small ${world.state} && ${script}`, [unshare, '--mount']];

@@ -175,7 +175,7 @@ test('a problem that the prober finds is reported as such, not as a time-out', a
   const { world, supervision } = begin({ readyWrong });
   await world.clock.advance(10);
   expect(await supervision.done).toMatchObject({
-    failure: { code: 'process-failed', message: readyWrong.message, hint: 'ss -ltnp' },
+    failure: { code: 'busy', message: readyWrong.message, hint: 'ss -ltnp' },
   });
 });
 
@@ -186,7 +186,7 @@ test('a port that belongs to another process stops everything', async () => {
   const { world, supervision } = begin({ foreignListener });
   await world.clock.advance(10);
   expect(await supervision.done).toMatchObject({
-    failure: { code: 'process-failed', message: foreignListener.message, hint: 'ss -ltnp' },
+    failure: { code: 'busy', message: foreignListener.message, hint: 'ss -ltnp' },
   });
 });
 
