@@ -48,7 +48,7 @@ async function bringUp(profileName: string, options: declared.UpOptions): Promis
   );
 }
 
-/** Test runners show the message and nothing else: so it says all that the command line prints. */
+/** Test runners show only the message, so it contains everything that the command line prints. */
 function withAllWords(error: DynamoError): DynamoError {
   const { code, message, details, hint } = error;
   const words = [message, ...details, ...(hint === undefined ? [] : [`fix: ${hint}`])].join('\n');

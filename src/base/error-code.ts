@@ -28,7 +28,7 @@ const problems: Readonly<Record<string, SystemProblem>> = {
     onDisk: true,
     fix: 'ulimit -f unlimited   # then retry',
   },
-  EMFILE: { words: 'Too many files are open', onDisk: false, fix: 'ulimit -n 4096   # then again' },
+  EMFILE: { words: 'Too many files are open', onDisk: false, fix: 'ulimit -n 4096   # then retry' },
   ENFILE: {
     words: 'Too many files are open on this host',
     onDisk: false,
@@ -38,7 +38,7 @@ const problems: Readonly<Record<string, SystemProblem>> = {
 };
 
 /**
- * What the code of a system error means; such an error is never a bug of ours. `undefined` for everything else, including
+ * What the code of a system error means; such an error is never a bug in dynamo. `undefined` for everything else, including
  * errors that a bug can cause, such as a missing file.
  */
 export function systemProblem(error: unknown): SystemProblem | undefined {
@@ -63,7 +63,7 @@ export function tlsReason(error: unknown): string | undefined {
 
 /**
  * A server that rejects a certificate sends an alert and closes the connection; the alert may be lost, so that only the
- * close is seen. A server is there all the same.
+ * close is seen. There is a server in either case.
  */
 export function overTls(error: unknown): unknown {
   if (!['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')) return error;

@@ -1,6 +1,6 @@
 /** The one error class that users see: what failed, what was seen, one command to run, and the exit code. */
 
-/** Every way in which a command can fail, and its exit code (from sysexits.h where one fits). */
+/** All kinds of errors, and their exit codes (from sysexits.h where one fits). */
 export const exitCodes = {
   'process-failed': 1,
   'left-behind': 1,
@@ -33,7 +33,7 @@ export interface KnownInstances {
   readonly planned: number;
 }
 
-/** What an error can say to programs: the values in its sentence. */
+/** The values in the message of an error, for programs. */
 interface ErrorValues {
   readonly runId: string;
   readonly process: string;
@@ -57,7 +57,7 @@ interface ErrorValues {
   /** Processes that are still there, as `pid (name)`. */
   readonly left: readonly string[];
   readonly port: number;
-  /** Who has what was asked for, in words. */
+  /** What uses the resource that was requested, in words. */
   readonly holder: string;
   readonly address: string;
   readonly file: string;
@@ -67,10 +67,10 @@ interface ErrorValues {
   readonly key: string;
   /** As the user wrote it: `--engine`, or a key of an options object. */
   readonly option: string;
-  /** What was asked for and is not there or not possible. */
+  /** The requested value that does not exist, is invalid or is not possible. */
   readonly asked: string;
   readonly choices: readonly string[];
-  /** The choice that is spelled most alike. */
+  /** The choice with the most similar spelling. */
   readonly nearest: string;
   readonly variable: string;
   readonly program: string;
@@ -131,7 +131,7 @@ type GivenFields<Code extends ErrorCode> = {
 };
 
 export interface ErrorDetail<Code extends ErrorCode = ErrorCode> {
-  /** For programs: nobody has to read the sentence. */
+  /** For programs, which need not parse the message. */
   readonly fields?: GivenFields<Code> | undefined;
   /** One command or edit that fixes it, ready to paste. */
   readonly hint?: string | undefined;

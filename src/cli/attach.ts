@@ -34,7 +34,7 @@ async function attach(asked: string | undefined, environment: Environment): Prom
   requireLinux('attach');
   const folders = stateFolders(environment);
   const { run, plan } = livePlan(folders, asked, 'attach');
-  // Set up before anything is shown: whoever sees a line may press Ctrl-C.
+  // Set up before anything is shown: the user may press Ctrl-C at the first line.
   const detached = new Promise<void>((resolve) => {
     watchSignals(
       () => resolve(),

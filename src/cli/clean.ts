@@ -88,7 +88,7 @@ function choose(
   return [...new Set([...asked, ...all])];
 }
 
-/** Throws `usage` where nobody can be asked, and `not-allowed` for any other answer. */
+/** Throws `usage` without a terminal, and `not-allowed` for any other answer. */
 async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
   if (yes === true) return;
   if (!process.stdin.isTTY) {
@@ -106,7 +106,7 @@ async function confirm({ yes }: CleanFlags, count: number): Promise<void> {
   const answer = await new Promise<string>((resolve) => {
     // On Ctrl-C and Ctrl-D, the question fails or is never answered, depending on the version of Node.
     terminal.once('close', () => resolve(''));
-    const question = `Type "${wanted}" to end all of them, whoever owns them: `;
+    const question = `Type "${wanted}" to end all of them, including those of other users: `;
     void terminal.question(question).then(resolve, () => resolve(''));
   });
   terminal.close();

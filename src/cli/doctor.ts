@@ -176,9 +176,9 @@ async function planForDoctor(
   };
   try {
     const runId = `${runNameOf(options.name, profile)}-plan`;
-    const wishes = factRequest(profile, options, caller);
-    environment = deploymentEnvironment(caller, wishes);
-    const facts = await gatherFacts(workspaceOf(caller), { runId, ...wishes });
+    const request = factRequest(profile, options, caller);
+    environment = deploymentEnvironment(caller, request);
+    const facts = await gatherFacts(workspaceOf(caller), { runId, ...request });
     const plan = makePlan(profile, options, facts);
     // A local folder named like a model of the hub is checked as the folder.
     return { environment, subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };

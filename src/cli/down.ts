@@ -25,8 +25,8 @@ Examples:
   dynamo down --all        stop every run
 
 
-A deployment on a cluster that this host made is found by its name; another one of ours with --on kubernetes, --context
-and --namespace. What dynamo did not make is never deleted.`;
+A deployment that this host created on a cluster is found by its name; to stop another one that dynamo created, use
+--on kubernetes, --context and --namespace. What dynamo did not create is never deleted.`;
 
 export interface DownFlags extends PlaceFlags {
   readonly all?: true;
@@ -98,7 +98,7 @@ async function endedOnCluster(
   return !all || process.platform !== 'linux';
 }
 
-/** A run that cannot be ended does not keep the others from ending; throws the first error when all are done. */
+/** A run that cannot be ended does not prevent the others from ending; throws the first error when all are done. */
 async function allEnded(ends: readonly Promise<StopReport>[]): Promise<StopReport[]> {
   const settled = await Promise.allSettled(ends);
   return settled.map((each) => {
@@ -107,7 +107,7 @@ async function allEnded(ends: readonly Promise<StopReport>[]): Promise<StopRepor
   });
 }
 
-/** Runs whose supervisor was killed count as up: processes of theirs may be alive. */
+/** Runs whose supervisor was killed count as up: their processes may be alive. */
 function chosenRuns(folders: StateFolders, asked: string | undefined, flags: DownFlags): StoredRun[] {
   if (asked !== undefined) return [findRun(folders, asked)];
   const stored = storedRuns(folders, isAlive);
@@ -117,7 +117,7 @@ function chosenRuns(folders: StateFolders, asked: string | undefined, flags: Dow
   return only === undefined ? dying : [only];
 }
 
-/** Its keeper is still tidying up. */
+/** Its keeper is still cleaning up. */
 function isKept({ files }: StoredRun): boolean {
   const keeper = readKeeper(files);
   return keeper !== undefined && isAlive(keeper);

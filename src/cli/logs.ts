@@ -126,7 +126,7 @@ function sayBlind(name: string): void {
   );
 }
 
-/** Until the run has ended, a signal comes, or nobody reads any more. */
+/** Until the run has ended, a signal comes, or the reader is gone. */
 async function follow(
   { record }: StoredRun,
   positions: Parameters<typeof followLogs>[0],

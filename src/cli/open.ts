@@ -15,8 +15,8 @@ Examples:
   dynamo open disagg --print      print only the URL
   curl $(dynamo open)/v1/models   use the URL in a script, where no browser is opened
 
-The browser shows /docs, the frontend's own API page, where requests can be tried. A frontend without that page, as that of
-the engine sim, shows /v1/models. For a deployment on a cluster it keeps a port-forward until Ctrl-C; --print prints the
+The browser shows /docs, the frontend's own API page, where requests can be tried. A frontend without that page, such as that
+of the engine sim, shows /v1/models. For a deployment on a cluster it keeps a port-forward until Ctrl-C; --print prints the
 URL inside the cluster.`;
 
 const pageWithinMs = 2_000;
@@ -50,7 +50,7 @@ async function open(asked: string | undefined, flags: OpenFlags, environment: En
   return 0;
 }
 
-/** Where there is a screen, and somebody who looks at it. */
+/** Whether there is a display and a terminal. */
 async function showInBrowser(url: string, environment: Environment): Promise<void> {
   const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = environment;
   if (!process.stdout.isTTY || (!x11 && !wayland)) return;
@@ -58,7 +58,7 @@ async function showInBrowser(url: string, environment: Environment): Promise<voi
   await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined, environment);
 }
 
-/** A page to look at: every frontend answers / with 404. */
+/** A page that exists: every frontend answers / with 404. */
 async function pageOf(url: string): Promise<string> {
   const isThere = await fetch(`${url}/docs`, { signal: AbortSignal.timeout(pageWithinMs) }).then(
     ({ ok }) => ok,

@@ -44,7 +44,7 @@ Examples:
   dynamo plan disagg                  show processes, ports, start order, and the reason for each choice
   dynamo plan disagg --json           print the same as JSON ("version" rises when a field changes its meaning)
   dynamo plan disagg --shell > up.sh  write a bash script that starts the same processes without dynamo
-  dynamo plan disagg --compose        print a file for docker compose, which needs nothing of this machine
+  dynamo plan disagg --compose        print a file for docker compose that works on other machines
   dynamo plan disagg --on kubernetes  print a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
 interface PlanFlags extends DeploymentFlags, ManifestFlags, HostFlags {
@@ -125,7 +125,7 @@ async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): 
   return fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
 }
 
-/** Needs no cluster: `--api-version` says what it serves, where that is not the usual. */
+/** Needs no cluster: `--api-version` names the API version if the cluster does not serve the usual one. */
 async function planOnKubernetes(request: PlanRequest): Promise<string> {
   const { json, shell, compose } = request.flags;
   if (shell === true || compose === true) {
@@ -139,7 +139,7 @@ async function planOnKubernetes(request: PlanRequest): Promise<string> {
   return json === true ? JSON.stringify(made.manifest, undefined, 2) : manifestYaml(made);
 }
 
-/** The options whose values are facts of this machine, or of a run. */
+/** Options whose values depend on this machine or on a run. */
 const notInCompose = { python: '--python', runtime: '--runtime', persist: '--persist' } as const;
 
 function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): string {
@@ -157,7 +157,7 @@ function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): 
   return composeYaml(makePlan(profile, { ...options, runtime: 'docker' }, host));
 }
 
-/** What `--split` works out, nobody can give beside it. */
+/** Options that `--split` determines cannot be given with it. */
 function requireSplitAlone(flags: PlanFlags): void {
   const given = (['only', 'join', 'advertise', 'on'] as const).find((each) => flags[each] !== undefined);
   if (given === undefined) return;
@@ -167,7 +167,7 @@ function requireSplitAlone(flags: PlanFlags): void {
   });
 }
 
-/** The arguments of `plan` as they were given, for a command that means the same. */
+/** The arguments of `plan` as given, for an equivalent command. */
 function wordsWithoutSplit(argv: readonly string[]): string[] {
   const words = argv.slice(argv.indexOf('plan') + 1);
   const at = words.indexOf('--split');

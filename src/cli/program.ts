@@ -60,7 +60,7 @@ function unknownVerb(asked: string): DynamoError {
   });
 }
 
-/** What `dynamo --help` prints: needs no argument parser, as it is asked for most. Ends without a newline. */
+/** What `dynamo --help` prints: needs no argument parser, to be fast. Ends without a newline. */
 export function rootHelp(): string {
   const width = Math.max(...visibleVerbs.map(({ name }) => name.length));
   return [

@@ -27,8 +27,8 @@ processes; shared memory is divided among the processes that use it. --watch als
 GPU memory, KV cache usage, requests so far, and tokens per second; a narrow terminal shows fewer columns.
 
 
-Deployments that dynamo up --on kubernetes made from this host stand in the same table, with their pods. A cluster that
-does not answer within 2 s gets one row that says so. With --on, --context or --namespace: all of ours that are there.`;
+Deployments that dynamo up --on kubernetes created from this host are in the same table, with their pods. A cluster that
+does not answer within 2 s gets a row that says so. --on, --context or --namespace: list everything dynamo created there.`;
 
 interface PsFlags extends PlaceFlags {
   readonly all?: true;
@@ -76,14 +76,14 @@ async function look(
   environment: Environment,
   before?: UsageSample,
 ): Promise<{ shown: RunView[]; sample: UsageSample }> {
-  // Only clusters are looked at from elsewhere.
+  // Other platforms can only list deployments on clusters.
   if (process.platform !== 'linux')
     return { shown: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
   const { views, sample } = await runViews(stateFolders(environment), before);
   return { shown: views.filter((view) => all === true || isUp(view)), sample };
 }
 
-/** Until a signal comes or nobody reads any more. */
+/** Until a signal comes or the reader is gone. */
 async function watch(flags: PsFlags, environment: Environment): Promise<number> {
   const ended = new AbortController();
   const signals = watchSignals(

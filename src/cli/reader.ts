@@ -1,4 +1,4 @@
-/** Whoever reads our output: notices when they have left (`dynamo logs -f | head -1`), and waits for those who are slow. */
+/** The reader of our output: notices when it is gone (`dynamo logs -f | head -1`), and waits for a slow one. */
 import { hasReader } from '../process/open-files.ts';
 
 const gone = new AbortController();
@@ -46,7 +46,7 @@ export function pacedOutput(stream: NodeJS.WriteStream): PacedOutput {
     },
     flush: () => {
       handOver();
-      // Once nobody reads any more, there is nothing to wait for.
+      // Without a reader, there is nothing to wait for.
       if (readerGone.aborted || !stream.writableNeedDrain) return undefined;
       return new Promise((resolve) => {
         const done = (): void => {

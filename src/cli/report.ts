@@ -24,7 +24,7 @@ function asDynamoError(thrown: unknown, environment: Environment): DynamoError {
   if (thrown instanceof DynamoError) return thrown;
   const refused = refusedBySystem(thrown, environment);
   if (refused !== undefined) return refused;
-  // Only a bug in dynamo gets here: whoever fixes it needs the stack.
+  // Only a bug in dynamo gets here: the stack is needed to fix it.
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return new DynamoError('internal', `This is a bug in dynamo ${version} (exit ${exitCodes.internal}).`, {
     details: [stack],

@@ -33,7 +33,7 @@ export async function runVerb(
   environment: Environment,
 ): Promise<number> {
   let exitCode = 0;
-  // Shells ask for candidates while somebody types: nothing else is printed then.
+  // Shells ask for candidates while the user types: nothing else may be printed then.
   if (verb.name !== 'complete') onDamage(sayDamage);
   if (verb.actsAsOwner === true) actAsOwner(environment);
   const command = commandOf(verb);

@@ -189,7 +189,7 @@ export const verbs: readonly VerbRow[] = [
 
 export const visibleVerbs = verbs.filter(({ hidden }) => hidden !== true);
 
-/** `words`: what follows the verb. What stands after `--` is for workers, or a command. bin/dynamo.js asks the same. */
+/** `words`: what follows the verb. What follows `--` is for workers, or a command. bin/dynamo.js makes the same check. */
 export async function moduleOf(verb: VerbRow, words: readonly string[]): ReturnType<VerbRow['load']> {
   const end = words.indexOf('--');
   const own = words.slice(0, end === -1 ? undefined : end);

@@ -78,7 +78,7 @@ function heldByEnded({ gpus }: CleanFindings, chosen: readonly UnownedProcess[])
   return ended.filter(({ facts }) => !isAlive(facts)).flatMap(({ memory }) => memory);
 }
 
-/** With SIGKILL right away: nobody is served any more, and a process ignores SIGTERM while it loads. */
+/** With SIGKILL immediately: there are no clients left, and a loading process ignores SIGTERM. */
 async function endDeadRuns(workspace: Workspace, { deadRuns }: CleanFindings) {
   const [left, keys, incomplete]: [string[], string[], DynamoError[]] = [[], [], []];
   for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {

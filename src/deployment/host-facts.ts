@@ -80,7 +80,7 @@ export async function gatherFacts(
   };
 }
 
-/** IPv4 alone: a host that has IPv6 as well then has one address to choose, and upstream was not seen with IPv6. */
+/** Only IPv4: a host that also has IPv6 then has one address to choose from, and upstream was not tested with IPv6. */
 function hostAddresses(): HostAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses.flatMap(({ address, internal, family, cidr }) =>

@@ -1,6 +1,6 @@
 /**
- * The etcd, NATS and Docker of this host, and the environment of a deployment: only what is needed is looked up, as
- * each look costs time.
+ * The etcd, NATS and Docker of this host, and the environment of a deployment: only what is needed is looked up,
+ * because each lookup takes time.
  */
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
@@ -80,7 +80,7 @@ export async function infraFacts(
   return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images, environment) };
 }
 
-/** Then only a container is left. */
+/** Only a container is possible then. */
 function isMissing(name: InfraName, { external, binaries, shared }: InfraFacts): boolean {
   const there = external[name];
   const usable = there !== undefined && there.silent === undefined;

@@ -1,11 +1,11 @@
-/** Checks the options that a program gives to the library: whoever calls it from JavaScript has no compiler to do it. */
+/** Checks the options that a program gives to the library: callers in JavaScript have no compiler for that. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { conceal } from '../base/secrets.ts';
 import { engineNames } from '../engine/engines.ts';
 import { listenAddress } from '../host/listen-address.ts';
 
-/** What a value must be, in words and as a test. `choices`: where it is one of some words. */
+/** What a value must be, in words and as a test. `choices`: if it is one of a few words. */
 interface Kind {
   readonly expected: string;
   readonly fits: (value: unknown) => boolean;
@@ -39,7 +39,7 @@ const texts: Kind = {
   expected: 'an array of texts',
   fits: (value) => Array.isArray(value) && value.every(isText),
 };
-/** As on the command line, where it is given in seconds: what a timer of Node can hold. */
+/** As on the command line, where it is in seconds: the maximum of Node's timers. */
 const longestMs = 2_147_483_000;
 const milliseconds: Kind = {
   expected: `a number of milliseconds from 0 to ${longestMs}`,
@@ -78,7 +78,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 
 const optionNames: readonly string[] = Object.keys(kinds);
 
-/** Throws `usage` for the first option that there is not, or that is not what it must be. Nothing is set by `undefined`. */
+/** Throws `usage` for the first unknown or invalid option. `undefined` sets nothing. */
 export function checkOptions(profile: unknown, options: unknown): void {
   if (!isText(profile) || profile === '') throw wrong('profile', profile, text);
   if (typeof options !== 'object' || options === null)
@@ -98,7 +98,7 @@ function unknown(name: string): DynamoError {
   });
 }
 
-/** `args` is a part of `workerArgs`, `timeout` of `timeoutMs`. */
+/** `args` is a part of `workerArgs`, and `timeout` of `timeoutMs`. */
 function isPartOf(name: string, option: string): boolean {
   return name.length > 2 && option.toLowerCase().includes(name.toLowerCase());
 }
@@ -115,7 +115,7 @@ function wrong(option: string, value: unknown, { expected, choices }: Kind): Dyn
   });
 }
 
-/** What is in an object may be secret. */
+/** The contents of an object may be secret. */
 function shown(value: unknown): string {
   if (isText(value)) return JSON.stringify(conceal(value));
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'this array' : 'this object';

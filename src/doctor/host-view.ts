@@ -167,6 +167,6 @@ export interface StaleThing {
 export interface Segment {
   readonly path: string;
   readonly bytes: number;
-  /** Proof that a dead run of ours created it. */
+  /** Proof that one of our dead runs created it. */
   readonly proof?: string | undefined;
 }

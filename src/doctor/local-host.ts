@@ -5,7 +5,7 @@ import { connect as openConnection, createServer, type Socket } from 'node:net';
 import { errorCode, messageOf } from '../base/error-code.ts';
 import type { HostFiles, HostNetwork, HttpCall, HttpReply } from './host-view.ts';
 
-/** For connections within this host and this rack. */
+/** For connections to this host and its local network. */
 const nearMs = 2_000;
 
 export const localFiles: HostFiles = {
@@ -41,7 +41,7 @@ function deviceText(device: number): string {
   return [major, minor].map((each) => each.toString(16).padStart(2, '0')).join(':');
 }
 
-/** What is not there, or has just gone, is `undefined`; what may not be seen rejects. */
+/** `undefined` for what does not exist or has just gone; rejects if access is denied. */
 async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
@@ -76,7 +76,7 @@ async function request(url: string, call: HttpCall = {}): Promise<HttpReply> {
   }
 }
 
-/** fetch says only "fetch failed"; the reason lies beneath, once for each address that was tried. */
+/** fetch says only "fetch failed"; the reason is in its cause, once for each address that was tried. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;

@@ -1,4 +1,4 @@
-/** What a rule of diagnosis gets and returns, and how the rules are asked: at most one cause is named, and none when no rule matches. */
+/** What a rule of diagnosis gets and returns, and how rules are evaluated: at most one cause is named, and none if no rule matches. */
 import { runsModel, type Plan, type ProcessSpec, type ServingPlan, type WorkersPlan } from '../plan/plan.ts';
 import type { Diagnosis, Exit, Failure } from '../supervisor/events.ts';
 
@@ -45,7 +45,7 @@ export interface HostEvidence {
   readonly shm?: { readonly freeBytes: number; readonly totalBytes: number };
 }
 
-/** What a rule needs to know about the host; it is asked again with the answer. */
+/** What a rule needs to know about the host; the rule runs again with the answer. */
 export type HostQuestion =
   | { readonly about: 'gpu-holders' }
   | { readonly about: 'etcd-full' }

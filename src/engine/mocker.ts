@@ -113,8 +113,8 @@ function worker(
 }
 
 /**
- * Under which address a prefill worker tells decode workers to reach it: without the variable, the one that the host
- * name of this machine resolves to. Source: dynamo/mocker/config.py of 1.6.1.
+ * The address that a prefill worker announces to decode workers: without the variable, it is the one to which this
+ * machine's host name resolves. Source: dynamo/mocker/config.py of 1.6.1.
  */
 function bootstrapVariables(deployment: Deployment): Record<string, string> {
   if (deployment.target !== 'local' || !spansHosts(deployment)) return {};

@@ -16,8 +16,8 @@ export function spellingFor(deployment: Deployment): Spelling {
 }
 
 /**
- * SGLang publishes only where the address holds a star or a double colon, and this is loopback with one: ZeroMQ takes it
- * as 127.0.0.1, without IPv6. The worker beside it connects on SGLANG_HOST_IP. Seen with SGLang 0.5.16.
+ * SGLang publishes only if the address contains a star or a double colon, as this form of loopback does: ZeroMQ reads it
+ * as 127.0.0.1, without IPv6. The worker itself connects to SGLANG_HOST_IP. Seen with SGLang 0.5.16.
  */
 const loopbackForZmq = '[::ffff:127.0.0.1]';
 

@@ -38,7 +38,7 @@ function localVariables(home: PythonHome, deployment: LocalDeployment): Record<s
 }
 
 /**
- * Where workers on other hosts send answers. 1.1 and 1.4 take the name of an interface alone, and then listen on its
+ * Where workers on other hosts send answers. 1.1 and 1.4 accept only the name of an interface, and then listen on its
  * link-local IPv6 address, which fails: without it, they take the address of the default route. Seen with 1.1.1, 1.4.2 and 1.6.1.
  */
 function streamHost({ version }: PythonHome, { network }: LocalDeployment): Record<string, string> {

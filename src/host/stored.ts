@@ -98,7 +98,7 @@ export interface Damage {
 const reported = new Set<string>();
 let listener: (damage: Damage) => void = () => {};
 
-/** Sets who is told of damaged files, in place of the previous listener. */
+/** Sets the listener for damaged files; it replaces the previous one. */
 export function onDamage(tell: (damage: Damage) => void): void {
   listener = tell;
 }

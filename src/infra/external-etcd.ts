@@ -1,6 +1,6 @@
 /**
- * An etcd that others use, too: whether it answers and may be written, its alarms, and the keys of a run that are
- * removed there.
+ * An external etcd: whether it answers and accepts writes, its alarms, and the removal of a run's
+ * keys.
  */
 import { DynamoError } from '../base/error.ts';
 import { roomCommand } from '../plan/infra-programs.ts';

@@ -1,4 +1,4 @@
-/** Checks an external NATS with NATS's own client: connects, logs in, reads what the server says of itself. Changes nothing there. */
+/** Checks an external NATS with NATS's own client: connects, logs in, and reads what the server reports about itself. Changes nothing there. */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions, ServerInfo } from '@nats-io/transport-node';
 import { errorCode, messageOf, overTls } from '../base/error-code.ts';
@@ -12,7 +12,7 @@ const defaultPort = 4222;
 
 /**
  * `servers`: as in NATS_SERVER; the first that answers counts. Addresses are `tls://` where TLS is spoken: Dynamo 1.6
- * fails with `channel closed` when it is not told.
+ * fails with `channel closed` otherwise.
  */
 export async function lookAtNats(servers: string, environment: Environment): Promise<ExternalInfra> {
   const addresses = servers.split(',').map((part) => withScheme(part.trim()));
@@ -69,7 +69,7 @@ async function meet({ protocol, hostname, host, port }: URL, environment: Enviro
   }
 }
 
-const noTls = 'it speaks no TLS';
+const noTls = 'it does not speak TLS';
 
 /**
  * The client is loaded on demand, since most hosts have no NATS. transport-node 3.3.1 leaves the connection to a server that

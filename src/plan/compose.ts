@@ -7,10 +7,10 @@ import type { ProcessSpec, ServingPlan } from './plan.ts';
 import { withSecrets } from './plan-secrets.ts';
 import type { HostFacts } from './request.ts';
 
-/** Where containers see what they share. */
+/** Where containers mount what they share. */
 const runFolder = '/dynamo';
 
-/** Of the caller's variables those that say which image is meant; all others belong to the host that will run it. */
+/** The caller's variables that select an image; all others depend on the host that will run it. */
 const imageVariables = /^DYNAMO_\w+_IMAGE$/;
 
 const gpus: HostFacts['gpus'] = Array.from({ length: 64 }, (_, index) => ({
@@ -22,8 +22,8 @@ const gpus: HostFacts['gpus'] = Array.from({ length: 64 }, (_, index) => ({
 }));
 
 /**
- * The host that the plan of a compose file is made for: it has Docker and as many GPUs as the plan takes, in their order,
- * and nothing is in the way. `user`: as whom containers run, `1000:1000`.
+ * The host for which a compose file is planned: it has Docker, as many GPUs as the plan uses, in order, and all ports are
+ * free. `user`: user and group of the containers, such as `1000:1000`.
  */
 export function composeHost(
   caller: Pick<HostFacts, 'environment' | 'cwd'>,
@@ -57,7 +57,7 @@ export function composeHost(
   };
 }
 
-/** Throws `usage` where the image does not hold all that the processes need. */
+/** Throws `usage` if the image does not contain everything that the processes need. */
 export function composeYaml(plan: ServingPlan): string {
   requireImage(plan);
   const services = withShared(plan.processes.map((spec) => [spec.name, service(spec, plan)]));
@@ -98,12 +98,12 @@ function requireImage({ engine, modelLink }: ServingPlan): void {
   });
 }
 
-/** Choices whose reasons are of the host that a plan is made on. */
+/** Choices whose reasons depend on the host where the plan is made. */
 const ofTheHost = new Set(['engine', 'python', 'gpu']);
 
 type Service = Readonly<Record<string, unknown>>;
 
-/** What all services of the engine have is written once, as compose files do it: `x-` keys, merged in. */
+/** What all services of the engine share is written once, as usual in compose files: under `x-` keys that are merged in. */
 function withShared(all: readonly (readonly [name: string, service: Service])[]): Record<string, unknown> {
   const ours = all.flatMap(([, each]) => (each.network_mode === undefined ? [] : [each]));
   const environment = common(ours.map((each) => each.environment as Service));
@@ -189,7 +189,7 @@ function limitsOf({ capabilities, limits }: ContainerSpec): Record<string, unkno
   };
 }
 
-/** Results of images and videos alone go to the media folder. */
+/** Only generated images and videos go to the media folder. */
 function mountsOf({ container, mode }: ProcessSpec, { mediaFolder }: ServingPlan): ContainerSpec['mounts'] {
   const isMedia = mode === 'image' || mode === 'video';
   return (container?.mounts ?? []).filter(({ source }) => isMedia || source !== mediaFolder);
@@ -216,7 +216,7 @@ function devicesOf(ids: readonly string[]): Record<string, unknown> {
   return { deploy: { resources: { reservations: { devices } } } };
 }
 
-/** What this tool asks too, with the Python of the image; images of etcd and NATS may hold nothing that can ask. */
+/** The same probe as this tool's, run by the image's Python; images of etcd and NATS may have no program for it. */
 function healthcheck({ probe, kind, startupTimeoutMs }: ProcessSpec): Record<string, unknown> {
   if (kind === 'infra') return { disable: true };
   const found = probe.kind === 'http' ? '' : `; assert b'"${probe.endpoint}":"ready"' in text`;
@@ -230,7 +230,7 @@ function healthcheck({ probe, kind, startupTimeoutMs }: ProcessSpec): Record<str
   };
 }
 
-/** Marks of a process of ours, by which `clean` finds it: nothing of a compose file is. */
+/** Marks by which `clean` finds our processes; those of a compose file are not ours. */
 const marks = new Set(['DYNAMO_RUN_ID', 'DYNAMO_PROCESS']);
 
 /** Those without a value come from the shell that starts it. */
@@ -242,23 +242,23 @@ function environmentOf({ env, kind }: ProcessSpec, { passes }: ContainerSpec): R
   return { ...Object.fromEntries(passed.map((name) => [name, null])), ...Object.fromEntries(own) };
 }
 
-/** Stands for a secret until the rest of its word is escaped: no word of a plan holds a NUL. */
+/** Placeholder for a secret while the rest of its word is escaped: no word of a plan contains a NUL. */
 function withReferences(spec: ProcessSpec): ProcessSpec {
   const names = [...Object.values(spec.hidden?.env ?? {}), ...Object.values(spec.hidden?.argv ?? {})];
   return withSecrets(spec, Object.fromEntries(names.map((name) => [name, `\0${name}\0`])));
 }
 
-/** A text as compose leaves it, with what the shell must say in the place of secrets. */
+/** Escapes a text for compose; secrets become variables that the shell must set. */
 function word(text: string): string {
   return text
     .replaceAll('$', () => '$$')
     .replaceAll(/\0(\w+)\0/g, (_, name: string) => `\${${name}:?is a secret and not in this file}`);
 }
 
-/** In memory and open to every user: a plain volume belongs to root. */
+/** In memory and writable for every user, because a plain volume belongs to root. */
 const sharedVolume = { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'mode=1777' } };
 
-/** Folders of the run are volumes, or stand beside the file; the cache of Hugging Face is the user's. */
+/** Folders of the run are volumes, or are next to the file; the Hugging Face cache is the user's. */
 function sourceOf(source: string, plan: ServingPlan): string {
   return volumeName(source, plan) ?? (source === plan.mediaFolder ? './media' : source);
 }

@@ -68,7 +68,7 @@ export interface DaemonFacts extends DaemonAddress {
   readonly hostNetworkIsOwn?: true;
 }
 
-/** What was found out about containers; absent where none is needed. */
+/** What is known about containers; absent if none is needed. */
 export interface ContainerFacts {
   readonly daemon?: DaemonFacts | undefined;
   /** Why there is none. */
@@ -132,7 +132,7 @@ export interface ContainerSurvey {
 export interface SeenContainer {
   readonly name: string;
   readonly image: string;
-  /** Docker's word: `running`, `exited`. */
+  /** Docker's state: `running`, `exited`. */
   readonly state: string;
   /** `127.0.0.1:2379`, of this host. */
   readonly published: readonly string[];

@@ -16,7 +16,7 @@ import type { Gpu } from './request.ts';
 import type { WorkerEntry } from './replicas.ts';
 
 /**
- * More than the driver keeps on an idle GPU: somebody uses it. An idle H200 had 615 MiB in use.
+ * More than the driver uses on an idle GPU: a process is using it. An idle H200 had 615 MiB in use.
  * Source: docs/upstream/memory-and-gpus.md#idle-gpus.
  */
 export const idleMiB = 1_024;

@@ -1,4 +1,4 @@
-/** What `dynamo plan` says about several hosts: the ports that must be open, and which host runs what. */
+/** What `dynamo plan` prints for several hosts: the ports that must be open, and which host runs what. */
 import { DynamoError } from '../base/error.ts';
 import type { Profile } from '../profile/profile.ts';
 import { requireComponents } from './hosts.ts';
@@ -21,7 +21,7 @@ const reached: Readonly<Record<string, { readonly from: string; readonly what: s
 };
 
 /**
- * Which ports must be open between the hosts. Events of ZeroMQ and the transfer of the KV cache take ports that the
+ * Which ports must be open between the hosts. Events of ZeroMQ and the transfer of the KV cache use ports that the
  * kernel chooses. Seen with the mocker of 1.6.1.
  */
 export function openPorts(processes: readonly ProcessSpec[]): OpenPort[] {

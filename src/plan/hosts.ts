@@ -6,7 +6,7 @@ import type { Profile } from '../profile/profile.ts';
 import type { Choice, HostShare, ServingPlan, WorkersPlan } from './plan.ts';
 import type { HostAddress, HostFacts, HostsOptions, PlanOptions } from './request.ts';
 
-/** Where the processes of this host listen, and what of the deployment they are. `share` is absent when it is all. */
+/** Where the processes of this host listen, and which part of the deployment they are. `share` is absent if they are all of it. */
 export interface Placed {
   readonly network: Network;
   readonly share?: HostShare;
@@ -17,7 +17,7 @@ export function spansHosts({ hosts = {} }: Pick<PlanOptions, 'hosts'>): boolean 
   return [hosts.only, hosts.join, hosts.advertise].some((option) => option !== undefined);
 }
 
-/** Throws `usage` when options contradict each other, or name what is not there. */
+/** Throws `usage` when options contradict each other, or name something that does not exist. */
 export function placeOn(options: PlanOptions, profile: Profile, host: HostFacts): Placed {
   if (!spansHosts(options)) return { network: loopback, choices: [] };
   const { hosts = {} } = options;
@@ -39,7 +39,7 @@ export function placeOn(options: PlanOptions, profile: Profile, host: HostFacts)
       {
         what: 'address',
         value: network.address,
-        because: `${because}; whoever can reach it can use the ports of workers and etcd: there is no password`,
+        because: `${because}; there is no password: anyone who can reach it can use the ports of workers and etcd`,
       },
     ],
   };
@@ -102,7 +102,7 @@ function networkFor(
   if (only !== undefined && others.length === 0) {
     return { network: only, because: 'the only address of this host besides loopback' };
   }
-  throw new DynamoError('usage', 'Under which address do the other hosts reach this one?', {
+  throw new DynamoError('usage', 'Cannot tell which address of this host the other hosts can reach.', {
     details: addresses.map((each) => `  ${each.address} (${each.interface})`),
     hint: `--advertise ${only?.address ?? 'ADDRESS'}`,
     fields: { option: '--advertise', choices: addresses.map(({ address }) => address) },
@@ -117,7 +117,7 @@ function notHere(asked: string, addresses: readonly HostAddress[]): DynamoError 
   });
 }
 
-/** `address` may be a host name or IPv6: then it is within none. */
+/** `address` may be a host name or IPv6: then it is in none of the networks. */
 function isWithin(address: string, network: HostAddress): boolean {
   const [one, other] = [bits(address), bits(network.address)];
   if (one === undefined || other === undefined || network.prefix === 0) return false;
@@ -130,7 +130,7 @@ function bits(address: string): number | undefined {
   return address.split('.').reduce((sum, part) => (sum << 8) | Number(part), 0);
 }
 
-/** What the other hosts are to run, for the first lines of `up`; nothing where another host started etcd. */
+/** The commands for the other hosts, for the first lines of `up`; none if another host started etcd. */
 export function joinChoices(
   { name, profile, share, infra }: Pick<ServingPlan | WorkersPlan, 'name' | 'profile' | 'share' | 'infra'>,
   etcdIsOurs: boolean,

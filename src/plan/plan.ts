@@ -188,7 +188,7 @@ export interface InfraOnlyPlan extends AnyPlan {
 
 export type Plan = ServingPlan | WorkersPlan | InfraOnlyPlan;
 
-/** What the proof of a deployment reads of its plan: a deployment on a cluster has a plan of no other kind. */
+/** The part of a plan that the proof reads; a deployment on a cluster has only this. */
 export interface Provable extends Pick<ServingPlan, 'runId' | 'proof' | 'provesReuse' | 'share'> {
   readonly model: { readonly servedName: string };
   readonly http: { readonly url: string };
@@ -205,7 +205,7 @@ export function isServing(plan: Plan): plan is ServingPlan {
   return runsModel(plan) && plan.http !== undefined;
 }
 
-/** Throws `usage` where no request can go. */
+/** Throws `usage` if no request can be sent to it. */
 export function requireServing(plan: Plan): ServingPlan {
   if (isServing(plan)) return plan;
   const what = runsModel(plan) ? 'has its frontend on another host' : 'runs etcd and NATS only';

@@ -1,5 +1,5 @@
 /**
- * What a run needs beside its plan, which is printed and stored: the variables that its processes inherit, and secrets. It
+ * What a run needs in addition to its plan, which is printed and stored: the variables that its processes inherit, and secrets. It
  * travels from who plans to who starts the processes in memory, or as the environment of the supervisor.
  */
 import type { Environment } from '../base/environment.ts';

@@ -1,12 +1,12 @@
 /**
- * GET for probes, which ask every process again and again, for days. Each opens a connection: one that is kept goes on to
+ * GET for probes, which check every process for days. Each opens a connection: one that is kept goes on to
  * answer when the server accepts no other, and costs as much (1.47 against 1.50 ms of processor time a probe, five pairs
  * on two busy cores). With a new connection, node:http takes 2.05 ms.
  */
 import { connect } from 'node:net';
 import type { HttpAnswer } from './http.ts';
 
-/** Answers to probes are short; whoever sends more is asked by node:http. */
+/** Answers to probes are short; longer ones are read through node:http. */
 const longestAnswer = 1024 * 1024;
 
 /**

@@ -101,7 +101,7 @@ function longPrompt(runId: string, name: string): string {
   return Array.from({ length: 120 }, (_, i) => `${runId} ${name} ${i}`).join(', ');
 }
 
-/** The router learns of load with a delay; other users of the deployment may disturb the test. */
+/** The router sees load with a delay, and other users of the deployment may disturb the test. */
 const loadSettleMs = 30_000;
 /** This many requests must all go to other workers than the busy one: with round robin, one of them would go to it. */
 const others = 3;

@@ -132,7 +132,7 @@ async function rolesUsed(
 
 /**
  * Roles of workers on other hosts that took part, as the frontend counts them: their own counters cannot be reached from
- * here. The frontend of sim tells of none. Throws `not-ready` when a role took no part.
+ * here. The frontend of sim reports none. Throws `not-ready` when a role took no part.
  */
 async function rolesElsewhere(plan: Provable, signal: AbortSignal): Promise<string[]> {
   const elsewhere = plan.share?.elsewhere.flatMap(({ mode }) => mode ?? []) ?? [];
@@ -141,7 +141,7 @@ async function rolesElsewhere(plan: Provable, signal: AbortSignal): Promise<stri
   const { body } = await exchange(`${plan.http.url}/metrics`, { timeoutMs: 5_000, signal });
   const served = servedRoles(body);
   if (served.size === 0) return [];
-  // A decode worker does all by itself when it finds no prefill worker.
+  // A decode worker also does the prefill if it finds no prefill worker.
   if (roles.includes('prefill') && !served.has('prefill')) {
     throw wrongAnswer(plan, 'the request was answered, but by no prefill worker');
   }

@@ -21,8 +21,8 @@ export interface RunningCommand {
 
 /**
  * With a terminal, the command stays in our process group, which receives Ctrl-C directly. Without one, it leads its own
- * group, so that a signal to our group does not reach it twice. It runs only after `writeDown` has returned, so that it
- * can be ended if we are killed. Throws `environment` when it cannot be started.
+ * group, so that a signal to our group does not reach it twice. It runs only after `writeDown` has returned, so that
+ * the keeper can end it if we are killed. Throws `environment` when it cannot be started.
  */
 export async function startCommand(
   argv: readonly string[],

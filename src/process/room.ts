@@ -66,7 +66,7 @@ function lackOfFiles(limits: string): Lack | undefined {
   return {
     code: 'environment',
     words: `the open file limit of this shell is ${most} (ulimit -n); a run needs ${fewestFiles}`,
-    fix: 'ulimit -n 4096   # then again',
+    fix: 'ulimit -n 4096   # then retry',
   };
 }
 
@@ -76,7 +76,7 @@ function lackOfFileSize(limits: string): Lack | undefined {
   return {
     code: 'environment',
     words: `the file size limit of this shell is ${most / 1024} KiB (ulimit -f); a run needs ${leastFileBytes / 1024} KiB for logs and records`,
-    fix: 'ulimit -f unlimited   # then again',
+    fix: 'ulimit -f unlimited   # then retry',
   };
 }
 
@@ -89,7 +89,7 @@ function lackOfThreads(limits: string): Lack | undefined {
   return {
     code: 'environment',
     words: `this user has ${used} of at most ${most} processes and threads (ulimit -u); a run needs ${fewestThreads} more`,
-    fix: `ulimit -u ${used + 1024}   # then again`,
+    fix: `ulimit -u ${used + 1024}   # then retry`,
   };
 }
 

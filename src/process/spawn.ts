@@ -1,5 +1,5 @@
 /**
- * Starts a process as the leader of its own session, behind a gate until it is written down, or detached from this
+ * Starts a process as the leader of its own session, behind a gate until it is recorded, or detached from this
  * terminal; and says why one could not be started.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -27,7 +27,7 @@ interface SessionLeader {
 
 /** All that it inherits. */
 interface Inheritance {
-  /** Per descriptor: nothing, a pipe to us, or one of ours. */
+  /** For each descriptor: nothing, a pipe to us, or one of our own. */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
   readonly cwd?: string;
   readonly env: Environment;
@@ -151,7 +151,7 @@ const reasons: Readonly<Record<string, (attempt: Attempt) => Reason>> = {
   ENOMEM: () => ({ words: 'not enough memory for another process', fix: 'free -h; ulimit -v' }),
   EMFILE: () => ({
     words: `too many files are open (ulimit -n is ${limitText('Max open files')})`,
-    fix: 'ulimit -n 4096   # then again',
+    fix: 'ulimit -n 4096   # then retry',
   }),
 };
 

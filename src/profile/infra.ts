@@ -1,8 +1,8 @@
-/** What a profile may say of an existing etcd and NATS: where they are, how to log in, which certificates to trust. */
+/** What a profile may say about an existing etcd and NATS: where they are, how to log in, which certificates to trust. */
 import * as z from 'zod';
 import type { ShapeFault } from './tree.ts';
 
-/** An address is printed and stored, so it holds nobody's password. */
+/** An address is printed and stored, so it must not contain a password. */
 function address(schemes: string): z.ZodString {
   return z
     .string()
@@ -12,7 +12,7 @@ function address(schemes: string): z.ZodString {
     );
 }
 
-/** Nothing is looked for relative to anything: a profile may be extended from another folder. */
+/** No relative paths: a profile may be extended from another folder. */
 const file = z.string().regex(/^(\/|~\/)./, 'expected a path that starts with / or ~/');
 
 const secret = z

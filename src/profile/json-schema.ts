@@ -7,7 +7,7 @@ export type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 let raw: JsonSchema | undefined;
 
-/** What zod makes of the schema. Built when first asked for: most commands never need it. */
+/** What zod makes of the schema. Built on first use: most commands never need it. */
 export function rawJsonSchema(): JsonSchema {
   raw ??= z.toJSONSchema(profileSchema, { io: 'input', unrepresentable: 'any' });
   return raw;
@@ -42,7 +42,7 @@ const extensions: JsonSchema = { patternProperties: { '^x-': true } };
 
 const reference: JsonSchema = { type: 'string', pattern: '\\$\\{[a-zA-Z]' };
 
-/** Lets `${parameter}` stand wherever a string is not enough: at numbers, booleans, choices and patterns. */
+/** Allows `${parameter}` where a plain string is not valid: at numbers, booleans, choices and patterns. */
 function withReferences(schema: JsonSchema): JsonSchema {
   const isScalar =
     ['number', 'integer', 'boolean'].includes(String(schema.type)) || schema.enum !== undefined;
@@ -58,13 +58,13 @@ function withReferences(schema: JsonSchema): JsonSchema {
   return mapChildren(schema, withReferences);
 }
 
-/** The same with nothing required and every key deletable: what is merged over another profile. */
+/** The same with nothing required and every key deletable: for files that are merged over another profile. */
 function asFragment(schema: JsonSchema): JsonSchema {
   if (schema.oneOf === undefined) {
     const { required: _, ...rest } = mapChildren(schema, (child) => nullable(asFragment(child)));
     return rest;
   }
-  // A fragment of a component need not say its kind: whatever any kind has is allowed.
+  // A fragment of a component need not name its kind: keys of every kind are allowed.
   const kinds = schema.oneOf.map((kind) =>
     typeof kind === 'object' ? (asFragment(kind).properties ?? {}) : {},
   );
@@ -161,7 +161,7 @@ function range({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
   return `${above}${high === undefined ? '' : `${above === '' ? '' : ' and'} up to ${high}`}`;
 }
 
-/** Of several schemas the one whose `kind` is the value's. */
+/** Of several schemas, the one with the value's `kind`. */
 function chosen(schema: JsonSchema, value: unknown): JsonSchema {
   const kind = childOf(value, 'kind');
   return (

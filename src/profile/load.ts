@@ -29,7 +29,7 @@ async function resolved(candidate: Candidate, request: ProfileRequest): Promise<
 }
 
 /**
- * What a shipped file means when nothing is set, worked out when the package is built and found by the file's content,
+ * The profile of a shipped file when nothing is set, computed when the package is built and found by the file's content,
  * so that an edited file is parsed. Reading and checking YAML takes a quarter of the time before the first process.
  * `undefined` when the file is not known, or when a setting or a variable changes it.
  */

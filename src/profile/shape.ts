@@ -1,4 +1,4 @@
-/** Whether the components of a profile make a deployment together: what the schema cannot say of one alone. */
+/** Whether the components of a profile fit together: what the schema cannot check in a single component. */
 import type { ProfileDocument, ProofSpec, WorkerMode, WorkerSpec } from './schema.ts';
 import type { Path, ShapeFault } from './tree.ts';
 

@@ -1,12 +1,12 @@
 /** A value as YAML with comments before it: what other programs read. */
 import { Document, isMap, isNode, visit } from 'yaml';
 
-/** Stands where another key's mapping is merged in: `{ '<<': merged('x-common') }`. */
+/** A reference to another key's mapping, which is merged in: `{ '<<': merged('x-common') }`. */
 export function merged(key: string): string {
   return `\0${key}`;
 }
 
-/** Texts that YAML 1.1 takes for something else (`no`, `10:20`) are quoted: kubectl and older tools read that. */
+/** Texts that YAML 1.1 reads as something else (`no`, `10:20`) are quoted: kubectl and older tools read that. */
 export function yamlText(value: unknown, comments: readonly string[]): string {
   const document = new Document(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1', merge: true });
   visit(document, {

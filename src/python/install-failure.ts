@@ -52,7 +52,7 @@ const causes: readonly Cause[] = [
     pattern: /ai-dynamo(?:\[\w+\])? was not found|not found in the package registry/,
     code: 'unavailable',
     why: 'the registry does not have a required package',
-    hint: () => 'unset UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL   # then again: dynamo setup',
+    hint: () => 'unset UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL   # then retry: dynamo setup',
   },
   {
     pattern: /No interpreter found for (.+?) in|Failed to inspect Python interpreter/,

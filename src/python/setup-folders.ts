@@ -1,4 +1,4 @@
-/** Folders that `dynamo setup` makes: where they are, what is written down in each, and whether the disk has room. */
+/** Folders that `dynamo setup` makes: where they are, the record in each, and whether the disk has space. */
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { xdgFolder } from '../base/xdg.ts';

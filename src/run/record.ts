@@ -154,7 +154,7 @@ function withoutFolder(folders: StateFolders, known: ReadonlySet<string>, isAliv
   });
 }
 
-/** Stands for an unknown identity: no process has it. */
+/** An unknown identity: no process has it. */
 const nobody: Identity = { bootId: '', pid: 0, startTime: '' };
 
 /** Whether the supervisor of a run with a damaged record is known. */

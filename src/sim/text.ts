@@ -1,4 +1,4 @@
-/** The text of an answer: first it says openly that it is simulated, then it goes on for as long as it is asked to. */
+/** The text of an answer: it first says that it is simulated, and then continues up to the requested length. */
 
 /** Simulated text: a tokenizer without a vocabulary, and answers of any length. Both are deterministic. */
 

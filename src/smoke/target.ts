@@ -15,7 +15,7 @@ export interface Target {
   readonly model: string;
   readonly proof: ProofSpec;
   readonly kvRouter: boolean;
-  /** Workers whose counters can be read; empty for a deployment that somebody else runs. */
+  /** Workers whose counters can be read; empty for a deployment that dynamo did not start. */
   readonly workers: readonly TargetWorker[];
   /** Only this command sends requests, so counters can be compared exactly. */
   readonly ours: boolean;
@@ -38,7 +38,7 @@ export function ownTarget(plan: ServingPlan, profile: Profile): Target {
   };
 }
 
-/** A deployment that somebody else runs; without a profile for it, a chat model is assumed. */
+/** A deployment that dynamo did not start; without a profile for it, a chat model is assumed. */
 export function foreignTarget(url: string, model: string, profile: Profile | undefined): Target {
   return {
     url,

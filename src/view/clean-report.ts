@@ -23,11 +23,11 @@ export interface LeftAlone {
   readonly what: string;
   readonly because: string;
   readonly command?: string | undefined;
-  /** Shared memory: after months, killed engines have left hundreds. */
+  /** Shared memory: killed engines leave hundreds within months. */
   readonly segment?: true;
 }
 
-/** One thing of ours that cannot be removed yet, and what would make it possible. */
+/** Something of a run that cannot be removed yet, and what would make it possible. */
 export interface Waiting {
   readonly what: string;
   readonly because: string;

@@ -83,7 +83,7 @@ function stopWords({ stopGraceMs, loadingStopGraceMs = stopGraceMs }: ProcessSpe
   return `stop within ${durationText(stopGraceMs)}${loading}`;
 }
 
-/** Hidden secrets are not quoted: nobody can paste them anyway. */
+/** Hidden secrets are not quoted, because they cannot be pasted. */
 function shown(word: string): string {
   return word.includes(hiddenMark) ? word : quote(word);
 }

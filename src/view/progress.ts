@@ -15,7 +15,7 @@ export interface Progress {
 
 export const silentProgress: Progress = { show: () => {}, end: async () => {} };
 
-/** More lines than this would bury the rest. */
+/** More lines than this would hide everything else. */
 const progressEveryMs = 10_000;
 
 export function progressLines(write: (text: string) => void): Progress {

@@ -53,7 +53,7 @@ export interface RunView {
 
 export interface ProcessView {
   readonly name: string;
-  /** Of a pod, whose name says it only in part. */
+  /** Of a pod, whose name contains it only in part. */
   readonly component?: string;
   readonly state: string;
   readonly pid: number | undefined;
@@ -66,7 +66,7 @@ export interface ProcessView {
   readonly cpuPercent: number | undefined;
   readonly memoryBytes: number | undefined;
   readonly gpus: readonly string[];
-  /** Of a pod: how many it asks for. */
+  /** Of a pod: how many it requests. */
   readonly gpuCount?: number;
   readonly ports: Plan['processes'][number]['ports'];
   readonly since: string;
@@ -80,7 +80,7 @@ interface Column {
   readonly ofProcess: (view: ProcessView, style: ChalkInstance) => string;
   /** In a narrow terminal columns with a low rank are dropped first; without a rank a column always stays. */
   readonly rank?: number;
-  /** The same without --watch: where matters more than how much. */
+  /** The same without --watch: which process matters more than how much it uses. */
   readonly rankAtRest?: number;
   /** The column is left out when this holds for no process. */
   readonly isFor?: (view: ProcessView) => boolean;

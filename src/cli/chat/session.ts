@@ -142,7 +142,7 @@ async function turn(messages: readonly Message[], question: string, ends: Ends):
   const end = (): void => over.abort();
   readerGone.addEventListener('abort', end);
   if (interactive) {
-    // The terminal sends Ctrl-C as a signal again, and what is typed meanwhile waits.
+    // The terminal sends Ctrl-C as a signal again, and input that is typed meanwhile waits.
     lines.pause();
     process.stdin.setRawMode(false);
     process.on('SIGINT', end);

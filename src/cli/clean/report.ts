@@ -20,7 +20,7 @@ export interface Cleaning {
   /** Unowned processes that the user wants ended. */
   readonly chosen: readonly UnownedProcess[];
   readonly dryRun: boolean;
-  /** May hold the login of an etcd that has keys of ours. */
+  /** May contain the login of an etcd with keys of our runs. */
   readonly environment: Environment;
 }
 
@@ -107,7 +107,7 @@ function unownedItem(unowned: UnownedProcess, findings: CleanFindings): CleanIte
   return {
     kind: 'process',
     what: describe(unowned, findings),
-    proof: `requested; from no run of ours, owned by ${owner}`,
+    proof: `requested; not from a run of yours, owned by ${owner}`,
   };
 }
 

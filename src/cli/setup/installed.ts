@@ -170,7 +170,7 @@ function refuseWhileUsed({ name, folder }: Setup): void {
   });
 }
 
-/** The record is removed last: after an interruption the rest is still known as ours, and as unfinished. */
+/** The record is removed last: after an interruption, the rest is still known to be from `dynamo setup`, and unfinished. */
 async function removeSetup({ folder, record }: Setup): Promise<void> {
   writeSetupRecord(folder, { ...record, state: 'unfinished' });
   const entries = await readdir(folder);

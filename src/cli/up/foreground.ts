@@ -34,7 +34,7 @@ export async function stayInForeground(prepared: PreparedRun, flags: ForegroundF
     () => supervision?.kill(),
   );
   const endSuspension = refuseSuspension(plan, quiet);
-  // When nobody reads our output any more, the run ends as it would on SIGPIPE, but in order.
+  // When the reader of our output is gone, the run ends as it would on SIGPIPE, but in order.
   readerGone.addEventListener('abort', () => supervision?.stop());
   watchForReaderGone();
   let logs: LogFollower | undefined;

@@ -14,10 +14,10 @@ export function addHostOptions(command: Command): Command {
   return command
     .option('--only <components>', 'run only these components here, the others on other hosts', names)
     .option('--join <url>', 'etcd of the deployment, on the host that started it', etcdUrl)
-    .option('--advertise <address>', 'address of this host that the other hosts reach', hostAddress);
+    .option('--advertise <address>', 'address under which the other hosts reach this one', hostAddress);
 }
 
-/** The same options, and what these flags say. What a host joins is external; with another `--infra` that is refused. */
+/** The same options with these flags. The etcd that a host joins is external; another `--infra` is refused. */
 export function withHosts(options: PlanOptions, { only, join, advertise }: HostFlags): PlanOptions {
   if (only === undefined && join === undefined && advertise === undefined) return options;
   const infra = join !== undefined && options.infra === 'auto' ? 'external' : options.infra;
@@ -30,7 +30,7 @@ function names(text: string): string[] {
   return items;
 }
 
-/** A login is not part of it: upstream reads that from variables, and a command line is for everybody to see. */
+/** Without a login: upstream reads that from variables, and every user can see a command line. */
 function etcdUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '' || url.pathname !== '/') {

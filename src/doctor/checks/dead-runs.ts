@@ -4,7 +4,7 @@ import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, RunFacts, StateFacts } from '../host-view.ts';
 import { countText, gibText } from '../../base/units.ts';
 
-/** D03: processes that a run of ours left when its supervisor was killed. */
+/** D03: processes that one of our runs left when its supervisor was killed. */
 export const orphansOurs: Check = {
   id: 'D03',
   name: 'orphans-ours',
@@ -14,7 +14,7 @@ export const orphansOurs: Check = {
     const { runs } = await host.state();
     const orphaned = runs.filter(({ state, living }) => state === 'dead' && living.length > 0);
     if (orphaned.length === 0)
-      return ok(`${countText(runs.length, 'run')} on record, none left a process behind`);
+      return ok(`${countText(runs.length, 'run')} on record, none of them left a process behind`);
     const { holders = [] } = await host.gpus();
     const lines = orphaned.map(({ runId, living }) => {
       const pids = new Set(living.map(({ pid }) => pid));
@@ -36,7 +36,7 @@ export const orphansOurs: Check = {
   },
 };
 
-/** D29: records, locks and sockets of runs that ended without tidying up. */
+/** D29: records, locks and sockets of runs that ended without cleaning up. */
 export const runState: Check = {
   id: 'D29',
   name: 'run-state',
@@ -66,7 +66,7 @@ export const runState: Check = {
   },
 };
 
-/** Dead ones of which nothing lives; the others are the business of orphans-ours. */
+/** Dead runs without living processes; orphans-ours reports the others. */
 function emptyRuns({ runs }: StateFacts): RunFacts[] {
   return runs.filter(({ state, living }) => state === 'dead' && living.length === 0);
 }
@@ -78,7 +78,7 @@ function dayOf(ms: number): string {
 /** Ports of etcd and NATS. */
 const infraPorts = /:(2379|4222)$/;
 
-/** D30: Docker can be used, and holds no container of a dead run and no image that is gone. */
+/** D30: Docker can be used, and holds no container of a dead run and no image that was withdrawn. */
 export const docker: Check = {
   id: 'D30',
   name: 'docker',
@@ -93,7 +93,7 @@ export const docker: Check = {
   },
 };
 
-/** Nobody is told to start what nothing uses. */
+/** Does not suggest starting what nothing uses. */
 function noDaemon(problem: Lack = { words: 'there is none', fix: '' }, isNeeded: boolean): Finding {
   const { words, fix } = problem;
   if (!isNeeded) return skip(`only --infra docker and --runtime docker need a daemon: ${words}`);

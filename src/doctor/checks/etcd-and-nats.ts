@@ -9,7 +9,7 @@ import type { FileFacts, HostView } from '../host-view.ts';
 import { type FileLock, readLocks, readProcesses } from '../proc-files.ts';
 
 export interface Endpoints {
-  /** Empty when there is nobody to ask; then `because` says why. */
+  /** Empty when there is no server to check; then `because` says why. */
   readonly addresses: readonly string[];
   readonly because: string;
 }
@@ -70,7 +70,7 @@ export const etcd: Check = {
     const { addresses, because } = endpointsOf('etcd', host);
     if (addresses.length === 0) return skip(because);
     const use = host.subject?.plan?.infra?.etcd;
-    // The plan asked it with the certificates that it wants; this look has none.
+    // Planning checked it with the required certificates; this check has none.
     if (use?.from === 'external' && addresses.some((each) => each.startsWith('https:'))) {
       return ok(`etcd ${use.version} on ${addresses.join(',')} answered over TLS when the plan was made`);
     }
@@ -91,14 +91,14 @@ async function ask({ network }: HostView, url: string): Promise<Finding> {
     }
     if (!/"health"\s*:\s*"?true/.test(health.body)) {
       if (await isFull(network, url)) {
-        return fail(`etcd on ${url} is full (alarm NOSPACE): it takes nothing new`, roomCommand(url));
+        return fail(`etcd on ${url} is full (alarm NOSPACE): it accepts no writes`, roomCommand(url));
       }
       return fail(`etcd on ${url} says ${health.body.trim().slice(0, 120)}`, etcdFix);
     }
     const name = /"etcdserver"\s*:\s*"([^"]*)"/.exec(version.body)?.[1] ?? '';
     return ok(`etcd ${name} on ${url} is healthy`);
   } catch (error) {
-    return fail(`nothing usable answers on ${url}: ${messageOf(error)}`, etcdFix);
+    return fail(`no usable server answers on ${url}: ${messageOf(error)}`, etcdFix);
   }
 }
 
@@ -108,7 +108,7 @@ async function isFull(network: HostView['network'], url: string): Promise<boolea
   return alarms.body.includes('"NOSPACE"');
 }
 
-/** D09: keys without a lease outlive their processes for ever. */
+/** D09: keys without a lease outlive their processes forever. */
 export const etcdStale: Check = {
   id: 'D09',
   name: 'etcd-stale',
@@ -166,7 +166,7 @@ function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-/** D10: a second etcd on the same data folder waits for ever and says so only in its log. */
+/** D10: a second etcd on the same data folder waits forever and says so only in its log. */
 export const etcdLock: Check = {
   id: 'D10',
   name: 'etcd-lock',
@@ -188,8 +188,8 @@ export const etcdLock: Check = {
 };
 
 /**
- * Who has locked a file that this etcd has open and not locked. etcd asks for the lock again and again, so that the
- * kernel knows of nobody who waits (seen with etcd 3.4.23).
+ * Who has locked a file that this etcd has open and not locked. etcd polls for the lock, so the
+ * kernel lists no waiting process (seen with etcd 3.4.23).
  */
 async function waitsFor(
   { files }: HostView,
@@ -212,7 +212,7 @@ function isOn(lock: FileLock, file: FileFacts): boolean {
 
 async function checkFolders(host: HostView, locks: readonly FileLock[]): Promise<Finding> {
   const named = host.environment['ETCD_DATA_DIR'];
-  // What etcd takes when it is told nothing.
+  // etcd's default.
   const folders = [...(named ? [named] : []), 'default.etcd'].map((folder) => resolve(host.cwd, folder));
   const seen: string[] = [];
   for (const folder of folders) {
@@ -257,7 +257,7 @@ export const nats: Check = {
     try {
       line = await host.network.firstLine(server.host, server.port);
     } catch (error) {
-      return fail(`nothing usable answers on ${where}: ${messageOf(error)}`, 'nats-server -js');
+      return fail(`no usable server answers on ${where}: ${messageOf(error)}`, 'nats-server -js');
     }
     if (!line.startsWith('INFO ')) {
       return fail(
@@ -270,9 +270,12 @@ export const nats: Check = {
       jetstream?: boolean;
       max_payload?: number;
     };
-    // The health page says 200 without JetStream, too: the banner is what can be relied on.
+    // The health page also answers 200 without JetStream: only the banner is reliable.
     if (info.jetstream !== true) {
-      return warn(`NATS ${info.version} on ${where} has JetStream off`, `nats-server -js -p ${server.port}`);
+      return warn(
+        `NATS ${info.version} on ${where} has JetStream turned off`,
+        `nats-server -js -p ${server.port}`,
+      );
     }
     if ((info.max_payload ?? smallestPayload) < smallestPayload) {
       return warn(

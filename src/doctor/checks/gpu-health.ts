@@ -8,7 +8,7 @@ import { readProcess } from '../proc-files.ts';
 import { packagesIn } from '../python-packages.ts';
 import { meaningOf, parseXids, type Xid } from '../kernel-log.ts';
 
-/** The oldest driver for each CUDA; within a major version newer minors run on it, too. Source: CUDA compatibility guide. */
+/** The oldest driver for each CUDA; within a major version, newer minor versions also run on it. Source: CUDA compatibility guide. */
 const oldestDriver: Readonly<Record<string, string>> = { '11': '450.80', '12': '525.60', '13': '580' };
 
 /** D14: the driver is new enough for the CUDA that torch was built with. */
@@ -64,7 +64,7 @@ async function cudaOfTorch(host: HostView): Promise<string | undefined> {
   return undefined;
 }
 
-/** What it says, and what helps. */
+/** Its message, and what helps. */
 const remedies: readonly [seen: RegExp, fix: string][] = [
   [
     /Failed to initialize NVML: Unknown Error/,
@@ -128,16 +128,16 @@ export const gpuHang: Check = {
     if (report.state === 'hangs') return fail(`nvidia-smi hangs: ${report.problem ?? 'no answer'}`, reboot);
     const faulty = report.gpus.find(({ recovery }) => recovery !== undefined);
     if (faulty !== undefined) {
-      return fail(`GPU ${faulty.index} had a fault, and its driver wants: ${faulty.recovery}`, reboot);
+      return fail(`GPU ${faulty.index} had a fault, and its driver requires: ${faulty.recovery}`, reboot);
     }
     const log = await host.kernelLog();
     const xids = 'lines' in log ? parseXids(log.lines) : [];
-    const broken = (await stuck(host, report)) ?? told(xids, 'reset', report) ?? worn(report);
+    const broken = (await stuck(host, report)) ?? reported(xids, 'reset', report) ?? worn(report);
     if (broken !== undefined) return broken;
-    // Why it fails is another check's.
+    // Another check says why it fails.
     if (report.state === 'fails') return skip(`nvidia-smi fails: ${report.problem ?? 'no answer'}`);
     if ('problem' in log) return skip(`nvidia-smi answers; not checked for Xid errors: ${log.problem}`);
-    return told(xids, 'soon', report) ?? harmless(xids, report);
+    return reported(xids, 'soon', report) ?? harmless(xids, report);
   },
 };
 
@@ -153,11 +153,11 @@ function worn({ gpus }: GpuReport): Finding | undefined {
   const gpu = gpus.find(({ eccErrors = 0 }) => eccErrors > 0);
   if (gpu === undefined) return undefined;
   const evidence = `GPU ${gpu.index} counts ${gpu.eccErrors} uncorrected memory errors`;
-  return warn(evidence, `${resetOf(gpu.index)}   # and have it looked at if they come back`);
+  return warn(evidence, `${resetOf(gpu.index)}   # and have the GPU checked if they recur`);
 }
 
-/** The last of them counts: an earlier one may be from before a reset. */
-function told(xids: readonly Xid[], gravity: 'reset' | 'soon', report: GpuReport): Finding | undefined {
+/** The last one counts: earlier ones may be from before a reset. */
+function reported(xids: readonly Xid[], gravity: 'reset' | 'soon', report: GpuReport): Finding | undefined {
   const grave = xids.filter((xid) => meaningOf(xid).gravity === gravity);
   const last = grave.at(-1);
   if (last === undefined) return undefined;
@@ -181,7 +181,7 @@ function harmless(xids: readonly Xid[], report: GpuReport): Finding {
   return ok(`nvidia-smi answers; since the host started: ${words.join('; ')}`);
 }
 
-/** Absent for one that nvidia-smi does not list any more. */
+/** Absent for a GPU that nvidia-smi no longer lists. */
 function indexOf({ bus }: Xid, { gpus }: GpuReport): number | undefined {
   return gpus.find((gpu) => gpu.bus === bus)?.index;
 }

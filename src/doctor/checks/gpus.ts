@@ -1,4 +1,4 @@
-/** The GPUs that the plan needs: there, with free memory, and open to several processes. */
+/** The GPUs that the plan needs: present, with free memory, and open to several processes. */
 import { idleMiB } from '../../plan/gpus.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { allowedGpus, deviceName, freeOf, gpuDemand } from '../../plan/gpu-demand.ts';
@@ -51,13 +51,13 @@ async function judgeMemory(
       return fail(`${line}; the plan needs ${gibText(needed)} there`, fix, lines);
     }
     if (needed === undefined && gpu.usedMiB > idleMiB) {
-      return warn(`${line}; how much the model needs is not known`, fix, lines);
+      return warn(`${line}; how much the model needs is unknown`, fix, lines);
     }
   }
   return ok(lines.join('; '));
 }
 
-/** Of all workers on one GPU together; `undefined` when it is not known of one of them. */
+/** Of all workers on one GPU together; `undefined` if it is unknown for one of them. */
 function neededMiB(
   { plan, profile }: Subject,
   gpu: GpuFacts,
@@ -90,7 +90,7 @@ async function gpuLine(host: HostView, { holders }: GpuReport, gpu: GpuFacts): P
   return who.length === 0 ? text : `${text}: ${who.join(', ')}`;
 }
 
-/** D13: as many GPUs as the plan needs, none given away twice, and CUDA_VISIBLE_DEVICES names ones that exist. */
+/** D13: as many GPUs as the plan needs, none assigned twice, and CUDA_VISIBLE_DEVICES names ones that exist. */
 export const gpus: Check = {
   id: 'D13',
   name: 'gpus',
@@ -110,7 +110,7 @@ export const gpus: Check = {
       allowed = allowedGpus(report.gpus, undefined, visible);
     } catch (error) {
       return fail(
-        `${messageOf(error)} CUDA ignores it and all that follow.`,
+        `${messageOf(error)} CUDA ignores it and all that follow it.`,
         `export CUDA_VISIBLE_DEVICES=${report.gpus.map(deviceName).join(',')}`,
       );
     }
@@ -160,7 +160,7 @@ function overlap(plan: Plan, { profile }: Subject): Finding | undefined {
   return undefined;
 }
 
-/** D17: a GPU that takes one process only cannot be shared by two workers. */
+/** D17: a GPU that allows only one process cannot be shared by two workers. */
 export const computeMode: Check = {
   id: 'D17',
   name: 'compute-mode',
@@ -174,7 +174,7 @@ export const computeMode: Check = {
     const mine = report.gpus.filter(({ uuid }) => plan === undefined || plan.gpuUuids.includes(uuid));
     if (mine.length === 0) return skip(`engine ${plan?.engine} uses no GPU`);
     if (mine.some(({ computeMode: mode }) => mode === undefined)) {
-      return skip('nvidia-smi does not tell the compute mode');
+      return skip('nvidia-smi does not report the compute mode');
     }
     const shut = mine.find(({ computeMode: mode }) => mode !== 'Default');
     if (shut === undefined) return ok('compute mode Default');

@@ -8,7 +8,7 @@ import { engineUses, workersOf } from '../planned.ts';
 import { readLocks } from '../proc-files.ts';
 import { countText, memoryText } from '../../base/units.ts';
 
-/** D02: a text worker wants config.json, a diffusion worker wants model_index.json. */
+/** D02: a text worker needs config.json, a diffusion worker needs model_index.json. */
 export const modelKind: Check = {
   id: 'D02',
   name: 'model-kind',
@@ -46,10 +46,10 @@ export const modelKind: Check = {
   },
 };
 
-/** Far below the limit of a check: a host without a way out should be told within two seconds. */
+/** Far below the limit of a check: a host without internet access should be reported within two seconds. */
 const timeoutMs = 1_500;
 
-/** D20: the hub lets this user have the model: token, licence, spelling and network told apart. */
+/** D20: the hub gives this user the model; says whether token, licence, spelling or network is the problem. */
 export const hfAuth: Check = {
   id: 'D20',
   name: 'hf-auth',
@@ -63,7 +63,7 @@ export const hfAuth: Check = {
     const { model } = subject.profile;
     const local = await findModel(host, model);
     if (local !== undefined && (await missingFiles(host, local)).length === 0) {
-      return ok(`${model} is on this host already`);
+      return ok(`${model} is already on this host`);
     }
     if (!isHubId(model))
       return fail(`there is no model in ${model}`, '--model with a folder that exists, or a Hugging Face id');
@@ -93,8 +93,7 @@ async function askHub(host: HostView, model: string): Promise<Finding> {
     return judgeReply(status, header('x-error-code') ?? '', { model, page, hasToken: token !== undefined });
   } catch (error) {
     const proxied = Object.keys(host.environment).some((name) => /^(https?|all)_proxy$/i.test(name));
-    if (proxied)
-      return skip(`${hub} does not answer without the proxy, through which this check does not go`);
+    if (proxied) return skip(`${hub} does not answer without the proxy, which this check does not use`);
     return fail(
       `${hub} cannot be reached (${messageOf(error)}), and ${model} is incomplete on this host`,
       '--model with a folder on this host, or HF_ENDPOINT=https://a.mirror',
@@ -108,7 +107,7 @@ function judgeReply(
   { model, page, hasToken }: { model: string; page: string; hasToken: boolean },
 ): Finding {
   const token = hasToken ? 'with your token' : 'without a token';
-  // 307 and 302 lead to where the file lies.
+  // 307 and 302 redirect to the file.
   if (status < 400) return ok(`${model} can be downloaded ${token}`);
   if (code === 'GatedRepo') {
     return fail(
@@ -140,10 +139,10 @@ async function readToken({ environment, files, home }: HostView): Promise<string
   return (await files.read(file))?.trim() || undefined;
 }
 
-/** Less than this holds no model of any use. */
+/** No useful model is smaller than this. */
 const smallestBytes = 5 * 2 ** 30;
 
-/** D21: models can be stored: the cache is writable, large enough, and holds no download that was given up. */
+/** D21: models can be stored: the cache is writable, large enough, and contains no abandoned download. */
 export const hfCache: Check = {
   id: 'D21',
   name: 'hf-cache',
@@ -167,7 +166,7 @@ export const hfCache: Check = {
   },
 };
 
-/** The folder itself, or the nearest one above it that is there. */
+/** The folder itself, or the nearest parent that exists. */
 async function nearestFolder({ files }: HostView, folder: string): Promise<string> {
   let nearest = folder;
   while ((await files.stat(nearest)) === undefined && dirname(nearest) !== nearest)
@@ -199,7 +198,7 @@ async function tooSmall(
   return undefined;
 }
 
-/** Files of a download that nobody is at any more. */
+/** Files of a download that no process continues. */
 async function leftovers(host: HostView, cache: string, standing: string): Promise<Finding> {
   const { files } = host;
   const held = new Set((await readLocks(host)).map(({ inode }) => inode));

@@ -15,7 +15,7 @@ const sharedVariables = [
   'DYN_FILE_KV',
 ];
 
-/** D12: all processes must agree on where they find each other and where events travel. */
+/** D12: all processes must agree on discovery and on the event plane. */
 export const planes: Check = {
   id: 'D12',
   name: 'planes',
@@ -28,7 +28,7 @@ export const planes: Check = {
 };
 
 /**
- * A difference shows in no log: the model is just never listed.
+ * No log mentions a difference: the model is never listed.
  * Source: docs/upstream/discovery.md#mismatches-without-a-message.
  */
 function checkPlan(plan: ServingPlan, { profile }: Subject): Finding {
@@ -36,8 +36,8 @@ function checkPlan(plan: ServingPlan, { profile }: Subject): Finding {
   for (const name of sharedVariables) {
     const values = new Map(processes.map((spec) => [spec.env[name], spec.name]));
     if (values.size > 1) {
-      const told = [...values].map(([value, process]) => `${value ?? 'unset'} for ${process}`).join(', ');
-      return warn(`${name} differs between processes: ${told}`, `set ${name} for all of them or for none`);
+      const seen = [...values].map(([value, process]) => `${value ?? 'unset'} for ${process}`).join(', ');
+      return warn(`${name} differs between processes: ${seen}`, `set ${name} for all of them or for none`);
     }
   }
   const routesByEvents = Object.values(profile.components).some(
@@ -82,7 +82,7 @@ function checkEnvironment({ environment }: HostView): Finding {
 
 const loopbackNames = ['localhost', '127.0.0.1', '0.0.0.0', '::1'];
 
-/** D25: a proxy that stands between processes of this host. */
+/** D25: a proxy between processes of this host. */
 export const proxy: Check = {
   id: 'D25',
   name: 'proxy',
@@ -111,7 +111,7 @@ export const proxy: Check = {
   },
 };
 
-/** Nearly never served; a refusal tells all the same that loopback is up. Source: RFC 863. */
+/** Hardly ever in use; a refusal also shows that loopback is up. Source: RFC 863. */
 const discardPort = 9;
 
 /** D26: loopback is up, and `localhost` leads to where the frontend listens. */

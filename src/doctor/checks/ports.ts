@@ -1,4 +1,4 @@
-/** The planned ports: free, in range, and reachable where decode dials prefill. */
+/** The planned ports: free, in range, and reachable where decode connects to prefill. */
 import type { Plan, ProcessSpec } from '../../plan/plan.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, Subject } from '../host-view.ts';
@@ -6,7 +6,7 @@ import { prefillsOf, valueOf, valuesOf } from '../planned.ts';
 
 const bootstrapFlag = '--disaggregation-bootstrap-port';
 
-/** D05: prefill listens on the bootstrap port and decode dials it: it must be free, single and reachable. */
+/** D05: prefill listens on the bootstrap port and decode connects to it: it must be free, unique and reachable. */
 export const bootstrap: Check = {
   id: 'D05',
   name: 'bootstrap',
@@ -54,15 +54,15 @@ async function portTrouble(host: HostView, { name, ports }: ProcessSpec): Promis
 }
 
 /**
- * Prefill registers SGLANG_HOST_IP and listens on --host: where the two differ, decode dials nobody, and answers come
+ * Prefill registers SGLANG_HOST_IP and listens on --host: where the two differ, decode cannot connect, and answers come
  * with status 200 and without content.
  */
 function addressTrouble({ name, argv, env }: ProcessSpec): Finding | undefined {
-  const [told, listens] = [env['SGLANG_HOST_IP'], valueOf(argv, '--host')];
-  if (told === undefined || listens === undefined || told === listens) return undefined;
+  const [advertised, listens] = [env['SGLANG_HOST_IP'], valueOf(argv, '--host')];
+  if (advertised === undefined || listens === undefined || advertised === listens) return undefined;
   if (listens === '0.0.0.0' || listens === '::') return undefined;
   return fail(
-    `${name} listens on ${listens} (--host) but tells decode to connect to ${told} (SGLANG_HOST_IP)`,
+    `${name} listens on ${listens} (--host) but tells decode to connect to ${advertised} (SGLANG_HOST_IP)`,
     `--env SGLANG_HOST_IP=${listens}`,
   );
 }
@@ -91,7 +91,7 @@ async function checkLive(host: HostView): Promise<Finding> {
 /** Upstream's default HTTP port. */
 const defaultPort = 8000;
 
-/** D06: every planned port can be bound, and who holds those that cannot. */
+/** D06: every planned port can be bound; names the process that uses one that cannot. */
 export const ports: Check = {
   id: 'D06',
   name: 'ports',
@@ -152,12 +152,12 @@ async function preferredIsTaken(
   );
 }
 
-/** Only both families show: with a listener on 127.0.0.1, `::1` alone can still be bound. */
+/** Both families are tried: with a listener on 127.0.0.1, `::1` can still be bound. */
 async function unbindable({ network }: HostView, port: number): Promise<string | undefined> {
   const reason = await network.bind('0.0.0.0', port);
   if (reason !== undefined) return reason;
   const reason6 = await network.bind('::', port);
-  // A host without IPv6 has nobody there either.
+  // A host without IPv6 has no listener there.
   return reason6 === 'EAFNOSUPPORT' || reason6 === 'EADDRNOTAVAIL' ? undefined : reason6;
 }
 
@@ -169,7 +169,7 @@ async function holderText(host: HostView, port: number): Promise<string> {
 /** Upstream reads it as a signed 16-bit number. Source: docs/upstream/status-and-health.md#port-numbers. */
 const highestSystemPort = 32_767;
 
-/** D07: an exported DYN_SYSTEM_PORT reaches every worker that is started by hand, and they fight for it. */
+/** D07: workers that are started by hand inherit an exported DYN_SYSTEM_PORT, and all try to bind it. */
 export const sysportEnv: Check = {
   id: 'D07',
   name: 'sysport-env',

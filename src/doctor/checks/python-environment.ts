@@ -1,4 +1,4 @@
-/** The Python environment: cuDNN, NIXL, and versions that belong together. */
+/** The Python environment: cuDNN, NIXL, and compatible versions. */
 import { autoEngines, backends, findEngine } from '../../engine/engines.ts';
 import { lacksBackend } from '../../plan/choose-engine.ts';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { findModel, readJson } from '../model-files.ts';
 import { engineUses, prefillsOf, seesImages, workersOf } from '../planned.ts';
 import { packagesIn, type PythonPackages, unknownFlags } from '../python-packages.ts';
 
-/** The check that users hit is of torch 2.9.1 only. Source: docs/upstream/memory-and-gpus.md#cudnn. */
+/** SGLang checks this for torch 2.9.1 only. Source: docs/upstream/memory-and-gpus.md#cudnn. */
 const badTorch = '2.9.1';
 const goodCudnn = '9.15';
 
@@ -52,7 +52,7 @@ async function judgeCudnn(host: HostView, seen: string, fix: string): Promise<Fi
   return (await usesVision(host, subject)) ? fail(trouble, either) : ok(`${seen}: the model is text-only`);
 }
 
-/** The model decides where it can be read; profiles accept images for text models, too. */
+/** The model decides if its files can be read, since profiles also accept images for text models. */
 async function usesVision(host: HostView, subject: Subject): Promise<boolean> {
   const model = await findModel(host, subject.profile.model);
   if (model?.names.has('model_index.json') === true) return true;
@@ -60,7 +60,7 @@ async function usesVision(host: HostView, subject: Subject): Promise<boolean> {
   return config === undefined ? seesImages(subject) : 'vision_config' in config;
 }
 
-/** Of the library itself, where no wheel brought it: 91300 is 9.13. */
+/** As the library reports it, if no wheel installed it: 91300 is 9.13. */
 async function loadedVersion(host: HostView, python: string): Promise<string | undefined> {
   const program = "import ctypes;print(ctypes.CDLL('libcudnn.so.9').cudnnGetVersion())";
   const asked = await host.run(python, ['-c', program]);
@@ -72,7 +72,7 @@ async function loadedVersion(host: HostView, python: string): Promise<string | u
 /** Source: docs/upstream/memory-and-gpus.md#nixl. */
 const oldestUcx = '1.18';
 
-/** D27: NIXL, which carries KV blocks from prefill to decode, is there and finds a UCX that fits. */
+/** D27: NIXL, which carries KV blocks from prefill to decode, is installed and finds a compatible UCX. */
 export const nixl: Check = {
   id: 'D27',
   name: 'nixl',
@@ -123,7 +123,7 @@ export const nixl: Check = {
 const pythons = ['3.10', '3.11', '3.12', '3.13'];
 const install = 'dynamo setup   # or: uv pip install --prerelease=allow "ai-dynamo[sglang]"';
 
-/** D28: the Python environment holds Dynamo and SGLang that belong together and know the planned flags. */
+/** D28: the Python environment contains compatible versions of Dynamo and SGLang, which support the planned flags. */
 export const packages: Check = {
   id: 'D28',
   name: 'packages',

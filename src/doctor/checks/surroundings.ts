@@ -1,4 +1,4 @@
-/** What a container or a shell takes away: processes in view, an init, shared memory and limits. */
+/** What a container or a shell restricts: visible processes, an init, shared memory and limits. */
 import { idleMiB } from '../../plan/gpus.ts';
 import { engineUses } from '../planned.ts';
 import { type LimitName, softLimit } from '../../base/process-limits.ts';
@@ -10,8 +10,8 @@ import { countText, gibText, memoryText } from '../../base/units.ts';
 const pidnsFix = 'run dynamo clean on the host, or start this container with --pid=host';
 
 /**
- * D18: /proc shows another pid namespace; or from inside a container the driver names processes that cannot be seen,
- * or none although memory is held.
+ * D18: /proc shows another pid namespace; or the driver names processes that are not visible in this container, or none
+ * although memory is in use.
  */
 export const pidns: Check = {
   id: 'D18',
@@ -48,12 +48,12 @@ export const pidns: Check = {
   },
 };
 
-/** An init reaps within milliseconds, a busy one within a second. */
+/** An init reaps within milliseconds; if busy, within a second. */
 const lookAgainMs = 1_000;
-/** Ticks: what lived for less may be the child of a command that has just ended. */
+/** In ticks: a younger process may be the child of a command that has just ended. */
 const oldTicks = 1_000;
 
-/** D19: in a container whose first process never reaps, dead processes stay as zombies for ever. */
+/** D19: in a container whose first process never reaps, dead processes stay as zombies forever. */
 export const init: Check = {
   id: 'D19',
   name: 'init',
@@ -74,7 +74,7 @@ export const init: Check = {
   },
 };
 
-/** By pid and start, so that a pid that is used again is not taken for the same. */
+/** By pid and start time, because pids are reused. */
 async function zombiesOf(host: HostView): Promise<Map<string, string>> {
   const all = await readProcesses(host);
   const uptime = Number.parseFloat((await host.files.read('/proc/uptime')) ?? '');
@@ -88,7 +88,7 @@ const shmFolder = '/dev/shm';
 /** Docker gives 64 MiB; several ranks, NCCL and multimodal inputs need gigabytes. */
 const neededBytes = 2 ** 30;
 
-/** D23: shared memory is large enough, and no dead process left segments in it. */
+/** D23: shared memory is large enough, and contains no segments of dead processes. */
 export const shm: Check = {
   id: 'D23',
   name: 'shm',
@@ -110,7 +110,7 @@ export const shm: Check = {
   },
 };
 
-/** Engines that were killed for months leave hundreds. */
+/** Killed engines leave hundreds of them within months. */
 const namedAtMost = 5;
 
 function leakFinding(segments: readonly Segment[]): Finding {
@@ -134,7 +134,7 @@ function fixFor(segments: readonly Segment[]): string {
     : 'dynamo clean --dry-run   # lists each, with the command that removes it';
 }
 
-/** What upstream's documents give their containers, and what processes without a GPU live on. */
+/** What upstream's documents set for containers, and what processes without a GPU need. */
 const withoutGpus: Readonly<Partial<Record<LimitName, number>>> = {
   'Max open files': 4_096,
   'Max processes': 512,
@@ -157,7 +157,7 @@ const flags: Readonly<Record<LimitName, readonly [docker: string | undefined, sh
   'Max processes': ['nproc=-1', 'ulimit -u unlimited'],
 };
 
-/** D24: limits of this shell that engines run into. */
+/** D24: limits of this shell that engines reach. */
 export const limits: Check = {
   id: 'D24',
   name: 'limits',

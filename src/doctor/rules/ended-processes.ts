@@ -48,12 +48,12 @@ export const childDied: Rule = {
   find: (situation) => {
     const { failure, subject, host } = situation;
     if (subject === undefined) return undefined;
-    const told = seen(situation, /Subprocess (\w+) \(pid=(\d+)\) crashed with exit code (-?\d+)/);
+    const logged = seen(situation, /Subprocess (\w+) \(pid=(\d+)\) crashed with exit code (-?\d+)/);
     const mine = subject.spec.name === failure.process;
     // The supervisor notices it up to a minute before the engine logs it.
     const lost = mine ? failure.fields?.lostChild : undefined;
-    if (told === undefined && lost === undefined) return undefined;
-    const [child = '', pid = '', code] = told?.groups ?? [lost?.name, String(lost?.pid)];
+    if (logged === undefined && lost === undefined) return undefined;
+    const [child = '', pid = '', code] = logged?.groups ?? [lost?.name, String(lost?.pid)];
     const innocent = host.kernelKills?.cgroup === 0 ? ", not by the kernel's OOM killer" : '';
     const how =
       code === undefined
@@ -63,9 +63,9 @@ export const childDied: Rule = {
           : `ended with ${code}`;
     return {
       cause: `${child} of ${subject.spec.name} (pid ${pid}) ${how}, and a worker cannot continue without it`,
-      evidence: [told?.line ?? failure.message],
+      evidence: [logged?.line ?? failure.message],
       fix: `dynamo logs ${subject.spec.name}`,
-      ...(told === undefined ? { fromOutside: true as const } : {}),
+      ...(logged === undefined ? { fromOutside: true as const } : {}),
     };
   },
 };

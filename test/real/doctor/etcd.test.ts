@@ -39,7 +39,7 @@ test('etcd: a full one is reported as such, with a fix', async () => {
   await fill(url);
   expect(await doctor('etcd', { ETCD_ENDPOINTS: url })).toMatchObject({
     status: 'fail',
-    evidence: `etcd on ${url} is full (alarm NOSPACE): it takes nothing new`,
+    evidence: `etcd on ${url} is full (alarm NOSPACE): it accepts no writes`,
     fix: expect.stringContaining('alarm disarm'),
   });
   await makeRoom(url);

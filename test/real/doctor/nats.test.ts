@@ -42,7 +42,7 @@ test('nats: ok with JetStream; fails when suspended or gone', async () => {
 test('nats: warns without JetStream, although its health page says 200', async () => {
   expect(await doctor('nats', { NATS_SERVER: await startWith('') })).toMatchObject({
     status: 'warn',
-    evidence: expect.stringContaining('JetStream off'),
+    evidence: expect.stringContaining('JetStream turned off'),
   });
 });
 

@@ -162,7 +162,7 @@ test('gpu-hang fails if nvidia-smi hangs or a process cannot be interrupted', as
   const faulty = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, recovery: 'Reset' })) };
   expect(await finding(gpuHang, { gpus: faulty })).toMatchObject({
     status: 'fail',
-    evidence: 'GPU 0 had a fault, and its driver wants: Reset',
+    evidence: 'GPU 0 had a fault, and its driver requires: Reset',
   });
   const worn = { ...idle, gpus: idle.gpus.map((gpu) => ({ ...gpu, eccErrors: 2 })) };
   expect(await finding(gpuHang, { gpus: worn })).toMatchObject({ status: 'warn' });

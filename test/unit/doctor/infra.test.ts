@@ -21,7 +21,7 @@ const answers = (health: string) => (url: string) => ({
 test('etcd fails if it does not answer, is unhealthy, or is something else', async () => {
   expect(await finding(etcd, { environment })).toMatchObject({
     status: 'fail',
-    evidence: 'nothing usable answers on http://127.0.0.1:2379: ECONNREFUSED',
+    evidence: 'no usable server answers on http://127.0.0.1:2379: ECONNREFUSED',
   });
   expect(await finding(etcd, { environment, replies: answers('{"health":"false"}') })).toMatchObject({
     status: 'fail',
@@ -149,7 +149,7 @@ const info = (more: object): string =>
 
 test.each([
   ['fail', 'is not NATS', 'SSH-2.0-OpenSSH_9.2'],
-  ['warn', 'JetStream off', info({})],
+  ['warn', 'JetStream turned off', info({})],
   ['warn', 'only up to 1024 bytes', info({ jetstream: true, max_payload: 1024 })],
   ['ok', 'JetStream on', info({ jetstream: true })],
 ])('nats: %s, %s', async (status, words, line) => {

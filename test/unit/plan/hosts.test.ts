@@ -51,7 +51,7 @@ test('the address in the network of etcd is taken; several without one need --ad
   expect(planOn({ only: ['decode'], join: 'http://10.0.0.1:2379' }, {}, others).share?.interface).toBe(
     'eth0',
   );
-  expect(() => planOn({ only: ['frontend', 'prefill'] }, {}, others)).toThrow('Under which address');
+  expect(() => planOn({ only: ['frontend', 'prefill'] }, {}, others)).toThrow('Cannot tell which address');
   expect(planOn({ advertise: '192.168.7.9' }, {}, others).share?.interface).toBe('eth1');
 });
 
