@@ -1,4 +1,4 @@
-/** The package as `npm pack` creates it, installed in a project without development dependencies or sources. */
+/** The package as `npm run package` creates it, installed in a project without development dependencies or sources. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,17 +7,16 @@ import type { World } from './world.ts';
 
 /** Turns the working directory of commands into a project. Everything that the package needs is bundled. */
 export function installPacked(world: World): void {
-  const node = dirname(process.execPath);
-  const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', world.root];
-  const packed = execFileSync(join(node, 'npm'), words, {
+  const words = ['scripts/package.js', '--out', world.root];
+  const packed = execFileSync(process.execPath, words, {
     cwd: packageFolder,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}` },
   });
-  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
   const modules = join(world.work, 'node_modules');
   mkdirSync(modules);
-  execFileSync('tar', ['-xzf', join(world.root, filename), '-C', modules]);
+  execFileSync('tar', ['-xzf', packed.trim(), '-C', modules]);
   renameSync(join(modules, 'package'), join(modules, 'dynamo-launcher'));
   writeFileSync(join(world.work, 'package.json'), '{"private":true,"type":"module"}');
 }
