@@ -39,13 +39,27 @@ export async function runVerb(
   const command = commandOf(verb);
   configure(command, (code) => (exitCode = code), environment);
   try {
-    await command.parseAsync(words, { from: 'user' });
+    await command.parseAsync(await inOurWords(verb.name, command, words), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     throw usageError(error, verb);
   }
   return exitCode;
+}
+
+/** Few people need the table of the words of others: it is loaded when an option is not one of ours. */
+async function inOurWords(
+  verb: string,
+  command: Command,
+  words: readonly string[],
+): Promise<readonly string[]> {
+  const ours = new Set(command.options.flatMap(({ long, short }) => [long, short]));
+  const end = words.indexOf('--');
+  const flags = words.slice(0, end === -1 ? undefined : end).filter((word) => /^-\w|^--\w/.test(word));
+  if (verb === 'complete' || flags.every((flag) => ours.has(flag.split('=')[0]))) return words;
+  const { inOurWords: translated } = await import('./other-words.ts');
+  return translated(verb, command, words);
 }
 
 function sayDamage({ file, why, fix }: Damage): void {
