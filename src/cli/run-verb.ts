@@ -1,4 +1,5 @@
 /** Lets commander parse what follows a verb, and runs it. */
+import { existsSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
@@ -37,7 +38,7 @@ export async function runVerb(
   if (verb.name !== 'complete') onDamage(sayDamage);
   if (verb.actsAsOwner === true) actAsOwner(environment);
   const command = commandOf(verb);
-  configure(command, (code) => (exitCode = code), environment);
+  configure(command, (code) => (exitCode = code), await withProject(verb, words, environment));
   try {
     await command.parseAsync(await inOurWords(verb.name, command, words), { from: 'user' });
   } catch (error) {
@@ -46,6 +47,18 @@ export async function runVerb(
     throw usageError(error, verb);
   }
   return exitCode;
+}
+
+/** With the variables of `.env` beside a dynamo.yaml, or of --env-file. */
+async function withProject(
+  { readsProject }: Verb,
+  words: readonly string[],
+  environment: Environment,
+): Promise<Environment> {
+  const asked = words.some((word) => /^--env-file(=|$)/.test(word));
+  if (readsProject !== true || (!asked && !existsSync('dynamo.yaml'))) return environment;
+  const { projectEnvironment } = await import('./project.ts');
+  return projectEnvironment(words, environment);
 }
 
 /** Few people need the table of the words of others: it is loaded when an option is not one of ours. */

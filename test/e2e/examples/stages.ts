@@ -77,6 +77,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     writeFileSync(join(world.work, 'chat.test.js'), docFile('ci.md', 'chat.test.js'));
     return () => ({});
   },
+  init: async () => () => ({}),
   profiles: async (world) => {
     copyFileSync(join(packageFolder, 'launch-profiles/agg.yaml'), join(world.work, 'mine.yaml'));
     return () => ({});
