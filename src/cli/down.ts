@@ -2,9 +2,9 @@
 import type { Environment } from '../base/environment.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders, type Workspace } from '../run/folders.ts';
-import { readKeeper, storedRuns, type StoredRun } from '../run/record.ts';
+import { readKeeper, readPlan, storedRuns, type StoredRun } from '../run/record.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
-import { silentProgress, progressLines } from '../view/progress.ts';
+import { drawsOnStderr, type Progress, silentProgress, progressLines } from '../view/progress.ts';
 import { reportEndedFailure } from './report.ts';
 import { leftBehindError } from '../deployment/failure-error.ts';
 import { findRun, onlyLiveRun, runAsItIs } from '../deployment/find-run.ts';
@@ -57,29 +57,66 @@ export async function down(
   const folders = stateFolders(environment);
   const now = flags.now === true;
   const runs = chosenRuns(folders, asked, flags);
-  const say = (text: string): void => void (flags.quiet === true || process.stderr.write(text));
-  if (runs.length === 0) say('no runs are up\n');
-  const progress =
-    flags.quiet === true ? silentProgress : progressLines((text) => process.stderr.write(text));
+  const quiet = flags.quiet === true;
+  if (runs.length === 0 && !quiet) process.stderr.write('no runs are up\n');
+  const view = await viewOf(runs, quiet, environment);
+  const say = (text: string): void => void (quiet || view.say(text));
   const end = async (run: StoredRun): Promise<StopReport> => {
     const sayLine = (line: string): void => say(`${line}\n`);
     const outcome = run.supervised
-      ? await stopBySupervisor(folders, run, { now, progress, say: sayLine })
+      ? await stopBySupervisor(folders, run, { now, progress: view.progressOf(run), say: sayLine })
       : 'gone';
     const report = await endRest({ folders, environment }, run, now || outcome === 'overdue', sayLine);
     if (report.killed.length > 0) say(`${run.record.runId}: ${stoppedText(report)}\n`);
     if (report.left.length === 0) say(`${run.record.runId} is down: nothing is left\n`);
     for (const line of leftAlone(run)) say(`${line}\n`);
-    if (flags.quiet !== true) reportEndedFailure(run);
     return report;
   };
-  // Workers deregister from etcd when they stop, so the shared etcd goes last.
-  const shared = runs.filter(isInfraOnly);
-  const users = await allEnded(runs.filter((run) => !shared.includes(run)).map(end));
-  const reports = [...users, ...(await allEnded(shared.map(end)))];
-  const left = reports.flatMap((report) => report.left);
+  const left: string[] = [];
+  try {
+    // Workers deregister from etcd when they stop, so the shared etcd goes last.
+    const shared = runs.filter(isInfraOnly);
+    for (const group of [runs.filter((run) => !shared.includes(run)), shared])
+      left.push(...(await allEnded(group.map(end))).flatMap((report) => report.left));
+  } finally {
+    await view.end();
+  }
+  if (!quiet) for (const run of runs) reportEndedFailure(run);
   if (left.length > 0) throw leftBehindError(left);
   return 0;
+}
+
+interface StopView {
+  progressOf(run: StoredRun): Progress;
+  say(text: string): void;
+  end(): Promise<void>;
+}
+
+/** A list in a terminal, as `up` draws it; lines with times elsewhere. */
+async function viewOf(
+  runs: readonly StoredRun[],
+  quiet: boolean,
+  environment: Environment,
+): Promise<StopView> {
+  const write = (text: string): void => void process.stderr.write(text);
+  const standing = runs.filter(({ record }) => record.endedAt === undefined);
+  const plans = standing.flatMap(({ files }) => readPlan(files) ?? []);
+  if (quiet || plans.length === 0 || !drawsOnStderr(environment)) {
+    const progress = quiet ? silentProgress : progressLines(write);
+    return { progressOf: () => progress, say: write, end: async () => {} };
+  }
+  const { stopTasks } = await import('../view/live-tasks.ts');
+  const tasks = stopTasks(plans);
+  // Below the list: what is written into it would be drawn over.
+  const said: string[] = [];
+  return {
+    progressOf: ({ record }) => tasks.of(record.runId),
+    say: (text) => void said.push(text),
+    end: async () => {
+      await tasks.end();
+      for (const text of said) write(text);
+    },
+  };
 }
 
 /** Also those of `--all`, before the runs of this machine. True when nothing else was asked for. */

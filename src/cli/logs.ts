@@ -20,6 +20,7 @@ import { pacedOutput, watchForReaderGone, readerGone } from './reader.ts';
 import { chosenOnCluster } from './kubernetes/chosen.ts';
 import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
+import { splitOperands } from './run-operands.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import type { Configure } from './verb.ts';
 
@@ -27,7 +28,8 @@ const examples = `
 Examples:
   dynamo logs                    show all processes of the run that is up, or of the last one
   dynamo logs -f decode          follow one process
-  dynamo logs --run disagg --tail 50
+  dynamo logs disagg -n 50       the last 50 lines of each process of the run named disagg
+  dynamo logs disagg/decode      one process of that run
   dynamo logs --since 10m --grep 'error|traceback'
   dynamo logs --raw decode > decode.log   lines as the process wrote them
 
@@ -45,9 +47,12 @@ interface LogsFlags extends PlaceFlags {
 
 export const configure: Configure = (command, settle, environment) => {
   addPlaceOptions(command)
-    .argument('[process...]', 'names of processes, or of components on a cluster; default: all')
+    .argument(
+      '[process...]',
+      'a run, or processes as decode or RUN/decode; default: all of the run that is up',
+    )
     .option('-f, --follow', 'follow new output until the run ends')
-    .option('--tail <lines>', 'show only the last lines of each process', lineCount)
+    .option('-n, --tail <lines>', 'show only the last lines of each process', lineCount)
     .option('--since <when>', 'show only lines since then: 30s, 10m, 2h, or a time', startOf)
     .option('--grep <pattern>', 'show only lines that match this regular expression, ignoring case', pattern)
     .option('--raw', 'print lines as they were written: no process names, JSON as JSON')
@@ -59,18 +64,22 @@ export const configure: Configure = (command, settle, environment) => {
 };
 
 async function logs(
-  processes: readonly string[],
+  operands: readonly string[],
   flags: LogsFlags,
   environment: Environment,
 ): Promise<number> {
-  const cluster = await chosenOnCluster(flags.run, flags, 'logs --run', environment);
+  const { run: asked, processes } = splitOperands(operands, flags.run, environment);
+  const cluster = await chosenOnCluster(asked, flags, 'logs', environment);
   if (cluster !== undefined) {
     const { logsOnCluster } = await import('./kubernetes/logs.ts');
     return await logsOnCluster(cluster, processes, flags, environment);
   }
   requireLinux('logs');
   const folders = stateFolders(environment);
-  const run = flags.run === undefined ? latestRun(folders, 'logs --run') : findRun(folders, flags.run);
+  const run =
+    asked === undefined
+      ? latestRun(folders, 'logs', processes.length === 1 ? `/${processes[0]}` : '')
+      : findRun(folders, asked);
   const plan = readPlan(run.files);
   if (plan === undefined)
     throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`, {
@@ -156,7 +165,7 @@ function lineCount(text: string): number {
   const count = text === 'all' ? Infinity : wholeNumber(text, 0);
   if (count !== undefined) return count;
   throw new DynamoError('usage', `--tail ${JSON.stringify(text)}: expected a number of lines, or all.`, {
-    hint: 'dynamo logs --tail 50',
+    hint: 'dynamo logs --tail 50   # for a namespace on Kubernetes: --namespace',
     fields: { option: '--tail', asked: text },
   });
 }

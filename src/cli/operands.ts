@@ -1,4 +1,5 @@
 /** What a command line names: operands, the arguments after `--`, and the one profile; in a terminal, `up` asks for it. */
+import { existsSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { concealWords } from '../base/secrets.ts';
@@ -17,13 +18,21 @@ export function splitRawArgs(words: readonly string[]): {
   return { operands: words.slice(0, words.length - count), rawArgs: words.slice(words.length - count) };
 }
 
-/** Throws `usage` unless `operands` name exactly one profile; the error lists all profiles. */
+/** The profile of the project in the working folder. */
+export const projectFile = 'dynamo.yaml';
+
+/** What is meant where no profile is named; `undefined` without a project. */
+export function projectProfile(): string | undefined {
+  return existsSync(projectFile) ? `./${projectFile}` : undefined;
+}
+
+/** Without operands, the profile of the project. Throws `usage` unless it is exactly one; the error lists all profiles. */
 export async function oneProfile(
   operands: readonly string[],
   verb: string,
   environment: Environment,
 ): Promise<string> {
-  const [asked, ...more] = operands;
+  const [asked = projectProfile(), ...more] = operands;
   if (asked === undefined) {
     const { listProfiles } = await import('../profile/list.ts');
     throw new DynamoError('usage', `dynamo ${verb} needs a profile.`, {

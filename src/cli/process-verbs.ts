@@ -8,6 +8,7 @@ import type { ProcessAction } from '../supervisor/process-action.ts';
 import { chosenProcesses, findRun, onlyLiveRun } from '../deployment/find-run.ts';
 import { silenceError } from '../deployment/ask-supervisor.ts';
 import { requireLinux } from '../package/platform.ts';
+import { splitOperands } from './run-operands.ts';
 import type { Configure } from './verb.ts';
 
 const done: Readonly<Record<ProcessAction, string>> = {
@@ -23,13 +24,13 @@ export const restart = { configure: processVerb('restart') };
 const examples = (action: ProcessAction): string => `
 Examples:
   dynamo ${action} decode              ${action} decode of the run that is up
-  dynamo ${action} decode --run mine   ${action} decode of the run named mine`;
+  dynamo ${action} mine/decode         ${action} decode of the run named mine`;
 
 /** Returns when the process is ready or gone. A process stopped this way is not restarted by its restart policy. */
 function processVerb(action: ProcessAction): Configure {
   return (command, settle, environment) => {
     command
-      .argument('<process...>', 'names of processes, or of components for all their replicas')
+      .argument('<process...>', 'processes, as decode or RUN/decode; or components, for all their replicas')
       .option('--run <run>', 'name or id of a run; default: the one that is up')
       .addHelpText('after', examples(action))
       .action(async (asked: string[], flags: { run?: string }) =>
@@ -46,13 +47,15 @@ async function act(
 ): Promise<number> {
   requireLinux(action);
   const folders = stateFolders(environment);
-  const run = liveRun(folders, runName, action);
+  const { run: named, processes } = splitOperands(asked, runName, environment);
+  const run = liveRun(folders, named, action, processes[0] ?? '');
+  if (processes.length === 0) throw wholeRun(action, run);
   const plan = readPlan(run.files);
   if (plan === undefined)
     throw new DynamoError('run-not-found', `Run ${run.record.runId} has no plan on disk.`, {
       fields: { runId: run.record.runId },
     });
-  for (const { name } of chosenProcesses(plan, asked)) {
+  for (const { name } of chosenProcesses(plan, processes)) {
     await askAct(socketOf(folders, run.record), action, name).catch((error: unknown) => {
       throw isSilence(error) || isUnreachable(error) ? silenceError(run, error) : error;
     });
@@ -61,8 +64,17 @@ async function act(
   return 0;
 }
 
-function liveRun(folders: StateFolders, name: string | undefined, verb: string): StoredRun {
-  const run = name === undefined ? onlyLiveRun(folders, verb) : findRun(folders, name);
+/** Only its name was given. */
+function wholeRun(action: ProcessAction, { record: { name }, files }: StoredRun): DynamoError {
+  const [first = 'decode'] = readPlan(files)?.processes.map((each) => each.name) ?? [];
+  const one = `dynamo ${action} ${name}/${first}`;
+  return new DynamoError('usage', `dynamo ${action} needs a process; ${name} is a whole run.`, {
+    hint: action === 'stop' ? `dynamo down ${name}   # one process: ${one}` : one,
+  });
+}
+
+function liveRun(folders: StateFolders, name: string | undefined, verb: string, process: string): StoredRun {
+  const run = name === undefined ? onlyLiveRun(folders, verb, `/${process}`) : findRun(folders, name);
   if (run?.supervised === true) return run;
   const message = run === undefined ? 'No run is up.' : `Run ${run.record.runId} is not up.`;
   throw new DynamoError('run-not-found', message, {

@@ -38,25 +38,30 @@ function isHelp(word: string): boolean {
 /** Throws DynamoError. */
 async function runNamed(name: string, words: readonly string[], environment: Environment): Promise<number> {
   const verb = verbs.find((each) => each.name === name);
-  if (verb === undefined) throw unknownVerb(name);
+  if (verb === undefined) throw await unknownVerb(name);
   const [{ runVerb }, { configure }] = await Promise.all([import('./run-verb.ts'), moduleOf(verb, words)]);
   return await runVerb(verb, configure, words, environment);
 }
 
-function unknownVerb(asked: string): DynamoError {
+async function unknownVerb(asked: string): Promise<DynamoError> {
   if (asked.startsWith('-')) {
     return new DynamoError('usage', `dynamo has no option ${asked} before a command.`, {
       hint: 'dynamo --help',
       fields: { option: asked },
     });
   }
-  const meant = nearest(
-    asked,
-    visibleVerbs.map(({ name }) => name),
-  );
+  const { commandFor, otherWords } = await import('./other-words.ts');
+  const names = visibleVerbs.map(({ name }) => name);
+  const known = commandFor(asked, names);
+  // A word that is spelled like one of another tool means that one: `tpo` is not `stop`.
+  const meant = known === undefined ? nearest(asked, [...names, ...otherWords]) : undefined;
+  const command = known ?? (meant === undefined ? undefined : (commandFor(meant, names) ?? meant));
   return new DynamoError('usage', `There is no command ${JSON.stringify(asked)}.`, {
-    hint: meant === undefined ? 'dynamo --help' : `did you mean: dynamo ${meant}`,
-    fields: { asked, nearest: meant },
+    hint:
+      command === undefined
+        ? 'dynamo --help'
+        : `${known === undefined ? 'did you mean: ' : ''}dynamo ${command}`,
+    fields: { asked, nearest: command },
   });
 }
 

@@ -2,7 +2,11 @@
 import type { Environment } from '../base/environment.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stateFolders } from '../run/folders.ts';
-import { terminalWidth } from '../view/wrap.ts';
+import { durationText } from '../base/duration.ts';
+import { DynamoError } from '../base/error.ts';
+import { wholeNumber } from './flag-values.ts';
+import { fitLines, terminalWidth } from '../view/wrap.ts';
+import { hasEnded, historyTable, newestRuns, usualCount, whyEnded } from '../view/run-history.ts';
 import { liveScreen } from '../view/live-screen.ts';
 import { runFailures, runTable, runTroubles, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
@@ -18,7 +22,8 @@ import type { Configure } from './verb.ts';
 const examples = `
 Examples:
   dynamo ps                    list the runs that are up
-  dynamo ps --all              also list runs that have ended
+  dynamo ps --all              one line a run, newest first, also those that have ended, and why
+  dynamo ps --quiet            print only the ids of the runs that are up
   dynamo ps --watch            refresh every second; Ctrl-C quits
   dynamo ps --json | jq '.runs[].processes[] | {name, state, memoryBytes}'
 
@@ -32,6 +37,9 @@ does not answer within 2 s gets a row that says so. --on, --context or --namespa
 
 interface PsFlags extends PlaceFlags {
   readonly all?: true;
+  readonly allProcesses?: true;
+  readonly last?: number;
+  readonly quiet?: true;
   readonly json?: true;
   readonly watch?: true;
 }
@@ -41,7 +49,10 @@ const periodMs = 1_000;
 
 export const configure: Configure = (command, settle, environment) => {
   addPlaceOptions(command)
-    .option('-a, --all', 'also list runs that have ended')
+    .option('-a, --all', `one line a run: those that are up, and the last ${usualCount} that have ended`)
+    .option('-n, --last <count>', 'as --all, with so many that have ended; or all of them', runCount)
+    .option('--all-processes', 'list every process, also of runs that have ended')
+    .option('-q, --quiet', 'print only ids of runs')
     .option('-w, --watch', 'refresh every second')
     .option('--json', 'print JSON; with --watch, one object per line')
     .addHelpText('after', examples)
@@ -51,36 +62,67 @@ export const configure: Configure = (command, settle, environment) => {
 async function ps(flags: PsFlags, environment: Environment): Promise<number> {
   if (!namesPlace(flags)) requireLinux('ps');
   if (flags.watch === true) return await watch(flags, environment);
-  const [{ shown: local }, remote] = await Promise.all([
-    look(flags, environment),
-    clusterViews(flags, environment),
-  ]);
-  const shown = [...local, ...remote];
+  const [{ views: local }, remote] = await Promise.all([look(environment), clusterViews(flags, environment)]);
+  const views = [...local, ...remote];
+  const shown = chosen(views, flags);
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, runs: shown }, undefined, 2)}\n`);
+  } else if (flags.quiet === true) {
+    process.stdout.write(shown.map(({ runId }) => `${runId}\n`).join(''));
   } else if (shown.length === 0) {
-    process.stderr.write(`${noRunsUp}\n`);
+    process.stderr.write(`${noRunsUp}\n${lastFailure(views)}`);
   } else {
     const style = styleFor(process.stdout, environment);
+    const width = terminalWidth(process.stdout);
     process.stdout.write(
-      `${runTable(shown, style, terminalWidth(process.stdout))}\n${runTroubles(shown, style)}${runFailures(shown, style)}`,
+      isHistory(flags)
+        ? `${fitLines(historyTable(shown, style, Date.now()), width)}\n`
+        : `${runTable(shown, style, width)}\n${runTroubles(shown, style)}${runFailures(shown, style)}`,
     );
+    const older = views.length - shown.length;
+    if (isHistory(flags) && older > 0) process.stderr.write(`${older} older runs: dynamo ps --last all\n`);
   }
   return 0;
 }
 
 const noRunsUp = 'no runs are up; `dynamo ps --all` shows ended ones';
 
+/** A deployment that ended by itself should not go unnoticed. */
+function lastFailure(views: readonly RunView[]): string {
+  const [last] = newestRuns(views, 1);
+  if (last?.failure === undefined) return '';
+  const when =
+    last.endedAt === undefined ? '' : ` ${durationText(Date.now() - Date.parse(last.endedAt))} ago`;
+  return `the last one, ${last.runId}, failed${when}: ${whyEnded(last)}\nfix: dynamo logs ${last.runId}\n`;
+}
+
+/** For programs, JSON has all of them. */
+function chosen(views: readonly RunView[], flags: PsFlags): RunView[] {
+  if (flags.last !== undefined) return newestRuns(views, flags.last);
+  if (flags.allProcesses === true || (flags.all === true && flags.json === true)) return [...views];
+  return flags.all === true ? newestRuns(views, usualCount) : views.filter((view) => !hasEnded(view));
+}
+
+function isHistory({ all, last, allProcesses }: PsFlags): boolean {
+  return (all === true || last !== undefined) && allProcesses !== true;
+}
+
+function runCount(text: string): number {
+  const count = text === 'all' ? Infinity : wholeNumber(text, 0);
+  if (count !== undefined) return count;
+  throw new DynamoError('usage', `--last ${JSON.stringify(text)}: expected a number of runs, or all.`, {
+    hint: 'dynamo ps --last 20   # for a namespace on Kubernetes: --namespace',
+  });
+}
+
 async function look(
-  { all }: PsFlags,
   environment: Environment,
   before?: UsageSample,
-): Promise<{ shown: RunView[]; sample: UsageSample }> {
+): Promise<{ views: RunView[]; sample: UsageSample }> {
   // Other platforms can only list deployments on clusters.
   if (process.platform !== 'linux')
-    return { shown: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
-  const { views, sample } = await runViews(stateFolders(environment), before);
-  return { shown: views.filter((view) => all === true || isUp(view)), sample };
+    return { views: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
+  return await runViews(stateFolders(environment), before);
 }
 
 /** Until a signal comes or the reader is gone. */
@@ -104,10 +146,10 @@ async function watch(flags: PsFlags, environment: Environment): Promise<number> 
     const remote = watchClusters(flags, environment);
     let sample: UsageSample | undefined;
     while (!ended.signal.aborted) {
-      const seen = await Promise.race([look(flags, environment, sample), left]);
+      const seen = await Promise.race([look(environment, sample), left]);
       if (seen === undefined) break;
       sample = seen.sample;
-      const runs = [...measures.add(seen.shown, seen.sample), ...remote()];
+      const runs = [...measures.add(chosen(seen.views, flags), seen.sample), ...remote()];
       if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
       else screen.show(runs.length === 0 ? noRunsUp : frame(runs));
       await delay(periodMs, undefined, { signal: ended.signal }).catch(() => {});
@@ -118,8 +160,4 @@ async function watch(flags: PsFlags, environment: Environment): Promise<number> 
   }
   const signal = signals.first();
   return signal === undefined ? 0 : signalExitCode(signal);
-}
-
-function isUp({ state }: RunView): boolean {
-  return state !== 'stopped' && state !== 'failed';
 }

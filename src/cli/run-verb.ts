@@ -1,4 +1,5 @@
 /** Lets commander parse what follows a verb, and runs it. */
+import { existsSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { DynamoError } from '../base/error.ts';
@@ -37,15 +38,41 @@ export async function runVerb(
   if (verb.name !== 'complete') onDamage(sayDamage);
   if (verb.actsAsOwner === true) actAsOwner(environment);
   const command = commandOf(verb);
-  configure(command, (code) => (exitCode = code), environment);
+  configure(command, (code) => (exitCode = code), await withProject(verb, words, environment));
   try {
-    await command.parseAsync(words, { from: 'user' });
+    await command.parseAsync(await inOurWords(verb.name, command, words), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     throw usageError(error, verb);
   }
   return exitCode;
+}
+
+/** With the variables of `.env` beside a dynamo.yaml, or of --env-file. */
+async function withProject(
+  { readsProject }: Verb,
+  words: readonly string[],
+  environment: Environment,
+): Promise<Environment> {
+  const asked = words.some((word) => /^--env-file(=|$)/.test(word));
+  if (readsProject !== true || (!asked && !existsSync('dynamo.yaml'))) return environment;
+  const { projectEnvironment } = await import('./project.ts');
+  return projectEnvironment(words, environment);
+}
+
+/** Few people need the table of the words of others: it is loaded when an option is not one of ours. */
+async function inOurWords(
+  verb: string,
+  command: Command,
+  words: readonly string[],
+): Promise<readonly string[]> {
+  const ours = new Set(command.options.flatMap(({ long, short }) => [long, short]));
+  const end = words.indexOf('--');
+  const flags = words.slice(0, end === -1 ? undefined : end).filter((word) => /^-\w|^--\w/.test(word));
+  if (verb === 'complete' || flags.every((flag) => ours.has(flag.split('=')[0]))) return words;
+  const { inOurWords: translated } = await import('./other-words.ts');
+  return translated(verb, command, words);
 }
 
 function sayDamage({ file, why, fix }: Damage): void {

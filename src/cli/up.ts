@@ -14,7 +14,7 @@ import {
 } from './up/deployment-options.ts';
 import { addHostOptions, type HostFlags, withHosts } from './up/host-options.ts';
 import { openProfile } from '../deployment/load-profile.ts';
-import { canAsk, chooseProfile, oneProfile, splitRawArgs } from './operands.ts';
+import { canAsk, chooseProfile, oneProfile, projectProfile, splitRawArgs } from './operands.ts';
 import { requireLinux } from '../package/platform.ts';
 import { prepareRun } from '../deployment/prepare-run.ts';
 import { reapDeadRuns } from '../deployment/reap-run.ts';
@@ -71,12 +71,12 @@ async function up(
 ): Promise<number> {
   requireLinux('up');
   requireOwnState(environment);
-  const asked = operands.length === 0 && canAsk() ? await chooseProfile(environment) : operands[0];
+  const named = operands[0] ?? projectProfile();
+  const asked = named === undefined && canAsk() ? await chooseProfile(environment) : named;
   // Cancelled with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
-  const named = asked === undefined ? [] : [asked, ...operands.slice(1)];
   const { profile, note } = await openProfile(
-    await oneProfile(named, 'up', environment),
+    await oneProfile(asked === undefined ? [] : [asked, ...operands.slice(1)], 'up', environment),
     settingsOf(flags),
     environment,
   );

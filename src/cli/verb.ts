@@ -22,12 +22,15 @@ export interface Verb {
   readonly hidden?: true;
   /** It works on runs that exist: root acts as the user who owns them. */
   readonly actsAsOwner?: true;
+  /** It takes a profile: the one of the project in the working folder, with its `.env`. */
+  readonly readsProject?: true;
 }
 
 export const upVerb: Verb = {
   name: 'up',
   usage: '[profile] [options] [-- worker arguments]',
   summary: 'start a deployment, check that it serves, follow its logs',
+  readsProject: true,
 };
 
 export const superviseVerb: Verb = {

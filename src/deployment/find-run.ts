@@ -32,23 +32,23 @@ export function runAsItIs(folders: StateFolders, run: StoredRun): StoredRun {
 
 /**
  * The only live run, or `undefined` if there is none. Throws `usage` if there are several. Shared infrastructure does not count
- * if there is a run that serves.
+ * if there is a run that serves. `rest`: what follows the name of a run in the command that the error shows.
  */
-export function onlyLiveRun(folders: StateFolders, verb: string): StoredRun | undefined {
+export function onlyLiveRun(folders: StateFolders, verb: string, rest = ''): StoredRun | undefined {
   const all = storedRuns(folders, isAlive).filter(({ supervised }) => supervised);
   if (all.length <= 1) return all[0];
   const live = all.filter((run) => !isInfraOnly(run));
   if (live.length === 1) return live[0];
   const names = live.map(({ record }) => record.name);
   throw new DynamoError('usage', `Several runs are up: ${names.join(', ')}.`, {
-    hint: `dynamo ${verb} ${names[0]}`,
+    hint: `dynamo ${verb} ${names[0]}${rest}`,
     fields: { runs: live.map(({ record }) => record.runId) },
   });
 }
 
 /** The only live run, otherwise the newest ended one: for verbs that only read. Throws `run-not-found`. */
-export function latestRun(folders: StateFolders, verb: string): StoredRun {
-  const found = onlyLiveRun(folders, verb) ?? storedRuns(folders, isAlive).at(-1);
+export function latestRun(folders: StateFolders, verb: string, rest = ''): StoredRun {
+  const found = onlyLiveRun(folders, verb, rest) ?? storedRuns(folders, isAlive).at(-1);
   if (found !== undefined) return found;
   throw new DynamoError('run-not-found', 'There is no run yet.', { hint: 'dynamo up agg' });
 }

@@ -1,6 +1,6 @@
 /** Loads a profile with the files, folders and environment of this host, and says which one was used. */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { xdgFolder } from '../base/xdg.ts';
 import {
@@ -50,12 +50,19 @@ export async function openProfile(
   environment: Environment,
 ): Promise<OpenedProfile> {
   const loaded = await loadProfile({ ...profileLibrary(environment), asked, settings, environment });
-  const { profile, resolvedBy } = loaded;
+  const { resolvedBy } = loaded;
+  const profile = named(loaded.profile);
   const note =
     resolvedBy === 'name' && profile.origin === 'shipped'
       ? undefined
       : `${asked}: using the ${profile.origin} profile ${profile.name} (${profile.file})`;
   return { profile, note };
+}
+
+/** As compose does: every project has a dynamo.yaml, so it is its folder that says which one it is. */
+function named(profile: Profile): Profile {
+  if (basename(profile.file) !== 'dynamo.yaml') return profile;
+  return { ...profile, name: basename(dirname(profile.file)) || profile.name };
 }
 
 export async function profileNames(environment: Environment): Promise<string[]> {

@@ -87,6 +87,43 @@ function settle(
   }
 }
 
+/** The runs that are being stopped, drawn together: one task per process. */
+export function stopTasks(runs: readonly Plan[]): { of(runId: string): Progress; end(): Promise<void> } {
+  const keyOf = (runId: string, process: string): string => `${runId}/${process}`;
+  const rows = runs.flatMap(({ runId, name, processes }) =>
+    processes.map((spec) => ({
+      key: keyOf(runId, spec.name),
+      title: runs.length === 1 ? spec.name : `${name}/${spec.name}`,
+    })),
+  );
+  const outcomes = new Map(rows.map(({ key }) => [key, deferred<void>()]));
+  const list = new Listr(
+    rows.map(({ key, title }) => ({ title, task: () => outcomes.get(key)?.promise })),
+    {
+      concurrent: true,
+      registerSignalListeners: false,
+      rendererOptions: {
+        timer: PRESET_TIMER,
+        logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+      },
+    },
+  );
+  const drawn = list.run().catch(() => {});
+  return {
+    of: (runId) => ({
+      show: (event) => {
+        if (event.type === 'process' && event.state === 'stopped')
+          outcomes.get(keyOf(runId, event.process))?.resolve();
+      },
+      end: async () => {},
+    }),
+    end: async () => {
+      for (const outcome of outcomes.values()) outcome.resolve();
+      await drawn;
+    },
+  };
+}
+
 /** Drawn by listr2 on stderr. */
 export function stepTasks(): Steps {
   return {

@@ -81,8 +81,12 @@ export async function chooseProgress(
   environment: Environment,
 ): Promise<Progress> {
   if (quiet) return silentProgress;
-  if (process.stderr.isTTY !== true || environment.TERM === 'dumb')
-    return progressLines((text) => process.stderr.write(text));
+  if (!drawsOnStderr(environment)) return progressLines((text) => process.stderr.write(text));
   const { progressTasks } = await import('./live-tasks.ts');
   return progressTasks(plan);
+}
+
+/** Whether a list can be drawn there, and drawn again. */
+export function drawsOnStderr({ TERM }: Environment): boolean {
+  return process.stderr.isTTY === true && TERM !== 'dumb';
 }

@@ -36,6 +36,8 @@ export interface RunView {
   };
   readonly url: string;
   readonly startedAt: string;
+  /** When all of it had ended. */
+  readonly endedAt?: string;
   readonly detached: boolean;
   /** Absent on a cluster, as what follows is. */
   readonly supervisorPid: number | undefined;
@@ -102,7 +104,7 @@ const columns: readonly Column[] = [
   },
   {
     heading: 'STATE',
-    ofRun: (view, style) => coloured(stateOf(view), style),
+    ofRun: colouredState,
     ofProcess: ({ state }, style) => coloured(state, style),
   },
   {
@@ -240,6 +242,10 @@ const badStates: ReadonlySet<string> = new Set([
   'gone',
   'failing',
 ]);
+
+export function colouredState(view: RunView, style: ChalkInstance): string {
+  return coloured(stateOf(view), style);
+}
 
 function coloured(state: string, style: ChalkInstance): string {
   if (state === 'ready') return style.green(state);

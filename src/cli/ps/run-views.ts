@@ -102,6 +102,7 @@ async function viewOf(
     state: run.supervised ? status.phase : living.length > 0 ? 'orphaned' : without,
     url: clientUrl(plan),
     startedAt: new Date(record.startedAt).toISOString(),
+    ...(record.endedAt === undefined ? {} : { endedAt: new Date(record.endedAt).toISOString() }),
     detached: record.detached,
     supervisorPid: record.supervisor.pid,
     supervisor: supervisor.kind,

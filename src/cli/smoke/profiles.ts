@@ -8,6 +8,7 @@ import { requireOwnState, workspaceOf } from '../../run/folders.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
+import { projectProfile } from '../operands.ts';
 import { planOptionsOf, settingsOf, type DeploymentFlags } from '../up/deployment-options.ts';
 import { openProfile, profileNames } from '../../deployment/load-profile.ts';
 import { reapDeadRuns } from '../../deployment/reap-run.ts';
@@ -93,6 +94,8 @@ async function namesFor(
   if (flags.all !== true && asked.length > 0) return asked;
   const names = await profileNames(environment);
   if (flags.all === true && asked.length === 0) return names;
+  const project = projectProfile();
+  if (project !== undefined && flags.all !== true && asked.length === 0) return [project];
   throw new DynamoError(
     'usage',
     flags.all === true

@@ -80,6 +80,7 @@ export function addDeploymentOptions(command: Command): Command {
     .option('--set <path=value>', 'set a parameter or any other key of the profile (repeatable)', setting, [])
     .option('--replicas <role=n>', 'number of workers of a role, such as decode=2 (repeatable)', replicas, {})
     .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
+    .option('--env-file <file>', 'read variables from this file instead of .env (repeatable)')
     .option('--timeout <seconds>', 'time limit for becoming ready', seconds('--timeout'))
     .option('--stop-timeout <seconds>', 'time limit for stopping, then SIGKILL', seconds('--stop-timeout'))
     .option(

@@ -27,7 +27,7 @@ function besideRun(actOf: (line: string, world: World, url: string) => Act = () 
 function onProcess(stopped: boolean): Stage {
   return async (world) => async (line) => {
     await downAll(world);
-    await up(world, 'disagg', ['--name', /--run (\w+)/.exec(line)?.[1] ?? 'disagg']);
+    await up(world, 'disagg', ['--name', /(\w+)\/decode/.exec(line)?.[1] ?? 'disagg']);
     if (stopped) await succeed(world, ['stop', 'decode']);
     return {};
   };
@@ -77,6 +77,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     writeFileSync(join(world.work, 'chat.test.js'), docFile('ci.md', 'chat.test.js'));
     return () => ({});
   },
+  init: async () => () => ({}),
   profiles: async (world) => {
     copyFileSync(join(packageFolder, 'launch-profiles/agg.yaml'), join(world.work, 'mine.yaml'));
     return () => ({});
