@@ -13,6 +13,19 @@ export interface KvOffer {
   readonly imageInfo: readonly ImageInfo[];
 }
 
+/** What was really sent, and how long it took from the offer on. */
+interface Sent {
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+/** Of a prefill and a decode worker. */
+interface Meeting {
+  readonly offer: Deferred<KvOffer>;
+  readonly left: Deferred<void>;
+  sent: boolean;
+}
+
 export type Bootstrap = Awaited<ReturnType<typeof serveBootstrap>>;
 
 /** Decode connects at once; after this time it is not going to. */
@@ -20,17 +33,19 @@ const keepMs = 5_000;
 
 /** `broken` drops every connection, so that decode never gets the KV cache. */
 export async function serveBootstrap(host: string, port: number, broken: boolean) {
-  const rooms = new Map<string, { offer: Deferred<KvOffer>; left: Deferred<void> }>();
+  const rooms = new Map<string, Meeting>();
   const enter = (room: string) => {
-    const meeting = rooms.get(room) ?? { offer: deferred<KvOffer>(), left: deferred<void>() };
+    const meeting = rooms.get(room) ?? { offer: deferred<KvOffer>(), left: deferred<void>(), sent: false };
     rooms.set(room, meeting);
     return meeting;
   };
   const bound = await listen(host, port, ({ url = '' }, response) => {
     if (broken) return void response.destroy();
-    const { offer, left } = enter(url.slice(1));
+    const meeting = enter(url.slice(1));
+    const { offer, left } = meeting;
     response.once('close', left.resolve);
     void offer.promise.then((kv) => response.end(`${JSON.stringify(kv)}\n`));
+    response.once('finish', () => (meeting.sent = true));
   }).catch((error: unknown) => {
     // As upstream: a port in use shows only with the first request.
     log('ERROR', 'sim::bootstrap', `Bootstrap server failed to start: ${messageOf(error)}`);
@@ -38,14 +53,18 @@ export async function serveBootstrap(host: string, port: number, broken: boolean
   });
   return {
     address: `${host}:${bound.port}`,
-    /** Resolves when decode has taken the offer, or after a time limit. */
-    offer: async (room: string, kv: KvOffer): Promise<void> => {
-      const { offer, left } = enter(room);
+    /** Resolves when decode has taken the offer, or after a time limit; `undefined` if it has not. */
+    offer: async (room: string, kv: KvOffer): Promise<Sent | undefined> => {
+      const meeting = enter(room);
+      const { offer, left } = meeting;
+      const begin = performance.now();
       offer.resolve(kv);
       const timer = setTimeout(left.resolve, broken ? 0 : keepMs);
       await left.promise;
       clearTimeout(timer);
       rooms.delete(room);
+      const bytes = Buffer.byteLength(JSON.stringify(kv)) + 1;
+      return meeting.sent ? { bytes, ms: performance.now() - begin } : undefined;
     },
   };
 }

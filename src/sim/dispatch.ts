@@ -12,6 +12,7 @@ import {
   type WorkRequest,
 } from './request-plane.ts';
 import type { Registry, Team } from './registry.ts';
+import type { Progress, Work, WorkerLoads } from './progress.ts';
 import type { Choice, Router } from './router.ts';
 import type { SeededFault } from './seeded-fault.ts';
 import { longestToken, tokenize } from './text.ts';
@@ -21,6 +22,9 @@ export interface Dispatched {
   readonly frames: Frames;
   readonly prefillId: string;
   readonly decodeId: string;
+  /** What the request means for these two; for one worker alone, twice the same. */
+  readonly prefillWork: Work;
+  readonly decodeWork: Work;
   /** Share of the prompt that the router expected to be cached. */
   readonly hitRate?: number | undefined;
 }
@@ -37,23 +41,58 @@ export async function dispatchText(exchange: Exchange, work: TextWork): Promise<
   const tokens = checkedTokens(team, work);
   const imageInfo = await encodeImages(exchange, team, work);
   const request: TextRequest = { ...work, kind: 'text', imageInfo, rendezvous: null };
+  const alone = team.prefill.length === 0;
+  exchange.progress.enter('route', alone ? 'aggregated' : 'prefill');
   const prefillChoice = router.byPrefix(team.prefill.length > 0 ? team.prefill : team.entry, tokens);
   const decodeChoice = team.prefill.length > 0 ? router.byLoad(team.entry) : prefillChoice;
+  const workOf = ({ peer }: Choice, type: Work['type']): Work => {
+    const blocks = Math.ceil(tokens.length / peer.card.kv_cache_block_size);
+    return { worker: peer.instance.id, type, promptTokens: tokens.length, blocks };
+  };
+  const prefillWork = workOf(prefillChoice, alone ? 'decode' : 'prefill');
+  const decodeWork = workOf(decodeChoice, 'decode');
+  const frames =
+    decodeChoice === prefillChoice
+      ? run(exchange, prefillChoice, request)
+      : handOver(exchange, prefillChoice, decodeChoice, request);
   return {
-    frames:
-      decodeChoice === prefillChoice
-        ? run(exchange, prefillChoice, request)
-        : handOver(exchange, prefillChoice, decodeChoice, request),
+    frames: followed(exchange, frames, { prefillWork, decodeWork, alone }),
     prefillId: prefillChoice.peer.instance.id,
     decodeId: decodeChoice.peer.instance.id,
+    prefillWork,
+    decodeWork,
     hitRate: prefillChoice.hitRate,
   };
+}
+
+/** Tells how far the request is, from the frames of its answer. */
+async function* followed(
+  { progress, loads }: Exchange,
+  frames: Frames,
+  { prefillWork, decodeWork, alone }: Pick<Dispatched, 'prefillWork' | 'decodeWork'> & { alone: boolean },
+): Frames {
+  progress.enter('dispatch', alone ? 'aggregated' : 'prefill');
+  const [computed, released] = [loads.prefill(prefillWork), loads.hold(decodeWork)];
+  try {
+    for await (const frame of frames) {
+      // The prompt has been computed.
+      if (frame.type === 'start') {
+        computed();
+        if (!alone) progress.enter('dispatch', 'decode');
+      } else progress.waitedFor();
+      yield frame;
+    }
+  } finally {
+    computed();
+    released();
+  }
 }
 
 /** One worker reads the body and returns the whole answer: embeddings and media. */
 export async function dispatchWhole(exchange: Exchange, kind: WholeRequest['kind']): Promise<unknown> {
   const { registry, router, model, id, body } = exchange;
   const choice = router.byLoad(registry.team(model, kind).entry);
+  exchange.progress.enter('dispatch', 'aggregated');
   const frame = await last(run(exchange, choice, { kind, id, body }));
   return frame.type === 'whole' ? frame.body : undefined;
 }
@@ -139,6 +178,7 @@ export interface Shared {
   readonly registry: Registry;
   readonly router: Router;
   readonly metrics: Metrics;
+  readonly loads: WorkerLoads;
   readonly fault: SeededFault | undefined;
 }
 
@@ -147,6 +187,9 @@ export interface Exchange extends Shared {
   readonly body: Body;
   readonly model: string;
   readonly response: ServerResponse;
+  /** When it came, on the clock of `performance`. */
+  readonly startedAt: number;
+  readonly progress: Progress;
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
 }

@@ -15,6 +15,7 @@ import { dispatchWhole, type Exchange, type Shared } from './dispatch.ts';
 import { clientGone, readBody, sendJson, sendText } from './http.ts';
 import { log } from './log.ts';
 import { answerProbe } from './health.ts';
+import { progressOf } from './progress.ts';
 import type { WholeRequest } from './request-plane.ts';
 import { busyFrom, spoilAnswer, spoilRequest } from './seeded-fault.ts';
 import { requireJson } from './web-guard.ts';
@@ -52,7 +53,7 @@ export async function answer(
     logResponse(request, response, { isProbe, id, latencyMs: performance.now() - started }),
   );
   if (isProbe) return;
-  const { registry, router, metrics, fault } = state;
+  const { registry, router, metrics, loads, fault } = state;
   const signal = fault === 'cancelled-stream' ? never : clientGone(response);
   try {
     const route = routes.get(path);
@@ -67,30 +68,52 @@ export async function answer(
     const served = registry.listed().map(({ name }) => name);
     const body = spoilRequest(fault, asked, served);
     const model = requiredText(body, 'model');
-    await counted(route, { registry, router, metrics, fault, id, body, model, response, signal });
+    const progress = progressOf(metrics, model);
+    const exchange = { registry, router, metrics, loads, fault, id, body, model, response, signal };
+    await counted(route, { ...exchange, startedAt: started, progress });
   } catch (error) {
     if (!signal.aborted) fail(response, asApiError(error));
   }
 }
 
 async function counted([endpoint, route]: Route, exchange: Exchange): Promise<void> {
-  const { model, body, metrics, signal } = exchange;
-  const started = performance.now();
-  let status = 'error';
-  metrics.move('dynamo_frontend_inflight_requests', { model }, 1);
+  const { model, body, metrics, signal, progress } = exchange;
+  const labels = { model, endpoint, request_type: body['stream'] === true ? 'stream' : 'unary' };
+  const inFlight = (by: number): void => {
+    metrics.move('dynamo_frontend_active_requests', { model }, by);
+    metrics.move('dynamo_frontend_inflight_requests', { model }, by);
+  };
+  let outcome = { status: 'error', error_type: 'cancelled' };
+  metrics.count('dynamo_frontend_requests_started_total', labels);
+  inFlight(1);
+  progress.enter('preprocess', '');
   try {
     await route(exchange);
-    status = 'success';
+    outcome = { status: 'success', error_type: '' };
+  } catch (error) {
+    if (!signal.aborted) outcome = { status: 'error', error_type: errorType(asApiError(error).status) };
+    throw error;
   } finally {
-    const type = body['stream'] === true ? 'stream' : 'unary';
-    const seconds = (performance.now() - started) / 1000;
-    if (signal.aborted) metrics.move('dynamo_frontend_disconnected_clients', {}, 1);
-    metrics.move('dynamo_frontend_inflight_requests', { model }, -1);
+    const seconds = (performance.now() - exchange.startedAt) / 1000;
+    if (signal.aborted) {
+      metrics.move('dynamo_frontend_disconnected_clients', {}, 1);
+      metrics.count('dynamo_frontend_model_cancellation_total', labels);
+    }
+    progress.waitedFor();
+    inFlight(-1);
     if (exchange.fault !== 'metrics') {
-      metrics.count('dynamo_frontend_requests_total', { model, endpoint, request_type: type, status });
+      metrics.count('dynamo_frontend_requests_total', { ...labels, ...outcome });
     }
     metrics.observe('dynamo_frontend_request_duration_seconds', { model }, seconds);
   }
+}
+
+/** Upstream's words, of 1.6.1. */
+function errorType(status: number): string {
+  if (status === 404) return 'not_found';
+  if (status === 429 || status === 529) return 'overload';
+  if (status === 503) return 'unavailable';
+  return status < 500 ? 'validation' : 'internal';
 }
 
 function whole(kind: WholeRequest['kind']) {

@@ -12,6 +12,7 @@ import { exitWith, log } from './log.ts';
 import { metrics } from './metrics.ts';
 import { faultFlags, injectFaults } from './faults.ts';
 import { openPlanes } from './open-planes.ts';
+import { workerLoads } from './progress.ts';
 import { registry } from './registry.ts';
 import { router, routerModes } from './router.ts';
 import { seededFaults } from './seeded-fault.ts';
@@ -54,10 +55,12 @@ export async function frontend(argv: readonly string[], stopping: AbortControlle
   const routing = router(mode, measures, fault);
   if (events) followEvents(discovery, nats, routing);
   const open = new Set<ServerResponse>();
+  const known = registry(discovery, flags.namespace ?? environment.namespace);
   const server = await serve(flags['http-host'] ?? '127.0.0.1', flags['http-port'] ?? 8000, {
-    registry: registry(discovery, flags.namespace ?? environment.namespace),
+    registry: known,
     router: routing,
     metrics: measures,
+    loads: workerLoads(measures, known.knows),
     fault,
     bodyLimit: environment.bodyLimit,
     draining: () => stop.aborted,

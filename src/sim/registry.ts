@@ -61,6 +61,8 @@ export function registry(discovery: Discovery, namespace: string | undefined) {
      */
     instances: (): string[] =>
       discovery.reachable() ? [...seen.instances.values()].filter((text) => parseInstance(text)) : [],
+    /** Whether a worker with this id is registered. */
+    knows: (id: string): boolean => peers.some(({ instance }) => instance.id === id),
     lost: (peer: Peer): void => void lostUntil.set(peer.instance.id, performance.now() + lostMs),
     listed: (): { name: string; time: number; card: Card }[] =>
       [...created].flatMap(([name, time]) => {

@@ -1,4 +1,5 @@
 /** Chooses a worker: round robin, at random, or by cached prefix and load. */
+import { randomBytes } from 'node:crypto';
 import { blockHashes, type CacheChange, prefixCache, type PrefixCache } from './prefix-cache.ts';
 import type { Metrics } from './metrics.ts';
 import type { Peer } from './registry.ts';
@@ -18,6 +19,7 @@ export type Router = ReturnType<typeof router>;
 
 export function router(mode: (typeof routerModes)[number], metrics: Metrics, fault?: SeededFault) {
   let routed = 0;
+  const routerId = randomBytes(8).readBigUInt64LE().toString();
   const load = new Map<string, number>();
   const turns = new Map<string, number>();
   /** The cached blocks of each worker, from its events or else predicted from the router's own choices. */
@@ -55,6 +57,7 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
   /** For a worker that runs prefill. */
   const byPrefix = (peers: readonly Peer[], tokens: readonly number[]): Choice => {
     if (!usesCosts(peers)) return byLoad(peers);
+    const begin = performance.now();
     const pageSize = peers[0]?.card.kv_cache_block_size ?? 16;
     const blocks = blockHashes(tokens, pageSize);
     const total = Math.max(1, Math.ceil(tokens.length / pageSize));
@@ -64,6 +67,7 @@ export function router(mode: (typeof routerModes)[number], metrics: Metrics, fau
     const hitRate = chosen.matched(blocks) / total;
     metrics.observe('dynamo_component_router_kv_hit_rate', {}, hitRate);
     chosen.insert(blocks);
+    metrics.observe('dynamo_router_overhead_total_ms', { router_id: routerId }, performance.now() - begin);
     return { ...choice, hitRate };
   };
   return {

@@ -3,6 +3,7 @@ import { bad, type Body, optionalCount, optionalText, texts } from './api-body.t
 import { type Bootstrap, type KvOffer, receiveKv } from './bootstrap.ts';
 import type { Card } from './discovery.ts';
 import { loadImages, type ImageInfo } from './images.ts';
+import type { EngineLoad } from './engine-load.ts';
 import { log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { blockHashes, digest, type PrefixCache } from './prefix-cache.ts';
@@ -16,6 +17,7 @@ export interface TextEngine {
   readonly cache: PrefixCache;
   readonly bootstrap: Bootstrap | undefined;
   readonly metrics: Metrics;
+  readonly load: EngineLoad;
 }
 
 /** How much faster prefill is than decode. */
@@ -27,7 +29,11 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   const tokens = tokenize(request.prompt);
   const { rendezvous } = request;
   const fetches = engine.card.worker_mode === 'decode' && rendezvous !== null;
-  const kv = await (fetches ? receiveKv(rendezvous, signal) : prefill(engine, request, tokens, signal));
+  const { load } = engine;
+  const kv = await (fetches
+    ? load.within('receive', receiveKv(rendezvous, signal))
+    : prefill(engine, request, tokens, signal));
+  if (kv === undefined && fetches && !signal.aborted) load.failed('transfer');
   if (kv?.digest !== digest(tokens)) {
     // As upstream, the failure shows only as null content with HTTP 200; docs/upstream/sglang-on-cpu.md#transfer.
     log('ERROR', 'sim::decode', 'KV transfer from prefill failed', { room: rendezvous?.room ?? '' });
@@ -39,7 +45,9 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   if (engine.bootstrap === undefined || rendezvous === null) {
     yield* decode(engine, request, { promptTokens: tokens.length, imageInfo: kv.imageInfo }, signal);
   } else {
-    await engine.bootstrap.offer(rendezvous.room, kv);
+    const taken = await load.within('send', engine.bootstrap.offer(rendezvous.room, kv));
+    if (taken === undefined) load.failed('bootstrap');
+    else load.sent(taken.bytes, taken.ms);
     yield { type: 'end', finishReason: 'stop', completionTokens: 0 };
   }
 }
@@ -50,37 +58,51 @@ async function prefill(
   tokens: readonly number[],
   signal: AbortSignal,
 ): Promise<KvOffer> {
-  const { card, cache, metrics } = engine;
-  const labels = { model_name: card.display_name };
+  const { card, cache, metrics, load } = engine;
+  const { labels } = load;
   metrics.count('sglang:num_requests_total', labels);
+  metrics.count('sglang:prompt_tokens_total', labels, tokens.length);
   const imageInfo = request.imageInfo ?? (await loadImages(request.images, signal));
   const pageSize = card.kv_cache_block_size;
   const blocks = blockHashes(tokens, pageSize);
   // As in SGLang, the last token is always computed, even if its whole block is cached.
   const reusable = blocks.slice(0, Math.floor((tokens.length - 1) / pageSize));
   const cachedTokens = cache.matched(reusable) * pageSize;
+  const leave = await load.place(signal);
   await sleep(((tokens.length - cachedTokens) * 1000) / (engine.tokensPerSecond * prefillSpeedup), signal);
+  leave();
   if (!signal.aborted) cache.insert(blocks);
   metrics.gauge('sglang:cache_hit_rate', labels, cachedTokens / Math.max(1, tokens.length));
-  metrics.gauge('sglang:token_usage', labels, cache.size() / card.total_kv_blocks);
   return { digest: digest(tokens), cachedTokens, imageInfo };
 }
 
 async function* decode(
-  { card, tokensPerSecond }: TextEngine,
+  { card, tokensPerSecond, load, metrics }: TextEngine,
   request: TextRequest,
   { promptTokens, imageInfo }: { readonly promptTokens: number; readonly imageInfo: readonly ImageInfo[] },
   signal: AbortSignal,
 ): Frames {
   const limit = Math.min(request.maxTokens ?? naturalLength, card.context_length - promptTokens);
   const { tokens, stopped } = answer(request.prompt, introduction(card, imageInfo), limit, request.stop);
+  const leave = await load.place(signal);
   const started = performance.now();
-  for (const [index, text] of tokens.entries()) {
-    await sleep(started + ((index + 1) * 1000) / tokensPerSecond - performance.now(), signal);
-    // When decoding is late, `sleep` does not pause: other requests must get their turn.
-    if (index % 32 === 0) await new Promise(setImmediate);
-    if (signal.aborted) return;
-    yield { type: 'text', text };
+  // The prompt is in the prefix cache of the worker that computed it.
+  let held = card.worker_mode === 'decode' ? promptTokens : 0;
+  load.hold(held);
+  try {
+    for (const [index, text] of tokens.entries()) {
+      await sleep(started + ((index + 1) * 1000) / tokensPerSecond - performance.now(), signal);
+      // When decoding is late, `sleep` does not pause: other requests must get their turn.
+      if (index % 32 === 0) await new Promise(setImmediate);
+      if (signal.aborted) return;
+      load.hold(1);
+      held++;
+      metrics.count('sglang:generation_tokens_total', load.labels);
+      yield { type: 'text', text };
+    }
+  } finally {
+    load.hold(-held);
+    leave();
   }
   const finishReason = stopped || (request.maxTokens === null && limit === naturalLength) ? 'stop' : 'length';
   yield { type: 'end', finishReason, completionTokens: tokens.length + Number(stopped) };

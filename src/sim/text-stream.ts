@@ -2,7 +2,6 @@
 import { asApiError, asObject, type Body, errorBody, flag } from './api-body.ts';
 import { type Dispatched, dispatchText, type Exchange, type TextWork } from './dispatch.ts';
 import { sendJson } from './http.ts';
-import type { Frames } from './request-plane.ts';
 import { spoilAnswer } from './seeded-fault.ts';
 
 export interface Finished {
@@ -36,7 +35,7 @@ export async function answerText(exchange: Exchange, work: TextWork, shape: Shap
   metrics.observe('dynamo_frontend_input_sequence_tokens', { model }, promptTokens);
   metrics.observe('dynamo_frontend_cached_tokens', { model }, cachedTokens);
   const finish: Finish = async (onText) => {
-    const rest = await collect(exchange, dispatched.frames, onText);
+    const rest = await collect(exchange, dispatched, onText);
     return { ...rest, promptTokens, cachedTokens };
   };
   if (streamed) await stream(exchange, shape, finish, extension);
@@ -74,24 +73,37 @@ async function stream(
   response.end(fault === 'chat-stream' ? '' : 'data: [DONE]\n\n');
 }
 
-async function collect({ metrics, model }: Exchange, frames: Frames, onText: (text: string) => void) {
+async function collect(
+  { metrics, model, loads, startedAt }: Exchange,
+  { frames, prefillWork, decodeWork }: Dispatched,
+  onText: (text: string) => void,
+) {
   const labels = { model };
-  let before = performance.now();
-  let latency = 'dynamo_frontend_time_to_first_token_seconds';
+  let before: number | undefined;
   let text = '';
+  let counted = 0;
   let end = { finishReason: '', completionTokens: 0 };
   for await (const frame of frames) {
     if (frame.type === 'text') {
       const now = performance.now();
-      metrics.observe(latency, labels, (now - before) / 1000);
+      const seconds = (now - (before ?? startedAt)) / 1000;
+      if (before === undefined) {
+        metrics.observe('dynamo_frontend_time_to_first_token_seconds', labels, seconds);
+        loads.firstToken(prefillWork, seconds);
+      } else {
+        metrics.observe('dynamo_frontend_inter_token_latency_seconds', labels, seconds);
+        loads.nextToken(decodeWork, seconds);
+      }
+      metrics.count('dynamo_frontend_output_tokens_total', labels);
+      counted++;
       before = now;
-      latency = 'dynamo_frontend_inter_token_latency_seconds';
       text += frame.text;
       onText(frame.text);
     } else if (frame.type === 'end') end = frame;
   }
+  // A stop string is a token that is not sent.
+  metrics.count('dynamo_frontend_output_tokens_total', labels, end.completionTokens - counted);
   metrics.observe('dynamo_frontend_output_sequence_tokens', labels, end.completionTokens);
-  metrics.count('dynamo_frontend_output_tokens_total', labels, end.completionTokens);
   return { text, finishReason: end.finishReason, completionTokens: end.completionTokens };
 }
 

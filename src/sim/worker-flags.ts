@@ -12,6 +12,7 @@ const table = {
   'page-size': whole(1),
   'context-length': whole(1),
   'max-total-tokens': whole(1),
+  'max-running-requests': whole(1),
   'bootstrap-port': whole(0, 65_535),
   'bootstrap-host': text,
   endpoint: text,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError } from './api-body.ts';
 import { serveBootstrap } from './bootstrap.ts';
+import { engineLoad } from './engine-load.ts';
 import { type Card, type Discovery, instanceJson, instanceKey } from './discovery.ts';
 import { readEnvironment, systemPort } from './environment.ts';
 import { serveStatus } from './health.ts';
@@ -46,14 +47,20 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const events = workerEvents(publishes ? nats : undefined, place, discovery.id, () => cache.contents());
   const cache = prefixCache(card.total_kv_blocks, events.publish);
   const tokensPerSecond = flags['tokens-per-second'] || 500;
-  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures };
+  const load = engineLoad(card, cache, measures, flags['max-running-requests']);
+  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures, load };
   const folder = flags['media-dir'] ?? join(tmpdir(), 'dynamo_media');
   const [dynamo_namespace, dynamo_component, dynamo_endpoint] = place;
+  // Hexadecimal, as upstream writes it here; frontends write it as a decimal number.
+  const worker_id = discovery.id.toString(16);
+  measures.onRead(() =>
+    measures.gauge('dynamo_component_uptime_seconds', { worker_id }, (performance.now() - started) / 1000),
+  );
   const requests = await serveRequests({
     host: environment.rpcHost,
     port: environment.rpcPort,
     endpoint: dynamo_endpoint,
-    labels: { dynamo_namespace, dynamo_component, dynamo_endpoint, model: card.display_name },
+    labels: { dynamo_namespace, dynamo_component, dynamo_endpoint, model: card.display_name, worker_id },
     metrics: measures,
     answers: () => performance.now() - started < (flags['hang-after'] ?? Infinity) * 1000,
     work: (request, signal) =>
