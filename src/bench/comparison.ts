@@ -4,7 +4,7 @@
  */
 import { type Figures, type Metric, metricNamed } from './figures.ts';
 import { leastRounds, type Ratio, ratioOf } from './statistics.ts';
-import { type Point, pointWords } from './workload.ts';
+import { pointWords } from './workload.ts';
 import type { ArmResult, Comparison, PointResult, RoundOfPoint, Verdict } from './result.ts';
 
 /** What arms are compared by. A p99 counts only where each round has a hundred requests. */

@@ -13,6 +13,7 @@ export function notesOf(result: BenchResult, cores: number): string[] {
   return [
     ...generatorNotes(result),
     ...machineNotes(result, cores),
+    ...turnNotes(result),
     ...unequalNotes(result),
     ...result.arms.flatMap((arm) => lengthNotes(arm)),
     ...fewNotes(result),
@@ -39,6 +40,14 @@ function machineNotes({ machine }: BenchResult, cores: number): string[] {
   if (machine.loadAverage <= cores) return [];
   return [
     `This machine was busy with other work: its load average at the start was ${machine.loadAverage.toFixed(1)} on ${cores} cores.`,
+  ];
+}
+
+/** Arms in turn are not alternated: what changes on the machine meanwhile looks like a difference between them. */
+function turnNotes({ arms, load }: BenchResult): string[] {
+  if (arms.length < 2 || load.starts !== 'in-turn') return [];
+  return [
+    'The arms ran one after the other, not in turns: what changed on the machine meanwhile counts as their difference.',
   ];
 }
 

@@ -232,12 +232,22 @@ function rowCells(point: PointResult, shown: readonly Column[], style: Style): s
   });
 }
 
+/** What the roles reported under the heaviest load, and what limits a point. */
 function whyLines({ arms }: BenchResult, style: Style): string[] {
-  const lines = arms.flatMap(({ short, points }) =>
-    points.flatMap(({ at, why }) =>
-      why.map((text) => `${style.bold(`${short} ${pointWords(at)}`)}: ${text}`),
-    ),
-  );
+  const lines = arms.flatMap(({ short, points }) => {
+    const heaviest = points.findLast(({ rounds }) => rounds.some(({ roles }) => roles.length > 0));
+    const roles = heaviest?.rounds.at(-1)?.roles ?? [];
+    return [
+      ...roles.flatMap(({ role, text }) =>
+        text === '' || heaviest === undefined
+          ? []
+          : [`${style.bold(`${short} ${pointWords(heaviest.at)}, ${role}`)}: ${text}`],
+      ),
+      ...points.flatMap(({ at, why }) =>
+        why.map((text) => `${style.bold(`${short} ${pointWords(at)}`)}: ${text}`),
+      ),
+    ];
+  });
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
