@@ -1,9 +1,9 @@
 /** The report of a benchmark for a terminal: what was loaded, the figures, what they allow to say, and why. */
 import { numberText, timeText } from '../../bench/conditions.ts';
-import { percentText } from '../../bench/comparison.ts';
 import { type Figures, type Metric, metricNamed, overRounds } from '../../bench/figures.ts';
-import { type ArmResult, type BenchResult, type PointResult, shownRounds } from '../../bench/result.ts';
-import { pointText, pointWords, type TokenRange } from '../../bench/workload.ts';
+import { type BenchResult, type PointResult, shownRounds } from '../../bench/result.ts';
+import { armText, loadText, simulatedEngines, simulatedText } from '../../bench/words.ts';
+import { pointText, pointWords } from '../../bench/workload.ts';
 import { countText } from '../../base/units.ts';
 import type { Style } from '../../view/style.ts';
 import { tableText, textWidth } from '../../view/table.ts';
@@ -101,13 +101,6 @@ export function benchReport(result: BenchResult, style: Style, width: number): s
     .trimEnd();
 }
 
-export const simulatedText = (engines: readonly string[]): string =>
-  `SIMULATED: ${engines.join(' and ')} ${engines.length === 1 ? 'computes' : 'compute'} nothing. These figures say nothing about a model or a GPU.`;
-
-export function simulatedEngines({ arms }: Pick<BenchResult, 'arms'>): string[] {
-  return [...new Set(arms.filter(({ simulated }) => simulated).map(({ engine, short }) => engine ?? short))];
-}
-
 function headLines(result: BenchResult, style: Style): string[] {
   const simulated = simulatedEngines(result);
   const rows = result.arms.map((arm) => [style.bold(arm.id), arm.label, armText(arm)]);
@@ -117,44 +110,6 @@ function headLines(result: BenchResult, style: Style): string[] {
     tableText(rows),
     style.dim(loadText(result)),
   ];
-}
-
-/** `sglang, 1 prefill, 2 decode, 3 GPUs, Qwen/Qwen3-0.6B` */
-export function armText({ engine, workers, gpus, gpuNames, model, url, simulated }: ArmResult): string {
-  const names = [...new Set(gpuNames)].join(', ');
-  const hardware =
-    gpus === undefined
-      ? ''
-      : `${simulated ? 'for ' : ''}${countText(gpus, 'GPU')}${names === '' ? '' : ` (${names})`}`;
-  return [engine ?? '', url ?? '', workers, hardware, model].filter((part) => part !== '').join(', ');
-}
-
-export function loadText({ load, arms }: BenchResult): string {
-  const rounds = load.rounds === 1 ? 'one round' : `${load.rounds} rounds, medians of them`;
-  const shape =
-    load.trace === undefined
-      ? `${tokensText(load.isl)} tokens in, ${tokensText(load.osl)} out${load.prefixShare > 0 ? `, ${percentText(load.prefixShare)} of each prompt shared` : ''}`
-      : `trace ${load.trace}`;
-  const starts = arms.length > 1 ? startsText : soleStartsText;
-  return `${shape}; ${rounds}; ${starts[load.starts] ?? load.starts}${load.with === 'dynamo' ? '' : `; with ${load.with}`}`;
-}
-
-const startsText: Readonly<Record<string, string>> = {
-  'per-round': 'started afresh in every round, in random order',
-  together: 'all up at the same time, loaded in random order',
-  'in-turn': 'started once, one after the other',
-  none: 'started by somebody else',
-};
-
-const soleStartsText: typeof startsText = {
-  'per-round': 'started afresh in every round',
-  together: 'started once',
-  'in-turn': 'started once',
-  none: 'started by somebody else',
-};
-
-function tokensText({ low, high }: TokenRange): string {
-  return low === high ? String(low) : `${low}–${high}`;
 }
 
 function figuresTable(result: BenchResult, style: Style, width: number): string {
