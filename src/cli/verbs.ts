@@ -130,6 +130,13 @@ export const verbs: readonly VerbRow[] = [
     loadOnCluster: () => import('./kubernetes/smoke.ts'),
   },
   {
+    name: 'bench',
+    usage: '[profile] [options] [-- worker arguments]',
+    summary: 'load deployments, measure and compare them',
+    completes: 'profiles',
+    load: () => import('./bench.ts'),
+  },
+  {
     name: 'doctor',
     usage: '[profile] [options] [-- worker arguments]',
     summary: 'check this host, or what a profile needs, and suggest fixes',
@@ -188,6 +195,13 @@ export const verbs: readonly VerbRow[] = [
   {
     ...reapVerb,
     load: () => import('./reap.ts'),
+  },
+  {
+    name: 'bench-bare-server',
+    usage: '',
+    summary: 'answer at once, so that `bench` can measure its own cost',
+    hidden: true,
+    load: () => import('./bench/bare.ts'),
   },
   {
     name: 'complete',

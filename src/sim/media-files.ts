@@ -1,7 +1,7 @@
 /** Writes PNG and MP4 files of any requested size, so that no fixed files need to be shipped. */
 import { promisify } from 'node:util';
 import { crc32, deflate } from 'node:zlib';
-import { randomFrom } from './text.ts';
+import { randomFrom } from '../base/random.ts';
 
 /** A colour gradient that depends on `seed`; `turn`, from 0 to 1, rotates the colours once. */
 export async function png(width: number, height: number, seed: number, turn = 0): Promise<Buffer> {

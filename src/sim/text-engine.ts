@@ -8,7 +8,8 @@ import { log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { blockHashes, digest, type PrefixCache } from './prefix-cache.ts';
 import type { Frames, TextRequest } from './request-plane.ts';
-import { answer, randomFrom, tokenize } from './text.ts';
+import { answer, tokenize } from './text.ts';
+import { randomFrom } from '../base/random.ts';
 import { sleep } from './wait.ts';
 
 export interface TextEngine {

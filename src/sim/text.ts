@@ -1,5 +1,7 @@
 /** The text of an answer: it first says that it is simulated, and then continues up to the requested length. */
 
+import { randomFrom } from '../base/random.ts';
+
 /** Simulated text: a tokenizer without a vocabulary, and answers of any length. Both are deterministic. */
 
 /**
@@ -24,17 +26,6 @@ export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
-}
-
-/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 const words = (

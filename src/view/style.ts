@@ -10,6 +10,9 @@ interface Stream {
   getColorDepth?(env?: object): number;
 }
 
+/** For rooms that may not import chalk. */
+export type Style = ChalkInstance;
+
 /** NO_COLOR wins (any value but an empty one), then FORCE_COLOR, then whether it is a terminal, and which. */
 export function styleFor(stream: Stream, environment: Environment): ChalkInstance {
   return new Chalk({ level: levelFor(stream, environment) });

@@ -42,6 +42,11 @@ export const otherPlaces: readonly Place[] = [
     where: 'test/real/container/infra.test.ts',
     needs: 'a Docker daemon and images',
   },
+  {
+    pattern: /^dynamo bench/,
+    where: 'test/e2e/bench.test.ts',
+    needs: 'minutes, with the usual number of requests',
+  },
   { pattern: /^dynamo infra|--discovery etcd/, where: 'real', needs: 'etcd and NATS' },
 ];
 
