@@ -39,7 +39,7 @@ export function chartSvg({ title, xTitle, yTitle, series, xTicks }: Chart): stri
   if (all.length === 0) return '';
   const yTop = niceTop(Math.max(...all.map(({ y, high }) => Math.max(y, high ?? y))));
   const xValues = all.map(({ x }) => x);
-  const named = xTicks?.map(({ at }) => at) ?? [];
+  const named = xTicks?.map((tick) => tick.at) ?? [];
   const [xLow, xHigh] =
     xTicks === undefined
       ? [0, niceTop(Math.max(...xValues)).top]
