@@ -165,6 +165,7 @@ function askedArms(operands: readonly string[], { url, run, vs }: BenchFlags): A
       `dynamo bench takes one profile before --vs, but also got: ${more.join(' ')}.`,
       {
         hint: `dynamo bench ${quote(first ?? '')} --vs ${quote(more.join(' '))}`,
+        fields: { asked: more.join(' ') },
       },
     );
   }
@@ -184,6 +185,7 @@ function startsOf(arms: readonly Arm[], { starts, name, httpPort }: BenchFlags):
   if (how === 'together' && started > 1 && shared !== undefined) {
     throw new DynamoError('usage', `${shared} cannot be that of several runs at the same time.`, {
       hint: `leave out ${shared}: names and free ports are chosen automatically`,
+      fields: { option: shared },
     });
   }
   return how;

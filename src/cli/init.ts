@@ -64,6 +64,7 @@ function write(file: string, content: string | Uint8Array): void {
     throw new DynamoError('cannot-write', `${file} cannot be written: ${messageOf(cause)}.`, {
       cause,
       hint: 'cd into a folder that you can write',
+      fields: { file },
     });
   }
 }

@@ -70,6 +70,7 @@ function wholeRun(action: ProcessAction, { record: { name }, files }: StoredRun)
   const one = `dynamo ${action} ${name}/${first}`;
   return new DynamoError('usage', `dynamo ${action} needs a process; ${name} is a whole run.`, {
     hint: action === 'stop' ? `dynamo down ${name}   # one process: ${one}` : one,
+    fields: { asked: name },
   });
 }
 

@@ -112,6 +112,7 @@ function runCount(text: string): number {
   if (count !== undefined) return count;
   throw new DynamoError('usage', `--last ${JSON.stringify(text)}: expected a number of runs, or all.`, {
     hint: 'dynamo ps --last 20   # for a namespace on Kubernetes: --namespace',
+    fields: { option: '--last', asked: text },
   });
 }
 

@@ -27,6 +27,7 @@ export function splitOperands(
   if (named.size > 1) {
     throw new DynamoError('usage', `One run at a time, but these are named: ${[...named].join(', ')}.`, {
       hint: `dynamo logs ${operands.find((each) => each.includes('/')) ?? [...named][0]}`,
+      fields: { runs: [...named] },
     });
   }
   const processes = operands.map(

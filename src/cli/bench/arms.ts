@@ -120,6 +120,7 @@ function ownFlags(
       `${JSON.stringify(concealWords(words).join(' '))}: ${first.replace(/\.$/, '')}.`,
       {
         hint: "options of one arm stand with it in quotes: dynamo bench agg --vs 'disagg --replicas decode=2'",
+        fields: { asked: concealWords(words).join(' ') },
       },
     );
   }
@@ -159,5 +160,6 @@ export function splitWords(text: string): string[] {
   if (text.slice(at).trim() === '') return words;
   throw new DynamoError('usage', `${JSON.stringify(conceal(text))}: a quote is not closed.`, {
     hint: "dynamo bench agg --vs 'disagg --replicas decode=2'",
+    fields: { asked: conceal(text) },
   });
 }

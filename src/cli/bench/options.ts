@@ -142,6 +142,7 @@ export function loadOf(flags: BenchFlags): Load {
   if (ways.length > 1) {
     throw new DynamoError('usage', `${ways.join(' and ')} are different ways to apply a load.`, {
       hint: `use one of them: dynamo bench agg --concurrency 1,4,16`,
+      fields: { option: ways.join(' ') },
     });
   }
   return {
