@@ -32,12 +32,15 @@ export const seededFaults = [...caseFaults, ...routingFaults] as const;
 export type CaseFault = (typeof caseFaults)[number];
 export type SeededFault = (typeof seededFaults)[number];
 
-/** With the fault `kv-reuse`, prefix routing stops after this many requests: later than the readiness proof of `up`. */
+/**
+ * With the fault `kv-reuse`, prefix routing stops after this many requests, later than the readiness proof of `up`; the
+ * pool that only decodes goes on to be routed by its load.
+ */
 const routedWell = 12;
 
 /** Whether this pool ignores cached prefixes. `routed`: requests routed so far. */
 export function takesTurns(fault: SeededFault | undefined, role: string, routed: number): boolean {
-  return fault === `${role}-routing` || (fault === 'kv-reuse' && routed >= routedWell);
+  return fault === `${role}-routing` || (fault === 'kv-reuse' && role !== 'decode' && routed >= routedWell);
 }
 
 /** With the fault `concurrency`, this many requests at once are refused. */

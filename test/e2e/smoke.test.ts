@@ -53,7 +53,8 @@ test('every profile passes, and the reports say so', { timeout: 120_000 }, async
 
 /** The shipped profile that has each case; `agg` for all others. */
 const profiles: Readonly<Partial<Record<CaseFault, string>>> = {
-  'kv-reuse': 'agg_router',
+  // One of its two pools.
+  'kv-reuse': 'disagg_router',
   'disagg-roles': 'disagg',
   vision: 'vision',
   embeddings: 'embeddings',
