@@ -1,22 +1,18 @@
-/** `dynamo ps`: lists runs and their processes, once or as a table that refreshes. */
+/** `dynamo ps`: lists runs and their processes; with --watch, as `dynamo top` does. */
 import type { Environment } from '../base/environment.ts';
-import { setTimeout as delay } from 'node:timers/promises';
-import { stateFolders } from '../run/folders.ts';
 import { durationText } from '../base/duration.ts';
 import { DynamoError } from '../base/error.ts';
 import { wholeNumber } from './flag-values.ts';
 import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { hasEnded, historyTable, newestRuns, usualCount, whyEnded } from '../view/run-history.ts';
-import { liveScreen } from '../view/live-screen.ts';
 import { runFailures, runTable, runTroubles, type RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
-import { createMeasures } from './ps/live-measures.ts';
-import { clusterViews, watchClusters } from './kubernetes/ps-rows.ts';
+import { measureOnce } from './ps/live-measures.ts';
+import { clusterViews } from './kubernetes/ps-rows.ts';
 import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
-import { watchForReaderGone, readerGone } from './reader.ts';
-import { runViews, type UsageSample } from './ps/run-views.ts';
-import { signalExitCode, watchSignals } from './signals.ts';
+import { lookAtRuns } from './ps/run-views.ts';
+import { noRunsUp, watchRuns } from './top/watch-runs.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
@@ -24,13 +20,12 @@ Examples:
   dynamo ps                    list the runs that are up
   dynamo ps --all              one line a run, newest first, also those that have ended, and why
   dynamo ps --quiet            print only the ids of the runs that are up
-  dynamo ps --watch            refresh every second; Ctrl-C quits
+  dynamo ps --watch            as dynamo top: refresh every second, with latencies, rates, queues and GPUs
   dynamo ps --json | jq '.runs[].processes[] | {name, state, memoryBytes}'
 
 CPU is in percent of one core, over the life of a process; with --watch, since the last refresh. CPU and MEMORY include child
-processes; shared memory is divided among the processes that use it. --watch also shows, from the metrics of the processes,
-GPU memory, KV cache usage, requests so far, and tokens per second; a narrow terminal shows fewer columns.
-
+processes; shared memory is divided among the processes that use it. JSON also has the figures that the processes report,
+since their start: docs/observability.md.
 
 Deployments that dynamo up --on kubernetes created from this host are in the same table, with their pods. A cluster that
 does not answer within 2 s gets a row that says so. --on, --context or --namespace: list everything dynamo created there.`;
@@ -43,9 +38,6 @@ interface PsFlags extends PlaceFlags {
   readonly json?: true;
   readonly watch?: true;
 }
-
-/** Between two refreshes of `--watch`. */
-const periodMs = 1_000;
 
 export const configure: Configure = (command, settle, environment) => {
   addPlaceOptions(command)
@@ -61,12 +53,16 @@ export const configure: Configure = (command, settle, environment) => {
 
 async function ps(flags: PsFlags, environment: Environment): Promise<number> {
   if (!namesPlace(flags)) requireLinux('ps');
-  if (flags.watch === true) return await watch(flags, environment);
-  const [{ views: local }, remote] = await Promise.all([look(environment), clusterViews(flags, environment)]);
+  if (flags.watch === true) return await watchRuns(flags, environment, (all) => chosen(all, flags));
+  const [{ views: local, sample }, remote] = await Promise.all([
+    lookAtRuns(environment),
+    clusterViews(flags, environment),
+  ]);
   const views = [...local, ...remote];
   const shown = chosen(views, flags);
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ version: 1, runs: shown }, undefined, 2)}\n`);
+    const runs = await measureOnce(environment, shown, sample);
+    process.stdout.write(`${JSON.stringify({ version: 1, runs }, undefined, 2)}\n`);
   } else if (flags.quiet === true) {
     process.stdout.write(shown.map(({ runId }) => `${runId}\n`).join(''));
   } else if (shown.length === 0) {
@@ -84,8 +80,6 @@ async function ps(flags: PsFlags, environment: Environment): Promise<number> {
   }
   return 0;
 }
-
-const noRunsUp = 'no runs are up; `dynamo ps --all` shows ended ones';
 
 /** A deployment that ended by itself should not go unnoticed. */
 function lastFailure(views: readonly RunView[]): string {
@@ -114,51 +108,4 @@ function runCount(text: string): number {
     hint: 'dynamo ps --last 20   # for a namespace on Kubernetes: --namespace',
     fields: { option: '--last', asked: text },
   });
-}
-
-async function look(
-  environment: Environment,
-  before?: UsageSample,
-): Promise<{ views: RunView[]; sample: UsageSample }> {
-  // Other platforms can only list deployments on clusters.
-  if (process.platform !== 'linux')
-    return { views: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
-  return await runViews(stateFolders(environment), before);
-}
-
-/** Until a signal comes or the reader is gone. */
-async function watch(flags: PsFlags, environment: Environment): Promise<number> {
-  const ended = new AbortController();
-  const signals = watchSignals(
-    () => ended.abort(),
-    () => {},
-  );
-  watchForReaderGone();
-  readerGone.addEventListener('abort', () => ended.abort());
-  const left = new Promise<undefined>((resolve) =>
-    ended.signal.addEventListener('abort', () => resolve(undefined)),
-  );
-  const screen = liveScreen(process.stdout);
-  const style = styleFor(process.stdout, environment);
-  const frame = (runs: readonly RunView[]): string =>
-    `${runTable(runs, style, screen.width())}\n${runTroubles(runs, style)}`.trimEnd();
-  try {
-    const measures = createMeasures(environment);
-    const remote = watchClusters(flags, environment);
-    let sample: UsageSample | undefined;
-    while (!ended.signal.aborted) {
-      const seen = await Promise.race([look(environment, sample), left]);
-      if (seen === undefined) break;
-      sample = seen.sample;
-      const runs = [...measures.add(chosen(seen.views, flags), seen.sample), ...remote()];
-      if (flags.json === true) process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
-      else screen.show(runs.length === 0 ? noRunsUp : frame(runs));
-      await delay(periodMs, undefined, { signal: ended.signal }).catch(() => {});
-    }
-  } finally {
-    screen.end();
-    signals.end();
-  }
-  const signal = signals.first();
-  return signal === undefined ? 0 : signalExitCode(signal);
 }

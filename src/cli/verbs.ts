@@ -34,6 +34,22 @@ export const verbs: readonly VerbRow[] = [
     load: () => import('./ps.ts'),
   },
   {
+    name: 'top',
+    usage: '[run] [options]',
+    summary: 'watch what runs do: latencies, rates, queues, GPUs; with keys',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./top.ts'),
+  },
+  {
+    name: 'stats',
+    usage: '[run] [options]',
+    summary: 'print the figures of runs, for people and scripts',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./stats.ts'),
+  },
+  {
     name: 'logs',
     usage: '[process...] [options]',
     summary: 'show the logs of a run, also after it has ended',

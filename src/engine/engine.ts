@@ -103,8 +103,6 @@ interface EngineFacts {
   readonly needsTemporaryFolder: boolean;
   /** The image of its containers; `name` is the key with which the user overrides it. */
   readonly image: { readonly name: 'runtime' | 'sim'; readonly reference: string };
-  /** Metric names on a worker's status server; absent if it has none. */
-  readonly metrics: { readonly kvUsage?: string };
   /** Its name for Dynamo's Kubernetes operator; absent if the operator cannot run it. */
   readonly backendFramework?: string;
 }

@@ -49,7 +49,6 @@ export const mocker: UpstreamKind = {
   reachesAnyInfra: false,
   needsTemporaryFolder: true,
   image: runtimeImage,
-  metrics: {},
   python: {
     version: '1.6.1',
     imports: () => ['dynamo.mocker.main'],

@@ -18,8 +18,6 @@ export const sglang: UpstreamKind = {
   reachesAnyInfra: false,
   needsTemporaryFolder: true,
   image: runtimeImage,
-  // With --enable-metrics. Source: docs/upstream/metrics-and-logs.md#worker.
-  metrics: { kvUsage: 'sglang:token_usage' },
   backendFramework: 'sglang',
   python: pythonNeed,
   make,

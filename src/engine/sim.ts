@@ -2,7 +2,6 @@
 import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
 import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerReplica } from './engine.ts';
-import { sglang } from './sglang.ts';
 import { requireLocal, spansHosts } from './targets.ts';
 
 export const sim: EmbeddedKind = {
@@ -14,7 +13,6 @@ export const sim: EmbeddedKind = {
   // The program is mounted into the image.
   image: { name: 'sim', reference: 'node:22-slim' },
   // Its workers use the metric names of the SGLang workers that they simulate.
-  metrics: sglang.metrics,
   make,
 };
 

@@ -86,6 +86,7 @@ export interface WorkFigures extends Common {
   readonly kvUsage?: number;
   /** Of prefill or decode alone, or of the whole request on an aggregated worker. */
   readonly requestMs?: Distribution;
+  /** Share of the prompts' tokens that the engine found in its cache within the window; or else as it last said. */
   readonly cacheHitRate?: number;
   readonly transfer?: Transfer;
 }
@@ -242,13 +243,15 @@ function servingFigures(seen: Window, names: readonly string[]): ServingFigures 
 
 function workFigures(seen: Window, names: readonly string[]): WorkFigures {
   const rates = levels(seen, names, 'engineHitRate');
+  const [prompt, cached] = [risen(seen, names, 'promptTokens'), risen(seen, names, 'cachedPromptTokens')];
+  const last = rates.length === 0 ? undefined : (addKnown(rates) ?? 0) / rates.length;
   const transfer = transferOf(seen, names);
   return known({
     ...commonFigures(seen, names),
     running: addKnown(levels(seen, names, 'running')),
     kvUsage: most(levels(seen, names, 'kvUsage')),
     requestMs: distribution(spreadOf(seen, names, 'requestSeconds'), 1000),
-    cacheHitRate: rates.length === 0 ? undefined : (addKnown(rates) ?? 0) / rates.length,
+    cacheHitRate: prompt !== undefined && prompt > 0 && cached !== undefined ? cached / prompt : last,
     transfer: Object.keys(transfer).length === 0 ? undefined : transfer,
   });
 }

@@ -12,7 +12,9 @@ export type Total =
   | 'rejected'
   | 'migrated'
   | 'failedTransfers'
-  | 'retracted';
+  /** Of prompts, as the engine counts them, and those of them that it did not compute again. */
+  | 'promptTokens'
+  | 'cachedPromptTokens';
 
 /** Values of this moment. */
 export type Level =
@@ -106,6 +108,8 @@ export const ofWorker: Table = {
   totals: {
     requests: { names: ['dynamo_component_requests_total'], labels: generate },
     cancelled: { names: ['dynamo_component_cancellation_total'], labels: generate },
+    promptTokens: { names: ['sglang:prompt_tokens_total'], by: 'ranks' },
+    cachedPromptTokens: { names: ['sglang:cached_tokens_total'] },
     failedTransfers: {
       names: ['sglang:num_transfer_failed_reqs_total', 'sglang:num_bootstrap_failed_reqs_total'],
       all: true,

@@ -73,6 +73,7 @@ async function prefill(
   await sleep(((tokens.length - cachedTokens) * 1000) / (engine.tokensPerSecond * prefillSpeedup), signal);
   leave();
   if (!signal.aborted) cache.insert(blocks);
+  metrics.count('sglang:cached_tokens_total', { ...labels, cache_source: 'device' }, cachedTokens);
   metrics.gauge('sglang:cache_hit_rate', labels, cachedTokens / Math.max(1, tokens.length));
   return { digest: digest(tokens), cachedTokens, imageInfo };
 }

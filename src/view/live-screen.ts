@@ -4,6 +4,10 @@ export interface LiveScreen {
   show(text: string): void;
   /** In columns. */
   width(): number;
+  /** In lines. */
+  height(): number;
+  /** Gives the terminal to another program; the next text takes it back. */
+  leave(): void;
   /** The last text stays on the screen. */
   end(): void;
 }
@@ -23,6 +27,8 @@ export function liveScreen(stream: NodeJS.WriteStream): LiveScreen {
         last = text;
       },
       width: () => Infinity,
+      height: () => Infinity,
+      leave: () => {},
       end: () => {},
     };
   }
@@ -35,6 +41,11 @@ export function liveScreen(stream: NodeJS.WriteStream): LiveScreen {
       last = text;
     },
     width: () => stream.columns,
+    height: () => stream.rows - 1,
+    leave: () => {
+      if (last !== undefined) stream.write(leave);
+      last = undefined;
+    },
     end: () => {
       if (last !== undefined) stream.write(`${leave}${last}\n`);
     },

@@ -91,7 +91,7 @@ interface Column {
 const nothing = (): string => '';
 
 /** Which, on this machine; how many, on a cluster. */
-function gpusText({ gpus, gpuCount = 0 }: ProcessView): string {
+export function gpusText({ gpus, gpuCount = 0 }: ProcessView): string {
   return gpus.join(',') || (gpuCount > 0 ? `×${gpuCount}` : '-');
 }
 
@@ -247,10 +247,18 @@ export function colouredState(view: RunView, style: ChalkInstance): string {
   return coloured(stateOf(view), style);
 }
 
-function coloured(state: string, style: ChalkInstance): string {
+export function coloured(state: string, style: ChalkInstance): string {
   if (state === 'ready') return style.green(state);
   if (badStates.has(state)) return style.red(state);
   return style.yellow(state);
+}
+
+/** `45s`, `12m`, `3h`, `2d`: for narrow columns. */
+export function ageText(since: string, now = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
+  if (seconds < 100) return `${seconds}s`;
+  if (seconds < 6_000) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
 function age(since: string): string {

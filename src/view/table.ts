@@ -12,17 +12,19 @@ export function textWidth(text: string): number {
   return stringWidth(text);
 }
 
-/** The first row is the heading. One line per row; ends without a newline. */
-export function tableText(rows: readonly (readonly string[])[]): string {
+/** The first row is the heading. One line per row; ends without a newline. `right`: the columns that end together, as numbers do. */
+export function tableText(rows: readonly (readonly string[])[], right: readonly boolean[] = []): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => textWidth(row[column] ?? ''))),
   );
   return rows
     .map((row) =>
       row
-        .map((cell, column) =>
-          column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - textWidth(cell)),
-        )
+        .map((cell, column) => {
+          const gap = ' '.repeat((widths[column] ?? 0) - textWidth(cell));
+          if (right[column] === true) return gap + cell;
+          return column === row.length - 1 ? cell : cell + gap;
+        })
         .join('  ')
         .trimEnd(),
     )

@@ -10,6 +10,8 @@ const verbs = [
   'up',
   'down',
   'ps',
+  'top',
+  'stats',
   'logs',
   'start',
   'stop',

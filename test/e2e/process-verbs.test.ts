@@ -99,8 +99,9 @@ test('`ps` shows health, CPU and memory of a process with its children, and `--w
   const session = start(world, ['ps', '--watch', '--json']);
   // The proof request in the metrics of both, and a rate from two samples.
   await session.until(
-    /"live":\{"requests":1,"tokensPerSecond":0\}.*"live":\{"requests":1,"kvUsage":0\.\d+\}/,
+    /"kind":"frontend","name":"frontend","answers":true,"requests":1,"requestsPerSecond":0,/,
   );
+  await session.until(/"kind":"worker","name":"worker",.*"requests":1,.*"kvUsage":0\.\d+/);
   process.kill(session.pid, 'SIGINT');
   const { stdout, ...ended } = await session.ended;
   expect(shellCode({ stdout, ...ended })).toBe(130);

@@ -1,15 +1,18 @@
 /** Runs as `ps` shows them: from their supervisors, and from their files where a supervisor is gone. */
 import { existsSync } from 'node:fs';
+import type { Environment } from '../../base/environment.ts';
 import { clientUrl, type Plan, type ProcessSpec } from '../../plan/plan.ts';
 import { isAlive, presenceOf } from '../../process/identity.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
-import type { StateFolders } from '../../run/folders.ts';
+import { type StateFolders, stateFolders } from '../../run/folders.ts';
 import { progressText } from '../../supervisor/progress.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
+import { findRun } from '../../deployment/find-run.ts';
+import { hasEnded } from '../../view/run-history.ts';
 import { trackerOf } from '../../deployment/reap-run.ts';
 import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
 
@@ -21,8 +24,27 @@ export interface UsageSample {
   readonly plans: ReadonlyMap<string, Plan>;
 }
 
+/** Of this machine; none where only clusters can be looked at. `before`: as for `runViews`. */
+export async function lookAtRuns(
+  environment: Environment,
+  before?: UsageSample,
+): Promise<{ views: RunView[]; sample: UsageSample }> {
+  if (process.platform !== 'linux')
+    return { views: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
+  return await runViews(stateFolders(environment), before);
+}
+
+/** The runs of this machine to show: that with this name or id, or all that are up. Throws `run-not-found`. */
+export function runsNamed(
+  asked: string | undefined,
+  environment: Environment,
+): (views: readonly RunView[]) => RunView[] {
+  const only = asked === undefined ? undefined : findRun(stateFolders(environment), asked).record.runId;
+  return (views) => views.filter((view) => (only === undefined ? !hasEnded(view) : view.runId === only));
+}
+
 /** With `before`, CPU use is the rate since that sample; without it, the average over the life of a process. */
-export async function runViews(
+async function runViews(
   folders: StateFolders,
   before?: UsageSample,
 ): Promise<{ views: RunView[]; sample: UsageSample }> {

@@ -47,6 +47,11 @@ export const stages: Readonly<Record<string, Stage>> = {
     return {};
   },
   ps: besideRun((line) => (line.includes('--watch') ? { until: /decode +ready/, codes: [130] } : {})),
+  // Where the output is no terminal, once.
+  top: besideRun(),
+  stats: besideRun((line) =>
+    line.includes('--watch') ? { until: /"sinceStart"|"windowMs"/, codes: [130] } : {},
+  ),
   logs: besideRun((line) => (line.includes(' -f ') ? { until: /Registered endpoint/, codes: [130] } : {})),
   start: onProcess(true),
   stop: onProcess(false),
