@@ -90,12 +90,14 @@ function latencyLines(ttft: Distribution | undefined, itl: Distribution | undefi
   return table.split('\n');
 }
 
+function labelled(label: string, value: number | undefined): string {
+  return value === undefined ? '' : `${label} ${millisecondsText(value)}`;
+}
+
 function latencyRow(name: string, seen: Distribution | undefined, thing: string): string[] | undefined {
   if (seen === undefined || seen.count === 0) return undefined;
-  const of = (label: string, value: number | undefined): string =>
-    value === undefined ? '' : `${label} ${millisecondsText(value)}`;
   const count = `${numberText(seen.count)} ${thing}${seen.count === 1 ? '' : 's'}`;
-  return [name, of('p50', seen.p50), of('p95', seen.p95), of('p99', seen.p99), count];
+  return [name, labelled('p50', seen.p50), labelled('p95', seen.p95), labelled('p99', seen.p99), count];
 }
 
 /** Empty for a role without transfers. */
@@ -107,7 +109,7 @@ function transferLines({ role, transfer }: RoleFigures, width: number): string[]
       ? undefined
       : `p50 ${millisecondsText(latencyMs.p50)}, p99 ${millisecondsText(latencyMs.p99 ?? latencyMs.p50)} (${numberText(latencyMs.count)})`,
     gigabytesPerSecond?.mean === undefined ? undefined : speedText(gigabytesPerSecond.mean),
-    failed === undefined || failed === 0 ? undefined : `${countText(failed, 'failure')}`,
+    failed === undefined || failed === 0 ? undefined : countText(failed, 'failure'),
     waitingText(transfer),
   ];
   const [first, ...rest] = parts.filter((part) => part !== undefined);

@@ -77,13 +77,16 @@ interface Output {
   interrupted(): NodeJS.Signals | undefined;
 }
 
+const neverInterrupted = (): undefined => undefined;
+
+const jsonLines: Output = {
+  show: (runs) => void process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`),
+  end: () => {},
+  interrupted: neverInterrupted,
+};
+
 function outputFor(flags: WatchFlags, environment: Environment, ended: AbortController): Output {
-  const interrupted = (): undefined => undefined;
-  if (flags.json === true) {
-    const show = (runs: readonly RunView[]): void =>
-      void process.stdout.write(`${JSON.stringify({ version: 1, runs })}\n`);
-    return { show, end: () => {}, interrupted };
-  }
+  if (flags.json === true) return jsonLines;
   const screen = liveScreen(process.stdout);
   if (process.stdout.isTTY) return topOutput(screen, environment, ended);
   const style = styleFor(process.stdout, environment);
@@ -93,7 +96,7 @@ function outputFor(flags: WatchFlags, environment: Environment, ended: AbortCont
         runs.length === 0 ? noRunsUp : `${runTable(runs, style)}\n${runTroubles(runs, style)}`.trimEnd(),
       ),
     end: () => screen.end(),
-    interrupted,
+    interrupted: neverInterrupted,
   };
 }
 

@@ -21,11 +21,12 @@ interface Routing {
   readonly observed: number;
 }
 
+const never = (): never => {
+  throw new Error('not asked for');
+};
+
 function clientOf({ worker, extension, observed }: Routing): Client {
   let asked = 0;
-  const never = (): never => {
-    throw new Error('not asked for');
-  };
   return {
     post: (_, body) => {
       const id = `1200834629522513448${worker(asked++, JSON.stringify(body['messages']))}`;

@@ -10,7 +10,11 @@ import { choices, topText } from '../../../src/view/top-screen.ts';
 const plain = styleFor({}, {});
 const now = Date.now();
 const since = new Date(now - 125_000).toISOString();
-const process = (name: string, figures: ProcessFigures, more: Partial<ProcessView> = {}): ProcessView => ({
+const processView = (
+  name: string,
+  figures: ProcessFigures,
+  more: Partial<ProcessView> = {},
+): ProcessView => ({
   name,
   state: 'ready',
   health: 'healthy',
@@ -76,10 +80,10 @@ const view: RunView = {
     ],
   },
   processes: [
-    process('frontend', { kind: 'frontend', name: 'frontend', answers: true, inFlight: 8, queued: 1 }),
-    process('prefill-1', worker('prefill-1', 'prefill')),
-    process('prefill-2', worker('prefill-2', 'prefill', { inFlight: 4 }), { cpuPercent: 50 }),
-    process('decode', worker('decode', 'decode', { kvUsage: 0.374 })),
+    processView('frontend', { kind: 'frontend', name: 'frontend', answers: true, inFlight: 8, queued: 1 }),
+    processView('prefill-1', worker('prefill-1', 'prefill')),
+    processView('prefill-2', worker('prefill-2', 'prefill', { inFlight: 4 }), { cpuPercent: 50 }),
+    processView('decode', worker('decode', 'decode', { kvUsage: 0.374 })),
   ],
 };
 const screen = (views: readonly RunView[], more: object = {}): string[] =>
