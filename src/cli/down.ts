@@ -92,13 +92,14 @@ interface StopView {
   end(): Promise<void>;
 }
 
+const write = (text: string): void => void process.stderr.write(text);
+
 /** A list in a terminal, as `up` draws it; lines with times elsewhere. */
 async function viewOf(
   runs: readonly StoredRun[],
   quiet: boolean,
   environment: Environment,
 ): Promise<StopView> {
-  const write = (text: string): void => void process.stderr.write(text);
   const standing = runs.filter(({ record }) => record.endedAt === undefined);
   const plans = standing.flatMap(({ files }) => readPlan(files) ?? []);
   if (quiet || plans.length === 0 || !drawsOnStderr(environment)) {

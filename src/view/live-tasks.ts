@@ -87,9 +87,10 @@ function settle(
   }
 }
 
+const keyOf = (runId: string, process: string): string => `${runId}/${process}`;
+
 /** The runs that are being stopped, drawn together: one task per process. */
 export function stopTasks(runs: readonly Plan[]): { of(runId: string): Progress; end(): Promise<void> } {
-  const keyOf = (runId: string, process: string): string => `${runId}/${process}`;
   const rows = runs.flatMap(({ runId, name, processes }) =>
     processes.map((spec) => ({
       key: keyOf(runId, spec.name),
