@@ -21,6 +21,7 @@ const verbs = [
   'open',
   'infra',
   'plan',
+  'advise',
   'smoke',
   'doctor',
   'exec',
