@@ -103,6 +103,12 @@ export const rooms = [
     pureFiles: ['image', 'manifest', 'pods', 'reasons', 'spelling', 'target', 'validate'],
   },
   {
+    name: 'advise',
+    holds: "what NVIDIA's AIConfigurator predicts, as a profile",
+    imports: [...ground, 'process', 'python'],
+    pureFiles: ['answer', 'deployment', 'question', 'refusal'],
+  },
+  {
     name: 'package',
     holds: 'the package itself: version, files, how it starts itself, supported platforms',
     imports: ['base', 'host', 'process', 'run'],
@@ -115,7 +121,7 @@ export const rooms = [
   {
     name: 'view',
     holds: 'terminal only: progress, tables, panel, errors',
-    imports: [...ground.filter((name) => name !== 'host'), 'metrics'],
+    imports: [...ground.filter((name) => name !== 'host'), 'metrics', 'advise'],
   },
   {
     name: 'cli',
@@ -128,6 +134,7 @@ export const rooms = [
       'smoke',
       'bench',
       'kubernetes',
+      'advise',
       'package',
       'deployment',
       'view',

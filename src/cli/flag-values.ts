@@ -20,6 +20,13 @@ export function decimalSeconds(text: string): number | undefined {
   return value <= longestSeconds ? value : undefined;
 }
 
+/** `20ms`, `1.5s`; milliseconds. `undefined` for anything else, a number without its unit too. */
+export function milliseconds(text: string): number | undefined {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text) ?? [];
+  const value = Number(amount) * (unit === 's' ? 1000 : 1);
+  return value > 0 && value <= longestSeconds * 1000 ? value : undefined;
+}
+
 /** What `--since` takes. */
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

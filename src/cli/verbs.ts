@@ -137,6 +137,12 @@ export const verbs: readonly VerbRow[] = [
     load: () => import('./plan.ts'),
   },
   {
+    name: 'advise',
+    usage: '--model <model> [options]',
+    summary: 'predict, without a GPU, which deployment serves a model best',
+    load: () => import('./advise.ts'),
+  },
+  {
     name: 'smoke',
     usage: '[profile...] [options] [-- worker arguments]',
     summary: 'start profiles, test them with real requests, stop them',

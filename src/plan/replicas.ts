@@ -65,8 +65,24 @@ export function routesByCache(replicas: readonly Replica[]): boolean {
   );
 }
 
-/** Throws `usage` for a worker that spans several machines: this plan is for one. */
+/** Workers of one component: more than the GPUs of any machine, and little enough for it to start without GPUs. */
+const mostOnOneMachine = 64;
+
+/** Throws `usage` for a worker that spans several machines, and for more workers than one can run: this plan is for one. */
 export function requireOneNode(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
+  // Those of one component stand together.
+  const many = replicas.find(({ component }, i) => replicas[i - mostOnOneMachine]?.component === component);
+  if (many !== undefined) {
+    throw new DynamoError(
+      'usage',
+      `components.${many.component}.replicas: one machine runs up to ${mostOnOneMachine} of a component.`,
+      {
+        hint: `dynamo plan ${name} --on kubernetes`,
+        impossible: true,
+        fields: { option: '--replicas', asked: many.component },
+      },
+    );
+  }
   const spread = replicas.find((replica) => replica.kind === 'worker' && replica.spec.nodes > 1);
   if (spread?.kind !== 'worker') return;
   const { component, spec } = spread;

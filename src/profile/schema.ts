@@ -18,6 +18,8 @@ z.config({ jitless: true });
 
 const port = z.int().min(1).max(65_535);
 const count = z.int().min(1).max(64);
+/** On a cluster; src/plan has the limit of one machine. */
+const replicas = z.int().min(1).max(10_000);
 const seconds = z.number().positive().max(86_400);
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const words = z.array(z.string()).default([]);
@@ -104,7 +106,7 @@ const frontend = z.strictObject({
 const worker = z.strictObject({
   kind: z.literal('worker'),
   mode: z.enum(workerModes),
-  replicas: count.default(1),
+  replicas: replicas.default(1),
   gpus: z.int().min(0).max(64).default(1).describe('GPUs of each replica'),
   nodes: count
     .default(1)
@@ -202,6 +204,29 @@ const proof = z
   })
   .describe('The request that proves that the deployment works');
 
+const figure = z.number().positive();
+
+/** Not measured: whoever shows these figures says so. */
+const predicted = z
+  .strictObject({
+    by: z.string().min(1).describe('The program that computed them, with its version'),
+    data: z.string().min(1).describe('The engine whose measurements it computed with, with its version'),
+    gpu: z.string().min(1).describe('Type of GPU'),
+    gpus: z.int().positive(),
+    inputTokens: z.int().positive(),
+    outputTokens: z.int().positive(),
+    concurrency: figure.describe('Requests at the same time at which the figures hold'),
+    tokensPerSecondPerGpu: figure,
+    tokensPerSecondPerUser: figure,
+    requestsPerSecond: figure,
+    ttftMs: figure,
+    itlMs: figure,
+    requestMs: figure,
+  })
+  .describe(
+    'Figures that `dynamo advise` predicts for this profile; `dynamo bench` shows them beside its own',
+  );
+
 export const profileSchema = z
   .strictObject({
     name: z
@@ -234,6 +259,7 @@ export const profileSchema = z
       component,
     ),
     proof: proof,
+    predicted: predicted.optional(),
   })
   .describe('Launch profile of dynamo');
 

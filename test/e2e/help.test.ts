@@ -23,6 +23,7 @@ const verbs = [
   'open',
   'infra',
   'plan',
+  'advise',
   'smoke',
   'doctor',
   'exec',

@@ -279,7 +279,7 @@ test('a text set with --set is that text, whatever it means in YAML', async ({ w
     '--set',
     'components.worker.replicas=---',
   );
-  expect(stderr).toContain('expected integer from 1 to 64, got string "---"');
+  expect(stderr).toContain('expected integer from 1 to 10000, got string "---"');
 });
 
 test('the plan rejects requests over NATS on sim, with a fix', async ({ world }) => {

@@ -167,8 +167,8 @@ function replicas(text: string, before: Readonly<Record<string, number>>): Recor
     throw badValue('--replicas', text, 'of which role? Expected ROLE=NUMBER', hint);
   }
   const [role, value] = pair('--replicas', text, 'expected ROLE=NUMBER, such as decode=2');
-  const count = wholeNumber(value, 1, 64);
-  if (count === undefined) throw badValue('--replicas', text, 'expected a number from 1 to 64');
+  const count = wholeNumber(value, 1, 10_000);
+  if (count === undefined) throw badValue('--replicas', text, 'expected a number from 1 to 10000');
   return { ...before, [role]: count };
 }
 

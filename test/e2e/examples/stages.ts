@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { docFile } from '../../support/doc-blocks.ts';
+import { fakeConfigurator } from '../../support/fake-configurator.ts';
 import { fakeInstaller } from '../../support/fake-uv.ts';
 import { packageFolder, startCommand, succeed } from '../harness/cli.ts';
 import { up } from '../harness/deployment.ts';
@@ -66,6 +67,14 @@ export const stages: Readonly<Record<string, Stage>> = {
   // All of them are in test/real/examples.
   infra: async () => () => ({}),
   plan: async () => () => ({}),
+  advise: async (world) => {
+    fakeConfigurator(world.bin);
+    fakeGpus(world, 8);
+    standIn(world, 'cp', '#!/bin/sh\nexec /bin/cp "$@"\n');
+    mkdirSync(join(world.work, 'my-model'));
+    writeFileSync(join(world.work, 'my-model', 'config.json'), '{}');
+    return () => ({});
+  },
   smoke: async (world) => async (line) => {
     if (!line.includes('--url')) return {};
     await downAll(world);

@@ -57,7 +57,7 @@ describe('a bad option', () => {
     const used = await failureOf(withParameters, { settings: set('n=0') });
     expect([used.exitCode, used.details[0]?.split('\n')[0]]).toEqual([
       64,
-      'my.yaml:9:15: components.worker.replicas: expected integer from 1 to 64, got 0 (from --set n=0)',
+      'my.yaml:9:15: components.worker.replicas: expected integer from 1 to 10000, got 0 (from --set n=0)',
     ]);
   });
 
