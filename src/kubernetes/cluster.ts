@@ -1,21 +1,8 @@
 /** What is asked of a cluster and told to it, each with a limit; an answer that is no answer comes back as a problem. */
 import { listOf, objectOf } from '../smoke/answers.ts';
 import type { Call, Kubectl } from './kubectl.ts';
-import {
-  type Claim,
-  claimOf,
-  type ClusterEvent,
-  type ClusterNode,
-  eventOf,
-  type Graph,
-  graphLabel,
-  graphOf,
-  itemsOf,
-  nodeOf,
-  parseJson,
-  type Pod,
-  podOf,
-} from './objects.ts';
+import type { Claim, ClusterEvent, ClusterNode, Graph, Pod } from './objects.ts';
+import { claimOf, eventOf, graphLabel, graphOf, itemsOf, nodeOf, parseJson, podOf } from './parse-objects.ts';
 import { type Problem, problemError, problemOf } from './problem.ts';
 import { apiGroup, apiVersions, type ApiVersion, labels, managedBy } from './target.ts';
 
@@ -199,14 +186,32 @@ export async function secretKeys(
     : seen;
 }
 
-/** Whether this user may do that in the namespace. `what`: as in `create dynamographdeployments.nvidia.com`. */
-export async function canI(kubectl: Kubectl, what: readonly string[], call?: Call): Promise<Seen<boolean>> {
-  const answer = await kubectl.run(['auth', 'can-i', ...what], call);
-  const said = answer.stdout.trim();
-  if (said === 'yes') return { kind: 'seen', value: true };
-  // It ends with 1 and says the reason behind the word.
-  if (said.startsWith('no')) return { kind: 'seen', value: false };
-  return { kind: 'problem', problem: problemOf(answer) };
+/** Something that a user may do in the namespace: `get` of `pods`, with the subresource `log`. */
+export interface Right {
+  readonly verb: string;
+  readonly resource: string;
+  readonly group?: string;
+  readonly subresource?: string;
+}
+
+/** Which of them this user has, in their order: what `kubectl auth can-i` asks, all in one call. */
+export async function rightsOf(
+  kubectl: Kubectl,
+  rights: readonly Right[],
+  call?: Call,
+): Promise<Seen<readonly boolean[]>> {
+  const { namespace } = kubectl.place;
+  const reviews = rights.map((right) => ({
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes: { namespace, ...right } },
+  }));
+  const words = ['create', '-f', '-', '-o', 'jsonpath={.status.allowed}{"\\n"}'];
+  const seen = await ask(kubectl, words, (text) => text.split('\n').slice(0, rights.length), {
+    ...call,
+    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: reviews }),
+  });
+  return seen.kind === 'seen' ? { kind: 'seen', value: seen.value.map((line) => line === 'true') } : seen;
 }
 
 /** Names of the API groups that the cluster serves: `grove.io`, `leaderworkerset.x-k8s.io`, … */

@@ -1,13 +1,13 @@
-/** Gathers what the rules need of a deployment on a cluster, as far as this user may see it, and asks them. */
+/** Gathers what the rules need to know of a deployment on a cluster, as far as this user may see it, and applies them. */
 import { redactor } from '../doctor/run-checks.ts';
 import { linesOf } from '../base/logs.ts';
 import { readClaim, readNodes } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
 import type { Claim, ClusterEvent, Graph, Pod } from './objects.ts';
-import { crashing } from './pod-logs.ts';
+import { crashing } from './rules/crashes.ts';
 import { graphState } from './progress.ts';
-import type { ClusterCase, ClusterFinding } from './rule.ts';
-import { clusterFinding } from './rules.ts';
+import type { ClusterCase } from './rule.ts';
+import { clusterFinding, type ClusterDiagnosis } from './rule-table.ts';
 
 export interface Look {
   readonly graph: Graph;
@@ -15,8 +15,8 @@ export interface Look {
   readonly events: readonly ClusterEvent[];
 }
 
-export type ClusterDiagnosis = ClusterFinding & { readonly rule: string };
-
+/** Between the nodes and the API server; and events tell the time in whole seconds. */
+const clockSkewMs = 5_000;
 const mostLogs = 4;
 const logLines = 400;
 
@@ -38,12 +38,13 @@ export async function diagnoseGraph(
     graph,
     state: graphState(graph),
     pods,
-    events,
+    // Those about an earlier manifest explain nothing.
+    events: events.filter(({ at }) => !(at < graph.changedAt - clockSkewMs)),
     nodes: nodes?.kind === 'seen' ? nodes.value : undefined,
     claims,
     logs,
     model,
-    ageMs: Date.now() - graph.createdAt,
+    now: Date.now(),
     kubectl: (...words) => kubectl.line(...words),
   };
   return clusterFinding(seen);

@@ -6,6 +6,8 @@ export interface GraphState {
   /** In the operator's words, for people. */
   readonly text: string;
   readonly reason: string;
+  /** The operator has said something about the manifest as it is now. */
+  readonly isObserved: boolean;
 }
 
 /**
@@ -15,12 +17,17 @@ export interface GraphState {
 export function graphState(graph: Graph): GraphState {
   const ready = graph.conditions.find(({ type }) => type === 'Ready');
   if (ready === undefined)
-    return { kind: 'pending', reason: '', text: 'the operator has not said anything about it yet' };
+    return { kind: 'pending', reason: '', text: 'the operator has not reacted yet', isObserved: false };
   const text = [ready.reason, ready.message].filter(Boolean).join(': ');
   if ((ready.observedGeneration ?? graph.observedGeneration ?? 1) < graph.generation)
-    return { kind: 'pending', reason: '', text: 'the operator has not seen the change yet' };
-  if (ready.status === 'True') return { kind: 'ready', reason: ready.reason, text };
-  return { kind: graph.state === 'failed' ? 'failed' : 'pending', reason: ready.reason, text };
+    return {
+      kind: 'pending',
+      reason: '',
+      text: 'the operator has not reacted to the change yet',
+      isObserved: false,
+    };
+  const kind = ready.status === 'True' ? 'ready' : graph.state === 'failed' ? 'failed' : 'pending';
+  return { kind, reason: ready.reason, text, isObserved: true };
 }
 
 export type PodStage =

@@ -7,7 +7,7 @@ import { goodOrReport, readStored, recordFormat } from '../host/stored.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import { stateFolder } from '../run/folders.ts';
 import type { Place } from './kubectl.ts';
-import { parseJson } from './objects.ts';
+import { parseJson } from './parse-objects.ts';
 import { apiVersions, type ApiVersion } from './target.ts';
 
 /** How it is asked whether it serves: from the profile that it was made of. */

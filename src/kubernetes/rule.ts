@@ -16,8 +16,7 @@ export interface ClusterCase {
   readonly logs: ReadonlyMap<string, readonly string[]>;
   /** As the workers are told. */
   readonly model: string;
-  /** How long ago the manifest was applied. */
-  readonly ageMs: number;
+  readonly now: number;
   /** `kubectl` with context and namespace, for commands that a person can paste. */
   readonly kubectl: (...words: readonly string[]) => string;
 }
@@ -31,7 +30,7 @@ export interface ClusterFinding {
   readonly fix: string;
   /** Of a log rule that named the cause; default: the rule itself. */
   readonly rule?: string;
-  /** Waiting cannot help: somebody has to do something first. */
+  /** Waiting cannot help: somebody has to change something first. */
   readonly final: boolean;
 }
 

@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { durationText } from '../base/duration.ts';
 import { readEvents, readGraph, readPods } from './cluster.ts';
-import { type ClusterDiagnosis, diagnoseGraph, type Look } from './diagnosis.ts';
+import { diagnoseGraph, type Look } from './diagnosis.ts';
+import type { ClusterDiagnosis } from './rule-table.ts';
 import type { Kubectl } from './kubectl.ts';
 import { componentsText, graphState, podLine, type PodView, podView } from './progress.ts';
 import { type Problem, problemError } from './problem.ts';
@@ -53,20 +54,21 @@ export async function untilReady(
   const begin = clock.now();
   const shown = new Map<string, string>();
   let [shownState, failedSince, diagnosedAt] = ['', undefined as number | undefined, 0];
-  let silence: { readonly since: number; readonly problem: Problem } | undefined;
+  let silentSince: number | undefined;
   let finding: ClusterDiagnosis | undefined;
   let last: Look | undefined;
   for (;;) {
     signal.throwIfAborted();
     const seen = await look(followed, signal);
     if ('problem' in seen) {
-      silence ??= { since: clock.now(), problem: seen.problem };
-      if (!mayPass(seen.problem) || clock.now() - silence.since >= silenceMs)
-        throw problemError(seen.problem, kubectl, `${name} cannot be followed`);
-      if (clock.now() === silence.since) onNote(`the cluster does not answer: ${seen.problem.said}`);
+      const error = problemError(seen.problem, kubectl, `${name} cannot be followed`);
+      if (!mayPass(seen.problem)) throw error;
+      if (silentSince === undefined) onNote(`${error.message} Trying for ${durationText(silenceMs)}.`);
+      silentSince ??= clock.now();
+      if (clock.now() - silentSince >= silenceMs) throw error;
     } else {
-      if (silence !== undefined) onNote('the cluster answers again');
-      silence = undefined;
+      if (silentSince !== undefined) onNote('the cluster answers again');
+      silentSince = undefined;
       last = seen;
       const state = graphState(seen.graph);
       const views = seen.pods.map((pod) => podView(pod, seen.events));
@@ -84,13 +86,14 @@ export async function untilReady(
         ({ stage }) => stage === 'failing' || stage === 'pending' || stage === 'ended',
       );
       const quiet = views.length === 0 || views.some(({ holdup, restarts }) => holdup !== '' || restarts > 0);
-      if ((stuck || quiet || failedSince !== undefined) && clock.now() - diagnosedAt >= diagnoseEveryMs) {
+      const suspect = stuck || quiet || failedSince !== undefined || !state.isObserved;
+      if (suspect && clock.now() - diagnosedAt >= diagnoseEveryMs) {
         diagnosedAt = clock.now();
         const found = await diagnoseGraph(kubectl, seen, model, signal);
         if (found?.final === true) throw failedError(followed, found);
         if (found !== undefined && found.cause !== finding?.cause) onFinding(found);
         finding = found;
-      } else if (!stuck && !quiet) finding = undefined;
+      } else if (!suspect) finding = undefined;
       if (failedSince !== undefined && clock.now() - failedSince >= failedMs)
         throw finding === undefined ? stateError(followed, state.text) : failedError(followed, finding);
     }

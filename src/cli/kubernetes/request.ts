@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { ClusterRequest } from '../../kubernetes/bring-up.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
-import type { ClusterNeeds } from '../../kubernetes/pre-checks.ts';
+import type { ClusterNeeds } from '../../kubernetes/checks/cluster-check.ts';
 import type { ServedAs } from '../../kubernetes/records.ts';
 import type { PodGraph } from '../../kubernetes/target.ts';
 import type { ManifestPlan } from '../../kubernetes/manifest.ts';

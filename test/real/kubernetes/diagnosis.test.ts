@@ -102,7 +102,7 @@ describe('waiting cannot help: up ends and deletes what it made', () => {
         await waits(player, 'ImagePullBackOff', `Back-off pulling image "${image}": not found`, { image }),
     );
     expect(ended.code, ended.stderr).toBe(1);
-    expect(ended.stderr).toContain(`there is no image ${image}`);
+    expect(ended.stderr).toContain(`the image ${image} does not exist`);
   });
 
   test('a secret that went away after the checks', async ({ world }) => {
@@ -112,7 +112,7 @@ describe('waiting cannot help: up ends and deletes what it made', () => {
       async ({ player }) => await waits(player, 'CreateContainerConfigError', 'secret "hf-token" not found'),
     );
     expect(ended.code, ended.stderr).toBe(1);
-    expect(ended.stderr).toMatch(/the pods need the secret hf-token, and there is none in namespace ns-\d+/);
+    expect(ended.stderr).toMatch(/the pods need the secret hf-token, which does not exist in namespace ns-\d+/);
     expect(ended.stderr).toMatch(
       /fix: printf %s "\$HF_TOKEN" \| kubectl .*create secret generic hf-token --from-file=HF_TOKEN=\/dev\/stdin/,
     );

@@ -97,12 +97,6 @@ export async function startControlPlane(
       async () => (await kubectl(['get', '--raw', '/readyz']).catch(() => '')) === 'ok',
       60_000,
     );
-    start('kube-controller-manager', join(programs, 'kube-controller-manager'), [
-      `--kubeconfig=${kubeconfig}`,
-      '--controllers=garbage-collector-controller,namespace-controller',
-      '--leader-elect=false',
-      '--secure-port=0',
-    ]);
     await kubectl(['apply', '--server-side', '-f', '-'], crdOf(release, stored));
     await until(
       'the API serves DynamoGraphDeployment',
@@ -113,6 +107,13 @@ export async function startControlPlane(
         ),
       30_000,
     );
+    // Afterwards: it looks for new kinds of owners every 30 s only.
+    start('kube-controller-manager', join(programs, 'kube-controller-manager'), [
+      `--kubeconfig=${kubeconfig}`,
+      '--controllers=garbage-collector-controller,namespace-controller',
+      '--leader-elect=false',
+      '--secure-port=0',
+    ]);
     let names = 0;
     return {
       kubeconfig,
