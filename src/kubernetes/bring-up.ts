@@ -33,7 +33,8 @@ export interface ClusterRequest {
 
 export interface Applied {
   readonly run: ClusterRun;
-  /** It was there before, and this changed it: who gives up must not delete it. */
+  readonly how: 'made' | 'changed' | 'unchanged' | 'made anew';
+  /** It was there before: giving up must not delete it. */
   readonly existed: boolean;
 }
 
@@ -60,7 +61,7 @@ export async function applyToCluster(
         hint: check.fix,
       });
     if (check.status === 'warn')
-      onNote(`${check.evidence}${check.fix === undefined ? '' : `; ${check.fix}`}`);
+      onNote(`${check.evidence}${check.fix === undefined ? '' : `\n  fix: ${check.fix}`}`);
   }
   const before = seenOrThrow(
     await readGraph(kubectl, version, name, { signal }),
@@ -73,6 +74,7 @@ export async function applyToCluster(
   // Not to be given up half-way: what was made must be known.
   const text = JSON.stringify(withServed(manifest, request.served));
   let applied = await applyGraph(kubectl, text);
+  let wasDeleted = false;
   if (applied.kind === 'problem' && applied.problem.kind === 'immutable' && before !== undefined) {
     const { said } = applied.problem;
     if (!(await request.mayRecreate(said))) throw cannotChange(request, said);
@@ -81,6 +83,7 @@ export async function applyToCluster(
       { graph: name, uid: before.uid, apiVersion: version },
       { clock, say: onNote, signal },
     );
+    wasDeleted = true;
     applied = await applyGraph(kubectl, text);
   }
   const graph = seenOrThrow(applied, kubectl, `The cluster did not take ${name}`);
@@ -96,6 +99,14 @@ export async function applyToCluster(
       detached: request.detached,
       served: request.served,
     },
+    how:
+      before === undefined
+        ? 'made'
+        : wasDeleted
+          ? 'made anew'
+          : graph.generation === before.generation
+            ? 'unchanged'
+            : 'changed',
     existed: before !== undefined,
   };
 }

@@ -122,6 +122,18 @@ export async function deleteGraph(
   });
 }
 
+/** Only this very pod, not one that has come in its place. One that is gone already is fine. */
+export async function deletePod(kubectl: Kubectl, { name, uid }: Pod): Promise<Seen<undefined>> {
+  const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
+  const path = `/api/v1/namespaces/${kubectl.place.namespace}/pods/${name}`;
+  const seen = await ask(kubectl, ['delete', '--raw', path, '-f', '-'], () => undefined, {
+    input: JSON.stringify(options),
+    timeoutMs: writeWithinMs,
+  });
+  const isGone = seen.kind === 'problem' && seen.problem.kind === 'not-found';
+  return isGone ? { kind: 'seen', value: undefined } : seen;
+}
+
 export async function readPods(kubectl: Kubectl, graph: string, call?: Call): Promise<Seen<Pod[]>> {
   const words = ['get', 'pods', '-l', `${graphLabel}=${graph}`, '-o', 'json'];
   return await ask(kubectl, words, (text) => itemsOf(text).map(podOf), call);

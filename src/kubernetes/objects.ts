@@ -64,6 +64,9 @@ export interface PodContainer {
 
 export interface Pod {
   readonly name: string;
+  readonly uid: string;
+  /** The DynamoGraphDeployment that it belongs to. */
+  readonly graph: string;
   /** As in the profile; empty where the operator has not labelled it. */
   readonly component: string;
   readonly createdAt: number;

@@ -99,6 +99,8 @@ export function podOf(value: unknown): Pod {
   const statuses = [...listOf(status['initContainerStatuses']), ...listOf(status['containerStatuses'])];
   return {
     name: words(metadata['name']),
+    uid: words(metadata['uid']),
+    graph: textsOf(metadata['labels'])[graphLabel] ?? '',
     component: textsOf(metadata['labels'])[componentLabel] ?? '',
     createdAt: Date.parse(words(metadata['creationTimestamp'])),
     deleting: metadata['deletionTimestamp'] !== undefined,

@@ -1,5 +1,7 @@
 /** What the pods of a deployment write, as they come and go. */
+import { Buffer } from 'node:buffer';
 import type { Clock } from '../base/clock.ts';
+import { lineSplitter, type Look } from '../run/line-splitter.ts';
 import { readPods } from './cluster.ts';
 import type { Following, Kubectl } from './kubectl.ts';
 import type { Pod } from './objects.ts';
@@ -11,6 +13,7 @@ export interface OutputOptions {
   readonly tail?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly since?: number | undefined;
+  readonly look: Look;
 }
 
 /** `label`: the component, and behind it which of its pods where there are several. */
@@ -30,11 +33,20 @@ export function podLabels(pods: readonly Pod[]): ReadonlyMap<string, string> {
   );
 }
 
-export function chosenPods(pods: readonly Pod[], components: readonly string[]): Pod[] {
-  return pods.filter(
-    ({ name, component }) =>
-      components.length === 0 || components.includes(component) || components.includes(name),
-  );
+/** By component, or by pod in each of the ways in which it is shown. Without names all of them. */
+export function chosenPods(pods: readonly Pod[], asked: readonly string[]): Pod[] {
+  if (asked.length === 0) return [...pods];
+  const labels = podLabels(pods);
+  return pods.filter((pod) => namesOf(pod, labels).some((name) => asked.includes(name)));
+}
+
+/** `decode`, `disagg-decode-x7k2p`, `decode-x7k2p` as in `ps`, `decode/x7k2p` as in `logs`. */
+export function namesOf(
+  { name, component, graph }: Pod,
+  labels: ReadonlyMap<string, string>,
+): readonly string[] {
+  const short = name.startsWith(`${graph}-`) ? name.slice(graph.length + 1) : name;
+  return [component, name, short, labels.get(name) ?? name];
 }
 
 /** What was written so far, pod after pod. Returns why pods said nothing, by label. */
@@ -49,7 +61,7 @@ export async function readOutput(
   for (const pod of chosenPods(pods, options.components)) {
     const label = labels.get(pod.name) ?? pod.name;
     const answer = await kubectl.run(words(pod, options), { timeoutMs: readWithinMs });
-    if (answer.code === 0) show(label, wholeLines(answer.stdout));
+    if (answer.code === 0) show(label, allLines(answer.stdout, options.look));
     else silent.set(label, answer.stderr.split('\n').at(-1) ?? '');
   }
   return silent;
@@ -72,8 +84,11 @@ function mainContainer({ containers }: Pod): string {
     : containers[0]!.name;
 }
 
-function wholeLines(text: string): string {
-  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+function allLines(text: string, look: Look): string {
+  const lines = lineSplitter(look);
+  const ended = lines.push(Buffer.from(text));
+  const rest = lines.rest();
+  return rest === undefined ? ended : `${ended}${rest}\n`;
 }
 
 /**
@@ -108,7 +123,9 @@ export async function followOutput(
         // What comes after a restart is new from its first line on.
         const asked = from === undefined ? options : { ...options, tail: undefined, since: from };
         const label = labels.get(pod.name) ?? pod.name;
-        const following = followOne(kubectl, [...words(pod, asked), '-f'], (text) => show(label, text));
+        const following = followOne(kubectl, [...words(pod, asked), '-f'], options.look, (text) =>
+          show(label, text),
+        );
         sources.set(pod.name, following);
         void following.ended.finally(() => {
           sources.delete(pod.name);
@@ -123,16 +140,20 @@ export async function followOutput(
 }
 
 /** Passes on whole lines; the rest of the last one when it ends. */
-function followOne(kubectl: Kubectl, asked: readonly string[], onText: (text: string) => void): Following {
-  let rest = '';
+function followOne(
+  kubectl: Kubectl,
+  asked: readonly string[],
+  look: Look,
+  onText: (text: string) => void,
+): Following {
+  const lines = lineSplitter(look);
   const following = kubectl.follow(asked, (text) => {
-    const all = rest + text;
-    const end = all.lastIndexOf('\n') + 1;
-    rest = all.slice(end);
-    if (end > 0) onText(all.slice(0, end));
+    const ended = lines.push(Buffer.from(text));
+    if (ended !== '') onText(ended);
   });
   void following.ended.finally(() => {
-    if (rest !== '') onText(`${rest}\n`);
+    const rest = lines.rest();
+    if (rest !== undefined) onText(`${rest}\n`);
   });
   return following;
 }

@@ -36,7 +36,7 @@ export async function openForward(
       const { stderr } = await current.following.ended;
       if (ending.signal.aborted) return;
       onNote(
-        `the port-forward to ${target} broke (${stderr.split('\n').at(-1) || 'no reason given'}); opening it again`,
+        `the port-forward to ${target} broke (${lastWords(stderr) || 'no reason given'}); opening it again`,
       );
       for (;;) {
         await delay(pause, undefined, { signal: ending.signal });
@@ -85,7 +85,7 @@ async function open(
     const port = await Promise.race([
       opened,
       following.ended.then(({ stderr }) => {
-        throw failed(kubectl, target, ports, stderr.split('\n').at(-1) || 'it ended at once');
+        throw failed(kubectl, target, ports, lastWords(stderr) || 'it ended at once');
       }),
       delay(openWithinMs, undefined, {
         signal: AbortSignal.any([limit.signal, ...(signal === undefined ? [] : [signal])]),
@@ -106,4 +106,8 @@ function failed(kubectl: Kubectl, target: string, ports: string, why: string): D
   return new DynamoError('unavailable', `No port-forward to ${target}: ${why}.`, {
     hint: kubectl.line('port-forward', target, ports),
   });
+}
+
+function lastWords(stderr: string): string {
+  return (stderr.split('\n').at(-1) ?? '').replace(/^error: /, '');
 }

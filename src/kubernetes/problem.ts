@@ -29,6 +29,10 @@ export interface Problem {
   readonly said: string;
 }
 
+/** By the label of upstream's chart. */
+export const lookAtOperator =
+  'kubectl get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator';
+
 /** In this order: a webhook that does not answer is an InternalError that names a time-out, too. */
 const patterns: readonly (readonly [ProblemKind, RegExp])[] = [
   ['operator-down', /(conversion|failed calling) webhook/i],
@@ -121,7 +125,7 @@ function wordsFor(
       return [
         'unavailable',
         'the operator of Dynamo is not running: its webhook does not answer',
-        'kubectl get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator',
+        lookAtOperator,
       ];
     case 'refused':
       return ['profile-invalid', 'the operator of Dynamo refused it', 'dynamo plan PROFILE --on kubernetes'];

@@ -99,7 +99,7 @@ function filesIn(folder: string): string[] {
 export function rememberRun(environment: Environment, run: ClusterRun): void {
   const folder = folderOf(environment);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, `${run.runId}.json`);
+  const file = recordFile(environment, run.runId);
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify({ format: recordFormat, ...run }, undefined, 2)}\n`, {
     mode: 0o600,
@@ -108,5 +108,9 @@ export function rememberRun(environment: Environment, run: ClusterRun): void {
 }
 
 export function forgetRun(environment: Environment, runId: string): void {
-  rmSync(join(folderOf(environment), `${runId}.json`), { force: true });
+  rmSync(recordFile(environment, runId), { force: true });
+}
+
+export function recordFile(environment: Environment, runId: string): string {
+  return join(folderOf(environment), `${runId}.json`);
 }

@@ -30,7 +30,7 @@ export async function lookAtRun(
       readEvents(kubectl, run.graph, call),
     ]);
     if (graph.kind === 'problem') {
-      const { message, hint } = problemError(graph.problem, kubectl, run.graph);
+      const { message, hint } = problemError(graph.problem, kubectl, 'cannot be seen');
       const trouble = `${message.replace(/\.$/, '')}${hint === undefined ? '' : `: ${hint}`}`;
       return { run, state: 'not answering', trouble, pods: [] };
     }
@@ -40,7 +40,7 @@ export async function lookAtRun(
       gpus: pod.gpus,
     }));
     if (graph.value === undefined || graph.value.uid !== run.uid) {
-      const trouble = `it was deleted on the cluster by somebody else: dynamo down ${run.runId} forgets it`;
+      const trouble = `no longer on the cluster; to forget it: dynamo down ${run.runId}`;
       return { run, state: 'gone', trouble, pods: [] };
     }
     if (graph.value.deleting) return { run, state: 'stopping', pods: views };

@@ -5,13 +5,16 @@ import { durationText } from '../base/duration.ts';
 import { deleteGraph, isOurs, readGraph, readPods, seenOrThrow } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
 import type { Graph, Pod } from './objects.ts';
+import { lookAtOperator } from './problem.ts';
 import type { ClusterRun } from './records.ts';
 import { labels as ourLabels } from './target.ts';
 
 /** Pods get 60 s to end by themselves; what belongs to them goes afterwards. */
 export const goneWithinMs = 180_000;
 const periodMs = 500;
-const sayEveryMs = 15_000;
+/** The first word comes soon; the same one again only now and then. */
+const sayAfterMs = 5_000;
+const sayAgainMs = 60_000;
 
 export interface DownOptions {
   readonly clock: Clock;
@@ -43,7 +46,7 @@ export async function takeDown(
       seenOrThrow(deleted, kubectl, doing);
   }
   const begin = clock.now();
-  let saidAt = begin;
+  let said = { at: -Infinity, text: '' };
   for (;;) {
     signal.throwIfAborted();
     const [now, pods] = await Promise.all([readGraph(kubectl, apiVersion, name), readPods(kubectl, name)]);
@@ -54,10 +57,15 @@ export async function takeDown(
       now.kind === 'seen' && !isGone ? now.value : undefined,
       pods.kind === 'seen' ? pods.value : [],
     );
-    if (clock.now() - begin >= timeoutMs) throw stillThere(kubectl, name, timeoutMs, left);
-    if (clock.now() - saidAt >= sayEveryMs) {
-      say(`${name}: still there: ${left.join(', ') || 'the cluster does not say'}`);
-      saidAt = clock.now();
+    const at = clock.now();
+    if (at - begin >= timeoutMs) {
+      const finalizers = now.kind === 'seen' && !isGone ? (now.value?.finalizers ?? []) : [];
+      throw stillThere(kubectl, { name, timeoutMs, left, finalizers });
+    }
+    const text = `${name}: still there: ${left.join(', ') || 'the cluster does not say'}`;
+    if (at - begin >= sayAfterMs && (text !== said.text || at - said.at >= sayAgainMs)) {
+      say(text);
+      said = { at, text };
     }
     await clock.sleep(periodMs, signal);
   }
@@ -87,13 +95,27 @@ export function notOurs(kubectl: Kubectl, { name, namespace, managers, labels }:
   );
 }
 
-function stillThere(kubectl: Kubectl, name: string, timeoutMs: number, left: readonly string[]): DynamoError {
+interface Rest {
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly left: readonly string[];
+  readonly finalizers: readonly string[];
+}
+
+/** Foreground deletion has a finalizer of its own, which the API server takes away; all others are the operator's. */
+function stillThere(kubectl: Kubectl, { name, timeoutMs, left, finalizers }: Rest): DynamoError {
+  const ofOperator = finalizers.filter((each) => each !== 'foregroundDeletion');
+  const waitsFor =
+    ofOperator.length === 0
+      ? ''
+      : `; it waits for Dynamo's operator, which removes the finalizer ${ofOperator.join(', ')}`;
   return new DynamoError(
     'left-behind',
-    `${name} is being deleted, and is not gone after ${durationText(timeoutMs)}.`,
+    `${name} is being deleted, and is not gone after ${durationText(timeoutMs)}${waitsFor}.`,
     {
       details: left.map((line) => `  still there: ${line}`),
-      hint: kubectl.line('describe', 'dynamographdeployment', name),
+      hint:
+        ofOperator.length === 0 ? kubectl.line('describe', 'dynamographdeployment', name) : lookAtOperator,
     },
   );
 }

@@ -40,15 +40,19 @@ const silenceMs = 120_000;
 const failedMs = 30_000;
 const diagnoseEveryMs = 5_000;
 
+export interface Limits {
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** What must be true as well; default: nothing. */
+  readonly holds?: (look: Look) => boolean;
+}
+
 /** Throws `not-ready` when the time is over, `process-failed` when it cannot become ready, and the reason of `signal`. */
 export async function untilReady(
   followed: Followed,
   { onPod, onState, onFinding, onNote }: Watcher,
-  {
-    timeoutMs,
-    clock,
-    signal,
-  }: { readonly timeoutMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+  { timeoutMs, clock, signal, holds = () => true }: Limits,
 ): Promise<Look> {
   const { kubectl, name, model } = followed;
   const begin = clock.now();
@@ -80,7 +84,7 @@ export async function untilReady(
       const text = `${componentsText(seen.graph, views)} ready${state.kind === 'ready' || state.text === '' ? '' : ` (${state.text})`}`;
       if (text !== shownState) onState(text);
       shownState = text;
-      if (state.kind === 'ready') return seen;
+      if (state.kind === 'ready' && holds(seen)) return seen;
       failedSince = state.kind === 'failed' ? (failedSince ?? clock.now()) : undefined;
       const stuck = views.some(
         ({ stage }) => stage === 'failing' || stage === 'pending' || stage === 'ended',

@@ -4,6 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
 import { messageOf } from '../../base/error-code.ts';
 import {
+  type Applied,
   applyToCluster,
   type ClusterRequest,
   type Serving,
@@ -12,8 +13,7 @@ import {
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import { type ClusterRun, clusterRuns, forgetRun, rememberRun } from '../../kubernetes/records.ts';
 import { takeDown } from '../../kubernetes/take-down.ts';
-import type { Watcher } from '../../kubernetes/until-ready.ts';
-import { styleFor } from '../../view/style.ts';
+import { watcherFor } from './watcher.ts';
 
 export interface UpOnCluster {
   readonly run: ClusterRun;
@@ -32,6 +32,13 @@ export interface Caller {
   readonly signal: AbortSignal;
 }
 
+const howText: Readonly<Record<Applied['how'], string>> = {
+  made: 'is applied',
+  changed: 'was there and is changed',
+  unchanged: 'was there and stays as it is',
+  'made anew': 'is made anew',
+};
+
 /** Throws why it does not serve; by then what this command made is deleted, or the error says what is left. */
 export async function bringUp(
   kubectl: Kubectl,
@@ -40,16 +47,17 @@ export async function bringUp(
 ): Promise<UpOnCluster> {
   const { say, environment, signal } = caller;
   const waiting = { clock: systemClock, signal };
-  const applied = await applyToCluster(kubectl, request, say, waiting);
-  const { existed } = applied;
+  const watcher = watcherFor(caller);
+  const applied = await applyToCluster(kubectl, request, watcher.onNote, waiting);
+  const { existed, how } = applied;
   const run = known(applied.run, environment);
   rememberRun(environment, run);
   const { context, namespace } = run;
   say(
-    `${run.graph} ${existed ? 'was there, and is changed' : 'is applied'} (nvidia.com/${run.apiVersion}, namespace ${namespace}${context === undefined ? '' : `, context ${context}`})`,
+    `${run.graph} ${howText[how]} (nvidia.com/${run.apiVersion}, namespace ${namespace}${context === undefined ? '' : `, context ${context}`})`,
   );
   try {
-    return { run, existed, serving: await untilServing(kubectl, run, request, watcherFor(caller), waiting) };
+    return { run, existed, serving: await untilServing(kubectl, run, request, watcher, waiting) };
   } catch (failure) {
     // A wait that is cut short fails in words of its own.
     const error: unknown = signal.aborted ? signal.reason : failure;
@@ -99,18 +107,4 @@ async function endQuietly(
   } catch (error) {
     return messageOf(error);
   }
-}
-
-function watcherFor({ say, environment }: Caller): Watcher {
-  const style = styleFor(process.stderr, environment);
-  return {
-    onPod: (line, { stage }) =>
-      say(stage === 'failing' ? style.red(line) : stage === 'ready' ? style.green(line) : line),
-    onState: (text) => say(style.dim(text)),
-    onFinding: ({ cause, fix }) => {
-      say(`${style.yellow('held up:')} ${cause}`);
-      say(`  ${style.cyan('fix:')} ${fix}`);
-    },
-    onNote: (text) => say(`${style.yellow('note:')} ${text}`),
-  };
 }

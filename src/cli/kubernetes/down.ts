@@ -1,8 +1,10 @@
 /** `dynamo down` of deployments on clusters: deletes what is ours, and waits until it is gone. */
 import type { Environment } from '../../base/environment.ts';
+import { existsSync } from 'node:fs';
 import { DynamoError } from '../../base/error.ts';
+import { quotePath } from '../../base/terminal-text.ts';
 import { createKubectl } from '../../kubernetes/kubectl.ts';
-import type { ClusterRun } from '../../kubernetes/records.ts';
+import { type ClusterRun, recordFile } from '../../kubernetes/records.ts';
 import { watchSignals } from '../signals.ts';
 import { endRun, type Say } from './bring-up.ts';
 
@@ -28,13 +30,28 @@ export async function downOnCluster(
   );
   try {
     const ends = await Promise.allSettled(
-      runs.map(
-        async (run) =>
-          await endRun(createKubectl(run, environment), run, { say, environment, signal: leaving.signal }),
-      ),
+      runs.map(async (run) => {
+        try {
+          const caller = { say, environment, signal: leaving.signal };
+          await endRun(createKubectl(run, environment), run, caller);
+        } catch (error) {
+          throw withWayOut(error, run, environment);
+        }
+      }),
     );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   } finally {
     signals.end();
   }
+}
+
+/** A cluster that no longer exists never says that its deployments are gone. */
+function withWayOut(error: unknown, { runId }: ClusterRun, environment: Environment): unknown {
+  const file = recordFile(environment, runId);
+  if (!(error instanceof DynamoError) || !existsSync(file)) return error;
+  if (error.code !== 'unavailable' && error.code !== 'environment') return error;
+  return new DynamoError(error.code, error.message, {
+    hint: error.hint,
+    details: [...error.details, `if the cluster no longer exists, forget the run: rm ${quotePath(file)}`],
+  });
 }

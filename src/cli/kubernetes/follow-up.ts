@@ -2,6 +2,7 @@
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
+import { withoutControls } from '../../base/terminal-text.ts';
 import { readEvents, readGraph, seenOrThrow } from '../../kubernetes/cluster.ts';
 import { createKubectl, type Kubectl } from '../../kubernetes/kubectl.ts';
 import type { ClusterEvent } from '../../kubernetes/objects.ts';
@@ -100,7 +101,7 @@ export async function eventsOnCluster(
         const key = [event.kind, event.name, event.reason, event.message].join('\n');
         if (shown.get(key) === event.count) continue;
         shown.set(key, event.count);
-        process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${eventLine(event)}\n`);
+        process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${withoutControls(eventLine(event))}\n`);
       }
       if (graph.kind === 'seen' && graph.value?.uid !== run.uid) return 0;
       await systemClock.sleep(eventsEveryMs, over.signal);

@@ -142,7 +142,11 @@ async function stay(
     output.write(show(label, text));
     void output.flush();
   };
-  const options = { components: [], ...(flags.verbose === true ? {} : { since: systemClock.now() }) };
+  const options = {
+    components: [],
+    look: style.level > 0 ? 'coloured' : 'plain',
+    ...(flags.verbose === true ? {} : { since: systemClock.now() }),
+  } as const;
   let wasDeleted = false;
   const isOver = async (): Promise<boolean> => (wasDeleted = await isGone(kubectl, run, ending));
   try {

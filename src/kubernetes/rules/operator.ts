@@ -1,4 +1,5 @@
 /** Rules about what Dynamo's operator refuses, and about an operator that does nothing. */
+import { lookAtOperator } from '../problem.ts';
 import { type ClusterRule, eventText } from '../rule.ts';
 
 export const noOrchestrator: ClusterRule = {
@@ -73,7 +74,7 @@ export const operatorSilent: ClusterRule = {
       evidence: [
         `DynamoGraphDeployment ${graph.name}: ${first ? 'no condition and no pod' : `generation ${graph.generation} not observed`} ${Math.round(since / 1000)} s after it was applied`,
       ],
-      fix: 'kubectl get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator',
+      fix: lookAtOperator,
       final: false,
     };
   },

@@ -49,7 +49,7 @@ describe('up again', () => {
     await play(plane, namespace, 'agg', { onNode: false });
     await first.until(/agg is applied/);
     const again = start(world, [...words, '--replicas', 'worker=2'], { env });
-    await again.until(/agg was there, and is changed/);
+    await again.until(/agg was there and is changed/);
     process.kill(again.pid, 'SIGINT');
     const left = await again.ended;
     expect(left.code, left.stderr).toBe(130);

@@ -1,0 +1,81 @@
+/** Restarts components of a deployment: deletes their pods, and waits until the operator's new ones are ready. */
+import { DynamoError } from '../base/error.ts';
+import { deletePod, isOurs, readGraph, readPods, seenOrThrow } from './cluster.ts';
+import type { Look } from './diagnosis.ts';
+import type { Kubectl } from './kubectl.ts';
+import type { Graph, Pod } from './objects.ts';
+import { podView } from './progress.ts';
+import type { ClusterRun } from './records.ts';
+import { notOurs } from './take-down.ts';
+import { type Limits, untilReady, type Watcher } from './until-ready.ts';
+
+export interface Restart {
+  readonly kubectl: Kubectl;
+  readonly run: ClusterRun;
+  /** May throw `usage` for what is not there. */
+  readonly choose: (graph: Graph, pods: readonly Pod[]) => readonly Pod[];
+  readonly onDeleted: (pods: readonly Pod[]) => void;
+}
+
+/**
+ * One pod after the other, so that the rest of its component goes on serving; those of a component on several nodes all
+ * at once, as the ranks of a worker cannot go on without each other. Returns the names of the pods that were replaced.
+ * Throws `run-not-found`, `not-allowed`, and as `untilReady` does.
+ */
+export async function restartPods(
+  { kubectl, run, choose, onDeleted }: Restart,
+  watcher: Watcher,
+  { timeoutMs, clock, signal }: Omit<Limits, 'holds'>,
+): Promise<readonly string[]> {
+  const { graph: name, uid, apiVersion: version, served } = run;
+  const doing = `${name} was not restarted`;
+  const seen = await Promise.all([
+    readGraph(kubectl, version, name, { signal }),
+    readPods(kubectl, name, { signal }),
+  ]);
+  const graph = seenOrThrow(seen[0], kubectl, doing);
+  if (graph === undefined || graph.uid !== uid || graph.deleting)
+    throw new DynamoError('run-not-found', `${name} is not on the cluster any more.`, { hint: 'dynamo ps' });
+  if (!isOurs(graph)) throw notOurs(kubectl, graph);
+  const all = seenOrThrow(seen[1], kubectl, doing);
+  const chosen = choose(graph, all).filter(({ deleting }) => !deleting);
+  if (chosen.length === 0)
+    throw new DynamoError('not-ready', `${name} has no pod to restart yet.`, {
+      hint: `dynamo wait ${run.name}`,
+    });
+  const end = clock.now() + timeoutMs;
+  for (const pods of stepsOf(graph, chosen)) {
+    signal.throwIfAborted();
+    for (const pod of pods)
+      seenOrThrow(await deletePod(kubectl, pod), kubectl, `${pod.name} was not deleted`);
+    onDeleted(pods);
+    await untilReady({ kubectl, version, name, uid, model: served.modelPath }, watcher, {
+      timeoutMs: Math.max(0, end - clock.now()),
+      clock,
+      signal,
+      // The operator's condition lags behind its pods.
+      holds: (look) => areReplaced(look, pods, all),
+    });
+  }
+  return chosen.map((pod) => pod.name);
+}
+
+function stepsOf({ components }: Graph, pods: readonly Pod[]): Pod[][] {
+  const steps = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    const nodes = components.find(({ name }) => name === pod.component)?.nodes ?? 1;
+    const key = nodes > 1 ? pod.component : pod.name;
+    steps.set(key, [...(steps.get(key) ?? []), pod]);
+  }
+  return [...steps.values()];
+}
+
+/** By name and uid: a pod of a StatefulSet comes back under its name. */
+function areReplaced({ pods, events }: Look, old: readonly Pod[], before: readonly Pod[]): boolean {
+  const components = new Set(old.map(({ component }) => component));
+  const wanted = before.filter(({ component, deleting }) => components.has(component) && !deleting).length;
+  const ready = pods.filter(
+    (pod) => components.has(pod.component) && podView(pod, events).stage === 'ready',
+  ).length;
+  return ready >= wanted && !pods.some(({ uid }) => old.some((each) => each.uid === uid));
+}
