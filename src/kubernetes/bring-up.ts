@@ -25,6 +25,8 @@ export interface ClusterRequest {
   readonly timeoutMs: number;
   /** Of the port-forward; default: any free one. */
   readonly httpPort?: number | undefined;
+  /** What is there under this name may be changed; without it, the name must be free. */
+  readonly mayChange: boolean;
   /** Asked where a field that cannot be changed was changed: whether to delete what is there, and make it anew. */
   readonly mayRecreate: (why: string) => Promise<boolean>;
   /** May reject with what the profile has that this version cannot say. */
@@ -70,6 +72,7 @@ export async function applyToCluster(
   );
   if (before !== undefined && !isOurs(before)) throw notOurs(kubectl, before);
   if (before?.deleting === true) throw stillGoing(kubectl, before);
+  if (before !== undefined && !request.mayChange) throw taken(request, before);
   signal.throwIfAborted();
   // Not to be given up half-way: what was made must be known.
   const text = JSON.stringify(withServed(manifest, request.served));
@@ -180,6 +183,16 @@ function cannotChange({ name, graph, served }: ClusterRequest, said: string): Dy
     {
       details: [`kubectl: ${said}`],
       hint: `dynamo down ${name} && dynamo up ${served.profile} --on kubernetes`,
+    },
+  );
+}
+
+function taken({ name }: ClusterRequest, { name: graph, namespace }: Graph): DynamoError {
+  return new DynamoError(
+    'busy',
+    `${graph} is up in namespace ${namespace}, and this command would delete it.`,
+    {
+      hint: `--name ANOTHER   # or, to end that one: dynamo down ${name}`,
     },
   );
 }

@@ -45,7 +45,7 @@ export async function diagnoseGraph(
     logs,
     model,
     now: Date.now(),
-    kubectl: (...words) => kubectl.line(...words),
+    kubectl,
   };
   return clusterFinding(seen);
 }

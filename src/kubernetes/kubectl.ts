@@ -1,6 +1,7 @@
 /** kubectl as a child process: it brings contexts, credential plugins, proxies and port-forward. Never waits without a limit. */
 import type { Environment } from '../base/environment.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { quote } from '../base/terminal-text.ts';
 import { findProgram, foldersOf } from '../host/program.ts';
 import { DynamoError } from '../base/error.ts';
 import { errorCode } from '../base/error-code.ts';
@@ -40,8 +41,10 @@ export interface Kubectl {
   /** Never rejects, except with the reason of `signal`. */
   run(words: readonly string[], call?: Call): Promise<Answer>;
   follow(words: readonly string[], onText: (text: string) => void): Following;
-  /** A command line for people: how to ask the same by hand. */
+  /** A command line for people: how to ask the same by hand. `words` are written as given. */
   line(...words: readonly string[]): string;
+  /** The same for what belongs to no namespace, or to all of them. */
+  clusterLine(...words: readonly string[]): string;
 }
 
 /** A cluster across the world answers within a second; one behind a sleeping VPN never does. */
@@ -60,16 +63,14 @@ export function createKubectl(place: Place, environment: Environment): Kubectl {
     LC_ALL: 'C',
     ...(place.kubeconfig === undefined ? {} : { KUBECONFIG: place.kubeconfig }),
   };
-  const common = [
-    ...(place.context === undefined ? [] : ['--context', place.context]),
-    '--namespace',
-    place.namespace,
-  ];
+  const context = place.context === undefined ? [] : ['--context', place.context];
+  const common = [...context, '--namespace', place.namespace];
   return {
     place,
     run: async (words, call = {}) => await runToEnd(program, [...common, ...words], env, call),
     follow: (words, onText) => follow(program, [...common, ...words], env, onText),
-    line: (...words) => ['kubectl', ...common, ...words].join(' '),
+    line: (...words) => ['kubectl', ...common.map(quote), ...words].join(' '),
+    clusterLine: (...words) => ['kubectl', ...context.map(quote), ...words].join(' '),
   };
 }
 
@@ -77,7 +78,7 @@ export function findKubectl(environment: Environment): string {
   const found = findProgram('kubectl', foldersOf(environment['PATH']));
   if (found !== undefined) return found;
   throw new DynamoError('environment', 'kubectl is not on PATH, and a cluster is reached through it alone.', {
-    hint: 'https://kubernetes.io/docs/tasks/tools/   # says how to install it',
+    hint: 'https://kubernetes.io/docs/tasks/tools/   # how to install it',
   });
 }
 

@@ -144,7 +144,18 @@ function graphName(runName: string): string {
   });
 }
 
-function requireOptions({ env, rawArgs, modelCache, namespace, hfSecret }: KubernetesRequest): void {
+function requireOptions({
+  env,
+  rawArgs,
+  modelCache,
+  namespace,
+  hfSecret,
+  discovery,
+}: KubernetesRequest): void {
+  if (discovery === 'file')
+    throw new DynamoError('usage', '--discovery file: pods share no folder.', {
+      hint: 'leave it out: pods find each other through Kubernetes',
+    });
   for (const [name, value] of Object.entries(env)) {
     const problem = variableProblem(name, value);
     if (problem !== undefined)

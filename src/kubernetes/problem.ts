@@ -19,6 +19,7 @@ export type ProblemKind =
   /** A webhook answered, and refused. */
   | 'refused'
   | 'conflict'
+  | 'old-kubectl'
   | 'immutable'
   | 'invalid'
   | 'other';
@@ -30,11 +31,19 @@ export interface Problem {
 }
 
 /** By the label of upstream's chart. */
-export const lookAtOperator =
-  'kubectl get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator';
+export function lookAtOperator({ clusterLine }: Pick<Kubectl, 'clusterLine'>): string {
+  return clusterLine(
+    'get',
+    'deployments',
+    '--all-namespaces',
+    '-l',
+    'app.kubernetes.io/name=dynamo-operator',
+  );
+}
 
 /** In this order: a webhook that does not answer is an InternalError that names a time-out, too. */
 const patterns: readonly (readonly [ProblemKind, RegExp])[] = [
+  ['old-kubectl', /unknown (shorthand )?(flag|command)/i],
   ['operator-down', /(conversion|failed calling) webhook/i],
   ['quota', /exceeded quota/i],
   ['immutable', /immutable|(may|can) ?not be changed/i],
@@ -69,11 +78,21 @@ export function problemOf({ stderr, code }: Answer): Problem {
 }
 
 /** `doing`: what was asked for, as in "The cluster did not take the manifest". */
-export function problemError({ kind, said }: Problem, kubectl: Kubectl, doing: string): DynamoError {
+export function problemError(problem: Problem, kubectl: Kubectl, doing: string): DynamoError {
+  const { kind, said } = problem;
   const { context, namespace } = kubectl.place;
   const where = context === undefined ? 'the current context of the kubeconfig' : `context ${context}`;
   const [code, why, hint] = wordsFor(kind, kubectl, where, namespace);
-  return new DynamoError(code, `${doing}: ${why}.`, { details: [`kubectl: ${said}`], hint });
+  return new DynamoError(code, `${doing}: ${why}.`, {
+    details: [`kubectl: ${said}`],
+    hint,
+    cause: problem,
+  });
+}
+
+/** The problem that an error of `problemError` is about. */
+export function problemIn({ cause }: DynamoError): ProblemKind | undefined {
+  return (cause as Problem | undefined)?.kind;
 }
 
 function wordsFor(
@@ -110,7 +129,11 @@ function wordsFor(
         kubectl.line('describe', 'resourcequota'),
       ];
     case 'no-namespace':
-      return ['environment', `there is no namespace ${namespace}`, `kubectl create namespace ${namespace}`];
+      return [
+        'environment',
+        `there is no namespace ${namespace}`,
+        kubectl.clusterLine('create', 'namespace', namespace),
+      ];
     case 'not-found':
       return ['run-not-found', 'it is not there', kubectl.line('get', 'dynamographdeployments')];
     case 'already-there':
@@ -125,10 +148,12 @@ function wordsFor(
       return [
         'unavailable',
         'the operator of Dynamo is not running: its webhook does not answer',
-        lookAtOperator,
+        lookAtOperator(kubectl),
       ];
     case 'refused':
       return ['profile-invalid', 'the operator of Dynamo refused it', 'dynamo plan PROFILE --on kubernetes'];
+    case 'old-kubectl':
+      return ['environment', 'this kubectl is too old', 'dynamo doctor --on kubernetes'];
     case 'conflict':
       return [
         'busy',

@@ -38,13 +38,13 @@ export async function restartPods(
     throw new DynamoError('run-not-found', `${name} is not on the cluster any more.`, { hint: 'dynamo ps' });
   if (!isOurs(graph)) throw notOurs(kubectl, graph);
   const all = seenOrThrow(seen[1], kubectl, doing);
-  const chosen = choose(graph, all).filter(({ deleting }) => !deleting);
-  if (chosen.length === 0)
+  const steps = stepsOf(graph, choose(graph, all), all);
+  if (steps.length === 0)
     throw new DynamoError('not-ready', `${name} has no pod to restart yet.`, {
       hint: `dynamo wait ${run.name}`,
     });
   const end = clock.now() + timeoutMs;
-  for (const pods of stepsOf(graph, chosen)) {
+  for (const pods of steps) {
     signal.throwIfAborted();
     for (const pod of pods)
       seenOrThrow(await deletePod(kubectl, pod), kubectl, `${pod.name} was not deleted`);
@@ -57,15 +57,20 @@ export async function restartPods(
       holds: (look) => areReplaced(look, pods, all),
     });
   }
-  return chosen.map((pod) => pod.name);
+  return steps.flat().map((pod) => pod.name);
 }
 
-function stepsOf({ components }: Graph, pods: readonly Pod[]): Pod[][] {
+/** One rank of a worker on several nodes stands for all of them. */
+function stepsOf({ components }: Graph, chosen: readonly Pod[], all: readonly Pod[]): Pod[][] {
   const steps = new Map<string, Pod[]>();
-  for (const pod of pods) {
+  for (const pod of chosen.filter(({ deleting }) => !deleting)) {
     const nodes = components.find(({ name }) => name === pod.component)?.nodes ?? 1;
-    const key = nodes > 1 ? pod.component : pod.name;
-    steps.set(key, [...(steps.get(key) ?? []), pod]);
+    if (nodes === 1) steps.set(pod.name, [pod]);
+    else
+      steps.set(
+        pod.component,
+        all.filter(({ component, deleting }) => component === pod.component && !deleting),
+      );
   }
   return [...steps.values()];
 }

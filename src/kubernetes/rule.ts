@@ -1,4 +1,5 @@
 /** What a rule of diagnosis is given of a deployment on a cluster, and what it says: pure functions over what was seen. */
+import type { Kubectl } from './kubectl.ts';
 import type { Claim, ClusterEvent, ClusterNode, Graph, Pod } from './objects.ts';
 import type { GraphState } from './progress.ts';
 
@@ -17,8 +18,8 @@ export interface ClusterCase {
   /** As the workers are told. */
   readonly model: string;
   readonly now: number;
-  /** `kubectl` with context and namespace, for commands that a person can paste. */
-  readonly kubectl: (...words: readonly string[]) => string;
+  /** For commands that a person can paste. */
+  readonly kubectl: Pick<Kubectl, 'line' | 'clusterLine'>;
 }
 
 export interface ClusterFinding {

@@ -67,7 +67,8 @@ export async function takeDown(
       say(text);
       said = { at, text };
     }
-    await clock.sleep(periodMs, signal);
+    // A sleep that is cut short rejects with an error of its own.
+    await clock.sleep(periodMs, signal).catch(() => signal.throwIfAborted());
   }
 }
 
@@ -115,7 +116,9 @@ function stillThere(kubectl: Kubectl, { name, timeoutMs, left, finalizers }: Res
     {
       details: left.map((line) => `  still there: ${line}`),
       hint:
-        ofOperator.length === 0 ? kubectl.line('describe', 'dynamographdeployment', name) : lookAtOperator,
+        ofOperator.length === 0
+          ? kubectl.line('describe', 'dynamographdeployment', name)
+          : lookAtOperator(kubectl),
     },
   );
 }

@@ -46,7 +46,7 @@ function deviceFaults({ device }: Profile): ManifestFault[] {
 
 function planeFaults({ discovery, infra }: Profile, { request }: ValidationView): ManifestFault[] {
   const faults: ManifestFault[] = [];
-  if ((request.discovery ?? discovery) === 'file') {
+  if (request.discovery === undefined && discovery === 'file') {
     faults.push({
       path: ['discovery'],
       message: 'discovery: file: pods share no folder',
@@ -127,7 +127,8 @@ export function variableProblem(
   if (!isSecret(name, value) && conceal(value) === value) return undefined;
   return {
     message: 'a secret would stand in the manifest, where everybody who may read it sees it',
-    fix: `kubectl create secret generic NAME --from-literal=${name}=…, then --hf-secret NAME`,
+    // Not with the value in the command line, which others may list.
+    fix: `printf %s "$${name}" | kubectl create secret generic NAME --from-file=${name}=/dev/stdin, then --hf-secret NAME`,
   };
 }
 

@@ -30,6 +30,8 @@ export interface Caller {
   readonly environment: Environment;
   /** Aborts when the user has had enough. */
   readonly signal: AbortSignal;
+  /** Aborts when the user does not even wait for what is being deleted. */
+  readonly force?: AbortSignal | undefined;
 }
 
 const howText: Readonly<Record<Applied['how'], string>> = {
@@ -65,7 +67,7 @@ export async function bringUp(
       say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
       throw error;
     }
-    const left = await endQuietly(kubectl, run, { say, environment });
+    const left = await endQuietly(kubectl, run, { say, environment, signal: caller.force });
     if (left === undefined || !(error instanceof DynamoError)) throw error;
     throw new DynamoError(error.code, error.message, {
       hint: error.hint,
@@ -80,11 +82,16 @@ function known(run: ClusterRun, environment: Environment): ClusterRun {
   return before === undefined ? run : { ...run, runId: before.runId, startedAt: before.startedAt };
 }
 
+interface Ending extends Pick<Caller, 'say' | 'environment'> {
+  /** Aborts when the user does not wait any longer. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Deletes it and waits until it is gone; forgets it then. Throws as `takeDown` does. */
 export async function endRun(
   kubectl: Kubectl,
   run: ClusterRun,
-  { say, environment, signal }: Pick<Caller, 'say' | 'environment'> & Partial<Caller>,
+  { say, environment, signal }: Ending,
 ): Promise<void> {
   const outcome = await takeDown(kubectl, run, { clock: systemClock, say, signal });
   forgetRun(environment, run.runId);
@@ -95,11 +102,7 @@ export async function endRun(
   );
 }
 
-async function endQuietly(
-  kubectl: Kubectl,
-  run: ClusterRun,
-  caller: Pick<Caller, 'say' | 'environment'>,
-): Promise<string | undefined> {
+async function endQuietly(kubectl: Kubectl, run: ClusterRun, caller: Ending): Promise<string | undefined> {
   try {
     caller.say(`deleting ${run.graph}`);
     await endRun(kubectl, run, caller);
@@ -107,4 +110,11 @@ async function endQuietly(
   } catch (error) {
     return messageOf(error);
   }
+}
+
+/** Why nobody waits any longer: a second signal came. */
+export function leftThere({ graph, name }: Pick<ClusterRequest, 'graph' | 'name'>): DynamoError {
+  return new DynamoError('left-behind', `${graph} may still be on the cluster.`, {
+    hint: `dynamo down ${name}`,
+  });
 }

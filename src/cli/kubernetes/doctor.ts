@@ -112,7 +112,7 @@ async function subjectOf(
   const asked = await oneProfile(operands, 'doctor', environment);
   const { profile } = await openProfile(asked, settingsOf(flags), environment);
   try {
-    const { needs } = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment }, false);
+    const { needs } = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment });
     return { about: profile.name, profile: profile.name, needs };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;

@@ -3,6 +3,7 @@ import type { Environment } from '../../base/environment.ts';
 import { existsSync } from 'node:fs';
 import { DynamoError } from '../../base/error.ts';
 import { quotePath } from '../../base/terminal-text.ts';
+import { problemIn } from '../../kubernetes/problem.ts';
 import { createKubectl } from '../../kubernetes/kubectl.ts';
 import { type ClusterRun, recordFile } from '../../kubernetes/records.ts';
 import { watchSignals } from '../signals.ts';
@@ -49,7 +50,8 @@ export async function downOnCluster(
 function withWayOut(error: unknown, { runId }: ClusterRun, environment: Environment): unknown {
   const file = recordFile(environment, runId);
   if (!(error instanceof DynamoError) || !existsSync(file)) return error;
-  if (error.code !== 'unavailable' && error.code !== 'environment') return error;
+  const kind = problemIn(error);
+  if (kind !== 'unreachable' && kind !== 'no-context') return error;
   return new DynamoError(error.code, error.message, {
     hint: error.hint,
     details: [...error.details, `if the cluster no longer exists, forget the run: rm ${quotePath(file)}`],

@@ -22,7 +22,7 @@ export interface AskedRequest extends ClusterRequest {
 export async function clusterRequest(
   { place }: Kubectl,
   asked: AskedManifest,
-  detached: boolean,
+  { detached = false, mayChange = false }: { readonly detached?: boolean; readonly mayChange?: boolean } = {},
 ): Promise<AskedRequest> {
   const flags = { ...asked.flags, namespace: place.namespace };
   const plan = await makeManifest({ ...asked, flags });
@@ -34,6 +34,7 @@ export async function clusterRequest(
     served: servedAs(asked, plan),
     needs: needsOf(plan.graph),
     detached,
+    mayChange,
     timeoutMs: flags.timeout === undefined ? defaultTimeoutMs : flags.timeout * 1000,
     httpPort: flags.httpPort,
     mayRecreate: async (why) => canAsk() && (await mayRecreate(plan.graph.name, why)),

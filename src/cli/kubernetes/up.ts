@@ -20,7 +20,7 @@ import { readerGone } from '../reader.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { type DeploymentFlags, settingsOf } from '../up/deployment-options.ts';
 import type { Configure } from '../verb.ts';
-import { bringUp, type Caller, endRun, type Say, type UpOnCluster } from './bring-up.ts';
+import { bringUp, type Caller, endRun, leftThere, type Say, type UpOnCluster } from './bring-up.ts';
 import { type ManifestFlags, requireTarget } from './manifest-options.ts';
 import { addClusterOptions } from './cluster-options.ts';
 import type { PlaceFlags } from './place-options.ts';
@@ -72,7 +72,11 @@ async function up(
   if (note !== undefined) say(note);
   const kubectl = await findCluster(flags, environment);
   const detached = flags.detach === true;
-  const request = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment }, detached);
+  const request = await clusterRequest(
+    kubectl,
+    { asked, profile, flags, rawArgs, environment },
+    { detached, mayChange: true },
+  );
   const ending = new AbortController();
   const forceSignal = new AbortController();
   const signals = watchSignals(
@@ -82,12 +86,7 @@ async function up(
       );
       ending.abort(new DynamoError('process-failed', `${signal} came.`));
     },
-    () =>
-      forceSignal.abort(
-        new DynamoError('left-behind', `${request.graph} may still be there.`, {
-          hint: `dynamo down ${request.name}`,
-        }),
-      ),
+    () => forceSignal.abort(leftThere(request)),
   );
   watchForReaderGone();
   readerGone.addEventListener('abort', () => ending.abort(readerGone.reason));

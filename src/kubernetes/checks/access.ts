@@ -58,7 +58,10 @@ export const namespaceCheck: ClusterCheck = {
     const answer = await kubectl.run(['get', 'namespace', namespace, '-o', 'name'], call);
     if (answer.code === 0) return ok(namespace);
     if (/NotFound|not found/.test(answer.stderr))
-      return fail(`there is no namespace ${namespace}`, `kubectl create namespace ${namespace}`);
+      return fail(
+        `there is no namespace ${namespace}`,
+        kubectl.clusterLine('create', 'namespace', namespace),
+      );
     return skip(`this user may not read namespace ${namespace}`);
   },
 };

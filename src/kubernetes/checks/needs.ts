@@ -1,6 +1,7 @@
 /** Checks of what one deployment needs on its cluster: secret, volume, GPUs, several nodes. */
 import { fail, ok, skip, warn } from '../../doctor/check.ts';
 import { apiGroups, readClaim, readNodes, secretKeys } from '../cluster.ts';
+import type { Kubectl } from '../kubectl.ts';
 import type { ClusterCheck } from './cluster-check.ts';
 
 export const secretCheck: ClusterCheck = {
@@ -13,7 +14,7 @@ export const secretCheck: ClusterCheck = {
     if (name === undefined) return skip('no --hf-secret: models that need no token only');
     const keys = await secretKeys(kubectl, name, call);
     if (keys.kind === 'problem') return skip(`the secret ${name} cannot be read: ${keys.problem.said}`);
-    const create = hfSecretFix((...words) => kubectl.line(...words), name);
+    const create = hfSecretFix(kubectl, name);
     if (keys.value === undefined)
       return fail(`there is no secret ${name} in namespace ${kubectl.place.namespace}`, create);
     if (!keys.value.includes('HF_TOKEN'))
@@ -23,8 +24,8 @@ export const secretCheck: ClusterCheck = {
 };
 
 /** Not with the token in the command line: whoever may list processes would see it. */
-export function hfSecretFix(kubectl: (...words: readonly string[]) => string, name: string): string {
-  return `printf %s "$HF_TOKEN" | ${kubectl('create', 'secret', 'generic', name, '--from-file=HF_TOKEN=/dev/stdin')}`;
+export function hfSecretFix({ line }: Pick<Kubectl, 'line'>, name: string): string {
+  return `printf %s "$HF_TOKEN" | ${line('create', 'secret', 'generic', name, '--from-file=HF_TOKEN=/dev/stdin')}`;
 }
 
 export const claimCheck: ClusterCheck = {
@@ -73,8 +74,8 @@ export const gpuCheck: ClusterCheck = {
     const seen = `${sum} allocatable GPUs on ${offers.length} of ${nodes.value.length} nodes`;
     const details = offers.map(({ name, gpus, ready }) => `${name}: ${gpus}${ready ? '' : ', not ready'}`);
     const wanted = needs?.gpus ?? 1;
-    const lookAt =
-      'kubectl get nodes -o custom-columns=NODE:.metadata.name,GPUS:.status.allocatable.nvidia\\.com/gpu';
+    const columns = "custom-columns='NODE:.metadata.name,GPUS:.status.allocatable.nvidia\\.com/gpu'";
+    const lookAt = kubectl.clusterLine('get', 'nodes', '-o', columns);
     // An autoscaler may bring nodes: no reason to refuse.
     if (wanted > 0 && sum === 0) return warn(`no node offers a GPU (nvidia.com/gpu)`, lookAt, details);
     if (needs !== undefined && needs.gpusPerPod > biggest)

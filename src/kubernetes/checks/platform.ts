@@ -11,19 +11,44 @@ import { type ClusterCheck, failOf } from './cluster-check.ts';
 /** Of what upstream's charts ask for. Source: docs/upstream/kubernetes.md#install-and-reach. */
 const oldestCluster = '1.30';
 
+/** The first with `apply --server-side`; 1.20.2 was seen to do all that is needed, with Kubernetes 1.36.3. */
+const oldestKubectlMinor = 16;
+/** Between kubectl and cluster. Source: https://kubernetes.io/releases/version-skew-policy/#kubectl. */
+const supportedSkew = 1;
+
 export const kubectlCheck: ClusterCheck = {
   id: 'K1',
   name: 'kubectl',
-  title: 'kubectl is on PATH and runs',
+  title: 'kubectl runs, and is of a version that Kubernetes supports with this cluster',
   beforeUp: false,
   look: async (kubectl, _, call) => {
-    const answer = await kubectl.run(['version', '--client', '-o', 'json'], call);
-    const version = textOf(objectOf(parseJson(answer.stdout)?.['clientVersion'])['gitVersion']);
+    const answer = await kubectl.run(['version', '-o', 'json'], call);
+    const versions = parseJson(answer.stdout);
+    const version = versionIn(versions?.['clientVersion']);
     if (version === undefined)
       return fail(`kubectl does not run: ${answer.stderr}`, 'kubectl version --client');
-    return ok(`kubectl ${version}`);
+    if (minorOf(version) < oldestKubectlMinor)
+      return fail(`kubectl ${version}; 1.${oldestKubectlMinor} or newer is needed`, install);
+    const cluster = versionIn(versions?.['serverVersion']);
+    const skew = Math.abs(minorOf(version) - minorOf(cluster ?? version));
+    if (skew <= supportedSkew) return ok(`kubectl ${version}`);
+    return warn(
+      `kubectl ${version} and Kubernetes ${cluster} are ${skew} minor releases apart; Kubernetes supports ${supportedSkew}`,
+      install,
+    );
   },
 };
+
+const install = 'https://kubernetes.io/docs/tasks/tools/   # how to install it';
+
+function versionIn(value: unknown): string | undefined {
+  return textOf(objectOf(value)['gitVersion']);
+}
+
+/** `v1.36.3` and `v1.32.4-dispatcher`. */
+function minorOf(version: string): number {
+  return Number(/^v?\d+\.(\d+)/.exec(version)?.[1]);
+}
 
 export const clusterCheck: ClusterCheck = {
   id: 'K2',
@@ -32,7 +57,7 @@ export const clusterCheck: ClusterCheck = {
   beforeUp: false,
   look: async (kubectl, _, call) => {
     const answer = await kubectl.run(['version', '-o', 'json'], call);
-    const version = textOf(objectOf(parseJson(answer.stdout)?.['serverVersion'])['gitVersion']);
+    const version = versionIn(parseJson(answer.stdout)?.['serverVersion']);
     if (version === undefined) {
       const { message, hint } = await whyNot(kubectl, call);
       return fail(message, hint);
@@ -98,7 +123,7 @@ export const operatorCheck: ClusterCheck = {
     const [namespace = '', name = ''] = where.split('/');
     return fail(
       `${where} has no replica that is available`,
-      `kubectl -n ${namespace} describe deployment ${name}`,
+      kubectl.clusterLine('-n', namespace, 'describe', 'deployment', name),
     );
   },
 };

@@ -31,13 +31,13 @@ export const imagePull: ClusterRule = {
         ? {
             cause: `the registry refuses ${container.image}, and the pods have no image pull secret`,
             evidence,
-            fix: `docker login nvcr.io && ${seen.kubectl('create', 'secret', 'generic', 'nvcr', '--type=kubernetes.io/dockerconfigjson', '--from-file=.dockerconfigjson=$HOME/.docker/config.json')}`,
+            fix: `docker login nvcr.io && ${seen.kubectl.line('create', 'secret', 'generic', 'nvcr', '--type=kubernetes.io/dockerconfigjson', '--from-file=.dockerconfigjson=$HOME/.docker/config.json')}`,
             final,
           }
         : {
             cause: `the registry refuses ${container.image}, although the pods have the image pull secret ${has.join(', ')}: its key is wrong or may not read this image`,
             evidence,
-            fix: `${seen.kubectl('get', 'secret', has[0] ?? '', '-o', 'yaml')}   # or another image: --image`,
+            fix: `${seen.kubectl.line('get', 'secret', has[0] ?? '', '-o', 'yaml')}   # or another image: --image`,
             final,
           };
     }
@@ -51,7 +51,7 @@ export const imagePull: ClusterRule = {
     return {
       cause: `the image ${container.image} cannot be pulled to node ${pod.node ?? '?'}`,
       evidence,
-      fix: seen.kubectl('describe', 'pod', pod.name),
+      fix: seen.kubectl.line('describe', 'pod', pod.name),
       final: false,
     };
   },
@@ -81,7 +81,7 @@ export const missingSecret: ClusterRule = {
     return {
       cause: `the pods need the ${isSecret ? 'secret' : 'config map'} ${name}, which does not exist in namespace ${seen.graph.namespace}`,
       evidence: [stuck === undefined ? eventText(mount!) : `Pod ${stuck.pod.name}: ${said}`],
-      fix: isSecret ? hfSecretFix(seen.kubectl, name) : seen.kubectl('get', 'configmaps'),
+      fix: isSecret ? hfSecretFix(seen.kubectl, name) : seen.kubectl.line('get', 'configmaps'),
       final: true,
     };
   },

@@ -34,7 +34,7 @@ export const podFailed: ClusterRule = {
     return {
       cause: `pod ${pod.name} was ended by its node: ${pod.reason}`,
       evidence: [`Pod ${pod.name}: ${pod.reason}: ${pod.message}`],
-      fix: kubectl('describe', 'pod', pod.name),
+      fix: kubectl.line('describe', 'pod', pod.name),
       final: false,
     };
   },
@@ -52,7 +52,7 @@ export const outOfMemory: ClusterRule = {
     return {
       cause: `${nameOf(pod)} was ended because the container ran out of memory (RAM, not that of the GPU)`,
       evidence: [how],
-      fix: `${seen.kubectl('top', 'pod', pod.name)}   # then a larger memory limit for the component`,
+      fix: `${seen.kubectl.line('top', 'pod', pod.name)}   # then a larger memory limit for the component`,
       final,
     };
   },
@@ -76,7 +76,7 @@ export const crashed: ClusterRule = {
     return {
       cause: `${nameOf(pod)} ends again and again`,
       evidence: [how, ...lines.filter((line) => line.trim() !== '').slice(-3)],
-      fix: seen.kubectl('logs', pod.name, '-c', container?.name ?? 'main', '--previous'),
+      fix: seen.kubectl.line('logs', pod.name, '-c', container?.name ?? 'main', '--previous'),
       final,
     };
   },

@@ -53,7 +53,7 @@ export const operatorFailed: ClusterRule = {
       : {
           cause: "Dynamo's operator cannot make the deployment",
           evidence: [state.text],
-          fix: kubectl('describe', 'dynamographdeployment', graph.name),
+          fix: kubectl.line('describe', 'dynamographdeployment', graph.name),
           final: /unsupported_workload_provider/.test(state.reason),
         },
 };
@@ -65,7 +65,7 @@ export const operatorSilent: ClusterRule = {
   id: 'operator-silent',
   sees: 'no word of the operator about the manifest half a minute after it was applied',
   fixes: 'the operator: is it running, and does it watch this namespace?',
-  find: ({ graph, state, pods, now }) => {
+  find: ({ graph, state, pods, now, kubectl }) => {
     const since = now - graph.changedAt;
     const first = graph.conditions.length === 0;
     if (state.isObserved || (first && pods.length > 0) || since < silentForMs) return undefined;
@@ -74,7 +74,7 @@ export const operatorSilent: ClusterRule = {
       evidence: [
         `DynamoGraphDeployment ${graph.name}: ${first ? 'no condition and no pod' : `generation ${graph.generation} not observed`} ${Math.round(since / 1000)} s after it was applied`,
       ],
-      fix: lookAtOperator,
+      fix: lookAtOperator(kubectl),
       final: false,
     };
   },

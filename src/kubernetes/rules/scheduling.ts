@@ -16,7 +16,7 @@ export const quota: ClusterRule = {
     return {
       cause: `${name === undefined ? 'a quota' : `the quota ${name}`} of namespace ${seen.graph.namespace} does not allow its pods`,
       evidence: [said],
-      fix: seen.kubectl('describe', 'resourcequota', ...(name === undefined ? [] : [name])),
+      fix: seen.kubectl.line('describe', 'resourcequota', ...(name === undefined ? [] : [name])),
       final: false,
     };
   },
@@ -42,8 +42,8 @@ export const schedulingGated: ClusterRule = {
       cause: `pods of ${graph.name} are held back by the scheduling gate ${gates}${byGrove ? ', which Grove removes when the whole group of pods fits' : ''}`,
       evidence: [`Pod ${pod.name}: SchedulingGated: ${said}`],
       fix: byGrove
-        ? `${kubectl('get', 'podgangs.scheduler.grove.io')}   # and compare the versions of Grove, KAI scheduler and operator`
-        : kubectl('get', 'pod', pod.name, '-o', 'jsonpath={.spec.schedulingGates}'),
+        ? `${kubectl.line('get', 'podgangs.scheduler.grove.io')}   # and compare the versions of Grove, KAI scheduler and operator`
+        : kubectl.line('get', 'pod', pod.name, '-o', "'jsonpath={.spec.schedulingGates}'"),
       final: false,
     };
   },
@@ -88,7 +88,7 @@ export const unschedulable: ClusterRule = {
         ? 'kubectl get pods --all-namespaces -l app=nvidia-device-plugin-daemonset   # is the GPU operator there?'
         : tooSmall
           ? `--set components.${pod.component}.gpus=${biggest}   # or components.${pod.component}.nodes=${Math.ceil(wanted / biggest)}`
-          : seen.kubectl('describe', 'pod', pod.name),
+          : seen.kubectl.line('describe', 'pod', pod.name),
       // An autoscaler may add a node.
       final: false,
     };

@@ -27,8 +27,8 @@ export const claimUnbound: ClusterRule = {
           evidence,
           fix:
             claim === undefined
-              ? `--model-cache NAME   # ${seen.kubectl('get', 'pvc')} lists them`
-              : seen.kubectl('describe', 'pvc', name),
+              ? `--model-cache NAME   # ${seen.kubectl.line('get', 'pvc')} lists them`
+              : seen.kubectl.line('describe', 'pvc', name),
           final: claim === undefined,
         };
       }

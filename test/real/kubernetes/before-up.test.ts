@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import { dynamo, type Ended } from '../../e2e/harness/cli.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
 import { inCluster, whatIsThere } from './cluster-world.ts';
 import { type ControlPlane, startControlPlane } from './harness.ts';
 
@@ -69,7 +70,7 @@ test('a namespace that is missing', async ({ world }) => {
   const ended = await dynamo(world, ['up', 'agg', '--on', 'kubernetes', '--namespace', 'nowhere'], { env });
   expect(ended.code, ended.stderr).toBe(78);
   expect(ended.stderr).toContain('there is no namespace nowhere');
-  expect(ended.stderr).toContain('fix: kubectl create namespace nowhere');
+  expect(ended.stderr).toContain('fix: kubectl --context test create namespace nowhere');
 });
 
 test('a user without rights', async ({ world }) => {
@@ -85,4 +86,35 @@ test('a context that does not exist', async ({ world }) => {
   const ended = await refused(world, ['--context', 'nowhere']);
   expect(ended.code, ended.stderr).toBe(78);
   expect(ended.stderr).toContain('fix: kubectl config get-contexts');
+});
+
+test('a kubectl that is missing', async ({ world }) => {
+  const env = { KUBECONFIG: plane.kubeconfig };
+  for (const words of [['up', 'agg'], ['doctor'], ['ps'], ['down', 'agg']]) {
+    const ended = await dynamo(world, [...words, '--on', 'kubernetes'], { env });
+    expect(ended.code, ended.stderr).toBe(78);
+    expect(ended.stderr).toContain('kubectl is not on PATH');
+  }
+});
+
+/** As after an operator that was removed or has crashed: each read and write asks its webhook. */
+test('an operator that is not running, so that its webhook does not answer', async ({ world }) => {
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/dynamographdeployments.nvidia.com';
+  const crd = await plane.api<{ spec: { versions: { name: string }[] } }>('GET', path);
+  const versions = crd?.spec.versions.map((each) => ({ ...each, storage: each.name === 'v1alpha1' }));
+  const service = { namespace: 'dynamo-system', name: 'webhook', path: '/convert', port: 443 };
+  const webhook = { conversionReviewVersions: ['v1'], clientConfig: { service } };
+  await plane.api('PATCH', path, { spec: { versions, conversion: { strategy: 'Webhook', webhook } } });
+  const env = inCluster(world, plane);
+  const namespace = await plane.namespace();
+  const ended = await until('the API server asks the webhook', async () => {
+    const words = ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace, '--timeout', '0.1'];
+    const up = await dynamo(world, words, { env });
+    return up.stderr.includes('webhook') ? up : undefined;
+  });
+  expect(ended.code, ended.stderr).toBe(69);
+  expect(ended.stderr).toContain(
+    'The cluster did not take agg: the operator of Dynamo is not running: its webhook does not answer.',
+  );
+  expect(ended.stderr).toContain('-l app.kubernetes.io/name=dynamo-operator');
 });

@@ -231,7 +231,7 @@ export function playKubelet(plane: ControlPlane, namespace: string): () => Promi
 }
 
 interface Listed {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
 }
 
 export async function podsIn(plane: ControlPlane, namespace: string): Promise<readonly Listed[]> {
