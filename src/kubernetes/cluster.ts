@@ -1,4 +1,4 @@
-/** What is asked of a cluster and told to it, each with a limit; an answer that is no answer comes back as a problem. */
+/** All reads and writes of a cluster, each with a time limit; failures are returned as problems. */
 import { listOf, objectOf } from '../smoke/answers.ts';
 import type { Call, Kubectl } from './kubectl.ts';
 import type { Claim, ClusterEvent, ClusterNode, Graph, Pod } from './objects.ts';
@@ -6,17 +6,17 @@ import { claimOf, eventOf, graphLabel, graphOf, itemsOf, nodeOf, parseJson, podO
 import { type Problem, problemError, problemOf } from './problem.ts';
 import { apiGroup, apiVersions, type ApiVersion, labels, managedBy } from './target.ts';
 
-/** Under this name our fields stand in `managedFields`. */
+/** Our name in `managedFields`. */
 export const fieldManager = 'dynamo';
 
-/** The API server writes an object and its webhooks are asked: that takes longer than reading. */
+/** Longer than for reading, as webhooks are called. */
 const writeWithinMs = 30_000;
 
 export type Seen<T> =
   | { readonly kind: 'seen'; readonly value: T }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
-/** Throws what it is in words where it is a problem. */
+/** Throws a problem as an error. */
 export function seenOrThrow<T>(seen: Seen<T>, kubectl: Kubectl, doing: string): T {
   if (seen.kind === 'seen') return seen.value;
   throw problemError(seen.problem, kubectl, doing);
@@ -34,14 +34,14 @@ async function ask<T>(
     : { kind: 'problem', problem: problemOf(answer) };
 }
 
-/** The newest version that the cluster serves and we write: what discovery says counts, not a flag. */
+/** The newest version of the API that both the cluster and we know, by discovery. */
 export async function servedVersion(kubectl: Kubectl, call?: Call): Promise<Seen<ApiVersion>> {
   const seen = await ask(kubectl, ['get', '--raw', `/apis/${apiGroup}`], parseJson, call);
   if (seen.kind === 'problem') return seen.problem.kind === 'not-found' ? noCrd(seen.problem.said) : seen;
   const served = listOf(seen.value?.['versions']).map((version) => objectOf(version)['version']);
   for (const version of apiVersions) {
     if (!served.includes(version)) continue;
-    // The group has other kinds, too, which may be there without this one.
+    // The group has other kinds, which may be installed without this one.
     const kinds = await ask(kubectl, ['get', '--raw', `/apis/${apiGroup}/${version}`], parseJson, call);
     if (kinds.kind === 'problem') return kinds;
     const names = listOf(kinds.value?.['resources']).map((resource) => objectOf(resource)['name']);
@@ -86,12 +86,12 @@ export async function readOwnGraphs(
   );
 }
 
-/** Made by this program: by its label and by who wrote its fields. Nothing else is ever changed or deleted. */
+/** Whether dynamo made it: it has our label and our field manager. Nothing else is ever changed or deleted. */
 export function isOurs({ labels: its, managers }: Graph): boolean {
   return its[labels.managed] === managedBy && managers.includes(fieldManager);
 }
 
-/** `manifest`: JSON. Fields that somebody else owns are not taken from them. */
+/** `manifest`: JSON. Never takes over fields of other field managers. */
 export async function applyGraph(kubectl: Kubectl, manifest: string): Promise<Seen<Graph>> {
   const words = ['apply', '--server-side', `--field-manager=${fieldManager}`, '-f', '-', '-o', 'json'];
   return await ask(kubectl, words, (text) => graphOf(parseJson(text)), {
@@ -101,8 +101,8 @@ export async function applyGraph(kubectl: Kubectl, manifest: string): Promise<Se
 }
 
 /**
- * Returns when the deletion is accepted: what belongs to it goes first, then it itself. Only the object of this uid is
- * deleted; one that was made anew under the name is not.
+ * Returns when the deletion is accepted. Dependents are deleted first, then the object itself. Only the object with this
+ * uid is deleted, not a new one with the same name.
  */
 export async function deleteGraph(
   kubectl: Kubectl,
@@ -122,7 +122,7 @@ export async function deleteGraph(
   });
 }
 
-/** Only this very pod, not one that has come in its place. One that is gone already is fine. */
+/** Only the pod with this uid, not its replacement. Succeeds if it is gone already. */
 export async function deletePod(kubectl: Kubectl, { name, uid }: Pod): Promise<Seen<undefined>> {
   const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
   const path = `/api/v1/namespaces/${kubectl.place.namespace}/pods/${name}`;
@@ -139,7 +139,7 @@ export async function readPods(kubectl: Kubectl, graph: string, call?: Call): Pr
   return await ask(kubectl, words, (text) => itemsOf(text).map(podOf), call);
 }
 
-/** Of the deployment and of everything that is named after it, the oldest first. */
+/** Events of the deployment and of everything whose name begins with its name, oldest first. */
 export async function readEvents(
   kubectl: Kubectl,
   graph: string,
@@ -180,7 +180,7 @@ export async function readClaim(
     : seen;
 }
 
-/** The keys of a secret; its values are not asked for. `undefined` where there is none. */
+/** The keys of a secret, without its values. `undefined` if there is none. */
 export async function secretKeys(
   kubectl: Kubectl,
   name: string,

@@ -15,7 +15,7 @@ export interface Look {
   readonly events: readonly ClusterEvent[];
 }
 
-/** Between the nodes and the API server; and events tell the time in whole seconds. */
+/** Clocks of nodes and API server differ, and events have whole seconds. */
 const clockSkewMs = 5_000;
 const mostLogs = 4;
 const logLines = 400;
@@ -38,7 +38,7 @@ export async function diagnoseGraph(
     graph,
     state: graphState(graph),
     pods,
-    // Those about an earlier manifest explain nothing.
+    // Events about an earlier manifest explain nothing.
     events: events.filter(({ at }) => !(at < graph.changedAt - clockSkewMs)),
     nodes: nodes?.kind === 'seen' ? nodes.value : undefined,
     claims,
@@ -73,7 +73,7 @@ async function logsOf(
   const read = pods.slice(0, mostLogs).map(async (pod): Promise<[string, readonly string[]]> => {
     const container = pod.containers.find(({ ready }) => !ready)?.name ?? 'main';
     const words = ['logs', pod.name, '-c', container, `--tail=${logLines}`];
-    // The life that has ended says why; one that has just begun says nothing yet.
+    // The container that has ended says why; the one that has just started says nothing yet.
     const before = await kubectl.run([...words, '--previous'], { signal });
     const answer =
       before.code === 0 && before.stdout.trim() !== '' ? before : await kubectl.run(words, { signal });

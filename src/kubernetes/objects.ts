@@ -7,7 +7,7 @@ export interface Condition {
   readonly reason: string;
   readonly message: string;
   readonly observedGeneration: number | undefined;
-  /** When its status changed last; NaN where nobody says. */
+  /** When its status changed last; NaN if unknown. */
   readonly changedAt: number;
 }
 
@@ -26,7 +26,7 @@ export interface Graph {
   readonly finalizers: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Who wrote fields of it, with server-side apply or otherwise; without those that wrote its status. */
+  /** Field managers, except those that wrote only the status. */
   readonly managers: readonly string[];
   readonly components: readonly GraphComponent[];
   readonly state: string | undefined;
@@ -58,7 +58,7 @@ export interface PodContainer {
   readonly started: boolean;
   readonly restarts: number;
   readonly now: ContainerState;
-  /** How it ended before, where it was started again. */
+  /** How its previous run ended, if it was restarted. */
   readonly before: ContainerState;
 }
 
@@ -67,7 +67,7 @@ export interface Pod {
   readonly uid: string;
   /** The DynamoGraphDeployment that it belongs to. */
   readonly graph: string;
-  /** As in the profile; empty where the operator has not labelled it. */
+  /** As in the profile; empty if the operator has not labelled the pod. */
   readonly component: string;
   readonly createdAt: number;
   readonly deleting: boolean;
@@ -81,7 +81,7 @@ export interface Pod {
   /** Names of its PersistentVolumeClaims. */
   readonly claims: readonly string[];
   readonly pullSecrets: readonly string[];
-  /** Names of what keeps it from being scheduled at all. */
+  /** Names of the gates that keep it from being scheduled. */
   readonly schedulingGates: readonly string[];
   readonly gpus: number;
 }

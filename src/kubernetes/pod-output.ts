@@ -1,4 +1,4 @@
-/** What the pods of a deployment write, as they come and go. */
+/** The output of the pods of a deployment, while pods come and go. */
 import { Buffer } from 'node:buffer';
 import type { Clock } from '../base/clock.ts';
 import { lineSplitter, type Look } from '../run/line-splitter.ts';
@@ -9,20 +9,20 @@ import type { Pod } from './objects.ts';
 export interface OutputOptions {
   /** Names of components; empty: all. */
   readonly components: readonly string[];
-  /** Of each pod; absent: all that the node kept. */
+  /** Lines of each pod; absent: everything that its node has kept. */
   readonly tail?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly since?: number | undefined;
   readonly look: Look;
 }
 
-/** `label`: the component, and behind it which of its pods where there are several. */
+/** `label`: the component, followed by the pod if there are several. */
 export type ShowOutput = (label: string, text: string) => void;
 
 const readWithinMs = 60_000;
 const lookEveryMs = 2_000;
 
-/** Short names for people: `decode`, or `decode/x7k2p` where a component has several pods. */
+/** Short names: `decode`, or `decode/x7k2p` if the component has several pods. */
 export function podLabels(pods: readonly Pod[]): ReadonlyMap<string, string> {
   return new Map(
     pods.map(({ name, component }) => {
@@ -33,7 +33,7 @@ export function podLabels(pods: readonly Pod[]): ReadonlyMap<string, string> {
   );
 }
 
-/** By component, or by pod in each of the ways in which it is shown. Without names all of them. */
+/** By the name of a component, or any name under which a pod is shown. Without names: all. */
 export function chosenPods(pods: readonly Pod[], asked: readonly string[]): Pod[] {
   if (asked.length === 0) return [...pods];
   const labels = podLabels(pods);
@@ -49,7 +49,7 @@ export function namesOf(
   return [component, name, short, labels.get(name) ?? name];
 }
 
-/** What was written so far, pod after pod. Returns why pods said nothing, by label. */
+/** Shows what was written so far, pod after pod. Returns by label why a log could not be read. */
 export async function readOutput(
   kubectl: Kubectl,
   pods: readonly Pod[],
@@ -92,7 +92,7 @@ function allLines(text: string, look: Look): string {
 }
 
 /**
- * Goes on while pods come, go and start again, until `isOver` says so or `signal` aborts. Never rejects but with what
+ * Follows pods as they come, go and restart, until `isOver` returns true or `signal` aborts. Rejects only with what
  * `isOver` throws.
  */
 export async function followOutput(
@@ -120,7 +120,7 @@ export async function followOutput(
           (container.now.kind === 'running' || container.now.kind === 'terminated');
         if (!hasRun || sources.has(pod.name)) continue;
         const from = endedAt.get(pod.name);
-        // What comes after a restart is new from its first line on.
+        // After a restart everything is new.
         const asked = from === undefined ? options : { ...options, tail: undefined, since: from };
         const label = labels.get(pod.name) ?? pod.name;
         const following = followOne(kubectl, [...words(pod, asked), '-f'], options.look, (text) =>

@@ -21,7 +21,7 @@ export const clusterChecks: readonly ClusterCheck[] = [
   ownCheck,
 ];
 
-/** Side by side. What cannot be looked at is skipped and says why; rejects only with the reason of `signal`. */
+/** All at once. A check that throws is skipped, with the reason. Rejects only with the reason of `signal`. */
 export async function runClusterChecks(
   checks: readonly ClusterCheck[],
   kubectl: Kubectl,

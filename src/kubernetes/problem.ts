@@ -1,9 +1,9 @@
-/** What kubectl says on stderr when a cluster does not do what was asked, told apart by its cause. */
+/** Classifies what kubectl prints to stderr when it fails. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
 import type { Answer, Kubectl } from './kubectl.ts';
 
 export type ProblemKind =
-  /** Nobody answers, or not in time. */
+  /** No answer, or none in time. */
   | 'unreachable'
   /** The kubeconfig has no such context, or there is none at all. */
   | 'no-context'
@@ -16,7 +16,7 @@ export type ProblemKind =
   | 'no-crd'
   /** A webhook of the operator does not answer. */
   | 'operator-down'
-  /** A webhook answered, and refused. */
+  /** A webhook refused the request. */
   | 'refused'
   | 'conflict'
   | 'old-kubectl'
@@ -26,7 +26,7 @@ export type ProblemKind =
 
 export interface Problem {
   readonly kind: ProblemKind;
-  /** The last line that kubectl said: the one that counts. */
+  /** The last line that kubectl printed: the error. */
   readonly said: string;
 }
 
@@ -41,7 +41,7 @@ export function lookAtOperator({ clusterLine }: Pick<Kubectl, 'clusterLine'>): s
   );
 }
 
-/** In this order: a webhook that does not answer is an InternalError that names a time-out, too. */
+/** The order matters: the error about a webhook that does not answer also mentions a timeout. */
 const patterns: readonly (readonly [ProblemKind, RegExp])[] = [
   ['old-kubectl', /unknown (shorthand )?(flag|command)/i],
   ['operator-down', /(conversion|failed calling) webhook/i],
@@ -77,7 +77,7 @@ export function problemOf({ stderr, code }: Answer): Problem {
   return { kind, said: said.length > 600 ? `${said.slice(0, 599)}…` : said };
 }
 
-/** `doing`: what was asked for, as in "The cluster did not take the manifest". */
+/** `doing`: what failed, as in "agg was not created". */
 export function problemError(problem: Problem, kubectl: Kubectl, doing: string): DynamoError {
   const { kind, said } = problem;
   const { context, namespace } = kubectl.place;
@@ -119,7 +119,7 @@ function wordsFor(
     case 'forbidden':
       return [
         'not-allowed',
-        `this user may not do that in namespace ${namespace}`,
+        `this user has no permission for that in namespace ${namespace}`,
         kubectl.line('auth', 'can-i', '--list'),
       ];
     case 'quota':
@@ -141,7 +141,7 @@ function wordsFor(
     case 'no-crd':
       return [
         'environment',
-        'the cluster does not know DynamoGraphDeployment: the Dynamo platform is not installed',
+        'the cluster has no DynamoGraphDeployment: the Dynamo platform is not installed',
         'helm install dynamo-platform …   # docs/kubernetes.md, "What the cluster needs"',
       ];
     case 'operator-down':
@@ -161,11 +161,7 @@ function wordsFor(
         kubectl.line('get', 'dynamographdeployments', '-o', 'yaml', '--show-managed-fields'),
       ];
     case 'immutable':
-      return [
-        'not-allowed',
-        'it changes a field that cannot be changed while the deployment exists',
-        'dynamo down NAME   # then dynamo up again',
-      ];
+      return ['not-allowed', 'it changes an immutable field', 'dynamo down NAME   # then dynamo up again'];
     case 'invalid':
       return [
         'profile-invalid',

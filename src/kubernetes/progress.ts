@@ -1,4 +1,4 @@
-/** Where a deployment on a cluster has got to: the state of the whole, the stage of each pod, and what holds it up. */
+/** The progress of a deployment on a cluster: its state, the stage of each pod, and what holds it up. */
 import type { ClusterEvent, Condition, Graph, Pod, PodContainer } from './objects.ts';
 
 export interface GraphState {
@@ -11,8 +11,8 @@ export interface GraphState {
 }
 
 /**
- * By the condition that `kubectl wait --for=condition=Ready` reads, and only where it is about the manifest as it stands
- * now. Source: docs/upstream/kubernetes.md#install-and-reach.
+ * By the condition that `kubectl wait --for=condition=Ready` reads, if it is about the current manifest.
+ * Source: docs/upstream/kubernetes.md#install-and-reach.
  */
 export function graphState(graph: Graph): GraphState {
   const ready = graph.conditions.find(({ type }) => type === 'Ready');
@@ -44,7 +44,7 @@ export interface PodView {
   readonly pod: string;
   readonly component: string;
   readonly stage: PodStage;
-  /** What it waits for or what is wrong, in the words of the cluster; empty where there is nothing to say. */
+  /** What it waits for or what is wrong, in the words of the cluster; may be empty. */
   readonly holdup: string;
   readonly restarts: number;
 }
@@ -56,7 +56,7 @@ export function podView(pod: Pod, events: readonly ClusterEvent[]): PodView {
   return { pod: pod.name, component: pod.component, restarts, ...stageOf(pod, own) };
 }
 
-/** The pod's network is set up in this time, and no word is needed about it. */
+/** Normal for a short time, so not reported. */
 const passingReasons = new Set(['', 'ContainerCreating', 'PodInitializing']);
 
 function stageOf(pod: Pod, events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'holdup'> {
@@ -80,7 +80,7 @@ function stageOf(pod: Pod, events: readonly ClusterEvent[]): Pick<PodView, 'stag
   return preparing(events);
 }
 
-/** Its node has it, and no container runs yet: the image is on its way, or a volume is. */
+/** It is scheduled, and no container runs yet: an image is pulled or a volume mounted. */
 function preparing(events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'holdup'> {
   const last = events.findLast(({ reason }) =>
     ['Pulling', 'Pulled', 'Failed', 'FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox'].includes(
@@ -92,7 +92,7 @@ function preparing(events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'ho
   return { stage: 'starting', holdup: joined(last.reason, last.message) };
 }
 
-/** Its process runs. What its probes say is news only when they fail for another reason than that it still loads. */
+/** Its process runs. Probes that fail while it loads are normal, and shown as what it waits for. */
 function running(pod: Pod, events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'holdup'> {
   const started = pod.containers.every((container) => container.started || container.now.kind !== 'running');
   const probe = events.findLast(({ reason }) => reason === 'Unhealthy');

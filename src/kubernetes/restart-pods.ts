@@ -12,14 +12,14 @@ import { type Limits, untilReady, type Watcher } from './until-ready.ts';
 export interface Restart {
   readonly kubectl: Kubectl;
   readonly run: ClusterRun;
-  /** May throw `usage` for what is not there. */
+  /** May throw `usage` for unknown names. */
   readonly choose: (graph: Graph, pods: readonly Pod[]) => readonly Pod[];
   readonly onDeleted: (pods: readonly Pod[]) => void;
 }
 
 /**
- * One pod after the other, so that the rest of its component goes on serving; those of a component on several nodes all
- * at once, as the ranks of a worker cannot go on without each other. Returns the names of the pods that were replaced.
+ * One pod after the other, so that the rest of the component keeps serving. The pods of a component on several nodes go
+ * together, since the ranks of a worker need each other. Returns the names of the replaced pods.
  * Throws `run-not-found`, `not-allowed`, and as `untilReady` does.
  */
 export async function restartPods(
@@ -35,7 +35,7 @@ export async function restartPods(
   ]);
   const graph = seenOrThrow(seen[0], kubectl, doing);
   if (graph === undefined || graph.uid !== uid || graph.deleting)
-    throw new DynamoError('run-not-found', `${name} is not on the cluster any more.`, { hint: 'dynamo ps' });
+    throw new DynamoError('run-not-found', `${name} is gone from the cluster.`, { hint: 'dynamo ps' });
   if (!isOurs(graph)) throw notOurs(kubectl, graph);
   const all = seenOrThrow(seen[1], kubectl, doing);
   const steps = stepsOf(graph, choose(graph, all), all);
@@ -60,7 +60,7 @@ export async function restartPods(
   return steps.flat().map((pod) => pod.name);
 }
 
-/** One rank of a worker on several nodes stands for all of them. */
+/** A pod of a worker on several nodes stands for all of its pods. */
 function stepsOf({ components }: Graph, chosen: readonly Pod[], all: readonly Pod[]): Pod[][] {
   const steps = new Map<string, Pod[]>();
   for (const pod of chosen.filter(({ deleting }) => !deleting)) {
@@ -75,7 +75,7 @@ function stepsOf({ components }: Graph, chosen: readonly Pod[], all: readonly Po
   return [...steps.values()];
 }
 
-/** By name and uid: a pod of a StatefulSet comes back under its name. */
+/** By uid: the new pod may have the old name. */
 function areReplaced({ pods, events }: Look, old: readonly Pod[], before: readonly Pod[]): boolean {
   const components = new Set(old.map(({ component }) => component));
   const wanted = before.filter(({ component, deleting }) => components.has(component) && !deleting).length;

@@ -1,4 +1,4 @@
-/** The deployments of this host on clusters as `ps` shows them: all clusters asked at once, none waited for long. */
+/** The deployments that this host made on clusters, for `ps`. All clusters are asked at once, with a short time limit. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { readEvents, readGraph, readPods } from './cluster.ts';
@@ -10,7 +10,7 @@ import type { ClusterRun } from './records.ts';
 export interface ClusterLook {
   readonly run: ClusterRun;
   readonly state: 'ready' | 'starting' | 'failed' | 'stopping' | 'gone' | 'not answering';
-  /** In words, what is wrong, and what to do; absent where all is well. */
+  /** What is wrong and what to do about it; absent if nothing is. */
   readonly trouble?: string;
   readonly pods: readonly (PodView & { readonly createdAt: number; readonly gpus: number })[];
 }

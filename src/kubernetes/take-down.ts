@@ -1,4 +1,4 @@
-/** Ends a deployment on a cluster: deletes what is provably ours, and waits until it is gone. */
+/** Deletes a deployment that dynamo made, and waits until it is gone. */
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { durationText } from '../base/duration.ts';
@@ -9,10 +9,10 @@ import { lookAtOperator } from './problem.ts';
 import type { ClusterRun } from './records.ts';
 import { labels as ourLabels } from './target.ts';
 
-/** Pods get 60 s to end by themselves; what belongs to them goes afterwards. */
+/** Pods have 60 s to stop; their owners are deleted after them. */
 export const goneWithinMs = 180_000;
 const periodMs = 500;
-/** The first word comes soon; the same one again only now and then. */
+/** When to report what is still there, and how often to repeat the same report. */
 const sayAfterMs = 5_000;
 const sayAgainMs = 60_000;
 
@@ -26,8 +26,8 @@ export interface DownOptions {
 export type DownOutcome = 'deleted' | 'was-gone';
 
 /**
- * `was-gone`: nothing of it was there. Throws `not-allowed` for one that is not ours, `left-behind` when it does not go
- * in time, and what is wrong with the cluster.
+ * `was-gone`: it did not exist any more. Throws `not-allowed` if dynamo did not make it, `left-behind` on timeout,
+ * and an error if the cluster cannot be asked.
  */
 export async function takeDown(
   kubectl: Kubectl,
@@ -37,7 +37,7 @@ export async function takeDown(
   const { graph: name, uid, apiVersion } = run;
   const doing = `${name} was not deleted`;
   const graph = seenOrThrow(await readGraph(kubectl, apiVersion, name), kubectl, doing);
-  // One that was made anew under the name is somebody's.
+  // A new object with the same name is not ours.
   if (graph === undefined || graph.uid !== uid) return 'was-gone';
   if (!isOurs(graph)) throw notOurs(kubectl, graph);
   if (!graph.deleting) {
@@ -67,7 +67,7 @@ export async function takeDown(
       say(text);
       said = { at, text };
     }
-    // A sleep that is cut short rejects with an error of its own.
+    // An aborted sleep rejects with another error than the reason.
     await clock.sleep(periodMs, signal).catch(() => signal.throwIfAborted());
   }
 }
@@ -88,7 +88,7 @@ export function notOurs(kubectl: Kubectl, { name, namespace, managers, labels }:
   const label = labels[ourLabels.managed];
   return new DynamoError(
     'not-allowed',
-    `The DynamoGraphDeployment ${name} in namespace ${namespace} was not made by dynamo, so it is left alone.`,
+    `The DynamoGraphDeployment ${name} in namespace ${namespace} was not made by dynamo, so it is left unchanged.`,
     {
       details: [`written by: ${manager}; label ${ourLabels.managed}: ${label ?? '(none)'}`],
       hint: `--name ANOTHER   # or, if nobody needs it: ${kubectl.line('delete', 'dynamographdeployment', name)}`,
@@ -103,7 +103,7 @@ interface Rest {
   readonly finalizers: readonly string[];
 }
 
-/** Foreground deletion has a finalizer of its own, which the API server takes away; all others are the operator's. */
+/** The finalizer of foreground deletion is removed by the garbage collector, all others by the operator. */
 function stillThere(kubectl: Kubectl, { name, timeoutMs, left, finalizers }: Rest): DynamoError {
   const ofOperator = finalizers.filter((each) => each !== 'foregroundDeletion');
   const waitsFor =

@@ -1,4 +1,4 @@
-/** Follows a deployment on a cluster until it is ready, and says on the way where each pod has got to and what holds it up. */
+/** Waits until a deployment on a cluster is ready, and reports the state of each pod and what holds it up. */
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { durationText } from '../base/duration.ts';
@@ -20,13 +20,13 @@ export interface Followed {
   readonly model: string;
 }
 
-/** What a person hears on the way. */
+/** What is reported meanwhile. */
 export interface Watcher {
-  /** A pod has got on, or something else holds it up. */
+  /** The state of a pod has changed, or what holds it up. */
   readonly onPod: (line: string, view: PodView) => void;
-  /** The state of the whole, in the operator's words. */
+  /** The state of the whole deployment, in the operator's words. */
   readonly onState: (text: string) => void;
-  /** A rule names a cause; waiting goes on. */
+  /** A rule has found a cause; waiting continues. */
   readonly onFinding: (finding: ClusterDiagnosis) => void;
   readonly onNote: (text: string) => void;
 }
@@ -34,9 +34,9 @@ export interface Watcher {
 const youngPeriodMs = 1_000;
 const periodMs = 2_000;
 const youngMs = 30_000;
-/** So long a cluster may be silent, as a control plane that is being upgraded is. */
+/** How long the cluster may be unreachable, for example during an upgrade of its control plane. */
 const silenceMs = 120_000;
-/** The operator tries again, and what it says may pass. */
+/** How long `failed` may last: the operator retries. */
 const failedMs = 30_000;
 const diagnoseEveryMs = 5_000;
 
@@ -44,11 +44,11 @@ export interface Limits {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** What must be true as well; default: nothing. */
+  /** An additional condition. */
   readonly holds?: (look: Look) => boolean;
 }
 
-/** Throws `not-ready` when the time is over, `process-failed` when it cannot become ready, and the reason of `signal`. */
+/** Throws `not-ready` on timeout, `process-failed` if it cannot become ready, and the reason of `signal`. */
 export async function untilReady(
   followed: Followed,
   { onPod, onState, onFinding, onNote }: Watcher,
@@ -65,9 +65,9 @@ export async function untilReady(
     signal.throwIfAborted();
     const seen = await look(followed, signal);
     if ('problem' in seen) {
-      const error = problemError(seen.problem, kubectl, `${name} cannot be followed`);
+      const error = problemError(seen.problem, kubectl, `${name} cannot be watched`);
       if (!mayPass(seen.problem)) throw error;
-      if (silentSince === undefined) onNote(`${error.message} Trying for ${durationText(silenceMs)}.`);
+      if (silentSince === undefined) onNote(`${error.message} Retrying for ${durationText(silenceMs)}.`);
       silentSince ??= clock.now();
       if (clock.now() - silentSince >= silenceMs) throw error;
     } else {
@@ -106,7 +106,7 @@ export async function untilReady(
   }
 }
 
-/** Once. Throws `process-failed` when it is not there any more, or another one of its name is. */
+/** Throws `process-failed` if the deployment was deleted or replaced. */
 async function look(
   { kubectl, version, name, uid }: Followed,
   signal: AbortSignal,
@@ -123,7 +123,7 @@ async function look(
     });
   }
   if (pods.kind === 'problem') return pods;
-  // Without the right to read events only words are missing.
+  // Without permission to read events, only explanations are missing.
   return { graph: graph.value, pods: pods.value, events: events.kind === 'seen' ? events.value : [] };
 }
 

@@ -1,4 +1,4 @@
-/** `dynamo attach` to a deployment on a cluster: what its pods write, and what becomes of them; Ctrl-C leaves it. */
+/** `dynamo attach` to a deployment on a cluster: the logs and states of its pods. Ctrl-C leaves it running. */
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -16,13 +16,13 @@ import { watchSignals } from '../signals.ts';
 /** Earlier lines of each pod, for context. */
 const shownLines = 10;
 
-/** Returns 0 when the user leaves, and when it was taken down. Throws what is wrong with the cluster at the start. */
+/** Returns 0 when a signal comes or the deployment is gone. Throws if the cluster cannot be asked at the start. */
 export async function attachOnCluster(run: ClusterRun, environment: Environment): Promise<number> {
   const kubectl = createKubectl(run, environment);
   const doing = `${run.name} cannot be watched`;
   const graph = seenOrThrow(await readGraph(kubectl, run.apiVersion, run.graph), kubectl, doing);
   if (graph === undefined || graph.uid !== run.uid)
-    throw new DynamoError('run-not-found', `${run.graph} is not on the cluster any more.`, {
+    throw new DynamoError('run-not-found', `${run.graph} is gone from the cluster.`, {
       hint: 'dynamo ps',
     });
   const over = new AbortController();
@@ -68,7 +68,7 @@ export async function attachOnCluster(run: ClusterRun, environment: Environment)
   return 0;
 }
 
-/** Each pod once it is there, and then whatever changes. A cluster that does not answer changes nothing. */
+/** Shows the state of each pod, and later its changes. Does nothing if the cluster does not answer. */
 async function showPods(
   kubectl: Kubectl,
   { graph }: ClusterRun,

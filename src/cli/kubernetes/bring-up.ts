@@ -1,4 +1,4 @@
-/** Brings a deployment up on a cluster for a command: what it made is remembered, and deleted when it does not serve. */
+/** Brings a deployment up on a cluster for a command, records it, and deletes it if it does not serve. */
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -17,7 +17,7 @@ import { watcherFor } from './watcher.ts';
 
 export interface UpOnCluster {
   readonly run: ClusterRun;
-  /** It was there before this command, which must not delete it. */
+  /** It existed before this command, which must not delete it. */
   readonly existed: boolean;
   readonly serving: Serving;
 }
@@ -28,20 +28,20 @@ export type Say = (line: string) => void;
 export interface Caller {
   readonly say: Say;
   readonly environment: Environment;
-  /** Aborts when the user has had enough. */
+  /** Aborts on the first signal. */
   readonly signal: AbortSignal;
-  /** Aborts when the user does not even wait for what is being deleted. */
+  /** Aborts on the second signal: do not even wait for the deletion. */
   readonly force?: AbortSignal | undefined;
 }
 
 const howText: Readonly<Record<Applied['how'], string>> = {
   made: 'is applied',
-  changed: 'was there and is changed',
-  unchanged: 'was there and stays as it is',
-  'made anew': 'is made anew',
+  changed: 'existed and is changed',
+  unchanged: 'existed and is unchanged',
+  'made anew': 'is re-created',
 };
 
-/** Throws why it does not serve; by then what this command made is deleted, or the error says what is left. */
+/** If it throws, what this command made is deleted, or the error says that it is not. */
 export async function bringUp(
   kubectl: Kubectl,
   request: ClusterRequest,
@@ -61,10 +61,10 @@ export async function bringUp(
   try {
     return { run, existed, serving: await untilServing(kubectl, run, request, watcher, waiting) };
   } catch (failure) {
-    // A wait that is cut short fails in words of its own.
+    // An aborted wait rejects with another error than the reason.
     const error: unknown = signal.aborted ? signal.reason : failure;
     if (existed) {
-      say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
+      say(`${run.graph} existed before, so it is kept; to delete it: dynamo down ${run.name}`);
       throw error;
     }
     const left = await endQuietly(kubectl, run, { say, environment, signal: caller.force });
@@ -76,18 +76,18 @@ export async function bringUp(
   }
 }
 
-/** The record that there is of the same object. */
+/** Keeps id and start time of an existing record of the same object. */
 function known(run: ClusterRun, environment: Environment): ClusterRun {
   const before = clusterRuns(environment).find(({ uid }) => uid === run.uid);
   return before === undefined ? run : { ...run, runId: before.runId, startedAt: before.startedAt };
 }
 
 interface Ending extends Pick<Caller, 'say' | 'environment'> {
-  /** Aborts when the user does not wait any longer. */
+  /** Aborts when the user stops waiting. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Deletes it and waits until it is gone; forgets it then. Throws as `takeDown` does. */
+/** Deletes it, waits until it is gone, and removes its record. Throws as `takeDown` does. */
 export async function endRun(
   kubectl: Kubectl,
   run: ClusterRun,
@@ -98,7 +98,7 @@ export async function endRun(
   say(
     outcome === 'deleted'
       ? `${run.name} is down: nothing is left on the cluster`
-      : `${run.name} was not on the cluster any more`,
+      : `${run.name} was already gone from the cluster`,
   );
 }
 
@@ -112,7 +112,7 @@ async function endQuietly(kubectl: Kubectl, run: ClusterRun, caller: Ending): Pr
   }
 }
 
-/** Why nobody waits any longer: a second signal came. */
+/** For the second signal. */
 export function leftThere({ graph, name }: Pick<ClusterRequest, 'graph' | 'name'>): DynamoError {
   return new DynamoError('left-behind', `${graph} may still be on the cluster.`, {
     hint: `dynamo down ${name}`,

@@ -1,4 +1,4 @@
-/** `dynamo doctor --on kubernetes`: whether a cluster can take deployments, or the one of a profile. */
+/** `dynamo doctor --on kubernetes`: whether a cluster can run deployments, or the one of a profile. */
 import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
 import { openProfile } from '../../deployment/load-profile.ts';
@@ -96,7 +96,7 @@ async function doctor(
   return healthy ? 0 : 1;
 }
 
-/** A profile that no cluster takes is a finding, too. */
+/** A profile that cannot run on Kubernetes is a finding, too. */
 async function subjectOf(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: DoctorFlags,

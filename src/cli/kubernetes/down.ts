@@ -1,4 +1,4 @@
-/** `dynamo down` of deployments on clusters: deletes what is ours, and waits until it is gone. */
+/** `dynamo down` of deployments on clusters: deletes them, and waits until they are gone. */
 import type { Environment } from '../../base/environment.ts';
 import { existsSync } from 'node:fs';
 import { DynamoError } from '../../base/error.ts';
@@ -9,7 +9,7 @@ import { type ClusterRun, recordFile } from '../../kubernetes/records.ts';
 import { watchSignals } from '../signals.ts';
 import { endRun, type Say } from './bring-up.ts';
 
-/** One that cannot be deleted does not keep the others from it; then throws what was wrong with the first one. */
+/** Deletes all that can be deleted; then throws the first error. */
 export async function downOnCluster(
   runs: readonly ClusterRun[],
   environment: Environment,
@@ -46,7 +46,7 @@ export async function downOnCluster(
   }
 }
 
-/** A cluster that no longer exists never says that its deployments are gone. */
+/** Adds how to forget a run whose cluster no longer exists. */
 function withWayOut(error: unknown, { runId }: ClusterRun, environment: Environment): unknown {
   const file = recordFile(environment, runId);
   if (!(error instanceof DynamoError) || !existsSync(file)) return error;

@@ -23,7 +23,7 @@ export interface OutputFlags {
   readonly raw?: true;
 }
 
-/** `components`: empty for all. Throws `usage` for one that it has not. */
+/** `components`: empty for all. Throws `usage` for unknown names. */
 export async function logsOnCluster(
   run: ClusterRun,
   components: readonly string[],
@@ -31,7 +31,7 @@ export async function logsOnCluster(
   environment: Environment,
 ): Promise<number> {
   const kubectl = createKubectl(run, environment);
-  const doing = `There are no logs of ${run.name}`;
+  const doing = `The logs of ${run.name} cannot be read`;
   const [graph, seenPods] = await Promise.all([
     readGraph(kubectl, run.apiVersion, run.graph),
     readPods(kubectl, run.graph),
@@ -39,13 +39,9 @@ export async function logsOnCluster(
   const found = seenOrThrow(graph, kubectl, doing);
   const pods = seenOrThrow(seenPods, kubectl, doing);
   if (found === undefined) {
-    throw new DynamoError(
-      'run-not-found',
-      `${run.graph} is not on the cluster any more, and its logs went with it.`,
-      {
-        hint: 'dynamo ps',
-      },
-    );
+    throw new DynamoError('run-not-found', `${run.graph} is gone from the cluster, and so are its logs.`, {
+      hint: 'dynamo ps',
+    });
   }
   requireNames(found, pods, components, `dynamo logs --run ${run.name}`);
   const shown = chosenPods(pods, components);

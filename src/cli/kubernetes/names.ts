@@ -1,4 +1,4 @@
-/** Names of components and pods that a command line gives, checked against those that there are. */
+/** Checks names of components and pods on a command line. */
 import { DynamoError } from '../../base/error.ts';
 import { nearest } from '../../base/nearest.ts';
 import type { Graph, Pod } from '../../kubernetes/objects.ts';

@@ -1,4 +1,4 @@
-/** `dynamo restart` of a deployment on a cluster, and why there is no `start` and `stop` there. */
+/** `dynamo restart` of a deployment on a cluster; `start` and `stop` are refused with the reason. */
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -14,7 +14,7 @@ import { watcherFor } from './watcher.ts';
 /** As of `up`: the new pod may have to pull the image and load the model. */
 const readyWithinMs = 3_600_000;
 
-/** Returns when the new pods are ready. Throws `usage` for what only a machine has. */
+/** Returns when the new pods are ready. Throws `usage` for `start` and `stop`. */
 export async function actOnCluster(
   action: ProcessAction,
   names: readonly string[],

@@ -157,7 +157,7 @@ async function smoke(
   return signal === undefined ? (verdict ? 0 : 1) : signalExitCode(signal);
 }
 
-/** No name of a deployment that may be up. */
+/** A name that no deployment has yet. */
 function smokeName(profile: string, number: number): string {
   return `smoke-${cleanName(profile).slice(0, 12)}-${process.pid.toString(36)}${number === 0 ? '' : `-${number}`}`;
 }

@@ -1,4 +1,4 @@
-/** `dynamo up --on kubernetes`: apply the manifest, follow it until it serves, reach it, delete it on the way out. */
+/** `dynamo up --on kubernetes`: applies the manifest, waits until it serves, opens a port-forward, deletes it at the end. */
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -126,7 +126,7 @@ interface Stay {
   readonly forceSignal: AbortSignal;
 }
 
-/** Shows what the pods write until somebody ends it here, or deletes it there. Throws what `ending` says at the end. */
+/** Shows the logs of the pods until a signal comes, or until the deployment is deleted. Always throws: at the end the reason of the signal. */
 async function stay(
   kubectl: Kubectl,
   { run, existed, serving }: UpOnCluster,
@@ -159,12 +159,12 @@ async function stay(
       hint: `dynamo up ${run.served.profile} --on kubernetes`,
     });
   }
-  if (existed) say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
+  if (existed) say(`${run.graph} existed before, so it is kept; to delete it: dynamo down ${run.name}`);
   else await endRun(kubectl, run, { say, environment, signal: forceSignal });
   throw ending.reason;
 }
 
-/** Also while it is being deleted. A cluster that does not answer says nothing. */
+/** True as soon as it is being deleted. False if the cluster does not answer. */
 async function isGone(
   kubectl: Kubectl,
   { apiVersion, graph, uid }: ClusterRun,

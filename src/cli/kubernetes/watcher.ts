@@ -4,7 +4,7 @@ import { withoutControls } from '../../base/terminal-text.ts';
 import type { Watcher } from '../../kubernetes/until-ready.ts';
 import { styleFor } from '../../view/style.ts';
 
-/** What the cluster says may quote anything, so control characters are shown as text. */
+/** Messages of the cluster may contain anything, so control characters are escaped. */
 export function watcherFor({
   say,
   environment,

@@ -62,14 +62,14 @@ export const namespaceCheck: ClusterCheck = {
         `there is no namespace ${namespace}`,
         kubectl.clusterLine('create', 'namespace', namespace),
       );
-    return skip(`this user may not read namespace ${namespace}`);
+    return skip(`this user cannot read namespace ${namespace}`);
   },
 };
 
 export const ownCheck: ClusterCheck = {
   id: 'K11',
   name: 'own-deployments',
-  title: 'deployments of ours in this namespace',
+  title: 'deployments that dynamo made in this namespace',
   beforeUp: false,
   look: async (kubectl, _, call) => {
     const words = ['get', 'dynamographdeployments', '-l', `${labels.managed}=${managedBy}`, '-o', 'name'];

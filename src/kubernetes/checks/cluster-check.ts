@@ -1,4 +1,4 @@
-/** What a check of a cluster is, and what it looks for. */
+/** What a check of a cluster is, and what a deployment needs of its cluster. */
 import { fail, type Finding } from '../../doctor/check.ts';
 import type { Call, Kubectl } from '../kubectl.ts';
 import { type Problem, problemError } from '../problem.ts';
@@ -20,9 +20,9 @@ export interface ClusterCheck {
   /** Never changes its meaning: scripts and bug reports name it. */
   readonly id: `K${number}`;
   readonly name: string;
-  /** What holds when it is ok. */
+  /** What is true when it is ok. */
   readonly title: string;
-  /** Made before `up` changes anything; the others are for the doctor. */
+  /** `up` makes it before it changes anything; the others are for the doctor only. */
   readonly beforeUp: boolean;
   look(kubectl: Kubectl, needs: ClusterNeeds | undefined, call: Call): Promise<Finding>;
 }

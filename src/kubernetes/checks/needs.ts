@@ -11,7 +11,7 @@ export const secretCheck: ClusterCheck = {
   beforeUp: true,
   look: async (kubectl, needs, call) => {
     const name = needs?.hfSecret;
-    if (name === undefined) return skip('no --hf-secret: models that need no token only');
+    if (name === undefined) return skip('no --hf-secret: only models that need no login');
     const keys = await secretKeys(kubectl, name, call);
     if (keys.kind === 'problem') return skip(`the secret ${name} cannot be read: ${keys.problem.said}`);
     const create = hfSecretFix(kubectl, name);
@@ -23,7 +23,7 @@ export const secretCheck: ClusterCheck = {
   },
 };
 
-/** Not with the token in the command line: whoever may list processes would see it. */
+/** Other users can list command lines, so the token must not be in one. */
 export function hfSecretFix({ line }: Pick<Kubectl, 'line'>, name: string): string {
   return `printf %s "$HF_TOKEN" | ${line('create', 'secret', 'generic', name, '--from-file=HF_TOKEN=/dev/stdin')}`;
 }
@@ -53,7 +53,7 @@ export const claimCheck: ClusterCheck = {
       );
     if ((needs?.pods ?? 1) > 1 && !/Many/.test(modes))
       return warn(
-        `the PersistentVolumeClaim ${name} is ${modes}: only pods of one node can mount it, and there will be ${needs?.pods}`,
+        `the PersistentVolumeClaim ${name} is ${modes}: only pods on one node can mount it, and there will be ${needs?.pods}`,
         '--model-cache NAME   # of a claim with access mode ReadWriteMany',
       );
     return ok(`${name}: ${claim.phase}, ${modes}`);
@@ -63,11 +63,11 @@ export const claimCheck: ClusterCheck = {
 export const gpuCheck: ClusterCheck = {
   id: 'K9',
   name: 'gpus',
-  title: 'nodes offer the GPUs that are wanted',
+  title: 'nodes offer enough GPUs',
   beforeUp: true,
   look: async (kubectl, needs, call) => {
     const nodes = await readNodes(kubectl, call);
-    if (nodes.kind === 'problem') return skip(`this user may not list nodes (${nodes.problem.said})`);
+    if (nodes.kind === 'problem') return skip(`this user cannot list nodes (${nodes.problem.said})`);
     const offers = nodes.value.filter(({ gpus }) => gpus > 0);
     const sum = offers.reduce((total, { gpus }) => total + gpus, 0);
     const biggest = Math.max(0, ...offers.map(({ gpus }) => gpus));
@@ -76,16 +76,16 @@ export const gpuCheck: ClusterCheck = {
     const wanted = needs?.gpus ?? 1;
     const columns = "custom-columns='NODE:.metadata.name,GPUS:.status.allocatable.nvidia\\.com/gpu'";
     const lookAt = kubectl.clusterLine('get', 'nodes', '-o', columns);
-    // An autoscaler may bring nodes: no reason to refuse.
+    // No reason to refuse: an autoscaler may add nodes.
     if (wanted > 0 && sum === 0) return warn(`no node offers a GPU (nvidia.com/gpu)`, lookAt, details);
     if (needs !== undefined && needs.gpusPerPod > biggest)
       return warn(
-        `a pod wants ${needs.gpusPerPod} GPUs, and the largest node has ${biggest}`,
+        `a pod needs ${needs.gpusPerPod} GPUs, and the largest node has ${biggest}`,
         lookAt,
         details,
       );
     if (needs !== undefined && needs.gpus > sum)
-      return warn(`${needs.gpus} GPUs are wanted, and there are ${seen}`, lookAt, details);
+      return warn(`${needs.gpus} GPUs are needed, and there are ${seen}`, lookAt, details);
     return ok(seen, details);
   },
 };
@@ -93,7 +93,7 @@ export const gpuCheck: ClusterCheck = {
 export const multinodeCheck: ClusterCheck = {
   id: 'K10',
   name: 'multinode',
-  title: 'something on the cluster starts pods of several nodes together',
+  title: 'Grove or LeaderWorkerSet can start pods on several nodes together',
   beforeUp: true,
   look: async (kubectl, needs, call) => {
     const groups = await apiGroups(kubectl, call);

@@ -8,7 +8,7 @@ import { itemsOf, parseJson } from '../parse-objects.ts';
 import { type Problem, problemError } from '../problem.ts';
 import { type ClusterCheck, failOf } from './cluster-check.ts';
 
-/** Of what upstream's charts ask for. Source: docs/upstream/kubernetes.md#install-and-reach. */
+/** As upstream's charts require. Source: docs/upstream/kubernetes.md#install-and-reach. */
 const oldestCluster = '1.30';
 
 /** The first with `apply --server-side`; 1.20.2 was seen to do all that is needed, with Kubernetes 1.36.3. */
@@ -89,7 +89,7 @@ async function whyNot(kubectl: Kubectl, call: Call): Promise<{ message: string; 
 export const resourceCheck: ClusterCheck = {
   id: 'K3',
   name: 'dynamo-platform',
-  title: 'the cluster knows DynamoGraphDeployment',
+  title: 'the cluster has DynamoGraphDeployment',
   beforeUp: false,
   look: async (kubectl, _, call) => {
     const version = await servedVersion(kubectl, call);
@@ -99,7 +99,7 @@ export const resourceCheck: ClusterCheck = {
   },
 };
 
-/** By the name that upstream's chart gives it. */
+/** Found by the name that upstream's chart gives it. */
 export const operatorCheck: ClusterCheck = {
   id: 'K4',
   name: 'dynamo-operator',
@@ -107,7 +107,7 @@ export const operatorCheck: ClusterCheck = {
   beforeUp: false,
   look: async (kubectl, _, call) => {
     const answer = await kubectl.run(['get', 'deployments', '--all-namespaces', '-o', 'json'], call);
-    if (answer.code !== 0) return skip('this user may not list the Deployments of all namespaces');
+    if (answer.code !== 0) return skip('this user cannot list the Deployments of all namespaces');
     const found = itemsOf(answer.stdout)
       .map(objectOf)
       .find(({ metadata }) => /dynamo-operator/.test(textOf(objectOf(metadata)['name']) ?? ''));

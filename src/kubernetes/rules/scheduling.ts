@@ -57,7 +57,7 @@ function gatedSince(condition: ReturnType<typeof conditionOf>, createdAt: number
 
 export const unschedulable: ClusterRule = {
   id: 'unschedulable',
-  sees: '`FailedScheduling`, with the GPUs that are wanted and what each node has',
+  sees: '`FailedScheduling`, with the GPUs that are needed and what each node has',
   fixes: 'fewer replicas or fewer `gpus`, more nodes, or ending what holds the GPUs',
   find: (seen) => {
     const stuck = seen.pods.filter(
@@ -70,14 +70,14 @@ export const unschedulable: ClusterRule = {
     const { nodes } = seen;
     const wanted = pod.gpus;
     const offer = nodes === undefined ? [] : [gpusText(nodes)];
-    const evidence = [`Pod ${pod.name}: ${said}`, `wanted: ${gpuSum(seen.graph)}`, ...offer];
+    const evidence = [`Pod ${pod.name}: ${said}`, `needed: ${gpuSum(seen.graph)}`, ...offer];
     const biggest = Math.max(0, ...(nodes ?? []).map(({ gpus }) => gpus));
     const none = nodes !== undefined && wanted > 0 && biggest === 0;
     const tooSmall = nodes !== undefined && wanted > biggest && biggest > 0;
     const cause = none
       ? 'no node of the cluster offers a GPU (nvidia.com/gpu)'
       : tooSmall
-        ? `a pod of ${pod.component} wants ${wanted} GPUs, and the largest node has ${biggest}`
+        ? `a pod of ${pod.component} needs ${wanted} GPUs, and the largest node has ${biggest}`
         : /Insufficient nvidia\.com\/gpu/.test(said)
           ? `${stuck.length === 1 ? 'a pod finds' : `${stuck.length} pods find`} no node with ${wanted} free ${wanted === 1 ? 'GPU' : 'GPUs'}`
           : `no node takes pod ${pod.name}`;

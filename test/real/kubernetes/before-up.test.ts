@@ -114,7 +114,7 @@ test('an operator that is not running, so that its webhook does not answer', asy
   });
   expect(ended.code, ended.stderr).toBe(69);
   expect(ended.stderr).toContain(
-    'The cluster did not take agg: the operator of Dynamo is not running: its webhook does not answer.',
+    'The cluster did not accept agg: the operator of Dynamo is not running: its webhook does not answer.',
   );
   expect(ended.stderr).toContain('-l app.kubernetes.io/name=dynamo-operator');
 });

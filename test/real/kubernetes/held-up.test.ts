@@ -80,13 +80,13 @@ describe('the cause is a line beside the progress, and the reason when the time 
   test('no node with so many GPUs', async ({ world }) => {
     const namespace = await plane.namespace();
     const words = ['--set', 'components.worker.gpus=8'];
-    const cause = /a pod of worker wants 8 GPUs, and the largest node has 4/;
+    const cause = /a pod of worker needs 8 GPUs, and the largest node has 4/;
     const { stderr } = await held(
       world,
       { words, namespace, cause },
       async (player) => await unscheduled(player, '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.'),
     );
-    expect(stderr).toContain('wanted: worker 1×8 GPU');
+    expect(stderr).toContain('needed: worker 1×8 GPU');
     expect(stderr).toContain('allocatable GPUs: node-1 4');
     expect(stderr).toContain('fix: --set components.worker.gpus=4');
   });
@@ -212,7 +212,7 @@ describe('an operator that does nothing', () => {
       /DynamoGraphDeployment silent: no condition and no pod \d+ s after it was applied/,
     );
     expect(said.stderr).toContain(
-      'fix: kubectl get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator',
+      'fix: kubectl --context test get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator',
     );
     // A change that it does not react to counts from its own time.
     const patch = { spec: { labels: { changed: 'yes' } } };

@@ -49,11 +49,11 @@ describe('up again', () => {
     await play(plane, namespace, 'agg', { onNode: false });
     await first.until(/agg is applied/);
     const again = start(world, [...words, '--replicas', 'worker=2'], { env });
-    await again.until(/agg was there and is changed/);
+    await again.until(/agg existed and is changed/);
     process.kill(again.pid, 'SIGINT');
     const left = await again.ended;
     expect(left.code, left.stderr).toBe(130);
-    expect(left.stderr).toContain('agg was there before, so it stays; to delete it: dynamo down agg');
+    expect(left.stderr).toContain('agg existed before, so it is kept; to delete it: dynamo down agg');
     const { spec } = await plane.json<{ spec: { components: { name: string; replicas: number }[] } }>([
       '-n',
       namespace,
@@ -72,7 +72,7 @@ describe('up again', () => {
       },
       60_000,
     );
-    expect(refusal.stderr).toContain('it has to be deleted and made anew');
+    expect(refusal.stderr).toContain('it has to be deleted and created again');
     expect(refusal.stderr).toContain('spec.components is immutable');
     expect(refusal.stderr).toContain('fix: dynamo down agg && dynamo up agg --on kubernetes');
 
@@ -80,14 +80,14 @@ describe('up again', () => {
     const change = [...words, '--replicas', 'worker=3'];
     const before = await uidOf(namespace);
     const no = inTerminal(world, change, env);
-    await no.until(/Delete agg with all of its pods, and make it anew\? \[y\/N\]/);
+    await no.until(/Delete agg with all of its pods, and create it again\? \[y\/N\]/);
     no.child.stdin?.write('n\r');
     expect((await no.ended).code).toBe(77);
     expect(await uidOf(namespace)).toBe(before);
     const yes = inTerminal(world, change, env);
-    await yes.until(/make it anew\? \[y\/N\]/);
+    await yes.until(/create it again\? \[y\/N\]/);
     yes.child.stdin?.write('y\r');
-    await yes.until(/agg is made anew/);
+    await yes.until(/agg is re-created/);
     expect(await uidOf(namespace)).not.toBe(before);
     const gone = await first.ended;
     expect(gone.code, gone.stderr).toBe(1);
