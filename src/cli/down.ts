@@ -53,13 +53,16 @@ export async function down(
 ): Promise<number> {
   const all = flags.all === true && asked === undefined && !namesPlace(flags);
   if (all) {
-    // One after the other, as both draw on the terminal; a failure here leaves nothing up there.
+    // One after the other, as both write to the terminal; a failure here leaves nothing up there.
     const far = clusterRuns(environment);
     const none = far.length === 0 ? 'no runs are up' : 'no other runs are up';
     const here = process.platform === 'linux' ? downHere(asked, flags, environment, none) : 0;
     await Promise.allSettled([here]);
-    await endClusterRuns(far, flags, environment);
-    return await here;
+    const there = endClusterRuns(far, flags, environment);
+    await Promise.allSettled([there]);
+    await here;
+    await there;
+    return 0;
   }
   const cluster = await chosenOnCluster(asked, flags, 'down', environment);
   if (cluster === undefined) return await downHere(asked, flags, environment);

@@ -33,8 +33,8 @@ ${onClusters[action]}`;
 const onClusters: Readonly<Record<ProcessAction, string>> = {
   start: "On Kubernetes, Dynamo's operator starts the pods: this refuses.",
   stop: "On Kubernetes, Dynamo's operator replaces every pod that ends: this refuses.",
-  restart: `On Kubernetes it deletes the pods of a component, or single pods, one after the other, and waits until their
-successors are ready, for at most an hour. The pods of a component on several nodes are deleted together.`,
+  restart: `On Kubernetes it deletes the pods of a component, single pods, or all pods of a run, one after the other, and waits
+until their replacements are ready, for at most an hour. The pods of a component on several nodes are deleted together.`,
 };
 
 interface ActFlags extends PlaceFlags {

@@ -43,7 +43,7 @@ export async function logsOnCluster(
       hint: 'dynamo ps',
     });
   }
-  requireNames(found, pods, components, `dynamo logs --run ${run.name}`);
+  requireNames(found, pods, components, `dynamo logs ${run.name}`);
   const shown = chosenPods(pods, components);
   const labels = podLabels(pods);
   const style = styleFor(process.stdout, environment);

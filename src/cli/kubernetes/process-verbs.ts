@@ -14,7 +14,7 @@ import { watcherFor } from './watcher.ts';
 /** As of `up`: the new pod may have to pull the image and load the model. */
 const readyWithinMs = 3_600_000;
 
-/** Returns when the new pods are ready. Throws `usage` for `start` and `stop`. */
+/** `names`: empty for all pods. Returns when the new pods are ready. Throws `usage` for `start` and `stop`. */
 export async function actOnCluster(
   action: ProcessAction,
   names: readonly string[],
@@ -43,7 +43,7 @@ export async function actOnCluster(
       { timeoutMs: readyWithinMs, clock: systemClock, signal: over.signal },
     );
     say(
-      `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} ready again (pods replaced: ${replaced.length})`,
+      `${names.join(', ') || run.name} ${names.length > 1 ? 'are' : 'is'} ready again (pods replaced: ${replaced.length})`,
     );
     return 0;
   } catch (error) {
@@ -56,16 +56,19 @@ export async function actOnCluster(
   }
 }
 
-function notThere(action: ProcessAction, names: readonly string[], run: ClusterRun): DynamoError {
-  const message =
-    action === 'stop'
-      ? `${run.name} is on Kubernetes, where Dynamo's operator replaces every pod that ends: ${names.join(', ')} cannot be stopped alone.`
-      : `${run.name} is on Kubernetes, where Dynamo's operator starts the pods: nothing waits to be started.`;
-  const hint =
-    action === 'stop'
-      ? `dynamo down ${run.name}   # or, to start it anew: dynamo restart ${names[0]} --run ${run.name}`
-      : `dynamo restart ${names[0]} --run ${run.name}`;
-  return new DynamoError('usage', message, { hint });
+function notThere(action: ProcessAction, names: readonly string[], { name }: ClusterRun): DynamoError {
+  const restart = `dynamo restart ${[name, ...names.slice(0, 1)].join('/')}`;
+  if (action === 'start')
+    return new DynamoError(
+      'usage',
+      `${name} is on Kubernetes, where Dynamo's operator starts the pods: nothing waits to be started.`,
+      { hint: restart },
+    );
+  return new DynamoError(
+    'usage',
+    `${name} is on Kubernetes, where Dynamo's operator replaces every pod that ends: pods cannot be stopped.`,
+    { hint: `dynamo down ${name}   # or, to restart pods: ${restart}` },
+  );
 }
 
 function say(line: string): void {

@@ -33,7 +33,7 @@ export async function clusterViews(flags: PlaceFlags, environment: Environment):
       supervisorPid: undefined,
       supervisor: undefined,
       ...(trouble === undefined ? {} : { trouble }),
-      logs: `dynamo logs --run ${run.runId}`,
+      logs: `dynamo logs ${run.runId}`,
       processes: pods.map(({ pod, component, stage, holdup, restarts, createdAt, gpus }) => ({
         name: pod.startsWith(`${run.graph}-`) ? pod.slice(run.graph.length + 1) : pod,
         component,

@@ -206,7 +206,7 @@ function reportDetached(
   if (json !== true) {
     process.stdout.write(panelOf(live, request, environment));
     process.stdout.write(
-      `It stays on the cluster. Reach it: dynamo open ${run.name}. Logs: dynamo logs -f --run ${run.name}. Delete it: dynamo down ${run.name}\n`,
+      `It stays on the cluster. Reach it: dynamo open ${run.name}. Logs: dynamo logs -f ${run.name}. Delete it: dynamo down ${run.name}\n`,
     );
     return;
   }

@@ -87,7 +87,7 @@ test('restart: pod after pod, each once its successor is ready; attach shows it,
   podLog(world, 'mine-worker-0', 'a line of the worker\n');
   const attached = start(world, ['attach', 'mine'], { env });
   await attached.until(/worker\/0 \| a line of the worker/);
-  const session = start(world, ['restart', 'worker', '--run', 'mine'], { env });
+  const session = start(world, ['restart', 'mine/worker'], { env });
   for (const pod of ['mine-worker-0', 'mine-worker-1']) {
     await session.until(new RegExp(`deleted ${pod}; waiting for the replacement`));
     expect((await uidsIn(namespace)).has(pod)).toBe(false);
@@ -109,7 +109,7 @@ test('restart: pod after pod, each once its successor is ready; attach shows it,
   expect(left.stderr).toContain('mine stays on the cluster. Delete it with: dynamo down mine');
 
   // The names of ps work, too; what cannot be done says why.
-  const single = start(world, ['restart', 'worker-1', '--run', 'mine'], { env });
+  const single = start(world, ['restart', 'mine/worker-1'], { env });
   await single.until(/deleted mine-worker-1/);
   process.kill(single.pid, 'SIGINT');
   const stopped = await single.ended;
@@ -118,7 +118,7 @@ test('restart: pod after pod, each once its successor is ready; attach shows it,
   const wrong = await dynamo(world, ['restart', 'wroker', '--run', 'mine'], { env });
   expect(wrong.code).toBe(64);
   expect(wrong.stderr).toContain('did you mean worker?');
-  const stop = await dynamo(world, ['stop', 'worker', '--run', 'mine'], { env });
+  const stop = await dynamo(world, ['stop', 'mine/worker'], { env });
   expect(stop.code).toBe(64);
   expect(stop.stderr).toContain("Dynamo's operator replaces every pod that ends");
   expect(stop.stderr).toContain('fix: dynamo down mine');
@@ -133,14 +133,15 @@ test('restart: pod after pod, each once its successor is ready; attach shows it,
     '--name',
     'mine',
     '--',
-    'true',
+    'sleep',
+    '0',
   ];
   const taken = await dynamo(world, exec, { env });
   expect(taken.code, taken.stderr).toBe(75);
   expect(taken.stderr).toContain('and this command would delete it');
-  const begin = await dynamo(world, ['start', 'worker', '--run', 'mine'], { env });
+  const begin = await dynamo(world, ['start', 'mine/worker'], { env });
   expect(begin.code).toBe(64);
-  expect(begin.stderr).toContain('fix: dynamo restart worker --run mine');
+  expect(begin.stderr).toContain('fix: dynamo restart mine/worker');
   await end();
 });
 
@@ -164,7 +165,7 @@ test('a component on several nodes needs Grove, and restarts as a whole', async 
   await installGrove();
   const words = ['--set', 'components.worker.nodes=2', '--set', 'components.worker.gpus=2'];
   const { env, namespace, player, end } = await upDetached(world, words);
-  const session = start(world, ['restart', 'worker-1', '--run', 'mine'], { env });
+  const session = start(world, ['restart', 'mine/worker-1'], { env });
   await session.until(/deleted mine-worker-0, mine-worker-1; waiting for the replacement/);
   expect([...(await uidsIn(namespace)).keys()]).toEqual(['mine-frontend-0']);
   for (const pod of ['mine-worker-0', 'mine-worker-1']) {
