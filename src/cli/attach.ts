@@ -12,6 +12,8 @@ import { pacedOutput, watchForReaderGone, readerGone } from './reader.ts';
 import { requireLinux } from '../package/platform.ts';
 import { eventsOf } from '../deployment/ask-supervisor.ts';
 import { watchSignals } from './signals.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import type { Configure } from './verb.ts';
 
 /** Earlier lines of each log that are shown first, for context. */
@@ -23,14 +25,25 @@ Examples:
   dynamo attach disagg   attach to the run named disagg`;
 
 export const configure: Configure = (command, settle, environment) => {
-  command
+  addPlaceOptions(command)
     .argument('[run]', 'name or id of a run; default: the one that is up')
     .addHelpText('after', examples)
-    .action(async (asked: string | undefined) => settle(await attach(asked, environment)));
+    .action(async (asked: string | undefined, flags: PlaceFlags) =>
+      settle(await attach(asked, flags, environment)),
+    );
 };
 
 /** Returns 0 when the user detaches or the run stopped normally, 1 when the run failed. */
-async function attach(asked: string | undefined, environment: Environment): Promise<number> {
+async function attach(
+  asked: string | undefined,
+  flags: PlaceFlags,
+  environment: Environment,
+): Promise<number> {
+  const cluster = await chosenOnCluster(asked, flags, 'attach', environment);
+  if (cluster !== undefined) {
+    const { attachOnCluster } = await import('./kubernetes/attach.ts');
+    return await attachOnCluster(cluster, environment);
+  }
   requireLinux('attach');
   const folders = stateFolders(environment);
   const { run, plan } = livePlan(folders, asked, 'attach');

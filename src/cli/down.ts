@@ -10,7 +10,7 @@ import { leftBehindError } from '../deployment/failure-error.ts';
 import { findRun, onlyLiveRun, runAsItIs } from '../deployment/find-run.ts';
 import { stopBySupervisor } from './down/stop-by-supervisor.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
-import { clusterRuns } from '../kubernetes/records.ts';
+import { type ClusterRun, clusterRuns } from '../kubernetes/records.ts';
 import { chosenOnCluster } from './kubernetes/chosen.ts';
 import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
@@ -23,7 +23,6 @@ Examples:
   dynamo down              stop the run that is up
   dynamo down disagg       stop the run named disagg
   dynamo down --all        stop every run
-
 
 A deployment that this host created on a cluster is found by its name; to stop another one that dynamo created, use
 --on kubernetes, --context and --namespace. What dynamo did not create is never deleted.`;
@@ -52,13 +51,37 @@ export async function down(
   flags: DownFlags,
   environment: Environment,
 ): Promise<number> {
-  if (await endedOnCluster(asked, flags, environment)) return 0;
+  const all = flags.all === true && asked === undefined && !namesPlace(flags);
+  if (all) {
+    // One after the other, as both write to the terminal; a failure here leaves nothing up there.
+    const far = clusterRuns(environment);
+    const none = far.length === 0 ? 'no runs are up' : 'no other runs are up';
+    const here = process.platform === 'linux' ? downHere(asked, flags, environment, none) : 0;
+    await Promise.allSettled([here]);
+    const there = endClusterRuns(far, flags, environment);
+    await Promise.allSettled([there]);
+    await here;
+    await there;
+    return 0;
+  }
+  const cluster = await chosenOnCluster(asked, flags, 'down', environment);
+  if (cluster === undefined) return await downHere(asked, flags, environment);
+  await endClusterRuns([cluster], flags, environment);
+  return 0;
+}
+
+async function downHere(
+  asked: string | undefined,
+  flags: DownFlags,
+  environment: Environment,
+  none = 'no runs are up',
+): Promise<number> {
   requireLinux('down');
   const folders = stateFolders(environment);
   const now = flags.now === true;
   const runs = chosenRuns(folders, asked, flags);
   const quiet = flags.quiet === true;
-  if (runs.length === 0 && !quiet) process.stderr.write('no runs are up\n');
+  if (runs.length === 0 && !quiet) process.stderr.write(`${none}\n`);
   const view = await viewOf(runs, quiet, environment);
   const say = (text: string): void => void (quiet || view.say(text));
   const end = async (run: StoredRun): Promise<StopReport> => {
@@ -120,20 +143,15 @@ async function viewOf(
   };
 }
 
-/** Also those of `--all`, before the runs of this machine. True when nothing else was asked for. */
-async function endedOnCluster(
-  asked: string | undefined,
-  flags: DownFlags,
+async function endClusterRuns(
+  runs: readonly ClusterRun[],
+  { quiet }: DownFlags,
   environment: Environment,
-): Promise<boolean> {
-  const all = flags.all === true && asked === undefined && !namesPlace(flags);
-  const chosen = all ? clusterRuns(environment) : [await chosenOnCluster(asked, flags, 'down', environment)];
-  const runs = chosen.filter((run) => run !== undefined);
-  if (runs.length === 0) return false;
+): Promise<void> {
+  if (runs.length === 0) return;
   const { downOnCluster } = await import('./kubernetes/down.ts');
-  const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
+  const say = (line: string): void => void (quiet === true || process.stderr.write(`${line}\n`));
   await downOnCluster(runs, environment, say);
-  return !all || process.platform !== 'linux';
 }
 
 /** A run that cannot be ended does not prevent the others from ending; throws the first error when all are done. */

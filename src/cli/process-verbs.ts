@@ -9,6 +9,8 @@ import { chosenProcesses, findRun, onlyLiveRun } from '../deployment/find-run.ts
 import { silenceError } from '../deployment/ask-supervisor.ts';
 import { requireLinux } from '../package/platform.ts';
 import { splitOperands } from './run-operands.ts';
+import { chosenOnCluster } from './kubernetes/chosen.ts';
+import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import type { Configure } from './verb.ts';
 
 const done: Readonly<Record<ProcessAction, string>> = {
@@ -24,17 +26,30 @@ export const restart = { configure: processVerb('restart') };
 const examples = (action: ProcessAction): string => `
 Examples:
   dynamo ${action} decode              ${action} decode of the run that is up
-  dynamo ${action} mine/decode         ${action} decode of the run named mine`;
+  dynamo ${action} mine/decode         ${action} decode of the run named mine
+
+${onClusters[action]}`;
+
+const onClusters: Readonly<Record<ProcessAction, string>> = {
+  start: "On Kubernetes, Dynamo's operator starts the pods: this refuses.",
+  stop: "On Kubernetes, Dynamo's operator replaces every pod that ends: this refuses.",
+  restart: `On Kubernetes it deletes the pods of a component, single pods, or all pods of a run, one after the other, and waits
+until their replacements are ready, for at most an hour. The pods of a component on several nodes are deleted together.`,
+};
+
+interface ActFlags extends PlaceFlags {
+  readonly run?: string;
+}
 
 /** Returns when the process is ready or gone. A process stopped this way is not restarted by its restart policy. */
 function processVerb(action: ProcessAction): Configure {
   return (command, settle, environment) => {
-    command
+    addPlaceOptions(command)
       .argument('<process...>', 'processes, as decode or RUN/decode; or components, for all their replicas')
       .option('--run <run>', 'name or id of a run; default: the one that is up')
       .addHelpText('after', examples(action))
-      .action(async (asked: string[], flags: { run?: string }) =>
-        settle(await act(action, asked, flags.run, environment)),
+      .action(async (asked: string[], flags: ActFlags) =>
+        settle(await act(action, asked, flags, environment)),
       );
   };
 }
@@ -42,12 +57,17 @@ function processVerb(action: ProcessAction): Configure {
 async function act(
   action: ProcessAction,
   asked: readonly string[],
-  runName: string | undefined,
+  flags: ActFlags,
   environment: Environment,
 ): Promise<number> {
+  const { run: named, processes } = splitOperands(asked, flags.run, environment);
+  const cluster = await chosenOnCluster(named, flags, action, environment);
+  if (cluster !== undefined) {
+    const { actOnCluster } = await import('./kubernetes/process-verbs.ts');
+    return await actOnCluster(action, processes, cluster, environment);
+  }
   requireLinux(action);
   const folders = stateFolders(environment);
-  const { run: named, processes } = splitOperands(asked, runName, environment);
   const run = liveRun(folders, named, action, processes[0] ?? '');
   if (processes.length === 0) throw wholeRun(action, run);
   const plan = readPlan(run.files);

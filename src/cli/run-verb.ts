@@ -107,9 +107,21 @@ function usageError({ message }: CommanderError, verb: Verb): DynamoError {
     .split('\n');
   const meant = /Did you mean (.*)\?/.exec(suggestion)?.[1] ?? nearestChoice(first);
   return new DynamoError('usage', `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`, {
-    hint: meant === undefined ? `dynamo ${verb.name} --help` : `did you mean ${meant}?`,
+    hint: isOfClusters(first, verb)
+      ? 'add --on kubernetes'
+      : meant === undefined
+        ? `dynamo ${verb.name} --help`
+        : `did you mean ${meant}?`,
     fields: { nearest: meant },
   });
+}
+
+/** An option that these verbs take with `--on kubernetes` only. */
+function isOfClusters(message: string, { name }: Verb): boolean {
+  return (
+    ['up', 'smoke', 'exec', 'doctor'].includes(name) &&
+    /^unknown option '--(context|namespace|hf-secret|model-cache|api-version|dynamo-version)\b/.test(message)
+  );
 }
 
 /** `unknown option '--api-key=…'`: the value of an unknown option may be a secret. */

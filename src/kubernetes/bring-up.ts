@@ -1,11 +1,12 @@
-/** Makes a deployment on a cluster: looks first whether it can be, applies the manifest, follows it, proves that it serves. */
+/** Makes a deployment on a cluster: checks the cluster, applies the manifest, waits until it is ready, proves that it serves. */
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { applyGraph, isOurs, readGraph, seenOrThrow, servedVersion } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
 import type { Graph } from './objects.ts';
-import { type ClusterNeeds, preChecks } from './pre-checks.ts';
+import type { ClusterNeeds } from './checks/cluster-check.ts';
+import { preChecks } from './pre-checks.ts';
 import { type Forward, openForward } from './port-forward.ts';
 import { proveGraph } from './prove.ts';
 import { type ClusterRun, servedAnnotation, type ServedAs } from './records.ts';
@@ -24,15 +25,18 @@ export interface ClusterRequest {
   readonly timeoutMs: number;
   /** Of the port-forward; default: any free one. */
   readonly httpPort?: number | undefined;
-  /** Asked where a field that cannot be changed was changed: whether to delete what is there, and make it anew. */
+  /** A deployment of this name may be changed; if false, the name must be free. */
+  readonly mayChange: boolean;
+  /** Called when an immutable field would change: may the deployment be deleted and made anew? */
   readonly mayRecreate: (why: string) => Promise<boolean>;
-  /** May reject with what the profile has that this version cannot say. */
+  /** Rejects if the profile has something that this version of the API cannot express. */
   readonly manifest: (version: ApiVersion) => Promise<Manifest>;
 }
 
 export interface Applied {
   readonly run: ClusterRun;
-  /** It was there before, and this changed it: who gives up must not delete it. */
+  readonly how: 'made' | 'changed' | 'unchanged' | 'made anew';
+  /** It existed before, so it must not be deleted on failure. */
   readonly existed: boolean;
 }
 
@@ -41,7 +45,7 @@ export interface Waiting {
   readonly signal: AbortSignal;
 }
 
-/** Throws what keeps it from being made; then nothing was changed on the cluster. */
+/** If it throws, nothing was changed on the cluster. */
 export async function applyToCluster(
   kubectl: Kubectl,
   request: ClusterRequest,
@@ -49,29 +53,31 @@ export async function applyToCluster(
   { clock, signal }: Waiting,
 ): Promise<Applied> {
   const { graph: name } = request;
-  const version = seenOrThrow(await servedVersion(kubectl, { signal }), kubectl, `${name} was not made`);
+  const version = seenOrThrow(await servedVersion(kubectl, { signal }), kubectl, `${name} was not created`);
   const manifest = await request.manifest(version);
   const failed = (await preChecks(kubectl, request.needs, signal)).filter(({ status }) => status !== 'ok');
   for (const check of failed) {
     if (check.status === 'fail')
-      throw new DynamoError('environment', `${name} was not made: ${check.evidence}.`, {
+      throw new DynamoError('environment', `${name} was not created: ${check.evidence}.`, {
         details: check.details,
         hint: check.fix,
       });
     if (check.status === 'warn')
-      onNote(`${check.evidence}${check.fix === undefined ? '' : `; ${check.fix}`}`);
+      onNote(`${check.evidence}${check.fix === undefined ? '' : `\n  fix: ${check.fix}`}`);
   }
   const before = seenOrThrow(
     await readGraph(kubectl, version, name, { signal }),
     kubectl,
-    `${name} was not made`,
+    `${name} was not created`,
   );
   if (before !== undefined && !isOurs(before)) throw notOurs(kubectl, before);
   if (before?.deleting === true) throw stillGoing(kubectl, before);
+  if (before !== undefined && !request.mayChange) throw taken(request, before);
   signal.throwIfAborted();
-  // Not to be given up half-way: what was made must be known.
+  // From here on no signal interrupts: what was made must be known.
   const text = JSON.stringify(withServed(manifest, request.served));
   let applied = await applyGraph(kubectl, text);
+  let wasDeleted = false;
   if (applied.kind === 'problem' && applied.problem.kind === 'immutable' && before !== undefined) {
     const { said } = applied.problem;
     if (!(await request.mayRecreate(said))) throw cannotChange(request, said);
@@ -80,9 +86,10 @@ export async function applyToCluster(
       { graph: name, uid: before.uid, apiVersion: version },
       { clock, say: onNote, signal },
     );
+    wasDeleted = true;
     applied = await applyGraph(kubectl, text);
   }
-  const graph = seenOrThrow(applied, kubectl, `The cluster did not take ${name}`);
+  const graph = seenOrThrow(applied, kubectl, `The cluster did not accept ${name}`);
   return {
     run: {
       ...kubectl.place,
@@ -95,6 +102,14 @@ export async function applyToCluster(
       detached: request.detached,
       served: request.served,
     },
+    how:
+      before === undefined
+        ? 'made'
+        : wasDeleted
+          ? 'made anew'
+          : graph.generation === before.generation
+            ? 'unchanged'
+            : 'changed',
     existed: before !== undefined,
   };
 }
@@ -111,7 +126,7 @@ export interface Serving {
   readonly tookMs: number;
 }
 
-/** The port-forward stays open: who gets it ends it. Throws when it does not become ready or does not serve. */
+/** The port-forward stays open, and the caller ends it. Throws if the deployment does not become ready or does not serve. */
 export async function untilServing(
   kubectl: Kubectl,
   run: ClusterRun,
@@ -164,10 +179,20 @@ export async function openFrontend(
 function cannotChange({ name, graph, served }: ClusterRequest, said: string): DynamoError {
   return new DynamoError(
     'not-allowed',
-    `${graph} is there, and the change is to a field that cannot be changed: it has to be deleted and made anew.`,
+    `${graph} exists, and an immutable field would change: it has to be deleted and created again.`,
     {
       details: [`kubectl: ${said}`],
       hint: `dynamo down ${name} && dynamo up ${served.profile} --on kubernetes`,
+    },
+  );
+}
+
+function taken({ name }: ClusterRequest, { name: graph, namespace }: Graph): DynamoError {
+  return new DynamoError(
+    'busy',
+    `${graph} is up in namespace ${namespace}, and this command would delete it.`,
+    {
+      hint: `--name ANOTHER   # or, to end that one: dynamo down ${name}`,
     },
   );
 }

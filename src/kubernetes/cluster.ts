@@ -1,35 +1,22 @@
-/** What is asked of a cluster and told to it, each with a limit; an answer that is no answer comes back as a problem. */
+/** All reads and writes of a cluster, each with a time limit; failures are returned as problems. */
 import { listOf, objectOf } from '../smoke/answers.ts';
 import type { Call, Kubectl } from './kubectl.ts';
-import {
-  type Claim,
-  claimOf,
-  type ClusterEvent,
-  type ClusterNode,
-  eventOf,
-  type Graph,
-  graphLabel,
-  graphOf,
-  itemsOf,
-  nodeOf,
-  parseJson,
-  type Pod,
-  podOf,
-} from './objects.ts';
+import type { Claim, ClusterEvent, ClusterNode, Graph, Pod } from './objects.ts';
+import { claimOf, eventOf, graphLabel, graphOf, itemsOf, nodeOf, parseJson, podOf } from './parse-objects.ts';
 import { type Problem, problemError, problemOf } from './problem.ts';
 import { apiGroup, apiVersions, type ApiVersion, labels, managedBy } from './target.ts';
 
-/** Under this name our fields stand in `managedFields`. */
+/** Our name in `managedFields`. */
 export const fieldManager = 'dynamo';
 
-/** The API server writes an object and its webhooks are asked: that takes longer than reading. */
+/** Longer than for reading, as webhooks are called. */
 const writeWithinMs = 30_000;
 
 export type Seen<T> =
   | { readonly kind: 'seen'; readonly value: T }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
-/** Throws what it is in words where it is a problem. */
+/** Throws a problem as an error. */
 export function seenOrThrow<T>(seen: Seen<T>, kubectl: Kubectl, doing: string): T {
   if (seen.kind === 'seen') return seen.value;
   throw problemError(seen.problem, kubectl, doing);
@@ -47,14 +34,14 @@ async function ask<T>(
     : { kind: 'problem', problem: problemOf(answer) };
 }
 
-/** The newest version that the cluster serves and we write: what discovery says counts, not a flag. */
+/** The newest version of the API that both the cluster and we know, by discovery. */
 export async function servedVersion(kubectl: Kubectl, call?: Call): Promise<Seen<ApiVersion>> {
   const seen = await ask(kubectl, ['get', '--raw', `/apis/${apiGroup}`], parseJson, call);
   if (seen.kind === 'problem') return seen.problem.kind === 'not-found' ? noCrd(seen.problem.said) : seen;
   const served = listOf(seen.value?.['versions']).map((version) => objectOf(version)['version']);
   for (const version of apiVersions) {
     if (!served.includes(version)) continue;
-    // The group has other kinds, too, which may be there without this one.
+    // The group has other kinds, which may be installed without this one.
     const kinds = await ask(kubectl, ['get', '--raw', `/apis/${apiGroup}/${version}`], parseJson, call);
     if (kinds.kind === 'problem') return kinds;
     const names = listOf(kinds.value?.['resources']).map((resource) => objectOf(resource)['name']);
@@ -99,12 +86,12 @@ export async function readOwnGraphs(
   );
 }
 
-/** Made by this program: by its label and by who wrote its fields. Nothing else is ever changed or deleted. */
+/** Whether dynamo made it: it has our label and our field manager. Nothing else is ever changed or deleted. */
 export function isOurs({ labels: its, managers }: Graph): boolean {
   return its[labels.managed] === managedBy && managers.includes(fieldManager);
 }
 
-/** `manifest`: JSON. Fields that somebody else owns are not taken from them. */
+/** `manifest`: JSON. Never takes over fields of other field managers. */
 export async function applyGraph(kubectl: Kubectl, manifest: string): Promise<Seen<Graph>> {
   const words = ['apply', '--server-side', `--field-manager=${fieldManager}`, '-f', '-', '-o', 'json'];
   return await ask(kubectl, words, (text) => graphOf(parseJson(text)), {
@@ -114,8 +101,8 @@ export async function applyGraph(kubectl: Kubectl, manifest: string): Promise<Se
 }
 
 /**
- * Returns when the deletion is accepted: what belongs to it goes first, then it itself. Only the object of this uid is
- * deleted; one that was made anew under the name is not.
+ * Returns when the deletion is accepted. Dependents are deleted first, then the object itself. Only the object with this
+ * uid is deleted, not a new one with the same name.
  */
 export async function deleteGraph(
   kubectl: Kubectl,
@@ -135,12 +122,24 @@ export async function deleteGraph(
   });
 }
 
+/** Only the pod with this uid, not its replacement. Succeeds if it is gone already. */
+export async function deletePod(kubectl: Kubectl, { name, uid }: Pod): Promise<Seen<undefined>> {
+  const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
+  const path = `/api/v1/namespaces/${kubectl.place.namespace}/pods/${name}`;
+  const seen = await ask(kubectl, ['delete', '--raw', path, '-f', '-'], () => undefined, {
+    input: JSON.stringify(options),
+    timeoutMs: writeWithinMs,
+  });
+  const isGone = seen.kind === 'problem' && seen.problem.kind === 'not-found';
+  return isGone ? { kind: 'seen', value: undefined } : seen;
+}
+
 export async function readPods(kubectl: Kubectl, graph: string, call?: Call): Promise<Seen<Pod[]>> {
   const words = ['get', 'pods', '-l', `${graphLabel}=${graph}`, '-o', 'json'];
   return await ask(kubectl, words, (text) => itemsOf(text).map(podOf), call);
 }
 
-/** Of the deployment and of everything that is named after it, the oldest first. */
+/** Events of the deployment and of everything whose name begins with its name, oldest first. */
 export async function readEvents(
   kubectl: Kubectl,
   graph: string,
@@ -181,7 +180,7 @@ export async function readClaim(
     : seen;
 }
 
-/** The keys of a secret; its values are not asked for. `undefined` where there is none. */
+/** The keys of a secret, without its values. `undefined` if there is none. */
 export async function secretKeys(
   kubectl: Kubectl,
   name: string,
@@ -199,14 +198,32 @@ export async function secretKeys(
     : seen;
 }
 
-/** Whether this user may do that in the namespace. `what`: as in `create dynamographdeployments.nvidia.com`. */
-export async function canI(kubectl: Kubectl, what: readonly string[], call?: Call): Promise<Seen<boolean>> {
-  const answer = await kubectl.run(['auth', 'can-i', ...what], call);
-  const said = answer.stdout.trim();
-  if (said === 'yes') return { kind: 'seen', value: true };
-  // It ends with 1 and says the reason behind the word.
-  if (said.startsWith('no')) return { kind: 'seen', value: false };
-  return { kind: 'problem', problem: problemOf(answer) };
+/** Something that a user may do in the namespace: `get` of `pods`, with the subresource `log`. */
+export interface Right {
+  readonly verb: string;
+  readonly resource: string;
+  readonly group?: string;
+  readonly subresource?: string;
+}
+
+/** Which of them this user has, in their order: what `kubectl auth can-i` asks, all in one call. */
+export async function rightsOf(
+  kubectl: Kubectl,
+  rights: readonly Right[],
+  call?: Call,
+): Promise<Seen<readonly boolean[]>> {
+  const { namespace } = kubectl.place;
+  const reviews = rights.map((right) => ({
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes: { namespace, ...right } },
+  }));
+  const words = ['create', '-f', '-', '-o', 'jsonpath={.status.allowed}{"\\n"}'];
+  const seen = await ask(kubectl, words, (text) => text.split('\n').slice(0, rights.length), {
+    ...call,
+    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: reviews }),
+  });
+  return seen.kind === 'seen' ? { kind: 'seen', value: seen.value.map((line) => line === 'true') } : seen;
 }
 
 /** Names of the API groups that the cluster serves: `grove.io`, `leaderworkerset.x-k8s.io`, … */

@@ -1,13 +1,13 @@
-/** Gathers what the rules need of a deployment on a cluster, as far as this user may see it, and asks them. */
+/** Gathers what the rules need to know of a deployment on a cluster, as far as this user may see it, and applies them. */
 import { redactor } from '../doctor/run-checks.ts';
 import { linesOf } from '../base/logs.ts';
 import { readClaim, readNodes } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
 import type { Claim, ClusterEvent, Graph, Pod } from './objects.ts';
-import { crashing } from './pod-logs.ts';
+import { crashing } from './rules/crashes.ts';
 import { graphState } from './progress.ts';
-import type { ClusterCase, ClusterFinding } from './rule.ts';
-import { clusterFinding } from './rules.ts';
+import type { ClusterCase } from './rule.ts';
+import { clusterFinding, type ClusterDiagnosis } from './rule-table.ts';
 
 export interface Look {
   readonly graph: Graph;
@@ -15,8 +15,8 @@ export interface Look {
   readonly events: readonly ClusterEvent[];
 }
 
-export type ClusterDiagnosis = ClusterFinding & { readonly rule: string };
-
+/** Clocks of nodes and API server differ, and events have whole seconds. */
+const clockSkewMs = 5_000;
 const mostLogs = 4;
 const logLines = 400;
 
@@ -38,13 +38,14 @@ export async function diagnoseGraph(
     graph,
     state: graphState(graph),
     pods,
-    events,
+    // Events about an earlier manifest explain nothing.
+    events: events.filter(({ at }) => !(at < graph.changedAt - clockSkewMs)),
     nodes: nodes?.kind === 'seen' ? nodes.value : undefined,
     claims,
     logs,
     model,
-    ageMs: Date.now() - graph.createdAt,
-    kubectl: (...words) => kubectl.line(...words),
+    now: Date.now(),
+    kubectl,
   };
   return clusterFinding(seen);
 }
@@ -72,7 +73,7 @@ async function logsOf(
   const read = pods.slice(0, mostLogs).map(async (pod): Promise<[string, readonly string[]]> => {
     const container = pod.containers.find(({ ready }) => !ready)?.name ?? 'main';
     const words = ['logs', pod.name, '-c', container, `--tail=${logLines}`];
-    // The life that has ended says why; one that has just begun says nothing yet.
+    // The container that has ended says why; the one that has just started says nothing yet.
     const before = await kubectl.run([...words, '--previous'], { signal });
     const answer =
       before.code === 0 && before.stdout.trim() !== '' ? before : await kubectl.run(words, { signal });

@@ -1,10 +1,11 @@
-/** Which cluster is meant, and which of our deployments on it. */
+/** Finds the cluster that is meant, and a deployment of dynamo on it. */
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { listOf, objectOf, textOf } from '../smoke/answers.ts';
 import { isOurs, readGraph, readOwnGraphs, seenOrThrow, servedVersion } from './cluster.ts';
 import { createKubectl, type Kubectl, type Place } from './kubectl.ts';
-import { type Graph, parseJson } from './objects.ts';
+import type { Graph } from './objects.ts';
+import { parseJson } from './parse-objects.ts';
 import { problemError, problemOf } from './problem.ts';
 import { type ClusterRun, servedAnnotation, servedFrom, type ServedAs } from './records.ts';
 import { type ApiVersion, labels } from './target.ts';
@@ -15,10 +16,10 @@ export interface AskedPlace {
   readonly namespace?: string | undefined;
 }
 
-/** Contexts are looked up in a file: that takes no time. */
+/** This reads a file only. */
 const lookWithinMs = 5_000;
 
-/** With the context by its name, so that it stays the same when the current one changes. */
+/** The current context is remembered by name, as it may change later. */
 export async function findCluster(asked: AskedPlace, environment: Environment): Promise<Kubectl> {
   const { KUBECONFIG: kubeconfig } = environment;
   const { context } = asked;
@@ -27,7 +28,7 @@ export async function findCluster(asked: AskedPlace, environment: Environment): 
   const answer = await first.run(['config', 'view', '--minify', '-o', 'json'], { timeoutMs: lookWithinMs });
   const config = parseJson(answer.stdout);
   if (answer.code !== 0 || config === undefined) {
-    // In a pod there is no kubeconfig: kubectl finds its cluster all the same.
+    // In a pod kubectl needs no kubeconfig.
     if (context === undefined && environment['KUBERNETES_SERVICE_HOST'] !== undefined) return first;
     throw problemError({ ...problemOf(answer), kind: 'no-context' }, first, 'No cluster was found');
   }
@@ -42,7 +43,7 @@ export async function findCluster(asked: AskedPlace, environment: Environment): 
   );
 }
 
-/** A deployment of ours on that cluster, made by this host or another. Throws `run-not-found` and `not-allowed`. */
+/** A deployment that dynamo made, on this host or another. Throws `run-not-found` and `not-allowed`. */
 export async function runOnCluster(kubectl: Kubectl, name: string): Promise<ClusterRun> {
   const version = seenOrThrow(await servedVersion(kubectl), kubectl, `${name} was not found`);
   const graph = seenOrThrow(await readGraph(kubectl, version, name), kubectl, `${name} was not found`);
@@ -57,14 +58,18 @@ export async function runOnCluster(kubectl: Kubectl, name: string): Promise<Clus
   return runOf(kubectl.place, version, graph);
 }
 
-/** The one that there is. Throws `run-not-found` when there is none, and `usage` for several. */
+/** Throws `run-not-found` if there is none, and `usage` if there are several. */
 export async function onlyRunOnCluster(kubectl: Kubectl, verb: string): Promise<ClusterRun> {
   const runs = await runsOnCluster(kubectl);
   const [only, ...more] = runs;
   if (only === undefined)
-    throw new DynamoError('run-not-found', `Nothing of ours is in namespace ${kubectl.place.namespace}.`, {
-      hint: 'dynamo up agg --on kubernetes',
-    });
+    throw new DynamoError(
+      'run-not-found',
+      `dynamo has no deployment in namespace ${kubectl.place.namespace}.`,
+      {
+        hint: 'dynamo up agg --on kubernetes',
+      },
+    );
   if (more.length > 0)
     throw new DynamoError(
       'usage',
@@ -101,7 +106,7 @@ function runOf(place: Place, apiVersion: ApiVersion, graph: Graph): ClusterRun {
   };
 }
 
-/** Of one that was applied from the manifest of `dynamo plan`. */
+/** For a deployment applied from the manifest of `dynamo plan`. */
 function servedByLooks({ name, labels: its, components }: Graph): ServedAs {
   const frontend = components.find(({ type }) => type === 'frontend')?.name ?? 'frontend';
   return {

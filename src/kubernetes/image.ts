@@ -1,4 +1,4 @@
-/** The image of a deployment, and which version of Dynamo is in it: flags differ by version. */
+/** Chooses the image of a deployment, and finds out its version of Dynamo, as flags differ by version. */
 import { DynamoError } from '../base/error.ts';
 import { compareVersions, isVersion } from '../base/package-version.ts';
 import type { UpstreamKind } from '../engine/engine.ts';
@@ -9,15 +9,15 @@ import type { KubernetesRequest } from './target.ts';
 export interface ImageChoice {
   readonly reference: string;
   readonly version: string;
-  /** What the operator must be told, as its image does not say it. */
+  /** Version for the operator, if the image does not tell it. */
   readonly override?: string | undefined;
   readonly choices: readonly Choice[];
 }
 
-/** Since then the operator asks for it. Source: docs/upstream/kubernetes.md#api-by-release. */
+/** Since then the operator requires the version. Source: docs/upstream/kubernetes.md#api-by-release. */
 const overrideSince = '1.5';
 
-/** Throws `usage` when nothing tells the version, or what is said is none. */
+/** Throws `usage` if the version is unknown or invalid. */
 export function chooseImage(
   { image: { reference: usual }, python }: UpstreamKind,
   { image, apiVersion, dynamoVersion }: KubernetesRequest,

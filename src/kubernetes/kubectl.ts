@@ -1,22 +1,23 @@
-/** kubectl as a child process: it brings contexts, credential plugins, proxies and port-forward. Never waits without a limit. */
+/** kubectl as a child process, which provides contexts, credential plugins, proxies and port-forward. Every call has a time limit. */
 import type { Environment } from '../base/environment.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { quote } from '../base/terminal-text.ts';
 import { findProgram, foldersOf } from '../host/program.ts';
 import { DynamoError } from '../base/error.ts';
 import { errorCode } from '../base/error-code.ts';
 
-/** Which cluster, and where in it. Without a context it is the current one of the kubeconfig. */
+/** A cluster and a namespace. Without a context: the current one of the kubeconfig. */
 export interface Place {
   readonly context?: string | undefined;
   readonly namespace: string;
-  /** Value of KUBECONFIG; absent where kubectl finds its file itself. */
+  /** Value of KUBECONFIG; absent for the default file. */
   readonly kubeconfig?: string | undefined;
 }
 
 export interface Call {
   /** For stdin: manifests and bodies of requests. */
   readonly input?: string | undefined;
-  /** The request is given up after this; kubectl itself a second later. */
+  /** Time limit of the request; kubectl is killed a second later. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,9 +29,9 @@ export interface Answer {
   readonly stderr: string;
 }
 
-/** A kubectl that goes on until it is ended: `logs -f`, `port-forward`. */
+/** A kubectl that runs until it is ended: `logs -f`, `port-forward`. */
 export interface Following {
-  /** With its exit code, and the last of what it said on stderr. Never rejects. */
+  /** Exit code and the end of stderr. Never rejects. */
   readonly ended: Promise<{ readonly code: number; readonly stderr: string }>;
   end(): Promise<void>;
 }
@@ -40,11 +41,13 @@ export interface Kubectl {
   /** Never rejects, except with the reason of `signal`. */
   run(words: readonly string[], call?: Call): Promise<Answer>;
   follow(words: readonly string[], onText: (text: string) => void): Following;
-  /** A command line for people: how to ask the same by hand. */
+  /** The same as a command line to paste. `words` are written as given. */
   line(...words: readonly string[]): string;
+  /** Likewise, without a namespace. */
+  clusterLine(...words: readonly string[]): string;
 }
 
-/** A cluster across the world answers within a second; one behind a sleeping VPN never does. */
+/** A cluster on another continent answers within a second; one behind a closed VPN never does. */
 export const answerWithinMs = 15_000;
 const graceMs = 1_000;
 const endWithinMs = 2_000;
@@ -56,20 +59,18 @@ export function createKubectl(place: Place, environment: Environment): Kubectl {
   const program = findKubectl(environment);
   const env = {
     ...environment,
-    // What it says is read by patterns.
+    // Its messages are parsed.
     LC_ALL: 'C',
     ...(place.kubeconfig === undefined ? {} : { KUBECONFIG: place.kubeconfig }),
   };
-  const common = [
-    ...(place.context === undefined ? [] : ['--context', place.context]),
-    '--namespace',
-    place.namespace,
-  ];
+  const context = place.context === undefined ? [] : ['--context', place.context];
+  const common = [...context, '--namespace', place.namespace];
   return {
     place,
     run: async (words, call = {}) => await runToEnd(program, [...common, ...words], env, call),
     follow: (words, onText) => follow(program, [...common, ...words], env, onText),
-    line: (...words) => ['kubectl', ...common, ...words].join(' '),
+    line: (...words) => ['kubectl', ...common.map(quote), ...words].join(' '),
+    clusterLine: (...words) => ['kubectl', ...context.map(quote), ...words].join(' '),
   };
 }
 
@@ -77,7 +78,7 @@ export function findKubectl(environment: Environment): string {
   const found = findProgram('kubectl', foldersOf(environment['PATH']));
   if (found !== undefined) return found;
   throw new DynamoError('environment', 'kubectl is not on PATH, and a cluster is reached through it alone.', {
-    hint: 'https://kubernetes.io/docs/tasks/tools/   # says how to install it',
+    hint: 'https://kubernetes.io/docs/tasks/tools/   # how to install it',
   });
 }
 
@@ -128,8 +129,8 @@ async function runToEnd(
 }
 
 /**
- * Ends the kubectl also when we are killed: a shell holds it, whose stdin closes with us. Without that a port-forward
- * would stay for ever.
+ * Ends kubectl even if this process is killed: the shell around it sees its stdin close. Otherwise a port-forward would
+ * stay open.
  */
 const tied = `exec 3<&0
 "$@" </dev/null &
@@ -169,7 +170,7 @@ function follow(
   };
 }
 
-/** In a group of its own: Ctrl-C of the terminal is ours to answer, and what it starts ends with it. */
+/** In its own process group: Ctrl-C reaches only us, and its children end with it. */
 function start(
   program: string,
   words: readonly string[],
@@ -188,7 +189,7 @@ function signalTo(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
-/** Of a client and a server that are more than one release apart. */
+/** Removes warnings about different versions of client and server, and log lines of client-go. */
 function withoutNoise(stderr: string): string {
   return stderr
     .split('\n')

@@ -43,7 +43,7 @@ export interface ManifestPlan {
   readonly dynamoVersion: string;
   readonly model: { readonly path: string; readonly servedName: string };
   readonly proof: Profile['proof'];
-  /** Requests go where their prefix is cached: that a repeated prompt does is part of the proof. */
+  /** The router sends requests to where their prefix is cached; proving that is part of the proof. */
   readonly provesReuse: boolean;
   /** Name of the Service that answers, at `frontendPort`. */
   readonly service: string;
@@ -113,7 +113,7 @@ export function planManifest(profile: Profile, request: KubernetesRequest): Mani
   };
 }
 
-/** As `kubectl apply -f -` takes it; the reasons stand before it as comments. */
+/** For `kubectl apply -f -`; the reasons are comments at the top. */
 export function manifestYaml({ manifest, choices, graph }: ManifestPlan): string {
   const width = Math.max(...choices.map(({ what }) => what.length));
   return yamlText(manifest, [
@@ -122,7 +122,7 @@ export function manifestYaml({ manifest, choices, graph }: ManifestPlan): string
   ]);
 }
 
-/** Only what Dynamo's operator knows. Throws `usage` for another engine. */
+/** Throws `usage` for an engine that Dynamo's operator does not know. */
 function engineFor(asked: string | undefined): UpstreamKind {
   const kinds: readonly UpstreamKind[] = Object.values(upstreamEngines);
   const kind =
@@ -135,7 +135,7 @@ function engineFor(asked: string | undefined): UpstreamKind {
   });
 }
 
-/** Names of Services begin with a letter, and hold no `_`. Throws `usage` where none can be made. */
+/** Names of Services begin with a letter and have no `_`. Throws `usage` if the name cannot be changed accordingly. */
 function graphName(runName: string): string {
   const name = runName.replaceAll('_', '-').replace(/-+$/, '');
   if (/^[a-z]/.test(name)) return name;
@@ -144,7 +144,18 @@ function graphName(runName: string): string {
   });
 }
 
-function requireOptions({ env, rawArgs, modelCache, namespace, hfSecret }: KubernetesRequest): void {
+function requireOptions({
+  env,
+  rawArgs,
+  modelCache,
+  namespace,
+  hfSecret,
+  discovery,
+}: KubernetesRequest): void {
+  if (discovery === 'file')
+    throw new DynamoError('usage', '--discovery file: pods share no folder.', {
+      hint: 'leave it out: pods find each other through Kubernetes',
+    });
   for (const [name, value] of Object.entries(env)) {
     const problem = variableProblem(name, value);
     if (problem !== undefined)

@@ -1,5 +1,4 @@
-/** The few fields of Kubernetes objects that we read, out of JSON that nobody promises us. */
-import { type Json, listOf, numberOf, objectOf, textOf } from '../smoke/answers.ts';
+/** The few fields of Kubernetes objects that the rest of this room reads. */
 
 export interface Condition {
   readonly type: string;
@@ -8,6 +7,8 @@ export interface Condition {
   readonly reason: string;
   readonly message: string;
   readonly observedGeneration: number | undefined;
+  /** When its status changed last; NaN if unknown. */
+  readonly changedAt: number;
 }
 
 /** A DynamoGraphDeployment, of either API version. */
@@ -17,13 +18,15 @@ export interface Graph {
   readonly uid: string;
   readonly generation: number;
   readonly observedGeneration: number | undefined;
+  /** When its spec was written last. */
+  readonly changedAt: number;
   readonly createdAt: number;
   /** It is being deleted. */
   readonly deleting: boolean;
   readonly finalizers: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Who wrote fields of it, with server-side apply or otherwise; without those that wrote its status. */
+  /** Field managers, except those that wrote only the status. */
   readonly managers: readonly string[];
   readonly components: readonly GraphComponent[];
   readonly state: string | undefined;
@@ -55,13 +58,16 @@ export interface PodContainer {
   readonly started: boolean;
   readonly restarts: number;
   readonly now: ContainerState;
-  /** How it ended before, where it was started again. */
+  /** How its previous run ended, if it was restarted. */
   readonly before: ContainerState;
 }
 
 export interface Pod {
   readonly name: string;
-  /** As in the profile; empty where the operator has not labelled it. */
+  readonly uid: string;
+  /** The DynamoGraphDeployment that it belongs to. */
+  readonly graph: string;
+  /** As in the profile; empty if the operator has not labelled the pod. */
   readonly component: string;
   readonly createdAt: number;
   readonly deleting: boolean;
@@ -75,6 +81,8 @@ export interface Pod {
   /** Names of its PersistentVolumeClaims. */
   readonly claims: readonly string[];
   readonly pullSecrets: readonly string[];
+  /** Names of the gates that keep it from being scheduled. */
+  readonly schedulingGates: readonly string[];
   readonly gpus: number;
 }
 
@@ -103,202 +111,4 @@ export interface Claim {
   readonly phase: string;
   readonly accessModes: readonly string[];
   readonly storageClass: string;
-}
-
-export const graphLabel = 'nvidia.com/dynamo-graph-deployment-name';
-const componentLabel = 'nvidia.com/dynamo-component';
-const gpuResource = 'nvidia.com/gpu';
-
-/** Undefined for text that is no JSON object. */
-export function parseJson(text: string): Json | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? objectOf(value) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-export function itemsOf(text: string): readonly unknown[] {
-  return listOf(parseJson(text)?.['items']);
-}
-
-export function graphOf(value: unknown): Graph {
-  const { metadata: rawMetadata, spec: rawSpec, status: rawStatus } = objectOf(value);
-  const [metadata, spec, status] = [objectOf(rawMetadata), objectOf(rawSpec), objectOf(rawStatus)];
-  const ready = objectOf(status['components'] ?? status['services']);
-  const components = Array.isArray(spec['components'])
-    ? listOf(spec['components']).map(betaComponent)
-    : Object.entries(objectOf(spec['services'])).map(alphaComponent);
-  return {
-    name: words(metadata['name']),
-    namespace: words(metadata['namespace']),
-    uid: words(metadata['uid']),
-    generation: count(metadata['generation']) ?? 0,
-    observedGeneration: count(status['observedGeneration']),
-    createdAt: Date.parse(words(metadata['creationTimestamp'])),
-    deleting: metadata['deletionTimestamp'] !== undefined,
-    finalizers: listOf(metadata['finalizers']).map(words),
-    labels: textsOf(metadata['labels']),
-    annotations: textsOf(metadata['annotations']),
-    managers: listOf(metadata['managedFields'])
-      .map(objectOf)
-      .filter((entry) => entry['subresource'] !== 'status')
-      .map((entry) => words(entry['manager'])),
-    components: components.map((each) => ({
-      ...each,
-      ready: count(objectOf(ready[each.name])['readyReplicas']),
-    })),
-    state: textOf(status['state']),
-    conditions: conditionsOf(status),
-  };
-}
-
-function betaComponent(value: unknown): Omit<GraphComponent, 'ready'> {
-  const component = objectOf(value);
-  const pod = objectOf(objectOf(component['podTemplate'])['spec']);
-  const main = listOf(pod['containers'])
-    .map(objectOf)
-    .find(({ name }) => name === 'main');
-  const limits = objectOf(objectOf(main?.['resources'])['limits']);
-  return {
-    name: words(component['name']),
-    type: words(component['type']),
-    replicas: count(component['replicas']) ?? 1,
-    nodes: count(objectOf(component['multinode'])['nodeCount']) ?? 1,
-    gpus: count(limits[gpuResource]) ?? 0,
-  };
-}
-
-function alphaComponent([name, value]: [string, unknown]): Omit<GraphComponent, 'ready'> {
-  const service = objectOf(value);
-  const limits = objectOf(objectOf(service['resources'])['limits']);
-  return {
-    name,
-    type: words(service['subComponentType'] ?? service['componentType']),
-    replicas: count(service['replicas']) ?? 1,
-    nodes: count(objectOf(service['multinode'])['nodeCount']) ?? 1,
-    gpus: count(limits['gpu']) ?? 0,
-  };
-}
-
-export function podOf(value: unknown): Pod {
-  const { metadata: rawMetadata, spec: rawSpec, status: rawStatus } = objectOf(value);
-  const [metadata, spec, status] = [objectOf(rawMetadata), objectOf(rawSpec), objectOf(rawStatus)];
-  const statuses = [...listOf(status['initContainerStatuses']), ...listOf(status['containerStatuses'])];
-  return {
-    name: words(metadata['name']),
-    component: textsOf(metadata['labels'])[componentLabel] ?? '',
-    createdAt: Date.parse(words(metadata['creationTimestamp'])),
-    deleting: metadata['deletionTimestamp'] !== undefined,
-    phase: words(status['phase']),
-    reason: words(status['reason']),
-    message: words(status['message']),
-    node: textOf(spec['nodeName']),
-    conditions: conditionsOf(status),
-    containers: statuses.map(containerOf),
-    claims: listOf(spec['volumes']).flatMap((volume) => {
-      const claim = textOf(objectOf(objectOf(volume)['persistentVolumeClaim'])['claimName']);
-      return claim === undefined ? [] : [claim];
-    }),
-    pullSecrets: listOf(spec['imagePullSecrets']).map((secret) => words(objectOf(secret)['name'])),
-    gpus: listOf(spec['containers']).reduce<number>((sum, container) => {
-      const limits = objectOf(objectOf(objectOf(container)['resources'])['limits']);
-      return sum + (count(limits[gpuResource]) ?? 0);
-    }, 0),
-  };
-}
-
-function containerOf(value: unknown): PodContainer {
-  const status = objectOf(value);
-  return {
-    name: words(status['name']),
-    image: words(status['image']),
-    ready: status['ready'] === true,
-    started: status['started'] === true,
-    restarts: count(status['restartCount']) ?? 0,
-    now: stateOf(status['state']),
-    before: stateOf(status['lastState']),
-  };
-}
-
-function stateOf(value: unknown): ContainerState {
-  const state = objectOf(value);
-  for (const kind of ['waiting', 'running', 'terminated'] as const) {
-    if (state[kind] === undefined) continue;
-    const about = objectOf(state[kind]);
-    return {
-      kind,
-      reason: words(about['reason']),
-      message: words(about['message']),
-      exitCode: count(about['exitCode']),
-    };
-  }
-  return { kind: 'unknown', reason: '', message: '', exitCode: undefined };
-}
-
-export function eventOf(value: unknown): ClusterEvent {
-  const event = objectOf(value);
-  const about = objectOf(event['involvedObject'] ?? event['regarding']);
-  const series = objectOf(event['series']);
-  const last = series['lastObservedTime'] ?? event['lastTimestamp'] ?? event['eventTime'];
-  return {
-    kind: words(about['kind']),
-    name: words(about['name']),
-    type: words(event['type']),
-    reason: words(event['reason']),
-    message: words(event['message'] ?? event['note']).trim(),
-    count: count(series['count'] ?? event['count']) ?? 1,
-    at: Date.parse(words(last ?? objectOf(event['metadata'])['creationTimestamp'])),
-  };
-}
-
-export function nodeOf(value: unknown): ClusterNode {
-  const { metadata, spec, status } = objectOf(value);
-  return {
-    name: words(objectOf(metadata)['name']),
-    gpus: count(objectOf(objectOf(status)['allocatable'])[gpuResource]) ?? 0,
-    ready: conditionsOf(objectOf(status)).some(({ type, status: is }) => type === 'Ready' && is === 'True'),
-    taints: listOf(objectOf(spec)['taints']).map((taint) => {
-      const { key, effect } = objectOf(taint);
-      return `${words(key)}:${words(effect)}`;
-    }),
-  };
-}
-
-export function claimOf(value: unknown): Claim {
-  const { metadata, spec, status } = objectOf(value);
-  return {
-    name: words(objectOf(metadata)['name']),
-    phase: words(objectOf(status)['phase']),
-    accessModes: listOf(objectOf(spec)['accessModes']).map(words),
-    storageClass: words(objectOf(spec)['storageClassName']),
-  };
-}
-
-export function conditionsOf(status: Json): Condition[] {
-  return listOf(status['conditions']).map((value) => {
-    const condition = objectOf(value);
-    return {
-      type: words(condition['type']),
-      status: words(condition['status']),
-      reason: words(condition['reason']),
-      message: words(condition['message']),
-      observedGeneration: count(condition['observedGeneration']),
-    };
-  });
-}
-
-function textsOf(value: unknown): Record<string, string> {
-  return Object.fromEntries(Object.entries(objectOf(value)).map(([key, text]) => [key, words(text)]));
-}
-
-function words(value: unknown): string {
-  return textOf(value) ?? '';
-}
-
-/** Of a number, or of a quantity such as "4". */
-function count(value: unknown): number | undefined {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : numberOf(value);
-  return Number.isNaN(number) ? undefined : number;
 }

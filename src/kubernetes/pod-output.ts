@@ -1,5 +1,7 @@
-/** What the pods of a deployment write, as they come and go. */
+/** The output of the pods of a deployment, while pods come and go. */
+import { Buffer } from 'node:buffer';
 import type { Clock } from '../base/clock.ts';
+import { lineSplitter, type Look } from '../run/line-splitter.ts';
 import { readPods } from './cluster.ts';
 import type { Following, Kubectl } from './kubectl.ts';
 import type { Pod } from './objects.ts';
@@ -7,19 +9,20 @@ import type { Pod } from './objects.ts';
 export interface OutputOptions {
   /** Names of components; empty: all. */
   readonly components: readonly string[];
-  /** Of each pod; absent: all that the node kept. */
+  /** Lines of each pod; absent: everything that its node has kept. */
   readonly tail?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly since?: number | undefined;
+  readonly look: Look;
 }
 
-/** `label`: the component, and behind it which of its pods where there are several. */
+/** `label`: the component, followed by the pod if there are several. */
 export type ShowOutput = (label: string, text: string) => void;
 
 const readWithinMs = 60_000;
 const lookEveryMs = 2_000;
 
-/** Short names for people: `decode`, or `decode/x7k2p` where a component has several pods. */
+/** Short names: `decode`, or `decode/x7k2p` if the component has several pods. */
 export function podLabels(pods: readonly Pod[]): ReadonlyMap<string, string> {
   return new Map(
     pods.map(({ name, component }) => {
@@ -30,14 +33,23 @@ export function podLabels(pods: readonly Pod[]): ReadonlyMap<string, string> {
   );
 }
 
-export function chosenPods(pods: readonly Pod[], components: readonly string[]): Pod[] {
-  return pods.filter(
-    ({ name, component }) =>
-      components.length === 0 || components.includes(component) || components.includes(name),
-  );
+/** By the name of a component, or any name under which a pod is shown. Without names: all. */
+export function chosenPods(pods: readonly Pod[], asked: readonly string[]): Pod[] {
+  if (asked.length === 0) return [...pods];
+  const labels = podLabels(pods);
+  return pods.filter((pod) => namesOf(pod, labels).some((name) => asked.includes(name)));
 }
 
-/** What was written so far, pod after pod. Returns why pods said nothing, by label. */
+/** `decode`, `disagg-decode-x7k2p`, `decode-x7k2p` as in `ps`, `decode/x7k2p` as in `logs`. */
+export function namesOf(
+  { name, component, graph }: Pod,
+  labels: ReadonlyMap<string, string>,
+): readonly string[] {
+  const short = name.startsWith(`${graph}-`) ? name.slice(graph.length + 1) : name;
+  return [component, name, short, labels.get(name) ?? name];
+}
+
+/** Shows what was written so far, pod after pod. Returns by label why a log could not be read. */
 export async function readOutput(
   kubectl: Kubectl,
   pods: readonly Pod[],
@@ -49,7 +61,7 @@ export async function readOutput(
   for (const pod of chosenPods(pods, options.components)) {
     const label = labels.get(pod.name) ?? pod.name;
     const answer = await kubectl.run(words(pod, options), { timeoutMs: readWithinMs });
-    if (answer.code === 0) show(label, wholeLines(answer.stdout));
+    if (answer.code === 0) show(label, allLines(answer.stdout, options.look));
     else silent.set(label, answer.stderr.split('\n').at(-1) ?? '');
   }
   return silent;
@@ -72,12 +84,15 @@ function mainContainer({ containers }: Pod): string {
     : containers[0]!.name;
 }
 
-function wholeLines(text: string): string {
-  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+function allLines(text: string, look: Look): string {
+  const lines = lineSplitter(look);
+  const ended = lines.push(Buffer.from(text));
+  const rest = lines.rest();
+  return rest === undefined ? ended : `${ended}${rest}\n`;
 }
 
 /**
- * Goes on while pods come, go and start again, until `isOver` says so or `signal` aborts. Never rejects but with what
+ * Follows pods as they come, go and restart, until `isOver` returns true or `signal` aborts. Rejects only with what
  * `isOver` throws.
  */
 export async function followOutput(
@@ -105,10 +120,12 @@ export async function followOutput(
           (container.now.kind === 'running' || container.now.kind === 'terminated');
         if (!hasRun || sources.has(pod.name)) continue;
         const from = endedAt.get(pod.name);
-        // What comes after a restart is new from its first line on.
+        // After a restart everything is new.
         const asked = from === undefined ? options : { ...options, tail: undefined, since: from };
         const label = labels.get(pod.name) ?? pod.name;
-        const following = followOne(kubectl, [...words(pod, asked), '-f'], (text) => show(label, text));
+        const following = followOne(kubectl, [...words(pod, asked), '-f'], options.look, (text) =>
+          show(label, text),
+        );
         sources.set(pod.name, following);
         void following.ended.finally(() => {
           sources.delete(pod.name);
@@ -123,16 +140,20 @@ export async function followOutput(
 }
 
 /** Passes on whole lines; the rest of the last one when it ends. */
-function followOne(kubectl: Kubectl, asked: readonly string[], onText: (text: string) => void): Following {
-  let rest = '';
+function followOne(
+  kubectl: Kubectl,
+  asked: readonly string[],
+  look: Look,
+  onText: (text: string) => void,
+): Following {
+  const lines = lineSplitter(look);
   const following = kubectl.follow(asked, (text) => {
-    const all = rest + text;
-    const end = all.lastIndexOf('\n') + 1;
-    rest = all.slice(end);
-    if (end > 0) onText(all.slice(0, end));
+    const ended = lines.push(Buffer.from(text));
+    if (ended !== '') onText(ended);
   });
   void following.ended.finally(() => {
-    if (rest !== '') onText(`${rest}\n`);
+    const rest = lines.rest();
+    if (rest !== undefined) onText(`${rest}\n`);
   });
   return following;
 }

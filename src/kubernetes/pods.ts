@@ -1,4 +1,4 @@
-/** What the pods of each component run: the engine's command, and what a pod needs beside it. */
+/** What the pods of each component run: the engine's command, and what else a pod needs. */
 import type { Engine, Launch, PodDeployment, Ports } from '../engine/engine.ts';
 import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import {
@@ -12,10 +12,10 @@ import {
 /** Source: docs/upstream/kubernetes.md#what-the-operator-adds. */
 const operatorGraceSeconds = 60;
 
-/** Modes that SGLang's diffusion engine serves, or that upstream gives as much. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
+/** Modes to which upstream's manifests give 16Gi. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
 const largeSharedMemory: readonly WorkerMode[] = ['image', 'video', 'diffusion-lm'];
 
-/** Throws `usage` for raw arguments that the plan decides, `environment` for what this version of upstream has not. */
+/** Throws `usage` for raw arguments that the plan decides, `environment` for features that this version of upstream lacks. */
 export function podsOf(
   deployment: PodDeployment,
   engine: Engine,
@@ -54,7 +54,7 @@ function workerPod(component: string, spec: WorkerSpec, parts: Parts): PodCompon
   const { mode, nodes, gpus } = spec;
   const replica = {
     name: component,
-    // The operator decides under which names workers register.
+    // The operator decides the names under which workers register.
     spec: { ...spec, endpoint: undefined },
     ports: portsOf(spec, engine),
     gpus: [],
@@ -81,7 +81,7 @@ export function isMedia(mode: WorkerMode | undefined): boolean {
   return mode === 'image' || mode === 'video';
 }
 
-/** All others are the operator's, or have nobody beside them who could take them. */
+/** The operator decides all other ports, or they cannot conflict within a pod. */
 function portsOf(spec: WorkerSpec, engine: Engine): Ports {
   const wanted = engine.portsOf(spec);
   return Object.fromEntries(
@@ -89,7 +89,7 @@ function portsOf(spec: WorkerSpec, engine: Engine): Ports {
   );
 }
 
-/** As upstream's own manifest says it. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
+/** As in upstream's manifest. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
 const multinodeVariables = { GLOO_SOCKET_IFNAME: 'eth0' };
 
 /** The user's variables win, as on this machine. */
@@ -128,7 +128,7 @@ function grace(
   return needed > operatorGraceSeconds ? { graceSeconds: needed } : {};
 }
 
-/** Where results go, when that is a folder: it must be one that the image's user can write to. */
+/** The folder for results, if it is a folder: the user of the image must be able to write there. */
 function mediaFolders(
   { mode, media }: WorkerSpec,
   { modelCache }: Pick<KubernetesRequest, 'modelCache'>,
@@ -140,7 +140,7 @@ function mediaFolders(
   return [{ name: 'media', path, size: '20Gi' }];
 }
 
-/** Variables that all components have, once. */
+/** Moves variables that all components share to the graph. */
 export function sharedVariables(pods: readonly PodComponent[]): Pick<PodGraph, 'env' | 'components'> {
   const [first] = pods;
   const shared = Object.entries(first?.env ?? {}).filter(([name, value]) =>

@@ -1,4 +1,4 @@
-/** A port of this host that leads to one of the cluster, and is opened again when the pod behind it goes. */
+/** A local port that is forwarded to the cluster, and is reopened when its pod goes away. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoError } from '../base/error.ts';
 import type { Following, Kubectl } from './kubectl.ts';
@@ -10,10 +10,10 @@ export interface Forward {
 }
 
 export interface ForwardOptions {
-  /** On this host; default: any free one. */
+  /** Local port; default: any free one. */
   readonly port?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** When it breaks, and when it is there again. */
+  /** Called when it breaks. */
   readonly onNote?: (text: string) => void;
 }
 
@@ -36,7 +36,7 @@ export async function openForward(
       const { stderr } = await current.following.ended;
       if (ending.signal.aborted) return;
       onNote(
-        `the port-forward to ${target} broke (${stderr.split('\n').at(-1) || 'no reason given'}); opening it again`,
+        `the port-forward to ${target} broke (${lastWords(stderr) || 'no reason given'}); opening it again`,
       );
       for (;;) {
         await delay(pause, undefined, { signal: ending.signal });
@@ -46,13 +46,13 @@ export async function openForward(
           pause = firstPauseMs;
           break;
         } catch {
-          // The pod may take minutes to come back.
+          // A new pod may take minutes.
           ending.signal.throwIfAborted();
         }
       }
     }
   };
-  // It fails only by being ended.
+  // It rejects only when it is ended.
   const keeping = keep().catch(() => {});
   return {
     port: local,
@@ -85,12 +85,12 @@ async function open(
     const port = await Promise.race([
       opened,
       following.ended.then(({ stderr }) => {
-        throw failed(kubectl, target, ports, stderr.split('\n').at(-1) || 'it ended at once');
+        throw failed(kubectl, target, ports, lastWords(stderr) || 'it ended at once');
       }),
       delay(openWithinMs, undefined, {
         signal: AbortSignal.any([limit.signal, ...(signal === undefined ? [] : [signal])]),
       }).then(() => {
-        throw failed(kubectl, target, ports, `nothing within ${openWithinMs / 1000} s`);
+        throw failed(kubectl, target, ports, `no answer within ${openWithinMs / 1000} s`);
       }),
     ]);
     return { following, port };
@@ -106,4 +106,8 @@ function failed(kubectl: Kubectl, target: string, ports: string, why: string): D
   return new DynamoError('unavailable', `No port-forward to ${target}: ${why}.`, {
     hint: kubectl.line('port-forward', target, ports),
   });
+}
+
+function lastWords(stderr: string): string {
+  return (stderr.split('\n').at(-1) ?? '').replace(/^error: /, '');
 }

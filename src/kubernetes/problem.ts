@@ -1,9 +1,9 @@
-/** What kubectl says on stderr when a cluster does not do what was asked, told apart by its cause. */
+/** Classifies what kubectl prints to stderr when it fails. */
 import { DynamoError, type ErrorCode } from '../base/error.ts';
 import type { Answer, Kubectl } from './kubectl.ts';
 
 export type ProblemKind =
-  /** Nobody answers, or not in time. */
+  /** No answer, or none in time. */
   | 'unreachable'
   /** The kubeconfig has no such context, or there is none at all. */
   | 'no-context'
@@ -16,21 +16,34 @@ export type ProblemKind =
   | 'no-crd'
   /** A webhook of the operator does not answer. */
   | 'operator-down'
-  /** A webhook answered, and refused. */
+  /** A webhook refused the request. */
   | 'refused'
   | 'conflict'
+  | 'old-kubectl'
   | 'immutable'
   | 'invalid'
   | 'other';
 
 export interface Problem {
   readonly kind: ProblemKind;
-  /** The last line that kubectl said: the one that counts. */
+  /** The last line that kubectl printed: the error. */
   readonly said: string;
 }
 
-/** In this order: a webhook that does not answer is an InternalError that names a time-out, too. */
+/** By the label of upstream's chart. */
+export function lookAtOperator({ clusterLine }: Pick<Kubectl, 'clusterLine'>): string {
+  return clusterLine(
+    'get',
+    'deployments',
+    '--all-namespaces',
+    '-l',
+    'app.kubernetes.io/name=dynamo-operator',
+  );
+}
+
+/** The order matters: the error about a webhook that does not answer also mentions a timeout. */
 const patterns: readonly (readonly [ProblemKind, RegExp])[] = [
+  ['old-kubectl', /unknown (shorthand )?(flag|command)/i],
   ['operator-down', /(conversion|failed calling) webhook/i],
   ['quota', /exceeded quota/i],
   ['immutable', /immutable|(may|can) ?not be changed/i],
@@ -64,12 +77,22 @@ export function problemOf({ stderr, code }: Answer): Problem {
   return { kind, said: said.length > 600 ? `${said.slice(0, 599)}…` : said };
 }
 
-/** `doing`: what was asked for, as in "The cluster did not take the manifest". */
-export function problemError({ kind, said }: Problem, kubectl: Kubectl, doing: string): DynamoError {
+/** `doing`: what failed, as in "agg was not created". */
+export function problemError(problem: Problem, kubectl: Kubectl, doing: string): DynamoError {
+  const { kind, said } = problem;
   const { context, namespace } = kubectl.place;
   const where = context === undefined ? 'the current context of the kubeconfig' : `context ${context}`;
   const [code, why, hint] = wordsFor(kind, kubectl, where, namespace);
-  return new DynamoError(code, `${doing}: ${why}.`, { details: [`kubectl: ${said}`], hint });
+  return new DynamoError(code, `${doing}: ${why}.`, {
+    details: [`kubectl: ${said}`],
+    hint,
+    cause: problem,
+  });
+}
+
+/** The problem that an error of `problemError` is about. */
+export function problemIn({ cause }: DynamoError): ProblemKind | undefined {
+  return (cause as Problem | undefined)?.kind;
 }
 
 function wordsFor(
@@ -96,7 +119,7 @@ function wordsFor(
     case 'forbidden':
       return [
         'not-allowed',
-        `this user may not do that in namespace ${namespace}`,
+        `this user has no permission for that in namespace ${namespace}`,
         kubectl.line('auth', 'can-i', '--list'),
       ];
     case 'quota':
@@ -106,7 +129,11 @@ function wordsFor(
         kubectl.line('describe', 'resourcequota'),
       ];
     case 'no-namespace':
-      return ['environment', `there is no namespace ${namespace}`, `kubectl create namespace ${namespace}`];
+      return [
+        'environment',
+        `there is no namespace ${namespace}`,
+        kubectl.clusterLine('create', 'namespace', namespace),
+      ];
     case 'not-found':
       return ['run-not-found', 'it is not there', kubectl.line('get', 'dynamographdeployments')];
     case 'already-there':
@@ -114,17 +141,19 @@ function wordsFor(
     case 'no-crd':
       return [
         'environment',
-        'the cluster does not know DynamoGraphDeployment: the Dynamo platform is not installed',
+        'the cluster has no DynamoGraphDeployment: the Dynamo platform is not installed',
         'helm install dynamo-platform …   # docs/kubernetes.md, "What the cluster needs"',
       ];
     case 'operator-down':
       return [
         'unavailable',
         'the operator of Dynamo is not running: its webhook does not answer',
-        'kubectl get deployments --all-namespaces -l app.kubernetes.io/name=dynamo-operator',
+        lookAtOperator(kubectl),
       ];
     case 'refused':
       return ['profile-invalid', 'the operator of Dynamo refused it', 'dynamo plan PROFILE --on kubernetes'];
+    case 'old-kubectl':
+      return ['environment', 'this kubectl is too old', 'dynamo doctor --on kubernetes'];
     case 'conflict':
       return [
         'busy',
@@ -132,11 +161,7 @@ function wordsFor(
         kubectl.line('get', 'dynamographdeployments', '-o', 'yaml', '--show-managed-fields'),
       ];
     case 'immutable':
-      return [
-        'not-allowed',
-        'it changes a field that cannot be changed while the deployment exists',
-        'dynamo down NAME   # then dynamo up again',
-      ];
+      return ['not-allowed', 'it changes an immutable field', 'dynamo down NAME   # then dynamo up again'];
     case 'invalid':
       return [
         'profile-invalid',

@@ -1,4 +1,4 @@
-/** Where a deployment on a cluster has got to: the state of the whole, the stage of each pod, and what holds it up. */
+/** The progress of a deployment on a cluster: its state, the stage of each pod, and what holds it up. */
 import type { ClusterEvent, Condition, Graph, Pod, PodContainer } from './objects.ts';
 
 export interface GraphState {
@@ -6,21 +6,28 @@ export interface GraphState {
   /** In the operator's words, for people. */
   readonly text: string;
   readonly reason: string;
+  /** The operator has said something about the manifest as it is now. */
+  readonly isObserved: boolean;
 }
 
 /**
- * By the condition that `kubectl wait --for=condition=Ready` reads, and only where it is about the manifest as it stands
- * now. Source: docs/upstream/kubernetes.md#install-and-reach.
+ * By the condition that `kubectl wait --for=condition=Ready` reads, if it is about the current manifest.
+ * Source: docs/upstream/kubernetes.md#install-and-reach.
  */
 export function graphState(graph: Graph): GraphState {
   const ready = graph.conditions.find(({ type }) => type === 'Ready');
   if (ready === undefined)
-    return { kind: 'pending', reason: '', text: 'the operator has not said anything about it yet' };
+    return { kind: 'pending', reason: '', text: 'the operator has not reacted yet', isObserved: false };
   const text = [ready.reason, ready.message].filter(Boolean).join(': ');
   if ((ready.observedGeneration ?? graph.observedGeneration ?? 1) < graph.generation)
-    return { kind: 'pending', reason: '', text: 'the operator has not seen the change yet' };
-  if (ready.status === 'True') return { kind: 'ready', reason: ready.reason, text };
-  return { kind: graph.state === 'failed' ? 'failed' : 'pending', reason: ready.reason, text };
+    return {
+      kind: 'pending',
+      reason: '',
+      text: 'the operator has not reacted to the change yet',
+      isObserved: false,
+    };
+  const kind = ready.status === 'True' ? 'ready' : graph.state === 'failed' ? 'failed' : 'pending';
+  return { kind, reason: ready.reason, text, isObserved: true };
 }
 
 export type PodStage =
@@ -37,7 +44,7 @@ export interface PodView {
   readonly pod: string;
   readonly component: string;
   readonly stage: PodStage;
-  /** What it waits for or what is wrong, in the words of the cluster; empty where there is nothing to say. */
+  /** What it waits for or what is wrong, in the words of the cluster; may be empty. */
   readonly holdup: string;
   readonly restarts: number;
 }
@@ -49,7 +56,7 @@ export function podView(pod: Pod, events: readonly ClusterEvent[]): PodView {
   return { pod: pod.name, component: pod.component, restarts, ...stageOf(pod, own) };
 }
 
-/** The pod's network is set up in this time, and no word is needed about it. */
+/** Normal for a short time, so not reported. */
 const passingReasons = new Set(['', 'ContainerCreating', 'PodInitializing']);
 
 function stageOf(pod: Pod, events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'holdup'> {
@@ -73,7 +80,7 @@ function stageOf(pod: Pod, events: readonly ClusterEvent[]): Pick<PodView, 'stag
   return preparing(events);
 }
 
-/** Its node has it, and no container runs yet: the image is on its way, or a volume is. */
+/** It is scheduled, and no container runs yet: an image is pulled or a volume mounted. */
 function preparing(events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'holdup'> {
   const last = events.findLast(({ reason }) =>
     ['Pulling', 'Pulled', 'Failed', 'FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox'].includes(
@@ -85,7 +92,7 @@ function preparing(events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'ho
   return { stage: 'starting', holdup: joined(last.reason, last.message) };
 }
 
-/** Its process runs. What its probes say is news only when they fail for another reason than that it still loads. */
+/** Its process runs. Probes that fail while it loads are normal, and shown as what it waits for. */
 function running(pod: Pod, events: readonly ClusterEvent[]): Pick<PodView, 'stage' | 'holdup'> {
   const started = pod.containers.every((container) => container.started || container.now.kind !== 'running');
   const probe = events.findLast(({ reason }) => reason === 'Unhealthy');

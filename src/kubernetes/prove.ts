@@ -1,4 +1,4 @@
-/** The same proof as at home: one answered request through the frontend, and the counters of each role. */
+/** The same proof as on one machine: an answered request through the frontend, and the counters of each role. */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Provable } from '../plan/plan.ts';
@@ -10,9 +10,9 @@ import type { Graph, Pod } from './objects.ts';
 import { type Forward, openForward } from './port-forward.ts';
 import type { ServedAs } from './records.ts';
 
-/** Where the operator has the status server of workers listen. Source: docs/upstream/kubernetes.md#what-the-operator-adds. */
+/** Port of the status server of workers, set by the operator. Source: docs/upstream/kubernetes.md#what-the-operator-adds. */
 const systemPort = 9090;
-/** Each takes a port-forward while the proof is made. */
+/** Each needs a port-forward during the proof. */
 const mostCounted = 32;
 
 export interface ProofRequest {
@@ -70,7 +70,7 @@ async function endAll(forwards: { pod: Pod; forward: Forward }[]): Promise<void>
   await Promise.all(forwards.splice(0).map(async ({ forward }) => await forward.end()));
 }
 
-/** Of a worker on several nodes only the first pod counts requests. */
+/** Only the leader of a worker on several nodes counts requests. */
 function leaders(graph: Graph, pods: readonly Pod[], modes: Readonly<Record<string, WorkerMode>>): Pod[] {
   return Object.keys(modes).flatMap((worker) => {
     const nodes = graph.components.find(({ name }) => name === worker)?.nodes ?? 1;

@@ -1,4 +1,4 @@
-/** Why a manifest holds what it holds, and what of the profile it leaves out. */
+/** The reasons for what is in a manifest, and what of the profile is left out. */
 import type { Choice } from '../plan/plan.ts';
 import type { FrontendSpec, Profile, WorkerSpec } from '../profile/profile.ts';
 import { isMedia } from './pods.ts';
@@ -144,7 +144,7 @@ function workerReasons(pod: PodComponent, spec: WorkerSpec): Reason[] {
   ];
 }
 
-/** Keys that the kubelet or the operator decides in its own way. */
+/** Keys that the kubelet or the operator decides instead. */
 function leftOut(profile: Profile): Choice[] {
   const specs = Object.values(profile.components);
   const reasons: readonly [key: string, set: boolean, because: string][] = [

@@ -1,4 +1,4 @@
-/** What this host remembers of the deployments that it made on clusters: where each is, and how it is proved. */
+/** Records of the deployments that this host made on clusters: where each is, and how to prove that it serves. */
 import type { Environment } from '../base/environment.ts';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,17 +7,17 @@ import { goodOrReport, readStored, recordFormat } from '../host/stored.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import { stateFolder } from '../run/folders.ts';
 import type { Place } from './kubectl.ts';
-import { parseJson } from './objects.ts';
+import { parseJson } from './parse-objects.ts';
 import { apiVersions, type ApiVersion } from './target.ts';
 
-/** How it is asked whether it serves: from the profile that it was made of. */
+/** How to prove that a deployment serves, from its profile. */
 export interface ServedAs {
   readonly profile: string;
   /** In the API. */
   readonly model: string;
   readonly modelPath: string;
   readonly proof: ProofSpec;
-  /** Requests go where their prefix is cached: that is part of the proof. */
+  /** The router sends requests to where their prefix is cached; proving that is part of the proof. */
   readonly provesReuse: boolean;
   /** Of the workers, by the names that components have in the graph. */
   readonly modes: Readonly<Record<string, WorkerMode>>;
@@ -28,7 +28,7 @@ export interface ServedAs {
 export interface ClusterRun extends Place {
   readonly runId: string;
   readonly name: string;
-  /** Name of the DynamoGraphDeployment: that of the run in the letters that Kubernetes takes. */
+  /** Name of the DynamoGraphDeployment: the name of the run with `-` for `_`. */
   readonly graph: string;
   readonly uid: string;
   readonly apiVersion: ApiVersion;
@@ -61,10 +61,10 @@ const shape = object({
   served: servedShape,
 });
 
-/** On the deployment itself, so that any host can talk to it and prove it. */
+/** On the deployment itself, so that other hosts can use it. */
 export const servedAnnotation = 'dynamo.run/served';
 
-/** What the annotation says; `undefined` where there is none that fits. */
+/** `undefined` if the annotation is missing or malformed. */
 export function servedFrom(annotation: string | undefined): ServedAs | undefined {
   const value = parseJson(annotation ?? '');
   return value !== undefined && servedShape(value, '') === undefined
@@ -76,7 +76,7 @@ function folderOf(environment: Environment): string {
   return join(stateFolder(environment), 'kubernetes');
 }
 
-/** The oldest first. A record that cannot be read is told, and hides no other. */
+/** Oldest first. A record that cannot be read is reported and skipped. */
 export function clusterRuns(environment: Environment): ClusterRun[] {
   const folder = folderOf(environment);
   return filesIn(folder)
@@ -99,7 +99,7 @@ function filesIn(folder: string): string[] {
 export function rememberRun(environment: Environment, run: ClusterRun): void {
   const folder = folderOf(environment);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, `${run.runId}.json`);
+  const file = recordFile(environment, run.runId);
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify({ format: recordFormat, ...run }, undefined, 2)}\n`, {
     mode: 0o600,
@@ -108,5 +108,9 @@ export function rememberRun(environment: Environment, run: ClusterRun): void {
 }
 
 export function forgetRun(environment: Environment, runId: string): void {
-  rmSync(join(folderOf(environment), `${runId}.json`), { force: true });
+  rmSync(recordFile(environment, runId), { force: true });
+}
+
+export function recordFile(environment: Environment, runId: string): string {
+  return join(folderOf(environment), `${runId}.json`);
 }

@@ -1,4 +1,5 @@
-/** What a rule of diagnosis is given of a deployment on a cluster, and what it says: pure functions over what was seen. */
+/** What a rule about a deployment on a cluster gets, and what it finds. Rules are pure functions. */
+import type { Kubectl } from './kubectl.ts';
 import type { Claim, ClusterEvent, ClusterNode, Graph, Pod } from './objects.ts';
 import type { GraphState } from './progress.ts';
 
@@ -6,20 +7,19 @@ export interface ClusterCase {
   readonly graph: Graph;
   readonly state: GraphState;
   readonly pods: readonly Pod[];
-  /** Of the deployment and what is named after it, the oldest first. */
+  /** Events of the deployment and of everything whose name begins with its name, oldest first. */
   readonly events: readonly ClusterEvent[];
-  /** Absent where this user may not list them. */
+  /** Absent if this user cannot list them. */
   readonly nodes?: readonly ClusterNode[] | undefined;
-  /** Those that its pods mount, by name; `undefined` as value: there is none of this name. */
+  /** The claims that its pods mount, by name; `undefined` if there is no such claim. */
   readonly claims: ReadonlyMap<string, Claim | undefined>;
-  /** What the main container of a pod wrote last, where it has ended at least once. */
+  /** The end of the log of containers that have ended at least once, by pod. */
   readonly logs: ReadonlyMap<string, readonly string[]>;
   /** As the workers are told. */
   readonly model: string;
-  /** How long ago the manifest was applied. */
-  readonly ageMs: number;
-  /** `kubectl` with context and namespace, for commands that a person can paste. */
-  readonly kubectl: (...words: readonly string[]) => string;
+  readonly now: number;
+  /** For commands that a person can paste. */
+  readonly kubectl: Pick<Kubectl, 'line' | 'clusterLine'>;
 }
 
 export interface ClusterFinding {
@@ -29,21 +29,21 @@ export interface ClusterFinding {
   readonly evidence: readonly string[];
   /** One command or flag. */
   readonly fix: string;
-  /** Of a log rule that named the cause; default: the rule itself. */
+  /** Id of the rule for logs that found the cause; default: this rule. */
   readonly rule?: string;
-  /** Waiting cannot help: somebody has to do something first. */
+  /** Waiting cannot help: somebody has to change something first. */
   readonly final: boolean;
 }
 
 export interface ClusterRule {
   readonly id: string;
-  /** In general, for docs/kubernetes.md. */
+  /** For docs/kubernetes.md. */
   readonly sees: string;
   readonly fixes: string;
   readonly find: (seen: ClusterCase) => ClusterFinding | undefined;
 }
 
-/** A container that waits for one of these reasons, with its pod. */
+/** The first container that is waiting with one of these reasons, and its pod. */
 export function waitingFor({ pods }: ClusterCase, reasons: readonly string[]) {
   for (const pod of pods) {
     const container = pod.containers.find(

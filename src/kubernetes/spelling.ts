@@ -23,7 +23,7 @@ export function spell(graph: PodGraph, apiVersion: ApiVersion): Manifest {
   };
 }
 
-/** On the children, too: 1.2 loses the labels of a pod template. Ours alone, as the operator sets the common ones. */
+/** For the children: 1.2 drops the labels of a pod template. Only our own; the operator sets the common ones. */
 function childLabels({ labels }: PodGraph): Record<string, string> {
   return Object.fromEntries(Object.entries(labels).filter(([key]) => key.startsWith('dynamo.run/')));
 }
@@ -93,7 +93,7 @@ function alphaSpec(graph: PodGraph): Record<string, unknown> {
   };
 }
 
-/** Its GPUs are a text: a number is refused. */
+/** GPUs must be a string: a number is refused. */
 function alphaService(component: PodComponent, graph: PodGraph): Record<string, unknown> {
   const { type, replicas, sharedMemory, env, gpusPerPod } = component;
   const { hfSecret, modelCache } = graph;

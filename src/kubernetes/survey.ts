@@ -1,4 +1,4 @@
-/** The deployments of this host on clusters as `ps` shows them: all clusters asked at once, none waited for long. */
+/** The deployments that this host made on clusters, for `ps`. All clusters are asked at once, with a short time limit. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { readEvents, readGraph, readPods } from './cluster.ts';
@@ -10,7 +10,7 @@ import type { ClusterRun } from './records.ts';
 export interface ClusterLook {
   readonly run: ClusterRun;
   readonly state: 'ready' | 'starting' | 'failed' | 'stopping' | 'gone' | 'not answering';
-  /** In words, what is wrong, and what to do; absent where all is well. */
+  /** What is wrong and what to do about it; absent if nothing is. */
   readonly trouble?: string;
   readonly pods: readonly (PodView & { readonly createdAt: number; readonly gpus: number })[];
 }
@@ -30,7 +30,7 @@ export async function lookAtRun(
       readEvents(kubectl, run.graph, call),
     ]);
     if (graph.kind === 'problem') {
-      const { message, hint } = problemError(graph.problem, kubectl, run.graph);
+      const { message, hint } = problemError(graph.problem, kubectl, 'cannot be seen');
       const trouble = `${message.replace(/\.$/, '')}${hint === undefined ? '' : `: ${hint}`}`;
       return { run, state: 'not answering', trouble, pods: [] };
     }
@@ -40,7 +40,7 @@ export async function lookAtRun(
       gpus: pod.gpus,
     }));
     if (graph.value === undefined || graph.value.uid !== run.uid) {
-      const trouble = `it was deleted on the cluster by somebody else: dynamo down ${run.runId} forgets it`;
+      const trouble = `no longer on the cluster; to forget it: dynamo down ${run.runId}`;
       return { run, state: 'gone', trouble, pods: [] };
     }
     if (graph.value.deleting) return { run, state: 'stopping', pods: views };

@@ -1,17 +1,20 @@
-/** Ends a deployment on a cluster: deletes what is provably ours, and waits until it is gone. */
+/** Deletes a deployment that dynamo made, and waits until it is gone. */
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { durationText } from '../base/duration.ts';
 import { deleteGraph, isOurs, readGraph, readPods, seenOrThrow } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
 import type { Graph, Pod } from './objects.ts';
+import { lookAtOperator } from './problem.ts';
 import type { ClusterRun } from './records.ts';
 import { labels as ourLabels } from './target.ts';
 
-/** Pods get 60 s to end by themselves; what belongs to them goes afterwards. */
+/** Pods have 60 s to stop; their owners are deleted after them. */
 export const goneWithinMs = 180_000;
 const periodMs = 500;
-const sayEveryMs = 15_000;
+/** When to report what is still there, and how often to repeat the same report. */
+const sayAfterMs = 5_000;
+const sayAgainMs = 60_000;
 
 export interface DownOptions {
   readonly clock: Clock;
@@ -23,8 +26,8 @@ export interface DownOptions {
 export type DownOutcome = 'deleted' | 'was-gone';
 
 /**
- * `was-gone`: nothing of it was there. Throws `not-allowed` for one that is not ours, `left-behind` when it does not go
- * in time, and what is wrong with the cluster.
+ * `was-gone`: it did not exist any more. Throws `not-allowed` if dynamo did not make it, `left-behind` on timeout,
+ * and an error if the cluster cannot be asked.
  */
 export async function takeDown(
   kubectl: Kubectl,
@@ -34,7 +37,7 @@ export async function takeDown(
   const { graph: name, uid, apiVersion } = run;
   const doing = `${name} was not deleted`;
   const graph = seenOrThrow(await readGraph(kubectl, apiVersion, name), kubectl, doing);
-  // One that was made anew under the name is somebody's.
+  // A new object with the same name is not ours.
   if (graph === undefined || graph.uid !== uid) return 'was-gone';
   if (!isOurs(graph)) throw notOurs(kubectl, graph);
   if (!graph.deleting) {
@@ -43,7 +46,7 @@ export async function takeDown(
       seenOrThrow(deleted, kubectl, doing);
   }
   const begin = clock.now();
-  let saidAt = begin;
+  let said = { at: -Infinity, text: '' };
   for (;;) {
     signal.throwIfAborted();
     const [now, pods] = await Promise.all([readGraph(kubectl, apiVersion, name), readPods(kubectl, name)]);
@@ -54,12 +57,18 @@ export async function takeDown(
       now.kind === 'seen' && !isGone ? now.value : undefined,
       pods.kind === 'seen' ? pods.value : [],
     );
-    if (clock.now() - begin >= timeoutMs) throw stillThere(kubectl, name, timeoutMs, left);
-    if (clock.now() - saidAt >= sayEveryMs) {
-      say(`${name}: still there: ${left.join(', ') || 'the cluster does not say'}`);
-      saidAt = clock.now();
+    const at = clock.now();
+    if (at - begin >= timeoutMs) {
+      const finalizers = now.kind === 'seen' && !isGone ? (now.value?.finalizers ?? []) : [];
+      throw stillThere(kubectl, { name, timeoutMs, left, finalizers });
     }
-    await clock.sleep(periodMs, signal);
+    const text = `${name}: still there: ${left.join(', ') || 'the cluster does not say'}`;
+    if (at - begin >= sayAfterMs && (text !== said.text || at - said.at >= sayAgainMs)) {
+      say(text);
+      said = { at, text };
+    }
+    // An aborted sleep rejects with another error than the reason.
+    await clock.sleep(periodMs, signal).catch(() => signal.throwIfAborted());
   }
 }
 
@@ -79,7 +88,7 @@ export function notOurs(kubectl: Kubectl, { name, namespace, managers, labels }:
   const label = labels[ourLabels.managed];
   return new DynamoError(
     'not-allowed',
-    `The DynamoGraphDeployment ${name} in namespace ${namespace} was not made by dynamo, so it is left alone.`,
+    `The DynamoGraphDeployment ${name} in namespace ${namespace} was not made by dynamo, so it is left unchanged.`,
     {
       details: [`written by: ${manager}; label ${ourLabels.managed}: ${label ?? '(none)'}`],
       hint: `--name ANOTHER   # or, if nobody needs it: ${kubectl.line('delete', 'dynamographdeployment', name)}`,
@@ -87,13 +96,29 @@ export function notOurs(kubectl: Kubectl, { name, namespace, managers, labels }:
   );
 }
 
-function stillThere(kubectl: Kubectl, name: string, timeoutMs: number, left: readonly string[]): DynamoError {
+interface Rest {
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly left: readonly string[];
+  readonly finalizers: readonly string[];
+}
+
+/** The finalizer of foreground deletion is removed by the garbage collector, all others by the operator. */
+function stillThere(kubectl: Kubectl, { name, timeoutMs, left, finalizers }: Rest): DynamoError {
+  const ofOperator = finalizers.filter((each) => each !== 'foregroundDeletion');
+  const waitsFor =
+    ofOperator.length === 0
+      ? ''
+      : `; it waits for Dynamo's operator, which removes the finalizer ${ofOperator.join(', ')}`;
   return new DynamoError(
     'left-behind',
-    `${name} is being deleted, and is not gone after ${durationText(timeoutMs)}.`,
+    `${name} is being deleted, and is not gone after ${durationText(timeoutMs)}${waitsFor}.`,
     {
       details: left.map((line) => `  still there: ${line}`),
-      hint: kubectl.line('describe', 'dynamographdeployment', name),
+      hint:
+        ofOperator.length === 0
+          ? kubectl.line('describe', 'dynamographdeployment', name)
+          : lookAtOperator(kubectl),
     },
   );
 }

@@ -1,4 +1,4 @@
-/** What a plan for Kubernetes starts from beside the profile, and what it comes to: types, fixed numbers, names. */
+/** Types, constants and names of plans for Kubernetes. */
 import type { WorkerMode } from '../profile/profile.ts';
 import type { ShapeFault } from '../profile/tree.ts';
 
@@ -9,7 +9,7 @@ export const resourceKind = 'DynamoGraphDeployment';
 export const apiVersions = ['v1beta1', 'v1alpha1'] as const;
 export type ApiVersion = (typeof apiVersions)[number];
 
-/** `managed` with the value `managedBy` is on everything of ours; `name` holds the name of the run. */
+/** Everything that dynamo makes has `managed` with the value `managedBy`; `name` is the name of the run. */
 export const labels = {
   managed: 'app.kubernetes.io/managed-by',
   name: 'dynamo.run/name',
@@ -17,16 +17,16 @@ export const labels = {
 } as const;
 export const managedBy = 'dynamo';
 
-/** The operator's number: Service and probes rely on it. Source: docs/upstream/kubernetes.md#what-the-operator-adds. */
+/** Set by the operator: its Service and probes use this port. Source: docs/upstream/kubernetes.md#what-the-operator-adds. */
 export const frontendPort = 8000;
-/** Each pod has an address of its own, so every worker has the same. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
+/** Each pod has its own address, so all workers use the same ports. Source: docs/upstream/kubernetes.md#upstreams-manifests. */
 export const workerPorts = { bootstrap: 12_345, kvEvents: 5557 } as const;
 
-/** Where upstream's image has the cache of its user. */
+/** The cache folder of the user in upstream's image. */
 export const cacheFolder = '/home/dynamo/.cache/huggingface';
 export const mediaFolder = '/media';
 
-/** A PersistentVolumeClaim that exists, and where its files are seen. */
+/** An existing PersistentVolumeClaim, and where it is mounted. */
 export interface ModelCache {
   readonly claim: string;
   readonly path: string;
@@ -35,14 +35,14 @@ export interface ModelCache {
 /** What the command line asks of a plan for Kubernetes. */
 export interface KubernetesRequest {
   readonly apiVersion: ApiVersion;
-  /** Asked for by name; else SGLang. */
+  /** Default: SGLang. */
   readonly engine?: string | undefined;
   /** Name of the run; default: that of the profile. */
   readonly name?: string | undefined;
   readonly namespace?: string | undefined;
   /** `from`: the option or variable that named it. */
   readonly image?: { readonly reference: string; readonly from: string } | undefined;
-  /** Of Dynamo in the image, where its tag does not say. */
+  /** Version of Dynamo in the image, if its tag does not say. */
   readonly dynamoVersion?: string | undefined;
   /** Secret whose keys become variables of every process. */
   readonly hfSecret?: string | undefined;
@@ -63,24 +63,24 @@ export interface PodComponent {
   readonly type: 'frontend' | 'worker' | 'prefill' | 'decode';
   readonly mode?: WorkerMode | undefined;
   readonly replicas: number;
-  /** Pods of each replica, each on a node of its own. */
+  /** Pods of each replica, each on its own node. */
   readonly nodes: number;
   readonly gpusPerPod: number;
   readonly command: readonly string[];
   readonly args: readonly string[];
-  /** Beyond what all components share. */
+  /** In addition to those that all components share. */
   readonly env: Readonly<Record<string, string>>;
   readonly sharedMemory?: string | undefined;
   readonly shareProcessNamespace: boolean;
-  /** Between SIGTERM and SIGKILL, where the operator's is not right. */
+  /** Between SIGTERM and SIGKILL, if the operator's default does not fit. */
   readonly graceSeconds?: number | undefined;
   /** Folders that are empty when a pod starts. */
   readonly emptyFolders: readonly { readonly name: string; readonly path: string; readonly size: string }[];
-  /** As what the frontend knows it; absent for the frontend. Its namespace is the operator's. */
+  /** How it registers with the frontend; absent for the frontend. The operator decides the namespace. */
   readonly registersAs?: { readonly component: string; readonly endpoint: string } | undefined;
 }
 
-/** A deployment as a graph of components, before a version of the API gives it its shape. */
+/** A deployment as a graph of components, independent of the version of the API. */
 export interface PodGraph {
   readonly name: string;
   readonly namespace?: string | undefined;
@@ -88,7 +88,7 @@ export interface PodGraph {
   readonly annotations: Readonly<Record<string, string>>;
   readonly backendFramework: string;
   readonly image: string;
-  /** Set where neither tag nor digest of the image is a version, for operators that ask for one. */
+  /** Set if the tag of the image is not a version, for operators that require one. */
   readonly runtimeVersion?: string | undefined;
   readonly hfSecret?: string | undefined;
   readonly modelCache?: ModelCache | undefined;
@@ -110,5 +110,5 @@ export interface Manifest {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-/** A key of the profile that has no meaning on Kubernetes, or a wrong one. */
+/** A key of the profile that cannot be used on Kubernetes. */
 export type ManifestFault = ShapeFault;

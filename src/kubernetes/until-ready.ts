@@ -1,9 +1,10 @@
-/** Follows a deployment on a cluster until it is ready, and says on the way where each pod has got to and what holds it up. */
+/** Waits until a deployment on a cluster is ready, and reports the state of each pod and what holds it up. */
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { durationText } from '../base/duration.ts';
 import { readEvents, readGraph, readPods } from './cluster.ts';
-import { type ClusterDiagnosis, diagnoseGraph, type Look } from './diagnosis.ts';
+import { diagnoseGraph, type Look } from './diagnosis.ts';
+import type { ClusterDiagnosis } from './rule-table.ts';
 import type { Kubectl } from './kubectl.ts';
 import { componentsText, graphState, podLine, type PodView, podView } from './progress.ts';
 import { type Problem, problemError } from './problem.ts';
@@ -19,13 +20,13 @@ export interface Followed {
   readonly model: string;
 }
 
-/** What a person hears on the way. */
+/** What is reported meanwhile. */
 export interface Watcher {
-  /** A pod has got on, or something else holds it up. */
+  /** The state of a pod has changed, or what holds it up. */
   readonly onPod: (line: string, view: PodView) => void;
-  /** The state of the whole, in the operator's words. */
+  /** The state of the whole deployment, in the operator's words. */
   readonly onState: (text: string) => void;
-  /** A rule names a cause; waiting goes on. */
+  /** A rule has found a cause; waiting continues. */
   readonly onFinding: (finding: ClusterDiagnosis) => void;
   readonly onNote: (text: string) => void;
 }
@@ -33,40 +34,45 @@ export interface Watcher {
 const youngPeriodMs = 1_000;
 const periodMs = 2_000;
 const youngMs = 30_000;
-/** So long a cluster may be silent, as a control plane that is being upgraded is. */
+/** How long the cluster may be unreachable, for example during an upgrade of its control plane. */
 const silenceMs = 120_000;
-/** The operator tries again, and what it says may pass. */
+/** How long `failed` may last: the operator retries. */
 const failedMs = 30_000;
 const diagnoseEveryMs = 5_000;
 
-/** Throws `not-ready` when the time is over, `process-failed` when it cannot become ready, and the reason of `signal`. */
+export interface Limits {
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** An additional condition. */
+  readonly holds?: (look: Look) => boolean;
+}
+
+/** Throws `not-ready` on timeout, `process-failed` if it cannot become ready, and the reason of `signal`. */
 export async function untilReady(
   followed: Followed,
   { onPod, onState, onFinding, onNote }: Watcher,
-  {
-    timeoutMs,
-    clock,
-    signal,
-  }: { readonly timeoutMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+  { timeoutMs, clock, signal, holds = () => true }: Limits,
 ): Promise<Look> {
   const { kubectl, name, model } = followed;
   const begin = clock.now();
   const shown = new Map<string, string>();
   let [shownState, failedSince, diagnosedAt] = ['', undefined as number | undefined, 0];
-  let silence: { readonly since: number; readonly problem: Problem } | undefined;
+  let silentSince: number | undefined;
   let finding: ClusterDiagnosis | undefined;
   let last: Look | undefined;
   for (;;) {
     signal.throwIfAborted();
     const seen = await look(followed, signal);
     if ('problem' in seen) {
-      silence ??= { since: clock.now(), problem: seen.problem };
-      if (!mayPass(seen.problem) || clock.now() - silence.since >= silenceMs)
-        throw problemError(seen.problem, kubectl, `${name} cannot be followed`);
-      if (clock.now() === silence.since) onNote(`the cluster does not answer: ${seen.problem.said}`);
+      const error = problemError(seen.problem, kubectl, `${name} cannot be watched`);
+      if (!mayPass(seen.problem)) throw error;
+      if (silentSince === undefined) onNote(`${error.message} Retrying for ${durationText(silenceMs)}.`);
+      silentSince ??= clock.now();
+      if (clock.now() - silentSince >= silenceMs) throw error;
     } else {
-      if (silence !== undefined) onNote('the cluster answers again');
-      silence = undefined;
+      if (silentSince !== undefined) onNote('the cluster answers again');
+      silentSince = undefined;
       last = seen;
       const state = graphState(seen.graph);
       const views = seen.pods.map((pod) => podView(pod, seen.events));
@@ -78,19 +84,20 @@ export async function untilReady(
       const text = `${componentsText(seen.graph, views)} ready${state.kind === 'ready' || state.text === '' ? '' : ` (${state.text})`}`;
       if (text !== shownState) onState(text);
       shownState = text;
-      if (state.kind === 'ready') return seen;
+      if (state.kind === 'ready' && holds(seen)) return seen;
       failedSince = state.kind === 'failed' ? (failedSince ?? clock.now()) : undefined;
       const stuck = views.some(
         ({ stage }) => stage === 'failing' || stage === 'pending' || stage === 'ended',
       );
       const quiet = views.length === 0 || views.some(({ holdup, restarts }) => holdup !== '' || restarts > 0);
-      if ((stuck || quiet || failedSince !== undefined) && clock.now() - diagnosedAt >= diagnoseEveryMs) {
+      const suspect = stuck || quiet || failedSince !== undefined || !state.isObserved;
+      if (suspect && clock.now() - diagnosedAt >= diagnoseEveryMs) {
         diagnosedAt = clock.now();
         const found = await diagnoseGraph(kubectl, seen, model, signal);
         if (found?.final === true) throw failedError(followed, found);
         if (found !== undefined && found.cause !== finding?.cause) onFinding(found);
         finding = found;
-      } else if (!stuck && !quiet) finding = undefined;
+      } else if (!suspect) finding = undefined;
       if (failedSince !== undefined && clock.now() - failedSince >= failedMs)
         throw finding === undefined ? stateError(followed, state.text) : failedError(followed, finding);
     }
@@ -99,7 +106,7 @@ export async function untilReady(
   }
 }
 
-/** Once. Throws `process-failed` when it is not there any more, or another one of its name is. */
+/** Throws `process-failed` if the deployment was deleted or replaced. */
 async function look(
   { kubectl, version, name, uid }: Followed,
   signal: AbortSignal,
@@ -116,7 +123,7 @@ async function look(
     });
   }
   if (pods.kind === 'problem') return pods;
-  // Without the right to read events only words are missing.
+  // Without permission to read events, only explanations are missing.
   return { graph: graph.value, pods: pods.value, events: events.kind === 'seen' ? events.value : [] };
 }
 

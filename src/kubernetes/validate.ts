@@ -1,11 +1,11 @@
-/** What of a profile has no meaning on Kubernetes, or only the operator would refuse, each by its key and with a way on. */
+/** Finds what a profile cannot have on Kubernetes, including what only the operator would refuse: the key, and what to do instead. */
 import { conceal, concealWords, isSecret } from '../base/secrets.ts';
 import { compareVersions } from '../base/package-version.ts';
 import { isPath } from '../plan/local-model.ts';
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { KubernetesRequest, ManifestFault } from './target.ts';
 
-/** What the checks of a profile look at beside it. */
+/** What the checks need to know beside the profile. */
 export interface ValidationView {
   readonly request: Pick<KubernetesRequest, 'modelCache' | 'env' | 'discovery'>;
   /** Of the graph. */
@@ -38,7 +38,7 @@ function deviceFaults({ device }: Profile): ManifestFault[] {
   return [
     {
       path: ['device'],
-      message: 'device: cpu: the image for Kubernetes computes on GPUs only',
+      message: 'device: cpu: the image for Kubernetes runs on GPUs only',
       fix: 'device: gpu, or run it on this machine: without --on kubernetes',
     },
   ];
@@ -46,7 +46,7 @@ function deviceFaults({ device }: Profile): ManifestFault[] {
 
 function planeFaults({ discovery, infra }: Profile, { request }: ValidationView): ManifestFault[] {
   const faults: ManifestFault[] = [];
-  if ((request.discovery ?? discovery) === 'file') {
+  if (request.discovery === undefined && discovery === 'file') {
     faults.push({
       path: ['discovery'],
       message: 'discovery: file: pods share no folder',
@@ -63,13 +63,13 @@ function planeFaults({ discovery, infra }: Profile, { request }: ValidationView)
   return faults;
 }
 
-/** Files of this machine are not in a pod; those of the model cache are. */
+/** Pods do not see files of this machine, but they see those of the model cache. */
 function modelFaults({ model }: Profile, { request: { modelCache } }: ValidationView): ManifestFault[] {
   if (!isPath(model) || isWithin(model, modelCache?.path)) return [];
   return [
     {
       path: ['model'],
-      message: `model: ${model} is a folder of this machine, which no pod sees`,
+      message: `model: ${model} is a folder of this machine, which pods do not see`,
       fix:
         modelCache === undefined
           ? 'take a model of Hugging Face, or copy it to a volume: --model-cache CLAIM:/models --model /models/NAME'
@@ -97,7 +97,7 @@ function tracingFaults({ tracing, env }: Profile, { request }: ValidationView): 
 const collectors = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
 
 /**
- * Those with which pods find each other, answer probes or see GPUs. The user's would win over the operator's.
+ * Variables for discovery, probes and GPUs. The user's would override the operator's.
  * Source: docs/upstream/kubernetes.md#what-the-operator-adds.
  */
 const operatorVariables =
@@ -117,7 +117,7 @@ function variableFaults(path: readonly string[], env: Readonly<Record<string, st
   });
 }
 
-/** `undefined` for a variable that may stand in a manifest. */
+/** `undefined` if the variable may be in a manifest. */
 export function variableProblem(
   name: string,
   value: string,
@@ -126,8 +126,9 @@ export function variableProblem(
     return { message: "is set by Dynamo's operator, whose Services and probes rely on it", fix: 'remove it' };
   if (!isSecret(name, value) && conceal(value) === value) return undefined;
   return {
-    message: 'a secret would stand in the manifest, where everybody who may read it sees it',
-    fix: `kubectl create secret generic NAME --from-literal=${name}=…, then --hf-secret NAME`,
+    message: 'a secret must not be in the manifest, where everyone with read access sees it',
+    // Other users can list command lines, so the value must not be in one.
+    fix: `printf %s "$${name}" | kubectl create secret generic NAME --from-file=${name}=/dev/stdin, then --hf-secret NAME`,
   };
 }
 
@@ -152,16 +153,16 @@ export function argumentProblem(
   }
   if (concealWords(words).every((word, i) => word === words[i])) return undefined;
   return {
-    message: 'a secret would stand in the manifest, where everybody who may read it sees it',
+    message: 'a secret must not be in the manifest, where everyone with read access sees it',
     fix: 'give it as a variable of a Secret: --hf-secret NAME',
   };
 }
 
 /** Source: docs/upstream/kubernetes.md#fields. */
 const mostComponents = 25;
-/** Of the names of a graph and a component together, as Grove makes names of pods from both. */
+/** Limit for the names of graph and component together: Grove builds pod names from both. */
 const longestNames = 45;
-/** What Grove adds to a component of several nodes: `-ldr` and `-wkr`, beside its name once more. */
+/** For a component on several nodes Grove repeats its name and adds `-ldr` or `-wkr`. */
 const rankSuffix = 4;
 
 function nameFaults(components: Components, { name: graph }: ValidationView): ManifestFault[] {
@@ -231,14 +232,14 @@ function workerFaults(name: string, spec: WorkerSpec, view: ValidationView): Man
     if (isWithin(file, view.request.modelCache?.path)) continue;
     faults.push({
       path: [...path, ...key],
-      message: `${[at, ...key].join('.')}: ${file} is a file of this machine, which no pod sees`,
+      message: `${[at, ...key].join('.')}: ${file} is a file of this machine, which pods do not see`,
       fix: 'copy it to a volume, and give its path there: --model-cache CLAIM:/models',
     });
   }
   return faults;
 }
 
-/** Chat templates and settings of a decoding algorithm may be files; SGLang knows templates by bare names, too. */
+/** Chat templates and settings of a decoding algorithm can be files; SGLang also has built-in templates with plain names. */
 function filesOf({
   chatTemplate,
   diffusion,

@@ -1,4 +1,4 @@
-/** What a person needs once a deployment on a cluster serves: how to reach it, what it is, the proof, and a line to paste. */
+/** The summary when a deployment on a cluster serves: its URL, where it is, the proof, and a line to paste. */
 import type { ChalkInstance } from 'chalk';
 import { durationText } from '../base/duration.ts';
 import { withoutControls } from '../base/terminal-text.ts';
@@ -11,7 +11,7 @@ export interface ClusterPanel {
   readonly place: { readonly context?: string | undefined; readonly namespace: string };
   readonly apiVersion: string;
   readonly service: string;
-  /** From here; absent where nothing leads there any more when this is read. */
+  /** Of the port-forward; absent if it ends before this is read. */
   readonly url: string | undefined;
   readonly model: string;
   readonly pods: string;

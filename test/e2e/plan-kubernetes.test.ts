@@ -131,3 +131,18 @@ test('several nodes are for Kubernetes alone, and so are its options', async ({ 
   const stray = await dynamo(world, ['plan', 'agg', '--engine', 'sim', '--hf-secret', 'hf']);
   expect(stray.stderr).toContain('--hf-secret has a meaning on Kubernetes only');
 });
+
+test('options of clusters without --on: the way there is named', async ({ world }) => {
+  for (const option of ['--context', '--namespace', '--hf-secret']) {
+    const ended = await dynamo(world, ['up', 'agg', option, 'prod']);
+    expect(ended.code, ended.stderr).toBe(64);
+    expect(ended.stderr).toContain('fix: add --on kubernetes');
+  }
+});
+
+test('a secret is put into a Secret through stdin, as others may list command lines', async ({ world }) => {
+  const ended = await dynamo(world, ['plan', 'agg', ...target, '--env', 'HF_TOKEN=hf_' + 'a'.repeat(34)]);
+  expect(ended.code).toBe(64);
+  expect(ended.stderr).toContain('fix: printf %s "$HF_TOKEN" | kubectl create secret generic NAME');
+  expect(ended.stderr).not.toContain('from-literal');
+});

@@ -1,9 +1,10 @@
-/** Brings a deployment up on a cluster for a command: what it made is remembered, and deleted when it does not serve. */
+/** Brings a deployment up on a cluster for a command, records it, and deletes it if it does not serve. */
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
 import { messageOf } from '../../base/error-code.ts';
 import {
+  type Applied,
   applyToCluster,
   type ClusterRequest,
   type Serving,
@@ -12,12 +13,11 @@ import {
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import { type ClusterRun, clusterRuns, forgetRun, rememberRun } from '../../kubernetes/records.ts';
 import { takeDown } from '../../kubernetes/take-down.ts';
-import type { Watcher } from '../../kubernetes/until-ready.ts';
-import { styleFor } from '../../view/style.ts';
+import { watcherFor } from './watcher.ts';
 
 export interface UpOnCluster {
   readonly run: ClusterRun;
-  /** It was there before this command, which must not delete it. */
+  /** It existed before this command, which must not delete it. */
   readonly existed: boolean;
   readonly serving: Serving;
 }
@@ -28,11 +28,20 @@ export type Say = (line: string) => void;
 export interface Caller {
   readonly say: Say;
   readonly environment: Environment;
-  /** Aborts when the user has had enough. */
+  /** Aborts on the first signal. */
   readonly signal: AbortSignal;
+  /** Aborts on the second signal: do not even wait for the deletion. */
+  readonly force?: AbortSignal | undefined;
 }
 
-/** Throws why it does not serve; by then what this command made is deleted, or the error says what is left. */
+const howText: Readonly<Record<Applied['how'], string>> = {
+  made: 'is applied',
+  changed: 'existed and is changed',
+  unchanged: 'existed and is unchanged',
+  'made anew': 'is re-created',
+};
+
+/** If it throws, what this command made is deleted, or the error says that it is not. */
 export async function bringUp(
   kubectl: Kubectl,
   request: ClusterRequest,
@@ -40,24 +49,25 @@ export async function bringUp(
 ): Promise<UpOnCluster> {
   const { say, environment, signal } = caller;
   const waiting = { clock: systemClock, signal };
-  const applied = await applyToCluster(kubectl, request, say, waiting);
-  const { existed } = applied;
+  const watcher = watcherFor(caller);
+  const applied = await applyToCluster(kubectl, request, watcher.onNote, waiting);
+  const { existed, how } = applied;
   const run = known(applied.run, environment);
   rememberRun(environment, run);
   const { context, namespace } = run;
   say(
-    `${run.graph} ${existed ? 'was there, and is changed' : 'is applied'} (nvidia.com/${run.apiVersion}, namespace ${namespace}${context === undefined ? '' : `, context ${context}`})`,
+    `${run.graph} ${howText[how]} (nvidia.com/${run.apiVersion}, namespace ${namespace}${context === undefined ? '' : `, context ${context}`})`,
   );
   try {
-    return { run, existed, serving: await untilServing(kubectl, run, request, watcherFor(caller), waiting) };
+    return { run, existed, serving: await untilServing(kubectl, run, request, watcher, waiting) };
   } catch (failure) {
-    // A wait that is cut short fails in words of its own.
+    // An aborted wait rejects with another error than the reason.
     const error: unknown = signal.aborted ? signal.reason : failure;
     if (existed) {
-      say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
+      say(`${run.graph} existed before, so it is kept; to delete it: dynamo down ${run.name}`);
       throw error;
     }
-    const left = await endQuietly(kubectl, run, { say, environment });
+    const left = await endQuietly(kubectl, run, { say, environment, signal: caller.force });
     if (left === undefined || !(error instanceof DynamoError)) throw error;
     throw new DynamoError(error.code, error.message, {
       hint: error.hint,
@@ -66,32 +76,33 @@ export async function bringUp(
   }
 }
 
-/** The record that there is of the same object. */
+/** Keeps id and start time of an existing record of the same object. */
 function known(run: ClusterRun, environment: Environment): ClusterRun {
   const before = clusterRuns(environment).find(({ uid }) => uid === run.uid);
   return before === undefined ? run : { ...run, runId: before.runId, startedAt: before.startedAt };
 }
 
-/** Deletes it and waits until it is gone; forgets it then. Throws as `takeDown` does. */
+interface Ending extends Pick<Caller, 'say' | 'environment'> {
+  /** Aborts when the user stops waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Deletes it, waits until it is gone, and removes its record. Throws as `takeDown` does. */
 export async function endRun(
   kubectl: Kubectl,
   run: ClusterRun,
-  { say, environment, signal }: Pick<Caller, 'say' | 'environment'> & Partial<Caller>,
+  { say, environment, signal }: Ending,
 ): Promise<void> {
   const outcome = await takeDown(kubectl, run, { clock: systemClock, say, signal });
   forgetRun(environment, run.runId);
   say(
     outcome === 'deleted'
       ? `${run.name} is down: nothing is left on the cluster`
-      : `${run.name} was not on the cluster any more`,
+      : `${run.name} was already gone from the cluster`,
   );
 }
 
-async function endQuietly(
-  kubectl: Kubectl,
-  run: ClusterRun,
-  caller: Pick<Caller, 'say' | 'environment'>,
-): Promise<string | undefined> {
+async function endQuietly(kubectl: Kubectl, run: ClusterRun, caller: Ending): Promise<string | undefined> {
   try {
     caller.say(`deleting ${run.graph}`);
     await endRun(kubectl, run, caller);
@@ -101,16 +112,9 @@ async function endQuietly(
   }
 }
 
-function watcherFor({ say, environment }: Caller): Watcher {
-  const style = styleFor(process.stderr, environment);
-  return {
-    onPod: (line, { stage }) =>
-      say(stage === 'failing' ? style.red(line) : stage === 'ready' ? style.green(line) : line),
-    onState: (text) => say(style.dim(text)),
-    onFinding: ({ cause, fix }) => {
-      say(`${style.yellow('held up:')} ${cause}`);
-      say(`  ${style.cyan('fix:')} ${fix}`);
-    },
-    onNote: (text) => say(`${style.yellow('note:')} ${text}`),
-  };
+/** For the second signal. */
+export function leftThere({ graph, name }: Pick<ClusterRequest, 'graph' | 'name'>): DynamoError {
+  return new DynamoError('left-behind', `${graph} may still be on the cluster.`, {
+    hint: `dynamo down ${name}`,
+  });
 }

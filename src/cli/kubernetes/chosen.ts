@@ -1,4 +1,4 @@
-/** Whether a verb about a run means one on a cluster, and which. */
+/** Decides whether a command about a run means one on a cluster, and which. */
 import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
 import { type ClusterRun, clusterRuns } from '../../kubernetes/records.ts';
@@ -8,9 +8,9 @@ import { storedRuns } from '../../run/record.ts';
 import { namesPlace, type PlaceFlags } from './place-options.ts';
 
 /**
- * `undefined`: it means a run of this machine. Without options a run of this machine that is up goes before one of the
- * same name on a cluster; the name alone finds those that this host made. Throws `usage` when several could be meant,
- * and what is wrong with the cluster where one was named.
+ * `undefined`: a run of this machine. Without options, a run of this machine that is up comes before one of the same name
+ * on a cluster, and only deployments that this host made are found. Throws `usage` if several could be meant, and an error
+ * if the cluster that was named cannot be asked.
  */
 export async function chosenOnCluster(
   asked: string | undefined,
@@ -21,7 +21,7 @@ export async function chosenOnCluster(
   const known = clusterRuns(environment);
   if (namesPlace(flags)) return await named(asked, flags, { known, verb, environment });
   if (known.length === 0) return undefined;
-  // Elsewhere nothing runs on this machine.
+  // Runs of this machine need Linux.
   const live =
     process.platform === 'linux'
       ? storedRuns(stateFolders(environment), isAlive).filter(({ supervised }) => supervised)
@@ -59,7 +59,7 @@ function onlyOf(runs: readonly ClusterRun[], verb: string): ClusterRun | undefin
   });
 }
 
-/** A record of this host says more than the cluster does; without one, the cluster is asked. */
+/** By the record of this host if there is one, as it says more; else by the cluster. */
 async function named(
   asked: string | undefined,
   { context, namespace }: PlaceFlags,

@@ -4,7 +4,7 @@ import { addDeploymentOptions } from '../up/deployment-options.ts';
 import { addManifestOptions } from './manifest-options.ts';
 import { addContextOption } from './place-options.ts';
 
-/** About this machine: they are understood, so that a wrong one is named as that. */
+/** Options about this machine: parsed, so that the error can name them, but not listed. */
 const localOptions = new Set([
   '--python',
   '--gpus',

@@ -1,10 +1,11 @@
-/** `dynamo doctor --on kubernetes`: whether a cluster can take deployments, or the one of a profile. */
+/** `dynamo doctor --on kubernetes`: whether a cluster can run deployments, or the one of a profile. */
 import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
 import { openProfile } from '../../deployment/load-profile.ts';
 import { findCluster } from '../../kubernetes/find-cluster.ts';
 import { findKubectl } from '../../kubernetes/kubectl.ts';
-import { type ClusterNeeds, clusterChecks, runClusterChecks } from '../../kubernetes/pre-checks.ts';
+import type { ClusterNeeds } from '../../kubernetes/checks/cluster-check.ts';
+import { clusterChecks, runClusterChecks } from '../../kubernetes/pre-checks.ts';
 import { checkList, type DoctorView } from '../../view/check-list.ts';
 import { fitLines, terminalWidth } from '../../view/wrap.ts';
 import { styleFor } from '../../view/style.ts';
@@ -95,7 +96,7 @@ async function doctor(
   return healthy ? 0 : 1;
 }
 
-/** A profile that no cluster takes is a finding, too. */
+/** A profile that cannot run on Kubernetes is a finding, too. */
 async function subjectOf(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
   flags: DoctorFlags,
@@ -111,7 +112,7 @@ async function subjectOf(
   const asked = await oneProfile(operands, 'doctor', environment);
   const { profile } = await openProfile(asked, settingsOf(flags), environment);
   try {
-    const { needs } = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment }, false);
+    const { needs } = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment });
     return { about: profile.name, profile: profile.name, needs };
   } catch (error) {
     if (!(error instanceof DynamoError)) throw error;

@@ -11,7 +11,7 @@ import { splitRawArgs } from '../operands.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { type DeploymentFlags, settingsOf } from '../up/deployment-options.ts';
 import type { Configure } from '../verb.ts';
-import { bringUp, endRun } from './bring-up.ts';
+import { bringUp, endRun, leftThere } from './bring-up.ts';
 import { type ManifestFlags, requireTarget } from './manifest-options.ts';
 import { addClusterOptions } from './cluster-options.ts';
 import { clusterRequest } from './request.ts';
@@ -61,23 +61,34 @@ async function exec(
   const { profile } = await openProfile(asked, settingsOf(flags), environment);
   const kubectl = await findCluster(flags, environment);
   const name = flags.name ?? `exec-${cleanName(profile.name).slice(0, 12)}-${process.pid.toString(36)}`;
-  const request = await clusterRequest(
-    kubectl,
-    { asked, profile, flags: { ...flags, name }, rawArgs: [], environment },
-    false,
-  );
+  const request = await clusterRequest(kubectl, {
+    asked,
+    profile,
+    flags: { ...flags, name },
+    rawArgs: [],
+    environment,
+  });
   const say = flags.verbose === true ? tell : () => {};
   const over = new AbortController();
+  const force = new AbortController();
   let command: RunningCommand | undefined;
   const signals = watchSignals(
     (signal) => {
       if (command === undefined) over.abort(new DynamoError('process-failed', `${signal} came.`));
       else command.signal(signal);
     },
-    () => command?.signal('SIGKILL'),
+    () => {
+      if (command === undefined) force.abort(leftThere(request));
+      else command.signal('SIGKILL');
+    },
   );
   try {
-    const { run, serving } = await bringUp(kubectl, request, { say, environment, signal: over.signal });
+    const { run, serving } = await bringUp(kubectl, request, {
+      say,
+      environment,
+      signal: over.signal,
+      force: force.signal,
+    });
     try {
       const { url } = serving.forward;
       if (flags.quiet !== true) tell(`${run.graph} is up on Kubernetes, reached at ${url}`);
@@ -97,7 +108,7 @@ async function exec(
     } finally {
       command = undefined;
       await serving.forward.end();
-      await endRun(kubectl, run, { say, environment });
+      await endRun(kubectl, run, { say, environment, signal: force.signal });
     }
   } catch (error) {
     if (error !== over.signal.reason) throw error;

@@ -2,6 +2,7 @@
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
+import { withoutControls } from '../../base/terminal-text.ts';
 import { readEvents, readGraph, seenOrThrow } from '../../kubernetes/cluster.ts';
 import { createKubectl, type Kubectl } from '../../kubernetes/kubectl.ts';
 import type { ClusterEvent } from '../../kubernetes/objects.ts';
@@ -16,7 +17,7 @@ const readyWithinMs = 3_600_000;
 const periodMs = 1_000;
 const eventsEveryMs = 2_000;
 
-/** Throws `not-ready` when the time is over, and why it cannot become ready. */
+/** Throws `not-ready` on timeout, and the reason if it cannot become ready. */
 export async function waitOnCluster(
   run: ClusterRun,
   { for: state, timeout }: { readonly for: 'ready' | 'stopped'; readonly timeout?: number },
@@ -65,7 +66,7 @@ async function untilGone(
     const seen = await readGraph(kubectl, run.apiVersion, run.graph, { signal });
     if (seen.kind === 'seen' && seen.value?.uid !== run.uid) return;
     if (systemClock.now() >= end) {
-      seenOrThrow(seen, kubectl, `${run.name} cannot be followed`);
+      seenOrThrow(seen, kubectl, `${run.name} cannot be watched`);
       throw new DynamoError('not-ready', `${run.name} was not stopped within ${timeoutMs / 1000} s.`, {
         hint: 'dynamo ps',
       });
@@ -74,7 +75,7 @@ async function untilGone(
   }
 }
 
-/** Those that the cluster still has (it keeps them for an hour), and those that come, until it is gone. */
+/** Past events, which the cluster keeps for an hour, and new ones until the deployment is gone. */
 export async function eventsOnCluster(
   run: ClusterRun,
   json: boolean,
@@ -95,12 +96,12 @@ export async function eventsOnCluster(
         readGraph(kubectl, run.apiVersion, run.graph, { signal: over.signal }),
         readEvents(kubectl, run.graph, { signal: over.signal }),
       ]);
-      if (shown.size === 0) seenOrThrow(events, kubectl, `There are no events of ${run.name}`);
+      if (shown.size === 0) seenOrThrow(events, kubectl, `The events of ${run.name} cannot be read`);
       for (const event of events.kind === 'seen' ? events.value : []) {
         const key = [event.kind, event.name, event.reason, event.message].join('\n');
         if (shown.get(key) === event.count) continue;
         shown.set(key, event.count);
-        process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${eventLine(event)}\n`);
+        process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${withoutControls(eventLine(event))}\n`);
       }
       if (graph.kind === 'seen' && graph.value?.uid !== run.uid) return 0;
       await systemClock.sleep(eventsEveryMs, over.signal);

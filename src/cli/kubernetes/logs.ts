@@ -3,10 +3,8 @@ import type { Environment } from '../../base/environment.ts';
 import { linesOf, textOf } from '../../base/logs.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
-import { nearest } from '../../base/nearest.ts';
 import { readGraph, readPods, seenOrThrow } from '../../kubernetes/cluster.ts';
 import { createKubectl } from '../../kubernetes/kubectl.ts';
-import type { Graph, Pod } from '../../kubernetes/objects.ts';
 import { chosenPods, followOutput, podLabels, readOutput } from '../../kubernetes/pod-output.ts';
 import type { ClusterRun } from '../../kubernetes/records.ts';
 import { logTextShower } from '../../view/log-lines.ts';
@@ -14,6 +12,7 @@ import { styleFor } from '../../view/style.ts';
 import { watchForReaderGone } from '../reader.ts';
 import { pacedOutput } from '../reader.ts';
 import { readerGone } from '../reader.ts';
+import { requireNames } from './names.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 
 export interface OutputFlags {
@@ -24,7 +23,7 @@ export interface OutputFlags {
   readonly raw?: true;
 }
 
-/** `components`: empty for all. Throws `usage` for one that it has not. */
+/** `components`: empty for all. Throws `usage` for unknown names. */
 export async function logsOnCluster(
   run: ClusterRun,
   components: readonly string[],
@@ -32,7 +31,7 @@ export async function logsOnCluster(
   environment: Environment,
 ): Promise<number> {
   const kubectl = createKubectl(run, environment);
-  const doing = `There are no logs of ${run.name}`;
+  const doing = `The logs of ${run.name} cannot be read`;
   const [graph, seenPods] = await Promise.all([
     readGraph(kubectl, run.apiVersion, run.graph),
     readPods(kubectl, run.graph),
@@ -40,15 +39,11 @@ export async function logsOnCluster(
   const found = seenOrThrow(graph, kubectl, doing);
   const pods = seenOrThrow(seenPods, kubectl, doing);
   if (found === undefined) {
-    throw new DynamoError(
-      'run-not-found',
-      `${run.graph} is not on the cluster any more, and its logs went with it.`,
-      {
-        hint: 'dynamo ps',
-      },
-    );
+    throw new DynamoError('run-not-found', `${run.graph} is gone from the cluster, and so are its logs.`, {
+      hint: 'dynamo ps',
+    });
   }
-  requireComponents(found, pods, components);
+  requireNames(found, pods, components, `dynamo logs ${run.name}`);
   const shown = chosenPods(pods, components);
   const labels = podLabels(pods);
   const style = styleFor(process.stdout, environment);
@@ -64,7 +59,8 @@ export async function logsOnCluster(
     output.write(flags.raw === true ? chosen : show(label, chosen));
     if (flags.follow === true) void output.flush();
   };
-  const options = { components, tail: flags.tail, since: flags.since };
+  const look = flags.raw === true ? 'raw' : style.level > 0 ? 'coloured' : 'plain';
+  const options = { components, tail: flags.tail, since: flags.since, look } as const;
   if (flags.follow !== true) {
     const silent = await readOutput(kubectl, pods, options, print);
     await output.flush();
@@ -96,22 +92,4 @@ export async function logsOnCluster(
   }
   const signal = signals.first();
   return signal === undefined ? 0 : signalExitCode(signal);
-}
-
-function requireComponents(
-  { name, components }: Graph,
-  pods: readonly Pod[],
-  asked: readonly string[],
-): void {
-  const known = [...components.map((each) => each.name), ...pods.map((pod) => pod.name)];
-  const wrong = asked.find((each) => !known.includes(each));
-  if (wrong === undefined) return;
-  const meant = nearest(wrong, known);
-  throw new DynamoError(
-    'usage',
-    `${name} has no component ${JSON.stringify(wrong)}: ${components.map((each) => each.name).join(', ')}.`,
-    {
-      hint: meant === undefined ? 'dynamo logs' : `did you mean ${meant}?`,
-    },
-  );
 }

@@ -1,4 +1,4 @@
-/** The options that shape a manifest for Kubernetes, for every verb that makes one, and what they mean together. */
+/** Options about the manifest for Kubernetes, and the request that they result in. */
 import { type Command, Option } from 'commander';
 import { DynamoError } from '../../base/error.ts';
 import { profileLibrary } from '../../deployment/load-profile.ts';
@@ -39,7 +39,7 @@ export function addManifestOptions(command: Command): Command {
     )
     .option(
       '--dynamo-version <version>',
-      'on Kubernetes: of Dynamo in the image, where its tag does not say',
+      'on Kubernetes: version of Dynamo in the image, if its tag does not say',
     );
 }
 
@@ -48,7 +48,7 @@ function modelCache(text: string): ModelCache {
   return { claim, path: path.length > 1 ? path.replace(/\/+$/, '') : path };
 }
 
-/** Options that are about this machine, each as it is typed; a verb that gives one a meaning of its own leaves it out. */
+/** Options about this machine. Verbs that use one on a cluster, too, list it as `meaningful`. */
 const localOptions = {
   gpus: '--gpus',
   httpHost: '--http-host',
@@ -62,7 +62,7 @@ const localOptions = {
   timeout: '--timeout',
 } as const satisfies Partial<Record<keyof DeploymentFlags, string>>;
 
-/** Throws `usage` for an option without a meaning on Kubernetes, and for one of Kubernetes without `--on kubernetes`. */
+/** Throws `usage` for options about this machine with `--on kubernetes`, and for options of Kubernetes without it. */
 export function requireTarget(
   flags: DeploymentFlags & ManifestFlags,
   meaningful: readonly (keyof typeof localOptions)[] = [],
@@ -102,7 +102,7 @@ export interface AskedManifest {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** `apiVersion`: what the cluster serves, where that is known. Throws `usage` with the line of every key at fault. */
+/** `apiVersion`: what the cluster serves, if known. Throws `usage` with the line of each faulty key. */
 export async function makeManifest(
   { asked, profile, flags, rawArgs, environment }: AskedManifest,
   apiVersion: ApiVersion = flags.apiVersion ?? apiVersions[0],

@@ -1,7 +1,7 @@
-/** `--on`, as verbs that work on this machine list it. Not in verb.ts: what lists all verbs loads no parser. */
+/** `--on` of verbs that also work on this machine. Not in verb.ts, as listing all verbs must not load the parser. */
 import { Option } from 'commander';
 
-/** Of a verb that has another module for clusters: here it stands for the help alone, as that module gets the words. */
+/** For a verb with a separate module for clusters: here it only appears in the help. */
 export function onOption(verb: string): Option {
   return new Option(
     '--on <target>',

@@ -1,4 +1,4 @@
-/** The options that say which cluster, and which namespace on it. */
+/** Options for the cluster and the namespace. */
 import { type Command, Option } from 'commander';
 
 export interface PlaceFlags {
@@ -7,14 +7,14 @@ export interface PlaceFlags {
   readonly namespace?: string;
 }
 
-/** For verbs about runs that exist: with none of these, the run itself says where it is. */
+/** For verbs about existing runs. Without them, the record of the run says where it is. */
 export function addPlaceOptions(command: Command): Command {
   return addContextOption(
     command
       .addOption(
         new Option(
           '--on <target>',
-          'only runs there; default: on this machine and where it made some',
+          'only runs there; default: on this machine, and those it made on clusters',
         ).choices(['kubernetes']),
       )
       .option('--namespace <name>', 'on Kubernetes: in this namespace'),

@@ -4,14 +4,14 @@ import { type ClusterRun, clusterRuns } from '../../kubernetes/records.ts';
 import type { RunView } from '../../view/run-table.ts';
 import { namesPlace, type PlaceFlags } from './place-options.ts';
 
-/** For all clusters together, as they are asked side by side. */
+/** For all clusters together, as all are asked at once. */
 const answerWithinMs = 2_000;
-/** `ps --watch` looks at the machine more often than at clusters. */
+/** `ps --watch` asks clusters less often than it reads this machine. */
 const lookEveryMs = 3_000;
 
 /**
- * Those that `up --on kubernetes` of this host made and nobody took down; with a place, all of ours that are there. A
- * cluster that does not answer gets a row that says so.
+ * The deployments that this host made; with a place, all that dynamo made there. A cluster that does not answer gets a row
+ * that says so.
  */
 export async function clusterViews(flags: PlaceFlags, environment: Environment): Promise<RunView[]> {
   const runs = await runsToShow(flags, environment);
@@ -33,7 +33,7 @@ export async function clusterViews(flags: PlaceFlags, environment: Environment):
       supervisorPid: undefined,
       supervisor: undefined,
       ...(trouble === undefined ? {} : { trouble }),
-      logs: `dynamo logs --run ${run.runId}`,
+      logs: `dynamo logs ${run.runId}`,
       processes: pods.map(({ pod, component, stage, holdup, restarts, createdAt, gpus }) => ({
         name: pod.startsWith(`${run.graph}-`) ? pod.slice(run.graph.length + 1) : pod,
         component,
@@ -65,7 +65,7 @@ function short(text: string): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** For `ps --watch`: what the clusters said last, asked in the background, so that no cluster slows the runs here. */
+/** For `ps --watch`: the last answers of the clusters, which are asked in the background so that none delays the table. */
 export function watchClusters(flags: PlaceFlags, environment: Environment): () => readonly RunView[] {
   let last: readonly RunView[] = [];
   let askedAt = -Infinity;

@@ -1,4 +1,4 @@
-/** A deployment on a cluster as a URL of this host, for as long as a command needs it. */
+/** A port-forward to a deployment on a cluster, for as long as a command needs it. */
 import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
 import { openFrontend } from '../../kubernetes/bring-up.ts';
@@ -14,7 +14,7 @@ export interface Reached {
   readonly model: string;
 }
 
-/** Throws `unavailable` when it cannot be reached, and what `use` throws. */
+/** Throws `unavailable` if it cannot be reached, and what `use` throws. */
 export async function withReached<T>(
   run: ClusterRun,
   environment: Environment,
@@ -31,7 +31,7 @@ export async function withReached<T>(
   }
 }
 
-/** Prints the URL and keeps it open until a signal comes. Without `show`: only where pods of the cluster reach it. */
+/** Prints the URL of a port-forward and keeps it open until a signal comes. Without `show`: prints the URL inside the cluster. */
 export async function openOnCluster(
   run: ClusterRun,
   environment: Environment,
@@ -62,7 +62,7 @@ export async function openOnCluster(
 export function requireChat({ name, served }: ClusterRun): void {
   if (served.proof.request === 'chat' || served.proof.request === 'vision') return;
   throw new DynamoError('usage', `${name} does not chat: it serves ${served.proof.request}.`, {
-    hint: 'dynamo up agg --on kubernetes   # has a chat',
+    hint: 'dynamo up agg --on kubernetes   # serves chat',
   });
 }
 

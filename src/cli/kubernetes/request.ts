@@ -1,8 +1,8 @@
-/** What a command line asks a cluster for: the manifest, what it needs there, and how it is proved. */
+/** Turns a command line into a request to a cluster: the manifest, what it needs there, and how to prove it. */
 import { createInterface } from 'node:readline/promises';
 import type { ClusterRequest } from '../../kubernetes/bring-up.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
-import type { ClusterNeeds } from '../../kubernetes/pre-checks.ts';
+import type { ClusterNeeds } from '../../kubernetes/checks/cluster-check.ts';
 import type { ServedAs } from '../../kubernetes/records.ts';
 import type { PodGraph } from '../../kubernetes/target.ts';
 import type { ManifestPlan } from '../../kubernetes/manifest.ts';
@@ -10,19 +10,19 @@ import { newRunId } from '../../run/folders.ts';
 import { canAsk } from '../operands.ts';
 import { type AskedManifest, makeManifest } from './manifest-options.ts';
 
-/** An image of 10 GB and a model of the hub may take most of it. `--timeout` sets another. */
+/** Pulling an image of 10 GB and downloading a model can take most of it. `--timeout` changes it. */
 const defaultTimeoutMs = 3_600_000;
 
 export interface AskedRequest extends ClusterRequest {
-  /** As it will be applied, unless the cluster serves an older version only. */
+  /** For the newest version of the API; the cluster may need an older one. */
   readonly plan: ManifestPlan;
 }
 
-/** Throws what the profile has that no cluster takes, with its line. */
+/** Throws if the profile cannot run on Kubernetes, with the lines of the profile. */
 export async function clusterRequest(
   { place }: Kubectl,
   asked: AskedManifest,
-  detached: boolean,
+  { detached = false, mayChange = false }: { readonly detached?: boolean; readonly mayChange?: boolean } = {},
 ): Promise<AskedRequest> {
   const flags = { ...asked.flags, namespace: place.namespace };
   const plan = await makeManifest({ ...asked, flags });
@@ -34,6 +34,7 @@ export async function clusterRequest(
     served: servedAs(asked, plan),
     needs: needsOf(plan.graph),
     detached,
+    mayChange,
     timeoutMs: flags.timeout === undefined ? defaultTimeoutMs : flags.timeout * 1000,
     httpPort: flags.httpPort,
     mayRecreate: async (why) => canAsk() && (await mayRecreate(plan.graph.name, why)),
@@ -46,9 +47,9 @@ async function mayRecreate(graph: string, why: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await new Promise<string>((resolve) => {
-      // Ctrl-C and Ctrl-D: by version of Node, the question then fails or is never answered.
+      // On Ctrl-C and Ctrl-D, the question fails or is never answered, depending on the version of Node.
       terminal.once('close', () => resolve(''));
-      const question = `${why}\nDelete ${graph} with all of its pods, and make it anew? [y/N] `;
+      const question = `${why}\nDelete ${graph} with all of its pods, and create it again? [y/N] `;
       void terminal.question(question).then(resolve, () => resolve(''));
     });
     return /^y(es)?$/i.test(answer.trim());

@@ -79,18 +79,18 @@ async function smoke(
       const named = { ...flags, name: flags.name ?? smokeName(profile.name, i) };
       return {
         profile,
-        request: await clusterRequest(kubectl, { asked, profile, flags: named, rawArgs, environment }, false),
+        request: await clusterRequest(kubectl, { asked, profile, flags: named, rawArgs, environment }),
       };
     }),
   );
-  const over = new AbortController();
+  const [over, force] = [new AbortController(), new AbortController()];
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
   const signals = watchSignals(
     (signal) => {
       say(`${signal}: deleting what is up`);
       over.abort(new Error(`${signal} came`));
     },
-    () => {},
+    () => force.abort(new DynamoError('left-behind', 'stopped waiting for what is being deleted')),
   );
   const style = styleFor(process.stderr, environment);
   const suites: SuiteResult[] = [];
@@ -106,7 +106,12 @@ async function smoke(
       };
       let live: UpOnCluster | undefined;
       await timed('up', record, async () => {
-        live = await bringUp(kubectl, request, { say, environment, signal: over.signal });
+        live = await bringUp(kubectl, request, {
+          say,
+          environment,
+          signal: over.signal,
+          force: force.signal,
+        });
         return `${live.serving.proof.request} answered`;
       });
       if (live !== undefined) {
@@ -124,7 +129,7 @@ async function smoke(
           record({ name: 'down', state: 'skipped', tookMs: 0, text: `kept up: dynamo down ${run.name}` });
         else
           await timed('down', record, async () => {
-            await endRun(kubectl, run, { say: () => {}, environment });
+            await endRun(kubectl, run, { say: () => {}, environment, signal: force.signal });
             return 'nothing is left';
           });
       }
@@ -152,7 +157,7 @@ async function smoke(
   return signal === undefined ? (verdict ? 0 : 1) : signalExitCode(signal);
 }
 
-/** No name of a deployment that may be up. */
+/** A name that no deployment has yet. */
 function smokeName(profile: string, number: number): string {
   return `smoke-${cleanName(profile).slice(0, 12)}-${process.pid.toString(36)}${number === 0 ? '' : `-${number}`}`;
 }

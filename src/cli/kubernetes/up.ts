@@ -1,4 +1,4 @@
-/** `dynamo up --on kubernetes`: apply the manifest, follow it until it serves, reach it, delete it on the way out. */
+/** `dynamo up --on kubernetes`: applies the manifest, waits until it serves, opens a port-forward, deletes it at the end. */
 import type { Environment } from '../../base/environment.ts';
 import { systemClock } from '../../base/clock.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -20,7 +20,7 @@ import { readerGone } from '../reader.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { type DeploymentFlags, settingsOf } from '../up/deployment-options.ts';
 import type { Configure } from '../verb.ts';
-import { bringUp, type Caller, endRun, type Say, type UpOnCluster } from './bring-up.ts';
+import { bringUp, type Caller, endRun, leftThere, type Say, type UpOnCluster } from './bring-up.ts';
 import { type ManifestFlags, requireTarget } from './manifest-options.ts';
 import { addClusterOptions } from './cluster-options.ts';
 import type { PlaceFlags } from './place-options.ts';
@@ -72,7 +72,11 @@ async function up(
   if (note !== undefined) say(note);
   const kubectl = await findCluster(flags, environment);
   const detached = flags.detach === true;
-  const request = await clusterRequest(kubectl, { asked, profile, flags, rawArgs, environment }, detached);
+  const request = await clusterRequest(
+    kubectl,
+    { asked, profile, flags, rawArgs, environment },
+    { detached, mayChange: true },
+  );
   const ending = new AbortController();
   const forceSignal = new AbortController();
   const signals = watchSignals(
@@ -82,12 +86,7 @@ async function up(
       );
       ending.abort(new DynamoError('process-failed', `${signal} came.`));
     },
-    () =>
-      forceSignal.abort(
-        new DynamoError('left-behind', `${request.graph} may still be there.`, {
-          hint: `dynamo down ${request.name}`,
-        }),
-      ),
+    () => forceSignal.abort(leftThere(request)),
   );
   watchForReaderGone();
   readerGone.addEventListener('abort', () => ending.abort(readerGone.reason));
@@ -127,7 +126,7 @@ interface Stay {
   readonly forceSignal: AbortSignal;
 }
 
-/** Shows what the pods write until somebody ends it here, or deletes it there. Throws what `ending` says at the end. */
+/** Shows the logs of the pods until a signal comes, or until the deployment is deleted. Always throws: at the end the reason of the signal. */
 async function stay(
   kubectl: Kubectl,
   { run, existed, serving }: UpOnCluster,
@@ -142,7 +141,11 @@ async function stay(
     output.write(show(label, text));
     void output.flush();
   };
-  const options = { components: [], ...(flags.verbose === true ? {} : { since: systemClock.now() }) };
+  const options = {
+    components: [],
+    look: style.level > 0 ? 'coloured' : 'plain',
+    ...(flags.verbose === true ? {} : { since: systemClock.now() }),
+  } as const;
   let wasDeleted = false;
   const isOver = async (): Promise<boolean> => (wasDeleted = await isGone(kubectl, run, ending));
   try {
@@ -156,12 +159,12 @@ async function stay(
       hint: `dynamo up ${run.served.profile} --on kubernetes`,
     });
   }
-  if (existed) say(`${run.graph} was there before, so it stays; to delete it: dynamo down ${run.name}`);
+  if (existed) say(`${run.graph} existed before, so it is kept; to delete it: dynamo down ${run.name}`);
   else await endRun(kubectl, run, { say, environment, signal: forceSignal });
   throw ending.reason;
 }
 
-/** Also while it is being deleted. A cluster that does not answer says nothing. */
+/** True as soon as it is being deleted. False if the cluster does not answer. */
 async function isGone(
   kubectl: Kubectl,
   { apiVersion, graph, uid }: ClusterRun,
@@ -203,7 +206,7 @@ function reportDetached(
   if (json !== true) {
     process.stdout.write(panelOf(live, request, environment));
     process.stdout.write(
-      `It stays on the cluster. Reach it: dynamo open ${run.name}. Logs: dynamo logs -f --run ${run.name}. Delete it: dynamo down ${run.name}\n`,
+      `It stays on the cluster. Reach it: dynamo open ${run.name}. Logs: dynamo logs -f ${run.name}. Delete it: dynamo down ${run.name}\n`,
     );
     return;
   }

@@ -40,6 +40,7 @@ interface GraphJson {
     readonly components?: readonly {
       readonly name: string;
       readonly replicas?: number;
+      readonly multinode?: { readonly nodeCount: number };
       readonly podTemplate?: { spec: PodSpec };
     }[];
     readonly services?: Readonly<Record<string, { readonly replicas?: number }>>;
@@ -62,6 +63,8 @@ export interface Player {
   event(about: { kind: string; name: string }, reason: string, message: string, type?: string): Promise<void>;
   /** Everything is up. */
   allReady(): Promise<void>;
+  /** Like an operator that replaces a pod: the new one has the same name. */
+  makeAgain(name: string): Promise<void>;
 }
 
 /** Waits until the graph is there, and makes its pods. `onNode`: they are scheduled, and only a kubelet can end them. */
@@ -71,20 +74,18 @@ export async function play(
   name: string,
   { onNode = true, extra = {} }: { readonly onNode?: boolean; readonly extra?: Record<string, unknown> } = {},
 ): Promise<Player> {
-  const inNamespace = ['-n', namespace];
+  const podsPath = `/api/v1/namespaces/${namespace}/pods`;
+  const graphPath = `/apis/nvidia.com/${plane.stored}/namespaces/${namespace}/dynamographdeployments/${name}`;
   const graph = await until(
     `a graph ${name}`,
-    async () =>
-      await plane
-        .json<GraphJson & Record<string, unknown>>([...inNamespace, 'get', 'dgd', name])
-        .catch(() => undefined),
+    async () => await plane.api<GraphJson & Record<string, unknown>>('GET', graphPath),
     30_000,
   );
   const { uid, generation } = graph.metadata;
   const components =
     graph.spec.components?.map((each) => ({
       name: each.name,
-      replicas: each.replicas ?? 1,
+      replicas: (each.replicas ?? 1) * (each.multinode?.nodeCount ?? 1),
       spec: each.podTemplate?.spec,
     })) ??
     Object.entries(graph.spec.services ?? {}).map(([key, { replicas = 1 }]) => ({
@@ -92,58 +93,50 @@ export async function play(
       replicas,
       spec: undefined,
     }));
-  const pods: string[] = [];
-  for (const component of components) {
-    for (let i = 0; i < component.replicas; i++) {
-      const pod = `${name}-${component.name.toLowerCase()}-${i}`;
-      pods.push(pod);
-      const [container] = component.spec?.containers ?? [];
-      await plane.kubectl([...inNamespace, 'create', '-f', '-'], {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: {
-          name: pod,
-          labels: {
-            'nvidia.com/dynamo-graph-deployment-name': name,
-            'nvidia.com/dynamo-component': component.name,
+  const owner = {
+    apiVersion: graph['apiVersion'],
+    kind: 'DynamoGraphDeployment',
+    name,
+    uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+  const owned = new Map<string, (typeof components)[number]>();
+  for (const component of components)
+    for (let i = 0; i < component.replicas; i++)
+      owned.set(`${name}-${component.name.toLowerCase()}-${i}`, component);
+  const make = async (podName: string): Promise<void> => {
+    const component = owned.get(podName);
+    const [container] = component?.spec?.containers ?? [];
+    await plane.api('POST', podsPath, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name: podName,
+        labels: {
+          'nvidia.com/dynamo-graph-deployment-name': name,
+          'nvidia.com/dynamo-component': component?.name,
+        },
+        ownerReferences: [owner],
+      },
+      spec: {
+        containers: [
+          {
+            name: 'main',
+            image: container?.image ?? 'image:1',
+            ...(container?.resources === undefined ? {} : { resources: container.resources }),
           },
-          ownerReferences: [
-            {
-              apiVersion: graph['apiVersion'],
-              kind: 'DynamoGraphDeployment',
-              name,
-              uid,
-              controller: true,
-              blockOwnerDeletion: true,
-            },
-          ],
-        },
-        spec: {
-          containers: [
-            {
-              name: 'main',
-              image: container?.image ?? 'image:1',
-              ...(container?.resources === undefined ? {} : { resources: container.resources }),
-            },
-          ],
-          ...(component.spec?.volumes === undefined ? {} : { volumes: component.spec.volumes }),
-          ...(onNode ? { nodeName: 'node-1' } : {}),
-          ...extra,
-        },
-      });
-    }
-  }
+        ],
+        ...(component?.spec?.volumes === undefined ? {} : { volumes: component.spec.volumes }),
+        ...(onNode ? { nodeName: 'node-1' } : {}),
+        ...extra,
+      },
+    });
+  };
+  const pods = [...owned.keys()];
+  await Promise.all(pods.map(make));
   const pod = async (each: string, status: Record<string, unknown>): Promise<void> =>
-    void (await plane.kubectl([
-      ...inNamespace,
-      'patch',
-      'pod',
-      each,
-      '--subresource=status',
-      '--type=merge',
-      '-p',
-      JSON.stringify({ status }),
-    ]));
+    void (await plane.api('PATCH', `${podsPath}/${each}/status`, { status }));
   let events = 0;
   const player: Player = {
     pods,
@@ -160,24 +153,15 @@ export async function play(
         ],
       }),
     graph: async (status, reason, message, state = status === 'True' ? 'successful' : 'pending') =>
-      void (await plane.kubectl([
-        ...inNamespace,
-        'patch',
-        'dgd',
-        name,
-        '--subresource=status',
-        '--type=merge',
-        '-p',
-        JSON.stringify({
-          status: {
-            state,
-            observedGeneration: generation,
-            conditions: conditions('Ready', status, { reason, message, observedGeneration: generation }),
-          },
-        }),
-      ])),
+      void (await plane.api('PATCH', `${graphPath}/status`, {
+        status: {
+          state,
+          observedGeneration: generation,
+          conditions: conditions('Ready', status, { reason, message, observedGeneration: generation }),
+        },
+      })),
     event: async (about, reason, message, type = 'Warning') =>
-      void (await plane.kubectl([...inNamespace, 'create', '-f', '-'], {
+      void (await plane.api('POST', `/api/v1/namespaces/${namespace}/events`, {
         apiVersion: 'v1',
         kind: 'Event',
         metadata: { name: `${about.name}.${++events}-${Math.random().toString(36).slice(2)}` },
@@ -194,6 +178,7 @@ export async function play(
       await Promise.all(pods.map(async (each) => await player.podReady(each)));
       await player.graph('True', 'all_resources_are_ready', 'All resources are ready');
     },
+    makeAgain: make,
   };
   return player;
 }
@@ -230,14 +215,10 @@ export function playKubelet(plane: ControlPlane, namespace: string): () => Promi
   const over = new AbortController();
   const loop = async (): Promise<void> => {
     while (!over.signal.aborted) {
-      const { items } = await plane.json<{
-        items: { metadata: { name: string; deletionTimestamp?: string } }[];
-      }>(['-n', namespace, 'get', 'pods']);
-      for (const { metadata } of items) {
+      for (const { metadata } of await podsIn(plane, namespace)) {
         if (metadata.deletionTimestamp === undefined) continue;
-        await plane
-          .kubectl(['-n', namespace, 'delete', 'pod', metadata.name, '--grace-period=0', '--force'])
-          .catch(() => '');
+        const path = `/api/v1/namespaces/${namespace}/pods/${metadata.name}?gracePeriodSeconds=0`;
+        await plane.api('DELETE', path).catch(() => undefined);
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -249,11 +230,36 @@ export function playKubelet(plane: ControlPlane, namespace: string): () => Promi
   };
 }
 
+interface Listed {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
+}
+
+export async function podsIn(plane: ControlPlane, namespace: string): Promise<readonly Listed[]> {
+  const list = await plane.api<{ items: Listed[] }>('GET', `/api/v1/namespaces/${namespace}/pods`);
+  return list?.items ?? [];
+}
+
 /** Names of graphs and pods that are there: what an oracle asks. */
 export async function whatIsThere(plane: ControlPlane, namespace: string): Promise<string[]> {
-  const text = await plane.kubectl(['-n', namespace, 'get', 'dgd,pods', '-o', 'name']);
-  return text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => line.replace(/^.*\//, ''));
+  const path = `/apis/nvidia.com/${plane.stored}/namespaces/${namespace}/dynamographdeployments`;
+  const graphs = await plane.api<{ items: Listed[] }>('GET', path);
+  const all = [...(graphs?.items ?? []), ...(await podsIn(plane, namespace))];
+  return all.map(({ metadata }) => metadata.name);
+}
+
+/** A pod of the profile agg. */
+export const worker = 'agg-worker-0';
+
+/** Its main container waits for that. */
+export async function waits(
+  player: Player,
+  reason: string,
+  message: string,
+  more: Parameters<typeof containerStatus>[1] = {},
+): Promise<void> {
+  await player.pod(worker, {
+    phase: 'Pending',
+    conditions: [{ type: 'PodScheduled', status: 'True' }],
+    containerStatuses: [containerStatus({ waiting: { reason, message } }, more)],
+  });
 }

@@ -4,6 +4,7 @@
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -17,12 +18,17 @@ const crds = fileURLToPath(new URL('../../fixtures/kubernetes/crds', import.meta
 export type Release = '1.1' | '1.2' | '1.3' | '1.4' | '1.5-main-2026-08-21';
 
 export interface ControlPlane {
+  readonly stored: 'v1alpha1' | 'v1beta1';
   readonly kubeconfig: string;
-  readonly pids: readonly number[];
-  readonly url: string;
   /** Its answer on stdout; throws with what it said unless it ends with 0. */
   kubectl(words: readonly string[], input?: unknown): Promise<string>;
   json<T = Record<string, unknown>>(words: readonly string[]): Promise<T>;
+  /** One request, which costs a hundredth of a kubectl; `undefined` for what is not there. A patch is a merge patch. */
+  api<T = unknown>(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<T | undefined>;
   /** A namespace that nobody else has. */
   namespace(): Promise<string>;
   stop(): Promise<void>;
@@ -94,15 +100,13 @@ export async function startControlPlane(
       await runKubectl(['--kubeconfig', kubeconfig, '--cache-dir', join(root, 'cache'), ...words], input);
     await until(
       `kube-apiserver is ready; ${root}/kube-apiserver.log`,
-      async () => (await kubectl(['get', '--raw', '/readyz']).catch(() => '')) === 'ok',
+      async () =>
+        await callApi(secure, 'GET', '/readyz', undefined).then(
+          () => true,
+          () => false,
+        ),
       60_000,
     );
-    start('kube-controller-manager', join(programs, 'kube-controller-manager'), [
-      `--kubeconfig=${kubeconfig}`,
-      '--controllers=garbage-collector-controller,namespace-controller',
-      '--leader-elect=false',
-      '--secure-port=0',
-    ]);
     await kubectl(['apply', '--server-side', '-f', '-'], crdOf(release, stored));
     await until(
       'the API serves DynamoGraphDeployment',
@@ -113,16 +117,23 @@ export async function startControlPlane(
         ),
       30_000,
     );
+    // Afterwards: it looks for new kinds of owners every 30 s only.
+    start('kube-controller-manager', join(programs, 'kube-controller-manager'), [
+      `--kubeconfig=${kubeconfig}`,
+      '--controllers=garbage-collector-controller,namespace-controller',
+      '--leader-elect=false',
+      '--secure-port=0',
+    ]);
     let names = 0;
     return {
+      stored,
       kubeconfig,
-      url,
-      pids: children.flatMap(({ child }) => child.pid ?? []),
       kubectl,
+      api: async (method, path, body) => await callApi(secure, method, path, body),
       json: async (words) => JSON.parse(await kubectl([...words, '-o', 'json'])),
       namespace: async () => {
         const name = `ns-${++names}`;
-        await kubectl(['create', 'namespace', name]);
+        await callApi(secure, 'POST', '/api/v1/namespaces', { metadata: { name } });
         return name;
       },
       stop,
@@ -132,6 +143,26 @@ export async function startControlPlane(
     await stop();
     throw new Error(logs.join('\n'), { cause: error });
   }
+}
+
+async function callApi<T>(port: number, method: string, path: string, body: unknown): Promise<T | undefined> {
+  const kind = method === 'PATCH' ? 'merge-patch+json' : 'json';
+  const headers = { authorization: 'Bearer test-token', 'content-type': `application/${kind}` };
+  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const call = request(
+      { host: '127.0.0.1', port, method, path, headers, rejectUnauthorized: false, timeout: 30_000 },
+      (answer) => {
+        let all = '';
+        answer.setEncoding('utf8').on('data', (part: string) => (all += part));
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: all }));
+      },
+    );
+    call.on('error', reject).on('timeout', () => call.destroy(new Error('no answer within 30 s')));
+    call.end(body === undefined ? '' : JSON.stringify(body));
+  });
+  if (status === 404) return undefined;
+  if (status >= 400) throw new Error(`${method} ${path}: ${status} ${text}`);
+  return (text.startsWith('{') ? JSON.parse(text) : text) as T;
 }
 
 function user(name: string): unknown {

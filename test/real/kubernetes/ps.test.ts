@@ -54,7 +54,7 @@ test('a cluster that does not answer is one row after 2 s, and hides no run of t
   expect(stdout).toMatch(/agg +agg on sim +ready/);
   expect(stdout).toMatch(/far +agg on kubernetes +not answering/);
   expect(stdout).toMatch(
-    /far: the cluster does not answer \(context gone\): kubectl --context gone --namespace default get --raw \/readyz/,
+    /far cannot be seen: the cluster does not answer \(context gone\): kubectl --context gone --namespace default get --raw \/readyz/,
   );
   expect(tookMs).toBeLessThan(8_000);
   // The name alone means the run of this machine as long as that is up.

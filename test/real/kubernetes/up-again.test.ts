@@ -1,7 +1,7 @@
-/** `up` of a deployment that is there: changed where that is possible, made anew only when somebody agrees. */
+/** `up` of a deployment that is there: it is changed if that is possible, and made anew only when a person agrees. */
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { dynamo, start } from '../../e2e/harness/cli.ts';
-import { test } from '../../e2e/harness/world.ts';
+import { dynamo, executable, type Session, start, startCommand, succeed } from '../../e2e/harness/cli.ts';
+import { test, type World } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
 import { inCluster, play, whatIsThere } from './cluster-world.ts';
 import { type ControlPlane, startControlPlane } from './harness.ts';
@@ -49,11 +49,11 @@ describe('up again', () => {
     await play(plane, namespace, 'agg', { onNode: false });
     await first.until(/agg is applied/);
     const again = start(world, [...words, '--replicas', 'worker=2'], { env });
-    await again.until(/agg was there, and is changed/);
+    await again.until(/agg existed and is changed/);
     process.kill(again.pid, 'SIGINT');
     const left = await again.ended;
     expect(left.code, left.stderr).toBe(130);
-    expect(left.stderr).toContain('agg was there before, so it stays; to delete it: dynamo down agg');
+    expect(left.stderr).toContain('agg existed before, so it is kept; to delete it: dynamo down agg');
     const { spec } = await plane.json<{ spec: { components: { name: string; replicas: number }[] } }>([
       '-n',
       namespace,
@@ -72,11 +72,42 @@ describe('up again', () => {
       },
       60_000,
     );
-    expect(refusal.stderr).toContain('it has to be deleted and made anew');
+    expect(refusal.stderr).toContain('it has to be deleted and created again');
     expect(refusal.stderr).toContain('spec.components is immutable');
     expect(refusal.stderr).toContain('fix: dynamo down agg && dynamo up agg --on kubernetes');
-    process.kill(first.pid, 'SIGINT');
-    expect((await first.ended).code).toBe(130);
+
+    // A person is asked first.
+    const change = [...words, '--replicas', 'worker=3'];
+    const before = await uidOf(namespace);
+    const no = inTerminal(world, change, env);
+    await no.until(/Delete agg with all of its pods, and create it again\? \[y\/N\]/);
+    no.child.stdin?.write('n\r');
+    expect((await no.ended).code).toBe(77);
+    expect(await uidOf(namespace)).toBe(before);
+    const yes = inTerminal(world, change, env);
+    await yes.until(/create it again\? \[y\/N\]/);
+    yes.child.stdin?.write('y\r');
+    await yes.until(/agg is re-created/);
+    expect(await uidOf(namespace)).not.toBe(before);
+    const gone = await first.ended;
+    expect(gone.code, gone.stderr).toBe(1);
+    expect(gone.stderr).toContain('agg was deleted on the cluster while it was coming up');
+    yes.child.stdin?.write('\u0003');
+    expect((await yes.ended).code).toBe(130);
+    await succeed(world, ['down', 'agg'], { env });
     expect(await whatIsThere(plane, namespace)).toEqual([]);
-  });
+  }, 240_000);
 });
+
+async function uidOf(namespace: string): Promise<string | undefined> {
+  const path = `/apis/nvidia.com/v1beta1/namespaces/${namespace}/dynamographdeployments/agg`;
+  return (await plane.api<{ metadata: { uid: string } }>('GET', path))?.metadata.uid;
+}
+
+function inTerminal(world: World, words: readonly string[], env: Readonly<Record<string, string>>): Session {
+  const line = `stty cols 200 rows 50; exec node ${executable} ${words.join(' ')}`;
+  return startCommand(world, ['script', '-qec', line, '/dev/null'], {
+    env: { PATH: `${world.bin}:/usr/bin:/bin`, TERM: 'xterm', ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}

@@ -217,7 +217,7 @@ describe('what is not ours', () => {
     ]);
     const up = await dynamo(world, ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace], { env });
     expect(up.code).toBe(77);
-    expect(up.stderr).toContain('was not made by dynamo, so it is left alone');
+    expect(up.stderr).toContain('was not made by dynamo, so it is left unchanged');
     expect(up.stderr).toContain('written by: kubectl-create');
     const down = await dynamo(world, ['down', 'agg', '--on', 'kubernetes', '--namespace', namespace], {
       env,
@@ -252,7 +252,7 @@ describe('what is not ours', () => {
     const ps = await succeed(world, ['ps'], { env });
     expect(ps.stdout).toMatch(/agg +agg on kubernetes +gone/);
     const down = await succeed(world, ['down', 'agg'], { env });
-    expect(down.stderr).toContain('was not on the cluster any more');
+    expect(down.stderr).toContain('was already gone from the cluster');
     expect(await whatIsThere(plane, namespace)).toEqual(['agg']);
     await succeed(world, ['down', 'behind']);
   });

@@ -1,6 +1,6 @@
 /** States of a graph and stages of its pods, from what the API says. */
 import { describe, expect, it } from 'vitest';
-import { eventOf, graphOf, podOf } from '../../../src/kubernetes/objects.ts';
+import { eventOf, graphOf, podOf } from '../../../src/kubernetes/parse-objects.ts';
 import { graphState, podLine, podView } from '../../../src/kubernetes/progress.ts';
 
 const graph = (generation: number, condition: object, more: object = {}) =>

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { clusterRules } from '../../../src/kubernetes/rules.ts';
+import { clusterRules } from '../../../src/kubernetes/rule-table.ts';
 
 it('the table of rules is that of the code', () => {
   const page = readFileSync(fileURLToPath(new URL('../../../docs/kubernetes.md', import.meta.url)), 'utf8');

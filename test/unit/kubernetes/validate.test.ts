@@ -22,12 +22,6 @@ const refused: readonly Case[] = [
   { what: 'the CPU', document: { device: 'cpu', components: agg() }, path: 'device' },
   { what: 'a shared folder', document: { discovery: 'file', components: agg() }, path: 'discovery' },
   {
-    what: 'a shared folder, by an option',
-    document: { components: agg() },
-    asked: { discovery: 'file' },
-    path: 'discovery',
-  },
-  {
     what: 'an etcd of others',
     document: { infra: { etcd: { endpoints: ['http://etcd:2379'] } }, components: agg() },
     path: 'infra',
@@ -207,6 +201,7 @@ test.each<[string, Partial<KubernetesRequest>]>([
   ['fine', { hfSecret: 'No' }],
   ['fine', { modelCache: { claim: 'a', path: 'models' } }],
   ['fine', { modelCache: { claim: 'a', path: '/' } }],
+  ['fine', { discovery: 'file' }],
   ['fine', { env: { POD_NAME: 'a' } }],
   ['fine', { image: { reference: 'a:latest', from: '--image' } }],
   ['fine', { image: { reference: 'a:1.0.2', from: '--image' } }],

@@ -1,14 +1,14 @@
-/** Containers that crash: what our rules of logs say of what they wrote, told as if they had been processes of a plan. */
-import { diagnose } from '../doctor/rule.ts';
-import type { ObservedProcess } from '../doctor/rule.ts';
-import { rules } from '../doctor/rule-table.ts';
-import { autoEngines } from '../engine/engines.ts';
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
-import type { Failure } from '../supervisor/events.ts';
-import type { Pod } from './objects.ts';
-import type { ClusterCase, ClusterRule } from './rule.ts';
+/** Rules about pods and containers that end; the rules for logs are applied to what they wrote, as if they were processes of a plan. */
+import { diagnose } from '../../doctor/rule.ts';
+import type { ObservedProcess } from '../../doctor/rule.ts';
+import { rules } from '../../doctor/rule-table.ts';
+import { autoEngines } from '../../engine/engines.ts';
+import type { Plan, ProcessSpec } from '../../plan/plan.ts';
+import type { Failure } from '../../supervisor/events.ts';
+import type { Pod } from '../objects.ts';
+import type { ClusterCase, ClusterRule } from '../rule.ts';
 
-/** After so many starts that failed, the next one fails, too. */
+/** After this many failed starts the next one will fail, too. */
 const hopelessRestarts = 2;
 
 /** Those whose container has ended at least once and is not ready now. */
@@ -24,7 +24,23 @@ export function crashing(pods: readonly Pod[]): Pod[] {
   );
 }
 
-/** By a container's own end: no log says it. */
+export const podFailed: ClusterRule = {
+  id: 'pod-evicted',
+  sees: 'a pod that has ended as a whole: evicted, or its node lost',
+  fixes: 'what the reason says; ephemeral storage is the usual one',
+  find: ({ pods, kubectl }) => {
+    const pod = pods.find(({ phase, reason }) => phase === 'Failed' && reason !== '');
+    if (pod === undefined) return undefined;
+    return {
+      cause: `pod ${pod.name} was ended by its node: ${pod.reason}`,
+      evidence: [`Pod ${pod.name}: ${pod.reason}: ${pod.message}`],
+      fix: kubectl.line('describe', 'pod', pod.name),
+      final: false,
+    };
+  },
+};
+
+/** The kubelet says so; no log does. */
 export const outOfMemory: ClusterRule = {
   id: 'out-of-memory',
   sees: 'a container that was ended as `OOMKilled`',
@@ -36,13 +52,13 @@ export const outOfMemory: ClusterRule = {
     return {
       cause: `${nameOf(pod)} was ended because the container ran out of memory (RAM, not that of the GPU)`,
       evidence: [how],
-      fix: `${seen.kubectl('top', 'pod', pod.name)}   # then a larger memory limit for the component`,
+      fix: `${seen.kubectl.line('top', 'pod', pod.name)}   # then a larger memory limit for the component`,
       final,
     };
   },
 };
 
-/** Named with the rule of logs that knows the cause, where one does. */
+/** Reported under the rule for logs that knows the cause, if one does. */
 export const crashed: ClusterRule = {
   id: 'crash-loop',
   sees: 'a container that ends, with what it wrote last; the rules for logs are asked about it',
@@ -60,7 +76,7 @@ export const crashed: ClusterRule = {
     return {
       cause: `${nameOf(pod)} ends again and again`,
       evidence: [how, ...lines.filter((line) => line.trim() !== '').slice(-3)],
-      fix: seen.kubectl('logs', pod.name, '-c', container?.name ?? 'main', '--previous'),
+      fix: seen.kubectl.line('logs', pod.name, '-c', container?.name ?? 'main', '--previous'),
       final,
     };
   },
