@@ -1,6 +1,7 @@
 /** `dynamo setup`: a Python environment with Dynamo, and etcd and NATS, made in the user's own folders. */
 import { type Command, Option } from 'commander';
 import { setupEngines, upstreamEngines } from '../engine/engines.ts';
+import { toolNames } from '../python/tools.ts';
 import { list, remove } from './setup/installed.ts';
 import type { SetupFlags } from './setup/make.ts';
 import type { Configure } from './verb.ts';
@@ -10,6 +11,7 @@ Examples:
   dynamo setup                                   install SGLang on a host with GPUs, the mocker elsewhere
   dynamo setup --engine sglang --version 1.4.2   install NVIDIA Dynamo with SGLang and torch, 10 GB
   dynamo setup --engine mocker --infra           install the GPU-free engine, 0.4 GB, with etcd and NATS
+  dynamo setup --tool aiconfigurator             install what dynamo advise asks, 0.7 GB
   dynamo setup --dry-run                         show what would be installed, with the reason for each override
   dynamo setup list                              list what is installed, and what up would use
   dynamo setup remove mocker-1.6.1
@@ -35,6 +37,11 @@ export const configure: Configure = (command: Command, settle, environment) => {
       'Python interpreter or version to start from, or an environment to use as it is',
     )
     .option('--infra', 'install etcd and nats-server; without --engine, only these')
+    .addOption(
+      new Option('--tool <tool>', 'a program that advise or bench uses; without --engine, only this').choices(
+        toolNames,
+      ),
+    )
     .option('--no-adopt', 'create an environment even if one of yours would do')
     .option('--dry-run', 'show what would be done, change nothing')
     .option('--json', 'print JSON')

@@ -4,6 +4,7 @@ import { compareVersions } from '../base/package-version.ts';
 import type { Backend } from '../engine/engine.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { dataFolders, listSetups, readSetupRecord } from './setup-folders.ts';
+import { isToolName } from './tools.ts';
 import {
   inFolder,
   type Installed,
@@ -100,7 +101,8 @@ function active(environment: PythonSearch['environment']): Candidate[] {
 }
 
 function fromSetup({ environment, backend }: PythonSearch): Candidate[] {
-  const made = listSetups(dataFolders(environment).environments).flatMap(({ folder }) => {
+  const made = listSetups(dataFolders(environment).environments).flatMap(({ folder, record }) => {
+    if (isToolName(record.engine)) return [];
     const located = inFolder(folder);
     return located === undefined ? [] : [look('made by dynamo setup', located, undefined)];
   });

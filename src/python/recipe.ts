@@ -1,15 +1,18 @@
-/** What must be installed for an engine and a version of Dynamo. */
+/** What must be installed for an engine and a version of Dynamo, or for a tool. */
 import { DynamoError } from '../base/error.ts';
 import { compareVersions, isVersion } from '../base/package-version.ts';
 import type { Deviation } from '../engine/engine.ts';
 import { upstreamEngines, type UpstreamName } from '../engine/engines.ts';
+import { type ToolName, tools } from './tools.ts';
 
 export interface Recipe {
-  readonly engine: UpstreamName;
+  readonly holds: UpstreamName | ToolName;
   readonly version: string;
   /** Name of the environment and of its folder. */
   readonly name: string;
   readonly requirement: string;
+  /** Versions of Python that its packages support. */
+  readonly pythonRange: string;
   readonly preReleases: readonly Deviation[];
   readonly overrides: readonly Deviation[];
   /** Modules that are imported to verify the installation. */
@@ -18,6 +21,8 @@ export interface Recipe {
   readonly diskBytes: number;
   /** What the user should know about this version. */
   readonly notes: readonly string[];
+  /** The command that installs exactly this. */
+  readonly installedBy: string;
 }
 
 /** Every release since 1.1 on PyPI, oldest first. Source: docs/upstream/versions.md#what-each-version-pins. */
@@ -40,7 +45,7 @@ const newestKnown = releases.at(-1) ?? '';
 const oldest = releases[0] ?? '';
 
 /** Python versions that the wheels support. Source: metadata of ai-dynamo, and PR 1101 upstream for what is too new. */
-export const pythonRange = '>=3.10,<3.14';
+const pythonRange = '>=3.10,<3.14';
 
 /** For every engine. Source: docs/upstream/versions.md#requirements-that-cannot-be-met. */
 const commonOverrides: readonly Deviation[] = [
@@ -84,15 +89,35 @@ export function recipeFor(engine: UpstreamName, version: string): Recipe {
   const { python } = upstreamEngines[engine];
   const { backend } = python;
   return {
-    engine,
+    holds: engine,
     version: published,
     name: `${engine}-${published}`,
     requirement: `ai-dynamo${backend === undefined ? '' : `[${backend.distribution}]`}==${published}`,
+    pythonRange,
     preReleases: deviationsAt(published, python.preReleases),
     overrides: deviationsAt(published, [...commonOverrides, ...python.overrides]),
     imports: [...commonImports, ...python.imports(published)],
     diskBytes: python.diskBytes(published),
     notes: [...commonNotes(version, published), ...python.notes(published)],
+    installedBy: `dynamo setup --engine ${engine} --version ${published}`,
+  };
+}
+
+/** Always the same version: the one whose output is read. */
+export function toolRecipe(tool: ToolName): Recipe {
+  const { version, pythonRange: range, imports, diskBytes, title, usedBy } = tools[tool];
+  return {
+    holds: tool,
+    version,
+    name: `${tool}-${version}`,
+    requirement: `${tool}==${version}`,
+    pythonRange: range,
+    preReleases: [],
+    overrides: [],
+    imports,
+    diskBytes,
+    notes: [`${title} is used by \`${usedBy}\`; it needs no GPU.`],
+    installedBy: `dynamo setup --tool ${tool}`,
   };
 }
 

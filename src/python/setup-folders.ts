@@ -3,12 +3,12 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { xdgFolder } from '../base/xdg.ts';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import type { UpstreamName } from '../engine/engines.ts';
+import type { Recipe } from './recipe.ts';
 import { lstat, readdir } from 'node:fs/promises';
 
 export interface DataFolders {
   readonly data: string;
-  /** One folder per Python environment, named `<engine>-<version>`. */
+  /** One folder per Python environment, named `<engine>-<version>` or `<tool>-<version>`. */
   readonly environments: string;
   /** `bin/etcd` and `bin/nats-server`, once `dynamo setup --infra` has run. */
   readonly infra: string;
@@ -33,7 +33,8 @@ export function dataFolders(environment: Readonly<Record<string, string | undefi
 
 export interface SetupRecord {
   readonly state: 'unfinished' | 'complete';
-  readonly engine: UpstreamName | 'infra';
+  /** What it holds: an engine, a tool, or etcd and NATS. */
+  readonly engine: Recipe['holds'] | 'infra';
   readonly version: string;
   /** Exactly what is installed; a different recipe for the same name reinstalls it. */
   readonly requirements: readonly string[];

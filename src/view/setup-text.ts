@@ -1,6 +1,6 @@
 /** What `dynamo setup` prints: what would be done, what was installed, and what there is. */
 import type { ChalkInstance } from 'chalk';
-import { findEngine, type UpstreamName } from '../engine/engines.ts';
+import { findEngine } from '../engine/engines.ts';
 import { withBackends } from '../plan/choose-engine.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { durationText } from '../base/duration.ts';
@@ -51,7 +51,7 @@ export function setupTable(rows: readonly SetupRow[], style: ChalkInstance): str
 export interface MadeSetup {
   readonly folder: string;
   readonly record: {
-    readonly engine: UpstreamName | 'infra';
+    readonly engine: string;
     readonly version: string;
     readonly requirements: readonly string[];
     readonly overrides: readonly string[];
@@ -119,6 +119,8 @@ export function environmentJson({
 /** What is in an environment, in words. */
 export function holdsText({ engine, version }: MadeSetup['record']): string {
   if (engine === 'infra') return version;
-  const backend = findEngine(engine)?.python?.backend;
+  const kind = findEngine(engine);
+  if (kind === undefined) return `${engine} ${version}`;
+  const backend = kind.python?.backend;
   return backend === undefined ? `Dynamo ${version}` : `Dynamo ${version} with ${backend.title}`;
 }

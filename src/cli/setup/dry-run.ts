@@ -1,6 +1,5 @@
 /** `dynamo setup --dry-run`: shows what would be done, with the reason for every deviation from upstream. Changes nothing. */
 import { join } from 'node:path';
-import type { UpstreamName } from '../../engine/engines.ts';
 import { installerCache, leastSpace } from '../../python/setup-folders.ts';
 import {
   type Argv,
@@ -11,12 +10,19 @@ import {
   makeEnvironmentCommand,
   privateUvCommands,
 } from '../../python/installer-commands.ts';
-import { pythonRange, type Recipe, recipeFor } from '../../python/recipe.ts';
+import { type Recipe, recipeFor, toolRecipe } from '../../python/recipe.ts';
 import { quote } from '../../base/terminal-text.ts';
 import { homePath, styleFor } from '../../view/style.ts';
 import { type Fact, factLines } from '../../view/setup-text.ts';
 import { diskText } from '../../base/units.ts';
-import { requirePython, requireSamePython, resolveVersion, usersEnvironment, type Wanted } from './wanted.ts';
+import {
+  requirePython,
+  requireSamePython,
+  resolveVersion,
+  usersEnvironment,
+  type Wanted,
+  type WantedEngine,
+} from './wanted.ts';
 import { wholeEnvironment } from './environment.ts';
 import type { SetupHost } from './host.ts';
 import { wholeInfra } from './infra.ts';
@@ -27,23 +33,29 @@ export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<numbe
   const installer = await findInstaller(host);
   const facts: Fact[] = [];
   if (wanted.engine !== undefined)
-    facts.push(...(await environmentFacts(host, wanted.engine, wanted, installer)));
+    facts.push(...(await engineFacts(host, { ...wanted, engine: wanted.engine }, installer)));
+  if (wanted.tool !== undefined)
+    facts.push(...(await environmentFacts(host, toolRecipe(wanted.tool), wanted, installer)));
   if (wanted.infra) facts.push(...(await infraFacts(host, wanted, installer)));
   const lines = factLines(facts, styleFor(process.stdout, host.environment));
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }
 
+async function engineFacts(host: SetupHost, wanted: WantedEngine, installer: Installer): Promise<Fact[]> {
+  const { version, unknown } = await versionFor(host, wanted, installer);
+  const recipe = recipeFor(wanted.engine, version);
+  const yours = usersEnvironment(host.environment, wanted, recipe.version);
+  if (yours !== undefined) return [{ what: 'nothing to do', value: yours.folder, because: yours.because }];
+  return await environmentFacts(host, { ...recipe, notes: [...unknown, ...recipe.notes] }, wanted, installer);
+}
+
 async function environmentFacts(
   host: SetupHost,
-  engine: UpstreamName,
+  recipe: Recipe,
   wanted: Wanted,
   installer: Installer,
 ): Promise<Fact[]> {
-  const { version, unknown } = await versionFor(host, engine, wanted, installer);
-  const recipe = recipeFor(engine, version);
-  const yours = usersEnvironment(host.environment, recipe, wanted);
-  if (yours !== undefined) return [{ what: 'nothing to do', value: yours.folder, because: yours.because }];
   const folder = join(host.folders.environments, recipe.name);
   const there = wholeEnvironment(folder, recipe);
   if (there !== undefined) {
@@ -52,10 +64,9 @@ async function environmentFacts(
   }
   return [
     { what: 'environment', value: recipe.name, because: homePath(folder) },
-    ...unknown,
     ...recipe.notes.map((value) => ({ what: 'note', value })),
     ...installerFacts(installer),
-    pythonFact(wanted),
+    pythonFact(wanted, recipe),
     {
       what: 'packages',
       value: recipe.requirement,
@@ -71,21 +82,15 @@ async function environmentFacts(
 /** The registry is asked through the installer, and downloading one would be a change. */
 async function versionFor(
   host: SetupHost,
-  engine: UpstreamName,
-  { version }: Wanted,
+  { engine, version }: WantedEngine,
   installer: Installer,
-): Promise<{ version: string; unknown: Fact[] }> {
+): Promise<{ version: string; unknown: string[] }> {
   const cannotAsk = version === 'latest' && !installer.present;
   const asked = cannotAsk ? undefined : version;
   return {
     version: await resolveVersion(host, engine, asked, async () => installer),
     unknown: cannotAsk
-      ? [
-          {
-            what: 'note',
-            value: 'the newest version is looked up during installation; the default is shown here',
-          },
-        ]
+      ? ['the newest version is looked up during installation; the default is shown here']
       : [],
   };
 }
@@ -102,7 +107,7 @@ async function infraFacts(host: SetupHost, wanted: Wanted, installer: Installer)
   }));
   return [
     ...programs,
-    ...(wanted.engine === undefined ? installerFacts(installer) : []),
+    ...(wanted.engine === undefined && wanted.tool === undefined ? installerFacts(installer) : []),
     await diskFact(host, infraDiskBytes),
     ...commandFacts([
       makeEnvironmentCommand(installer.uv, staging, wanted.python ?? '>=3.8'),
@@ -117,7 +122,7 @@ function installerFacts({ uv, version, because, present }: Installer): Fact[] {
   return present ? [fact] : [fact, ...commandFacts(privateUvCommands('python3', folder))];
 }
 
-function pythonFact({ python }: Wanted): Fact {
+function pythonFact({ python }: Wanted, { pythonRange }: Recipe): Fact {
   if (python !== undefined) return { what: 'python', value: python, because: '--python' };
   return { what: 'python', value: pythonRange, because: 'the first one that uv finds or downloads' };
 }
@@ -140,7 +145,7 @@ function environmentCommands(
   { python }: Wanted,
 ): Argv[] {
   return [
-    makeEnvironmentCommand(installer.uv, folder, python ?? pythonRange),
+    makeEnvironmentCommand(installer.uv, folder, python ?? recipe.pythonRange),
     installCommand(installer.uv, folder, recipe, join(folder, 'overrides.txt')),
   ];
 }

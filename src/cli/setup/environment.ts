@@ -19,7 +19,7 @@ import {
   pythonVersionIn,
 } from '../../python/installer-commands.ts';
 import { interpreterIn } from '../../python/read-environment.ts';
-import { defaultVersion, pythonRange, type Recipe } from '../../python/recipe.ts';
+import type { Recipe } from '../../python/recipe.ts';
 import { diskText } from '../../base/units.ts';
 import type { StepView } from '../../view/steps.ts';
 import { makeFolder, newLog, type SetupHost } from './host.ts';
@@ -75,7 +75,7 @@ export async function makeEnvironment(
   makeFolder(folder);
   const record: SetupRecord = {
     state: 'unfinished',
-    engine: recipe.engine,
+    engine: recipe.holds,
     version: recipe.version,
     requirements: requirementsOf(recipe),
     overrides: overridesOf(recipe),
@@ -134,7 +134,7 @@ async function clearUnfinished(folder: string): Promise<void> {
 
 async function emptyEnvironment(work: Work, python: string | undefined, view: StepView): Promise<void> {
   const { host, uv, folder } = work;
-  const output = await runStep(work, makeEnvironmentCommand(uv, folder, python ?? pythonRange), {
+  const output = await runStep(work, makeEnvironmentCommand(uv, folder, python ?? work.recipe.pythonRange), {
     what: `The environment ${work.recipe.name} could not be created`,
     view,
   });
@@ -172,7 +172,7 @@ async function check(work: Work, view: StepView): Promise<string | undefined> {
     const last = output.trimEnd().split('\n').slice(-5);
     throw new DynamoError('environment', `${recipe.name} is installed, but cannot be imported.`, {
       details: [...last.map((line) => `  ${line}`), `Full log: ${logFile}`],
-      hint: `dynamo setup --engine ${recipe.engine} --version ${defaultVersion(recipe.engine)}`,
+      hint: recipe.installedBy,
     });
   }
   view.title(`check: ${recipe.imports.join(', ')} can be imported`);
@@ -190,5 +190,5 @@ async function runStep(
 }
 
 function tryAgain({ logFile, recipe }: Work): { logFile: string; again: string } {
-  return { logFile, again: `dynamo setup --engine ${recipe.engine} --version ${recipe.version}` };
+  return { logFile, again: recipe.installedBy };
 }

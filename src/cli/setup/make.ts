@@ -5,11 +5,20 @@ import { setupEngines, upstreamEngines, type UpstreamName } from '../../engine/e
 import { inventory } from '../../gpu/inventory.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import { infraDiskBytes } from '../../python/installer-commands.ts';
-import { recipeFor } from '../../python/recipe.ts';
+import { type Recipe, recipeFor, toolRecipe } from '../../python/recipe.ts';
+import type { ToolName } from '../../python/tools.ts';
 import { styleFor } from '../../view/style.ts';
+import { DynamoError } from '../../base/error.ts';
 import { requireLinux } from '../../package/platform.ts';
 import { showDryRun } from './dry-run.ts';
-import { requirePython, requireSamePython, usersEnvironment, type Wanted, resolveVersion } from './wanted.ts';
+import {
+  requirePython,
+  requireSamePython,
+  usersEnvironment,
+  type Wanted,
+  type WantedEngine,
+  resolveVersion,
+} from './wanted.ts';
 import { checkDisk, type MadeEnvironment, makeEnvironment, wholeEnvironment } from './environment.ts';
 import { createSetupHost, type SetupHost, withSetupHost } from './host.ts';
 import { makeInfra, wholeInfra } from './infra.ts';
@@ -19,6 +28,7 @@ import { chooseSteps, silentSteps } from '../../view/steps.ts';
 
 export interface SetupFlags {
   readonly engine?: UpstreamName;
+  readonly tool?: ToolName;
   readonly version?: string;
   readonly python?: string;
   readonly infra?: true;
@@ -58,12 +68,17 @@ export async function setUp(flags: SetupFlags, environment: Environment): Promis
   );
 }
 
-/** --infra alone installs only etcd and NATS. */
+/** --infra and --tool alone install only that. Throws `usage` for a version without an engine that it could be of. */
 async function decideWanted(flags: SetupFlags, environment: Environment): Promise<Wanted> {
-  const { version, python, adopt } = flags;
-  const rest = { infra: flags.infra === true, version, python, adopt };
+  const { tool, version, python, adopt } = flags;
+  const rest = { tool, infra: flags.infra === true, version, python, adopt };
   if (flags.engine !== undefined) return { engine: flags.engine, ...rest };
-  if (rest.infra && version === undefined) return { engine: undefined, ...rest };
+  if (tool !== undefined && version !== undefined) {
+    throw new DynamoError('usage', `--version is that of Dynamo; ${tool} is installed in one version only.`, {
+      hint: toolRecipe(tool).installedBy,
+    });
+  }
+  if ((rest.infra || tool !== undefined) && version === undefined) return { engine: undefined, ...rest };
   const { gpus, problem } = await inventory(environment);
   const [first] = gpus;
   const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
@@ -78,21 +93,31 @@ async function makeAll(host: SetupHost, wanted: Wanted): Promise<Outcome[]> {
   const installer = once(async () => await installerFor(host, wanted.python));
   const outcomes: Outcome[] = [];
   if (wanted.engine !== undefined)
-    outcomes.push(await oneEnvironment(host, wanted.engine, wanted, installer));
+    outcomes.push(await forEngine(host, { ...wanted, engine: wanted.engine }, installer));
+  if (wanted.tool !== undefined)
+    outcomes.push(await oneEnvironment(host, toolRecipe(wanted.tool), wanted, installer));
   if (wanted.infra) outcomes.push(await infra(host, wanted, installer));
   return outcomes;
 }
 
+async function forEngine(
+  host: SetupHost,
+  wanted: WantedEngine,
+  installer: () => Promise<Installer>,
+): Promise<Outcome> {
+  const { engine } = wanted;
+  const recipe = recipeFor(engine, await resolveVersion(host, engine, wanted.version, installer));
+  const yours = usersEnvironment(host.environment, wanted, recipe.version);
+  if (yours !== undefined) return { kind: 'yours', name: engine, python: yours };
+  return await oneEnvironment(host, recipe, wanted, installer);
+}
+
 async function oneEnvironment(
   host: SetupHost,
-  engine: UpstreamName,
+  recipe: Recipe,
   wanted: Wanted,
   installer: () => Promise<Installer>,
 ): Promise<Outcome> {
-  const asked = await resolveVersion(host, engine, wanted.version, installer);
-  const recipe = recipeFor(engine, asked);
-  const yours = usersEnvironment(host.environment, recipe, wanted);
-  if (yours !== undefined) return { kind: 'yours', name: engine, python: yours };
   const there = wholeEnvironment(join(host.folders.environments, recipe.name), recipe);
   if (there !== undefined) {
     await requireSamePython(host, recipe.name, there, wanted.python);

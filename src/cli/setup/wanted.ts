@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import type { PythonEnvironment } from '../../plan/request.ts';
 import { findUsersEnvironment } from '../../python/find-environment.ts';
-import { type Recipe, defaultVersion } from '../../python/recipe.ts';
+import { defaultVersion } from '../../python/recipe.ts';
+import type { ToolName } from '../../python/tools.ts';
 import { DynamoError } from '../../base/error.ts';
 import { locatePython } from '../../python/read-environment.ts';
 import type { MadeEnvironment } from './environment.ts';
@@ -17,6 +18,7 @@ import type { Installer } from './installer.ts';
 /** What is to be installed. */
 export interface Wanted {
   readonly engine: UpstreamName | undefined;
+  readonly tool: ToolName | undefined;
   readonly infra: boolean;
   readonly version: string | undefined;
   readonly python: string | undefined;
@@ -24,17 +26,19 @@ export interface Wanted {
   readonly adopt: boolean;
 }
 
-/** Any version will do, unless one was asked for. */
+export type WantedEngine = Wanted & { readonly engine: UpstreamName };
+
+/** Any version will do, unless one was asked for; `published`: its name in the registry. */
 export function usersEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
-  recipe: Recipe,
-  { adopt, python, version }: Wanted,
+  { engine, adopt, python, version }: WantedEngine,
+  published: string,
 ): PythonEnvironment | undefined {
   if (!adopt) return undefined;
-  const { backend } = upstreamEngines[recipe.engine].python;
+  const { backend } = upstreamEngines[engine].python;
   return findUsersEnvironment(
     { environment, asked: python, backend },
-    version === undefined ? undefined : recipe.version,
+    version === undefined ? undefined : published,
   );
 }
 

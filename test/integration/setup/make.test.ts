@@ -226,3 +226,24 @@ test.for([
   expect(stderr).toMatch(text);
   expect(stderr).toMatch(/^fix: /m);
 });
+
+test('a tool gets an environment of its own, which no engine uses', async ({ world }) => {
+  const uv = withUv(world);
+  const { stdout, stderr } = await succeed(world, ['setup', '--tool', 'aiconfigurator']);
+  const folder = join(dataOf(world), 'envs/aiconfigurator-0.12.0');
+  expect(stdout).toMatch(/aiconfigurator-0\.12\.0 is ready: aiconfigurator 0\.12\.0, Python 3\.12\.1/);
+  expect(stderr).toContain('AIConfigurator is used by `dynamo advise`');
+  expect(stderr).not.toContain('Next: dynamo up');
+  expect(uv.calls().slice(1)).toEqual([
+    `venv --allow-existing --no-project --python >=3.10,<3.14 ${folder}`,
+    `pip install --python ${folder}/bin/python3 aiconfigurator==0.12.0`,
+  ]);
+  const again = await succeed(world, ['setup', '--tool', 'aiconfigurator', '--dry-run']);
+  expect(again.stdout).toMatch(/nothing to do +aiconfigurator-0\.12\.0 +already installed/);
+  const list = await succeed(world, ['setup', 'list']);
+  expect(list.stdout).toMatch(/aiconfigurator-0\.12\.0 +aiconfigurator 0\.12\.0 +complete/);
+  expect(list.stderr).toContain('mocker: none found; to install one: dynamo setup --engine mocker');
+  const refused = await dynamo(world, ['setup', '--tool', 'aiperf', '--version', '0.1']);
+  expect(refused.code).toBe(64);
+  expect(refused.stderr).toContain('--version is that of Dynamo; aiperf is installed in one version only');
+});

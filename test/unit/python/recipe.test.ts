@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { DynamoError } from '../../../src/base/error.ts';
 import type { UpstreamName } from '../../../src/engine/engines.ts';
-import { defaultVersion, recipeFor } from '../../../src/python/recipe.ts';
+import { defaultVersion, recipeFor, toolRecipe } from '../../../src/python/recipe.ts';
+import { toolNames } from '../../../src/python/tools.ts';
 
 function lines(engine: UpstreamName, version: string): string[] {
   const { requirement, preReleases, overrides } = recipeFor(engine, version);
@@ -78,4 +79,12 @@ test('the defaults need no note, and SGLang needs far more space', () => {
 test('the worker is imported if that works without a driver', () => {
   expect(recipeFor('sglang', '1.4.2').imports).toContain('dynamo.sglang.main');
   expect(recipeFor('sglang', '1.1.1').imports).not.toContain('dynamo.sglang.main');
+});
+
+test.for(toolNames)('the tool %s is installed in one tested version, by one command', (tool) => {
+  const recipe = toolRecipe(tool);
+  expect(recipe.requirement).toBe(`${tool}==${recipe.version}`);
+  expect(recipe.name).toBe(`${tool}-${recipe.version}`);
+  expect(recipe.installedBy).toBe(`dynamo setup --tool ${tool}`);
+  expect(recipe.imports.length).toBeGreaterThan(0);
 });
