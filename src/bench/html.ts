@@ -107,7 +107,7 @@ function charts(result: BenchResult): string[] {
             {
               index,
               dashed: true,
-              points: overLoad(arm, metricNamed(tail)).map(({ low: _, high: __, ...point }) => point),
+              points: overLoad(arm, metricNamed(tail)).map(({ x, y, hover }) => ({ x, y, hover })),
             },
           ]),
     ]);
