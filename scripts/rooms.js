@@ -80,6 +80,7 @@ export const rooms = [
     holds: 'load, statistics and verdicts of `dynamo bench`; the load generator, aiperf',
     imports: [...ground, 'metrics'],
     pureFiles: [
+      'aiperf',
       'chart',
       'comparison',
       'conditions',

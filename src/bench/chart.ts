@@ -48,12 +48,12 @@ export function chartSvg({ title, xTitle, yTitle, series, xTicks }: Chart): stri
   const y = (value: number): number => size.top + inner.height * (1 - value / yTop.top);
   const across = yTop.ticks.map(
     (tick) =>
-      `<line class="grid" x1="${size.left}" x2="${size.width - size.right}" y1="${at(y(tick))}" y2="${at(y(tick))}"/>` +
-      `<text class="tick" x="${size.left - 8}" y="${at(y(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`,
+      `<line class="grid" x1="${size.left}" x2="${size.width - size.right}" y1="${px(y(tick))}" y2="${px(y(tick))}"/>` +
+      `<text class="tick" x="${size.left - 8}" y="${px(y(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`,
   );
   const along = (xTicks ?? niceTop(xHigh).ticks.map((tick) => ({ at: tick, label: tickText(tick) }))).map(
     (tick) =>
-      `<text class="tick" x="${at(x(tick.at))}" y="${size.height - size.bottom + 18}" text-anchor="middle">${escaped(tick.label)}</text>`,
+      `<text class="tick" x="${px(x(tick.at))}" y="${size.height - size.bottom + 18}" text-anchor="middle">${escaped(tick.label)}</text>`,
   );
   return [
     `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escaped(title)}">`,
@@ -70,23 +70,23 @@ type Scale = (value: number) => number;
 
 function seriesSvg({ index, dashed, points }: Series, x: Scale, y: Scale): string {
   const colour = `s${index % colours}`;
-  const path = points.map((point, i) => `${i === 0 ? 'M' : 'L'}${at(x(point.x))} ${at(y(point.y))}`).join('');
+  const path = points.map((point, i) => `${i === 0 ? 'M' : 'L'}${px(x(point.x))} ${px(y(point.y))}`).join('');
   const line =
     points.length < 2 ? '' : `<path class="line ${colour}${dashed === true ? ' dashed' : ''}" d="${path}"/>`;
-  const ranges = points.flatMap(({ x: px, low, high }) =>
+  const ranges = points.flatMap(({ x: place, low, high }) =>
     low === undefined || high === undefined || high === low
       ? []
       : [
-          `<path class="range ${colour}" d="M${at(x(px))} ${at(y(low))}V${at(y(high))}M${at(x(px) - 4)} ${at(y(low))}h8M${at(x(px) - 4)} ${at(y(high))}h8"/>`,
+          `<path class="range ${colour}" d="M${px(x(place))} ${px(y(low))}V${px(y(high))}M${px(x(place) - 4)} ${px(y(low))}h8M${px(x(place) - 4)} ${px(y(high))}h8"/>`,
         ],
   );
   const marks = points.map((point) => {
-    const [px, py] = [x(point.x), y(point.y)];
+    const [left, top] = [x(point.x), y(point.y)];
     const text =
       point.label === undefined
         ? ''
-        : `<text class="label" x="${at(px + 8)}" y="${at(py - 7)}">${escaped(point.label)}</text>`;
-    return `<g class="mark ${colour}${dashed === true ? ' small' : ''}"><title>${escaped(point.hover)}</title>${markSvg(index, px, py, dashed === true ? 2.5 : 5)}</g>${text}`;
+        : `<text class="label" x="${px(left + 8)}" y="${px(top - 7)}">${escaped(point.label)}</text>`;
+    return `<g class="mark ${colour}${dashed === true ? ' small' : ''}"><title>${escaped(point.hover)}</title>${markSvg(index, left, top, dashed === true ? 2.5 : 5)}</g>${text}`;
   });
   return [line, ...ranges, ...marks].join('');
 }
@@ -95,11 +95,11 @@ function seriesSvg({ index, dashed, points }: Series, x: Scale, y: Scale): strin
 export function markSvg(index: number, x: number, y: number, half: number): string {
   switch (index % 3) {
     case 0:
-      return `<circle cx="${at(x)}" cy="${at(y)}" r="${half}"/>`;
+      return `<circle cx="${px(x)}" cy="${px(y)}" r="${half}"/>`;
     case 1:
-      return `<rect x="${at(x - half)}" y="${at(y - half)}" width="${2 * half}" height="${2 * half}"/>`;
+      return `<rect x="${px(x - half)}" y="${px(y - half)}" width="${2 * half}" height="${2 * half}"/>`;
     default:
-      return `<path d="M${at(x)} ${at(y - half * 1.3)}L${at(x + half * 1.2)} ${at(y + half)}H${at(x - half * 1.2)}Z"/>`;
+      return `<path d="M${px(x)} ${px(y - half * 1.3)}L${px(x + half * 1.2)} ${px(y + half)}H${px(x - half * 1.2)}Z"/>`;
   }
 }
 
@@ -107,7 +107,7 @@ function tickText(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-function at(value: number): string {
+function px(value: number): string {
   return value.toFixed(1);
 }
 

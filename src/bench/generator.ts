@@ -108,18 +108,30 @@ function noAnswer({ url, model }: BenchTarget, why: string): DynamoError {
   });
 }
 
-/** Requests that nobody measures, in the shapes of the point, so that caches, graphs and connections are warm. */
+/**
+ * Requests that nobody measures, in the shapes of the point, so that caches, graphs and connections are warm. Returns the fit
+ * corrected by what the server counted: the same requests give every arm with the same tokenizer the same correction.
+ */
 export async function warmUp(
   target: BenchTarget,
   { load, place, manners, limits }: Work,
   count: number,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<TokenFit> {
   const sender = createSender(target, limits.requestTimeoutMs, signal);
-  await Promise.all(
-    warmUpRequests(load, place, count).map(async (request) => await sendOne(sender, request, manners)),
+  const { fit } = manners;
+  const counted = await Promise.all(
+    warmUpRequests(load, place, count).map(async (request): Promise<[number, number] | undefined> => {
+      const answer = await sendOne(sender, request, manners);
+      if (!answer.ok || answer.promptTokens <= fit.base || request.isl <= fit.base) return undefined;
+      return [request.isl - fit.base, answer.promptTokens - fit.base];
+    }),
   );
   sender.end();
+  const pairs = counted.filter((pair) => pair !== undefined);
+  const [wanted, seen] = [0, 1].map((side) => pairs.reduce((sum, pair) => sum + (pair[side] ?? 0), 0));
+  if (pairs.length === 0 || wanted === undefined || seen === undefined) return fit;
+  return { ...fit, perWord: (fit.perWord * seen) / wanted };
 }
 
 export interface Work {

@@ -20,7 +20,8 @@ export function notesOf(result: BenchResult, cores: number): string[] {
   ];
 }
 
-function generatorNotes({ generator, arms }: BenchResult): string[] {
+function generatorNotes({ generator, arms, load }: BenchResult): string[] {
+  if (load.with !== 'dynamo') return [`Load generator: ${load.with}; its own load was not measured.`];
   const own = arms.flatMap(({ points }) =>
     points.flatMap(({ rounds }) => rounds.map(({ figures }) => figures.own)),
   );

@@ -4,7 +4,7 @@
  */
 import type { Figures as ServerFigures, RoleFigures as ServerRole } from '../metrics/figures.ts';
 import { percentText } from './comparison.ts';
-import { numberText, timeText } from './conditions.ts';
+import { timeText } from './conditions.ts';
 import type { Figures } from './figures.ts';
 import type { RoleFigures } from './result.ts';
 import { meanOf } from './statistics.ts';
@@ -44,8 +44,10 @@ export function roleFigures(
   moments: readonly (readonly RoleLevels[])[],
   window: ServerFigures,
 ): RoleFigures[] {
+  // Before its first and after its last request, nothing runs.
+  const busy = moments.filter((roles) => roles.some(({ running = 0, queued = 0 }) => running + queued > 0));
   return window.roles.map((counted) => {
-    const mine = moments.flatMap((roles) => roles.filter(({ role }) => role === counted.role));
+    const mine = busy.flatMap((roles) => roles.filter(({ role }) => role === counted.role));
     const values = { workers: counted.workers, ...levelValues(mine), ...countedValues(counted, window) };
     return { role: counted.role, values, text: roleText(values) };
   });
@@ -100,13 +102,13 @@ function roleText(values: Values): string {
     cacheHitRate,
   } = values;
   return [
-    running === undefined ? '' : `${numberText(running)} running`,
+    running === undefined ? '' : `${countText(running)} running`,
     queued === undefined
       ? ''
-      : `${numberText(queued)} queued${queuedMax === undefined || queuedMax === queued ? '' : ` (at most ${numberText(queuedMax)})`}`,
+      : `${countText(queued)} queued${queuedMax === undefined || queuedMax === queued ? '' : ` (at most ${countText(queuedMax)})`}`,
     transferQueue === undefined || transferQueue === 0
       ? ''
-      : `${numberText(transferQueue)} waiting for the KV transfer`,
+      : `${countText(transferQueue)} waiting for the KV transfer`,
     kvUsageMax === undefined ? '' : `KV cache up to ${percentText(kvUsageMax)}`,
     requestMs === undefined ? '' : `${timeText(requestMs)} a request`,
     transferMs === undefined ? '' : `KV transfer ${timeText(transferMs)}`,
@@ -115,6 +117,11 @@ function roleText(values: Values): string {
   ]
     .filter((part) => part !== '')
     .join(', ');
+}
+
+/** A mean of whole numbers. */
+function countText(count: number): string {
+  return String(Math.round(count * 10) / 10);
 }
 
 /** Above this, decode soon has no room, and takes requests back. */
@@ -137,7 +144,7 @@ export function bottleneck({ ttft }: Figures, roles: readonly RoleFigures[]): st
     ...(serving === undefined ? [] : aggregatedWords(serving.values)),
     ...roles.flatMap(({ role, values: { failedTransfers = 0 } }) =>
       failedTransfers > 0
-        ? [`${numberText(failedTransfers)} KV transfers of ${role} failed: dynamo logs ${role}`]
+        ? [`${countText(failedTransfers)} KV transfers of ${role} failed: dynamo logs ${role}`]
         : [],
     ),
   ];
@@ -149,7 +156,7 @@ function prefillWords(
 ): string[] {
   const advice = `try one more: --replicas prefill=${workers + 1}`;
   if (queued > Math.max(1, running))
-    return [`prefill is the bottleneck: ${numberText(queued)} requests wait for it on average; ${advice}`];
+    return [`prefill is the bottleneck: ${countText(queued)} requests wait for it on average; ${advice}`];
   if (requestMs === undefined || ttftMs === undefined) return [];
   const waits = ttftMs - requestMs;
   if (waits < queueMs || waits < queueShare * ttftMs) return [];
@@ -172,13 +179,13 @@ function decodeWords({
     ];
   const waiting = queued + transferQueue;
   if (waiting > Math.max(1, running))
-    return [`decode is the bottleneck: ${numberText(waiting)} requests wait for it on average; ${advice}`];
+    return [`decode is the bottleneck: ${countText(waiting)} requests wait for it on average; ${advice}`];
   return [];
 }
 
 function aggregatedWords({ kvUsageMax = 0, queued = 0, running = 0, workers = 1 }: Values): string[] {
   const advice = `try one more: --replicas worker=${workers + 1}`;
   if (kvUsageMax >= fullCache) return [`the KV cache was ${percentText(kvUsageMax)} full; ${advice}`];
-  if (queued > Math.max(1, running)) return [`${numberText(queued)} requests wait on average; ${advice}`];
+  if (queued > Math.max(1, running)) return [`${countText(queued)} requests wait on average; ${advice}`];
   return [];
 }

@@ -26,7 +26,8 @@ import { type Arm, armsOf, type ArmWords } from './bench/arms.ts';
 import { narrator } from './bench/narrate.ts';
 import { observe } from './bench/observe.ts';
 import { addBenchOptions, type BenchFlags, loadOf, readText } from './bench/options.ts';
-import { type Collection, ownLoader, runRounds, type Starts } from './bench/rounds.ts';
+import { type Collection, runRounds } from './bench/rounds.ts';
+import { type Loader, ownLoader, type Starts } from './bench/session.ts';
 import { benchReport } from './bench/table.ts';
 import { splitRawArgs } from './operands.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
@@ -74,6 +75,7 @@ async function bench(
   const asked = askedArms(operands, flags);
   if (asked.some(({ kind }) => kind !== 'url')) requireLinux('bench');
   const arms = await armsOf(asked, flags, rawArgs, environment);
+  const loader = await loaderOf(flags, environment);
   const rounds = flags.rounds ?? defaultRounds;
   const starts = startsOf(arms, flags);
   const style = styleFor(process.stderr, environment);
@@ -97,7 +99,7 @@ async function bench(
       await reapDeadRuns(workspaceOf(environment), tell.say);
     }
     for (const arm of arms) if (arm.kind === 'profile' && arm.note !== undefined) tell.say(arm.note);
-    const generator = await ownCost(environment, over.signal);
+    const generator = loader === ownLoader ? await ownCost(environment, over.signal) : undefined;
     const collection = await runRounds(
       {
         arms,
@@ -107,21 +109,21 @@ async function bench(
         warmup: flags.warmup,
         slo: flags.slo,
         limits: { requestTimeoutMs: flags.requestTimeout * 1000, pointTimeoutMs: flags.pointTimeout * 1000 },
-        loader: ownLoader,
+        loader,
       },
       {
         environment,
         model: flags.model,
         gpuCount: flags.gpuCount,
         signal: over.signal,
+        narrator: tell,
+        observe,
         onEvent: tell.onEvent,
         onStart: (run) => {
           live.add(run);
           void run.supervision.done.then(() => live.delete(run));
         },
       },
-      tell,
-      observe,
     );
     tell.end();
     const result = resultOf(collection, {
@@ -175,6 +177,21 @@ function askedArms(operands: readonly string[], { url, run, vs }: BenchFlags): A
       /^https?:\/\//.test(text) ? { kind: 'url', text } : { kind: 'profile', text },
     ),
   ];
+}
+
+/** Throws `usage` and `environment`. */
+async function loaderOf(
+  { with: generator, requests, duration }: BenchFlags,
+  environment: Environment,
+): Promise<Loader> {
+  if (generator === 'dynamo') return ownLoader;
+  if (duration !== undefined && requests === undefined) {
+    throw new DynamoError('usage', '--with aiperf sends a number of requests, not for a --duration.', {
+      hint: 'dynamo bench agg --with aiperf --requests 100',
+    });
+  }
+  const { aiperfLoader } = await import('./bench/aiperf.ts');
+  return aiperfLoader(environment);
 }
 
 function startsOf(arms: readonly Arm[], { starts, name, httpPort }: BenchFlags): Starts | 'none' {

@@ -17,6 +17,8 @@ import type { Arm } from './arms.ts';
 export interface Deployed {
   readonly target: BenchTarget;
   readonly plan: ServingPlan | undefined;
+  /** Of a run that was brought up here. */
+  readonly ledger?: string;
   readonly about: {
     readonly model: string;
     readonly url: string | undefined;
@@ -97,6 +99,7 @@ async function bringUp(
   }
   return {
     ...(await servedBy(held.plan, profile, around)),
+    ledger: held.files.ledger,
     gone: gone.signal,
     down: async () => {
       supervision.stop();

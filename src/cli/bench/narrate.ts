@@ -1,4 +1,6 @@
 /** Progress of a benchmark on stderr: a line for each step; in a terminal also one that shows how far the current one is. */
+import { DynamoError } from '../../base/error.ts';
+import { messageOf } from '../../base/error-code.ts';
 import { withoutControls } from '../../base/terminal-text.ts';
 import { durationText } from '../../base/duration.ts';
 import { pointWords } from '../../bench/workload.ts';
@@ -7,7 +9,7 @@ import { progressText } from '../../supervisor/progress.ts';
 import type { Style } from '../../view/style.ts';
 import { indexAt } from '../../view/wrap.ts';
 import type { Arm } from './arms.ts';
-import type { Narrator } from './rounds.ts';
+import type { Narrator } from './session.ts';
 import { pointLine } from './table.ts';
 
 const redrawEveryMs = 100;
@@ -78,7 +80,12 @@ export function narrator(
       say(
         `${place(round)}${arm.short} ${pointWords(point)}: ${withheld === undefined ? pointLine(figures) : `withheld, as ${withheld}`}`,
       ),
-    problem: (arm, text) => say(`${style.red(`${arm.short}:`)} ${withoutControls(text)}`),
+    problem: (arm, error) => {
+      say(`${style.red(`${arm.short}:`)} ${withoutControls(messageOf(error))}`);
+      if (!(error instanceof DynamoError)) return;
+      for (const line of error.details) say(withoutControls(line));
+      if (error.hint !== undefined) say(`${style.cyan('fix:')} ${withoutControls(error.hint)}`);
+    },
     end: () => {
       clearInterval(timer);
       erase();

@@ -4,7 +4,7 @@ import { levelsOf, roleFigures, type RoleLevels } from '../../bench/why.ts';
 import { scrape, scrapeTargets } from '../../deployment/scrape.ts';
 import { figures } from '../../metrics/figures.ts';
 import type { Round } from '../../metrics/window.ts';
-import type { Observe } from './rounds.ts';
+import type { Observe } from './session.ts';
 
 /** A page has up to 120 kB: more often would be a load of its own. */
 const everyMs = 1_000;

@@ -9,7 +9,7 @@ import { parseTrace } from '../../bench/trace.ts';
 import type { Load, Point, TokenRange } from '../../bench/workload.ts';
 import { wholeNumber } from '../flag-values.ts';
 import { type DeploymentFlags, seconds } from '../up/deployment-options.ts';
-import type { Starts } from './rounds.ts';
+import type { Starts } from './session.ts';
 
 export interface BenchFlags extends DeploymentFlags {
   readonly vs: readonly string[];

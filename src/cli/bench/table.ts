@@ -87,7 +87,7 @@ export function benchReport(result: BenchResult, style: Style, width: number): s
     ...headLines(result, style),
     '',
     figuresTable(result, style, width),
-    '',
+    ...(result.verdicts.length === 0 ? [] : ['']),
     ...result.verdicts.map((line) =>
       several
         ? `${style.bold(line.split(':')[0] ?? '')}${line.slice((line.split(':')[0] ?? '').length)}`
@@ -95,6 +95,7 @@ export function benchReport(result: BenchResult, style: Style, width: number): s
     ),
     ...whyLines(result, style),
     ...problemLines(result, style),
+    '',
     ...result.notes.map((note) => style.dim(note)),
   ]
     .join('\n')
