@@ -21,12 +21,13 @@ Examples:
   dynamo chat --url http://gpu7:8000       chat with a deployment that dynamo did not start
   echo 'What is NATS?' | dynamo chat       read one question per line, answer on stdout
 
-In a terminal, Ctrl-C stops an answer, /new starts a new conversation, Ctrl-D or /exit quits.`;
+In a chat, /help lists what you can type besides questions: /new, /system TEXT, /image FILE, /exit.`;
 
 interface ChatFlags extends PlaceFlags {
   readonly model?: string;
   readonly url?: string;
   readonly system?: string;
+  readonly image?: string;
   readonly maxTokens?: number;
 }
 
@@ -36,10 +37,12 @@ export const configure: Configure = (command, settle, environment) => {
     .option('--model <model>', 'name of the model in the API; default: the model that is served')
     .option('--url <url>', 'a deployment that dynamo did not start: http://host:port')
     .option('--system <text>', 'system prompt')
+    .option('--image <file>', 'image that the first question is about, for a vision model')
     .addOption(
-      new Option('--max-tokens <n>', 'maximum tokens in an answer; default: up to the server').argParser(
-        count,
-      ),
+      new Option(
+        '--max-tokens <n>',
+        'maximum tokens in an answer; default: up to the server, or 256 where it wants a limit',
+      ).argParser(count),
     )
     .addHelpText('after', examples)
     .action(async (asked: string | undefined, flags: ChatFlags) =>
@@ -55,14 +58,14 @@ async function chat(asked: string | undefined, flags: ChatFlags, environment: En
     requireChat(cluster);
     return await withReached(cluster, environment, async ({ url, model }) => {
       const { maxTokens } = flags;
-      return await converse({ url, model: flags.model ?? model, maxTokens }, flags.system, environment);
+      return await converse({ url, model: flags.model ?? model, maxTokens }, flags, environment);
     });
   }
   const target =
     flags.url === undefined
       ? ownTarget(asked, flags, environment)
       : await foreignTarget(flags.url, asked, flags);
-  return await converse(target, flags.system, environment);
+  return await converse(target, flags, environment);
 }
 
 function ownTarget(

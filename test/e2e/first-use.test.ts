@@ -1,8 +1,11 @@
 /** First use: `dynamo` alone, `up` without a profile, and chat. */
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect } from 'vitest';
-import { type Ended, dynamo, start, succeed } from './harness/cli.ts';
+import { type Ended, dynamo, packageFolder, start, succeed } from './harness/cli.ts';
 import { up } from './harness/deployment.ts';
 import { fakeGpus } from './harness/gpus.ts';
 import { freePort } from './harness/ports.ts';
@@ -88,6 +91,96 @@ test('each question is sent with the conversation so far', async ({ world }) => 
     [system, said('user', 'a'), said('assistant', 'answer 1'), said('user', 'b')],
     [system, said('user', 'c')],
   ]);
+});
+
+/** Answers each chat with what `answer` makes of its body. */
+async function withServer(
+  answer: (body: Record<string, unknown>) => { status?: number; text: string },
+  use: (url: string) => Promise<void>,
+): Promise<void> {
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (part: Buffer) => (text += part.toString()));
+    request.on('end', () => {
+      const { status = 200, text: said } = answer(JSON.parse(text) as Record<string, unknown>);
+      const chunk = JSON.stringify({ choices: [{ delta: { content: said } }] });
+      response.writeHead(status).end(status === 200 ? `data: ${chunk}\n\ndata: [DONE]\n\n` : said);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.close();
+  }
+}
+
+test('a server that wants max_tokens gets it; what another one refuses is shown', async ({ world }) => {
+  const wants = '{"message":"`max_output_tokens` (or `max_tokens`) is required by the mocker worker"}';
+  const mocker = (body: Record<string, unknown>) =>
+    body['max_tokens'] === undefined
+      ? { status: 400, text: wants }
+      : { text: `up to ${Number(body['max_tokens'])}` };
+  await withServer(mocker, async (url) => {
+    const flags = ['--url', url, '--model', 'm'];
+    expect(await chat(world, flags, 'a\n')).toMatchObject({ code: 0, stdout: 'up to 256\n' });
+    expect((await chat(world, [...flags, '--max-tokens', '7'], 'a\n')).stdout).toBe('up to 7\n');
+  });
+  const tooLong = { status: 400, text: '{"message":"too long"}' };
+  await withServer(
+    () => tooLong,
+    async (url) => {
+      const { code, stderr } = await chat(world, ['--url', url, '--model', 'm'], 'a\n');
+      expect({ code, stderr }).toMatchObject({
+        code: 69,
+        stderr: expect.stringMatching(/answered HTTP 400: .*too long.*\nfix: dynamo chat --help/),
+      });
+    },
+  );
+});
+
+test('commands in a chat: /help, /system, /image, and one that there is not', async ({ world }) => {
+  const picture = join(world.work, 'a picture.png');
+  writeFileSync(picture, Buffer.from('89504e470d0a1a0a0000000d', 'hex'));
+  const seen: unknown[] = [];
+  await withServer(
+    ({ messages }) => {
+      seen.push(messages);
+      return { text: 'yes' };
+    },
+    async (url) => {
+      const flags = ['--url', url, '--model', 'm'];
+      const lines = [
+        '/help',
+        '/system Be brief.',
+        `/image ${picture}`,
+        'What is it?',
+        '/etc/hosts?',
+        '/exit',
+      ];
+      const { code, stdout, stderr } = await chat(world, flags, lines.join('\n'));
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'yes\nyes\n' });
+      expect(stderr).toMatch(/\/image FILE +attach /);
+      const image = { url: 'data:image/png;base64,iVBORw0KGgoAAAAN' };
+      const content = [
+        { type: 'text', text: 'What is it?' },
+        { type: 'image_url', image_url: image },
+      ];
+      expect(seen[0]).toEqual([said('system', 'Be brief.'), { role: 'user', content }]);
+      const first = await chat(world, [...flags, '--image', picture], 'And?\n');
+      expect([first.code, JSON.stringify(seen.at(-1)).includes(image.url)]).toEqual([0, true]);
+      for (const [line, words] of [
+        ['/hlep', 'did you mean /help?'],
+        ['/image', '/image needs a file'],
+        ['/image none.png', 'There is no file none.png'],
+        [`/image ${join(packageFolder, 'package.json')}`, 'is no PNG'],
+      ] as const) {
+        const refused = await chat(world, flags, `${line}\n`);
+        expect(refused, line).toMatchObject({ code: 64, stderr: expect.stringContaining(words) });
+      }
+    },
+  );
 });
 
 test('chat with a model that cannot chat is refused', async ({ world }) => {

@@ -1,5 +1,6 @@
 /** The conversation of `dynamo chat`: questions from a terminal or a pipe, answers as they come. */
 import { createInterface } from 'node:readline';
+import { commandsText, type ImagePart, imageFrom, unknownCommand } from './commands.ts';
 import type { Environment } from '../../base/environment.ts';
 import { plainText } from '../../base/terminal-text.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -17,7 +18,12 @@ export interface ChatTarget {
 
 interface Message {
   readonly role: 'system' | 'user' | 'assistant';
-  readonly content: string;
+  readonly content: string | readonly (TextPart | ImagePart)[];
+}
+
+interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
 }
 
 interface Piece {
@@ -46,6 +52,9 @@ async function* answerTo(
   }
 }
 
+/** For a server that wants a limit, such as the mocker, where none was given. */
+const usualMaxTokens = 256;
+
 async function request(
   messages: readonly Message[],
   target: ChatTarget,
@@ -64,7 +73,11 @@ async function request(
     signal,
   });
   if (response.ok && response.body !== null) return response.body;
-  throw noAnswer(target, `HTTP ${response.status}: ${shown(await response.text())}`);
+  const said = await response.text();
+  // What Dynamo 1.1 to 1.6 say with the mocker: "`max_output_tokens` (or `max_tokens`) is required by the mocker worker".
+  if (response.status === 400 && maxTokens === undefined && /max_\w*tokens\b.*required/.test(said))
+    return await request(messages, { ...target, maxTokens: usualMaxTokens }, signal);
+  throw refused(target, response.status, said);
 }
 
 function* piecesOf(chunk: Json, target: ChatTarget): Generator<Piece, void> {
@@ -75,11 +88,31 @@ function* piecesOf(chunk: Json, target: ChatTarget): Generator<Piece, void> {
   if (text !== undefined && text !== '') yield { text, isReasoning: false };
 }
 
+/** It answered, so it is up: what is wrong is in its answer. */
+function refused({ url, model }: ChatTarget, status: number, said: string): DynamoError {
+  const hint =
+    status === 404
+      ? `curl ${url}/v1/models   # lists the models that it serves`
+      : status < 500
+        ? 'dynamo chat --help   # the server refused the request as it was sent'
+        : 'dynamo logs   # shows what the processes wrote';
+  return new DynamoError('unavailable', `${model} at ${url} answered HTTP ${status}: ${shown(said)}`, {
+    hint,
+  });
+}
+
 function noAnswer({ url, model }: ChatTarget, why: string): DynamoError {
   return new DynamoError('unavailable', `The request to ${model} at ${url} failed: ${why}`, {
     hint: 'dynamo ps   # shows whether it is up and healthy',
     fields: { address: url, asked: model },
   });
+}
+
+/** What a conversation begins with. */
+export interface Opening {
+  readonly system?: string | undefined;
+  /** File of an image that belongs to the first question. */
+  readonly image?: string | undefined;
 }
 
 /**
@@ -88,20 +121,21 @@ function noAnswer({ url, model }: ChatTarget, why: string): DynamoError {
  */
 export async function converse(
   target: ChatTarget,
-  system: string | undefined,
+  { system, image }: Opening,
   environment: Environment,
 ): Promise<number> {
   const { stdin, stderr } = process;
   const interactive = stdin.isTTY && stderr.isTTY;
-  const start: readonly Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
+  let start: readonly Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
   let messages = start;
+  let images: readonly ImagePart[] = image === undefined ? [] : [imageFrom(image)];
   // Prompts are not data: they go to stderr.
   const lines = createInterface({ input: stdin, output: stderr, terminal: interactive, prompt: '> ' });
   const ask = (): void => {
     if (interactive) lines.prompt();
   };
   if (interactive) {
-    stderr.write(`Chatting with ${target.model} at ${target.url}. Ctrl-C stops an answer, Ctrl-D quits.\n`);
+    stderr.write(`Chatting with ${target.model} at ${target.url}. /help lists the commands; Ctrl-D quits.\n`);
     lines.on('SIGINT', () => {
       stderr.write('\n(press Ctrl-D to quit)\n');
       // The typed line is discarded, as in a shell.
@@ -112,13 +146,34 @@ export async function converse(
   ask();
   for await (const line of lines) {
     const question = line.trim();
-    if (question === '/exit' || readerGone.aborted) {
+    if (readerGone.aborted || question === '/exit' || question === '/quit') {
       lines.close();
       return 0;
     }
-    if (question === '/new') messages = start;
-    else if (question !== '')
-      messages = await turn(messages, question, { target, lines, interactive, environment });
+    const [, word = '', rest = ''] = /^(\/[a-z]+)(?:\s+(.*))?$/.exec(question) ?? [];
+    const say = (text: string): void => void stderr.write(`${text}\n`);
+    try {
+      if (question === '/new') {
+        messages = start;
+        images = [];
+        if (interactive) say('a new conversation');
+      } else if (question === '/help') say(commandsText);
+      else if (word === '/system') {
+        start = rest === '' ? [] : [{ role: 'system', content: rest }];
+        messages = start;
+        if (interactive) say('a new conversation, with that system prompt');
+      } else if (word === '/image') {
+        images = [...images, imageFrom(rest)];
+        if (interactive) say('your next question is about this image');
+      } else if (word === question && word !== '') throw unknownCommand(word);
+      else if (question !== '') {
+        messages = await turn(messages, { question, images }, { target, lines, interactive, environment });
+        images = [];
+      }
+    } catch (error) {
+      if (!interactive || !(error instanceof DynamoError)) throw error;
+      stderr.write(errorText(error, styleFor(stderr, environment)));
+    }
     ask();
   }
   // After Ctrl-D the cursor is still behind the prompt.
@@ -135,9 +190,14 @@ interface Ends {
 }
 
 /** The conversation after this question; unchanged when there was no answer. */
-async function turn(messages: readonly Message[], question: string, ends: Ends): Promise<readonly Message[]> {
-  const { lines, interactive, environment } = ends;
-  const asked: readonly Message[] = [...messages, { role: 'user', content: question }];
+async function turn(
+  messages: readonly Message[],
+  { question, images }: { readonly question: string; readonly images: readonly ImagePart[] },
+  ends: Ends,
+): Promise<readonly Message[]> {
+  const { lines, interactive } = ends;
+  const content = images.length === 0 ? question : [{ type: 'text', text: question } as const, ...images];
+  const asked: readonly Message[] = [...messages, { role: 'user', content }];
   const over = new AbortController();
   const end = (): void => over.abort();
   readerGone.addEventListener('abort', end);
@@ -148,12 +208,8 @@ async function turn(messages: readonly Message[], question: string, ends: Ends):
     process.on('SIGINT', end);
   }
   try {
-    const content = await show(asked, ends, over.signal);
-    return content === '' ? messages : [...asked, { role: 'assistant', content }];
-  } catch (error) {
-    if (!interactive || !(error instanceof DynamoError)) throw error;
-    process.stderr.write(errorText(error, styleFor(process.stderr, environment)));
-    return messages;
+    const answer = await show(asked, ends, over.signal);
+    return answer === '' ? messages : [...asked, { role: 'assistant', content: answer }];
   } finally {
     readerGone.removeEventListener('abort', end);
     process.off('SIGINT', end);
