@@ -104,7 +104,8 @@ async function withServer(
     request.on('end', () => {
       const { status = 200, text: said } = answer(JSON.parse(text) as Record<string, unknown>);
       const chunk = JSON.stringify({ choices: [{ delta: { content: said } }] });
-      response.writeHead(status).end(status === 200 ? `data: ${chunk}\n\ndata: [DONE]\n\n` : said);
+      const stream = said.startsWith('{"error"') ? `data: ${said}\n\n` : `data: ${chunk}\n\ndata: [DONE]\n\n`;
+      response.writeHead(status).end(status === 200 ? stream : said);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -118,15 +119,15 @@ async function withServer(
 
 test('a server that wants max_tokens gets it; what another one refuses is shown', async ({ world }) => {
   const wants = '{"message":"`max_output_tokens` (or `max_tokens`) is required by the mocker worker"}';
-  const mocker = (body: Record<string, unknown>) =>
-    body['max_tokens'] === undefined
-      ? { status: 400, text: wants }
-      : { text: `up to ${Number(body['max_tokens'])}` };
-  await withServer(mocker, async (url) => {
-    const flags = ['--url', url, '--model', 'm'];
-    expect(await chat(world, flags, 'a\n')).toMatchObject({ code: 0, stdout: 'up to 256\n' });
-    expect((await chat(world, [...flags, '--max-tokens', '7'], 'a\n')).stdout).toBe('up to 7\n');
-  });
+  for (const refusal of [{ status: 400, text: wants }, { text: `{"error":${wants}}` }]) {
+    const mocker = (body: Record<string, unknown>) =>
+      body['max_tokens'] === undefined ? refusal : { text: `up to ${Number(body['max_tokens'])}` };
+    await withServer(mocker, async (url) => {
+      const flags = ['--url', url, '--model', 'm'];
+      expect(await chat(world, flags, 'a\n')).toMatchObject({ code: 0, stdout: 'up to 256\n' });
+      expect((await chat(world, [...flags, '--max-tokens', '7'], 'a\n')).stdout).toBe('up to 7\n');
+    });
+  }
   const tooLong = { status: 400, text: '{"message":"too long"}' };
   await withServer(
     () => tooLong,

@@ -41,7 +41,10 @@ async function* answerTo(
   try {
     for await (const event of eventLines(await request(messages, target, signal))) {
       if (event === '[DONE]') return;
-      yield* piecesOf(objectOf(JSON.parse(event)), target);
+      const chunk = objectOf(JSON.parse(event));
+      if (chunk.error !== undefined && wantsLimit(target, shown(chunk.error)))
+        return yield* answerTo(messages, { ...target, maxTokens: usualMaxTokens }, signal);
+      yield* piecesOf(chunk, target);
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -54,6 +57,14 @@ async function* answerTo(
 
 /** For a server that wants a limit, such as the mocker, where none was given. */
 const usualMaxTokens = 256;
+
+/**
+ * What Dynamo 1.1 to 1.6 say with the mocker, as an event of an answer that began with HTTP 200: "`max_output_tokens` (or
+ * `max_tokens`) is required by the mocker worker".
+ */
+function wantsLimit({ maxTokens }: ChatTarget, said: string): boolean {
+  return maxTokens === undefined && /max_\w*tokens\b.*required/.test(said);
+}
 
 async function request(
   messages: readonly Message[],
@@ -74,14 +85,14 @@ async function request(
   });
   if (response.ok && response.body !== null) return response.body;
   const said = await response.text();
-  // What Dynamo 1.1 to 1.6 say with the mocker: "`max_output_tokens` (or `max_tokens`) is required by the mocker worker".
-  if (response.status === 400 && maxTokens === undefined && /max_\w*tokens\b.*required/.test(said))
+  if (response.status === 400 && wantsLimit(target, said))
     return await request(messages, { ...target, maxTokens: usualMaxTokens }, signal);
   throw refused(target, response.status, said);
 }
 
 function* piecesOf(chunk: Json, target: ChatTarget): Generator<Piece, void> {
-  if (chunk.error !== undefined) throw noAnswer(target, shown(chunk.error));
+  if (chunk.error !== undefined)
+    throw refused(target, Number(objectOf(chunk.error).code) || 500, shown(chunk.error));
   const delta = objectOf(objectOf(listOf(chunk.choices)[0]).delta);
   const [thought, text] = [textOf(delta.reasoning_content), textOf(delta.content)];
   if (thought !== undefined && thought !== '') yield { text: thought, isReasoning: true };
