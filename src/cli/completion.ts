@@ -28,13 +28,13 @@ complete -o default -F _dynamo dynamo
 # dynamo completion for zsh; to use it: source <(dynamo completion zsh)
 _dynamo() {
   local -a candidates
-  candidates=("\${(@f)$(dynamo complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  compadd -- $candidates
+  candidates=("\${(@f)$(dynamo complete --describe -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  _describe -V dynamo candidates
 }
 compdef _dynamo dynamo
 `,
   fish: `# dynamo completion for fish; to use it: dynamo completion fish | source
-complete -c dynamo -f -a '(dynamo complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+complete -c dynamo -f -a '(dynamo complete --describe=tab -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 `,
 };
 
@@ -80,19 +80,40 @@ function unknownShell(shell: string): DynamoError {
 const configureComplete: Configure = (command, settle, environment) => {
   command
     .argument('[words...]')
+    .option('--describe [how]')
     .allowUnknownOption()
-    .action(async (words: string[]) => {
+    .action(async (words: string[], { describe }: { describe?: string | true }) => {
       const candidates = await candidatesFor(words, environment);
-      process.stdout.write(candidates.map((candidate) => `${candidate}\n`).join(''));
+      const shown = candidates.map((each) =>
+        describe === undefined ? wordOf(each) : described(each, describe),
+      );
+      process.stdout.write(shown.map((each) => `${each}\n`).join(''));
       settle(0);
     });
 };
 
+/** A word, or a word and what it is. */
+type Candidate = string | readonly [word: string, what: string];
+
+function wordOf(candidate: Candidate): string {
+  return typeof candidate === 'string' ? candidate : candidate[0];
+}
+
+/** As fish wants it, after a tab; or as zsh's _describe does, after a colon. */
+function described(candidate: Candidate, how: string | true): string {
+  if (typeof candidate === 'string') return how === 'tab' ? candidate : candidate.replaceAll(':', '\\:');
+  const [word, what] = candidate;
+  return how === 'tab' ? `${word}\t${what}` : `${word.replaceAll(':', '\\:')}:${what}`;
+}
+
 export const complete = { configure: configureComplete };
 
 /** What could stand at the last of `words`, which is being typed. */
-async function candidatesFor(words: readonly string[], environment: Environment): Promise<readonly string[]> {
-  if (words.length <= 1) return visibleVerbs.map(({ name }) => name);
+async function candidatesFor(
+  words: readonly string[],
+  environment: Environment,
+): Promise<readonly Candidate[]> {
+  if (words.length <= 1) return visibleVerbs.map(({ name, summary }) => [name, summary]);
   const verb = visibleVerbs.find(({ name }) => name === words[0]);
   if (verb === undefined) return [];
   const command = new Command(verb.name);
@@ -101,8 +122,14 @@ async function candidatesFor(words: readonly string[], environment: Environment)
   const before = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ''));
   if (before !== undefined && (before.required || before.optional))
     return valuesOf(before.long, before.argChoices, environment);
-  if (last.startsWith('-')) return [...command.options.flatMap(({ long }) => long ?? []), '--help'];
-  if (words.length === 2 && command.commands.length > 0) return command.commands.map((each) => each.name());
+  if (last.startsWith('-')) {
+    const options = command.options.flatMap(({ long, description }): Candidate[] =>
+      long ? [[long, description]] : [],
+    );
+    return [...options, ['--help', 'print the help of this command']];
+  }
+  if (words.length === 2 && command.commands.length > 0)
+    return command.commands.map((each): Candidate => [each.name(), each.description()]);
   const choices = command.registeredArguments[0]?.argChoices;
   if (choices !== undefined) return choices;
   return verb.completes === undefined ? [] : await candidates[verb.completes](environment);

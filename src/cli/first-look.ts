@@ -9,11 +9,13 @@ import type { Gpu, PythonEnvironment } from '../plan/request.ts';
 import { isAlive } from '../process/identity.ts';
 import { findPythonEnvironment } from '../python/find-environment.ts';
 import { stateFolders, workspaceOf } from '../run/folders.ts';
-import { readPlan, storedRuns } from '../run/record.ts';
+import { readEvents, readPlan, storedRuns } from '../run/record.ts';
 import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { firstLook, type FirstLook } from '../view/first-look.ts';
 import { styleFor } from '../view/style.ts';
 import { gpusHere } from '../deployment/host-facts.ts';
+import { failureSoFar } from '../deployment/failure-error.ts';
+import type { Failure } from '../supervisor/events.ts';
 import { isInfraOnly } from '../deployment/infra-facts.ts';
 import { requireLinux } from '../package/platform.ts';
 import { version } from '../package/version.ts';
@@ -40,6 +42,7 @@ async function surveyHost(environment: Environment): Promise<FirstLook> {
     engine,
     missing: [trouble, lack, gpus.length === 0 ? withoutGpu : undefined].filter((each) => each !== undefined),
     runs: running,
+    failed: running.length === 0 ? lastFailure(environment) : undefined,
     next:
       trouble === undefined ? nextStep(gpus, lack, running.length) : ['dynamo doctor', 'explains what to do'],
   };
@@ -95,6 +98,17 @@ function runsUp(environment: Environment): string[] {
         ? []
         : [`${record.name}, ${plan.model.servedName} at ${plan.http.url}`];
     });
+}
+
+/** Not for ever: after a day it is no news. */
+const newsMs = 24 * 60 * 60_000;
+
+function lastFailure(environment: Environment): string | undefined {
+  const last = storedRuns(stateFolders(environment), isAlive).findLast((run) => !isInfraOnly(run));
+  if (last === undefined || Date.now() - (last.record.endedAt ?? 0) > newsMs) return undefined;
+  const failure = readEvents(last.files).reduce<Failure | undefined>(failureSoFar, undefined);
+  const why = failure?.diagnosis?.cause ?? failure?.message;
+  return why && `${last.record.runId}: ${why.replace(/\.$/, '')} (dynamo logs ${last.record.runId})`;
 }
 
 function nextStep(gpus: readonly Gpu[], lack: string | undefined, running: number): FirstLook['next'] {

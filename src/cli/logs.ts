@@ -13,6 +13,7 @@ import { readPlan, type StoredRun } from '../run/record.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { logTextShower } from '../view/log-lines.ts';
 import { styleFor } from '../view/style.ts';
+import { terminalWidth } from '../view/wrap.ts';
 import { wholeNumber, startOf } from './flag-values.ts';
 import { reportEndedFailure } from './report.ts';
 import { chosenProcesses, findRun, latestRun } from '../deployment/find-run.ts';
@@ -33,6 +34,7 @@ Examples:
   dynamo logs --since 10m --grep 'error|traceback'
   dynamo logs --raw decode > decode.log   lines as the process wrote them
 
+In a terminal, times are shown without date and zone, and long lines are wrapped; a pipe gets them as they were written.
 Times are read from the lines; a time without a zone is read in the time zone of the run. Control characters are shown as
 \\x07, except with --raw. Of long logs only the end is kept: see dynamo up --log-limit.`;
 
@@ -91,6 +93,7 @@ async function logs(
     specs.map(({ name }) => name),
     style,
     specs.length > 1,
+    terminalWidth(process.stdout),
   );
   const recent = new Map(
     specs.map((spec) => [spec.name, since(flags.since, zoneOf(spec) ?? hostZone(environment))]),

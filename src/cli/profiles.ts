@@ -10,8 +10,9 @@ import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { gpuCount, profilePage, profileTable } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
 import { modelFact } from '../deployment/model-facts.ts';
-import { openProfile, profileLibrary } from '../deployment/load-profile.ts';
+import { openProfile, profileLibrary, profileNames } from '../deployment/load-profile.ts';
 import { shippedFolder } from '../package/self.ts';
+import { projectProfile } from './operands.ts';
 import type { Configure } from './verb.ts';
 
 const examples = `
@@ -50,7 +51,7 @@ export const configure: Configure = (command, settle, environment) => {
   command
     .command('validate')
     .description('check profiles and report every error')
-    .argument('<profile...>')
+    .argument('[profile...]', 'default: all of them, and dynamo.yaml of this folder')
     .action(async (asked: string[]) => settle(await validate(asked, environment)));
   command
     .command('schema')
@@ -101,7 +102,8 @@ async function show(asked: string, { json }: ProfilesFlags, environment: Environ
 }
 
 /** Checks all of them, then fails with the exit code of the first error. */
-async function validate(asked: readonly string[], environment: Environment): Promise<number> {
+async function validate(operands: readonly string[], environment: Environment): Promise<number> {
+  const asked = operands.length > 0 ? operands : [...(await profileNames(environment)), ...ownProject()];
   const errors: DynamoError[] = [];
   for (const each of asked) {
     try {
@@ -125,6 +127,11 @@ async function validate(asked: readonly string[], environment: Environment): Pro
     hint: first.hint,
     fields: first.fields,
   });
+}
+
+function ownProject(): string[] {
+  const project = projectProfile();
+  return project === undefined ? [] : [project];
 }
 
 async function schema(environment: Environment): Promise<number> {

@@ -9,19 +9,35 @@ const executables: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: '
 const furtherFolders = ['/usr/local/sbin', '/usr/sbin'];
 const versionMs = 5_000;
 
-/** The first one on PATH, then in `setupFolder`. One that does not report its version does not count. */
+/** The first one on PATH, or that of `setupFolder` where it is newer. One that does not report its version does not count. */
 export async function findBinary(
   name: InfraName,
   environment: Environment,
   setupFolder: string,
 ): Promise<InfraBinary | undefined> {
-  const folders = [...foldersOf(environment.PATH), setupFolder, ...furtherFolders];
+  const [onPath, installed] = await Promise.all([
+    firstIn([...foldersOf(environment.PATH), ...furtherFolders], name, environment),
+    firstIn([setupFolder], name, environment),
+  ]);
+  if (onPath === undefined || installed === undefined) return onPath ?? installed;
+  return isNewer(installed.version, onPath.version) ? installed : onPath;
+}
+
+async function firstIn(
+  folders: readonly string[],
+  name: InfraName,
+  environment: Environment,
+): Promise<InfraBinary | undefined> {
   for (const folder of folders) {
     const file = join(folder, executables[name]);
     const version = isExecutable(file) ? await versionOf(file, environment) : undefined;
     if (version !== undefined) return { path: file, version };
   }
   return undefined;
+}
+
+function isNewer(version: string, than: string): boolean {
+  return version.localeCompare(than, 'en', { numeric: true }) > 0;
 }
 
 /** From `etcd Version: 3.4.23` and `nats-server: v2.9.10`. */

@@ -81,6 +81,14 @@ interface LogTail {
 const attempts = 50;
 const pauseMs = 10;
 
+/** For people who wait: the end of the log of each of these processes, by name. */
+export function lastLineOf(
+  processes: readonly { readonly name: string; readonly logFile: string }[],
+): (name: string) => string | undefined {
+  const files = new Map(processes.map(({ name, logFile }) => [name, logFile]));
+  return (name) => logTail(files.get(name) ?? '', 1).lines[0];
+}
+
 /** The last `count` lines; all of them for Infinity; none if there is no file. */
 export function logTail(file: string, count: number, look: Look = 'plain'): LogTail {
   for (let attempt = 1; ; attempt++) {

@@ -11,18 +11,21 @@ export interface FirstLook {
   readonly missing: readonly string[];
   /** Runs that are up, one text each. */
   readonly runs: readonly string[];
+  /** The last run, if it failed and none is up. */
+  readonly failed: string | undefined;
   /** One command, and what it does. */
   readonly next: readonly [command: string, what: string];
 }
 
 /** At most ten lines where one thing is missing and one run is up. Ends without a newline. */
 export function firstLook(look: FirstLook, style: ChalkInstance): string {
-  const { version, host, engine, missing, runs, next } = look;
+  const { version, host, engine, missing, runs, failed, next } = look;
   const rows: readonly (readonly [string, string])[] = [
     ['GPUs', host],
     ['Engine', engine],
     ...missing.map((each) => ['Missing', each] as const),
     ...(runs.length === 0 ? [['Runs', 'none'] as const] : runs.map((run) => ['Runs', run] as const)),
+    ...(failed === undefined ? [] : [['Failed', failed] as const]),
   ];
   const [command, what] = next;
   return [

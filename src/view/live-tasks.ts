@@ -1,5 +1,7 @@
 /** Progress in a terminal, drawn by listr2 on stderr: one task per process of a run, or one per step of a setup. */
-import { Listr, type ListrTask, ListrLogger, PRESET_TIMER, ProcessOutput } from 'listr2';
+import { DefaultRenderer, Listr, type ListrTask, ListrLogger, PRESET_TIMER, ProcessOutput } from 'listr2';
+import { withoutControls } from '../base/terminal-text.ts';
+import { indexAt } from './wrap.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Plan } from '../plan/plan.ts';
 import { exitText } from '../supervisor/failure.ts';
@@ -10,14 +12,52 @@ import type { Steps, StepView } from './steps.ts';
 
 const proving = 'proof that it serves';
 
-/** Draws on stderr until the run is ready, has failed, or is being stopped. */
-export function progressTasks(plan: Plan): Progress {
+/** listr2 asks whether stdout is a terminal; it draws on stderr here, and stdout may be a pipe: `dynamo up -d | head`. */
+class OnStderr extends DefaultRenderer {
+  static override nonTTY = true;
+}
+
+/** A start that takes longer than this shows for how long, and the last line of the log: loading a model takes minutes. */
+const patienceMs = 2_000;
+const refreshMs = 1_000;
+
+/** What a task shows: a title that may change, how long it has been there, and below it the end of its log. */
+interface Caption {
+  title: string;
+  readonly since: number;
+  readonly show: (title: string, below: string) => void;
+}
+
+/** Draws on stderr until the run is ready, has failed, or is being stopped. `lastLine`: of the log of a process. */
+export function progressTasks(plan: Plan, lastLine: (process: string) => string | undefined): Progress {
   const names = [...plan.processes.map(({ name }) => name), proving];
   const outcomes = new Map(names.map((name) => [name, deferred<void>()]));
-  const captions = new Map<string, (text: string) => void>();
+  const pending = new Set(names);
+  for (const [name, { promise }] of outcomes) {
+    const settled = (): void => void pending.delete(name);
+    promise.then(settled, settled);
+  }
+  const captions = new Map<string, Caption>();
+  const timer = setInterval(() => {
+    for (const name of pending) {
+      const caption = captions.get(name);
+      const waitedMs = caption === undefined ? 0 : Date.now() - caption.since;
+      if (caption === undefined || waitedMs < patienceMs) continue;
+      const line = name === proving ? undefined : lastLine(name);
+      const below =
+        line === undefined
+          ? ''
+          : withoutControls(line)
+              .replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z\s+/, '')
+              .trim();
+      const room = (process.stderr.columns ?? 80) - 6;
+      caption.show(`${caption.title} ${Math.floor(waitedMs / 1000)} s`, below.slice(0, indexAt(below, room)));
+    }
+  }, refreshMs);
   const list = new Listr(
     names.map((name) => task(name, titleOf(name, plan), outcomes, captions)),
     {
+      renderer: OnStderr,
       concurrent: true,
       exitOnError: false,
       // Its own SIGINT handler would exit before our children are gone.
@@ -33,6 +73,7 @@ export function progressTasks(plan: Plan): Progress {
   return {
     show: (event) => settle(event, outcomes, captions),
     end: async () => {
+      clearInterval(timer);
       for (const outcome of outcomes.values()) outcome.reject(new Error('stopped'));
       await drawn;
     },
@@ -50,15 +91,19 @@ function task(
   name: string,
   title: string,
   outcomes: ReadonlyMap<string, Deferred<void>>,
-  captions: Map<string, (text: string) => void>,
-): ListrTask {
+  captions: Map<string, Caption>,
+): ListrTask<unknown, typeof OnStderr> {
   const outcome = outcomes.get(name);
   // A rejection may come before listr2 listens.
   outcome?.promise.catch(() => {});
   return {
     title,
     task: (_, self) => {
-      captions.set(name, (text) => (self.title = text));
+      const show = (shown: string, below: string): void => {
+        self.title = shown;
+        if (below !== '') self.output = below;
+      };
+      captions.set(name, { title, since: Date.now(), show });
       return outcome?.promise;
     },
   };
@@ -67,22 +112,32 @@ function task(
 function settle(
   event: RunEvent,
   outcomes: ReadonlyMap<string, Deferred<void>>,
-  captions: ReadonlyMap<string, (text: string) => void>,
+  captions: ReadonlyMap<string, Caption>,
 ): void {
+  const say = (name: string, title: string): void => {
+    const caption = captions.get(name);
+    if (caption === undefined) return;
+    caption.title = title;
+    caption.show(title, '');
+  };
   if (event.type === 'process') {
     const { process, state, pid, exit } = event;
-    if (state === 'started') captions.get(process)?.(`${process} (pid ${pid})`);
-    if (state === 'ready') outcomes.get(process)?.resolve();
+    if (state === 'started') say(process, `${process} (pid ${pid})`);
+    if (state === 'ready') {
+      // Without the seconds: the time that it took stands behind it.
+      say(process, process);
+      outcomes.get(process)?.resolve();
+    }
     if (state === 'failed' && exit !== undefined)
       outcomes.get(process)?.reject(new Error(`${process} ${exitText(exit)}`));
   }
   if (event.type === 'progress') {
     const { process, progress } = event;
-    captions.get(process)?.(`${process} is ${progress.doing}: ${progressText(progress)}`);
+    say(process, `${process} is ${progress.doing}: ${progressText(progress)}`);
   }
-  if (event.type === 'waiting') captions.get(proving)?.(`waiting for ${event.for}`);
+  if (event.type === 'waiting') say(proving, `waiting for ${event.for}`);
   if (event.type === 'ready') {
-    captions.get(proving)?.(`${proving}: ${event.proof.request}`);
+    say(proving, `${proving}: ${event.proof.request}`);
     outcomes.get(proving)?.resolve();
   }
 }
@@ -101,6 +156,7 @@ export function stopTasks(runs: readonly Plan[]): { of(runId: string): Progress;
   const list = new Listr(
     rows.map(({ key, title }) => ({ title, task: () => outcomes.get(key)?.promise })),
     {
+      renderer: OnStderr,
       concurrent: true,
       registerSignalListeners: false,
       rendererOptions: {
@@ -143,6 +199,7 @@ export function stepTasks(): Steps {
           },
         },
         {
+          renderer: OnStderr,
           // Its own SIGINT handler would exit before our children are gone.
           registerSignalListeners: false,
           rendererOptions: {

@@ -1,6 +1,8 @@
 /** Log lines of several processes on one screen: each after the name of its process in colour, JSON as text. */
 import type { ChalkInstance } from 'chalk';
+import { wrapAnsi } from 'fast-wrap-ansi';
 import { linesOf, textOf } from '../base/logs.ts';
+import { textWidth } from './table.ts';
 
 const colours = [
   'cyan',
@@ -15,11 +17,15 @@ const colours = [
 
 export type ShowText = (process: string, text: string) => string;
 
-/** Takes whole lines, each with its newline, and returns them as they are printed: JSON as text, names in front if `prefixed`. */
+/**
+ * Takes whole lines, each with its newline, and returns them as they are printed: JSON as text, names in front if `prefixed`.
+ * In a terminal, so many columns wide, times are shortened and long lines continue under their beginning.
+ */
 export function logTextShower(
   processes: readonly string[],
   style: ChalkInstance,
   prefixed: boolean,
+  columns = Infinity,
 ): ShowText {
   const width = Math.max(0, ...processes.map((name) => name.length));
   const prefixes = new Map(
@@ -29,11 +35,26 @@ export function logTextShower(
     ]),
   );
   return (process, text) => {
-    const words = mayHoldJson(text) ? textOf(linesOf(text).map(renderJson)) : text;
+    const plain = mayHoldJson(text) ? textOf(linesOf(text).map(renderJson)) : text;
+    const words = columns === Infinity ? plain : fitted(plain, columns - (prefixed ? width + 3 : 0));
     if (!prefixed || words === '') return words;
     const prefix = `${prefixes.get(process) ?? `${process} |`} `;
     return `${prefix}${words.slice(0, -1).replace(/\n/g, `\n${prefix}`)}\n`;
   };
+}
+
+/** Narrower text would be hard to read, however it is broken. */
+const narrowest = 40;
+
+function fitted(text: string, room: number): string {
+  const short = text.replaceAll(
+    /^((?:\u001B\[[\d;]*m)*)\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)(\.\d{3})?\d*Z/gm,
+    '$1$2$3',
+  );
+  if (room < narrowest) return short;
+  const wrap = (line: string): string =>
+    textWidth(line) <= room ? line : wrapAnsi(line, room - 4).replaceAll('\n', '\n    ');
+  return textOf(linesOf(short).map(wrap));
 }
 
 function mayHoldJson(text: string): boolean {

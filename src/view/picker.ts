@@ -1,5 +1,5 @@
 /** A choice from a list in a terminal: arrow keys or a number, then Enter. */
-import { emitKeypressEvents, type Key } from 'node:readline';
+import { emitKeypressEvents, type Interface, type Key } from 'node:readline';
 import type { ChalkInstance } from 'chalk';
 import { indexAt } from './wrap.ts';
 import { textWidth } from './table.ts';
@@ -18,7 +18,9 @@ export function pressed(
   { name = '', ctrl = false, sequence = '' }: Key,
   count: number,
 ): Pick {
-  if ((ctrl && ['c', 'd'].includes(name)) || name === 'escape' || name === 'q')
+  // With Alt, or Esc and another key that came at once, which a terminal sends alike.
+  const afterEscape = sequence.length === 2 && sequence.startsWith('\u001B');
+  if (afterEscape || (ctrl && ['c', 'd'].includes(name)) || name === 'escape' || name === 'q')
     return { at, digits, end: 'cancelled' };
   if (name === 'return' || name === 'enter') return { at, digits, end: 'taken' };
   if (name === 'up' || name === 'k') return { at: (at + count - 1) % count, digits: '' };
@@ -43,7 +45,8 @@ export async function pick(
     output.write(`${up(drawn)}${lines.join('\n')}\n`);
     drawn = lines.length;
   };
-  emitKeypressEvents(input);
+  // Esc alone counts after this; the 500 ms that it waits for the rest of a sequence by default feel like nothing happened.
+  emitKeypressEvents(input, { escapeCodeTimeout: 50 } as unknown as Interface);
   input.setRawMode(true);
   input.resume();
   draw();

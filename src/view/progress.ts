@@ -75,15 +75,17 @@ function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): strin
   }
 }
 
+/** `lastLine`: of the log of a process. */
 export async function chooseProgress(
   plan: Plan,
   quiet: boolean,
   environment: Environment,
+  lastLine: (process: string) => string | undefined,
 ): Promise<Progress> {
   if (quiet) return silentProgress;
   if (!drawsOnStderr(environment)) return progressLines((text) => process.stderr.write(text));
   const { progressTasks } = await import('./live-tasks.ts');
-  return progressTasks(plan);
+  return progressTasks(plan, lastLine);
 }
 
 /** Whether a list can be drawn there, and drawn again. */

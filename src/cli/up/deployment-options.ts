@@ -132,9 +132,9 @@ export function planOptionsOf(
 }
 
 /** Refuses the value of an option; what it shows is concealed. */
-export function badValue(flag: string, seen: string, wanted: string): DynamoError {
+export function badValue(flag: string, seen: string, wanted: string, hint = 'dynamo up --help'): DynamoError {
   return new DynamoError('usage', `${flag} ${JSON.stringify(conceal(seen))}: ${wanted}.`, {
-    hint: 'dynamo up --help',
+    hint,
     fields: { option: flag, asked: conceal(seen) },
   });
 }
@@ -162,6 +162,10 @@ function setting(text: string, before: readonly Setting[]): Setting[] {
 }
 
 function replicas(text: string, before: Readonly<Record<string, number>>): Record<string, number> {
+  if (wholeNumber(text, 1) !== undefined) {
+    const hint = `--replicas worker=${text}   # or prefill=${text}, decode=${text}: dynamo plan shows the roles`;
+    throw badValue('--replicas', text, 'of which role? Expected ROLE=NUMBER', hint);
+  }
   const [role, value] = pair('--replicas', text, 'expected ROLE=NUMBER, such as decode=2');
   const count = wholeNumber(value, 1, 64);
   if (count === undefined) throw badValue('--replicas', text, 'expected a number from 1 to 64');

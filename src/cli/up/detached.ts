@@ -12,6 +12,7 @@ import type { PreparedRun } from '../../deployment/tidy-up.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
 import { clientUrl, runsModel } from '../../plan/plan.ts';
 import { askStop, isSilence } from '../../run/control-client.ts';
+import { lastLineOf } from '../../run/log-file.ts';
 import { socketIn } from '../../run/record.ts';
 import type { Failure, RunEvent } from '../../supervisor/events.ts';
 import { fitLines, terminalWidth } from '../../view/wrap.ts';
@@ -32,7 +33,12 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
     () => void askStop(socket, false).catch(() => {}),
     () => void askStop(socket, true).catch(() => {}),
   );
-  const view = await chooseProgress(plan, flags.quiet === true, prepared.environment.variables);
+  const view = await chooseProgress(
+    plan,
+    flags.quiet === true,
+    prepared.environment.variables,
+    lastLineOf(plan.processes),
+  );
   try {
     const supervisor = await startSupervisor(prepared);
     const events = await connect(prepared, socket, supervisor).catch((error: unknown) => {

@@ -6,7 +6,7 @@ import { progressLines, chooseProgress } from '../../view/progress.ts';
 import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
-import { logTail } from '../../run/log-file.ts';
+import { lastLineOf, logTail } from '../../run/log-file.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
 import { failureError, leftBehindError } from '../../deployment/failure-error.ts';
 import { pacedOutput, watchForReaderGone, readerGone } from '../reader.ts';
@@ -39,7 +39,7 @@ export async function stayInForeground(prepared: PreparedRun, flags: ForegroundF
   watchForReaderGone();
   let logs: LogFollower | undefined;
   try {
-    const view = await chooseProgress(plan, quiet, environment.variables);
+    const view = await chooseProgress(plan, quiet, environment.variables, lastLineOf(plan.processes));
     const narrate = narrator(plan.runId, view, quiet);
     supervision = await runPlan(prepared, narrate.show);
     pendingStop?.();
@@ -112,6 +112,7 @@ function showLogs({ plan, environment }: PreparedRun, fromTheStart: boolean): Lo
     plan.processes.map(({ name }) => name),
     style,
     true,
+    terminalWidth(process.stdout),
   );
   const logs = plan.processes.map(({ name, logFile }) => ({
     process: name,
