@@ -115,6 +115,7 @@ async function writeTar(
     const why = ended === undefined ? 'there is no tar on PATH' : ended.stderr.split('\n')[0];
     throw new DynamoError('cannot-write', `${file} could not be written: ${why}.`, {
       hint: 'dynamo report --yes --output /a/folder/that/you/can/write/report.tar.gz',
+      fields: { file },
     });
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -140,5 +140,6 @@ export function withOwnSecrets(
   if (lacking.length === 0) return Object.fromEntries(filled);
   throw new DynamoError('usage', `These were secret and are not in the report: ${lacking.join(', ')}.`, {
     hint: lacking.map((name) => `export ${name}=…`).join('; '),
+    fields: { choices: lacking },
   });
 }

@@ -43,6 +43,7 @@ export async function openReport(
       `--from holds a profile already; it was also given: ${concealWords(operands).join(' ')}.`,
       {
         hint: `dynamo up --from ${file}`,
+        fields: { option: '--from', file },
       },
     );
   }
@@ -124,16 +125,19 @@ function startedHere({ runFolder }: Plan): StartedOn {
   return parseRequest(readFileSync(file, 'utf8'), file).startedOn;
 }
 
+function gpusOf({ gpus }: StartedOn): string {
+  const names = [...new Set(gpus.map(({ name }) => name))].join(', ');
+  return gpus.length === 0 ? 'none' : `${gpus.length} × ${names}`;
+}
+
 /** One line per difference; empty where this host is like the other one. */
 function differences(there: StartedOn, here: StartedOn): string[] {
-  const gpus = ({ gpus: all }: StartedOn): string =>
-    all.length === 0 ? 'none' : `${all.length} × ${[...new Set(all.map(({ name }) => name))].join(', ')}`;
   const names = [...new Set([...Object.keys(there.packages), ...Object.keys(here.packages)])];
   const rows: readonly (readonly [what: string, there: string, here: string])[] = [
     ['dynamo-launcher', there.dynamo, here.dynamo],
     ['engine', there.engine, here.engine],
     ...names.map((name) => [name, there.packages[name] ?? 'none', here.packages[name] ?? 'none'] as const),
-    ['GPUs', gpus(there), gpus(here)],
+    ['GPUs', gpusOf(there), gpusOf(here)],
     ['model', there.model, here.model],
     ['node', there.node, here.node],
   ];
