@@ -16,8 +16,11 @@ const aboutRuns = ['src/cli/ps.ts', 'src/cli/logs.ts', 'src/cli/down.ts'];
 /** The first group whose condition holds takes a module. `from`: whether a file imports it, directly or not, as it loads. */
 const groups = [
   { name: 'base', holds: (from) => from(sim) && (from(up) || from(main)) },
-  // `dynamo --help` and what every command begins with.
-  { name: 'start', holds: (from) => from(main) },
+  // What every command begins with.
+  { name: 'start', holds: (from) => from(main) && from(up) },
+  // `dynamo --help`, the table of commands, and what finds one in it: `up` has a program of its own. A group takes what its
+  // modules import as well, so this one comes after what it shares with `up`.
+  { name: 'commands', holds: (from) => from(main) },
   { name: 'runs', holds: (from) => from(up) && aboutRuns.some(from) },
   { name: 'deployment', holds: (from) => from(up) && from(library) },
   { name: 'up-only', holds: (from) => from(up) },

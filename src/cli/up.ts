@@ -27,10 +27,7 @@ import type { Configure } from './verb.ts';
 
 interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFlags {
   readonly detach?: true;
-}
-
-interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFlags {
-  readonly detach?: true;
+  readonly from?: string;
 }
 
 const examples = `
@@ -54,6 +51,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     ),
   )
     .option('-d, --detach', 'run in the background; return when it serves')
+    .option('--from <file>', 'start the deployment of a report of `dynamo report`')
     .option('--json', 'with --detach: print the run as JSON')
     .option('-q, --quiet', 'print no progress and no logs, only the result')
     .option('-v, --verbose', 'show the logs from the first line')
@@ -71,15 +69,22 @@ async function up(
 ): Promise<number> {
   requireLinux('up');
   requireOwnState(environment);
-  const named = operands[0] ?? projectProfile();
+  const settings = settingsOf(flags);
+  const report =
+    flags.from === undefined
+      ? undefined
+      : await (await import('./up/from-report.ts')).openReport(flags.from, operands, settings, environment);
+  const named = report?.profile.name ?? operands[0] ?? projectProfile();
   const asked = named === undefined && canAsk() ? await chooseProfile(environment) : named;
   // Cancelled with Ctrl-C or Esc: nothing was started.
   if (asked === undefined && canAsk()) return signalExitCode('SIGINT');
-  const { profile, note } = await openProfile(
-    await oneProfile(asked === undefined ? [] : [asked, ...operands.slice(1)], 'up', environment),
-    settingsOf(flags),
-    environment,
-  );
+  const opened =
+    report ??
+    (await openProfile(
+      await oneProfile(asked === undefined ? [] : [asked, ...operands.slice(1)], 'up', environment),
+      settings,
+      environment,
+    ));
   const style = styleFor(process.stderr, environment);
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
   await reapDeadRuns(workspaceOf(environment), say);
@@ -89,18 +94,16 @@ async function up(
     () => {},
     () => {},
   );
-  const prepared = await prepareRun(
-    profile,
-    withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags),
-    flags.detach === true,
-    environment,
-  );
+  const own = withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
+  const options = report?.optionsWith(own) ?? own;
+  const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment);
   const signal = early.first();
   if (signal !== undefined) {
     tidyUp(prepared);
     return signalExitCode(signal);
   }
-  if (note !== undefined) say(note);
+  if ('note' in opened && opened.note !== undefined) say(opened.note);
+  for (const line of report?.differencesTo(prepared.plan) ?? []) say(line);
   const { http } = prepared.plan;
   const reach = http === undefined ? undefined : openTo(http);
   if (reach !== undefined)

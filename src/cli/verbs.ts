@@ -198,6 +198,14 @@ export const verbs: readonly VerbRow[] = [
     load: () => import('./clean.ts'),
   },
   {
+    name: 'report',
+    usage: '[run] [options]',
+    summary: 'write one file about a run, for a bug report or another host',
+    actsAsOwner: true,
+    completes: 'runs',
+    load: () => import('./bug-report.ts'),
+  },
+  {
     name: 'setup',
     usage: '[list|remove] [options]',
     summary: 'install Dynamo, etcd and NATS for this user, without root',

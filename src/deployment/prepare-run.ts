@@ -49,10 +49,19 @@ export async function prepareRun(
   detached: boolean,
   environment: Environment,
 ): Promise<PreparedRun<ServingPlan | WorkersPlan>> {
-  return await prepareFromRequest({
+  // Loaded while facts are gathered: nothing else needs it.
+  const storing = import('./run-request.ts');
+  storing.catch(() => {});
+  let seen: HostFacts | undefined;
+  const prepared = await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
-    plan: (host) => planWithSecrets(profile, options, host),
+    plan: (host) => {
+      seen = host;
+      return planWithSecrets(profile, options, host);
+    },
   });
+  (await storing).writeRequest(prepared.plan, { profile, options, host: seen });
+  return prepared;
 }
 
 /** The same for a whole deployment on this host. */

@@ -9,7 +9,7 @@ const executables: Readonly<Record<InfraName, string>> = { etcd: 'etcd', nats: '
 const furtherFolders = ['/usr/local/sbin', '/usr/sbin'];
 const versionMs = 5_000;
 
-/** The first one on PATH, or that of `setupFolder` if it is newer. One that does not report its version does not count. */
+/** The first one on PATH, or that of `setupFolder` where it is newer. One that does not report its version does not count. */
 export async function findBinary(
   name: InfraName,
   environment: Environment,

@@ -48,7 +48,7 @@ const narrowest = 40;
 
 function fitted(text: string, room: number): string {
   const short = text.replaceAll(
-    // oxlint-disable-next-line no-control-regex -- colour codes begin with one
+    // oxlint-disable-next-line no-control-regex -- colours begin with one
     /^((?:\u001B\[[\d;]*m)*)\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)(\.\d{3})?\d*Z/gm,
     '$1$2$3',
   );

@@ -102,12 +102,12 @@ async function withServer(
     let text = '';
     request.on('data', (part: Buffer) => (text += part.toString()));
     request.on('end', () => {
-      const { status = 200, text: content } = answer(JSON.parse(text) as Record<string, unknown>);
-      const chunk = JSON.stringify({ choices: [{ delta: { content } }] });
-      const stream = content.startsWith('{"error"')
-        ? `data: ${content}\n\n`
+      const { status = 200, text: words } = answer(JSON.parse(text) as Record<string, unknown>);
+      const chunk = JSON.stringify({ choices: [{ delta: { content: words } }] });
+      const stream = words.startsWith('{"error"')
+        ? `data: ${words}\n\n`
         : `data: ${chunk}\n\ndata: [DONE]\n\n`;
-      response.writeHead(status).end(status === 200 ? stream : content);
+      response.writeHead(status).end(status === 200 ? stream : words);
     });
   });
   server.listen(0, '127.0.0.1');

@@ -98,93 +98,102 @@ function deadLinks(files: ReadonlyMap<string, string>): string[] {
   });
 }
 
-test('the package needs nothing else, and its pages lead nowhere that is not there', async ({ world }) => {
-  const files = contentsOf(
-    world,
-    await packed(world, '--home', 'https://git.example/acme/dynamo-launcher.git'),
-  );
-  const manifest = JSON.parse(files.get('package.json') ?? '') as Record<string, unknown>;
-  expect(manifest).toMatchObject({
-    name: 'dynamo-launcher',
-    repository: { type: 'git', url: 'git+https://git.example/acme/dynamo-launcher.git' },
-    homepage: 'https://git.example/acme/dynamo-launcher#readme',
-    bugs: { url: 'https://git.example/acme/dynamo-launcher/issues' },
-  });
-  for (const key of ['dependencies', 'devDependencies', 'scripts', 'private', 'dynamoRepository'])
-    expect(manifest).not.toHaveProperty(key);
-  expect(manifest['os']).not.toContain('win32');
-  expect(deadLinks(files)).toEqual([]);
-  // What it imports is Node's or its own.
-  for (const [path, text] of files) {
-    if (!/^dist\/[^/]*\.js$/.test(path)) continue;
-    const imports = [...text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?)"([^"./][^"]*)"/g)].map(
-      ([, name = '']) => name,
+test(
+  'the package needs nothing else, and its pages lead nowhere that is not there',
+  { timeout: 180_000 },
+  async ({ world }) => {
+    const files = contentsOf(
+      world,
+      await packed(world, '--home', 'https://git.example/acme/dynamo-launcher.git'),
     );
-    expect(
-      imports.filter((name) => !isBuiltin(name)),
-      path,
-    ).toEqual([]);
-  }
-  const licences = files.get('THIRD-PARTY-LICENSES') ?? '';
-  const { dependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  for (const [name, version] of Object.entries(dependencies))
-    expect(licences).toContain(`${name} ${version} (`);
-  expect(licences).toMatch(/\nPermission is hereby granted, free of charge/);
-});
+    const manifest = JSON.parse(files.get('package.json') ?? '') as Record<string, unknown>;
+    expect(manifest).toMatchObject({
+      name: 'dynamo-launcher',
+      repository: { type: 'git', url: 'git+https://git.example/acme/dynamo-launcher.git' },
+      homepage: 'https://git.example/acme/dynamo-launcher#readme',
+      bugs: { url: 'https://git.example/acme/dynamo-launcher/issues' },
+    });
+    for (const key of ['dependencies', 'devDependencies', 'scripts', 'private', 'dynamoRepository'])
+      expect(manifest).not.toHaveProperty(key);
+    expect(manifest['os']).not.toContain('win32');
+    expect(deadLinks(files)).toEqual([]);
+    // What it imports is Node's or its own.
+    for (const [path, text] of files) {
+      if (!/^dist\/[^/]*\.js$/.test(path)) continue;
+      const imports = [...text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?)"([^"./][^"]*)"/g)].map(
+        ([, name = '']) => name,
+      );
+      expect(
+        imports.filter((name) => !isBuiltin(name)),
+        path,
+      ).toEqual([]);
+    }
+    const licences = files.get('THIRD-PARTY-LICENSES') ?? '';
+    const { dependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    for (const [name, version] of Object.entries(dependencies))
+      expect(licences).toContain(`${name} ${version} (`);
+    expect(licences).toMatch(/\nPermission is hereby granted, free of charge/);
+  },
+);
 
-test('install the package elsewhere without a network, up and down', async ({ world }) => {
-  const tarball = await packed(world);
-  const files = contentsOf(world, tarball);
-  const paths = [...files.keys()];
-  expect(deadLinks(files)).toEqual([]);
-  expect(paths).toEqual(
-    expect.arrayContaining([
-      'action.yml',
-      'assets/tokenizer/config.json',
-      'bin/dynamo.js',
-      'dist/main.js',
-      'dist/sim.js',
-      'dist/up.js',
-      'docs/install.md',
-      'launch-profiles/profile.schema.json',
-      'LICENSE',
-      'README.md',
-      'types/library.d.ts',
-    ]),
-  );
-  expect(paths.filter((path) => /^(src|test|node_modules|scripts)\/|\.map$/.test(path))).toEqual([]);
-  const shipped = readdirSync(join(packageFolder, 'launch-profiles')).filter((name) =>
-    name.endsWith('.yaml'),
-  );
-  expect(shipped).toHaveLength(12);
-  for (const name of shipped) expect(paths).toContain(`launch-profiles/${name}`);
-  for (const name of shipped) {
-    const text = readFileSync(join(packageFolder, 'launch-profiles', name));
-    const known = `dist/profiles/${createHash('sha256').update(text).digest('hex')}.json`;
-    expect(paths.includes(known), name).toBe(!/^extends:/m.test(text.toString()));
-  }
+// npm packs and installs.
+test(
+  'install the package elsewhere without a network, up and down',
+  { timeout: 180_000 },
+  async ({ world }) => {
+    const tarball = await packed(world);
+    const files = contentsOf(world, tarball);
+    const paths = [...files.keys()];
+    expect(deadLinks(files)).toEqual([]);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        'action.yml',
+        'assets/tokenizer/config.json',
+        'bin/dynamo.js',
+        'dist/main.js',
+        'dist/sim.js',
+        'dist/up.js',
+        'docs/install.md',
+        'launch-profiles/profile.schema.json',
+        'LICENSE',
+        'README.md',
+        'types/library.d.ts',
+      ]),
+    );
+    expect(paths.filter((path) => /^(src|test|node_modules|scripts)\/|\.map$/.test(path))).toEqual([]);
+    const shipped = readdirSync(join(packageFolder, 'launch-profiles')).filter((name) =>
+      name.endsWith('.yaml'),
+    );
+    expect(shipped).toHaveLength(12);
+    for (const name of shipped) expect(paths).toContain(`launch-profiles/${name}`);
+    for (const name of shipped) {
+      const text = readFileSync(join(packageFolder, 'launch-profiles', name));
+      const known = `dist/profiles/${createHash('sha256').update(text).digest('hex')}.json`;
+      expect(paths.includes(known), name).toBe(!/^extends:/m.test(text.toString()));
+    }
 
-  const place = join(world.root, 'elsewhere');
-  // Its cache is empty, so npm could use no other package.
-  const options = ['--offline', '--no-audit', '--no-fund', '--cache', join(world.root, 'cache')];
-  const said = await npm(world, world.root, 'install', ...options, '--global', '--prefix', place, tarball);
-  expect(said.stderr).toBe('');
-  expect(readdirSync(join(place, 'lib/node_modules'))).toEqual(['dynamo-launcher']);
-  expect(existsSync(join(place, 'lib/node_modules/dynamo-launcher/node_modules'))).toBe(false);
+    const place = join(world.root, 'elsewhere');
+    // Its cache is empty, so npm could use no other package.
+    const options = ['--offline', '--no-audit', '--no-fund', '--cache', join(world.root, 'cache')];
+    const said = await npm(world, world.root, 'install', ...options, '--global', '--prefix', place, tarball);
+    expect(said.stderr).toBe('');
+    expect(readdirSync(join(place, 'lib/node_modules'))).toEqual(['dynamo-launcher']);
+    expect(existsSync(join(place, 'lib/node_modules/dynamo-launcher/node_modules'))).toBe(false);
 
-  const installed = join(place, 'bin', 'dynamo');
-  const run = async (...words: string[]): Promise<Ended> =>
-    await startCommand(world, [installed, ...words], { cwd: place }).ended;
-  const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  expect((await run('--version')).stdout.trim()).toBe(version);
-  const port = String(await freePort());
-  const brought = await run('up', 'agg', '--detach', '--json', '--engine', 'sim', '--http-port', port);
-  const { url } = JSON.parse(brought.stdout) as Up;
-  expect((await clientOf(url).models.list()).data).toHaveLength(1);
-  expect((await run('profiles', 'schema')).stdout).toContain('"$schema"');
-  expect((await run('down')).stderr).toMatch(/is down: nothing is left/);
-});
+    const installed = join(place, 'bin', 'dynamo');
+    const run = async (...words: string[]): Promise<Ended> =>
+      await startCommand(world, [installed, ...words], { cwd: place }).ended;
+    const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect((await run('--version')).stdout.trim()).toBe(version);
+    const port = String(await freePort());
+    const brought = await run('up', 'agg', '--detach', '--json', '--engine', 'sim', '--http-port', port);
+    const { url } = JSON.parse(brought.stdout) as Up;
+    expect((await clientOf(url).models.list()).data).toHaveLength(1);
+    expect((await run('profiles', 'schema')).stdout).toContain('"$schema"');
+    expect((await run('down')).stderr).toMatch(/is down: nothing is left/);
+  },
+);

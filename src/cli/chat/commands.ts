@@ -69,5 +69,8 @@ function contentOf(file: string): Buffer {
 }
 
 function notAnImage(words: string): DynamoError {
-  return new DynamoError('usage', `${words}.`, { hint: `/image ${join('~', 'picture.png')}` });
+  return new DynamoError('usage', `${words}.`, {
+    hint: `/image ${join('~', 'picture.png')}`,
+    fields: { option: '/image' },
+  });
 }

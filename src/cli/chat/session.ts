@@ -109,6 +109,7 @@ function refused({ url, model }: ChatTarget, status: number, said: string): Dyna
         : 'dynamo logs   # shows what the processes wrote';
   return new DynamoError('unavailable', `${model} at ${url} answered HTTP ${status}: ${shown(said)}`, {
     hint,
+    fields: { address: url },
   });
 }
 
