@@ -1,6 +1,7 @@
 /** Asks all processes of a run for their `/metrics` at once, with one deadline, and the GPUs what they use. */
 import type { Environment } from '../base/environment.ts';
-import { computeApps, gpuUse } from '../gpu/nvidia-smi.ts';
+import { computeApps } from '../gpu/nvidia-smi.ts';
+import { gpuUse } from '../gpu/use.ts';
 import type { MeasuredProcess } from '../metrics/figures.ts';
 import type { GpuUse, Round } from '../metrics/window.ts';
 import { type Reading, readFrontend, readWorker } from '../metrics/reading.ts';

@@ -7,7 +7,6 @@ import type { Proof } from '../supervisor/events.ts';
 import { generateRequests, servedRoles } from '../base/metrics-text.ts';
 import { exchange } from './http.ts';
 import { type Asking, type Attempt, poll } from './poll.ts';
-import { proveReuse } from './routing.ts';
 
 /**
  * First requests compile kernels: real workers took 13 s, videos minutes.
@@ -60,7 +59,9 @@ export async function proveAnswers(plan: Provable, asking: Asking): Promise<Proo
     ...(await rolesUsed(plan, before, asking, async () => await poll(attempt, asking))),
     ...(await rolesElsewhere(plan, asking.signal)),
   ];
-  const reuse = plan.provesReuse === true ? await proveReuse(plan, asking) : undefined;
+  // Most deployments have no KV router.
+  const routing = plan.provesReuse === true ? await import('./routing.ts') : undefined;
+  const reuse = await routing?.proveReuse(plan, asking);
   return {
     request: `POST ${request.path}`,
     answer,
