@@ -61,12 +61,15 @@ export function comparisonWords(question: Question, folder: string): string[] {
   return words.map(String);
 }
 
+/** What it predicts for, by AIConfigurator's name; also the engine of the advised profile. */
+export const backend = 'sglang';
+
 export function supportWords(question: Question): string[] {
   return ['cli', 'support', ...machineWords(question), '--no-color'];
 }
 
 function machineWords({ modelPath, gpu }: Question): string[] {
-  return ['--model-path', modelPath, '--system', gpu, '--backend', 'sglang'];
+  return ['--model-path', modelPath, '--system', gpu, '--backend', backend];
 }
 
 /** The command that asks this, or the same with other values. */

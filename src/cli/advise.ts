@@ -226,7 +226,7 @@ function writeNew(file: string, text: string): void {
     if (errorCode(cause) === 'EEXIST') throw existsAlready(file);
     throw new DynamoError('cannot-write', `${file} cannot be written: ${messageOf(cause)}.`, {
       cause,
-      hint: 'dynamo advise --write /a/folder/that/you/can/write/my-model.yaml',
+      hint: 'write to another folder, such as --write ~/my-model.yaml',
       fields: { file },
     });
   }

@@ -1,5 +1,6 @@
 /** The advice as a DynamoGraphDeployment, through the same manifest as `dynamo plan --on kubernetes`. */
 import { settingsIn, upCommand } from '../../advise/deployment.ts';
+import { backend } from '../../advise/question.ts';
 import type { Environment } from '../../base/environment.ts';
 import { openProfile } from '../../deployment/load-profile.ts';
 import { manifestYaml } from '../../kubernetes/manifest.ts';
@@ -47,7 +48,7 @@ export function deploymentFlags({
     ...(modelCache === undefined ? {} : { modelCache }),
     ...(apiVersion === undefined ? {} : { apiVersion }),
     ...(dynamoVersion === undefined ? {} : { dynamoVersion }),
-    engine: 'sglang',
+    engine: backend,
     infra: 'auto',
     image: {},
     set: [],

@@ -31,8 +31,9 @@ test('version ranges of allowed and replaced packages are not empty', () => {
   }
 });
 
-/** Other uses of the name: a chat processor, the purpose of an image, a field of the facts. */
+/** Other uses of the name: a chat processor, a backend of AIConfigurator, the purpose of an image, a field of the facts. */
 const namesakes = new Set([
+  'advise/question.ts: sglang',
   'profile/schema.ts: sglang',
   'plan/container.ts: sim',
   'deployment/host-facts.ts: sim',
