@@ -119,8 +119,8 @@ function usageError({ message }: CommanderError, verb: Verb): DynamoError {
 /** An option that these verbs take with `--on kubernetes` only. */
 function isOfClusters(message: string, { name }: Verb): boolean {
   return (
-    ['up', 'smoke', 'exec', 'doctor'].includes(name) &&
-    /^unknown option '--(context|namespace|hf-secret|model-cache|api-version|dynamo-version)\b/.test(message)
+    /^(up|smoke|exec|doctor)$/.test(name) &&
+    / '--(context|namespace|hf-secret|model-cache|(api|dynamo)-version)\b/.test(message)
   );
 }
 

@@ -109,7 +109,7 @@ test.for([
   [['--infra', 'docker'], '--infra has no meaning on Kubernetes'],
   [['--shell'], '--shell has no meaning on Kubernetes'],
   [['--engine', 'sim'], "--engine sim: Dynamo's operator on Kubernetes cannot run it"],
-  [['--env', 'HF_TOKEN=hf_aaaaaaaaaaaaaaaaaaaaaaaa'], '--env HF_TOKEN: a secret would stand in the manifest'],
+  [['--env', 'HF_TOKEN=hf_aaaaaaaaaaaaaaaaaaaaaaaa'], '--env HF_TOKEN: a secret must not be in the manifest'],
   [['--namespace', 'No_Name'], '--namespace "No_Name": not a name that Kubernetes takes'],
   [['--', '--nnodes', '2'], '--nnodes is given to each pod'],
 ] as const)('%s is refused', async ([words, message], { world }) => {
