@@ -139,6 +139,12 @@ export interface ErrorFields {
   readonly neededBytes?: number;
   readonly freeBytes?: number;
   readonly limitBytes?: number;
+  /** Of the kubeconfig. */
+  readonly context?: string;
+  /** Of Kubernetes. */
+  readonly namespace?: string;
+  /** Name of a DynamoGraphDeployment. */
+  readonly deployment?: string;
 }
 
 /** `message` holds all that the command line would print: what happened, `details`, and `hint` after `fix: `. */

@@ -92,33 +92,42 @@ interface ErrorValues {
   readonly neededBytes: number;
   readonly freeBytes: number;
   readonly limitBytes: number;
+  /** Of the kubeconfig. */
+  readonly context: string;
+  /** Of Kubernetes. */
+  readonly namespace: string;
+  /** Name of a DynamoGraphDeployment. */
+  readonly deployment: string;
 }
 
 type OfProcess = 'runId' | 'process' | 'processes' | 'pid' | 'exitCode' | 'signal' | 'logFile' | 'rule';
 type OfProof = 'missing' | 'unexpected' | 'completionTokens' | 'timeoutMs';
 type OfLoss = 'lostChild' | 'lostInfra' | 'restarts' | 'left';
 type OfFailure = OfProcess | OfProof | OfLoss | 'port' | 'holder' | 'file' | 'address';
+type OfCluster = 'context' | 'namespace' | 'deployment';
 type OfUse = 'option' | 'asked' | 'choices' | 'nearest' | 'key' | 'variable' | 'file' | 'runId' | 'process';
 
 /** Which values an error of a code may have. None of them is always there. */
 interface FieldNames {
-  'process-failed': OfFailure | 'asked';
-  'not-ready': OfFailure;
+  'process-failed': OfFailure | 'asked' | OfCluster;
+  'not-ready': OfFailure | OfCluster;
   internal: OfFailure;
-  'left-behind': 'runId' | 'left' | 'pids' | 'file';
-  usage: OfUse | 'runs' | 'engine' | 'image' | 'version';
-  'profile-invalid': OfUse | 'line' | 'column' | 'timeoutMs' | 'processes';
+  'left-behind': 'runId' | 'left' | 'pids' | 'file' | 'signal' | OfCluster;
+  usage: OfUse | 'runs' | 'engine' | 'image' | 'version' | OfCluster;
+  'profile-invalid': OfUse | 'line' | 'column' | 'timeoutMs' | 'processes' | OfCluster;
   'profile-not-found': OfUse;
-  'run-not-found': OfUse;
-  unavailable: OfUse | 'pid' | 'address' | 'program' | 'image' | 'timeoutMs' | 'logFile';
+  'run-not-found': OfUse | OfCluster;
+  unavailable: OfUse | 'pid' | 'address' | 'program' | 'image' | 'timeoutMs' | 'logFile' | OfCluster;
   'cannot-write': 'file' | 'logFile' | 'neededBytes' | 'freeBytes';
   busy:
     | OfUse
+    | OfCluster
     | ('pid' | 'pids' | 'port' | 'firstPort' | 'lastPort' | 'holder' | 'runs' | 'timeoutMs')
     | ('gpusNeeded' | 'gpusAllowed' | 'gpusFree');
-  'not-allowed': 'file' | 'pid' | 'holder' | 'logFile';
+  'not-allowed': 'file' | 'pid' | 'holder' | 'logFile' | OfCluster;
   environment:
     | OfUse
+    | OfCluster
     | ('program' | 'version' | 'engine' | 'logFile' | 'firstPort' | 'lastPort')
     | ('gpusAllowed' | 'neededBytes' | 'limitBytes');
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { applyGraph, isOurs, readGraph, seenOrThrow, servedVersion } from './cluster.ts';
-import type { Kubectl } from './kubectl.ts';
+import { type Kubectl, placeOf } from './kubectl.ts';
 import type { Graph } from './objects.ts';
 import type { ClusterNeeds } from './checks/cluster-check.ts';
 import { preChecks } from './pre-checks.ts';
@@ -59,6 +59,7 @@ export async function applyToCluster(
   for (const check of failed) {
     if (check.status === 'fail')
       throw new DynamoError('environment', `${name} was not created: ${check.evidence}.`, {
+        fields: { deployment: name, ...placeOf(kubectl) },
         details: check.details,
         hint: check.fix,
       });
@@ -181,6 +182,7 @@ function cannotChange({ name, graph, served }: ClusterRequest, said: string): Dy
     'not-allowed',
     `${graph} exists, and an immutable field would change: it has to be deleted and created again.`,
     {
+      fields: { deployment: graph },
       details: [`kubectl: ${said}`],
       hint: `dynamo down ${name} && dynamo up ${served.profile} --on kubernetes`,
     },
@@ -192,6 +194,7 @@ function taken({ name }: ClusterRequest, { name: graph, namespace }: Graph): Dyn
     'busy',
     `${graph} is up in namespace ${namespace}, and this command would delete it.`,
     {
+      fields: { deployment: graph, namespace },
       hint: `--name ANOTHER   # or, to end that one: dynamo down ${name}`,
     },
   );
@@ -199,6 +202,7 @@ function taken({ name }: ClusterRequest, { name: graph, namespace }: Graph): Dyn
 
 function stillGoing(kubectl: Kubectl, { name, namespace }: Graph): DynamoError {
   return new DynamoError('busy', `${name} in namespace ${namespace} is still being deleted.`, {
+    fields: { deployment: name, namespace },
     hint: kubectl.line('wait', '--for=delete', `dynamographdeployment/${name}`),
   });
 }

@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { listOf, objectOf, textOf } from '../smoke/answers.ts';
 import { isOurs, readGraph, readOwnGraphs, seenOrThrow, servedVersion } from './cluster.ts';
-import { createKubectl, type Kubectl, type Place } from './kubectl.ts';
+import { createKubectl, type Kubectl, type Place, placeOf } from './kubectl.ts';
 import type { Graph } from './objects.ts';
 import { parseJson } from './parse-objects.ts';
 import { problemError, problemOf } from './problem.ts';
@@ -51,7 +51,10 @@ export async function runOnCluster(kubectl: Kubectl, name: string): Promise<Clus
     throw new DynamoError(
       'run-not-found',
       `There is no DynamoGraphDeployment ${name} in namespace ${kubectl.place.namespace}.`,
-      { hint: kubectl.line('get', 'dynamographdeployments') },
+      {
+        fields: { deployment: name, ...placeOf(kubectl) },
+        hint: kubectl.line('get', 'dynamographdeployments'),
+      },
     );
   }
   if (!isOurs(graph)) throw notOurs(kubectl, graph);
@@ -66,15 +69,14 @@ export async function onlyRunOnCluster(kubectl: Kubectl, verb: string): Promise<
     throw new DynamoError(
       'run-not-found',
       `dynamo has no deployment in namespace ${kubectl.place.namespace}.`,
-      {
-        hint: 'dynamo up agg --on kubernetes',
-      },
+      { fields: placeOf(kubectl), hint: 'dynamo up agg --on kubernetes' },
     );
   if (more.length > 0)
     throw new DynamoError(
       'usage',
       `Several deployments are up: ${runs.map(({ name }) => name).join(', ')}.`,
       {
+        fields: { runs: runs.map(({ runId }) => runId), ...placeOf(kubectl) },
         hint: `dynamo ${verb} ${only.name} --on kubernetes`,
       },
     );

@@ -24,6 +24,7 @@ export function chooseImage(
 ): ImageChoice {
   if (dynamoVersion !== undefined && !isVersion(dynamoVersion)) {
     throw new DynamoError('usage', `--dynamo-version ${JSON.stringify(dynamoVersion)}: expected a version.`, {
+      fields: { option: '--dynamo-version', asked: dynamoVersion },
       hint: `--dynamo-version ${python.version}`,
     });
   }
@@ -57,7 +58,10 @@ export function chooseImage(
     throw new DynamoError(
       'usage',
       `The version of Dynamo in ${reference} is unknown, and flags differ by version.`,
-      { hint: `--dynamo-version ${python.version}   # the version in the image` },
+      {
+        fields: { option: '--image', image: reference },
+        hint: `--dynamo-version ${python.version}   # the version in the image`,
+      },
     );
   }
   const says = isSemver(tagOf(reference)) && !reference.includes('@');

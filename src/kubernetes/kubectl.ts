@@ -14,6 +14,11 @@ export interface Place {
   readonly kubeconfig?: string | undefined;
 }
 
+/** For the fields of errors. */
+export function placeOf({ place: { context, namespace } }: Pick<Kubectl, 'place'>) {
+  return { context, namespace };
+}
+
 export interface Call {
   /** For stdin: manifests and bodies of requests. */
   readonly input?: string | undefined;

@@ -130,6 +130,7 @@ function engineFor(asked: string | undefined): UpstreamKind {
   if (kind?.backendFramework !== undefined) return kind;
   const known = kinds.flatMap(({ name, backendFramework }) => (backendFramework === undefined ? [] : [name]));
   throw new DynamoError('usage', `--engine ${asked}: Dynamo's operator on Kubernetes cannot run it.`, {
+    fields: { option: '--engine', asked, choices: known },
     hint: `--engine ${known.join(' or ')}, or without --on kubernetes`,
     impossible: true,
   });
@@ -140,6 +141,7 @@ function graphName(runName: string): string {
   const name = runName.replaceAll('_', '-').replace(/-+$/, '');
   if (/^[a-z]/.test(name)) return name;
   throw new DynamoError('usage', `On Kubernetes a deployment cannot have the name ${runName}.`, {
+    fields: { option: '--name', asked: runName },
     hint: `--name d${name}   # one that begins with a letter`,
   });
 }
@@ -159,7 +161,10 @@ function requireOptions({
   for (const [name, value] of Object.entries(env)) {
     const problem = variableProblem(name, value);
     if (problem !== undefined)
-      throw new DynamoError('usage', `--env ${name}: ${problem.message}.`, { hint: problem.fix });
+      throw new DynamoError('usage', `--env ${name}: ${problem.message}.`, {
+        fields: { option: '--env', variable: name },
+        hint: problem.fix,
+      });
   }
   const problem = argumentProblem(rawArgs);
   if (problem !== undefined)
@@ -168,6 +173,7 @@ function requireOptions({
   for (const [flag, name] of Object.entries(names)) {
     if (name === undefined || isObjectName(name)) continue;
     throw new DynamoError('usage', `${flag} ${JSON.stringify(name)}: not a name that Kubernetes takes.`, {
+      fields: { option: flag, asked: name },
       hint: `${flag} NAME   # lower-case letters, digits and -`,
     });
   }
@@ -176,6 +182,7 @@ function requireOptions({
     (!modelCache.path.startsWith('/') || modelCache.path === '/' || !isPath(modelCache.path))
   )
     throw new DynamoError('usage', `--model-cache: ${modelCache.path} is no folder of a pod.`, {
+      fields: { option: '--model-cache', asked: modelCache.path },
       hint: `--model-cache ${modelCache.claim}:/models`,
     });
 }

@@ -1,7 +1,7 @@
 /** A local port that is forwarded to the cluster, and is reopened when its pod goes away. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoError } from '../base/error.ts';
-import type { Following, Kubectl } from './kubectl.ts';
+import { type Following, type Kubectl, placeOf } from './kubectl.ts';
 
 export interface Forward {
   readonly port: number;
@@ -104,6 +104,7 @@ async function open(
 
 function failed(kubectl: Kubectl, target: string, ports: string, why: string): DynamoError {
   return new DynamoError('unavailable', `No port-forward to ${target}: ${why}.`, {
+    fields: placeOf(kubectl),
     hint: kubectl.line('port-forward', target, ports),
   });
 }

@@ -84,6 +84,7 @@ export function problemError(problem: Problem, kubectl: Kubectl, doing: string):
   const where = context === undefined ? 'the current context of the kubeconfig' : `context ${context}`;
   const [code, why, hint] = wordsFor(kind, kubectl, where, namespace);
   return new DynamoError(code, `${doing}: ${why}.`, {
+    fields: { context, namespace },
     details: [`kubectl: ${said}`],
     hint,
     cause: problem,

@@ -2,7 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { deletePod, isOurs, readGraph, readPods, seenOrThrow } from './cluster.ts';
 import type { Look } from './diagnosis.ts';
-import type { Kubectl } from './kubectl.ts';
+import { type Kubectl, placeOf } from './kubectl.ts';
 import type { Graph, Pod } from './objects.ts';
 import { podView } from './progress.ts';
 import type { ClusterRun } from './records.ts';
@@ -35,12 +35,16 @@ export async function restartPods(
   ]);
   const graph = seenOrThrow(seen[0], kubectl, doing);
   if (graph === undefined || graph.uid !== uid || graph.deleting)
-    throw new DynamoError('run-not-found', `${name} is gone from the cluster.`, { hint: 'dynamo ps' });
+    throw new DynamoError('run-not-found', `${name} is gone from the cluster.`, {
+      fields: { deployment: name, ...placeOf(kubectl) },
+      hint: 'dynamo ps',
+    });
   if (!isOurs(graph)) throw notOurs(kubectl, graph);
   const all = seenOrThrow(seen[1], kubectl, doing);
   const steps = stepsOf(graph, choose(graph, all), all);
   if (steps.length === 0)
     throw new DynamoError('not-ready', `${name} has no pod to restart yet.`, {
+      fields: { deployment: name, ...placeOf(kubectl) },
       hint: `dynamo wait ${run.name}`,
     });
   const end = clock.now() + timeoutMs;

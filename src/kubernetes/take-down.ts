@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import { durationText } from '../base/duration.ts';
 import { deleteGraph, isOurs, readGraph, readPods, seenOrThrow } from './cluster.ts';
-import type { Kubectl } from './kubectl.ts';
+import { type Kubectl, placeOf } from './kubectl.ts';
 import type { Graph, Pod } from './objects.ts';
 import { lookAtOperator } from './problem.ts';
 import type { ClusterRun } from './records.ts';
@@ -90,6 +90,7 @@ export function notOurs(kubectl: Kubectl, { name, namespace, managers, labels }:
     'not-allowed',
     `The DynamoGraphDeployment ${name} in namespace ${namespace} was not made by dynamo, so it is left unchanged.`,
     {
+      fields: { deployment: name, namespace },
       details: [`written by: ${manager}; label ${ourLabels.managed}: ${label ?? '(none)'}`],
       hint: `--name ANOTHER   # or, if nobody needs it: ${kubectl.line('delete', 'dynamographdeployment', name)}`,
     },
@@ -114,6 +115,7 @@ function stillThere(kubectl: Kubectl, { name, timeoutMs, left, finalizers }: Res
     'left-behind',
     `${name} is being deleted, and is not gone after ${durationText(timeoutMs)}${waitsFor}.`,
     {
+      fields: { deployment: name, ...placeOf(kubectl), left },
       details: left.map((line) => `  still there: ${line}`),
       hint:
         ofOperator.length === 0

@@ -5,7 +5,7 @@ import { durationText } from '../base/duration.ts';
 import { readEvents, readGraph, readPods } from './cluster.ts';
 import { diagnoseGraph, type Look } from './diagnosis.ts';
 import type { ClusterDiagnosis } from './rule-table.ts';
-import type { Kubectl } from './kubectl.ts';
+import { type Kubectl, placeOf } from './kubectl.ts';
 import { componentsText, graphState, podLine, type PodView, podView } from './progress.ts';
 import { type Problem, problemError } from './problem.ts';
 import type { ApiVersion } from './target.ts';
@@ -119,6 +119,7 @@ async function look(
   if (graph.kind === 'problem') return graph;
   if (graph.value === undefined || graph.value.uid !== uid || graph.value.deleting) {
     throw new DynamoError('process-failed', `${name} was deleted on the cluster while it was coming up.`, {
+      fields: { deployment: name, ...placeOf(kubectl) },
       hint: kubectl.line('get', 'dynamographdeployments'),
     });
   }
@@ -133,6 +134,7 @@ function mayPass({ kind }: Problem): boolean {
 
 export function failedError({ name }: Pick<Followed, 'name'>, found: ClusterDiagnosis): DynamoError {
   return new DynamoError('process-failed', `${name} cannot come up: ${found.cause}.`, {
+    fields: { deployment: name, rule: found.rule },
     details: [...found.evidence.map((line) => `  ${line}`), `rule: ${found.rule}`],
     hint: found.fix,
   });
@@ -140,6 +142,7 @@ export function failedError({ name }: Pick<Followed, 'name'>, found: ClusterDiag
 
 function stateError({ kubectl, name }: Followed, text: string): DynamoError {
   return new DynamoError('process-failed', `${name} cannot come up: ${text}.`, {
+    fields: { deployment: name, ...placeOf(kubectl) },
     hint: kubectl.line('describe', 'dynamographdeployment', name),
   });
 }
@@ -158,6 +161,7 @@ function timeUp(
     'not-ready',
     `${name} was not ready within ${durationText(timeoutMs)}${finding === undefined ? '' : `: ${finding.cause}`}.`,
     {
+      fields: { deployment: name, timeoutMs, rule: finding?.rule },
       details: about,
       hint: finding?.fix ?? kubectl.line('describe', 'dynamographdeployment', name),
     },

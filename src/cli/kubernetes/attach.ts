@@ -23,6 +23,7 @@ export async function attachOnCluster(run: ClusterRun, environment: Environment)
   const graph = seenOrThrow(await readGraph(kubectl, run.apiVersion, run.graph), kubectl, doing);
   if (graph === undefined || graph.uid !== run.uid)
     throw new DynamoError('run-not-found', `${run.graph} is gone from the cluster.`, {
+      fields: { deployment: run.graph },
       hint: 'dynamo ps',
     });
   const over = new AbortController();

@@ -70,6 +70,7 @@ export async function bringUp(
     const left = await endQuietly(kubectl, run, { say, environment, signal: caller.force });
     if (left === undefined || !(error instanceof DynamoError)) throw error;
     throw new DynamoError(error.code, error.message, {
+      fields: error.fields,
       hint: error.hint,
       details: [...error.details, `and it was not deleted: ${left}`],
     });
@@ -115,6 +116,7 @@ async function endQuietly(kubectl: Kubectl, run: ClusterRun, caller: Ending): Pr
 /** For the second signal. */
 export function leftThere({ graph, name }: Pick<ClusterRequest, 'graph' | 'name'>): DynamoError {
   return new DynamoError('left-behind', `${graph} may still be on the cluster.`, {
+    fields: { deployment: graph },
     hint: `dynamo down ${name}`,
   });
 }

@@ -39,6 +39,7 @@ export async function chosenOnCluster(
     ...known.map(({ name }) => `${name} (on Kubernetes)`),
   ];
   throw new DynamoError('usage', `Several runs are up: ${names.join(', ')}.`, {
+    fields: { runs: names },
     hint: `dynamo ${verb} ${names[0]}`,
   });
 }
@@ -55,6 +56,7 @@ function onlyOf(runs: readonly ClusterRun[], verb: string): ClusterRun | undefin
       `${name} (namespace ${namespace}${context === undefined ? '' : `, context ${context}`})`,
   );
   throw new DynamoError('usage', `Several deployments are on clusters: ${places.join(', ')}.`, {
+    fields: { runs: runs.map(({ runId }) => runId) },
     hint: `dynamo ${verb} ${only.runId}`,
   });
 }

@@ -22,9 +22,7 @@ export async function downOnCluster(
         new DynamoError(
           'left-behind',
           `Stopped waiting after ${signal}; the cluster continues to delete it.`,
-          {
-            hint: 'dynamo ps --on kubernetes',
-          },
+          { fields: { signal }, hint: 'dynamo ps --on kubernetes' },
         ),
       ),
     () => {},
@@ -53,6 +51,7 @@ function withWayOut(error: unknown, { runId }: ClusterRun, environment: Environm
   const kind = problemIn(error);
   if (kind !== 'unreachable' && kind !== 'no-context') return error;
   return new DynamoError(error.code, error.message, {
+    fields: error.fields,
     hint: error.hint,
     details: [...error.details, `if the cluster no longer exists, forget the run: rm ${quotePath(file)}`],
   });

@@ -74,7 +74,8 @@ async function exec(
   let command: RunningCommand | undefined;
   const signals = watchSignals(
     (signal) => {
-      if (command === undefined) over.abort(new DynamoError('process-failed', `${signal} came.`));
+      if (command === undefined)
+        over.abort(new DynamoError('process-failed', `${signal} came.`, { fields: { signal } }));
       else command.signal(signal);
     },
     () => {

@@ -26,7 +26,7 @@ export async function waitOnCluster(
   const kubectl = createKubectl(run, environment);
   const over = new AbortController();
   const signals = watchSignals(
-    (signal) => over.abort(new DynamoError('process-failed', `${signal} came.`)),
+    (signal) => over.abort(new DynamoError('process-failed', `${signal} came.`, { fields: { signal } })),
     () => {},
   );
   const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
@@ -68,6 +68,7 @@ async function untilGone(
     if (systemClock.now() >= end) {
       seenOrThrow(seen, kubectl, `${run.name} cannot be watched`);
       throw new DynamoError('not-ready', `${run.name} was not stopped within ${timeoutMs / 1000} s.`, {
+        fields: { deployment: run.graph, timeoutMs },
         hint: 'dynamo ps',
       });
     }

@@ -40,6 +40,7 @@ export async function logsOnCluster(
   const pods = seenOrThrow(seenPods, kubectl, doing);
   if (found === undefined) {
     throw new DynamoError('run-not-found', `${run.graph} is gone from the cluster, and so are its logs.`, {
+      fields: { deployment: run.graph },
       hint: 'dynamo ps',
     });
   }

@@ -73,6 +73,7 @@ export function requireTarget(
     );
     if (stray === undefined) return;
     throw new DynamoError('usage', `${stray[1]} has a meaning on Kubernetes only.`, {
+      fields: { option: stray[1] },
       hint: 'add --on kubernetes',
     });
   }
@@ -82,7 +83,10 @@ export function requireTarget(
   );
   const flag = wrong?.[1] ?? (flags.infra === 'auto' ? undefined : '--infra');
   if (flag === undefined) return;
-  throw new DynamoError('usage', `${flag} has no meaning on Kubernetes.`, { hint: `leave ${flag} out` });
+  throw new DynamoError('usage', `${flag} has no meaning on Kubernetes.`, {
+    fields: { option: flag },
+    hint: `leave ${flag} out`,
+  });
 }
 
 const manifestOptions = {

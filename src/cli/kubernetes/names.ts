@@ -22,6 +22,14 @@ export function requireNames(
   throw new DynamoError(
     'usage',
     `${name} has no component or pod ${JSON.stringify(wrong)}: ${components.map((each) => each.name).join(', ')}.`,
-    { hint: meant === undefined ? without : `did you mean ${meant}?` },
+    {
+      fields: {
+        deployment: name,
+        asked: wrong,
+        choices: components.map((each) => each.name),
+        nearest: meant,
+      },
+      hint: meant === undefined ? without : `did you mean ${meant}?`,
+    },
   );
 }

@@ -24,7 +24,7 @@ export async function actOnCluster(
   if (action !== 'restart') throw notThere(action, names, run);
   const over = new AbortController();
   const signals = watchSignals(
-    (signal) => over.abort(new DynamoError('process-failed', `${signal} came.`)),
+    (signal) => over.abort(new DynamoError('process-failed', `${signal} came.`, { fields: { signal } })),
     () => {},
   );
   try {
@@ -62,12 +62,12 @@ function notThere(action: ProcessAction, names: readonly string[], { name }: Clu
     return new DynamoError(
       'usage',
       `${name} is on Kubernetes, where Dynamo's operator starts the pods: nothing waits to be started.`,
-      { hint: restart },
+      { fields: { deployment: name }, hint: restart },
     );
   return new DynamoError(
     'usage',
     `${name} is on Kubernetes, where Dynamo's operator replaces every pod that ends: pods cannot be stopped.`,
-    { hint: `dynamo down ${name}   # or, to restart pods: ${restart}` },
+    { fields: { deployment: name }, hint: `dynamo down ${name}   # or, to restart pods: ${restart}` },
   );
 }
 

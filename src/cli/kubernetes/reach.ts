@@ -62,6 +62,7 @@ export async function openOnCluster(
 export function requireChat({ name, served }: ClusterRun): void {
   if (served.proof.request === 'chat' || served.proof.request === 'vision') return;
   throw new DynamoError('usage', `${name} does not chat: it serves ${served.proof.request}.`, {
+    fields: { deployment: name, asked: served.proof.request },
     hint: 'dynamo up agg --on kubernetes   # serves chat',
   });
 }

@@ -53,6 +53,7 @@ function times(text: string): number {
   const count = wholeNumber(text, 1, 10_000);
   if (count !== undefined) return count;
   throw new DynamoError('usage', `--repeat ${JSON.stringify(text)}: expected a number from 1 to 10000.`, {
+    fields: { option: '--repeat', asked: text },
     hint: 'dynamo smoke --on kubernetes --help',
   });
 }

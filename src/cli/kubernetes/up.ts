@@ -84,7 +84,7 @@ async function up(
       say(
         `\n${signal}: ${detached ? 'deleting what was made' : 'deleting it'} (press again to stop waiting)`,
       );
-      ending.abort(new DynamoError('process-failed', `${signal} came.`));
+      ending.abort(new DynamoError('process-failed', `${signal} came.`, { fields: { signal } }));
     },
     () => forceSignal.abort(leftThere(request)),
   );
@@ -156,6 +156,7 @@ async function stay(
   if (wasDeleted) {
     forgetRun(environment, run.runId);
     throw new DynamoError('process-failed', `${run.graph} was deleted on the cluster.`, {
+      fields: { deployment: run.graph },
       hint: `dynamo up ${run.served.profile} --on kubernetes`,
     });
   }

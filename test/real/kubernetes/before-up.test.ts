@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import { dynamo, type Ended } from '../../e2e/harness/cli.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
+import { manifestOf } from '../../support/manifests.ts';
+import { shipped } from '../../support/shipped-profiles.ts';
 import { until } from '../../support/until.ts';
 import { inCluster, whatIsThere } from './cluster-world.ts';
 import { type ControlPlane, startControlPlane } from './harness.ts';
@@ -107,11 +109,17 @@ test('an operator that is not running, so that its webhook does not answer', asy
   await plane.api('PATCH', path, { spec: { versions, conversion: { strategy: 'Webhook', webhook } } });
   const env = inCluster(world, plane);
   const namespace = await plane.namespace();
-  const ended = await until('the API server asks the webhook', async () => {
-    const words = ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace, '--timeout', '0.1'];
-    const up = await dynamo(world, words, { env });
-    return up.stderr.includes('webhook') ? up : undefined;
-  });
+  const graphs = `/apis/nvidia.com/v1beta1/namespaces/${namespace}/dynamographdeployments`;
+  const { manifest } = manifestOf(await shipped('agg'));
+  await until(
+    'the API server asks the webhook',
+    async () =>
+      await plane.api('POST', `${graphs}?dryRun=All`, manifest).then(
+        () => false,
+        (error: unknown) => String(error).includes('webhook'),
+      ),
+  );
+  const ended = await dynamo(world, ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace], { env });
   expect(ended.code, ended.stderr).toBe(69);
   expect(ended.stderr).toContain(
     'The cluster did not accept agg: the operator of Dynamo is not running: its webhook does not answer.',
