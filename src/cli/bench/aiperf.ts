@@ -103,7 +103,6 @@ function failed(code: number | undefined, lines: readonly string[]): DynamoError
     {
       details: lines.slice(-12).map((line) => `  ${line}`),
       hint: 'dynamo bench without --with aiperf   # uses the load generator of dynamo',
-      fields: { exitCode: code },
     },
   );
 }
