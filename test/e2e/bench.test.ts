@@ -195,7 +195,9 @@ for (const [signal, code] of [
 async function answered(world: World): Promise<number> {
   const [run] = await ps(world);
   const page = await fetch(`${run?.url}/metrics`).then((response) => response.text());
-  return Number(/^dynamo_frontend_requests_total\{.*request_type="stream",status="success"\} (\d+)/m.exec(page)?.[1] ?? 0);
+  return Number(
+    /^dynamo_frontend_requests_total\{.*request_type="stream",status="success"\} (\d+)/m.exec(page)?.[1] ?? 0,
+  );
 }
 
 test('after kill -9 of bench, the keeper stops everything', async ({ world }) => {

@@ -232,6 +232,9 @@ function armResult(
     gpus: about?.gpus,
     gpuNames: about?.gpuNames ?? [],
     workers: about?.workers ?? '',
+    ...(arm.kind === 'profile' && arm.profile.predicted !== undefined
+      ? { predicted: arm.profile.predicted }
+      : {}),
     points: load.points.map((at, i): PointResult => ({
       at,
       rounds: rounds[i] ?? [],

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { compareArms } from '../../../src/bench/comparison.ts';
 import { csvOf, junitOf } from '../../../src/bench/exports.ts';
 import { htmlReport } from '../../../src/bench/html.ts';
+import { predictedLines } from '../../../src/bench/predicted.ts';
 import { niceTop } from '../../../src/bench/chart.ts';
 import { splitWords } from '../../../src/cli/bench/arms.ts';
 import { benchReport } from '../../../src/cli/bench/table.ts';
@@ -55,6 +56,35 @@ test('withheld figures are in no report', () => {
   expect(csvOf(hidden).split('\n')[1]).toContain(',the load generator was busy,120,0,');
   expect(csvOf(hidden).split('\n')[1]).toMatch(/,,,,,,,,,/);
   expect(junitOf(hidden, [])).toContain('<failure message="its figures are withheld');
+});
+
+test('a prediction stands beside the nearest point, with what it is about', () => {
+  const predicted = {
+    by: 'AIConfigurator 0.12.0',
+    data: 'SGLang 0.5.14',
+    gpu: 'h200_sxm',
+    gpus: 8,
+    inputTokens: 4000,
+    outputTokens: 500,
+    concurrency: 20,
+    tokensPerSecondPerGpu: 501,
+    tokensPerSecondPerUser: 52,
+    requestsPerSecond: 8,
+    ttftMs: 518,
+    itlMs: 19.2,
+    requestMs: 10_000,
+  };
+  const lines = predictedLines(result([arm('A', rounds, { predicted, simulated: false })]));
+  expect(lines).toEqual([
+    'agg predicted at concurrency 20 by AIConfigurator 0.12.0 from data of SGLang 0.5.14 on 8 × h200_sxm, 4000 tokens in, 500 out: TTFT 518 ms, ITL 19.2 ms, tokens/s per GPU 501, tokens/s per user 52.0.',
+    expect.stringMatching(
+      /^agg measured at concurrency 16: TTFT 22\.0 ms, ITL 5\.00 ms, .* The load was another one: --isl 4000 --osl 500/,
+    ) as string,
+  ]);
+  expect(predictedLines(result([arm('A', rounds, { predicted })]))[1]).toContain(
+    'on a simulated engine, which no prediction is about',
+  );
+  expect(predictedLines(whole)).toEqual([]);
 });
 
 test('axes end at round numbers', () => {
