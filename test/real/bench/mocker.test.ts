@@ -6,9 +6,9 @@ import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
 import { pythons } from '../support/python.ts';
 
-for (const python of pythons('mocker')) {
+for (const { name, python } of pythons('mocker')) {
   test(
-    `disagg on ${python}: tokens as asked, roles and figures of the server`,
+    `disagg on ${name}: tokens as asked, roles and figures of the server`,
     { timeout: 180_000 },
     async ({ world }) => {
       const words = [

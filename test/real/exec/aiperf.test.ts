@@ -61,7 +61,7 @@ test(
   { timeout },
   async ({ world }) => {
     const env = withPath(world, await installAiperf());
-    const python = pythons('mocker').at(-1) ?? '';
+    const python = pythons('mocker').at(-1)?.python ?? '';
     const own = ['--engine', 'mocker', '--python', python, '--http-port', String(await freePort())];
     await succeed(world, ['up', 'agg', '--detach', '--quiet', '--name', 'both', ...own]);
     const figures = async (...flags: readonly string[]) => {

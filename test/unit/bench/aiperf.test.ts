@@ -28,12 +28,13 @@ const work = (point: number) => ({
   requestTimeoutMs: 5_000,
 });
 
+const lines = (point: number) =>
+  aiperfInput(work(point))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
 test('it gets our requests word for word, and in an open loop also their times', () => {
-  const lines = (point: number) =>
-    aiperfInput(work(point))
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines(0)).toHaveLength(3);
   expect(lines(0)[0]).toMatchObject({
     payload: { model: 'm', max_tokens: 20, min_tokens: 20, ignore_eos: true, stream: true },
