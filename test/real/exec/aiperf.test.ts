@@ -44,7 +44,7 @@ test('works with exec, and each of its requests is answered', { timeout }, async
   standIn(world, 'npm', `#!/bin/sh\necho ${modules}\n`);
   standIn(world, 'dynamo', `#!/bin/sh\nexec node ${executable} "$@"\n`);
   const [line = ''] = docCommands('ci.md', 'aiperf profile');
-  const env = { ...withPath(world, bin), DYN_HTTP_PORT: String(await freePort()) };
+  const env = { ...withPath(world, world.bin, bin), DYN_HTTP_PORT: String(await freePort()) };
   const { code, stdout, stderr } = await startCommand(world, ['sh', '-c', line], { env }).ended;
   expect(code, stdout + stderr).toBe(0);
   const folder = join(world.work, 'artifacts/Qwen_Qwen3-0.6B-openai-chat-concurrency8');
