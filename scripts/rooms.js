@@ -89,6 +89,7 @@ export const rooms = [
       'html',
       'html-style',
       'notes',
+      'predicted',
       'result',
       'statistics',
       'trace',

@@ -3,7 +3,7 @@
  * input and records as of 0.13.0.
  */
 import type { Exchange, Measured } from './figures.ts';
-import type { BenchTarget } from './send.ts';
+import { type BenchTarget, reasonIn } from './send.ts';
 import {
   type Load,
   type Place,
@@ -128,7 +128,7 @@ export function aiperfMeasured(text: string, planned: readonly PlannedRequest[])
         ok: false,
         sentMs,
         afterMs: ((metadata?.request_end_ns ?? begin) - begin) / 1e6 - sentMs,
-        why: error.message?.slice(0, 120) ?? error.type ?? 'an error of AIPerf',
+        why: whyFailed(error),
       };
     }
     if (firstMs === undefined || tokens === undefined)
@@ -148,6 +148,11 @@ export function aiperfMeasured(text: string, planned: readonly PlannedRequest[])
     };
   });
   return { exchanges, gapsMs, own: { busy: 0, lagP99Ms: 0, lateP99Ms: 0 } };
+}
+
+function whyFailed({ code, type, message }: NonNullable<RecordLine['error']>): string {
+  const reason = message === undefined ? (type ?? 'an error of AIPerf') : reasonIn(message);
+  return typeof code === 'number' ? `HTTP ${code}: ${reason}` : reason;
 }
 
 function parsed(line: string): RecordLine {

@@ -56,19 +56,23 @@ export async function learnManners(
   signal: AbortSignal,
 ): Promise<Manners> {
   const sender = createSender(target, limits.requestTimeoutMs, signal);
-  const ask = async (words: number, fullLength: boolean): Promise<Answer & { ok: true }> => {
+  let fullLength = true;
+  const ask = async (words: number): Promise<Answer & { ok: true }> => {
     const text = promptText({ isl: words, osl: 1, parts: [{ seed: words, tokens: words }] }, oneTokenAWord);
     const answer = await sender.send(text, learningTokens, lengthFields(fullLength, learningTokens));
     if (answer.ok) return answer;
-    if (answer.status === 400 && fullLength) return await ask(words, false);
+    if (answer.status === 400 && fullLength) {
+      fullLength = false;
+      return await ask(words);
+    }
     signal.throwIfAborted();
     throw noAnswer(target, answer.why);
   };
   try {
-    const few = await ask(fewWords, true);
-    const takesLength = few.completionTokens >= learningTokens;
+    const few = await ask(fewWords);
+    const takesLength = fullLength && few.completionTokens >= learningTokens;
     const words = Math.max(fewWords + 1, longestPrompt(load));
-    const many = await ask(words, true);
+    const many = await ask(words);
     const counts = few.promptTokens > 0 && many.promptTokens > few.promptTokens;
     return {
       fit: counts ? fitTokens([fewWords, few.promptTokens], [words, many.promptTokens]) : oneTokenAWord,

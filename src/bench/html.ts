@@ -5,6 +5,7 @@ import { type Check, numberText, timeText } from './conditions.ts';
 import { escaped } from './exports.ts';
 import { type Metric, metricNamed, overRounds } from './figures.ts';
 import { style } from './html-style.ts';
+import { predictedLines } from './predicted.ts';
 import { type ArmResult, type BenchResult, type PointResult, shownRounds } from './result.ts';
 import { armText, loadText, simulatedEngines, simulatedText } from './words.ts';
 import { pointText, pointWords } from './workload.ts';
@@ -25,6 +26,7 @@ export function htmlReport(result: BenchResult, checks: readonly Check[]): strin
       : []),
     legend(result),
     ...list('What the rounds allow to say', result.verdicts),
+    ...list('Predicted, beside what was measured', predictedLines(result)),
     ...(checks.length === 0 ? [] : checksHtml(checks)),
     ...problems(result),
     '<section class="charts">',

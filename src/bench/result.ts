@@ -1,5 +1,6 @@
 /** The result of a benchmark, as `--json` prints it and `--baseline` reads it. */
 import { DynamoError } from '../base/error.ts';
+import type { Profile } from '../profile/profile.ts';
 import type { Figures, Slo } from './figures.ts';
 import type { Ratio } from './statistics.ts';
 import type { Point, TokenRange } from './workload.ts';
@@ -47,6 +48,8 @@ export interface ArmResult {
   readonly gpuNames: readonly string[];
   /** `1 prefill, 2 decode` */
   readonly workers: string;
+  /** What `dynamo advise` wrote into its profile. */
+  readonly predicted?: Profile['predicted'];
   readonly points: readonly PointResult[];
   /** What went wrong with the arm itself: it did not start, or ended while it was loaded. */
   readonly problems: readonly string[];

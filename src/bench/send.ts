@@ -125,7 +125,8 @@ function refused(
   response.on('end', () => fail(`HTTP ${status}: ${reasonIn(text)}`, status));
 }
 
-function reasonIn(text: string): string {
+/** The message in the body of an error, on one line. */
+export function reasonIn(text: string): string {
   const found = /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? text;
   return found.replaceAll(/\s+/g, ' ').slice(0, 120);
 }

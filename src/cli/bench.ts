@@ -45,14 +45,16 @@ Examples:
   dynamo bench agg --fail-if 'ttft.p95 > 300ms' --junit out.xml
 
 Exit codes: 0 measured, 1 a condition held, a deployment failed or nothing could be measured, 64 bad flag,
-65 bad profile, 66 no such profile or run, 69 no answer, 130 Ctrl-C, 143 SIGTERM. docs/bench.md explains the figures.`;
+65 bad profile, 66 no such profile or run, 69 not ready or no answer, 130 Ctrl-C, 143 SIGTERM. docs/bench.md explains the figures.`;
 
 const defaultRounds = 3;
 
 export const configure: Configure = (command: Command, settle, environment) => {
   addDeploymentOptions(
     addBenchOptions(
-      command.argument('[arm]', 'profile; in quotes with options of its own').argument('[args...]'),
+      command
+        .argument('[arm]', 'profile; in quotes with options of its own')
+        .argument('[args...]', 'after --: arguments for the workers'),
     ),
   )
     .addHelpText('after', examples)

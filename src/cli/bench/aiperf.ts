@@ -102,8 +102,8 @@ function failed(code: number | undefined, lines: readonly string[]): DynamoError
     `AIPerf ended with ${code === undefined ? 'a signal' : `code ${code}`} and wrote no records.`,
     {
       details: lines.slice(-12).map((line) => `  ${line}`),
-      hint: 'dynamo bench without --with aiperf   # uses the load generator of dynamo',
-      fields: { exitCode: code },
+      hint: 'leave out --with aiperf, to use the load generator of dynamo',
+      fields: { process: 'aiperf', ...(code === undefined ? {} : { exitCode: code }) },
     },
   );
 }

@@ -7,6 +7,7 @@ import { openProfile } from '../../deployment/load-profile.ts';
 import type { PlanOptions } from '../../plan/request.ts';
 import { cleanName } from '../../plan/run-name.ts';
 import type { Profile } from '../../profile/profile.ts';
+import { foreignUrl } from '../foreign-url.ts';
 import {
   addDeploymentOptions,
   type DeploymentFlags,
@@ -74,7 +75,7 @@ export async function armsOf(
       arms.push({
         ...about,
         kind,
-        url: text,
+        url: foreignUrl(text, 'bench'),
         short: id === 'A' && parsed.length === 1 ? 'url' : `url ${id}`,
       });
     else if (kind === 'run') arms.push({ ...about, kind, name: text });

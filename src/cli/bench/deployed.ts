@@ -11,7 +11,7 @@ import { requireServing, type ServingPlan } from '../../plan/plan.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { stateFolders } from '../../run/folders.ts';
 import type { RunEvent } from '../../supervisor/events.ts';
-import { firstModel, foreignUrl } from '../foreign-url.ts';
+import { firstModel } from '../foreign-url.ts';
 import type { Arm } from './arms.ts';
 
 export interface Deployed {
@@ -50,7 +50,7 @@ const never = new AbortController().signal;
 /** Resolves when it serves. Throws DynamoError, or the reason of `signal`; then nothing of it is left. */
 export async function deploy(arm: Arm, around: Surroundings): Promise<Deployed> {
   if (arm.kind === 'url') {
-    const url = foreignUrl(arm.url, 'bench');
+    const { url } = arm;
     const model = around.model ?? (await firstModel(url));
     const about = {
       model,

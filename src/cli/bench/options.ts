@@ -62,14 +62,16 @@ export function addBenchOptions(command: Command): Command {
     )
     .option('--rate <list>', 'requests per second instead, with random arrivals, such as 2,8', rates)
     .option('--trace <file>', 'replay a trace instead: JSON lines in the format of Mooncake')
-    .option('--isl <tokens>', 'prompt length in tokens: 1000, or evenly spread: 500-1500', tokens('--isl'), {
-      low: 1000,
-      high: 1000,
-    })
-    .option('--osl <tokens>', 'answer length in tokens: 128, or evenly spread: 64-192', tokens('--osl'), {
-      low: 128,
-      high: 128,
-    })
+    .addOption(
+      new Option('--isl <tokens>', 'prompt length in tokens, or evenly spread: 500-1500')
+        .argParser(tokens('--isl'))
+        .default({ low: 1000, high: 1000 }, '1000'),
+    )
+    .addOption(
+      new Option('--osl <tokens>', 'answer length in tokens, or evenly spread: 64-192')
+        .argParser(tokens('--osl'))
+        .default({ low: 128, high: 128 }, '128'),
+    )
     .option(
       '--prefix-share <share>',
       'part of each prompt that others have too, 0 to 1',
@@ -97,7 +99,11 @@ export function addBenchOptions(command: Command): Command {
       ).choices(['per-round', 'together', 'in-turn']),
     )
     .option('--slo <limits>', 'count requests within limits as goodput: ttft=200ms,itl=20ms', parseSlo)
-    .option('--threshold <percent>', 'smaller differences do not count', percent('--threshold'), 0.05)
+    .addOption(
+      new Option('--threshold <percent>', 'smaller differences do not count')
+        .argParser(percent('--threshold'))
+        .default(0.05, '5%'),
+    )
     .addOption(
       new Option('--with <generator>', 'what sends the requests')
         .choices(['dynamo', 'aiperf'])
@@ -118,11 +124,10 @@ export function addBenchOptions(command: Command): Command {
       [],
     )
     .option('--baseline <file>', 'exit with 1 if a figure is worse than in this result of --json')
-    .option(
-      '--tolerance <percent>',
-      'how much worse than the baseline is allowed',
-      percent('--tolerance'),
-      0.1,
+    .addOption(
+      new Option('--tolerance <percent>', 'how much worse than the baseline is allowed')
+        .argParser(percent('--tolerance'))
+        .default(0.1, '10%'),
     )
     .option('--json', 'print the result as JSON')
     .option('--save <file>', 'write the result as JSON')

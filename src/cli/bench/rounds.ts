@@ -8,7 +8,7 @@ export interface Collection {
   readonly notes: readonly string[];
 }
 
-/** Ends early when the signal aborts. Whatever happens, what was brought up is taken down. */
+/** Ends early when the signal aborts. What was brought up is taken down. Throws what kept the only arm from starting. */
 export async function runRounds(plan: BenchPlan, around: BenchSurroundings): Promise<Collection> {
   const sessions = plan.arms.map((arm) => armSession(arm, plan, around));
   const schedule: Schedule = {
@@ -19,6 +19,9 @@ export async function runRounds(plan: BenchPlan, around: BenchSurroundings): Pro
     isOver: () => around.signal.aborted,
   };
   await { 'per-round': perRound, together, 'in-turn': inTurn }[plan.starts](schedule);
+  const [first, ...others] = sessions;
+  const failure = others.length === 0 ? first?.failure() : undefined;
+  if (failure !== undefined) throw failure;
   return {
     arms: sessions.map((session) => session.result()),
     notes: [...new Set(sessions.flatMap((session) => session.notes()))],
@@ -35,7 +38,7 @@ interface Schedule {
 async function perRound({ rounds, inOrder, isOver }: Schedule): Promise<void> {
   for (const round of rounds) {
     for (const session of inOrder(round)) {
-      const warm = isOver() || session.hopeless() ? undefined : await session.up(round);
+      const warm = isOver() || session.failure() !== undefined ? undefined : await session.up(round);
       if (warm === undefined) continue;
       await session.points(warm, round);
       await session.down(warm);

@@ -72,8 +72,8 @@ export interface BenchSurroundings extends Omit<Surroundings, 'onEvent'> {
 /** One arm through all rounds. Nothing here rejects for what happens to a deployment: that is a problem of the arm. */
 export interface ArmSession {
   readonly arm: Arm;
-  /** It did not start even once: trying again would fail again, minutes later. */
-  readonly hopeless: () => boolean;
+  /** Why it did not start even once: trying again would fail again, minutes later. */
+  readonly failure: () => unknown;
   up(round: number): Promise<Warm | undefined>;
   points(warm: Warm, round: number): Promise<void>;
   down(warm: Warm): Promise<void>;
@@ -87,11 +87,14 @@ export function armSession(arm: Arm, plan: BenchPlan, around: BenchSurroundings)
   const rounds: RoundOfPoint[][] = plan.load.points.map(() => []);
   const problems: string[] = [];
   const notes = new Set<string>();
+  let failure: unknown;
   const problem = (error: unknown): void => {
     const text = messageOf(error);
     if (problems.includes(text)) return;
     problems.push(text);
-    narrator.problem(arm, error);
+    if (about === undefined) failure ??= error;
+    // The failure of the only arm is that of the command.
+    if (about !== undefined || plan.arms.length > 1) narrator.problem(arm, error);
   };
   const warmOf = async (deployed: Deployed): Promise<Warm> => {
     try {
@@ -111,7 +114,7 @@ export function armSession(arm: Arm, plan: BenchPlan, around: BenchSurroundings)
   };
   return {
     arm,
-    hopeless: () => about === undefined && problems.length > 0,
+    failure: () => failure,
     up: async (round) => {
       try {
         narrator.starting(arm, round);
@@ -229,6 +232,9 @@ function armResult(
     gpus: about?.gpus,
     gpuNames: about?.gpuNames ?? [],
     workers: about?.workers ?? '',
+    ...(arm.kind === 'profile' && arm.profile.predicted !== undefined
+      ? { predicted: arm.profile.predicted }
+      : {}),
     points: load.points.map((at, i): PointResult => ({
       at,
       rounds: rounds[i] ?? [],

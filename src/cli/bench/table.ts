@@ -1,6 +1,7 @@
 /** The report of a benchmark for a terminal: what was loaded, the figures, what they allow to say, and why. */
 import { numberText, timeText } from '../../bench/conditions.ts';
 import { type Figures, type Metric, metricNamed, overRounds } from '../../bench/figures.ts';
+import { predictedLines } from '../../bench/predicted.ts';
 import { type BenchResult, type PointResult, shownRounds } from '../../bench/result.ts';
 import { armText, loadText, simulatedEngines, simulatedText } from '../../bench/words.ts';
 import { pointText, pointWords } from '../../bench/workload.ts';
@@ -83,6 +84,8 @@ function variationText(rounds: readonly Figures[]): string {
 /** Ends without a newline. `width` in columns; no limit outside a terminal. */
 export function benchReport(result: BenchResult, style: Style, width: number): string {
   const several = result.arms.length > 1;
+  const lines = predictedLines(result);
+  const predicted = lines.length === 0 ? [] : ['', ...lines];
   return [
     ...headLines(result, style),
     '',
@@ -93,6 +96,7 @@ export function benchReport(result: BenchResult, style: Style, width: number): s
         ? `${style.bold(line.split(':')[0] ?? '')}${line.slice((line.split(':')[0] ?? '').length)}`
         : line,
     ),
+    ...predicted,
     ...whyLines(result, style),
     ...problemLines(result, style),
     '',
