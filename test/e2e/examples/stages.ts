@@ -63,6 +63,7 @@ export const stages: Readonly<Record<string, Stage>> = {
   events: besideRun(() => ({ until: /ready after/, codes: [130] })),
   chat: besideRun((line, _world, url) => ({ line: onSomebodysRun(line, url) })),
   open: besideRun(),
+  ui: besideRun(() => ({ until: /Ctrl-C ends the page/, codes: [130] })),
   // All of them are in test/real/examples.
   infra: async () => () => ({}),
   plan: async () => () => ({}),
