@@ -11,7 +11,8 @@ export const entries = {
 };
 
 const { main, up, sim, library } = entries;
-const aboutRuns = ['src/cli/ps.ts', 'src/cli/logs.ts', 'src/cli/down.ts'];
+/** Every command loads the first one; the others are all that some of them need. */
+const aboutRuns = ['src/cli/run-verb.ts', 'src/cli/ps.ts', 'src/cli/logs.ts', 'src/cli/down.ts'];
 
 /** The first group whose condition holds takes a module. `from`: whether a file imports it, directly or not, as it loads. */
 const groups = [

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Ledger, readLedger } from '../process/ledger.ts';
 import { type MarkedProcess, markedProcesses, unprovenMembers } from '../process/marked.ts';
 import type { StoredRun } from '../run/record.ts';
-import { commandLine } from '../process/proc.ts';
+import { commandLine, livingProcesses } from '../process/proc.ts';
 
 /**
  * What may be left although the ledger does not list it, in words: running processes that carry a mark of the run; if there are
@@ -37,8 +37,9 @@ function isIn({ entries, containers }: Ledger, name: string): boolean {
 
 /** One line per process; call this when all proven processes have ended. */
 export function leftAlone({ record, files }: StoredRun): string[] {
-  const members = unprovenMembers(readLedger(files.ledger));
-  const found = [...markedProcesses().filter(({ runId }) => runId === record.runId), ...members];
+  const living = livingProcesses();
+  const members = unprovenMembers(readLedger(files.ledger), living);
+  const found = [...markedProcesses(living).filter(({ runId }) => runId === record.runId), ...members];
   const once = new Map(found.map((each) => [each.pid, each]));
   return [...once.values()].map((each) => `left alone: ${suspectText(each)}`);
 }

@@ -16,8 +16,7 @@ export interface MarkedProcess {
 }
 
 /** All except this process and its ancestors, which may be running inside a run. */
-export function markedProcesses(): MarkedProcess[] {
-  const living = livingProcesses();
+export function markedProcesses(living: readonly ProcessStat[] = livingProcesses()): MarkedProcess[] {
   const above = ancestors(living);
   return living.flatMap(({ pid, startTime }): MarkedProcess[] => {
     if (above.has(pid)) return [];

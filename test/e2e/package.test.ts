@@ -32,12 +32,28 @@ test('`up` loads few and small files', () => {
   );
 });
 
+test.for(['ps', 'logs', 'down'])('`%s` loads nothing that only starts a run', (verb) => {
+  const start = loadedWith('main.js');
+  const later = ['run-verb', verb].map((name) => {
+    const pattern = new RegExp(`import\\(.\\./(${name}-[^"\`]+\\.js).\\)`);
+    return start.map((file) => pattern.exec(read(file))?.[1]).find((found) => found !== undefined) ?? '';
+  });
+  const files = later.reduce<readonly string[]>((seen, file) => loadedWith(file, seen), start);
+  expect(files.filter((file) => /^(up|deployment)/.test(file))).toEqual([]);
+  expect(files.length).toBeGreaterThan(5);
+});
+
 /** A file of dist/ and everything that it imports statically. */
 function loadedWith(file: string, seen: readonly string[] = []): readonly string[] {
   if (seen.includes(file)) return seen;
-  const text = readFileSync(join(packageFolder, 'dist', file), 'utf8');
-  const imported = [...text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)].map(([, name = '']) => name);
+  const imported = [...read(file).matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)].map(
+    ([, name = '']) => name,
+  );
   return imported.reduce<readonly string[]>((all, name) => loadedWith(name, all), [...seen, file]);
+}
+
+function read(file: string): string {
+  return readFileSync(join(packageFolder, 'dist', file), 'utf8');
 }
 
 test('no module is in dist/ twice, and `dynamo --help` loads little', () => {
