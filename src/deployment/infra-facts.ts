@@ -5,7 +5,6 @@
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { lookAtEtcd } from '../infra/external-etcd.ts';
-import { lookAtNats } from '../infra/external-nats.ts';
 import { findBinary } from '../infra/find-binaries.ts';
 import {
   accessPlaces,
@@ -109,7 +108,10 @@ async function lookAt(
           access: accessPlaces(inProfile?.etcd, environment),
         }
       : undefined;
-  return NATS_SERVER ? { ...(await lookAtNats(NATS_SERVER, environment)), profileKey } : undefined;
+  if (!NATS_SERVER) return undefined;
+  // Loaded on demand, because most hosts have no external NATS.
+  const { lookAtNats } = await import('../infra/external-nats.ts');
+  return { ...(await lookAtNats(NATS_SERVER, environment)), profileKey };
 }
 
 const placeKeys: Readonly<Record<InfraName, string>> = {
