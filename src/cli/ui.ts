@@ -110,7 +110,7 @@ function port(flag: string): (text: string) => number {
     const value = wholeNumber(text, 0, 65_535);
     if (value !== undefined) return value;
     throw new DynamoError('usage', `${flag} ${JSON.stringify(text)}: expected a port from 0 to 65535.`, {
-      hint: `dynamo ui ${flag} 0`,
+      hint: flag === '--port' ? 'dynamo ui --port 0' : 'dynamo ui --otlp-port 0',
       fields: { option: flag, asked: text },
     });
   };

@@ -24,7 +24,13 @@ function commandsOf(place: string, texts: readonly string[]): Printed[] {
     .flatMap((text) => text.split(/(?<=[^#])&&|\n|(?<!\\)\|/))
     .map((text) => text.replace(/^[\s$]*(?:npx )?/, '').replace(/\s+#.*$/, ''))
     .filter((text) => /^dynamo [a-z-]/.test(text) && !/[<[…]|\.\.\.|\/start|\/up|\/down|\/wait/.test(text))
-    .map((command) => ({ place, command: command.replace(/ > .*| & .*/, '').trim() }));
+    .map((command) => ({ place, command: withoutRedirection(command) }));
+}
+
+/** Cuts off what a shell would not pass on; in quotes it does. */
+function withoutRedirection(command: string): string {
+  const [kept = ''] = /^(?:'[^']*'|"[^"]*"|(?! [>&] ).)*/.exec(command) ?? [];
+  return kept.trim();
 }
 
 function inDocs(): Printed[] {
