@@ -27,7 +27,7 @@ const palette = {
 };
 
 /** Goes on over the ends of lines. */
-let style = {};
+let current = {};
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'picture-'));
@@ -106,8 +106,8 @@ function spans(line) {
   const parts = [];
   // oxlint-disable-next-line no-control-regex -- colours begin with one
   for (const [, codes, text] of line.matchAll(/(?:\u001B\[([\d;]*)m)?([^\u001B]*)/g)) {
-    if (codes !== undefined) for (const code of codes.split(';').map(Number)) style = after(style, code);
-    if (text !== '') parts.push({ text, ...style });
+    if (codes !== undefined) for (const code of codes.split(';').map(Number)) current = after(current, code);
+    if (text !== '') parts.push({ text, ...current });
   }
   return parts;
 }
@@ -121,11 +121,17 @@ function after(style, code) {
   return palette[code] === undefined ? style : { ...style, colour: palette[code] };
 }
 
+/** With spaces that no reader of SVG collapses. */
+function escaped(text) {
+  return text
+    .replaceAll(' ', '\u00a0')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+}
+
 function svg(lines) {
   const [width, step, top, left] = [8.43, 19, 48, 16];
-  // Spaces that no reader of SVG collapses.
-  const escaped = (text) =>
-    text.replaceAll(' ', '\u00a0').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const text = lines.map((line, row) => {
     let column = 0;
     const parts = spans(line).map(({ text: words, bold, dim, colour }) => {

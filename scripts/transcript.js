@@ -11,10 +11,10 @@ const end = '```\n\n<!-- end of transcript -->\n';
 const install = 'npm ci';
 
 const page = 'docs/first-steps.md';
-const text = readFileSync(page, 'utf8');
-const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
+const whole = readFileSync(page, 'utf8');
+const [from, to] = [whole.indexOf(begin) + begin.length, whole.indexOf(end)];
 if (from < begin.length || to < from) throw new Error(`${page} has no transcript between its markers`);
-const written = text.slice(from, to);
+const written = whole.slice(from, to);
 
 // A separate home: other runs of this user are not touched, and paths look the same for everyone.
 const home = mkdtempSync(join(tmpdir(), 'transcript-'));
@@ -104,5 +104,5 @@ if (flags.has('--check')) {
   const fresh = made
     .map(([command, output]) => `$ ${command}\n${output === '' ? '' : `${output}\n`}`)
     .join('\n');
-  writeFileSync(page, text.slice(0, from) + fresh + text.slice(to));
+  writeFileSync(page, whole.slice(0, from) + fresh + whole.slice(to));
 }

@@ -22,7 +22,7 @@ test('every link leads to a file, and every row has one or a reason', () => {
 test('every profile and every script of one is on it', async () => {
   for (const name of await shippedNames()) {
     expect(text).toContain(`dynamo up ${name}\``);
-    const { upstreamScripts = [] } = await shipped(name);
+    const { upstreamScripts } = await shipped(name);
     for (const script of upstreamScripts) expect(text).toContain(`./launch/${script}`);
   }
 });
