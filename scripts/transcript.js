@@ -1,4 +1,4 @@
-// Runs the commands of the README's transcript and writes their output between its markers. --check compares instead,
+// Runs the commands of the transcript in docs/first-steps.md and writes their output between its markers. --check compares instead,
 // ignoring what varies between runs. --skip-install skips `npm ci`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,10 +10,11 @@ const begin = '<!-- transcript: made by node scripts/transcript.js -->\n\n```con
 const end = '```\n\n<!-- end of transcript -->\n';
 const install = 'npm ci';
 
-const readme = readFileSync('README.md', 'utf8');
-const [from, to] = [readme.indexOf(begin) + begin.length, readme.indexOf(end)];
-if (from < begin.length || to < from) throw new Error('README.md has no transcript between its markers');
-const written = readme.slice(from, to);
+const page = 'docs/first-steps.md';
+const whole = readFileSync(page, 'utf8');
+const [from, to] = [whole.indexOf(begin) + begin.length, whole.indexOf(end)];
+if (from < begin.length || to < from) throw new Error(`${page} has no transcript between its markers`);
+const written = whole.slice(from, to);
 
 // A separate home: other runs of this user are not touched, and paths look the same for everyone.
 const home = mkdtempSync(join(tmpdir(), 'transcript-'));
@@ -95,13 +96,13 @@ if (flags.has('--check')) {
   for (const [i, [command, output]] of made.entries()) {
     const before = commands[i][1];
     if (essence(output) === essence(before)) continue;
-    process.stderr.write(`README.md shows for \`${command}\`:\n${before}\n\nbut it printed:\n${output}\n\n`);
+    process.stderr.write(`${page} shows for \`${command}\`:\n${before}\n\nbut it printed:\n${output}\n\n`);
     process.stderr.write('to accept the new output: node scripts/transcript.js\n');
     process.exitCode = 1;
   }
 } else {
-  const text = made
+  const fresh = made
     .map(([command, output]) => `$ ${command}\n${output === '' ? '' : `${output}\n`}`)
     .join('\n');
-  writeFileSync('README.md', readme.slice(0, from) + text + readme.slice(to));
+  writeFileSync(page, whole.slice(0, from) + fresh + whole.slice(to));
 }

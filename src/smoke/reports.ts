@@ -11,8 +11,8 @@ export function junitXml(suites: readonly SuiteResult[], hostname: string): stri
   const totals = {
     name: 'dynamo smoke',
     tests: sum(({ cases }) => cases.length),
-    failures: sum((suite) => countOf(suite, 'failed')),
-    errors: 0,
+    failures: sum((suite) => countOf(suite, 'failed') - errorsIn(suite)),
+    errors: sum(errorsIn),
     time: seconds(sum(({ tookMs }) => tookMs)),
   };
   const lines = suites.flatMap((suite) => suiteLines(suite, hostname).map((line) => `  ${line}`));
@@ -25,13 +25,22 @@ export function junitXml(suites: readonly SuiteResult[], hostname: string): stri
   ].join('\n');
 }
 
+/** A deployment that did not come up, or left something, is no failed assertion. */
+function isError({ name, state }: CaseResult): boolean {
+  return state === 'failed' && (name === 'up' || name === 'down');
+}
+
+function errorsIn({ cases }: SuiteResult): number {
+  return cases.filter(isError).length;
+}
+
 function suiteLines(suite: SuiteResult, hostname: string): string[] {
   const { name, cases, logs, engine, model, url, runId } = suite;
   const about = {
     name,
     tests: cases.length,
-    failures: countOf(suite, 'failed'),
-    errors: 0,
+    failures: countOf(suite, 'failed') - errorsIn(suite),
+    errors: errorsIn(suite),
     skipped: countOf(suite, 'skipped'),
     time: seconds(suite.tookMs),
     // Without a time zone, as the schemas require.
@@ -41,26 +50,30 @@ function suiteLines(suite: SuiteResult, hostname: string): string[] {
   const facts = Object.entries({ engine, model, url, run: runId }).flatMap(([key, value]) =>
     value === undefined ? [] : [`    ${tag('property', { name: key, value })}`],
   );
-  const output = logs.map(({ process, text }) => `==> ${process} <==\n${text}`).join('\n\n');
+  // Of a suite that passed nobody reads them, and two of them fill a page: --artifacts has them all.
+  const output =
+    countOf(suite, 'failed') === 0 ? [] : logs.map(({ process, text }) => `==> ${process} <==\n${text}`);
   return [
     open('testsuite', about),
     '  <properties>',
     ...facts,
     '  </properties>',
     ...cases.map((each) => `  ${caseXml(each, name)}`),
-    `  <system-out>${content(output)}</system-out>`,
+    `  <system-out>${content(output.join('\n\n'))}</system-out>`,
     '  <system-err></system-err>',
     '</testsuite>',
   ];
 }
 
-function caseXml({ name, state, tookMs, text }: CaseResult, suite: string): string {
+function caseXml(result: CaseResult, suite: string): string {
+  const { name, state, tookMs, text } = result;
+  const kind = isError(result) ? 'error' : 'failure';
   const about = { name, classname: `dynamo.smoke.${suite}`, time: seconds(tookMs) };
   if (state === 'passed') return tag('testcase', about);
   const inside =
     state === 'skipped'
       ? tag('skipped', { message: text })
-      : `${open('failure', { message: text.split('\n')[0] ?? '', type: 'smoke' })}${content(text)}</failure>`;
+      : `${open(kind, { message: text.split('\n')[0] ?? '', type: 'smoke' })}${content(text)}</${kind}>`;
   return `${open('testcase', about)}${inside}</testcase>`;
 }
 

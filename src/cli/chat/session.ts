@@ -137,7 +137,8 @@ export async function converse(
   environment: Environment,
 ): Promise<number> {
   const { stdin, stderr } = process;
-  const interactive = stdin.isTTY && stderr.isTTY;
+  // Undefined for a pipe, and then readline would take stderr for both ends, and echo every question there.
+  const interactive = stdin.isTTY === true && stderr.isTTY === true;
   let start: readonly Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
   let messages = start;
   let images: readonly ImagePart[] = image === undefined ? [] : [imageFrom(image)];

@@ -47,6 +47,22 @@ test('logs are included, without characters that XML forbids', () => {
   expect([...out].filter((sign) => sign < ' ' && sign !== '\n')).toEqual([]);
 });
 
+test('a deployment that failed is an error, not a failure, and a suite that passed has no logs', () => {
+  const [mixed] = mixedSuites;
+  if (mixed === undefined) throw new Error('no suite');
+  const failed = { name: 'up', state: 'failed', tookMs: 1, text: 'no GPU' } as const;
+  const passed = { ...failed, state: 'passed' } as const;
+  const down = { ...mixed, cases: [failed] };
+  const fine = { ...mixed, cases: [passed] };
+  const root = readXml(junitXml([down, fine], 'h'));
+  expect(root.attributes).toMatchObject({ failures: '0', errors: '1' });
+  expect(root.children[0]?.children[1]?.children[0]?.name).toBe('error');
+  const outputs = root.children.map(
+    ({ children }) => children.find(({ name }) => name === 'system-out')?.text,
+  );
+  expect([outputs[0]?.includes('==> frontend'), outputs[1] ?? '']).toEqual([true, '']);
+});
+
 test('a report without suites is valid', () => {
   expect(readXml(junitXml([], 'h')).attributes['tests']).toBe('0');
 });
