@@ -6,7 +6,7 @@ import type { RunView } from '../view/run-table.ts';
 import { styleFor } from '../view/style.ts';
 import { runLines, sortings } from '../view/top-screen.ts';
 import { terminalWidth } from '../view/wrap.ts';
-import { createMeasures, measureOnce } from './ps/live-measures.ts';
+import { createMeasures } from './ps/live-measures.ts';
 import { lookAtRuns, runsNamed } from './ps/run-views.ts';
 import { noRunsUp, watchRuns } from './top/watch-runs.ts';
 import type { Configure } from './verb.ts';
@@ -29,6 +29,8 @@ interface StatsFlags {
 
 /** Between the two looks that rates stand on. */
 const windowMs = 1_000;
+/** Nobody waits for the next refresh: a busy process gets more time than in `top`. */
+const answerWithinMs = 2_000;
 
 export const configure: Configure = (command, settle, environment) => {
   command
@@ -67,7 +69,7 @@ async function measured(
   environment: Environment,
   chosen: ReturnType<typeof runsNamed>,
 ): Promise<StatsView[]> {
-  const measures = createMeasures(environment);
+  const measures = createMeasures(environment, answerWithinMs);
   const first = await lookAtRuns(environment);
   const up = chosen(first.views);
   if (up.length === 0) return [];
@@ -76,8 +78,7 @@ async function measured(
   const { views, sample } = await lookAtRuns(environment, first.sample);
   const shown = chosen(views);
   const now = await measures.look(shown, sample);
-  const whole = await measureOnce(environment, shown, sample);
-  return now.map((view, index) => ({ ...view, sinceStart: whole[index]?.figures }));
+  return now.map((view) => ({ ...view, sinceStart: measures.sinceStart(view.runId) }));
 }
 
 /** Rates of the window, and everything else since the start. */

@@ -2,7 +2,8 @@
 import { expect } from 'vitest';
 import { until } from '../support/until.ts';
 import { executable, type Session, shellCode, start, startCommand, succeed } from './harness/cli.ts';
-import { faulty, onSim, up, type Running } from './harness/deployment.ts';
+import { faulty, onSim, up } from './harness/deployment.ts';
+import { type Measured, measuredChat, median } from './harness/measured-chat.ts';
 import { test, type World } from './harness/world.ts';
 
 interface Spread {
@@ -41,43 +42,19 @@ const runsIn = (text: string): readonly Row[] => (JSON.parse(text) as { runs: Ro
 const lastLine = ({ stdout }: Session): Row | undefined =>
   runsIn(stdout().trimEnd().split('\n').at(-1) || '{"runs":[]}')[0];
 
-interface Measured {
-  readonly ttftMs: number;
-  readonly itlMs: readonly number[];
-}
-
-/** One streamed chat, measured by its client. */
-async function chat({ client, model }: Running, maxTokens: number): Promise<Measured> {
-  const words = Array.from({ length: 400 }, (_, index) => `word${index}`).join(' ');
-  const begin = performance.now();
-  const stream = await client.chat.completions.create({
-    model,
-    max_tokens: maxTokens,
-    stream: true,
-    messages: [{ role: 'user', content: `${Math.random()} ${words}` }],
-  });
-  const times: number[] = [];
-  for await (const { choices } of stream) {
-    if ((choices[0]?.delta.content ?? '') !== '') times.push(performance.now());
-  }
-  const [first = Infinity] = times;
-  return { ttftMs: first - begin, itlMs: times.slice(1).map((time, index) => time - (times[index] ?? 0)) };
-}
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
 /** A token each 50 ms, and about 200 ms for a prompt: far more than a busy machine adds. */
 const slow = ['--tokens-per-second', '20'];
 
 test('figures agree with what clients measured', { timeout: 90_000 }, async ({ world }) => {
   const run = await up(world, faulty(world, 'disagg', { prefill: slow, decode: slow }));
+  // The first chats of a client take longer, before they are sent.
+  await Promise.all(Array.from({ length: 6 }, async () => await measuredChat(run, 1)));
   const before = runsIn((await succeed(world, ['stats', '--json'])).stdout)[0]?.sinceStart?.deployment;
   const watching = start(world, ['stats', '--watch', '--json']);
   await watching.until(/"windowMs"/);
   const seen: Measured[] = [];
   for (let round = 0; round < 3; round++) {
-    seen.push(...(await Promise.all(Array.from({ length: 6 }, async () => await chat(run, 12)))));
+    seen.push(...(await Promise.all(Array.from({ length: 6 }, async () => await measuredChat(run, 12)))));
   }
   const itl = seen.flatMap((each) => each.itlMs);
   const counted = () => lastLine(watching)?.figures?.deployment.itlMs?.count;
@@ -119,7 +96,7 @@ test(
   async ({ world }) => {
     const profile = faulty(world, 'agg', { worker: ['--startup-time', '2'] });
     const run = await up(world, profile);
-    await Promise.all([chat(run, 4), chat(run, 4), chat(run, 4)]);
+    await Promise.all([measuredChat(run, 4), measuredChat(run, 4), measuredChat(run, 4)]);
     const watching = start(world, ['ps', '--watch', '--json']);
     const worker = () => lastLine(watching)?.processes.find(({ name }) => name === 'worker');
     await until('the worker answers', () => worker()?.figures?.kvUsage !== undefined);

@@ -1,6 +1,12 @@
 /** The figures of runs: read in the background at each refresh, or once for a script. */
 import type { Environment } from '../../base/environment.ts';
-import { scrape, scrapeGpus, type ScrapeTarget, scrapeTargets } from '../../deployment/scrape.ts';
+import {
+  scrape,
+  scrapeGpus,
+  scrapeWithinMs,
+  type ScrapeTarget,
+  scrapeTargets,
+} from '../../deployment/scrape.ts';
 import { type Figures, figures, type ProcessFigures } from '../../metrics/figures.ts';
 import { type GpuUse, type Round, withRound } from '../../metrics/window.ts';
 import type { Plan } from '../../plan/plan.ts';
@@ -14,6 +20,8 @@ export interface Measures {
   add(views: readonly RunView[], usage: UsageSample): RunView[];
   /** The same, but waits for the new ones. */
   look(views: readonly RunView[], usage: UsageSample): Promise<RunView[]>;
+  /** What the processes of a run did since their start, as they last said. */
+  sinceStart(runId: string): RunView['figures'];
 }
 
 interface Measured {
@@ -29,7 +37,8 @@ type Living = ReadonlyMap<string, Usage>;
 /** nvidia-smi takes longer than all scrapes together. */
 const gpusEveryMs = 2_000;
 
-export function createMeasures(environment: Environment): Measures {
+/** `withinMs`: the time that all processes have to answer. */
+export function createMeasures(environment: Environment, withinMs = scrapeWithinMs): Measures {
   const runs = new Map<string, Measured>();
   const asked = new Map<string, Promise<void>>();
 
@@ -52,7 +61,7 @@ export function createMeasures(environment: Environment): Measures {
   const ask = async (runId: string, run: Measured, living: Living): Promise<void> => {
     const targets = targetsOf(run, living);
     const scraped = once(runId, async () => {
-      run.rounds = withRound(run.rounds, await scrape(targets));
+      run.rounds = withRound(run.rounds, await scrape(targets, { withinMs }));
     });
     const now = monotonicMs();
     if (now - run.gpusAskedAt >= gpusEveryMs) {
@@ -77,6 +86,12 @@ export function createMeasures(environment: Environment): Measures {
       const looks = each(views, usage);
       await Promise.all(looks.map((look) => look.asked));
       return looks.map(({ now }) => now());
+    },
+    sinceStart: (runId) => {
+      const run = runs.get(runId);
+      if (run === undefined) return undefined;
+      const { processes: _, ...about } = figures(run.rounds.slice(-1), run.targets);
+      return about;
     },
   };
 }

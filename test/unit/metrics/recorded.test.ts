@@ -66,3 +66,27 @@ test('1.6.1: the mocker says how full it is; that of 1.1.1 does not, and neither
   expect(decode('1.1.1')).not.toHaveProperty('kvUsage');
   expect(figures([roundOf('1.6.1', 'during', 0)], processes).roles[0]).not.toHaveProperty('running');
 });
+
+test('SGLang 0.5.16 with 1.4.2: batch, queues and transfers, after 13 chats on a CPU', () => {
+  const names = ['prefill', 'decode'] as const;
+  const readings = names.map((name) => {
+    const file = new URL(`../../fixtures/metrics/1.4.2-sglang/${name}-after.txt`, import.meta.url);
+    return [name, readWorker(readFileSync(file, 'utf8'))] as const;
+  });
+  const workers = names.map((mode): MeasuredProcess => ({
+    name: mode,
+    kind: 'worker',
+    component: mode,
+    mode,
+  }));
+  const [prefill, decode] = figures([{ at: 0, readings: new Map(readings) }], workers).roles;
+  const idle = { requests: 13, inFlight: 0, running: 0, queued: 0, kvUsage: 0, cacheHitRate: 0 };
+  expect(prefill).toMatchObject({ ...idle, requestMs: { count: 13 } });
+  expect(decode).toMatchObject({ ...idle, requestMs: { count: 13 } });
+  // Prefill measures transfers; a failure has not been seen, so how many there were is not known.
+  expect(prefill?.transfer).toMatchObject({ bootstrapQueue: 0, sendQueue: 0, latencyMs: { count: 13 } });
+  expect(prefill?.transfer?.latencyMs?.p50).toBeCloseTo(93.75);
+  expect(prefill?.transfer).not.toHaveProperty('failed');
+  expect(decode?.transfer).toMatchObject({ preallocationQueue: 0, receiveQueue: 0 });
+  expect(decode?.transfer).not.toHaveProperty('latencyMs');
+});
