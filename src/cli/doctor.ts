@@ -15,13 +15,15 @@ import {
   planOptionsOf,
   settingsOf,
 } from './up/deployment-options.ts';
+import { addHostOptions, type HostFlags, withHosts } from './up/host-options.ts';
 import { hostView } from './doctor/host.ts';
 import { requireLinuxAlone } from '../package/platform.ts';
 import { splitRawArgs, oneProfile } from './operands.ts';
 import { onOption } from './kubernetes/on-option.ts';
 import type { Configure } from './verb.ts';
 import { preferredHttpPort } from '../plan/ports.ts';
-import { makePlan } from '../plan/make-plan.ts';
+import { planWithSecrets } from '../plan/make-plan.ts';
+import { shareRules } from '../plan/shares.ts';
 import { runNameOf } from '../plan/run-name.ts';
 import type { Subject } from '../doctor/host-view.ts';
 import { workspaceOf } from '../run/folders.ts';
@@ -37,13 +39,17 @@ const examples = `
 Examples:
   dynamo doctor                       check this host
   dynamo doctor disagg                also check what disagg needs
+  dynamo doctor agg --components worker --join http://10.0.0.1:2379
+                                      also check the other hosts of a deployment
   dynamo doctor --only ports,D23      run two checks, by name and by id
   dynamo doctor --fix                 repair what is safe to repair, and report what was done
   dynamo doctor --json                for a bug report; secrets are removed
 
 Exit code: 0 when no check failed, 1 when one failed (with --strict, also when one warned).`;
 
-interface DoctorFlags extends DeploymentFlags {
+interface DoctorFlags extends DeploymentFlags, Omit<HostFlags, 'only'> {
+  /** What `--only` is to `up`. */
+  readonly components?: string;
   readonly only?: readonly Check[];
   readonly fix?: true;
   readonly json?: true;
@@ -52,10 +58,13 @@ interface DoctorFlags extends DeploymentFlags {
 }
 
 export const configure: Configure = (command, settle, environment) => {
-  addDeploymentOptions(
-    command
-      .argument('[profile]', 'profile, alias, upstream script or YAML file')
-      .argument('[args...]', 'after --: arguments for the workers'),
+  addHostOptions(
+    addDeploymentOptions(
+      command
+        .argument('[profile]', 'profile, alias, upstream script or YAML file')
+        .argument('[args...]', 'after --: arguments for the workers'),
+    ),
+    '--components',
   )
     .addOption(
       new Option('--only <checks>', 'run only these checks, by id or name: D06,shm').argParser(chosen),
@@ -154,7 +163,7 @@ interface Diagnosed {
 /** A bad plan is a finding and does not end the checks. Throws what `openProfile` throws: the profile must exist. */
 async function planForDoctor(
   { operands, rawArgs }: ReturnType<typeof splitRawArgs>,
-  flags: DeploymentFlags,
+  flags: DoctorFlags,
   caller: Environment,
 ): Promise<Diagnosed> {
   let environment = shownEnvironment(caller);
@@ -165,7 +174,11 @@ async function planForDoctor(
     caller,
   );
   if (note !== undefined) process.stderr.write(`${note}\n`);
-  const options = planOptionsOf(flags, rawArgs, false);
+  const { only: _checks, components, ...hosts } = flags;
+  const options = await withHosts(planOptionsOf(flags, rawArgs, false), {
+    ...hosts,
+    ...(components === undefined ? {} : { only: components }),
+  });
   const preferred = preferredHttpPort(profile, options);
   const subject = {
     profile,
@@ -179,7 +192,7 @@ async function planForDoctor(
     const request = factRequest(profile, options, caller);
     environment = deploymentEnvironment(caller, request);
     const facts = await gatherFacts(workspaceOf(caller), { runId, ...request });
-    const plan = makePlan(profile, options, facts);
+    const { plan } = planWithSecrets(profile, options, facts, await shareRules(options));
     // A local folder named like a model of the hub is checked as the folder.
     return { environment, subject: { ...subject, profile: { ...profile, model: plan.model.path }, plan } };
   } catch (error) {

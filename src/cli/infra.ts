@@ -11,7 +11,7 @@ import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { fitLines, terminalWidth } from '../view/wrap.ts';
-import { choiceLines } from '../view/plan-tree.ts';
+import { choiceLines } from '../view/choice-lines.ts';
 import { infraRows } from '../view/panel.ts';
 import { styleFor } from '../view/style.ts';
 import { dataName, image } from './up/deployment-options.ts';

@@ -7,6 +7,7 @@ import { composeHost, composeYaml } from '../plan/compose.ts';
 import { makePlan, planWithSecrets } from '../plan/make-plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
+import { shareRules } from '../plan/shares.ts';
 import { shellScript } from '../plan/shell.ts';
 import type { Profile } from '../profile/profile.ts';
 import { workspaceOf } from '../run/folders.ts';
@@ -24,8 +25,9 @@ import { factRequest } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
+import { hostsOf, meetingOf } from './up/host-flags.ts';
 import { addHostOptions, type HostFlags, withHosts } from './up/host-options.ts';
-import { parseSplit, splitCommands } from './plan-split.ts';
+import { parseSplit, rankCommands, splitCommands } from './plan-split.ts';
 import type { Split } from '../plan/hosts-plan.ts';
 import { requireServing } from '../plan/plan.ts';
 import { manifestYaml } from '../kubernetes/manifest.ts';
@@ -45,6 +47,7 @@ Examples:
   dynamo plan disagg --json           print the same as JSON ("version" rises when a field changes its meaning)
   dynamo plan disagg --shell > up.sh  write a bash script that starts the same processes without dynamo
   dynamo plan disagg --compose        print a file for docker compose that works on other machines
+  dynamo plan agg --nnodes 2          print the command of each host that runs a part of one worker
   dynamo plan disagg --on kubernetes  print a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
 interface PlanFlags extends DeploymentFlags, ManifestFlags, HostFlags {
@@ -99,7 +102,12 @@ async function plan(
   if (note !== undefined) process.stderr.write(`${note}\n`);
   if (flags.split !== undefined) {
     requireSplitAlone(flags);
-    process.stdout.write(`${splitCommands(profile, flags.split, wordsWithoutSplit(process.argv))}\n`);
+    const words = wordsWithout(['--split'], process.argv);
+    process.stdout.write(`${splitCommands(profile, flags.split, words)}\n`);
+    return 0;
+  }
+  if (flags.nnodes !== undefined && flags.nodeRank === undefined) {
+    process.stdout.write(`${commandsOfRanks(profile, flags)}\n`);
     return 0;
   }
   const request = { asked, profile, flags, rawArgs, environment };
@@ -118,8 +126,9 @@ interface PlanRequest extends AskedManifest {
 }
 
 async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
-  const options = withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
-  const made = planWithSecrets(profile, options, await factsFor(profile, options, environment)).plan;
+  const options = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
+  const facts = await factsFor(profile, options, environment);
+  const made = planWithSecrets(profile, options, facts, await shareRules(options)).plan;
   if (flags.json === true) return JSON.stringify(made, undefined, 2);
   if (flags.shell === true) return shellScript(requireServing(made));
   return fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));
@@ -159,19 +168,40 @@ function planForCompose({ profile, flags, rawArgs, environment }: PlanRequest): 
 
 /** Options that `--split` determines cannot be given with it. */
 function requireSplitAlone(flags: PlanFlags): void {
-  const given = (['only', 'join', 'advertise', 'on'] as const).find((each) => flags[each] !== undefined);
+  requireWithout('--split', flags, { only: '--only', join: '--join', advertise: '--advertise', on: '--on' });
+}
+
+/** Without `--node-rank`, `--nnodes` asks for the commands of all hosts. */
+function commandsOfRanks(profile: Profile, flags: PlanFlags): string {
+  const forms = { json: '--json', shell: '--shell', compose: '--compose' };
+  requireWithout('--nnodes', flags, { ...forms, split: '--split', advertise: '--advertise', on: '--on' });
+  const { nnodes: _nnodes, distInitAddr: _distInitAddr, ...shared } = flags;
+  const hosts = hostsOf(shared);
+  const request = { ...meetingOf(flags), only: hosts.only, joins: hosts.join !== undefined };
+  return rankCommands(profile, request, wordsWithout(['--nnodes', '--dist-init-addr'], process.argv));
+}
+
+function requireWithout(
+  form: string,
+  flags: PlanFlags,
+  others: Readonly<Partial<Record<keyof PlanFlags, string>>>,
+): void {
+  const given = Object.entries(others).find(([key]) => flags[key as keyof PlanFlags] !== undefined);
   if (given === undefined) return;
-  throw new DynamoError('usage', `Use --split or --${given}, not both.`, {
+  throw new DynamoError('usage', `Use ${form} or ${given[1]}, not both.`, {
     hint: 'dynamo plan --help',
-    fields: { option: `--${given}` },
+    fields: { option: given[1] },
   });
 }
 
-/** The arguments of `plan` as given, for an equivalent command. */
-function wordsWithoutSplit(argv: readonly string[]): string[] {
+/** The arguments of `plan` as they were given, for a command that means the same. These `flags` take a value. */
+function wordsWithout(flags: readonly string[], argv: readonly string[]): string[] {
   const words = argv.slice(argv.indexOf('plan') + 1);
-  const at = words.indexOf('--split');
-  return words.filter((word, i) => !word.startsWith('--split') && (at < 0 || i !== at + 1));
+  return words.filter(
+    (word, i) =>
+      !flags.includes(words[i - 1] ?? '') &&
+      !flags.some((flag) => word === flag || word.startsWith(`${flag}=`)),
+  );
 }
 
 /** A plan has no run yet, and its id says so. Except on Linux, where runs are possible, the host is not examined. */

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { openTo } from '../plan/ports.ts';
 import { workspaceOf, requireOwnState } from '../run/folders.ts';
 import { fitLines, terminalWidth } from '../view/wrap.ts';
-import { choiceLines } from '../view/plan-tree.ts';
+import { choiceLines } from '../view/choice-lines.ts';
 import { styleFor } from '../view/style.ts';
 import {
   addDeploymentOptions,
@@ -94,7 +94,7 @@ async function up(
     () => {},
     () => {},
   );
-  const own = withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
+  const own = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
   const options = report?.optionsWith(own) ?? own;
   const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment);
   const signal = early.first();

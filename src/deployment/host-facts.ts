@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
-import { spansHosts } from '../plan/hosts.ts';
+import { spansHosts } from '../plan/shares.ts';
 import type { Gpu, HostAddress, HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import { runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
@@ -80,11 +80,11 @@ export async function gatherFacts(
   };
 }
 
-/** Only IPv4: a host that also has IPv6 then has one address to choose from, and upstream was not tested with IPv6. */
+/** Without link-local ones, which need the name of an interface. */
 function hostAddresses(): HostAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses.flatMap(({ address, internal, family, cidr }) =>
-      internal || family !== 'IPv4'
+      internal || (family === 'IPv6' && address.startsWith('fe80:'))
         ? []
         : [{ address, interface: name, prefix: Number(cidr?.split('/')[1] ?? 0) }],
     ),

@@ -14,6 +14,7 @@ import {
 } from '../plan/plan.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
 import { runNameOf } from '../plan/run-name.ts';
+import { shareRules } from '../plan/shares.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type FactRequest, gatherFacts, withLeases } from './host-facts.ts';
 import { type PreparedRun, releaseRun } from './tidy-up.ts';
@@ -49,6 +50,7 @@ export async function prepareRun(
   detached: boolean,
   environment: Environment,
 ): Promise<PreparedRun<ServingPlan | WorkersPlan>> {
+  const shares = await shareRules(options);
   // Loaded while facts are gathered: nothing else needs it.
   const storing = import('./run-request.ts');
   storing.catch(() => {});
@@ -57,7 +59,7 @@ export async function prepareRun(
     ...requestOf(profile, options, detached, environment),
     plan: (host) => {
       seen = host;
-      return planWithSecrets(profile, options, host);
+      return planWithSecrets(profile, options, host, shares);
     },
   });
   (await storing).writeRequest(prepared.plan, { profile, options, host: seen });
@@ -95,9 +97,10 @@ export function factRequest(
   options: PlanOptions,
   environment: Environment,
 ): Omit<FactRequest, 'runId'> {
+  const meet = options.hosts?.rank?.meet;
   return {
     profile,
-    ports: [preferredHttpPort(profile, options)],
+    ports: [preferredHttpPort(profile, options), ...(meet === undefined ? [] : [meet.port])],
     options,
     engine: options.engine,
     python: options.python,
@@ -185,14 +188,15 @@ function claimData({ plan, folders }: PreparedRun, mine: Claim): void {
 }
 
 /** A shared etcd is our own and has no password; one that the environment or the profile names may have one. */
-async function checkBorrowed(
-  { infra, namespace }: ServingPlan | WorkersPlan,
-  variables: Environment,
-): Promise<void> {
+async function checkBorrowed(plan: ServingPlan | WorkersPlan, variables: Environment): Promise<void> {
+  const { infra, namespace } = plan;
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
   const [environment, profileKey] = etcd.from === 'external' ? [variables, etcd.profileKey] : [{}, undefined];
   await checkEtcd(etcd.addresses, namespace, environment, profileKey);
+  if (plan.share === undefined) return;
+  const { requireAgreement } = await import('./presence.ts');
+  await requireAgreement({ ...plan, share: plan.share }, environment);
 }
 
 async function planAndLease<P extends Plan>(

@@ -26,6 +26,7 @@ import { quietly } from './sole-reaper.ts';
 import { sweepRun } from './sweep-run.ts';
 import { type PreparedRun, tidyUp } from './tidy-up.ts';
 import { recordsKeeper, restoredText } from './keep-records.ts';
+import type { Presence } from './presence.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
 import type { Identity } from '../base/identity.ts';
 
@@ -37,6 +38,7 @@ export async function runPlan(
   const { plan, files, folders } = prepared;
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
+  let presence: Presence | undefined;
   const { variables } = prepared.environment;
   const environment = childEnvironment(plan, prepared.environment);
   const diagnostician = createDiagnostician(plan, prepared.environment);
@@ -58,6 +60,7 @@ export async function runPlan(
     }
     onEvent(event);
     if (event.type === 'process') upkeep?.stir(event.state);
+    presence?.hear(event, journal.status());
   };
   const note = (text: string): void => journal.record({ type: 'note', text });
   openLedger(files.ledger);
@@ -85,6 +88,10 @@ export async function runPlan(
     environment: variables,
     onStart: keepRecords.keptBy,
   });
+  if (runsModel(plan) && plan.share !== undefined) {
+    const { openPresence } = await import('./presence.ts');
+    presence = await openPresence({ ...plan, share: plan.share }, variables);
+  }
   const deps: Dependencies = {
     launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
     ...createProbes(systemClock, foreignListeners),
@@ -92,6 +99,7 @@ export async function runPlan(
     random: Math.random,
     loads: createLoadWatcher(plan.processes.map((spec) => watchedLoad(spec, plan, environment))),
     diagnose: (failure) => diagnostician.diagnose(failure),
+    ...(presence === undefined ? {} : { peers: presence.peers }),
   };
   const started = supervise(plan, deps, journal);
   supervision = {
@@ -99,6 +107,7 @@ export async function runPlan(
     done: started.done.then(async (seen) => {
       const outcome = await withContainers(seen, prepared, journal);
       upkeep?.end();
+      await presence?.end();
       const swept = await sweepRun(plan, variables);
       if (swept !== undefined) note(swept.text);
       quietly(() => markSwept(files, swept?.unswept));

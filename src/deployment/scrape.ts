@@ -5,7 +5,8 @@ import { gpuUse } from '../gpu/use.ts';
 import type { MeasuredProcess } from '../metrics/figures.ts';
 import type { GpuUse, Round } from '../metrics/window.ts';
 import { type Reading, readFrontend, readWorker } from '../metrics/reading.ts';
-import { isServing, type Plan } from '../plan/plan.ts';
+import { isServing, type Plan, runsModel } from '../plan/plan.ts';
+import { statusUrl } from '../plan/ports.ts';
 import { exchange } from '../probe/http.ts';
 import { monotonicMs } from '../run/protocol.ts';
 
@@ -24,7 +25,7 @@ export function scrapeTargets(plan: Plan): ScrapeTarget[] {
       kind === 'frontend' && isServing(plan)
         ? plan.http.url
         : kind === 'worker' && ports.system !== undefined
-          ? `http://127.0.0.1:${ports.system}`
+          ? statusUrl(runsModel(plan) ? plan : {}, ports.system)
           : undefined;
     return url === undefined ? [] : [{ name, kind, component, mode, url: `${url}/metrics`, gpus }];
   });

@@ -1,7 +1,8 @@
 /** Everything that a check can access of the host: small enough for tests to build a host with any fault. */
 import type { Clock } from '../base/clock.ts';
 import type { ContainerSurvey } from '../plan/container.ts';
-import type { Plan, ServingPlan } from '../plan/plan.ts';
+import type { HostRecord } from '../plan/host-record.ts';
+import type { Plan, ServingPlan, WorkersPlan } from '../plan/plan.ts';
 import type { Gpu, PlanOptions, PythonEnvironment } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
 
@@ -27,6 +28,8 @@ export interface HostView {
   python(): PythonEnvironment | undefined;
   /** Throws when the state folder cannot be read. */
   state(): Promise<StateFacts>;
+  /** What the hosts of this deployment say of themselves in the etcd that the plan joins. Rejects if it does not answer. */
+  hostRecords(): Promise<readonly HostRecord[]>;
   /** Unused segments of this user in /dev/shm. */
   lostSegments(): readonly Segment[];
 }
@@ -34,7 +37,7 @@ export interface HostView {
 export interface Subject {
   readonly profile: Profile;
   /** Absent if there is no valid plan on this host; the report has a separate line for the reason. */
-  readonly plan: ServingPlan | undefined;
+  readonly plan: ServingPlan | WorkersPlan | undefined;
   /** The preferred port of the frontend, and whether the command line requires it. */
   readonly preferredHttpPort: number;
   readonly insistsOnPort: boolean;

@@ -1,7 +1,11 @@
 /** The files of a model on this host: in a folder, or in the cache of the Hugging Face hub. */
+import { createHash } from 'node:crypto';
 import { engineUses } from './planned.ts';
 import { join, resolve } from 'node:path';
 import type { HostFiles, HostView } from './host-view.ts';
+
+/** What a look for a model needs of a host. */
+type ModelView = Pick<HostView, 'files' | 'environment' | 'home' | 'cwd'>;
 
 export interface ModelFiles {
   readonly folder: string;
@@ -22,7 +26,7 @@ export function isHubId(model: string): boolean {
 }
 
 /** The files of the model on this host, complete or not; `undefined` if there are none. A folder takes precedence, as upstream. */
-export async function findModel(host: HostView, model: string): Promise<ModelFiles | undefined> {
+export async function findModel(host: ModelView, model: string): Promise<ModelFiles | undefined> {
   const { files } = host;
   const folder = resolve(host.cwd, model);
   if ((await files.stat(folder))?.isFolder === true) return await listed(files, folder);
@@ -32,6 +36,17 @@ export async function findModel(host: HostView, model: string): Promise<ModelFil
   if (!commit) return undefined;
   const snapshot = join(repository, 'snapshots', commit);
   return (await files.stat(snapshot)) === undefined ? undefined : await listed(files, snapshot);
+}
+
+/** Short, and the same on all hosts that have the same model; `undefined` if it is not on this one. Never rejects. */
+export async function configDigest(host: ModelView, model: string): Promise<string | undefined> {
+  try {
+    const found = await findModel(host, model);
+    const text = found === undefined ? undefined : await host.files.read(join(found.folder, 'config.json'));
+    return text === undefined ? undefined : createHash('sha256').update(text).digest('hex').slice(0, 12);
+  } catch {
+    return undefined;
+  }
 }
 
 async function listed(files: HostFiles, folder: string): Promise<ModelFiles> {

@@ -4,6 +4,7 @@ import { docker, orphansOurs, runState } from './checks/dead-runs.ts';
 import { etcd, etcdLock, etcdStale, nats } from './checks/etcd-and-nats.ts';
 import { driver, gpuHang, nvml } from './checks/gpu-health.ts';
 import { computeMode, gpus, vram } from './checks/gpus.ts';
+import { hostsClock, hostsInterface, hostsModel, hostsReach, hostsVersion } from './checks/hosts.ts';
 import { hfAuth, hfCache, modelKind, offline } from './checks/hub-and-models.ts';
 import { loopback, planes, proxy } from './checks/network.ts';
 import { bootstrap, ports, sysportEnv } from './checks/ports.ts';
@@ -41,4 +42,9 @@ export const checks: readonly Check[] = [
   packages,
   runState,
   docker,
+  hostsReach,
+  hostsClock,
+  hostsVersion,
+  hostsModel,
+  hostsInterface,
 ];

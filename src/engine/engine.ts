@@ -16,7 +16,8 @@ export type PortName =
   | 'stream'
   | 'client'
   | 'peer'
-  | 'monitoring';
+  | 'monitoring'
+  | 'ranks';
 export type Ports = Readonly<Partial<Record<PortName, number>>>;
 
 /** What all processes of a deployment share, with all choices made. */
@@ -38,6 +39,18 @@ export interface Network {
 }
 
 export const loopback: Network = { address: '127.0.0.1', interface: 'lo' };
+
+/**
+ * The part of one worker that this host runs, when its GPUs are on several hosts. All parts start alike; the one of rank
+ * 0 registers and serves, the others compute for it. Source: docs/upstream/launch-scripts.md#several-hosts.
+ */
+export interface Rank {
+  readonly rank: number;
+  /** Hosts of the worker. */
+  readonly of: number;
+  /** Where rank 0 listens for the others. */
+  readonly meet: { readonly host: string; readonly port: number };
+}
 
 /** Processes on this machine, which communicate over loopback, unless other hosts run a part of the deployment. */
 export interface LocalDeployment extends AnyDeployment {
@@ -78,6 +91,8 @@ export interface WorkerReplica {
   readonly gpus: readonly string[];
   /** Raw arguments of the user, after `--` on the command line. */
   readonly rawArgs: readonly string[];
+  /** Set when other hosts run the rest of this worker. */
+  readonly rank?: Rank | undefined;
 }
 
 export interface Launch {
@@ -92,6 +107,13 @@ export interface Launch {
 /** Parts of a host that an engine may use; the doctor skips checks of the others. The mocker uses a model without `weights`. */
 export type HostPart = 'gpus' | 'locked-memory' | 'cudnn' | 'nixl' | 'model' | 'weights';
 
+/** What an engine knows about workers on several hosts. */
+export interface RankSupport {
+  readonly modes: readonly WorkerMode[];
+  /** A series on the status server of a rank, set once it has loaded, which it cannot before all ranks have met. */
+  readonly loaded: string;
+}
+
 /** Facts about an engine that do not depend on profile or host. */
 interface EngineFacts {
   readonly name: EngineName;
@@ -103,6 +125,8 @@ interface EngineFacts {
   readonly needsTemporaryFolder: boolean;
   /** The image of its containers; `name` is the key with which the user overrides it. */
   readonly image: { readonly name: 'runtime' | 'sim'; readonly reference: string };
+  /** How one worker spans several hosts; absent if each runs on one. */
+  readonly ranks?: RankSupport | undefined;
   /** Its name for Dynamo's Kubernetes operator; absent if the operator cannot run it. */
   readonly backendFramework?: string;
 }

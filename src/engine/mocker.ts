@@ -106,7 +106,7 @@ function worker(
       // Its tokenizer is a local folder: nothing needs to be downloaded.
       HF_HUB_OFFLINE: '1',
       ...bootstrapVariables(deployment),
-      ...statusVariables(ports.system),
+      ...statusVariables(ports.system, deployment),
     },
   };
 }

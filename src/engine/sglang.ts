@@ -18,6 +18,10 @@ export const sglang: UpstreamKind = {
   reachesAnyInfra: false,
   needsTemporaryFolder: true,
   image: runtimeImage,
+  ranks: {
+    modes: ['aggregated', 'prefill', 'decode', 'diffusion-lm'],
+    loaded: 'dynamo_component_model_load_time_seconds',
+  },
   backendFramework: 'sglang',
   python: pythonNeed,
   make,

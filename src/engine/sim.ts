@@ -2,7 +2,8 @@
 import type { FrontendSpec, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
 import type { EmbeddedKind, Engine, Launch, LocalDeployment, PortName, WorkerReplica } from './engine.ts';
-import { requireLocal, spansHosts } from './targets.ts';
+import { sglang } from './sglang.ts';
+import { meetingPoint, requireLocal, spansHosts } from './targets.ts';
 
 export const sim: EmbeddedKind = {
   name: 'sim',
@@ -13,6 +14,7 @@ export const sim: EmbeddedKind = {
   // The program is mounted into the image.
   image: { name: 'sim', reference: 'node:22-slim' },
   // Its workers use the metric names of the SGLang workers that they simulate.
+  ranks: sglang.ranks,
   make,
 };
 
@@ -57,6 +59,9 @@ function worker(command: readonly string[], replica: WorkerReplica, deployment: 
     ['--bootstrap-host', spansHosts(deployment) ? deployment.network.address : undefined],
     ['--bootstrap-port', ports.bootstrap],
     ['--endpoint', spec.endpoint],
+    ['--nnodes', replica.rank?.of],
+    ['--node-rank', replica.rank?.rank],
+    ['--dist-init-addr', replica.rank === undefined ? undefined : meetingPoint(replica.rank)],
     ['--media-dir', isMedia(spec.mode) ? mediaFolder(spec, deployment) : undefined],
     ['--media-http-url', isMedia(spec.mode) ? spec.media?.httpUrl : undefined],
   ];
@@ -75,7 +80,7 @@ function worker(command: readonly string[], replica: WorkerReplica, deployment: 
     ],
     env: {
       ...dynamoVariables(deployment),
-      DYN_SYSTEM_HOST: '127.0.0.1',
+      DYN_SYSTEM_HOST: deployment.network.address,
       DYN_SYSTEM_PORT: String(ports.system),
     },
     vitalChildren: '^sim::scheduler',

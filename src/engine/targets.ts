@@ -1,6 +1,6 @@
 /** The addresses to use on each target: where servers listen, and where KV events are published. */
 import { DynamoError } from '../base/error.ts';
-import { type Deployment, type LocalDeployment, loopback } from './engine.ts';
+import { type Deployment, type LocalDeployment, loopback, type Rank } from './engine.ts';
 
 interface Spelling {
   /** Where servers listen for other processes of the deployment. */
@@ -24,6 +24,11 @@ const loopbackForZmq = '[::ffff:127.0.0.1]';
 /** Whether other hosts run a part of the deployment. */
 export function spansHosts({ network }: LocalDeployment): boolean {
   return network.address !== loopback.address;
+}
+
+/** `10.0.0.1:29500`, with an IPv6 address in brackets. */
+export function meetingPoint({ meet: { host, port } }: Rank): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Throws `usage` on a cluster, where the embedded engine has no image. */

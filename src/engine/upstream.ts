@@ -1,6 +1,7 @@
 /** What all upstream engines share: the variables of their processes, and the OpenAI frontend. */
 import type { FrontendSpec } from '../profile/profile.ts';
 import { dynamoVariables } from './dynamo-variables.ts';
+import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
 import type { Deployment, Launch, LocalDeployment, PythonHome } from './engine.ts';
 import { spansHosts } from './targets.ts';
@@ -29,12 +30,29 @@ export function pythonVariables(
 
 /** All servers and connections stay on loopback, unless other hosts run a part of the deployment. */
 function localVariables(home: PythonHome, deployment: LocalDeployment): Record<string, string> {
+  requireFamily(home, deployment);
   return {
     DYN_EVENT_PLANE_HOST: deployment.network.address,
     // An address breaks 1.1 to 1.4; the name of the interface works in all versions.
     ...(spansHosts(deployment) ? streamHost(home, deployment) : { DYN_TCP_RESPONSE_STREAM_HOST: 'lo' }),
     ...(home.inImage === true ? {} : placeVariables(home, deployment)),
   };
+}
+
+/**
+ * 1.1.1 refuses to listen on an IPv6 address. 1.6.1 serves over one with aggregated workers, but not with prefill workers:
+ * `cannot_connect`.
+ */
+function requireFamily({ folder, version }: PythonHome, { network }: LocalDeployment): void {
+  if (!network.address.includes(':')) return;
+  throw new DynamoError(
+    'environment',
+    `${folder} contains Dynamo ${version}, which needs IPv4 between hosts.`,
+    {
+      details: [`This host would be reached at ${network.address}.`],
+      hint: 'give an IPv4 address: --advertise ADDRESS',
+    },
+  );
 }
 
 /**
@@ -52,10 +70,11 @@ function streamHost({ version }: PythonHome, { network }: LocalDeployment): Reco
  * target sets all of this.
  * Source: docs/upstream/status-and-health.md#worker-status-port.
  */
-export function statusVariables(port: number | undefined): Record<string, string> {
-  if (port === undefined) return {};
+export function statusVariables(port: number | undefined, deployment: Deployment): Record<string, string> {
+  if (port === undefined || deployment.target !== 'local') return {};
   return {
-    DYN_SYSTEM_HOST: '127.0.0.1',
+    // Since 1.4 the frontend reads the model's tokenizer there, also from another host.
+    DYN_SYSTEM_HOST: deployment.network.address,
     DYN_SYSTEM_PORT: String(port),
     DYN_SYSTEM_STARTING_HEALTH_STATUS: 'ready',
   };

@@ -4,7 +4,7 @@ import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Planes } from './choose-planes.ts';
 import { type ContainerFacts, imageOf, imageVersion, infraImages, type Lack, orElse } from './container.ts';
 import { type InfraName, infraNames, infraTitles, type InfraUse, type InfraUses, isOwn } from './infra.ts';
-import { spansHosts } from './hosts.ts';
+import { spansHosts } from './shares.ts';
 import type { Choice } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 

@@ -5,7 +5,7 @@ import type { Discovery, EngineKind } from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { infraTitles, type InfraName } from './infra.ts';
 import type { Choice, ServingPlan } from './plan.ts';
-import { spansHosts } from './hosts.ts';
+import { spansHosts } from './shares.ts';
 import type { PlanOptions } from './request.ts';
 
 export interface Planes {

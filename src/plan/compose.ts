@@ -219,7 +219,7 @@ function devicesOf(ids: readonly string[]): Record<string, unknown> {
 /** The same probe as this tool's, run by the image's Python; images of etcd and NATS may have no program for it. */
 function healthcheck({ probe, kind, startupTimeoutMs }: ProcessSpec): Record<string, unknown> {
   if (kind === 'infra') return { disable: true };
-  const found = probe.kind === 'http' ? '' : `; assert b'"${probe.endpoint}":"ready"' in text`;
+  const found = probe.kind === 'endpoint' ? `; assert b'"${probe.endpoint}":"ready"' in text` : '';
   const script = `import urllib.request as r; text = r.urlopen('${probe.url}', timeout=4).read()${found}`;
   return {
     test: ['CMD', 'python3', '-c', word(script)],

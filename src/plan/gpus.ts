@@ -13,7 +13,7 @@ import {
 } from './gpu-demand.ts';
 import type { Choice } from './plan.ts';
 import type { Gpu } from './request.ts';
-import type { WorkerEntry } from './replicas.ts';
+import { gpusHere, type WorkerEntry } from './replicas.ts';
 
 /**
  * More than the driver uses on an idle GPU: a process is using it. An idle H200 had 615 MiB in use.
@@ -78,7 +78,7 @@ function groupsOf(workers: readonly WorkerEntry[], weightsMiB: number | undefine
     .map((host) => {
       const members = workers.filter((worker) => hostOf(worker, workers) === host);
       const demands = members.map(({ spec }) => gpuDemand(spec, weightsMiB));
-      return { members, gpus: host.spec.gpus, demand: totalDemand(demands) };
+      return { members, gpus: gpusHere(host), demand: totalDemand(demands) };
     });
 }
 

@@ -8,24 +8,51 @@ import type { ProcessSpec } from './plan.ts';
 export interface OpenPort {
   readonly process: string;
   readonly port: number | 'ephemeral';
+  readonly by: Dialler;
   readonly from: string;
   readonly what: string;
 }
 
-const reached: Readonly<Record<string, { readonly from: string; readonly what: string }>> = {
-  client: { from: 'every host', what: 'etcd' },
-  rpc: { from: 'the host of the frontend, and of prefill workers', what: 'requests' },
-  stream: { from: 'hosts of workers', what: 'answers' },
-  bootstrap: { from: 'hosts of decode workers', what: 'hand-over of the KV cache' },
-  kvEvents: { from: 'the host of the frontend', what: 'KV events' },
+/** What connects to it. */
+export type Dialler = 'all' | 'frontend' | 'requests' | 'worker' | 'decode' | 'rank';
+
+const reached: Readonly<
+  Record<string, { readonly by: Dialler; readonly from: string; readonly what: string }>
+> = {
+  client: { by: 'all', from: 'every host', what: 'etcd' },
+  rpc: { by: 'requests', from: 'the host of the frontend, and of prefill workers', what: 'requests' },
+  system: { by: 'frontend', from: 'the host of the frontend', what: 'tokenizer and status' },
+  stream: { by: 'worker', from: 'hosts of workers', what: 'answers' },
+  bootstrap: { by: 'decode', from: 'hosts of decode workers', what: 'hand-over of the KV cache' },
+  ranks: { by: 'rank', from: 'the hosts of the other ranks', what: 'the ranks meet' },
+  kvEvents: { by: 'frontend', from: 'the host of the frontend', what: 'KV events' },
 };
+
+/** Whether processes of this plan connect to such a port of another host. */
+export function dials(processes: readonly ProcessSpec[], by: Dialler): boolean {
+  const runs = (holds: (spec: ProcessSpec) => boolean): boolean => processes.some(holds);
+  switch (by) {
+    case 'all':
+      return true;
+    case 'frontend':
+      return runs(({ kind }) => kind === 'frontend');
+    case 'requests':
+      return runs(({ kind, mode }) => kind === 'frontend' || mode === 'prefill');
+    case 'worker':
+      return runs(({ kind, rank }) => kind === 'worker' && (rank?.rank ?? 0) === 0);
+    case 'decode':
+      return runs(({ mode }) => mode === 'decode');
+    case 'rank':
+      return runs(({ rank }) => rank !== undefined);
+  }
+}
 
 /**
  * Which ports must be open between the hosts. Events of ZeroMQ and the transfer of the KV cache use ports that the
  * kernel chooses. Seen with the mocker of 1.6.1.
  */
 export function openPorts(processes: readonly ProcessSpec[]): OpenPort[] {
-  return processes.flatMap(({ name, kind, ports }): OpenPort[] => [
+  return processes.flatMap(({ name, kind, ports, rank }): OpenPort[] => [
     ...Object.entries(ports).flatMap(([port, number]): OpenPort[] => {
       const use = reached[port];
       return use === undefined ? [] : [{ process: name, port: number, ...use }];
@@ -35,8 +62,12 @@ export function openPorts(processes: readonly ProcessSpec[]): OpenPort[] {
           {
             process: name,
             port: 'ephemeral' as const,
+            by: 'all' as const,
             from: 'all hosts of this deployment',
-            what: 'events, and the transfer of the KV cache',
+            what:
+              rank === undefined
+                ? 'events, and the transfer of the KV cache'
+                : 'NCCL and Gloo, events, transfer',
           },
         ]
       : []),

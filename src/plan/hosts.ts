@@ -1,31 +1,26 @@
 /** One deployment on several hosts: what this host runs, where the others reach it, and which ports must be open. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
-import { loopback, type Network } from '../engine/engine.ts';
+import type { Network } from '../engine/engine.ts';
+import { meetingPoint } from '../engine/targets.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Choice, HostShare, ServingPlan, WorkersPlan } from './plan.ts';
+import { rankFlags, requireMeetingPort } from './ranks.ts';
 import type { HostAddress, HostFacts, HostsOptions, PlanOptions } from './request.ts';
 
-/** Where the processes of this host listen, and which part of the deployment they are. `share` is absent if they are all of it. */
+/** Where the processes of this host listen, and which part of the deployment they are. */
 export interface Placed {
   readonly network: Network;
-  readonly share?: HostShare;
+  readonly share: Omit<HostShare, 'versions'>;
   readonly choices: readonly Choice[];
-}
-
-export function spansHosts({ hosts = {} }: Pick<PlanOptions, 'hosts'>): boolean {
-  return [hosts.only, hosts.join, hosts.advertise].some((option) => option !== undefined);
 }
 
 /** Throws `usage` when options contradict each other, or name something that does not exist. */
 export function placeOn(options: PlanOptions, profile: Profile, host: HostFacts): Placed {
-  if (!spansHosts(options)) return { network: loopback, choices: [] };
   const { hosts = {} } = options;
-  const { only } = hosts;
   requireCompatible(options);
-  const all = Object.keys(profile.components);
-  const components =
-    only === undefined ? all : all.filter((name) => requireComponents(only, profile).has(name));
+  if (hosts.rank !== undefined) requireMeetingPort(hosts.rank, host);
+  const components = componentsHere(hosts, profile);
   const { network, because } = networkFor(hosts, host.addresses ?? []);
   const elsewhere = Object.entries(profile.components).flatMap(([component, spec]) =>
     components.includes(component)
@@ -43,6 +38,16 @@ export function placeOn(options: PlanOptions, profile: Profile, host: HostFacts)
       },
     ],
   };
+}
+
+/** Of a worker on several hosts, the one of rank 0 runs the rest as well, unless it is named. */
+function componentsHere({ only, rank }: HostsOptions, profile: Profile): string[] {
+  const all = Object.entries(profile.components);
+  const here = only === undefined ? undefined : requireComponents(only, profile);
+  return all.flatMap(([name, { kind }]) => {
+    const takes = here === undefined ? (rank?.rank ?? 0) === 0 || kind === 'worker' : here.has(name);
+    return takes ? [name] : [];
+  });
 }
 
 function requireCompatible({ discovery, infra, runtime, hosts, persist }: PlanOptions): void {
@@ -87,18 +92,25 @@ export function requireComponents(
 }
 
 function networkFor(
-  { join, advertise }: HostsOptions,
+  { join, advertise, rank }: HostsOptions,
   addresses: readonly HostAddress[],
 ): { network: Network; because: string } {
   if (advertise !== undefined) {
     const found = addresses.find(({ address }) => address === advertise);
-    if (found === undefined) throw notHere(advertise, addresses);
+    if (found === undefined) throw notHere(`--advertise ${advertise}`, addresses);
     return { network: found, because: '--advertise' };
   }
-  const etcd = join === undefined ? undefined : new URL(join).hostname;
+  if (rank?.rank === 0 && isIp(rank.meet.host)) {
+    const found = addresses.find(({ address }) => address === rank.meet.host);
+    if (found === undefined) throw notHere(`--dist-init-addr ${meetingPoint(rank)}`, addresses);
+    return { network: found, because: '--dist-init-addr, where rank 0 listens' };
+  }
+  const etcd = join === undefined ? undefined : new URL(join).hostname.replace(/^\[|\]$/g, '');
   const near = addresses.filter((each) => etcd !== undefined && isWithin(etcd, each));
   if (near[0] !== undefined) return { network: near[0], because: `in the network of the etcd at ${etcd}` };
-  const [only, ...others] = addresses;
+  // One of IPv6 is taken only where the other hosts have one, too.
+  const wanted = etcd?.includes(':') === true;
+  const [only, ...others] = addresses.filter(({ address }) => address.includes(':') === wanted);
   if (only !== undefined && others.length === 0) {
     return { network: only, because: 'the only address of this host besides loopback' };
   }
@@ -109,41 +121,66 @@ function networkFor(
   });
 }
 
+function isIp(host: string): boolean {
+  return bits(host) !== undefined;
+}
+
 function notHere(asked: string, addresses: readonly HostAddress[]): DynamoError {
-  return new DynamoError('usage', `--advertise ${asked}: no interface of this host has that address.`, {
+  return new DynamoError('usage', `${asked}: no interface of this host has that address.`, {
     details: addresses.map((each) => `  ${each.address} (${each.interface})`),
     hint: `--advertise ${addresses[0]?.address ?? 'ADDRESS'}`,
-    fields: { option: '--advertise', asked, choices: addresses.map(({ address }) => address) },
+    fields: {
+      option: '--advertise',
+      asked: asked.split(' ')[1] ?? asked,
+      choices: addresses.map(({ address }) => address),
+    },
   });
 }
 
-/** `address` may be a host name or IPv6: then it is in none of the networks. */
+/** `address` may be a host name: then it is in none of the networks. */
 function isWithin(address: string, network: HostAddress): boolean {
   const [one, other] = [bits(address), bits(network.address)];
-  if (one === undefined || other === undefined || network.prefix === 0) return false;
-  const mask = -1 << (32 - network.prefix);
-  return (one & mask) === (other & mask);
+  if (one === undefined || other?.length !== one.length || network.prefix === 0) return false;
+  return one.slice(0, network.prefix) === other.slice(0, network.prefix);
 }
 
-function bits(address: string): number | undefined {
-  if (!/^(\d{1,3}\.){3}\d{1,3}$/.test(address)) return undefined;
-  return address.split('.').reduce((sum, part) => (sum << 8) | Number(part), 0);
+/** Of an IP address, as text of 32 or 128 digits. */
+function bits(address: string): string | undefined {
+  if (/^(\d{1,3}\.){3}\d{1,3}$/.test(address)) return binary(address.split('.'), 10, 8);
+  if (!/^[\da-f:]+$/i.test(address) || !address.includes(':')) return undefined;
+  const [head = [], tail] = address.split('::').map((half) => half.split(':').filter(Boolean));
+  const missing = Array.from({ length: 8 - head.length - (tail?.length ?? 0) }, () => '0');
+  return binary(tail === undefined ? head : [...head, ...missing, ...tail], 16, 16);
 }
 
-/** The commands for the other hosts, for the first lines of `up`; none if another host started etcd. */
+function binary(parts: readonly string[], radix: number, width: number): string {
+  return parts.map((part) => Number.parseInt(part, radix).toString(2).padStart(width, '0')).join('');
+}
+
+/** The commands for the other hosts, for the first lines of `up` on the host that starts etcd. */
 export function joinChoices(
   { name, profile, share, infra }: Pick<ServingPlan | WorkersPlan, 'name' | 'profile' | 'share' | 'infra'>,
-  etcdIsOurs: boolean,
+  rank: HostsOptions['rank'],
 ): Choice[] {
   const etcd = infra?.etcd?.addresses[0];
-  if (share === undefined || !etcdIsOurs || etcd === undefined || share.elsewhere.length === 0) return [];
+  if (share === undefined || etcd === undefined) return [];
   const rest = share.elsewhere.map(({ component }) => component);
   const named = name === profile.name ? '' : ` --name ${name}`;
+  const ranks = rank === undefined ? [] : Array.from({ length: rank.of - 1 }, (_, i) => i + 1);
   return [
-    {
+    ...ranks.map((index) => ({
       what: 'join',
-      value: `dynamo up ${profile.name} --only ${rest.join(',')} --join ${etcd}${named}`,
-      because: `on the other host, with the same settings; or on several: --only ${rest[0]} and so on`,
-    },
+      value: `dynamo up ${profile.name} ${rank === undefined ? '' : rankFlags(rank, index).join(' ')} --join ${etcd}${named}`,
+      because: `on the host of rank ${index}, with the same settings`,
+    })),
+    ...(rest.length === 0
+      ? []
+      : [
+          {
+            what: 'join',
+            value: `dynamo up ${profile.name} --only ${rest.join(',')} --join ${etcd}${named}`,
+            because: `on the other host, with the same settings; or on several: --only ${rest[0]} and so on`,
+          },
+        ]),
   ];
 }

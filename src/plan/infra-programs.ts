@@ -1,5 +1,6 @@
 /** How a run starts its own etcd and NATS: on loopback, with their data in a folder of the plan. */
 import type { PortName, Ports } from '../engine/engine.ts';
+import { bracketed, hostUrl } from './ports.ts';
 
 export type Verbosity = 'debug' | 'info' | 'warn' | 'error';
 
@@ -75,8 +76,8 @@ export const etcd: InfraProgram = {
     'then they exit with code 0',
 };
 
-function url(port: Ports['client'], host = '127.0.0.1'): string {
-  return `http://${host}:${port}`;
+function url(port: number | undefined, host = '127.0.0.1'): string {
+  return hostUrl(host, port);
 }
 
 /** 15 MB, as in upstream's compose file. Source: docs/upstream/launch-scripts.md#compose. */
@@ -88,7 +89,7 @@ export const nats: InfraProgram = {
   // nats:2.11.4 is made from scratch: its entry point is /nats-server. Source: nats-docker, 2.11.x/scratch.
   imageStartsIt: true,
   usualPort: 4222,
-  address: (ports, reach = '127.0.0.1') => `nats://${reach}:${ports.client}`,
+  address: (ports, reach = '127.0.0.1') => `nats://${bracketed(reach)}:${ports.client}`,
   // Answers 200 and {"status":"ok"}. Seen with 2.9.10 and 2.15.1.
   probeUrl: (ports) => `http://127.0.0.1:${ports.monitoring}/healthz`,
   // The payload limit has no flag.

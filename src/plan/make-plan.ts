@@ -2,21 +2,27 @@
 import { DynamoError } from '../base/error.ts';
 import { conceal, isSecret } from '../base/secrets.ts';
 import { decidingVariables } from '../engine/dynamo-variables.ts';
-import type { Discovery, Engine, EngineKind, LocalDeployment } from '../engine/engine.ts';
+import {
+  type Discovery,
+  type Engine,
+  type EngineKind,
+  type LocalDeployment,
+  loopback,
+} from '../engine/engine.ts';
 import type { Profile } from '../profile/profile.ts';
 import { chooseEngine, pythonChoices } from './choose-engine.ts';
 import { allowedGpus, limitText } from './gpu-demand.ts';
 import { type Placement, placeWorkers } from './gpus.ts';
 import { chooseInfra, namespaced } from './choose-infra.ts';
 import { choosePlanes, type Planes, requireRequestPlane } from './choose-planes.ts';
-import { joinChoices, placeOn } from './hosts.ts';
 import { planHttp, portPool, portRange } from './ports.ts';
 import {
   afterInfra,
   edgesOf,
   type Replica,
   replicasOf,
-  requireOneNode,
+  requireFew,
+  requireOneHost,
   routesByCache,
   stopWaves,
   topologicalOrder,
@@ -29,6 +35,7 @@ import { hiddenVariables, hideSecrets, knownSecrets, type Secrets } from './plan
 import { livenessRule, processSpec, registration, type ProcessContext } from './process-spec.ts';
 import {
   type ExpectedInstances,
+  type HostShare,
   modelsFolder,
   planVersion,
   type ProcessSpec,
@@ -39,6 +46,7 @@ import {
 import type { HostFacts, PlanOptions } from './request.ts';
 import { daemonOf, inContainer, runtimeFor, runtimeHost } from './runtime.ts';
 import { nameChoices, runNameOf } from './run-name.ts';
+import { type ShareRules, spansHosts } from './shares.ts';
 import { requireSpawnable } from './spawn-limits.ts';
 
 /** For all logs of a run. */
@@ -53,14 +61,22 @@ export interface PlanWithSecrets {
   readonly secrets: Secrets;
 }
 
-/** The plan of a whole deployment without its secrets, for callers that start nothing. Throws as `planWithSecrets` does. */
+/** The plan of a deployment on one host without its secrets, for callers that start nothing. Throws as `planWithSecrets` does. */
 export function makePlan(given: Profile, options: PlanOptions, host: HostFacts): ServingPlan {
   return requireServing(planWithSecrets(given, options, host).plan);
 }
 
-/** Throws DynamoError (`usage`, `profile-invalid`, `busy`, `environment`, `unavailable`) when there is no valid plan. */
-export function planWithSecrets(given: Profile, options: PlanOptions, host: HostFacts): PlanWithSecrets {
-  const decided = decide(given, options, host);
+/**
+ * `shares`: from `shareRules`, for a deployment on several hosts. Throws DynamoError (`usage`, `profile-invalid`, `busy`,
+ * `environment`, `unavailable`) when there is no valid plan.
+ */
+export function planWithSecrets(
+  given: Profile,
+  options: PlanOptions,
+  host: HostFacts,
+  shares?: ShareRules,
+): PlanWithSecrets {
+  const decided = decide(given, options, host, shares);
   const { deployment, specs, edges, access, cwd } = resolve(decided, options, host);
   const inOrder = topologicalOrder(edges).flatMap((name) => specs.get(name) ?? []);
   const { processes, secrets } = hideSecrets(inOrder, knownSecrets(given, options, host));
@@ -81,10 +97,10 @@ function planOf(
   const { deployment, specs, edges, access, cwd, processes } = resolved;
   const { path: modelPath, linkTo } = model.place;
   const runName = runNameOf(options.name, profile);
-  const joins = joinChoices(
-    { name: runName, profile, share, infra },
-    infra.etcd !== undefined && isOwn(infra.etcd),
-  );
+  const joins =
+    infra.etcd === undefined || !isOwn(infra.etcd)
+      ? []
+      : (decided.shares?.joinChoices({ name: runName, profile, share, infra }, options.hosts?.rank) ?? []);
   const common = {
     version: planVersion,
     runId: host.runId,
@@ -136,12 +152,16 @@ function planOf(
 }
 
 /** All choices that are made before the processes are resolved, in order of dependency. */
-function decide(given: Profile, options: PlanOptions, host: HostFacts) {
-  const { network, share, choices: hostChoices } = placeOn(options, given, host);
+function decide(given: Profile, options: PlanOptions, host: HostFacts, shares: ShareRules | undefined) {
+  if (spansHosts(options) && shares === undefined) throw new Error('no rules for several hosts');
+  const placed = shares?.placeOn(options, given, host);
+  const { network = loopback, choices: hostChoices = [] } = placed ?? {};
   const runtime = runtimeFor(options, given.device, host);
   const inside = runtimeHost(runtime, host);
   const { engine, choices: engineChoices } = chooseEngine(options.engine, given, inside);
   requireRequestPlane(engine.kind, given);
+  const share =
+    placed === undefined ? undefined : { ...placed.share, versions: versionsOf(engine.kind, inside) };
   const planes = choosePlanes(given, options, host.environment);
   const { uses, choices: infraChoices } = chooseInfra(planes.needs, options, host);
   if (!engine.kind.reachesAnyInfra) requireAccess(uses, host.environment, inside.python?.dynamoVersion ?? '');
@@ -152,14 +172,20 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     share === undefined ? undefined : runNameOf(options.name, given),
   );
   const allReplicas = replicasOf(profile, options.replicas);
-  const replicas = allReplicas.filter(
+  const mine = allReplicas.filter(
     ({ component }) => share === undefined || share.components.includes(component),
   );
-  requireOneNode(replicas, profile);
+  const rank = options.hosts?.rank;
+  requireFew(mine, profile);
+  if (rank === undefined) requireOneHost(mine, profile);
+  const replicas = rank === undefined ? mine : (shares?.withRank(mine, rank, engine.kind, profile) ?? mine);
   const http = planHttp(profile, options, host);
   const placement = engine.needsGpus && profile.device === 'gpu' ? place(replicas, options, host) : undefined;
   const range = portRange(host.environment);
-  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), range, [http.port]);
+  const pool = portPool(host.runId, (port) => host.busyPorts.has(port), range, [
+    http.port,
+    ...meetingPort(options),
+  ]);
   const { infra, processes: infraSpecs } = planInfra(uses, { ...options, network }, host, pool);
   if (options.persist !== undefined && infra.persist === undefined) throw nothingToKeep(options.persist);
   const { path: model, choices: modelChoices } = chooseModel(profile, host);
@@ -173,6 +199,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     ...planes.choices,
     ...infraChoices,
     ...hostChoices,
+    ...(shares?.rankChoices(replicas) ?? []),
     ...namespaceChoices,
     ...http.choices,
     ...(placement?.choices ?? []),
@@ -184,6 +211,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     uses,
     network,
     share,
+    shares,
     profile,
     allReplicas,
     replicas,
@@ -195,6 +223,17 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts) {
     choices,
     model: { path: model, servedName, place: engine.modelPlace(model, servedName) },
   };
+}
+
+function versionsOf({ python }: EngineKind, host: HostFacts): HostShare['versions'] {
+  if (python === undefined || host.python === undefined) return {};
+  const backend = host.python.backends[python.backend?.distribution ?? ''];
+  return { dynamo: host.python.dynamoVersion, ...(backend === undefined ? {} : { backend }) };
+}
+
+/** The port of rank 0 is one that the user names. */
+function meetingPort({ hosts }: PlanOptions): number[] {
+  return hosts?.rank === undefined ? [] : [hosts.rank.meet.port];
 }
 
 type Decided = ReturnType<typeof decide>;

@@ -1,6 +1,6 @@
 /** A deployment with every choice made: what `up` runs, `plan` prints and `smoke` proves. Serialisable. */
 import { DynamoError } from '../base/error.ts';
-import type { Discovery, EngineName, Network, Ports } from '../engine/engine.ts';
+import type { Discovery, EngineName, Network, Ports, Rank } from '../engine/engine.ts';
 import type { DaemonAddress } from '../base/identity.ts';
 import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
 import type { ContainerSpec } from './container.ts';
@@ -17,7 +17,9 @@ export type Probe =
   /** GET answers with status 200. */
   | { readonly kind: 'http'; readonly url: string }
   /** A worker's status server lists this endpoint as ready; the status code is ignored (encode workers always answer 503). */
-  | { readonly kind: 'endpoint'; readonly url: string; readonly endpoint: string };
+  | { readonly kind: 'endpoint'; readonly url: string; readonly endpoint: string }
+  /** Its metrics have this series, with a value above 0: set once a worker has loaded, also where it registers nothing. */
+  | { readonly kind: 'metric'; readonly url: string; readonly metric: string };
 
 /** What happens when a process ends unexpectedly after the deployment was ready; before that, it is a failed start. */
 export interface RestartRule {
@@ -55,6 +57,8 @@ export interface ProcessSpec {
   /** Key of the component in the profile; `etcd` or `nats` for infrastructure. */
   readonly component: string;
   readonly mode?: WorkerMode | undefined;
+  /** Set when other hosts run the rest of this worker. */
+  readonly rank?: Rank | undefined;
   readonly argv: readonly string[];
   /** Absent for a process outside containers. */
   readonly container?: ContainerSpec | undefined;
@@ -142,6 +146,8 @@ export interface HostShare extends Network {
   readonly components: readonly string[];
   /** Components that run on other hosts only. */
   readonly elsewhere: readonly { readonly component: string; readonly mode?: WorkerMode }[];
+  /** Of Dynamo, and of the package that computes; absent where the engine has none. Those of all hosts must agree. */
+  readonly versions: { readonly dynamo?: string; readonly backend?: string };
 }
 
 /** A plan whose processes serve a model, or a part of those that do. */
@@ -192,7 +198,7 @@ export type Plan = ServingPlan | WorkersPlan | InfraOnlyPlan;
 export interface Provable extends Pick<ServingPlan, 'runId' | 'proof' | 'provesReuse' | 'share'> {
   readonly model: { readonly servedName: string };
   readonly http: { readonly url: string };
-  readonly processes: readonly Pick<ProcessSpec, 'name' | 'kind' | 'component' | 'mode' | 'ports'>[];
+  readonly processes: readonly Pick<ProcessSpec, 'name' | 'kind' | 'component' | 'mode' | 'ports' | 'rank'>[];
 }
 
 /** Whether it starts workers of a model, with or without their frontend. */

@@ -1,6 +1,7 @@
 /** Gives every process its ports, together and at once, so that no two ever share one; and the frontend its HTTP address. */
 import { DynamoError } from '../base/error.ts';
 import type { Profile } from '../profile/profile.ts';
+import { loopback, type Network } from '../engine/engine.ts';
 import type { Choice } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
@@ -147,5 +148,22 @@ function reachOf(http: HttpAddress): Choice[] {
 export function planUrl({ host, port }: HttpAddress): string {
   if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
   if (host === '::') return `http://[::1]:${port}`;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return hostUrl(host, port);
+}
+
+/** IPv6 addresses stand in brackets. */
+export function hostUrl(host: string, port: number | undefined): string {
+  return `http://${bracketed(host)}:${port}`;
+}
+
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Where the status server of a worker is reached from this host. */
+export function statusUrl(
+  { share }: { readonly share?: Network | undefined },
+  port: number | undefined,
+): string {
+  return hostUrl((share ?? loopback).address, port);
 }

@@ -4,8 +4,8 @@ import type { Profile, WorkerSpec } from '../profile/profile.ts';
 import { spansHosts } from '../engine/targets.ts';
 import type { Placement } from './gpus.ts';
 import type { edgesOf, Replica } from './replicas.ts';
-import { planUrl, type PortPool } from './ports.ts';
-import type { LivenessRule, ProcessSpec, RestartRule } from './plan.ts';
+import { hostUrl, planUrl, type PortPool } from './ports.ts';
+import type { LivenessRule, Probe, ProcessSpec, RestartRule } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
 /** What all processes of a plan share. */
@@ -33,23 +33,38 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
   const spans = spansHosts(deployment);
   const ports: Ports =
     replica.kind === 'worker'
-      ? take([...engine.portsOf(replica.spec), ...(spans ? (['rpc'] as const) : [])])
+      ? {
+          ...take([...engine.portsOf(replica.spec), ...(spans ? (['rpc'] as const) : [])]),
+          ...(replica.rank?.rank === 0 ? { ranks: replica.rank.meet.port } : {}),
+        }
       : take(spans ? ['stream'] : []);
+  const rank = replica.kind === 'worker' ? replica.rank : undefined;
   const gpus = context.placement?.devices.get(replica.name) ?? [];
   const launch: Launch =
     replica.kind === 'frontend'
       ? engine.frontend(replica.spec, deployment)
       : engine.worker(
-          { name: replica.name, spec: replica.spec, ports, gpus, rawArgs: options.rawArgs },
+          {
+            name: replica.name,
+            spec: replica.spec,
+            ports,
+            gpus,
+            rawArgs: options.rawArgs,
+            rank: replica.rank,
+          },
           deployment,
         );
+  // The other ranks of a worker register nothing, and answer no requests.
   const registersAs =
-    replica.kind === 'worker' ? registration(replica.spec, engine, deployment.profile) : undefined;
+    replica.kind === 'worker' && (rank === undefined || rank.rank === 0)
+      ? registration(replica.spec, engine, deployment.profile)
+      : undefined;
   return {
     name: replica.name,
     kind: replica.kind,
     component: replica.component,
     ...(replica.kind === 'worker' ? { mode: replica.spec.mode } : {}),
+    ...(rank === undefined ? {} : { rank }),
     argv: [...launch.command, ...launch.args],
     env: {
       ...deployment.profile.env,
@@ -68,14 +83,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     ports: replica.kind === 'frontend' ? { http: deployment.http.port, ...ports } : ports,
     gpus,
     dependsOn: context.edges.get(replica.name) ?? [],
-    probe:
-      registersAs === undefined
-        ? { kind: 'http', url: `${planUrl(deployment.http)}/live` }
-        : {
-            kind: 'endpoint',
-            url: `http://127.0.0.1:${ports.system}/health`,
-            endpoint: registersAs.endpoint,
-          },
+    probe: probeOf(replica, registersAs?.endpoint, ports, context),
     ...(registersAs === undefined ? {} : { registersAs }),
     startupTimeoutMs: Math.max(replica.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
     ...stopGraces(replica, launch, engine, options),
@@ -83,6 +91,23 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     ...(replica.spec.liveness === undefined ? {} : { liveness: livenessRule(replica.spec.liveness) }),
     logFile: `${host.runFolder}/logs/${replica.name}.log`,
   };
+}
+
+/**
+ * A rank above 0 lists no endpoint, and its status is good from the first moment: that it has loaded, which it cannot
+ * before all ranks have met, shows in its metrics alone. Source: docs/upstream/launch-scripts.md#several-hosts.
+ */
+function probeOf(
+  { kind }: Replica,
+  endpoint: string | undefined,
+  ports: Ports,
+  { engine, deployment }: ProcessContext,
+): Probe {
+  if (kind === 'frontend') return { kind: 'http', url: `${planUrl(deployment.http)}/live` };
+  const status = hostUrl(deployment.network.address, ports.system);
+  return endpoint === undefined
+    ? { kind: 'metric', url: `${status}/metrics`, metric: engine.kind.ranks?.loaded ?? '' }
+    : { kind: 'endpoint', url: `${status}/health`, endpoint };
 }
 
 /**

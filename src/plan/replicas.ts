@@ -1,6 +1,7 @@
 /** Turns the components of a profile into named processes, one for each replica, and orders their start and stop. */
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
+import type { Rank } from '../engine/engine.ts';
 import type { FrontendSpec, Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Condition, ProcessSpec } from './plan.ts';
 
@@ -9,7 +10,13 @@ interface ReplicaName {
   readonly component: string;
 }
 export type FrontendEntry = ReplicaName & { readonly kind: 'frontend'; readonly spec: FrontendSpec };
-export type WorkerEntry = ReplicaName & { readonly kind: 'worker'; readonly spec: WorkerSpec };
+export type WorkerEntry = ReplicaName & {
+  readonly kind: 'worker';
+  /** As in the profile: its GPUs are those of all hosts together. */
+  readonly spec: WorkerSpec;
+  /** Set when other hosts run the rest of it. */
+  readonly rank?: Rank;
+};
 export type Replica = FrontendEntry | WorkerEntry;
 
 /**
@@ -68,8 +75,8 @@ export function routesByCache(replicas: readonly Replica[]): boolean {
 /** Workers of one component: more than the GPUs of any machine, and little enough for it to start without GPUs. */
 const mostOnOneMachine = 64;
 
-/** Throws `usage` for a worker that spans several machines, and for more workers than one can run: this plan is for one. */
-export function requireOneNode(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
+/** Throws `usage` for more workers than one machine can run. */
+export function requireFew(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
   // Those of one component stand together.
   const many = replicas.find(({ component }, i) => replicas[i - mostOnOneMachine]?.component === component);
   if (many !== undefined) {
@@ -83,12 +90,24 @@ export function requireOneNode(replicas: readonly Replica[], { name }: Pick<Prof
       },
     );
   }
+}
+
+/** GPUs that this host has of it. */
+export function gpusHere({ spec, rank }: Pick<WorkerEntry, 'spec' | 'rank'>): number {
+  return spec.gpus / (rank?.of ?? 1);
+}
+
+/** Throws `usage` for a worker whose profile spreads it over several machines: this is one. */
+export function requireOneHost(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
   const spread = replicas.find((replica) => replica.kind === 'worker' && replica.spec.nodes > 1);
   if (spread?.kind !== 'worker') return;
   const { component, spec } = spread;
   throw new DynamoError('usage', `components.${component}.nodes: ${spec.nodes} machines, and this is one.`, {
-    details: [`On one machine: --set components.${component}.nodes=1`],
-    hint: `dynamo plan ${name} --on kubernetes`,
+    details: [
+      `On one machine: --set components.${component}.nodes=1`,
+      `On Kubernetes:  dynamo plan ${name} --on kubernetes`,
+    ],
+    hint: `dynamo plan ${name} --nnodes ${spec.nodes}   # prints the command of each host`,
     impossible: true,
     fields: { key: `components.${component}.nodes`, asked: String(spec.nodes) },
   });

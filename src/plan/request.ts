@@ -1,5 +1,5 @@
 /** The input of planning besides the profile: facts about this host, and the options of the command. */
-import type { EngineName } from '../engine/engine.ts';
+import type { EngineName, Rank } from '../engine/engine.ts';
 import type { Images } from './container.ts';
 import type { InfraFacts } from './infra.ts';
 
@@ -63,6 +63,8 @@ export interface HostsOptions {
   readonly join?: string | undefined;
   /** Address under which the other hosts reach this one. */
   readonly advertise?: string | undefined;
+  /** Which part of one worker this host runs, when several hosts run it together. */
+  readonly rank?: Rank | undefined;
 }
 
 export interface HostFacts {

@@ -117,7 +117,8 @@ function waitLine(spec: ProcessSpec): string {
 
 function probeCommand(probe: Probe): string {
   if (probe.kind === 'http') return `curl -sf ${quote(probe.url)}`;
-  return `sh -c ${quote(`curl -s ${quote(probe.url)} | grep -q '"${probe.endpoint}":"ready"'`)}`;
+  const sign = probe.kind === 'endpoint' ? `"${probe.endpoint}":"ready"` : `^${probe.metric}`;
+  return `sh -c ${quote(`curl -s ${quote(probe.url)} | grep -q '${sign}'`)}`;
 }
 
 function shellName(name: string): string {

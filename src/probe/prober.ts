@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { DynamoError, type KnownInstances } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
+import { sumOfSeries } from '../base/metrics-text.ts';
 import type { ExpectedInstances, Probe, ServingPlan } from '../plan/plan.ts';
 import type { Prober, Proving, Sight } from '../supervisor/contracts.ts';
 import { instancesText } from '../supervisor/failure.ts';
@@ -99,9 +100,25 @@ async function ask(url: string, timeoutMs: number, signal?: AbortSignal): Promis
 function probeOnce(probe: Probe, timeoutMs = startTimeoutMs): Attempt<undefined> {
   return async (signal) => {
     const answer = await ask(probe.url, timeoutMs, signal);
-    const ready = probe.kind === 'http' ? answer.status === 200 : endpointReady(answer, probe.endpoint);
-    return ready ? { done: undefined } : { seen: `HTTP ${answer.status} ${answer.body.slice(0, 160)}` };
+    const ready = isReady(probe, answer);
+    return ready ? { done: undefined } : { seen: unreadyText(probe, answer) };
   };
+}
+
+function unreadyText(probe: Probe, { status, body }: HttpAnswer): string {
+  if (probe.kind === 'metric' && status === 200) return `no ${probe.metric} yet`;
+  return `HTTP ${status} ${body.slice(0, 160)}`;
+}
+
+function isReady(probe: Probe, answer: HttpAnswer): boolean {
+  switch (probe.kind) {
+    case 'http':
+      return answer.status === 200;
+    case 'endpoint':
+      return endpointReady(answer, probe.endpoint);
+    case 'metric':
+      return sumOfSeries(answer.body, probe.metric) > 0;
+  }
 }
 
 /** Uses the body, not the status: an encode worker always answers 503 while it serves. */

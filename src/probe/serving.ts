@@ -2,6 +2,7 @@
 import { timeLimit } from '../base/clock.ts';
 import { DynamoError, type ErrorFields } from '../base/error.ts';
 import { isServing, type Plan, type Provable } from '../plan/plan.ts';
+import { statusUrl } from '../plan/ports.ts';
 import { judge, proofRequest } from '../plan/proof.ts';
 import type { Proof } from '../supervisor/events.ts';
 import { generateRequests, servedRoles } from '../base/metrics-text.ts';
@@ -86,14 +87,15 @@ type Counts = ReadonlyMap<string, number>;
 
 /** With several roles, a request that skipped one is answered as well: only the counters show it. */
 function countedWorkers(plan: Provable): Provable['processes'] {
-  const workers = plan.processes.filter(({ kind }) => kind === 'worker');
+  // Only rank 0 of a worker counts requests.
+  const workers = plan.processes.filter(({ kind, rank }) => kind === 'worker' && (rank?.rank ?? 0) === 0);
   const modes = [...workers, ...(plan.share?.elsewhere ?? [])].flatMap(({ mode }) => mode ?? []);
   return new Set(modes).size > 1 ? workers : [];
 }
 
 async function counts(plan: Provable, signal: AbortSignal): Promise<Counts> {
   const entries = countedWorkers(plan).map(async ({ name, ports }): Promise<[string, number]> => {
-    const { body } = await exchange(`http://127.0.0.1:${ports.system}/metrics`, { timeoutMs: 5_000, signal });
+    const { body } = await exchange(`${statusUrl(plan, ports.system)}/metrics`, { timeoutMs: 5_000, signal });
     return [name, generateRequests(body)];
   });
   return new Map(await Promise.all(entries));

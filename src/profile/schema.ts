@@ -110,7 +110,7 @@ const worker = z.strictObject({
   gpus: z.int().min(0).max(64).default(1).describe('GPUs of each replica'),
   nodes: count
     .default(1)
-    .describe('Machines over which the GPUs of each replica are spread evenly; several: only on Kubernetes'),
+    .describe('Machines over which the GPUs of each replica are spread evenly; without Kubernetes: --nnodes'),
   tensorParallel: count.optional().describe('Tensor parallel size; default: gpus'),
   shareGpuWith: z.string().optional().describe('Run on the same GPUs as this other component'),
   gpuMemoryGiB: z.number().positive().optional().describe('Hint: GPU memory that one replica needs'),

@@ -178,8 +178,9 @@ function fields(document: ProfileDocument, workers: readonly NamedWorker[]): Sha
         fix: `gpus: ${spec.tensorParallel}`,
       });
     }
-    const spread = spec.tensorParallel ?? spec.gpus;
-    if (spec.gpus % spec.nodes !== 0 || spread % spec.nodes !== 0) {
+    const onGpus = document.device === 'gpu';
+    const spread = spec.tensorParallel ?? (onGpus ? spec.gpus : spec.nodes);
+    if ((onGpus && spec.gpus % spec.nodes !== 0) || spread % spec.nodes !== 0) {
       faults.push({
         path: [...path, 'nodes'],
         message: `${at}.nodes: ${spec.nodes} do not share ${spec.gpus} GPUs (tensor parallel ${spread}) evenly`,

@@ -43,7 +43,7 @@ const processShape = object({
   ports: map(number),
   gpus: list(text),
   dependsOn: list(object({ process: text, condition: text })),
-  probe: object({ kind: oneOf('http', 'endpoint'), url: text }),
+  probe: object({ kind: oneOf('http', 'endpoint', 'metric'), url: text }),
   startupTimeoutMs: number,
   stopGraceMs: number,
   // Plans of older versions have neither.

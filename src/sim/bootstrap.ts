@@ -1,7 +1,7 @@
 /** The transfer from prefill to decode: decode asks for its room at the prefill worker's bootstrap port and waits. */
 import { messageOf } from '../base/error-code.ts';
 import { deferred, type Deferred } from '../base/deferred.ts';
-import { listen } from './http.ts';
+import { bracketed, listen } from './http.ts';
 import type { ImageInfo } from './images.ts';
 import { log } from './log.ts';
 import { openLines, type Rendezvous } from './request-plane.ts';
@@ -52,7 +52,7 @@ export async function serveBootstrap(host: string, port: number, broken: boolean
     return { port };
   });
   return {
-    address: `${host}:${bound.port}`,
+    address: `${bracketed(host)}:${bound.port}`,
     /** Resolves when decode has taken the offer, or after a time limit; `undefined` if it has not. */
     offer: async (room: string, kv: KvOffer): Promise<Sent | undefined> => {
       const meeting = enter(room);

@@ -22,6 +22,11 @@ export async function listen(host: string, port: number, listener: RequestListen
   return { server, port: used };
 }
 
+/** As it stands in a URL. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;

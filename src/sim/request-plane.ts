@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { ApiError, asApiError, unavailable } from './api-body.ts';
-import { clientGone, listen, readBody, readLines, sendText } from './http.ts';
+import { bracketed, clientGone, listen, readBody, readLines, sendText } from './http.ts';
 import type { ImageInfo } from './images.ts';
 import { log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -115,8 +115,8 @@ export async function serveRequests(serving: Serving) {
     void answer(serving, request, response);
   });
   return {
-    tcp: `${serving.host}:${port}/${path}`,
-    events: `${serving.host}:${port}/events`,
+    tcp: `${bracketed(serving.host)}:${port}/${path}`,
+    events: `${bracketed(serving.host)}:${port}/events`,
     /** Accepts no new requests; resolves when the last answer is complete. */
     drain: async (): Promise<void> => {
       server.close();

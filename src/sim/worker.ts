@@ -16,6 +16,7 @@ import { metrics } from './metrics.ts';
 import { injectFaults } from './faults.ts';
 import { openPlanes } from './open-planes.ts';
 import { prefixCache } from './prefix-cache.ts';
+import { meetRanks } from './ranks.ts';
 import { type Frames, serveRequests, type WorkRequest } from './request-plane.ts';
 import { embeddings, generate, type TextEngine } from './text-engine.ts';
 import { sleep } from './wait.ts';
@@ -36,9 +37,18 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   let registered: readonly string[] = [];
   const closeStatus = await serveStatus(status, measures, () => registered);
 
-  // As upstream, nothing is served or registered before the engine has loaded.
+  // As upstream, nothing is served or registered before the engine has loaded, and no rank loads before all have met.
+  const rank = await meetRanks(flags, stop);
   await sleep((flags['startup-time'] ?? 0) * 1000, stop);
   if (stop.aborted) return discovery.close();
+  const loaded = { dynamo_component: place[1], model: cardOf(flags, null).display_name };
+  measures.gauge('dynamo_component_model_load_time_seconds', loaded, process.uptime());
+  if (rank > 0) {
+    log('INFO', 'publisher.handle_non_leader_node', `Non-leader node detected (node_rank=${rank}).`);
+    await once(stop, 'abort');
+    closeStatus();
+    return discovery.close();
+  }
 
   const started = performance.now();
   const bootstrap = flags.mode === 'prefill' ? await openBootstrap(flags) : undefined;

@@ -1,5 +1,6 @@
 /** What a smoke test calls: where it answers, and the traits that decide which requests fit it. */
 import type { ServingPlan } from '../plan/plan.ts';
+import { statusUrl } from '../plan/ports.ts';
 import type { Profile, ProofSpec, WorkerMode } from '../profile/profile.ts';
 
 export interface TargetWorker {
@@ -26,7 +27,7 @@ export function ownTarget(plan: ServingPlan, profile: Profile): Target {
   const workers = plan.processes.flatMap(({ name, mode, ports }): TargetWorker[] =>
     mode === undefined || ports.system === undefined
       ? []
-      : [{ name, mode, metricsUrl: `http://127.0.0.1:${ports.system}/metrics` }],
+      : [{ name, mode, metricsUrl: `${statusUrl(plan, ports.system)}/metrics` }],
   );
   return {
     url: plan.http.url,

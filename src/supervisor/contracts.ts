@@ -77,6 +77,15 @@ export interface LoadWatcher {
   watch(process: string, onProgress: (progress: LoadProgress) => void): () => void;
 }
 
+/** Another rank of a worker, as its host last said. */
+export interface PeerRank {
+  readonly rank: number;
+  readonly address: string;
+  /** Differs between two lives of its process. */
+  readonly life: string;
+  readonly state: string;
+}
+
 /** Everything that a supervision takes from outside. */
 export interface Dependencies {
   readonly launcher: Launcher;
@@ -86,6 +95,8 @@ export interface Dependencies {
   /** From [0, 1), for jitter. */
   readonly random: () => number;
   readonly loads: LoadWatcher;
+  /** The other ranks of the worker in this process; `undefined` when etcd does not say. Absent on one host. */
+  readonly peers?: (process: string) => Promise<readonly PeerRank[] | undefined>;
   /** The cause of a failure, if logs or host show it. Called once, at the failure; never rejects. */
   readonly diagnose: (failure: Failure) => Promise<Diagnosis | undefined>;
 }

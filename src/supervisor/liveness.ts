@@ -11,6 +11,7 @@ import type { RunContext } from './run-context.ts';
 export async function monitor(run: RunContext, actors: Actors): Promise<void> {
   const { plan, deps, journal, shutdown } = run;
   void watchOtherHosts(run);
+  void watchOtherRanks(run, actors);
   await watchHealth(plan, {
     prober: deps.prober,
     clock: deps.clock,
@@ -123,6 +124,16 @@ async function watchOtherHosts({ plan, deps, journal, shutdown }: RunContext): P
       if (now === 0 && before >= failureThreshold) journal.record({ type: 'note', text: `${what} is back` });
     }
   }
+}
+
+async function watchOtherRanks(run: RunContext, actors: Actors): Promise<void> {
+  const ranked = [...actors.values()].filter(({ spec }) => spec.rank !== undefined);
+  if (ranked.length === 0 || run.deps.peers === undefined) return;
+  const { watchRanks } = await import('./ranks.ts');
+  const watches = ranked.map(async (actor) => {
+    await watchRanks(run, actor.spec, (seen) => giveUp(run, actor, { seen }, actor.spec.degradedStopGraceMs));
+  });
+  await Promise.all(watches);
 }
 
 function nameOf(instance: { namespace: string; component: string; endpoint: string }): string {

@@ -1,4 +1,4 @@
-/** A plan as a tree, and the choices that were made for it. */
+/** A plan as a tree. */
 import type { ChalkInstance } from 'chalk';
 import { hiddenMark } from '../base/secrets.ts';
 import { quote } from '../base/terminal-text.ts';
@@ -6,13 +6,12 @@ import { openPorts } from '../plan/hosts-plan.ts';
 import {
   type HostShare,
   isServing,
-  type Plan,
   type ProcessSpec,
   type ServingPlan,
   type WorkersPlan,
 } from '../plan/plan.ts';
 import { durationText } from '../base/duration.ts';
-import { ignoredVariables } from '../plan/infra-access.ts';
+import { choiceLines } from './choice-lines.ts';
 
 /** Ends without a newline. */
 export function planTree(plan: ServingPlan | WorkersPlan, style: ChalkInstance): string {
@@ -101,15 +100,4 @@ function readyWords(plan: ServingPlan | WorkersPlan): string {
     if (registersAs !== undefined) counts.set(component, (counts.get(component) ?? 0) + 1);
   const workers = [...counts].map(([component, count]) => `${count} × ${component}`).join(', ');
   return `the frontend knows ${workers}, ${plan.model.servedName} is listed, and a ${plan.proof.request} request is answered`;
-}
-
-export function choiceLines(plan: Plan, style: ChalkInstance): string[] {
-  const width = Math.max(...plan.choices.map(({ what }) => what.length));
-  const lines = plan.choices.map(
-    ({ what, value, because }) =>
-      `${style.dim(what.padEnd(width))}  ${style.bold(value)}  ${style.dim(because)}`,
-  );
-  const ignored = ignoredVariables(plan);
-  if (ignored.length === 0) return lines;
-  return [...lines, style.dim(`${'ignored'.padEnd(width)}  ${ignored.join(', ')} (the plan sets these)`)];
 }

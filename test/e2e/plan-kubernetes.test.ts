@@ -120,11 +120,13 @@ test.for([
   expect(stderr).not.toContain('hf_aaaa');
 });
 
-test('several nodes are for Kubernetes alone, and so are its options', async ({ world }) => {
+test('several nodes are not for one host, and options of Kubernetes are not for this one', async ({
+  world,
+}) => {
   const nodes = ['--set', 'components.worker.gpus=4', '--set', 'components.worker.nodes=2'];
   const here = await dynamo(world, ['plan', 'agg', '--engine', 'sim', ...nodes]);
   expect(here.stderr).toMatch(
-    /components\.worker\.nodes: 2 machines, and this is one\.[^]*fix: dynamo plan agg --on kubernetes/,
+    /components\.worker\.nodes: 2 machines, and this is one\.[^]*dynamo plan agg --on kubernetes\nfix: dynamo plan agg --nnodes 2/,
   );
   const there = await succeed(world, ['plan', 'agg', ...target, ...nodes, '--json']);
   expect(there.stdout).toContain('"nodeCount": 2');

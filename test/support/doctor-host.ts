@@ -14,6 +14,7 @@ import type {
   Subject,
 } from '../../src/doctor/host-view.ts';
 import type { ContainerSurvey } from '../../src/plan/container.ts';
+import type { HostRecord } from '../../src/plan/host-record.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { ServingPlan } from '../../src/plan/plan.ts';
 import type { PythonEnvironment } from '../../src/plan/request.ts';
@@ -53,6 +54,7 @@ export interface HostFacts {
   readonly runs?: readonly RunFacts[];
   readonly stale?: readonly StaleThing[];
   readonly segments?: readonly Segment[];
+  readonly hostRecords?: readonly HostRecord[];
 }
 
 export function doctorHost(facts: HostFacts = {}): HostView {
@@ -113,6 +115,7 @@ export function doctorHost(facts: HostFacts = {}): HostView {
       return facts.python;
     },
     state: async () => state,
+    hostRecords: async () => facts.hostRecords ?? [],
     lostSegments: () => facts.segments ?? [],
   };
 }

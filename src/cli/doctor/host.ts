@@ -65,6 +65,15 @@ export function hostView({ environment, caller, subject, flags }: HostSource): H
         backend: (findEngine(engine)?.python ?? autoEngines.real.python).backend,
       }),
     state: async () => await stateFacts(caller),
+    hostRecords: async () => {
+      const { plan } = subject ?? {};
+      const { readHostRecords } = await import('../../infra/host-records.ts');
+      return await readHostRecords({
+        addresses: plan?.infra?.etcd?.addresses ?? [],
+        namespace: plan?.namespace ?? '',
+        environment,
+      });
+    },
     lostSegments: () => lostSegments(caller),
   };
 }

@@ -1,54 +1,38 @@
-/** The options of `up` and `plan` for a deployment on several hosts. */
-import { isIPv4 } from 'node:net';
-import type { Command } from 'commander';
+/** The options of `up`, `plan` and `doctor` for a deployment on several hosts. */
+import { type Command, Option } from 'commander';
 import type { PlanOptions } from '../../plan/request.ts';
-import { badValue } from './deployment-options.ts';
 
+/** As typed: most starts have none of them, and do not load what reads them. */
 export interface HostFlags {
-  readonly only?: readonly string[];
+  readonly only?: string;
   readonly join?: string;
   readonly advertise?: string;
+  readonly nnodes?: string;
+  readonly nodeRank?: string;
+  readonly distInitAddr?: string;
 }
 
-export function addHostOptions(command: Command): Command {
+export function addHostOptions(command: Command, only = '--only'): Command {
   return command
-    .option('--only <components>', 'run only these components here, the others on other hosts', names)
-    .option('--join <url>', 'etcd of the deployment, on the host that started it', etcdUrl)
-    .option('--advertise <address>', 'address under which the other hosts reach this one', hostAddress);
+    .addOption(
+      new Option(`${only} <components>`, 'run only these components here, the others on other hosts'),
+    )
+    .option('--join <url>', 'etcd of the deployment, on the host that started it')
+    .option('--advertise <address>', 'address under which the other hosts reach this one')
+    .option('--nnodes <n>', 'run one worker on so many hosts')
+    .option('--node-rank <n>', 'which of these hosts this one is, from 0')
+    .option('--dist-init-addr <host:port>', 'where rank 0 listens for the other ranks');
 }
 
-/** The same options with these flags. The etcd that a host joins is external; another `--infra` is refused. */
-export function withHosts(options: PlanOptions, { only, join, advertise }: HostFlags): PlanOptions {
-  if (only === undefined && join === undefined && advertise === undefined) return options;
+/**
+ * The same options, and what these flags say. What a host joins is external; with another `--infra` that is refused.
+ * Throws `usage` for a bad value.
+ */
+export async function withHosts(options: PlanOptions, flags: HostFlags): Promise<PlanOptions> {
+  const { only, join, advertise, nnodes, nodeRank, distInitAddr } = flags;
+  if ([only, join, advertise, nnodes, nodeRank, distInitAddr].every((each) => each === undefined))
+    return options;
+  const { hostsOf } = await import('./host-flags.ts');
   const infra = join !== undefined && options.infra === 'auto' ? 'external' : options.infra;
-  return { ...options, infra, hosts: { only, join, advertise } };
-}
-
-function names(text: string): string[] {
-  const items = text.split(',').map((item) => item.trim());
-  if (items.includes('')) throw badValue('--only', text, 'expected components, such as frontend,prefill');
-  return items;
-}
-
-/** Without a login: upstream reads that from variables, and every user can see a command line. */
-function etcdUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '' || url.pathname !== '/') {
-    throw badValue('--join', text, 'expected the URL of an etcd, such as http://10.0.0.1:2379');
-  }
-  if (url.username === '' && url.password === '') return url.origin;
-  throw badValue(
-    '--join',
-    text,
-    'expected no login; export ETCD_AUTH_USERNAME and ETCD_AUTH_PASSWORD instead',
-  );
-}
-
-function hostAddress(text: string): string {
-  if (isIPv4(text) && !/^(127\.|0\.)/.test(text)) return text;
-  throw badValue(
-    '--advertise',
-    text,
-    'expected an IPv4 address that other hosts can reach, such as 10.0.0.1',
-  );
+  return { ...options, infra, hosts: hostsOf(flags) };
 }

@@ -1,6 +1,6 @@
 /** How processes of one host reach each other: planes, proxies and loopback. */
 import { ignoredVariables } from '../../plan/infra-access.ts';
-import { isServing, type ServingPlan } from '../../plan/plan.ts';
+import { isServing, type ServingPlan, type WorkersPlan } from '../../plan/plan.ts';
 import { type Check, fail, type Finding, ok, skip, warn } from '../check.ts';
 import type { HostView, Subject } from '../host-view.ts';
 import { valueOf } from '../planned.ts';
@@ -31,7 +31,7 @@ export const planes: Check = {
  * No log mentions a difference: the model is never listed.
  * Source: docs/upstream/discovery.md#mismatches-without-a-message.
  */
-function checkPlan(plan: ServingPlan, { profile }: Subject): Finding {
+function checkPlan(plan: ServingPlan | WorkersPlan, { profile }: Subject): Finding {
   const processes = plan.processes.filter(({ kind }) => kind !== 'infra');
   for (const name of sharedVariables) {
     const values = new Map(processes.map((spec) => [spec.env[name], spec.name]));

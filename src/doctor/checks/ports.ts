@@ -131,7 +131,7 @@ async function preferredIsTaken(
       state === 'live' &&
       plan?.processes.some((spec) => Object.values(spec.ports).includes(preferred)) === true,
   );
-  const taken = host.subject?.plan?.http.port;
+  const taken = host.subject?.plan?.http?.port;
   const left = runs.find(
     ({ state, living }) => state === 'dead' && living.some(({ pid }) => holder.startsWith(`pid ${pid} `)),
   );
@@ -179,7 +179,7 @@ export const sysportEnv: Check = {
     const value = environment['DYN_SYSTEM_PORT'];
     if (value === undefined) return ok('DYN_SYSTEM_PORT is not set; dynamo gives each worker its own');
     const port = Number(value);
-    const http = subject?.plan?.http.port ?? subject?.preferredHttpPort ?? 8000;
+    const http = subject?.plan?.http?.port ?? subject?.preferredHttpPort ?? 8000;
     const trouble = !(Number.isInteger(port) && port > 0)
       ? ', which is not a port'
       : port > highestSystemPort

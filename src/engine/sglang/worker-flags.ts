@@ -172,6 +172,7 @@ export function cpuVariables({ mode }: WorkerSpec): Record<string, string> {
 const ports = 'ports are planned automatically: `dynamo plan` shows them';
 const model = 'use --model';
 const profiles = 'choose a profile: dynamo profiles list';
+const hosts = 'leave it out behind --: `dynamo up` has an option of that name';
 const gpus = 'use --set components.NAME.gpus=N, so that the GPUs are planned';
 
 /**
@@ -191,6 +192,9 @@ export const reservedFlags: ReservedFlags = new Map([
   ['--tp-size', gpus],
   ['--tp', gpus],
   ['--tensor-parallel-size', gpus],
+  ['--nnodes', hosts],
+  ['--node-rank', hosts],
+  ['--dist-init-addr', hosts],
   ['--host', ports],
   ['--port', ports],
   ['--nccl-port', ports],

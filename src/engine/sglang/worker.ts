@@ -5,7 +5,7 @@ import type { VersionFlags } from '../version-flags.ts';
 import type { Deployment, Launch, LocalDeployment, PythonHome, WorkerReplica } from '../engine.ts';
 import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../upstream.ts';
-import { spansHosts, spellingFor } from '../targets.ts';
+import { meetingPoint, spansHosts, spellingFor } from '../targets.ts';
 import {
   cpuFlags,
   cpuVariables,
@@ -67,7 +67,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
     args: mergeFlags([...planned, ...(device === 'cpu' ? [] : graphs)], given, reservedFlags),
     env: {
       ...pythonVariables(home, deployment, replica.name),
-      ...statusVariables(ports.system),
+      ...statusVariables(ports.system, deployment),
       ...(deployment.target === 'local' ? localVariables(deployment) : {}),
       ...transferVariables(spec, device),
       ...multimodalVariables(spec, versionFlags, device),
@@ -78,13 +78,16 @@ export function sglangWorker(parts: WorkerParts): Launch {
 }
 
 function commonFlags({ home, device, replica, deployment }: WorkerParts): Flag[] {
-  const { spec, ports } = replica;
+  const { spec, ports, rank } = replica;
   const gpus = device === 'cpu' ? 1 : Math.max(1, spec.gpus);
   return [
     ['--model-path', deployment.modelPath],
     ['--served-model-name', deployment.servedModelName],
     ['--endpoint', spec.endpoint === undefined ? undefined : `dyn://${spec.endpoint}`],
     ['--tp-size', spec.tensorParallel ?? gpus],
+    ['--nnodes', rank?.of],
+    ['--node-rank', rank?.rank],
+    ['--dist-init-addr', rank === undefined ? undefined : meetingPoint(rank)],
     ['--trust-remote-code', true],
     ['--nccl-port', ports.nccl],
     ['--skip-tokenizer-init', skipsTokenizer(spec)],

@@ -1,8 +1,10 @@
 /** One deployment on two hosts: prefill on the first, decode on the second, etcd between them. */
 import { describe, expect } from 'vitest';
 import { executable } from '../../e2e/harness/cli.ts';
-import type { RunRow, Up } from '../../e2e/harness/deployment.ts';
+import type { Up } from '../../e2e/harness/deployment.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
 import { until } from '../../support/until.ts';
+import { answers, ask, rowOf } from '../support/host-commands.ts';
 import { pythons } from '../support/python.ts';
 import { type Host, test } from '../support/two-hosts.ts';
 
@@ -15,7 +17,8 @@ const engines = [
 ];
 
 async function startBoth([first, second]: readonly [Host, Host], flags: readonly string[]): Promise<Up> {
-  const up = first.dynamo('up', 'disagg', '--only', 'frontend,prefill', '-d', '--json', ...flags);
+  const share = ['--only', 'frontend,prefill', '--http-port', String(await freePort())];
+  const up = first.dynamo('up', 'disagg', ...share, '-d', '--json', ...flags);
   up.catch(() => {});
   await until(
     'etcd on the first host',
@@ -38,38 +41,14 @@ async function startDecode([first, second]: readonly [Host, Host], flags: readon
   );
 }
 
-async function answers(host: Host, url: string): Promise<boolean> {
-  return await host.get(url).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function rowOf(host: Host): Promise<RunRow> {
-  const { runs } = JSON.parse((await host.dynamo('ps', '--json')).stdout) as { runs: RunRow[] };
-  const [row] = runs;
-  if (row === undefined) throw new Error('no run is up');
-  return row;
-}
-
 /** Requests that a worker of this host has taken. */
 async function counted(host: Host, name: string): Promise<number> {
   const { ports } = (await rowOf(host)).processes.find((each) => each.name === name) ?? {};
-  const page = await host.get(`http://127.0.0.1:${ports?.['system']}/metrics`);
+  const page = await host.get(`http://${host.address}:${ports?.['system']}/metrics`);
   const lines = page
     .split('\n')
     .filter((line) => /^dynamo_component_requests_total\{.*dynamo_endpoint="generate"/.test(line));
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-}
-
-async function ask(host: Host, { url, model }: Up): Promise<number> {
-  const messages = [{ role: 'user', content: 'What is a KV cache?' }];
-  const answer = JSON.parse(
-    await host.get(`${url}/v1/chat/completions`, { model, messages, max_tokens: 8 }),
-  ) as {
-    usage?: { completion_tokens: number };
-  };
-  return answer.usage?.completion_tokens ?? 0;
 }
 
 async function asksUntilAnswered(host: Host, up: Up): Promise<void> {
@@ -128,6 +107,20 @@ describe.each(engines)('$name', ({ name, flags }) => {
     await asksUntilAnswered(first, up);
     await Promise.all([first.dynamo('down'), second.dynamo('down')]);
   });
+});
+
+test('sim over IPv6', { timeout: 120_000 }, async ({ hosts: [first, second] }) => {
+  const port = `--http-port=${await freePort()}`;
+  const start = ['up', 'disagg', '-d', '--json', '--engine=sim'];
+  const up = first.dynamo(...start, '--only=frontend,prefill', `--advertise=${first.address6}`, port);
+  up.catch(() => {});
+  const join = `http://[${first.address6}]:2379`;
+  await until('etcd', async () => await answers(second, `${join}/health`));
+  await second.dynamo(...start, '--only=decode', `--join=${join}`);
+  const serving = JSON.parse((await up).stdout) as Up;
+  expect(await ask(first, serving)).toBe(8);
+  await second.dynamo('down');
+  await first.dynamo('down');
 });
 
 test('a host without an etcd to join says so at once', async ({ hosts: [, second] }) => {

@@ -1,6 +1,7 @@
 /** Two hosts on one machine: network namespaces that a pair of virtual interfaces joins, each with a state folder of its own. */
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { executable, type Ended, type Session, startCommand } from '../../e2e/harness/cli.ts';
 import { createWorld, test as base, type World } from '../../e2e/harness/world.ts';
 import { install, versions } from './installed.ts';
@@ -8,11 +9,15 @@ import { endLeftovers, leftovers } from '../../oracle/leftovers.ts';
 
 export interface Host {
   readonly address: string;
+  /** Its address of IPv6. */
+  readonly address6: string;
   readonly world: World;
   /** Runs any command there. */
   run(argv: readonly string[]): Session;
   /** Runs `dynamo` there, and throws with all that was said unless it ended with 0. */
   dynamo(...args: readonly string[]): Promise<Ended>;
+  /** Whether packets from and to it pass, as with its cable. */
+  plug(inPlace: boolean): void;
   /** The body of what `url` answers there. */
   get(url: string, body?: unknown): Promise<string>;
 }
@@ -48,10 +53,16 @@ function connect([one, two]: readonly [string, string]): void {
     [two, '10.77.0.2/24'],
   ] as const) {
     ip('-n', name, 'address', 'add', address, 'dev', 'eth0');
+    ip('-n', name, 'address', 'add', `${address6Of(address)}/64`, 'dev', 'eth0', 'nodad');
     for (const link of ['lo', 'eth0']) ip('-n', name, 'link', 'set', link, 'up');
     // As every host has: Dynamo up to 1.4 looks for its own address there.
     ip('-n', name, 'route', 'add', 'default', 'dev', 'eth0');
   }
+}
+
+/** `fd00:77::2` of `10.77.0.2/24`. */
+function address6Of(address: string): string {
+  return `fd00:77::${/\.(\d+)(?:\/|$)/.exec(address)?.[1]}`;
 }
 
 function processesIn(name: string): { text: string }[] {
@@ -60,8 +71,12 @@ function processesIn(name: string): { text: string }[] {
 }
 
 function hostOf(name: string, address: string, world: World): Host {
+  const memory = join(world.root, 'shm');
+  mkdirSync(memory, { recursive: true });
+  // Ranks of SGLang that see the memory of one another take it that they are on one host.
+  const ownMemory = ['sh', '-c', '/usr/bin/mount --bind "$1" /dev/shm && shift && exec "$@"', 'sh', memory];
   const run = (argv: readonly string[]): Session =>
-    startCommand(world, ['/usr/sbin/ip', 'netns', 'exec', name, ...argv]);
+    startCommand(world, ['/usr/sbin/ip', 'netns', 'exec', name, ...ownMemory, ...argv]);
   const succeed = async (argv: readonly string[]): Promise<Ended> => {
     const ended = await run(argv).ended;
     if (ended.code === 0) return ended;
@@ -71,13 +86,18 @@ function hostOf(name: string, address: string, world: World): Host {
   };
   return {
     address,
+    address6: address6Of(address),
     world,
     run,
     dynamo: async (...args) => await succeed([process.execPath, executable, ...args]),
+    plug: (inPlace) => {
+      ip('-n', name, 'link', 'set', 'eth0', inPlace ? 'up' : 'down');
+      if (inPlace) ip('-n', name, 'route', 'replace', 'default', 'dev', 'eth0');
+    },
     get: async (url, body) => {
       const data =
         body === undefined ? [] : ['-H', 'content-type: application/json', '-d', JSON.stringify(body)];
-      return (await succeed(['curl', '-sS', '-m', '60', ...data, url])).stdout;
+      return (await succeed(['curl', '-gsS', '-m', '60', ...data, url])).stdout;
     },
   };
 }

@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { makePlan, planWithSecrets } from '../../../src/plan/make-plan.ts';
 import { openPorts, splitOf } from '../../../src/plan/hosts-plan.ts';
-import type { HostsOptions, PlanOptions } from '../../../src/plan/request.ts';
-import { host, options } from '../../support/profile.ts';
+import { shareRules } from '../../../src/plan/shares.ts';
+import type { HostFacts, HostsOptions, PlanOptions } from '../../../src/plan/request.ts';
+import { gpusOf, host, options, pythonOf } from '../../support/profile.ts';
 import { shipped } from '../../support/shipped-profiles.ts';
 
 const disagg = await shipped('disagg');
@@ -14,11 +15,17 @@ const infra = {
   persistentFolder: '',
 };
 
-function planOn(hosts: HostsOptions, more: Partial<PlanOptions> = {}, addresses = [eth0]) {
+const shares = await shareRules({ hosts: { only: [] } });
+
+function factsFor(hosts: HostsOptions, addresses = [eth0]): HostFacts {
   const { external, ...own } = infra;
-  const facts = host({ addresses, infra: { ...own, external: hosts.join === undefined ? {} : external } });
+  return host({ addresses, infra: { ...own, external: hosts.join === undefined ? {} : external } });
+}
+
+function planOn(hosts: HostsOptions, more: Partial<PlanOptions> = {}, addresses = [eth0]) {
+  const facts = factsFor(hosts, addresses);
   const join = hosts.join === undefined ? {} : { infra: 'external' as const };
-  return planWithSecrets(disagg, options({ engine: 'sim', hosts, ...join, ...more }), facts).plan;
+  return planWithSecrets(disagg, options({ engine: 'sim', hosts, ...join, ...more }), facts, shares).plan;
 }
 
 test('the host of the frontend starts etcd for the others and expects their workers', () => {
@@ -82,4 +89,92 @@ test('the frontend goes to the first host that is named', () => {
     { host: 'b', components: ['frontend', 'decode'] },
     { host: 'a', components: ['prefill'] },
   ]);
+});
+
+describe('one worker on two hosts', () => {
+  const meet = { host: '10.0.0.1', port: 29_500 };
+  const join = 'http://10.0.0.1:2379';
+  const head = { address: '10.0.0.1', interface: 'eth0', prefix: 24 };
+
+  async function rankOf(rank: number, document: Readonly<Record<string, unknown>> = { gpus: 4 }) {
+    const hosts = { rank: { rank, of: 2, meet }, ...(rank === 0 ? {} : { join }) };
+    const given = await shipped('agg');
+    const { worker } = given.components;
+    if (worker?.kind !== 'worker') throw new Error('agg has no worker');
+    const profile = { ...given, components: { ...given.components, worker: { ...worker, ...document } } };
+    const facts = {
+      ...factsFor(hosts, [rank === 0 ? head : eth0]),
+      gpus: gpusOf(2),
+      python: pythonOf('1.4.2', '0.5.16'),
+    };
+    const infraFrom = rank === 0 ? 'auto' : 'external';
+    return planWithSecrets(profile, options({ engine: 'sglang', hosts, infra: infraFrom }), facts, shares)
+      .plan;
+  }
+
+  test('each takes its half of the GPUs, with the tensor parallel size of both', async () => {
+    const [zero, one] = await Promise.all([rankOf(0), rankOf(1)]);
+    for (const [index, plan] of [zero, one].entries()) {
+      const worker = plan.processes.find(({ name }) => name === 'worker');
+      expect(worker?.gpus).toEqual(['0', '1']);
+      expect(worker?.argv.join(' ')).toContain(
+        `--tp-size 4 --nnodes 2 --node-rank ${index} --dist-init-addr 10.0.0.1:29500`,
+      );
+    }
+  });
+
+  test('rank 0 serves and listens for the others; rank 1 runs the worker alone, and proves that it has loaded', async () => {
+    const [zero, one] = await Promise.all([rankOf(0), rankOf(1)]);
+    expect(zero.processes.map(({ name }) => name).toSorted()).toEqual(['etcd', 'frontend', 'worker']);
+    expect(zero.expected.map(({ count }) => count)).toEqual([1]);
+    expect(openPorts(zero.processes).find(({ port }) => port === 29_500)?.from).toContain('other ranks');
+    expect(zero.choices.find(({ what }) => what === 'join')?.value).toBe(
+      'dynamo up agg --nnodes 2 --node-rank 1 --dist-init-addr 10.0.0.1:29500 --join http://10.0.0.1:2379',
+    );
+    expect(one.processes.map(({ name }) => name)).toEqual(['worker']);
+    expect(one.processes[0]?.registersAs).toBeUndefined();
+    expect(one.processes[0]?.ports.ranks).toBeUndefined();
+    expect(one.processes[0]?.probe).toEqual({
+      kind: 'metric',
+      url: `http://10.0.0.2:${one.processes[0]?.ports.system}/metrics`,
+      metric: 'dynamo_component_model_load_time_seconds',
+    });
+  });
+
+  test.each<[string, number, Readonly<Record<string, unknown>>]>([
+    ['components.worker has 3 GPUs, which 2 hosts cannot share evenly', 0, { gpus: 3 }],
+    ['components.worker has tensorParallel 1, which 2 hosts', 1, { gpus: 4, tensorParallel: 1 }],
+    ['the profile says nodes: 4', 0, { gpus: 4, nodes: 4 }],
+    [
+      '--nnodes 2 is for one worker, and this host would run worker-1 and worker-2',
+      0,
+      { gpus: 2, replicas: 2 },
+    ],
+    ['a worker of mode embedding runs on one host', 0, { gpus: 2, mode: 'embedding' }],
+  ])('refused: %s', async (message, rank, document) => {
+    await expect(rankOf(rank, document)).rejects.toThrow(message);
+  });
+
+  test('rank 0 listens at an address of its own host', () => {
+    const hosts = { rank: { rank: 0, of: 2, meet } };
+    expect(() => planOn({ ...hosts, only: ['frontend', 'prefill'] })).toThrow(
+      '--dist-init-addr 10.0.0.1:29500: no interface of this host has that address',
+    );
+  });
+
+  test('the mocker has no ranks, and a profile with nodes needs them', async () => {
+    const rank = { rank: 0, of: 2, meet: { ...meet, host: '10.0.0.2' } };
+    const mocker = { engine: 'mocker' as const };
+    const facts = { ...factsFor({}), python: pythonOf('1.6.1') };
+    const agg = await shipped('agg');
+    expect(() => planWithSecrets(agg, options({ ...mocker, hosts: { rank } }), facts, shares)).toThrow(
+      'a worker of the engine mocker runs on one host',
+    );
+    const { worker } = agg.components;
+    if (worker?.kind !== 'worker') throw new Error('agg has no worker');
+    const spread = { ...agg, components: { ...agg.components, worker: { ...worker, gpus: 2, nodes: 2 } } };
+    expect(() => makePlan(spread, options({ engine: 'sim' }), host())).toThrow(
+      'components.worker.nodes: 2 machines, and this is one',
+    );
+  });
 });
