@@ -86,7 +86,10 @@ function requireOneWorker(profile: Profile, { hosts, only }: RankRequest): void 
     throw new DynamoError(
       'usage',
       `--nnodes ${hosts} is for one worker, and ${names.length === 0 ? 'none is' : `${names.join(' and ')} are`} to be run.`,
-      { hint: `--only ${names[0] ?? 'WORKER'}   # and the same for each of the others` },
+      {
+        hint: `--only ${names[0] ?? 'WORKER'}   # and the same for each of the others`,
+        fields: { option: '--nnodes', choices: names },
+      },
     );
   }
   requireSpread(worker.name, worker.spec, profile, hosts);

@@ -88,6 +88,7 @@ function sameRank({ rank }: HostRecord, { address, runId }: HostRecord): DynamoE
   const taken = `Rank ${rank?.rank} of this worker is already run by ${address} (run ${runId}).`;
   return new DynamoError('busy', taken, {
     hint: `dynamo down ${runId}   # on that host; or give another --node-rank here`,
+    fields: { option: '--node-rank', asked: String(rank?.rank), holder: `${address} (run ${runId})` },
   });
 }
 
@@ -95,5 +96,6 @@ function anotherModel(mine: HostRecord, { model, address, runId }: HostRecord): 
   const differs = `This host would serve ${mine.model.name}, and ${address} (run ${runId}) serves ${model.name}.`;
   return new DynamoError('usage', differs, {
     hint: `--model ${quote(model.name)}   # or another --name, for another deployment`,
+    fields: { option: '--model', asked: mine.model.name, choices: [model.name] },
   });
 }

@@ -51,6 +51,7 @@ function requireFamily({ folder, version }: PythonHome, { network }: LocalDeploy
     {
       details: [`This host would be reached at ${network.address}.`],
       hint: 'give an IPv4 address: --advertise ADDRESS',
+      fields: { option: '--advertise', asked: network.address, version },
     },
   );
 }

@@ -43,6 +43,7 @@ function onlyWorker(replicas: readonly Replica[], { of }: Rank): WorkerEntry {
           : components.length > 1
             ? `--only ${components[0]}   # and another address for each of the others`
             : `--replicas ${worker.component}=1   # and another address for each of the others`,
+      fields: { option: '--nnodes', asked: String(of), choices: names },
     },
   );
 }
@@ -59,6 +60,7 @@ function requireRanks(spec: WorkerSpec, { name, ranks }: EngineKind, { of }: Ran
     {
       hint: none ? '--engine sglang' : `modes on several hosts: ${modes.join(', ')}`,
       impossible: true,
+      fields: { option: '--nnodes', asked: String(of), choices: rankedModes },
     },
   );
 }
@@ -73,6 +75,7 @@ export function requireSpread(
   if (spec.nodes !== 1 && spec.nodes !== hosts) {
     throw new DynamoError('usage', `--nnodes ${hosts}: the profile says nodes: ${spec.nodes}.`, {
       hint: `--nnodes ${spec.nodes}`,
+      fields: { option: '--nnodes', asked: String(hosts), choices: [String(spec.nodes)] },
     });
   }
   const key = device === 'gpu' ? 'gpus' : 'tensorParallel';
@@ -88,6 +91,7 @@ export function requireSpread(
     `--nnodes ${hosts}: components.${component} has ${uneven}, which ${hosts} hosts cannot share evenly.`,
     {
       details: ['The number is that of all hosts together.'],
+      fields: { option: '--nnodes', asked: String(hosts) },
       hint: `--set components.${component}.${count % hosts === 0 ? 'tensorParallel' : key}=${hosts}`,
     },
   );

@@ -69,6 +69,7 @@ function rankOf(flags: HostFlags): Rank | undefined {
     throw new DynamoError('usage', `${missing[0]} is missing: one worker on several hosts needs all three.`, {
       details: [`They are ${given.map(([flag]) => flag).join(', ')}.`],
       hint: 'dynamo plan PROFILE --nnodes 2   # prints the command of each host',
+      fields: { option: missing[0] },
     });
   }
   const { hosts, meet } = meetingOf(flags);
@@ -79,6 +80,7 @@ function rankOf(flags: HostFlags): Rank | undefined {
     throw new DynamoError('usage', `--node-rank ${rank}: --join is missing.`, {
       details: ['All hosts use one etcd. `dynamo up` on the host of rank 0 starts it, and prints its URL.'],
       hint: `--join ${hostUrl(meet.host, 2379)}`,
+      fields: { option: '--join' },
     });
   }
   return { rank, of: hosts, meet };
