@@ -60,7 +60,7 @@ function requireRanks(spec: WorkerSpec, { name, ranks }: EngineKind, { of }: Ran
     {
       hint: none ? '--engine sglang' : `modes on several hosts: ${modes.join(', ')}`,
       impossible: true,
-      fields: { option: '--nnodes', asked: String(of), choices: rankedModes },
+      fields: { option: '--nnodes', asked: String(of), choices: modes },
     },
   );
 }

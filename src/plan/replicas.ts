@@ -79,17 +79,16 @@ const mostOnOneMachine = 64;
 export function requireFew(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {
   // Those of one component stand together.
   const many = replicas.find(({ component }, i) => replicas[i - mostOnOneMachine]?.component === component);
-  if (many !== undefined) {
-    throw new DynamoError(
-      'usage',
-      `components.${many.component}.replicas: one machine runs up to ${mostOnOneMachine} of a component.`,
-      {
-        hint: `dynamo plan ${name} --on kubernetes`,
-        impossible: true,
-        fields: { option: '--replicas', asked: many.component },
-      },
-    );
-  }
+  if (many === undefined) return;
+  throw new DynamoError(
+    'usage',
+    `components.${many.component}.replicas: one machine runs up to ${mostOnOneMachine} of a component.`,
+    {
+      hint: `dynamo plan ${name} --on kubernetes`,
+      impossible: true,
+      fields: { option: '--replicas', asked: many.component },
+    },
+  );
 }
 
 /** GPUs that this host has of it. */
