@@ -16,6 +16,7 @@ import {
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { bundleOptions } from './bundle-options.js';
+import { buildPage } from './page.js';
 
 // How Node detects an injected program. Source: Node's documentation of single executable applications.
 const sentinelFuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -83,8 +84,19 @@ async function shipped() {
       .update('\0');
   const list = join(work, 'shipped.json');
   await writeFile(list, JSON.stringify({ digest: hash.digest('hex').slice(0, 16), files }));
-  const places = [...files.map((file) => [file, resolve(file)]), ['shipped.json', resolve(list)]];
+  const places = [
+    ...files.map((file) => [file, resolve(file)]),
+    ['shipped.json', resolve(list)],
+    ...(await pageFiles()),
+  ];
   return Object.fromEntries(places);
+}
+
+/** Served from inside the executable, never unpacked. */
+async function pageFiles() {
+  const folder = join(work, 'page');
+  await buildPage(folder);
+  return (await readdir(folder)).map((file) => [`page/${file}`, resolve(folder, file)]);
 }
 
 async function filesBelow(folder) {

@@ -6,6 +6,7 @@ import { rolldown, watch } from 'rolldown';
 import { packageOptions } from './bundle-options.js';
 import { chunks, entries } from './chunks.js';
 import { writeKnownProfiles } from './known-profiles.js';
+import { buildPage, watchPage } from './page.js';
 
 const output = {
   format: 'esm',
@@ -28,6 +29,7 @@ if (process.argv.includes('--watch')) {
     { ...programs, output: { ...output, ...chunks(), dir: 'dist' } },
     { ...reap, output: { ...output, codeSplitting: false, dir: 'dist' } },
   ]);
+  await watchPage('dist/page');
   console.log('Watching src/ and rebuilding dist/. Press Ctrl-C to stop.');
 } else {
   await build();
@@ -43,6 +45,7 @@ async function build() {
     await write(programs, { ...output, ...chunks(), dir: made });
     await write(reap, { ...output, codeSplitting: false, dir: made });
     await writeKnownProfiles(join(made, 'profiles'));
+    await buildPage(join(made, 'page'));
     // A source that changed since is newer than the build.
     await utimes(join(made, 'main.js'), begun, begun);
     await bringOver(made, 'dist');

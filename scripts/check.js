@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 
 const checks = {
   types: ['tsc', '--noEmit'],
+  'types of the page': ['tsc', '--noEmit', '--project', 'src/page'],
   lint: ['oxlint', '--type-aware', '--deny-warnings'],
   format: ['oxfmt', '--check'],
   unused: ['knip', '--no-progress'],

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const ground = ['base', 'host', 'profile', 'engine', 'plan', 'supervisor'];
 const adapters = ['process', 'container', 'probe', 'gpu', 'python', 'infra', 'run'];
 
-/** From the bottom up. `pure`: facts, time and randomness come in as arguments. */
+/** From the bottom up. `pure`: facts, time and randomness come in as arguments. `browser`: no module of Node is there. */
 export const rooms = [
   {
     name: 'base',
@@ -121,6 +121,17 @@ export const rooms = [
     imports: [...ground, 'metrics', ...adapters, 'doctor', 'smoke', 'kubernetes', 'package'],
   },
   {
+    name: 'page',
+    holds: 'what `dynamo ui` shows, in the browser; and the messages between page and server',
+    imports: ['base', 'profile', 'engine', 'plan', 'supervisor', 'metrics'],
+    browser: true,
+  },
+  {
+    name: 'ui',
+    holds: 'the server of the page: reads run folders and control sockets, on loopback only',
+    imports: [...ground, 'metrics', 'process', 'run', 'package', 'deployment', 'page'],
+  },
+  {
     name: 'view',
     holds: 'terminal only: progress, tables, panel, errors',
     imports: [...ground.filter((name) => name !== 'host'), 'metrics', 'advise'],
@@ -140,6 +151,8 @@ export const rooms = [
       'package',
       'deployment',
       'view',
+      'page',
+      'ui',
     ],
   },
   {
@@ -183,6 +196,9 @@ export const owners = {
   yaml: ['profile'],
   zod: ['profile'],
   '@nats-io/transport-node': ['infra', 'sim'],
+  preact: ['page'],
+  'preact/**': ['page'],
+  uplot: ['page'],
 };
 
 /** `pureFiles`: the names of those of an impure room that are pure all the same. */
@@ -193,7 +209,14 @@ function overridesOf(room) {
   return [overrideOf(room), overrideOf({ ...room, pure: true, files })];
 }
 
-function overrideOf({ name, imports, pure = false, node = [], files = [`src/${name}/**/*.ts`] }) {
+function overrideOf({
+  name,
+  imports,
+  pure = false,
+  browser = false,
+  node = [],
+  files = [`src/${name}/**/*.ts`, ...(browser ? [`src/${name}/**/*.tsx`] : [])],
+}) {
   const forbidden = rooms
     .map((room) => room.name)
     .filter((other) => other !== name && !imports.includes(other));
@@ -216,11 +239,13 @@ function overrideOf({ name, imports, pure = false, node = [], files = [`src/${na
               message: `${name} may import only: ${allowed} (see CONTRIBUTING.md)`,
             },
             ...partsOf(name),
-            ...(pure
+            ...(pure || browser
               ? [
                   {
                     group: ['node:*', ...node.map((module) => `!${module}`)],
-                    message: 'this room is pure: pass facts as arguments',
+                    message: browser
+                      ? 'this room runs in a browser'
+                      : 'this room is pure: pass facts as arguments',
                   },
                 ]
               : []),

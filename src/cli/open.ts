@@ -1,9 +1,9 @@
 /** `dynamo open`: prints the URL of a run, and opens a browser on its API where there is a display. */
 import type { Environment } from '../base/environment.ts';
 import { clientUrl } from '../plan/plan.ts';
-import { spawnDetached } from '../process/spawn.ts';
 import { stateFolders } from '../run/folders.ts';
 import { livePlan } from '../deployment/find-run.ts';
+import { hasScreen, openInBrowser } from './browser.ts';
 import { chosenOnCluster } from './kubernetes/chosen.ts';
 import { addPlaceOptions, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
@@ -50,12 +50,8 @@ async function open(asked: string | undefined, flags: OpenFlags, environment: En
   return 0;
 }
 
-/** Whether there is a display and a terminal. */
 async function showInBrowser(url: string, environment: Environment): Promise<void> {
-  const { DISPLAY: x11, WAYLAND_DISPLAY: wayland } = environment;
-  if (!process.stdout.isTTY || (!x11 && !wayland)) return;
-  // In its own session: some browsers end with the process that started them.
-  await spawnDetached(['xdg-open', `${url}${await pageOf(url)}`], undefined, environment);
+  if (hasScreen(environment)) await openInBrowser(`${url}${await pageOf(url)}`, environment);
 }
 
 /** A page that exists: every frontend answers / with 404. */

@@ -122,6 +122,14 @@ export const verbs: readonly VerbRow[] = [
     load: () => import('./open.ts'),
   },
   {
+    name: 'ui',
+    usage: '[run] [options]',
+    summary: 'show runs on a web page: state, figures, logs, requests',
+    actsAsOwner: true,
+    completes: 'runs',
+    load: () => import('./ui.ts'),
+  },
+  {
     name: 'infra',
     usage: '<up|down|status> [options]',
     summary: 'run an etcd and a NATS that several runs share',

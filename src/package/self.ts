@@ -37,6 +37,12 @@ export function shippedFolder(environment: Environment): string {
   return isSea() ? unpackedFolder(stateFolder(environment)) : packageRoot();
 }
 
+/** A file of the page that `dynamo ui` serves. Throws the error of the system if it is missing. */
+export function pageAsset(name: string): Uint8Array {
+  if (isSea()) return new Uint8Array(getAsset(`page/${name}`));
+  return readFileSync(join(packageRoot(), 'dist', 'page', name));
+}
+
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {

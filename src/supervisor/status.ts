@@ -39,7 +39,11 @@ export interface RunStatus {
   readonly failure?: Failure;
 }
 
-export function initialStatus(plan: Plan, at: number): RunStatus {
+/** `plan`: its processes; a page knows no more of a plan. */
+export function initialStatus(
+  plan: { readonly processes: readonly { readonly name: string }[] },
+  at: number,
+): RunStatus {
   const processes = plan.processes.map(({ name }): [string, ProcessStatus] => [
     name,
     { name, state: 'pending', since: at, restarts: 0 },

@@ -21,6 +21,7 @@ const verbs = [
   'events',
   'chat',
   'open',
+  'ui',
   'infra',
   'plan',
   'advise',

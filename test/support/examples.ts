@@ -47,6 +47,7 @@ export const otherPlaces: readonly Place[] = [
     where: 'test/e2e/bench.test.ts',
     needs: 'minutes, with the usual number of requests',
   },
+  { pattern: /^ssh /, where: 'test/real/ui/page.test.ts', needs: 'another machine' },
   { pattern: /^dynamo infra|--discovery etcd/, where: 'real', needs: 'etcd and NATS' },
 ];
 
