@@ -1,9 +1,14 @@
 /** `dynamo ui`: serves the page on loopback until Ctrl-C, and opens a browser on it where there is a screen. */
+import { writeFileSync } from 'node:fs';
+import { Option } from 'commander';
+import { systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { findRun } from '../deployment/find-run.ts';
 import { requireLinux } from '../package/platform.ts';
 import { stateFolders } from '../run/folders.ts';
+import { readRecordIn, type StoredRun } from '../run/record.ts';
+import { isAlive } from '../process/identity.ts';
 import { openPageServer } from '../ui/server.ts';
 import { openInBrowser } from './browser.ts';
 import { wholeNumber } from './flag-values.ts';
@@ -24,6 +29,8 @@ sockets and run folders; ending it harms no run, and a run needs no page. It als
 interface UiFlags {
   readonly port?: number;
   readonly browser: boolean;
+  /** Started by `up --ui`. */
+  readonly untilEnded?: string;
 }
 
 export const configure: Configure = (command, settle, environment) => {
@@ -31,6 +38,7 @@ export const configure: Configure = (command, settle, environment) => {
     .argument('[run]', 'name or id of the run to show first; default: the newest one')
     .option('--port <port>', 'port to listen on, 0 for any; default: 8765, or the next free one', port)
     .option('--no-browser', 'open no browser')
+    .addOption(new Option('--until-ended <file>', 'end with the run; write the link to this file').hideHelp())
     .addHelpText('after', examples)
     .action(async (asked: string | undefined, flags: UiFlags) => settle(await ui(asked, flags, environment)));
 };
@@ -47,6 +55,11 @@ async function ui(asked: string | undefined, flags: UiFlags, environment: Enviro
   const server = await openPageServer({ folders, environment }, flags.port);
   try {
     const url = run === undefined ? server.url : `${server.url}#/${run.record.runId}`;
+    if (flags.untilEnded !== undefined && run !== undefined) {
+      writeFileSync(flags.untilEnded, `${url}\n`, { mode: 0o600 });
+      await untilOver(run, left.signal);
+      return 0;
+    }
     process.stdout.write(`${url}\n`);
     process.stderr.write(
       'The page is open on this machine only, to whoever has this link. Ctrl-C ends the page, not the runs.\n',
@@ -60,6 +73,17 @@ async function ui(asked: string | undefined, flags: UiFlags, environment: Enviro
   const signal = signals.first();
   return signal === undefined ? 0 : signalExitCode(signal);
 }
+
+/** Its supervisor may be another process than the one that prepared it. */
+async function untilOver({ files }: StoredRun, signal: AbortSignal): Promise<void> {
+  const isOver = (): boolean => {
+    const record = readRecordIn(files.folder);
+    return record === undefined || record.endedAt !== undefined || !isAlive(record.supervisor);
+  };
+  while (!signal.aborted && !isOver()) await systemClock.sleep(lookMs, signal).catch(() => {});
+}
+
+const lookMs = 500;
 
 async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

@@ -28,6 +28,7 @@ import type { Configure } from './verb.ts';
 interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFlags {
   readonly detach?: true;
   readonly from?: string;
+  readonly ui?: true;
 }
 
 const examples = `
@@ -35,6 +36,7 @@ Examples:
   dynamo up disagg                           start prefill and decode in separate workers
   dynamo up agg --detach                     return when it serves; stop it with: dynamo down
   dynamo up agg_router --replicas worker=4   start four workers behind the KV-aware router
+  dynamo up disagg --ui                      show the run on a web page
   dynamo up ./launch/disagg.sh               use the name of an upstream script
   dynamo up agg --set tracing=true           set a parameter; to list them: dynamo profiles show agg
   dynamo up agg -- --context-length 8192     pass arguments to the workers
@@ -53,6 +55,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('-d, --detach', 'run in the background; return when it serves')
     .option('--from <file>', 'start the deployment of a report of `dynamo report`')
     .option('--json', 'with --detach: print the run as JSON')
+    .option('--ui', 'serve a web page of the run until it has ended, and record its requests')
     .option('-q, --quiet', 'print no progress and no logs, only the result')
     .option('-v, --verbose', 'show the logs from the first line')
     .addOption(onOption('up'))
@@ -94,9 +97,17 @@ async function up(
     () => {},
     () => {},
   );
-  const own = withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
+  const own = {
+    ...withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags),
+    recordsRequests: flags.ui === true,
+  };
   const options = report?.optionsWith(own) ?? own;
   const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment);
+  let page: string | undefined;
+  if (flags.ui === true) {
+    const { servePageOf } = await import('./up/page.ts');
+    page = await servePageOf(prepared);
+  }
   const signal = early.first();
   if (signal !== undefined) {
     tidyUp(prepared);
@@ -109,5 +120,6 @@ async function up(
   if (reach !== undefined)
     process.stderr.write(`${style.yellow('warning:')} --http-host ${http?.host}: ${reach}\n`);
   for (const line of choiceLines(prepared.plan, style)) say(fitLines(line, terminalWidth(process.stderr)));
+  if (page !== undefined) say(page);
   return await (flags.detach === true ? detach(prepared, flags) : stayInForeground(prepared, flags));
 }

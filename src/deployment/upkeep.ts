@@ -1,7 +1,7 @@
 /** Periodic work of a supervisor: finds descendants and their shared memory, restores its records, rotates logs. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { Plan } from '../plan/plan.ts';
+import { type Plan, requestsFile } from '../plan/plan.ts';
 import type { OwnedProcess } from '../process/owned.ts';
 import { largestFile } from '../process/room.ts';
 import { rotateLog } from '../process/rotate-log.ts';
@@ -75,20 +75,17 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
 }
 
 /** One log after the other; never two rotations at the same time. */
-function rotation({
-  plan: { processes, maxLogBytes },
-  environment,
-  warn,
-}: UpkeepSettings): () => Promise<void> {
+function rotation({ plan, environment, warn }: UpkeepSettings): () => Promise<void> {
   // A log that reaches the file size limit kills its process, or is no longer written.
-  const most = Math.min(maxLogBytes, largestFile() / 2);
+  const most = Math.min(plan.maxLogBytes, largestFile() / 2);
+  const files = [...plan.processes.map(({ logFile }) => logFile), requestsFile(plan)];
   let busy = false;
   return async () => {
     if (busy) return;
     busy = true;
-    for (const { logFile } of processes) {
-      await rotateLog(logFile, most, environment).catch((error: unknown) =>
-        warn(`${logFile} is too large, but could not be rotated: ${messageOf(error)}`),
+    for (const file of files) {
+      await rotateLog(file, most, environment).catch((error: unknown) =>
+        warn(`${file} is too large, but could not be rotated: ${messageOf(error)}`),
       );
     }
     busy = false;

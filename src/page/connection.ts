@@ -1,5 +1,5 @@
 /** The one stream from the server, open only while the page can be seen, and requests to it. */
-import type { ActRequest, DownRequest, LogLine, Message, Refusal } from './messages.ts';
+import type { ActRequest, DownRequest, LogLine, Message, Refusal, TracedSpan } from './messages.ts';
 import { forgetRun, learn, update } from './store.ts';
 
 let source: EventSource | undefined;
@@ -83,4 +83,11 @@ export async function linesAround(runId: string, at: number): Promise<readonly L
   const response = await fetch(`api/logs?run=${encodeURIComponent(runId)}&at=${at}`);
   if (!response.ok) return [];
   return ((await response.json()) as { lines: readonly LogLine[] }).lines;
+}
+
+/** The spans of a request, if they were received. */
+export async function spansOf(id: string): Promise<readonly TracedSpan[]> {
+  const response = await fetch(`api/trace?id=${encodeURIComponent(id)}`);
+  if (!response.ok) return [];
+  return ((await response.json()) as { spans: readonly TracedSpan[] }).spans;
 }

@@ -31,13 +31,14 @@ export function dateText(at: number): string {
 /** At most three digits that count: `0.42`, `4.2`, `42`, `4,200`. */
 export function numberText(value: number): string {
   const size = Math.abs(value);
-  if (size === 0 || size >= 100) return Math.round(value).toLocaleString('en-US');
+  if (size >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en-US');
   return size >= 10 ? value.toFixed(0) : size >= 1 ? value.toFixed(1) : value.toFixed(2);
 }
 
 /** Of latencies in seconds: `8.4 ms`, `350 ms`, `2.10 s`. */
 export function latencyText(seconds: number): string {
   const ms = seconds * 1000;
+  if (ms === 0) return '0';
   if (ms >= 1000) return `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(1)} s`;
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }

@@ -3,11 +3,13 @@ import { Events } from './events.tsx';
 import type { ViewProps } from './view-props.ts';
 import { Processes } from './processes.tsx';
 import { StartUp } from './start-up.tsx';
+import { Tiles } from './tiles.tsx';
 import { Topology } from './topology.tsx';
 
 export function Overview(props: ViewProps) {
   return (
     <div class="overview">
+      <Tiles {...props} />
       <Topology {...props} />
       <Processes {...props} />
       <div class="pair">

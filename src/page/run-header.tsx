@@ -102,12 +102,7 @@ export function summaryOf({ runs, status }: Known, { runId }: RunDetail) {
 }
 
 /** Why it failed, with the evidence and one command. */
-function Trouble({
-  known,
-  route,
-  run,
-  trouble,
-}: ViewProps & { run: RunDetail; trouble: string | undefined }) {
+function Trouble({ known, run, trouble }: ViewProps & { run: RunDetail; trouble: string | undefined }) {
   const failure = known.status?.failure;
   if (failure === undefined) {
     return trouble === undefined ? null : (

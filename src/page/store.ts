@@ -2,7 +2,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RunEvent } from '../supervisor/events.ts';
 import { initialStatus, reduce, type RunStatus } from '../supervisor/status.ts';
-import type { LogLine, Message, RunDetail, RunSummary, Usage } from './messages.ts';
+import type { Figures } from '../metrics/figures.ts';
+import type { LogLine, Message, RequestRow, RunDetail, RunSummary, Sample, Usage } from './messages.ts';
 
 export interface Known {
   readonly host: string;
@@ -16,6 +17,13 @@ export interface Known {
   readonly noRun: string | undefined;
   readonly events: readonly RunEvent[];
   readonly status: RunStatus | undefined;
+  /** Of the last minute; absent before the first look, and for a run that has ended. */
+  readonly figures: Figures | undefined;
+  readonly samples: readonly Sample[];
+  readonly tracesPort: number | undefined;
+  /** Oldest first. */
+  readonly requests: readonly RequestRow[];
+  readonly workers: Readonly<Record<string, string>>;
   readonly usage: Readonly<Record<string, Usage>>;
   readonly logs: readonly LogLine[];
   readonly skippedLines: number;
@@ -31,6 +39,11 @@ const nothing: Known = {
   noRun: undefined,
   events: [],
   status: undefined,
+  figures: undefined,
+  samples: [],
+  tracesPort: undefined,
+  requests: [],
+  workers: {},
   usage: {},
   logs: [],
   skippedLines: 0,
@@ -39,11 +52,22 @@ const nothing: Known = {
 /** More lines than this are dropped from the page; the files keep them. */
 const mostLines = 20_000;
 
+/** An hour, at one a second. */
+const mostSamples = 5_600;
+
 /** What is known after a message. Pure. */
 export function learn(known: Known, message: Message): Known {
   switch (message.type) {
     case 'hello':
-      return { ...known, connection: 'open', version: message.version, host: message.host };
+      return {
+        ...known,
+        connection: 'open',
+        version: message.version,
+        host: message.host,
+        tracesPort: message.tracesPort,
+        // They come again, all of them.
+        requests: [],
+      };
     case 'runs':
       return { ...known, runs: message.runs, older: message.older };
     case 'run':
@@ -61,8 +85,19 @@ export function learn(known: Known, message: Message): Known {
         status: message.events.reduce(reduce, status ?? initialStatus(run, run.startedAt)),
       };
     }
-    case 'usage':
-      return { ...known, usage: message.usage };
+    case 'past':
+      return { ...known, samples: message.samples };
+    case 'figures': {
+      const { figures, usage, sample } = message;
+      const samples = [...known.samples.slice(-mostSamples), sample];
+      return { ...known, figures, usage, samples };
+    }
+    case 'requests':
+      return {
+        ...known,
+        requests: withRows(known.requests, message.rows),
+        workers: { ...known.workers, ...message.workers },
+      };
     case 'logs': {
       const lines = message.reset ? message.lines : [...known.logs, ...message.lines];
       return {
@@ -72,6 +107,18 @@ export function learn(known: Known, message: Message): Known {
       };
     }
   }
+}
+
+const mostRequests = 500;
+
+function withRows(rows: readonly RequestRow[], more: readonly RequestRow[]): readonly RequestRow[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const row of more) {
+    const set = Object.entries(row).filter(([, value]) => value !== undefined);
+    // What is not known now does not hide what was.
+    byId.set(row.id, { ...(byId.get(row.id) ?? row), ...(Object.fromEntries(set) as Partial<RequestRow>) });
+  }
+  return [...byId.values()].toSorted((a, b) => a.at - b.at).slice(-mostRequests);
 }
 
 let known = nothing;
@@ -84,13 +131,14 @@ export function update(change: (known: Known) => Known): void {
 
 /** For a new run: nothing of the one before is shown. */
 export function forgetRun(): void {
-  update(({ host, version, connection, runs, older }) => ({
+  update(({ host, version, connection, runs, older, tracesPort }) => ({
     ...nothing,
     host,
     version,
     connection,
     runs,
     older,
+    tracesPort,
   }));
 }
 

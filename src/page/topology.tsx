@@ -1,5 +1,7 @@
 /** The wiring of a run, drawn: client, frontend, workers by role, and what goes between them. */
 import type { ViewProps } from './view-props.ts';
+import type { Figures } from '../metrics/figures.ts';
+import { latencyText, numberText, percentText } from './format.ts';
 import type { ProcessDetail } from './messages.ts';
 import { Card, useWidth } from './parts.tsx';
 import { goTo } from './route.ts';
@@ -28,6 +30,8 @@ const boxHeight = 58;
 const boxGap = 10;
 const titleHeight = 24;
 const margin = 12;
+/** For the line from the frontend over the columns between. */
+const roofHeight = 16;
 const clientWidth = 74;
 
 export function Topology(props: ViewProps) {
@@ -48,9 +52,10 @@ function Drawing(props: ViewProps & { readonly width: number; readonly wiring: W
   const tallest = Math.max(1, ...wiring.columns.map(({ processes }) => processes.length));
   const inner = titleHeight + tallest * (boxHeight + boxGap) + boxGap;
   const infraHeight = wiring.infra.length === 0 ? 0 : boxHeight + 28;
-  const height = inner + 2 * margin + infraHeight;
-  const columns = placed(wiring.columns, width, inner);
-  const client: Box = { x: margin, y: margin + inner / 2 - 24, width: clientWidth, height: 48 };
+  const roof = wiring.columns.length > 2 ? roofHeight : 0;
+  const height = inner + 2 * margin + roof + infraHeight;
+  const columns = placed(wiring.columns, width, inner, margin + roof);
+  const client: Box = { x: margin, y: margin + roof + inner / 2 - 24, width: clientWidth, height: 48 };
   const [first] = columns;
   return (
     <svg
@@ -75,8 +80,14 @@ function Drawing(props: ViewProps & { readonly width: number; readonly wiring: W
           <path d="M1 1l6 3-6 3" class="tip kv" />
         </marker>
       </defs>
-      {first === undefined ? null : <Arrow from={client} to={first.frame} label="" />}
-      <Wires columns={columns} wiring={wiring} />
+      {first === undefined ? null : (
+        <Arrow
+          from={client}
+          to={first.frame}
+          label={rateText(props.known.figures?.deployment.requestsPerSecond)}
+        />
+      )}
+      <Wires columns={columns} wiring={wiring} figures={props.known.figures} />
       <g class="client">
         <rect {...client} rx="24" />
         <text x={client.x + client.width / 2} y={client.y + 28} text-anchor="middle">
@@ -93,7 +104,7 @@ function Drawing(props: ViewProps & { readonly width: number; readonly wiring: W
           box={{
             process,
             x: margin + clientWidth + 60 + index * 190,
-            y: inner + margin + 16,
+            y: inner + margin + roof + 16,
             width: 176,
             height: boxHeight,
           }}
@@ -103,7 +114,7 @@ function Drawing(props: ViewProps & { readonly width: number; readonly wiring: W
   );
 }
 
-function placed(columns: readonly Column[], width: number, inner: number): PlacedColumn[] {
+function placed(columns: readonly Column[], width: number, inner: number, top: number): PlacedColumn[] {
   const begin = margin + clientWidth;
   const room = width - begin - margin;
   const gap =
@@ -115,7 +126,7 @@ function placed(columns: readonly Column[], width: number, inner: number): Place
     const count = column.processes.length;
     const height = titleHeight + count * (boxHeight + boxGap) + 2;
     const x = begin + gap + index * (columnWidth + gap + spread) + (index === 0 ? 0 : spread / 2);
-    const y = margin + (inner - height) / 2;
+    const y = top + (inner - height) / 2;
     return {
       column,
       frame: { x, y, width: columnWidth, height },
@@ -130,25 +141,48 @@ function placed(columns: readonly Column[], width: number, inner: number): Place
   });
 }
 
+interface WiresProps {
+  readonly columns: readonly PlacedColumn[];
+  readonly wiring: Wiring;
+  readonly figures: Figures | undefined;
+}
+
 /** From the frontend to every role, and from role to role what is handed over. */
-function Wires({ columns, wiring }: { readonly columns: readonly PlacedColumn[]; readonly wiring: Wiring }) {
+function Wires({ columns, wiring, figures }: WiresProps) {
   const [frontend, ...workers] = columns;
   if (frontend === undefined) return null;
   const frameOf = (role: string): Box | undefined =>
     columns.find(({ column }) => column.role === role)?.frame;
+  const rateOf = (column: Column): string => {
+    const name = column.processes[0]?.mode ?? column.processes[0]?.component;
+    return rateText(figures?.roles.find(({ role }) => role === name)?.requestsPerSecond);
+  };
   return (
     <>
       {workers.map(({ column, frame }, index) =>
         index === 0 ? (
-          <Arrow key={column.role} from={frontend.frame} to={frame} label="" />
+          <Arrow key={column.role} from={frontend.frame} to={frame} label={rateOf(column)} />
         ) : (
-          <Detour key={column.role} from={frontend.frame} to={frame} over={workers[index - 1]?.frame} />
+          <Detour
+            key={column.role}
+            from={frontend.frame}
+            to={frame}
+            over={workers[index - 1]?.frame}
+            label={rateOf(column)}
+          />
         ),
       )}
       {wiring.transfers.map(({ from, to, what }) => {
         const [a, b] = [frameOf(from), frameOf(to)];
         return a === undefined || b === undefined ? null : (
-          <Arrow key={`${from}${to}`} from={a} to={b} label={what} kv />
+          <Arrow
+            key={`${from}${to}`}
+            from={a}
+            to={b}
+            label={what}
+            more={from === 'prefill' ? transferText(figures) : ''}
+            kv
+          />
         );
       })}
     </>
@@ -159,10 +193,12 @@ interface ArrowProps {
   readonly from: Box;
   readonly to: Box;
   readonly label: string;
+  /** Below the line. */
+  readonly more?: string;
   readonly kv?: boolean;
 }
 
-function Arrow({ from, to, label, kv = false }: ArrowProps) {
+function Arrow({ from, to, label, more = '', kv = false }: ArrowProps) {
   const [x1, x2] = [from.x + from.width, to.x];
   const [y1, y2] = [from.y + from.height / 2, to.y + to.height / 2];
   const middle = (x1 + x2) / 2;
@@ -175,6 +211,11 @@ function Arrow({ from, to, label, kv = false }: ArrowProps) {
           {label}
         </text>
       )}
+      {more === '' ? null : (
+        <text x={middle} y={Math.max(y1, y2) + 18} text-anchor="middle">
+          {more}
+        </text>
+      )}
     </g>
   );
 }
@@ -184,19 +225,50 @@ function Detour({
   from,
   to,
   over,
-}: {
-  readonly from: Box;
-  readonly to: Box;
-  readonly over: Box | undefined;
-}) {
+  label,
+}: Omit<ArrowProps, 'kv' | 'more'> & { readonly over: Box | undefined }) {
   const [x1, x2] = [from.x + from.width / 2, to.x + to.width / 2];
-  const top = Math.min(from.y, to.y, over?.y ?? Infinity) - 7;
+  const top = Math.min(from.y, to.y, over?.y ?? Infinity) - 17;
   const path = `M${x1} ${from.y}V${top + 8}Q${x1} ${top} ${x1 + 8} ${top}H${x2 - 8}Q${x2} ${top} ${x2} ${top + 8}V${to.y - 2}`;
   return (
     <g class="wire">
       <path d={path} marker-end="url(#tip)" />
+      {label === '' ? null : (
+        <text x={x1 + 60} y={top + 4} text-anchor="middle">
+          {label}
+        </text>
+      )}
     </g>
   );
+}
+
+function rateText(perSecond: number | undefined): string {
+  return perSecond === undefined || perSecond === 0 ? '' : `${numberText(perSecond)}/s`;
+}
+
+function transferText(figures: Figures | undefined): string {
+  const transfers = figures?.roles.flatMap(({ transfer }) => transfer ?? []) ?? [];
+  const latency = transfers.map(({ latencyMs }) => latencyMs?.p50).find((each) => each !== undefined);
+  const speed = transfers
+    .map(({ gigabytesPerSecond }) => gigabytesPerSecond?.mean)
+    .find((each) => each !== undefined);
+  return [
+    ...(latency === undefined ? [] : [latencyText(latency / 1000)]),
+    ...(speed === undefined ? [] : [`${numberText(speed)} GB/s`]),
+  ].join(', ');
+}
+
+/** What one worker does now, as far as it says so. */
+function workText(figures: Figures | undefined, name: string): string {
+  const found = figures?.processes.find((each) => each.name === name);
+  if (found?.kind !== 'worker' || !found.answers) return '';
+  const { running, inFlight, queued = 0, kvUsage } = found;
+  const active = running ?? inFlight;
+  return [
+    ...(active === undefined ? [] : [`${active} active`]),
+    ...(queued > 0 ? [`${queued} queued`] : []),
+    ...(kvUsage === undefined ? [] : [`KV ${percentText(kvUsage)}`]),
+  ].join(' · ');
 }
 
 function ColumnOf(props: ViewProps & { readonly placed: PlacedColumn }) {
@@ -220,8 +292,10 @@ function ProcessBox({ known, box }: ViewProps & { readonly box: Placed }) {
   const { run, status } = known;
   if (run === undefined) return null;
   const { process, x, y, width, height } = box;
-  const condition = conditionOf(status?.processes[process.name], summaryOf(known, run).isUp);
+  const { isUp } = summaryOf(known, run);
+  const condition = conditionOf(status?.processes[process.name], isUp);
   const port = process.ports['http'] ?? process.ports['system'] ?? process.ports['client'];
+  const work = isUp ? workText(known.figures, process.name) : '';
   const router = process.kind === 'frontend' && run.router !== undefined ? ` · ${run.router}` : '';
   const place =
     process.gpus.length === 0
@@ -239,7 +313,8 @@ function ProcessBox({ known, box }: ViewProps & { readonly box: Placed }) {
       }}
     >
       <title>
-        {process.name}: {condition.word}. Click for its log.
+        {process.name}: {condition.word}
+        {port === undefined ? '' : `, port ${port}`}. Click for its log.
       </title>
       <rect x={x} y={y} width={width} height={height} rx="7" />
       <circle cx={x + 14} cy={y + 20} r="4" />
@@ -250,8 +325,9 @@ function ProcessBox({ known, box }: ViewProps & { readonly box: Placed }) {
         {condition.word}
       </text>
       <text class="more" x={x + 25} y={y + 44}>
-        {place}
-        {router}
+        {work === '' || process.gpus.length > 0
+          ? [place + router, work].filter((part) => part !== '').join(' · ')
+          : work}
       </text>
     </a>
   );

@@ -234,6 +234,11 @@ export function ephemeralFolders(plan: Plan): string[] {
   ];
 }
 
+/** One line a request, written by the frontend if the run records requests. */
+export function requestsFile({ runFolder }: Pick<Plan, 'runFolder'>): string {
+  return `${runFolder}/requests.jsonl`;
+}
+
 /** The folder of the links that give models their served names. */
 export function modelsFolder({ runFolder }: Pick<Plan, 'runFolder'>): string {
   return `${runFolder}/models`;

@@ -5,7 +5,7 @@ import { spansHosts } from '../engine/targets.ts';
 import type { Placement } from './gpus.ts';
 import type { edgesOf, Replica } from './replicas.ts';
 import { planUrl, type PortPool } from './ports.ts';
-import type { LivenessRule, ProcessSpec, RestartRule } from './plan.ts';
+import { type LivenessRule, type ProcessSpec, requestsFile, type RestartRule } from './plan.ts';
 import type { HostFacts, PlanOptions } from './request.ts';
 
 /** What all processes of a plan share. */
@@ -59,6 +59,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
       ...(ports.stream === undefined ? {} : { DYN_TCP_RESPONSE_STREAM_PORT: String(ports.stream) }),
       ...(replica.kind === 'worker' && context.placement !== undefined ? visibleDevices(gpus) : {}),
       ...noProxy(host.environment),
+      ...(replica.kind === 'frontend' && options.recordsRequests === true ? requestRecord(host) : {}),
       ...options.env,
       DYNAMO_RUN_ID: host.runId,
       DYNAMO_PROCESS: replica.name,
@@ -148,6 +149,16 @@ export function livenessRule({
   failureThreshold = 3,
 }: NonNullable<WorkerSpec['liveness']> = {}): LivenessRule {
   return { periodMs: periodSeconds * 1000, timeoutMs: timeoutSeconds * 1000, failureThreshold };
+}
+
+/** Dynamo 1.4 and later, and sim; older versions ignore it. Source: docs/upstream/observability.md#request-trace. */
+function requestRecord(host: HostFacts): Record<string, string> {
+  return {
+    DYN_REQUEST_TRACE: '1',
+    DYN_REQUEST_TRACE_RECORDS: 'request_end',
+    DYN_REQUEST_TRACE_FILE_FORMAT: 'jsonl',
+    DYN_REQUEST_TRACE_FILE_PATH: requestsFile(host),
+  };
 }
 
 /** Connections between processes of one host must not go through a proxy. */

@@ -121,6 +121,8 @@ export interface PlanOptions {
   /** For all logs of the run together. */
   readonly logLimitMiB?: number | undefined;
   readonly rawArgs: readonly string[];
+  /** The frontend writes a line for each request, without its text. */
+  readonly recordsRequests?: boolean | undefined;
   /** In the foreground a crash ends the run; in the background the process is restarted. */
   readonly detached: boolean;
 }

@@ -2,6 +2,7 @@
 import { asApiError, asObject, type Body, errorBody, flag } from './api-body.ts';
 import { type Dispatched, dispatchText, type Exchange, type TextWork } from './dispatch.ts';
 import { sendJson } from './http.ts';
+import { traceRequest } from './request-trace.ts';
 import { spoilAnswer } from './seeded-fault.ts';
 
 export interface Finished {
@@ -24,9 +25,10 @@ export interface Shape {
 type Finish = (onText: (text: string) => void) => Promise<Finished>;
 
 export async function answerText(exchange: Exchange, work: TextWork, shape: Shape): Promise<void> {
-  const { body, response, metrics, model } = exchange;
+  const { body, response, metrics, model, id } = exchange;
   const streamed = flag(body, 'stream');
   const dispatched = await dispatchText(exchange, work);
+  const sent = performance.now();
   const extension = extensionOf(body, dispatched);
   // Read before the status is sent, so that a failure until then still gets its own status.
   const start = (await dispatched.frames.next()).value;
@@ -35,7 +37,25 @@ export async function answerText(exchange: Exchange, work: TextWork, shape: Shap
   metrics.observe('dynamo_frontend_input_sequence_tokens', { model }, promptTokens);
   metrics.observe('dynamo_frontend_cached_tokens', { model }, cachedTokens);
   const finish: Finish = async (onText) => {
-    const rest = await collect(exchange, dispatched, onText);
+    let firstToken: number | undefined;
+    const rest = await collect(exchange, dispatched, (text) => {
+      firstToken ??= performance.now();
+      onText(text);
+    });
+    const { prefillId, decodeId, hitRate } = dispatched;
+    traceRequest({
+      id,
+      received: exchange.startedAt,
+      dispatched: sent,
+      firstToken,
+      ended: performance.now(),
+      promptTokens,
+      cachedTokens,
+      completionTokens: rest.completionTokens,
+      hitRate,
+      prefillId,
+      decodeId,
+    });
     return { ...rest, promptTokens, cachedTokens };
   };
   if (streamed) await stream(exchange, shape, finish, extension);

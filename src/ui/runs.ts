@@ -3,10 +3,9 @@ import { concealWords } from '../base/secrets.ts';
 import { quote } from '../base/terminal-text.ts';
 import { supervisorState, troubleOf } from '../deployment/ask-supervisor.ts';
 import { trackerOf } from '../deployment/reap-run.ts';
-import type { ProcessDetail, RunDetail, RunState, RunSummary, Usage } from '../page/messages.ts';
+import type { ProcessDetail, RunDetail, RunState, RunSummary } from '../page/messages.ts';
 import { clientUrl, isServing, type Plan, type ProcessSpec, runsModel } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
-import { usageByProcess } from '../process/usage.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import { initialStatus, type Phase, reduce } from '../supervisor/status.ts';
@@ -110,6 +109,7 @@ export function detailOf(run: StoredRun): RunDetail | undefined {
     ...(router === undefined ? {} : { router }),
     startedAt: record.startedAt,
     detached: record.detached,
+    recordsRequests: frontend?.env['DYN_REQUEST_TRACE'] !== undefined,
     version: record.version,
     folder: files.folder,
     processes: plan.processes.map(processOf),
@@ -139,26 +139,4 @@ function routerOf(argv: readonly string[]): string | undefined {
   const at = argv.findIndex((word) => word === '--router-mode' || word.startsWith('--router-mode='));
   const word = argv[at];
   return word === undefined ? undefined : (word.split('=')[1] ?? argv[at + 1]);
-}
-
-/** CPU use between two looks at the processes of a run, and their memory. */
-export function usageReader(run: StoredRun): () => Promise<Readonly<Record<string, Usage>>> {
-  let before: { readonly at: number; readonly cpuMs: ReadonlyMap<string, number> } | undefined;
-  return async () => {
-    const at = performance.now();
-    const usage = usageByProcess(await trackerOf(run).scan());
-    const then = before;
-    before = { at, cpuMs: new Map([...usage].map(([name, { cpuMs }]) => [name, cpuMs])) };
-    return Object.fromEntries(
-      [...usage].map(([name, { cpuMs, memoryBytes, ageMs }]): [string, Usage] => {
-        const earlier = then?.cpuMs.get(name);
-        // Lower than before: the process was restarted.
-        const isRate = then !== undefined && earlier !== undefined && earlier <= cpuMs;
-        const percent = isRate
-          ? (100 * (cpuMs - earlier)) / Math.max(1, at - then.at)
-          : (100 * cpuMs) / Math.max(1, ageMs);
-        return [name, { cpuPercent: percent, memoryBytes }];
-      }),
-    );
-  };
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { DynamoError } from '../base/error.ts';
 import { errorCode } from '../base/error-code.ts';
 import { isAlive } from '../process/identity.ts';
+import type { Workspace } from '../run/folders.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { act, type Answer, down, isAct, isDown, refusal } from './actions.ts';
 import { type Door, partsOf, safeHeaders, verdictOn } from './guard.ts';
@@ -11,7 +12,9 @@ import { linesAround } from './log-lines.ts';
 import { openOutlet } from './outlet.ts';
 import { pageFile } from './page-files.ts';
 import { isTry, passOn } from './playground.ts';
-import { type Source, stream } from './stream.ts';
+import { openTraces } from './requests.ts';
+import { openSamplers } from './samplers.ts';
+import { type Server, stream } from './stream.ts';
 
 export interface PageServer {
   readonly port: number;
@@ -30,23 +33,31 @@ const longestBody = 32 * 1024 * 1024;
 const linesEachSide = 300;
 
 /** Throws `busy` if the port is in use. */
-export async function openPageServer(source: Source, port: number | undefined): Promise<PageServer> {
+export async function openPageServer(workspace: Workspace, port: number | undefined): Promise<PageServer> {
   const token = randomBytes(24).toString('base64url');
   let door: Door = { token, cookieName: '' };
+  const samplers = openSamplers(workspace);
+  const traces = await openTraces();
   const server = createServer((request, response) => {
-    answer(source, door, request, response).catch((error: unknown) => {
+    answer({ ...workspace, samplers, traces }, door, request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
       else sendJson(response, refusal(500, error));
     });
   });
   // A browser keeps its stream open for hours.
   server.requestTimeout = 0;
-  const bound = await listen(server, port);
+  const bound = await listen(server, port).catch(async (error: unknown) => {
+    samplers.end();
+    await traces.close();
+    throw error;
+  });
   door = { token, cookieName: `dynamo-ui-${bound}` };
   return {
     port: bound,
     url: `http://127.0.0.1:${bound}/?token=${token}`,
     close: async () => {
+      samplers.end();
+      await traces.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -77,7 +88,7 @@ async function listen(server: ReturnType<typeof createServer>, asked: number | u
 }
 
 async function answer(
-  source: Source,
+  source: Server,
   door: Door,
   request: IncomingMessage,
   response: ServerResponse,
@@ -97,10 +108,13 @@ async function answer(
   else get(source, path, response);
 }
 
-function get({ folders, environment }: Source, path: string, response: ServerResponse): void {
+function get(source: Server, path: string, response: ServerResponse): void {
+  const { folders, environment } = source;
   const { pathname, query } = partsOf(path);
   const runId = query.get('run') ?? undefined;
-  if (pathname === '/api/stream') return stream({ folders, environment }, runId, openOutlet(response));
+  if (pathname === '/api/stream') return stream(source, runId, openOutlet(response));
+  if (pathname === '/api/trace')
+    return sendJson(response, { status: 200, body: { spans: source.traces.spansOf(query.get('id') ?? '') } });
   if (pathname === '/api/logs') {
     const run = storedRuns(folders, isAlive).find(({ record }) => record.runId === runId);
     const plan = run === undefined ? undefined : readPlan(run.files);
@@ -115,7 +129,7 @@ function get({ folders, environment }: Source, path: string, response: ServerRes
 }
 
 async function post(
-  { folders }: Source,
+  { folders }: Server,
   pathname: string,
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,27 +1,29 @@
 /** What a page is told, as it happens: the list of runs and, of the run that it shows, events, use of the machine and logs. */
 import { hostname } from 'node:os';
-import type { Environment } from '../base/environment.ts';
 import { linesOf } from '../base/logs.ts';
 import { systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { eventsOf } from '../deployment/ask-supervisor.ts';
-import { runAsItIs } from '../deployment/find-run.ts';
 import { version } from '../package/version.ts';
-import type { LogLine } from '../page/messages.ts';
+import type { LogLine, RequestRow, Sample } from '../page/messages.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
-import type { StateFolders } from '../run/folders.ts';
+import type { Workspace } from '../run/folders.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import { endOfLogs, lineReaders } from './log-lines.ts';
 import type { Outlet } from './outlet.ts';
-import { detailOf, runLister, usageReader } from './runs.ts';
+import { detailOf, runLister } from './runs.ts';
+import { followRequests, mostRows, type Traces } from './requests.ts';
+import { readSamples, sampleFile, workersIn } from './sample-file.ts';
+import type { Samplers } from './samplers.ts';
 
-export interface Source {
-  readonly folders: StateFolders;
-  readonly environment: Environment;
+/** What the connections of one server share. */
+export interface Server extends Workspace {
+  readonly samplers: Samplers;
+  readonly traces: Traces;
 }
 
 /** How often the list of runs and the use of the machine are looked at, while a page is open. */
@@ -35,8 +37,8 @@ const tailLines = 500;
 const mostAtOnce = 1_000;
 
 /** Until the page has gone. */
-export function stream(source: Source, runId: string | undefined, outlet: Outlet): void {
-  outlet.send({ type: 'hello', version, host: hostname() });
+export function stream(source: Server, runId: string | undefined, outlet: Outlet): void {
+  outlet.send({ type: 'hello', version, host: hostname(), tracesPort: source.traces.port });
   streamList(source, outlet);
   if (runId === undefined) return;
   const run = storedRuns(source.folders, isAlive).find(({ record }) => record.runId === runId);
@@ -50,10 +52,11 @@ export function stream(source: Source, runId: string | undefined, outlet: Outlet
   outlet.send({ type: 'run', run: detail });
   void streamEvents(source, runId, outlet);
   streamLogs(source, plan, outlet);
-  streamUsage(source, run, outlet);
+  streamFigures(source, run, outlet);
+  streamRequests(source, run, outlet);
 }
 
-function streamList({ folders }: Source, outlet: Outlet): void {
+function streamList({ folders }: Workspace, outlet: Outlet): void {
   const list = runLister(folders);
   let before = '';
   repeat(outlet, async () => {
@@ -64,13 +67,41 @@ function streamList({ folders }: Source, outlet: Outlet): void {
   });
 }
 
-function streamUsage({ folders }: Source, run: StoredRun, outlet: Outlet): void {
-  if (run.record.endedAt !== undefined) return;
-  const read = usageReader(run);
-  repeat(outlet, async () => {
-    if (runAsItIs(folders, run).record.endedAt !== undefined) return;
-    outlet.send({ type: 'usage', at: Date.now(), usage: await read() });
+/** Figures of a run that is up, as they come; of one that has ended, those that were kept. */
+function streamFigures({ samplers }: Server, run: StoredRun, outlet: Outlet): void {
+  const sampler = samplers.of(run.record.runId);
+  const past = sampler === undefined ? readSamples(sampleFile(run.files)) : sampler.past();
+  outlet.send({ type: 'past', samples: thinned(past) });
+  if (sampler !== undefined) outlet.gone.addEventListener('abort', sampler.listen(outlet.send));
+}
+
+/** Those of its file and, as far as traces were received, those of its workers. */
+function streamRequests({ samplers, traces }: Server, run: StoredRun, outlet: Outlet): void {
+  const kept = workersIn(readSamples(sampleFile(run.files)));
+  const workers = (): Readonly<Record<string, string>> => ({
+    ...kept,
+    ...samplers.of(run.record.runId)?.workers(),
   });
+  const send = (rows: readonly RequestRow[]): void => {
+    if (rows.length > 0) outlet.send({ type: 'requests', rows: rows.slice(-mostRows), workers: workers() });
+  };
+  const sendTraced = (): void => {
+    const known = workers();
+    send(traces.rowsOf((id) => known[id] !== undefined));
+  };
+  const ends = [followRequests(run.files.folder, send), traces.listen(sendTraced)];
+  sendTraced();
+  outlet.gone.addEventListener('abort', () => {
+    for (const end of ends) end();
+  });
+}
+
+/** A chart has a thousand pixels. */
+const mostSamples = 2_000;
+
+function thinned(samples: readonly Sample[]): readonly Sample[] {
+  const step = Math.ceil(samples.length / mostSamples);
+  return step <= 1 ? samples : samples.filter((_, index) => index % step === 0);
 }
 
 /** Now and every `lookMs`, but never twice at the same time, until the page has gone. A failed look is repeated. */
@@ -86,7 +117,7 @@ function repeat({ gone }: Outlet, look: () => Promise<void>): void {
 }
 
 /** From the first event on; again from the first one after the supervisor could not be asked for a while. */
-async function streamEvents({ folders }: Source, runId: string, outlet: Outlet): Promise<void> {
+async function streamEvents({ folders }: Workspace, runId: string, outlet: Outlet): Promise<void> {
   while (!outlet.gone.aborted) {
     const gathered = gather(outlet);
     try {
@@ -124,7 +155,7 @@ function gather(outlet: Outlet) {
   };
 }
 
-function streamLogs({ environment }: Source, plan: Plan, outlet: Outlet): void {
+function streamLogs({ environment }: Workspace, plan: Plan, outlet: Outlet): void {
   const readers = lineReaders(plan, environment);
   const { lines, positions } = endOfLogs(plan, readers, tailLines);
   outlet.send({ type: 'logs', lines, skipped: 0, reset: true });
