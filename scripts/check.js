@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 const checks = {
   types: ['tsc', '--noEmit'],
   'types of the page': ['tsc', '--noEmit', '--project', 'src/page'],
+  'types of its tests': ['tsc', '--noEmit', '--project', 'test/real/ui'],
   lint: ['oxlint', '--type-aware', '--deny-warnings'],
   format: ['oxfmt', '--check'],
   unused: ['knip', '--no-progress'],

@@ -45,5 +45,6 @@ export function latencyText(seconds: number): string {
 
 export function percentText(share: number): string {
   const percent = share * 100;
+  if (percent > 0 && percent < 0.1) return '<0.1%';
   return `${percent > 0 && percent < 10 ? percent.toFixed(1) : Math.round(percent)}%`;
 }

@@ -254,7 +254,7 @@ function transferText(figures: Figures | undefined): string {
     .find((each) => each !== undefined);
   return [
     ...(latency === undefined ? [] : [latencyText(latency / 1000)]),
-    ...(speed === undefined ? [] : [`${numberText(speed)} GB/s`]),
+    ...(speed === undefined || speed < 0.01 ? [] : [`${numberText(speed)} GB/s`]),
   ].join(', ');
 }
 

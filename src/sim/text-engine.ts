@@ -19,6 +19,8 @@ export interface TextEngine {
   readonly bootstrap: Bootstrap | undefined;
   readonly metrics: Metrics;
   readonly load: EngineLoad;
+  /** What every answer begins with, in place of the usual words. */
+  readonly opening: string | undefined;
 }
 
 /** How much faster prefill is than decode. */
@@ -79,13 +81,18 @@ async function prefill(
 }
 
 async function* decode(
-  { card, tokensPerSecond, load, metrics }: TextEngine,
+  { card, tokensPerSecond, load, metrics, opening }: TextEngine,
   request: TextRequest,
   { promptTokens, imageInfo }: { readonly promptTokens: number; readonly imageInfo: readonly ImageInfo[] },
   signal: AbortSignal,
 ): Frames {
   const limit = Math.min(request.maxTokens ?? naturalLength, card.context_length - promptTokens);
-  const { tokens, stopped } = answer(request.prompt, introduction(card, imageInfo), limit, request.stop);
+  const { tokens, stopped } = answer(
+    request.prompt,
+    opening ?? introduction(card, imageInfo),
+    limit,
+    request.stop,
+  );
   const leave = await load.place(signal);
   const started = performance.now();
   // The prompt is in the prefix cache of the worker that computed it.

@@ -23,6 +23,7 @@ const table = {
   'media-http-url': text,
   'tokens-per-second': amount,
   'broken-transfer': onOff,
+  opening: text,
   'hang-after': amount,
 };
 

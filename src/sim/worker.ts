@@ -48,7 +48,8 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const cache = prefixCache(card.total_kv_blocks, events.publish);
   const tokensPerSecond = flags['tokens-per-second'] || 500;
   const load = engineLoad(card, cache, measures, flags['max-running-requests']);
-  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures, load };
+  const { opening } = flags;
+  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures, load, opening };
   const folder = flags['media-dir'] ?? join(tmpdir(), 'dynamo_media');
   const [dynamo_namespace, dynamo_component, dynamo_endpoint] = place;
   // Hexadecimal, as upstream writes it here; frontends write it as a decimal number.
