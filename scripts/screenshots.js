@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import puppeteer from 'puppeteer-core';
+import { launch } from 'puppeteer-core';
 
 const folder = 'docs/images';
 /** Of one picture. */
@@ -26,7 +26,7 @@ const pictures = [
 ];
 
 mkdirSync(folder, { recursive: true });
-const browser = await puppeteer.launch({
+const browser = await launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--hide-scrollbars'],
 });
@@ -79,7 +79,8 @@ async function chooseRequest(tab) {
 
 async function chat(tab) {
   await tab.click('.ideas button');
-  await delay(1_500);
+  // Without the caret: the answer is whole.
+  await tab.waitForFunction(() => document.querySelector('.turn.assistant small') && !document.querySelector('.caret'));
 }
 
 /** Prompts that share beginnings, so that the router has something to choose. */

@@ -95,5 +95,6 @@ function port(text: string): number {
   if (value !== undefined) return value;
   throw new DynamoError('usage', `--port ${JSON.stringify(text)}: expected a port from 0 to 65535.`, {
     hint: 'dynamo ui --port 8765',
+    fields: { option: '--port', asked: text },
   });
 }

@@ -33,7 +33,9 @@ export async function act(folders: StateFolders, request: ActRequest): Promise<A
     const run = liveRun(folders, request.run);
     const names = readPlan(run.files)?.processes.map(({ name }) => name) ?? [];
     if (!names.includes(request.process))
-      throw new DynamoError('usage', `${request.run} has no process ${JSON.stringify(request.process)}.`);
+      throw new DynamoError('usage', `${request.run} has no process ${JSON.stringify(request.process)}.`, {
+        fields: { runId: request.run, asked: request.process },
+      });
     await asked(run, async () => {
       await askAct(socketOf(folders, run.record), request.action, request.process);
     });
@@ -54,7 +56,7 @@ export function liveRun(folders: StateFolders, runId: string): StoredRun {
   const run = storedRuns(folders, isAlive).find(({ record }) => record.runId === runId);
   if (run?.supervised === true) return run;
   const hint = run === undefined ? 'dynamo ps --all' : `dynamo down ${run.record.name}`;
-  throw new DynamoError('run-not-found', `Run ${runId} is not up.`, { hint });
+  throw new DynamoError('run-not-found', `Run ${runId} is not up.`, { hint, fields: { runId } });
 }
 
 async function asked(run: StoredRun, ask: () => Promise<void>): Promise<void> {

@@ -33,7 +33,8 @@ export async function passOn(
   response: ServerResponse,
 ): Promise<void> {
   const stored = readPlan(liveRun(folders, run).files);
-  if (stored === undefined) throw new DynamoError('run-not-found', `Run ${run} has no plan on disk.`);
+  if (stored === undefined)
+    throw new DynamoError('run-not-found', `Run ${run} has no plan on disk.`, { fields: { runId: run } });
   const plan = requireServing(stored);
   const gone = new AbortController();
   response.once('close', () => gone.abort());
@@ -51,6 +52,7 @@ export async function passOn(
       `${plan.http.url} did not answer: ${errorCode(cause) ?? messageOf(cause)}.`,
       {
         hint: `dynamo ps   # shows whether ${plan.name} is up and healthy`,
+        fields: { runId: run, address: plan.http.url },
       },
     );
   });

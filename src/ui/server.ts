@@ -82,7 +82,10 @@ async function listen(server: ReturnType<typeof createServer>, asked: number | u
     } catch (error) {
       if (errorCode(error) !== 'EADDRINUSE') throw error;
       if (port >= last)
-        throw new DynamoError('busy', `Port ${port} of 127.0.0.1 is in use.`, { hint: 'dynamo ui --port 0' });
+        throw new DynamoError('busy', `Port ${port} of 127.0.0.1 is in use.`, {
+          hint: 'dynamo ui --port 0',
+          fields: { port },
+        });
     }
   }
 }

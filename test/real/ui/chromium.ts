@@ -1,7 +1,7 @@
 /** A real browser for tests of the page: Debian's Chromium, driven by puppeteer. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { type Browser, launch, type Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 import { type Session, start } from '../../e2e/harness/cli.ts';
 import { test as base, type World } from '../../e2e/harness/world.ts';
@@ -22,7 +22,7 @@ export const test = base.extend<{ browser: Browser }>({
   browser: async ({ world }, use) => {
     const executablePath = process.env['REAL_CHROMIUM'] ?? places.find((place) => existsSync(place));
     if (executablePath === undefined) throw new Error('Chromium is missing: .ci/run installs it');
-    const browser = await puppeteer.launch({
+    const browser = await launch({
       executablePath,
       userDataDir: join(world.root, 'chromium'),
       // The tests run as root, and in containers with a small /dev/shm.
