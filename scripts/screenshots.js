@@ -80,7 +80,9 @@ async function chooseRequest(tab) {
 async function chat(tab) {
   await tab.click('.ideas button');
   // Without the caret: the answer is whole.
-  await tab.waitForFunction(() => document.querySelector('.turn.assistant small') && !document.querySelector('.caret'));
+  await tab.waitForFunction(
+    () => document.querySelector('.turn.assistant small') && !document.querySelector('.caret'),
+  );
 }
 
 /** Prompts that share beginnings, so that the router has something to choose. */

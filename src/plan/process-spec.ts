@@ -151,7 +151,7 @@ export function livenessRule({
   return { periodMs: periodSeconds * 1000, timeoutMs: timeoutSeconds * 1000, failureThreshold };
 }
 
-/** Dynamo 1.4 and later, and sim; older versions ignore it. Source: docs/upstream/observability.md#request-trace. */
+/** Dynamo 1.4 and later, and sim; older versions ignore it. Source: docs/upstream/metrics-and-logs.md#request-trace. */
 function requestRecord(host: HostFacts): Record<string, string> {
   return {
     DYN_REQUEST_TRACE: '1',
