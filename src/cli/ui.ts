@@ -28,6 +28,7 @@ sockets and run folders; ending it harms no run, and a run needs no page. It als
 
 interface UiFlags {
   readonly port?: number;
+  readonly otlpPort?: number;
   readonly browser: boolean;
   /** Started by `up --ui`. */
   readonly untilEnded?: string;
@@ -36,7 +37,16 @@ interface UiFlags {
 export const configure: Configure = (command, settle, environment) => {
   command
     .argument('[run]', 'name or id of the run to show first; default: the newest one')
-    .option('--port <port>', 'port to listen on, 0 for any; default: 8765, or the next free one', port)
+    .option(
+      '--port <port>',
+      'port to listen on, 0 for any; default: 8765, or the next free one',
+      port('--port'),
+    )
+    .option(
+      '--otlp-port <port>',
+      'port that receives traces, 0 for any; default: 4317, if it is free',
+      port('--otlp-port'),
+    )
     .option('--no-browser', 'open no browser')
     .addOption(new Option('--until-ended <file>', 'end with the run; write the link to this file').hideHelp())
     .addHelpText('after', examples)
@@ -52,7 +62,7 @@ async function ui(asked: string | undefined, flags: UiFlags, environment: Enviro
     () => left.abort(),
     () => process.exit(1),
   );
-  const server = await openPageServer({ folders, environment }, flags.port);
+  const server = await openPageServer({ folders, environment }, flags);
   try {
     const url = run === undefined ? server.url : `${server.url}#/${run.record.runId}`;
     if (flags.untilEnded !== undefined && run !== undefined) {
@@ -74,27 +84,34 @@ async function ui(asked: string | undefined, flags: UiFlags, environment: Enviro
   return signal === undefined ? 0 : signalExitCode(signal);
 }
 
-/** Its supervisor may be another process than the one that prepared it. */
-async function untilOver({ files }: StoredRun, signal: AbortSignal): Promise<void> {
-  const isOver = (): boolean => {
-    const record = readRecordIn(files.folder);
-    return record === undefined || record.endedAt !== undefined || !isAlive(record.supervisor);
-  };
-  while (!signal.aborted && !isOver()) await systemClock.sleep(lookMs, signal).catch(() => {});
+/** Its supervisor may be another process than the one that prepared it: a dead one is looked up again. */
+async function untilOver({ record, files }: StoredRun, signal: AbortSignal): Promise<void> {
+  let { supervisor } = record;
+  while (!signal.aborted) {
+    if (!isAlive(supervisor)) {
+      const now = readRecordIn(files.folder);
+      if (now === undefined || now.endedAt !== undefined || !isAlive(now.supervisor)) return;
+      ({ supervisor } = now);
+    }
+    await systemClock.sleep(lookMs, signal).catch(() => {});
+  }
 }
 
-const lookMs = 500;
+/** So short that nobody sees it after its run. */
+const lookMs = 100;
 
 async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 }
 
-function port(text: string): number {
-  const value = wholeNumber(text, 0, 65_535);
-  if (value !== undefined) return value;
-  throw new DynamoError('usage', `--port ${JSON.stringify(text)}: expected a port from 0 to 65535.`, {
-    hint: 'dynamo ui --port 8765',
-    fields: { option: '--port', asked: text },
-  });
+function port(flag: string): (text: string) => number {
+  return (text) => {
+    const value = wholeNumber(text, 0, 65_535);
+    if (value !== undefined) return value;
+    throw new DynamoError('usage', `${flag} ${JSON.stringify(text)}: expected a port from 0 to 65535.`, {
+      hint: `dynamo ui ${flag} 0`,
+      fields: { option: flag, asked: text },
+    });
+  };
 }

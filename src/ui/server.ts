@@ -33,11 +33,14 @@ const longestBody = 32 * 1024 * 1024;
 const linesEachSide = 300;
 
 /** Throws `busy` if the port is in use. */
-export async function openPageServer(workspace: Workspace, port: number | undefined): Promise<PageServer> {
+export async function openPageServer(
+  workspace: Workspace,
+  { port, otlpPort }: { readonly port?: number; readonly otlpPort?: number },
+): Promise<PageServer> {
   const token = randomBytes(24).toString('base64url');
   let door: Door = { token, cookieName: '' };
   const samplers = openSamplers(workspace);
-  const traces = await openTraces();
+  const traces = await openTraces(otlpPort);
   const server = createServer((request, response) => {
     answer({ ...workspace, samplers, traces }, door, request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();

@@ -35,7 +35,7 @@ export const test = base.extend<{ browser: Browser }>({
 });
 
 export async function servePage(world: World, ...words: readonly string[]): Promise<Served> {
-  const session = start(world, ['ui', '--no-browser', '--port', '0', ...words]);
+  const session = start(world, ['ui', '--no-browser', '--port', '0', '--otlp-port', '0', ...words]);
   await session.until(/\?token=/);
   const link = session.stdout().trim();
   return {

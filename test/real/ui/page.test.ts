@@ -311,6 +311,17 @@ test('a failure with the cause that the doctor found; several runs; keys; narrow
   await shows(page, /worker exited with code 1|RuntimeError/, '.failure');
   await shows(page, /simulated crash/, 'main');
   expect(await textOf(page, '.runs')).toMatch(/Up 1first.*Ended 1second/s);
+  // A hidden page has no stream, and hears of nothing; when it is seen again, it knows all.
+  const setHidden = async (hidden: boolean): Promise<void> =>
+    await page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { value, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  await setHidden(true);
+  await up(world, 'agg', ['--name', 'third']);
+  expect(await textOf(page, '.runs')).not.toContain('third');
+  await setHidden(false);
+  await shows(page, /Up 2third.*first.*Ended 1second/s, '.runs');
   await page.keyboard.press('k');
   await shows(page, /first/, 'h1');
   await page.keyboard.press('3');
@@ -339,6 +350,6 @@ test('a failure with the cause that the doctor found; several runs; keys; narrow
   );
   await shows(page, /second/, 'h1');
   expect(problems).toEqual([]);
-  await succeed(world, ['down', '--quiet']);
+  await succeed(world, ['down', '--all', '--quiet']);
   await served.leave();
 });
