@@ -239,7 +239,9 @@ function Attach({ onImage }: { readonly onImage: (url: string) => void }) {
   const read = (file: File | undefined): void => {
     if (file === undefined) return;
     const reader = new FileReader();
-    reader.addEventListener('load', () => onImage(String(reader.result)));
+    reader.addEventListener('load', () => {
+      if (typeof reader.result === 'string') onImage(reader.result);
+    });
     reader.readAsDataURL(file);
   };
   return (
