@@ -146,7 +146,7 @@ test('the page shows runs that start and end while it is open; killing it harms 
   await whole.until(/"type":"run","run":.*"model":/);
   await whole.until(/"type":"events".*"type":"ready".*"reset":true/);
   await whole.until(/"type":"logs".*Registered endpoint/);
-  await whole.until(/"type":"usage".*"memoryBytes":\d/);
+  await whole.until(/"type":"figures".*"memoryBytes":\d/);
   served.session.child.kill('SIGKILL');
   await served.session.ended;
   expect((await ps(world))[0]).toMatchObject({ state: 'ready', name: 'mine' });
