@@ -1,10 +1,11 @@
 /** Turns a command line into a request to a cluster: the manifest, what it needs there, and how to prove it. */
 import { createInterface } from 'node:readline/promises';
+import { DynamoError } from '../../base/error.ts';
 import type { ClusterRequest } from '../../kubernetes/bring-up.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import type { ClusterNeeds } from '../../kubernetes/checks/cluster-check.ts';
 import type { ServedAs } from '../../kubernetes/records.ts';
-import type { PodGraph } from '../../kubernetes/target.ts';
+import type { ApiVersion, PodGraph } from '../../kubernetes/target.ts';
 import type { ManifestPlan } from '../../kubernetes/manifest.ts';
 import { newRunId } from '../../run/folders.ts';
 import { canAsk } from '../operands.ts';
@@ -38,9 +39,20 @@ export async function clusterRequest(
     timeoutMs: flags.timeout === undefined ? defaultTimeoutMs : flags.timeout * 1000,
     httpPort: flags.httpPort,
     mayRecreate: async (why) => canAsk() && (await mayRecreate(plan.graph.name, why)),
-    manifest: async (version) =>
-      (await makeManifest({ ...asked, flags }, flags.apiVersion ?? version)).manifest,
+    manifest: async (version) => {
+      const { apiVersion = version } = flags;
+      // Operators of 1.1 serve nothing else; all newer ones serve both.
+      if (apiVersion !== version && version === 'v1alpha1') throw notServed(apiVersion, version);
+      return (await makeManifest({ ...asked, flags }, apiVersion)).manifest;
+    },
   };
+}
+
+function notServed(asked: ApiVersion, version: ApiVersion): DynamoError {
+  return new DynamoError('usage', `--api-version ${asked}: the cluster serves only ${version}.`, {
+    hint: 'leave --api-version out',
+    fields: { option: '--api-version', asked, choices: [version] },
+  });
 }
 
 async function mayRecreate(graph: string, why: string): Promise<boolean> {

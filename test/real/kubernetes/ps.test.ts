@@ -71,6 +71,10 @@ test('Dynamo 1.1: v1alpha1, as discovery says', async ({ world }) => {
   const behind = await upHere(world, 'agg', ['--name', 'behind']);
   forwards(world, { 'svc/agg-frontend': Number(new URL(behind.url).port) });
   const image = ['--image', 'nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.1.1'];
+  const newer = ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace, '--api-version', 'v1beta1'];
+  const refused = await dynamo(world, newer, { env });
+  expect(refused.code, refused.stderr).toBe(64);
+  expect(refused.stderr).toContain('--api-version v1beta1: the cluster serves only v1alpha1.');
   const session = start(
     world,
     ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace, '--detach', ...image],

@@ -39,9 +39,7 @@ async function freeze(namespace: string): Promise<void> {
 }
 
 describe('up again', () => {
-  test('changes what is there, and leaves it on Ctrl-C; what cannot be changed has to be made anew', async ({
-    world,
-  }) => {
+  test('changes what exists and keeps it on Ctrl-C; an immutable field needs consent', async ({ world }) => {
     const env = inCluster(world, plane);
     const namespace = await plane.namespace();
     const words = ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace];
