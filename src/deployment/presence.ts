@@ -76,10 +76,12 @@ export async function requireAgreement(plan: SharedPlan, environment: Environmen
   for (;;) {
     const others = await readHostRecords(place).catch(() => []);
     const odd = others.find(({ model }) => model.name !== mine.model.name);
-    if (odd !== undefined) throw anotherModel(mine, odd);
     const twin = others.find((each) => isPeer(each, mine) && each.rank?.rank === mine.rank?.rank);
-    if (twin === undefined) return;
-    if (twin.address !== mine.address || performance.now() > deadline) throw sameRank(mine, twin);
+    const inTheWay = odd ?? twin;
+    if (inTheWay === undefined) return;
+    if (inTheWay.address !== mine.address || performance.now() > deadline) {
+      throw odd === undefined ? sameRank(mine, inTheWay) : anotherModel(mine, odd);
+    }
     await systemClock.sleep(500);
   }
 }

@@ -34,7 +34,7 @@ export function placeOn(options: PlanOptions, profile: Profile, host: HostFacts)
       {
         what: 'address',
         value: network.address,
-        because: `${because}; there is no password: anyone who can reach it can use the ports of workers and etcd`,
+        because: `${because}; anyone who can reach it can use the ports of workers and etcd, without a password`,
       },
     ],
   };

@@ -29,7 +29,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
   const { engine, deployment, options, host } = context;
   const take = (names: readonly PortName[]): Ports =>
     Object.fromEntries(names.map((port) => [port, context.pool.take()]));
-  // Between hosts, ports that the kernel chooses could not be opened by name.
+  // Between hosts, ports that the kernel chooses could not be opened by name. sim answers where it is asked.
   const spans = spansHosts(deployment);
   const ports: Ports =
     replica.kind === 'worker'
@@ -37,7 +37,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
           ...take([...engine.portsOf(replica.spec), ...(spans ? (['rpc'] as const) : [])]),
           ...(replica.rank?.rank === 0 ? { ranks: replica.rank.meet.port } : {}),
         }
-      : take(spans ? ['stream'] : []);
+      : take(spans && engine.kind.python !== undefined ? ['stream'] : []);
   const rank = replica.kind === 'worker' ? replica.rank : undefined;
   const gpus = context.placement?.devices.get(replica.name) ?? [];
   const launch: Launch =

@@ -38,6 +38,9 @@ function isFinding(seen: Hosts | Finding): seen is Finding {
   return 'status' in seen;
 }
 
+/** Of answers: a frontend may not listen for them before its first request, and the host was reached. */
+const refused = 'ECONNREFUSED';
+
 /** D31: this host reaches the ports of the others that its processes connect to. */
 export const hostsReach: Check = {
   id: 'D31',
@@ -53,7 +56,7 @@ export const hostsReach: Check = {
     const tried = await Promise.all(
       wanted.map(async (one) => ({ ...one, why: await host.network.connect(one.other.address, one.port) })),
     );
-    const closed = tried.filter(({ why }) => why !== undefined);
+    const closed = tried.filter(({ by, why }) => why !== undefined && !(by === 'worker' && why === refused));
     const [first] = closed;
     if (first === undefined) {
       const places = seen.others.map(({ address }) => address).join(', ');
@@ -65,7 +68,7 @@ export const hostsReach: Check = {
       `${other.address}:${port} (${what}, of ${process}): ${why}`;
     return fail(
       words(first),
-      first.why === 'ECONNREFUSED'
+      first.why === refused
         ? `dynamo ps   # on ${first.other.address}: is ${first.process} up? A firewall may refuse, too`
         : `open port ${first.port} of ${first.other.address} for ${seen.plan.share.address} in the firewall`,
       closed.map(words),

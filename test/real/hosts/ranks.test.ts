@@ -5,6 +5,7 @@ import type { RunRow, Up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { until } from '../../support/until.ts';
 import { answers, ask, rowOf } from '../support/host-commands.ts';
+import { untilSaid } from '../support/session.ts';
 import { type Host, test } from '../support/two-hosts.ts';
 
 const worker = ['--engine=sim', '--set=device=cpu', '--set=components.worker.tensorParallel=2'];
@@ -94,7 +95,8 @@ test(
     const up = await startBoth(hosts);
     second.plug(false);
     const events = first.run([process.execPath, executable, 'events', up.runId]);
-    await events.until(/worker .*rank 1, on 10\.77\.0\.2, is gone/);
+    // A lease of 10 s, and three looks.
+    await untilSaid(events, /worker .*rank 1, on 10\.77\.0\.2, is gone/, 45_000);
     await until('rank 0 to wait', async () => (await workerOf(first)).state === 'started', 60_000);
     second.plug(true);
     await until(
