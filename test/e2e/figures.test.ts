@@ -172,7 +172,9 @@ test('in a terminal, keys choose, ask, act, show logs and quit', { timeout: 90_0
   press('l');
   await until('logs are shown', () => /logs of decode; q returns[^]*Registered endpoint/.test(top.stdout()));
   press('q');
-  await shows(/❯ decode +ready/);
+  // The screen is drawn again after the logs.
+  const drawnAgain = /logs of decode; q returns[^]*dynamo top [^]*❯ decode/;
+  await until('the screen is back', () => drawnAgain.test(top.stdout()));
   press('q');
   expect((await top.ended).code).toBe(0);
   const again = inTerminal(world, 'ps --watch');
