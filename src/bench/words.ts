@@ -14,13 +14,13 @@ export function simulatedText(engines: readonly string[]): string {
 }
 
 /** `sglang, 1 prefill, 2 decode, 3 GPUs, Qwen/Qwen3-0.6B` */
-export function armText({ engine, workers, gpus, gpuNames, model, url, simulated }: ArmResult): string {
+export function armText({ engine, workers, gpus, gpuNames, model, simulated }: ArmResult): string {
   const names = [...new Set(gpuNames)].join(', ');
   const hardware =
     gpus === undefined
       ? ''
       : `${simulated ? 'for ' : ''}${countText(gpus, 'GPU')}${names === '' ? '' : ` (${names})`}`;
-  return [engine ?? '', url ?? '', workers, hardware, model].filter((part) => part !== '').join(', ');
+  return [engine ?? '', workers, hardware, model].filter((part) => part !== '').join(', ');
 }
 
 export function loadText({ load, arms }: BenchResult): string {

@@ -12,17 +12,23 @@ import type { BenchResult } from '../../src/bench/result.ts';
 
 const small = ['--concurrency', '2', '--requests', '6', '--isl', '60', '--osl', '12'] as const;
 
-async function bench(
-  world: World,
-  words: readonly string[],
-): Promise<BenchResult & { checks: { outcome: string; text: string }[] }> {
-  const { stdout } = await succeed(world, ['bench', ...words, ...(await onSim()), '--json']);
-  return JSON.parse(stdout) as BenchResult & { checks: { outcome: string; text: string }[] };
+/** On a machine that is busy with other work, figures may be withheld, with exit code 1; here they are read all the same. */
+async function bench(world: World, words: readonly string[]): Promise<BenchResult> {
+  const { code, stdout, stderr } = await dynamo(world, ['bench', ...words, ...(await onSim()), '--json']);
+  const result = JSON.parse(stdout) as BenchResult;
+  expect(code, stderr).toBe(isWithheld(result) ? 1 : 0);
+  return result;
+}
+
+function isWithheld({ arms }: BenchResult): boolean {
+  return arms.some(({ points }) =>
+    points.some(({ rounds }) => rounds.some(({ withheld }) => withheld !== undefined)),
+  );
 }
 
 /** Its answers take seconds, so that something can happen meanwhile. */
 async function underWay(world: World, ...flags: readonly string[]): Promise<Session> {
-  const slow = faulty(world, 'agg', { worker: ['--tokens-per-second', '20'] });
+  const slow = faulty(world, 'agg', { worker: ['--tokens-per-second', '40'] });
   const words = [
     'bench',
     slow,
@@ -177,8 +183,7 @@ for (const [signal, code] of [
 ] as const) {
   test(`${signal} keeps what was measured, and takes down what was brought up`, async ({ world }) => {
     const session = await underWay(world);
-    await session.until(/./);
-    await until('answers', async () => (await answered(world)) > 12);
+    await untilAnswered(world);
     process.kill(session.pid, signal);
     const ended = await session.ended;
     expect(shellCode(ended)).toBe(code);
@@ -191,13 +196,16 @@ for (const [signal, code] of [
   });
 }
 
-/** Requests that the frontend of the only run has answered. */
-async function answered(world: World): Promise<number> {
+/** Until the frontend of the only run has answered some requests: those of the warm-up, and measured ones. */
+async function untilAnswered(world: World): Promise<void> {
   const [run] = await ps(world);
-  const page = await fetch(`${run?.url}/metrics`).then((response) => response.text());
-  return Number(
-    /^dynamo_frontend_requests_total\{.*request_type="stream",status="success"\} (\d+)/m.exec(page)?.[1] ?? 0,
-  );
+  await until('answers', async () => {
+    const page = await fetch(`${run?.url}/metrics`).then((response) => response.text());
+    const streams = page
+      .split('\n')
+      .filter((line) => /^dynamo_frontend_requests_total\{.*"stream"/.test(line));
+    return streams.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0) > 10;
+  });
 }
 
 test('after kill -9 of bench, the keeper stops everything', async ({ world }) => {
@@ -211,7 +219,7 @@ test('a deployment that dies under load: failed requests are counted, and the ex
   world,
 }) => {
   const session = await underWay(world);
-  await until('answers', async () => (await answered(world)) > 12);
+  await untilAnswered(world);
   process.kill(await pidOf(world, 'frontend'), 'SIGKILL');
   const { code, stdout } = await session.ended;
   expect(code).toBe(1);

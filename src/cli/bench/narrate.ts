@@ -86,6 +86,9 @@ export function narrator(
       for (const line of error.details) say(withoutControls(line));
       if (error.hint !== undefined) say(`${style.cyan('fix:')} ${withoutControls(error.hint)}`);
     },
+    stopping: (arm) => {
+      if (arm.kind === 'profile') show(`${arm.short}: stopping`);
+    },
     end: () => {
       clearInterval(timer);
       erase();

@@ -55,6 +55,7 @@ export interface Narrator {
   loading(arm: Arm, round: number, point: Point, progress: Progress | 'warming up'): void;
   measured(arm: Arm, round: number, point: Point, round_: RoundOfPoint): void;
   problem(arm: Arm, error: unknown): void;
+  stopping(arm: Arm): void;
 }
 
 /** Reads the figures of the server while a point runs. */
@@ -151,6 +152,7 @@ export function armSession(arm: Arm, plan: BenchPlan, around: BenchSurroundings)
       if (gone.aborted && !signal.aborted) problem(gone.reason);
     },
     down: async ({ deployed }) => {
+      narrator.stopping(arm);
       await deployed.down().catch(problem);
     },
     result: () => armResult(arm, about, { rounds, problems, load: plan.load }),
