@@ -1,10 +1,21 @@
 // Makes the package that users install: npm run package -- --out FOLDER [--home URL]. Everything it needs is bundled in dist/,
 // so its manifest names no dependencies, and npm runs no scripts when it is installed. Prints the path of the tarball.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { entries } from './chunks.js';
+import { pageSources } from './page.js';
 import { absoluteLinks } from './package/links.js';
 import { thirdPartyLicences } from './package/licences.js';
 
@@ -40,11 +51,15 @@ const keys = [
 const { values } = parseArgs({ options: { out: { type: 'string' }, home: { type: 'string' } } });
 const own = JSON.parse(readFileSync('package.json', 'utf8'));
 const home = homeOf(values.home);
+const current = currentFiles();
 const out = resolve(values.out ?? '.');
 const stage = mkdtempSync(join(tmpdir(), 'dynamo-package-'));
 try {
   for (const name of shipped) cpSync(name, join(stage, name), { recursive: true, filter: isWanted });
-  writeFileSync(join(stage, 'THIRD-PARTY-LICENSES'), thirdPartyLicences('dist'));
+  writeFileSync(
+    join(stage, 'THIRD-PARTY-LICENSES'),
+    thirdPartyLicences([...bundledSources(), ...(await pageSources())]),
+  );
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`);
   for (const page of pagesBelow(stage)) {
     const text = readFileSync(join(stage, page), 'utf8');
@@ -66,9 +81,31 @@ try {
   rmSync(stage, { recursive: true, force: true });
 }
 
-/** Source maps stay with who builds: they are most of dist/, and Node does not read them by itself. */
+/**
+ * Source maps stay with who builds: they are most of dist/, and Node does not read them by itself. So do files of earlier
+ * builds, which a build with --keep leaves there.
+ */
 function isWanted(path) {
-  return !path.endsWith('.map');
+  if (path.endsWith('.map')) return false;
+  return !/^dist\/[^/]*\.js$/.test(path) || current.has(basename(path));
+}
+
+/** The files of dist/ that its programs import, at once or later. */
+function currentFiles() {
+  const files = new Set(['reap.js', ...Object.keys(entries).map((name) => `${name}.js`)]);
+  for (const file of files) {
+    const text = readFileSync(join('dist', file), 'utf8');
+    for (const [, name] of text.matchAll(/(?:from|import)\s*\(?["'`]\.\/([^"'`]+\.js)["'`]/g))
+      files.add(name);
+  }
+  return files;
+}
+
+/** What the current files of dist/ are made of, by path. */
+function bundledSources() {
+  const maps = [...current].map((file) => join('dist', `${file}.map`)).filter((map) => existsSync(map));
+  if (maps.length === 0) throw new Error('dist holds no source maps: npm run build');
+  return maps.flatMap((map) => JSON.parse(readFileSync(map, 'utf8')).sources);
 }
 
 function manifest() {

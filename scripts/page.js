@@ -27,6 +27,12 @@ export async function buildPage(folder) {
   await build(options(folder));
 }
 
+/** The files that the page is made of, by path: those of packages, too. */
+export async function pageSources() {
+  const { metafile } = await build({ ...options('dist/page'), metafile: true, write: false });
+  return Object.keys(metafile.inputs);
+}
+
 export async function watchPage(folder) {
   await copyStatic(folder);
   await (await context(options(folder))).watch();

@@ -2,7 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
-import { clientEnvironment, outcomeError, type StartedRun, startRun } from './deployment/start-run.ts';
+import {
+  clientEnvironment,
+  outcomeError,
+  startDetachedRun,
+  type StartedRun,
+  startRun,
+} from './deployment/start-run.ts';
 import { checkOptions } from './deployment/library-options.ts';
 import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
@@ -13,6 +19,17 @@ import type { PlanOptions } from './plan/request.ts';
 import type { Setting } from './profile/shown.ts';
 import { workspaceOf } from './run/folders.ts';
 import { logTail } from './run/log-file.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Environment } from './base/environment.ts';
+import { failureSoFar } from './deployment/failure-error.ts';
+import { livePlan } from './deployment/find-run.ts';
+import { isServing, type ServingPlan } from './plan/plan.ts';
+import { isAlive } from './process/identity.ts';
+import { askAct, askStop, followEvents } from './run/control-client.ts';
+import { readPlan, storedRuns } from './run/record.ts';
+import { socketOf, stateFolders } from './run/folders.ts';
+import type { Failure, StopReport } from './supervisor/events.ts';
+import type { ProcessAction } from './supervisor/process-action.ts';
 
 export { DynamoError };
 
@@ -32,12 +49,16 @@ async function bringUp(profileName: string, options: declared.UpOptions): Promis
   const { environment = { ...process.env } } = options;
   const { profile } = await openProfile(profileName, settingsOf(options), environment);
   await reapDeadRuns(workspaceOf(environment), () => {});
-  const run = await startRun(profile, planOptionsOf(options, profile.name), () => {}, environment);
+  const reused = options.reuse === true ? await upAlready(profile.name, options, environment) : undefined;
+  if (reused !== undefined) return reused;
+  const start = options.reuse === true ? startDetachedRun : startRun;
+  const run = await start(profile, planOptionsOf(options, profile.name), () => {}, environment);
   const stop = (): void => run.supervision.stop();
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted === true) stop();
   const proof = await run.supervision.ready;
-  if (proof !== undefined) return runOf(run);
+  if (proof !== undefined)
+    return options.reuse === true ? await attachTo(run.held.plan.runId, environment) : runOf(run);
   const error = outcomeError(await run.supervision.done, run.held.plan.runId);
   signal?.throwIfAborted();
   throw (
@@ -46,6 +67,61 @@ async function bringUp(profileName: string, options: declared.UpOptions): Promis
       fields: { asked: profile.name },
     })
   );
+}
+
+async function upAlready(
+  profileName: string,
+  options: declared.UpOptions,
+  environment: Environment,
+): Promise<declared.Run | undefined> {
+  const name = options.name ?? cleanName(profileName);
+  const found = storedRuns(stateFolders(environment), isAlive).find(
+    ({ record, supervised }) => supervised && record.name === name,
+  );
+  const plan = found === undefined ? undefined : readPlan(found.files);
+  if (found === undefined || plan?.profile.name !== profileName) return undefined;
+  return await attachTo(found.record.runId, environment);
+}
+
+export const attach: typeof declared.attach = async (run, { environment = { ...process.env } } = {}) => {
+  try {
+    requireLinux('attach');
+    return await attachTo(run, environment);
+  } catch (error) {
+    throw error instanceof DynamoError ? withAllWords(error) : error;
+  }
+};
+
+/** A run whose supervisor is another process. */
+async function attachTo(asked: string | undefined, environment: Environment): Promise<declared.Run> {
+  const folders = stateFolders(environment);
+  const { run, plan } = livePlan(folders, asked, 'attach');
+  if (!isServing(plan)) {
+    throw new DynamoError('usage', `${plan.name} serves no model.`, { fields: { asked: plan.name } });
+  }
+  const socket = socketOf(folders, run.record);
+  const follow = async (): Promise<DynamoError | undefined> => {
+    let failure: Failure | undefined;
+    let stopped: StopReport | undefined;
+    try {
+      for await (const event of followEvents(socket)) {
+        failure = failureSoFar(failure, event);
+        if (event.type === 'stopped') stopped = event;
+      }
+    } catch {
+      // The connection broke with its supervisor; what it left is ended by its keeper.
+    }
+    while (isAlive(run.record.supervisor)) await delay(20);
+    const outcome = { killed: [], left: [], ...stopped, ...(failure === undefined ? {} : { failure }) };
+    return outcomeError(outcome, plan.runId);
+  };
+  return runWith(plan, {
+    ended: follow(),
+    stop: () => askStop(socket, false),
+    kill: () => askStop(socket, true),
+    act: (action, name) => askAct(socket, action, name),
+    dispose: async () => {},
+  });
 }
 
 /** Test runners show only the message, so it contains everything that the command line prints. */
@@ -58,16 +134,44 @@ function withAllWords(error: DynamoError): DynamoError {
 }
 
 function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
-  const end = async (): Promise<DynamoError | undefined> => {
-    const error = outcomeError(await supervision.done, plan.runId);
+  const end = async (): Promise<DynamoError | undefined> => outcomeError(await supervision.done, plan.runId);
+  const { act } = supervision;
+  return runWith(plan, {
+    ended: end(),
+    stop: async () => supervision.stop(),
+    kill: async () => supervision.kill(),
+    act: async (action, name) => await act?.(action, name),
+  });
+}
+
+/** What a run can be told, wherever its supervisor is. */
+interface Control {
+  readonly ended: Promise<DynamoError | undefined>;
+  readonly stop: () => Promise<void>;
+  readonly kill: () => Promise<void>;
+  readonly act: (action: ProcessAction, process: string) => Promise<void>;
+  /** At the end of a block; default: stops it. */
+  readonly dispose?: () => Promise<void>;
+}
+
+function runWith(plan: ServingPlan, control: Control): declared.Run {
+  const whole = async (): Promise<DynamoError | undefined> => {
+    const error = await control.ended;
     return error === undefined ? undefined : withAllWords(error);
   };
-  const ended = end();
-  const stop = async (): Promise<void> => {
-    supervision.stop();
+  const ended = whole();
+  const endBy = async (told: () => Promise<void>): Promise<void> => {
+    await told();
     const error = await ended;
     if (error !== undefined) throw error;
   };
+  const stop = async (): Promise<void> => await endBy(control.stop);
+  const known = (name: string): ServingPlan['processes'][number] => {
+    const spec = plan.processes.find((each) => each.name === name);
+    if (spec === undefined) throw unknownProcess(name, plan.processes);
+    return spec;
+  };
+  const act = (action: ProcessAction) => async (name: string) => await control.act(action, known(name).name);
   return {
     runId: plan.runId,
     url: plan.http.url,
@@ -83,16 +187,30 @@ function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
       logFile,
     })),
     logs: (name) => {
-      const spec = plan.processes.find((each) => each.name === name);
-      if (spec === undefined) throw unknownProcess(name, plan.processes);
-      const { lines, partial } = logTail(spec.logFile, Infinity);
+      const { lines, partial } = logTail(known(name).logFile, Infinity);
       return [...lines.map((line) => `${line}\n`), partial ?? ''].join('');
     },
+    metrics: async () => await metricsOf(plan.http.url),
+    restart: act('restart'),
+    start: act('start'),
+    stopProcess: act('stop'),
     ended,
     stop,
-    [Symbol.asyncDispose]: stop,
+    kill: async () => await endBy(control.kill),
+    [Symbol.asyncDispose]: control.dispose ?? stop,
   };
 }
+
+async function metricsOf(url: string): Promise<readonly declared.MetricSample[]> {
+  const { readPage } = await import('./metrics/prometheus.ts');
+  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(metricsMs) });
+  const page = readPage(await response.text());
+  return [...page].flatMap(([name, samples]) =>
+    samples.map(({ labels, value }) => ({ name, labels, value })),
+  );
+}
+
+const metricsMs = 10_000;
 
 function unknownProcess(name: string, processes: readonly { readonly name: string }[]): DynamoError {
   const choices = processes.map((each) => each.name);
@@ -105,8 +223,13 @@ function unknownProcess(name: string, processes: readonly { readonly name: strin
   );
 }
 
-function settingsOf({ model, set = {} }: declared.UpOptions): Setting[] {
-  const chosen = model === undefined ? [] : [{ path: 'model', value: model, flag: '--model' }];
+function settingsOf({ model, requestPlane, set = {} }: declared.UpOptions): Setting[] {
+  const chosen = [
+    ...(model === undefined ? [] : [{ path: 'model', value: model, flag: '--model' }]),
+    ...(requestPlane === undefined
+      ? []
+      : [{ path: 'requestPlane', value: requestPlane, flag: '--request-plane' }]),
+  ];
   const given = Object.entries(set).map(([path, value]) => ({ path, value: String(value), flag: '--set' }));
   return [...chosen, ...given];
 }
@@ -115,7 +238,9 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
   const { engine = 'auto', infra = 'auto', replicas = {}, env = {}, workerArgs = [] } = options;
   // Test runners start several at once, so each needs a unique name.
   const name =
-    options.name ?? `${cleanName(profileName).slice(0, 30) || 'run'}-${randomBytes(4).toString('hex')}`;
+    options.name ??
+    (options.reuse === true ? cleanName(profileName) : undefined) ??
+    `${cleanName(profileName).slice(0, 30) || 'run'}-${randomBytes(4).toString('hex')}`;
   return {
     engine,
     infra,
@@ -125,11 +250,16 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
     gpus: options.gpus,
     httpHost: options.httpHost === undefined ? undefined : listenAddress(options.httpHost),
     httpPort: options.httpPort,
+    python: options.python,
+    runtime: options.runtime,
+    images: options.images,
+    persist: options.persist,
+    logLimitMiB: options.logLimitMiB,
     discovery: options.discovery,
     events: options.events,
     timeoutMs: options.timeoutMs,
     stopTimeoutMs: options.stopTimeoutMs,
     rawArgs: workerArgs,
-    detached: false,
+    detached: options.reuse === true,
   };
 }

@@ -5,6 +5,22 @@
 export interface UpOptions {
   readonly engine?: 'auto' | 'sglang' | 'mocker' | 'sim' | undefined;
   readonly model?: string | undefined;
+  /** Environment with Dynamo: a folder or a python3. */
+  readonly python?: string | undefined;
+  /** Where frontend and workers run; default: as processes on this host. */
+  readonly runtime?: 'process' | 'docker' | undefined;
+  /** Images by name: `{ runtime: 'my-dynamo:1.6.1' }`. */
+  readonly images?: Readonly<Partial<Record<'etcd' | 'nats' | 'runtime' | 'sim', string>>> | undefined;
+  readonly requestPlane?: 'tcp' | 'nats' | undefined;
+  /** Name under which the data of etcd and NATS is kept. */
+  readonly persist?: string | undefined;
+  /** Disk space for the logs of the run; default: 1024. */
+  readonly logLimitMiB?: number | undefined;
+  /**
+   * Start it in the background and leave it up, or take the one that is up under that name (default: the profile's) with the
+   * same profile: for test runners that watch. Only `stop` ends it, or `dynamo down`.
+   */
+  readonly reuse?: boolean | undefined;
   /** Name of the run; default: a unique one. */
   readonly name?: string | undefined;
   /** GPUs that may be used: indices or UUIDs. */
@@ -66,9 +82,34 @@ export interface Run extends AsyncDisposable {
    * was stopped. Never rejects.
    */
   readonly ended: Promise<DynamoError | undefined>;
+  /** The samples of the frontend's `/metrics` now. */
+  metrics(): Promise<readonly MetricSample[]>;
+  /** Restarts a process on its ports; resolves when it is ready. */
+  restart(process: string): Promise<void>;
+  /** Stops one process, which stays stopped until `start`. */
+  stopProcess(process: string): Promise<void>;
+  /** Starts a process that was stopped; resolves when it is ready. */
+  start(process: string): Promise<void>;
+  /** Kills everything now, and verifies that it is gone. */
+  kill(): Promise<void>;
   /** Stops everything in order and verifies it. Rejects with the error of `ended`, if any. Calling it again has no effect. */
   stop(): Promise<void>;
 }
+
+export interface MetricSample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/**
+ * A run that is up in the background (`dynamo up --detach`), by name or id; without one, the only one. The end of a block
+ * with `await using` leaves it up. Rejects with DynamoError `run-not-found`.
+ */
+export declare const attach: (
+  run?: string,
+  options?: { readonly environment?: Readonly<Record<string, string | undefined>> | undefined },
+) => Promise<Run>;
 
 /**
  * Brings a profile up: its name, an alias, an upstream script or a YAML file. Resolves when it has proved that it

@@ -1,12 +1,13 @@
-// The licences of the packages that are bundled into dist/: which these are is read from the source maps of the build.
+// The licences of the packages that are bundled into dist/: which these are, the paths of its sources say.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const ofPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)\//;
+const ofPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
-/** The text of THIRD-PARTY-LICENSES. Throws if a bundled package states no licence. */
-export function thirdPartyLicences(dist) {
-  const packages = bundled(dist).map(describe);
+/** The text of THIRD-PARTY-LICENSES for what is made of these files. Throws if a package states no licence. */
+export function thirdPartyLicences(sources) {
+  const names = new Set(sources.flatMap((source) => ofPackage.exec(source)?.[1] ?? []));
+  const packages = [...names].toSorted((a, b) => a.localeCompare(b, 'en')).map(describe);
   const parts = [...groupedByText(packages)].map(([text, having]) =>
     [...having.map(({ name, version, licence }) => `${name} ${version} (${licence})`), '', text].join('\n'),
   );
@@ -19,14 +20,6 @@ function groupedByText(packages) {
   const byText = new Map();
   for (const each of packages) byText.set(each.text, [...(byText.get(each.text) ?? []), each]);
   return byText;
-}
-
-function bundled(dist) {
-  const maps = readdirSync(dist).filter((name) => name.endsWith('.js.map'));
-  if (maps.length === 0) throw new Error(`${dist} holds no source maps: npm run build`);
-  const sources = maps.flatMap((name) => JSON.parse(readFileSync(join(dist, name), 'utf8')).sources);
-  const names = new Set(sources.flatMap((source) => ofPackage.exec(source)?.[1] ?? []));
-  return [...names].toSorted((a, b) => a.localeCompare(b, 'en'));
 }
 
 function describe(name) {

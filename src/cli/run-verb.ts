@@ -56,7 +56,7 @@ async function withProject(
   environment: Environment,
 ): Promise<Environment> {
   const asked = words.some((word) => /^--env-file(=|$)/.test(word));
-  if (readsProject !== true || (!asked && !existsSync('dynamo.yaml'))) return environment;
+  if (!asked && (readsProject !== true || !existsSync('dynamo.yaml'))) return environment;
   const { projectEnvironment } = await import('./project.ts');
   return projectEnvironment(words, environment);
 }

@@ -163,6 +163,7 @@ export const verbs: readonly VerbRow[] = [
     name: 'bench',
     usage: '[profile] [options] [-- worker arguments]',
     summary: 'load deployments, measure and compare them',
+    readsProject: true,
     completes: 'profiles',
     load: () => import('./bench.ts'),
   },

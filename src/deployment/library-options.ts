@@ -50,6 +50,16 @@ const milliseconds: Kind = {
 const kinds: Readonly<Record<string, Kind>> = {
   engine: oneOf('auto', ...engineNames),
   model: text,
+  python: text,
+  runtime: oneOf('process', 'docker'),
+  images: mapOf('images by name', isText),
+  requestPlane: oneOf('tcp', 'nats'),
+  persist: text,
+  logLimitMiB: {
+    expected: 'a whole number of MiB',
+    fits: (value) => isWhole(value, 1, 1024 ** 3),
+  },
+  reuse: { expected: 'true or false', fits: (value) => typeof value === 'boolean' },
   name: text,
   gpus: texts,
   httpHost: {

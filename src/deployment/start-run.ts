@@ -19,7 +19,8 @@ import { connect, startSupervisor, untilGone } from './background-supervisor.ts'
 export interface StartedRun {
   readonly held: PreparedRun<ServingPlan>;
   /** In this process, or in a background one. */
-  readonly supervision: Pick<Supervision, 'ready' | 'done' | 'stop' | 'kill'>;
+  readonly supervision: Pick<Supervision, 'ready' | 'done' | 'stop' | 'kill'> &
+    Partial<Pick<Supervision, 'act'>>;
 }
 
 export type StartRun = typeof startRun;

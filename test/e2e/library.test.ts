@@ -290,3 +290,55 @@ test('the examples for vitest', async ({ world }) => {
     passed: true,
   });
 });
+
+test('restart, stop and start a process, metrics, kill', async ({ world }) => {
+  const { code, stdout, stderr } = await run(
+    world,
+    `${upAgain}
+    await run.restart('worker');
+    await run.stopProcess('worker');
+    await run.start('worker');
+    const samples = await run.metrics();
+    const requests = samples.filter(({ name }) => name === 'dynamo_frontend_requests_total');
+    let unknown;
+    await run.restart('nobody').catch((error) => { unknown = error.code; });
+    await run.kill();
+    const after = await fetch(run.url).catch(() => 'nobody');
+    console.log(JSON.stringify({ requests: requests.length > 0, unknown, after }));`,
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({ requests: true, unknown: 'usage', after: 'nobody' });
+});
+
+test('attach to a run in the background, and reuse one between programs', async ({ world }) => {
+  const first = await run(
+    world,
+    `import { attach } from 'dynamo-launcher';
+    const reused = await up('agg', { engine: 'sim', set, reuse: true });
+    // The end of a block leaves it up.
+    await reused[Symbol.asyncDispose]();
+    const again = await up('agg', { engine: 'sim', set, reuse: true });
+    const attached = await attach('agg');
+    const { status } = await fetch(attached.url + '/health');
+    console.log(JSON.stringify([again.runId === attached.runId, status]));
+    process.exit(0);`,
+  );
+  expect({ code: first.code, stdout: first.stdout }, first.stderr).toEqual({
+    code: 0,
+    stdout: '[true,200]\n',
+  });
+  const second = await run(
+    world,
+    `import { attach } from 'dynamo-launcher';
+    const attached = await attach();
+    await attached.restart('worker');
+    await attached.stop();
+    let gone;
+    await attach('agg').catch((error) => { gone = error.code; });
+    console.log(JSON.stringify([(await attached.ended) === undefined, gone]));`,
+  );
+  expect({ code: second.code, stdout: second.stdout }, second.stderr).toEqual({
+    code: 0,
+    stdout: '[true,"run-not-found"]\n',
+  });
+});
