@@ -21,7 +21,7 @@ Examples:
   dynamo ui disagg                   show the run named disagg
   dynamo ui --no-browser             print the link only
   ssh -L 8765:127.0.0.1:8765 gpu7    from your laptop: then open the printed link there
-  dynamo up disagg --ui              start a run and its page with it
+  dynamo up agg --ui                 start a run and its page with it
 
 The page listens on 127.0.0.1 only. The link holds a token: whoever has it may stop your runs. The page reads control
 sockets and run folders; ending it harms no run, and a run needs no page. It also shows runs that have ended.`;
@@ -110,7 +110,7 @@ function port(flag: string): (text: string) => number {
     const value = wholeNumber(text, 0, 65_535);
     if (value !== undefined) return value;
     throw new DynamoError('usage', `${flag} ${JSON.stringify(text)}: expected a port from 0 to 65535.`, {
-      hint: flag === '--port' ? 'dynamo ui --port 0' : 'dynamo ui --otlp-port 0',
+      hint: 'dynamo ui   # chooses free ports',
       fields: { option: flag, asked: text },
     });
   };

@@ -68,7 +68,9 @@ export const stages: Readonly<Record<string, Stage>> = {
     for (const tool of ['tar', 'gzip', 'uname']) symlinkSync(join('/usr/bin', tool), join(world.bin, tool));
     return await besideRun()(world);
   },
-  ui: besideRun(() => ({ until: /Ctrl-C ends the page/, codes: [130] })),
+  ui: besideRun((line) =>
+    line.startsWith('dynamo up') ? foreground : { until: /Ctrl-C ends the page/, codes: [130] },
+  ),
   // All of them are in test/real/examples.
   infra: async () => () => ({}),
   plan: async () => () => ({}),
