@@ -69,6 +69,9 @@ export const stages: Readonly<Record<string, Stage>> = {
     return await besideRun()(world);
   },
   ui: besideRun(() => ({ until: /Ctrl-C ends the page/, codes: [130] })),
+  targets: besideRun((line) =>
+    line.includes('--follow') ? { until: /targets\.json: 3 processes/, codes: [130] } : {},
+  ),
   // All of them are in test/real/examples.
   infra: async () => () => ({}),
   plan: async () => () => ({}),
