@@ -21,7 +21,7 @@ import {
   settingsOf,
 } from './up/deployment-options.ts';
 import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
-import { factRequest } from '../deployment/prepare-run.ts';
+import { factRequest, observer } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
@@ -127,8 +127,10 @@ interface PlanRequest extends AskedManifest {
 
 async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
   const options = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
+  const observed = await observer(options, environment);
   const facts = await factsFor(profile, options, environment);
-  const made = planWithSecrets(profile, options, facts, await shareRules(options)).plan;
+  const { plan: bare } = planWithSecrets(profile, options, facts, await shareRules(options));
+  const made = observed(bare, facts);
   if (flags.json === true) return JSON.stringify(made, undefined, 2);
   if (flags.shell === true) return shellScript(requireServing(made));
   return fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));

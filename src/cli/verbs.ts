@@ -130,6 +130,14 @@ export const verbs: readonly VerbRow[] = [
     load: () => import('./ui.ts'),
   },
   {
+    name: 'targets',
+    usage: '[run...] [options]',
+    summary: 'list what a Prometheus of yours can scrape',
+    actsAsOwner: true,
+    completes: 'live runs',
+    load: () => import('./targets.ts'),
+  },
+  {
     name: 'infra',
     usage: '<up|down|status> [options]',
     summary: 'run an etcd and a NATS that several runs share',

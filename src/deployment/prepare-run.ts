@@ -54,12 +54,14 @@ export async function prepareRun(
   // Loaded while facts are gathered: nothing else needs it.
   const storing = import('./run-request.ts');
   storing.catch(() => {});
+  const observed = await observer(options, environment);
   let seen: HostFacts | undefined;
   const prepared = await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
     plan: (host) => {
       seen = host;
-      return planWithSecrets(profile, options, host, shares);
+      const { plan, secrets } = planWithSecrets(profile, options, host, shares);
+      return { plan: observed(plan, host), secrets };
     },
   });
   (await storing).writeRequest(prepared.plan, { profile, options, host: seen });
@@ -73,13 +75,24 @@ export async function prepareWholeRun(
   detached: boolean,
   environment: Environment,
 ): Promise<PreparedRun<ServingPlan>> {
+  const observed = await observer(options, environment);
   return await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
     plan: (host) => {
       const { plan, secrets } = planWithSecrets(profile, options, host);
-      return { plan: requireServing(plan), secrets };
+      return { plan: observed(requireServing(plan), host), secrets };
     },
   });
+}
+
+/** What `--observe` adds to a plan; few ask for it. */
+export async function observer(
+  { observe }: PlanOptions,
+  environment: Environment,
+): Promise<<P extends Plan>(plan: P, host: HostFacts) => P> {
+  if (observe !== true) return (plan) => plan;
+  const { prometheusHere } = await import('./observe.ts');
+  return prometheusHere(environment);
 }
 
 function requestOf(profile: Profile, options: PlanOptions, detached: boolean, environment: Environment) {

@@ -91,6 +91,8 @@ export interface ProcessSpec {
   readonly restart: RestartRule;
   /** Overrides the rule of the plan. */
   readonly liveness?: LivenessRule | undefined;
+  /** It only watches: no other process needs it. */
+  readonly watches?: true | undefined;
   /** What its loss means for other processes, for people; shown when it is lost. */
   readonly ifLost?: string | undefined;
   readonly logFile: string;

@@ -117,6 +117,8 @@ export interface PlanOptions {
   readonly replicas: Readonly<Record<string, number>>;
   /** Where other hosts run a part of the deployment. */
   readonly hosts?: HostsOptions | undefined;
+  /** Start a Prometheus beside the deployment. */
+  readonly observe?: boolean | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
   readonly stopTimeoutMs?: number | undefined;

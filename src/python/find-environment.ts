@@ -2,9 +2,9 @@
 import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
 import type { Backend } from '../engine/engine.ts';
+import { findEngine } from '../engine/engines.ts';
 import type { PythonEnvironment } from '../plan/request.ts';
 import { dataFolders, listSetups, readSetupRecord } from './setup-folders.ts';
-import { isToolName } from './tools.ts';
 import {
   inFolder,
   type Installed,
@@ -104,7 +104,8 @@ function active(environment: PythonSearch['environment']): Candidate[] {
 
 function fromSetup({ environment, backend }: PythonSearch): Candidate[] {
   const made = listSetups(dataFolders(environment).environments).flatMap(({ folder, record }) => {
-    if (isToolName(record.engine)) return [];
+    // Tools have environments of their own.
+    if (findEngine(record.engine) === undefined) return [];
     const located = inFolder(folder);
     return located === undefined ? [] : [look('made by dynamo setup', located, undefined)];
   });

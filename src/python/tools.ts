@@ -34,7 +34,3 @@ export const tools = {
 
 export type ToolName = keyof typeof tools;
 export const toolNames = Object.keys(tools) as readonly ToolName[];
-
-export function isToolName(name: string): name is ToolName {
-  return Object.hasOwn(tools, name);
-}

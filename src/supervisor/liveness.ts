@@ -84,7 +84,9 @@ async function whatIsWrong(
   { prober, isReady }: HealthDependencies,
 ): Promise<Map<string, string>> {
   // Without etcd the frontend knows no worker, and that is not the workers' fault.
-  const knows = plan.processes.every(({ kind, name }) => kind !== 'infra' || isReady(name));
+  const knows = plan.processes.every(
+    ({ kind, name, watches }) => kind !== 'infra' || watches === true || isReady(name),
+  );
   const asked = knows && isServing(plan) && ready.some(({ registersAs }) => registersAs !== undefined);
   const [missing, ...checks] = await Promise.all([
     asked ? prober.missing(plan, timeoutMs) : [],

@@ -23,7 +23,7 @@ export function afterLoss(plan: Plan, status: RunStatus, lost: ProcessSpec, seen
 /** Infrastructure that is down or has been given up. */
 function lostInfra(plan: Plan, { processes }: RunStatus): string[] {
   return plan.processes
-    .filter(({ kind }) => kind === 'infra')
+    .filter(({ kind, watches }) => kind === 'infra' && watches !== true)
     .map(({ name }) => name)
     .filter((name) => processes[name]?.state !== 'ready' || processes[name].unhealthy !== undefined);
 }

@@ -54,6 +54,8 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
     ['Proof', proofText(proof)],
     ['Answer', style.italic(shorten(withoutControls(proof.answer), 240))],
   ];
+  const prometheus = plan.choices.find(({ what }) => what === 'prometheus')?.value;
+  if (prometheus !== undefined) rows.splice(1, 0, ['Metrics', `${prometheus} (Prometheus)`]);
   const reach = openTo(plan.http);
   if (reach !== undefined) rows.splice(1, 0, ['Reach', style.yellow(reach)]);
   return [

@@ -22,6 +22,7 @@ const verbs = [
   'chat',
   'open',
   'ui',
+  'targets',
   'infra',
   'plan',
   'advise',

@@ -56,6 +56,7 @@ const localOptions = {
   runtime: '--runtime',
   ptrace: '--ptrace',
   python: '--python',
+  observe: '--observe',
   persist: '--persist',
   logLimit: '--log-limit',
   stopTimeout: '--stop-timeout',

@@ -27,6 +27,7 @@ export interface DeploymentFlags {
   readonly persist?: string;
   readonly set: readonly Setting[];
   readonly replicas: Readonly<Record<string, number>>;
+  readonly observe?: true;
   readonly env: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly stopTimeout?: number;
@@ -81,6 +82,7 @@ export function addDeploymentOptions(command: Command): Command {
     .option('--replicas <role=n>', 'number of workers of a role, such as decode=2 (repeatable)', replicas, {})
     .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
     .option('--env-file <file>', 'read variables from this file instead of .env (repeatable)')
+    .option('--observe', 'start the Prometheus of this host beside it, which scrapes every process')
     .option('--timeout <seconds>', 'time limit for becoming ready', seconds('--timeout'))
     .option('--stop-timeout <seconds>', 'time limit for stopping, then SIGKILL', seconds('--stop-timeout'))
     .option(
@@ -122,6 +124,7 @@ export function planOptionsOf(
     events: flags.events,
     persist: flags.persist,
     replicas: flags.replicas,
+    observe: flags.observe,
     env: flags.env,
     timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     stopTimeoutMs: flags.stopTimeout === undefined ? undefined : flags.stopTimeout * 1000,

@@ -71,6 +71,9 @@ export const stages: Readonly<Record<string, Stage>> = {
   ui: besideRun((line) =>
     line.startsWith('dynamo up') ? foreground : { until: /Ctrl-C ends the page/, codes: [130] },
   ),
+  targets: besideRun((line) =>
+    line.includes('--follow') ? { until: /targets\.json: 3 processes/, codes: [130] } : {},
+  ),
   // All of them are in test/real/examples.
   infra: async () => () => ({}),
   plan: async () => () => ({}),

@@ -50,4 +50,17 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     await succeed(world, ['down']);
     server.close();
   });
+
+  test('logs stay quiet where nothing listens', { timeout }, async ({ world }) => {
+    // Closed again: nobody listens there.
+    const { url, server } = await collector();
+    await new Promise((resolve) => server.close(resolve));
+    const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url };
+    await up(world, 'agg', ['--engine', 'mocker', '--python', python, '--set', 'tracing=true'], { env });
+    const began = performance.now();
+    // An exporter of logs would have failed ten times by then, once a second.
+    await until('ten seconds', () => performance.now() - began > 10_000, 30_000);
+    expect(textBelow(join(world.state, 'dynamo', 'runs'))).not.toContain('batch_log_processor');
+    await succeed(world, ['down']);
+  });
 });
