@@ -1,6 +1,6 @@
 /**
- * The load generator against a server of this test, which notes itself when it sent what. Medians agree within 5 ms for a
- * first token and 1 ms for the time between tokens: both share this process, and the machine may be busy.
+ * The load generator against a server of this test, which notes itself when it sent what. Medians agree within 10 ms for a
+ * first token or an answer and 1 ms for the time between tokens: both share this process, and the machine may be busy.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -133,7 +133,7 @@ test('it sees the latencies, tokens and throughput that the server knows', async
         known.map(({ firstMs }) => firstMs),
       ),
     ),
-  ).toBeLessThan(5);
+  ).toBeLessThan(10);
   expect(
     Math.abs(
       off(
@@ -141,7 +141,7 @@ test('it sees the latencies, tokens and throughput that the server knows', async
         known.map(({ lastMs }) => lastMs),
       ),
     ),
-  ).toBeLessThan(5);
+  ).toBeLessThan(10);
   expect(
     Math.abs(
       off(
