@@ -29,7 +29,7 @@ complete -o default -F _dynamo dynamo
 _dynamo() {
   local -a candidates
   candidates=("\${(@f)$(dynamo complete --describe -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  _describe -V dynamo candidates
+  _describe dynamo candidates
 }
 compdef _dynamo dynamo
 `,

@@ -81,7 +81,7 @@ COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _dynamo; printf '%s\\n' "\
 /** Shell code that completes `dynamo …` with our script and prints one candidate per line. */
 const asking: Readonly<Record<string, (words: readonly string[]) => string>> = {
   // What zsh's own functions would receive, without their display.
-  zsh: (words) => `compdef() {}; compadd() { shift; print -rl -- "$@"; }
+  zsh: (words) => `compdef() {}; _describe() { print -rl -- "\${(@P)2}"; }
 source <(dynamo completion zsh); words=(${words.map((word) => `'${word}'`).join(' ')}); CURRENT=${words.length}; _dynamo`,
   fish: (words) => `dynamo completion fish | source; complete -C '${words.join(' ')}'`,
 };
@@ -105,7 +105,8 @@ for (const [shell, script] of Object.entries(asking)) {
         script(['dynamo', ...words]),
       ]).ended;
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      return stdout.split('\n');
+      // Each with what it is behind a colon or a tab.
+      return stdout.split('\n').map((line) => line.split(/(?<!\\):|\t/)[0] ?? '');
     };
     expect(await complete('')).toEqual(expect.arrayContaining(verbs));
     expect(await complete('up', 'disagg_')).toEqual(

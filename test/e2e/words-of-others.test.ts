@@ -7,8 +7,8 @@ import { test } from './harness/world.ts';
 test('their commands lead to ours, and never to one that does damage', async ({ world }) => {
   const fixes = {
     rm: /^fix: dynamo down /m,
-    top: /^fix: dynamo (top|ps --watch)$/m,
-    tpo: /^fix: did you mean: dynamo (top|ps --watch)$/m,
+    htop: /^fix: dynamo top$/m,
+    tpo: /^fix: did you mean: dynamo top$/m,
     version: /^fix: dynamo --version$/m,
     dwon: /^fix: did you mean: dynamo down$/m,
   };
