@@ -47,7 +47,8 @@ Examples:
   dynamo plan disagg --json           print the same as JSON ("version" rises when a field changes its meaning)
   dynamo plan disagg --shell > up.sh  write a bash script that starts the same processes without dynamo
   dynamo plan disagg --compose        print a file for docker compose that works on other machines
-  dynamo plan agg --nnodes 2          print the command of each host that runs a part of one worker
+  dynamo plan agg --nnodes 2 --set components.worker.gpus=2
+      print the command of each host that runs a part of one worker
   dynamo plan disagg --on kubernetes  print a DynamoGraphDeployment, for kubectl apply --server-side -f -`;
 
 interface PlanFlags extends DeploymentFlags, ManifestFlags, HostFlags {

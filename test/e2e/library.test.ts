@@ -137,7 +137,7 @@ test('options that there are not, or that are of the wrong type, are refused bef
   const lines = stdout.trim().split('\n');
   const seen = lines.map((line) => JSON.parse(line) as unknown);
   const names =
-    'engine, model, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
+    'engine, model, python, runtime, images, requestPlane, persist, logLimitMiB, reuse, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
   expect(seen).toEqual([
     [
       'usage',

@@ -46,9 +46,8 @@ test('every profile passes, and the reports say so', { timeout: 120_000 }, async
   for (const { cases } of suites) expect([cases[0]?.name, cases.at(-1)?.name]).toEqual(['up', 'down']);
   const junit = readXml(readFileSync(join(world.work, 'r/out.xml'), 'utf8'));
   expect(junit.children.map(({ attributes }) => attributes['name'])).toEqual(suites.map(({ name }) => name));
-  const output = junit.children[0]?.children.find(({ name }) => name === 'system-out')?.text ?? '';
-  expect(output).toContain('==> worker <==');
-  expect(output).toContain('uri=/v1/chat/completions');
+  // Logs are there for failures only: those of all profiles would be megabytes.
+  expect(readFileSync(join(world.work, 'r/out.xml'), 'utf8')).not.toContain('==> worker <==');
 });
 
 /** The shipped profile that has each case; `agg` for all others. */
