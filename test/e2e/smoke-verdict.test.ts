@@ -46,7 +46,7 @@ test('if a worker dies, the current case fails with the reason and the rest is n
   expect(stdout).toMatch(/^concurrency +skipped .*not run/m);
   expect(stdout).toMatch(/^down +passed .*nothing is left/m);
   expect(stdout.match(/ failed /g)).toHaveLength(1);
-  expect(junit(world)).toContain('==> worker <==');
+  expect(junit(world)).toContain('==&gt; worker &lt;==');
 });
 
 test('a deployment that fails to start is a failed case with the reason', async ({ world }) => {
