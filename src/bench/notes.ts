@@ -64,7 +64,8 @@ function unequalNotes({ arms }: BenchResult): string[] {
 
 function lengthNotes({ short, points }: ArmResult): string[] {
   return points.flatMap((point) => {
-    const rounds = shownRounds(point);
+    // A round without answers says nothing about their lengths.
+    const rounds = shownRounds(point).filter(({ isl }) => isl !== undefined);
     if (rounds.length === 0) return [];
     const mean = (of: (figures: (typeof rounds)[number]) => number | undefined): number =>
       meanOf(rounds.flatMap((figures) => of(figures) ?? []));

@@ -1,7 +1,7 @@
 // `dynamo clean` on real GPUs: creates realistic orphans, and checks that they are ended and an unowned process is
 // not.
 //
-//   node test/gpu/clean.js [--engine sim|sglang] [--package FOLDER] [--holder COMMAND] [-- arguments of `up agg`]
+//   node test/gpu/clean.js [--engine sim|sglang] [--profile NAME] [--package FOLDER] [--holder COMMAND] [-- arguments of `up`]
 //
 // Needs nvidia-smi, Python 3 and libcuda; no Node modules. FOLDER holds bin/, dist/ and launch-profiles/ (default: this
 // repository, built). With --engine sim the worker is the embedded engine with CUDA processes as its children, so it
@@ -21,6 +21,8 @@ const { values, positionals: upArguments } = parseArgs({
   allowPositionals: true,
   options: {
     engine: { type: 'string', default: 'sim' },
+    // One with a process named worker.
+    profile: { type: 'string', default: 'agg' },
     package: { type: 'string', default: resolve(here, '../..') },
     holder: { type: 'string', default: `python3 ${join(here, 'holder.py')}` },
   },
@@ -145,7 +147,7 @@ function run() {
 }
 
 function upWords(childrenDelay) {
-  const all = ['up', 'agg', '--detach', '--engine', values.engine, ...upArguments];
+  const all = ['up', values.profile, '--detach', '--engine', values.engine, ...upArguments];
   if (values.engine !== 'sim') return all;
   const children = [`${values.holder} 8192 ${childrenDelay} &`, `${values.holder} 0 0 &`, 'sleep 3600 &'];
   return [
@@ -246,7 +248,7 @@ try {
     await scenario('with-memory', { afterS: 0.2, waitForMemory: true });
   }
   const orphaned = await makeOrphans(0.2, 1);
-  const up = await dynamo('up', 'agg', '--detach', '--engine', values.engine, ...upArguments);
+  const up = await dynamo('up', values.profile, '--detach', '--engine', values.engine, ...upArguments);
   record('up-after-orphans.txt', up.stdout + up.stderr);
   check(up.code === 0, `up after that works: ${up.code === 0 ? `${up.tookMs} ms` : up.stderr.trim()}`);
   check(!orphaned.pids.some(isLiving), 'and has ended the orphans first');

@@ -107,3 +107,11 @@ test('notes say what limits the figures', () => {
   );
   expect(notes.at(-1)).toContain('A p99 of fewer than 100 requests');
 });
+
+test('a round without answers says nothing about the lengths of texts', () => {
+  const rounds = [
+    round(1, { ttftMs: 50, itlMs: 10 }),
+    round(2, { ttftMs: 50, itlMs: 10, count: 0, errors: 40 }),
+  ];
+  expect(notesOf(result([arm('A', rounds)]), 2).join('\n')).not.toContain('as the server counts them');
+});
