@@ -88,5 +88,8 @@ function portsOfWorker(): string {
 
 /** Installs `text` as an executable on PATH. */
 export function standIn(world: World, name: string, text: string): void {
-  writeFileSync(join(world.bin, name), text, { mode: 0o755 });
+  const file = join(world.bin, name);
+  // There may be a link to the program of this machine, which must not be written through.
+  rmSync(file, { force: true });
+  writeFileSync(file, text, { mode: 0o755 });
 }
