@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { visibleVerbs } from '../../../src/cli/verbs.ts';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { up } from '../../e2e/harness/deployment.ts';
 import { installDynamo, play, type Stage } from '../../e2e/harness/example.ts';
@@ -53,7 +54,7 @@ const stages: Readonly<Record<string, Stage>> = {
 
 test('every entry matches an example, and no other example is left out', async ({ world }) => {
   const helps = await Promise.all(
-    Object.keys(stages).map(async (verb) => (await succeed(world, [verb, '--help'])).stdout),
+    visibleVerbs.map(async ({ name }) => (await succeed(world, [name, '--help'])).stdout),
   );
   const lines = helps.flatMap((help) => examplesIn(help));
   for (const { pattern } of otherPlaces)

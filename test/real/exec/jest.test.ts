@@ -24,7 +24,7 @@ async function project(world: World): Promise<void> {
 }
 
 async function run(world: World, line: string): Promise<Ended> {
-  const env = { ...withPath(world), DYN_HTTP_PORT: String(await freePort()), CI: 'true' };
+  const env = { ...withPath(world, world.bin), DYN_HTTP_PORT: String(await freePort()), CI: 'true' };
   const ended = await startCommand(world, ['sh', '-c', line], { env }).ended;
   // The cache of jest.
   for (const name of readdirSync(world.temporary))

@@ -6,6 +6,7 @@ import { clientOf, type Up } from '../../e2e/harness/deployment.ts';
 import { ask, follow, leave, servePage } from '../../e2e/harness/page.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
+import { leftovers } from '../../oracle/leftovers.ts';
 import { until } from '../../support/until.ts';
 
 const environments = (process.env['DYNAMO_TEST_MOCKER'] ?? '').split(':').filter(Boolean);
@@ -70,5 +71,7 @@ test.for(environments)(
     stream.leave();
     await succeed(world, ['down', '--quiet']);
     await leave(served);
+    // The page of `up --ui` sees within a tenth of a second that its run has ended.
+    await until('the page of the run to end', () => leftovers(world).length === 0, 5_000);
   },
 );
