@@ -1,5 +1,6 @@
 /** The reader of our output: notices when it is gone (`dynamo logs -f | head -1`), and waits for a slow one. */
 import { hasReader } from '../process/open-files.ts';
+import { watchSignals } from './signals.ts';
 
 const gone = new AbortController();
 
@@ -21,6 +22,26 @@ const checkEveryMs = 1_000;
 /** Notices it also in verbs that may print nothing for a long time; ends with the process. */
 export function watchForReaderGone(): void {
   setInterval(() => hasReader(1) || gone.abort(), checkEveryMs).unref();
+}
+
+export interface Interruption {
+  /** Aborts on the first signal, when the reader is gone, or by `stop`. */
+  readonly signal: AbortSignal;
+  readonly stop: () => void;
+  /** The first signal that came, if any. */
+  readonly first: () => NodeJS.Signals | undefined;
+  /** Stops listening to signals. */
+  readonly end: () => void;
+}
+
+/** For verbs that show something until they are interrupted. */
+export function watchForInterruption(): Interruption {
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  const { first, end } = watchSignals(stop, () => {});
+  watchForReaderGone();
+  readerGone.addEventListener('abort', stop);
+  return { signal: over.signal, stop, first, end };
 }
 
 interface PacedOutput {

@@ -10,8 +10,7 @@ import { podLine, podView } from '../../kubernetes/progress.ts';
 import type { ClusterRun } from '../../kubernetes/records.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { styleFor } from '../../view/style.ts';
-import { pacedOutput, readerGone, watchForReaderGone } from '../reader.ts';
-import { watchSignals } from '../signals.ts';
+import { pacedOutput, watchForInterruption } from '../reader.ts';
 
 /** Earlier lines of each pod, for context. */
 const shownLines = 10;
@@ -26,13 +25,7 @@ export async function attachOnCluster(run: ClusterRun, environment: Environment)
       fields: { deployment: run.graph },
       hint: 'dynamo ps',
     });
-  const over = new AbortController();
-  const signals = watchSignals(
-    () => over.abort(),
-    () => {},
-  );
-  watchForReaderGone();
-  readerGone.addEventListener('abort', () => over.abort());
+  const over = watchForInterruption();
   const style = styleFor(process.stdout, environment);
   const show = logTextShower(
     graph.components.map(({ name }) => name),
@@ -59,7 +52,7 @@ export async function attachOnCluster(run: ClusterRun, environment: Environment)
       },
     });
   } finally {
-    signals.end();
+    over.end();
   }
   process.stderr.write(
     over.signal.aborted

@@ -9,8 +9,7 @@ import type { ClusterEvent } from '../../kubernetes/objects.ts';
 import type { ClusterRun } from '../../kubernetes/records.ts';
 import { goneWithinMs } from '../../kubernetes/take-down.ts';
 import { untilReady } from '../../kubernetes/until-ready.ts';
-import { watchForReaderGone } from '../reader.ts';
-import { readerGone } from '../reader.ts';
+import { watchForInterruption } from '../reader.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 
 const readyWithinMs = 3_600_000;
@@ -83,13 +82,7 @@ export async function eventsOnCluster(
   environment: Environment,
 ): Promise<number> {
   const kubectl = createKubectl(run, environment);
-  const over = new AbortController();
-  const signals = watchSignals(
-    () => over.abort(),
-    () => {},
-  );
-  watchForReaderGone();
-  readerGone.addEventListener('abort', () => over.abort());
+  const over = watchForInterruption();
   const shown = new Map<string, number>();
   try {
     for (;;) {
@@ -109,10 +102,10 @@ export async function eventsOnCluster(
     }
   } catch (error) {
     if (!over.signal.aborted) throw error;
-    const signal = signals.first();
+    const signal = over.first();
     return signal === undefined ? 0 : signalExitCode(signal);
   } finally {
-    signals.end();
+    over.end();
   }
 }
 

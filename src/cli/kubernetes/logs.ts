@@ -9,11 +9,10 @@ import { chosenPods, followOutput, podLabels, readOutput } from '../../kubernete
 import type { ClusterRun } from '../../kubernetes/records.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { styleFor } from '../../view/style.ts';
-import { watchForReaderGone } from '../reader.ts';
 import { pacedOutput } from '../reader.ts';
-import { readerGone } from '../reader.ts';
+import { watchForInterruption } from '../reader.ts';
 import { requireNames } from './names.ts';
-import { signalExitCode, watchSignals } from '../signals.ts';
+import { signalExitCode } from '../signals.ts';
 
 export interface OutputFlags {
   readonly follow?: true;
@@ -69,13 +68,7 @@ export async function logsOnCluster(
     for (const [label, why] of silent) process.stderr.write(`no log of ${label}: ${why}\n`);
     return 0;
   }
-  const over = new AbortController();
-  const signals = watchSignals(
-    () => over.abort(),
-    () => {},
-  );
-  watchForReaderGone();
-  readerGone.addEventListener('abort', () => over.abort());
+  const over = watchForInterruption();
   try {
     const isOver = async (): Promise<boolean> => {
       const now = await readGraph(kubectl, run.apiVersion, run.graph, { signal: over.signal }).catch(
@@ -89,8 +82,8 @@ export async function logsOnCluster(
       isOver,
     });
   } finally {
-    signals.end();
+    over.end();
   }
-  const signal = signals.first();
+  const signal = over.first();
   return signal === undefined ? 0 : signalExitCode(signal);
 }

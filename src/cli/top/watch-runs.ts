@@ -19,8 +19,8 @@ import type { PlaceFlags } from '../kubernetes/place-options.ts';
 import { watchClusters } from '../kubernetes/ps-rows.ts';
 import { createMeasures } from '../ps/live-measures.ts';
 import { lookAtRuns, type UsageSample } from '../ps/run-views.ts';
-import { watchForReaderGone, readerGone } from '../reader.ts';
-import { signalExitCode, watchSignals } from '../signals.ts';
+import { type Interruption, watchForInterruption } from '../reader.ts';
+import { signalExitCode } from '../signals.ts';
 import { readKeys } from './keyboard.ts';
 
 export interface WatchFlags extends PlaceFlags {
@@ -40,13 +40,7 @@ export async function watchRuns(
   environment: Environment,
   chosen: (views: readonly RunView[]) => RunView[],
 ): Promise<number> {
-  const ended = new AbortController();
-  const signals = watchSignals(
-    () => ended.abort(),
-    () => {},
-  );
-  watchForReaderGone();
-  readerGone.addEventListener('abort', () => ended.abort());
+  const ended = watchForInterruption();
   const left = new Promise<undefined>((resolve) =>
     ended.signal.addEventListener('abort', () => resolve(undefined)),
   );
@@ -64,9 +58,9 @@ export async function watchRuns(
     }
   } finally {
     output.end();
-    signals.end();
+    ended.end();
   }
-  const signal = signals.first() ?? output.interrupted();
+  const signal = ended.first() ?? output.interrupted();
   return signal === undefined ? 0 : signalExitCode(signal);
 }
 
@@ -85,7 +79,7 @@ const jsonLines: Output = {
   interrupted: neverInterrupted,
 };
 
-function outputFor(flags: WatchFlags, environment: Environment, ended: AbortController): Output {
+function outputFor(flags: WatchFlags, environment: Environment, ended: Interruption): Output {
   if (flags.json === true) return jsonLines;
   const screen = liveScreen(process.stdout);
   if (process.stdout.isTTY) return topOutput(screen, environment, ended);
@@ -100,7 +94,7 @@ function outputFor(flags: WatchFlags, environment: Environment, ended: AbortCont
   };
 }
 
-function topOutput(screen: LiveScreen, environment: Environment, ended: AbortController): Output {
+function topOutput(screen: LiveScreen, environment: Environment, ended: Interruption): Output {
   const style = styleFor(process.stdout, environment);
   let state: TopState = topStart;
   let runs: readonly RunView[] = [];
@@ -166,7 +160,7 @@ function topOutput(screen: LiveScreen, environment: Environment, ended: AbortCon
     }
     if (command.do === 'suspend') return suspend();
     if (command.do === 'interrupt') interrupted = 'SIGINT';
-    ended.abort();
+    ended.stop();
   };
   const suspend = (): void => {
     suspended = true;
