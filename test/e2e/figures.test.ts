@@ -94,8 +94,8 @@ test(
   'the figures of a killed worker vanish, and its restart is no negative rate',
   { timeout: 60_000 },
   async ({ world }) => {
-    const profile = faulty(world, 'agg', { worker: ['--startup-time', '2'] });
-    const run = await up(world, profile);
+    // Away for longer than the period of `ps --watch`, so that at least two looks find it away.
+    const run = await up(world, 'agg', ['--set', 'components.worker.backoffSeconds=4']);
     await Promise.all([measuredChat(run, 4), measuredChat(run, 4), measuredChat(run, 4)]);
     const watching = start(world, ['ps', '--watch', '--json']);
     const worker = () => lastLine(watching)?.processes.find(({ name }) => name === 'worker');
