@@ -48,7 +48,7 @@ test('ps --all: one line a run, newest first, with its id, why it ended and when
   const second = await up(world, 'agg');
   expect((await succeed(world, ['ps', '-q'])).stdout).toBe(`${second.runId}\n`);
   await succeed(world, ['down', '--quiet']);
-  const failed = await dynamo(world, ['up', 'agg', '-d', '--name', 'bad', '--', '--exit-after', '0.1']);
+  const failed = await dynamo(world, ['up', 'agg', '-d', '--name', 'bad', '--', '--crash-after', '0']);
   expect(failed.code).toBe(1);
   const { stdout } = await succeed(world, ['ps', '--all']);
   const rows = stdout.trimEnd().split('\n');
