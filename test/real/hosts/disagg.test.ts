@@ -52,8 +52,9 @@ async function counted(host: Host, name: string): Promise<number> {
 }
 
 async function asksUntilAnswered(host: Host, up: Up): Promise<void> {
-  // The lease of a killed worker lasts 10 s, and the frontend of 1.1.1 adds the next one 12 s later.
-  await until('an answer', async () => (await ask(host, up).catch(() => 0)) === 8, 60_000);
+  // The lease of a killed worker lasts 10 s, and the frontend of 1.1.1 adds the next one 12 s later. A request that it
+  // sends to the killed one meanwhile is never answered: with 1.1.1, one in four runs of this test has one.
+  await until('an answer', async () => (await ask(host, up, 5).catch(() => 0)) === 8, 60_000);
 }
 
 describe.each(engines)('$name', ({ name, flags }) => {

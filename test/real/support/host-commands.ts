@@ -17,10 +17,10 @@ export async function rowOf(host: Host): Promise<RunRow> {
 }
 
 /** The tokens of an answer to a chat request; 0 if it has none. */
-export async function ask(host: Host, { url, model }: Up): Promise<number> {
+export async function ask(host: Host, { url, model }: Up, limitS?: number): Promise<number> {
   const messages = [{ role: 'user', content: 'What is a KV cache?' }];
   const answer = JSON.parse(
-    await host.get(`${url}/v1/chat/completions`, { model, messages, max_tokens: 8 }),
+    await host.get(`${url}/v1/chat/completions`, { model, messages, max_tokens: 8 }, limitS),
   ) as {
     usage?: { completion_tokens: number };
   };

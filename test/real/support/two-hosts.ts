@@ -19,7 +19,7 @@ export interface Host {
   /** Whether packets from and to it pass, as with its cable. */
   plug(inPlace: boolean): void;
   /** The body of what `url` answers there. */
-  get(url: string, body?: unknown): Promise<string>;
+  get(url: string, body?: unknown, limitS?: number): Promise<string>;
 }
 
 const ip = (...args: readonly string[]): string => execFileSync('/usr/sbin/ip', args, { encoding: 'utf8' });
@@ -94,10 +94,10 @@ function hostOf(name: string, address: string, world: World): Host {
       ip('-n', name, 'link', 'set', 'eth0', inPlace ? 'up' : 'down');
       if (inPlace) ip('-n', name, 'route', 'replace', 'default', 'dev', 'eth0');
     },
-    get: async (url, body) => {
+    get: async (url, body, limitS = 60) => {
       const data =
         body === undefined ? [] : ['-H', 'content-type: application/json', '-d', JSON.stringify(body)];
-      return (await succeed(['curl', '-gsS', '-m', '60', ...data, url])).stdout;
+      return (await succeed(['curl', '-gsS', '-m', String(limitS), ...data, url])).stdout;
     },
   };
 }
