@@ -128,10 +128,10 @@ interface PlanRequest extends AskedManifest {
 
 async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
   const options = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
-  const observed = await observer(options, environment);
+  const observed = await observer(options);
   const facts = await factsFor(profile, options, environment);
-  const { plan: bare } = planWithSecrets(profile, options, facts, await shareRules(options));
-  const made = observed(bare, facts);
+  const shares = await shareRules(options);
+  const { plan: made } = observed((host) => planWithSecrets(profile, options, host, shares), facts);
   if (flags.json === true) return JSON.stringify(made, undefined, 2);
   if (flags.shell === true) return shellScript(requireServing(made));
   return fitLines(planTree(made, styleFor(process.stdout, environment)), terminalWidth(process.stdout));

@@ -98,7 +98,10 @@ async function up(
     () => {},
   );
   const own = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
-  const options = { ...(report?.optionsWith(own) ?? own), recordsRequests: flags.ui === true };
+  const options = {
+    ...(report?.optionsWith(own) ?? own),
+    recordsRequests: flags.ui === true || own.observe === true,
+  };
   const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment);
   let page: string | undefined;
   if (flags.ui === true) {

@@ -251,6 +251,13 @@ export const verbs: readonly VerbRow[] = [
     load: () => import('./bench/bare.ts'),
   },
   {
+    name: 'receive-traces',
+    usage: '',
+    summary: 'keep the spans that processes send (started by `up --observe`)',
+    hidden: true,
+    load: () => import('./receive-traces.ts'),
+  },
+  {
     name: 'complete',
     usage: '[words...]',
     summary: 'list candidates for shell completion',

@@ -76,8 +76,16 @@ export async function gatherFacts(
     model,
     ...(options !== undefined && spansHosts(options) ? { addresses: hostAddresses() } : {}),
     python: runtime === undefined ? pythonFor(request, environment, gpus) : undefined,
-    infra: await infraFacts(workspace, request.infra, runtime?.image),
+    infra: await infraFacts(workspace, request.infra, [
+      ...(runtime === undefined ? [] : [runtime.image]),
+      ...(options?.grafana === true ? await observerImages(options, environment) : []),
+    ]),
   };
+}
+
+async function observerImages(options: PlanOptions, environment: Environment): Promise<string[]> {
+  const { observerReferences } = await import('./observe.ts');
+  return observerReferences(options, environment);
 }
 
 /** Without link-local ones, which need the name of an interface. */

@@ -53,7 +53,7 @@ export interface InfraQuestion {
 export async function infraFacts(
   { folders, environment }: Workspace,
   question: InfraQuestion,
-  runtimeImage?: string,
+  furtherImages: readonly string[] = [],
 ): Promise<InfraFacts> {
   const { needs, source } = question;
   const names = infraNames.filter((name) => needs[name] !== undefined);
@@ -74,7 +74,7 @@ export async function infraFacts(
     source === 'docker' ? names : source === 'auto' ? names.filter((name) => isMissing(name, facts)) : [];
   const images = [
     ...asked.map((name) => imageOf(infraImages[name], question.images ?? {}, environment)),
-    ...(runtimeImage === undefined ? [] : [runtimeImage]),
+    ...furtherImages,
   ];
   return images.length === 0 ? facts : { ...facts, containers: await containerFacts(images, environment) };
 }

@@ -54,14 +54,13 @@ export async function prepareRun(
   // Loaded while facts are gathered: nothing else needs it.
   const storing = import('./run-request.ts');
   storing.catch(() => {});
-  const observed = await observer(options, environment);
+  const observed = await observer(options);
   let seen: HostFacts | undefined;
   const prepared = await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
     plan: (host) => {
       seen = host;
-      const { plan, secrets } = planWithSecrets(profile, options, host, shares);
-      return { plan: observed(plan, host), secrets };
+      return observed((facts) => planWithSecrets(profile, options, facts, shares), host);
     },
   });
   (await storing).writeRequest(prepared.plan, { profile, options, host: seen });
@@ -75,24 +74,29 @@ export async function prepareWholeRun(
   detached: boolean,
   environment: Environment,
 ): Promise<PreparedRun<ServingPlan>> {
-  const observed = await observer(options, environment);
+  const observed = await observer(options);
   return await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
-    plan: (host) => {
-      const { plan, secrets } = planWithSecrets(profile, options, host);
-      return { plan: observed(requireServing(plan), host), secrets };
-    },
+    plan: (host) =>
+      observed((facts) => {
+        const { plan, secrets } = planWithSecrets(profile, options, facts);
+        return { plan: requireServing(plan), secrets };
+      }, host),
   });
 }
 
-/** What `--observe` adds to a plan; few ask for it. */
+interface Planned<P extends Plan> {
+  readonly plan: P;
+  readonly secrets: Secrets;
+}
+
+/** How to plan with what `--observe` adds; few ask for it. */
 export async function observer(
-  { observe }: PlanOptions,
-  environment: Environment,
-): Promise<<P extends Plan>(plan: P, host: HostFacts) => P> {
-  if (observe !== true) return (plan) => plan;
-  const { prometheusHere } = await import('./observe.ts');
-  return prometheusHere(environment);
+  options: PlanOptions,
+): Promise<<P extends Plan>(make: (host: HostFacts) => Planned<P>, host: HostFacts) => Planned<P>> {
+  if (options.observe !== true) return (make, host) => make(host);
+  const { observersHere, planObserved } = await import('./observe.ts');
+  return (make, host) => planObserved(make, host, observersHere(options, host));
 }
 
 function requestOf(profile: Profile, options: PlanOptions, detached: boolean, environment: Environment) {
@@ -139,7 +143,7 @@ interface RunRequest<P extends Plan> {
   readonly environment: Environment;
   readonly facts: Omit<FactRequest, 'runId'>;
   /** Pure; called again if another run took a port or a GPU first. */
-  readonly plan: (host: HostFacts) => { readonly plan: P; readonly secrets: Secrets };
+  readonly plan: (host: HostFacts) => Planned<P>;
 }
 
 /** Throws DynamoError; then nothing is held and no folder is left. */

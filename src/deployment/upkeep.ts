@@ -1,7 +1,7 @@
 /** Periodic work of a supervisor: finds descendants and their shared memory, restores its records, rotates logs. */
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
-import { type Plan, requestsFile } from '../plan/plan.ts';
+import { type Plan, requestsFile, spansFile } from '../plan/plan.ts';
 import type { OwnedProcess } from '../process/owned.ts';
 import { largestFile } from '../process/room.ts';
 import { rotateLog } from '../process/rotate-log.ts';
@@ -78,7 +78,7 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
 function rotation({ plan, environment, warn }: UpkeepSettings): () => Promise<void> {
   // A log that reaches the file size limit kills its process, or is no longer written.
   const most = Math.min(plan.maxLogBytes, largestFile() / 2);
-  const files = [...plan.processes.map(({ logFile }) => logFile), requestsFile(plan)];
+  const files = [...plan.processes.map(({ logFile }) => logFile), requestsFile(plan), spansFile(plan)];
   let busy = false;
   return async () => {
     if (busy) return;

@@ -107,13 +107,14 @@ function temporaryVariables(
 }
 
 /** The collector of the caller, or upstream's default. Source: docs/upstream/launch-scripts.md#tracing. */
-export function tracesEndpoint({ caller }: PythonHome): string {
+export function tracesEndpoint({ caller }: Pick<PythonHome, 'caller'>): string {
   return (
     caller.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || caller.OTEL_EXPORTER_OTLP_ENDPOINT || 'http://localhost:4317'
   );
 }
 
-function tracingVariables(home: PythonHome, process: string): Record<string, string> {
+/** Turns on the spans of Dynamo itself, which need no Python package. */
+export function tracingVariables(home: Pick<PythonHome, 'caller'>, process: string): Record<string, string> {
   return {
     DYN_LOGGING_JSONL: 'true',
     OTEL_EXPORT_ENABLED: '1',
@@ -127,7 +128,7 @@ function tracingVariables(home: PythonHome, process: string): Record<string, str
  * causes an ERROR line in the log, which becomes the next batch a second later. So logs are sent only if the caller
  * configures it; otherwise batches are delayed as long as possible. Seen with 1.1.1 and 1.6.1.
  */
-function exporterVariables(home: PythonHome): Record<string, string> {
+function exporterVariables(home: Pick<PythonHome, 'caller'>): Record<string, string> {
   const {
     OTEL_EXPORTER_OTLP_ENDPOINT: all,
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces,

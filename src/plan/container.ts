@@ -36,7 +36,7 @@ export interface ContainerLimits {
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 }
 
-export type ImageName = 'etcd' | 'nats' | 'runtime' | 'sim';
+export type ImageName = 'etcd' | 'nats' | 'runtime' | 'sim' | 'prometheus' | 'tempo' | 'grafana';
 export type Images = Readonly<Partial<Record<ImageName, string>>>;
 
 /** Why something is unavailable, and one command that fixes it. */
@@ -83,14 +83,24 @@ export const infraImages = {
   nats: { name: 'nats', reference: 'nats:2.11.4' },
 } as const;
 
+/** Those of upstream's docker-observability.yml (1.6). */
+export const observerImages = {
+  prometheus: { name: 'prometheus', reference: 'prom/prometheus:v3.4.1' },
+  tempo: { name: 'tempo', reference: 'grafana/tempo:2.8.2' },
+  grafana: { name: 'grafana', reference: 'grafana/grafana:12.2.0' },
+} as const;
+
 const variables: Readonly<Record<ImageName, string>> = {
   etcd: 'DYNAMO_ETCD_IMAGE',
   nats: 'DYNAMO_NATS_IMAGE',
   runtime: 'DYNAMO_RUNTIME_IMAGE',
   sim: 'DYNAMO_SIM_IMAGE',
+  prometheus: 'DYNAMO_PROMETHEUS_IMAGE',
+  tempo: 'DYNAMO_TEMPO_IMAGE',
+  grafana: 'DYNAMO_GRAFANA_IMAGE',
 };
 
-export const imageNames: readonly ImageName[] = ['etcd', 'nats', 'runtime', 'sim'];
+export const imageNames = Object.keys(variables) as readonly ImageName[];
 
 /** From the command line, else the variable, else upstream's default. */
 export function imageOf(

@@ -1,8 +1,8 @@
 /** What a Prometheus scrapes of a run, and the Prometheus that `up --observe` starts beside it. */
-import type { Plan, ProcessSpec, RestartRule } from './plan.ts';
+import type { ContainerSpec } from './container.ts';
+import type { Plan, ProcessSpec } from './plan.ts';
 import { isServing, runsModel } from './plan.ts';
-import { portPool, portRange } from './ports.ts';
-import type { HostFacts } from './request.ts';
+import { type Beside, watcher } from './watcher.ts';
 
 /** An entry of a file for `file_sd_configs`. Source: Prometheus 2.42, Configuration. */
 export interface ScrapeEntry {
@@ -42,66 +42,59 @@ function targetOf({ kind, component, ports }: ProcessSpec, plan: Plan): string |
 /** Name of the process. */
 export const prometheusName = 'prometheus';
 
-/** Watching must not end what is watched: it is restarted without an end. */
-const restart: RestartRule = { policy: 'always', windowMs: 600_000, firstDelayMs: 500, maxDelayMs: 30_000 };
+/** Where it runs: a program of this host, or an image. */
+export type PrometheusProgram =
+  | { readonly path: string }
+  | { readonly image: string; readonly contain: (contents: Contents) => ContainerSpec };
 
-/**
- * The plan with a Prometheus that scrapes its processes, listens on loopback, and keeps its data as long as the run. It is
- * stopped last. Flags: Prometheus 2.42 and 3.
- */
-export function withPrometheus<P extends Plan>(plan: P, program: string, host: HostFacts): P {
-  const taken = plan.processes.flatMap(({ ports }) => Object.values(ports));
-  const pool = portPool(
-    `${plan.runId} ${prometheusName}`,
-    (port) => host.busyPorts.has(port),
-    portRange(host.environment),
-    taken,
-  );
-  const port = pool.take();
-  const { runFolder, runId, infra } = plan;
+interface Contents {
+  readonly image: string;
+  readonly dataFolder: string;
+  readonly files: readonly string[];
+}
+
+/** Scrapes the processes of the plan, listens on loopback, and keeps its data as long as the run. Flags: Prometheus 2.42 and 3. */
+export function planPrometheus(plan: Plan, program: PrometheusProgram, port: number): Beside {
+  const { runFolder } = plan;
   const url = `http://127.0.0.1:${port}`;
   const dataFolder = `${runFolder}/infra/${prometheusName}`;
   const [configFile, targetsFile] = [`${runFolder}/prometheus.yml`, `${runFolder}/targets.json`];
-  const spec: ProcessSpec = {
+  const inImage = 'image' in program;
+  const spec = watcher(plan, {
     name: prometheusName,
-    kind: 'infra',
-    component: prometheusName,
     argv: [
-      program,
+      ...(inImage ? [] : [program.path]),
       `--config.file=${configFile}`,
       `--storage.tsdb.path=${dataFolder}`,
       '--storage.tsdb.retention.size=1GB',
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=warn',
     ],
-    env: { DYNAMO_RUN_ID: runId, DYNAMO_PROCESS: prometheusName },
-    cwd: runFolder,
+    ...(inImage
+      ? {
+          container: program.contain({
+            image: program.image,
+            dataFolder,
+            files: [configFile, targetsFile],
+          }),
+        }
+      : {}),
     ports: { client: port },
-    gpus: [],
-    dependsOn: [],
     probe: { kind: 'http', url: `${url}/-/ready` },
-    startupTimeoutMs: 60_000,
-    stopGraceMs: Math.min(10_000, plan.stopTimeoutMs ?? Infinity),
-    restart,
-    watches: true,
     ifLost: 'Prometheus is restarted with its data; requests are not affected',
-    logFile: `${runFolder}/logs/${prometheusName}.log`,
-  };
-  const own = infra ?? { folders: [], files: [] };
+  });
   return {
-    ...plan,
-    infra: {
-      ...own,
-      folders: [...own.folders, { path: dataFolder, kept: false }],
-      files: [
-        ...own.files,
-        { path: configFile, text: configText(targetsFile) },
-        { path: targetsFile, text: targetsText(scrapeEntries(plan)) },
-      ],
+    spec,
+    folders: [dataFolder],
+    files: [
+      { path: configFile, text: configText(targetsFile) },
+      { path: targetsFile, text: targetsText(scrapeEntries(plan)) },
+    ],
+    choice: {
+      what: prometheusName,
+      value: url,
+      because: `--observe: ${inImage ? `a container of ${program.image}` : program.path}`,
     },
-    choices: [...plan.choices, { what: prometheusName, value: url, because: `--observe: ${program}` }],
-    processes: [...plan.processes, spec],
-    stopOrder: [...plan.stopOrder, [prometheusName]],
   };
 }
 

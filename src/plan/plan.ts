@@ -247,6 +247,11 @@ export function requestsFile({ runFolder }: Pick<Plan, 'runFolder'>): string {
   return `${runFolder}/requests.jsonl`;
 }
 
+/** One line a span, written by the receiver of traces of `up --observe`. */
+export function spansFile({ runFolder }: Pick<Plan, 'runFolder'>): string {
+  return `${runFolder}/spans.jsonl`;
+}
+
 /** The folder of the links that give models their served names. */
 export function modelsFolder({ runFolder }: Pick<Plan, 'runFolder'>): string {
   return `${runFolder}/models`;

@@ -117,8 +117,10 @@ export interface PlanOptions {
   readonly replicas: Readonly<Record<string, number>>;
   /** Where other hosts run a part of the deployment. */
   readonly hosts?: HostsOptions | undefined;
-  /** Start a Prometheus beside the deployment. */
+  /** Start a Prometheus and a receiver of traces beside the deployment. */
   readonly observe?: boolean | undefined;
+  /** With `observe`: also Tempo and Grafana, in containers. */
+  readonly grafana?: boolean | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
   readonly stopTimeoutMs?: number | undefined;

@@ -11,7 +11,7 @@ export interface Receiver {
 
 export const usualOtlpPort = 4317;
 const tracesPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
-const longestBytes = 16 * 1024 * 1024;
+export const longestBytes = 16 * 1024 * 1024;
 
 /** `undefined` if another collector has the port: then traces go there. Logs and metrics are accepted and dropped. */
 export async function openReceiver(

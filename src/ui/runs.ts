@@ -4,7 +4,7 @@ import { quote } from '../base/terminal-text.ts';
 import { supervisorState, troubleOf } from '../deployment/ask-supervisor.ts';
 import { trackerOf } from '../deployment/reap-run.ts';
 import type { ProcessDetail, RunDetail, RunState, RunSummary } from '../page/messages.ts';
-import { clientUrl, isServing, type Plan, type ProcessSpec, runsModel } from '../plan/plan.ts';
+import { clientUrl, isServing, type Plan, type ProcessSpec, runsModel, spansFile } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
@@ -109,7 +109,9 @@ export function detailOf(run: StoredRun): RunDetail | undefined {
     ...(router === undefined ? {} : { router }),
     startedAt: record.startedAt,
     detached: record.detached,
-    recordsRequests: frontend?.env['DYN_REQUEST_TRACE'] !== undefined,
+    recordsRequests:
+      frontend?.env['DYN_REQUEST_TRACE'] !== undefined ||
+      plan.processes.some(({ argv }) => argv.includes(spansFile(plan))),
     version: record.version,
     folder: files.folder,
     processes: plan.processes.map(processOf),

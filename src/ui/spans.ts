@@ -1,4 +1,5 @@
 /** The spans in an export of OTLP traces. Pure. Source: opentelemetry-proto, trace/v1/trace.proto and common/v1/common.proto. */
+import { map, number, object, text } from '../base/shape.ts';
 import { bytesIn, type Field, fieldsOf, integerIn, textIn } from './protobuf.ts';
 
 export interface Span {
@@ -11,6 +12,27 @@ export interface Span {
   readonly from: number;
   readonly to: number;
   readonly attributes: Readonly<Record<string, string>>;
+}
+
+const spanShape = object({
+  traceId: text,
+  spanId: text,
+  parentId: text,
+  name: text,
+  service: text,
+  from: number,
+  to: number,
+  attributes: map(text),
+});
+
+/** A line of a file of spans; none for any other line. */
+export function spanOfLine(line: string): Span[] {
+  try {
+    const value: unknown = JSON.parse(line);
+    return spanShape(value, '') === undefined ? [value as Span] : [];
+  } catch {
+    return [];
+  }
 }
 
 /** `message`: an ExportTraceServiceRequest. Throws an Error for anything else. */
@@ -38,17 +60,17 @@ function spanOf(fields: readonly Field[], service: string): Span {
   };
 }
 
-function hexIn(fields: readonly Field[], number: number): string {
-  return Buffer.from(bytesIn(fields, number)[0] ?? []).toString('hex');
+function hexIn(fields: readonly Field[], field: number): string {
+  return Buffer.from(bytesIn(fields, field)[0] ?? []).toString('hex');
 }
 
 function milliseconds(nanoseconds = 0n): number {
   return Number(nanoseconds / 1000n) / 1000;
 }
 
-function attributesIn(fields: readonly Field[], number: number): Record<string, string> {
+function attributesIn(fields: readonly Field[], field: number): Record<string, string> {
   return Object.fromEntries(
-    bytesIn(fields, number).map((bytes) => {
+    bytesIn(fields, field).map((bytes) => {
       const pair = fieldsOf(bytes);
       const [value] = bytesIn(pair, 2);
       return [textIn(pair, 1), value === undefined ? '' : valueText(fieldsOf(value))];

@@ -87,9 +87,10 @@ function streamRequests({ samplers, traces }: Server, run: StoredRun, outlet: Ou
   };
   const sendTraced = (): void => {
     const known = workers();
-    send(traces.rowsOf((id) => known[id] !== undefined));
+    send(traces.rowsOf(run.files.folder, (id) => known[id] !== undefined));
   };
-  const ends = [followRequests(run.files.folder, send), traces.listen(sendTraced)];
+  const { folder } = run.files;
+  const ends = [followRequests(folder, send), traces.follow(folder), traces.listen(sendTraced)];
   sendTraced();
   outlet.gone.addEventListener('abort', () => {
     for (const end of ends) end();

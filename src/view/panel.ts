@@ -54,8 +54,7 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
     ['Proof', proofText(proof)],
     ['Answer', style.italic(shorten(withoutControls(proof.answer), 240))],
   ];
-  const prometheus = plan.choices.find(({ what }) => what === 'prometheus')?.value;
-  if (prometheus !== undefined) rows.splice(1, 0, ['Metrics', `${prometheus} (Prometheus)`]);
+  rows.splice(1, 0, ...observerRows(plan));
   const reach = openTo(plan.http);
   if (reach !== undefined) rows.splice(1, 0, ['Reach', style.yellow(reach)]);
   return [
@@ -67,6 +66,17 @@ function servingPanel(plan: ServingPlan, proof: Proof, tookMs: number, style: Ch
     '',
     '',
   ].join('\n');
+}
+
+/** By what a choice is about. */
+const observers = { grafana: 'Grafana', prometheus: 'Metrics', traces: 'Traces' };
+
+function observerRows({ choices }: ServingPlan): [string, string][] {
+  return Object.entries(observers).flatMap(([what, label]): [string, string][] => {
+    const value = choices.find((choice) => choice.what === what)?.value;
+    if (value === undefined) return [];
+    return [[label, what === 'grafana' ? value : `${value} (${what === 'traces' ? 'OTLP' : 'Prometheus'})`]];
+  });
 }
 
 export function proofText(proof: Proof): string {

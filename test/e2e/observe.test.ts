@@ -6,7 +6,9 @@ import { until } from '../support/until.ts';
 import { queries, board } from '../support/board.ts';
 import { dynamo, shellCode, start, succeed } from './harness/cli.ts';
 import { ps, up } from './harness/deployment.ts';
+import { ask, follow, leave, servePage } from './harness/page.ts';
 import { standIn, test, type World } from './harness/world.ts';
+import { chatTrace, tracedRequest } from '../support/trace.ts';
 
 interface Entry {
   readonly targets: readonly [string];
@@ -92,8 +94,69 @@ test('--observe: a process of the run, restarted when it dies, gone with it', as
   // It is not a target of itself, and the rest was not touched.
   expect(await targetsOf(world)).toHaveLength(3);
   const others = (await ps(world))[0]?.processes.filter(({ name }) => name !== 'prometheus');
-  expect(others?.map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
+  expect(others?.map(({ restarts }) => restarts)).toEqual([0, 0, 0, 0]);
   await succeed(world, ['down', '--quiet']);
+});
+
+test('--observe receives spans, keeps them with the run, and the page shows them, also after its end', async ({
+  world,
+}) => {
+  standIn(world, 'prometheus', prometheus);
+  const { runId, processes } = await up(world, 'disagg', ['--observe']);
+  const ports = processes.find(({ name }) => name === 'traces')?.ports ?? {};
+  const send = async (path: string, body: Uint8Array<ArrayBuffer>, type = 'application/x-protobuf') => {
+    const headers = { 'content-type': type };
+    const url = `http://127.0.0.1:${ports['monitoring']}/v1/${path}`;
+    return (await fetch(url, { method: 'POST', headers, body })).status;
+  };
+  const trace = Uint8Array.from(chatTrace());
+  expect(await send('traces', trace)).toBe(200);
+  // Exporters try again what is refused: metrics and logs are accepted, and what is no export is not.
+  expect([await send('metrics', trace), await send('logs', trace)]).toEqual([200, 200]);
+  expect([await send('traces', trace, 'application/json'), await send('none', trace)]).toEqual([415, 404]);
+  expect(await send('traces', Uint8Array.from([255, 255, 255]))).toBe(400);
+
+  const file = join(world.state, 'dynamo', 'runs', runId, 'spans.jsonl');
+  const names = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { name: string }).name);
+  expect(names).toEqual(['http-request', 'handle_payload', 'handle_payload']);
+  const shown = async (): Promise<unknown> => {
+    const served = await servePage(world);
+    const stream = follow(served, `/api/stream?run=${runId}`);
+    await stream.until(
+      new RegExp(`"type":"requests".*"id":"${tracedRequest}".*"outputTokens":24.*"traced":true`),
+    );
+    stream.leave();
+    const headers = { cookie: served.cookie };
+    const { text } = await ask(served.port, { path: `/api/trace?id=${tracedRequest}`, headers });
+    await leave(served);
+    return (JSON.parse(text) as { spans: { name: string; depth: number }[] }).spans.map(({ depth }) => depth);
+  };
+  expect(await shown()).toEqual([0, 1, 1]);
+  await succeed(world, ['down', '--quiet']);
+  expect(await shown()).toEqual([0, 1, 1]);
+});
+
+test('--observe sends spans to the collector of the environment, if there is one', async ({ world }) => {
+  standIn(world, 'prometheus', prometheus);
+  const planned = async (env: Readonly<Record<string, string>>) => {
+    const { stdout } = await succeed(world, ['plan', 'agg', '--engine', 'sim', '--observe', '--json'], {
+      env,
+    });
+    return JSON.parse(stdout) as {
+      processes: { name: string }[];
+      choices: { what: string; value: string }[];
+    };
+  };
+  const own = await planned({});
+  expect(own.processes.map(({ name }) => name)).toEqual(['frontend', 'worker', 'traces', 'prometheus']);
+  const theirs = await planned({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4317' });
+  expect(theirs.processes.map(({ name }) => name)).toEqual(['frontend', 'worker', 'prometheus']);
+  expect(theirs.choices).toContainEqual(
+    expect.objectContaining({ what: 'traces', value: 'http://127.0.0.1:4317' }),
+  );
 });
 
 test('--observe without Prometheus starts nothing, and says what to install', async ({ world }) => {

@@ -57,6 +57,7 @@ const localOptions = {
   ptrace: '--ptrace',
   python: '--python',
   observe: '--observe',
+  grafana: '--grafana',
   persist: '--persist',
   logLimit: '--log-limit',
   stopTimeout: '--stop-timeout',

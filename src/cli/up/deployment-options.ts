@@ -28,6 +28,7 @@ export interface DeploymentFlags {
   readonly set: readonly Setting[];
   readonly replicas: Readonly<Record<string, number>>;
   readonly observe?: true;
+  readonly grafana?: true;
   readonly env: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly stopTimeout?: number;
@@ -68,7 +69,7 @@ export function addDeploymentOptions(command: Command): Command {
     .option('--ptrace', 'with --runtime docker: allow debuggers in the containers (CAP_SYS_PTRACE)')
     .option(
       '--image <[name=]reference>',
-      'image of etcd, nats, runtime or sim, with a tag or digest (repeatable); default: runtime',
+      `image of ${imageNames.join(', ')}, with a tag or digest (repeatable); default: runtime`,
       image,
       {},
     )
@@ -82,7 +83,8 @@ export function addDeploymentOptions(command: Command): Command {
     .option('--replicas <role=n>', 'number of workers of a role, such as decode=2 (repeatable)', replicas, {})
     .option('--env <KEY=VALUE>', 'environment variable for every process (repeatable)', variable, {})
     .option('--env-file <file>', 'read variables from this file instead of .env (repeatable)')
-    .option('--observe', 'start the Prometheus of this host beside it, which scrapes every process')
+    .option('--observe', 'start a Prometheus and a receiver of traces beside it, for every process')
+    .option('--grafana', 'the same, and Grafana and Tempo in containers')
     .option('--timeout <seconds>', 'time limit for becoming ready', seconds('--timeout'))
     .option('--stop-timeout <seconds>', 'time limit for stopping, then SIGKILL', seconds('--stop-timeout'))
     .option(
@@ -124,7 +126,8 @@ export function planOptionsOf(
     events: flags.events,
     persist: flags.persist,
     replicas: flags.replicas,
-    observe: flags.observe,
+    observe: flags.observe ?? flags.grafana,
+    grafana: flags.grafana,
     env: flags.env,
     timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     stopTimeoutMs: flags.stopTimeout === undefined ? undefined : flags.stopTimeout * 1000,

@@ -1,9 +1,9 @@
-/** `up --observe` with Debian's Prometheus: it scrapes every process, our board has data, and it is cleaned up. */
-import { existsSync, symlinkSync } from 'node:fs';
+/** `up --observe` with Debian's Prometheus: it scrapes every process, our board has data, spans arrive, and it is cleaned up. */
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { succeed } from '../../e2e/harness/cli.ts';
-import { ps, type Running, up } from '../../e2e/harness/deployment.ts';
+import { ps, type Running, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { queries } from '../../support/board.ts';
 import { until } from '../../support/until.ts';
@@ -48,6 +48,13 @@ async function chatThrice({ client, model }: Running): Promise<void> {
     for await (const _ of stream);
   });
   await Promise.all(all);
+}
+
+/** Names of the processes that sent spans. */
+function servicesIn(file: string): Set<string> {
+  if (!existsSync(file)) return new Set();
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return new Set(lines.map((line) => (JSON.parse(line) as { service: string }).service));
 }
 
 async function portOf(world: World): Promise<{ port: number; pid: number | undefined; state: string }> {
@@ -100,6 +107,16 @@ describe.each(pythons('mocker'))('$name', ({ name, python }) => {
         throw new Error(`no data: ${JSON.stringify([...missing], undefined, 2)}`, { cause: error });
       });
       expect(missing.size).toBe(unknown.length);
+
+      // Every process has sent its spans, and none complains about the receiver.
+      const run = join(world.state, 'dynamo', 'runs', running.runId);
+      await until(
+        'spans of all processes',
+        () => servicesIn(join(run, 'spans.jsonl')).size === processes.length,
+        60_000,
+      );
+      const complaint = /batch_(log|span)_processor|BatchSpanProcessor|BatchLogProcessor/;
+      expect(textBelow(join(run, 'logs'))).not.toMatch(complaint);
 
       // The same ports after a restart.
       await succeed(world, ['restart', 'decode-1']);
