@@ -219,8 +219,8 @@ function Details({ row, known, onClose }: DetailsProps) {
         ))}
         {spans.length > 0 ? null : (
           <p class="hint">
-            Stages as the frontend measured them. With <code>--set tracing=true</code> the spans of all
-            processes stand here.
+            Stages as the frontend measured them. With <code>dynamo up {known.run?.profile} --observe</code>{' '}
+            the spans of all processes stand here.
           </p>
         )}
       </div>

@@ -15,7 +15,10 @@ export function RunHeader(props: ViewProps) {
   if (run === undefined) return null;
   const summary = summaryOf(known, run);
   const { isUp, endedAt } = summary;
-  const conditions = run.processes.map(({ name }) => conditionOf(known.status?.processes[name], isUp));
+  const { status } = known;
+  // Until its events have come, nothing is known of its processes.
+  const conditions =
+    status === undefined ? [] : run.processes.map(({ name }) => conditionOf(status.processes[name], isUp));
   const age = durationText(Math.max(0, (endedAt ?? now) - run.startedAt));
   const down = (): void =>
     ask({

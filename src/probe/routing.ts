@@ -136,7 +136,8 @@ async function proveSpread(plan: Provable, prompt: string, asking: Asking): Prom
         if (tokens >= mostTokens) return { done: tooFast };
         tokens *= 2;
       }
-      seen = outcome.seen;
+      // A later attempt may only have been too short: what a request did says more.
+      if (!outcome.tooShort || seen === '') seen = outcome.seen;
       return { seen };
     } finally {
       held.close();
