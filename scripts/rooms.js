@@ -194,7 +194,7 @@ export const owners = {
   execa: ['process'],
   dockerode: ['container'],
   yaml: ['profile'],
-  zod: ['profile'],
+  zod: ['profile', 'deployment'],
   '@nats-io/transport-node': ['infra', 'sim'],
   preact: ['page'],
   'preact/**': ['page'],

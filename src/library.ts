@@ -9,7 +9,6 @@ import {
   type StartedRun,
   startRun,
 } from './deployment/start-run.ts';
-import { checkOptions } from './deployment/library-options.ts';
 import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
 import { requireLinux } from './package/platform.ts';
@@ -29,12 +28,14 @@ import { askAct, askStop, followEvents } from './run/control-client.ts';
 import { readPlan, storedRuns } from './run/record.ts';
 import { socketOf, stateFolders } from './run/folders.ts';
 import type { Failure, StopReport } from './supervisor/events.ts';
-import type { ProcessAction } from './supervisor/process-action.ts';
+import type { AnyAction } from './supervisor/process-action.ts';
 
 export { DynamoError };
 
 export const up: typeof declared.up = async (profileName, options = {}) => {
   try {
+    // Loaded here: an import of the package needs none of it.
+    const { checkOptions } = await import('./deployment/library-options.ts');
     checkOptions(profileName, options);
     return await bringUp(profileName, options);
   } catch (error) {
@@ -149,7 +150,7 @@ interface Control {
   readonly ended: Promise<DynamoError | undefined>;
   readonly stop: () => Promise<void>;
   readonly kill: () => Promise<void>;
-  readonly act: (action: ProcessAction, process: string) => Promise<void>;
+  readonly act: (action: AnyAction, process: string) => Promise<void>;
   /** At the end of a block; default: stops it. */
   readonly dispose?: () => Promise<void>;
 }
@@ -171,7 +172,7 @@ function runWith(plan: ServingPlan, control: Control): declared.Run {
     if (spec === undefined) throw unknownProcess(name, plan.processes);
     return spec;
   };
-  const act = (action: ProcessAction) => async (name: string) => await control.act(action, known(name).name);
+  const act = (action: AnyAction) => async (name: string) => await control.act(action, known(name).name);
   return {
     runId: plan.runId,
     url: plan.http.url,
@@ -196,7 +197,7 @@ function runWith(plan: ServingPlan, control: Control): declared.Run {
     stopProcess: act('stop'),
     ended,
     stop,
-    kill: async () => await endBy(control.kill),
+    kill: async (name) => await (name === undefined ? endBy(control.kill) : act('kill')(name)),
     [Symbol.asyncDispose]: control.dispose ?? stop,
   };
 }
@@ -252,6 +253,10 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
     httpPort: options.httpPort,
     python: options.python,
     runtime: options.runtime,
+    ptrace: options.ptrace,
+    observe: options.observe ?? options.grafana,
+    grafana: options.grafana,
+    recordsRequests: options.observe ?? options.grafana,
     images: options.images,
     persist: options.persist,
     logLimitMiB: options.logLimitMiB,

@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" />
 /** `dynamo-launcher` as a library: the same plan, supervision and clean-up as `dynamo up`. See docs/library.md. */
 
+export type ImageName = 'etcd' | 'nats' | 'runtime' | 'sim' | 'prometheus' | 'tempo' | 'grafana';
+
 /** The options of `dynamo up`; durations in milliseconds. */
 export interface UpOptions {
   readonly engine?: 'auto' | 'sglang' | 'mocker' | 'sim' | undefined;
@@ -10,7 +12,13 @@ export interface UpOptions {
   /** Where frontend and workers run; default: as processes on this host. */
   readonly runtime?: 'process' | 'docker' | undefined;
   /** Images by name: `{ runtime: 'my-dynamo:1.6.1' }`. */
-  readonly images?: Readonly<Partial<Record<'etcd' | 'nats' | 'runtime' | 'sim', string>>> | undefined;
+  readonly images?: Readonly<Partial<Record<ImageName, string>>> | undefined;
+  /** With `runtime: 'docker'`: allow debuggers in the containers. */
+  readonly ptrace?: boolean | undefined;
+  /** Start a Prometheus and a receiver of traces beside it. */
+  readonly observe?: boolean | undefined;
+  /** The same, and Grafana and Tempo in containers. */
+  readonly grafana?: boolean | undefined;
   readonly requestPlane?: 'tcp' | 'nats' | undefined;
   /** Name under which the data of etcd and NATS is kept. */
   readonly persist?: string | undefined;
@@ -90,8 +98,11 @@ export interface Run extends AsyncDisposable {
   stopProcess(process: string): Promise<void>;
   /** Starts a process that was stopped; resolves when it is ready. */
   start(process: string): Promise<void>;
-  /** Kills everything now, and verifies that it is gone. */
-  kill(): Promise<void>;
+  /**
+   * With the name of a process, kills that one, to test what a crash does: it is restarted if the run is in the background
+   * (`reuse`, `attach`), else its run ends with the error. Without, kills everything now, and verifies that it is gone.
+   */
+  kill(process?: string): Promise<void>;
   /** Stops everything in order and verifies it. Rejects with the error of `ended`, if any. Calling it again has no effect. */
   stop(): Promise<void>;
 }

@@ -1,103 +1,94 @@
-/** Checks the options that a program gives to the library: callers in JavaScript have no compiler for that. */
+/**
+ * Checks the options that a program gives to the library: callers in JavaScript have no compiler for that. The table has a row
+ * for each option that types/library.d.ts declares; the compiler says which is missing.
+ */
+import { z } from 'zod';
+import type { UpOptions } from '../../types/library.d.ts';
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { conceal } from '../base/secrets.ts';
 import { engineNames } from '../engine/engines.ts';
 import { listenAddress } from '../host/listen-address.ts';
+import { imageNames } from '../plan/container.ts';
 
-/** What a value must be, in words and as a test. `choices`: if it is one of a few words. */
-interface Kind {
-  readonly expected: string;
-  readonly fits: (value: unknown) => boolean;
-  readonly choices?: readonly string[];
+/** Descriptions complete "is not …" in an error. */
+const text = z.string().describe('a text');
+const texts = z.array(z.string()).describe('an array of texts');
+const yesOrNo = z.boolean().describe('true or false');
+
+function oneOf(...choices: readonly string[]) {
+  return z.enum(choices).describe(`one of ${choices.join(', ')}`);
 }
 
-const isText = (value: unknown): value is string => typeof value === 'string';
-const isWhole = (value: unknown, least: number, most: number): boolean =>
-  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
-
-function oneOf(...choices: readonly string[]): Kind {
-  return {
-    expected: `one of ${choices.join(', ')}`,
-    fits: (value) => isText(value) && choices.includes(value),
-    choices,
-  };
+function mapOf(what: string, value: z.ZodType) {
+  return z.record(z.string(), value).describe(`an object of ${what}`);
 }
 
-const isMap = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function mapOf(what: string, fits: (value: unknown) => boolean): Kind {
-  return {
-    expected: `an object of ${what}`,
-    fits: (value) => isMap(value) && Object.values(value).every(fits),
-  };
-}
-
-const text: Kind = { expected: 'a text', fits: isText };
-const texts: Kind = {
-  expected: 'an array of texts',
-  fits: (value) => Array.isArray(value) && value.every(isText),
-};
 /** As on the command line, where it is in seconds: the maximum of Node's timers. */
 const longestMs = 2_147_483_000;
-const milliseconds: Kind = {
-  expected: `a number of milliseconds from 0 to ${longestMs}`,
-  fits: (value) => typeof value === 'number' && value >= 0 && value <= longestMs,
-};
+const milliseconds = z
+  .number()
+  .min(0)
+  .max(longestMs)
+  .describe(`a number of milliseconds from 0 to ${longestMs}`);
 
-/** Every option of `up` in types/library.d.ts. */
-const kinds: Readonly<Record<string, Kind>> = {
+const rows: Readonly<Record<keyof UpOptions, z.ZodType>> = {
   engine: oneOf('auto', ...engineNames),
   model: text,
   python: text,
   runtime: oneOf('process', 'docker'),
-  images: mapOf('images by name', isText),
+  images: z
+    .partialRecord(z.enum(imageNames), z.string())
+    .describe(`an object of images, by ${imageNames.join(', ')}`),
+  ptrace: yesOrNo,
+  observe: yesOrNo,
+  grafana: yesOrNo,
   requestPlane: oneOf('tcp', 'nats'),
   persist: text,
-  logLimitMiB: {
-    expected: 'a whole number of MiB',
-    fits: (value) => isWhole(value, 1, 1024 ** 3),
-  },
-  reuse: { expected: 'true or false', fits: (value) => typeof value === 'boolean' },
+  logLimitMiB: z
+    .int()
+    .min(1)
+    .max(1024 ** 3)
+    .describe('a whole number of MiB'),
+  reuse: yesOrNo,
   name: text,
   gpus: texts,
-  httpHost: {
-    expected: "an address or a host name, such as '127.0.0.1'",
-    fits: (value) => isText(value) && listenAddress(value) !== undefined,
-  },
-  httpPort: { expected: 'a port from 1 to 65535', fits: (value) => isWhole(value, 1, 65_535) },
+  httpHost: z
+    .string()
+    .refine((value) => listenAddress(value) !== undefined)
+    .describe("an address or a host name, such as '127.0.0.1'"),
+  httpPort: z.int().min(1).max(65_535).describe('a port from 1 to 65535'),
   infra: oneOf('auto', 'process', 'docker', 'external', 'none'),
   discovery: oneOf('etcd', 'file'),
   events: oneOf('nats', 'zmq', 'none'),
-  set: mapOf('texts, numbers and booleans', (value) =>
-    ['string', 'number', 'boolean'].includes(typeof value),
-  ),
-  replicas: mapOf('numbers from 1 to 64', (value) => isWhole(value, 1, 64)),
-  environment: mapOf('texts', (value) => value === undefined || isText(value)),
-  env: mapOf('texts', isText),
+  set: mapOf('texts, numbers and booleans', z.union([z.string(), z.number(), z.boolean()])),
+  replicas: mapOf('numbers from 1 to 64', z.int().min(1).max(64)),
+  environment: mapOf('texts', z.string().optional()),
+  env: mapOf('texts', z.string()),
   workerArgs: texts,
   timeoutMs: milliseconds,
   stopTimeoutMs: milliseconds,
   // Not `instanceof`: test runners bring their own.
-  signal: {
-    expected: 'an AbortSignal',
-    fits: (value) => typeof value === 'object' && value !== null && 'aborted' in value,
-  },
+  signal: z
+    .custom((value) => typeof value === 'object' && value !== null && 'aborted' in value)
+    .describe('an AbortSignal'),
 };
 
-const optionNames: readonly string[] = Object.keys(kinds);
+const optionNames: readonly string[] = Object.keys(rows);
 
 /** Throws `usage` for the first unknown or invalid option. `undefined` sets nothing. */
 export function checkOptions(profile: unknown, options: unknown): void {
-  if (!isText(profile) || profile === '') throw wrong('profile', profile, text);
+  if (!text.min(1).safeParse(profile).success) throw wrong('profile', profile, text);
   if (typeof options !== 'object' || options === null)
-    throw wrong('options', options, { ...text, expected: 'an object' });
+    throw wrong('options', options, z.unknown().describe('an object'));
   for (const [name, value] of Object.entries(options)) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (kind === undefined) throw unknown(name);
-    if (value !== undefined && !kind.fits(value)) throw wrong(name, value, kind);
+    if (!isOption(name)) throw unknown(name);
+    if (value !== undefined && !rows[name].safeParse(value).success) throw wrong(name, value, rows[name]);
   }
+}
+
+function isOption(name: string): name is keyof UpOptions {
+  return Object.hasOwn(rows, name);
 }
 
 function unknown(name: string): DynamoError {
@@ -113,9 +104,10 @@ function isPartOf(name: string, option: string): boolean {
   return name.length > 2 && option.toLowerCase().includes(name.toLowerCase());
 }
 
-function wrong(option: string, value: unknown, { expected, choices }: Kind): DynamoError {
-  const meant = choices === undefined || !isText(value) ? undefined : nearest(value, choices);
-  return new DynamoError('usage', `${option}: ${shown(value)} is not ${expected}.`, {
+function wrong(option: string, value: unknown, row: z.ZodType): DynamoError {
+  const choices = row instanceof z.ZodEnum ? row.options.map(String) : undefined;
+  const meant = choices === undefined || typeof value !== 'string' ? undefined : nearest(value, choices);
+  return new DynamoError('usage', `${option}: ${shown(value)} is not ${row.description ?? 'valid'}.`, {
     ...(meant === undefined ? {} : { hint: `did you mean ${option}: '${meant}'?` }),
     fields: {
       option,
@@ -127,7 +119,7 @@ function wrong(option: string, value: unknown, { expected, choices }: Kind): Dyn
 
 /** The contents of an object may be secret. */
 function shown(value: unknown): string {
-  if (isText(value)) return JSON.stringify(conceal(value));
+  if (typeof value === 'string') return JSON.stringify(conceal(value));
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'this array' : 'this object';
   return String(value);
 }

@@ -104,6 +104,16 @@ export function summaryOf({ runs, status }: Known, { runId }: RunDetail) {
   } as const;
 }
 
+const shownLines = 6;
+
+/** Of its log: where no rule knows the cause, they say most. */
+function lastLinesOf(process: string | undefined, { logs }: Known): readonly string[] {
+  return logs
+    .filter((line) => line.process === process)
+    .slice(-shownLines)
+    .map(({ text }) => text);
+}
+
 /** Why it failed, with the evidence and one command. */
 function Trouble({ known, run, trouble }: ViewProps & { run: RunDetail; trouble: string | undefined }) {
   const failure = known.status?.failure;
@@ -118,6 +128,7 @@ function Trouble({ known, run, trouble }: ViewProps & { run: RunDetail; trouble:
   const at = known.events.find(({ type }) => type === 'failed')?.at;
   const from = diagnosis?.seenIn ?? process;
   const fix = diagnosis?.fix ?? hint;
+  const evidence = diagnosis?.evidence ?? lastLinesOf(process, known);
   return (
     <div class="failure" role="alert">
       <div class="line">
@@ -139,12 +150,8 @@ function Trouble({ known, run, trouble }: ViewProps & { run: RunDetail; trouble:
           />
         )}
       </div>
-      {diagnosis === undefined ? null : (
-        <>
-          <p>{message}</p>
-          <pre>{diagnosis.evidence.join('\n')}</pre>
-        </>
-      )}
+      {diagnosis === undefined ? null : <p>{message}</p>}
+      {evidence.length === 0 ? null : <pre>{evidence.join('\n')}</pre>}
       {fix === undefined ? null : (
         <p class="fix">
           Fix: <code>{fix}</code>

@@ -5,7 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import { errorCode } from '../base/error-code.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import type { ProcessAction } from '../supervisor/process-action.ts';
+import type { AnyAction } from '../supervisor/process-action.ts';
 import { type ControlReply, type ControlRequest, monotonicMs, protocolVersion } from './protocol.ts';
 
 type Ask = ControlRequest extends infer R ? (R extends ControlRequest ? Omit<R, 'protocol'> : never) : never;
@@ -31,7 +31,7 @@ export async function askStop(path: string, now: boolean): Promise<void> {
 }
 
 /** Settles when the process is ready or gone. */
-export async function askAct(path: string, action: ProcessAction, process: string): Promise<void> {
+export async function askAct(path: string, action: AnyAction, process: string): Promise<void> {
   for await (const reply of converse(path, { ask: 'act', action, process })) if ('accepted' in reply) return;
   throw new DynamoError('process-failed', `The run ended before ${process} could ${action}.`, {
     fields: { process },

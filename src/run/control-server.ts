@@ -5,7 +5,7 @@ import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import type { ProcessAction } from '../supervisor/process-action.ts';
+import type { AnyAction } from '../supervisor/process-action.ts';
 import {
   type ControlReply,
   type ControlRequest,
@@ -19,7 +19,7 @@ export interface Controlled {
   /** All events so far. */
   history(): readonly RunEvent[];
   stop(now: boolean): void;
-  act(action: ProcessAction, process: string): Promise<void>;
+  act(action: AnyAction, process: string): Promise<void>;
 }
 
 export interface ControlServer {
@@ -163,8 +163,10 @@ function parse(line: string): ControlRequest | { error: string } {
   return { error: `unknown request ${JSON.stringify((request as { ask?: unknown }).ask)}` };
 }
 
+const actions: ReadonlySet<unknown> = new Set(['start', 'stop', 'restart', 'kill'] satisfies AnyAction[]);
+
 function isKnown(request: Partial<ControlRequest>): request is ControlRequest {
   if (request.ask !== 'act') return ['status', 'events', 'stop'].includes(request.ask ?? '');
   const { action, process } = request;
-  return typeof process === 'string' && (action === 'start' || action === 'stop' || action === 'restart');
+  return typeof process === 'string' && actions.has(action);
 }

@@ -2,7 +2,7 @@
 import type { ErrorCode, ErrorFields } from '../base/error.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
-import type { ProcessAction } from '../supervisor/process-action.ts';
+import type { AnyAction } from '../supervisor/process-action.ts';
 
 /** Incremented when a request or reply changes its meaning; both sides refuse other versions. */
 export const protocolVersion = 1;
@@ -20,7 +20,7 @@ export type ControlRequest = {
   | { readonly ask: 'events' }
   | { readonly ask: 'stop'; readonly now: boolean }
   /** Acts on one process; answered when it is ready or gone. */
-  | { readonly ask: 'act'; readonly action: ProcessAction; readonly process: string }
+  | { readonly ask: 'act'; readonly action: AnyAction; readonly process: string }
 );
 
 export type ControlReply =

@@ -1,4 +1,4 @@
-/** Starts, stops or restarts one process of a run that serves. */
+/** Starts, stops, restarts or kills one process of a run that serves. */
 import { DynamoError } from '../base/error.ts';
 import { timeLimit } from '../base/clock.ts';
 import { isServing } from '../plan/plan.ts';
@@ -6,6 +6,8 @@ import type { Actors } from './actor.ts';
 import type { RunContext } from './run-context.ts';
 
 export type ProcessAction = 'start' | 'stop' | 'restart';
+/** `kill`: to test what a crash does. What follows is the same: it is restarted, or its run ends. */
+export type AnyAction = ProcessAction | 'kill';
 
 /** Upstream's frontends took 0.1 to 2 s. */
 const knownWithinMs = 30_000;
@@ -17,7 +19,7 @@ const knownWithinMs = 30_000;
 export async function act(
   run: RunContext,
   actors: Actors,
-  action: ProcessAction,
+  action: AnyAction,
   process: string,
 ): Promise<void> {
   const { plan, journal, shutdown } = run;
@@ -32,6 +34,14 @@ export async function act(
       `Run ${plan.runId} is not ready yet; its processes cannot be changed until it is.`,
       { fields: { runId: plan.runId, process } },
     );
+  }
+  if (action === 'kill') {
+    actor.child()?.kill();
+    return await actor.discard({
+      code: 'process-failed',
+      message: `${process} was killed, as requested`,
+      process,
+    });
   }
   if (action !== 'start') await actor.stop(actor.spec.stopGraceMs);
   if (action === 'stop' || shutdown.signal.aborted) return;

@@ -8,7 +8,7 @@ import type { Failure, Proof, StopReport, Waited } from './events.ts';
 import { failureOf } from './failure.ts';
 import { type RunContext, openRun } from './run-context.ts';
 import { monitor } from './liveness.ts';
-import { act, type ProcessAction } from './process-action.ts';
+import { act, type AnyAction } from './process-action.ts';
 import { type StartupLimit, startupLimit } from './readiness.ts';
 import { stopInWaves } from './shutdown.ts';
 import type { Journal } from './status.ts';
@@ -27,7 +27,7 @@ export interface Supervision {
   /** Kills everything now, and verifies that it is gone. */
   kill(): void;
   /** Starts, stops or restarts one process; settles when it is ready or gone. Rejects with DynamoError. */
-  act(action: ProcessAction, process: string): Promise<void>;
+  act(action: AnyAction, process: string): Promise<void>;
 }
 
 export function supervise(plan: Plan, deps: Dependencies, journal: Journal): Supervision {

@@ -6,8 +6,8 @@ import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
 import { environmentOf, livingProcesses } from '../oracle/proc.ts';
 import { docFile } from '../support/doc-blocks.ts';
-import { type Ended, packageFolder, type Session, startCommand } from './harness/cli.ts';
-import { faulty, pidOf } from './harness/deployment.ts';
+import { type Ended, packageFolder, type Session, startCommand, succeed } from './harness/cli.ts';
+import { faulty, pidOf, ps, up } from './harness/deployment.ts';
 import { installPacked } from './harness/installed.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from '../support/until.ts';
@@ -123,7 +123,7 @@ test('options that there are not, or that are of the wrong type, are refused bef
     `const secret = 'hf_abcdefghijklmnopqrstuvwxyz';
     const all = [
       { engine: 'mokcer' }, { args: ['--x'] }, { timeout: 5 }, { htttpPort: 1 }, { httpPort: '8000' }, { replicas: { decode: 0 } },
-      { workerArgs: '--x' }, { env: { HF_TOKEN: 7 } }, { infra: secret }, { stranger: 1 },
+      { workerArgs: '--x' }, { env: { HF_TOKEN: 7 } }, { infra: secret }, { images: { etdc: 'x' } }, { httpPort: 1.5 }, { stranger: 1 },
     ];
     for (const options of all) {
       const error = await up('agg', options).catch((thrown) => thrown);
@@ -137,7 +137,7 @@ test('options that there are not, or that are of the wrong type, are refused bef
   const lines = stdout.trim().split('\n');
   const seen = lines.map((line) => JSON.parse(line) as unknown);
   const names =
-    'engine, model, python, runtime, images, requestPlane, persist, logLimitMiB, reuse, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
+    'engine, model, python, runtime, images, ptrace, observe, grafana, requestPlane, persist, logLimitMiB, reuse, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
   expect(seen).toEqual([
     [
       'usage',
@@ -153,6 +153,13 @@ test('options that there are not, or that are of the wrong type, are refused bef
     ['usage', 'workerArgs: "--x" is not an array of texts.', 'workerArgs', null],
     ['usage', 'env: this object is not an object of texts.', 'env', null],
     ['usage', 'infra: "***" is not one of auto, process, docker, external, none.', 'infra', null],
+    [
+      'usage',
+      'images: this object is not an object of images, by etcd, nats, runtime, sim, prometheus, tempo, grafana.',
+      'images',
+      null,
+    ],
+    ['usage', 'httpPort: 1.5 is not a port from 1 to 65535.', 'httpPort', null],
     ['usage', `up has no option "stranger".\nfix: its options: ${names}`, 'stranger', null],
     'profile: undefined is not a text.',
     'options: "sim" is not an object.',
@@ -341,4 +348,36 @@ test('attach to a run in the background, and reuse one between programs', async 
     code: 0,
     stdout: '[true,"run-not-found"]\n',
   });
+});
+
+test('a killed process ends a run of this program with the error, and is restarted in one in the background', async ({
+  world,
+}) => {
+  const own = await run(
+    world,
+    `${upAgain}
+    await run.kill('worker');
+    const error = await run.ended;
+    const after = await fetch(run.url).catch(() => 'nobody');
+    console.log(JSON.stringify([error.code, error.message.split('\\n')[0], error.fields.process, after]));`,
+  );
+  expect({ code: own.code, stderr: own.stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(own.stdout)).toEqual([
+    'process-failed',
+    expect.stringContaining('worker was killed, as requested'),
+    'worker',
+    'nobody',
+  ]);
+  await up(world, 'agg');
+  const before = await pidOf(world, 'worker');
+  const program = `import { attach } from 'dynamo-launcher';
+    const run = await attach('agg');
+    await run.kill('worker');
+    process.exit(0);`;
+  expect((await run(world, program)).code).toBe(0);
+  await until('it is restarted', async () => {
+    const worker = (await ps(world))[0]?.processes.find(({ name }) => name === 'worker');
+    return worker?.state === 'ready' && worker.restarts === 1 && worker.pid !== before;
+  });
+  await succeed(world, ['down', '--quiet']);
 });
