@@ -14,8 +14,23 @@ export async function freePort(): Promise<number> {
   for (;;) {
     next = next + 1 < first + size ? next + 1 : first;
     const port = next;
-    if (!refusedByFetch.has(port) && (await isFree(port))) return port;
+    if (!refusedByFetch.has(port) && (await isReserved(port)) && (await isFree(port))) return port;
   }
+}
+
+/**
+ * For the life of this worker: another run of the tests on this machine has the same range, and must not choose a port between
+ * our choice and its use. An abstract socket is released however we end.
+ */
+async function isReserved(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(`\0dynamo-test-port-${port}`, () => {
+      server.unref();
+      resolve(true);
+    });
+  });
 }
 
 async function isFree(port: number): Promise<boolean> {
