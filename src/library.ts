@@ -15,6 +15,7 @@ import { requireLinux } from './package/platform.ts';
 import { reapDeadRuns } from './deployment/reap-run.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
+import type { Profile } from './profile/profile.ts';
 import type { Setting } from './profile/shown.ts';
 import { workspaceOf } from './run/folders.ts';
 import { logTail } from './run/log-file.ts';
@@ -32,28 +33,66 @@ import type { AnyAction } from './supervisor/process-action.ts';
 
 export { DynamoError };
 
-export const up: typeof declared.up = async (profileName, options = {}) => {
+export const up: typeof declared.up = async (profileName, options = {}) =>
+  await allWords(async () => {
+    await check('profile', profileName, options);
+    const { environment = { ...process.env } } = options;
+    const { profile } = await openProfile(profileName, settingsOf(options), environment);
+    return await bringUp(profile, options, environment);
+  });
+
+export const upFrom: typeof declared.upFrom = async (file, options = {}) =>
+  await allWords(async () => {
+    await check('file', file, options);
+    const { environment = { ...process.env } } = options;
+    const { openReport } = await import('./deployment/from-report.ts');
+    const asked = { file, operands: [], verb: 'up' } as const;
+    const report = await openReport(asked, settingsOf(options), environment);
+    let differences: readonly string[] = [];
+    const run = await bringUp(report.profile, options, environment, {
+      optionsWith: report.optionsWith,
+      onStart: (plan) => void (differences = report.differencesTo(plan)),
+    });
+    return { ...run, differences };
+  });
+
+/** Loaded here: an import of the package needs none of it. */
+async function check(what: 'profile' | 'file', value: unknown, options: unknown): Promise<void> {
+  requireLinux('up');
+  const { checkOptions } = await import('./deployment/library-options.ts');
+  checkOptions(what, value, options);
+}
+
+async function allWords<T>(work: () => Promise<T>): Promise<T> {
   try {
-    // Loaded here: an import of the package needs none of it.
-    const { checkOptions } = await import('./deployment/library-options.ts');
-    checkOptions(profileName, options);
-    return await bringUp(profileName, options);
+    return await work();
   } catch (error) {
     throw error instanceof DynamoError ? withAllWords(error) : error;
   }
-};
+}
 
-async function bringUp(profileName: string, options: declared.UpOptions): Promise<declared.Run> {
-  requireLinux('up');
+interface Origin {
+  optionsWith(own: PlanOptions): PlanOptions;
+  onStart(plan: ServingPlan): void;
+}
+
+const asGiven: Origin = { optionsWith: (own) => own, onStart: () => {} };
+
+async function bringUp(
+  profile: Profile,
+  options: declared.UpOptions,
+  environment: Environment,
+  { optionsWith, onStart }: Origin = asGiven,
+): Promise<declared.Run> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const { environment = { ...process.env } } = options;
-  const { profile } = await openProfile(profileName, settingsOf(options), environment);
   await reapDeadRuns(workspaceOf(environment), () => {});
   const reused = options.reuse === true ? await upAlready(profile.name, options, environment) : undefined;
   if (reused !== undefined) return reused;
   const start = options.reuse === true ? startDetachedRun : startRun;
-  const run = await start(profile, planOptionsOf(options, profile.name), () => {}, environment);
+  const planned = optionsWith(planOptionsOf(options, profile.name));
+  const run = await start(profile, planned, () => {}, environment);
+  onStart(run.held.plan);
   const stop = (): void => run.supervision.stop();
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted === true) stop();
@@ -84,14 +123,11 @@ async function upAlready(
   return await attachTo(found.record.runId, environment);
 }
 
-export const attach: typeof declared.attach = async (run, { environment = { ...process.env } } = {}) => {
-  try {
+export const attach: typeof declared.attach = async (run, { environment = { ...process.env } } = {}) =>
+  await allWords(async () => {
     requireLinux('attach');
     return await attachTo(run, environment);
-  } catch (error) {
-    throw error instanceof DynamoError ? withAllWords(error) : error;
-  }
-};
+  });
 
 /** A run whose supervisor is another process. */
 async function attachTo(asked: string | undefined, environment: Environment): Promise<declared.Run> {

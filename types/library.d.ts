@@ -129,6 +129,15 @@ export declare const attach: (
  */
 export declare const up: (profile: string, options?: UpOptions) => Promise<Run>;
 
+/**
+ * Brings up the deployment of a file that `dynamo report` wrote. Options given here come first, then those that it was started
+ * with. `differences`: a line for each version, GPU and model that is another one here.
+ */
+export declare const upFrom: (
+  file: string,
+  options?: UpOptions,
+) => Promise<Run & { readonly differences: readonly string[] }>;
+
 /** The values in the sentence of an error, for programs. Which an error has depends on its code; none is always there. */
 export interface ErrorFields {
   readonly runId?: string;

@@ -19,6 +19,7 @@ import { reapDeadRuns } from '../deployment/reap-run.ts';
 import { onOption } from './kubernetes/on-option.ts';
 import type { Configure } from './verb.ts';
 import { systemClock } from '../base/clock.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Identity } from '../base/identity.ts';
 import { appendToLedger, commandDigest } from '../process/ledger.ts';
@@ -29,6 +30,7 @@ import { clientEnvironment, outcomeError, type StartedRun, startRun } from '../d
 import { signalExitCode, watchSignals } from './signals.ts';
 
 interface ExecFlags extends DeploymentFlags {
+  readonly from?: string;
   readonly quiet?: true;
   readonly verbose?: true;
 }
@@ -38,6 +40,7 @@ Examples:
   dynamo exec agg -- pytest -q
   dynamo exec disagg --engine sim -- npx vitest run
   dynamo exec agg -- sh -c 'curl $OPENAI_BASE_URL/models'
+  dynamo exec --from report.tar.gz -- pytest -q    against the deployment of a report
 
 The command gets OPENAI_BASE_URL, OPENAI_API_KEY=EMPTY, OPENAI_MODEL, DYNAMO_URL, DYNAMO_RUN, DYNAMO_PROFILE,
 DYNAMO_ENGINE and DYNAMO_LOGS. Signals are passed to the command; a second one kills everything at once.
@@ -52,6 +55,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
       .argument('<profile>', 'profile, alias, upstream script or YAML file')
       .argument('[command...]', 'after --: the command and its arguments'),
   )
+    .option('--from <file>', 'start the deployment of a report of `dynamo report`')
     .option('-q, --quiet', 'print only errors of dynamo itself')
     .option('-v, --verbose', 'show how the deployment starts and stops')
     .addOption(onOption('exec'))
@@ -75,18 +79,23 @@ async function exec(
     });
   }
   requireProgram(program, environment.PATH);
-  const { profile } = await openProfile(
-    await oneProfile(operands, 'exec', environment),
-    settingsOf(flags),
-    environment,
-  );
+  const report =
+    flags.from === undefined
+      ? undefined
+      : await (
+          await import('../deployment/from-report.ts')
+        ).openReport({ file: flags.from, operands, verb: 'exec' }, settingsOf(flags), environment);
+  const { profile } =
+    report ??
+    (await openProfile(await oneProfile(operands, 'exec', environment), settingsOf(flags), environment));
   const say = (line: string): void =>
     void (flags.quiet === true || process.stderr.write(`dynamo: ${line}\n`));
   await reapDeadRuns(workspaceOf(environment), say);
-  const options = { ...planOptionsOf(flags, [], false), name: flags.name ?? ownName(profile.name) };
+  const own = { ...planOptionsOf(flags, [], false), name: flags.name ?? ownName(profile.name) };
   return await execRun({
     profile,
-    options,
+    options: report?.optionsWith(own) ?? own,
+    onStart: (plan) => report?.differencesTo(plan).forEach(say),
     argv: rawArgs,
     say,
     verbose: flags.verbose === true,
@@ -103,6 +112,7 @@ interface Execution {
   readonly profile: Profile;
   readonly options: PlanOptions;
   readonly argv: readonly string[];
+  readonly onStart: (plan: Plan) => void;
   readonly say: (line: string) => void;
   readonly verbose: boolean;
   /** Of the command; the deployment inherits it, too. */
@@ -139,6 +149,7 @@ async function execRun(execution: Execution): Promise<number> {
   };
   try {
     run = await startRun(profile, options, onEvent, execution.environment);
+    execution.onStart(run.held.plan);
     if (signals.first() !== undefined) run.supervision.stop();
     const { supervision, held } = run;
     const isReady = (await supervision.ready) !== undefined && signals.first() === undefined;

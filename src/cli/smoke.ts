@@ -25,6 +25,7 @@ Examples:
   dynamo smoke agg                                   start agg, send all requests that apply, stop it
   dynamo smoke --all --engine sim --junit out.xml    test every profile, without a GPU
   dynamo smoke disagg --artifacts logs               keep the logs of every process
+  dynamo smoke --from report.tar.gz                  test the deployment of a report
   dynamo smoke --url http://gpu7:8000                test a deployment that dynamo did not start
   dynamo smoke vision --url http://gpu7:8000         test it with the requests of a profile
   dynamo smoke agg --repeat 5 --fail-fast            test five times, or until a request fails
@@ -37,6 +38,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     command
       .argument('[profile...]', 'profiles, aliases, upstream scripts or YAML files')
       .option('--all', 'test every profile')
+      .option('--from <file>', 'test the deployment of a report of `dynamo report`')
       .option('--url <url>', 'test this deployment instead of starting one'),
   )
     .option('--case-timeout <seconds>', 'time limit for one request case', seconds('--case-timeout'), 300)

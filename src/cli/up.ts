@@ -76,7 +76,9 @@ async function up(
   const report =
     flags.from === undefined
       ? undefined
-      : await (await import('./up/from-report.ts')).openReport(flags.from, operands, settings, environment);
+      : await (
+          await import('../deployment/from-report.ts')
+        ).openReport({ file: flags.from, operands, verb: 'up' }, settings, environment);
   const named = report?.profile.name ?? operands[0] ?? projectProfile();
   const asked = named === undefined && canAsk() ? await chooseProfile(environment) : named;
   // Cancelled with Ctrl-C or Esc: nothing was started.

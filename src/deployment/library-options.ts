@@ -77,13 +77,13 @@ const rows: Readonly<Record<keyof UpOptions, z.ZodType>> = {
 const optionNames: readonly string[] = Object.keys(rows);
 
 /** Throws `usage` for the first unknown or invalid option. `undefined` sets nothing. */
-export function checkOptions(profile: unknown, options: unknown): void {
-  if (!text.min(1).safeParse(profile).success) throw wrong('profile', profile, text);
+export function checkOptions(what: 'profile' | 'file', value: unknown, options: unknown): void {
+  if (!text.min(1).safeParse(value).success) throw wrong(what, value, text);
   if (typeof options !== 'object' || options === null)
     throw wrong('options', options, z.unknown().describe('an object'));
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, given] of Object.entries(options)) {
     if (!isOption(name)) throw unknown(name);
-    if (value !== undefined && !rows[name].safeParse(value).success) throw wrong(name, value, rows[name]);
+    if (given !== undefined && !rows[name].safeParse(given).success) throw wrong(name, given, rows[name]);
   }
 }
 

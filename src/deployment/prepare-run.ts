@@ -74,15 +74,22 @@ export async function prepareWholeRun(
   detached: boolean,
   environment: Environment,
 ): Promise<PreparedRun<ServingPlan>> {
+  const storing = import('./run-request.ts');
+  storing.catch(() => {});
   const observed = await observer(options);
-  return await prepareFromRequest({
+  let seen: HostFacts | undefined;
+  const prepared = await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
-    plan: (host) =>
-      observed((facts) => {
+    plan: (host) => {
+      seen = host;
+      return observed((facts) => {
         const { plan, secrets } = planWithSecrets(profile, options, facts);
         return { plan: requireServing(plan), secrets };
-      }, host),
+      }, host);
+    },
   });
+  (await storing).writeRequest(prepared.plan, { profile, options, host: seen });
+  return prepared;
 }
 
 interface Planned<P extends Plan> {

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { dynamo, succeed } from './harness/cli.ts';
+import { dynamo, startCommand, succeed } from './harness/cli.ts';
+import { installPacked } from './harness/installed.ts';
 import type { Up } from './harness/deployment.ts';
 import { freePort } from './harness/ports.ts';
 import { test, type World } from './harness/world.ts';
@@ -100,7 +101,49 @@ test('says what differs where it is started again, and refuses what is no report
   expect(stderr).toMatch(/^differs: dynamo-launcher: 0\.0\.9 there, .* here$/m);
   expect(stderr).toMatch(/^differs: GPUs: 1 × NVIDIA H200 there, none here$/m);
   await succeed(world, ['down', '--quiet']);
+  const differs = /differs: dynamo-launcher: 0\.0\.9 there, .* here$/m;
+  // The same for a command against it, its requests, and a program.
+  const exec = await succeed(
+    world,
+    ['exec', '--from', changed, '--', 'sh', '-c', 'echo $DYNAMO_PROFILE $OPENAI_MODEL'],
+    {
+      env,
+    },
+  );
+  expect([exec.stdout, exec.stderr]).toEqual(['agg Qwen/Qwen3-0.6B\n', expect.stringMatching(differs)]);
+  const smoke = await succeed(world, ['smoke', '--from', changed, '--json'], { env });
+  const { passed, suites } = JSON.parse(smoke.stdout) as {
+    passed: boolean;
+    suites: { name: string; engine: string }[];
+  };
+  expect([passed, suites.map(({ name, engine }) => [name, engine])]).toEqual([true, [['agg', 'sim']]]);
+  expect(smoke.stderr).toMatch(differs);
+  installPacked(world);
+  writeFileSync(
+    join(world.work, 'program.js'),
+    `import { upFrom } from 'dynamo-launcher';
+    await upFrom('none.tar.gz').catch((error) => console.log(error.code));
+    const run = await upFrom(${JSON.stringify(changed)}, { name: 'theirs' });
+    console.log(run.engine, run.runId.startsWith('theirs-'), run.differences.join());
+    await run.stop();`,
+  );
+  const program = await startCommand(world, ['node', 'program.js'], { env }).ended;
+  expect([program.code, program.stderr, program.stdout]).toEqual([
+    0,
+    '',
+    expect.stringMatching(/^usage\nsim true differs: dynamo-launcher: 0\.0\.9 there/),
+  ]);
   writeFileSync(join(world.work, 'none.tar.gz'), 'x');
+  for (const verb of ['exec', 'smoke']) {
+    const both = await dynamo(world, [
+      verb,
+      'agg',
+      '--from',
+      changed,
+      ...(verb === 'exec' ? ['--', 'sh', '-c', ':'] : []),
+    ]);
+    expect([both.code, both.stderr]).toEqual([64, expect.stringContaining(`fix: dynamo ${verb} --from `)]);
+  }
   for (const [words, said] of [
     [['--from', 'none.tar.gz'], /none\.tar\.gz is no report of dynamo/],
     [['--from', 'missing.tar.gz'], /missing\.tar\.gz is no report of dynamo: .*No such file/],

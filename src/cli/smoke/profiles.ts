@@ -4,12 +4,14 @@ import type { Environment } from '../../base/environment.ts';
 import { messageOf } from '../../base/error-code.ts';
 import { DynamoError } from '../../base/error.ts';
 import { cleanName } from '../../plan/run-name.ts';
+import type { Profile } from '../../profile/profile.ts';
 import { requireOwnState, workspaceOf } from '../../run/folders.ts';
 import type { SuiteResult } from '../../smoke/result.ts';
 import { caseLine } from '../../view/smoke-table.ts';
 import { styleFor } from '../../view/style.ts';
 import { projectProfile } from '../operands.ts';
 import { planOptionsOf, settingsOf, type DeploymentFlags } from '../up/deployment-options.ts';
+import type { Reported } from '../../deployment/from-report.ts';
 import { openProfile, profileNames } from '../../deployment/load-profile.ts';
 import { reapDeadRuns } from '../../deployment/reap-run.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
@@ -18,6 +20,7 @@ import { startDetachedRun, type StartedRun, startRun } from '../../deployment/st
 
 export interface SmokeFlags extends DeploymentFlags {
   readonly all?: true;
+  readonly from?: string;
   readonly url?: string;
   readonly caseTimeout: number;
   readonly failFast?: true;
@@ -45,7 +48,8 @@ export async function smokeProfiles(
 ): Promise<SmokeOutcome> {
   const say = (line: string): void => void (flags.quiet === true || process.stderr.write(`${line}\n`));
   const style = styleFor(process.stderr, environment);
-  const jobs = await jobsFor(await namesFor(asked, flags, environment), rawArgs, flags, environment);
+  const opened = await profilesFor(asked, flags, environment);
+  const jobs = jobsFor(opened, rawArgs, flags);
   const over = new AbortController();
   const live = new Set<StartedRun>();
   const signals = watchSignals(
@@ -62,6 +66,7 @@ export async function smokeProfiles(
     environment,
     onStart: (run: StartedRun): void => {
       live.add(run);
+      for (const { report } of opened) report?.differencesTo(run.held.plan).forEach(say);
       void run.supervision.done.then(() => live.delete(run));
     },
   };
@@ -109,31 +114,46 @@ async function namesFor(
   );
 }
 
+interface Opened {
+  readonly profile: Profile;
+  /** With `--from`. */
+  readonly report?: Reported;
+}
+
 /** All profiles are read before the first one starts, so that a typo in the last one is found at once. */
-async function jobsFor(
-  names: readonly string[],
-  rawArgs: readonly string[],
+async function profilesFor(
+  asked: readonly string[],
   flags: SmokeFlags,
   environment: Environment,
-): Promise<SmokeJob[]> {
-  if (names.length * flags.repeat > 1) refuseSharing(flags);
-  const opened = await Promise.all(
-    names.map(async (name) => await openProfile(name, settingsOf(flags), environment)),
-  );
+): Promise<readonly Opened[]> {
+  const settings = settingsOf(flags);
+  if (flags.from !== undefined) {
+    const { openReport } = await import('../../deployment/from-report.ts');
+    const operands = flags.all === true ? ['--all'] : asked;
+    const report = await openReport({ file: flags.from, operands, verb: 'smoke' }, settings, environment);
+    return [{ profile: report.profile, report }];
+  }
+  const names = await namesFor(asked, flags, environment);
+  return await Promise.all(names.map(async (name) => await openProfile(name, settings, environment)));
+}
+
+function jobsFor(opened: readonly Opened[], rawArgs: readonly string[], flags: SmokeFlags): SmokeJob[] {
+  if (opened.length * flags.repeat > 1) refuseSharing(flags);
   return Array.from({ length: flags.repeat }, (_, round) =>
-    opened.map(({ profile }, i): SmokeJob => {
+    opened.map(({ profile, report }, i): SmokeJob => {
       const name = flags.repeat === 1 ? profile.name : `${profile.name} #${round + 1}`;
       const number = round * opened.length + i;
+      const own = {
+        ...planOptionsOf(flags, rawArgs, false),
+        name: flags.name ?? runName(profile.name, number),
+      };
       return {
         name,
         profile,
         optional: flags.all === true,
         start: flags.keepOnFailure === true ? startDetachedRun : startRun,
         keepOnFailure: flags.keepOnFailure === true,
-        options: {
-          ...planOptionsOf(flags, rawArgs, false),
-          name: flags.name ?? runName(profile.name, number),
-        },
+        options: report?.optionsWith(own) ?? own,
         artifactFolder:
           flags.artifacts === undefined ? undefined : join(flags.artifacts, name.replace(' #', '-')),
       };

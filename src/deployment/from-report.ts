@@ -1,24 +1,24 @@
-/** `dynamo up --from`: the deployment of a report of `dynamo report`, and what differs on this host. */
+/** `--from`: the deployment of a report of `dynamo report`, and what differs on this host. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Environment } from '../../base/environment.ts';
-import { DynamoError } from '../../base/error.ts';
-import { concealWords, hiddenMark } from '../../base/secrets.ts';
-import { openProfile } from '../../deployment/load-profile.ts';
+import type { Environment } from '../base/environment.ts';
+import { DynamoError } from '../base/error.ts';
+import { concealWords, hiddenMark } from '../base/secrets.ts';
+import { openProfile } from './load-profile.ts';
 import {
   parseRequest,
   requestFile,
   type StartedOn,
   type StoredRequest,
   withOwnSecrets,
-} from '../../deployment/run-request.ts';
-import { runProgram } from '../../host/program.ts';
-import type { Plan } from '../../plan/plan.ts';
-import type { PlanOptions } from '../../plan/request.ts';
-import { cleanName } from '../../plan/run-name.ts';
-import type { Profile } from '../../profile/profile.ts';
-import type { Setting } from '../../profile/shown.ts';
+} from './run-request.ts';
+import { runProgram } from '../host/program.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlanOptions } from '../plan/request.ts';
+import { cleanName } from '../plan/run-name.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { Setting } from '../profile/shown.ts';
 
 export interface Reported {
   readonly profile: Profile;
@@ -30,10 +30,16 @@ export interface Reported {
 
 const tarMs = 60_000;
 
-/** Throws `usage` for a file that is no report, and what `openProfile` throws. `operands`: there must be none. */
+interface AskedReport {
+  readonly file: string;
+  /** Profiles that were named as well: there must be none. */
+  readonly operands: readonly string[];
+  readonly verb: 'up' | 'exec' | 'smoke';
+}
+
+/** Throws `usage` for a file that is no report, and what `openProfile` throws. */
 export async function openReport(
-  file: string,
-  operands: readonly string[],
+  { file, operands, verb }: AskedReport,
   settings: readonly Setting[],
   environment: Environment,
 ): Promise<Reported> {
@@ -42,7 +48,7 @@ export async function openReport(
       'usage',
       `--from holds a profile already; it was also given: ${concealWords(operands).join(' ')}.`,
       {
-        hint: `dynamo up --from ${file}`,
+        hint: `dynamo ${verb} --from ${file}`,
         fields: { option: '--from', file },
       },
     );
