@@ -11,6 +11,7 @@ import { checks } from '../doctor/table.ts';
 import { clusterRuns } from '../kubernetes/records.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders } from '../run/folders.ts';
+import type { Plan } from '../plan/plan.ts';
 import { readPlan, storedRuns } from '../run/record.ts';
 import { allSetups } from './setup/installed.ts';
 import type { Configure } from './verb.ts';
@@ -152,6 +153,7 @@ const candidates: Readonly<
   runs: (environment) => runNames(true, environment),
   'live runs': (environment) => runNames(false, environment),
   processes: processNames,
+  workers: workerCounts,
   setups: (environment) => allSetups(environment).map(({ name }) => name),
 };
 
@@ -161,7 +163,17 @@ function runNames(ended: boolean, environment: Environment): string[] {
   return [...new Set([...runs.map(({ record }) => record.name), ...onClusters])];
 }
 
-function processNames(environment: Environment): string[] {
+function latestPlan(environment: Environment): Plan | undefined {
   const latest = storedRuns(stateFolders(environment), isAlive).at(-1);
-  return latest === undefined ? [] : (readPlan(latest.files)?.processes.map(({ name }) => name) ?? []);
+  return latest === undefined ? undefined : readPlan(latest.files);
+}
+
+function processNames(environment: Environment): string[] {
+  return latestPlan(environment)?.processes.map(({ name }) => name) ?? [];
+}
+
+/** `decode=`, and the runs that are up. */
+function workerCounts(environment: Environment): string[] {
+  const workers = latestPlan(environment)?.processes.filter(({ kind }) => kind === 'worker') ?? [];
+  return [...new Set(workers.map(({ component }) => `${component}=`)), ...runNames(false, environment)];
 }

@@ -2,7 +2,7 @@
 import { type Configure, reapVerb, superviseVerb, upVerb, type Verb } from './verb.ts';
 
 /** What the words after a verb name. Subcommands and choices are completed before these. */
-export type Completes = 'profiles' | 'runs' | 'live runs' | 'processes' | 'setups';
+export type Completes = 'profiles' | 'runs' | 'live runs' | 'processes' | 'workers' | 'setups';
 
 export interface VerbRow extends Verb {
   readonly completes?: Completes;
@@ -80,6 +80,14 @@ export const verbs: readonly VerbRow[] = [
     actsAsOwner: true,
     completes: 'processes',
     load: async () => (await import('./process-verbs.ts')).restart,
+  },
+  {
+    name: 'scale',
+    usage: '[run] <worker=n...> [options]',
+    summary: 'change the number of workers of a live run',
+    actsAsOwner: true,
+    completes: 'workers',
+    load: () => import('./scale.ts'),
   },
   {
     name: 'attach',

@@ -4,7 +4,8 @@ import type { Environment } from '../base/environment.ts';
 import type { Case, ObservedProcess } from '../doctor/rule.ts';
 import { redactor } from '../doctor/run-checks.ts';
 import type { Plan, ProcessSpec } from '../plan/plan.ts';
-import { childEnvironment, type RunEnvironment } from '../plan/run-environment.ts';
+import { childEnvironment } from '../plan/run-environment.ts';
+import type { PreparedRun } from './tidy-up.ts';
 import { kernelKills, type KernelKills, killsSince } from '../process/usage.ts';
 import { linesSince } from '../run/log-file.ts';
 import type { Diagnosis, Exit, Failure, RunEvent } from '../supervisor/events.ts';
@@ -24,8 +25,9 @@ export interface Diagnostician {
 }
 
 /** Call this before the first process starts. */
-export function createDiagnostician(plan: Plan, environment: RunEnvironment): Diagnostician {
-  const inherited = childEnvironment(plan, environment);
+export function createDiagnostician(run: Pick<PreparedRun, 'plan' | 'environment'>): Diagnostician {
+  const { environment } = run;
+  const inherited = childEnvironment(run.plan, environment);
   const clean = redactor(inherited, Object.values(environment.secrets));
   const killsBefore = kernelKills();
   const begins = new Map<string, number>();
@@ -42,11 +44,12 @@ export function createDiagnostician(plan: Plan, environment: RunEnvironment): Di
     hear: (event) => {
       served ||= event.type === 'ready';
       if (event.type !== 'process') return;
-      if (event.state === 'starting') begins.set(event.process, sizeOf(plan, event.process));
+      if (event.state === 'starting') begins.set(event.process, sizeOf(run.plan, event.process));
       if (event.state === 'failed' && event.exit !== undefined) exits.set(event.process, event.exit);
     },
     diagnose: async (failure) => {
       try {
+        const { plan } = run;
         const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
         const seen = { failure, processes, plan };
         const found = await settle(seen, killsSince(killsBefore), environment.variables);

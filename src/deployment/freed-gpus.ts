@@ -22,7 +22,8 @@ const stopLimitMs = 5_000;
 const pauseMs = 100;
 
 interface FreedGpusDependencies {
-  readonly plan: Plan;
+  /** Its plan may change meanwhile. */
+  readonly run: { readonly plan: Plan };
   readonly tracker: Tracker;
   readonly note: (text: string) => void;
   /** The environment of nvidia-smi, with the PATH to find it. */
@@ -51,7 +52,7 @@ function withFreedMemory(
 ): Child {
   const gpus = before.gpus.filter((gpu) => spec.gpus.includes(deviceName(gpu)));
   const uuids = gpus.map(({ uuid }) => uuid);
-  const isShared = deps.plan.processes.some(
+  const isShared = deps.run.plan.processes.some(
     ({ name, gpus: others }) => name !== spec.name && others.some((each) => spec.gpus.includes(each)),
   );
   const nameOf = (uuid: string): string => {
@@ -69,7 +70,7 @@ function withFreedMemory(
       const rest = await untilFree(uuids, before, isShared, deps.environment);
       if (rest === undefined) return report;
       const kept = [...rest].map(([uuid, mib]) => `${gibText(mib)} of ${nameOf(uuid)}`);
-      if (kept.length > 0) deps.note(stillHeldText(deps.plan.processes, spec, kept, stopLimitMs));
+      if (kept.length > 0) deps.note(stillHeldText(deps.run.plan.processes, spec, kept, stopLimitMs));
       else if (held > 0) deps.note(`${spec.name}: ${gibText(held)} of GPU memory freed`);
       return report;
     },

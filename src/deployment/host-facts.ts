@@ -123,7 +123,7 @@ export function placeFacts(
   };
 }
 
-function busyPorts(folders: StateFolders, wanted: readonly number[]): Map<number, string> {
+export function busyPorts(folders: StateFolders, wanted: readonly number[]): Map<number, string> {
   const listening = listeningPorts();
   const busy = new Map([...listening].map(([port]): [number, string] => [port, 'another process']));
   for (const port of wanted) {

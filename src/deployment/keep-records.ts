@@ -3,6 +3,7 @@ import { mkdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../base/error-code.ts';
 import type { Identity } from '../base/identity.ts';
+import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import { restoreLedger } from '../process/ledger-writer.ts';
 import { adopt, type Claim, claim, storedClaim } from '../run/claim.ts';
@@ -26,6 +27,8 @@ export interface RecordsKeeper {
   readonly keptBy: (keeper: Identity) => void;
   /** Returns which files it had to restore, and why one could not be restored. Never throws. */
   readonly restore: () => readonly string[];
+  /** The run has this plan from now on, with other claims. */
+  readonly follow: (plan: Plan) => void;
 }
 
 /** Call this while the records are still unchanged. */
@@ -51,18 +54,20 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
       () => writeRecord(files, record),
     ),
     keptFile(
-      files.plan,
-      () => readPlan(files) !== undefined,
-      () => writePlan(files, plan),
-    ),
-    keptFile(
       files.keeper,
       () => keeper === undefined || readKeeper(files) !== undefined,
       () => {
         if (keeper !== undefined) writeKeeper(files, keeper, supervisor);
       },
     ),
-    ...claimFiles(folders, plan).map((file) =>
+  ];
+  const ofPlan = (now: Plan): KeptFile[] => [
+    keptFile(
+      files.plan,
+      () => sameProcesses(readPlan(files), now),
+      () => writePlan(files, now),
+    ),
+    ...claimFiles(folders, now).map((file) =>
       keptFile(
         file,
         () => storedClaim(file).kind === 'good',
@@ -70,8 +75,12 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
       ),
     ),
   ];
+  let planned = ofPlan(plan);
   return {
     record,
+    follow: (now) => {
+      planned = ofPlan(now);
+    },
     keptBy: (identity) => {
       keeper = identity;
       quietly(() => writeKeeper(files, identity, supervisor));
@@ -92,7 +101,7 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
       );
       const written = [
         ...attempt(files.ledger, () => restoreLedger(files.ledger)),
-        ...kept.flatMap(({ file, restore }) => attempt(file, restore)),
+        ...[...kept, ...planned].flatMap(({ file, restore }) => attempt(file, restore)),
       ];
       return [...folder, ...written, ...problems];
     },
@@ -110,8 +119,19 @@ function reclaim(file: string, mine: Claim): void {
   else adopt(file, mine);
 }
 
+interface KeptFile {
+  readonly file: string;
+  /** Returns whether it had to be written. */
+  readonly restore: () => boolean;
+}
+
+/** A plan that could not be written during a change still has the processes of before. */
+function sameProcesses(stored: Plan | undefined, { processes }: Plan): boolean {
+  return stored?.processes.map(({ name }) => name).join(' ') === processes.map(({ name }) => name).join(' ');
+}
+
 /** Reads a file again only if it has changed: a periodic check costs one system call per file. */
-function keptFile(file: string, isGood: () => boolean, write: () => void) {
+function keptFile(file: string, isGood: () => boolean, write: () => void): KeptFile {
   let seen: Stats | undefined;
   const isUnchanged = (now: Stats | undefined): boolean =>
     now !== undefined &&

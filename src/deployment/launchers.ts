@@ -43,7 +43,7 @@ export async function createLaunchers(run: PreparedRun, deps: LauncherDependenci
       );
     },
   };
-  return withFreedGpus(both, { plan, tracker, note: deps.note, environment: run.environment.variables });
+  return withFreedGpus(both, { run, tracker, note: deps.note, environment: run.environment.variables });
 }
 
 /** Docker's client is loaded on demand: it doubles the code that a start loads. */

@@ -139,7 +139,7 @@ export function factRequest(
 }
 
 /** How long to retry while other runs take ports or GPUs between our check and our lease. */
-const planMs = 30_000;
+export const planMs = 30_000;
 /** Random, so that runs that compete do not retry in step. */
 const pauseMs = 20;
 
@@ -236,31 +236,50 @@ async function planAndLease<P extends Plan>(
   while (performance.now() - beganAt < planMs) {
     const planned = plan({ ...facts, busyPorts, gpus });
     const made = planned.plan;
-    const lost = leasePorts(folders, portsOf(made), mine, isAlive);
-    if (lost !== undefined) {
-      busyPorts.set(lost, 'another run that is starting');
-      // All ports that are taken by now, not one at a time: if thirty runs want the same port, each would lose often.
-      for (const [port, holder] of leasedPorts(folders, isAlive)) busyPorts.set(port, holder);
-      await systemClock.sleep(Math.random() * pauseMs);
-      continue;
-    }
-    // Leases are only visible in our state folder; holds are visible to every process in this network namespace.
-    const foreign = await holdPorts(portsOf(made), beganAt);
-    if (foreign !== undefined) {
-      releasePorts(folders, portsOf(made), mine, isAlive);
-      busyPorts.set(foreign.port, foreign.holder);
-      continue;
-    }
-    if (leaseGpus(folders, made.gpuUuids, mine, isAlive) === undefined)
+    const wanted = { ports: portsOf(made), gpuUuids: made.gpuUuids, freeAt: beganAt };
+    if (await takePlaces(folders, wanted, mine, busyPorts))
       return { plan: made, environment: { variables: facts.environment, secrets: planned.secrets } };
-    releasePortHolds(portsOf(made));
-    releasePorts(folders, portsOf(made), mine, isAlive);
     gpus = withLeases(gpus, folders);
   }
-  throw new DynamoError('busy', `Other runs kept taking the planned ports or GPUs for ${planMs / 1000} s.`, {
+  throw keptLosing();
+}
+
+export function keptLosing(): DynamoError {
+  return new DynamoError('busy', `Other runs kept taking the planned ports or GPUs for ${planMs / 1000} s.`, {
     hint: 'start them one after the other',
     fields: { timeoutMs: planMs },
   });
+}
+
+interface Places {
+  readonly ports: readonly number[];
+  readonly gpuUuids: readonly string[];
+  /** When the ports were seen to be free (`performance.now`). */
+  readonly freeAt: number;
+}
+
+/** Leases all of them or none. If another run was first, adds to `busyPorts` what the next plan must avoid. */
+export async function takePlaces(
+  folders: StateFolders,
+  { ports, gpuUuids, freeAt }: Places,
+  mine: Claim,
+  busyPorts: Map<number, string>,
+): Promise<boolean> {
+  const lost = leasePorts(folders, ports, mine, isAlive);
+  if (lost !== undefined) {
+    busyPorts.set(lost, 'another run that is starting');
+    // All ports that are taken by now, not one at a time: if thirty runs want the same port, each would lose often.
+    for (const [port, holder] of leasedPorts(folders, isAlive)) busyPorts.set(port, holder);
+    await systemClock.sleep(Math.random() * pauseMs);
+    return false;
+  }
+  // Leases are only visible in our state folder; holds are visible to every process in this network namespace.
+  const foreign = await holdPorts(ports, freeAt);
+  if (foreign === undefined && leaseGpus(folders, gpuUuids, mine, isAlive) === undefined) return true;
+  if (foreign === undefined) releasePortHolds(ports);
+  else busyPorts.set(foreign.port, foreign.holder);
+  releasePorts(folders, ports, mine, isAlive);
+  return false;
 }
 
 function writeRun(

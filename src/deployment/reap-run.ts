@@ -5,7 +5,8 @@ import { DynamoError } from '../base/error.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
 import { appendOwn } from '../host/own-file.ts';
 import type { Plan } from '../plan/plan.ts';
-import { isAlive } from '../process/identity.ts';
+import { isAlive, ownIdentity } from '../process/identity.ts';
+import { releaseAllPorts } from '../run/leases.ts';
 import { childrenInLedger } from '../process/launch.ts';
 import { type Ledger, readContainers, readWholeLedger } from '../process/ledger.ts';
 import { createTracker, type Tracker } from '../process/tracker.ts';
@@ -96,7 +97,11 @@ async function reapAlone(
     quietly(() => appendOwn(files.supervisorLog, `${new Date().toISOString()} ${line}\n`));
     const keys = await sweepAgain(run, environment);
     if (unknown.length > 0) throw unknownError(run, ledger, unknown);
-    if (report.left.length === 0) tidyUp({ plan, files, folders, record });
+    if (report.left.length === 0) {
+      tidyUp({ plan, files, folders, record });
+      // A change that was interrupted may have leased ports that are in no plan.
+      quietly(() => releaseAllPorts(folders, { runId: record.runId, holder: ownIdentity() }, isAlive));
+    }
     return { ...report, ...(keys === undefined ? {} : { keys }) };
   } finally {
     sole.release();

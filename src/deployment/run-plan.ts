@@ -1,5 +1,6 @@
 /** Connects the supervisor of a prepared run to launcher, prober, control socket and files; cleans up when it has ended. */
 import { messageOf } from '../base/error-code.ts';
+import { DynamoError } from '../base/error.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
 import { type Plan, type ProcessSpec, runsModel } from '../plan/plan.ts';
@@ -31,23 +32,35 @@ import { startUpkeep, type Upkeep } from './upkeep.ts';
 import type { Identity } from '../base/identity.ts';
 
 /** Supervises the run in this process. `done` settles when everything has ended and is cleaned up. */
-export async function runPlan(
-  prepared: PreparedRun,
-  onEvent: (event: RunEvent) => void,
-): Promise<Supervision> {
-  const { plan, files, folders } = prepared;
+export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
+  const { plan, files, folders } = given;
+  let planNow = plan;
+  /** Its plan follows the changes of the run. */
+  const prepared: PreparedRun = {
+    ...given,
+    get plan() {
+      return planNow;
+    },
+  };
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
   let presence: Presence | undefined;
   const { variables } = prepared.environment;
   const environment = childEnvironment(plan, prepared.environment);
-  const diagnostician = createDiagnostician(plan, prepared.environment);
+  const diagnostician = createDiagnostician(prepared);
   const journal = openJournal(plan, systemClock, (event) => hear(event));
   const control = await openControlServer(socketIn(folders, files), {
     status: journal.status,
     history: journal.events,
     stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
     act: async (action, process) => await supervision?.act(action, process),
+    scale: async (replicas) => {
+      const { scaleHere } = await import('./scale-here.ts');
+      return await scaleHere(
+        { run: prepared, supervision: running(supervision, plan), supervisor, adopt },
+        replicas,
+      );
+    },
   });
   const hear = (event: RunEvent): void => {
     diagnostician.hear(event);
@@ -62,6 +75,10 @@ export async function runPlan(
     if (event.type === 'process') upkeep?.stir(event.state);
     presence?.hear(event, journal.status());
   };
+  const adopt = (next: Plan): void => {
+    planNow = next;
+    keepRecords.follow(next);
+  };
   const note = (text: string): void => journal.record({ type: 'note', text });
   openLedger(files.ledger);
   const tracker = createTracker(files.ledger);
@@ -70,7 +87,7 @@ export async function runPlan(
   const cgroup = cgroupOfRun(`${plan.runId}-${process.pid}`);
   if (cgroup !== undefined) appendCgroup(files.ledger, cgroup);
   upkeep = startUpkeep({
-    plan,
+    run: prepared,
     ledgerFile: files.ledger,
     tracker,
     environment: variables,
@@ -97,7 +114,12 @@ export async function runPlan(
     ...createProbes(systemClock, foreignListeners),
     clock: systemClock,
     random: Math.random,
-    loads: createLoadWatcher(plan.processes.map((spec) => watchedLoad(spec, plan, environment))),
+    loads: {
+      watch: (process, onProgress) => {
+        const loads = prepared.plan.processes.map((spec) => watchedLoad(spec, plan, environment));
+        return createLoadWatcher(loads).watch(process, onProgress);
+      },
+    },
     diagnose: (failure) => diagnostician.diagnose(failure),
     ...(presence === undefined ? {} : { peers: presence.peers }),
   };
@@ -121,6 +143,11 @@ export async function runPlan(
     }),
   };
   return supervision;
+}
+
+function running(supervision: Supervision | undefined, { runId }: Plan): Supervision {
+  if (supervision !== undefined) return supervision;
+  throw new DynamoError('busy', `Run ${runId} is not ready yet.`, { fields: { runId } });
 }
 
 function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {

@@ -22,7 +22,8 @@ export interface Upkeep {
 }
 
 export interface UpkeepSettings {
-  readonly plan: Plan;
+  /** Its plan may change meanwhile. */
+  readonly run: { readonly plan: Plan };
   readonly ledgerFile: string;
   readonly tracker: Tracker;
   /** Of the programs that rotate logs. */
@@ -32,9 +33,9 @@ export interface UpkeepSettings {
 }
 
 export function startUpkeep(settings: UpkeepSettings): Upkeep {
-  const { plan, ledgerFile, tracker, restore } = settings;
+  const { run, ledgerFile, tracker, restore } = settings;
   const rotate = rotation(settings);
-  const watchSegments = createSegmentWatch(ledgerFile, plan.runId);
+  const watchSegments = createSegmentWatch(ledgerFile, run.plan.runId);
   let before: readonly OwnedProcess[] | undefined;
   /** Fifty processes that end at once share one scan. */
   const watchOnce = (seen: readonly OwnedProcess[]): void => {
@@ -75,14 +76,15 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
 }
 
 /** One log after the other; never two rotations at the same time. */
-function rotation({ plan, environment, warn }: UpkeepSettings): () => Promise<void> {
+function rotation({ run, environment, warn }: UpkeepSettings): () => Promise<void> {
   // A log that reaches the file size limit kills its process, or is no longer written.
-  const most = Math.min(plan.maxLogBytes, largestFile() / 2);
-  const files = [...plan.processes.map(({ logFile }) => logFile), requestsFile(plan), spansFile(plan)];
+  const most = Math.min(run.plan.maxLogBytes, largestFile() / 2);
   let busy = false;
   return async () => {
     if (busy) return;
     busy = true;
+    const { plan } = run;
+    const files = [...plan.processes.map(({ logFile }) => logFile), requestsFile(plan), spansFile(plan)];
     for (const file of files) {
       await rotateLog(file, most, environment).catch((error: unknown) =>
         warn(`${file} is too large, but could not be rotated: ${messageOf(error)}`),

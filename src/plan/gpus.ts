@@ -200,7 +200,7 @@ function needRows(group: GpuGroup, offered: readonly Gpu[]): string[] {
   ];
 }
 
-function gpuRows(gpu: Gpu): string[] {
+export function gpuRows(gpu: Gpu): string[] {
   const free = freeOf(gpu);
   const room =
     free === undefined ? 'free memory unknown' : `${gibText(free)} of ${gibText(gpu.totalMiB)} free`;

@@ -123,6 +123,7 @@ function planOf(
       because: conceal(choice.because),
     })),
     gpuUuids: placement?.uuids ?? [],
+    ...(options.gpus === undefined ? {} : { allowedGpus: options.gpus }),
     processes,
     stopOrder: stopWaves([...specs.values()], edges),
     scrubbed: decidingVariables(host.environment).filter(

@@ -58,7 +58,7 @@ export function planPrometheus(plan: Plan, program: PrometheusProgram, port: num
   const { runFolder } = plan;
   const url = `http://127.0.0.1:${port}`;
   const dataFolder = `${runFolder}/infra/${prometheusName}`;
-  const [configFile, targetsFile] = [`${runFolder}/prometheus.yml`, `${runFolder}/targets.json`];
+  const [configFile, targetsFile] = [`${runFolder}/prometheus.yml`, targetsFileOf(plan)];
   const inImage = 'image' in program;
   const spec = watcher(plan, {
     name: prometheusName,
@@ -98,11 +98,29 @@ export function planPrometheus(plan: Plan, program: PrometheusProgram, port: num
   };
 }
 
-/** JSON is YAML. One second: a start or a burst is over within few. */
+/** The plan with the targets of its present processes, for a run that has a Prometheus. */
+export function refreshTargets<P extends Plan>(plan: P): P {
+  const { infra, runFolder } = plan;
+  const path = targetsFileOf({ runFolder });
+  if (infra?.files.some((file) => file.path === path) !== true) return plan;
+  const text = targetsText(scrapeEntries(plan));
+  return {
+    ...plan,
+    infra: { ...infra, files: infra.files.map((file) => (file.path === path ? { path, text } : file)) },
+  };
+}
+
+function targetsFileOf({ runFolder }: Pick<Plan, 'runFolder'>): string {
+  return `${runFolder}/targets.json`;
+}
+
+/** JSON is YAML. One second: a start or a burst is over within few. In a container, nothing tells of a new targets file. */
 function configText(targetsFile: string): string {
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
-    scrape_configs: [{ job_name: 'dynamo', file_sd_configs: [{ files: [targetsFile] }] }],
+    scrape_configs: [
+      { job_name: 'dynamo', file_sd_configs: [{ files: [targetsFile], refresh_interval: '5s' }] },
+    ],
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }

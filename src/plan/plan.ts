@@ -125,6 +125,8 @@ interface AnyPlan {
   readonly choices: readonly Choice[];
   /** UUIDs of all GPUs of `processes`: what the run leases. */
   readonly gpuUuids: readonly string[];
+  /** The GPUs that `--gpus` named; absent without it. More workers get no others. */
+  readonly allowedGpus?: readonly string[] | undefined;
   /** In the order in which they start. */
   readonly processes: readonly ProcessSpec[];
   /** Waves of process names; a wave is stopped once the one before has ended, or once it has no clients left. */

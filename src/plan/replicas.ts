@@ -73,7 +73,7 @@ export function routesByCache(replicas: readonly Replica[]): boolean {
 }
 
 /** Workers of one component: more than the GPUs of any machine, and little enough for it to start without GPUs. */
-const mostOnOneMachine = 64;
+export const mostOnOneMachine = 64;
 
 /** Throws `usage` for more workers than one machine can run. */
 export function requireFew(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {

@@ -6,7 +6,13 @@ import { errorCode } from '../base/error-code.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { AnyAction } from '../supervisor/process-action.ts';
-import { type ControlReply, type ControlRequest, monotonicMs, protocolVersion } from './protocol.ts';
+import {
+  type ChangeReport,
+  type ControlReply,
+  type ControlRequest,
+  monotonicMs,
+  protocolVersion,
+} from './protocol.ts';
 
 type Ask = ControlRequest extends infer R ? (R extends ControlRequest ? Omit<R, 'protocol'> : never) : never;
 
@@ -35,6 +41,19 @@ export async function askAct(path: string, action: AnyAction, process: string): 
   for await (const reply of converse(path, { ask: 'act', action, process })) if ('accepted' in reply) return;
   throw new DynamoError('process-failed', `The run ended before ${process} could ${action}.`, {
     fields: { process },
+  });
+}
+
+/** Settles when the change is done; it goes on if this process ends meanwhile. */
+export async function askScale(
+  path: string,
+  replicas: Readonly<Record<string, number>>,
+  leave?: AbortSignal,
+): Promise<ChangeReport> {
+  for await (const reply of converse(path, { ask: 'scale', replicas }, leave))
+    if ('changed' in reply) return reply.changed;
+  throw new DynamoError('process-failed', 'The run ended before its workers were changed.', {
+    hint: 'dynamo ps --all',
   });
 }
 
@@ -123,8 +142,9 @@ function takePulse(ask: () => void, onGone: () => void): Pulse {
   };
 }
 
-function refusal({ error, code, fields }: Extract<ControlReply, { error: string }>): DynamoError {
-  if (code !== undefined) return new DynamoError(code, error, { fields });
+function refusal(reply: Extract<ControlReply, { error: string }>): DynamoError {
+  const { error, code, fields, details, hint } = reply;
+  if (code !== undefined) return new DynamoError(code, error, { fields, details, hint });
   return new DynamoError('unavailable', `The supervisor refused: ${error}.`, {
     hint: 'use the version of dynamo that started this run',
   });

@@ -3,10 +3,12 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
-import type { RunEvent } from '../supervisor/events.ts';
+import type { Failure, RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { AnyAction } from '../supervisor/process-action.ts';
+import { StartFailure } from '../supervisor/failure.ts';
 import {
+  type ChangeReport,
   type ControlReply,
   type ControlRequest,
   longestLineBytes,
@@ -20,6 +22,7 @@ export interface Controlled {
   history(): readonly RunEvent[];
   stop(now: boolean): void;
   act(action: AnyAction, process: string): Promise<void>;
+  scale(replicas: Readonly<Record<string, number>>): Promise<ChangeReport>;
 }
 
 export interface ControlServer {
@@ -133,12 +136,31 @@ async function answer(request: Question, controlled: Controlled): Promise<Contro
     return { accepted: true };
   }
   try {
+    if (request.ask === 'scale') return { changed: await controlled.scale(request.replicas) };
     await controlled.act(request.action, request.process);
     return { accepted: true };
   } catch (error) {
+    if (error instanceof StartFailure) return failedStart(error.failure);
     if (!(error instanceof DynamoError)) return { error: messageOf(error), code: 'process-failed' };
-    return { error: error.message, code: error.code, fields: error.fields };
+    const { message, code, details, hint, fields } = error;
+    return {
+      error: message,
+      code,
+      fields,
+      ...(details.length === 0 ? {} : { details }),
+      ...(hint === undefined ? {} : { hint }),
+    };
   }
+}
+
+function failedStart({ message, code, fields = {}, process, logFile, hint }: Failure): ControlReply {
+  const about = {
+    ...(process === undefined ? {} : { process }),
+    ...(logFile === undefined ? {} : { logFile }),
+  };
+  const error = `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+  const next = hint ?? (process === undefined ? undefined : `dynamo logs ${process}`);
+  return { error, code, fields: { ...fields, ...about }, ...(next === undefined ? {} : { hint: next }) };
 }
 
 function send(socket: Socket, reply: ControlReply): void {
@@ -164,8 +186,13 @@ function parse(line: string): ControlRequest | { error: string } {
 }
 
 const actions: ReadonlySet<unknown> = new Set(['start', 'stop', 'restart', 'kill'] satisfies AnyAction[]);
+function isCounts(replicas: unknown): boolean {
+  if (typeof replicas !== 'object' || replicas === null) return false;
+  return Object.values(replicas).every((count) => typeof count === 'number');
+}
 
 function isKnown(request: Partial<ControlRequest>): request is ControlRequest {
+  if (request.ask === 'scale') return isCounts(request.replicas);
   if (request.ask !== 'act') return ['status', 'events', 'stop'].includes(request.ask ?? '');
   const { action, process } = request;
   return typeof process === 'string' && actions.has(action);

@@ -102,6 +102,16 @@ export function releaseGpus(folders: StateFolders, mine: Claim, isAlive: IsAlive
   for (const { file } of leaseFiles(folders)) unclaim(file, mine, isAlive);
 }
 
+/** Some GPUs of a run that goes on. `mine.holder` is the process that releases them. */
+export function releaseSomeGpus(
+  folders: StateFolders,
+  uuids: readonly string[],
+  mine: Claim,
+  isAlive: IsAlive,
+): void {
+  for (const uuid of uuids) unclaim(gpuLease(folders, uuid), mine, isAlive);
+}
+
 /** Transfers the leases of a run to the process that supervises it from now on. */
 export function adoptGpus(folders: StateFolders, mine: Claim): void {
   for (const { file } of leaseFiles(folders)) if (readClaim(file)?.runId === mine.runId) adopt(file, mine);

@@ -21,14 +21,39 @@ export type ControlRequest = {
   | { readonly ask: 'stop'; readonly now: boolean }
   /** Acts on one process; answered when it is ready or gone. */
   | { readonly ask: 'act'; readonly action: AnyAction; readonly process: string }
+  /** The wanted number of workers by component; answered when all of that is done. */
+  | { readonly ask: 'scale'; readonly replicas: Readonly<Record<string, number>> }
 );
+
+/** What a change of a run has done. */
+export interface ChangeReport {
+  readonly added: readonly AddedProcess[];
+  readonly removed: readonly string[];
+  /** Workers now, by component. */
+  readonly replicas: Readonly<Record<string, number>>;
+  readonly tookMs: number;
+}
+
+export interface AddedProcess {
+  readonly name: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpus: readonly string[];
+}
 
 export type ControlReply =
   | { readonly status: RunStatus }
   | { readonly event: RunEvent }
   | { readonly accepted: true }
+  | { readonly changed: ChangeReport }
   /** `code`: if the request was understood but cannot be met. */
-  | { readonly error: string; readonly code?: ErrorCode; readonly fields?: ErrorFields };
+  | {
+      readonly error: string;
+      readonly code?: ErrorCode;
+      readonly fields?: ErrorFields;
+      /** Further lines for people, and one command. Absent in replies of older versions. */
+      readonly details?: readonly string[];
+      readonly hint?: string;
+    };
 
 /** Maximum length of a request or a reply, without the line end. */
 export const longestLineBytes = 1024 * 1024;

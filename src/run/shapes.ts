@@ -122,6 +122,7 @@ const events: Readonly<Record<string, Shape>> = {
   run: object({ phase: oneOf('starting', 'proving', 'stopping') }),
   unhealthy: object({ process: text, seen: text }),
   waiting: object({ for: text }),
+  changed: object({ added: list(text), removed: list(text) }),
   note: object({ text }),
   progress: object({ process: text, progress: progressShape }),
   ready: object({ proof: object({}), tookMs: number }),

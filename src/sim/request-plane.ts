@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, asApiError, unavailable } from './api-body.ts';
 import { bracketed, clientGone, listen, readBody, readLines, sendText } from './http.ts';
 import type { ImageInfo } from './images.ts';
@@ -103,22 +104,32 @@ interface Serving {
   readonly events: (response: ServerResponse) => void;
 }
 
+/** Without a request for this long, a worker that is unregistered gets none any more. Upstream's SGLang workers wait 5 s. */
+const routerGraceMs = 250;
+const lookEveryMs = 5;
+
 /** The worker's side: counts, cancels and answers requests. */
 export async function serveRequests(serving: Serving) {
   const path = `${randomBytes(8).toString('hex')}/${serving.endpoint}`;
   const open = new Set<ServerResponse>();
+  let busyAt = -Infinity;
   const { server, port } = await listen(serving.host, serving.port, (request, response) => {
     if (request.url === '/events') return serving.events(response);
     if (request.url !== `/${path}`) return sendText(response, 404, 'text/plain', '');
     open.add(response);
-    response.once('close', () => open.delete(response));
+    busyAt = performance.now();
+    response.once('close', () => {
+      open.delete(response);
+      busyAt = performance.now();
+    });
     void answer(serving, request, response);
   });
   return {
     tcp: `${bracketed(serving.host)}:${port}/${path}`,
     events: `${bracketed(serving.host)}:${port}/events`,
-    /** Accepts no new requests; resolves when the last answer is complete. */
+    /** Resolves when the last answer is complete. A frontend may still send what it chose before it noticed. */
     drain: async (): Promise<void> => {
+      while (open.size > 0 || performance.now() - busyAt < routerGraceMs) await delay(lookEveryMs);
       server.close();
       await Promise.all([...open].map((response) => once(response, 'close')));
     },

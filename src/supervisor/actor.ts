@@ -39,8 +39,14 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
   const started: Deferred<void> = deferred();
   const ready: Deferred<void> = deferred();
   let child: Child | undefined;
+  let launching: Promise<Child> | undefined;
   let wanted = true;
   let failureReason: Failure | undefined;
+
+  const launch = async (): Promise<Child> => {
+    child = await deps.launcher.launch(spec, { onProgress: deps.onProgress, signal: deps.shutdown });
+    return child;
+  };
 
   const lost = (life: Child): void => {
     if (!deps.shutdown.aborted && wanted) {
@@ -69,13 +75,11 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
       wanted = true;
       failureReason = undefined;
       deps.enter('starting', waited === undefined ? {} : { waited });
-      const life = await deps.launcher
-        .launch(spec, { onProgress: deps.onProgress, signal: deps.shutdown })
-        .catch((error: unknown) => {
-          deps.enter('failed');
-          throw error;
-        });
-      child = life;
+      launching = launch();
+      const life = await launching.catch((error: unknown) => {
+        deps.enter('failed');
+        throw error;
+      });
       deps.enter('started', life.pid === undefined ? {} : { pid: life.pid });
       started.resolve();
       const gone = new AbortController();
@@ -90,6 +94,8 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     },
     stop: async (graceMs) => {
       wanted = false;
+      // A restart may be about to launch it.
+      await launching?.catch(() => {});
       if (child === undefined) return nothing;
       deps.enter('stopping');
       const report = await child.stop(graceMs);

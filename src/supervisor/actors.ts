@@ -7,7 +7,14 @@ import { giveUpDegraded } from './liveness.ts';
 import type { StartupLimit } from './readiness.ts';
 import { afterLoss, recovery } from './restart.ts';
 
-export function createActors(run: RunContext, { progressed }: StartupLimit): Actors {
+export interface ActorSet {
+  /** Follows `add` and `remove`. */
+  readonly all: Actors;
+  add(spec: ProcessSpec): Actor;
+  remove(name: string): void;
+}
+
+export function createActors(run: RunContext, { progressed }: StartupLimit): ActorSet {
   const { plan, deps, journal, shutdown, pendingWork } = run;
   const recover = recovery({
     clock: deps.clock,
@@ -18,7 +25,7 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
     note: (text) => journal.record({ type: 'note', text }),
   });
   const onLost = (actor: Actor, seen: Failure): void => {
-    const { follows, reason } = afterLoss(plan, journal.status(), actor.spec, seen);
+    const { follows, reason } = afterLoss(run.plan, journal.status(), actor.spec, seen);
     if (follows === 'recovery') void pendingWork.track(recover(actor, reason));
     else shutdown.fail(reason);
   };
@@ -37,5 +44,14 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
     });
     return actor;
   };
-  return new Map(plan.processes.map((spec) => [spec.name, actorOf(spec)]));
+  const all = new Map(plan.processes.map((spec) => [spec.name, actorOf(spec)]));
+  return {
+    all,
+    add: (spec) => {
+      const actor = actorOf(spec);
+      all.set(spec.name, actor);
+      return actor;
+    },
+    remove: (name) => void all.delete(name),
+  };
 }

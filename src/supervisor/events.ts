@@ -34,6 +34,21 @@ export function stoppedText({ killed, left }: StopReport): string {
   return `stopped: nothing is left${forced}`;
 }
 
+/** For people: what joined or left the run. */
+export function changedText({
+  added,
+  removed,
+}: {
+  added: readonly string[];
+  removed: readonly string[];
+}): string {
+  const parts = [
+    ...(added.length === 0 ? [] : [`added ${added.join(', ')}`]),
+    ...(removed.length === 0 ? [] : [`removed ${removed.join(', ')}`]),
+  ];
+  return parts.join('; ');
+}
+
 /** The states of a process: which state may follow which. */
 export const transitions = {
   pending: ['starting', 'stopped'],
@@ -102,6 +117,8 @@ export type RunEvent = { readonly at: number } & (
       readonly lostChild?: LostChild;
     }
   | { readonly type: 'waiting'; readonly for: string }
+  /** The run has these processes more and those fewer; its plan on disk says so already. */
+  | { readonly type: 'changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
   /** Information for people that changes no state. */
   | { readonly type: 'note'; readonly text: string }
   /** A process that is not ready yet made progress; at most one event every two seconds. */

@@ -9,19 +9,21 @@ import type { RunContext } from './run-context.ts';
 
 /** Settles when the run shuts down. Never rejects. */
 export async function monitor(run: RunContext, actors: Actors): Promise<void> {
-  const { plan, deps, journal, shutdown } = run;
+  const { deps, journal, shutdown } = run;
   void watchOtherHosts(run);
   void watchOtherRanks(run, actors);
-  await watchHealth(plan, {
-    prober: deps.prober,
-    clock: deps.clock,
-    shutdown: shutdown.signal,
-    isReady: (process) => journal.stateOf(process) === 'ready',
-    onUnhealthy: ({ name }, seen) => {
-      const actor = actors.get(name);
-      if (actor !== undefined) giveUpUnhealthy(run, actor, seen);
-    },
-  });
+  while (!shutdown.signal.aborted) {
+    await watchHealth(run.plan, {
+      prober: deps.prober,
+      clock: deps.clock,
+      shutdown: AbortSignal.any([shutdown.signal, run.replaced()]),
+      isReady: (process) => journal.stateOf(process) === 'ready',
+      onUnhealthy: ({ name }, seen) => {
+        const actor = actors.get(name);
+        if (actor !== undefined) giveUpUnhealthy(run, actor, seen);
+      },
+    });
+  }
 }
 
 interface HealthDependencies {
@@ -33,7 +35,7 @@ interface HealthDependencies {
   readonly onUnhealthy: (spec: ProcessSpec, seen: string) => void;
 }
 
-/** Settles when the run shuts down; never rejects. */
+/** Settles when the run shuts down or its plan is replaced; never rejects. */
 async function watchHealth(plan: Plan, deps: HealthDependencies): Promise<void> {
   const groups = new Map<string, { rule: LivenessRule; group: ProcessSpec[] }>();
   for (const spec of plan.processes) {

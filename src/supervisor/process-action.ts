@@ -28,13 +28,7 @@ export async function act(
     throw new DynamoError('usage', `Run ${plan.runId} has no process ${process}.`, {
       fields: { runId: plan.runId, asked: process },
     });
-  if (journal.status().phase !== 'ready' || shutdown.signal.aborted) {
-    throw new DynamoError(
-      'busy',
-      `Run ${plan.runId} is not ready yet; its processes cannot be changed until it is.`,
-      { fields: { runId: plan.runId, process } },
-    );
-  }
+  if (journal.status().phase !== 'ready' || shutdown.signal.aborted) throw notServing(plan.runId, process);
   if (action === 'kill') {
     actor.child()?.kill();
     return await actor.discard({
@@ -49,6 +43,16 @@ export async function act(
     throw new DynamoError('busy', `${process} is not stopped.`, { fields: { process } });
   await actor.start();
   await untilKnown(run, process);
+}
+
+export function notServing(runId: string, process?: string): DynamoError {
+  return new DynamoError(
+    'busy',
+    `Run ${runId} is not ready yet; its processes cannot be changed until it is.`,
+    {
+      fields: { runId, process },
+    },
+  );
 }
 
 /** A frontend discovers a worker after the worker reports ready, and answers 404 until then. */

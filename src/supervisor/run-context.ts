@@ -5,16 +5,37 @@ import { createShutdown, type Shutdown } from './shutdown.ts';
 import type { Journal } from './status.ts';
 
 export interface RunContext {
+  /** As it is now: a change of the run replaces it. Read it when it is needed. */
   readonly plan: Plan;
   readonly deps: Dependencies;
   readonly journal: Journal;
   readonly shutdown: Shutdown;
   readonly pendingWork: PendingWork;
+  /** From now on the run has these processes. */
+  adopt(plan: Plan): void;
+  /** Aborts when the plan is next replaced. */
+  replaced(): AbortSignal;
 }
 
 export function openRun(plan: Plan, deps: Dependencies, journal: Journal): RunContext {
   const shutdown = createShutdown(journal, deps.diagnose);
-  return { plan, deps, journal, shutdown, pendingWork: createPendingWork() };
+  let current = plan;
+  let replaced = new AbortController();
+  return {
+    get plan() {
+      return current;
+    },
+    deps,
+    journal,
+    shutdown,
+    pendingWork: createPendingWork(),
+    adopt: (next) => {
+      current = next;
+      replaced.abort();
+      replaced = new AbortController();
+    },
+    replaced: () => replaced.signal,
+  };
 }
 
 /** Work in progress, which a shutdown waits for: a process must have started before it can be stopped. */

@@ -44,11 +44,28 @@ export function initialStatus(
   plan: { readonly processes: readonly { readonly name: string }[] },
   at: number,
 ): RunStatus {
-  const processes = plan.processes.map(({ name }): [string, ProcessStatus] => [
-    name,
-    { name, state: 'pending', since: at, restarts: 0 },
-  ]);
-  return { phase: 'starting', since: at, processes: Object.fromEntries(processes) };
+  return {
+    phase: 'starting',
+    since: at,
+    processes: pendingSince(
+      plan.processes.map(({ name }) => name),
+      at,
+    ),
+  };
+}
+
+function pendingSince(names: readonly string[], at: number): RunStatus['processes'] {
+  return Object.fromEntries(
+    names.map((name): [string, ProcessStatus] => [name, { name, state: 'pending', since: at, restarts: 0 }]),
+  );
+}
+
+function changedProcesses(
+  { processes }: RunStatus,
+  { added, removed, at }: RunEvent & { readonly type: 'changed' },
+): RunStatus['processes'] {
+  const stay = Object.entries(processes).filter(([name]) => !removed.includes(name));
+  return { ...Object.fromEntries(stay), ...pendingSince(added, at) };
 }
 
 export function reduce(status: RunStatus, event: RunEvent): RunStatus {
@@ -76,6 +93,8 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
       const after = { ...before, unhealthy: event.seen };
       return { ...status, processes: { ...status.processes, [event.process]: after } };
     }
+    case 'changed':
+      return { ...status, processes: changedProcesses(status, event) };
     case 'waiting':
     case 'note':
       return status;

@@ -1,14 +1,17 @@
 /** Runs a plan: starts its processes, proves that they serve, monitors them, and stops all of them. */
+import { DynamoError } from '../base/error.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
+import type { PlanChange } from '../plan/scale-plan.ts';
 import type { Actors } from './actor.ts';
 import { createActors } from './actors.ts';
+import type { PlanKeeper } from './change.ts';
 import type { Child, Dependencies } from './contracts.ts';
 import type { Failure, Proof, StopReport, Waited } from './events.ts';
 import { failureOf } from './failure.ts';
 import { type RunContext, openRun } from './run-context.ts';
 import { monitor } from './liveness.ts';
-import { act, type AnyAction } from './process-action.ts';
+import { act, type AnyAction, notServing } from './process-action.ts';
 import { type StartupLimit, startupLimit } from './readiness.ts';
 import { stopInWaves } from './shutdown.ts';
 import type { Journal } from './status.ts';
@@ -28,12 +31,19 @@ export interface Supervision {
   kill(): void;
   /** Starts, stops or restarts one process; settles when it is ready or gone. Rejects with DynamoError. */
   act(action: AnyAction, process: string): Promise<void>;
+  /**
+   * Changes its processes while it serves; one change at a time. Settles when what is added has answered and what is removed is
+   * gone. Rejects with DynamoError or StartFailure. `planned`: from the present plan.
+   */
+  change(planned: (now: Plan) => Promise<PlanChange>, keeper: PlanKeeper): Promise<PlanChange>;
 }
 
 export function supervise(plan: Plan, deps: Dependencies, journal: Journal): Supervision {
   const run = openRun(plan, deps, journal);
   const limit = startupLimit(run);
-  const actors = createActors(run, limit);
+  const set = createActors(run, limit);
+  const actors = set.all;
+  const only = oneChange(run);
   const ready = deferred<Proof | undefined>();
   run.journal.record({ type: 'run', phase: 'starting' });
   void serve(run, actors, limit, ready);
@@ -45,7 +55,42 @@ export function supervise(plan: Plan, deps: Dependencies, journal: Journal): Sup
       run.shutdown.requestNow();
       for (const actor of actors.values()) actor.child()?.kill();
     },
-    act: (action, process) => run.pendingWork.track(act(run, actors, action, process)),
+    act: (action, process) =>
+      run.pendingWork.track(only.unlessChanging(() => act(run, actors, action, process))),
+    change: async (planned, keeper) => {
+      const work = only.change(async () => {
+        const { carryOut } = await import('./change.ts');
+        const change = await planned(run.plan);
+        await carryOut(run, set, change, keeper);
+        return change;
+      });
+      return await run.pendingWork.track(work);
+    },
+  };
+}
+
+/** A change must find the processes that it was planned for, so that nothing else stops or starts one meanwhile. */
+function oneChange({ plan: { runId }, journal, shutdown }: RunContext) {
+  let changing = false;
+  const unlessChanging = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (!changing) return await work();
+    throw new DynamoError('busy', `The workers of ${runId} are being changed.`, {
+      hint: 'dynamo events   # shows when that is done',
+      fields: { runId },
+    });
+  };
+  return {
+    unlessChanging,
+    change: async <T>(work: () => Promise<T>): Promise<T> =>
+      await unlessChanging(async () => {
+        if (journal.status().phase !== 'ready' || shutdown.signal.aborted) throw notServing(runId);
+        changing = true;
+        try {
+          return await work();
+        } finally {
+          changing = false;
+        }
+      }),
   };
 }
 
@@ -133,17 +178,16 @@ async function prove(
 }
 
 /** Stops whatever was started, in the order of the plan. Waits for launches in progress. Never rejects. */
-async function takeDown(
-  { plan, deps, journal, shutdown, pendingWork }: RunContext,
-  actors: Actors,
-): Promise<StopReport> {
+async function takeDown(run: RunContext, actors: Actors): Promise<StopReport> {
+  const { deps, journal, shutdown, pendingWork } = run;
   journal.record({ type: 'run', phase: 'stopping' });
   await pendingWork.settled();
   const living = [...actors].flatMap(([name, actor]): [string, Child][] => {
     const child = actor.child();
     return child === undefined ? [] : [[name, child]];
   });
-  return await stopInWaves(plan, {
+  // Of what it has now: a change was pending work as well.
+  return await stopInWaves(run.plan, {
     children: new Map(living),
     clock: deps.clock,
     enter: journal.enter,

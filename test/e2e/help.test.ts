@@ -16,6 +16,7 @@ const verbs = [
   'start',
   'stop',
   'restart',
+  'scale',
   'attach',
   'wait',
   'events',

@@ -32,6 +32,7 @@ async function open(): Promise<Run> {
     history: () => history,
     stop: (now) => void stops.push(now),
     act: async () => {},
+    scale: async () => ({ added: [], removed: [], replicas: {}, tookMs: 0 }),
   });
   onTestFinished(() => server.close());
   const tell = (event: RunEvent): void => {
@@ -66,6 +67,7 @@ test('a socket of a dead supervisor is replaced', async () => {
     history: () => [],
     stop: () => {},
     act: async () => {},
+    scale: async () => ({ added: [], removed: [], replicas: {}, tookMs: 0 }),
   });
   onTestFinished(() => again.close());
   expect((await askStatus(path)).since).toBe(7);
