@@ -53,9 +53,11 @@ export const configure: Configure = (command, settle, environment) => {
 
 async function ps(flags: PsFlags, environment: Environment): Promise<number> {
   if (!namesPlace(flags)) requireLinux('ps');
-  if (flags.watch === true) return await watchRuns(flags, environment, (all) => chosen(all, flags));
-  const [{ views: local, sample }, remote] = await Promise.all([
-    lookAtRuns(environment),
+  const wanted = { ended: endedWanted(flags) };
+  if (flags.watch === true)
+    return await watchRuns(flags, environment, { wanted, chosen: (all) => chosen(all, flags) });
+  const [{ views: local, sample, others }, remote] = await Promise.all([
+    lookAtRuns(environment, wanted),
     clusterViews(flags, environment),
   ]);
   const views = [...local, ...remote];
@@ -75,7 +77,7 @@ async function ps(flags: PsFlags, environment: Environment): Promise<number> {
         ? `${fitLines(historyTable(shown, style, Date.now()), width)}\n`
         : `${runTable(shown, style, width)}\n${runTroubles(shown, style)}${runFailures(shown, style)}`,
     );
-    const older = views.length - shown.length;
+    const older = views.length - shown.length + others;
     if (isHistory(flags) && older > 0) process.stderr.write(`${older} older runs: dynamo ps --last all\n`);
   }
   return 0;
@@ -88,6 +90,13 @@ function lastFailure(views: readonly RunView[]): string {
   const when =
     last.endedAt === undefined ? '' : ` ${durationText(Date.now() - Date.parse(last.endedAt))} ago`;
   return `the last one, ${last.runId}, failed${when}: ${whyEnded(last)}\nfix: dynamo logs ${last.runId}\n`;
+}
+
+/** One at least: it may have failed. */
+function endedWanted({ last, all, allProcesses, json }: PsFlags): number {
+  if (last !== undefined) return Math.max(1, last);
+  if (allProcesses === true || (all === true && json === true)) return Infinity;
+  return all === true ? usualCount : 1;
 }
 
 /** For programs, JSON has all of them. */

@@ -7,7 +7,7 @@ import { styleFor } from '../view/style.ts';
 import { runLines, sortings } from '../view/top-screen.ts';
 import { terminalWidth } from '../view/wrap.ts';
 import { createMeasures } from './ps/live-measures.ts';
-import { lookAtRuns, runsNamed } from './ps/run-views.ts';
+import { type Choice, lookAtRuns, runsNamed } from './ps/run-views.ts';
 import { noRunsUp, watchRuns } from './top/watch-runs.ts';
 import type { Configure } from './verb.ts';
 
@@ -51,9 +51,9 @@ export async function printStats(
   environment: Environment,
 ): Promise<number> {
   requireLinux('stats');
-  const chosen = runsNamed(asked, environment);
-  if (flags.watch === true) return await watchRuns(flags, environment, chosen);
-  const runs = await measured(environment, chosen);
+  const choice = runsNamed(asked, environment);
+  if (flags.watch === true) return await watchRuns(flags, environment, choice);
+  const runs = await measured(environment, choice);
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ version: 1, runs }, undefined, 2)}\n`);
   } else if (runs.length === 0) {
@@ -65,17 +65,14 @@ export async function printStats(
 }
 
 /** Looks twice, so that there are rates. */
-async function measured(
-  environment: Environment,
-  chosen: ReturnType<typeof runsNamed>,
-): Promise<StatsView[]> {
+async function measured(environment: Environment, { wanted, chosen }: Choice): Promise<StatsView[]> {
   const measures = createMeasures(environment, answerWithinMs);
-  const first = await lookAtRuns(environment);
+  const first = await lookAtRuns(environment, wanted);
   const up = chosen(first.views);
   if (up.length === 0) return [];
   await measures.look(up, first.sample);
   await delay(windowMs);
-  const { views, sample } = await lookAtRuns(environment, first.sample);
+  const { views, sample } = await lookAtRuns(environment, wanted, first.sample);
   const shown = chosen(views);
   const now = await measures.look(shown, sample);
   return now.map((view) => ({ ...view, sinceStart: measures.sinceStart(view.runId) }));

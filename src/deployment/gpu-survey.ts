@@ -10,6 +10,7 @@ import { isAlive } from '../process/identity.ts';
 import { readWholeLedger } from '../process/ledger.ts';
 import { openersOf } from '../process/open-files.ts';
 import { findOwned, type OwnedProcess } from '../process/owned.ts';
+import { takeLook } from '../process/proc.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { type StoredRun, storedRuns } from '../run/record.ts';
 
@@ -70,9 +71,11 @@ export function runOf(
 /** Running processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
 export function ownersIn(folders: StateFolders): Map<number, Owner> {
   const runs = storedRuns(folders, isAlive).filter(({ record }) => record.endedAt === undefined);
+  const look = takeLook();
   const owned = runs.flatMap((run) => {
     const { entries, descendants } = readWholeLedger(run.files.ledger);
-    return findOwned(entries, descendants).map((each): [number, Owner] => [each.pid, { run, owned: each }]);
+    const found = findOwned(entries, descendants, new Map(), look);
+    return found.map((each): [number, Owner] => [each.pid, { run, owned: each }]);
   });
   return new Map(owned);
 }

@@ -9,6 +9,7 @@ import { isAlive, ownIdentity } from '../process/identity.ts';
 import { releaseAllPorts } from '../run/leases.ts';
 import { childrenInLedger } from '../process/launch.ts';
 import { type Ledger, readContainers, readWholeLedger } from '../process/ledger.ts';
+import { takeLook } from '../process/proc.ts';
 import { createTracker, type Tracker } from '../process/tracker.ts';
 import {
   appendEvent,
@@ -19,7 +20,7 @@ import {
   readPlan,
   type StoredRun,
 } from '../run/record.ts';
-import type { Workspace } from '../run/folders.ts';
+import type { RunFiles, Workspace } from '../run/folders.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { stopInWaves, type StopOrder } from '../supervisor/shutdown.ts';
@@ -56,7 +57,7 @@ export async function reapRun(
   now: boolean,
   first: readonly string[] = [],
 ): Promise<ReapReport> {
-  const report = await reapAlone(workspace, run, now, first);
+  const report = await reapAlone(workspace, run, { now, first });
   if (report.left.length === 0) await untilKeeperGone(run);
   return report;
 }
@@ -70,26 +71,48 @@ export async function untilKeeperGone({ files }: StoredRun): Promise<void> {
   if (keeper !== undefined && keeper.pid !== process.pid) await outwait(keeper, keeperMs);
 }
 
+/** How a dead run is ended. */
+interface Reaping {
+  readonly now: boolean;
+  readonly first: readonly string[];
+  /** Two looks at /proc found none of its processes, and it has had no container. */
+  readonly isEmpty?: boolean;
+}
+
+const nothingStopped: StopReport = { killed: [], left: [] };
+
+async function stopOwned(
+  files: RunFiles,
+  ledger: Ledger,
+  plan: Plan | undefined,
+  { now, first }: Reaping,
+): Promise<StopReport> {
+  const tracker = createTracker(files.ledger, ledger.entries, ledger.descendants);
+  const children = new Map([...childrenInLedger(tracker, systemClock), ...(await containersOf(ledger))]);
+  return await stopInWaves(stopOrderOf(plan, [...children.keys()], first), {
+    children,
+    clock: systemClock,
+    enter: () => {},
+    isLoading: () => false,
+    isImmediate: () => now,
+  });
+}
+
 async function reapAlone(
   { folders, environment }: Workspace,
   run: StoredRun,
-  now: boolean,
-  first: readonly string[],
+  how: Reaping,
 ): Promise<ReapReport> {
   const { files, record } = run;
+  const { now } = how;
   const plan = readPlan(files);
   const sole = await soleReaper(files, record.runId, now ? immediateLimitMs : stopLimitMs(plan));
   try {
     const ledger = readWholeLedger(files.ledger);
-    const tracker = createTracker(files.ledger, ledger.entries, ledger.descendants);
-    const children = new Map([...childrenInLedger(tracker, systemClock), ...(await containersOf(ledger))]);
-    const report = await stopInWaves(stopOrderOf(plan, [...children.keys()], first), {
-      children,
-      clock: systemClock,
-      enter: () => {},
-      isLoading: () => false,
-      isImmediate: () => now || sole.overdue,
-    });
+    const report =
+      how.isEmpty === true
+        ? nothingStopped
+        : await stopOwned(files, ledger, plan, { ...how, now: now || sole.overdue });
     const unknown = whatIsUnknown(run, ledger);
     const left = [...report.left, ...unknown];
     quietly(() => appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report, left }));
@@ -170,9 +193,15 @@ export async function foundContainers({ files }: StoredRun): Promise<FoundContai
  * use it.
  */
 export async function reapDeadRuns(workspace: Workspace, say: (line: string) => void): Promise<void> {
-  for (const run of deadRuns(workspace.folders, isAlive)) {
-    // The user did not ask for this: a run whose supervisor is unknown may be up, and is left to `down` and `clean`.
-    if (!hasKnownSupervisor(run)) continue;
+  // The user did not ask for this: a run whose supervisor is unknown may be up, and is left to `down` and `clean`.
+  const dead = deadRuns(workspace.folders, isAlive).filter(hasKnownSupervisor);
+  const empty = new Set(await emptyRuns(dead));
+  for (const run of dead) {
+    if (empty.has(run)) {
+      await telling(run, say, async () => await reapAlone(workspace, run, reapEmpty));
+      await untilKeeperGone(run);
+      continue;
+    }
     const containers = await foundContainers(run);
     const alive = await trackerOf(run).scan();
     const isEmpty = alive.length === 0 && containers.length === 0;
@@ -183,17 +212,49 @@ export async function reapDeadRuns(workspace: Workspace, say: (line: string) => 
     if (!isEmpty)
       say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: stopping them`);
     const memory = isEmpty ? undefined : await watchMemoryOf(alive, containers, workspace.environment);
-    try {
+    await telling(run, say, async () => {
       const report = await reapRun(workspace, run, false);
       if (!isEmpty) say(`${run.record.runId}: ${stoppedText(report)}`);
-      if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
-    } catch (error) {
-      // An incomplete ledger must not prevent other runs from starting.
-      if (!(error instanceof DynamoError)) throw error;
-      say(`${run.record.runId}: ${error.message}`);
-    }
+      return report;
+    });
     const returned = memory === undefined ? undefined : returnText(await memory.returned());
     if (returned !== undefined) say(returned);
+  }
+}
+
+/** Runs with no container and no process, seen twice. Two looks at /proc serve all of them. */
+async function emptyRuns(dead: readonly StoredRun[]): Promise<StoredRun[]> {
+  if (dead.length === 0) return [];
+  const seen = dead.map((run) => ({ run, ledger: readWholeLedger(run.files.ledger) }));
+  const seenEmpty = (among: typeof seen): typeof seen => {
+    const look = takeLook();
+    return among.filter(({ run: { files }, ledger: { entries, descendants, containers } }) => {
+      const tracker = createTracker(files.ledger, entries, descendants);
+      return containers.length === 0 && tracker.search(look).length === 0;
+    });
+  };
+  const once = seenEmpty(seen);
+  // A process that was being started during the first look is running by now, or has ended.
+  await systemClock.sleep(betweenLooksMs);
+  return seenEmpty(once).map(({ run }) => run);
+}
+
+const betweenLooksMs = 2;
+
+const reapEmpty: Reaping = { now: false, first: [], isEmpty: true };
+
+async function telling(
+  { record: { runId } }: StoredRun,
+  say: (line: string) => void,
+  reap: () => Promise<ReapReport>,
+): Promise<void> {
+  try {
+    const { keys } = await reap();
+    if (keys !== undefined) say(`${runId}: ${keys}`);
+  } catch (error) {
+    // An incomplete ledger must not prevent other runs from starting.
+    if (!(error instanceof DynamoError)) throw error;
+    say(`${runId}: ${error.message}`);
   }
 }
 

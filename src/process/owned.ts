@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { DescendantEntry, LedgerEntry } from './ledger.ts';
 import { cgroupMembers, isPopulated } from './cgroup.ts';
 import { bootId } from './identity.ts';
-import { fileOf, livingProcesses, overwroteEnvironment, type ProcessStat, readVariable } from './proc.ts';
+import { type Look, overwroteEnvironment, type ProcessStat, readVariable, takeLook } from './proc.ts';
 import { provenSessions, type SessionProof } from './session-proof.ts';
 
 export type Evidence = 'ledger' | 'seen' | 'control group' | 'session' | 'parent' | 'marks';
@@ -25,10 +25,11 @@ export function findOwned(
   entries: readonly LedgerEntry[],
   descendants: readonly DescendantEntry[] = [],
   ends: ReadonlyMap<LedgerEntry, number> = new Map(),
-  living: readonly ProcessStat[] = livingProcesses(),
+  look: Look = takeLook(),
 ): OwnedProcess[] {
   const mine = entries.filter((entry) => entry.bootId === bootId());
   if (mine.length === 0) return [];
+  const { living } = look;
   const byIdentity = new Map<string, Origin>(
     descendants
       .filter((each) => each.bootId === bootId())
@@ -47,7 +48,7 @@ export function findOwned(
       byIdentity.get(keyOf(stat)) ??
       (group === undefined ? undefined : { process: group, evidence: 'control group' as const }) ??
       bySession(stat, sessions) ??
-      byMarks(stat.pid, mine);
+      byMarks(stat.pid, look, mine);
     if (found !== undefined) owned.set(stat.pid, { ...stat, ...found });
   }
   addDescendants(young, owned);
@@ -92,8 +93,8 @@ function bySession(
  * overwritten its environment with a title, as SGLang's schedulers do. One mark alone proves nothing: a user's shell may
  * have the variables, and any process may write to a log.
  */
-function byMarks(pid: number, entries: readonly LedgerEntry[]): Origin | undefined {
-  const [out, err] = [fileOf(pid, 1), fileOf(pid, 2)];
+function byMarks(pid: number, look: Look, entries: readonly LedgerEntry[]): Origin | undefined {
+  const [out, err] = look.outputsOf(pid);
   const logged = entries.filter(({ logFile }) => logFile !== '' && (logFile === out || logFile === err));
   const [first] = logged;
   if (first === undefined) return undefined;

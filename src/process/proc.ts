@@ -66,6 +66,25 @@ export function livingProcesses(): ProcessStat[] {
     .filter(isLiving);
 }
 
+/** The processes that were running at one moment; what was read of each answers for several runs. */
+export interface Look {
+  readonly living: readonly ProcessStat[];
+  /** `device:inode` of standard output and standard error. */
+  outputsOf(pid: number): readonly (string | undefined)[];
+}
+
+export function takeLook(living: readonly ProcessStat[] = livingProcesses()): Look {
+  const outputs = new Map<number, readonly (string | undefined)[]>();
+  return {
+    living,
+    outputsOf: (pid) => {
+      const files = outputs.get(pid) ?? [fileOf(pid, 1), fileOf(pid, 2)];
+      outputs.set(pid, files);
+      return files;
+    },
+  };
+}
+
 /** `undefined` for processes of other users, and for those that have overwritten their environment. */
 export function readVariable(pid: number, name: string): string | undefined {
   const environment = read(`/proc/${pid}/environ`)?.toString('utf8');

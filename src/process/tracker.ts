@@ -3,7 +3,7 @@ import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledg
 import { isAlive } from './identity.ts';
 import { leaderEnds } from './session-proof.ts';
 import { findOwned, type OwnedProcess } from './owned.ts';
-import { livingProcesses } from './proc.ts';
+import { type Look, takeLook } from './proc.ts';
 
 type Listener = (seen: readonly OwnedProcess[]) => void;
 
@@ -16,6 +16,8 @@ export interface Tracker {
   leaderLives(process: string): boolean;
   /** The processes that are running now. Concurrent calls share one scan of /proc. */
   scan(): Promise<readonly OwnedProcess[]>;
+  /** The same from a look at /proc that serves several runs. */
+  search(look: Look): readonly OwnedProcess[];
   /** Called after each scan with its result, in the same turn in which that was recorded. */
   onScan(listener: Listener): void;
   offScan(listener: Listener): void;
@@ -51,8 +53,18 @@ export function createTracker(
     }
   };
 
+  const search = (look: Look): readonly OwnedProcess[] => {
+    const alive = new Set(look.living.map(({ pid, startTime }) => `${pid}@${startTime}`));
+    for (const entry of known) ends.saw(entry, alive.has(`${entry.pid}@${entry.startTime}`));
+    const owned = findOwned(known, [...seen.values()], ends.ticks, look);
+    for (const each of owned) record(each);
+    for (const listener of listeners) listener(owned);
+    return owned;
+  };
+
   return {
     entries: known,
+    search,
     onScan: (listener) => void listeners.add(listener),
     offScan: (listener) => void listeners.delete(listener),
     add: (entry) => void known.push(entry),
@@ -68,25 +80,19 @@ export function createTracker(
         .includes(true),
     scan: () => {
       next ??= new Promise((resolve, reject) => {
-        const search = (): void => {
+        const begin = (): void => {
           next = undefined;
-          const begin = performance.now();
+          const beganAt = performance.now();
           try {
-            const living = livingProcesses();
-            const alive = new Set(living.map(({ pid, startTime }) => `${pid}@${startTime}`));
-            for (const entry of known) ends.saw(entry, alive.has(`${entry.pid}@${entry.startTime}`));
-            const owned = findOwned(known, [...seen.values()], ends.ticks, living);
-            for (const each of owned) record(each);
-            for (const listener of listeners) listener(owned);
-            resolve(owned);
+            resolve(search(takeLook()));
           } catch (error) {
             reject(error);
           }
-          pace.took(begin, performance.now());
+          pace.took(beganAt, performance.now());
         };
         const pauseMs = pace.pauseMs(performance.now());
-        if (pauseMs > 1) setTimeout(search, pauseMs);
-        else setImmediate(search);
+        if (pauseMs > 1) setTimeout(begin, pauseMs);
+        else setImmediate(begin);
       });
       return next;
     },

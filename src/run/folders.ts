@@ -81,16 +81,18 @@ export interface RunFiles {
 
 export function runFiles(folders: StateFolders, runId: string): RunFiles {
   const folder = join(folders.runs, runId);
+  // Not `join`: for hundreds of runs, it takes a quarter of the time of reading their records.
+  const within = (name: string): string => `${folder}/${name}`;
   return {
     folder,
-    run: join(folder, 'run.json'),
-    plan: join(folder, 'plan.json'),
-    ledger: join(folder, 'ledger.jsonl'),
-    events: join(folder, 'events.jsonl'),
-    logs: join(folder, 'logs'),
-    supervisorLog: join(folder, 'supervisor.log'),
-    reaper: join(folder, 'reaper'),
-    keeper: join(folder, 'keeper.json'),
+    run: within('run.json'),
+    plan: within('plan.json'),
+    ledger: within('ledger.jsonl'),
+    events: within('events.jsonl'),
+    logs: within('logs'),
+    supervisorLog: within('supervisor.log'),
+    reaper: within('reaper'),
+    keeper: within('keeper.json'),
   };
 }
 

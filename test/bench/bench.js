@@ -8,6 +8,7 @@ import { crashRestart } from './crash-restart.js';
 import { crashTeardown } from './crash-teardown.js';
 import { descendants } from './descendants.js';
 import { help } from './help.js';
+import { history } from './history.js';
 import { idle } from './idle.js';
 import { logs } from './logs.js';
 import { writePage } from './page.js';
@@ -36,7 +37,7 @@ const quantities = [
   idle,
 ];
 /** The command line of `dynamo` itself, without others. */
-const alone = { help, up, upstream };
+const alone = { help, up, history, upstream };
 
 /** A load above this over one minute means that the machine is busy and times are meaningless. */
 const quietLoad = 3;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Environment } from '../../base/environment.ts';
 import { clientUrl, type Plan, type ProcessSpec } from '../../plan/plan.ts';
 import { isAlive, presenceOf } from '../../process/identity.ts';
+import { takeLook } from '../../process/proc.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
@@ -24,36 +25,63 @@ export interface UsageSample {
   readonly plans: ReadonlyMap<string, Plan>;
 }
 
+/** Which runs are looked at: for each of the others only its record is read. */
+export type Wanted =
+  | { readonly only: string }
+  /** All that may be up, and so many of those that have ended, the newest. */
+  | { readonly ended: number };
+
+interface SeenRuns {
+  readonly views: RunView[];
+  readonly sample: UsageSample;
+  /** Runs that have ended and were not looked at. */
+  readonly others: number;
+}
+
 /** Of this machine; none where only clusters can be looked at. `before`: as for `runViews`. */
 export async function lookAtRuns(
   environment: Environment,
+  wanted: Wanted,
   before?: UsageSample,
-): Promise<{ views: RunView[]; sample: UsageSample }> {
+): Promise<SeenRuns> {
   if (process.platform !== 'linux')
-    return { views: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() } };
-  return await runViews(stateFolders(environment), before);
+    return { views: [], sample: { at: Date.now(), byRun: new Map(), plans: new Map() }, others: 0 };
+  return await runViews(stateFolders(environment), wanted, before);
+}
+
+export interface Choice {
+  readonly wanted: Wanted;
+  readonly chosen: (views: readonly RunView[]) => RunView[];
 }
 
 /** The runs of this machine to show: that with this name or id, or all that are up. Throws `run-not-found`. */
-export function runsNamed(
-  asked: string | undefined,
-  environment: Environment,
-): (views: readonly RunView[]) => RunView[] {
-  const only = asked === undefined ? undefined : findRun(stateFolders(environment), asked).record.runId;
-  return (views) => views.filter((view) => (only === undefined ? !hasEnded(view) : view.runId === only));
+export function runsNamed(asked: string | undefined, environment: Environment): Choice {
+  if (asked === undefined)
+    return { wanted: { ended: 0 }, chosen: (views) => views.filter((view) => !hasEnded(view)) };
+  const only = findRun(stateFolders(environment), asked).record.runId;
+  return { wanted: { only }, chosen: (views) => [...views] };
+}
+
+/** Newest last. */
+function wantedOf(runs: readonly StoredRun[], wanted: Wanted): readonly StoredRun[] {
+  if ('only' in wanted) return runs.filter(({ record }) => record.runId === wanted.only);
+  const over = runs.filter(({ record, supervised }) => record.endedAt !== undefined && !supervised);
+  const left = new Set(over.slice(0, Math.max(0, over.length - wanted.ended)));
+  return runs.filter((run) => !left.has(run));
 }
 
 /** With `before`, CPU use is the rate since that sample; without it, the average over the life of a process. */
-async function runViews(
-  folders: StateFolders,
-  before?: UsageSample,
-): Promise<{ views: RunView[]; sample: UsageSample }> {
+async function runViews(folders: StateFolders, wanted: Wanted, before?: UsageSample): Promise<SeenRuns> {
   const byRun = new Map<string, ReadonlyMap<string, Usage>>();
   const plans = new Map<string, Plan>();
   const at = Date.now();
+  const stored = storedRuns(folders, isAlive);
+  const runs = wantedOf(stored, wanted);
+  const look = runs.some(({ record }) => record.endedAt === undefined) ? takeLook() : undefined;
   const views = await Promise.all(
-    storedRuns(folders, isAlive).map(async (run) => {
-      const living = run.record.endedAt === undefined ? await trackerOf(run).scan() : [];
+    runs.map(async (run) => {
+      const isOver = look === undefined || run.record.endedAt !== undefined;
+      const living = isOver ? [] : trackerOf(run).search(look);
       const usage = usageByProcess(living);
       byRun.set(run.record.runId, usage);
       const rate = (name: string): number | undefined => {
@@ -71,7 +99,11 @@ async function runViews(
       return await viewOf(folders, { run, plan, living, usage, rate });
     }),
   );
-  return { views: views.filter((view) => view !== undefined), sample: { at, byRun, plans } };
+  return {
+    views: views.filter((view) => view !== undefined),
+    sample: { at, byRun, plans },
+    others: stored.length - runs.length,
+  };
 }
 
 interface Seen {

@@ -18,7 +18,7 @@ import { findRun } from '../../deployment/find-run.ts';
 import type { PlaceFlags } from '../kubernetes/place-options.ts';
 import { watchClusters } from '../kubernetes/ps-rows.ts';
 import { createMeasures } from '../ps/live-measures.ts';
-import { lookAtRuns, type UsageSample } from '../ps/run-views.ts';
+import { type Choice, lookAtRuns, type UsageSample } from '../ps/run-views.ts';
 import { type Interruption, watchForInterruption } from '../reader.ts';
 import { signalExitCode } from '../signals.ts';
 import { readKeys } from './keyboard.ts';
@@ -34,11 +34,11 @@ const toldMs = 8_000;
 
 export const noRunsUp = 'no runs are up; `dynamo ps --all` shows ended ones';
 
-/** Until a signal comes, q is pressed, or the reader is gone. `chosen`: the runs to show of those on this machine. */
+/** Until a signal comes, q is pressed, or the reader is gone. The choice is of the runs on this machine. */
 export async function watchRuns(
   flags: WatchFlags,
   environment: Environment,
-  chosen: (views: readonly RunView[]) => RunView[],
+  { wanted, chosen }: Choice,
 ): Promise<number> {
   const ended = watchForInterruption();
   const left = new Promise<undefined>((resolve) =>
@@ -50,7 +50,7 @@ export async function watchRuns(
     const remote = watchClusters(flags, environment);
     let sample: UsageSample | undefined;
     while (!ended.signal.aborted) {
-      const seen = await Promise.race([lookAtRuns(environment, sample), left]);
+      const seen = await Promise.race([lookAtRuns(environment, wanted, sample), left]);
       if (seen === undefined) break;
       sample = seen.sample;
       output.show([...measures.add(chosen(seen.views), seen.sample), ...remote()]);
