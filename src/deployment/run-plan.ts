@@ -62,6 +62,12 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
       );
     },
   });
+  const { prober, proving, release: releaseProbe } = createProbes(systemClock, foreignListeners);
+  const probeOf = new Map(plan.processes.map(({ name, probe }) => [name, probe]));
+  const release = (process: string): void => {
+    const probe = probeOf.get(process);
+    if (probe !== undefined) releaseProbe(probe);
+  };
   const hear = (event: RunEvent): void => {
     diagnostician.hear(event);
     control.publish(event);
@@ -73,6 +79,8 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     }
     onEvent(event);
     if (event.type === 'process') upkeep?.stir(event.state);
+    if (event.type === 'unhealthy' || (event.type === 'process' && event.state !== 'ready'))
+      release(event.process);
     presence?.hear(event, journal.status());
   };
   const adopt = (next: Plan): void => {
@@ -111,7 +119,8 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
   }
   const deps: Dependencies = {
     launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
-    ...createProbes(systemClock, foreignListeners),
+    prober,
+    proving,
     clock: systemClock,
     random: Math.random,
     loads: {

@@ -1,8 +1,4 @@
-/**
- * GET for probes, which check every process for days. Each opens a connection: one that is kept goes on to
- * answer when the server accepts no other, and costs as much (1.47 against 1.50 ms of processor time a probe, five pairs
- * on two busy cores). With a new connection, node:http takes 2.05 ms.
- */
+/** GET for probes on a connection of its own. With node:http it takes half as much processor time again. */
 import { connect } from 'node:net';
 import type { HttpAnswer } from './http.ts';
 
@@ -37,11 +33,11 @@ export async function plainGet(
     socket.on('error', fail);
     socket.on('data', (piece: string) => {
       text += piece;
-      const answer = parse(text, false);
+      const answer = parseAnswer(text, false);
       if (answer !== 'unfinished') end(() => resolve(answer));
     });
     socket.on('end', () => {
-      const answer = parse(text, true);
+      const answer = parseAnswer(text, true);
       if (answer === 'unfinished') fail(new Error('socket hang up'));
       else end(() => resolve(answer));
     });
@@ -50,7 +46,7 @@ export async function plainGet(
 }
 
 /** `text` has one character a byte; `closed`: nothing more comes. */
-function parse(text: string, closed: boolean): HttpAnswer | undefined | 'unfinished' {
+export function parseAnswer(text: string, closed: boolean): HttpAnswer | undefined | 'unfinished' {
   if (text.length > longestAnswer) return undefined;
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return 'unfinished';

@@ -7,21 +7,28 @@ import type { ExpectedInstances, Probe, ServingPlan } from '../plan/plan.ts';
 import type { Prober, Proving, Sight } from '../supervisor/contracts.ts';
 import { instancesText } from '../supervisor/failure.ts';
 import { exchange, type HttpAnswer } from './http.ts';
+import { keptGets } from './kept-get.ts';
 import { plainGet } from './plain-get.ts';
 import { type Attempt, poll } from './poll.ts';
 import { proveServing } from './serving.ts';
 
 const startTimeoutMs = 2_000;
-const neverAborts = new AbortController().signal;
 
 /** Given ports and the session that should listen on each: the ports on which another process listens, with its name. */
 export type ForeignListeners = (owners: ReadonlyMap<number, number>) => ReadonlyMap<number, string>;
 
+export interface Probes {
+  readonly prober: Prober;
+  readonly proving: Proving;
+  /** Call this when the process with this probe is no longer ready: a connection kept to it must not delay its end. */
+  readonly release: (probe: Probe) => void;
+}
+
 /** Both share what was seen last. */
-export function createProbes(
-  clock: Clock,
-  foreignListeners: ForeignListeners,
-): { readonly prober: Prober; readonly proving: Proving } {
+export function createProbes(clock: Clock, foreignListeners: ForeignListeners): Probes {
+  const kept = keptGets();
+  const askAgain = async (url: string, timeoutMs: number): Promise<HttpAnswer> =>
+    (await kept.get(url, timeoutMs)) ?? (await exchange(url, { timeoutMs }));
   let last: Sight | undefined;
   const seenAt = new Map<string, Sight>();
   const saw = (what: Sight): void => void (last = what);
@@ -36,13 +43,16 @@ export function createProbes(
     lastSeen: (probe) => (probe === undefined ? last : seenAt.get(probe.url)),
     ready: (probe, signal) => poll(probeOnce(probe), { clock, signal, saw: sawAt(probe.url) }),
     check: async (probe, checkTimeoutMs) => {
-      const look = probeOnce(probe, checkTimeoutMs);
-      const result = await look(neverAborts).catch((error: unknown) => ({ seen: messageOf(error) }));
-      return 'done' in result ? undefined : result.seen;
+      try {
+        const answer = await askAgain(probe.url, checkTimeoutMs);
+        return isReady(probe, answer) ? undefined : unreadyText(probe, answer);
+      } catch (error) {
+        return messageOf(error);
+      }
     },
     missing: async (plan, checkTimeoutMs) => {
       try {
-        const answer = await ask(`${plan.http.url}/health`, checkTimeoutMs);
+        const answer = await askAgain(`${plan.http.url}/health`, checkTimeoutMs);
         const instances = instancesIn(answer.body);
         return plan.expected.filter((one) => missingInstances([one], instances).length > 0);
       } catch {
@@ -89,17 +99,14 @@ export function createProbes(
     modelListed: (plan, signal) => poll(listed(plan), { clock, signal, saw }),
     serves: (plan, signal) => proveServing(plan, { clock, signal, saw }),
   };
-  return { prober, proving };
+  return { prober, proving, release: ({ url }) => kept.release(url) };
 }
 
-async function ask(url: string, timeoutMs: number, signal?: AbortSignal): Promise<HttpAnswer> {
-  const plain = await plainGet(url, timeoutMs, signal);
-  return plain ?? (await exchange(url, signal === undefined ? { timeoutMs } : { timeoutMs, signal }));
-}
-
-function probeOnce(probe: Probe, timeoutMs = startTimeoutMs): Attempt<undefined> {
+function probeOnce(probe: Probe): Attempt<undefined> {
   return async (signal) => {
-    const answer = await ask(probe.url, timeoutMs, signal);
+    const answer =
+      (await plainGet(probe.url, startTimeoutMs, signal)) ??
+      (await exchange(probe.url, { timeoutMs: startTimeoutMs, signal }));
     const ready = isReady(probe, answer);
     return ready ? { done: undefined } : { seen: unreadyText(probe, answer) };
   };

@@ -136,22 +136,25 @@ static int listen_on(int port) {
   return server;
 }
 
-static void answer(int server, int ready) {
-  char question[2048];
-  int client = accept4(server, NULL, NULL, SOCK_CLOEXEC);
-  if (client < 0) return;
+/* Keeps the connection as upstream's servers do: in HTTP 1.1, unless the client asks to close it. False when it is closed. */
+static int answer(int client, int ready) {
+  char question[2048], reply[160];
   ssize_t length = read(client, question, sizeof question - 1);
   question[length > 0 ? length : 0] = 0;
-  const char *reply = ready ? "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
-                            : "HTTP/1.1 503 Loading\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
-  if (write(client, reply, strlen(reply)) < 0) errno = 0;
-  shutdown(client, SHUT_RDWR);
-  close(client);
+  int keep = length > 0 && strstr(question, "HTTP/1.1") && !strcasestr(question, "connection: close");
+  int size = snprintf(reply, sizeof reply, "HTTP/1.1 %s\r\n%sContent-Length: 2\r\n\r\n%s",
+                      ready ? "200 OK" : "503 Loading", keep ? "" : "Connection: close\r\n", ready ? "ok" : "no");
+  if (length > 0 && write(client, reply, size) < 0) keep = 0;
+  if (!keep) {
+    shutdown(client, SHUT_RDWR);
+    close(client);
+  }
   if (strncmp(question, "GET /crash", 10) == 0) {
     stamp('X');
     _exit(3);
   }
   if (strncmp(question, "GET /spew/", 10) == 0) spew(atol(question + 10));
+  return keep;
 }
 
 int main(int argc, char **argv) {
@@ -179,11 +182,19 @@ int main(int argc, char **argv) {
   int server = port ? listen_on(port) : -1, ready = ready_after == 0;
   long long ready_at = nanoseconds(CLOCK_MONOTONIC) + ready_after * 1000000;
   if (ready) stamp('R');
+  /* The server, then its clients. */
+  struct pollfd wait[33] = {{.fd = server, .events = POLLIN}};
+  int count = 1;
   for (;;) {
-    struct pollfd wait = {.fd = server, .events = POLLIN};
     long long left_ms = (ready_at - nanoseconds(CLOCK_MONOTONIC) + 999999) / 1000000;
-    int got = poll(&wait, 1, ready ? -1 : left_ms > 0 ? (int)left_ms : 0);
+    int got = poll(wait, count, ready ? -1 : left_ms > 0 ? (int)left_ms : 0);
     if (!ready && nanoseconds(CLOCK_MONOTONIC) >= ready_at) ready = 1, stamp('R');
-    if (got > 0) answer(server, ready);
+    for (int i = count - 1; got > 0 && i > 0; i--)
+      if (wait[i].revents && !answer(wait[i].fd, ready)) wait[i] = wait[--count];
+    if (got <= 0 || !wait[0].revents) continue;
+    int client = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+    if (client < 0) continue;
+    if (count < 33) wait[count++] = (struct pollfd){.fd = client, .events = POLLIN};
+    else close(client);
   }
 }
