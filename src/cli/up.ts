@@ -57,6 +57,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('--json', 'with --detach: print the run as JSON')
     .option('--ui', 'serve a web page of the run until it has ended, and record its requests')
     .option('-q, --quiet', 'print no progress and no logs, only the result')
+    .option('--timings', 'show what each process did until it was ready, and how long that took')
     .option('-v, --verbose', 'show the logs from the first line')
     .addOption(onOption('up'))
     .addHelpText('after', examples)

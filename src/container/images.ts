@@ -150,6 +150,7 @@ export function pullProgress(image: string, layers: Layers): LoadProgress {
   const doneBytes = all.reduce((sum, layer) => sum + layer.doneBytes, 0);
   return {
     doing: 'downloading',
+    phase: 'image',
     what: `image ${image}, ${complete} of ${all.length} layers`,
     ...(totalBytes === 0 ? {} : { doneBytes, totalBytes, percent: (100 * doneBytes) / totalBytes }),
   };

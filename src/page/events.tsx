@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { changedText, type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
 import { exitText } from '../supervisor/failure.ts';
-import { progressText } from '../supervisor/progress.ts';
+import { doingText } from '../supervisor/progress.ts';
 import { clockText, durationText } from './format.ts';
 import type { ViewProps } from './view-props.ts';
 import { Button, Card, Empty } from './parts.tsx';
@@ -108,7 +108,7 @@ function lineOf(event: RunEvent): Line[] {
           at,
           tone: 'idle',
           process: event.process,
-          text: `${event.progress.doing}: ${progressText(event.progress)}`,
+          text: doingText(event.progress),
         },
       ];
     case 'ready': {

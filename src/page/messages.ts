@@ -4,6 +4,7 @@ import type { Choice } from '../plan/plan.ts';
 import type { Figures } from '../metrics/figures.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { Phase } from '../supervisor/status.ts';
+import type { StartPhase } from '../supervisor/start-phases.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
 
 /** `orphaned`: its supervisor is dead and processes are left. `unreadable`: its records are damaged. */
@@ -36,6 +37,8 @@ export interface ProcessDetail {
   readonly restarts: string;
   readonly ifLost?: string | undefined;
   readonly logFile: string;
+  /** What it does before its log says anything. */
+  readonly firstPhase: StartPhase;
   /** Its command line, without secrets. */
   readonly command: string;
 }

@@ -1,7 +1,7 @@
 /** The processes of a run as a table, with buttons that say what they will do. */
 import { memoryText } from '../base/units.ts';
 import type { ProcessAction } from '../supervisor/process-action.ts';
-import { progressText } from '../supervisor/progress.ts';
+import { doingText } from '../supervisor/progress.ts';
 import type { ProcessStatus } from '../supervisor/status.ts';
 import { ask as post } from './connection.ts';
 import { durationText } from './format.ts';
@@ -82,10 +82,7 @@ export function Processes(props: ViewProps) {
 function State({ status, isUp }: { readonly status: ProcessStatus | undefined; readonly isUp: boolean }) {
   const condition = conditionOf(status, isUp);
   const detail =
-    status?.unhealthy ??
-    (status?.progress === undefined
-      ? undefined
-      : `${status.progress.doing} ${progressText(status.progress)}`);
+    status?.unhealthy ?? (status?.progress === undefined ? undefined : doingText(status.progress));
   return (
     <>
       <Pill {...condition} />

@@ -1,5 +1,6 @@
 /** What each process did and when, as bars: from the events of a run. Pure. */
-import { waitedText, type ProcessState, type RunEvent } from '../supervisor/events.ts';
+import type { ProcessState, RunEvent } from '../supervisor/events.ts';
+import { spansOf, type Starter } from '../supervisor/timings.ts';
 import type { Tone } from './wiring.ts';
 
 export interface Bar {
@@ -25,53 +26,49 @@ export interface Lane {
   readonly bars: readonly Bar[];
 }
 
-const kinds: Readonly<Record<ProcessState, Pick<Bar, 'kind' | 'tone' | 'text'>>> = {
-  pending: { kind: 'waiting', tone: 'idle', text: 'not started yet' },
-  starting: { kind: 'starting', tone: 'busy', text: 'starts' },
-  started: { kind: 'loading', tone: 'busy', text: 'starts up and loads' },
-  ready: { kind: 'ready', tone: 'good', text: 'ready' },
-  failed: { kind: 'down', tone: 'bad', text: 'failed' },
-  backoff: { kind: 'restarting', tone: 'warn', text: 'waits before it is restarted' },
-  stopping: { kind: 'stopping', tone: 'warn', text: 'stops' },
-  stopped: { kind: 'down', tone: 'idle', text: 'stopped' },
+const kinds: Readonly<Record<ProcessState, Pick<Bar, 'kind' | 'tone'>>> = {
+  pending: { kind: 'waiting', tone: 'idle' },
+  starting: { kind: 'starting', tone: 'busy' },
+  started: { kind: 'loading', tone: 'busy' },
+  ready: { kind: 'ready', tone: 'good' },
+  failed: { kind: 'down', tone: 'bad' },
+  backoff: { kind: 'restarting', tone: 'warn' },
+  stopping: { kind: 'stopping', tone: 'warn' },
+  stopped: { kind: 'down', tone: 'idle' },
 };
 
-/** `startedAt`: when the run began; a process that has not been started yet waits since then. */
+/** `startedAt`: when the run began. */
 export function lanesOf(
-  processes: readonly { readonly name: string }[],
+  processes: readonly Starter[],
   events: readonly RunEvent[],
   startedAt: number,
 ): Lane[] {
-  const end = events.findLast(({ type }) => type === 'stopped')?.at;
-  return processes.map(({ name }) => {
-    let bars: Bar[] = [{ ...kinds.pending, from: startedAt }];
-    const begin = (at: number, next: Pick<Bar, 'kind' | 'tone' | 'text'>): void => {
-      const last = bars.at(-1);
-      const closed = last === undefined ? [] : [{ ...last, to: at }];
-      bars = [...bars.slice(0, -1), ...closed, { ...next, from: at }];
-    };
-    for (const event of events) {
-      if (event.type === 'process' && event.process === name) {
-        const waited = waitedText(event.waited);
-        if (waited !== undefined)
-          bars = [
-            ...bars.slice(0, -1),
-            { ...(bars.at(-1) ?? { ...kinds.pending, from: startedAt }), text: waited },
-          ];
-        begin(event.at, kinds[event.state]);
-      } else if (event.type === 'progress' && event.process === name) {
-        const { doing, what } = event.progress;
-        const last = bars.at(-1);
-        // One bar a step, however often it reports.
-        if (last?.kind === doing && last.text === `${doing} ${what}`) continue;
-        begin(event.at, { kind: doing, tone: 'busy', text: `${doing} ${what}` });
-      }
-    }
-    const last = bars.at(-1);
-    const closed =
-      end === undefined || last === undefined ? bars : [...bars.slice(0, -1), { ...last, to: end }];
-    return { process: name, bars: closed.filter(({ from, to }) => to === undefined || to > from) };
-  });
+  const lanes = processes.map((process) => ({
+    process: process.name,
+    bars: spansOf(process, events, startedAt)
+      .filter(({ from, to }) => to === undefined || to > from)
+      .map(({ state, phase, ...span }) => ({
+        ...span,
+        ...kinds[state],
+        ...(phase === 'download' || phase === 'image' ? { kind: 'downloading' as const } : {}),
+      })),
+  }));
+  const proof = proofBar(events);
+  return proof === undefined ? lanes : [...lanes, { process: 'proof', bars: [proof] }];
+}
+
+/** From the last process that became ready to the answer that proves that the deployment serves. */
+function proofBar(events: readonly RunEvent[]): Bar | undefined {
+  const from = events.find((event) => event.type === 'run' && event.phase === 'proving')?.at;
+  if (from === undefined) return undefined;
+  const to = events.find(({ type, at }) => at >= from && (type === 'ready' || type === 'stopped'))?.at;
+  return {
+    from,
+    ...(to === undefined ? {} : { to }),
+    kind: 'loading',
+    tone: 'busy',
+    text: 'proves that it serves',
+  };
 }
 
 export interface Mark {

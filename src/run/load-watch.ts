@@ -1,6 +1,7 @@
 /** Watches the progress of processes that are not ready yet, in their logs and in the growing model cache. */
 import { linesOf } from '../base/logs.ts';
 import type { LoadProgress } from '../supervisor/progress.ts';
+import { loadStep } from '../supervisor/log-steps.ts';
 import type { LoadWatcher } from '../supervisor/contracts.ts';
 import { followLogs } from './log-follow.ts';
 import { logTail } from './log-file.ts';
@@ -64,52 +65,18 @@ function watchCache(folder: string, onProgress: (progress: LoadProgress) => void
     const [bytes, now] = [bytesIn(folder), performance.now()];
     if (bytes > before) {
       const bytesPerSecond = Math.round(((bytes - before) / (now - at)) * 1000);
-      onProgress({ doing: 'downloading', what: 'the model', doneBytes: bytes, bytesPerSecond });
+      onProgress({
+        doing: 'downloading',
+        phase: 'download',
+        what: 'the model',
+        doneBytes: bytes,
+        bytesPerSecond,
+      });
       before = bytes;
     }
     at = now;
   }, cacheEveryMs);
   return () => clearInterval(timer);
-}
-
-/** `label:  52%|█████▏    | 2.59G/4.98G [00:25<00:22, 105MB/s]`, and SGLang's `40% Completed | 2/5 [00:03<00:05, 1.7s/it]`. */
-const bar =
-  /^\s*(?<label>\S.*?):\s+(?<percent>\d{1,3})%(?:\|[^|]*\|| Completed \|)\s*(?<done>[\d.]+)(?<doneUnit>[kKMGT]?)i?B?\/(?<total>[\d.]+)(?<totalUnit>[kKMGT]?)i?B?\s*\[[^\],]*,\s*(?<speed>[^\]]*)\]/;
-
-/** What SGLang 0.5 logs between progress bars, each once. Source: recordings on H200. */
-const steps: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/Init torch distributed begin/, 'connecting GPUs'],
-  [/Load weight begin/, 'weights'],
-  [/Load weight end/, 'weights are loaded'],
-  [/KV Cache is allocated/, 'KV cache'],
-  [/[Cc]apture .*(?:CUDA|cuda) graph begin/, 'CUDA graphs'],
-  [/[Cc]apture .*(?:CUDA|cuda) graph end/, 'CUDA graphs are captured'],
-];
-
-/** The progress in a line of a worker's log; `undefined` for most lines, including those of a stuck worker. */
-export function loadStep(line: string): LoadProgress | undefined {
-  const groups = bar.exec(line)?.groups;
-  if (groups === undefined) {
-    const step = steps.find(([pattern]) => pattern.test(line));
-    return step === undefined ? undefined : { doing: 'loading', what: step[1] };
-  }
-  const { label = '', percent, done, doneUnit, total, totalUnit, speed = '' } = groups;
-  const rate = /([\d.]+)([kKMGT]?)i?B\/s/.exec(speed);
-  const what = label.replace(/\s*\(bs=.*$/, '').trim();
-  const inBytes = rate !== null || doneUnit !== '' || totalUnit !== '';
-  const doing = inBytes || /^(Fetching|Downloading)\b/.test(label) ? 'downloading' : 'loading';
-  return {
-    doing,
-    what,
-    percent: Number(percent),
-    ...(inBytes ? { doneBytes: inUnits(done, doneUnit), totalBytes: inUnits(total, totalUnit) } : {}),
-    ...(rate === null ? {} : { bytesPerSecond: inUnits(rate[1], rate[2]) }),
-  };
-}
-
-/** tqdm counts in powers of 1000. */
-function inUnits(amount = '0', unit = ''): number {
-  return Math.round(Number(amount) * 1000 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase()));
 }
 
 /** The hub cache folder of a model; `undefined` for a local folder. Reads the same variables as huggingface_hub. */

@@ -1,9 +1,12 @@
 /** The progress of a process until it is ready: how much is done, and how often to report it. */
 import { diskText } from '../base/units.ts';
 import type { Clock } from '../base/clock.ts';
+import { isPhase, phases, type StartPhase } from './start-phases.ts';
 
 export interface LoadProgress {
   readonly doing: 'downloading' | 'loading';
+  /** Absent in events of older versions. */
+  readonly phase?: StartPhase;
   /** A file, or a step in the words of the log. */
   readonly what: string;
   /** From 0 to 100. */
@@ -30,6 +33,15 @@ export function progressText({ what, percent, doneBytes, totalBytes, bytesPerSec
   ].join(' ');
 }
 
+/** `downloading: model.safetensors 52% (…)`, `loading weights: Loading safetensors checkpoint shards 40%`, `registering`. */
+export function doingText(progress: LoadProgress): string {
+  const { doing, phase, what, percent } = progress;
+  // An event may come from a newer version.
+  if (phase === undefined || !isPhase(phase)) return `${doing}: ${progressText(progress)}`;
+  const own = phases[phase];
+  return percent === undefined && what === own.word ? own.doing : `${own.doing}: ${progressText(progress)}`;
+}
+
 /** The last progress of a process, and how long ago it was. */
 export interface LastProgress {
   readonly progress: LoadProgress;
@@ -53,6 +65,7 @@ export function loadTally(clock: Clock): LoadTally {
       const isDue =
         before === undefined ||
         before.progress.doing !== progress.doing ||
+        before.progress.phase !== progress.phase ||
         now - before.reportedAt >= reportEveryMs;
       noted.set(process, { progress, at: now, reportedAt: isDue ? now : before.reportedAt });
       return isDue;

@@ -9,6 +9,7 @@ import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import { initialStatus, type Phase, reduce } from '../supervisor/status.ts';
+import { firstPhaseOf } from '../supervisor/timings.ts';
 
 /** Ended runs beyond these are only counted. */
 const mostEnded = 30;
@@ -132,6 +133,7 @@ function processOf(spec: ProcessSpec): ProcessDetail {
     restarts: maxRestarts === undefined ? policy : `${policy}, at most ${maxRestarts} times`,
     ...(spec.ifLost === undefined ? {} : { ifLost: spec.ifLost }),
     logFile: spec.logFile,
+    firstPhase: firstPhaseOf(spec),
     command: concealWords(spec.argv).map(quote).join(' '),
   };
 }

@@ -6,7 +6,9 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Plan } from '../plan/plan.ts';
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/events.ts';
-import { progressText } from '../supervisor/progress.ts';
+import { doingText } from '../supervisor/progress.ts';
+import { phases } from '../supervisor/start-phases.ts';
+import { firstPhaseOf } from '../supervisor/timings.ts';
 import type { Progress } from './progress.ts';
 import type { Steps, StepView } from './steps.ts';
 
@@ -71,7 +73,7 @@ export function progressTasks(plan: Plan, lastLine: (process: string) => string 
   );
   const drawn = list.run().catch(() => {});
   return {
-    show: (event) => settle(event, outcomes, captions),
+    show: (event) => settle(event, plan, outcomes, captions),
     end: async () => {
       clearInterval(timer);
       for (const outcome of outcomes.values()) outcome.reject(new Error('stopped'));
@@ -111,6 +113,7 @@ function task(
 
 function settle(
   event: RunEvent,
+  plan: Plan,
   outcomes: ReadonlyMap<string, Deferred<void>>,
   captions: ReadonlyMap<string, Caption>,
 ): void {
@@ -122,7 +125,7 @@ function settle(
   };
   if (event.type === 'process') {
     const { process, state, pid, exit } = event;
-    if (state === 'started') say(process, `${process} (pid ${pid})`);
+    if (state === 'started') say(process, `${process} (pid ${pid})${atFirst(process, plan)}`);
     if (state === 'ready') {
       // Without the seconds: the time that it took stands behind it.
       say(process, process);
@@ -133,13 +136,20 @@ function settle(
   }
   if (event.type === 'progress') {
     const { process, progress } = event;
-    say(process, `${process} is ${progress.doing}: ${progressText(progress)}`);
+    say(process, `${process} is ${doingText(progress)}`);
   }
   if (event.type === 'waiting') say(proving, `waiting for ${event.for}`);
   if (event.type === 'ready') {
     say(proving, `${proving}: ${event.proof.request}`);
     outcomes.get(proving)?.resolve();
   }
+}
+
+/** Python imports for up to a minute without a word. */
+function atFirst(name: string, { processes }: Plan): string {
+  const spec = processes.find((each) => each.name === name);
+  const phase = spec === undefined ? 'unknown' : firstPhaseOf(spec);
+  return phase === 'unknown' ? '' : ` is ${phases[phase].doing}`;
 }
 
 const keyOf = (runId: string, process: string): string => `${runId}/${process}`;

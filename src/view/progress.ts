@@ -2,7 +2,7 @@
 import { changedText, type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
 import { withoutControls } from '../base/terminal-text.ts';
 import { exitText } from '../supervisor/failure.ts';
-import { progressText } from '../supervisor/progress.ts';
+import { doingText } from '../supervisor/progress.ts';
 import { durationText } from '../base/duration.ts';
 import type { Environment } from '../base/environment.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -65,7 +65,7 @@ function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): strin
     case 'note':
       return event.text;
     case 'progress':
-      return `${event.process} is ${event.progress.doing}: ${progressText(event.progress)}`;
+      return `${event.process} is ${doingText(event.progress)}`;
     case 'diagnosed':
       return `cause: ${event.diagnosis.cause}`;
     case 'failed':

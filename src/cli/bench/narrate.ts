@@ -5,7 +5,7 @@ import { withoutControls } from '../../base/terminal-text.ts';
 import { durationText } from '../../base/duration.ts';
 import { pointWords } from '../../bench/workload.ts';
 import type { RunEvent } from '../../supervisor/events.ts';
-import { progressText } from '../../supervisor/progress.ts';
+import { doingText } from '../../supervisor/progress.ts';
 import type { Style } from '../../view/style.ts';
 import { indexAt } from '../../view/wrap.ts';
 import type { Arm } from './arms.ts';
@@ -60,9 +60,7 @@ export function narrator(
     },
     onEvent: (arm, event) => {
       if (event.type === 'progress')
-        show(
-          `${current.split('  ')[0]}  ${event.process} is ${event.progress.doing}: ${progressText(event.progress)}`,
-        );
+        show(`${current.split('  ')[0]}  ${event.process} is ${doingText(event.progress)}`);
       else if (event.type === 'note' || event.type === 'unhealthy')
         say(
           `${arm.short}: ${withoutControls(event.type === 'note' ? event.text : `${event.process} is unhealthy: ${event.seen}`)}`,

@@ -9,7 +9,7 @@ import { type Usage, usageByProcess } from '../../process/usage.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
 import { type StateFolders, stateFolders } from '../../run/folders.ts';
-import { progressText } from '../../supervisor/progress.ts';
+import { doingText } from '../../supervisor/progress.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
 import { findRun } from '../../deployment/find-run.ts';
@@ -181,7 +181,7 @@ function healthOf(known: ProcessStatus | undefined): string {
   if (known?.state === 'ready') return 'healthy';
   if (known?.state !== 'starting' && known?.state !== 'started') return '-';
   const { progress } = known;
-  return progress === undefined ? 'starting' : `starting: ${progress.doing} ${progressText(progress)}`;
+  return progress === undefined ? 'starting' : `starting: ${doingText(progress)}`;
 }
 
 /** One whose plan cannot be read: what the ledger and the claims say, so that it can be ended. */

@@ -24,6 +24,7 @@ import { chooseProgress } from '../../view/progress.ts';
 export interface DetachFlags {
   readonly json?: true;
   readonly quiet?: true;
+  readonly timings?: true;
 }
 
 export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise<number> {
@@ -49,11 +50,13 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
     // A signal that came before the supervisor listened.
     if (signals.first() !== undefined) void askStop(socket, false).catch(() => {});
     let failure: Failure | undefined;
+    const seen: RunEvent[] = [];
     for await (const event of events) {
       view.show(event);
+      seen.push(event);
       if (event.type === 'ready') {
         await view.end();
-        report(prepared, flags, event);
+        await report(prepared, flags, event, seen);
         return 0;
       }
       failure = failureSoFar(failure, event);
@@ -75,11 +78,13 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
   }
 }
 
-function report(
+/** `seen`: all events, up to this one. */
+async function report(
   { plan, environment }: PreparedRun,
   flags: DetachFlags,
   event: RunEvent & { type: 'ready' },
-): void {
+  seen: readonly RunEvent[],
+): Promise<void> {
   if (flags.json === true) {
     const { runId, name, engine } = plan;
     const processes = plan.processes.map((spec) => ({ name: spec.name, ports: spec.ports, gpus: spec.gpus }));
@@ -91,6 +96,7 @@ function report(
       engine,
       processes,
       proof: event.proof,
+      timings: (await import('./timings.ts')).timingsOf(plan, seen),
       ...(plan.infra === undefined ? {} : { infra: addressesOf(plan.infra) }),
     };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
@@ -98,6 +104,7 @@ function report(
   }
   const panel = readyPanel(plan, event.proof, event.tookMs, styleFor(process.stdout, environment.variables));
   process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
+  if (flags.timings === true) (await import('./timings.ts')).showTimings(plan, seen);
   process.stdout.write(
     runsModel(plan)
       ? 'Running in the background. Logs: dynamo logs -f. Stop: dynamo down\n'

@@ -17,6 +17,7 @@ import { type PreparedRun, releaseRun } from '../../deployment/tidy-up.ts';
 export interface ForegroundFlags {
   readonly quiet?: true;
   readonly verbose?: true;
+  readonly timings?: true;
 }
 
 export async function stayInForeground(prepared: PreparedRun, flags: ForegroundFlags): Promise<number> {
@@ -40,7 +41,7 @@ export async function stayInForeground(prepared: PreparedRun, flags: ForegroundF
   let logs: LogFollower | undefined;
   try {
     const view = await chooseProgress(plan, quiet, environment.variables, lastLineOf(plan.processes));
-    const narrate = narrator(plan.runId, view, quiet);
+    const narrate = narrator(plan.runId, view, flags);
     supervision = await runPlan(prepared, narrate.show);
     pendingStop?.();
     const proof = await supervision.ready;
@@ -53,6 +54,7 @@ export async function stayInForeground(prepared: PreparedRun, flags: ForegroundF
         styleFor(process.stdout, environment.variables),
       );
       process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
+      if (flags.timings === true) (await import('./timings.ts')).showTimings(plan, narrate.untilReady());
       if (!quiet) logs = showLogs(prepared, flags.verbose === true);
     }
     const outcome = await supervision.done;
@@ -87,13 +89,20 @@ const refusalText = (name: string): string =>
   `Ctrl-Z does not suspend ${name}: it would run without a supervisor. To run in the background: dynamo up -d, then dynamo attach`;
 
 /** Progress until ready; after that only what logs do not show. */
-function narrator(runId: string, view: { show(event: RunEvent): void }, quiet: boolean) {
+function narrator(
+  runId: string,
+  view: { show(event: RunEvent): void },
+  { quiet = false, timings = false }: { readonly quiet?: boolean; readonly timings?: boolean },
+) {
+  const untilReady: RunEvent[] = [];
   let tookMs = 0;
   let ready = false;
   const lines = progressLines((text) => process.stderr.write(text));
   return {
     tookMs: () => tookMs,
+    untilReady: () => untilReady,
     show: (event: RunEvent): void => {
+      if (!ready && timings) untilReady.push(event);
       if (!ready) view.show(event);
       else if ((event.type === 'note' || event.type === 'unhealthy') && !quiet) lines.show(event);
       else if (event.type === 'run' && event.phase === 'stopping' && !quiet)

@@ -13,6 +13,7 @@ const begin: readonly PullStep[] = [
 test('counts layers without the tag, and sizes once they are known', () => {
   expect(pullProgress('nats:2.11.4', fold(begin))).toEqual({
     doing: 'downloading',
+    phase: 'image',
     what: 'image nats:2.11.4, 1 of 3 layers',
   });
   const more = [

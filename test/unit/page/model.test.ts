@@ -18,6 +18,7 @@ const process = (name: string, mode?: ProcessDetail['mode']): ProcessDetail => (
   dependsOn: [],
   restarts: 'no',
   logFile: '',
+  firstPhase: 'unknown' as const,
   command: '',
 });
 

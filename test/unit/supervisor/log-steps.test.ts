@@ -1,7 +1,7 @@
 /** Progress of a start from log lines of real workers. */
 import { expect, test } from 'vitest';
-import { loadStep } from '../../../src/run/load-watch.ts';
-import { progressText } from '../../../src/supervisor/progress.ts';
+import { loadStep } from '../../../src/supervisor/log-steps.ts';
+import { doingText } from '../../../src/supervisor/progress.ts';
 import { logOf } from '../../support/diagnosis.ts';
 
 test.each([
@@ -16,23 +16,23 @@ test.each([
   ],
   [
     'Loading safetensors checkpoint shards:  40% Completed | 2/5 [00:03<00:05,  1.71s/it]',
-    'loading: Loading safetensors checkpoint shards 40%',
+    'loading weights: Loading safetensors checkpoint shards 40%',
   ],
   [
     'Capturing batches (bs=4 avail_mem=14.34 GB):  25%|██▌       | 1/4 [00:00<00:01,  2.06it/s]',
-    'loading: Capturing batches 25%',
+    'capturing graphs: Capturing batches 25%',
   ],
   [
     'Multi-thread loading shards:  75% Completed | 3/4 [00:01<00:00, 2.1it/s]',
-    'loading: Multi-thread loading shards 75%',
+    'loading weights: Multi-thread loading shards 75%',
   ],
   [
     '2026-11-21T04:36:44.429772Z  INFO model_runner.load_model: Load weight begin. avail mem=138.45 GB',
-    'loading: weights',
+    'loading weights',
   ],
 ])('%s', (line, said) => {
   const step = loadStep(line);
-  expect(step === undefined ? undefined : `${step.doing}: ${progressText(step)}`).toBe(said);
+  expect(step === undefined ? undefined : doingText(step)).toBe(said);
 });
 
 test.each([
@@ -46,11 +46,12 @@ test.each([
 test('a recorded start is seen to progress, its end is not', () => {
   const steps = logOf('gpu-memory-race-1').flatMap((line) => loadStep(line)?.what ?? []);
   expect([...new Set(steps)]).toEqual([
-    'connecting GPUs',
+    'ranks',
     'weights',
     'weights are loaded',
     'KV cache',
     'CUDA graphs',
     'CUDA graphs are captured',
+    'registration',
   ]);
 });
