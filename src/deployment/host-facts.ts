@@ -5,13 +5,13 @@ import type { Environment } from '../base/environment.ts';
 import { modelWeightsMiB } from '../gpu/model-weights.ts';
 import { spansHosts } from '../plan/shares.ts';
 import type { Gpu, HostAddress, HostFacts, PlanOptions, PythonEnvironment } from '../plan/request.ts';
-import { runtimeFor } from '../plan/runtime.ts';
+import { type Runtime, runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
 import { isAlive } from '../process/identity.ts';
 import { holderOf, listeningPorts } from '../process/ports.ts';
 import { argumentBytes } from '../process/proc.ts';
 import type { Profile } from '../profile/profile.ts';
-import { findPythonEnvironment } from '../python/find-environment.ts';
+import { findPythonEnvironment, mountedEnvironment } from '../python/find-environment.ts';
 import type { StateFolders, Workspace } from '../run/folders.ts';
 import { leasedGpus, leasedPorts, lesseeOf } from '../run/leases.ts';
 import { deploymentEnvironment, infraFacts, type InfraQuestion } from './infra-facts.ts';
@@ -75,7 +75,7 @@ export async function gatherFacts(
         : undefined,
     model,
     ...(options !== undefined && spansHosts(options) ? { addresses: hostAddresses() } : {}),
-    python: runtime === undefined ? pythonFor(request, environment, gpus) : undefined,
+    python: runtime === undefined ? pythonFor(request, environment, gpus) : mountedPython(runtime, request),
     infra: await infraFacts(workspace, request.infra, [
       ...(runtime === undefined ? [] : [runtime.image]),
       ...(options?.grafana === true ? await observerImages(options, environment) : []),
@@ -108,6 +108,11 @@ function pythonFor(
   const need = engine === 'none' ? undefined : likelyEngine(engine, profile?.device, gpus).python;
   if (need === undefined) return undefined;
   return findPythonEnvironment({ environment, asked: python, backend: need.backend });
+}
+
+/** In containers, only one that the command line names: DYNAMO_PYTHON may be for processes. */
+function mountedPython({ kind }: Runtime, { python }: FactRequest): PythonEnvironment | undefined {
+  return kind.python === undefined || python === undefined ? undefined : mountedEnvironment(python);
 }
 
 /** Facts that do not depend on the host: enough for `plan` on platforms that cannot run anything. */

@@ -36,6 +36,8 @@ export interface PythonEnvironment {
   readonly python: string;
   /** `folder` is the name of an image, and `python` a path inside it. */
   readonly inImage?: true;
+  /** It was built in an image, and is mounted into it: its interpreter may be a link to nothing here. */
+  readonly mounted?: true;
   /** As in the package metadata, with `.postN` if there is one. */
   readonly dynamoVersion: string;
   /** Versions of the packages that engines compute with, by name. */

@@ -7,7 +7,7 @@ import { likelyEngine } from './choose-engine.ts';
 import { type ContainerSpec, imageOf, type Mount, orElse, versionOfImage } from './container.ts';
 import { accessFiles } from './infra-access.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
-import type { HostFacts, PlanOptions } from './request.ts';
+import type { HostFacts, PlanOptions, PythonEnvironment } from './request.ts';
 
 /** Where the embedded engine is mounted in a container: any image with Node works. */
 const simFolder = '/opt/dynamo';
@@ -69,7 +69,7 @@ export function runtimeHost(runtime: Runtime | undefined, host: HostFacts): Host
   }
   return kind.python === undefined
     ? { ...host, sim: simInside(host.sim).command }
-    : { ...host, python: pythonIn(image) };
+    : { ...host, python: host.python?.mounted === true ? mountedIn(image, host.python) : pythonIn(image) };
 }
 
 /** The embedded engine as a script for the image's Node, or as this program's executable file. */
@@ -94,7 +94,7 @@ function pythonIn(image: string): HostFacts['python'] {
       'usage',
       `The version of Dynamo in ${image} is unknown, and flags differ by version.`,
       {
-        hint: '--image runtime=NAME:1.1.1   # or NAME:1.1.1@sha256:… for one with a digest',
+        hint: '--image runtime=NAME:1.1.1   # or NAME:1.1.1@sha256:…; or mount a build: --python FOLDER',
         fields: { image },
       },
     );
@@ -107,6 +107,18 @@ function pythonIn(image: string): HostFacts['python'] {
     backends: Object.fromEntries(backends.map(({ distribution }) => [distribution, 'of the image'])),
     torchVersion: undefined,
     because: '--runtime docker',
+  };
+}
+
+/** What it does not hold is the image's. */
+function mountedIn(image: string, python: PythonEnvironment): PythonEnvironment {
+  const { backends: own } = python;
+  const all = backends.map(({ distribution }) => [distribution, own[distribution] ?? 'of the image']);
+  return {
+    ...python,
+    inImage: true,
+    backends: Object.fromEntries(all) as PythonEnvironment['backends'],
+    because: `${python.because}: ${image}`,
   };
 }
 
@@ -177,6 +189,7 @@ function mountsFor(
     ...(simulated ? [simInside(host.sim).mount] : []),
     ...(discovery.backend === 'file' ? [same(discovery.folder, false)] : []),
     same(mediaFolder, false),
+    ...(host.python?.mounted === true ? [same(host.python.folder, true)] : []),
     ...(spec.cwd === host.runFolder ? [] : [same(spec.cwd, true)]),
     ...accessFiles(passes, host.environment).map((file) => same(file, true)),
     ...(simulated || local === undefined ? [] : [same(local, true)]),

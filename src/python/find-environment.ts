@@ -1,4 +1,5 @@
 /** Chooses the Python environment: the user's own come before those that `dynamo setup` created. */
+import { resolve } from 'node:path';
 import { DynamoError } from '../base/error.ts';
 import { compareVersions } from '../base/package-version.ts';
 import type { Backend } from '../engine/engine.ts';
@@ -12,6 +13,7 @@ import {
   locateOnPath,
   locatePython,
   readEnvironment,
+  readMounted,
 } from './read-environment.ts';
 
 export interface PythonSearch {
@@ -42,6 +44,22 @@ export function findPythonEnvironment(search: PythonSearch): PythonEnvironment |
   const best = fitting ?? candidates.find((each) => lack(each, undefined) === undefined);
   if (best === undefined) return undefined;
   return toEnvironment(best, skipped(candidates.slice(0, candidates.indexOf(best)), search.backend));
+}
+
+/** With `--runtime docker --python FOLDER`. Throws `environment` if it holds no Dynamo. */
+export function mountedEnvironment(asked: string): PythonEnvironment {
+  const found = readMounted(resolve(asked));
+  const origin = '--python, mounted into the image';
+  const known = toEnvironment({ origin, found, unfinished: false }, []);
+  if (known !== undefined) return { ...known, mounted: true };
+  throw new DynamoError(
+    'environment',
+    `--python ${asked}: with --runtime docker, it must be an environment with Dynamo that was built in the image, and holds none.`,
+    {
+      hint: `ls -d ${asked}/lib/python3*/site-packages/ai_dynamo-*   # or leave out --python: the image has Dynamo`,
+      fields: { option: '--python', asked },
+    },
+  );
 }
 
 /** A suitable environment that was not created by `dynamo setup`, with `version` if given: nothing needs to be installed. */

@@ -16,9 +16,20 @@ export interface Installed {
   readonly torch: string | undefined;
 }
 
+/**
+ * An environment that was built in an image and is mounted into it: its interpreter is a link into the image, and what it does
+ * not hold is the image's.
+ */
+export function readMounted(folder: string): Installed {
+  return installedIn(folder, join(folder, 'bin', 'python3'), ownFolders(folder).flatMap(list));
+}
+
 /** `home`: of the user whose `pip install --user` packages are visible outside virtual environments. */
 export function readEnvironment(folder: string, python: string, home: string | undefined): Installed {
-  const packages = packageFolders(folder, python, home).flatMap(list);
+  return installedIn(folder, python, packageFolders(folder, python, home).flatMap(list));
+}
+
+function installedIn(folder: string, python: string, packages: readonly string[]): Installed {
   return {
     folder,
     python,
@@ -34,9 +45,13 @@ function packageFolders(folder: string, python: string, home: string | undefined
   const virtual = readText(join(folder, 'pyvenv.cfg'));
   if (virtual === undefined) return systemFolders(folder, python, home);
   const base = settingOf(virtual, 'home');
-  const own = below(folder, ['lib', 'lib64'], /^python3\.\d+t?$/);
+  const own = ownFolders(folder);
   if (settingOf(virtual, 'include-system-site-packages') !== 'true' || base === undefined) return own;
   return [...own, ...systemFolders(dirname(base), join(base, basename(python)), home)];
+}
+
+function ownFolders(folder: string): string[] {
+  return below(folder, ['lib', 'lib64'], /^python3\.\d+t?$/);
 }
 
 /** A system may have packages for several Python versions; only those of this one count. */

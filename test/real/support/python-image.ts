@@ -13,6 +13,11 @@ const question = `
 import pathlib, sys, sysconfig
 library, packages = (pathlib.Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib"))
 objects = [*(library / "lib-dynload").glob("*.so"), *packages.rglob("*.so*")]
+# The names by which an environment links to its interpreter, and that itself.
+link = pathlib.Path(sys.executable)
+while link.is_symlink():
+    link = link.parent / link.readlink()
+    objects.append(link)
 print(library, sys._base_executable, *objects, sep="\\n")
 `;
 
@@ -29,15 +34,20 @@ set -euo pipefail
   docker import --change "ENV PATH=/$ENVIRONMENT/bin" - "$REFERENCE"
 `;
 
-/** `environment`: its folder; `reference`: name and tag of the image. Takes 20 s for 0.5 GB. */
+/**
+ * `environment`: its folder; `reference`: name and tag of the image. Takes 20 s for 0.5 GB. `bare`: only the interpreter that it
+ * links to, and the libraries that its packages need.
+ */
 export async function importPython(
   daemon: DockerDaemon,
   environment: string,
   reference: string,
+  bare = false,
 ): Promise<void> {
   const { stdout } = await run(join(environment, 'bin', 'python3'), ['-I', '-c', question], { maxBuffer });
   const [library = '', ...programs] = stdout.trim().split('\n');
-  const files = [environment, library, ...programs, ...(await librariesOf(programs))];
+  const all = [...(bare ? [] : [environment]), library, ...programs, ...(await librariesOf(programs))];
+  const files = all.filter((file) => !bare || !file.startsWith(`${environment}/`));
   const list = mkdtempSync('/tmp/python-image-');
   try {
     writeFileSync(join(list, 'files'), topmost(files).join('\n'));

@@ -141,6 +141,51 @@ test('flags match the version in the tag, and an image without a version is refu
   );
 });
 
+test('a build that is mounted into the image of SGLang: its own version, its interpreter, read-only', () => {
+  const image = 'lmsysorg/sglang:v0.5.9';
+  const folder = '/home/me/build/env';
+  const python = {
+    folder,
+    python: `${folder}/bin/python3`,
+    mounted: true as const,
+    dynamoVersion: '1.6.1',
+    backends: {},
+    torchVersion: undefined,
+    because: '--python, mounted into the image',
+  };
+  const infra = {
+    binaries: {},
+    external: {},
+    persistentFolder: '/i',
+    containers: { daemon, images: { [image]: present } },
+  };
+  const docker = options({ engine: 'sglang', runtime: 'docker', images: { runtime: image } });
+  const plan = makePlan(profile, docker, { ...facts, infra, python });
+  const wanted = asked(plan, 'worker');
+  expect(wanted.Image).toBe(image);
+  expect(wanted.Cmd.slice(0, 3)).toEqual([`${folder}/bin/python3`, '-m', 'dynamo.sglang']);
+  expect(wanted.HostConfig.Mounts).toContainEqual({
+    Type: 'bind',
+    Source: folder,
+    Target: folder,
+    ReadOnly: true,
+  });
+  // As with the version in a tag: a flag that 1.1.1 does not have.
+  const tagged = makePlan(
+    profile,
+    options({ engine: 'sglang', runtime: 'docker', images: { runtime: 'x:1.6.1' } }),
+    {
+      ...facts,
+      infra: { ...infra, containers: { daemon, images: { 'x:1.6.1': present } } },
+    },
+  );
+  const flagsOf = ({ processes }: Plan): readonly string[] => processes.flatMap(({ argv }) => argv.slice(1));
+  expect(flagsOf(plan)).toEqual(flagsOf(tagged));
+  expect(() => makePlan(profile, docker, { ...facts, infra, python: undefined })).toThrow(
+    /version of Dynamo/,
+  );
+});
+
 test('--runtime docker without a daemon exits with 69 and a fix', () => {
   const problem = { words: 'permission denied', fix: 'sudo x' };
   const without = host({
