@@ -304,7 +304,7 @@ test('a failure with the cause that the doctor found; several runs; keys; narrow
     '--http-port',
     String(await freePort()),
   ]);
-  expect((await failed.ended).code).toBe(1);
+  expect(await failed.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('worker exited') });
   const served = await servePage(world, 'second');
   const { page, problems } = await open(browser, served.link);
   await shows(page, /failed/, '.run-header .pill');

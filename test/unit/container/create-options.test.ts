@@ -141,6 +141,8 @@ test('flags match the version in the tag, and an image without a version is refu
   );
 });
 
+const flagsOf = ({ processes }: Plan): readonly string[] => processes.flatMap(({ argv }) => argv.slice(1));
+
 test('a build that is mounted into the image of SGLang: its own version, its interpreter, read-only', () => {
   const image = 'lmsysorg/sglang:v0.5.9';
   const folder = '/home/me/build/env';
@@ -179,7 +181,6 @@ test('a build that is mounted into the image of SGLang: its own version, its int
       infra: { ...infra, containers: { daemon, images: { 'x:1.6.1': present } } },
     },
   );
-  const flagsOf = ({ processes }: Plan): readonly string[] => processes.flatMap(({ argv }) => argv.slice(1));
   expect(flagsOf(plan)).toEqual(flagsOf(tagged));
   expect(() => makePlan(profile, docker, { ...facts, infra, python: undefined })).toThrow(
     /version of Dynamo/,
