@@ -147,6 +147,20 @@ export interface ErrorFields {
   readonly signal?: string;
   /** A process that another one cannot serve without, and that ended: a scheduler of SGLang. */
   readonly lostChild?: { readonly name: string; readonly pid: number };
+  /** A worker that answered health checks and did nothing: what was seen of it. */
+  readonly standstill?: {
+    readonly inFlight: number;
+    /** Since it last showed work. */
+    readonly quietMs: number;
+    /** How long it was given for a request of the launcher. */
+    readonly askedMs: number;
+    /** The child process that does not run. */
+    readonly part?: {
+      readonly name: string;
+      readonly pid: number;
+      readonly how: 'suspended' | 'without processor time';
+    };
+  };
   /** Services of the run that were down at the same time. */
   readonly lostInfra?: readonly string[];
   /** How often the process had been restarted. */

@@ -25,6 +25,21 @@ export interface LostChild {
   readonly pid: number;
 }
 
+/** A worker that answers health checks and does nothing. */
+export interface Standstill {
+  readonly inFlight: number;
+  /** Since it last showed work. */
+  readonly quietMs: number;
+  /** How long it was given for a request of ours. */
+  readonly askedMs: number;
+  /** The child process that does not run, and how that is known. */
+  readonly part?: {
+    readonly name: string;
+    readonly pid: number;
+    readonly how: 'suspended' | 'without processor time';
+  };
+}
+
 /** Workers of one component, as the frontend knows them. */
 export interface KnownInstances {
   /** `namespace.component.endpoint` */
@@ -41,6 +56,7 @@ interface ErrorValues {
   readonly exitCode: number;
   readonly signal: string;
   readonly lostChild: LostChild;
+  readonly standstill: Standstill;
   /** Services of the run that were down at the same time. */
   readonly lostInfra: readonly string[];
   readonly restarts: number;
@@ -102,7 +118,7 @@ interface ErrorValues {
 
 type OfProcess = 'runId' | 'process' | 'processes' | 'pid' | 'exitCode' | 'signal' | 'logFile' | 'rule';
 type OfProof = 'missing' | 'unexpected' | 'completionTokens' | 'timeoutMs';
-type OfLoss = 'lostChild' | 'lostInfra' | 'restarts' | 'left';
+type OfLoss = 'lostChild' | 'standstill' | 'lostInfra' | 'restarts' | 'left';
 type OfFailure = OfProcess | OfProof | OfLoss | 'port' | 'holder' | 'file' | 'address';
 type OfCluster = 'context' | 'namespace' | 'deployment';
 type OfUse = 'option' | 'asked' | 'choices' | 'nearest' | 'key' | 'variable' | 'file' | 'runId' | 'process';

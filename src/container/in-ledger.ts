@@ -31,6 +31,7 @@ function childOf(lives: readonly ContainerEntry[], clock: Clock): Child {
     exited: Promise.resolve({ code: undefined, signal: undefined }),
     degraded: new Promise(() => {}),
     trackChildren: async () => {},
+    vitalChildren: () => [],
     // The port may be held by Docker's proxy, or be a kernel rule.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => {

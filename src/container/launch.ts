@@ -114,6 +114,7 @@ async function watched(
     exited,
     degraded: new Promise(() => {}),
     trackChildren: async () => {},
+    vitalChildren: () => [],
     // The port may be held by Docker's proxy, or be a kernel rule.
     drained: () => new Promise(() => {}),
     stop: async (graceMs) => await end(graceMs, exited),

@@ -16,6 +16,7 @@ import {
   killedByKernel,
   killedFromOutside,
   loadStalled,
+  standsStill,
   stillLoading,
 } from './rules/ended-processes.ts';
 import {
@@ -106,6 +107,7 @@ export const rules: readonly Rule[] = [
   bootstrapUnreachable,
   emptyHandover,
   prefillLost,
+  standsStill,
   childDied,
   endedItself,
   deadOnFirstRequest,

@@ -91,6 +91,11 @@ export interface ProcessSpec {
   readonly restart: RestartRule;
   /** Overrides the rule of the plan. */
   readonly liveness?: LivenessRule | undefined;
+  /**
+   * With requests in flight, the shortest time without a sign of work after which it is asked whether it still works;
+   * absent for a process that is never asked.
+   */
+  readonly standstillMs?: number | undefined;
   /** It only watches: no other process needs it. */
   readonly watches?: true | undefined;
   /** What its loss means for other processes, for people; shown when it is lost. */

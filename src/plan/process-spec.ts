@@ -1,6 +1,6 @@
 /** One process of an engine, fully resolved: argv, environment, ports, GPUs, probe, stop budget. */
 import type { Engine, Launch, LocalDeployment, PortName, Ports } from '../engine/engine.ts';
-import type { Profile, WorkerSpec } from '../profile/profile.ts';
+import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { spansHosts } from '../engine/targets.ts';
 import type { Placement } from './gpus.ts';
 import type { edgesOf, Replica } from './replicas.ts';
@@ -90,6 +90,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     ...stopGraces(replica, launch, engine, options),
     restart: restartRule(replica.spec, options),
     ...(replica.spec.liveness === undefined ? {} : { liveness: livenessRule(replica.spec.liveness) }),
+    ...standstillRule(replica, registersAs !== undefined),
     logFile: `${host.runFolder}/logs/${replica.name}.log`,
   };
 }
@@ -172,8 +173,20 @@ export function livenessRule({
   periodSeconds = 5,
   timeoutSeconds = 5,
   failureThreshold = 3,
-}: NonNullable<WorkerSpec['liveness']> = {}): LivenessRule {
+}: NonNullable<Replica['spec']['liveness']> = {}): LivenessRule {
   return { periodMs: periodSeconds * 1000, timeoutMs: timeoutSeconds * 1000, failureThreshold };
+}
+
+/** Kernels that compile for a new shape take up to 13 s. Source: docs/upstream/memory-and-gpus.md#first-requests. */
+const standstillSeconds = 20;
+/** These show nothing between a request and its answer, minutes later, so that work looks like a standstill. */
+const silentModes: readonly WorkerMode[] = ['image', 'video'];
+
+/** `registers`: it gets requests itself, unlike the other ranks of a worker. */
+function standstillRule(replica: Replica, registers: boolean): Pick<ProcessSpec, 'standstillMs'> {
+  if (replica.kind !== 'worker' || !registers || silentModes.includes(replica.spec.mode)) return {};
+  const seconds = replica.spec.liveness?.standstillSeconds ?? standstillSeconds;
+  return seconds === 0 ? {} : { standstillMs: seconds * 1000 };
 }
 
 /** Dynamo 1.4 and later, and sim; older versions ignore it. Source: docs/upstream/metrics-and-logs.md#request-trace. */

@@ -7,6 +7,13 @@ export interface HttpAnswer {
 /** Longer answers are refused: a probe never needs them. */
 const longestAnswer = 64 * 1024 * 1024;
 
+interface ExchangeOptions {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * GET, or POST with a JSON body. Rejects if there is no answer within `timeoutMs`, or `signal` aborts. Uses node:http, not fetch:
  * fetch costs 30 ms on its first call and may use a proxy. Loaded at the first call: until then, the processes that start need
@@ -14,7 +21,7 @@ const longestAnswer = 64 * 1024 * 1024;
  */
 export async function exchange(
   url: string,
-  { body, timeoutMs, signal }: { body?: unknown; timeoutMs: number; signal?: AbortSignal },
+  { body, headers = {}, timeoutMs, signal }: ExchangeOptions,
 ): Promise<HttpAnswer> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const { request } = await import('node:http');
@@ -28,8 +35,12 @@ export async function exchange(
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
         headers:
           payload === undefined
-            ? {}
-            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+            ? headers
+            : {
+                ...headers,
+                'content-type': 'application/json',
+                'content-length': Buffer.byteLength(payload),
+              },
       },
       (response) => {
         const chunks: Buffer[] = [];

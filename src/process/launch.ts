@@ -63,7 +63,12 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
     child.once('exit', () => settings.tracker.ended(entry));
     openGate(child);
     const vital = watchVitalChildren(spec, ended, settings);
-    return { ...childOf(entry, ended, settings), degraded: vital.lost, trackChildren: vital.find };
+    return {
+      ...childOf(entry, ended, settings),
+      degraded: vital.lost,
+      trackChildren: vital.find,
+      vitalChildren: vital.now,
+    };
   } finally {
     closeSync(log);
   }
@@ -118,6 +123,7 @@ function childOf(
     exited,
     degraded: new Promise(() => {}),
     trackChildren: async () => {},
+    vitalChildren: () => [],
     drained: (port, ended) => untilDrained(port, clock, ended),
     stop: (graceMs) =>
       stopTree({

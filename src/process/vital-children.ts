@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { LostChild } from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { bootId, isAlive } from './identity.ts';
+import type { VitalChild } from '../supervisor/contracts.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine, readStat } from './proc.ts';
 import type { Tracker } from './tracker.ts';
@@ -33,6 +34,8 @@ export interface VitalChildren {
   readonly lost: Promise<LostChild>;
   /** Finds the vital children that exist now. Never rejects. */
   find(): Promise<void>;
+  /** Those that are known and running. */
+  now(): readonly VitalChild[];
 }
 
 /**
@@ -44,7 +47,8 @@ export function watchVitalChildren(
   exited: Promise<unknown>,
   { tracker, clock }: VitalDependencies,
 ): VitalChildren {
-  if (vitalChildren === undefined) return { lost: new Promise(() => {}), find: async () => {} };
+  if (vitalChildren === undefined)
+    return { lost: new Promise(() => {}), find: async () => {}, now: () => [] };
   const pattern = new RegExp(vitalChildren);
   const children = new Map<string, KnownChild>();
   const read = (child: KnownChild): void => {
@@ -69,6 +73,13 @@ export function watchVitalChildren(
   return {
     lost: lost.then((seen) => seen ?? new Promise<never>(() => {})),
     find: async () => void (await tracker.scan().catch(() => {})),
+    now: () =>
+      [...children.values()].flatMap(({ pid, startTime, title }): VitalChild[] => {
+        const stat = title === undefined ? undefined : readStat(pid);
+        if (title === undefined || stat === undefined || stat.startTime !== startTime) return [];
+        // T: by a signal; t: by a debugger.
+        return [{ name: title, pid, suspended: /^T$/i.test(stat.state), cpuMs: stat.cpuMs }];
+      }),
   };
 }
 

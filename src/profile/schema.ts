@@ -52,6 +52,19 @@ const engineArgs = z
   .partial()
   .describe('Escape hatch: raw arguments for one engine, appended unchanged');
 
+const checks = {
+  periodSeconds: seconds.optional().describe('Time between two checks; default: 5'),
+  timeoutSeconds: seconds.optional().describe('Time to answer one check; default: 5'),
+  failureThreshold: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Consecutive failed checks after which a process is unhealthy; default: 3'),
+};
+const whatFollows =
+  'Checks of a ready process; an unhealthy one is stopped, and restart decides what follows';
+
 const shared = {
   dependsOn: z
     .record(z.string(), z.enum(['started', 'ready']))
@@ -80,19 +93,6 @@ const shared = {
     .optional()
     .describe('Pause before the first restart, doubled with each restart in the window; default: 1'),
   maxBackoffSeconds: seconds.optional().describe('The longest pause before a restart; default: 30'),
-  liveness: z
-    .strictObject({
-      periodSeconds: seconds.optional().describe('Time between two checks; default: 5'),
-      timeoutSeconds: seconds.optional().describe('Time to answer one check; default: 5'),
-      failureThreshold: z
-        .int()
-        .min(1)
-        .max(100)
-        .optional()
-        .describe('Consecutive failed checks after which a process is unhealthy; default: 3'),
-    })
-    .optional()
-    .describe('Checks of a ready process; an unhealthy one is stopped, and restart decides what follows'),
 };
 
 const frontend = z.strictObject({
@@ -100,6 +100,7 @@ const frontend = z.strictObject({
   router: router.prefault({}),
   httpPort: port.optional().describe('Preferred HTTP port; --http-port overrides it'),
   chatProcessor: z.enum(['dynamo', 'sglang']).optional().describe('What renders chat templates'),
+  liveness: z.strictObject(checks).optional().describe(whatFollows),
   ...shared,
 });
 
@@ -158,6 +159,20 @@ const worker = z.strictObject({
     .optional()
     .describe("Where the worker registers; default: upstream's endpoint for its mode"),
   unified: z.boolean().default(false).describe("Upstream 1.1.x only: the worker's unified entry point"),
+  liveness: z
+    .strictObject({
+      ...checks,
+      standstillSeconds: z
+        .number()
+        .min(0)
+        .max(86_400)
+        .optional()
+        .describe(
+          'With requests in flight, the shortest time without a token or any other sign of work after which a worker is sent a request, and is unhealthy without an answer; 0: never; default: 20',
+        ),
+    })
+    .optional()
+    .describe(whatFollows),
   ...shared,
 });
 

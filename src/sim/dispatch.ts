@@ -11,7 +11,7 @@ import {
   type WholeRequest,
   type WorkRequest,
 } from './request-plane.ts';
-import type { Registry, Team } from './registry.ts';
+import type { Peer, Registry, Team } from './registry.ts';
 import type { Progress, Work, WorkerLoads } from './progress.ts';
 import type { Choice, Router } from './router.ts';
 import type { SeededFault } from './seeded-fault.ts';
@@ -43,8 +43,9 @@ export async function dispatchText(exchange: Exchange, work: TextWork): Promise<
   const request: TextRequest = { ...work, kind: 'text', imageInfo, rendezvous: null };
   const alone = team.prefill.length === 0;
   exchange.progress.enter('route', alone ? 'aggregated' : 'prefill');
-  const prefillChoice = router.byPrefix(team.prefill.length > 0 ? team.prefill : team.entry, tokens);
-  const decodeChoice = team.prefill.length > 0 ? router.byLoad(team.entry) : prefillChoice;
+  const entry = asked(team.entry, exchange.wishes.worker);
+  const prefillChoice = router.byPrefix(alone ? entry : asked(team.prefill, exchange.wishes.prefill), tokens);
+  const decodeChoice = alone ? prefillChoice : router.byLoad(entry);
   const workOf = ({ peer }: Choice, type: Work['type']): Work => {
     const blocks = Math.ceil(tokens.length / peer.card.kv_cache_block_size);
     return { worker: peer.instance.id, type, promptTokens: tokens.length, blocks };
@@ -63,6 +64,12 @@ export async function dispatchText(exchange: Exchange, work: TextWork): Promise<
     decodeWork,
     hitRate: prefillChoice.hitRate,
   };
+}
+
+/** The worker that the client asked for; the others count if there is none of that id. */
+function asked(peers: readonly Peer[], id: string | undefined): readonly Peer[] {
+  const found = peers.filter(({ instance }) => instance.id === id);
+  return found.length > 0 ? found : peers;
 }
 
 /** Tells how far the request is, from the frames of its answer. */
@@ -182,6 +189,12 @@ export interface Shared {
   readonly fault: SeededFault | undefined;
 }
 
+/** Ids of workers, from the headers that upstream reads: docs/upstream/frontend.md#one-worker. */
+export interface Wishes {
+  readonly worker?: string | undefined;
+  readonly prefill?: string | undefined;
+}
+
 export interface Exchange extends Shared {
   readonly id: string;
   readonly body: Body;
@@ -190,6 +203,7 @@ export interface Exchange extends Shared {
   /** When it came, on the clock of `performance`. */
   readonly startedAt: number;
   readonly progress: Progress;
+  readonly wishes: Wishes;
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
 }

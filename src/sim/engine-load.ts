@@ -20,8 +20,19 @@ const decodeQueues = {
   receive: 'sglang:num_decode_transfer_queue_reqs',
 } as const;
 
-/** `most`: how many requests run at once; others wait. */
-export function engineLoad(card: Card, cache: PrefixCache, metrics: Metrics, most = Infinity) {
+interface Limits {
+  /** How many requests run at once; others wait. */
+  readonly most?: number | undefined;
+  /** Whether the engine stands still: then its gauges do too. */
+  readonly holds?: () => boolean;
+}
+
+export function engineLoad(
+  card: Card,
+  cache: PrefixCache,
+  metrics: Metrics,
+  { most = Infinity, holds = () => false }: Limits,
+) {
   const labels = {
     model_name: card.display_name,
     engine_type: 'unified',
@@ -36,6 +47,7 @@ export function engineLoad(card: Card, cache: PrefixCache, metrics: Metrics, mos
   const shown: Readonly<Record<string, string>> =
     mode === 'prefill' ? prefillQueues : mode === 'decode' ? decodeQueues : {};
   metrics.onRead(() => {
+    if (holds()) return;
     metrics.gauge('sglang:num_running_reqs', labels, running);
     metrics.gauge('sglang:num_queue_reqs', labels, waiting.length);
     metrics.gauge('sglang:token_usage', labels, Math.min(1, (cache.size() + heldTokens / pageSize) / blocks));

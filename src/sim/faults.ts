@@ -1,5 +1,6 @@
-/** Process faults injected by flags, to test how the launcher reacts: crashes, escaped children, downloads. */
+/** Process faults injected by flags, to test how the launcher reacts: crashes, escaped children, downloads, a standstill. */
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { amount, onOff, text, type Values, whole } from './flags.ts';
@@ -22,11 +23,39 @@ export const faultFlags = {
   schedulers: whole(0),
 };
 
-/** `onEngineLost`: running streams fail, as when SGLang's scheduler exits. */
+/** Whatever computes waits here while the engine stands still; the status server and the metrics go on. */
+export interface Standstill {
+  holds(): boolean;
+  /** Settles when the engine runs, or `signal` aborts. */
+  over(signal: AbortSignal): Promise<void>;
+  begin(): void;
+  end(): void;
+}
+
+export function standstill(): Standstill {
+  let held: AbortController | undefined;
+  return {
+    holds: () => held !== undefined,
+    over: async (signal) => {
+      const until = held === undefined ? undefined : AbortSignal.any([held.signal, signal]);
+      if (until?.aborted === false) await once(until, 'abort');
+    },
+    begin: () => void (held ??= new AbortController()),
+    end: () => {
+      held?.abort();
+      held = undefined;
+    },
+  };
+}
+
+/** `engine.onLost`: running streams fail, as when SGLang's scheduler exits. */
 export async function injectFaults(
   faults: Values<typeof faultFlags>,
   stop: AbortSignal,
-  onEngineLost: () => void = () => {},
+  engine: { readonly onLost: () => void; readonly standstill: Standstill } = {
+    onLost: () => {},
+    standstill: standstill(),
+  },
 ): Promise<void> {
   after(faults['crash-after'], () => exitWith(1, traceback));
   after(faults['exit-after'], () => process.exit(faults['exit-code'] ?? 0));
@@ -50,7 +79,23 @@ export async function injectFaults(
     stop.addEventListener('abort', () => child.kill('SIGKILL'));
   }
   for (let i = 0; i < escaping; i++) start('sleep', true);
-  for (let i = 0; i < schedulers; i++) serveBy(start('sim::scheduler', false), i, stop, onEngineLost);
+  const serving = Array.from({ length: schedulers }, () => start('sim::scheduler', false));
+  for (const [index, scheduler] of serving.entries()) serveBy(scheduler, index, stop, engine.onLost);
+  if (schedulers > 0) standStillWith(serving, engine.standstill);
+}
+
+const lookMs = 100;
+
+/** A scheduler that is suspended computes nothing, and the engine with it. */
+function standStillWith(schedulers: readonly ChildProcess[], engine: Standstill): void {
+  let held = false;
+  setInterval(() => {
+    const holds = schedulers.some(suspended);
+    if (holds === held) return;
+    held = holds;
+    if (holds) engine.begin();
+    else engine.end();
+  }, lookMs).unref();
 }
 
 /**
@@ -66,6 +111,14 @@ function serveBy(scheduler: ChildProcess, index: number, stop: AbortSignal, onLo
     onLost();
   });
   process.once('exit', () => void (stop.aborted && scheduler.kill('SIGKILL')));
+}
+
+function suspended({ pid }: ChildProcess): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('T') === true;
+  } catch {
+    return false; // It has ended, or this system has no /proc.
+  }
 }
 
 /** In steps, so that the process grows as a real one does. */

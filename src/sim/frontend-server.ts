@@ -69,8 +69,12 @@ export async function answer(
     const body = spoilRequest(fault, asked, served);
     const model = requiredText(body, 'model');
     const progress = progressOf(metrics, model);
+    const wishes = {
+      worker: String(request.headers['x-worker-instance-id'] ?? ''),
+      prefill: String(request.headers['x-prefill-instance-id'] ?? ''),
+    };
     const exchange = { registry, router, metrics, loads, fault, id, body, model, response, signal };
-    await counted(route, { ...exchange, startedAt: started, progress });
+    await counted(route, { ...exchange, startedAt: started, progress, wishes });
   } catch (error) {
     if (!signal.aborted) fail(response, asApiError(error));
   }

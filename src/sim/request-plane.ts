@@ -146,7 +146,9 @@ async function answer(serving: Serving, request: IncomingMessage, response: Serv
     const body = await readBody(request, Infinity);
     if (!serving.answers()) await once(signal, 'abort');
     for await (const frame of serving.work(JSON.parse(body) as WorkRequest, signal)) {
-      response.write(`${JSON.stringify(frame)}\n`);
+      const line = `${JSON.stringify(frame)}\n`;
+      metrics.count('dynamo_component_response_bytes_total', labels, line.length);
+      response.write(line);
     }
   } catch (error) {
     const { status, message, param } = asApiError(error);

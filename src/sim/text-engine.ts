@@ -4,6 +4,7 @@ import { type Bootstrap, type KvOffer, receiveKv } from './bootstrap.ts';
 import type { Card } from './discovery.ts';
 import { loadImages, type ImageInfo } from './images.ts';
 import type { EngineLoad } from './engine-load.ts';
+import type { Standstill } from './faults.ts';
 import { log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { blockHashes, digest, type PrefixCache } from './prefix-cache.ts';
@@ -21,6 +22,7 @@ export interface TextEngine {
   readonly load: EngineLoad;
   /** What every answer begins with, in place of the usual words. */
   readonly opening: string | undefined;
+  readonly still: Standstill;
 }
 
 /** How much faster prefill is than decode. */
@@ -36,7 +38,8 @@ export async function* generate(engine: TextEngine, request: TextRequest, signal
   const kv = await (fetches
     ? load.within('receive', receiveKv(rendezvous, signal))
     : prefill(engine, request, tokens, signal));
-  if (kv === undefined && fetches && !signal.aborted) load.failed('transfer');
+  if (signal.aborted) return;
+  if (kv === undefined && fetches) load.failed('transfer');
   if (kv?.digest !== digest(tokens)) {
     // As upstream, the failure shows only as null content with HTTP 200; docs/upstream/sglang-on-cpu.md#transfer.
     log('ERROR', 'sim::decode', 'KV transfer from prefill failed', { room: rendezvous?.room ?? '' });
@@ -73,6 +76,7 @@ async function prefill(
   const cachedTokens = cache.matched(reusable) * pageSize;
   const leave = await load.place(signal);
   await sleep(((tokens.length - cachedTokens) * 1000) / (engine.tokensPerSecond * prefillSpeedup), signal);
+  await engine.still.over(signal);
   leave();
   if (!signal.aborted) cache.insert(blocks);
   metrics.count('sglang:cached_tokens_total', { ...labels, cache_source: 'device' }, cachedTokens);
@@ -81,7 +85,7 @@ async function prefill(
 }
 
 async function* decode(
-  { card, tokensPerSecond, load, metrics, opening }: TextEngine,
+  { card, tokensPerSecond, load, metrics, opening, still }: TextEngine,
   request: TextRequest,
   { promptTokens, imageInfo }: { readonly promptTokens: number; readonly imageInfo: readonly ImageInfo[] },
   signal: AbortSignal,
@@ -103,6 +107,7 @@ async function* decode(
       await sleep(started + ((index + 1) * 1000) / tokensPerSecond - performance.now(), signal);
       // When decoding is late, `sleep` does not pause: other requests must get their turn.
       if (index % 32 === 0) await new Promise(setImmediate);
+      if (still.holds()) await still.over(signal);
       if (signal.aborted) return;
       load.hold(1);
       held++;

@@ -28,6 +28,7 @@ const table = {
   'broken-transfer': onOff,
   opening: text,
   'hang-after': amount,
+  'stall-after': amount,
 };
 
 export type WorkerFlags = ReturnType<typeof readWorkerFlags>;

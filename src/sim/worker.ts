@@ -13,7 +13,7 @@ import { type Channel, workerEvents } from './kv-events.ts';
 import { log } from './log.ts';
 import { images, type MediaStore, videos } from './media.ts';
 import { metrics } from './metrics.ts';
-import { injectFaults } from './faults.ts';
+import { injectFaults, standstill } from './faults.ts';
 import { openPlanes } from './open-planes.ts';
 import { prefixCache } from './prefix-cache.ts';
 import { meetRanks } from './ranks.ts';
@@ -29,7 +29,8 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const status = { host: environment.systemHost, port: systemPort(), neverReady: flags.mode === 'encode' };
   const place = placeOf(flags, environment.namespace);
   const engineLost = new AbortController();
-  await injectFaults(flags, stop, () => engineLost.abort());
+  const still = standstill();
+  await injectFaults(flags, stop, { onLost: () => engineLost.abort(), standstill: still });
   const planes = await openPlanes(environment, stopping);
   if (planes === undefined) return;
   const { discovery, nats } = planes;
@@ -57,9 +58,12 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   const events = workerEvents(publishes ? nats : undefined, place, discovery.id, () => cache.contents());
   const cache = prefixCache(card.total_kv_blocks, events.publish);
   const tokensPerSecond = flags['tokens-per-second'] || 500;
-  const load = engineLoad(card, cache, measures, flags['max-running-requests']);
+  const load = engineLoad(card, cache, measures, {
+    most: flags['max-running-requests'],
+    holds: still.holds,
+  });
   const { opening } = flags;
-  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures, load, opening };
+  const engine = { card, tokensPerSecond, cache, bootstrap, metrics: measures, load, opening, still };
   const folder = flags['media-dir'] ?? join(tmpdir(), 'dynamo_media');
   const [dynamo_namespace, dynamo_component, dynamo_endpoint] = place;
   // Hexadecimal, as upstream writes it here; frontends write it as a decimal number.
@@ -85,6 +89,7 @@ export async function worker(argv: readonly string[], stopping: AbortController)
   // The subscription must be active before the channel is announced.
   await nats?.flush();
   const channel = publishes ? events.channel(requests.events) : undefined;
+  if (flags['stall-after'] !== undefined) setTimeout(still.begin, flags['stall-after'] * 1000).unref();
   registered = await register(discovery, place, card, { tcp: requests.tcp, channel });
   if (!stop.aborted) await once(stop, 'abort');
 
@@ -115,6 +120,7 @@ async function* work(
   media: MediaStore,
   signal: AbortSignal,
 ): Frames {
+  await engine.still.over(signal);
   if (request.kind === 'text') yield* generate(engine, request, signal);
   else if (request.kind === 'encode')
     yield { type: 'images', images: await loadImages(request.images, signal) };

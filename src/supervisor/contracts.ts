@@ -15,6 +15,8 @@ export interface Child {
   readonly degraded: Promise<LostChild>;
   /** Settles when the children that it has started by now are tracked, so that their loss is noticed. Never rejects. */
   trackChildren(): Promise<void>;
+  /** Those that `degraded` is about and that are running; none where they are not visible from here. */
+  vitalChildren(): readonly VitalChild[];
   /**
    * Settles when it has answered its last request: it listened on this TCP port when this was called, has stopped
    * listening, and no client is connected. Never settles if that cannot be determined, or once `ended` aborts.
@@ -71,6 +73,49 @@ export interface Proving {
   serves(plan: Plan, signal: AbortSignal): Promise<Proof>;
 }
 
+/** What a worker shows of its work. */
+export interface WorkSigns {
+  /** Requests that it has received and not answered completely. */
+  readonly inFlight: number;
+  /** How many of them wait for a worker of another role, as its engine last counted. */
+  readonly waiting: number;
+  /** Differs from the one before after each token, finished request or step of the scheduler; never changes by itself. */
+  readonly work: string;
+  /** It has sent at least a part of an answer in this life. */
+  readonly hasAnswered: boolean;
+  /** The least time in which the frontend saw it compute a prompt and write tokens, and so what silence is normal. */
+  readonly expectedMs?: number;
+}
+
+/** A child process that a worker cannot serve without. */
+export interface VitalChild {
+  readonly name: string;
+  readonly pid: number;
+  /** By a signal or a debugger. */
+  readonly suspended: boolean;
+  /** Time on a processor so far. */
+  readonly cpuMs: number;
+}
+
+/** What came of a small request of our own. */
+export type Asked =
+  /** The worker shows work since. */
+  | { readonly found: 'works' }
+  /** It received the request and showed no work for so long. */
+  | { readonly found: 'silent'; readonly ms: number }
+  /** No request of ours could be got to it. */
+  | { readonly found: 'not-reached'; readonly seen: string };
+
+/** Whether workers do what they are asked for, besides answering health checks. */
+export interface WorkProber {
+  /** By process; one that does not answer is absent. `undefined` when no client waits for anything. Never rejects. */
+  signs(specs: readonly ProcessSpec[]): Promise<ReadonlyMap<string, WorkSigns> | undefined>;
+  /** Whether its log says that it compiles or loads since it last showed work. */
+  compiles(spec: ProcessSpec): boolean;
+  /** Sends a request to this worker and watches it for `timeoutMs`. Never rejects. */
+  ask(spec: ProcessSpec, timeoutMs: number, signal: AbortSignal): Promise<Asked>;
+}
+
 /** Reports progress until a process is ready; an adapter reads its log and the model cache. */
 export interface LoadWatcher {
   /** Calls `onProgress` only when there is progress; the function that it returns ends the watch. */
@@ -97,6 +142,8 @@ export interface Dependencies {
   readonly loads: LoadWatcher;
   /** The other ranks of the worker in this process; `undefined` when etcd does not say. Absent on one host. */
   readonly peers?: (process: string) => Promise<readonly PeerRank[] | undefined>;
+  /** Loaded once the deployment serves; absent where no request can be sent to it. */
+  readonly work?: () => Promise<WorkProber>;
   /** The cause of a failure, if logs or host show it. Called once, at the failure; never rejects. */
   readonly diagnose: (failure: Failure) => Promise<Diagnosis | undefined>;
 }

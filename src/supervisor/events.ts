@@ -1,5 +1,5 @@
 /** The events of a run: the one stream that the terminal, the files on disk, `ps` and other programs read. */
-import type { ErrorCode, ErrorFields, LostChild } from '../base/error.ts';
+import type { ErrorCode, ErrorFields, LostChild, Standstill } from '../base/error.ts';
 import type { LoadProgress } from './progress.ts';
 
 /** How a process ended. Exactly one of the two is set. */
@@ -115,6 +115,7 @@ export type RunEvent = { readonly at: number } & (
       readonly process: string;
       readonly seen: string;
       readonly lostChild?: LostChild;
+      readonly standstill?: Standstill;
     }
   | { readonly type: 'waiting'; readonly for: string }
   /** The run has these processes more and those fewer; its plan on disk says so already. */

@@ -1,6 +1,12 @@
 /** Why a run failed, in words for users. */
 import { messageOf, systemProblem } from '../base/error-code.ts';
-import { DynamoError, type ErrorFields, type KnownInstances, type LostChild } from '../base/error.ts';
+import {
+  DynamoError,
+  type ErrorFields,
+  type KnownInstances,
+  type LostChild,
+  type Standstill,
+} from '../base/error.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import { type Exit, type Failure, type Waited, waitedText } from './events.ts';
 import type { Sight } from './contracts.ts';
@@ -49,15 +55,17 @@ export interface Trouble {
   /** In words. */
   readonly seen: string;
   readonly lostChild?: LostChild;
+  readonly standstill?: Standstill;
 }
 
-export function unhealthy(spec: ProcessSpec, { seen, lostChild }: Trouble): Failure {
+export function unhealthy(spec: ProcessSpec, { seen, lostChild, standstill }: Trouble): Failure {
   return {
     code: 'process-failed',
     message: `${spec.name} is alive but unhealthy: ${seen}`,
     process: spec.name,
     logFile: spec.logFile,
     ...(lostChild === undefined ? {} : { fields: { lostChild } }),
+    ...(standstill === undefined ? {} : { fields: { standstill } }),
   };
 }
 

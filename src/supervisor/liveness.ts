@@ -1,5 +1,6 @@
 /** Monitors processes that were ready: one that does not respond, or that the frontend lost, is stopped and counts as failed. */
 import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/error-code.ts';
 import { isServing, type LivenessRule, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import type { Actor, Actors } from './actor.ts';
 import type { Prober } from './contracts.ts';
@@ -12,6 +13,7 @@ export async function monitor(run: RunContext, actors: Actors): Promise<void> {
   const { deps, journal, shutdown } = run;
   void watchOtherHosts(run);
   void watchOtherRanks(run, actors);
+  void watchWork(run, actors);
   while (!shutdown.signal.aborted) {
     await watchHealth(run.plan, {
       prober: deps.prober,
@@ -138,6 +140,24 @@ async function watchOtherRanks(run: RunContext, actors: Actors): Promise<void> {
     await watchRanks(run, actor.spec, (seen) => giveUp(run, actor, { seen }, actor.spec.degradedStopGraceMs));
   });
   await Promise.all(watches);
+}
+
+/** Workers that answer health checks and do nothing. */
+async function watchWork(run: RunContext, actors: Actors): Promise<void> {
+  const { deps, plan, journal } = run;
+  if (deps.work === undefined || plan.processes.every(({ standstillMs }) => standstillMs === undefined))
+    return;
+  try {
+    const [prober, { watchStandstill }] = await Promise.all([deps.work(), import('./standstill.ts')]);
+    await watchStandstill(run, actors, prober, (actor, trouble) =>
+      giveUp(run, actor, trouble, actor.spec.degradedStopGraceMs),
+    );
+  } catch (error) {
+    journal.record({
+      type: 'note',
+      text: `workers that stand still will not be noticed: ${messageOf(error)}`,
+    });
+  }
 }
 
 function nameOf(instance: { namespace: string; component: string; endpoint: string }): string {

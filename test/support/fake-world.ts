@@ -162,6 +162,7 @@ function fakeChild(
     exited: exited.promise,
     degraded: clock.sleep(script.degradedMs ?? never).then(() => ({ name: 'scheduler', pid: 7 })),
     trackChildren: async () => {},
+    vitalChildren: () => [],
     drained: async () => await clock.sleep(script.drainedMs ?? never),
     stop: async (graceMs) => {
       notes.push({ what: 'stop', process: name, pid, graceMs });

@@ -70,6 +70,40 @@ export const childDied: Rule = {
   },
 };
 
+/** Found by the launcher itself: no log says anything. Source: docs/upstream/processes.md#who-dies-with-whom. */
+export const standsStill: Rule = {
+  id: 'stands-still',
+  kind: 'cause',
+  sees: 'a worker with requests in flight answers health checks, shows no work, and does not answer a request that the launcher sends',
+  fixes: '`dynamo logs`; find what suspended the process, or see the last step in its log',
+  find: ({ failure, subject }) => {
+    const { standstill } = failure.fields ?? {};
+    if (standstill === undefined || subject === undefined || subject.spec.name !== failure.process)
+      return undefined;
+    const { name } = subject.spec;
+    const { part, inFlight } = standstill;
+    const cause =
+      part === undefined
+        ? `${name} stands still: its engine hangs, although its health checks are answered`
+        : part.how === 'suspended'
+          ? `${name} stands still: its ${part.name} (pid ${part.pid}) was suspended by a signal or a debugger`
+          : `${name} stands still: its ${part.name} (pid ${part.pid}) hangs without using a processor`;
+    const requests = inFlight === 1 ? '1 request' : `${inFlight} requests`;
+    return {
+      cause,
+      evidence: [
+        `${requests} in flight, no sign of work for ${inSeconds(standstill.quietMs)} s, no answer to a request of ours within ${inSeconds(standstill.askedMs)} s`,
+      ],
+      fix: `dynamo logs ${name} --tail 100   # too strict for this model? --set components.${subject.spec.component}.liveness.standstillSeconds=120`,
+      fromOutside: true,
+    };
+  },
+};
+
+function inSeconds(ms: number): number {
+  return Math.round(ms / 1000);
+}
+
 /**
  * SGLang exits by sending SIGKILL to its own process tree: exit code 137 does not mean the kernel's OOM killer.
  * Source: docs/upstream/processes.md#exit-codes.

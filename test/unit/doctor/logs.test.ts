@@ -253,6 +253,7 @@ const bySituation = [
   'ended-itself',
   'dead-on-first-request',
   'killed-from-outside',
+  'stands-still',
   'still-loading',
   'load-stalled',
 ];

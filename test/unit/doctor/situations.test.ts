@@ -147,6 +147,23 @@ test('a scheduler that is gone before the engine notices: killed by the kernel, 
   expect(ruleOf({ failure, logs: { decode: 'gpu-memory-full' } })).toBe('gpu-memory-neighbour');
 });
 
+const failed = (fields: object) =>
+  opinionOn({ failure: { message: 'in whatever words', fields, exit: undefined as never } }).diagnosis;
+
+test('a worker that stands still: which part of it does not run', () => {
+  const standstill = { inFlight: 3, quietMs: 24_300, askedMs: 15_000 };
+  const part = { name: 'sglang::scheduler', pid: 77, how: 'suspended' } as const;
+  expect(failed({ standstill })).toMatchObject({
+    rule: 'stands-still',
+    cause: 'decode stands still: its engine hangs, although its health checks are answered',
+    evidence: ['3 requests in flight, no sign of work for 24 s, no answer to a request of ours within 15 s'],
+  });
+  expect(failed({ standstill: { ...standstill, part } })?.cause).toBe(
+    'decode stands still: its sglang::scheduler (pid 77) was suspended by a signal or a debugger',
+  );
+  expect(failed({})).toBeUndefined();
+});
+
 test('/dev/shm: SIGBUS alone proves nothing, SIGBUS with a full one does', () => {
   const failure: Told['failure'] = { exit: { code: undefined, signal: 'SIGBUS' } };
   expect(ruleOf({ failure })).toBeUndefined();

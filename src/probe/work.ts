@@ -1,0 +1,137 @@
+/** Reads from metrics and logs whether workers do what they are asked for, and sends one a request to find out. */
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/error-code.ts';
+import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
+import { statusUrl } from '../plan/ports.ts';
+import { proofRequest } from '../plan/proof.ts';
+import type { Asked, WorkProber, WorkSigns } from '../supervisor/contracts.ts';
+import { exchange } from './http.ts';
+import { plainGet } from './plain-get.ts';
+import { expectedMs, frontendInFlight, readWork, type WorkPage } from './work-page.ts';
+
+/** The logs of processes; src/run has them. */
+export interface LogReader {
+  size(file: string): number;
+  linesSince(file: string, from: number): readonly string[];
+  /** A progress bar or a step of loading. */
+  showsLoading(line: string): boolean;
+}
+
+/** A page of 1.6.1 has 120 kB, and a frontend writes it in 2 ms. */
+const pageWithinMs = 2_000;
+const lookEveryMs = 500;
+
+/** What engines write while they compile kernels or capture graphs, for a shape that is new to them. Seen with SGLang 0.5. */
+const compiling =
+  /\b(?:compil(?:e|es|ing|ation)|autotun\w*|JIT|warm(?:ing)?[ -]?up|torch\.compile|inductor|nvcc|ninja)\b|cuda graph|deep_?gemm/i;
+
+export function createWorkProber(plan: ServingPlan, clock: Clock, logs: LogReader): WorkProber {
+  /** Where the log of each process ended when it last showed work. */
+  const marks = new Map<string, { readonly work: string; readonly size: number }>();
+  const pageOf = async (spec: ProcessSpec): Promise<WorkPage | undefined> => {
+    const text = await metricsAt(statusUrl(plan, spec.ports.system));
+    return text === undefined ? undefined : readWork(text, spec);
+  };
+  return {
+    signs: async (specs) => {
+      const frontend = await metricsAt(plan.http.url);
+      if (frontend !== undefined && frontendInFlight(frontend) === 0) return undefined;
+      const expected = frontend === undefined ? undefined : expectedMs(frontend);
+      const read = specs.map(async (spec): Promise<[string, WorkSigns] | undefined> => {
+        const page = await pageOf(spec);
+        if (page === undefined) return undefined;
+        if (page.inFlight === 0 || marks.get(spec.name)?.work !== page.work)
+          marks.set(spec.name, { work: page.work, size: logs.size(spec.logFile) });
+        return [spec.name, { ...page, ...(expected === undefined ? {} : { expectedMs: expected }) }];
+      });
+      return new Map((await Promise.all(read)).filter((each) => each !== undefined));
+    },
+    compiles: ({ name, logFile }) => {
+      const lines = logs.linesSince(logFile, marks.get(name)?.size ?? 0);
+      return lines.some((line) => compiling.test(line) || logs.showsLoading(line));
+    },
+    ask: async (spec, timeoutMs, signal) => {
+      const before = await pageOf(spec);
+      if (before === undefined) return { found: 'not-reached', seen: 'its metrics do not answer' };
+      return await askWorker({ plan, clock, spec, before, pageOf }, timeoutMs, signal);
+    },
+  };
+}
+
+interface Question {
+  readonly plan: ServingPlan;
+  readonly clock: Clock;
+  readonly spec: ProcessSpec;
+  /** What its page said before any request of ours. */
+  readonly before: WorkPage;
+  readonly pageOf: (spec: ProcessSpec) => Promise<WorkPage | undefined>;
+}
+
+/**
+ * Sends requests, one after the other, until one has reached the worker. A frontend that does not route by the headers
+ * spreads them over its workers. Source: docs/upstream/frontend.md#one-worker.
+ */
+async function askWorker(question: Question, timeoutMs: number, stop: AbortSignal): Promise<Asked> {
+  const { clock, spec, before, pageOf } = question;
+  const begin = clock.now();
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, stop]);
+  let seen = 'no answer';
+  const sending = (async (): Promise<void> => {
+    while (!signal.aborted) {
+      // It ends with the verdict: a worker may count an answer for a request that was cancelled.
+      seen = await send(question, timeoutMs + pageWithinMs, signal);
+      await clock.sleep(lookEveryMs, signal).catch(() => {});
+    }
+  })();
+  let reachedAt: number | undefined;
+  try {
+    while (!stop.aborted && clock.now() - begin < timeoutMs) {
+      await clock.sleep(lookEveryMs, signal).catch(() => {});
+      const page = await pageOf(spec);
+      if (page === undefined) continue;
+      // Less than before: it was restarted.
+      if (page.work !== before.work || page.received < before.received) return { found: 'works' };
+      if (page.received > before.received) reachedAt ??= clock.now();
+    }
+  } finally {
+    over.abort();
+    await sending;
+  }
+  if (reachedAt === undefined) return { found: 'not-reached', seen };
+  return { found: 'silent', ms: clock.now() - begin };
+}
+
+/** Returns what came of it, in words. Never rejects. */
+async function send(
+  { plan, spec, before }: Question,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const request = proofRequest({ ...plan.proof, maxTokens: 1 }, plan.model.servedName);
+  const header = spec.mode === 'prefill' ? 'x-prefill-instance-id' : 'x-worker-instance-id';
+  try {
+    const { status, body } = await exchange(plan.http.url + request.path, {
+      body: request.body,
+      headers: before.workerId === undefined ? {} : { [header]: before.workerId },
+      timeoutMs,
+      signal,
+    });
+    if (status === 200) return 'the frontend sent it to another worker';
+    return `HTTP ${status} from ${request.path}: ${body.slice(0, 160)}`;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** `undefined` if it does not answer. */
+async function metricsAt(url: string): Promise<string | undefined> {
+  try {
+    const answer =
+      (await plainGet(`${url}/metrics`, pageWithinMs)) ??
+      (await exchange(`${url}/metrics`, { timeoutMs: pageWithinMs }));
+    return answer.status === 200 ? answer.body : undefined;
+  } catch {
+    return undefined;
+  }
+}
