@@ -15,7 +15,7 @@ import { openLedger } from '../process/ledger-writer.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProbes } from '../probe/prober.ts';
 import { linesSince } from '../run/log-file.ts';
-import { cachedModel, createLoadWatcher, loadStep } from '../run/load-watch.ts';
+import { cachedModel, createLoadWatcher } from '../run/load-watch.ts';
 import { openControlServer } from '../run/control-server.ts';
 import { appendEvent, markSwept, socketIn } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/events.ts';
@@ -171,7 +171,6 @@ async function workProber(plan: ServingPlan): Promise<WorkProber> {
   return createWorkProber(plan, systemClock, {
     size: (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0,
     linesSince: (file, from) => linesSince(file, from, mostLogBytes),
-    showsLoading: (line) => loadStep(line) !== undefined,
   });
 }
 

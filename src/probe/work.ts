@@ -5,6 +5,7 @@ import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
 import { statusUrl } from '../plan/ports.ts';
 import { proofRequest } from '../plan/proof.ts';
 import type { Asked, WorkProber, WorkSigns } from '../supervisor/contracts.ts';
+import { loadStep } from '../supervisor/log-steps.ts';
 import { exchange } from './http.ts';
 import { plainGet } from './plain-get.ts';
 import { expectedMs, frontendInFlight, readWork, type WorkPage } from './work-page.ts';
@@ -13,8 +14,6 @@ import { expectedMs, frontendInFlight, readWork, type WorkPage } from './work-pa
 export interface LogReader {
   size(file: string): number;
   linesSince(file: string, from: number): readonly string[];
-  /** A progress bar or a step of loading. */
-  showsLoading(line: string): boolean;
 }
 
 /** A page of 1.6.1 has 120 kB, and a frontend writes it in 2 ms. */
@@ -48,7 +47,7 @@ export function createWorkProber(plan: ServingPlan, clock: Clock, logs: LogReade
     },
     compiles: ({ name, logFile }) => {
       const lines = logs.linesSince(logFile, marks.get(name)?.size ?? 0);
-      return lines.some((line) => compiling.test(line) || logs.showsLoading(line));
+      return lines.some((line) => compiling.test(line) || loadStep(line) !== undefined);
     },
     ask: async (spec, timeoutMs, signal) => {
       const before = await pageOf(spec);

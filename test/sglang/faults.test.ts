@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { livingProcesses } from '../oracle/proc.ts';
 import { start, succeed } from '../e2e/harness/cli.ts';
 import { freePort } from '../e2e/harness/ports.ts';
-import { pidOf } from '../e2e/harness/deployment.ts';
+import { pidOf, ps, textBelow } from '../e2e/harness/deployment.ts';
 import { test, type World } from '../e2e/harness/world.ts';
 import { until } from '../support/until.ts';
 import { model } from '../real/support/models.ts';
@@ -15,6 +15,7 @@ import {
   outlivesEtcd,
   outlivesStandstill,
   sglangTimeout as timeout,
+  untilAnswered,
   upOnCpu,
   withInfra,
 } from '../real/support/sglang.ts';
@@ -70,6 +71,27 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
       ].flatMap(([name, value]) => ['--set', `env.DYN_HEALTH_CHECK_${name}=${value}`]);
       const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), canary);
       await outlivesStandstill(world, running, await pidOfVictim(world, 'scheduler'));
+      await succeed(world, ['down']);
+    },
+  );
+
+  test(
+    'a hung scheduler with a request in flight: found within a minute, named, and its worker serves again',
+    { timeout },
+    async ({ world }) => {
+      const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'));
+      const scheduler = await pidOfVictim(world, 'scheduler');
+      const unhealthy = (): boolean => textBelow(world.state).includes('"type":"unhealthy"');
+      process.kill(scheduler, 'SIGSTOP');
+      const stoppedAt = Date.now();
+      // It fails when the worker is stopped.
+      const request = { model: 'tiny', messages: [{ role: 'user' as const, content: 'Hello?' }] };
+      void running.client.chat.completions.create(request, { timeout: 600_000 }).catch(() => {});
+      await until('the standstill to be found', unhealthy, 90_000);
+      expect(Date.now() - stoppedAt).toBeLessThan(60_000);
+      expect(textBelow(world.state)).toContain(`its sglang::scheduler (pid ${scheduler}) is suspended`);
+      await untilAnswered('a scheduler that stood still', running);
+      expect((await ps(world))[0]?.processes.find(({ name }) => name === 'worker')?.restarts).toBe(1);
       await succeed(world, ['down']);
     },
   );

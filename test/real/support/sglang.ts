@@ -98,7 +98,7 @@ export async function outlivesStandstill(world: World, running: Running, victim:
   await untilAnswered('a scheduler that stood still', running);
 }
 
-async function untilAnswered(after: string, { client }: Running): Promise<void> {
+export async function untilAnswered(after: string, { client }: Running): Promise<void> {
   const answered = async (): Promise<boolean> => {
     const { usage } = await client.chat.completions.create(
       { model: 'tiny', messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 4 },
