@@ -4,6 +4,7 @@ import { docker, orphansOurs, runState } from './checks/dead-runs.ts';
 import { etcd, etcdLock, etcdStale, nats } from './checks/etcd-and-nats.ts';
 import { driver, gpuHang, nvml } from './checks/gpu-health.ts';
 import { computeMode, gpus, vram } from './checks/gpus.ts';
+import { hierarchicalCache } from './checks/hierarchical-cache.ts';
 import { hostsClock, hostsInterface, hostsModel, hostsReach, hostsVersion } from './checks/hosts.ts';
 import { hfAuth, hfCache, modelKind, offline } from './checks/hub-and-models.ts';
 import { loopback, planes, proxy } from './checks/network.ts';
@@ -47,4 +48,5 @@ export const checks: readonly Check[] = [
   hostsVersion,
   hostsModel,
   hostsInterface,
+  hierarchicalCache,
 ];

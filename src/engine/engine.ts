@@ -61,6 +61,8 @@ export interface LocalDeployment extends AnyDeployment {
   /** Where NATS listens, without credentials; absent when nothing needs it. */
   readonly nats?: string | undefined;
   readonly http: { readonly host: string; readonly port: number };
+  /** For KV blocks on disk; removed with the run. Absent if no worker writes any. */
+  readonly kvCacheFolder?: string | undefined;
   /** TMPDIR for files and sockets that processes leave behind; removed with the run. Absent if too long for a socket path. */
   readonly temporaryFolder?: string | undefined;
 }

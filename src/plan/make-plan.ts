@@ -116,6 +116,7 @@ function planOf(
     ...daemonOf([...specs.values()], host),
     runFolder: host.runFolder,
     mediaFolder: deployment.mediaFolder,
+    ...(deployment.kvCacheFolder === undefined ? {} : { kvCacheFolder: deployment.kvCacheFolder }),
     ...(deployment.temporaryFolder === undefined ? {} : { temporaryFolder: deployment.temporaryFolder }),
     ...(linkTo === undefined ? {} : { modelLink: { path: `${cwd}/${modelPath}`, target: linkTo } }),
     choices: [...decided.choices, ...joins].map((choice) => ({
@@ -239,6 +240,14 @@ function meetingPort({ hosts }: PlanOptions): number[] {
 
 type Decided = ReturnType<typeof decide>;
 
+/** Workers share it: the name of a file tells which model and rank its block is of. */
+function kvCacheFolder(replicas: readonly Replica[], { runFolder }: HostFacts): { kvCacheFolder?: string } {
+  const writes = replicas.some(
+    (replica) => replica.kind === 'worker' && replica.spec.hierarchicalCache?.storage === 'file',
+  );
+  return writes ? { kvCacheFolder: `${runFolder}/kv-cache` } : {};
+}
+
 /** The processes, and what they share. */
 function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
   const { runtime, engine, planes, profile, replicas, http, placement, pool, infra, infraSpecs, model } =
@@ -254,6 +263,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     ...(infra.nats === undefined ? {} : { nats: infra.nats.addresses.join(',') }),
     http,
     mediaFolder: `${host.runFolder}/media`,
+    ...kvCacheFolder(replicas, host),
     temporaryFolder: temporaryFolder(engine.kind, host),
   };
   const access = accessVariables(infra, host.environment);

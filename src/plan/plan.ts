@@ -170,6 +170,8 @@ interface ModelPlan extends AnyPlan {
   /** Where etcd and NATS come from; absent when nothing needs them. */
   readonly infra?: InfraPlan | undefined;
   readonly mediaFolder: string;
+  /** KV blocks on disk; absent if no worker writes any. */
+  readonly kvCacheFolder?: string | undefined;
   /** TMPDIR of the processes, for files and sockets that they leave behind. */
   readonly temporaryFolder?: string | undefined;
   /** A link created before the first process starts, through which processes find the model under its served name. */
@@ -240,10 +242,11 @@ export function clientUrl(plan: Plan): string {
 export function ephemeralFolders(plan: Plan): string[] {
   const data = plan.infra?.folders.filter(({ kept }) => !kept).map(({ path }) => path) ?? [];
   if (!runsModel(plan)) return data;
-  const { discovery, modelLink, temporaryFolder } = plan;
+  const { discovery, kvCacheFolder, modelLink, temporaryFolder } = plan;
   return [
     ...(discovery.backend === 'file' ? [discovery.folder] : []),
     ...data,
+    ...(kvCacheFolder === undefined ? [] : [kvCacheFolder]),
     ...(temporaryFolder === undefined ? [] : [temporaryFolder]),
     ...(modelLink === undefined ? [] : [modelsFolder(plan)]),
   ];

@@ -153,6 +153,35 @@ const worker = z.strictObject({
     .default({})
     .describe('Limits on the memory of an engine'),
   radixCache: z.boolean().default(true),
+  hierarchicalCache: z
+    .strictObject({
+      ratio: z
+        .number()
+        .gt(1)
+        .max(1000)
+        .optional()
+        .describe("Size of the cache in host memory, as a multiple of the GPU's; default: SGLang's, 2"),
+      sizeGB: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .optional()
+        .describe('Its size in gigabytes (10^9 bytes) for each rank, in place of ratio'),
+      writePolicy: z
+        .enum(['write_through', 'write_through_selective', 'write_back'])
+        .optional()
+        .describe("When blocks are copied to it; default: SGLang's, write_through"),
+      storage: z
+        .enum(['file', 'nixl'])
+        .optional()
+        .describe('A third level below host memory; file: a folder of the run; others: engineArgs'),
+      prefetch: z
+        .enum(['timeout', 'best_effort', 'wait_complete'])
+        .optional()
+        .describe("How long a request waits for blocks from storage; default: SGLang's, timeout"),
+    })
+    .optional()
+    .describe('HiCache of SGLang: keeps KV blocks that leave the GPU in host memory'),
   endpoint: z
     .string()
     .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'expected namespace.component.endpoint')

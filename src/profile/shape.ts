@@ -11,6 +11,7 @@ export function shapeFaults(document: ProfileDocument): ShapeFault[] {
     ...routing(document, workers),
     ...encoders(workers),
     ...fields(document, workers),
+    ...caches(document, workers),
     ...restarts(document),
   ];
 }
@@ -188,6 +189,35 @@ function fields(document: ProfileDocument, workers: readonly NamedWorker[]): Sha
       });
     }
     return faults;
+  });
+}
+
+/** What SGLang refuses, ignores or switches off. Source: docs/upstream/memory-and-gpus.md#hierarchical-cache. */
+function caches({ device }: ProfileDocument, workers: readonly NamedWorker[]): ShapeFault[] {
+  return workers.flatMap(({ path, spec }) => {
+    const { hierarchicalCache: cache, mode } = spec;
+    if (cache === undefined) return [];
+    const at = [...path, 'hierarchicalCache'];
+    const fault = (message: string, fix: string, ...key: string[]): ShapeFault => ({
+      path: [...at, ...key],
+      message: `${[...at, ...key].join('.')}: ${message}`,
+      fix,
+    });
+    const noMode =
+      mode === 'decode'
+        ? fault('a decode worker keeps no blocks for later requests', 'set it on the prefill worker')
+        : fault(`only for modes aggregated and prefill, got mode ${mode}`, 'remove it');
+    return [
+      ...(mode === 'aggregated' || mode === 'prefill' ? [] : [noMode]),
+      ...(spec.radixCache ? [] : [fault('needs the radix cache, which is off', 'remove radixCache: false')]),
+      ...(device === 'cpu' ? [fault('needs a GPU, got device: cpu', 'remove it, or device: gpu')] : []),
+      ...(cache.ratio !== undefined && cache.sizeGB !== undefined
+        ? [fault('has no effect beside sizeGB', 'remove one of the two', 'ratio')]
+        : []),
+      ...(cache.prefetch !== undefined && cache.storage === undefined
+        ? [fault('there is no storage to fetch from', 'add storage: file, or remove it', 'prefetch')]
+        : []),
+    ];
   });
 }
 

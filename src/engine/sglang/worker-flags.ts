@@ -35,6 +35,28 @@ export function memoryFlags(
   ];
 }
 
+/** Source: docs/upstream/memory-and-gpus.md#hierarchical-cache. */
+export function cacheFlags({ radixCache, hierarchicalCache }: WorkerSpec): Flag[] {
+  return [
+    ['--disable-radix-cache', !radixCache],
+    ['--enable-hierarchical-cache', hierarchicalCache !== undefined],
+    ['--hicache-ratio', hierarchicalCache?.ratio],
+    ['--hicache-size', hierarchicalCache?.sizeGB],
+    ['--hicache-write-policy', hierarchicalCache?.writePolicy],
+    ['--hicache-storage-backend', hierarchicalCache?.storage],
+    ['--hicache-storage-prefetch-policy', hierarchicalCache?.prefetch],
+  ];
+}
+
+/** Without it, files of all runs would be in one folder, and stay. `folder`: of this run. */
+export function cacheVariables(
+  { hierarchicalCache }: WorkerSpec,
+  folder: string | undefined,
+): Record<string, string> {
+  if (hierarchicalCache?.storage !== 'file' || folder === undefined) return {};
+  return { SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR: folder };
+}
+
 // Transfer of the KV cache from prefill to decode.
 
 /** NIXL registers memory as GPU memory and crashes on a CPU. Source: docs/upstream/sglang-on-cpu.md#transfer. */

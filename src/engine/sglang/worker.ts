@@ -7,6 +7,8 @@ import { type Flag, flagWords, mergeFlags } from '../flags.ts';
 import { pythonVariables, statusVariables, tracesEndpoint } from '../upstream.ts';
 import { meetingPoint, spansHosts, spellingFor } from '../targets.ts';
 import {
+  cacheFlags,
+  cacheVariables,
   cpuFlags,
   cpuVariables,
   isMedia,
@@ -69,6 +71,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
       ...pythonVariables(home, deployment, replica.name),
       ...statusVariables(ports.system, deployment),
       ...(deployment.target === 'local' ? localVariables(deployment) : {}),
+      ...(deployment.target === 'local' ? cacheVariables(spec, deployment.kvCacheFolder) : {}),
       ...transferVariables(spec, device),
       ...multimodalVariables(spec, versionFlags, device),
       ...(device === 'cpu' ? cpuVariables(spec) : {}),
@@ -115,7 +118,7 @@ function languageFlags({ versionFlags, device, replica, deployment }: WorkerPart
     ...transferFlags(spec, ports, device),
     ...languageDiffusionFlags(spec, device),
     ['--kv-events-config', deployment.events === 'none' ? undefined : kvEvents(ports.kvEvents, deployment)],
-    ['--disable-radix-cache', !spec.radixCache],
+    ...cacheFlags(spec),
     ...memoryFlags(spec, versionFlags, device),
     ...(device === 'cpu' ? cpuFlags(spec) : []),
   ];

@@ -1,5 +1,7 @@
 /** Checks of the host itself: ports, variables, shared memory, limits, proxies, names, zombies. */
 import { expect, test } from 'vitest';
+import { hierarchicalCache } from '../../../src/doctor/checks/hierarchical-cache.ts';
+import type { GpuReport } from '../../../src/doctor/host-view.ts';
 import { bootstrap, ports, sysportEnv } from '../../../src/doctor/checks/ports.ts';
 import { init, limits, shm } from '../../../src/doctor/checks/surroundings.ts';
 import { loopback, proxy } from '../../../src/doctor/checks/network.ts';
@@ -260,4 +262,58 @@ test('loopback is silent if localhost is this host, and skipped without getent',
   const runs = [runFacts({ state: 'live', plan: subjectOf(agg).plan })];
   expect(await finding(loopback, { programs: getent('127.0.0.1'), runs })).toMatchObject({ status: 'ok' });
   expect(await finding(loopback)).toMatchObject({ status: 'skip' });
+});
+
+const cachedBy = (cache: object, more: object = {}) =>
+  onGpus(
+    profileOf({
+      components: {
+        frontend,
+        worker: worker('aggregated', { replicas: 2, pageSize: 64, hierarchicalCache: cache, ...more }),
+      },
+    }),
+  );
+
+test('hierarchical caches must fit into the memory that SGLang leaves to them', async () => {
+  const files = { '/proc/meminfo': `MemTotal: 263000000 kB\nMemAvailable:   ${200 * 1024 ** 2} kB\n` };
+  const gpus: GpuReport = {
+    state: 'answers',
+    gpus: [0, 1].map((index) => ({
+      index,
+      uuid: `GPU-${index}`,
+      name: 'NVIDIA H200',
+      totalMiB: 143_771,
+      usedMiB: 0,
+    })),
+  };
+  const look = async (cache: object, more: object = {}) =>
+    await finding(hierarchicalCache, { subject: cachedBy(cache, more), files, gpus });
+  expect(await look({ sizeGB: 64 })).toMatchObject({
+    status: 'ok',
+    evidence: '119 GiB for 2 workers: 200 GiB of memory is available, of which SGLang leaves 10 GiB alone',
+  });
+  expect(await look({ sizeGB: 128 })).toMatchObject({
+    status: 'fail',
+    evidence: expect.stringMatching(/^hierarchical caches of 238 GiB do not fit: /),
+    fix: expect.stringContaining('components.worker.hierarchicalCache.sizeGB=N'),
+  });
+  // In proportion to what is on the GPU, which is not known before the start.
+  expect(await look({})).toMatchObject({
+    status: 'warn',
+    evidence: expect.stringContaining('may take up to 505 GiB'),
+  });
+  expect(await look({}, { memory: { staticFraction: 0.2 } })).toMatchObject({ status: 'ok' });
+  expect(await look({ sizeGB: 64 }, { pageSize: undefined })).toMatchObject({
+    status: 'warn',
+    fix: '--set components.worker.pageSize=64',
+  });
+  expect(await finding(hierarchicalCache, { subject: cachedBy({ sizeGB: 64 }), gpus })).toMatchObject({
+    status: 'skip',
+  });
+  expect(await finding(hierarchicalCache, { subject: onGpus(agg), files, gpus })).toMatchObject({
+    status: 'skip',
+  });
+  expect(await finding(hierarchicalCache, { subject: subjectOf(agg), files })).toMatchObject({
+    status: 'skip',
+  });
 });
