@@ -21,7 +21,7 @@ import {
   settingsOf,
 } from './up/deployment-options.ts';
 import { gatherFacts, placeFacts } from '../deployment/host-facts.ts';
-import { factRequest, observer } from '../deployment/prepare-run.ts';
+import { additions, factRequest } from '../deployment/prepare-run.ts';
 import { noInfraFacts } from '../deployment/infra-facts.ts';
 import { modelFact } from '../deployment/model-facts.ts';
 import { openProfile } from '../deployment/load-profile.ts';
@@ -128,7 +128,7 @@ interface PlanRequest extends AskedManifest {
 
 async function planHere({ profile, flags, rawArgs, environment }: PlanRequest): Promise<string> {
   const options = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
-  const observed = await observer(options);
+  const observed = await additions(profile, options, environment);
   const facts = await factsFor(profile, options, environment);
   const shares = await shareRules(options);
   const { plan: made } = observed((host) => planWithSecrets(profile, options, host, shares), facts);

@@ -1,6 +1,7 @@
 /** `dynamo setup`: a Python environment with Dynamo, and etcd and NATS, made in the user's own folders. */
 import { type Command, Option } from 'commander';
 import { setupEngines, upstreamEngines } from '../engine/engines.ts';
+import { additionNames } from '../python/recipe.ts';
 import { toolNames } from '../python/tools.ts';
 import { list, remove } from './setup/installed.ts';
 import type { SetupFlags } from './setup/make.ts';
@@ -11,6 +12,7 @@ Examples:
   dynamo setup                                   install SGLang on a host with GPUs, the mocker elsewhere
   dynamo setup --engine sglang --version 1.4.2   install NVIDIA Dynamo with SGLang and torch, 10 GB
   dynamo setup --engine mocker --infra           install the GPU-free engine, 0.4 GB, with etcd and NATS
+  dynamo setup --engine mocker --with planner    install it with what dynamo up --planner needs, 0.9 GB
   dynamo setup --tool aiconfigurator             install what dynamo advise asks, 0.7 GB
   dynamo setup --dry-run                         show what would be installed, with the reason for each override
   dynamo setup list                              list what is installed, and what up would use
@@ -40,6 +42,11 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .addOption(
       new Option('--tool <tool>', 'a program that advise or bench uses; without --engine, only this').choices(
         toolNames,
+      ),
+    )
+    .addOption(
+      new Option('--with <addition>', 'what else the engine gets: planner, for `up --planner`').choices(
+        additionNames,
       ),
     )
     .option('--no-adopt', 'create an environment even if one of yours would do')

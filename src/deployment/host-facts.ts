@@ -75,7 +75,8 @@ export async function gatherFacts(
         : undefined,
     model,
     ...(options !== undefined && spansHosts(options) ? { addresses: hostAddresses() } : {}),
-    python: runtime === undefined ? pythonFor(request, environment, gpus) : mountedPython(runtime, request),
+    python:
+      runtime === undefined ? await pythonFor(request, environment, gpus) : mountedPython(runtime, request),
     infra: await infraFacts(workspace, request.infra, [
       ...(runtime === undefined ? [] : [runtime.image]),
       ...(options?.grafana === true ? await observerImages(options, environment) : []),
@@ -100,14 +101,18 @@ function hostAddresses(): HostAddress[] {
 }
 
 /** Does not search for Python if it would not be used. */
-function pythonFor(
-  { engine, python, profile }: FactRequest,
+async function pythonFor(
+  { engine, python, profile, options }: FactRequest,
   environment: Environment,
   gpus: HostFacts['gpus'],
-): PythonEnvironment | undefined {
+): Promise<PythonEnvironment | undefined> {
   const need = engine === 'none' ? undefined : likelyEngine(engine, profile?.device, gpus).python;
   if (need === undefined) return undefined;
-  return findPythonEnvironment({ environment, asked: python, backend: need.backend });
+  const further =
+    options?.planner === undefined
+      ? {}
+      : { further: (await import('../engine/planner/need.ts')).plannerLack };
+  return findPythonEnvironment({ environment, asked: python, backend: need.backend, ...further });
 }
 
 /** In containers, only one that the command line names: DYNAMO_PYTHON may be for processes. */

@@ -54,7 +54,7 @@ export async function prepareRun(
   // Loaded while facts are gathered: nothing else needs it.
   const storing = import('./run-request.ts');
   storing.catch(() => {});
-  const observed = await observer(options);
+  const observed = await additions(profile, options, environment);
   let seen: HostFacts | undefined;
   const prepared = await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
@@ -76,7 +76,7 @@ export async function prepareWholeRun(
 ): Promise<PreparedRun<ServingPlan>> {
   const storing = import('./run-request.ts');
   storing.catch(() => {});
-  const observed = await observer(options);
+  const observed = await additions(profile, options, environment);
   let seen: HostFacts | undefined;
   const prepared = await prepareFromRequest({
     ...requestOf(profile, options, detached, environment),
@@ -97,13 +97,22 @@ interface Planned<P extends Plan> {
   readonly secrets: Secrets;
 }
 
-/** How to plan with what `--observe` adds; few ask for it. */
-export async function observer(
+/** How to plan with what `--planner` and `--observe` add; few ask for them. */
+export async function additions(
+  profile: Profile,
   options: PlanOptions,
+  environment: Environment,
 ): Promise<<P extends Plan>(make: (host: HostFacts) => Planned<P>, host: HostFacts) => Planned<P>> {
-  if (options.observe !== true) return (make, host) => make(host);
+  const planned =
+    options.planner === undefined
+      ? undefined
+      : (await import('./planner.ts')).plannerHere(profile, options, environment);
+  const withPlanner = <P extends Plan>(made: Planned<P>, host: HostFacts): Planned<P> =>
+    planned === undefined ? made : { ...made, plan: planned(made.plan, host) };
+  if (options.observe !== true) return (make, host) => withPlanner(make(host), host);
   const { observersHere, planObserved } = await import('./observe.ts');
-  return (make, host) => planObserved(make, host, observersHere(options, host));
+  return (make, host) =>
+    planObserved((facts) => withPlanner(make(facts), facts), host, observersHere(options, host));
 }
 
 function requestOf(profile: Profile, options: PlanOptions, detached: boolean, environment: Environment) {

@@ -129,6 +129,13 @@ interface EngineFacts {
   readonly image: { readonly name: 'runtime' | 'sim'; readonly reference: string };
   /** How one worker spans several hosts; absent if each runs on one. */
   readonly ranks?: RankSupport | undefined;
+  /** How NVIDIA's planner can scale its workers; absent if it cannot. */
+  readonly planner?: {
+    /** Its name in the configuration of the planner. */
+    readonly backend: string;
+    /** Flags with which a worker publishes what the planner reads. */
+    readonly workerFlags: readonly string[];
+  };
   /** Its name for Dynamo's Kubernetes operator; absent if the operator cannot run it. */
   readonly backendFramework?: string;
 }

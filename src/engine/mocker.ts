@@ -49,6 +49,7 @@ export const mocker: UpstreamKind = {
   reachesAnyInfra: false,
   needsTemporaryFolder: true,
   image: runtimeImage,
+  planner: { backend: 'mocker', workerFlags: [] },
   python: {
     version: '1.6.1',
     imports: () => ['dynamo.mocker.main'],

@@ -22,6 +22,7 @@ export const sglang: UpstreamKind = {
     modes: ['aggregated', 'prefill', 'decode', 'diffusion-lm'],
     loaded: 'dynamo_component_model_load_time_seconds',
   },
+  planner: { backend: 'sglang', workerFlags: ['--enable-forward-pass-metrics'] },
   backendFramework: 'sglang',
   python: pythonNeed,
   make,

@@ -24,7 +24,7 @@ export function choosePlanes(profile: Profile, options: PlanOptions, environment
   const discovery = chooseDiscovery(profile, options, environment);
   const events = chooseEvents(profile, options, environment);
   const needs: Partial<Record<InfraName, string>> = {};
-  if (discovery.value === 'etcd') needs.etcd = 'discovery etcd';
+  if (discovery.value === 'etcd') needs.etcd = options.planner === undefined ? 'discovery etcd' : '--planner';
   if (events.value === 'nats') needs.nats = 'events nats';
   if (profile.requestPlane === 'nats') needs.nats = 'requestPlane nats';
   if (options.infra === 'none') {
@@ -55,7 +55,10 @@ function chooseDiscovery(
   environment: Environment,
 ): PlaneChoice<Discovery['backend']> {
   const asked = options.discovery ?? profile.discovery;
+  if (options.planner !== undefined && asked === 'file') throw plannerWithoutEtcd();
   if (asked !== 'auto') return { value: asked };
+  if (options.planner !== undefined)
+    return { value: 'etcd', because: 'the planner writes its decisions there' };
   if (spansHosts(options)) return { value: 'etcd', because: 'processes on several hosts meet in etcd' };
   if (wants('etcd', options, environment)) return { value: 'etcd', because: `--infra ${options.infra}` };
   if (names('etcd', profile, options)) return { value: 'etcd', because: 'infra.etcd in the profile' };
@@ -77,6 +80,13 @@ function chooseEvents(
     return { value: 'nats', because: 'infra.nats in the profile, and workers publish KV events' };
   }
   return { value: 'zmq', because: 'workers send events directly to the frontend, so NATS is not needed' };
+}
+
+function plannerWithoutEtcd(): DynamoError {
+  return new DynamoError('usage', '--planner needs etcd: the planner writes its decisions there.', {
+    hint: 'omit --discovery file, and discovery in the profile',
+    fields: { option: '--planner', asked: 'file' },
+  });
 }
 
 /** `--infra SOURCE` means that it should be used; with `external`, what the environment names. */
@@ -112,7 +122,9 @@ function excluded(name: InfraName, why: string): DynamoError {
   return new DynamoError('unavailable', `--infra none, but ${why} needs ${infraTitles[name]}.`, {
     hint:
       name === 'etcd'
-        ? 'omit --infra none, or add --discovery file'
+        ? why === '--planner'
+          ? 'omit --infra none'
+          : 'omit --infra none, or add --discovery file'
         : 'omit --infra none, or add --events zmq --request-plane tcp',
     fields: { option: '--infra', asked: name },
   });

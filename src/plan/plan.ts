@@ -2,7 +2,8 @@
 import { DynamoError } from '../base/error.ts';
 import type { Discovery, EngineName, Network, Ports, Rank } from '../engine/engine.ts';
 import type { DaemonAddress } from '../base/identity.ts';
-import type { ProofSpec, WorkerMode } from '../profile/profile.ts';
+import type { PlannedRole } from '../engine/planner/config.ts';
+import type { PlannerTarget, ProofSpec, WorkerMode } from '../profile/profile.ts';
 import type { ContainerSpec } from './container.ts';
 import type { InfraPlan } from './infra.ts';
 
@@ -159,6 +160,14 @@ export interface HostShare extends Network {
   readonly versions: { readonly dynamo?: string; readonly backend?: string };
 }
 
+/** What the planner of a run may change: the bounds within which its decisions are carried out. */
+export interface PlannerPlan {
+  readonly target: PlannerTarget;
+  readonly roles: readonly PlannedRole[];
+  /** GPUs of all workers together; workers where the engine uses no GPUs. */
+  readonly gpuBudget: number;
+}
+
 /** A plan whose processes serve a model, or a part of those that do. */
 interface ModelPlan extends AnyPlan {
   readonly engine: EngineName;
@@ -177,6 +186,8 @@ interface ModelPlan extends AnyPlan {
   /** A link created before the first process starts, through which processes find the model under its served name. */
   readonly modelLink?: { readonly path: string; readonly target: string } | undefined;
   readonly expected: readonly ExpectedInstances[];
+  /** Present with `--planner`. */
+  readonly planner?: PlannerPlan | undefined;
   /** Present when other hosts run the rest of the deployment. */
   readonly share?: HostShare | undefined;
 }

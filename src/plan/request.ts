@@ -1,6 +1,7 @@
 /** The input of planning besides the profile: facts about this host, and the options of the command. */
 import type { EngineName, Rank } from '../engine/engine.ts';
 import type { Images } from './container.ts';
+import type { PlannerTarget } from '../profile/profile.ts';
 import type { InfraFacts } from './infra.ts';
 
 /** What the name of a model means on this host. */
@@ -123,6 +124,8 @@ export interface PlanOptions {
   readonly observe?: boolean | undefined;
   /** With `observe`: also Tempo and Grafana, in containers. */
   readonly grafana?: boolean | undefined;
+  /** Start NVIDIA's planner beside the deployment; `true`: with the target of the profile. */
+  readonly planner?: true | PlannerTarget | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
   readonly stopTimeoutMs?: number | undefined;

@@ -1,6 +1,7 @@
 /** The schema of launch profiles: the single source of types, validation and the published JSON Schema. */
 import * as z from 'zod';
 import { externalInfra } from './infra.ts';
+import { planner } from './planner.ts';
 
 export const workerModes = [
   'aggregated',
@@ -303,6 +304,7 @@ export const profileSchema = z
       component,
     ),
     proof: proof,
+    planner: planner.optional(),
     predicted: predicted.optional(),
   })
   .describe('Launch profile of dynamo');

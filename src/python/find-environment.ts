@@ -22,7 +22,11 @@ export interface PythonSearch {
   readonly asked?: string | undefined;
   /** What it must contain besides Dynamo; `undefined` if Dynamo is enough. */
   readonly backend: Backend | undefined;
+  /** What else it may lack, in words, for a version of Dynamo; `has`: whether a module can be found in it. */
+  readonly further?: (version: string, has: (module: string) => boolean) => string | undefined;
 }
+
+type Need = Pick<PythonSearch, 'backend' | 'further'>;
 
 interface Candidate {
   /** Why it is a candidate, as shown in a plan. */
@@ -40,10 +44,13 @@ export function findPythonEnvironment(search: PythonSearch): PythonEnvironment |
   const named = namedByUser(search);
   if (named !== undefined) return toEnvironment(named, []);
   const candidates = [...active(search.environment), ...fromSetup(search), ...onPath(search.environment)];
-  const fitting = candidates.find((each) => lack(each, search.backend) === undefined);
-  const best = fitting ?? candidates.find((each) => lack(each, undefined) === undefined);
+  const fitting = candidates.find((each) => lack(each, search) === undefined);
+  const best =
+    fitting ??
+    candidates.find((each) => lack(each, { backend: search.backend }) === undefined) ??
+    candidates.find((each) => lack(each, { backend: undefined }) === undefined);
   if (best === undefined) return undefined;
-  return toEnvironment(best, skipped(candidates.slice(0, candidates.indexOf(best)), search.backend));
+  return toEnvironment(best, skipped(candidates.slice(0, candidates.indexOf(best)), search));
 }
 
 /** With `--runtime docker --python FOLDER`. Throws `environment` if it holds no Dynamo. */
@@ -64,7 +71,7 @@ export function mountedEnvironment(asked: string): PythonEnvironment {
 
 /** A suitable environment that was not created by `dynamo setup`, with `version` if given: nothing needs to be installed. */
 export function findUsersEnvironment(
-  { environment, asked, backend }: PythonSearch,
+  { environment, asked, ...need }: PythonSearch,
   version: string | undefined,
 ): PythonEnvironment | undefined {
   const located = asked === undefined ? undefined : locatePython(asked, environment);
@@ -76,7 +83,7 @@ export function findUsersEnvironment(
       : [...fromVariable(environment), ...active(environment), ...onPath(environment)];
   const fitting = candidates.find(
     (each) =>
-      lack(each, backend) === undefined &&
+      lack(each, need) === undefined &&
       readSetupRecord(each.found.folder) === undefined &&
       (version === undefined || compareVersions(each.found.dynamo ?? '', version) === 0),
   );
@@ -101,7 +108,7 @@ function namedByUser({ environment, asked }: PythonSearch): Candidate | undefine
     });
   }
   const candidate = look(origin, located, environment.HOME);
-  const missing = lack(candidate, undefined);
+  const missing = lack(candidate, { backend: undefined });
   if (missing === undefined) return candidate;
   throw new DynamoError('environment', `${origin} ${value}: ${missing}.`, {
     hint: `dynamo setup   # creates one; then omit ${origin}`,
@@ -120,19 +127,19 @@ function active(environment: PythonSearch['environment']): Candidate[] {
   });
 }
 
-function fromSetup({ environment, backend }: PythonSearch): Candidate[] {
+function fromSetup({ environment, ...need }: PythonSearch): Candidate[] {
   const made = listSetups(dataFolders(environment).environments).flatMap(({ folder, record }) => {
     // Tools have environments of their own.
     if (findEngine(record.engine) === undefined) return [];
     const located = inFolder(folder);
     return located === undefined ? [] : [look('made by dynamo setup', located, undefined)];
   });
-  const fitting = made.filter((each) => lack(each, backend) === undefined).length;
+  const fitting = made.filter((each) => lack(each, need) === undefined).length;
   const origin = fitting > 1 ? `made by dynamo setup, the newest of ${fitting}` : 'made by dynamo setup';
   const newest = made.toSorted((a, b) => compareVersions(b.found.dynamo ?? '', a.found.dynamo ?? ''));
   // Suitable ones come first, so that a plan does not explain why the others were skipped.
   const [fit, unfit] = [true, false].map((fits) =>
-    newest.filter((each) => (lack(each, backend) === undefined) === fits),
+    newest.filter((each) => (lack(each, need) === undefined) === fits),
   );
   return [...(fit ?? []), ...(unfit ?? [])].map((each) => ({ ...each, origin }));
 }
@@ -147,16 +154,17 @@ function look(origin: string, { folder, python }: Located, home: string | undefi
   return { origin, found: readEnvironment(folder, python, home), unfinished };
 }
 
-function lack({ found, unfinished }: Candidate, backend: PythonSearch['backend']): string | undefined {
+function lack({ found, unfinished }: Candidate, { backend, further }: Need): string | undefined {
   if (unfinished) return 'dynamo setup did not complete it';
   if (found.dynamo === undefined) return 'Dynamo (the package ai-dynamo) is not installed';
-  if (backend === undefined || found.backends[backend.distribution] !== undefined) return undefined;
-  return `it has Dynamo but not ${backend.title}`;
+  if (backend !== undefined && found.backends[backend.distribution] === undefined)
+    return `it has Dynamo but not ${backend.title}`;
+  return further?.(found.dynamo, found.has);
 }
 
-function skipped(candidates: readonly Candidate[], backend: PythonSearch['backend']): string[] {
+function skipped(candidates: readonly Candidate[], need: Need): string[] {
   return candidates.flatMap((each) => {
-    const missing = lack(each, backend);
+    const missing = lack(each, need);
     return missing === undefined ? [] : [`not ${each.found.folder}: ${missing}`];
   });
 }

@@ -38,6 +38,7 @@ export function installCommand(uv: string, folder: string, recipe: Recipe, overr
     ...override,
     recipe.requirement,
     ...recipe.preReleases.map(({ line }) => line),
+    ...recipe.additions.map(({ line }) => line),
   ];
 }
 

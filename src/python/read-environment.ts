@@ -14,6 +14,8 @@ export interface Installed {
   /** Versions of the engines' packages, by package name. */
   readonly backends: Readonly<Record<string, string | undefined>>;
   readonly torch: string | undefined;
+  /** Whether it has a module of this name: a package, or a file of Python or of machine code. */
+  readonly has: (module: string) => boolean;
 }
 
 /**
@@ -38,6 +40,7 @@ function installedIn(folder: string, python: string, packages: readonly string[]
       backends.map(({ distribution }) => [distribution, versionOf(distribution, packages)]),
     ),
     torch: versionOf('torch', packages),
+    has: (module) => packages.some((entry) => entry === module || entry.startsWith(`${module}.`)),
   };
 }
 

@@ -3,6 +3,7 @@ import { DynamoError } from '../base/error.ts';
 import { compareVersions, isVersion } from '../base/package-version.ts';
 import type { Deviation } from '../engine/engine.ts';
 import { upstreamEngines, type UpstreamName } from '../engine/engines.ts';
+import { plannerObstacle, plannerPackages, plannerVersion } from '../engine/planner/need.ts';
 import { type ToolName, tools } from './tools.ts';
 
 export interface Recipe {
@@ -15,6 +16,8 @@ export interface Recipe {
   readonly pythonRange: string;
   readonly preReleases: readonly Deviation[];
   readonly overrides: readonly Deviation[];
+  /** Packages that were asked for besides. */
+  readonly additions: readonly Deviation[];
   /** Modules that are imported to verify the installation. */
   readonly imports: readonly string[];
   /** Free disk space that the installation needs, in bytes. */
@@ -63,13 +66,17 @@ const commonOverrides: readonly Deviation[] = [
 ];
 const commonImports = ['dynamo._core', 'dynamo.frontend.main'];
 
+/** What `--with` adds to an engine. */
+export const additionNames = ['planner'] as const;
+export type AdditionName = (typeof additionNames)[number];
+
 /** The version that is installed by default. */
-export function defaultVersion(engine: UpstreamName): string {
-  return upstreamEngines[engine].python.version;
+export function defaultVersion(engine: UpstreamName, addition?: AdditionName): string {
+  return addition === undefined ? upstreamEngines[engine].python.version : plannerVersion;
 }
 
-/** `version`: from the user or the registry. Throws `usage` if it is not a version or too old. */
-export function recipeFor(engine: UpstreamName, version: string): Recipe {
+/** `version`: from the user or the registry. Throws `usage` if it is not a version, too old, or cannot have the addition. */
+export function recipeFor(engine: UpstreamName, version: string, addition?: AdditionName): Recipe {
   if (!isVersion(version)) {
     throw new DynamoError('usage', `--version ${JSON.stringify(version)} is not a version of Dynamo.`, {
       hint: `dynamo setup --engine ${engine} --version ${defaultVersion(engine)}`,
@@ -88,21 +95,39 @@ export function recipeFor(engine: UpstreamName, version: string): Recipe {
     );
   }
   const published = publishedAs(version.trim().replace(/^v/i, ''));
+  if (addition !== undefined) requireAddition(engine, published, addition);
+  const suffix = addition === undefined ? '' : `-${addition}`;
   const { python } = upstreamEngines[engine];
   const { backend } = python;
   return {
     holds: engine,
     version: published,
-    name: `${engine}-${published}`,
+    name: `${engine}-${published}${suffix}`,
     requirement: `ai-dynamo${backend === undefined ? '' : `[${backend.distribution}]`}==${published}`,
     pythonRange,
     preReleases: deviationsAt(published, python.preReleases),
     overrides: deviationsAt(published, [...commonOverrides, ...python.overrides]),
-    imports: [...commonImports, ...python.imports(published)],
-    diskBytes: python.diskBytes(published),
+    additions: addition === undefined ? [] : plannerPackages(published),
+    imports: [
+      ...commonImports,
+      ...python.imports(published),
+      ...(addition === undefined ? [] : ['dynamo.planner.__main__']),
+    ],
+    // Seen with 1.4.2: 0.5 GB.
+    diskBytes: python.diskBytes(published) + (addition === undefined ? 0 : 1e9),
     notes: [...commonNotes(version, published), ...python.notes(published)],
-    installedBy: `dynamo setup --engine ${engine} --version ${published}`,
+    installedBy: `dynamo setup --engine ${engine} --version ${published}${addition === undefined ? '' : ` --with ${addition}`}`,
   };
+}
+
+/** Throws `usage`. */
+function requireAddition(engine: UpstreamName, version: string, addition: AdditionName): void {
+  const obstacle = plannerObstacle(version);
+  if (obstacle === undefined) return;
+  throw new DynamoError('usage', `--with ${addition}: ${obstacle}.`, {
+    hint: `dynamo setup --engine ${engine} --version ${plannerVersion} --with ${addition}`,
+    fields: { option: '--with', asked: addition, version },
+  });
 }
 
 /** Always the same version: the one whose output is read. */
@@ -116,6 +141,7 @@ export function toolRecipe(tool: ToolName): Recipe {
     pythonRange: range,
     preReleases: [],
     overrides: [],
+    additions: [],
     imports,
     diskBytes,
     notes: [`${title} is used by \`${usedBy}\`; it needs no GPU.`],

@@ -58,6 +58,7 @@ const localOptions = {
   python: '--python',
   observe: '--observe',
   grafana: '--grafana',
+  planner: '--planner',
   persist: '--persist',
   logLimit: '--log-limit',
   stopTimeout: '--stop-timeout',

@@ -44,7 +44,7 @@ export async function showDryRun(host: SetupHost, wanted: Wanted): Promise<numbe
 
 async function engineFacts(host: SetupHost, wanted: WantedEngine, installer: Installer): Promise<Fact[]> {
   const { version, unknown } = await versionFor(host, wanted, installer);
-  const recipe = recipeFor(wanted.engine, version);
+  const recipe = recipeFor(wanted.engine, version, wanted.addition);
   const yours = usersEnvironment(host.environment, wanted, recipe.version);
   if (yours !== undefined) return [{ what: 'nothing to do', value: yours.folder, because: yours.because }];
   return await environmentFacts(host, { ...recipe, notes: [...unknown, ...recipe.notes] }, wanted, installer);
@@ -74,6 +74,7 @@ async function environmentFacts(
     },
     ...recipe.preReleases.map(({ line, because }) => ({ what: 'pre-release', value: line, because })),
     ...recipe.overrides.map(({ line, because }) => ({ what: 'override', value: line, because })),
+    ...recipe.additions.map(({ line, because }) => ({ what: '--with', value: line, because })),
     await diskFact(host, recipe.diskBytes),
     ...commandFacts(environmentCommands(installer, folder, recipe, wanted)),
   ];
@@ -82,13 +83,13 @@ async function environmentFacts(
 /** The registry is asked through the installer, and downloading one would be a change. */
 async function versionFor(
   host: SetupHost,
-  { engine, version }: WantedEngine,
+  { engine, version, addition }: WantedEngine,
   installer: Installer,
 ): Promise<{ version: string; unknown: string[] }> {
   const cannotAsk = version === 'latest' && !installer.present;
   const asked = cannotAsk ? undefined : version;
   return {
-    version: await resolveVersion(host, engine, asked, async () => installer),
+    version: await resolveVersion(host, { engine, version: asked, addition }, async () => installer),
     unknown: cannotAsk
       ? ['the newest version is looked up during installation; the default is shown here']
       : [],

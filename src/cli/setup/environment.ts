@@ -40,8 +40,8 @@ export function wholeEnvironment(folder: string, recipe: Recipe): MadeEnvironmen
   return same ? { folder, record } : undefined;
 }
 
-function requirementsOf({ requirement, preReleases }: Recipe): string[] {
-  return [requirement, ...preReleases.map(({ line }) => line)];
+function requirementsOf({ requirement, preReleases, additions }: Recipe): string[] {
+  return [requirement, ...[...preReleases, ...additions].map(({ line }) => line)];
 }
 
 function overridesOf({ overrides }: Recipe): string[] {

@@ -1,11 +1,12 @@
 /** Decides what to install, installs it, and says what `up` will use. */
 import type { Environment } from '../../base/environment.ts';
 import { join } from 'node:path';
+import { plannerLack } from '../../engine/planner/need.ts';
 import { setupEngines, upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import { inventory } from '../../gpu/inventory.ts';
 import { findPythonEnvironment } from '../../python/find-environment.ts';
 import { infraDiskBytes } from '../../python/installer-commands.ts';
-import { type Recipe, recipeFor, toolRecipe } from '../../python/recipe.ts';
+import { type AdditionName, type Recipe, recipeFor, toolRecipe } from '../../python/recipe.ts';
 import type { ToolName } from '../../python/tools.ts';
 import { styleFor } from '../../view/style.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -29,6 +30,7 @@ import { chooseSteps, silentSteps } from '../../view/steps.ts';
 export interface SetupFlags {
   readonly engine?: UpstreamName;
   readonly tool?: ToolName;
+  readonly with?: AdditionName;
   readonly version?: string;
   readonly python?: string;
   readonly infra?: true;
@@ -61,7 +63,7 @@ export async function setUp(flags: SetupFlags, environment: Environment): Promis
           ? JSON.stringify({ version: 1, setups: outcomes.map(outcomeJson) }, undefined, 2)
           : outcomes.map((each) => outcomeText(each, styleFor(process.stdout, environment))).join('\n');
       process.stdout.write(`${text}\n`);
-      if (wanted.engine !== undefined) sayWhatUpUses(host, wanted.engine, outcomes);
+      if (wanted.engine !== undefined) sayWhatUpUses(host, { ...wanted, engine: wanted.engine }, outcomes);
       return 0;
     },
     environment,
@@ -70,8 +72,8 @@ export async function setUp(flags: SetupFlags, environment: Environment): Promis
 
 /** --infra and --tool alone install only that. Throws `usage` for a version without an engine that it could be of. */
 async function decideWanted(flags: SetupFlags, environment: Environment): Promise<Wanted> {
-  const { tool, version, python, adopt } = flags;
-  const rest = { tool, infra: flags.infra === true, version, python, adopt };
+  const { tool, version, python, adopt, with: addition } = flags;
+  const rest = { tool, addition, infra: flags.infra === true, version, python, adopt };
   if (flags.engine !== undefined) return { engine: flags.engine, ...rest };
   if (tool !== undefined && version !== undefined) {
     throw new DynamoError('usage', `--version is that of Dynamo; ${tool} is installed in one version only.`, {
@@ -79,7 +81,8 @@ async function decideWanted(flags: SetupFlags, environment: Environment): Promis
       fields: { option: '--version', asked: version },
     });
   }
-  if ((rest.infra || tool !== undefined) && version === undefined) return { engine: undefined, ...rest };
+  if ((rest.infra || tool !== undefined) && version === undefined && addition === undefined)
+    return { engine: undefined, ...rest };
   const { gpus, problem } = await inventory(environment);
   const [first] = gpus;
   const engine = first === undefined ? setupEngines.withoutGpus : setupEngines.withGpus;
@@ -107,7 +110,7 @@ async function forEngine(
   installer: () => Promise<Installer>,
 ): Promise<Outcome> {
   const { engine } = wanted;
-  const recipe = recipeFor(engine, await resolveVersion(host, engine, wanted.version, installer));
+  const recipe = recipeFor(engine, await resolveVersion(host, wanted, installer), wanted.addition);
   const yours = usersEnvironment(host.environment, wanted, recipe.version);
   if (yours !== undefined) return { kind: 'yours', name: engine, python: yours };
   return await oneEnvironment(host, recipe, wanted, installer);
@@ -127,7 +130,8 @@ async function oneEnvironment(
   await host.steps.step('disk', async (view) =>
     view.title(`disk: ${await checkDisk(host, recipe.diskBytes)}`),
   );
-  for (const { line, because } of [...recipe.preReleases, ...recipe.overrides]) say(`${line}  ${because}`);
+  for (const { line, because } of [...recipe.preReleases, ...recipe.overrides, ...recipe.additions])
+    say(`${line}  ${because}`);
   for (const note of recipe.notes) say(note);
   const made = await makeEnvironment(host, await installer(), recipe, wanted.python);
   return { kind: 'made', name: recipe.name, ...made };
@@ -151,16 +155,24 @@ async function installerFor(host: SetupHost, python: string | undefined): Promis
 }
 
 /** `up` prefers an active environment: say so where the new one is not used. */
-function sayWhatUpUses(host: SetupHost, engine: UpstreamName, outcomes: readonly Outcome[]): void {
+function sayWhatUpUses(
+  host: SetupHost,
+  { engine, addition }: WantedEngine,
+  outcomes: readonly Outcome[],
+): void {
   const [outcome] = outcomes;
   const folder = outcome?.kind === 'yours' ? outcome.python.folder : outcome?.folder;
   const { backend } = upstreamEngines[engine].python;
-  const taken = findPythonEnvironment({ environment: host.environment, backend });
+  const taken = findPythonEnvironment({
+    environment: host.environment,
+    backend,
+    ...(addition === undefined ? {} : { further: plannerLack }),
+  });
   if (folder === undefined || taken === undefined) return;
   const option = taken.folder === folder ? '' : ` --python ${folder}`;
   if (option !== '')
     say(`\`dynamo up\` uses ${taken.folder} (${taken.because}); to use the new one, add${option}`);
-  say(`Next: dynamo up agg --engine ${engine}${option}`);
+  say(`Next: dynamo up agg --engine ${engine}${option}${addition === undefined ? '' : ` --${addition}`}`);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

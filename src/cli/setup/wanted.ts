@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { upstreamEngines, type UpstreamName } from '../../engine/engines.ts';
 import type { PythonEnvironment } from '../../plan/request.ts';
 import { findUsersEnvironment } from '../../python/find-environment.ts';
-import { defaultVersion } from '../../python/recipe.ts';
+import { plannerLack } from '../../engine/planner/need.ts';
+import { type AdditionName, defaultVersion } from '../../python/recipe.ts';
 import type { ToolName } from '../../python/tools.ts';
 import { DynamoError } from '../../base/error.ts';
 import { locatePython } from '../../python/read-environment.ts';
@@ -19,6 +20,8 @@ import type { Installer } from './installer.ts';
 export interface Wanted {
   readonly engine: UpstreamName | undefined;
   readonly tool: ToolName | undefined;
+  /** What the engine gets besides. */
+  readonly addition: AdditionName | undefined;
   readonly infra: boolean;
   readonly version: string | undefined;
   readonly python: string | undefined;
@@ -31,13 +34,13 @@ export type WantedEngine = Wanted & { readonly engine: UpstreamName };
 /** Any version will do, unless one was asked for; `published`: its name in the registry. */
 export function usersEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
-  { engine, adopt, python, version }: WantedEngine,
+  { engine, adopt, python, version, addition }: WantedEngine,
   published: string,
 ): PythonEnvironment | undefined {
   if (!adopt) return undefined;
   const { backend } = upstreamEngines[engine].python;
   return findUsersEnvironment(
-    { environment, asked: python, backend },
+    { environment, asked: python, backend, ...(addition === undefined ? {} : { further: plannerLack }) },
     version === undefined ? undefined : published,
   );
 }
@@ -95,11 +98,10 @@ function begins(version: string, wanted: string): boolean {
 /** `installer` is called only when the registry must be asked. */
 export async function resolveVersion(
   host: SetupHost,
-  engine: UpstreamName,
-  asked: string | undefined,
+  { engine, version: asked, addition }: Pick<WantedEngine, 'engine' | 'version' | 'addition'>,
   installer: () => Promise<Installer>,
 ): Promise<string> {
-  if (asked !== 'latest') return asked ?? defaultVersion(engine);
+  if (asked !== 'latest') return asked ?? defaultVersion(engine, addition);
   const { uv } = await installer();
   return await host.steps.step('newest version', async (view) => {
     const version = await askRegistry(host, uv);

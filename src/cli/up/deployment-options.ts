@@ -8,6 +8,7 @@ import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
 import { badRunName, isRunName } from '../../plan/run-name.ts';
 import type { PlanOptions } from '../../plan/request.ts';
+import { plannerTargets } from '../../profile/planner-targets.ts';
 import type { Setting } from '../../profile/shown.ts';
 
 export interface DeploymentFlags {
@@ -29,6 +30,7 @@ export interface DeploymentFlags {
   readonly replicas: Readonly<Record<string, number>>;
   readonly observe?: true;
   readonly grafana?: true;
+  readonly planner?: PlanOptions['planner'];
   readonly env: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly stopTimeout?: number;
@@ -85,6 +87,12 @@ export function addDeploymentOptions(command: Command): Command {
     .option('--env-file <file>', 'read variables from this file instead of .env (repeatable)')
     .option('--observe', 'start a Prometheus and a receiver of traces beside it, for every process')
     .option('--grafana', 'the same, and Grafana and Tempo in containers')
+    .addOption(
+      new Option(
+        '--planner [target]',
+        "let NVIDIA's planner change the number of workers; default: the target of the profile, or throughput",
+      ).choices(plannerTargets),
+    )
     .option('--timeout <seconds>', 'time limit for becoming ready', seconds('--timeout'))
     .option('--stop-timeout <seconds>', 'time limit for stopping, then SIGKILL', seconds('--stop-timeout'))
     .option(
@@ -128,6 +136,7 @@ export function planOptionsOf(
     replicas: flags.replicas,
     observe: flags.observe ?? flags.grafana,
     grafana: flags.grafana,
+    planner: flags.planner,
     env: flags.env,
     timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     stopTimeoutMs: flags.stopTimeout === undefined ? undefined : flags.stopTimeout * 1000,

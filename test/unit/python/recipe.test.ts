@@ -88,3 +88,17 @@ test.for(toolNames)('the tool %s is installed in one tested version, by one comm
   expect(recipe.installedBy).toBe(`dynamo setup --tool ${tool}`);
   expect(recipe.imports.length).toBeGreaterThan(0);
 });
+
+test('--with planner adds what the planner imports, where it can run at all', () => {
+  const recipe = recipeFor('mocker', '1.4.2', 'planner');
+  expect(recipe).toMatchObject({ name: 'mocker-1.4.2-planner', requirement: 'ai-dynamo==1.4.2' });
+  expect(recipe.additions.map(({ line }) => line)).toContain('grpcio');
+  expect(recipe.imports).toContain('dynamo.planner.__main__');
+  expect(recipe.installedBy).toBe('dynamo setup --engine mocker --version 1.4.2 --with planner');
+  expect(recipeFor('mocker', '1.5.1', 'planner').additions.map(({ line }) => line)).toContain(
+    'aiconfigurator-core==0.12.0',
+  );
+  expect(recipeFor('mocker', '1.4.2').additions).toEqual([]);
+  for (const version of ['1.1.1', '1.6.1'])
+    expect(() => recipeFor('mocker', version, 'planner')).toThrow(/--with planner: the planner of Dynamo/);
+});
