@@ -1,6 +1,6 @@
 /** What happened in a run, newest first; each event leads to the logs of its moment. */
 import { useState } from 'preact/hooks';
-import { changedText, type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
+import { changedText, decisionText, type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
 import { exitText } from '../supervisor/failure.ts';
 import { doingText } from '../supervisor/progress.ts';
 import { clockText, durationText } from './format.ts';
@@ -100,6 +100,8 @@ function lineOf(event: RunEvent): Line[] {
       return [{ at, tone: 'idle', text: `waiting for ${event.for}` }];
     case 'changed':
       return [{ at, tone: 'good', text: changedText(event) }];
+    case 'decision':
+      return [{ at, tone: event.outcome === 'refused' ? 'warn' : 'good', text: decisionText(event) }];
     case 'note':
       return [{ at, tone: 'warn', text: event.text }];
     case 'progress':

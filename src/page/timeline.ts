@@ -1,5 +1,5 @@
 /** What each process did and when, as bars: from the events of a run. Pure. */
-import type { ProcessState, RunEvent } from '../supervisor/events.ts';
+import { decisionText, type ProcessState, type RunEvent } from '../supervisor/events.ts';
 import { spansOf, type Starter } from '../supervisor/timings.ts';
 import type { Tone } from './wiring.ts';
 
@@ -86,6 +86,8 @@ export function marksOf(events: readonly RunEvent[]): Mark[] {
     if (event.type === 'ready') return [{ at, tone: 'good', text: 'ready' }];
     if (event.type === 'failed') return [{ at, tone: 'bad', text: 'failed' }];
     if (event.type === 'run' && event.phase === 'stopping') return [{ at, tone: 'warn', text: 'stopping' }];
+    if (event.type === 'decision' && event.outcome !== 'done')
+      return [{ at, tone: event.outcome === 'taken' ? 'busy' : 'warn', text: decisionText(event) }];
     if (event.type === 'unhealthy')
       return [{ at, tone: 'bad', text: `${event.process} unhealthy`, process: event.process }];
     // Before the first answer, every process starts: that is no news.

@@ -49,6 +49,18 @@ export function changedText({
   return parts.join('; ');
 }
 
+/** For people. */
+export function decisionText({ outcome, wants, why }: Extract<RunEvent, { type: 'decision' }>): string {
+  switch (outcome) {
+    case 'taken':
+      return `the planner wants ${wants} (${why})`;
+    case 'done':
+      return `the planner has ${wants} ${why}`;
+    case 'refused':
+      return `the planner wants ${wants}, which is refused: ${why}`;
+  }
+}
+
 /** The states of a process: which state may follow which. */
 export const transitions = {
   pending: ['starting', 'stopped'],
@@ -120,6 +132,13 @@ export type RunEvent = { readonly at: number } & (
   | { readonly type: 'waiting'; readonly for: string }
   /** The run has these processes more and those fewer; its plan on disk says so already. */
   | { readonly type: 'changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
+  /** NVIDIA's planner wants other numbers of workers, such as `decode=2`: that is being done, is done, or is not. */
+  | {
+      readonly type: 'decision';
+      readonly outcome: 'taken' | 'done' | 'refused';
+      readonly wants: string;
+      readonly why: string;
+    }
   /** Information for people that changes no state. */
   | { readonly type: 'note'; readonly text: string }
   /** A process that is not ready yet made progress; at most one event every two seconds. */

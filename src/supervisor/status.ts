@@ -96,6 +96,7 @@ export function reduce(status: RunStatus, event: RunEvent): RunStatus {
     case 'changed':
       return { ...status, processes: changedProcesses(status, event) };
     case 'waiting':
+    case 'decision':
     case 'note':
       return status;
     case 'progress':

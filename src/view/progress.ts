@@ -1,5 +1,5 @@
 /** The progress of a run: as a live list in a terminal, as plain lines with a time elsewhere, or not at all. */
-import { changedText, type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
+import { changedText, decisionText, type RunEvent, stoppedText, waitedText } from '../supervisor/events.ts';
 import { withoutControls } from '../base/terminal-text.ts';
 import { exitText } from '../supervisor/failure.ts';
 import { doingText } from '../supervisor/progress.ts';
@@ -62,6 +62,8 @@ function lineFor(event: RunEvent, startedAt: ReadonlyMap<string, number>): strin
       return `waiting for ${event.for}`;
     case 'changed':
       return changedText(event);
+    case 'decision':
+      return decisionText(event);
     case 'note':
       return event.text;
     case 'progress':

@@ -104,7 +104,7 @@ function narrator(
     show: (event: RunEvent): void => {
       if (!ready && timings) untilReady.push(event);
       if (!ready) view.show(event);
-      else if ((event.type === 'note' || event.type === 'unhealthy') && !quiet) lines.show(event);
+      else if (['note', 'unhealthy', 'decision'].includes(event.type) && !quiet) lines.show(event);
       else if (event.type === 'run' && event.phase === 'stopping' && !quiet)
         process.stderr.write(`stopping ${runId}\n`);
       if (event.type === 'ready') {
