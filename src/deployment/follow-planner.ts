@@ -7,7 +7,7 @@ import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { type PlannerKeys, plannerKeys } from '../infra/planner-keys.ts';
 import { plannerName } from '../plan/planner.ts';
-import type { PlannerPlan, ServingPlan, WorkersPlan } from '../plan/plan.ts';
+import { type Plan, type PlannerPlan, runsModel } from '../plan/plan.ts';
 import { linesSince } from '../run/log-file.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import {
@@ -22,11 +22,15 @@ import {
 } from '../supervisor/planner-steps.ts';
 import type { EventData, RunStatus } from '../supervisor/status.ts';
 
-type PlannedRun = (ServingPlan | WorkersPlan) & { readonly planner: PlannerPlan };
+/** Throws for a plan without a planner. */
+function plannerOf(plan: Plan): PlannerPlan {
+  if (runsModel(plan) && plan.planner !== undefined) return plan.planner;
+  throw new Error(`${plan.runId} has no planner`);
+}
 
 export interface FollowSettings {
   /** Of now. */
-  readonly plan: () => PlannedRun;
+  readonly plan: () => Plan;
   readonly status: () => RunStatus;
   /** Changes the number of workers; settles when they serve, or are gone. Rejects with DynamoError or StartFailure. */
   readonly scale: (replicas: Readonly<Record<string, number>>) => Promise<unknown>;
@@ -53,8 +57,7 @@ const logBytes = 64 * 1024;
 
 export function followPlanner(settings: FollowSettings): PlannerFollower {
   const { clock, record } = settings;
-  const { infra, namespace } = settings.plan();
-  const keys = settings.keys ?? plannerKeys(infra?.etcd?.addresses ?? [], namespace, settings.environment);
+  const keys = settings.keys ?? keysOf(settings);
   const ended = new AbortController();
   let memory: PlannerMemory = {};
   let problem: string | undefined;
@@ -68,7 +71,7 @@ export function followPlanner(settings: FollowSettings): PlannerFollower {
       replicas: replicasNow(settings),
       busy: busyNow(settings),
     };
-    const next = nextStep(settings.plan().planner, memory, view);
+    const next = nextStep(plannerOf(settings.plan()), memory, view);
     ({ memory } = next);
     if (!ended.signal.aborted) memory = await take(next.step, memory, { ...settings, keys });
   };
@@ -99,6 +102,12 @@ export function followPlanner(settings: FollowSettings): PlannerFollower {
       await looping;
     },
   };
+}
+
+function keysOf({ plan, environment }: FollowSettings): PlannerKeys {
+  const now = plan();
+  const namespace = runsModel(now) ? now.namespace : '';
+  return plannerKeys(now.infra?.etcd?.addresses ?? [], namespace, environment);
 }
 
 function replicasNow({ plan }: FollowSettings): Record<string, number> {

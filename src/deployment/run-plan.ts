@@ -29,6 +29,7 @@ import { quietly } from './sole-reaper.ts';
 import { sweepRun } from './sweep-run.ts';
 import { type PreparedRun, tidyUp } from './tidy-up.ts';
 import { recordsKeeper, restoredText } from './keep-records.ts';
+import type { PlannerFollower } from './follow-planner.ts';
 import type { Presence } from './presence.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
 import type { Identity } from '../base/identity.ts';
@@ -47,6 +48,7 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
   let supervision: Supervision | undefined;
   let upkeep: Upkeep | undefined;
   let presence: Presence | undefined;
+  let follower: PlannerFollower | undefined;
   const { variables } = prepared.environment;
   const environment = childEnvironment(plan, prepared.environment);
   const diagnostician = createDiagnostician(prepared);
@@ -56,14 +58,15 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     history: journal.events,
     stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
     act: async (action, process) => await supervision?.act(action, process),
-    scale: async (replicas) => {
-      const { scaleHere } = await import('./scale-here.ts');
-      return await scaleHere(
-        { run: prepared, supervision: running(supervision, plan), supervisor, adopt },
-        replicas,
-      );
-    },
+    scale: async (replicas) => await scale(replicas),
   });
+  const scale = async (replicas: Readonly<Record<string, number>>) => {
+    const { scaleHere } = await import('./scale-here.ts');
+    return await scaleHere(
+      { run: prepared, supervision: running(supervision, plan), supervisor, adopt },
+      replicas,
+    );
+  };
   const { prober, proving, release: releaseProbe } = createProbes(systemClock, foreignListeners);
   const probeOf = new Map(plan.processes.map(({ name, probe }) => [name, probe]));
   const release = (process: string): void => {
@@ -84,6 +87,7 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     if (event.type === 'unhealthy' || (event.type === 'process' && event.state !== 'ready'))
       release(event.process);
     presence?.hear(event, journal.status());
+    follower?.hear(event);
   };
   const adopt = (next: Plan): void => {
     planNow = next;
@@ -119,6 +123,18 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     const { openPresence } = await import('./presence.ts');
     presence = await openPresence({ ...plan, share: plan.share }, variables);
   }
+  if (runsModel(plan) && plan.planner !== undefined) {
+    const { followPlanner } = await import('./follow-planner.ts');
+    follower = followPlanner({
+      plan: () => planNow,
+      status: journal.status,
+      scale,
+      restart: async (name) => await supervision?.act('restart', name),
+      record: journal.record,
+      environment: variables,
+      clock: systemClock,
+    });
+  }
   const deps: Dependencies = {
     launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
     prober,
@@ -142,6 +158,7 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
       const outcome = await withContainers(seen, prepared, journal);
       upkeep?.end();
       await presence?.end();
+      await follower?.end();
       const swept = await sweepRun(plan, variables);
       if (swept !== undefined) note(swept.text);
       quietly(() => markSwept(files, swept?.unswept));

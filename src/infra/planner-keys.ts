@@ -1,9 +1,9 @@
 /**
  * The keys in etcd through which NVIDIA's planner says how many workers it wants, and hears that it has them. It does nothing
- * until its last decision is acknowledged. Source: docs/upstream/discovery.md#keys.
+ * until its last decision is acknowledged. Source: docs/upstream/planner.md#keys.
  */
 import type { Environment } from '../base/environment.ts';
-import { etcdSession, firstAnswering } from './etcd-session.ts';
+import { type etcdSession, firstAnswering } from './etcd-session.ts';
 
 /** What the planner decided last. */
 export interface PlannerWish {

@@ -211,7 +211,11 @@ export function reasonIn(lines: readonly string[]): string | undefined {
   const before = lines.slice(0, until - 1).findLastIndex((line) => line.includes('[summary]'));
   const said = lines.slice(before + 1, until).map(wordsOf);
   const verdicts = said.filter((words) => /threshold|above SLA|post-consolidation|clamped/i.test(words));
-  const figures = said.filter((words) => /\b(util|ratio|queued)=/.test(words)).map(withoutEngine);
+  // `Easy decode: …` after `Easy decode 6390223:dp0: util=0.073`, for each engine.
+  const roles = verdicts.map((words) => words.split(':', 1)[0] ?? '');
+  const figures = said
+    .filter((words) => roles.some((role) => words.startsWith(`${role} `)))
+    .map((words) => words.replace(/^[^:]*:dp\d+:\s/, ''));
   const reasons = [...new Set([...verdicts, ...figures])].slice(0, 4);
   return reasons.length === 0 ? undefined : reasons.join('; ');
 }
@@ -219,9 +223,4 @@ export function reasonIn(lines: readonly string[]): string | undefined {
 /** Without the time, the level and the place in the source. */
 function wordsOf(line: string): string {
   return line.replace(/^\S+\s+[A-Z]+\s+[\w.:]+:\s/, '').trim();
-}
-
-/** Ids of engines tell a person nothing. */
-function withoutEngine(words: string): string {
-  return words.replace(/\s\d+:dp(\d+):/, ':');
 }

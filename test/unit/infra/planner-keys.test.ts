@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { wishIn } from '../../../src/infra/planner-keys.ts';
 
+const base64 = (words: string): string => Buffer.from(words).toString('base64');
+
 function kv(name: string, value: string, revision: number) {
-  const base64 = (words: string): string => Buffer.from(words).toString('base64');
   return {
     key: base64(`v1/dynamo/planner/${name}`),
     value: base64(value),
@@ -24,11 +25,13 @@ test('a decision is known by its own key, which is written last', () => {
   });
 });
 
+function isDone(done: string): boolean | undefined {
+  const keys = [kv('decision_id', '3', 30), kv('scaled_decision_id', done, 31)];
+  return wishIn('v1/dynamo/planner/', keys)?.acknowledged;
+}
+
 test('it is acknowledged by the same number or a higher one', () => {
-  const read = (done: string) =>
-    wishIn('v1/dynamo/planner/', [kv('decision_id', '3', 30), kv('scaled_decision_id', done, 31)])
-      ?.acknowledged;
-  expect([read('2'), read('3'), read('4')]).toEqual([false, true, true]);
+  expect(['2', '3', '4'].map(isDone)).toEqual([false, true, true]);
 });
 
 test('nothing there, and what is no number, are no decision', () => {

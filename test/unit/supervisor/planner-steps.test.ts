@@ -146,7 +146,7 @@ test('the reason is what the planner logged since its decision before', () => {
     '2026-11-29T15:58:23.840436Z  INFO base._log_decision_summary: [summary] HOLD | current: prefill=1 decode=1',
   ];
   expect(reasonIn(lines)).toBe(
-    'Easy decode: engine(s) above scale-up threshold (0.02), scaling up to 2; Load prefill: queued=0, scale_up_tokens=2000; Easy decode: sched_kv=19041, queued_kv=0, max_kv=262144, util=0.073',
+    'Easy decode: engine(s) above scale-up threshold (0.02), scaling up to 2; sched_kv=19041, queued_kv=0, max_kv=262144, util=0.073',
   );
   // The decision is in etcd before its summary is in the log.
   expect(reasonIn(lines.slice(0, 5))).toMatch(/^Easy decode: engine\(s\) above scale-up threshold \(0\.02\)/);
