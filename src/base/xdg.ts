@@ -1,7 +1,7 @@
 /** Folders as the XDG Base Directory Specification names them. */
 import type { Environment } from './environment.ts';
 
-type Variable = 'XDG_STATE_HOME' | 'XDG_CONFIG_HOME' | 'XDG_DATA_HOME' | 'XDG_RUNTIME_DIR';
+type Variable = 'XDG_STATE_HOME' | 'XDG_CONFIG_HOME' | 'XDG_DATA_HOME' | 'XDG_CACHE_HOME' | 'XDG_RUNTIME_DIR';
 
 /**
  * The value of the variable; `undefined` if it is unset or a relative path: "all paths set in these environment

@@ -196,7 +196,7 @@ function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record
     spec.kind === 'worker' && runsModel(plan)
       ? cachedModel(plan.model.path, { ...environment, ...spec.env })
       : undefined;
-  return { process: spec.name, logFile: spec.logFile, modelFolder };
+  return { process: spec.name, logFile: spec.logFile, modelFolder, kernelFolder: spec.kernelFolder };
 }
 
 /** A launch that failed because Docker went away may have left a container that nothing tracks. */

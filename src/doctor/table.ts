@@ -7,6 +7,7 @@ import { computeMode, gpus, vram } from './checks/gpus.ts';
 import { hierarchicalCache } from './checks/hierarchical-cache.ts';
 import { hostsClock, hostsInterface, hostsModel, hostsReach, hostsVersion } from './checks/hosts.ts';
 import { hfAuth, hfCache, modelKind, offline } from './checks/hub-and-models.ts';
+import { kernels } from './checks/kernels.ts';
 import { loopback, planes, proxy } from './checks/network.ts';
 import { bootstrap, ports, sysportEnv } from './checks/ports.ts';
 import { cudnn, nixl, packages } from './checks/python-environment.ts';
@@ -49,4 +50,5 @@ export const checks: readonly Check[] = [
   hostsModel,
   hostsInterface,
   hierarchicalCache,
+  kernels,
 ];

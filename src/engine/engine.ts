@@ -116,6 +116,13 @@ export interface RankSupport {
   readonly loaded: string;
 }
 
+/** A folder for compiled kernels, and the variable that names it. */
+export interface KernelCache {
+  readonly variable: string;
+  /** Below the folder for the version and GPU; empty for that one. */
+  readonly folder: string;
+}
+
 /** Facts about an engine that do not depend on profile or host. */
 interface EngineFacts {
   readonly name: EngineName;
@@ -136,6 +143,8 @@ interface EngineFacts {
     /** Flags with which a worker publishes what the planner reads. */
     readonly workerFlags: readonly string[];
   };
+  /** The first one names the folder of all; absent if it compiles nothing. */
+  readonly kernelCaches?: readonly KernelCache[];
   /** Its name for Dynamo's Kubernetes operator; absent if the operator cannot run it. */
   readonly backendFramework?: string;
 }

@@ -2,6 +2,7 @@
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import type { VersionFlags } from './version-flags.ts';
 import type { Engine, PortName, Note, UpstreamKind, UpstreamParts } from './engine.ts';
+import { kernelCaches } from './sglang/kernel-caches.ts';
 import { pythonNeed } from './sglang/python-need.ts';
 import { sglangWorker } from './sglang/worker.ts';
 import { frontendGraceMs, runtimeImage, upstreamFrontend } from './upstream.ts';
@@ -23,6 +24,7 @@ export const sglang: UpstreamKind = {
     loaded: 'dynamo_component_model_load_time_seconds',
   },
   planner: { backend: 'sglang', workerFlags: ['--enable-forward-pass-metrics'] },
+  kernelCaches,
   backendFramework: 'sglang',
   python: pythonNeed,
   make,

@@ -87,22 +87,8 @@ function placeVariables(home: PythonHome, deployment: LocalDeployment): Record<s
   return {
     // SGLang's JIT compilers search PATH for ninja, which is in the environment.
     PATH: [`${home.folder}/bin`, ...(PATH === undefined ? [] : [PATH])].join(':'),
-    ...temporaryVariables(home, deployment),
-  };
-}
-
-/** Upstream leaves files and sockets behind in TMPDIR, but PyTorch's compiled code should be kept after the run. */
-function temporaryVariables(
-  { caller }: PythonHome,
-  { temporaryFolder }: LocalDeployment,
-): Record<string, string> {
-  if (temporaryFolder === undefined) return {};
-  const { HOME, TORCHINDUCTOR_CACHE_DIR: set } = caller;
-  return {
-    TMPDIR: temporaryFolder,
-    ...(HOME === undefined || set !== undefined
-      ? {}
-      : { TORCHINDUCTOR_CACHE_DIR: `${HOME}/.cache/torchinductor` }),
+    // Upstream leaves files and sockets behind there.
+    ...(deployment.temporaryFolder === undefined ? {} : { TMPDIR: deployment.temporaryFolder }),
   };
 }
 

@@ -260,6 +260,8 @@ const sharedVolume = { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'mode=1
 
 /** Folders of the run are volumes, or are next to the file; the Hugging Face cache is the user's. */
 function sourceOf(source: string, plan: ServingPlan): string {
+  const kernels = source.indexOf('/dynamo/kernels/');
+  if (kernels >= 0) return `~/.cache${source.slice(kernels)}`;
   return volumeName(source, plan) ?? (source === plan.mediaFolder ? './media' : source);
 }
 

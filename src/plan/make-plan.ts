@@ -208,6 +208,7 @@ function decide(given: Profile, options: PlanOptions, host: HostFacts, shares: S
   ];
   return {
     runtime,
+    python: inside.python,
     engine,
     planes,
     uses,
@@ -281,6 +282,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     cwd,
     passes: access,
     modelTarget: linkTo,
+    kernels: { kind: engine.kind, python: decided.python, environment: host.environment, gpus: host.gpus },
   };
   const specs = new Map([
     ...infraSpecs.map((spec): [string, ProcessSpec] => [spec.name, inZone(spec, host)]),

@@ -73,6 +73,8 @@ export interface ProcessSpec {
    * Source: docs/upstream/processes.md#who-dies-with-whom.
    */
   readonly vitalChildren?: string | undefined;
+  /** Where its compiled kernels are kept after the run; absent if it compiles none. */
+  readonly kernelFolder?: string | undefined;
   readonly cwd: string;
   readonly ports: Ports & { readonly http?: number };
   readonly gpus: readonly string[];

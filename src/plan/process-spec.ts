@@ -3,6 +3,7 @@ import type { Engine, Launch, LocalDeployment, PortName, Ports } from '../engine
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
 import { spansHosts } from '../engine/targets.ts';
 import type { Placement } from './gpus.ts';
+import { type KernelPlace, kernelFolderOf } from './kernel-cache.ts';
 import type { edgesOf, Replica } from './replicas.ts';
 import { hostUrl, planUrl, type PortPool } from './ports.ts';
 import { type LivenessRule, type Probe, type ProcessSpec, requestsFile, type RestartRule } from './plan.ts';
@@ -23,6 +24,7 @@ export interface ProcessContext {
   readonly passes: readonly string[];
   /** The folder that the model's link points to. */
   readonly modelTarget: string | undefined;
+  readonly kernels: KernelPlace;
 }
 
 export function processSpec(replica: Replica, context: ProcessContext): ProcessSpec {
@@ -59,6 +61,8 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     replica.kind === 'worker' && (rank === undefined || rank.rank === 0)
       ? registration(replica.spec, engine, deployment.profile)
       : undefined;
+  const given = { ...deployment.profile.env, ...replica.spec.env, ...options.env };
+  const kernels = replica.kind === 'worker' ? kernelFolderOf(context.kernels, gpus, given) : undefined;
   return {
     name: replica.name,
     kind: replica.kind,
@@ -67,6 +71,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     ...(rank === undefined ? {} : { rank }),
     argv: [...launch.command, ...launch.args],
     env: {
+      ...kernels?.env,
       ...deployment.profile.env,
       ...replica.spec.env,
       ...launch.env,
@@ -80,6 +85,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
       DYNAMO_PROCESS: replica.name,
     },
     ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
+    ...(kernels?.folder === undefined ? {} : { kernelFolder: kernels.folder }),
     cwd: context.cwd,
     ports: replica.kind === 'frontend' ? { http: deployment.http.port, ...ports } : ports,
     gpus,

@@ -6,6 +6,7 @@ import type { Profile } from '../profile/profile.ts';
 import { likelyEngine } from './choose-engine.ts';
 import { type ContainerSpec, imageOf, type Mount, orElse, versionOfImage } from './container.ts';
 import { accessFiles } from './infra-access.ts';
+import { kernelsInside } from './kernel-cache.ts';
 import type { Plan, ProcessSpec } from './plan.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from './request.ts';
 
@@ -190,6 +191,9 @@ function mountsFor(
     ...(discovery.backend === 'file' ? [same(discovery.folder, false)] : []),
     same(mediaFolder, false),
     ...(host.python?.mounted === true ? [same(host.python.folder, true)] : []),
+    ...(spec.kernelFolder === undefined
+      ? []
+      : [{ source: spec.kernelFolder, target: kernelsInside, readOnly: false }]),
     ...(spec.cwd === host.runFolder ? [] : [same(spec.cwd, true)]),
     ...accessFiles(passes, host.environment).map((file) => same(file, true)),
     ...(simulated || local === undefined ? [] : [same(local, true)]),

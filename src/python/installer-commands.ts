@@ -34,7 +34,8 @@ export function makeEnvironmentCommand(uv: string, folder: string, python: strin
 export function installCommand(uv: string, folder: string, recipe: Recipe, overridesFile: string): Argv {
   const override = recipe.overrides.length === 0 ? [] : ['--override', overridesFile];
   return [
-    ...([uv, 'pip', 'install', '--python', `${folder}/bin/python3`] as const),
+    // Else the first start of SGLang compiles some 8,000 modules.
+    ...([uv, 'pip', 'install', '--python', `${folder}/bin/python3`, '--compile-bytecode'] as const),
     ...override,
     recipe.requirement,
     ...recipe.preReleases.map(({ line }) => line),

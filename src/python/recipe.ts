@@ -125,7 +125,7 @@ function requireAddition(engine: UpstreamName, version: string, addition: Additi
   const obstacle = plannerObstacle(version);
   if (obstacle === undefined) return;
   throw new DynamoError('usage', `--with ${addition}: ${obstacle}.`, {
-    hint: `dynamo setup --engine ${engine} --version ${plannerVersion} --with ${addition}`,
+    hint: `dynamo setup --engine ${engine} --version ${plannerVersion} --with planner`,
     fields: { option: '--with', asked: addition, version },
   });
 }

@@ -15,6 +15,8 @@ interface WatchedLoad {
   readonly logFile: string;
   /** Folder of the model in the hub cache, if it may be downloaded there. */
   readonly modelFolder?: string | undefined;
+  /** Where its compiled kernels are kept; `cpu` names the hardware below a version. */
+  readonly kernelFolder?: string | undefined;
 }
 
 const cacheEveryMs = 1_000;
@@ -26,9 +28,12 @@ export function createLoadWatcher(loads: readonly WatchedLoad[]): LoadWatcher {
       if (load === undefined) return () => {};
       const endLog = watchLog(load, onProgress);
       const endCache = load.modelFolder === undefined ? undefined : watchCache(load.modelFolder, onProgress);
+      const endKernels =
+        load.kernelFolder === undefined ? undefined : watchKernels(load.kernelFolder, onProgress);
       return () => {
         endLog();
         endCache?.();
+        endKernels?.();
       };
     },
   };
@@ -77,6 +82,33 @@ function watchCache(folder: string, onProgress: (progress: LoadProgress) => void
     at = now;
   }, cacheEveryMs);
   return () => clearInterval(timer);
+}
+
+/**
+ * Triton, Inductor and most others log nothing while they compile, but write what they have compiled. While they do, a bar of
+ * captured graphs stands still.
+ */
+function watchKernels(folder: string, onProgress: (progress: LoadProgress) => void): () => void {
+  const atFirst = entriesIn(folder, kernelDepth);
+  const what = `kernels${atFirst === 0 ? `, first time on this ${folder.endsWith('/cpu') ? 'CPU' : 'GPU'}` : ''}`;
+  let before = atFirst;
+  const timer = setInterval(() => {
+    const now = entriesIn(folder, kernelDepth);
+    if (now > before) onProgress({ doing: 'loading', phase: 'compilation', what, files: now - atFirst });
+    before = now;
+  }, cacheEveryMs);
+  return () => clearInterval(timer);
+}
+
+/** Every tool has a folder, and below it one for each kernel, or for some. */
+const kernelDepth = 4;
+
+/** Files and folders, down to a depth: a cache of a large model has thousands, and this is asked once a second. */
+function entriesIn(folder: string, depth: number): number {
+  let count = 0;
+  for (const entry of entriesOf(folder))
+    count += 1 + (entry.isDirectory() && depth > 1 ? entriesIn(join(folder, entry.name), depth - 1) : 0);
+  return count;
 }
 
 /** The hub cache folder of a model; `undefined` for a local folder. Reads the same variables as huggingface_hub. */

@@ -1,5 +1,5 @@
 /** The progress of a process until it is ready: how much is done, and how often to report it. */
-import { diskText } from '../base/units.ts';
+import { countText, diskText } from '../base/units.ts';
 import type { Clock } from '../base/clock.ts';
 import { isPhase, phases, type StartPhase } from './start-phases.ts';
 
@@ -14,10 +14,13 @@ export interface LoadProgress {
   readonly doneBytes?: number;
   readonly totalBytes?: number;
   readonly bytesPerSecond?: number;
+  /** Written so far. */
+  readonly files?: number;
 }
 
 /** `model-00001.safetensors 52% (2.6 of 5.0 GB, 105 MB/s)`. */
-export function progressText({ what, percent, doneBytes, totalBytes, bytesPerSecond }: LoadProgress): string {
+export function progressText(progress: LoadProgress): string {
+  const { what, percent, doneBytes, totalBytes, bytesPerSecond, files } = progress;
   const amount =
     doneBytes === undefined
       ? undefined
@@ -25,7 +28,8 @@ export function progressText({ what, percent, doneBytes, totalBytes, bytesPerSec
         ? diskText(doneBytes)
         : `${diskText(doneBytes)} of ${diskText(totalBytes)}`;
   const speed = bytesPerSecond === undefined ? undefined : `${diskText(bytesPerSecond)}/s`;
-  const facts = [amount, speed].filter((fact) => fact !== undefined);
+  const written = files === undefined ? undefined : countText(files, 'file');
+  const facts = [amount, speed, written].filter((fact) => fact !== undefined);
   return [
     what,
     ...(percent === undefined ? [] : [`${Math.floor(percent)}%`]),

@@ -9,7 +9,7 @@ export const phases = {
   ranks: { word: 'ranks', doing: 'connecting its ranks' },
   weights: { word: 'weights', doing: 'loading weights' },
   'kv-cache': { word: 'KV cache', doing: 'allocating its KV cache' },
-  compilation: { word: 'compilation', doing: 'compiling kernels' },
+  compilation: { word: 'compilation', doing: 'compiling' },
   'graph-capture': { word: 'graph capture', doing: 'capturing graphs' },
   registration: { word: 'registration', doing: 'registering' },
   unknown: { word: 'unknown', doing: 'starting' },

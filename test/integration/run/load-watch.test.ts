@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bytesIn, cachedModel, createLoadWatcher } from '../../../src/run/load-watch.ts';
 import { linesSince } from '../../../src/run/log-file.ts';
-import type { LoadProgress } from '../../../src/supervisor/progress.ts';
+import { doingText, type LoadProgress } from '../../../src/supervisor/progress.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
@@ -66,6 +66,40 @@ test('a growing cache is progress with bytes and speed; finished files and links
   renameSync(join(blobs, 'abc.incomplete'), join(blobs, 'abc'));
   symlinkSync('../../blobs/abc', join(snapshot, 'model.safetensors'));
   expect(bytesIn(cache)).toBe(5_000);
+});
+
+test('kernels that are compiled show as files: nothing else tells of them', async () => {
+  const folder = join(tempFolder(), 'sglang-1.4.2', 'nvidia-h200');
+  const seen: LoadProgress[] = [];
+  const watcher = createLoadWatcher([
+    { process: 'worker', logFile: join(folder, 'none.log'), kernelFolder: folder },
+  ]);
+  const compile = (name: string): void => {
+    mkdirSync(join(folder, 'triton', name), { recursive: true });
+    writeFileSync(join(folder, 'triton', name, 'kernel.cubin'), 'x');
+  };
+  const end = watcher.watch('worker', (step) => seen.push(step));
+  try {
+    compile('a');
+    await until('the first kernel to be seen', () => seen.length > 0);
+    compile('b');
+    await until('the second kernel to be seen', () => seen.length > 1);
+  } finally {
+    end();
+  }
+  expect(seen.map(doingText)).toEqual([
+    'compiling: kernels, first time on this GPU (3 files)',
+    'compiling: kernels, first time on this GPU (5 files)',
+  ]);
+  const again: LoadProgress[] = [];
+  const endAgain = watcher.watch('worker', (step) => again.push(step));
+  try {
+    compile('c');
+    await until('the third kernel to be seen', () => again.length > 0);
+  } finally {
+    endAgain();
+  }
+  expect(again.map(doingText)).toEqual(['compiling: kernels (2 files)']);
 });
 
 test('the cache location follows the variables of huggingface_hub; a local folder has none', () => {

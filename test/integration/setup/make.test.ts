@@ -33,7 +33,7 @@ test('creates an environment in the data folder, shows versions and size, and fi
   expect(uv.calls()).toEqual([
     '--version',
     `venv --allow-existing --no-project --python >=3.10,<3.14 ${folder}`,
-    `pip install --python ${folder}/bin/python3 ai-dynamo==1.1.1`,
+    `pip install --python ${folder}/bin/python3 --compile-bytecode ai-dynamo==1.1.1`,
   ]);
   expect(await made(world)).toMatchObject([{ name: 'mocker-1.1.1', state: 'complete', folder }]);
   const list = await succeed(world, ['setup', 'list']);
@@ -105,7 +105,7 @@ test('shows deviations from upstream with reasons before installing anything', a
     'aisimulate ; python_version < "3"\ncuda-tile==1.6.0\ncertifi>=2025\n',
   );
   expect(uv.calls().at(-1)).toBe(
-    `pip install --python ${folder}/bin/python3 --override ${folder}/overrides.txt ` +
+    `pip install --python ${folder}/bin/python3 --compile-bytecode --override ${folder}/overrides.txt ` +
       'ai-dynamo[sglang]==1.6.1 flash-attn-4>=4.0.0b18',
   );
   expect(JSON.parse(stdout)).toMatchObject({
@@ -236,7 +236,7 @@ test('a tool gets an environment of its own, which no engine uses', async ({ wor
   expect(stderr).not.toContain('Next: dynamo up');
   expect(uv.calls().slice(1)).toEqual([
     `venv --allow-existing --no-project --python >=3.10,<3.14 ${folder}`,
-    `pip install --python ${folder}/bin/python3 aiconfigurator==0.12.0`,
+    `pip install --python ${folder}/bin/python3 --compile-bytecode aiconfigurator==0.12.0`,
   ]);
   const again = await succeed(world, ['setup', '--tool', 'aiconfigurator', '--dry-run']);
   expect(again.stdout).toMatch(/nothing to do +aiconfigurator-0\.12\.0 +already installed/);

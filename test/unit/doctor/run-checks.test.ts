@@ -87,12 +87,12 @@ test('without --fix nothing is changed', async () => {
   expect(await runChecks([never], hostWith(), options)).toMatchObject([{ status: 'fail', fixed: [] }]);
 });
 
-test('ids run from D01 to D36; names and titles are unique', () => {
+test('ids run from D01 to D37; names and titles are unique', () => {
   expect(checks.map(({ id }) => id)).toEqual(
-    Array.from({ length: 36 }, (_, i) => `D${String(i + 1).padStart(2, '0')}`),
+    Array.from({ length: 37 }, (_, i) => `D${String(i + 1).padStart(2, '0')}`),
   );
   for (const key of ['name', 'title'] as const)
-    expect(new Set(checks.map((each) => each[key])).size).toBe(36);
+    expect(new Set(checks.map((each) => each[key])).size).toBe(37);
 });
 
 test('on a host without any facts, no check fails or throws', async () => {

@@ -20,7 +20,9 @@ test('an environment starts from the Python that the user names', () => {
 test('overrides use a file if there are any; pre-releases are never allowed in general', () => {
   const plain = installCommand('uv', '/e', recipeFor('sglang', '1.4.2'), '/o.txt');
   expect(plain).toEqual(
-    'uv pip install --python /e/bin/python3 ai-dynamo[sglang]==1.4.2 flash-attn-4>=4.0.0b18'.split(' '),
+    'uv pip install --python /e/bin/python3 --compile-bytecode ai-dynamo[sglang]==1.4.2 flash-attn-4>=4.0.0b18'.split(
+      ' ',
+    ),
   );
   const overridden = installCommand('uv', '/e', recipeFor('mocker', '1.6.1'), '/o.txt');
   expect(overridden.join(' ')).toContain('--override /o.txt ai-dynamo==1.6.1');
