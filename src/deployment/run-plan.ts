@@ -1,10 +1,9 @@
 /** Connects the supervisor of a prepared run to launcher, prober, control socket and files; cleans up when it has ended. */
-import { statSync } from 'node:fs';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
-import { isServing, type Plan, type ProcessSpec, runsModel, type ServingPlan } from '../plan/plan.ts';
+import { isServing, type Plan, type ProcessSpec, runsModel } from '../plan/plan.ts';
 import { childEnvironment } from '../plan/run-environment.ts';
 import { cgroupOfRun } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
@@ -14,14 +13,13 @@ import { appendCgroup, readContainers } from '../process/ledger.ts';
 import { openLedger } from '../process/ledger-writer.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProbes } from '../probe/prober.ts';
-import { linesSince } from '../run/log-file.ts';
 import { cachedModel, createLoadWatcher } from '../run/load-watch.ts';
 import { openControlServer } from '../run/control-server.ts';
 import { appendEvent, markSwept, socketIn } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import { type Journal, openJournal } from '../supervisor/status.ts';
 import { type Outcome, supervise, type Supervision } from '../supervisor/supervise.ts';
-import type { Dependencies, WorkProber } from '../supervisor/contracts.ts';
+import type { Dependencies } from '../supervisor/contracts.ts';
 import { createDiagnostician } from './diagnose-run.ts';
 import { createLaunchers } from './launchers.ts';
 import { reapProgram } from '../package/self.ts';
@@ -141,7 +139,9 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     proving,
     clock: systemClock,
     random: Math.random,
-    ...(isServing(plan) ? { work: () => workProber(plan) } : {}),
+    ...(isServing(plan)
+      ? { work: async () => (await import('../probe/work.ts')).createWorkProber(plan, systemClock) }
+      : {}),
     loads: {
       watch: (process, onProgress) => {
         const loads = prepared.plan.processes.map((spec) => watchedLoad(spec, plan, environment));
@@ -177,18 +177,6 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
 function running(supervision: Supervision | undefined, { runId }: Plan): Supervision {
   if (supervision !== undefined) return supervision;
   throw new DynamoError('busy', `Run ${runId} is not ready yet.`, { fields: { runId } });
-}
-
-/** Of the log since a worker last showed work: more is not needed to see that it compiles. */
-const mostLogBytes = 65_536;
-
-/** Needed once the deployment serves. */
-async function workProber(plan: ServingPlan): Promise<WorkProber> {
-  const { createWorkProber } = await import('../probe/work.ts');
-  return createWorkProber(plan, systemClock, {
-    size: (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0,
-    linesSince: (file, from) => linesSince(file, from, mostLogBytes),
-  });
 }
 
 function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {

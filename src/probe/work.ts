@@ -1,4 +1,5 @@
 /** Reads from metrics and logs whether workers do what they are asked for, and sends one a request to find out. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
@@ -10,12 +11,6 @@ import { exchange } from './http.ts';
 import { plainGet } from './plain-get.ts';
 import { expectedMs, frontendInFlight, readWork, type WorkPage } from './work-page.ts';
 
-/** The logs of processes; src/run has them. */
-export interface LogReader {
-  size(file: string): number;
-  linesSince(file: string, from: number): readonly string[];
-}
-
 /** A page of 1.6.1 has 120 kB, and a frontend writes it in 2 ms. */
 const pageWithinMs = 2_000;
 const lookEveryMs = 500;
@@ -24,7 +19,7 @@ const lookEveryMs = 500;
 const compiling =
   /\b(?:compil(?:e|es|ing|ation)|autotun\w*|JIT|warm(?:ing)?[ -]?up|torch\.compile|inductor|nvcc|ninja)\b|cuda graph|deep_?gemm/i;
 
-export function createWorkProber(plan: ServingPlan, clock: Clock, logs: LogReader): WorkProber {
+export function createWorkProber(plan: ServingPlan, clock: Clock): WorkProber {
   /** Where the log of each process ended when it last showed work. */
   const marks = new Map<string, { readonly work: string; readonly size: number }>();
   const pageOf = async (spec: ProcessSpec): Promise<WorkPage | undefined> => {
@@ -40,14 +35,15 @@ export function createWorkProber(plan: ServingPlan, clock: Clock, logs: LogReade
         const page = await pageOf(spec);
         if (page === undefined) return undefined;
         if (page.inFlight === 0 || marks.get(spec.name)?.work !== page.work)
-          marks.set(spec.name, { work: page.work, size: logs.size(spec.logFile) });
+          marks.set(spec.name, { work: page.work, size: sizeOf(spec.logFile) });
         return [spec.name, { ...page, ...(expected === undefined ? {} : { expectedMs: expected }) }];
       });
       return new Map((await Promise.all(read)).filter((each) => each !== undefined));
     },
     compiles: ({ name, logFile }) => {
-      const lines = logs.linesSince(logFile, marks.get(name)?.size ?? 0);
-      return lines.some((line) => compiling.test(line) || loadStep(line) !== undefined);
+      return linesSince(logFile, marks.get(name)?.size ?? 0).some(
+        (line) => compiling.test(line) || loadStep(line) !== undefined,
+      );
     },
     ask: async (spec, timeoutMs, signal) => {
       const before = await pageOf(spec);
@@ -55,6 +51,31 @@ export function createWorkProber(plan: ServingPlan, clock: Clock, logs: LogReade
       return await askWorker({ plan, clock, spec, before, pageOf }, timeoutMs, signal);
     },
   };
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** More of a log is not needed to see that its process compiles. */
+const mostLogBytes = 65_536;
+
+/** From this byte of a log on; from its beginning if it was rotated. */
+function linesSince(file: string, from: number): string[] {
+  const size = sizeOf(file);
+  const begin = Math.max(from <= size ? from : 0, size - mostLogBytes);
+  if (begin >= size) return [];
+  const bytes = Buffer.alloc(size - begin);
+  const descriptor = openSync(file, 'r');
+  try {
+    const read = readSync(descriptor, bytes, 0, bytes.length, begin);
+    return bytes
+      .subarray(0, read)
+      .toString('utf8')
+      .split(/[\r\n]+/);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 interface Question {

@@ -12,6 +12,8 @@ import type { RunContext } from './run-context.ts';
 
 /** As the health checks; more often if `standstillSeconds` is short. */
 const periodMs = 5_000;
+/** Without requests half as often: every look makes upstream's frontend write a page of 120 kB and a line of log. */
+const idleFactor = 2;
 
 /** One life of a worker. */
 interface Watched {
@@ -42,9 +44,10 @@ export async function watchStandstill(
 ): Promise<void> {
   const { deps, shutdown } = run;
   const watch: Watch = { run, actors, prober, giveUp, workers: new Map() };
+  let isIdle = false;
   while (!shutdown.signal.aborted) {
-    await deps.clock.sleep(pauseMs(run), shutdown.signal).catch(() => {});
-    if (!shutdown.signal.aborted) await lookOnce(watch);
+    await deps.clock.sleep(pauseMs(run) * (isIdle ? idleFactor : 1), shutdown.signal).catch(() => {});
+    if (!shutdown.signal.aborted) isIdle = await lookOnce(watch);
   }
 }
 
@@ -52,14 +55,18 @@ function pauseMs({ plan }: RunContext): number {
   return Math.min(periodMs, ...plan.processes.map(({ standstillMs = Infinity }) => standstillMs / 2));
 }
 
-async function lookOnce(watch: Watch): Promise<void> {
+/** Returns whether nobody waits for anything. */
+async function lookOnce(watch: Watch): Promise<boolean> {
   const { run, actors, prober, workers } = watch;
   const watched = run.plan.processes.filter(
     ({ name, standstillMs }) => standstillMs !== undefined && isHealthy(run, name),
   );
   for (const name of workers.keys()) if (!isHealthy(run, name)) workers.delete(name);
   const all = watched.length === 0 ? undefined : await prober.signs(watched);
-  if (all === undefined) return rest(workers);
+  if (all === undefined) {
+    for (const worker of workers.values()) worker.quiet = { ...worker.quiet, hasRequests: false };
+    return true;
+  }
   for (const spec of watched) {
     const [signs, child] = [all.get(spec.name), actors.get(spec.name)?.child()];
     if (signs !== undefined && child !== undefined && isHealthy(run, spec.name)) {
@@ -67,11 +74,7 @@ async function lookOnce(watch: Watch): Promise<void> {
       if (!worker.asking && mayStandStill(watch, worker)) void ask(watch, worker);
     }
   }
-}
-
-/** Nobody waits for an answer. */
-function rest(workers: ReadonlyMap<string, Watched>): void {
-  for (const worker of workers.values()) worker.quiet = { ...worker.quiet, hasRequests: false };
+  return false;
 }
 
 function isHealthy({ journal }: RunContext, name: string): boolean {
