@@ -22,12 +22,12 @@ import { logTail } from './run/log-file.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from './base/environment.ts';
 import { failureSoFar } from './deployment/failure-error.ts';
-import { livePlan } from './deployment/find-run.ts';
+import { findRun, livePlan } from './deployment/find-run.ts';
 import { isServing, type ServingPlan } from './plan/plan.ts';
 import { isAlive } from './process/identity.ts';
 import { askAct, askStop, followEvents } from './run/control-client.ts';
 import { readPlan, storedRuns } from './run/record.ts';
-import { socketOf, stateFolders } from './run/folders.ts';
+import { type RunFiles, socketOf, type StateFolders, stateFolders } from './run/folders.ts';
 import type { Failure, StopReport } from './supervisor/events.ts';
 import type { AnyAction } from './supervisor/process-action.ts';
 
@@ -157,6 +157,7 @@ async function attachTo(asked: string | undefined, environment: Environment): Pr
     stop: () => askStop(socket, false),
     kill: () => askStop(socket, true),
     act: (action, name) => askAct(socket, action, name),
+    place: { folders, files: run.files },
     dispose: async () => {},
   });
 }
@@ -170,7 +171,7 @@ function withAllWords(error: DynamoError): DynamoError {
   return stack === undefined ? whole : Object.assign(whole, { stack });
 }
 
-function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
+function runOf({ held: { plan, folders, files }, supervision }: StartedRun): declared.Run {
   const end = async (): Promise<DynamoError | undefined> => outcomeError(await supervision.done, plan.runId);
   const { act } = supervision;
   return runWith(plan, {
@@ -178,6 +179,7 @@ function runOf({ held: { plan }, supervision }: StartedRun): declared.Run {
     stop: async () => supervision.stop(),
     kill: async () => supervision.kill(),
     act: async (action, name) => await act?.(action, name),
+    place: { folders, files },
   });
 }
 
@@ -187,6 +189,7 @@ interface Control {
   readonly stop: () => Promise<void>;
   readonly kill: () => Promise<void>;
   readonly act: (action: AnyAction, process: string) => Promise<void>;
+  readonly place: { readonly folders: StateFolders; readonly files: RunFiles };
   /** At the end of a block; default: stops it. */
   readonly dispose?: () => Promise<void>;
 }
@@ -203,9 +206,12 @@ function runWith(plan: ServingPlan, control: Control): declared.Run {
     if (error !== undefined) throw error;
   };
   const stop = async (): Promise<void> => await endBy(control.stop);
+  const { folders, files } = control.place;
+  /** A change of the run replaces its plan. */
+  const processesNow = (): ServingPlan['processes'] => (readPlan(files) ?? plan).processes;
   const known = (name: string): ServingPlan['processes'][number] => {
-    const spec = plan.processes.find((each) => each.name === name);
-    if (spec === undefined) throw unknownProcess(name, plan.processes);
+    const spec = processesNow().find((each) => each.name === name);
+    if (spec === undefined) throw unknownProcess(name, processesNow());
     return spec;
   };
   const act = (action: AnyAction) => async (name: string) => await control.act(action, known(name).name);
@@ -215,14 +221,16 @@ function runWith(plan: ServingPlan, control: Control): declared.Run {
     model: plan.model.servedName,
     engine: plan.engine,
     env: clientEnvironment(plan),
-    processes: plan.processes.map(({ name, kind, mode, ports, gpus, logFile }) => ({
-      name,
-      kind,
-      mode,
-      ports: { ...ports },
-      gpus,
-      logFile,
-    })),
+    get processes() {
+      return processesNow().map(({ name, kind, mode, ports, gpus, logFile }) => ({
+        name,
+        kind,
+        mode,
+        ports: { ...ports },
+        gpus,
+        logFile,
+      }));
+    },
     logs: (name) => {
       const { lines, partial } = logTail(known(name).logFile, Infinity);
       return [...lines.map((line) => `${line}\n`), partial ?? ''].join('');
@@ -231,6 +239,13 @@ function runWith(plan: ServingPlan, control: Control): declared.Run {
     restart: act('restart'),
     start: act('start'),
     stopProcess: act('stop'),
+    scale: async (replicas, { timeoutMs } = {}) => {
+      const { scaleRun } = await import('./deployment/scale-run.ts');
+      const { added, removed } = await scaleRun(folders, findRun(folders, plan.runId), replicas, {
+        timeoutMs,
+      });
+      return { added: added.map(({ name }) => name), removed };
+    },
     ended,
     stop,
     kill: async (name) => await (name === undefined ? endBy(control.kill) : act('kill')(name)),

@@ -82,6 +82,7 @@ export interface Run extends AsyncDisposable {
   readonly engine: string;
   /** Environment variables for clients: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, DYNAMO_URL and so on. */
   readonly env: Readonly<Record<string, string>>;
+  /** As they are now. */
   readonly processes: readonly RunProcess[];
   /** The log of a process so far. Throws DynamoError `usage` if the run has no such process. */
   logs(process: string): string;
@@ -98,6 +99,14 @@ export interface Run extends AsyncDisposable {
   stopProcess(process: string): Promise<void>;
   /** Starts a process that was stopped; resolves when it is ready. */
   start(process: string): Promise<void>;
+  /**
+   * Changes the number of workers by component, as `dynamo scale`: `{ decode: 3 }`. Resolves when new workers have answered and
+   * old ones, which finish their requests first, are gone. If a new worker fails, it is taken back and this rejects.
+   */
+  scale(
+    replicas: Readonly<Record<string, number>>,
+    options?: { readonly timeoutMs?: number | undefined },
+  ): Promise<{ readonly added: readonly string[]; readonly removed: readonly string[] }>;
   /**
    * With the name of a process, kills that one, to test what a crash does: it is restarted if the run is in the background
    * (`reuse`, `attach`), else its run ends with the error. Without, kills everything now, and verifies that it is gone.

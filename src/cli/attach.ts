@@ -2,6 +2,7 @@
 import type { Environment } from '../base/environment.ts';
 import { textOf } from '../base/logs.ts';
 import { stateFolders } from '../run/folders.ts';
+import { followAdded } from '../run/added-logs.ts';
 import { followLogs } from '../run/log-follow.ts';
 import { logTail } from '../run/log-file.ts';
 import { logTextShower } from '../view/log-lines.ts';
@@ -81,7 +82,9 @@ async function attach(
   const watching = (async () => {
     for await (const event of eventsOf(folders, run.record.runId)) {
       failed ||= event.type === 'failed';
-      if (event.at >= since) states.show(event);
+      if (event.at < since) continue;
+      states.show(event);
+      followAdded(follower, run.files, event);
     }
   })();
   const ended = await Promise.race([watching.then(() => true), detached.then(() => false)]);

@@ -4,8 +4,9 @@ import { linesOf, textOf } from '../base/logs.ts';
 import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { isAlive } from '../process/identity.ts';
-import { stateFolders } from '../run/folders.ts';
-import { followLogs, type LogView } from '../run/log-follow.ts';
+import { stateFolders, type StateFolders } from '../run/folders.ts';
+import { followAdded } from '../run/added-logs.ts';
+import { followLogs, type LogFollower, type LogView } from '../run/log-follow.ts';
 import { logTail } from '../run/log-file.ts';
 import { hostZone, since } from '../run/log-time.ts';
 import type { Look } from '../run/line-splitter.ts';
@@ -16,6 +17,7 @@ import { styleFor } from '../view/style.ts';
 import { terminalWidth } from '../view/wrap.ts';
 import { wholeNumber, startOf } from './flag-values.ts';
 import { reportEndedFailure } from './report.ts';
+import { eventsOf } from '../deployment/ask-supervisor.ts';
 import { chosenProcesses, findRun, latestRun } from '../deployment/find-run.ts';
 import { pacedOutput, watchForReaderGone, readerGone } from './reader.ts';
 import { chosenOnCluster } from './kubernetes/chosen.ts';
@@ -123,7 +125,7 @@ async function logs(
     return 0;
   }
   const view = { onText: print, room: () => output.flush(), look };
-  return await follow(run, positions, view);
+  return await follow(run, positions, view, processes.length === 0 ? folders : undefined);
 }
 
 /** The time zone of a process: TZ, or UTC in a container where TZ is not set. */
@@ -138,16 +140,21 @@ function sayBlind(name: string): void {
   );
 }
 
-/** Until the run has ended, a signal comes, or the reader is gone. */
+/** Until the run has ended, a signal comes, or the reader is gone. `joining`: shows also processes that join the run. */
 async function follow(
-  { record }: StoredRun,
+  { record, files }: StoredRun,
   positions: Parameters<typeof followLogs>[0],
   view: LogView,
+  joining: StateFolders | undefined,
 ): Promise<number> {
   const follower = followLogs(positions, view);
+  const ended = new AbortController();
+  if (joining !== undefined)
+    void watchJoining(joining, { follower, files, runId: record.runId }, ended.signal);
   return await new Promise((resolve) => {
     const finish = (exitCode: number): void => {
       clearInterval(timer);
+      ended.abort();
       signals.end();
       const shown = follower.end();
       // After a signal, do not wait for a reader that is slow.
@@ -162,6 +169,27 @@ async function follow(
     watchForReaderGone();
     readerGone.addEventListener('abort', () => finish(0));
   });
+}
+
+interface Joining {
+  readonly follower: LogFollower;
+  readonly files: StoredRun['files'];
+  readonly runId: string;
+}
+
+/** Never rejects: without events, what is followed already goes on. */
+async function watchJoining(
+  folders: StateFolders,
+  { follower, files, runId }: Joining,
+  ended: AbortSignal,
+): Promise<void> {
+  const from = Date.now();
+  try {
+    for await (const event of eventsOf(folders, runId, ended))
+      if (event.at >= from) followAdded(follower, files, event);
+  } catch {
+    // Its supervisor is gone or suspended.
+  }
 }
 
 function lineCount(text: string): number {

@@ -29,6 +29,7 @@ interface UpFlags extends DeploymentFlags, HostFlags, DetachFlags, ForegroundFla
   readonly detach?: true;
   readonly from?: string;
   readonly ui?: true;
+  readonly replace?: true;
 }
 
 const examples = `
@@ -40,6 +41,7 @@ Examples:
   dynamo up ./launch/disagg.sh               use the name of an upstream script
   dynamo up agg --set tracing=true           set a parameter; to list them: dynamo profiles show agg
   dynamo up agg -- --context-length 8192     pass arguments to the workers
+  dynamo up agg --replace --set pageSize=32  restart the workers of agg that differ, while it serves
 
 Exit codes: 0 stopped normally, 1 a process failed, 64 bad flag, 65 bad profile, 66 no such profile,
 69 not ready in time, 75 port or name taken, 78 missing prerequisite, 130 Ctrl-C, 143 SIGTERM.`;
@@ -55,6 +57,7 @@ export const configure: Configure = (command: Command, settle, environment) => {
     .option('-d, --detach', 'run in the background; return when it serves')
     .option('--from <file>', 'start the deployment of a report of `dynamo report`')
     .option('--json', 'with --detach: print the run as JSON')
+    .option('--replace', 'if it is up: restart the workers that differ, one after the other')
     .option('--ui', 'serve a web page of the run until it has ended, and record its requests')
     .option('-q, --quiet', 'print no progress and no logs, only the result')
     .option('--timings', 'show what each process did until it was ready, and how long that took')
@@ -105,7 +108,15 @@ async function up(
     ...(report?.optionsWith(own) ?? own),
     recordsRequests: flags.ui === true || own.observe === true,
   };
-  const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment);
+  const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment).catch(
+    async (error: unknown) => {
+      const { upAgain } = await import('./up/live-run.ts');
+      const { replace = false, json = false, quiet = false } = flags;
+      early.end();
+      return await upAgain(error, { profile: opened.profile, options, replace, json, quiet }, environment);
+    },
+  );
+  if (typeof prepared === 'number') return prepared;
   let page: string | undefined;
   if (flags.ui === true) {
     const { servePageOf } = await import('./up/page.ts');

@@ -28,7 +28,6 @@ export interface Diagnostician {
 export function createDiagnostician(run: Pick<PreparedRun, 'plan' | 'environment'>): Diagnostician {
   const { environment } = run;
   const inherited = childEnvironment(run.plan, environment);
-  const clean = redactor(inherited, Object.values(environment.secrets));
   const killsBefore = kernelKills();
   const begins = new Map<string, number>();
   const exits = new Map<string, Exit>();
@@ -53,7 +52,9 @@ export function createDiagnostician(run: Pick<PreparedRun, 'plan' | 'environment
         const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
         const seen = { failure, processes, plan };
         const found = await settle(seen, killsSince(killsBefore), environment.variables);
-        return found === undefined ? undefined : withoutSecrets(found, clean);
+        return found === undefined
+          ? undefined
+          : withoutSecrets(found, redactor(inherited, Object.values(environment.secrets)));
       } catch {
         return undefined; // A diagnosis must not cause another failure.
       }

@@ -29,6 +29,7 @@ import { type PreparedRun, tidyUp } from './tidy-up.ts';
 import { recordsKeeper, restoredText } from './keep-records.ts';
 import type { PlannerFollower } from './follow-planner.ts';
 import type { Presence } from './presence.ts';
+import type { LiveRun } from './scale-here.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
 import type { Identity } from '../base/identity.ts';
 
@@ -36,9 +37,11 @@ import type { Identity } from '../base/identity.ts';
 export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
   const { plan, files, folders } = given;
   let planNow = plan;
-  /** Its plan follows the changes of the run. */
+  const secrets: Record<string, string> = { ...given.environment.secrets };
+  /** Its plan and its secrets follow the changes of the run. */
   const prepared: PreparedRun = {
     ...given,
+    environment: { ...given.environment, secrets },
     get plan() {
       return planNow;
     },
@@ -51,25 +54,32 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
   const environment = childEnvironment(plan, prepared.environment);
   const diagnostician = createDiagnostician(prepared);
   const journal = openJournal(plan, systemClock, (event) => hear(event));
+  const liveRun = (): LiveRun => ({
+    supervision: running(supervision, plan),
+    run: prepared,
+    supervisor,
+    adopt,
+  });
   const control = await openControlServer(socketIn(folders, files), {
     status: journal.status,
     history: journal.events,
     stop: (now) => (now ? supervision?.kill() : supervision?.stop()),
     act: async (action, process) => await supervision?.act(action, process),
     scale: async (replicas) => await scale(replicas),
+    replace: async (replacement) => {
+      const { replaceHere } = await import('./scale-here.ts');
+      Object.assign(secrets, replacement.secrets);
+      return await replaceHere(liveRun(), replacement);
+    },
   });
   const scale = async (replicas: Readonly<Record<string, number>>) => {
     const { scaleHere } = await import('./scale-here.ts');
-    return await scaleHere(
-      { run: prepared, supervision: running(supervision, plan), supervisor, adopt },
-      replicas,
-    );
+    return await scaleHere(liveRun(), replicas);
   };
   const { prober, proving, release: releaseProbe } = createProbes(systemClock, foreignListeners);
-  const probeOf = new Map(plan.processes.map(({ name, probe }) => [name, probe]));
   const release = (process: string): void => {
-    const probe = probeOf.get(process);
-    if (probe !== undefined) releaseProbe(probe);
+    const spec = planNow.processes.find(({ name }) => name === process);
+    if (spec !== undefined) releaseProbe(spec.probe);
   };
   const hear = (event: RunEvent): void => {
     diagnostician.hear(event);
@@ -147,6 +157,10 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
         const loads = prepared.plan.processes.map((spec) => watchedLoad(spec, plan, environment));
         return createLoadWatcher(loads).watch(process, onProgress);
       },
+    },
+    leaveDiscovery: async (now, spec) => {
+      const { leaveDiscovery } = await import('./leave-discovery.ts');
+      await leaveDiscovery(now, spec, variables);
     },
     diagnose: (failure) => diagnostician.diagnose(failure),
     ...(presence === undefined ? {} : { peers: presence.peers }),

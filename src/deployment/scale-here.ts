@@ -1,16 +1,25 @@
 /** In the supervisor: carries out a change of its run, and takes and gives back the ports and GPUs that it is about. */
 import { writeFileSync } from 'node:fs';
+import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Identity } from '../base/identity.ts';
-import type { Plan } from '../plan/plan.ts';
-import { type ChangeFacts, type PlanChange, scalePlan } from '../plan/scale-plan.ts';
+import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import {
+  type ChangeFacts,
+  changeOf,
+  type PlanChange,
+  replacementOf,
+  requireScalable,
+  scalePlan,
+} from '../plan/scale-plan.ts';
 import { isAlive } from '../process/identity.ts';
 import { releasePortHolds } from '../process/ports.ts';
 import type { Claim } from '../run/claim.ts';
 import { portsOf, releasePorts, releaseSomeGpus } from '../run/leases.ts';
-import type { ChangeReport } from '../run/protocol.ts';
+import type { AddedProcess, ChangeReport, Replacement } from '../run/protocol.ts';
 import { writePlan } from '../run/record.ts';
 import type { PlanKeeper } from '../supervisor/change.ts';
+import { StartFailure } from '../supervisor/failure.ts';
 import type { Supervision } from '../supervisor/supervise.ts';
 import { busyPorts, gpusHere, withLeases } from './host-facts.ts';
 import { keptLosing, planMs, takePlaces } from './prepare-run.ts';
@@ -31,6 +40,61 @@ export async function scaleHere(
   replicas: Readonly<Record<string, number>>,
 ): Promise<ChangeReport> {
   return await changeHere(live, (plan, facts) => scalePlan(plan, replicas, facts));
+}
+
+/**
+ * One worker after the other. Throws DynamoError or StartFailure at the first one that fails, and says which were replaced; the
+ * old one stays, or is started again where the new one had to take its GPUs.
+ */
+export async function replaceHere(live: LiveRun, { names, templates }: Replacement): Promise<ChangeReport> {
+  const beganAt = performance.now();
+  const added: AddedProcess[] = [];
+  const removed: string[] = [];
+  for (const name of names) {
+    const old = live.run.plan.processes.find((spec) => spec.name === name);
+    const template = templates[old?.component ?? ''];
+    if (old === undefined || template === undefined) continue;
+    try {
+      const report = await changeHere(live, (plan, facts) => replacementOf(plan, name, template, facts));
+      added.push(...report.added);
+      removed.push(...report.removed);
+    } catch (error) {
+      await bringBack(live, old);
+      throw partly(error, removed, names);
+    }
+  }
+  return {
+    added,
+    removed,
+    replicas: countsOf(live.run.plan),
+    tookMs: Math.round(performance.now() - beganAt),
+  };
+}
+
+/** Never rejects: the first failure counts. */
+async function bringBack(live: LiveRun, old: ProcessSpec): Promise<void> {
+  if (live.run.plan.processes.some(({ name }) => name === old.name)) return;
+  await changeHere(live, (plan, facts) =>
+    changeOf(requireScalable(plan), [{ name: old.name, template: old }], [], facts),
+  ).catch(() => {});
+}
+
+function partly(error: unknown, removed: readonly string[], names: readonly string[]): unknown {
+  const reason =
+    error instanceof StartFailure ? error.failure : error instanceof DynamoError ? error : undefined;
+  if (reason === undefined) return error;
+  const rest = names.filter((name) => !removed.includes(name));
+  const details = [
+    ...(removed.length === 0 ? [] : [`Replaced: ${removed.join(', ')}.`]),
+    `As before: ${rest.join(', ')}.`,
+  ];
+  const message = reason.message.replace(/\.?$/, '.');
+  return new DynamoError(reason.code, message.charAt(0).toUpperCase() + message.slice(1), {
+    cause: error,
+    details,
+    hint: reason.hint,
+    fields: reason.fields ?? {},
+  });
 }
 
 /** `make` is pure; called again if another run took a port or a GPU first. */

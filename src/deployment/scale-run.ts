@@ -1,6 +1,6 @@
-/** Scales a live run through its supervisor, wherever that is. */
+/** Changes the workers of a live run through its supervisor, wherever that is. */
 import { DynamoError } from '../base/error.ts';
-import { askScale, followEvents, isSilence, isUnreachable } from '../run/control-client.ts';
+import { askChange, type ChangeAsk, followEvents, isSilence, isUnreachable } from '../run/control-client.ts';
 import { socketOf, type StateFolders } from '../run/folders.ts';
 import type { ChangeReport } from '../run/protocol.ts';
 import type { StoredRun } from '../run/record.ts';
@@ -25,7 +25,17 @@ export async function scaleRun(
   folders: StateFolders,
   run: StoredRun,
   replicas: Readonly<Record<string, number>>,
-  { onEvent, timeoutMs, signal }: ScaleOptions = {},
+  options: ScaleOptions = {},
+): Promise<ChangeReport> {
+  return await changeRun(folders, run, { ask: 'scale', replicas }, options);
+}
+
+/** The same for any change. */
+export async function changeRun(
+  folders: StateFolders,
+  run: StoredRun,
+  ask: ChangeAsk,
+  { onEvent, timeoutMs, signal }: ScaleOptions,
 ): Promise<ChangeReport> {
   const socket = socketOf(folders, run.record);
   const leave = new AbortController();
@@ -34,7 +44,7 @@ export async function scaleRun(
     ...(timeoutMs === undefined ? [] : [whenLate(run, timeoutMs, leave.signal)]),
     ...(signal === undefined ? [] : [whenAborted(signal)]),
   ];
-  const asked = askScale(socket, replicas, leave.signal);
+  const asked = askChange(socket, ask, leave.signal);
   // After one of the ends, nobody listens to it.
   asked.catch(() => {});
   try {

@@ -6,7 +6,7 @@ import { noAnswer } from './reach.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-interface EtcdSession {
+export interface EtcdSession {
   /** GET without logging in. */
   get(path: string): Promise<Json>;
   /** POST to a method of the v3 API. */

@@ -6,7 +6,7 @@ import { DynamoError } from '../base/error.ts';
 import { roomCommand } from '../plan/infra-programs.ts';
 import type { ExternalInfra } from '../plan/infra.ts';
 import type { Environment } from '../base/environment.ts';
-import { etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
+import { type EtcdSession, etcdSession, firstAnswering, withScheme } from './etcd-session.ts';
 import { isSilence, reasonOf } from './reach.ts';
 
 /** Whether an external etcd answers, before anything starts. Reads only. `endpoints`: as in ETCD_ENDPOINTS. `profileKey`: the key of the profile that names it. */
@@ -111,20 +111,34 @@ export async function sweepEtcd(
   environment: Environment,
 ): Promise<Swept> {
   const { session } = await firstAnswering(addresses, environment);
-  const { call } = session;
-  const keys = async (): Promise<string[]> => {
-    const { kvs } = await call('kv/range', {
-      key: base64(root),
-      range_end: base64(after(root)),
-      keys_only: true,
-    });
-    return (Array.isArray(kvs) ? (kvs as { key?: unknown }[]) : [])
-      .flatMap(({ key }) => (typeof key === 'string' ? [Buffer.from(key, 'base64').toString('utf8')] : []))
-      .filter((key) => isOf(namespace, key));
-  };
+  const keys = async (): Promise<string[]> =>
+    (await keysBelow(root, session)).filter((key) => isOf(namespace, key));
   const before = await keys();
-  for (const key of before) await call('kv/deleterange', { key: base64(key) });
+  for (const key of before) await session.call('kv/deleterange', { key: base64(key) });
   return { before: before.length, after: before.length === 0 ? 0 : (await keys()).length };
+}
+
+/** Deletes the keys below `prefix` that are wanted. Rejects if etcd does not answer or denies access. */
+export async function deleteKeys(
+  addresses: readonly string[],
+  prefix: string,
+  isWanted: (key: string) => boolean,
+  environment: Environment,
+): Promise<void> {
+  const { session } = await firstAnswering(addresses, environment);
+  for (const key of (await keysBelow(prefix, session)).filter(isWanted))
+    await session.call('kv/deleterange', { key: base64(key) });
+}
+
+async function keysBelow(prefix: string, { call }: EtcdSession): Promise<string[]> {
+  const { kvs } = await call('kv/range', {
+    key: base64(prefix),
+    range_end: base64(after(prefix)),
+    keys_only: true,
+  });
+  return (Array.isArray(kvs) ? (kvs as { key?: unknown }[]) : []).flatMap(({ key }) =>
+    typeof key === 'string' ? [Buffer.from(key, 'base64').toString('utf8')] : [],
+  );
 }
 
 /**

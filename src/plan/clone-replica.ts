@@ -22,7 +22,7 @@ const namesAPort = /port|endpoint|addr|url|host|config/i;
 /** Whether it is planned from the profile or cloned, a replica is the same. Replicas of a component depend on the same processes. */
 export function cloneReplica(template: ProcessSpec, place: ReplicaPlace): ProcessSpec {
   const { name, ports, gpus } = place;
-  const renumber = renumbering(template.ports, ports);
+  const renumber = renumbering({ ...template.ports }, { ...ports });
   const env = Object.entries(template.env).map(([variable, value]): [string, string] => {
     if (variable === 'DYNAMO_PROCESS') return [variable, name];
     if (variable === 'OTEL_SERVICE_NAME') return [variable, renamed(value, template.name, name)];
@@ -44,16 +44,37 @@ export function cloneReplica(template: ProcessSpec, place: ReplicaPlace): Proces
   };
 }
 
-/** Replaces the ports of one process by those of another, wherever they stand as whole numbers. */
-function renumbering(from: ProcessSpec['ports'], to: ProcessSpec['ports']): (text: string) => string {
+/** Replaces ports wherever they stand as whole numbers. */
+function renumbering(
+  from: Readonly<Record<string, number>>,
+  to: Readonly<Record<string, number>>,
+): (text: string) => string {
   const byPort = new Map(
-    Object.entries(from).map(([key, port]): [string, number] => [
-      String(port),
-      to[key as keyof typeof to] ?? port,
-    ]),
+    Object.entries(from).map(([key, port]): [string, number] => [String(port), to[key] ?? port]),
   );
   return (text) =>
     text.replaceAll(/(?<![\w.])\d{4,5}(?![\w.])/g, (digits) => String(byPort.get(digits) ?? digits));
+}
+
+/** The same process where others have moved from some ports to other ones, such as etcd. */
+export function withPortsOfOthers(
+  spec: ProcessSpec,
+  from: Readonly<Record<string, number>>,
+  to: Readonly<Record<string, number>>,
+): ProcessSpec {
+  const renumber = renumbering(from, to);
+  const env = Object.entries(spec.env).map(([name, value]): [string, string] => [
+    name,
+    namesAPort.test(name) ? renumber(value) : value,
+  ]);
+  return {
+    ...spec,
+    // An address says by itself that a port follows, as in `--initial-cluster default=http://127.0.0.1:12345`.
+    argv: spec.argv.map((word, i) =>
+      carriesPort(spec.argv, i) ? renumber(word) : word.replaceAll(/(?<=[\w\]]:)\d{4,5}/g, renumber),
+    ),
+    env: Object.fromEntries(env),
+  };
 }
 
 function carriesPort(argv: readonly string[], index: number): boolean {

@@ -58,20 +58,18 @@ function fit(
 
 /** Two workers that share a GPU divide its memory by their arguments: a third one would have none. */
 function requireOwnGpus({ name: run, runId, processes }: Plan, more: readonly NewReplica[]): void {
-  for (const { template } of more) {
+  for (const component of new Set(more.map(({ template }) => template.component))) {
+    const own = processes.filter((spec) => spec.component === component).flatMap(({ gpus }) => gpus);
     const other = processes.find(
-      ({ name, component, gpus }) =>
-        name !== template.name &&
-        component !== template.component &&
-        gpus.some((device) => template.gpus.includes(device)),
+      (spec) => spec.component !== component && spec.gpus.some((device) => own.includes(device)),
     );
     if (other === undefined) continue;
     throw new DynamoError(
       'usage',
-      `${template.component} shares GPU ${template.gpus.join(',')} with ${other.name}: another one cannot be added.`,
+      `${component} shares GPU ${other.gpus.join(',')} with ${other.name}: another one cannot be added.`,
       {
         hint: `dynamo down ${run}   # then start it with --replicas, or with a profile whose workers share no GPU`,
-        fields: { runId, asked: template.component, process: other.name },
+        fields: { runId, asked: component, process: other.name },
       },
     );
   }

@@ -48,6 +48,28 @@ export function scalePlan(
   return changeOf(serving, more, removed, facts);
 }
 
+/**
+ * A worker like `template` in the place of this one. Where GPUs allow, it is added first; otherwise it gets the GPUs of the old
+ * one. Throws what `changeOf` throws, and `usage` if there is no such worker.
+ */
+export function replacementOf(
+  plan: Plan,
+  name: string,
+  template: ProcessSpec,
+  facts: ChangeFacts,
+): PlanChange {
+  const serving = requireScalable(plan);
+  const old = serving.processes.find((spec) => spec.name === name && spec.kind === 'worker');
+  if (old === undefined || old.rank !== undefined) {
+    throw new DynamoError('usage', `Run ${plan.runId} has no worker ${name} that could be replaced.`, {
+      fields: { runId: plan.runId, asked: name },
+    });
+  }
+  const names = new Set(serving.processes.map((spec) => spec.name));
+  const [fresh = name] = freeNames(old.component, 1, names);
+  return changeOf(serving, [{ name: fresh, template }], [old], facts);
+}
+
 /** Places the new replicas and puts both plans together. Throws `busy` if ports or GPUs do not suffice. */
 export function changeOf(
   plan: ServingPlan,

@@ -44,14 +44,12 @@ export async function askAct(path: string, action: AnyAction, process: string): 
   });
 }
 
+/** What changes the processes of a run. */
+export type ChangeAsk = Extract<Ask, { readonly ask: 'scale' | 'replace' }>;
+
 /** Settles when the change is done; it goes on if this process ends meanwhile. */
-export async function askScale(
-  path: string,
-  replicas: Readonly<Record<string, number>>,
-  leave?: AbortSignal,
-): Promise<ChangeReport> {
-  for await (const reply of converse(path, { ask: 'scale', replicas }, leave))
-    if ('changed' in reply) return reply.changed;
+export async function askChange(path: string, ask: ChangeAsk, leave?: AbortSignal): Promise<ChangeReport> {
+  for await (const reply of converse(path, ask, leave)) if ('changed' in reply) return reply.changed;
   throw new DynamoError('process-failed', 'The run ended before its workers were changed.', {
     hint: 'dynamo ps --all',
   });

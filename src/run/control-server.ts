@@ -3,6 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
+import { list, map, object, text } from '../base/shape.ts';
 import type { Failure, RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { AnyAction } from '../supervisor/process-action.ts';
@@ -14,7 +15,9 @@ import {
   longestLineBytes,
   monotonicMs,
   protocolVersion,
+  type Replacement,
 } from './protocol.ts';
+import { processShape } from './shapes.ts';
 
 export interface Controlled {
   status(): RunStatus;
@@ -23,6 +26,7 @@ export interface Controlled {
   stop(now: boolean): void;
   act(action: AnyAction, process: string): Promise<void>;
   scale(replicas: Readonly<Record<string, number>>): Promise<ChangeReport>;
+  replace(replacement: Replacement): Promise<ChangeReport>;
 }
 
 export interface ControlServer {
@@ -136,6 +140,7 @@ async function answer(request: Question, controlled: Controlled): Promise<Contro
     return { accepted: true };
   }
   try {
+    if (request.ask === 'replace') return { changed: await controlled.replace(request) };
     if (request.ask === 'scale') return { changed: await controlled.scale(request.replicas) };
     await controlled.act(request.action, request.process);
     return { accepted: true };
@@ -186,12 +191,15 @@ function parse(line: string): ControlRequest | { error: string } {
 }
 
 const actions: ReadonlySet<unknown> = new Set(['start', 'stop', 'restart', 'kill'] satisfies AnyAction[]);
+const replaceShape = object({ names: list(text), templates: map(processShape), secrets: map(text) });
+
 function isCounts(replicas: unknown): boolean {
   if (typeof replicas !== 'object' || replicas === null) return false;
   return Object.values(replicas).every((count) => typeof count === 'number');
 }
 
 function isKnown(request: Partial<ControlRequest>): request is ControlRequest {
+  if (request.ask === 'replace') return replaceShape(request, '') === undefined;
   if (request.ask === 'scale') return isCounts(request.replicas);
   if (request.ask !== 'act') return ['status', 'events', 'stop'].includes(request.ask ?? '');
   const { action, process } = request;

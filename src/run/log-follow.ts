@@ -8,13 +8,15 @@ import { openToRead } from '../host/own-file.ts';
 import { isSame, isSettled, readOffset } from './log-file.ts';
 
 /** `from` is where reading begins, in bytes since the log began. */
-interface FollowedLog {
+export interface FollowedLog {
   readonly process: string;
   readonly file: string;
   readonly from: number;
 }
 
 export interface LogFollower {
+  /** Follows this one, too. It is in a folder of the others. */
+  add(log: FollowedLog): void;
   /**
    * Shows what has been written so far, including incomplete lines, and stops following. If there is room, this is done when
    * the call returns. Never rejects.
@@ -52,9 +54,10 @@ interface Followed {
 export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFollower {
   const { onText, onDrawn, room, look = 'plain' } = view;
   const buffer = Buffer.alloc(pieceBytes);
-  const followed = logs.map(({ process, file, from }): Followed => {
+  const opened = ({ process, file, from }: FollowedLog): Followed => {
     return { process, reader: logReader(file, from, buffer, look) };
-  });
+  };
+  const followed = logs.map(opened);
   let over = false;
   let full: Promise<void> | undefined;
 
@@ -110,6 +113,12 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
   const poll = setInterval(() => (full === undefined ? drainAll() : unwatch()), pollMs);
   drainAll();
   return {
+    add: (log) => {
+      if (followed.some(({ reader }) => reader.file === log.file)) return;
+      const one = opened(log);
+      followed.push(one);
+      drain(one);
+    },
     end: async () => {
       if (over) return;
       over = true;

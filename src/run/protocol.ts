@@ -1,5 +1,6 @@
 /** The messages on the control socket: one JSON object per line, in both directions. See docs/control-protocol.md. */
 import type { ErrorCode, ErrorFields } from '../base/error.ts';
+import type { ProcessSpec } from '../plan/plan.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { AnyAction } from '../supervisor/process-action.ts';
@@ -23,7 +24,17 @@ export type ControlRequest = {
   | { readonly ask: 'act'; readonly action: AnyAction; readonly process: string }
   /** The wanted number of workers by component; answered when all of that is done. */
   | { readonly ask: 'scale'; readonly replicas: Readonly<Record<string, number>> }
+  /** One worker after the other gets a new one in its place, like the template of its component. */
+  | ({ readonly ask: 'replace' } & Replacement)
 );
+
+export interface Replacement {
+  readonly names: readonly string[];
+  /** By component. */
+  readonly templates: Readonly<Record<string, ProcessSpec>>;
+  /** What the templates hide. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
 
 /** What a change of a run has done. */
 export interface ChangeReport {

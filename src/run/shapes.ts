@@ -33,7 +33,7 @@ const keeperFields = object({ supervisor: optional(identityShape) });
 
 export const keeperShape: Shape = (value, at) => identityShape(value, at) ?? keeperFields(value, at);
 
-const processShape = object({
+export const processShape = object({
   name: text,
   kind: oneOf('frontend', 'worker', 'infra'),
   component: text,

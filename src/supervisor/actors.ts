@@ -25,6 +25,8 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
     note: (text) => journal.record({ type: 'note', text }),
   });
   const onLost = (actor: Actor, seen: Failure): void => {
+    const trial = run.onTrial.get(actor.spec.name);
+    if (trial !== undefined) return trial(seen);
     const { follows, reason } = afterLoss(run.plan, journal.status(), actor.spec, seen);
     if (follows === 'recovery') void pendingWork.track(recover(actor, reason));
     else shutdown.fail(reason);

@@ -72,14 +72,21 @@ async function add(
   run.adopt(plan);
   journal.record({ type: 'changed', added: names, removed: [] });
   const actors = added.map((spec) => set.add(spec));
+  const lost = new AbortController();
+  for (const name of names) run.onTrial.set(name, (reason) => lost.abort(new StartFailure(reason)));
+  const until = AbortSignal.any([shutdown.signal, lost.signal]);
   try {
     await allStarted(actors);
-    await prove(run, set, added);
+    until.throwIfAborted();
+    await prove(run, set, added, until);
+    until.throwIfAborted();
   } catch (error) {
     // The end of the run stops them, too.
     if (shutdown.signal.aborted) throw ended(run, error);
     await takeBack(run, set, { actors, plan: before }, keeper);
     throw error;
+  } finally {
+    for (const name of names) run.onTrial.delete(name);
   }
 }
 
@@ -106,7 +113,10 @@ interface Removal {
   readonly plan: Plan;
 }
 
-/** SIGTERM makes a worker leave discovery, finish its requests, and end. It stays in the plan until it is gone. */
+/**
+ * A worker leaves discovery, finishes its requests on SIGTERM, and ends. It stays in the plan until it is gone. On SIGTERM alone,
+ * the mocker accepts nothing at once, and what the frontend sends before it notices is lost. Seen with 1.1.1 and 1.6.1.
+ */
 async function remove(
   run: RunContext,
   set: ActorSet,
@@ -116,6 +126,9 @@ async function remove(
   if (removed.length === 0) return;
   // From now on the frontend may know fewer of them.
   if (isServing(run.plan) && isServing(plan)) run.adopt({ ...run.plan, expected: plan.expected });
+  const { plan: now, deps, journal } = run;
+  const serving = removed.filter(({ name }) => journal.stateOf(name) === 'ready');
+  if (isServing(now)) await Promise.all(serving.map(async (spec) => await deps.leaveDiscovery(now, spec)));
   const actors = removed.flatMap(({ name }) => set.all.get(name) ?? []);
   await drained(run, actors, ({ stopGraceMs }) => stopGraceMs);
   if (run.shutdown.signal.aborted) throw ended(run, undefined);
@@ -153,25 +166,31 @@ function leave(
 }
 
 /** The new ones hold their own ports, the frontend knows them, and a request is answered while they take part. */
-async function prove(run: RunContext, set: ActorSet, added: readonly ProcessSpec[]): Promise<void> {
-  const { deps, plan, shutdown } = run;
+async function prove(
+  run: RunContext,
+  set: ActorSet,
+  added: readonly ProcessSpec[],
+  until: AbortSignal,
+): Promise<void> {
+  const { deps, plan } = run;
   if (!isServing(plan)) return;
   const { proving } = deps;
   await proving.listenersAreOurs({ ...plan, processes: added }, (name) => set.all.get(name)?.child()?.pid);
-  await untilKnown(run, plan, added);
+  await untilKnown(run, plan, added, until);
   // Whether a prompt is routed to its cache was proved at the start, on an idle deployment.
   const { provesReuse: _, ...provable } = plan;
-  await proving.serves(provable, shutdown.signal);
+  await proving.serves(provable, until);
 }
 
 async function untilKnown(
-  { deps: { proving, prober, clock }, journal, shutdown }: RunContext,
+  { deps: { proving, prober, clock }, journal }: RunContext,
   plan: ServingPlan,
   added: readonly ProcessSpec[],
+  until: AbortSignal,
 ): Promise<void> {
   const ready = plan.processes.filter(({ name }) => journal.stateOf(name) === 'ready');
   const expected = plan.expected.map((place) => ({ ...place, count: ready.filter(isAt(place)).length }));
-  const limit = timeLimit(knownWithinMs, clock, shutdown.signal);
+  const limit = timeLimit(knownWithinMs, clock, until);
   try {
     await proving.instances(plan, expected, limit.signal);
     await proving.modelListed(plan, limit.signal);

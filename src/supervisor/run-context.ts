@@ -1,6 +1,7 @@
 /** What all parts of a supervision share: the plan, the dependencies, the journal and the shutdown. */
 import type { Plan } from '../plan/plan.ts';
 import type { Dependencies } from './contracts.ts';
+import type { Failure } from './events.ts';
 import { createShutdown, type Shutdown } from './shutdown.ts';
 import type { Journal } from './status.ts';
 
@@ -11,6 +12,8 @@ export interface RunContext {
   readonly journal: Journal;
   readonly shutdown: Shutdown;
   readonly pendingWork: PendingWork;
+  /** Processes that are being added: the loss of one is told here, and does not concern the others. */
+  readonly onTrial: Map<string, (reason: Failure) => void>;
   /** From now on the run has these processes. */
   adopt(plan: Plan): void;
   /** Aborts when the plan is next replaced. */
@@ -29,6 +32,7 @@ export function openRun(plan: Plan, deps: Dependencies, journal: Journal): RunCo
     journal,
     shutdown,
     pendingWork: createPendingWork(),
+    onTrial: new Map(),
     adopt: (next) => {
       current = next;
       replaced.abort();

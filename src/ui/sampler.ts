@@ -10,7 +10,7 @@ import type { Plan } from '../plan/plan.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
 import { usageByProcess } from '../process/usage.ts';
 import { claim, unclaim } from '../run/claim.ts';
-import { readRecordIn, type StoredRun } from '../run/record.ts';
+import { readPlan, readRecordIn, type StoredRun } from '../run/record.ts';
 import { sampleOf } from './sample.ts';
 import { appendSample, readSamples, sampleFile, workersIn } from './sample-file.ts';
 import { usageReader } from './usage.ts';
@@ -49,7 +49,7 @@ export function openSampler({ run, plan, environment }: SampledRun): Sampler {
   const listeners = new Set<(message: Message) => void>();
   const ended = new AbortController();
   let wake = new AbortController();
-  const targets = scrapeTargets(plan);
+  let targets = scrapeTargets(plan);
   const usageOf = usageReader();
   let recent: Sample[] = [];
   let rounds: readonly Round[] = [];
@@ -75,6 +75,8 @@ export function openSampler({ run, plan, environment }: SampledRun): Sampler {
   const look = async (): Promise<void> => {
     const usage = usageByProcess(await trackerOf(run).scan());
     const pids = new Map([...usage].map(([name, each]) => [name, each.pids]));
+    // Workers may have joined or left the run.
+    targets = scrapeTargets(readPlan(run.files) ?? plan);
     const alive = targets.filter(({ name }) => pids.has(name));
     if (performance.now() - gpusAt > gpusEveryMs) {
       gpusAt = performance.now();

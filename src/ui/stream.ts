@@ -10,10 +10,12 @@ import type { LogLine, RequestRow, Sample } from '../page/messages.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import type { Workspace } from '../run/folders.ts';
-import { followLogs } from '../run/log-follow.ts';
+import { followAdded } from '../run/added-logs.ts';
+import { followLogs, type LogFollower } from '../run/log-follow.ts';
+import { hostZone } from '../run/log-time.ts';
 import { readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/events.ts';
-import { endOfLogs, lineReaders } from './log-lines.ts';
+import { endOfLogs, lineReader, lineReaders } from './log-lines.ts';
 import type { Outlet } from './outlet.ts';
 import { detailOf, runLister } from './runs.ts';
 import { followRequests, mostRows, type Traces } from './requests.ts';
@@ -50,8 +52,13 @@ export function stream(source: Server, runId: string | undefined, outlet: Outlet
     return;
   }
   outlet.send({ type: 'run', run: detail });
-  void streamEvents(source, runId, outlet);
-  streamLogs(source, plan, outlet);
+  const logs = streamLogs(source, plan, outlet);
+  const onChange = (event: RunEvent): void => {
+    const changed = detailOf(run);
+    if (changed !== undefined) outlet.send({ type: 'run', run: changed });
+    followAdded(logs, run.files, event);
+  };
+  void streamEvents(source, runId, outlet, onChange);
   streamFigures(source, run, outlet);
   streamRequests(source, run, outlet);
 }
@@ -118,11 +125,19 @@ function repeat({ gone }: Outlet, look: () => Promise<void>): void {
 }
 
 /** From the first event on; again from the first one after the supervisor could not be asked for a while. */
-async function streamEvents({ folders }: Workspace, runId: string, outlet: Outlet): Promise<void> {
+async function streamEvents(
+  { folders }: Workspace,
+  runId: string,
+  outlet: Outlet,
+  onChange: (event: RunEvent) => void,
+): Promise<void> {
   while (!outlet.gone.aborted) {
     const gathered = gather(outlet);
     try {
-      for await (const event of eventsOf(folders, runId, outlet.gone)) gathered.add(event);
+      for await (const event of eventsOf(folders, runId, outlet.gone)) {
+        if (event.type === 'changed') onChange(event);
+        gathered.add(event);
+      }
       gathered.flush();
       return;
     } catch (error) {
@@ -156,16 +171,18 @@ function gather(outlet: Outlet) {
   };
 }
 
-function streamLogs({ environment }: Workspace, plan: Plan, outlet: Outlet): void {
-  const readers = lineReaders(plan, environment);
+function streamLogs({ environment }: Workspace, plan: Plan, outlet: Outlet): LogFollower {
+  const readers = new Map(lineReaders(plan, environment));
+  const zone = hostZone(environment);
   const { lines, positions } = endOfLogs(plan, readers, tailLines);
   outlet.send({ type: 'logs', lines, skipped: 0, reset: true });
   let waiting: LogLine[] = [];
   let skipped = 0;
   const follower = followLogs(positions, {
     onText: (process, text) => {
-      const read = readers.get(process);
-      if (read !== undefined) waiting.push(...linesOf(text).map(read));
+      const read = readers.get(process) ?? lineReader(process, zone);
+      readers.set(process, read);
+      waiting.push(...linesOf(text).map(read));
       if (waiting.length <= mostAtOnce) return;
       skipped += waiting.length - mostAtOnce;
       waiting = waiting.slice(-mostAtOnce);
@@ -180,4 +197,5 @@ function streamLogs({ environment }: Workspace, plan: Plan, outlet: Outlet): voi
     clearInterval(timer);
     void follower.end();
   });
+  return follower;
 }

@@ -381,3 +381,19 @@ test('a killed process ends a run of this program with the error, and is restart
   });
   await succeed(world, ['down', '--quiet']);
 });
+
+test('scale changes the workers of a run, and its processes follow', async ({ world }) => {
+  const { code, stdout, stderr } = await run(
+    world,
+    `${upAgain}const names = () => run.processes.map(({ name }) => name).join();
+    const seen = [await run.scale({ worker: 2 }), names(), run.logs('worker-2').includes('Registered endpoint')];
+    seen.push((await run.scale({ worker: 1 }, { timeoutMs: 30_000 })).removed, names());
+    seen.push(await run.scale({ frontend: 2 }).catch((error) => error instanceof DynamoError && error.code));
+    await run.stop();
+    console.log(JSON.stringify(seen));`,
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const added = { added: ['worker-2'], removed: [] };
+  const after = [['worker-2'], 'frontend,worker', 'usage'];
+  expect(JSON.parse(stdout)).toEqual([added, 'frontend,worker,worker-2', true, ...after]);
+});

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Plan } from '../../src/plan/plan.ts';
+import { environmentOf } from '../oracle/proc.ts';
 import { until } from '../support/until.ts';
 import { dynamo, start, succeed } from './harness/cli.ts';
 import { ps, type Running, up } from './harness/deployment.ts';
@@ -72,7 +73,7 @@ test('a new worker that fails is taken back, and the run goes on', async ({ worl
 });
 
 test('one change at a time, and no start or stop meanwhile', async ({ world }) => {
-  await up(world, 'agg', ['--', '--startup-time', '1.5']);
+  await up(world, 'agg', ['--', '--startup-time', '4']);
   const first = start(world, ['scale', 'worker=3']);
   await until('the change to begin', async () => (await processNames(world)).length === 4);
   const [second, stopped] = await Promise.all([
@@ -164,5 +165,103 @@ test('after a change, records that are damaged are restored as they are now', as
     return readFileSync(file, 'utf8').length > 2;
   });
   expect(planOf(world, running)).toEqual(now);
+  await succeed(world, ['down']);
+});
+
+test('logs that are followed show workers that join', async ({ world }) => {
+  await up(world, 'agg');
+  const logs = start(world, ['logs', '-f']);
+  const attached = start(world, ['attach']);
+  await Promise.all([logs.until(/^worker +\|/m), attached.until(/^worker +\|/m)]);
+  await succeed(world, ['scale', 'worker=2']);
+  await Promise.all([logs.until(/^worker-2 +\|/m), attached.until(/^worker-2 +\|/m)]);
+  await succeed(world, ['down']);
+  expect((await Promise.all([logs.ended, attached.ended])).map(({ code }) => code)).toEqual([0, 0]);
+});
+
+test('up with other parameters says what differs; --replace restarts those workers under load', async ({
+  world,
+}) => {
+  const running = await up(world, 'disagg');
+  const [before] = await ps(world);
+  const other = [
+    'up',
+    'disagg',
+    '--engine',
+    'sim',
+    '--detach',
+    '--set',
+    'components.decode.memory.contextLength=4096',
+  ];
+  const same = await dynamo(world, ['up', 'disagg', '--engine', 'sim', '--detach']);
+  expect([same.code, same.stderr]).toEqual([75, expect.stringContaining('It runs what was asked for.')]);
+  const refused = await dynamo(world, other);
+  expect([refused.code, refused.stderr]).toEqual([
+    75,
+    expect.stringContaining('decode: --context-length: none → 4096'),
+  ]);
+  expect(refused.stderr).toContain('add --replace');
+  const load = steadyLoad(running.url, running.model, 4);
+  await load.answers(10);
+  const replaced = await succeed(world, [...other, '--replace']);
+  expect(replaced.stdout).toMatch(/^disagg: replaced decode → decode-2; took /);
+  await load.answers(10);
+  // A variable whose value is shown nowhere reaches the new worker.
+  const variable = ['--set', 'components.decode.env.GREETING=hello', '--json'];
+  const again = JSON.parse((await succeed(world, [...other, ...variable, '--replace'])).stdout) as {
+    removed: string[];
+  };
+  expect(again.removed).toEqual(['decode-2']);
+  await load.answers(10);
+  const { failed } = await load.end();
+  expect(failed).toEqual([]);
+  const [now] = await ps(world);
+  const pidIn = (run: typeof now, name: string): number | undefined =>
+    run?.processes.find((each) => each.name === name)?.pid;
+  expect(now?.processes.map(({ name, state }) => `${name} ${state}`)).toEqual([
+    'frontend ready',
+    'prefill ready',
+    'decode-1 ready',
+  ]);
+  for (const name of ['frontend', 'prefill']) expect(pidIn(now, name)).toBe(pidIn(before, name));
+  expect(environmentOf(pidIn(now, 'decode-1') ?? 0)?.get('GREETING')).toBe('hello');
+  expect((await succeed(world, [...other, ...variable, '--replace'])).stdout).toBe(
+    'disagg: nothing to replace\n',
+  );
+  const fixed = await dynamo(world, [
+    'up',
+    'disagg',
+    '--engine',
+    'sim',
+    '--detach',
+    '--replace',
+    '--model',
+    'other/model',
+  ]);
+  expect([fixed.code, fixed.stderr]).toEqual([64, expect.stringContaining('run: model: ')]);
+  await succeed(world, ['down']);
+});
+
+test('a replacement that does not start leaves the old worker', async ({ world }) => {
+  const running = await up(world, 'agg');
+  const before = planOf(world, running);
+  const bad = [
+    '--set',
+    'components.worker.engineArgs.sim=["--exit-after","0.1"]',
+    '--set',
+    'components.worker.restart=no',
+  ];
+  const { code, stderr } = await dynamo(world, [
+    'up',
+    'agg',
+    '--engine',
+    'sim',
+    '--detach',
+    '--replace',
+    ...bad,
+  ]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('As before: worker.')]);
+  expect(await processNames(world)).toEqual(['frontend ready', 'worker ready']);
+  expect(planOf(world, running)).toEqual(before);
   await succeed(world, ['down']);
 });

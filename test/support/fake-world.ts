@@ -121,6 +121,7 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
     proving,
     random: () => 0.5,
     loads: { watch: (process, onProgress) => loadOf(process, script, clock, onProgress) },
+    leaveDiscovery: async () => {},
     diagnose: async () => script.diagnosis,
     onEvent: (event) => {
       events.push(event);

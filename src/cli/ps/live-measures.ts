@@ -25,7 +25,7 @@ export interface Measures {
 }
 
 interface Measured {
-  readonly targets: readonly ScrapeTarget[];
+  targets: readonly ScrapeTarget[];
   rounds: readonly Round[];
   gpus: ReadonlyMap<string, GpuUse>;
   gpusAskedAt: number;
@@ -48,13 +48,16 @@ export function createMeasures(environment: Environment, withinMs = scrapeWithin
     await running;
   };
   const measuredOf = (runId: string, plan: Plan): Measured => {
+    const targets = scrapeTargets(plan);
     const run: Measured = runs.get(runId) ?? {
-      targets: scrapeTargets(plan),
+      targets,
       rounds: [],
       gpus: new Map(),
       gpusAskedAt: -Infinity,
       asking: undefined,
     };
+    // The plan of a run may have changed.
+    run.targets = targets;
     runs.set(runId, run);
     return run;
   };

@@ -5,6 +5,7 @@ import { readyPanel } from '../../view/panel.ts';
 import { progressLines, chooseProgress } from '../../view/progress.ts';
 import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
+import { followAdded } from '../../run/added-logs.ts';
 import { followLogs, type LogFollower } from '../../run/log-follow.ts';
 import { lastLineOf, logTail } from '../../run/log-file.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
@@ -42,7 +43,10 @@ export async function stayInForeground(prepared: PreparedRun, flags: ForegroundF
   try {
     const view = await chooseProgress(plan, quiet, environment.variables, lastLineOf(plan.processes));
     const narrate = narrator(plan.runId, view, flags);
-    supervision = await runPlan(prepared, narrate.show);
+    supervision = await runPlan(prepared, (event) => {
+      narrate.show(event);
+      followAdded(logs, prepared.files, event);
+    });
     pendingStop?.();
     const proof = await supervision.ready;
     await view.end();
@@ -88,6 +92,10 @@ function refuseSuspension({ name }: PreparedRun['plan'], quiet: boolean): () => 
 const refusalText = (name: string): string =>
   `Ctrl-Z does not suspend ${name}: it would run without a supervisor. To run in the background: dynamo up -d, then dynamo attach`;
 
+function isNews({ type }: RunEvent): boolean {
+  return type === 'note' || type === 'unhealthy' || type === 'changed' || type === 'decision';
+}
+
 /** Progress until ready; after that only what logs do not show. */
 function narrator(
   runId: string,
@@ -104,7 +112,7 @@ function narrator(
     show: (event: RunEvent): void => {
       if (!ready && timings) untilReady.push(event);
       if (!ready) view.show(event);
-      else if (['note', 'unhealthy', 'decision'].includes(event.type) && !quiet) lines.show(event);
+      else if (isNews(event) && !quiet) lines.show(event);
       else if (event.type === 'run' && event.phase === 'stopping' && !quiet)
         process.stderr.write(`stopping ${runId}\n`);
       if (event.type === 'ready') {

@@ -33,6 +33,7 @@ async function open(): Promise<Run> {
     stop: (now) => void stops.push(now),
     act: async () => {},
     scale: async () => ({ added: [], removed: [], replicas: {}, tookMs: 0 }),
+    replace: async () => ({ added: [], removed: [], replicas: {}, tookMs: 0 }),
   });
   onTestFinished(() => server.close());
   const tell = (event: RunEvent): void => {
@@ -68,6 +69,7 @@ test('a socket of a dead supervisor is replaced', async () => {
     stop: () => {},
     act: async () => {},
     scale: async () => ({ added: [], removed: [], replicas: {}, tookMs: 0 }),
+    replace: async () => ({ added: [], removed: [], replicas: {}, tookMs: 0 }),
   });
   onTestFinished(() => again.close());
   expect((await askStatus(path)).since).toBe(7);
