@@ -63,9 +63,11 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
   return {
     stir: (state) => {
       changedAt = performance.now();
-      // There is nothing to find before the start; and a stop has just scanned twice.
-      if (state === 'starting' || state === 'stopped') return;
-      if (state === 'started' || state === 'ready') soon ??= setTimeout(scanLater, settleMs);
+      // There is nothing to find before the start; and a stop scans by itself where it must.
+      if (state === 'starting' || state === 'stopping' || state === 'stopped') return;
+      // After a failure either the run or what is left of the process is stopped: that scans, and must not wait for us.
+      if (state === 'started' || state === 'ready' || state === 'failed')
+        soon ??= setTimeout(scanLater, settleMs);
       else scan();
     },
     end: () => {

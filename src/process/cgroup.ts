@@ -8,7 +8,7 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -66,6 +66,17 @@ export function killCgroup(folder: string): void {
     writeFileSync(join(folder, 'cgroup.kill'), '1');
   } catch {
     // The group is already gone; remaining processes are found one by one.
+  }
+}
+
+/** Removes the empty groups below that of a run, without blocking; those with members stay. Never rejects. */
+export async function removeCgroupsIn(run: string): Promise<void> {
+  try {
+    const inside = await readdir(run, { withFileTypes: true });
+    const groups = inside.filter((each) => each.isDirectory()).map(({ name }) => join(run, name));
+    await Promise.all(groups.map(async (group) => await rmdir(group).catch(() => {})));
+  } catch {
+    // It was never created.
   }
 }
 

@@ -2,8 +2,9 @@
 import { errorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReport } from '../supervisor/events.ts';
-import { killCgroup } from './cgroup.ts';
+import { cgroupMembers, killCgroup } from './cgroup.ts';
 import { isAlive, killGraceMs } from './identity.ts';
+import type { LedgerEntry } from './ledger.ts';
 import type { OwnedProcess } from './owned.ts';
 import { commandLine } from './proc.ts';
 import type { Tracker } from './tracker.ts';
@@ -26,9 +27,10 @@ export async function stopTree(stop: TreeStop): Promise<StopReport> {
   let seenEmpty = 0;
   if (graceMs > 0 && !forceSignal.aborted) {
     const deadline = clock.now() + graceMs;
-    // Descendants that are reparented when their parents end are recorded now.
-    await treeOf(stop);
-    terminateLeader(stop);
+    const leaders = livingLeaders(stop);
+    // Descendants that are reparented when their parents end are recorded now. In a control group, they stay proven.
+    if (!leaders.every(({ grouped }) => grouped)) await treeOf(stop);
+    terminate(leaders, stop);
     if (await untilEmpty(stop, deadline)) seenEmpty = 1;
   }
   const killed = new Map<number, string>();
@@ -53,6 +55,22 @@ function groupsOf({ tracker, process }: TreeStop): Set<string> {
   return new Set(tracker.entries.flatMap((entry) => (entry.process === process ? (entry.cgroup ?? []) : [])));
 }
 
+interface Leader {
+  readonly entry: LedgerEntry;
+  /** It is a member of its own control group, and so is all that it starts. */
+  readonly grouped: boolean;
+}
+
+function livingLeaders({ tracker, process }: TreeStop): Leader[] {
+  return tracker.entries
+    .filter((entry) => entry.process === process)
+    .flatMap((entry): Leader[] => {
+      const { cgroup, pid } = entry;
+      if (cgroup !== undefined && cgroupMembers(cgroup).includes(pid)) return [{ entry, grouped: true }];
+      return isAlive(entry) ? [{ entry, grouped: false }] : [];
+    });
+}
+
 async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {
   return (await tracker.scan()).filter((owned) => owned.process === process);
 }
@@ -62,9 +80,14 @@ async function treeOf({ tracker, process }: TreeStop): Promise<OwnedProcess[]> {
  * deregisters from the router, lets those streams finish, and then stops its children itself.
  * Source: docs/upstream/processes.md#stopping-an-sglang-worker.
  */
-function terminateLeader({ tracker, process }: TreeStop): void {
-  for (const entry of tracker.entries)
-    if (entry.process === process && isAlive(entry)) signalOne(entry.pid, 'SIGTERM');
+function terminate(leaders: readonly Leader[], { tracker }: TreeStop): void {
+  const looked = leaders.some(({ grouped }) => !grouped);
+  for (const { entry } of leaders) {
+    // The look takes a while.
+    if (looked && !isAlive(entry)) continue;
+    tracker.ending(entry);
+    signalOne(entry.pid, 'SIGTERM');
+  }
 }
 
 /** Processes that outlive their leader: one signal per group, and one to each that left it, so that none gets it twice. */
@@ -87,6 +110,8 @@ async function untilEmpty(stop: TreeStop, deadline: number): Promise<boolean> {
   const wake = new AbortController();
   void leaderEnded.then(() => wake.abort());
   let terminated = false;
+  // Our own child says when it ends; for another, this is no wait.
+  await clock.sleep(Math.min(2, deadline - clock.now()), wake.signal).catch(() => {});
   for (let wait = 2; !forceSignal.aborted; wait = Math.min(wait * 1.5, 50)) {
     const hasEnded = wake.signal.aborted;
     if (!tracker.leaderLives(process)) {

@@ -10,6 +10,8 @@ type Listener = (seen: readonly OwnedProcess[]) => void;
 export interface Tracker {
   readonly entries: readonly LedgerEntry[];
   add(entry: LedgerEntry): void;
+  /** It was told to end: if it is our child, scans wait a moment for it. */
+  ending(entry: LedgerEntry): void;
   /** The parent of the process calls this as soon as it learns that the process has ended. */
   ended(entry: LedgerEntry): void;
   /** Whether a main process of this name is alive. Reads one small file per process; a scan reads all of /proc. */
@@ -38,6 +40,10 @@ export function createTracker(
   const listeners = new Set<Listener>();
   const ends = leaderEnds();
   const pace = scanPace();
+  /** Our children: their ends are told. */
+  const children = new Set<LedgerEntry>();
+  const leaving = new Set<LedgerEntry>();
+  let allLeft: (() => void) | undefined;
 
   const record = (owned: OwnedProcess): void => {
     const key = `${owned.pid}@${owned.startTime}`;
@@ -67,12 +73,22 @@ export function createTracker(
     search,
     onScan: (listener) => void listeners.add(listener),
     offScan: (listener) => void listeners.delete(listener),
-    add: (entry) => void known.push(entry),
-    ended: (entry) => ends.ended(entry),
+    add: (entry) => {
+      known.push(entry);
+      children.add(entry);
+    },
+    ending: (entry) => void (children.has(entry) && leaving.add(entry)),
+    ended: (entry) => {
+      ends.ended(entry);
+      children.delete(entry);
+      leaving.delete(entry);
+      if (leaving.size === 0) allLeft?.();
+    },
     leaderLives: (process) =>
       known
         .filter((entry) => entry.process === process)
         .map((entry) => {
+          if (ends.ticks.has(entry)) return false;
           const alive = isAlive(entry);
           ends.saw(entry, alive);
           return alive;
@@ -92,12 +108,27 @@ export function createTracker(
         };
         const pauseMs = pace.pauseMs(performance.now());
         if (pauseMs > 1) setTimeout(begin, pauseMs);
-        else setImmediate(begin);
+        else if (leaving.size === 0) setImmediate(begin);
+        else {
+          const late = setTimeout(() => {
+            // These take longer: nobody waits for them again.
+            leaving.clear();
+            allLeft?.();
+          }, togetherMs);
+          allLeft = () => {
+            clearTimeout(late);
+            allLeft = undefined;
+            setImmediate(begin);
+          };
+        }
       });
       return next;
     },
   };
 }
+
+/** Processes that were told to end at the same time end within this time of each other, if nothing keeps them: one scan serves all. */
+const togetherMs = 8;
 
 /** How long scans of /proc may run back to back, as during a stop, in milliseconds. */
 const burstMs = 100;

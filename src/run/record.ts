@@ -210,8 +210,8 @@ function writeWhole(file: string, value: unknown): void {
   }
 }
 
-export function appendEvent(files: RunFiles, event: RunEvent): void {
-  appendOwn(files.events, `${JSON.stringify(event)}\n`);
+export function appendEvent(files: RunFiles, ...events: readonly RunEvent[]): void {
+  appendOwn(files.events, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
 }
 
 /** A truncated last line is skipped; so are other lines that are no event, which are reported. */
