@@ -27,7 +27,7 @@ import { isOwn } from '../plan/infra.ts';
 import type { Secrets } from '../plan/plan-secrets.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
 import { holdPorts, releasePortHolds } from '../process/ports.ts';
-import { lackOfRoom } from '../process/room.ts';
+import { type Lack, lackOfRoom, lackOfRoomFor } from '../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
 import {
   newRunId,
@@ -190,7 +190,10 @@ export async function prepareFromRequest<P extends Plan>(request: RunRequest<P>)
 
 /** Before anything is held or created: reports a missing resource now, instead of failing halfway. */
 async function requireRoom({ runs }: StateFolders): Promise<void> {
-  const lack = await lackOfRoom(runs);
+  requireNoLack(await lackOfRoom(runs));
+}
+
+function requireNoLack(lack: Lack | undefined): void {
   if (lack === undefined) return;
   const words = `${lack.words.charAt(0).toUpperCase()}${lack.words.slice(1)}`;
   throw new DynamoError(lack.code, `${words}.`, { hint: lack.fix });
@@ -245,6 +248,7 @@ async function planAndLease<P extends Plan>(
   while (performance.now() - beganAt < planMs) {
     const planned = plan({ ...facts, busyPorts, gpus });
     const made = planned.plan;
+    requireNoLack(lackOfRoomFor({ processes: made.processes.length, ports: portsOf(made).length }));
     const wanted = { ports: portsOf(made), gpuUuids: made.gpuUuids, freeAt: beganAt };
     if (await takePlaces(folders, wanted, mine, busyPorts))
       return { plan: made, environment: { variables: facts.environment, secrets: planned.secrets } };

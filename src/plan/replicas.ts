@@ -72,8 +72,8 @@ export function routesByCache(replicas: readonly Replica[]): boolean {
   );
 }
 
-/** Workers of one component: more than the GPUs of any machine, and little enough for it to start without GPUs. */
-export const mostOnOneMachine = 64;
+/** Workers of one component. What this many take of a machine is checked once they are planned: src/process/room.ts. */
+export const mostOnOneMachine = 256;
 
 /** Throws `usage` for more workers than one machine can run. */
 export function requireFew(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {

@@ -18,6 +18,8 @@ export interface Asking {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly saw: (what: Sight) => void;
+  /** The shortest pause now, if many wait at the same time. */
+  readonly leastPauseMs?: () => number;
 }
 
 const fastMs = 20;
@@ -26,7 +28,10 @@ const slowMs = 500;
 const youngMs = 10_000;
 
 /** Rejects with the reason of `signal` when that aborts, and immediately with a DynamoError of an attempt. `saw` receives what each failed attempt saw. */
-export async function poll<T>(attempt: Attempt<T>, { clock, signal, saw }: Asking): Promise<T> {
+export async function poll<T>(
+  attempt: Attempt<T>,
+  { clock, signal, saw, leastPauseMs = () => 0 }: Asking,
+): Promise<T> {
   const begin = clock.now();
   for (;;) {
     signal.throwIfAborted();
@@ -41,7 +46,7 @@ export async function poll<T>(attempt: Attempt<T>, { clock, signal, saw }: Askin
     saw({ text: seen, ...(fields === undefined ? {} : { fields }) });
     const age = clock.now() - begin;
     const pause = age < youngMs ? fastMs : Math.min(slowMs, fastMs + (age - youngMs) / 100);
-    await clock.sleep(pause, signal).catch(() => signal.throwIfAborted());
+    await clock.sleep(Math.max(pause, leastPauseMs()), signal).catch(() => signal.throwIfAborted());
   }
 }
 

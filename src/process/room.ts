@@ -38,6 +38,50 @@ export async function lackOfRoom(folder: string): Promise<Lack | undefined> {
   );
 }
 
+/** What a plan takes. */
+export interface Extent {
+  readonly processes: number;
+  readonly ports: number;
+}
+
+/** Runs up to this size need little more than `lackOfRoom` asks for. */
+const smallRun = 16;
+/** Of the supervisor itself, for each process (its log, gate and connections), and one for each port until all are ready. */
+const descriptors = { own: 40, eachProcess: 4, eachPort: 1 };
+/** Node uses eleven; Python's runtimes use more. */
+const threadsEach = 12;
+/** A worker of the embedded engine has 11 MiB of its own (Node 20); of a real engine, gigabytes. */
+const leastMiBEach = 12;
+
+/** The first resource that is missing for a run of this size. Reads files of /proc only. */
+export function lackOfRoomFor({ processes, ports }: Extent): Lack | undefined {
+  if (processes <= smallRun) return undefined;
+  const limits = readText('/proc/self/limits') ?? '';
+  const { own, eachProcess, eachPort } = descriptors;
+  const filesNeeded = own + processes * eachProcess + ports * eachPort;
+  const mostFiles = limitIn(limits, 'Max open files');
+  if (mostFiles < filesNeeded)
+    return {
+      code: 'environment',
+      words: `the open file limit of this shell is ${mostFiles} (ulimit -n); ${processes} processes with ${ports} ports need ${filesNeeded}`,
+      fix: `ulimit -n ${filesNeeded}   # then retry, or start fewer: --replicas`,
+    };
+  const availableMiB = Math.floor(availableKiB() / 1024);
+  const neededMiB = processes * leastMiBEach;
+  if (availableMiB < neededMiB)
+    return {
+      code: 'environment',
+      words: `${availableMiB} MiB of memory are available; ${processes} processes need ${neededMiB} MiB even without a model`,
+      fix: 'free -m   # then start fewer: --replicas',
+    };
+  return lackOfThreads(limits, processes * threadsEach);
+}
+
+/** What new processes can get without swapping; Infinity if unknown. */
+function availableKiB(): number {
+  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readText('/proc/meminfo') ?? '')?.[1] ?? Infinity);
+}
+
 /** The maximum size of a file written by us or our processes, in bytes; Infinity without a limit. */
 export function largestFile(): number {
   return limitIn(readText('/proc/self/limits') ?? '', 'Max file size');
@@ -81,15 +125,15 @@ function lackOfFileSize(limits: string): Lack | undefined {
 }
 
 /** Threads count like processes. Source: setrlimit(2), RLIMIT_NPROC. */
-function lackOfThreads(limits: string): Lack | undefined {
+function lackOfThreads(limits: string, needed = fewestThreads): Lack | undefined {
   const most = limitIn(limits, 'Max processes');
-  if (most >= plentyOfThreads || isExempt()) return undefined;
+  if (most >= Math.max(plentyOfThreads, 4 * needed) || isExempt()) return undefined;
   const used = threadsOfUser();
-  if (most - used >= fewestThreads) return undefined;
+  if (most - used >= needed) return undefined;
   return {
     code: 'environment',
-    words: `this user has ${used} of at most ${most} processes and threads (ulimit -u); a run needs ${fewestThreads} more`,
-    fix: `ulimit -u ${used + 1024}   # then retry`,
+    words: `this user has ${used} of at most ${most} processes and threads (ulimit -u); a run needs ${needed} more`,
+    fix: `ulimit -u ${used + Math.max(1024, 2 * needed)}   # then retry`,
   };
 }
 

@@ -19,6 +19,7 @@ import { start } from './start.js';
 import { stopMany } from './stop-many.js';
 import { stubborn } from './stubborn.js';
 import { markdown, plain, tableOf } from './table.js';
+import { many } from './many.js';
 import { names, takePart } from './targets.js';
 import { up } from './up.js';
 import { upstream } from './upstream.js';
@@ -37,7 +38,7 @@ const quantities = [
   idle,
 ];
 /** The command line of `dynamo` itself, without others. */
-const alone = { help, up, history, upstream };
+const alone = { help, up, history, many, upstream };
 
 /** A load above this over one minute means that the machine is busy and times are meaningless. */
 const quietLoad = 3;

@@ -119,8 +119,8 @@ test('a load: the fewest GPUs, as a manifest that says what it is', async ({ adv
       ]) as unknown,
     },
   });
-  const here = await dynamo(advisor, ['plan', 'agg', '--engine', 'sim', '--replicas', 'worker=249']);
-  expect([here.code, here.stderr]).toEqual([64, expect.stringContaining('one machine runs up to 64')]);
+  const here = await dynamo(advisor, ['plan', 'agg', '--engine', 'sim', '--replicas', 'worker=257']);
+  expect([here.code, here.stderr]).toEqual([64, expect.stringContaining('one machine runs up to 256')]);
 });
 
 test('--json has the same, and what was passed over', async ({ advisor }) => {

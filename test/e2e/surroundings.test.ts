@@ -73,6 +73,14 @@ test('the minimum number of files that the error names is enough', async ({ worl
   expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
 });
 
+test('many workers need more files: refused with the number, which is enough', async ({ world }) => {
+  const up = 'dynamo up agg $sim --replicas worker=20 --detach';
+  const words = /limit of this shell is 144 \(ulimit -n\); 21 processes with 21 ports need 145/;
+  expectSaid(await play(world, `ulimit -n 144; ${up}`), 78, words);
+  const { code, stderr } = await play(world, `ulimit -n 145; ${up} && dynamo down`);
+  expect([code, stderr]).toEqual([0, expect.stringContaining('is down: nothing is left')]);
+});
+
 test.runIf(asRoot)('ulimit -u: refused with the used and required numbers', async ({ world }) => {
   const user = [setpriv, '--reuid=64123', '--regid=64123', '--clear-groups'];
   const own = await play(world, `chown -R 64123 ${world.root}`);

@@ -200,7 +200,7 @@ test.each([
   [{ decod: 2 }, 'usage', 'decod=2: run test-abcd has no worker decod.'],
   [{ decode: 0 }, 'usage', 'decode=0: at least one worker of a component stays.'],
   [{ decode: 1.5 }, 'usage', 'decode=1.5: at least one worker of a component stays.'],
-  [{ decode: 65 }, 'usage', 'decode=65: one machine runs up to 64 of a component.'],
+  [{ decode: 257 }, 'usage', 'decode=257: one machine runs up to 256 of a component.'],
 ])('%o is refused', (replicas, code, message) => {
   const plan = makePlan(disaggregated, options(), host());
   expect(thrown(() => scalePlan(plan, replicas as Record<string, number>, none))).toMatchObject({
