@@ -11,7 +11,7 @@ import { workspaceOf } from '../run/folders.ts';
 import { portsOf } from '../run/leases.ts';
 import type { StoredRun } from '../run/record.ts';
 import { gatherFacts } from './host-facts.ts';
-import { factRequest, observer } from './prepare-run.ts';
+import { additions, factRequest } from './prepare-run.ts';
 
 export interface LivePlan {
   readonly run: StoredRun;
@@ -39,7 +39,7 @@ export async function compareWithLive(
   };
   const request = { ...factRequest(profile, options, environment), runId: live.runId };
   const facts = await gatherFacts(workspace, request);
-  const observed = await observer(options);
+  const observed = await additions(profile, options, environment);
   const { plan: fresh, secrets } = observed(
     (host) => {
       const planned = planWithSecrets(profile, options, host);

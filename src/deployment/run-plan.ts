@@ -3,7 +3,7 @@ import { messageOf } from '../base/error-code.ts';
 import { DynamoError } from '../base/error.ts';
 import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
-import { isServing, type Plan, type ProcessSpec, runsModel } from '../plan/plan.ts';
+import { isServing, type Plan, runsModel } from '../plan/plan.ts';
 import { childEnvironment } from '../plan/run-environment.ts';
 import { cgroupOfRun, removeCgroupsIn } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
@@ -13,7 +13,6 @@ import { appendCgroup, readContainers } from '../process/ledger.ts';
 import { openLedger } from '../process/ledger-writer.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProbes } from '../probe/prober.ts';
-import { cachedModel, createLoadWatcher } from '../run/load-watch.ts';
 import { openControlServer } from '../run/control-server.ts';
 import type { RunFiles } from '../run/folders.ts';
 import { appendEvent, markSwept, socketIn } from '../run/record.ts';
@@ -31,6 +30,7 @@ import { recordsKeeper, restoredText } from './keep-records.ts';
 import type { PlannerFollower } from './follow-planner.ts';
 import type { Presence } from './presence.ts';
 import type { LiveRun } from './scale-here.ts';
+import { loadWatcher } from './watch-loads.ts';
 import { startUpkeep, type Upkeep } from './upkeep.ts';
 import type { Identity } from '../base/identity.ts';
 
@@ -149,12 +149,7 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     ...(isServing(plan)
       ? { work: async () => (await import('../probe/work.ts')).createWorkProber(plan, systemClock) }
       : {}),
-    loads: {
-      watch: (process, onProgress) => {
-        const loads = prepared.plan.processes.map((spec) => watchedLoad(spec, plan, environment));
-        return createLoadWatcher(loads).watch(process, onProgress);
-      },
-    },
+    loads: loadWatcher(() => prepared.plan, environment),
     leaveDiscovery: async (now, spec) => {
       const { leaveDiscovery } = await import('./leave-discovery.ts');
       await leaveDiscovery(now, spec, variables);
@@ -210,14 +205,6 @@ function eventWriter(files: RunFiles): (event: RunEvent) => void {
     unwritten.push(event);
     if (unwritten.length === 1) queueMicrotask(write);
   };
-}
-
-function watchedLoad(spec: ProcessSpec, plan: Plan, environment: Readonly<Record<string, string>>) {
-  const modelFolder =
-    spec.kind === 'worker' && runsModel(plan)
-      ? cachedModel(plan.model.path, { ...environment, ...spec.env })
-      : undefined;
-  return { process: spec.name, logFile: spec.logFile, modelFolder, kernelFolder: spec.kernelFolder };
 }
 
 /** A launch that failed because Docker went away may have left a container that nothing tracks. */

@@ -13,6 +13,8 @@ import { join } from 'node:path';
 interface WatchedLoad {
   readonly process: string;
   readonly logFile: string;
+  /** In bytes since the log began; default: its end. */
+  readonly from?: number;
   /** Folder of the model in the hub cache, if it may be downloaded there. */
   readonly modelFolder?: string | undefined;
   /** Where its compiled kernels are kept; `cpu` names the hardware below a version. */
@@ -41,7 +43,7 @@ export function createLoadWatcher(loads: readonly WatchedLoad[]): LoadWatcher {
 
 /** A progress bar that is redrawn with the same value is no progress. */
 function watchLog(
-  { process, logFile }: WatchedLoad,
+  { process, logFile, from = logTail(logFile, 0).end }: WatchedLoad,
   onProgress: (progress: LoadProgress) => void,
 ): () => void {
   const furthest = new Map<string, number>();
@@ -54,8 +56,6 @@ function watchLog(
     furthest.set(step.what, far);
     onProgress(step);
   };
-  // What the process wrote before its last start is not progress.
-  const from = logTail(logFile, 0).end;
   const follower = followLogs([{ process, file: logFile, from }], {
     onText: (_, text) => linesOf(text).forEach(read),
     onDrawn: (_, line) => read(line),
