@@ -1,6 +1,7 @@
 /**
  * The load generator against a server of this test, which notes itself when it sent what. Medians agree within 10 ms for a
- * first token or an answer and 1 ms for the time between tokens: both share this process, and the machine may be busy.
+ * first token or an answer and 1 ms for the time between tokens. Both share this process, and the machine may be busy: what
+ * most trivial requests take meanwhile is added.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -116,12 +117,41 @@ async function measure(target: { url: string; model: string }, load: Load, more:
   return { manners, before, measured, figures: figuresOf(measured, 2, undefined) };
 }
 
+/** How long a request takes in which nothing is computed, at the same time, in this process. */
+async function roundTrips(): Promise<() => Promise<{ readonly mostMs: number; readonly longestMs: number }>> {
+  const listening = createServer((_, response) => response.end());
+  listening.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const { port } = listening.address() as AddressInfo;
+  const seen: number[] = [];
+  let isOver = false;
+  const loop = async (): Promise<void> => {
+    while (!isOver) {
+      const begun = performance.now();
+      await (await fetch(`http://127.0.0.1:${port}`)).text();
+      seen.push(performance.now() - begun);
+      await sleep(20);
+    }
+  };
+  const looping = loop();
+  return async () => {
+    isOver = true;
+    await looping;
+    listening.closeAllConnections();
+    listening.close();
+    const sorted = seen.toSorted((a, b) => a - b);
+    return { mostMs: sorted[Math.floor(0.9 * sorted.length)] ?? 0, longestMs: sorted.at(-1) ?? 0 };
+  };
+}
+
 const off = (seen: number | undefined, real: readonly number[]): number =>
   (seen ?? Number.NaN) - medianOf(real);
 
 test('it sees the latencies, tokens and throughput that the server knows', async () => {
   const { target, truths, mostOpen } = await server();
+  const trips = await roundTrips();
   const { figures, before, manners } = await measure(target, base);
+  const { mostMs, longestMs } = await trips();
   const known = truths.filter(({ arrivedAt }) => arrivedAt >= before);
   expect(known).toHaveLength(40);
   expect(mostOpen()).toBe(4);
@@ -133,7 +163,7 @@ test('it sees the latencies, tokens and throughput that the server knows', async
         known.map(({ firstMs }) => firstMs),
       ),
     ),
-  ).toBeLessThan(10);
+  ).toBeLessThan(10 + mostMs);
   expect(
     Math.abs(
       off(
@@ -141,7 +171,7 @@ test('it sees the latencies, tokens and throughput that the server knows', async
         known.map(({ lastMs }) => lastMs),
       ),
     ),
-  ).toBeLessThan(10);
+  ).toBeLessThan(10 + mostMs);
   expect(
     Math.abs(
       off(
@@ -149,7 +179,7 @@ test('it sees the latencies, tokens and throughput that the server knows', async
         known.map(({ firstMs, lastMs, tokens }) => (lastMs - firstMs) / (tokens - 1)),
       ),
     ),
-  ).toBeLessThan(1);
+  ).toBeLessThan(1 + mostMs / 5);
   expect(figures).toMatchObject({ answered: 40, errors: 0, askedIsl: 200, askedOsl: 20 });
   expect(figures.osl).toMatchObject({ min: 20, max: 20 });
   // A word is one and a half tokens.
@@ -159,7 +189,8 @@ test('it sees the latencies, tokens and throughput that the server knows', async
     (Math.max(...known.map(({ arrivedAt, lastMs }) => arrivedAt + lastMs)) -
       Math.min(...known.map(({ arrivedAt }) => arrivedAt))) /
     1000;
-  expect(figures.outputTokensPerSecond / (800 / seconds)).toBeCloseTo(1, 1);
+  const stalled = longestMs / 1000 / seconds;
+  expect(Math.abs(figures.outputTokensPerSecond / (800 / seconds) - 1)).toBeLessThan(0.05 + stalled);
   expect(figures.tokensPerGpu).toBeCloseTo(figures.outputTokensPerSecond / 2, 6);
 });
 
@@ -199,14 +230,16 @@ test('tokens that arrive together, and a server that counts none', async () => {
 test('an open loop does not wait for answers', async () => {
   const { target, truths, mostOpen } = await server({ ttftMs: 300, itlMs: 0 });
   const load: Load = { ...base, points: [{ kind: 'rate', value: 50 }], requests: 60 };
+  const trips = await roundTrips();
   const { before, figures } = await measure(target, load);
+  const stalledSeconds = (await trips()).longestMs / 1000;
   const arrivals = truths.filter(({ arrivedAt }) => arrivedAt >= before).map(({ arrivedAt }) => arrivedAt);
   expect(figures.answered).toBe(60);
   // 50 a second for 300 ms each.
   expect(mostOpen()).toBeGreaterThan(8);
   const seconds = (Math.max(...arrivals) - Math.min(...arrivals)) / 1000;
-  expect(59 / seconds).toBeGreaterThan(30);
-  expect(59 / seconds).toBeLessThan(80);
+  expect(seconds).toBeLessThan(59 / 30 + stalledSeconds);
+  expect(seconds).toBeGreaterThan(59 / 80 - stalledSeconds);
 });
 
 test('failed answers are counted with their reason', async () => {
