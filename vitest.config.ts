@@ -18,8 +18,8 @@ export default defineConfig({
     maxWorkers: 2,
     maxConcurrency: 2,
     projects: [
-      project('unit', 20_000, false),
-      project('integration', 20_000, true),
+      project('unit', 60_000, false),
+      project('integration', 60_000, true),
       project('e2e', 60_000, true),
       project('chaos', 60_000, true),
       // Against software beyond Node and npm; a missing tool fails its tests.
