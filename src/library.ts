@@ -35,16 +35,16 @@ export { DynamoError };
 
 export const up: typeof declared.up = async (profileName, options = {}) =>
   await allWords(async () => {
+    const environment = environmentOf(options);
     await check('profile', profileName, options);
-    const { environment = { ...process.env } } = options;
     const { profile } = await openProfile(profileName, settingsOf(options), environment);
     return await bringUp(profile, options, environment);
   });
 
 export const upFrom: typeof declared.upFrom = async (file, options = {}) =>
   await allWords(async () => {
+    const environment = environmentOf(options);
     await check('file', file, options);
-    const { environment = { ...process.env } } = options;
     const { openReport } = await import('./deployment/from-report.ts');
     const asked = { file, operands: [], verb: 'up' } as const;
     const report = await openReport(asked, settingsOf(options), environment);
@@ -55,6 +55,11 @@ export const upFrom: typeof declared.upFrom = async (file, options = {}) =>
     });
     return { ...run, differences };
   });
+
+/** As it is when the library is called. `options` was not checked yet. */
+function environmentOf(options: declared.UpOptions | null): Environment {
+  return options?.environment ?? { ...process.env };
+}
 
 /** Loaded here: an import of the package needs none of it. */
 async function check(what: 'profile' | 'file', value: unknown, options: unknown): Promise<void> {
