@@ -124,9 +124,9 @@ async function roundTrips(): Promise<() => Promise<{ readonly mostMs: number; re
   await once(listening, 'listening');
   const { port } = listening.address() as AddressInfo;
   const seen: number[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const loop = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const begun = performance.now();
       await (await fetch(`http://127.0.0.1:${port}`)).text();
       seen.push(performance.now() - begun);
@@ -135,7 +135,7 @@ async function roundTrips(): Promise<() => Promise<{ readonly mostMs: number; re
   };
   const looping = loop();
   return async () => {
-    isOver = true;
+    over.abort();
     await looping;
     listening.closeAllConnections();
     listening.close();
