@@ -14,7 +14,7 @@ import {
   text,
 } from '../base/shape.ts';
 import { planVersion } from '../plan/plan.ts';
-import { transitions } from '../supervisor/events.ts';
+import { type RunEvent, transitions } from '../supervisor/events.ts';
 
 export const recordShape = object({
   runId: text,
@@ -117,12 +117,14 @@ const diagnosisShape = object({ rule: text, cause: text, evidence: list(text), f
 
 const progressShape = object({ doing: text });
 
-const events: Readonly<Record<string, Shape>> = {
+/** The compiler sees to it that each event that is written can be read back. */
+const eventShapes: Readonly<Record<RunEvent['type'], Shape>> = {
   process: object({ process: text, state: oneOf(...Object.keys(transitions)), pid: optional(number) }),
   run: object({ phase: oneOf('starting', 'proving', 'stopping') }),
   unhealthy: object({ process: text, seen: text }),
   waiting: object({ for: text }),
   changed: object({ added: list(text), removed: list(text) }),
+  decision: object({ outcome: oneOf('taken', 'done', 'refused'), wants: text, why: text }),
   note: object({ text }),
   progress: object({ process: text, progress: progressShape }),
   ready: object({ proof: object({}), tookMs: number }),
@@ -130,6 +132,8 @@ const events: Readonly<Record<string, Shape>> = {
   diagnosed: object({ diagnosis: diagnosisShape }),
   stopped: object({ killed: list(text), left: list(text) }),
 };
+
+const events: Readonly<Record<string, Shape>> = eventShapes;
 
 const dated = object({ at: number });
 

@@ -98,6 +98,10 @@ test(
     ]);
     expect((await keysIn(etcd.url)).filter(({ key }) => key.includes('/planner/'))).not.toEqual([]);
     await succeed(world, ['down']);
+    const told = await succeed(world, ['events', running.runId]);
+    expect(told.stdout + told.stderr).toMatch(
+      /the planner wants decode=2 \(was decode=1; .*\n(.*\n)*.*the planner has decode=2 after/,
+    );
     expect(await keysIn(etcd.url)).toEqual([]);
   },
 );
