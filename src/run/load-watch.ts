@@ -89,25 +89,30 @@ function watchCache(folder: string, onProgress: (progress: LoadProgress) => void
  * captured graphs stands still.
  */
 function watchKernels(folder: string, onProgress: (progress: LoadProgress) => void): () => void {
-  const atFirst = entriesIn(folder, kernelDepth);
-  const what = `kernels${atFirst === 0 ? `, first time on this ${folder.endsWith('/cpu') ? 'CPU' : 'GPU'}` : ''}`;
+  const atFirst = kernelsIn(folder);
+  const first = atFirst === 0 ? `, first time on this ${folder.endsWith('/cpu') ? 'CPU' : 'GPU'}` : '';
   let before = atFirst;
   const timer = setInterval(() => {
-    const now = entriesIn(folder, kernelDepth);
-    if (now > before) onProgress({ doing: 'loading', phase: 'compilation', what, files: now - atFirst });
+    const now = kernelsIn(folder);
+    if (now > before)
+      onProgress({ doing: 'loading', phase: 'compilation', what: `kernels${first}`, files: now - atFirst });
     before = now;
-  }, cacheEveryMs);
+  }, kernelsEveryMs);
   return () => clearInterval(timer);
 }
 
-/** Every tool has a folder, and below it one for each kernel, or for some. */
-const kernelDepth = 4;
+/** A large model has thousands of kernels, each in a folder. */
+const kernelsEveryMs = 2_000;
 
-/** Files and folders, down to a depth: a cache of a large model has thousands, and this is asked once a second. */
-function entriesIn(folder: string, depth: number): number {
+/** What compilers write in the end. Logs, locks and empty folders come before, and with every start. */
+const compiled = /\.(?:cubin|fatbin|ptx|so|o)$/;
+
+function kernelsIn(folder: string): number {
   let count = 0;
-  for (const entry of entriesOf(folder))
-    count += 1 + (entry.isDirectory() && depth > 1 ? entriesIn(join(folder, entry.name), depth - 1) : 0);
+  for (const entry of entriesOf(folder)) {
+    if (entry.isDirectory()) count += kernelsIn(join(folder, entry.name));
+    else if (compiled.test(entry.name)) count += 1;
+  }
   return count;
 }
 

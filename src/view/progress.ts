@@ -15,12 +15,12 @@ export interface Progress {
 
 export const silentProgress: Progress = { show: () => {}, end: async () => {} };
 
-/** More lines than this would hide everything else. */
+/** More lines than this, in one phase, would hide everything else. */
 const progressEveryMs = 10_000;
 
 export function progressLines(write: (text: string) => void): Progress {
   const startedAt = new Map<string, number>();
-  const shownAt = new Map<string, number>();
+  const shown = new Map<string, { readonly at: number; readonly phase: string | undefined }>();
   return {
     show: (event) => {
       if (event.type === 'process' && event.state === 'starting') {
@@ -29,8 +29,10 @@ export function progressLines(write: (text: string) => void): Progress {
         if (waited !== undefined) write(lineAt(event.at, `${event.process} ${waited}`));
       }
       if (event.type === 'progress') {
-        if (event.at - (shownAt.get(event.process) ?? -Infinity) < progressEveryMs) return;
-        shownAt.set(event.process, event.at);
+        const { phase } = event.progress;
+        const last = shown.get(event.process);
+        if (last !== undefined && last.phase === phase && event.at - last.at < progressEveryMs) return;
+        shown.set(event.process, { at: event.at, phase });
       }
       const text = lineFor(event, startedAt);
       if (text !== undefined) write(lineAt(event.at, text));

@@ -10,7 +10,7 @@ import { mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cli, median } from './measure.js';
+import { cli } from './measure.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -153,7 +153,13 @@ async function byHand(shouldRestart) {
   return taken;
 }
 
-const text = (list) => `${median(list).toFixed(1)} s (${list.map((each) => each.toFixed(1)).join(', ')})`;
+/** Of few values: of an even number, the mean of the middle two. */
+function middle(list) {
+  const sorted = list.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
+
+const text = (list) => `${middle(list).toFixed(1)} s (${list.map((each) => each.toFixed(1)).join(', ')})`;
 
 const taken = { ours: [], 'by hand': [] };
 try {
@@ -164,8 +170,11 @@ try {
   for (const what of ['start', 'restart', 'crash']) {
     const of = (who) => taken[who].flatMap((each) => each[what] ?? []);
     if (of('ours').length === 0) continue;
+    // Both of a round ran under about the same load.
+    const ratios = of('ours').map((each, round) => each / of('by hand')[round]);
+    const listed = ratios.map((each) => each.toFixed(2)).join(', ');
     process.stdout.write(
-      `${what}: ours ${text(of('ours'))}, by hand ${text(of('by hand'))}, ratio ${(median(of('ours')) / median(of('by hand'))).toFixed(2)}\n`,
+      `${what}: ours ${text(of('ours'))}, by hand ${text(of('by hand'))}; ratios of a round ${listed}, median ${middle(ratios).toFixed(2)}\n`,
     );
   }
 } finally {
