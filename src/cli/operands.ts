@@ -4,7 +4,6 @@ import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
 import { concealWords } from '../base/secrets.ts';
 import { profileLibrary } from '../deployment/load-profile.ts';
-import { profileRows } from '../view/profile-table.ts';
 import { styleFor } from '../view/style.ts';
 
 /** `words`: commander's operands, which lack the `--` that the command line has. */
@@ -34,7 +33,10 @@ export async function oneProfile(
 ): Promise<string> {
   const [asked = projectProfile(), ...more] = operands;
   if (asked === undefined) {
-    const { listProfiles } = await import('../profile/list.ts');
+    const [{ listProfiles }, { profileRows }] = await Promise.all([
+      import('../profile/list.ts'),
+      import('../view/profile-table.ts'),
+    ]);
     throw new DynamoError('usage', `dynamo ${verb} needs a profile.`, {
       details: profileRows(await listProfiles(profileLibrary(environment))),
       hint: `dynamo ${verb} agg`,
@@ -52,9 +54,10 @@ export async function oneProfile(
 
 /** Asks for a profile; `undefined` when the user cancels. List and picker are loaded only here, as few people are asked. */
 export async function chooseProfile(environment: Environment): Promise<string | undefined> {
-  const [{ listProfiles }, { pick }] = await Promise.all([
+  const [{ listProfiles }, { pick }, { profileRows }] = await Promise.all([
     import('../profile/list.ts'),
     import('../view/picker.ts'),
+    import('../view/profile-table.ts'),
   ]);
   const profiles = await listProfiles(profileLibrary(environment));
   const style = styleFor(process.stderr, environment);

@@ -10,7 +10,6 @@ import { appendContainer } from '../process/ledger.ts';
 import type { Tracker } from '../process/tracker.ts';
 import type { Launcher } from '../supervisor/contracts.ts';
 import type { PreparedRun } from './tidy-up.ts';
-import { withFreedGpus } from './freed-gpus.ts';
 
 export interface LauncherDependencies {
   readonly cgroup: string | undefined;
@@ -43,6 +42,9 @@ export async function createLaunchers(run: PreparedRun, deps: LauncherDependenci
       );
     },
   };
+  // Most runs on a laptop have no GPU: they do not load what watches its memory.
+  if (run.plan.processes.every(({ gpus }) => gpus.length === 0)) return both;
+  const { withFreedGpus } = await import('./freed-gpus.ts');
   return withFreedGpus(both, { run, tracker, note: deps.note, environment: run.environment.variables });
 }
 

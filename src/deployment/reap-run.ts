@@ -25,7 +25,6 @@ import type { Child } from '../supervisor/contracts.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { stopInWaves, type StopOrder } from '../supervisor/shutdown.ts';
 import { immediateLimitMs, outwait, quietly, soleReaper, stopLimitMs } from './sole-reaper.ts';
-import { type GpuWatch, returnText, watchGpuMemory } from './freed-gpus.ts';
 import { sweepRun } from './sweep-run.ts';
 import { tidyUp } from './tidy-up.ts';
 import { whatIsUnknown } from './unproven.ts';
@@ -211,13 +210,13 @@ export async function reapDeadRuns(workspace: Workspace, say: (line: string) => 
     ];
     if (!isEmpty)
       say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: stopping them`);
-    const memory = isEmpty ? undefined : await watchMemoryOf(alive, containers, workspace.environment);
+    const freed = isEmpty ? undefined : await watchMemoryOf(alive, containers, workspace.environment);
     await telling(run, say, async () => {
       const report = await reapRun(workspace, run, false);
       if (!isEmpty) say(`${run.record.runId}: ${stoppedText(report)}`);
       return report;
     });
-    const returned = memory === undefined ? undefined : returnText(await memory.returned());
+    const returned = await freed?.();
     if (returned !== undefined) say(returned);
   }
 }
@@ -266,19 +265,22 @@ export async function reapAndWait(
   say: (line: string) => void,
 ): Promise<StopReport> {
   const alive = await trackerOf(run).scan();
-  const memory = await watchMemoryOf(alive, await foundContainers(run), workspace.environment);
+  const freed = await watchMemoryOf(alive, await foundContainers(run), workspace.environment);
   const report = await reapRun(workspace, run, now);
   if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
-  const returned = returnText(await memory.returned());
+  const returned = await freed();
   if (returned !== undefined) say(returned);
   return report;
 }
 
+/** What it returns waits until their GPU memory is free, and says how much that was. */
 async function watchMemoryOf(
   alive: readonly { readonly pid: number }[],
   containers: readonly FoundContainer[],
   environment: Environment,
-): Promise<GpuWatch> {
+): Promise<() => Promise<string | undefined>> {
+  const { returnText, watchGpuMemory } = await import('./freed-gpus.ts');
   const ids = containers.flatMap(({ id }) => (id === undefined ? [] : [id.slice(0, 12)]));
-  return await watchGpuMemory(new Set(alive.map(({ pid }) => pid)), new Set(ids), environment);
+  const watch = await watchGpuMemory(new Set(alive.map(({ pid }) => pid)), new Set(ids), environment);
+  return async () => returnText(await watch.returned());
 }
