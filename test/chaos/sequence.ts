@@ -134,6 +134,8 @@ const actions: Readonly<Record<string, (stage: Stage) => void | string | Promise
   'restart decode': (stage) => command(stage, ['restart', 'decode']),
   'stop prefill': (stage) => command(stage, ['stop', 'prefill']),
   'start prefill': (stage) => command(stage, ['start', 'prefill']),
+  scale: (stage) => changeWorkers(stage),
+  replace: (stage) => replaceWorkers(stage),
   'up again': async (stage) => command(stage, await upArgs(stage, true)),
   down: (stage) => command(stage, ['down', '--all']),
   'down now': (stage) => command(stage, ['down', '--all', '--now']),
@@ -172,15 +174,22 @@ export async function play(world: World, seed: number): Promise<{ says: string[]
 
 async function act(stage: Stage): Promise<void> {
   const { world, random } = stage;
-  const detached = random.below(2) === 0;
-  const upWords = await upArgs(stage, detached);
+  const steady = random.below(3) === 0;
+  const detached = steady || random.below(2) === 0;
+  const upWords = await upArgs(stage, detached, steady);
   stage.says.push(`up ${upWords.slice(1).join(' ')}`);
   const up = start(world, upWords, { ownGroup: true });
   stage.commands.push({ words: upWords, session: up });
   if (!detached) stage.foreground.push(up);
+  // Only the workers of a run that serves can be changed.
+  if (steady) await endInTime({ words: upWords, session: up });
   for (let left = 1 + random.below(5); left > 0; left--) {
     await delay(random.below(350));
     for (const pid of leaders(world)) stage.seen.add(pid);
+    if (steady && random.below(3) > 0) {
+      stage.says.push(random.below(2) === 0 ? changeWorkers(stage) : await replaceWorkers(stage));
+      await delay(random.below(900));
+    }
     const name = random.pick(Object.keys(actions));
     const said = await actions[name]?.(stage);
     stage.says.push(said ?? name);
@@ -213,8 +222,10 @@ async function succeedInTime({ world, says, env }: Stage, words: readonly string
   if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}:\n${stderr}`);
 }
 
-async function upArgs({ world, random }: Stage, detached: boolean): Promise<string[]> {
-  const profile = faulty(world, 'disagg', { prefill: random.pick(faults), decode: random.pick(faults) });
+/** `steady`: without faults, so that it serves. */
+async function upArgs({ world, random }: Stage, detached: boolean, steady = false): Promise<string[]> {
+  const faultOf = (): readonly string[] => (steady ? [] : random.pick(faults));
+  const profile = faulty(world, 'disagg', { prefill: faultOf(), decode: faultOf() });
   const port = String(await freePort());
   const words = [
     'up',
@@ -229,6 +240,27 @@ async function upArgs({ world, random }: Stage, detached: boolean): Promise<stri
     '5',
   ];
   return detached ? [...words, '--detach'] : words;
+}
+
+/** Up to three of each, so that some come and some go. */
+function changeWorkers(stage: Stage): string {
+  const { random } = stage;
+  const words = ['scale', `decode=${1 + random.below(3)}`, `prefill=${1 + random.below(3)}`];
+  command(stage, words);
+  return words.join(' ');
+}
+
+/** With a parameter that is another one each time, and now and then a fault that the new worker does not survive. */
+async function replaceWorkers(stage: Stage): Promise<string> {
+  const { random } = stage;
+  const change = [`components.decode.memory.contextLength=${4_096 + random.below(8)}`];
+  if (random.below(4) === 0) change.push('components.decode.engineArgs.sim=["--exit-after","0.2"]');
+  const words = await upArgs(stage, true, true);
+  // On the port that it has.
+  words.splice(words.indexOf('--http-port'), 2);
+  words.push('--replace', ...change.flatMap((each) => ['--set', each]));
+  command(stage, words);
+  return `replace ${change.join(' ')}`;
 }
 
 function command({ world, commands, env }: Stage, words: readonly string[]): void {
