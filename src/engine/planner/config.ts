@@ -48,8 +48,8 @@ export function plannerConfig(task: PlannerTask, version: string): Record<string
     ...(compareVersions(version, `${firstWithMinimumOfRoles}.dev0`) < 0
       ? {}
       : {
-          ...(prefill === undefined ? {} : { prefill_min_endpoint: prefill.min }),
-          ...(decode === undefined ? {} : { decode_min_endpoint: decode.min }),
+          // Refused in mode agg. Seen with 1.5.1.
+          ...(mode === 'agg' ? {} : { prefill_min_endpoint: prefill?.min, decode_min_endpoint: decode?.min }),
           // Port 9086 on loopback, without a login, in each run: off.
           control_api_port: 0,
         }),
