@@ -22,12 +22,14 @@ const compiling =
 export function createWorkProber(plan: ServingPlan, clock: Clock): WorkProber {
   /** Where the log of each process ended when it last showed work. */
   const marks = new Map<string, { readonly work: string; readonly size: number }>();
+  let workers: readonly ProcessSpec[] = plan.processes.filter(({ kind }) => kind === 'worker');
   const pageOf = async (spec: ProcessSpec): Promise<WorkPage | undefined> => {
     const text = await metricsAt(statusUrl(plan, spec.ports.system));
     return text === undefined ? undefined : readWork(text, spec);
   };
   return {
     signs: async (specs) => {
+      workers = specs;
       const frontend = await metricsAt(plan.http.url);
       if (frontend !== undefined && frontendInFlight(frontend) === 0) return undefined;
       const expected = frontend === undefined ? undefined : expectedMs(frontend);
@@ -48,7 +50,8 @@ export function createWorkProber(plan: ServingPlan, clock: Clock): WorkProber {
     ask: async (spec, timeoutMs, signal) => {
       const before = await pageOf(spec);
       if (before === undefined) return { found: 'not-reached', seen: 'its metrics do not answer' };
-      return await askWorker({ plan, clock, spec, before, pageOf }, timeoutMs, signal);
+      const headers = await headersFor(spec, before, workers, pageOf);
+      return await askWorker({ plan, clock, spec, headers, before, pageOf }, timeoutMs, signal);
     },
   };
 }
@@ -82,9 +85,31 @@ interface Question {
   readonly plan: ServingPlan;
   readonly clock: Clock;
   readonly spec: ProcessSpec;
+  readonly headers: Readonly<Record<string, string>>;
   /** What its page said before any request of ours. */
   readonly before: WorkPage;
   readonly pageOf: (spec: ProcessSpec) => Promise<WorkPage | undefined>;
+}
+
+/**
+ * What sends a request to this worker. For a decode worker also to a prefill worker, which 1.6.1 demands: the one with
+ * the fewest requests. Source: docs/upstream/frontend.md#one-worker.
+ */
+async function headersFor(
+  { mode }: ProcessSpec,
+  { workerId }: WorkPage,
+  workers: readonly ProcessSpec[],
+  pageOf: Question['pageOf'],
+): Promise<Record<string, string>> {
+  if (workerId === undefined) return {};
+  if (mode === 'prefill') return { 'x-prefill-instance-id': workerId };
+  const prefills = mode === 'decode' ? workers.filter((each) => each.mode === 'prefill') : [];
+  const pages = (await Promise.all(prefills.map(pageOf))).filter((page) => page !== undefined);
+  const first = pages.toSorted((a, b) => a.inFlight - b.inFlight)[0]?.workerId;
+  return {
+    'x-worker-instance-id': workerId,
+    ...(first === undefined ? {} : { 'x-prefill-instance-id': first }),
+  };
 }
 
 /**
@@ -98,9 +123,10 @@ async function askWorker(question: Question, timeoutMs: number, stop: AbortSigna
   const signal = AbortSignal.any([over.signal, stop]);
   let seen = 'no answer';
   const sending = (async (): Promise<void> => {
-    while (!signal.aborted) {
+    // If the frontend refuses the headers, every other request goes without them.
+    for (let sent = 0; !signal.aborted; sent++) {
       // It ends with the verdict: a worker may count an answer for a request that was cancelled.
-      seen = await send(question, timeoutMs + pageWithinMs, signal);
+      seen = await send(question, sent % 2 === 0, timeoutMs + pageWithinMs, signal);
       await clock.sleep(lookEveryMs, signal).catch(() => {});
     }
   })();
@@ -124,16 +150,16 @@ async function askWorker(question: Question, timeoutMs: number, stop: AbortSigna
 
 /** Returns what came of it, in words. Never rejects. */
 async function send(
-  { plan, spec, before }: Question,
+  { plan, headers }: Question,
+  routed: boolean,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string> {
   const request = proofRequest({ ...plan.proof, maxTokens: 1 }, plan.model.servedName);
-  const header = spec.mode === 'prefill' ? 'x-prefill-instance-id' : 'x-worker-instance-id';
   try {
     const { status, body } = await exchange(plan.http.url + request.path, {
       body: request.body,
-      headers: before.workerId === undefined ? {} : { [header]: before.workerId },
+      headers: routed ? headers : {},
       timeoutMs,
       signal,
     });
