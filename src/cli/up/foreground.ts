@@ -6,7 +6,7 @@ import { progressLines, chooseProgress } from '../../view/progress.ts';
 import { styleFor } from '../../view/style.ts';
 import { logTextShower } from '../../view/log-lines.ts';
 import { followAdded } from '../../run/added-logs.ts';
-import { followLogs, type LogFollower } from '../../run/log-follow.ts';
+import type { LogFollower } from '../../run/log-follow.ts';
 import { lastLineOf, logTail } from '../../run/log-file.ts';
 import type { Supervision } from '../../supervisor/supervise.ts';
 import { failureError, leftBehindError } from '../../deployment/failure-error.ts';
@@ -59,7 +59,7 @@ export async function stayInForeground(prepared: PreparedRun, flags: ForegroundF
       );
       process.stdout.write(fitLines(panel, terminalWidth(process.stdout)));
       if (flags.timings === true) (await import('./timings.ts')).showTimings(plan, narrate.untilReady());
-      if (!quiet) logs = showLogs(prepared, flags.verbose === true);
+      if (!quiet) logs = await showLogs(prepared, flags.verbose === true);
     }
     const outcome = await supervision.done;
     await logs?.end();
@@ -123,7 +123,7 @@ function narrator(
   };
 }
 
-function showLogs({ plan, environment }: PreparedRun, fromTheStart: boolean): LogFollower {
+async function showLogs({ plan, environment }: PreparedRun, fromTheStart: boolean): Promise<LogFollower> {
   const style = styleFor(process.stdout, environment.variables);
   const show = logTextShower(
     plan.processes.map(({ name }) => name),
@@ -137,6 +137,8 @@ function showLogs({ plan, environment }: PreparedRun, fromTheStart: boolean): Lo
     from: fromTheStart ? 0 : logTail(logFile, 0).end,
   }));
   const output = pacedOutput(process.stdout);
+  // Not needed before a process runs: the watch of the start has loaded it by now.
+  const { followLogs } = await import('../../run/log-follow.ts');
   return followLogs(logs, {
     onText: (name, text) => output.write(show(name, text)),
     room: () => output.flush(),
