@@ -23,7 +23,8 @@ Examples:
   dynamo scale mine decode=2 --timeout 600   of the run named mine; wait at most ten minutes
 
 It returns when the new workers have answered and the old ones are gone. An old worker finishes its requests before it ends.
-If a new worker fails, it is taken back, and the run continues as before.
+If a new worker fails, it is taken back, and the run continues as before. On Kubernetes, it changes the replicas of the
+components, or of their scaling adapters, and the change stays.
 
 Exit codes: 0 done, 1 a new worker failed, 64 not possible, 66 no such run, 69 timed out or not ready in time,
 75 no GPU or port is free, or another change is in progress.`;
@@ -47,15 +48,12 @@ export const configure: Configure = (command, settle, environment) => {
 async function scale(words: readonly string[], flags: ScaleFlags, environment: Environment): Promise<number> {
   const { run: named, replicas } = parted(words);
   const cluster = await chosenOnCluster(named, flags, 'scale', environment);
+  const { timeout } = flags;
+  const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
   if (cluster !== undefined) {
-    throw new DynamoError(
-      'usage',
-      `${cluster.name} is on Kubernetes: dynamo scale changes runs of this machine.`,
-      {
-        hint: `kubectl edit dynamographdeployment ${cluster.graph}   # replicas of its components`,
-        fields: { deployment: cluster.graph, context: cluster.context, namespace: cluster.namespace },
-      },
-    );
+    const { scaleOnCluster } = await import('./kubernetes/scale.ts');
+    const asked = { replicas, timeoutMs, json: flags.json === true, quiet: flags.quiet === true };
+    return await scaleOnCluster(cluster, asked, environment);
   }
   requireLinux('scale');
   const folders = stateFolders(environment);
@@ -67,10 +65,9 @@ async function scale(words: readonly string[], flags: ScaleFlags, environment: E
     () => {},
   );
   try {
-    const { timeout } = flags;
     const report = await scaleRun(folders, run, replicas, {
       onEvent: view.show,
-      timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+      timeoutMs,
       signal: over.signal,
     });
     const { runId, name } = run.record;

@@ -10,6 +10,7 @@ import { preChecks } from './pre-checks.ts';
 import { type Forward, openForward } from './port-forward.ts';
 import { proveGraph } from './prove.ts';
 import { type ClusterRun, servedAnnotation, type ServedAs } from './records.ts';
+import { leaveReplicas } from './replicas.ts';
 import { type ApiVersion, frontendPort, type Manifest } from './target.ts';
 import { notOurs, takeDown } from './take-down.ts';
 import { type Followed, untilReady, type Watcher } from './until-ready.ts';
@@ -77,6 +78,8 @@ export async function applyToCluster(
   signal.throwIfAborted();
   // From here on no signal interrupts: what was made must be known.
   const text = JSON.stringify(withServed(manifest, request.served));
+  if (before !== undefined)
+    seenOrThrow(await leaveReplicas(kubectl, version, before), kubectl, `${name} was not changed`);
   let applied = await applyGraph(kubectl, text);
   let wasDeleted = false;
   if (applied.kind === 'problem' && applied.problem.kind === 'immutable' && before !== undefined) {

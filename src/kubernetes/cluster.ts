@@ -10,7 +10,7 @@ import { apiGroup, apiVersions, type ApiVersion, labels, managedBy } from './tar
 export const fieldManager = 'dynamo';
 
 /** Longer than for reading, as webhooks are called. */
-const writeWithinMs = 30_000;
+export const writeWithinMs = 30_000;
 
 export type Seen<T> =
   | { readonly kind: 'seen'; readonly value: T }
@@ -22,7 +22,8 @@ export function seenOrThrow<T>(seen: Seen<T>, kubectl: Kubectl, doing: string): 
   throw problemError(seen.problem, kubectl, doing);
 }
 
-async function ask<T>(
+/** Asks kubectl, and reads its answer. */
+export async function ask<T>(
   kubectl: Kubectl,
   words: readonly string[],
   read: (text: string) => T,

@@ -38,6 +38,8 @@ export interface GraphComponent {
   /** `frontend`, `prefill`, `decode`, `worker`, … */
   readonly type: string;
   readonly replicas: number;
+  /** A DynamoGraphDeploymentScalingAdapter owns `replicas`. */
+  readonly hasAdapter: boolean;
   readonly nodes: number;
   /** Of one pod. */
   readonly gpus: number;

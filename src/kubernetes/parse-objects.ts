@@ -76,6 +76,7 @@ function betaComponent(value: unknown): Omit<GraphComponent, 'ready'> {
     name: words(component['name']),
     type: words(component['type']),
     replicas: count(component['replicas']) ?? 1,
+    hasAdapter: component['scalingAdapter'] !== undefined,
     nodes: count(objectOf(component['multinode'])['nodeCount']) ?? 1,
     gpus: count(limits[gpuResource]) ?? 0,
   };
@@ -88,9 +89,21 @@ function alphaComponent([name, value]: [string, unknown]): Omit<GraphComponent, 
     name,
     type: words(service['subComponentType'] ?? service['componentType']),
     replicas: count(service['replicas']) ?? 1,
+    hasAdapter: objectOf(service['scalingAdapter'])['enabled'] === true,
     nodes: count(objectOf(service['multinode'])['nodeCount']) ?? 1,
     gpus: count(limits['gpu']) ?? 0,
   };
+}
+
+/** Component and name of a DynamoGraphDeploymentScalingAdapter. */
+export function adapterOf(value: unknown): [string, string] {
+  const { metadata: rawMetadata, spec } = objectOf(value);
+  const metadata = objectOf(rawMetadata);
+  // `serviceName` in v1alpha1.
+  const about = objectOf(objectOf(spec)['dgdRef']);
+  const component =
+    textsOf(metadata['labels'])[componentLabel] ?? words(about['componentName'] ?? about['serviceName']);
+  return [component, words(metadata['name'])];
 }
 
 export function podOf(value: unknown): Pod {

@@ -63,8 +63,8 @@ export interface Player {
   event(about: { kind: string; name: string }, reason: string, message: string, type?: string): Promise<void>;
   /** Everything is up. */
   allReady(): Promise<void>;
-  /** Like an operator that replaces a pod: the new one has the same name. */
-  makeAgain(name: string): Promise<void>;
+  /** Like an operator that replaces a pod, or adds one. */
+  make(name: string): Promise<void>;
 }
 
 /** Waits until the graph is there, and makes its pods. `onNode`: they are scheduled, and only a kubelet can end them. */
@@ -81,7 +81,7 @@ export async function play(
     async () => await plane.api<GraphJson & Record<string, unknown>>('GET', graphPath),
     30_000,
   );
-  const { uid, generation } = graph.metadata;
+  const { uid } = graph.metadata;
   const components =
     graph.spec.components?.map((each) => ({
       name: each.name,
@@ -106,7 +106,10 @@ export async function play(
     for (let i = 0; i < component.replicas; i++)
       owned.set(`${name}-${component.name.toLowerCase()}-${i}`, component);
   const make = async (podName: string): Promise<void> => {
-    const component = owned.get(podName);
+    // Those that `scale` adds were not known at first.
+    const component =
+      owned.get(podName) ??
+      components.find((each) => podName.startsWith(`${name}-${each.name.toLowerCase()}-`));
     const [container] = component?.spec?.containers ?? [];
     await plane.api('POST', podsPath, {
       apiVersion: 'v1',
@@ -152,14 +155,16 @@ export async function play(
           ),
         ],
       }),
-    graph: async (status, reason, message, state = status === 'True' ? 'successful' : 'pending') =>
-      void (await plane.api('PATCH', `${graphPath}/status`, {
+    graph: async (status, reason, message, state = status === 'True' ? 'successful' : 'pending') => {
+      const generation = (await plane.api<GraphJson>('GET', graphPath))?.metadata.generation;
+      await plane.api('PATCH', `${graphPath}/status`, {
         status: {
           state,
           observedGeneration: generation,
           conditions: conditions('Ready', status, { reason, message, observedGeneration: generation }),
         },
-      })),
+      });
+    },
     event: async (about, reason, message, type = 'Warning') =>
       void (await plane.api('POST', `/api/v1/namespaces/${namespace}/events`, {
         apiVersion: 'v1',
@@ -178,7 +183,7 @@ export async function play(
       await Promise.all(pods.map(async (each) => await player.podReady(each)));
       await player.graph('True', 'all_resources_are_ready', 'All resources are ready');
     },
-    makeAgain: make,
+    make,
   };
   return player;
 }

@@ -91,7 +91,7 @@ test('restart: pod after pod, each once its successor is ready; attach shows it,
   for (const pod of ['mine-worker-0', 'mine-worker-1']) {
     await session.until(new RegExp(`deleted ${pod}; waiting for the replacement`));
     expect((await uidsIn(namespace)).has(pod)).toBe(false);
-    await player.makeAgain(pod);
+    await player.make(pod);
     await attached.until(new RegExp(`worker {2}${pod} {2}waits for a node`));
     // The other one goes on serving.
     expect((await uidsIn(namespace)).size).toBe(3);
@@ -169,7 +169,7 @@ test('a component on several nodes needs Grove, and restarts as a whole', async 
   await session.until(/deleted mine-worker-0, mine-worker-1; waiting for the replacement/);
   expect([...(await uidsIn(namespace)).keys()]).toEqual(['mine-frontend-0']);
   for (const pod of ['mine-worker-0', 'mine-worker-1']) {
-    await player.makeAgain(pod);
+    await player.make(pod);
     await player.podReady(pod);
   }
   expect((await session.ended).code).toBe(0);
