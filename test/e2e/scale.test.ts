@@ -141,7 +141,7 @@ test('what cannot be changed is refused with the way on', async ({ world }) => {
     [['frontend=2'], 'only workers can be scaled'],
     [['decod=2'], 'did you mean decode=2?'],
     [['decode=0'], 'dynamo down disagg'],
-    [['decode=65'], 'dynamo scale decode=64'],
+    [['decode=257'], 'dynamo scale decode=256'],
     [['decode'], 'Expected WORKER=NUMBER'],
     [['decode=x'], 'expected WORKER=NUMBER'],
     [['decode=2', 'decode=3'], 'given twice'],
