@@ -247,7 +247,7 @@ test('a replacement that does not start leaves the old worker', async ({ world }
   const before = planOf(world, running);
   const bad = [
     '--set',
-    'components.worker.engineArgs.sim=["--exit-after","0.1"]',
+    'components.worker.engineArgs.sim=["--startup-time","2","--exit-after","0.2"]',
     '--set',
     'components.worker.restart=no',
   ];
