@@ -28,7 +28,11 @@ const problems: Readonly<Record<string, SystemProblem>> = {
     onDisk: true,
     fix: 'ulimit -f unlimited   # then retry',
   },
-  EMFILE: { words: 'Too many files are open', onDisk: false, fix: 'ulimit -n 4096   # then retry' },
+  EMFILE: {
+    words: 'Too many files are open (ulimit -n), and a run needs 64',
+    onDisk: false,
+    fix: 'ulimit -n 4096   # then retry',
+  },
   ENFILE: {
     words: 'Too many files are open on this host',
     onDisk: false,

@@ -44,7 +44,7 @@ test('on a host without a GPU, makes every check and says which ones it could no
 }) => {
   const { checks, counts, ok, code } = await doctor(world);
   expect(checks.map(({ id }) => id)).toEqual(
-    Array.from({ length: 35 }, (_, i) => `D${String(i + 1).padStart(2, '0')}`),
+    Array.from({ length: 37 }, (_, i) => `D${String(i + 1).padStart(2, '0')}`),
   );
   expect({ ok, code, failed: counts['fail'] }).toEqual({ ok: true, code: 0, failed: 0 });
   expect(checks.find(({ name }) => name === 'vram')).toMatchObject({

@@ -60,7 +60,7 @@ test.for([
   // So few that Node may not even load the program.
   [
     'ulimit -n 20',
-    /(file limit of this shell is 20|too many files are open) \(ulimit -n\)[;,] (and )?a run needs 64/,
+    /(file limit of this shell is 20|[Tt]oo many files are open) \(ulimit -n\)[;,] (and )?a run needs 64/,
   ],
   ['ulimit -n 63', /open file limit of this shell is 63 \(ulimit -n\); a run needs 64/],
   ['ulimit -f 1', /file size limit of this shell is 1 KiB \(ulimit -f\); a run needs 1024/],

@@ -2,7 +2,7 @@
 import { DynamoError } from '../../base/error.ts';
 import type { Environment } from '../../base/environment.ts';
 import { durationText } from '../../base/duration.ts';
-import { livePlan } from '../../deployment/find-run.ts';
+import { findRun } from '../../deployment/find-run.ts';
 import { compareWithLive } from '../../deployment/replace-run.ts';
 import { changeRun } from '../../deployment/scale-run.ts';
 import { isServing } from '../../plan/plan.ts';
@@ -10,6 +10,7 @@ import type { PlanComparison, PlanDifference } from '../../plan/replace-plan.ts'
 import type { PlanOptions } from '../../plan/request.ts';
 import type { Profile } from '../../profile/profile.ts';
 import { stateFolders } from '../../run/folders.ts';
+import { readPlan } from '../../run/record.ts';
 import { progressLines, silentProgress } from '../../view/progress.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 
@@ -27,8 +28,10 @@ export async function upAgain(error: unknown, asked: UpAgain, environment: Envir
   const { runId, asked: name } = error.fields as { readonly runId?: string; readonly asked?: string };
   if (runId === undefined || name === undefined || !error.message.startsWith('A run named')) throw error;
   const folders = stateFolders(environment);
-  const { run, plan } = livePlan(folders, runId, 'up');
-  if (!isServing(plan)) throw error;
+  const run = findRun(folders, runId);
+  const plan = run?.supervised === true ? readPlan(run.files) : undefined;
+  // Its folder may be gone.
+  if (run === undefined || plan === undefined || !isServing(plan)) throw error;
   const comparison = await compareWithLive({ run, plan }, asked.profile, asked.options, environment);
   const { names, templates, secrets, fixed } = comparison;
   if (!asked.replace) throw alreadyUp(error, name, comparison);
