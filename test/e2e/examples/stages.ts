@@ -24,6 +24,11 @@ function besideRun(actOf: (line: string, world: World, url: string) => Act = () 
   };
 }
 
+/** What writes and reads a report. */
+function installArchivers(world: World): void {
+  for (const tool of ['tar', 'gzip', 'uname']) symlinkSync(join('/usr/bin', tool), join(world.bin, tool));
+}
+
 /** With a run of the name in the example, with or without its decode worker stopped. */
 function onProcess(stopped: boolean): Stage {
   return async (world) => async (line) => {
@@ -57,6 +62,10 @@ export const stages: Readonly<Record<string, Stage>> = {
   start: onProcess(true),
   stop: onProcess(false),
   restart: onProcess(false),
+  scale: async (world) => {
+    await up(world, 'disagg', ['--name', 'mine']);
+    return () => ({});
+  },
   attach: besideRun(() => ({ until: /decode +\|/ })),
   wait: besideRun((line, world) =>
     line.includes('--for stopped') ? { meanwhile: async () => await downAll(world) } : {},
@@ -65,7 +74,7 @@ export const stages: Readonly<Record<string, Stage>> = {
   chat: besideRun((line, _world, url) => ({ line: onSomebodysRun(line, url) })),
   open: besideRun(),
   report: async (world) => {
-    for (const tool of ['tar', 'gzip', 'uname']) symlinkSync(join('/usr/bin', tool), join(world.bin, tool));
+    installArchivers(world);
     return await besideRun()(world);
   },
   ui: besideRun((line) =>
@@ -85,11 +94,17 @@ export const stages: Readonly<Record<string, Stage>> = {
     writeFileSync(join(world.work, 'my-model', 'config.json'), '{}');
     return () => ({});
   },
-  smoke: async (world) => async (line) => {
-    if (!line.includes('--url')) return {};
+  smoke: async (world) => {
+    installArchivers(world);
+    await up(world, 'agg');
+    await succeed(world, ['report', '--yes', '--output', join(world.work, 'report.tar.gz')]);
     await downAll(world);
-    const { url } = await up(world, line.includes(' vision ') ? 'vision' : 'agg');
-    return { line: onSomebodysRun(line, url) };
+    return async (line) => {
+      if (!line.includes('--url')) return {};
+      await downAll(world);
+      const { url } = await up(world, line.includes(' vision ') ? 'vision' : 'agg');
+      return { line: onSomebodysRun(line, url) };
+    };
   },
   // test/e2e/bench.test.ts
   bench: async () => () => ({}),
