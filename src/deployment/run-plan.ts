@@ -150,9 +150,9 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
       ? { work: async () => (await import('../probe/work.ts')).createWorkProber(plan, systemClock) }
       : {}),
     loads: loadWatcher(() => prepared.plan, environment),
-    leaveDiscovery: async (now, spec) => {
+    leaveDiscovery: async (now, spec, until) => {
       const { leaveDiscovery } = await import('./leave-discovery.ts');
-      await leaveDiscovery(now, spec, variables);
+      await leaveDiscovery(now, spec, variables, until);
     },
     diagnose: (failure) => diagnostician.diagnose(failure),
     ...(presence === undefined ? {} : { peers: presence.peers }),

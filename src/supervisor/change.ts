@@ -128,7 +128,8 @@ async function remove(
   if (isServing(run.plan) && isServing(plan)) run.adopt({ ...run.plan, expected: plan.expected });
   const { plan: now, deps, journal } = run;
   const serving = removed.filter(({ name }) => journal.stateOf(name) === 'ready');
-  if (isServing(now)) await Promise.all(serving.map(async (spec) => await deps.leaveDiscovery(now, spec)));
+  if (isServing(now))
+    await Promise.all(serving.map(async (spec) => await deps.leaveDiscovery(now, spec, run.shutdown.signal)));
   const actors = removed.flatMap(({ name }) => set.all.get(name) ?? []);
   await drained(run, actors, ({ stopGraceMs }) => stopGraceMs);
   if (run.shutdown.signal.aborted) throw ended(run, undefined);

@@ -144,9 +144,9 @@ export interface Dependencies {
   readonly peers?: (process: string) => Promise<readonly PeerRank[] | undefined>;
   /**
    * Takes a worker out of discovery, so that the frontend sends it no more requests, while those that it has go on. Settles
-   * when the frontend has noticed, or after a few seconds. Never rejects.
+   * when the frontend has noticed, after some seconds, or once `until` aborts. Never rejects.
    */
-  readonly leaveDiscovery: (plan: ServingPlan, spec: ProcessSpec) => Promise<void>;
+  readonly leaveDiscovery: (plan: ServingPlan, spec: ProcessSpec, until: AbortSignal) => Promise<void>;
   /** Loaded once the deployment serves; absent where no request can be sent to it. */
   readonly work?: () => Promise<WorkProber>;
   /** The cause of a failure, if logs or host show it. Called once, at the failure; never rejects. */
