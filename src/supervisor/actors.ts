@@ -5,13 +5,15 @@ import type { Failure } from './events.ts';
 import type { RunContext } from './run-context.ts';
 import { giveUpDegraded } from './liveness.ts';
 import type { StartupLimit } from './readiness.ts';
-import { afterLoss, recovery } from './restart.ts';
+import { afterLoss, recovery, type RecoveryTerms } from './restart.ts';
 
 export interface ActorSet {
   /** Follows `add` and `remove`. */
   readonly all: Actors;
   add(spec: ProcessSpec): Actor;
   remove(name: string): void;
+  /** Of one that was lost. Settles when it is ready again or was given up. Never rejects. */
+  restart({ name }: ProcessSpec, reason: Failure, terms: RecoveryTerms): Promise<void>;
 }
 
 export function createActors(run: RunContext, { progressed }: StartupLimit): ActorSet {
@@ -55,5 +57,9 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
       return actor;
     },
     remove: (name) => void all.delete(name),
+    restart: async ({ name }, reason, terms) => {
+      const actor = all.get(name);
+      if (actor !== undefined) await pendingWork.track(recover(actor, reason, terms));
+    },
   };
 }

@@ -6,19 +6,16 @@ import {
   isServing,
   type Plan,
   type ProcessSpec,
+  type RestartRule,
   type ServingPlan,
 } from '../plan/plan.ts';
 import type { PlanChange } from '../plan/scale-plan.ts';
 import type { Actor } from './actor.ts';
 import type { ActorSet } from './actors.ts';
+import type { Failure } from './events.ts';
 import { StartFailure } from './failure.ts';
+import { leave, type PlanKeeper, type Removal, retire } from './retire.ts';
 import type { RunContext } from './run-context.ts';
-
-/** Where the plan of the run is kept. */
-export interface PlanKeeper {
-  /** Replaces the plan, on disk as well. Returns what prevented that, in words. */
-  keep(plan: Plan): string | undefined;
-}
 
 /** Upstream's frontends took 0.1 to 2 s. */
 const knownWithinMs = 30_000;
@@ -34,13 +31,19 @@ export async function carryOut(
   keeper: PlanKeeper,
 ): Promise<void> {
   if (run.shutdown.signal.aborted) throw ended(run, undefined);
-  if (order === 'add-first') {
-    await add(run, set, { added, plan: during }, keeper);
-    await remove(run, set, { removed, plan: after }, keeper);
-  } else {
-    const between = without(after, added);
-    await remove(run, set, { removed, plan: between }, keeper);
-    await add(run, set, { added, plan: after }, keeper);
+  const trial = openTrial(run, set, added);
+  try {
+    if (order === 'add-first') {
+      await add(run, set, { added, plan: during, trial }, keeper);
+      trial.keep();
+      await remove(run, set, { removed, plan: after }, keeper);
+      await trial.settled(keeper);
+    } else {
+      await remove(run, set, { removed, plan: without(after, added) }, keeper);
+      await add(run, set, { added, plan: after, trial }, keeper);
+    }
+  } finally {
+    trial.end();
   }
 }
 
@@ -48,13 +51,14 @@ interface Addition {
   readonly added: readonly ProcessSpec[];
   /** With them. */
   readonly plan: Plan;
+  readonly trial: Trial;
 }
 
 /** The plan on disk has them from the start, so that `ps`, logs and pages show how they load. */
 async function add(
   run: RunContext,
   set: ActorSet,
-  { added, plan }: Addition,
+  { added, plan, trial }: Addition,
   keeper: PlanKeeper,
 ): Promise<void> {
   if (added.length === 0) return;
@@ -72,9 +76,7 @@ async function add(
   run.adopt(plan);
   journal.record({ type: 'changed', added: names, removed: [] });
   const actors = added.map((spec) => set.add(spec));
-  const lost = new AbortController();
-  for (const name of names) run.onTrial.set(name, (reason) => lost.abort(new StartFailure(reason)));
-  const until = AbortSignal.any([shutdown.signal, lost.signal]);
+  const until = AbortSignal.any([shutdown.signal, trial.lost]);
   try {
     await allStarted(actors);
     until.throwIfAborted();
@@ -83,11 +85,19 @@ async function add(
   } catch (error) {
     // The end of the run stops them, too.
     if (shutdown.signal.aborted) throw ended(run, error);
-    await takeBack(run, set, { actors, plan: before }, keeper);
+    await takeBack(run, set, { added, plan: before }, keeper);
     throw error;
-  } finally {
-    for (const name of names) run.onTrial.delete(name);
   }
+}
+
+async function takeBack(
+  run: RunContext,
+  set: ActorSet,
+  { added, plan }: { readonly added: readonly ProcessSpec[]; readonly plan: Plan },
+  keeper: PlanKeeper,
+): Promise<void> {
+  await retire(run, set, { removed: added, plan }, (spec) => spec.loadingStopGraceMs ?? spec.stopGraceMs);
+  leave(run, set, { names: added.map(({ name }) => name), plan }, keeper);
 }
 
 /** All of them have started or failed before one failure counts: nothing may start after it was taken back. */
@@ -97,26 +107,6 @@ async function allStarted(actors: readonly Actor[]): Promise<void> {
   if (failed?.status === 'rejected') throw failed.reason;
 }
 
-async function takeBack(
-  run: RunContext,
-  set: ActorSet,
-  { actors, plan }: { readonly actors: readonly Actor[]; readonly plan: Plan },
-  keeper: PlanKeeper,
-): Promise<void> {
-  await drained(run, actors, (spec) => spec.loadingStopGraceMs ?? spec.stopGraceMs);
-  leave(run, set, { names: actors.map(({ spec }) => spec.name), plan }, keeper);
-}
-
-interface Removal {
-  readonly removed: readonly ProcessSpec[];
-  /** Without them. */
-  readonly plan: Plan;
-}
-
-/**
- * A worker leaves discovery, finishes its requests on SIGTERM, and ends. It stays in the plan until it is gone. On SIGTERM alone,
- * the mocker accepts nothing at once, and what the frontend sends before it notices is lost. Seen with 1.1.1 and 1.6.1.
- */
 async function remove(
   run: RunContext,
   set: ActorSet,
@@ -124,46 +114,79 @@ async function remove(
   keeper: PlanKeeper,
 ): Promise<void> {
   if (removed.length === 0) return;
-  // From now on the frontend may know fewer of them.
-  if (isServing(run.plan) && isServing(plan)) run.adopt({ ...run.plan, expected: plan.expected });
-  const { plan: now, deps, journal } = run;
-  const serving = removed.filter(({ name }) => journal.stateOf(name) === 'ready');
-  if (isServing(now))
-    await Promise.all(serving.map(async (spec) => await deps.leaveDiscovery(now, spec, run.shutdown.signal)));
-  const actors = removed.flatMap(({ name }) => set.all.get(name) ?? []);
-  await drained(run, actors, ({ stopGraceMs }) => stopGraceMs);
+  await retire(run, set, { removed, plan }, ({ stopGraceMs }) => stopGraceMs);
   if (run.shutdown.signal.aborted) throw ended(run, undefined);
   leave(run, set, { names: removed.map(({ name }) => name), plan }, keeper);
 }
 
-/** Throws `left-behind` for what the kernel cannot end: it stays in the plan. */
-async function drained(
-  { plan }: RunContext,
-  actors: readonly Actor[],
-  graceOf: (spec: ProcessSpec) => number,
-): Promise<void> {
-  const reports = await Promise.all(actors.map(async (actor) => await actor.stop(graceOf(actor.spec))));
-  const left = reports.flatMap((report) => report.left);
-  if (left.length === 0) return;
-  throw new DynamoError('left-behind', `Could not be stopped: ${left.join(', ')}.`, {
-    hint: `dynamo down ${plan.name}`,
-    fields: { runId: plan.runId, left },
-  });
+/** What is added must not end the run before the change is complete, whatever its restart policy. */
+interface Trial {
+  /** Aborts with StartFailure when one of them ends before `keep`. */
+  readonly lost: AbortSignal;
+  /** From now on, what they replace is leaving: one that ends is restarted. */
+  keep(): void;
+  /** Settles when those that were restarted are proved once more. Throws StartFailure after it took back those that cannot be restarted. */
+  settled(keeper: PlanKeeper): Promise<void>;
+  end(): void;
 }
 
-/** They are gone. */
-function leave(
-  run: RunContext,
-  set: ActorSet,
-  { names, plan }: { readonly names: readonly string[]; readonly plan: Plan },
-  keeper: PlanKeeper,
-): void {
-  for (const name of names) set.remove(name);
-  run.adopt(plan);
-  const problem = keeper.keep(plan);
-  run.journal.record({ type: 'changed', added: [], removed: names });
-  if (problem !== undefined)
-    run.journal.record({ type: 'note', text: `the plan on disk still has ${names.join(', ')}: ${problem}` });
+/** Where the plan says that a worker is never restarted, or always: a change must end. */
+const whileChanging: RestartRule = {
+  policy: 'on-failure',
+  maxRestarts: 3,
+  windowMs: 600_000,
+  firstDelayMs: 1_000,
+  maxDelayMs: 10_000,
+};
+
+function openTrial(run: RunContext, set: ActorSet, added: readonly ProcessSpec[]): Trial {
+  const lost = new AbortController();
+  const restarts: Promise<void>[] = [];
+  const givenUp = new Map<ProcessSpec, Failure>();
+  let open = true;
+  let restarted = false;
+  for (const { name } of added) run.onTrial.set(name, (reason) => lost.abort(new StartFailure(reason)));
+  return {
+    lost: lost.signal,
+    keep: () => {
+      for (const spec of added) {
+        const rule = spec.restart.policy === 'on-failure' ? spec.restart : whileChanging;
+        const giveUp = (reason: Failure): void => {
+          if (open) givenUp.set(spec, reason);
+          else run.shutdown.fail(reason);
+        };
+        run.onTrial.set(spec.name, (reason) => {
+          restarted = true;
+          restarts.push(set.restart(spec, reason, { rule, giveUp }));
+        });
+      }
+    },
+    settled: async (keeper) => {
+      const { signal } = run.shutdown;
+      for (;;) {
+        for (let next = restarts.shift(); next !== undefined; next = restarts.shift()) await next;
+        if (signal.aborted) throw ended(run, undefined);
+        const [reason] = givenUp.values();
+        if (reason !== undefined) {
+          const failed = [...givenUp.keys()];
+          await takeBack(run, set, { added: failed, plan: without(run.plan, failed) }, keeper);
+          throw new StartFailure(reason);
+        }
+        if (!restarted) return;
+        restarted = false;
+        try {
+          await prove(run, set, added, signal);
+        } catch (error) {
+          // One that ends meanwhile is restarted once more.
+          if (!restarted) throw signal.aborted ? ended(run, error) : error;
+        }
+      }
+    },
+    end: () => {
+      open = false;
+      for (const { name } of added) run.onTrial.delete(name);
+    },
+  };
 }
 
 /** The new ones hold their own ports, the frontend knows them, and a request is answered while they take part. */

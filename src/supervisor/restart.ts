@@ -38,21 +38,31 @@ interface RecoveryDependencies {
   readonly note: (text: string) => void;
 }
 
+/** In place of those of the plan. */
+export interface RecoveryTerms {
+  readonly rule: RestartRule;
+  /** Called in place of the end of the run. */
+  readonly giveUp: (reason: Failure) => void;
+}
+
 /** Returns a function that settles when the process is ready again or has been given up. It never rejects. */
-export function recovery(deps: RecoveryDependencies): (actor: Actor, lost: Failure) => Promise<void> {
+export function recovery(
+  deps: RecoveryDependencies,
+): (actor: Actor, lost: Failure, terms?: RecoveryTerms) => Promise<void> {
   const restartsAt = new Map<string, number[]>();
   const { clock, shutdown } = deps;
   const abandoned = (actor: Actor): boolean => shutdown.aborted || !actor.wanted();
 
-  return async (actor, lost) => {
+  return async (actor, lost, terms) => {
     const { name, restart, ifLost } = actor.spec;
+    const { rule, giveUp } = terms ?? { rule: restart, giveUp: deps.fail };
     const times = restartsAt.get(name) ?? [];
     restartsAt.set(name, times);
     let reason = lost;
     for (;;) {
-      const verdict = afterExit(restart, times, clock.now(), deps.random());
+      const verdict = afterExit(rule, times, clock.now(), deps.random());
       if (!verdict.restart) {
-        return deps.fail(verdict.because === 'policy' ? reason : crashLoop(reason, times.length));
+        return giveUp(verdict.because === 'policy' ? reason : crashLoop(reason, times.length));
       }
       times.push(clock.now());
       if (ifLost !== undefined) deps.note(`${reason.message}: ${ifLost}`);
@@ -62,7 +72,7 @@ export function recovery(deps: RecoveryDependencies): (actor: Actor, lost: Failu
       if (abandoned(actor)) return;
       if (left.length > 0) {
         const message = `${reason.message}; still running: ${left.join(', ')}`;
-        return deps.fail(withFields({ ...reason, message }, { left }));
+        return giveUp(withFields({ ...reason, message }, { left }));
       }
       await clock.sleep(verdict.delayMs, shutdown).catch(() => {});
       if (abandoned(actor)) return;

@@ -5,7 +5,6 @@ import { isServing, type Plan, type ProcessSpec } from '../plan/plan.ts';
 import type { PlanChange } from '../plan/scale-plan.ts';
 import type { Actors } from './actor.ts';
 import { createActors } from './actors.ts';
-import type { PlanKeeper } from './change.ts';
 import type { Child, Dependencies } from './contracts.ts';
 import type { Failure, Proof, StopReport, Waited } from './events.ts';
 import { failureOf } from './failure.ts';
@@ -13,6 +12,7 @@ import { type RunContext, openRun } from './run-context.ts';
 import { monitor } from './liveness.ts';
 import { act, type AnyAction, notServing } from './process-action.ts';
 import { type StartupLimit, startupLimit } from './readiness.ts';
+import type { PlanKeeper } from './retire.ts';
 import { stopInWaves } from './shutdown.ts';
 import type { Journal } from './status.ts';
 

@@ -1,12 +1,12 @@
 /** `dynamo scale`: workers come and go while requests are answered; what fails is taken back; nothing is left. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Plan } from '../../src/plan/plan.ts';
 import { environmentOf } from '../oracle/proc.ts';
 import { until } from '../support/until.ts';
 import { dynamo, start, succeed } from './harness/cli.ts';
-import { ps, type Running, up } from './harness/deployment.ts';
+import { pidOf, ps, type Running, up } from './harness/deployment.ts';
 import { steadyLoad } from './harness/steady-load.ts';
 import { test, type World } from './harness/world.ts';
 
@@ -263,5 +263,44 @@ test('a replacement that does not start leaves the old worker', async ({ world }
   expect([code, stderr]).toEqual([1, expect.stringContaining('As before: worker.')]);
   expect(await processNames(world)).toEqual(['frontend ready', 'worker ready']);
   expect(planOf(world, running)).toEqual(before);
+  await succeed(world, ['down']);
+});
+
+test('a new worker that dies while the old one finishes its requests does not end the run', async ({
+  world,
+}) => {
+  const restart = ['--set', 'components.worker.restart=no'];
+  const slow = ['--', '--tokens-per-second', '20'];
+  const running = await up(world, 'agg', [...restart, ...slow]);
+  const cards = (): number =>
+    readdirSync(join(world.state, 'dynamo', 'runs', running.runId, 'discovery', 'v1', 'mdc')).length;
+  const long = steadyLoad(running.url, running.model, 1, 240);
+  const other = [...restart, '--set', 'components.worker.memory.contextLength=4096'];
+  const replacing = start(world, [
+    'up',
+    'agg',
+    '--engine',
+    'sim',
+    '--detach',
+    ...other,
+    '--replace',
+    ...slow,
+  ]);
+  await until('the new worker to register', async () => await Promise.resolve(cards() === 2));
+  const ended = long.end();
+  await until('the old worker to leave', async () => await Promise.resolve(cards() === 1));
+  const first = await pidOf(world, 'worker-2');
+  process.kill(first, 'SIGKILL');
+  const { code, stdout } = await replacing.ended;
+  expect([code, stdout]).toEqual([0, expect.stringContaining('agg: replaced worker → worker-2')]);
+  expect((await ended).failed).toEqual([]);
+  const [run] = await ps(world);
+  expect(run?.processes).toMatchObject([
+    { name: 'frontend', state: 'ready', restarts: 0 },
+    { name: 'worker-2', state: 'ready', restarts: 1 },
+  ]);
+  const load = steadyLoad(running.url, running.model, 2, 4);
+  await load.answers(4);
+  expect((await load.end()).failed).toEqual([]);
   await succeed(world, ['down']);
 });

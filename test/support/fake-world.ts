@@ -16,6 +16,8 @@ export interface ProcessScript {
   /** The script of every life after the first. */
   readonly laterReadyMs?: number | undefined;
   readonly exitMs?: number | undefined;
+  /** How many of its lives end so; otherwise all. */
+  readonly exits?: number | undefined;
   /** Period of progress, one percent each time, until `progressUntilMs`. */
   readonly progressEveryMs?: number | undefined;
   readonly progressUntilMs?: number | undefined;
@@ -32,6 +34,8 @@ export interface WorldScript {
   readonly processes?: Readonly<Record<string, ProcessScript>>;
   readonly instancesMs?: number | undefined;
   readonly servesMs?: number | undefined;
+  /** How long a worker takes to leave discovery. */
+  readonly leaveMs?: number | undefined;
   /** The error of the proof request. */
   readonly servesWrong?: Error | undefined;
   readonly readyWrong?: Error | undefined;
@@ -71,6 +75,7 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
   const notes: Note[] = [];
   const events: RunEvent[] = [];
   let pid = 100;
+  const lives = new Map<string, number>();
   const launcher: Launcher = {
     launch: async ({ name }) => {
       const one = script.processes?.[name] ?? {};
@@ -79,7 +84,10 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
       if (one.launchFails) throw new Error(`${name} cannot be launched`);
       pid += 1;
       notes.push({ what: 'launched', process: name, pid });
-      return fakeChild(name, one, pid, clock, notes);
+      const life = (lives.get(name) ?? 0) + 1;
+      lives.set(name, life);
+      const own = life > (one.exits ?? Infinity) ? { ...one, exitMs: undefined } : one;
+      return fakeChild(name, own, pid, clock, notes);
     },
   };
   const after = async (ms: number | undefined, signal: AbortSignal): Promise<void> => {
@@ -121,7 +129,9 @@ export function fakeWorld(script: WorldScript = {}): FakeWorld {
     proving,
     random: () => 0.5,
     loads: { watch: (process, onProgress) => loadOf(process, script, clock, onProgress) },
-    leaveDiscovery: async () => {},
+    leaveDiscovery: async () => {
+      if (script.leaveMs !== undefined) await clock.sleep(script.leaveMs);
+    },
     diagnose: async () => script.diagnosis,
     onEvent: (event) => {
       events.push(event);
