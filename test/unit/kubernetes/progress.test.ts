@@ -45,7 +45,7 @@ describe('a graph', () => {
       status: { components: { decode: { readyReplicas: 1 } } },
     });
     expect(beta.components).toEqual([
-      { name: 'decode', type: 'decode', replicas: 2, nodes: 2, gpus: 4, ready: 1 },
+      { name: 'decode', type: 'decode', replicas: 2, hasAdapter: false, nodes: 2, gpus: 4, ready: 1 },
     ]);
     const alpha = graphOf({
       spec: {
@@ -54,12 +54,13 @@ describe('a graph', () => {
             componentType: 'worker',
             subComponentType: 'decode',
             resources: { limits: { gpu: '1' } },
+            scalingAdapter: { enabled: true },
           },
         },
       },
     });
     expect(alpha.components).toEqual([
-      { name: 'decode', type: 'decode', replicas: 1, nodes: 1, gpus: 1, ready: undefined },
+      { name: 'decode', type: 'decode', replicas: 1, hasAdapter: true, nodes: 1, gpus: 1, ready: undefined },
     ]);
   });
 });
