@@ -39,6 +39,9 @@ const stages: Readonly<Record<string, Stage>> = {
     writeFileSync(join(world.work, 'test_chat.py'), docFile('ci.md', 'test_chat.py'));
     // python3 and its packages are on the PATH of the user who runs the tests.
     const env = { PATH: `${world.bin}:${process.env['PATH']}`, PYTHONDONTWRITEBYTECODE: '1' };
+    await up(world, 'agg');
+    await succeed(world, ['report', '--yes', '--output', join(world.work, 'report.tar.gz')], { env });
+    await downAll(world);
     return () => ({ env });
   },
   infra: async (world) => {
