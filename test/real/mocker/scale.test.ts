@@ -15,6 +15,7 @@ const onEtcd = ['--infra', 'process', '--events', 'nats'];
 const cases = [
   { pattern: 'disagg', planes: [], more: ['decode=3', 'prefill=2'], fewer: ['decode=1', 'prefill=1'] },
   { pattern: 'agg_router', planes: [], more: ['worker=4'], fewer: ['worker=1'] },
+  { pattern: 'agg_router', planes: onEtcd, more: ['worker=4'], fewer: ['worker=1'] },
   { pattern: 'disagg', planes: onEtcd, more: ['decode=2', 'prefill=2'], fewer: ['decode=1', 'prefill=1'] },
 ];
 
