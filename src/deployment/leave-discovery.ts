@@ -35,7 +35,8 @@ export async function leaveDiscovery(
     const id = instanceIn(await pageOf(plan, spec));
     if (id === undefined) return;
     await removeKeys(plan.discovery, 'mdc', id, environment);
-    await untilIdle(plan, spec, until);
+    // A page that did not come in time is no reason to keep its place.
+    await untilIdle(plan, spec, until).catch(() => until.throwIfAborted());
     await removeKeys(plan.discovery, 'instances', id, environment);
     await untilUnknown(plan, id, until);
     await systemClock.sleep(settleMs, until);
