@@ -47,7 +47,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
         `components.${name}.liveness.standstillSeconds=3`,
       ]);
       const running = await up(world, 'disagg', [...mocker, ...slow]);
-      const answered = await Promise.all([0, 1, 2].map(async (lane) => await load(running, lane, 90_000)));
+      const answered = await Promise.all([0, 1, 2].map(async (lane) => await load(running, lane, 40_000)));
       expect(Math.min(...answered)).toBeGreaterThan(0);
       expect(textBelow(world.state)).not.toContain('"type":"unhealthy"');
       await succeed(world, ['down']);
