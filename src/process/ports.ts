@@ -26,25 +26,34 @@ export function listeningPorts(): Map<number, readonly string[]> {
   return ports;
 }
 
+const unseen = 'a process that this user cannot see';
+
 /** `pid 912 (node server.js)`, or words if it is not visible to this user. */
 export function holderOf(inodes: readonly string[]): string {
+  return visibleHolder(inodes) ?? unseen;
+}
+
+function visibleHolder(inodes: readonly string[]): string | undefined {
   const owner = livingProcesses().find(({ pid }) => socketsOf(pid).some((inode) => inodes.includes(inode)));
-  return owner === undefined
-    ? 'a process that this user cannot see'
-    : `pid ${owner.pid} (${commandLine(owner.pid)})`;
+  return owner === undefined ? undefined : `pid ${owner.pid} (${commandLine(owner.pid)})`;
 }
 
 /**
  * Given ports and the session that should listen on each: the ports on which only other processes listen, with the process.
- * The kernel's table is read once for all: with thousands of connections, that takes milliseconds.
+ * The kernel's table is read once for all: with thousands of connections, that takes milliseconds. A session that ends
+ * meanwhile leaves sockets of nobody in it: those are not foreign.
  */
 export function foreignListeners(owners: ReadonlyMap<number, number>): Map<number, string> {
   const listening = listeningPorts();
-  const foreign = [...owners].filter(([port, session]) => {
-    const inodes = listening.get(port);
-    return inodes !== undefined && !listensInSession(inodes, session);
-  });
-  return new Map(foreign.map(([port]) => [port, holderOf(listening.get(port) ?? [])]));
+  return new Map(
+    [...owners].flatMap(([port, session]): [number, string][] => {
+      const inodes = listening.get(port);
+      if (inodes === undefined || listensInSession(inodes, session)) return [];
+      const holder = visibleHolder(inodes);
+      if (holder === undefined && !livingProcesses().some((stat) => stat.session === session)) return [];
+      return [[port, holder ?? unseen]];
+    }),
+  );
 }
 
 function listensInSession(inodes: readonly string[], session: number): boolean {
