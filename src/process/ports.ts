@@ -3,7 +3,7 @@
  * somebody listens.
  */
 import { readFileSync } from 'node:fs';
-import { commandLine, livingProcesses, socketsOf } from './proc.ts';
+import { commandLine, livingProcesses, openFiles, socketsOf } from './proc.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/error-code.ts';
 import { once } from 'node:events';
@@ -50,10 +50,15 @@ export function foreignListeners(owners: ReadonlyMap<number, number>): Map<numbe
       const inodes = listening.get(port);
       if (inodes === undefined || listensInSession(inodes, session)) return [];
       const holder = visibleHolder(inodes);
-      if (holder === undefined && !livingProcesses().some((stat) => stat.session === session)) return [];
+      if (holder === undefined && !hasOpenFiles(session)) return [];
       return [[port, holder ?? unseen]];
     }),
   );
+}
+
+/** Whether a process of this session has any: one that ends closes them first, while its sockets are still in the table. */
+function hasOpenFiles(session: number): boolean {
+  return livingProcesses().some((stat) => stat.session === session && openFiles(stat.pid) > 0);
 }
 
 function listensInSession(inodes: readonly string[], session: number): boolean {

@@ -124,6 +124,15 @@ export function fileOf(pid: number, descriptor: number): string | undefined {
   }
 }
 
+/** How many; 0 for a process that is ending, or of another user. */
+export function openFiles(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}
+
 /** Inodes of the open sockets of a process. */
 export function socketsOf(pid: number): string[] {
   try {

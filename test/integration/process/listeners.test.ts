@@ -51,6 +51,20 @@ test('a listener is in the session of the child, in another one, or absent', asy
   tree.expectNothingLeft();
 });
 
+test('a listener that dies during the look is nobody else', async () => {
+  const program = `const s = require('net').createServer().listen(0, '127.0.0.1', () => require('fs').writeFileSync(process.env.D + '/port', s.address().port + '\\n'))`;
+  for (let round = 0; round < 20; round++) {
+    const tree = await start([process.execPath, '-e', program]);
+    const port = await until('the port', () => readNumber(join(tree.folder, 'port')));
+    process.kill(tree.child.pid, 'SIGKILL');
+    const begin = performance.now();
+    while (performance.now() - begin < 20)
+      expect(foreignListeners(new Map([[port, tree.child.pid]]))).toEqual(new Map());
+    await tree.child.stop(5_000);
+    tree.expectNothingLeft();
+  }
+});
+
 test('a child of the leader may be the listener', async () => {
   const program = `const s = require('net').createServer().listen(0, '127.0.0.1', () => require('fs').writeFileSync(process.env.D + '/port', s.address().port + '\\n'))`;
   const tree = await start(['/bin/sh', '-c', '"$0" -e "$1" & wait', process.execPath, program]);
