@@ -16,7 +16,7 @@ const small = ['--concurrency', '2', '--requests', '6', '--isl', '60', '--osl', 
 async function bench(
   world: World,
   words: readonly string[],
-  where: readonly string[] | undefined = undefined,
+  where?: readonly string[],
 ): Promise<BenchResult> {
   const place = where ?? (await onSim());
   const { code, stdout, stderr } = await dynamo(world, ['bench', ...words, ...place, '--json']);
