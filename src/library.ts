@@ -312,7 +312,7 @@ function planOptionsOf(options: declared.UpOptions, profileName: string): PlanOp
     ptrace: options.ptrace,
     observe: options.observe ?? options.grafana,
     grafana: options.grafana,
-    recordsRequests: options.observe ?? options.grafana,
+    planner: options.planner === false ? undefined : options.planner,
     images: options.images,
     persist: options.persist,
     logLimitMiB: options.logLimitMiB,

@@ -19,6 +19,8 @@ export interface UpOptions {
   readonly observe?: boolean | undefined;
   /** The same, and Grafana and Tempo in containers. */
   readonly grafana?: boolean | undefined;
+  /** Start NVIDIA's planner beside it; `true`: for the target of the profile. */
+  readonly planner?: boolean | 'throughput' | 'latency' | 'load' | 'sla' | undefined;
   readonly requestPlane?: 'tcp' | 'nats' | undefined;
   /** Name under which the data of etcd and NATS is kept. */
   readonly persist?: string | undefined;

@@ -96,7 +96,7 @@ async function cleanCaches(
   { folders, environment }: Workspace,
 ): Promise<{ readonly caches: readonly KernelCacheFolder[] }> {
   const { cachesText, kernelCachesHere, removeCaches } = await import('./clean/caches.ts');
-  const found = await kernelCachesHere(environment, folders);
+  const found = kernelCachesHere(environment, folders);
   if (flags.json !== true) process.stdout.write(cachesText(found, flags.dryRun === true));
   if (flags.dryRun === true) return { caches: found };
   return { caches: await removeCaches(found, async (question) => await confirm(flags, question)) };

@@ -5,7 +5,7 @@ import { durationText } from '../base/duration.ts';
 import { livePlan } from '../deployment/find-run.ts';
 import { scaleRun } from '../deployment/scale-run.ts';
 import { requireLinux } from '../package/platform.ts';
-import type { Plan } from '../plan/plan.ts';
+import { type Plan, workerCounts } from '../plan/plan.ts';
 import { stateFolders } from '../run/folders.ts';
 import type { ChangeReport } from '../run/protocol.ts';
 import { progressLines, silentProgress } from '../view/progress.ts';
@@ -114,10 +114,10 @@ function wrong(asked: string, message: string): DynamoError {
 
 /** `decode: 1 → 2, added decode-2, in 1.2 s` */
 function resultText(before: Plan, { replicas, added, removed, tookMs }: ChangeReport): string {
-  const counts = Object.entries(replicas).flatMap(([component, now]) => {
-    const was = before.processes.filter((spec) => spec.component === component).length;
-    return was === now ? [] : [`${component}: ${was} → ${now}`];
-  });
+  const were = workerCounts(before);
+  const counts = Object.entries(replicas).flatMap(([component, now]) =>
+    were[component] === now ? [] : [`${component}: ${were[component] ?? 0} → ${now}`],
+  );
   if (counts.length === 0) return 'nothing to change';
   const names = [
     ...(added.length === 0 ? [] : [`added ${added.map(({ name }) => name).join(', ')}`]),

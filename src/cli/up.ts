@@ -106,7 +106,7 @@ async function up(
   const own = await withHosts(planOptionsOf(flags, rawArgs, flags.detach === true), flags);
   const options = {
     ...(report?.optionsWith(own) ?? own),
-    recordsRequests: flags.ui === true || own.observe === true,
+    recordsRequests: flags.ui === true,
   };
   const prepared = await prepareRun(opened.profile, options, flags.detach === true, environment).catch(
     async (error: unknown) => {

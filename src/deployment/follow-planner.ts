@@ -7,7 +7,7 @@ import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { type PlannerKeys, plannerKeys } from '../infra/planner-keys.ts';
 import { plannerName } from '../plan/planner.ts';
-import { type Plan, type PlannerPlan, runsModel } from '../plan/plan.ts';
+import { type Plan, type PlannerPlan, runsModel, workerCounts } from '../plan/plan.ts';
 import { linesSince } from '../run/log-file.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import {
@@ -68,7 +68,7 @@ export function followPlanner(settings: FollowSettings): PlannerFollower {
     const view: PlannerView = {
       now: clock.now(),
       wish,
-      replicas: replicasNow(settings),
+      replicas: workerCounts(settings.plan()),
       busy: busyNow(settings),
     };
     const next = nextStep(plannerOf(settings.plan()), memory, view);
@@ -108,13 +108,6 @@ function keysOf({ plan, environment }: FollowSettings): PlannerKeys {
   const now = plan();
   const namespace = runsModel(now) ? now.namespace : '';
   return plannerKeys(now.infra?.etcd?.addresses ?? [], namespace, environment);
-}
-
-function replicasNow({ plan }: FollowSettings): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { kind, component } of plan().processes)
-    if (kind === 'worker') counts[component] = (counts[component] ?? 0) + 1;
-  return counts;
 }
 
 /** Why nothing can be changed: a worker that starts would be counted as one that serves. */

@@ -10,6 +10,7 @@ import { conceal } from '../base/secrets.ts';
 import { engineNames } from '../engine/engines.ts';
 import { listenAddress } from '../host/listen-address.ts';
 import { imageNames } from '../plan/container.ts';
+import { mostOnOneMachine, plannerTargets } from '../profile/planner-bounds.ts';
 
 /** Descriptions complete "is not …" in an error. */
 const text = z.string().describe('a text');
@@ -43,6 +44,9 @@ const rows: Readonly<Record<keyof UpOptions, z.ZodType>> = {
   ptrace: yesOrNo,
   observe: yesOrNo,
   grafana: yesOrNo,
+  planner: z
+    .union([z.boolean(), z.enum(plannerTargets)])
+    .describe(`true, false or one of ${plannerTargets.join(', ')}`),
   requestPlane: oneOf('tcp', 'nats'),
   persist: text,
   logLimitMiB: z
@@ -62,7 +66,7 @@ const rows: Readonly<Record<keyof UpOptions, z.ZodType>> = {
   discovery: oneOf('etcd', 'file'),
   events: oneOf('nats', 'zmq', 'none'),
   set: mapOf('texts, numbers and booleans', z.union([z.string(), z.number(), z.boolean()])),
-  replicas: mapOf('numbers from 1 to 64', z.int().min(1).max(64)),
+  replicas: mapOf(`numbers from 1 to ${mostOnOneMachine}`, z.int().min(1).max(mostOnOneMachine)),
   environment: mapOf('texts', z.string().optional()),
   env: mapOf('texts', z.string()),
   workerArgs: texts,

@@ -8,10 +8,8 @@ import { shippedFolder, ownCommand } from '../package/self.ts';
 import { type ImageName, imageOf, observerImages, orElse } from '../plan/container.ts';
 import { containerBeside, type GrafanaParts, readOnly } from '../plan/grafana.ts';
 import type { PrometheusProgram } from '../plan/observe.ts';
-import { type Observers, planObserved } from '../plan/observers.ts';
+import type { Observers } from '../plan/observers.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
-
-export { planObserved };
 
 /** Where people unpack it. */
 const furtherFolders = ['/usr/local/bin', '/opt/prometheus'];

@@ -110,7 +110,10 @@ export async function additions(
   const withPlanner = <P extends Plan>(made: Planned<P>, host: HostFacts): Planned<P> =>
     planned === undefined ? made : { ...made, plan: planned(made.plan, host) };
   if (options.observe !== true) return (make, host) => withPlanner(make(host), host);
-  const { observersHere, planObserved } = await import('./observe.ts');
+  const [{ observersHere }, { planObserved }] = await Promise.all([
+    import('./observe.ts'),
+    import('../plan/observers.ts'),
+  ]);
   return (make, host) =>
     planObserved((facts) => withPlanner(make(facts), facts), host, observersHere(options, host));
 }
@@ -206,7 +209,7 @@ function claimName(folders: StateFolders, name: string, mine: Claim): void {
   const { runId, holder } = standing.claim;
   throw new DynamoError('busy', `A run named ${name} is already up: ${runId} (pid ${holder.pid}).`, {
     hint: `dynamo down ${name}   # or start another one: --name ${name}2`,
-    fields: { asked: name, runId, pid: holder.pid },
+    fields: { option: '--name', asked: name, runId, pid: holder.pid },
   });
 }
 

@@ -147,7 +147,15 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     clock: systemClock,
     random: Math.random,
     ...(isServing(plan)
-      ? { work: async () => (await import('../probe/work.ts')).createWorkProber(plan, systemClock) }
+      ? {
+          work: async () => {
+            const [{ createWorkProber }, { linesSince }] = await Promise.all([
+              import('../probe/work.ts'),
+              import('../run/log-file.ts'),
+            ]);
+            return createWorkProber(plan, systemClock, linesSince);
+          },
+        }
       : {}),
     loads: loadWatcher(() => prepared.plan, environment),
     leaveDiscovery: async (now, spec, until) => {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { Identity } from '../base/identity.ts';
-import type { Plan, ProcessSpec } from '../plan/plan.ts';
+import { type Plan, type ProcessSpec, workerCounts } from '../plan/plan.ts';
 import {
   type ChangeFacts,
   changeOf,
@@ -66,7 +66,7 @@ export async function replaceHere(live: LiveRun, { names, templates }: Replaceme
   return {
     added,
     removed,
-    replicas: countsOf(live.run.plan),
+    replicas: workerCounts(live.run.plan),
     tookMs: Math.round(performance.now() - beganAt),
   };
 }
@@ -116,7 +116,7 @@ export async function changeHere(
     return {
       added: added.map(({ name, ports, gpus }) => ({ name, ports, gpus })),
       removed: removed.map(({ name }) => name),
-      replicas: countsOf(run.plan),
+      replicas: workerCounts(run.plan),
       tookMs: Math.round(performance.now() - beganAt),
     };
   } finally {
@@ -183,13 +183,6 @@ function keeperOf({ run, adopt }: LiveRun): PlanKeeper {
       }
     },
   };
-}
-
-function countsOf({ processes }: Plan): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { kind, component } of processes)
-    if (kind === 'worker') counts[component] = (counts[component] ?? 0) + 1;
-  return counts;
 }
 
 function difference<T>(these: readonly T[], without: readonly T[]): T[] {

@@ -114,6 +114,19 @@ export interface ExpectedInstances {
   readonly count: number;
 }
 
+export function registersAt(place: ExpectedInstances): (spec: ProcessSpec) => boolean {
+  return ({ registersAs: at }) =>
+    at?.namespace === place.namespace && at.component === place.component && at.endpoint === place.endpoint;
+}
+
+/** How many there are of each component. */
+export function workerCounts({ processes }: Pick<Plan, 'processes'>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind, component } of processes)
+    if (kind === 'worker') counts[component] = (counts[component] ?? 0) + 1;
+  return counts;
+}
+
 /** A choice that the user did not make explicitly, and the reason for it. */
 export interface Choice {
   readonly what: string;

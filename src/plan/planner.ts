@@ -9,16 +9,15 @@ import { pythonVariables, statusVariables } from '../engine/upstream.ts';
 import type { PlannerSpec, Profile, WorkerMode } from '../profile/profile.ts';
 import { allowedGpus, deviceName } from './gpu-demand.ts';
 import { idleMiB } from './gpus.ts';
-import type { Choice, Plan, ProcessSpec, RestartRule, ServingPlan } from './plan.ts';
+import type { Choice, Plan, ProcessSpec, ServingPlan } from './plan.ts';
 import { isServing } from './plan.ts';
 import { portPool, portRange } from './ports.ts';
 import type { HostFacts, PlanOptions, PythonEnvironment } from './request.ts';
+import { watcher } from './watcher.ts';
+import { mostOnOneMachine } from '../profile/planner-bounds.ts';
 
 /** Name of the process. */
 export const plannerName = 'planner';
-
-/** The deployment serves without it: it is restarted without an end. */
-const restart: RestartRule = { policy: 'always', windowMs: 600_000, firstDelayMs: 500, maxDelayMs: 30_000 };
 
 /** Upstream's own default, where no GPU limits the number of workers. */
 const workersWithoutGpus = 8;
@@ -129,7 +128,7 @@ function rolesOf(
   const roles = components.flatMap(({ component, mode, gpus }): PlannedRole[] => {
     const role = mode === undefined ? undefined : roleOfMode[mode];
     if (role === undefined) return [];
-    const { min = 1, max = 64 } = spec.replicas[component] ?? {};
+    const { min = 1, max = mostOnOneMachine } = spec.replicas[component] ?? {};
     return [{ role, component, min, max, gpus: Math.max(1, gpus.length) }];
   });
   const modes = components
@@ -226,7 +225,7 @@ function choicesOf(
   { target, roles, because }: { target: string; roles: readonly PlannedRole[]; because: string },
 ): Choice[] {
   const bounds = roles.map(({ component, min, max }) =>
-    max < 64 ? `${component} ${min} to ${max}` : `${component} from ${min}`,
+    max < mostOnOneMachine ? `${component} ${min} to ${max}` : `${component} from ${min}`,
   );
   return [
     { what: plannerName, value: target, because: `--planner: ${bounds.join(', ')}; ${because} (${engine})` },
@@ -279,33 +278,27 @@ function processOf(
   const { TZ } = host.environment;
   const frontend = plan.processes.find(({ kind }) => kind === 'frontend');
   const proxies = Object.entries(frontend?.env ?? {}).filter(([name]) => /^no_proxy$/i.test(name));
-  return {
+  const spec = watcher(plan, {
     name: plannerName,
-    kind: 'infra',
-    component: plannerName,
     argv: [python.python, '-m', 'dynamo.planner', '--config', configFile],
     env: {
       ...(TZ ? { TZ } : {}),
       ...pythonVariables(home, deployment, plannerName),
       ...statusVariables(port, deployment),
       ...Object.fromEntries(proxies),
-      DYNAMO_RUN_ID: plan.runId,
-      DYNAMO_PROCESS: plannerName,
     },
-    cwd: plan.runFolder,
     ports: { system: port },
-    gpus: [],
+    // Ready for its first look 20 s later: it waits twice for an endpoint that no worker has. Seen with 1.4.2.
+    probe: { kind: 'http', url: `http://127.0.0.1:${port}/live` },
+    ifLost: 'the planner is restarted; the number of workers stays as it is until then',
+  });
+  return {
+    ...spec,
     // It reads their cards as it starts.
     dependsOn: plan.processes
       .filter(({ kind }) => kind === 'worker')
       .map(({ name }) => ({ process: name, condition: 'ready' })),
-    // Ready for its first look 20 s later: it waits twice for an endpoint that no worker has. Seen with 1.4.2.
-    probe: { kind: 'http', url: `http://127.0.0.1:${port}/live` },
     startupTimeoutMs: 120_000,
-    stopGraceMs: Math.min(5_000, plan.stopTimeoutMs ?? Infinity),
-    restart,
-    watches: true,
-    ifLost: 'the planner is restarted; the number of workers stays as it is until then',
-    logFile: `${plan.runFolder}/logs/${plannerName}.log`,
+    stopGraceMs: Math.min(5_000, spec.stopGraceMs),
   };
 }

@@ -79,7 +79,9 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
       ...(ports.stream === undefined ? {} : { DYN_TCP_RESPONSE_STREAM_PORT: String(ports.stream) }),
       ...(replica.kind === 'worker' && context.placement !== undefined ? visibleDevices(gpus) : {}),
       ...noProxy(host.environment),
-      ...(replica.kind === 'frontend' && options.recordsRequests === true ? requestRecord(host) : {}),
+      ...(replica.kind === 'frontend' && (options.recordsRequests === true || options.observe === true)
+        ? requestRecord(host)
+        : {}),
       ...options.env,
       DYNAMO_RUN_ID: host.runId,
       DYNAMO_PROCESS: replica.name,

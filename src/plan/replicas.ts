@@ -2,6 +2,7 @@
 import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import type { Rank } from '../engine/engine.ts';
+import { mostOnOneMachine } from '../profile/planner-bounds.ts';
 import type { FrontendSpec, Profile, WorkerSpec } from '../profile/profile.ts';
 import type { Condition, ProcessSpec } from './plan.ts';
 
@@ -71,9 +72,6 @@ export function routesByCache(replicas: readonly Replica[]): boolean {
     workers.every(({ radixCache }) => radixCache)
   );
 }
-
-/** Workers of one component. What this many take of a machine is checked once they are planned: src/process/room.ts. */
-export const mostOnOneMachine = 256;
 
 /** Throws `usage` for more workers than one machine can run. */
 export function requireFew(replicas: readonly Replica[], { name }: Pick<Profile, 'name'>): void {

@@ -5,10 +5,10 @@ import { cloneReplica, type NewReplica } from './clone-replica.ts';
 import { deviceName } from './gpu-demand.ts';
 import { gpusForReplicas } from './scale-gpus.ts';
 import { refreshTargets } from './observe.ts';
-import { type ExpectedInstances, isServing, type Plan, type ProcessSpec, type ServingPlan } from './plan.ts';
+import { isServing, type Plan, type ProcessSpec, registersAt, type ServingPlan } from './plan.ts';
 import { portPool, portRange } from './ports.ts';
-import { mostOnOneMachine } from './replicas.ts';
 import type { HostFacts } from './request.ts';
+import { mostOnOneMachine } from '../profile/planner-bounds.ts';
 
 /** What planning a change needs to know about this host. GPUs and ports of the run itself count as taken. */
 export type ChangeFacts = Pick<HostFacts, 'environment' | 'busyPorts' | 'gpus' | 'gpuProblem'>;
@@ -191,20 +191,11 @@ function withProcesses(plan: ServingPlan, difference: Difference, { gpus }: Chan
       .map((wave) => wave.filter((name) => !gone.has(name))),
     expected: plan.expected.map((each) => ({
       ...each,
-      count: each.count + countIn(each, added) - countIn(each, removed),
+      count: each.count + added.filter(registersAt(each)).length - removed.filter(registersAt(each)).length,
     })),
     gpuUuids: uuidsOf(plan, difference, gpus),
   };
   return refreshTargets(next);
-}
-
-function countIn(place: ExpectedInstances, specs: readonly ProcessSpec[]): number {
-  return specs.filter(
-    ({ registersAs }) =>
-      registersAs?.namespace === place.namespace &&
-      registersAs.component === place.component &&
-      registersAs.endpoint === place.endpoint,
-  ).length;
 }
 
 /** GPUs that the driver does not list any more stay leased until the run has ended. */

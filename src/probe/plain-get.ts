@@ -1,6 +1,6 @@
 /** GET for probes on a connection of its own. With node:http it takes half as much processor time again. */
 import { connect } from 'node:net';
-import type { HttpAnswer } from './http.ts';
+import { exchange, type HttpAnswer } from './http.ts';
 
 /** Answers to probes are short; longer ones are read through node:http. */
 const longestAnswer = 1024 * 1024;
@@ -43,6 +43,12 @@ export async function plainGet(
     });
     socket.write(`GET ${pathname}${search} HTTP/1.0\r\nHost: ${host}\r\n\r\n`);
   });
+}
+
+/** The same, through node:http where the answer is not that plain. */
+export async function get(url: string, timeoutMs: number, signal?: AbortSignal): Promise<HttpAnswer> {
+  const plain = await plainGet(url, timeoutMs, signal);
+  return plain ?? (await exchange(url, signal === undefined ? { timeoutMs } : { timeoutMs, signal }));
 }
 
 /** `text` has one character a byte; `closed`: nothing more comes. */

@@ -8,7 +8,7 @@ import type { Prober, Proving, Sight } from '../supervisor/contracts.ts';
 import { instancesText } from '../supervisor/failure.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { keptGets } from './kept-get.ts';
-import { plainGet } from './plain-get.ts';
+import { get } from './plain-get.ts';
 import { type Attempt, poll } from './poll.ts';
 import { proveServing } from './serving.ts';
 
@@ -115,9 +115,7 @@ export function createProbes(clock: Clock, foreignListeners: ForeignListeners): 
 
 function probeOnce(probe: Probe): Attempt<undefined> {
   return async (signal) => {
-    const answer =
-      (await plainGet(probe.url, startTimeoutMs, signal)) ??
-      (await exchange(probe.url, { timeoutMs: startTimeoutMs, signal }));
+    const answer = await get(probe.url, startTimeoutMs, signal);
     const ready = isReady(probe, answer);
     return ready ? { done: undefined } : { seen: unreadyText(probe, answer) };
   };

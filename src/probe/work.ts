@@ -1,5 +1,5 @@
 /** Reads from metrics and logs whether workers do what they are asked for, and sends one a request to find out. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error-code.ts';
 import type { ProcessSpec, ServingPlan } from '../plan/plan.ts';
@@ -8,7 +8,7 @@ import { proofRequest } from '../plan/proof.ts';
 import type { Asked, WorkProber, WorkSigns } from '../supervisor/contracts.ts';
 import { loadStep } from '../supervisor/log-steps.ts';
 import { exchange } from './http.ts';
-import { plainGet } from './plain-get.ts';
+import { get } from './plain-get.ts';
 import { expectedMs, frontendInFlight, readWork, type WorkPage } from './work-page.ts';
 
 /** A page of 1.6.1 has 120 kB, and a frontend writes it in 2 ms. */
@@ -19,7 +19,13 @@ const lookEveryMs = 500;
 const compiling =
   /\b(?:compil(?:e|es|ing|ation)|autotun\w*|JIT|warm(?:ing)?[ -]?up|torch\.compile|inductor|nvcc|ninja)\b|cuda graph|deep_?gemm/i;
 
-export function createWorkProber(plan: ServingPlan, clock: Clock): WorkProber {
+/** Lines of a log from a byte on, at most so many bytes of its end. */
+export type LinesSince = (file: string, from: number, longest: number) => readonly string[];
+
+/** More of a log is not needed to see that its process compiles. */
+const mostLogBytes = 65_536;
+
+export function createWorkProber(plan: ServingPlan, clock: Clock, linesSince: LinesSince): WorkProber {
   /** Where the log of each process ended when it last showed work. */
   const marks = new Map<string, { readonly work: string; readonly size: number }>();
   let workers: readonly ProcessSpec[] = plan.processes.filter(({ kind }) => kind === 'worker');
@@ -43,7 +49,7 @@ export function createWorkProber(plan: ServingPlan, clock: Clock): WorkProber {
       return new Map((await Promise.all(read)).filter((each) => each !== undefined));
     },
     compiles: ({ name, logFile }) => {
-      return linesSince(logFile, marks.get(name)?.size ?? 0).some(
+      return linesSince(logFile, marks.get(name)?.size ?? 0, mostLogBytes).some(
         (line) => compiling.test(line) || loadStep(line) !== undefined,
       );
     },
@@ -58,27 +64,6 @@ export function createWorkProber(plan: ServingPlan, clock: Clock): WorkProber {
 
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** More of a log is not needed to see that its process compiles. */
-const mostLogBytes = 65_536;
-
-/** From this byte of a log on; from its beginning if it was rotated. */
-function linesSince(file: string, from: number): string[] {
-  const size = sizeOf(file);
-  const begin = Math.max(from <= size ? from : 0, size - mostLogBytes);
-  if (begin >= size) return [];
-  const bytes = Buffer.alloc(size - begin);
-  const descriptor = openSync(file, 'r');
-  try {
-    const read = readSync(descriptor, bytes, 0, bytes.length, begin);
-    return bytes
-      .subarray(0, read)
-      .toString('utf8')
-      .split(/[\r\n]+/);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 interface Question {
@@ -173,9 +158,7 @@ async function send(
 /** `undefined` if it does not answer. */
 async function metricsAt(url: string): Promise<string | undefined> {
   try {
-    const answer =
-      (await plainGet(`${url}/metrics`, pageWithinMs)) ??
-      (await exchange(`${url}/metrics`, { timeoutMs: pageWithinMs }));
+    const answer = await get(`${url}/metrics`, pageWithinMs);
     return answer.status === 200 ? answer.body : undefined;
   } catch {
     return undefined;

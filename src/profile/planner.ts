@@ -1,9 +1,9 @@
 /** What a profile may say about NVIDIA's planner, which `--planner` starts: bounds, and what it scales for. */
 import * as z from 'zod';
-import { plannerTargets } from './planner-targets.ts';
+import { mostOnOneMachine, plannerTargets } from './planner-bounds.ts';
 
 /** Each component that it scales has this many workers. */
-const workers = z.int().min(1).max(64);
+const workers = z.int().min(1).max(mostOnOneMachine);
 
 /** Names and meanings as in upstream's PlannerConfig. */
 export const planner = z

@@ -3,7 +3,7 @@ import type { ParameterSpec, ProfileDocument } from './schema.ts';
 
 export type { ExternalEtcd, ExternalNats, SecretReference } from './infra.ts';
 export type { PlannerSpec } from './planner.ts';
-export type { PlannerTarget } from './planner-targets.ts';
+export type { PlannerTarget } from './planner-bounds.ts';
 export type { FrontendSpec, ProofSpec, WorkerMode, WorkerSpec } from './schema.ts';
 
 /** Where a profile file was found. Project files override user files, which override shipped ones. */

@@ -2,10 +2,10 @@
 import { DynamoError } from '../base/error.ts';
 import { timeLimit } from '../base/clock.ts';
 import {
-  type ExpectedInstances,
   isServing,
   type Plan,
   type ProcessSpec,
+  registersAt,
   type RestartRule,
   type ServingPlan,
 } from '../plan/plan.ts';
@@ -213,7 +213,10 @@ async function untilKnown(
   until: AbortSignal,
 ): Promise<void> {
   const ready = plan.processes.filter(({ name }) => journal.stateOf(name) === 'ready');
-  const expected = plan.expected.map((place) => ({ ...place, count: ready.filter(isAt(place)).length }));
+  const expected = plan.expected.map((place) => ({
+    ...place,
+    count: ready.filter(registersAt(place)).length,
+  }));
   const limit = timeLimit(knownWithinMs, clock, until);
   try {
     await proving.instances(plan, expected, limit.signal);
@@ -233,11 +236,6 @@ async function untilKnown(
   } finally {
     limit.clear();
   }
-}
-
-function isAt(place: ExpectedInstances): (spec: ProcessSpec) => boolean {
-  return ({ registersAs: at }) =>
-    at?.namespace === place.namespace && at.component === place.component && at.endpoint === place.endpoint;
 }
 
 function ended({ plan }: RunContext, cause: unknown): DynamoError {
@@ -260,7 +258,7 @@ function without(plan: Plan, added: readonly ProcessSpec[]): Plan {
   if (!isServing(next)) return next;
   const expected = next.expected.map((place) => ({
     ...place,
-    count: place.count - added.filter(isAt(place)).length,
+    count: place.count - added.filter(registersAt(place)).length,
   }));
   return { ...next, expected };
 }

@@ -1,6 +1,6 @@
 /** `dynamo clean --caches`: removes the compiled kernels that runs have kept, after asking. */
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../../base/environment.ts';
 import { DynamoError } from '../../base/error.ts';
@@ -8,6 +8,7 @@ import { countText, diskText } from '../../base/units.ts';
 import { kernelsFolder } from '../../plan/kernel-cache.ts';
 import { isAlive } from '../../process/identity.ts';
 import type { StateFolders } from '../../run/folders.ts';
+import { bytesIn } from '../../run/load-watch.ts';
 import { readPlan, storedRuns } from '../../run/record.ts';
 import { homePath } from '../../view/style.ts';
 
@@ -23,10 +24,7 @@ export interface KernelCacheFolder {
 /** What runs of ours name: `sglang-1.4.2`, `sglang-1.1.1-image`. Another folder there is somebody else's. */
 const versionFolder = /^[a-z]+-\d+\.\d+[\w.]*(?:-image)?$/;
 
-export async function kernelCachesHere(
-  environment: Environment,
-  folders: StateFolders,
-): Promise<KernelCacheFolder[]> {
+export function kernelCachesHere(environment: Environment, folders: StateFolders): KernelCacheFolder[] {
   const root = kernelsFolder(environment);
   if (root === undefined || !isOurs(root)) return [];
   const used = usedFolders(folders);
@@ -35,13 +33,11 @@ export async function kernelCachesHere(
     .flatMap((version) => readdirSync(join(root, version)).map((gpu) => `${version}/${gpu}`))
     .filter((name) => isOurs(join(root, name)))
     .toSorted();
-  return await Promise.all(
-    found.map(async (name): Promise<KernelCacheFolder> => {
-      const folder = join(root, name);
-      const usedBy = used.get(folder);
-      return { name, folder, bytes: await bytesBelow(folder), ...(usedBy === undefined ? {} : { usedBy }) };
-    }),
-  );
+  return found.map((name): KernelCacheFolder => {
+    const folder = join(root, name);
+    const usedBy = used.get(folder);
+    return { name, folder, bytes: bytesIn(folder), ...(usedBy === undefined ? {} : { usedBy }) };
+  });
 }
 
 /** A folder of this user; a link could lead anywhere. */
@@ -60,15 +56,6 @@ function usedFolders(folders: StateFolders): Map<string, string> {
       ),
     ),
   );
-}
-
-async function bytesBelow(folder: string): Promise<number> {
-  let sum = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    sum += entry.isDirectory() ? await bytesBelow(path) : (await lstat(path)).size;
-  }
-  return sum;
 }
 
 /** One line a folder, and what happens to it. */

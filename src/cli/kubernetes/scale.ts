@@ -24,7 +24,7 @@ export interface ClusterScale {
 /** Returns when the pods are as many as asked for, and ready. */
 export async function scaleOnCluster(
   run: ClusterRun,
-  { replicas, timeoutMs = readyWithinMs, json, quiet }: ClusterScale,
+  { replicas: wanted, timeoutMs = readyWithinMs, json, quiet }: ClusterScale,
   environment: Environment,
 ): Promise<number> {
   const say = (line: string): void => {
@@ -42,7 +42,7 @@ export async function scaleOnCluster(
       {
         kubectl: createKubectl(run, environment),
         run,
-        choose: (graph) => requireReplicas(graph, replicas),
+        choose: (graph) => requireReplicas(graph, wanted),
         onChanged: (all) => {
           changed = all;
           say(`${changesText(all)}; waiting for the pods`);
@@ -53,7 +53,8 @@ export async function scaleOnCluster(
     );
     const tookMs = systemClock.now() - begin;
     const { runId, name } = run;
-    const report = { runId, name, changes, tookMs };
+    const replicas = Object.fromEntries(changes.map(({ component, to }) => [component, to]));
+    const report = { runId, name, changes, replicas, tookMs };
     if (json) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
     else if (changes.length === 0) process.stdout.write('nothing to change\n');
     else process.stdout.write(`${changesText(changes)}; took ${durationText(tookMs)}\n`);

@@ -8,7 +8,7 @@ import { conceal, hiddenMark } from '../../base/secrets.ts';
 import { imageNames, type Images } from '../../plan/container.ts';
 import { badRunName, isRunName } from '../../plan/run-name.ts';
 import type { PlanOptions } from '../../plan/request.ts';
-import { plannerTargets } from '../../profile/planner-targets.ts';
+import { plannerTargets } from '../../profile/planner-bounds.ts';
 import type { Setting } from '../../profile/shown.ts';
 
 export interface DeploymentFlags {

@@ -25,8 +25,8 @@ export interface UpAgain {
 /** `error`: why the run could not be prepared. Returns an exit code; throws `error` if it is not that the run is up. */
 export async function upAgain(error: unknown, asked: UpAgain, environment: Environment): Promise<number> {
   if (!(error instanceof DynamoError) || error.code !== 'busy') throw error;
-  const { runId, asked: name } = error.fields as { readonly runId?: string; readonly asked?: string };
-  if (runId === undefined || name === undefined || !error.message.startsWith('A run named')) throw error;
+  const { option, runId, asked: name } = error.fields;
+  if (option !== '--name' || runId === undefined || name === undefined) throw error;
   const folders = stateFolders(environment);
   const run = findRun(folders, runId);
   const plan = run?.supervised === true ? readPlan(run.files) : undefined;

@@ -2,6 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { start, succeed } from '../../e2e/harness/cli.ts';
+import { up as upHere } from '../../e2e/harness/deployment.ts';
 import { standIn, type World } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
 import { type ControlPlane, kubectlProgram } from './harness.ts';
@@ -186,6 +189,27 @@ export async function play(
     make,
   };
   return player;
+}
+
+/** `up agg`, detached, named `mine`, with a real one of the engine sim behind its port-forward. Its pods stay until `end`. */
+export async function upDetached(plane: ControlPlane, world: World, more: readonly string[] = []) {
+  const env = inCluster(world, plane);
+  const namespace = await plane.namespace();
+  const { url } = await upHere(world, 'agg', ['--name', 'behind']);
+  forwards(world, { 'svc/mine-frontend': Number(new URL(url).port) });
+  const place = ['--on', 'kubernetes', '--namespace', namespace, '--name', 'mine', '--detach'];
+  const words = ['up', 'agg', ...place];
+  const session = start(world, [...words, ...more], { env });
+  const player = await play(plane, namespace, 'mine', { onNode: false });
+  await player.allReady();
+  const ended = await session.ended;
+  expect(ended.code, ended.stderr).toBe(0);
+  const end = async (): Promise<void> => {
+    await succeed(world, ['down', 'mine'], { env });
+    expect(await whatIsThere(plane, namespace)).toEqual([]);
+    await succeed(world, ['down', 'behind']);
+  };
+  return { env, namespace, player, words, end };
 }
 
 function conditions(

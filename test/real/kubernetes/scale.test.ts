@@ -1,10 +1,9 @@
 /** `scale` on a cluster: replicas of a component, and of one whose replicas a scaling adapter owns. */
 import { afterAll, beforeAll, expect } from 'vitest';
 import { dynamo, start, succeed } from '../../e2e/harness/cli.ts';
-import { up as upHere } from '../../e2e/harness/deployment.ts';
-import { test, type World } from '../../e2e/harness/world.ts';
+import { test } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
-import { forwards, inCluster, play, podsIn, whatIsThere } from './cluster-world.ts';
+import { podsIn, upDetached } from './cluster-world.ts';
 import { type ControlPlane, startControlPlane } from './harness.ts';
 
 const versions = [
@@ -19,26 +18,6 @@ beforeAll(async () => {
   );
 }, 180_000);
 afterAll(async () => void (await Promise.all(planes.map(async (plane) => await plane.stop()))));
-
-/** Detached, named `mine`. Its pods stay until the test ends them. */
-async function upDetached(world: World, plane: ControlPlane) {
-  const env = inCluster(world, plane);
-  const namespace = await plane.namespace();
-  const { url } = await upHere(world, 'agg', ['--name', 'behind']);
-  forwards(world, { 'svc/mine-frontend': Number(new URL(url).port) });
-  const words = ['up', 'agg', '--on', 'kubernetes', '--namespace', namespace, '--name', 'mine', '--detach'];
-  const session = start(world, words, { env });
-  const player = await play(plane, namespace, 'mine', { onNode: false });
-  await player.allReady();
-  const ended = await session.ended;
-  expect(ended.code, ended.stderr).toBe(0);
-  const end = async (): Promise<void> => {
-    await succeed(world, ['down', 'mine'], { env });
-    expect(await whatIsThere(plane, namespace)).toEqual([]);
-    await succeed(world, ['down', 'behind']);
-  };
-  return { env, namespace, player, words, end };
-}
 
 interface Spec {
   readonly components?: readonly { readonly name: string; readonly replicas: number }[];
@@ -59,7 +38,7 @@ test.for(versions.map(({ stored }, index) => ({ stored, index })))(
   async ({ index }, { world }) => {
     const plane = planes[index];
     if (plane === undefined) throw new Error('no control plane');
-    const { env, namespace, player, words, end } = await upDetached(world, plane);
+    const { env, namespace, player, words, end } = await upDetached(plane, world);
     const more = start(world, ['scale', 'mine', 'worker=2', '--json'], { env });
     await more.until(/worker: 1 → 2; waiting for the pods/);
     expect(await workersOf(plane, namespace)).toBe(2);
@@ -155,7 +134,7 @@ test('a scaling adapter that owns the replicas is scaled instead', async ({ worl
   const [plane] = planes;
   if (plane === undefined) throw new Error('no control plane');
   await installAdapters(plane);
-  const { env, namespace, player, end } = await upDetached(world, plane);
+  const { env, namespace, player, end } = await upDetached(plane, world);
   const components = (await plane.api<{ spec: Spec }>('GET', graphPath(plane, namespace)))?.spec.components;
   const place = components?.findIndex(({ name }) => name === 'worker');
   const patch = async (path: string, value: unknown): Promise<void> =>

@@ -6,7 +6,7 @@ import { dynamo, start, succeed } from '../../e2e/harness/cli.ts';
 import { up as upHere } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
 import { until } from '../../support/until.ts';
-import { forwards, inCluster, play, podLog, podsIn, whatIsThere } from './cluster-world.ts';
+import { forwards, inCluster, play, podLog, podsIn, upDetached, whatIsThere } from './cluster-world.ts';
 import { type ControlPlane, startControlPlane } from './harness.ts';
 
 let plane: ControlPlane;
@@ -55,26 +55,6 @@ test('exec: the command reaches it, and its exit code is that of dynamo', async 
   expect(ended.stderr).toContain('dynamo: mine is up on Kubernetes, reached at http://127.0.0.1:');
 });
 
-/** Detached, named `mine`. Its pods stay until the test ends them. */
-async function upDetached(world: World, words: readonly string[] = []) {
-  const env = inCluster(world, plane);
-  const namespace = await plane.namespace();
-  const { url } = await upHere(world, 'agg', ['--name', 'behind']);
-  forwards(world, { 'svc/mine-frontend': Number(new URL(url).port) });
-  const place = ['--on', 'kubernetes', '--namespace', namespace, '--name', 'mine', '--detach'];
-  const session = start(world, ['up', 'agg', ...place, ...words], { env });
-  const player = await play(plane, namespace, 'mine', { onNode: false });
-  await player.allReady();
-  const ended = await session.ended;
-  expect(ended.code, ended.stderr).toBe(0);
-  const end = async (): Promise<void> => {
-    await succeed(world, ['down', 'mine'], { env });
-    expect(await whatIsThere(plane, namespace)).toEqual([]);
-    await succeed(world, ['down', 'behind']);
-  };
-  return { env, namespace, player, end };
-}
-
 async function uidsIn(namespace: string): Promise<ReadonlyMap<string, string>> {
   return new Map((await podsIn(plane, namespace)).map(({ metadata: { name, uid } }) => [name, uid]));
 }
@@ -82,7 +62,7 @@ async function uidsIn(namespace: string): Promise<ReadonlyMap<string, string>> {
 test('restart: pod after pod, each once its successor is ready; attach shows it, and leaves it', async ({
   world,
 }) => {
-  const { env, namespace, player, end } = await upDetached(world, ['--replicas', 'worker=2']);
+  const { env, namespace, player, end } = await upDetached(plane, world, ['--replicas', 'worker=2']);
   const before = await uidsIn(namespace);
   podLog(world, 'mine-worker-0', 'a line of the worker\n');
   const attached = start(world, ['attach', 'mine'], { env });
@@ -164,7 +144,7 @@ async function installGrove(): Promise<void> {
 test('a component on several nodes needs Grove, and restarts as a whole', async ({ world }) => {
   await installGrove();
   const words = ['--set', 'components.worker.nodes=2', '--set', 'components.worker.gpus=2'];
-  const { env, namespace, player, end } = await upDetached(world, words);
+  const { env, namespace, player, end } = await upDetached(plane, world, words);
   const session = start(world, ['restart', 'mine/worker-1'], { env });
   await session.until(/deleted mine-worker-0, mine-worker-1; waiting for the replacement/);
   expect([...(await uidsIn(namespace)).keys()]).toEqual(['mine-frontend-0']);
@@ -179,7 +159,7 @@ test('a component on several nodes needs Grove, and restarts as a whole', async 
 test('down: says what is still there, and that the operator has to take its finalizer away', async ({
   world,
 }) => {
-  const { env, namespace, end } = await upDetached(world);
+  const { env, namespace, end } = await upDetached(plane, world);
   const path = `/apis/nvidia.com/v1beta1/namespaces/${namespace}/dynamographdeployments/mine`;
   await plane.api('PATCH', path, { metadata: { finalizers: ['nvidia.com/finalizer'] } });
   const session = start(world, ['down', 'mine'], { env });

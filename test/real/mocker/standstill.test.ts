@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ServingPlan } from '../../../src/plan/plan.ts';
 import { createWorkProber } from '../../../src/probe/work.ts';
+import { linesSince } from '../../../src/run/log-file.ts';
 import { succeed } from '../../e2e/harness/cli.ts';
 import { ps, type Running, textBelow, up } from '../../e2e/harness/deployment.ts';
 import { test, type World } from '../../e2e/harness/world.ts';
@@ -65,7 +66,7 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
       const routing = ['--set', `components.frontend.router.mode=${mode}`];
       await up(world, profile, [...mocker, ...routing]);
       const plan = await planOf(world);
-      const prober = createWorkProber(plan, systemClock);
+      const prober = createWorkProber(plan, systemClock, linesSince);
       const workers = plan.processes.filter(({ kind }) => kind === 'worker');
       expect(workers.length).toBeGreaterThan(1);
       for (const spec of workers) {

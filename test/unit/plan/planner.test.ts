@@ -100,7 +100,7 @@ test('an aggregated deployment scales its workers as decode workers', () => {
   const newer = configOf(planned(profile, {}, pythonHost('1.5.1', 0, { infra: etcd })));
   expect(newer).toMatchObject({ min_endpoint: 1, control_api_port: 0 });
   expect(newer).not.toHaveProperty('decode_min_endpoint');
-  expect(plan.planner?.roles).toEqual([{ role: 'decode', component: 'worker', min: 1, max: 64, gpus: 1 }]);
+  expect(plan.planner?.roles).toEqual([{ role: 'decode', component: 'worker', min: 1, max: 256, gpus: 1 }]);
 });
 
 test('targets with thresholds take them from the profile, or say which is missing', () => {
