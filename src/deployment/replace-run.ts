@@ -21,6 +21,7 @@ export interface LivePlan {
 export interface LiveComparison extends PlanComparison {
   /** What the templates hide. */
   readonly secrets: Secrets;
+  readonly host: HostFacts;
 }
 
 /** Plans the profile as if the live run were not there, in its place. Throws DynamoError if there is no valid plan. */
@@ -48,7 +49,7 @@ export async function compareWithLive(
     withoutRun(facts, live),
   );
   const comparison = comparePlans(requireScalable(live), fresh);
-  return { ...comparison, ...underOtherNames(comparison.templates, secrets) };
+  return { ...comparison, ...underOtherNames(comparison.templates, secrets), host: facts };
 }
 
 /** Its ports and GPUs as if they were free. */

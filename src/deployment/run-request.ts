@@ -2,7 +2,7 @@
  * What a run was asked to be, without secrets: `request.json` in its folder, from which `dynamo report` takes it and
  * `dynamo up --from` starts the same elsewhere.
  */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { DynamoError } from '../base/error.ts';
@@ -10,7 +10,7 @@ import { concealWords, conceal, hiddenMark, isHarmless } from '../base/secrets.t
 import { anything, list, map, number, object, optional, text } from '../base/shape.ts';
 import { recordFormat } from '../host/stored.ts';
 import type { HostFacts, PlanOptions } from '../plan/request.ts';
-import type { Plan } from '../plan/plan.ts';
+import { isServing, type Plan, workerCounts } from '../plan/plan.ts';
 import { version } from '../package/version.ts';
 import type { Profile } from '../profile/profile.ts';
 import { shownProfile } from '../profile/shown.ts';
@@ -42,11 +42,33 @@ export function requestFile(runFolder: string): string {
 /** What is about the other host alone. */
 const ofHost = new Set(['python', 'gpus', 'detached', 'hosts', 'httpHost']);
 
+interface Asked {
+  readonly profile: Profile;
+  readonly options: PlanOptions;
+  readonly host: HostFacts | undefined;
+}
+
 /** Never fails: a full disk keeps no run from starting. */
-export function writeRequest(
-  plan: Plan,
-  { profile, options, host }: { profile: Profile; options: PlanOptions; host: HostFacts | undefined },
-): void {
+export function writeRequest(plan: Plan, asked: Asked): void {
+  try {
+    writeFileSync(requestFile(plan.runFolder), requestText(plan, asked), { mode: 0o600, flag: 'wx' });
+  } catch {
+    // The run does not need it.
+  }
+}
+
+/** After `up --replace` has changed what the run is. Never fails. */
+export function rewriteRequest(plan: Plan, asked: Asked): void {
+  const file = requestFile(plan.runFolder);
+  try {
+    writeFileSync(`${file}.new`, requestText(plan, asked), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch {
+    // The run does not need it.
+  }
+}
+
+function requestText(plan: Plan, { profile, options, host }: Asked): string {
   const { name: profileName, origin: _, file: __, parameters: ___, ...document } = shownProfile(profile);
   const stays = Object.entries(options).filter(([key]) => !ofHost.has(key));
   const request: StoredRequest = {
@@ -60,12 +82,22 @@ export function writeRequest(
     },
     startedOn: startedOn(plan, host),
   };
-  try {
-    const words = `${JSON.stringify(request, undefined, 2)}\n`;
-    writeFileSync(requestFile(plan.runFolder), words, { mode: 0o600, flag: 'wx' });
-  } catch {
-    // The run does not need it.
-  }
+  return `${JSON.stringify(request, undefined, 2)}\n`;
+}
+
+/** With the number of workers that `dynamo scale` has made of what was asked for. */
+export function requestNow(request: StoredRequest, plan: Plan): StoredRequest {
+  if (!isServing(plan) || plan.share !== undefined) return request;
+  const asked = (request.options.replicas ?? {}) as Readonly<Record<string, number>>;
+  const components = (request.profile['components'] ?? {}) as Readonly<
+    Record<string, { readonly replicas?: number }>
+  >;
+  const changed = Object.entries(workerCounts(plan)).filter(
+    ([name, count]) => count !== (asked[name] ?? components[name]?.replicas ?? 1),
+  );
+  if (changed.length === 0) return request;
+  const replicas = { ...asked, ...Object.fromEntries(changed) };
+  return { ...request, options: { ...request.options, replicas } };
 }
 
 export function startedOn(plan: Plan, host: HostFacts | undefined): StartedOn {

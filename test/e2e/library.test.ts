@@ -137,7 +137,7 @@ test('options that there are not, or that are of the wrong type, are refused bef
   const lines = stdout.trim().split('\n');
   const seen = lines.map((line) => JSON.parse(line) as unknown);
   const names =
-    'engine, model, python, runtime, images, ptrace, observe, grafana, requestPlane, persist, logLimitMiB, reuse, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
+    'engine, model, python, runtime, images, ptrace, observe, grafana, planner, requestPlane, persist, logLimitMiB, reuse, name, gpus, httpHost, httpPort, infra, discovery, events, set, replicas, environment, env, workerArgs, timeoutMs, stopTimeoutMs, signal';
   expect(seen).toEqual([
     [
       'usage',
@@ -149,7 +149,7 @@ test('options that there are not, or that are of the wrong type, are refused bef
     ['usage', 'up has no option "timeout".\nfix: did you mean timeoutMs?', 'timeout', 'timeoutMs'],
     ['usage', 'up has no option "htttpPort".\nfix: did you mean httpPort?', 'htttpPort', 'httpPort'],
     ['usage', 'httpPort: "8000" is not a port from 1 to 65535.', 'httpPort', null],
-    ['usage', 'replicas: this object is not an object of numbers from 1 to 64.', 'replicas', null],
+    ['usage', 'replicas: this object is not an object of numbers from 1 to 256.', 'replicas', null],
     ['usage', 'workerArgs: "--x" is not an array of texts.', 'workerArgs', null],
     ['usage', 'env: this object is not an object of texts.', 'env', null],
     ['usage', 'infra: "***" is not one of auto, process, docker, external, none.', 'infra', null],

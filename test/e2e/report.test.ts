@@ -77,6 +77,27 @@ test('a report holds no secret, and starts the same deployment again', async ({ 
   expect((await succeed(world, ['down'], { env: other })).stderr).toMatch(/nothing is left/);
 });
 
+test('a run that was changed while it was up starts again as it became', async ({ world }) => {
+  withTools(world);
+  const env = { DYN_HTTP_PORT: String(await freePort()) };
+  const length = ['--set', 'components.worker.memory.contextLength=4096'];
+  await succeed(world, ['up', 'agg', '-d', '--engine', 'sim', '-q'], { env });
+  await succeed(world, ['scale', 'worker=2', '-q']);
+  await succeed(world, ['up', 'agg', '-d', '--engine', 'sim', '-q', '--replace', ...length], { env });
+  const file = (await succeed(world, ['report', '--yes'])).stdout.trim();
+  await succeed(world, ['down', '--quiet']);
+  await succeed(world, ['up', '--from', file, '-d', '-q'], { env });
+  const same = await dynamo(
+    world,
+    ['up', 'agg', '-d', '--engine', 'sim', '--replicas', 'worker=2', ...length],
+    {
+      env,
+    },
+  );
+  expect([same.code, same.stderr]).toEqual([75, expect.stringContaining('It runs what was asked for.')]);
+  await succeed(world, ['down', '--quiet']);
+});
+
 test('says what differs where it is started again, and refuses what is no report', async ({ world }) => {
   withTools(world);
   const env = { DYN_HTTP_PORT: String(await freePort()) };

@@ -7,12 +7,13 @@ import { textOf } from '../../base/logs.ts';
 import { redact } from '../../base/secrets.ts';
 import { redactor } from '../../doctor/run-checks.ts';
 import { failureLines, failureSoFar } from '../../deployment/failure-error.ts';
-import { parseRequest, requestFile } from '../../deployment/run-request.ts';
+import { parseRequest, requestFile, requestNow } from '../../deployment/run-request.ts';
 import { runProgram } from '../../host/program.ts';
 import { ownCommand } from '../../package/self.ts';
 import { version } from '../../package/version.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { logTail } from '../../run/log-file.ts';
-import { readEvents, type StoredRun } from '../../run/record.ts';
+import { readEvents, readPlan, type StoredRun } from '../../run/record.ts';
 import type { Failure } from '../../supervisor/events.ts';
 
 export interface Part {
@@ -60,7 +61,7 @@ export async function reportParts(
   ];
   return [
     ...part('about.txt', `${about.join('\n')}\n`),
-    ...part('request.json', contentOf(requestFile(files.folder))),
+    ...part('request.json', requestOf(contentOf(requestFile(files.folder)), readPlan(files))),
     ...part('plan.json', contentOf(files.plan)),
     ...part('events.jsonl', contentOf(files.events)),
     ...part('supervisor.log', contentOf(files.supervisorLog)),
@@ -70,6 +71,16 @@ export async function reportParts(
       part(`logs/${name}`, textOf(logTail(join(files.logs, name), shownLines).lines)),
     ),
   ];
+}
+
+/** As it is now, so that `up --from` starts the same. */
+function requestOf(text: string, plan: Plan | undefined): string {
+  try {
+    if (plan === undefined) return text;
+    return `${JSON.stringify(requestNow(parseRequest(text, 'request.json'), plan), undefined, 2)}\n`;
+  } catch {
+    return text;
+  }
 }
 
 function packagesOf(request: string): string[] {

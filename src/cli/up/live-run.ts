@@ -4,6 +4,7 @@ import type { Environment } from '../../base/environment.ts';
 import { durationText } from '../../base/duration.ts';
 import { findRun } from '../../deployment/find-run.ts';
 import { compareWithLive } from '../../deployment/replace-run.ts';
+import { rewriteRequest } from '../../deployment/run-request.ts';
 import { changeRun } from '../../deployment/scale-run.ts';
 import { isServing } from '../../plan/plan.ts';
 import type { PlanComparison, PlanDifference } from '../../plan/replace-plan.ts';
@@ -33,7 +34,7 @@ export async function upAgain(error: unknown, asked: UpAgain, environment: Envir
   // Its folder may be gone.
   if (run === undefined || plan === undefined || !isServing(plan)) throw error;
   const comparison = await compareWithLive({ run, plan }, asked.profile, asked.options, environment);
-  const { names, templates, secrets, fixed } = comparison;
+  const { names, templates, secrets, fixed, host } = comparison;
   if (!asked.replace) throw alreadyUp(error, name, comparison);
   if (fixed.length > 0) throw notWhileUp(name, runId, fixed);
   const say = (line: string): void => void (asked.quiet || process.stderr.write(`${line}\n`));
@@ -55,6 +56,7 @@ export async function upAgain(error: unknown, asked: UpAgain, environment: Envir
       { ask: 'replace', names, templates, secrets },
       { onEvent: view.show, signal: over.signal },
     );
+    rewriteRequest(plan, { ...asked, host });
     if (asked.json) process.stdout.write(`${JSON.stringify({ runId, name, ...report }, undefined, 2)}\n`);
     else {
       const pairs = report.removed.map((old, i) => `${old} → ${report.added[i]?.name ?? 'none'}`);
