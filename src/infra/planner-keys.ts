@@ -3,23 +3,12 @@
  * until its last decision is acknowledged. Source: docs/upstream/planner.md#keys.
  */
 import type { Environment } from '../base/environment.ts';
+import type { Wish } from '../supervisor/planner-steps.ts';
 import { type etcdSession, firstAnswering } from './etcd-session.ts';
-
-/** What the planner decided last. */
-export interface PlannerWish {
-  readonly decision: number;
-  /** Of etcd: differs between two decisions, also when a planner that was restarted counts from 0 again. */
-  readonly revision: number;
-  /** Absent for a role that it does not scale. */
-  readonly prefill?: number | undefined;
-  readonly decode?: number | undefined;
-  /** Whether this decision has been acknowledged. */
-  readonly acknowledged: boolean;
-}
 
 export interface PlannerKeys {
   /** `undefined` before its first decision. */
-  read(): Promise<PlannerWish | undefined>;
+  read(): Promise<Wish | undefined>;
   /** What it wished is there. */
   acknowledge(decision: number): Promise<void>;
   /** For a planner that starts: it reads what another one wished, and waits for it forever. */
@@ -57,7 +46,7 @@ export function plannerKeys(
 }
 
 /** `kvs`: of the answer to a range request. */
-export function wishIn(prefix: string, kvs: unknown): PlannerWish | undefined {
+export function wishIn(prefix: string, kvs: unknown): Wish | undefined {
   const pairs: readonly { key?: unknown; value?: unknown; mod_revision?: unknown }[] = Array.isArray(kvs)
     ? kvs
     : [];

@@ -1,12 +1,15 @@
 /** What follows from a decision of NVIDIA's planner: carry it out, wait, refuse it, or let the planner forget it. Pure. */
 import type { PlannerPlan } from '../plan/plan.ts';
 
-/** What the planner wants, by role; as in etcd. */
+/** What the planner decided last, as in etcd. */
 export interface Wish {
   readonly decision: number;
+  /** Of etcd: differs between two decisions, also when a planner that was restarted counts from 0 again. */
   readonly revision: number;
+  /** Workers that it wants. Absent for a role that it does not scale. */
   readonly prefill?: number | undefined;
   readonly decode?: number | undefined;
+  /** Whether this decision has been acknowledged. */
   readonly acknowledged: boolean;
 }
 
