@@ -8,7 +8,7 @@ export interface Line {
   /** Of a sample. */
   readonly name: string;
   readonly label: string;
-  /** A custom property of page.css. */
+  /** A custom property of style/theme.css. */
   readonly colour: string;
   readonly dashed?: boolean;
 }

@@ -1,6 +1,6 @@
 /** The colour of a process, the same in logs and charts: by its place in the plan. Pure. */
 
-/** page.css has as many. */
+/** style/theme.css has as many. */
 export const hues = 8;
 
 export function colourOf(process: string, all: readonly string[]): number {
