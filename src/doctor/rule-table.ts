@@ -22,9 +22,12 @@ import {
 import {
   cudnnCheck,
   driverTooOld,
+  flashAttentionMissing,
   gpuExclusive,
   gpuFault,
   gpuNotSupported,
+  headSize,
+  kernelFailed,
   libcudaMissing,
 } from './rules/gpu-and-driver.ts';
 import {
@@ -33,6 +36,7 @@ import {
   gpuMemoryNeighbour,
   gpuMemoryRequests,
   gpuMemoryWeights,
+  poolLeak,
 } from './rules/gpu-memory.ts';
 import {
   hubOffline,
@@ -67,10 +71,14 @@ export const rules: readonly Rule[] = [
   gpuNotSupported,
   gpuExclusive,
   gpuFault,
+  flashAttentionMissing,
+  headSize,
+  kernelFailed,
   gpuMemoryNeighbour,
   gpuMemoryGraphs,
   gpuMemoryKvCache,
   gpuMemoryWeights,
+  poolLeak,
   gpuMemoryRequests,
   shmTooSmall,
   diskFull,

@@ -108,3 +108,50 @@ export const libcudaMissing = lineRule(
     fix: 'docker run --gpus all …   # on the host itself: install the driver; without a GPU: --engine sim',
   }),
 );
+
+/** SGLang chose FlashAttention 3, and its kernels are not there. Seen with SGLang 0.5.16 on an H200: images and videos. */
+export const flashAttentionMissing = lineRule(
+  {
+    id: 'flash-attention-missing',
+    sees: '`Can not import FA3 in sgl_kernel`',
+    fixes:
+      'for images `-- --mm-attention-backend triton_attn`, or an installation with the whole `sglang-kernel`',
+  },
+  /Can not import FA3 in sgl_kernel/,
+  (_, { subject }) => ({
+    cause: 'SGLang wants FlashAttention 3, and the installed sgl_kernel comes without it',
+    fix:
+      subject?.spec.argv.includes('--video-generation-worker') === true
+        ? 'pip install --force-reinstall --no-deps sglang-kernel   # the wheel for this CUDA'
+        : '-- --mm-attention-backend triton_attn   # or: pip install --force-reinstall --no-deps sglang-kernel',
+  }),
+);
+
+/** Seen with SGLang 0.5.16 on an H200, with a diffusion language model of heads of 16. */
+export const headSize = lineRule(
+  {
+    id: 'head-size',
+    sees: '`save kv cache is not supported for fallback_rotary_embedding`',
+    fixes: 'another model: its attention heads have a size that SGLang has no CUDA kernel for',
+  },
+  /save kv cache is not supported for fallback_rotary_embedding/,
+  () => ({
+    cause:
+      'the attention heads of this model have a size other than 64, 128, 256 or 512, for which SGLang has no CUDA kernel',
+    fix: '--model MODEL   # one with such heads; head_dim in its config.json',
+  }),
+);
+
+/** A kernel read or wrote where it may not. Seen with SGLang 0.5.16 on an H200: heads of 12 in a video model. */
+export const kernelFailed = lineRule(
+  {
+    id: 'kernel-failed',
+    sees: '`CUDA error: misaligned address`, `an illegal memory access was encountered`, `device-side assert triggered`',
+    fixes: '`--env CUDA_LAUNCH_BLOCKING=1` shows the call; another attention backend, or another model',
+  },
+  /CUDA error: (misaligned address|an illegal memory access was encountered|an illegal instruction was encountered|device-side assert triggered|unspecified launch failure)/,
+  ({ groups }) => ({
+    cause: `a kernel of SGLang failed on the GPU: ${groups[0]}`,
+    fix: '--env CUDA_LAUNCH_BLOCKING=1   # the next log shows which; then try another one: -- --attention-backend triton',
+  }),
+);

@@ -1,5 +1,5 @@
 /** GPU memory ran out: which process used it and when, from the logs of PyTorch and SGLang. */
-import { type Found, lastLine, seen } from '../log-lines.ts';
+import { type Found, lastLine, lineRule, seen } from '../log-lines.ts';
 import type { Finding, GpuHolder, HostQuestion, Rule, Situation } from '../rule.ts';
 
 /** Less than this is the CUDA context of an idle process. */
@@ -257,3 +257,20 @@ function ownText({ ownGiB, totalGiB }: OutOfMemory): string {
     ? ''
     : ` (${ownGiB.toFixed(1)} of ${totalGiB.toFixed(1)} GiB were this worker's own)`;
 }
+
+/** Its own books of the KV cache do not add up. Seen with SGLang 0.5.16: a diffusion language model with eight requests at once. */
+export const poolLeak = lineRule(
+  {
+    id: 'pool-leak',
+    sees: '`ValueError: pool memory leak detected!`',
+    fixes: '`--env SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE=false`, which makes it a warning',
+  },
+  /ValueError: \w+ memory leak detected! .*total=(\d+), available=(\d+), evictable=(\d+)/,
+  ({ groups }) => {
+    const [total = 0, available = 0, evictable = 0] = groups.map(Number);
+    return {
+      cause: `SGLang lost count of ${total - available - evictable} of the ${total} tokens of its KV cache, and ends itself for that`,
+      fix: '--env SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE=false   # goes on, with a warning',
+    };
+  },
+);

@@ -21,6 +21,10 @@ const rows: readonly Row[] = [
   ...shared('gpu-not-supported', /without code for this GPU/, /compute_cap/, 'gpu-not-supported'),
   ...shared('gpu-exclusive', /one process at a time/, /-c DEFAULT/, 'gpu-exclusive', 'gpu-exclusive-old'),
   ...shared('gpu-fault', /fault/, /--gpus/, 'gpu-fault'),
+  ...shared('flash-attention-missing', /FlashAttention 3/, /triton_attn/, 'flash-attention-missing'),
+  ...shared('head-size', /other than 64, 128/, /head_dim/, 'head-size'),
+  ...shared('pool-leak', /lost count of 4 of the 20000/, /STRICT_MEM_CHECK/, 'pool-leak'),
+  ...shared('kernel-failed', /misaligned address/, /CUDA_LAUNCH_BLOCKING=1/, 'kernel-failed'),
   ...shared(
     'gpu-memory-graphs',
     /CUDA graphs were captured/,
