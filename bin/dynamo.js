@@ -11,6 +11,12 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const [verb, ...words] = process.argv.slice(2);
 const end = words.indexOf('--');
 const onCluster = words.slice(0, end === -1 ? undefined : end).some((word) => /^--on(=|$)/.test(word));
+// Node 22 and newer can keep what they compiled: commands start 5 to 10 ms earlier, but not those that load little. Not in
+// Node's own folder below /tmp, where another user could put compiled code for us.
+const { XDG_CACHE_HOME: cache = '', HOME: home = '' } = process.env;
+const base = [cache, `${home}/.cache`].find((folder) => folder.startsWith('/') && folder !== '/.cache');
+if (base !== undefined && /^[a-z]/.test(verb ?? ''))
+  process.getBuiltinModule('node:module').enableCompileCache?.(`${base}/dynamo/compiled`);
 try {
   await import(['up', 'supervise'].includes(verb) && !onCluster ? '../dist/up.js' : '../dist/main.js');
 } catch (error) {

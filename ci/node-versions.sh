@@ -9,7 +9,7 @@ versions=("$@")
 
 work=$(mktemp -d)
 place=$work/place/node_modules/.bin
-export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
+export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run XDG_CACHE_HOME=$work/cache
 mkdir -p "$work/place" "$XDG_RUNTIME_DIR"
 path=$PATH
 under=
@@ -43,6 +43,12 @@ for version in "${versions[@]}"; do
   "$place/dynamo" down --quiet
   if pgrep -af "$work/place/.*/dist/sim.js" >&2; then
     echo 'these processes are left after down' >&2
+    exit 1
+  fi
+  # From Node 22.1 on, commands keep what Node compiled.
+  if [ "$(node -p 'typeof module.constructor.enableCompileCache')" = function ] &&
+    ! compgen -G "$XDG_CACHE_HOME/dynamo/compiled/$(node --version)*/*" >/dev/null; then
+    echo 'no compiled command was kept' >&2
     exit 1
   fi
   echo "ok  Node $(node --version)"

@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolldown, watch } from 'rolldown';
-import { packageOptions } from './bundle-options.js';
+import { minify, packageOptions } from './bundle-options.js';
 import { chunks, entries } from './chunks.js';
 import { writeKnownProfiles } from './known-profiles.js';
 import { buildPage, watchPage } from './page.js';
@@ -14,8 +14,7 @@ const output = {
   sourcemapExcludeSources: true,
   entryFileNames: '[name].js',
   comments: { legal: true, annotation: false, jsdoc: false },
-  // Names are not minified, so that stack traces stay readable.
-  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  minify,
   minifyInternalExports: false,
 };
 

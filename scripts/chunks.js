@@ -62,7 +62,7 @@ function isEntry(id) {
 }
 
 /** A module and all that it imports, but not what it imports later. */
-function reachedFrom(start, context) {
+export function reachedFrom(start, context) {
   const seen = new Set([start]);
   for (const id of seen) for (const next of context.getModuleInfo(id)?.importedIds ?? []) seen.add(next);
   return seen;
