@@ -4,6 +4,7 @@ import type * as declared from '../types/library.d.ts';
 import { DynamoError } from './base/error.ts';
 import {
   clientEnvironment,
+  endedUntold,
   outcomeError,
   startDetachedRun,
   type StartedRun,
@@ -12,7 +13,7 @@ import {
 import { listenAddress } from './host/listen-address.ts';
 import { openProfile } from './deployment/load-profile.ts';
 import { requireLinux } from './package/platform.ts';
-import { reapDeadRuns } from './deployment/reap-run.ts';
+import { reapDeadRuns } from './deployment/reap-dead-runs.ts';
 import { cleanName } from './plan/run-name.ts';
 import type { PlanOptions } from './plan/request.ts';
 import type { Profile } from './profile/profile.ts';
@@ -154,7 +155,8 @@ async function attachTo(asked: string | undefined, environment: Environment): Pr
       // The connection broke with its supervisor; what it left is ended by its keeper.
     }
     while (isAlive(run.record.supervisor)) await delay(20);
-    const outcome = { killed: [], left: [], ...stopped, ...(failure === undefined ? {} : { failure }) };
+    stopped ??= await endedUntold({ folders, environment }, run);
+    const outcome = { ...stopped, ...(failure === undefined ? {} : { failure }) };
     return outcomeError(outcome, plan.runId);
   };
   return runWith(plan, {

@@ -14,7 +14,7 @@ import { notesOf } from '../bench/notes.ts';
 import { measureOwnCost } from '../bench/own-cost.ts';
 import { type BenchResult, type GeneratorCost, parseResult, resultVersion } from '../bench/result.ts';
 import type { Load } from '../bench/workload.ts';
-import { reapDeadRuns } from '../deployment/reap-run.ts';
+import { reapDeadRuns } from '../deployment/reap-dead-runs.ts';
 import type { StartedRun } from '../deployment/start-run.ts';
 import { requireLinux } from '../package/platform.ts';
 import { ownCommand } from '../package/self.ts';

@@ -133,8 +133,8 @@ async function confirm({ yes }: CleanFlags, { option, wanted, question }: Questi
 }
 
 /** Throws `left-behind` for a process or GPU memory that is still there. */
-function conclude({ left, memory, keys, incomplete }: CleanOutcome, { json }: CleanFlags): void {
-  const lines = [...keys, ...incomplete.map(({ message, hint }) => `${message}\nfix: ${hint}`)];
+function conclude({ left, memory, keys, incomplete, overdue }: CleanOutcome, { json }: CleanFlags): void {
+  const lines = [...overdue, ...keys, ...incomplete.map(({ message, hint }) => `${message}\nfix: ${hint}`)];
   if (json !== true) for (const line of lines) process.stdout.write(`${line}\n`);
   if (left.length > 0) throw leftBehindError(left);
   const text = returnText(memory);

@@ -1,8 +1,9 @@
 /** `dynamo down`: stops runs in order, then checks independently whether anything is left. */
 import type { Environment } from '../base/environment.ts';
 import { isAlive } from '../process/identity.ts';
+import { takeLook } from '../process/proc.ts';
 import { stateFolders, type StateFolders, type Workspace } from '../run/folders.ts';
-import { readKeeper, readPlan, storedRuns, type StoredRun } from '../run/record.ts';
+import { isDead, readKeeper, readPlan, storedRuns, type StoredRun } from '../run/record.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
 import { drawsOnStderr, type Progress, silentProgress, progressLines } from '../view/progress.ts';
 import { reportEndedFailure } from './report.ts';
@@ -15,6 +16,7 @@ import { chosenOnCluster } from './kubernetes/chosen.ts';
 import { addPlaceOptions, namesPlace, type PlaceFlags } from './kubernetes/place-options.ts';
 import { requireLinux } from '../package/platform.ts';
 import { leftAlone } from '../deployment/unproven.ts';
+import { type KnownRun, knownRuns } from '../deployment/kept-runs.ts';
 import { reapAndWait, trackerOf, untilKeeperGone } from '../deployment/reap-run.ts';
 import type { Configure } from './verb.ts';
 
@@ -79,7 +81,7 @@ async function downHere(
   requireLinux('down');
   const folders = stateFolders(environment);
   const now = flags.now === true;
-  const runs = chosenRuns(folders, asked, flags);
+  const runs = await chosenRuns(folders, asked, flags);
   const quiet = flags.quiet === true;
   if (runs.length === 0 && !quiet) process.stderr.write(`${none}\n`);
   const view = await viewOf(runs, quiet, environment);
@@ -164,19 +166,27 @@ async function allEnded(ends: readonly Promise<StopReport>[]): Promise<StopRepor
 }
 
 /** Runs whose supervisor was killed count as up: their processes may be alive. */
-function chosenRuns(folders: StateFolders, asked: string | undefined, flags: DownFlags): StoredRun[] {
-  if (asked !== undefined) return [findRun(folders, asked)];
-  const stored = storedRuns(folders, isAlive);
-  const dying = stored.filter((run) => !run.supervised && (run.record.endedAt === undefined || isKept(run)));
-  if (flags.all === true) return [...stored.filter(({ supervised }) => supervised), ...dying];
-  const only = onlyLiveRun(folders, 'down');
-  return only === undefined ? dying : [only];
+async function chosenRuns(
+  folders: StateFolders,
+  asked: string | undefined,
+  flags: DownFlags,
+): Promise<StoredRun[]> {
+  if (asked !== undefined) {
+    const isAsked = ({ record }: StoredRun): boolean => record.runId === asked || record.name === asked;
+    const live = storedRuns(folders, isAlive).findLast((run) => run.supervised && isAsked(run));
+    return [live ?? findRun(folders, asked, await knownRuns(folders))];
+  }
+  const only = flags.all === true ? undefined : onlyLiveRun(folders, 'down');
+  if (only !== undefined) return [only];
+  const known = await knownRuns(folders);
+  const dying = known.filter((run) => !run.supervised && (isDead(run) || isKept(run)));
+  return [...known.filter(({ supervised }) => supervised), ...dying];
 }
 
 /** Its keeper is still cleaning up. */
-function isKept({ files }: StoredRun): boolean {
-  const keeper = readKeeper(files);
-  return keeper !== undefined && isAlive(keeper);
+function isKept({ files, keeper }: KnownRun): boolean {
+  const found = keeper ?? readKeeper(files);
+  return found !== undefined && isAlive(found);
 }
 
 /** Does not rely on the supervisor's report: scans again, and ends what it finds. */
@@ -187,9 +197,8 @@ async function endRest(
   say: (line: string) => void,
 ): Promise<StopReport> {
   const ended = runAsItIs(workspace.folders, run).record.endedAt !== undefined;
-  if (ended && (await trackerOf(run).scan()).length === 0) {
-    await untilKeeperGone(run);
-    return { killed: [], left: [] };
-  }
+  const look = takeLook();
+  if (ended && trackerOf(run).search(look).length === 0)
+    return { killed: [], left: await untilKeeperGone(run, look.living) };
   return await reapAndWait(workspace, run, now, say);
 }

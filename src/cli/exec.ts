@@ -15,7 +15,7 @@ import {
 import { openProfile } from '../deployment/load-profile.ts';
 import { oneProfile, splitRawArgs } from './operands.ts';
 import { requireLinux } from '../package/platform.ts';
-import { reapDeadRuns } from '../deployment/reap-run.ts';
+import { reapDeadRuns } from '../deployment/reap-dead-runs.ts';
 import { onOption } from './kubernetes/on-option.ts';
 import type { Configure } from './verb.ts';
 import { systemClock } from '../base/clock.ts';

@@ -9,7 +9,7 @@ import { makeInfraPlan, sharedRunName } from '../plan/infra-plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import { stateFolders, type StateFolders } from '../run/folders.ts';
-import { readPlan, storedRuns } from '../run/record.ts';
+import { isDead, readPlan, storedRuns, type StoredRun } from '../run/record.ts';
 import { fitLines, terminalWidth } from '../view/wrap.ts';
 import { choiceLines } from '../view/choice-lines.ts';
 import { infraRows } from '../view/panel.ts';
@@ -17,9 +17,10 @@ import { styleFor } from '../view/style.ts';
 import { dataName, image } from './up/deployment-options.ts';
 import { down } from './down.ts';
 import { prepareFromRequest } from '../deployment/prepare-run.ts';
-import { sharedRun } from '../deployment/infra-facts.ts';
+import { isInfraOnly, sharedRun } from '../deployment/infra-facts.ts';
+import { knownRuns } from '../deployment/kept-runs.ts';
 import { requireLinux } from '../package/platform.ts';
-import { reapDeadRuns } from '../deployment/reap-run.ts';
+import { reapDeadRuns } from '../deployment/reap-dead-runs.ts';
 import { type DetachFlags, detach } from './up/detached.ts';
 import type { Configure } from './verb.ts';
 
@@ -115,7 +116,7 @@ async function infraUp(flags: InfraUpFlags, environment: Environment): Promise<n
 async function infraDown(force: boolean, environment: Environment): Promise<number> {
   requireLinux('infra down');
   const folders = stateFolders(environment);
-  const run = sharedRun(folders);
+  const run = sharedRun(folders) ?? (await dyingSharedRun(folders));
   if (run === undefined) {
     process.stderr.write('no shared etcd and NATS are up\n');
     return 0;
@@ -129,6 +130,12 @@ async function infraDown(force: boolean, environment: Environment): Promise<numb
     });
   }
   return await down(run.record.runId, {}, environment);
+}
+
+/** Its supervisor was killed: its processes may be alive. Its plan may be lost. */
+async function dyingSharedRun(folders: StateFolders): Promise<StoredRun | undefined> {
+  const runs = await knownRuns(folders);
+  return runs.findLast((run) => isDead(run) && (isInfraOnly(run) || run.record.name === sharedRunName));
 }
 
 /** Throws `unavailable` when they are not up, so that scripts can test for it. */

@@ -1,5 +1,5 @@
 /** The reader of our output: notices when it is gone (`dynamo logs -f | head -1`), and waits for a slow one. */
-import { hasReader } from '../process/open-files.ts';
+import { hasReader, isPipe } from '../process/open-files.ts';
 import { watchSignals } from './signals.ts';
 
 const gone = new AbortController();
@@ -21,6 +21,7 @@ const checkEveryMs = 1_000;
 
 /** Notices it also in verbs that may print nothing for a long time; ends with the process. */
 export function watchForReaderGone(): void {
+  if (!isPipe(1)) return;
   setInterval(() => hasReader(1) || gone.abort(), checkEveryMs).unref();
 }
 

@@ -17,7 +17,7 @@ import { openProfile } from '../deployment/load-profile.ts';
 import { canAsk, chooseProfile, oneProfile, projectProfile, splitRawArgs } from './operands.ts';
 import { requireLinux } from '../package/platform.ts';
 import { prepareRun } from '../deployment/prepare-run.ts';
-import { reapDeadRuns } from '../deployment/reap-run.ts';
+import { reapDeadRuns } from '../deployment/reap-dead-runs.ts';
 import { signalExitCode, watchSignals } from './signals.ts';
 import { tidyUp } from '../deployment/tidy-up.ts';
 import { type DetachFlags, detach } from './up/detached.ts';

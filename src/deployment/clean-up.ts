@@ -17,14 +17,14 @@ import {
   type StaleFile,
   staleSockets,
 } from '../run/stale.ts';
-import { storedRuns } from '../run/record.ts';
+import { isDead, storedRuns } from '../run/record.ts';
 import type { CleanFindings, DeadRun } from './survey.ts';
 import type { UnownedProcess } from './unowned-processes.ts';
 import { type GpuReturn, watchHeld } from './freed-gpus.ts';
 import { keysReport } from './sweep-run.ts';
 import { claimNeeds } from './claims.ts';
 import { ownersIn } from './gpu-survey.ts';
-import { reapRun, sweepAgain } from './reap-run.ts';
+import { reapRun, sweepAgain, untilKeeperGone } from './reap-run.ts';
 import { quietly } from './sole-reaper.ts';
 
 /** Between SIGTERM and SIGKILL for a process that the user named. */
@@ -36,6 +36,8 @@ export interface CleanOutcome {
   readonly memory: GpuReturn;
   /** The result of removing keys from an external etcd, one line per run. */
   readonly keys: readonly string[];
+  /** Processes that were already ending a run and used up their time, one line per run. */
+  readonly overdue: readonly string[];
   /** Runs whose ledger may not list everything that they started. */
   readonly incomplete: readonly DynamoError[];
 }
@@ -47,7 +49,7 @@ export async function cleanUp(
 ): Promise<CleanOutcome> {
   const { folders, environment } = workspace;
   const ended = await endDeadRuns(workspace, findings);
-  const left = [...ended.left, ...(await endUnowned(chosen))];
+  const left = [...ended.left, ...(await keepersLeft(findings)), ...(await endUnowned(chosen))];
   const keys = [...ended.keys, ...(await sweepUnswept(findings, environment))];
   const held = heldByEnded(findings, chosen);
   const returned = await watchHeld(findings.gpus.gpus, held, environment).returned();
@@ -61,14 +63,22 @@ export async function cleanUp(
     }
   }
   for (const run of findings.prunable) if (!holdsMedia(run)) pruneRun(run);
-  return { left, memory: returned, keys, incomplete: ended.incomplete };
+  return { left, memory: returned, keys, incomplete: ended.incomplete, overdue: ended.overdue };
+}
+
+/** Those of ended runs are about to exit. */
+async function keepersLeft({ kept }: CleanFindings): Promise<string[]> {
+  const left: string[] = [];
+  for (const run of kept) if (!isDead(run)) left.push(...(await untilKeeperGone(run)));
+  return left;
 }
 
 /** As of now: leases of a process that could not be stopped stay. */
 function staleNow(folders: StateFolders): readonly StaleFile[] {
-  const owners = [...ownersIn(folders).values()];
+  const runs = storedRuns(folders, isAlive);
+  const owners = [...ownersIn(runs).values()];
   const marked = markedProcesses();
-  const living = { runs: storedRuns(folders, isAlive), owners, marked };
+  const living = { runs, owners, marked };
   return staleClaims(folders, isAlive, claimNeeds(folders, living));
 }
 
@@ -80,20 +90,22 @@ function heldByEnded({ gpus }: CleanFindings, chosen: readonly UnownedProcess[])
 
 /** With SIGKILL immediately: there are no clients left, and a loading process ignores SIGTERM. */
 async function endDeadRuns(workspace: Workspace, { deadRuns }: CleanFindings) {
-  const [left, keys, incomplete]: [string[], string[], DynamoError[]] = [[], [], []];
+  const [left, keys, overdue]: [string[], string[], string[]] = [[], [], []];
+  const incomplete: DynamoError[] = [];
   for (const { run, processes } of deadRuns.toSorted((a, b) => gpuMiBOf(b) - gpuMiBOf(a))) {
     const holders = processes.filter(({ gpuMiB }) => gpuMiB > 0).map((each) => each.process);
     try {
       const report = await reapRun(workspace, run, true, [...new Set(holders)]);
       left.push(...report.left);
       if (report.keys !== undefined) keys.push(`${run.record.runId}: ${report.keys}`);
+      if (report.overdue !== undefined) overdue.push(`${run.record.runId}: ${report.overdue}`);
     } catch (error) {
       // An incomplete ledger must not prevent the other runs from being stopped.
       if (!(error instanceof DynamoError)) throw error;
       incomplete.push(error);
     }
   }
-  return { left, keys, incomplete };
+  return { left, keys, incomplete, overdue };
 }
 
 async function sweepUnswept({ unswept }: CleanFindings, environment: Environment): Promise<string[]> {

@@ -32,10 +32,12 @@ export function createDiagnostician(run: Pick<PreparedRun, 'plan' | 'environment
   const begins = new Map<string, number>();
   const exits = new Map<string, Exit>();
   let served = false;
-  const observe = (spec: ProcessSpec): ObservedProcess => ({
+  const observe = (spec: ProcessSpec, until: number): ObservedProcess => ({
     spec,
     // Old log lines are not the reason why it ended now.
-    lines: linesSince(spec.logFile, begins.get(spec.name) ?? 0, longestLog).slice(served ? -lastLines : 0),
+    lines: linesSince(spec.logFile, begins.get(spec.name) ?? 0, longestLog, until).slice(
+      served ? -lastLines : 0,
+    ),
     variables: new Set([...Object.keys(inherited), ...Object.keys(spec.env)]),
     exit: exits.get(spec.name),
   });
@@ -49,7 +51,12 @@ export function createDiagnostician(run: Pick<PreparedRun, 'plan' | 'environment
     diagnose: async (failure) => {
       try {
         const { plan } = run;
-        const processes = plan.processes.filter(({ name }) => begins.has(name)).map(observe);
+        const started = plan.processes
+          .filter(({ name }) => begins.has(name))
+          .map((spec) => ({ spec, until: sizeOf(plan, spec.name) }));
+        // The others get SIGTERM first: what they write from now on is not the reason.
+        await new Promise(setImmediate);
+        const processes = started.map(({ spec, until }) => observe(spec, until));
         const seen = { failure, processes, plan };
         const found = await settle(seen, killsSince(killsBefore), environment.variables);
         return found === undefined

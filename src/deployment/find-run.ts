@@ -3,13 +3,16 @@ import { DynamoError } from '../base/error.ts';
 import { nearest } from '../base/nearest.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
-import { readPlan, type StoredRun, storedRuns } from '../run/record.ts';
+import { hasKnownSupervisor, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
 import { isInfraOnly } from './infra-facts.ts';
 import type { Plan } from '../plan/plan.ts';
 
 /** The newest live run with that name or id, otherwise the newest ended one. Throws `run-not-found`. */
-export function findRun(folders: StateFolders, asked: string): StoredRun {
-  const runs = storedRuns(folders, isAlive);
+export function findRun(
+  folders: StateFolders,
+  asked: string,
+  runs: readonly StoredRun[] = storedRuns(folders, isAlive),
+): StoredRun {
   const matching = runs.filter(({ record }) => record.runId === asked || record.name === asked);
   const found = matching.findLast(({ supervised }) => supervised) ?? matching.at(-1);
   if (found !== undefined) return found;
@@ -27,7 +30,9 @@ export function findRun(folders: StateFolders, asked: string): StoredRun {
 export function runAsItIs(folders: StateFolders, run: StoredRun): StoredRun {
   const { runId, supervisor } = run.record;
   const found = storedRuns(folders, isAlive).find(({ record }) => record.runId === runId);
-  return found ?? { ...run, supervised: isAlive(supervisor) };
+  // Only its keeper may have told who the supervisor is.
+  const knowsLess = found !== undefined && !hasKnownSupervisor(found) && hasKnownSupervisor(run);
+  return found === undefined || knowsLess ? { ...run, supervised: isAlive(supervisor) } : found;
 }
 
 /**

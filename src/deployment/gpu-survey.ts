@@ -6,13 +6,11 @@ import { computeApps, cudaVersion } from '../gpu/nvidia-smi.ts';
 import { type DeviceUsers, type Holder, holdersOf } from '../gpu/holders.ts';
 import { type GpuDetails, inventory } from '../gpu/inventory.ts';
 import { factsOf } from '../process/facts.ts';
-import { isAlive } from '../process/identity.ts';
 import { readWholeLedger } from '../process/ledger.ts';
 import { openersOf } from '../process/open-files.ts';
 import { findOwned, type OwnedProcess } from '../process/owned.ts';
 import { takeLook } from '../process/proc.ts';
-import type { StateFolders } from '../run/folders.ts';
-import { type StoredRun, storedRuns } from '../run/record.ts';
+import type { StoredRun } from '../run/record.ts';
 
 /** The run of a process, as its ledger proves. */
 export interface Owner {
@@ -68,11 +66,11 @@ export function runOf(
   return container === undefined ? undefined : containers.get(container.id);
 }
 
-/** Running processes of all runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
-export function ownersIn(folders: StateFolders): Map<number, Owner> {
-  const runs = storedRuns(folders, isAlive).filter(({ record }) => record.endedAt === undefined);
+/** Running processes of those runs that have not ended, by pid, as their ledgers prove. Writes nothing. */
+export function ownersIn(runs: readonly StoredRun[]): Map<number, Owner> {
+  const open = runs.filter(({ record }) => record.endedAt === undefined);
   const look = takeLook();
-  const owned = runs.flatMap((run) => {
+  const owned = open.flatMap((run) => {
     const { entries, descendants } = readWholeLedger(run.files.ledger);
     const found = findOwned(entries, descendants, new Map(), look);
     return found.map((each): [number, Owner] => [each.pid, { run, owned: each }]);

@@ -8,7 +8,7 @@ import type { Gpu, HostAddress, HostFacts, PlanOptions, PythonEnvironment } from
 import { type Runtime, runtimeFor } from '../plan/runtime.ts';
 import { likelyEngine } from '../plan/choose-engine.ts';
 import { isAlive } from '../process/identity.ts';
-import { holderOf, listeningPorts } from '../process/ports.ts';
+import { holderOf, type Listeners, listeningPorts } from '../process/ports.ts';
 import { argumentBytes } from '../process/proc.ts';
 import type { Profile } from '../profile/profile.ts';
 import { findPythonEnvironment, mountedEnvironment } from '../python/find-environment.ts';
@@ -31,6 +31,8 @@ export interface FactRequest {
   readonly profile?: Profile;
   /** Ports whose holder is shown to the user; determining it means a scan of /proc for each. */
   readonly ports: readonly number[];
+  /** The listeners of this host, if they have been read already. */
+  readonly listeners?: Listeners;
   readonly engine: PlanOptions['engine'] | 'none';
   /** Absent if nothing serves a model. */
   readonly options?: PlanOptions;
@@ -49,7 +51,7 @@ export async function gatherFacts(
   { folders, environment: caller }: Workspace,
   request: FactRequest,
 ): Promise<HostFacts> {
-  const { profile } = request;
+  const { profile, listeners = listeningPorts() } = request;
   const environment = deploymentEnvironment(caller, request);
   const workspace = { folders, environment };
   const { gpus, problem } = profile === undefined ? noGpus : await gpusHere(workspace);
@@ -63,7 +65,7 @@ export async function gatherFacts(
     ...placeFacts(environment),
     runId: request.runId,
     runFolder: join(folders.runs, request.runId),
-    busyPorts: busyPorts(folders, request.ports),
+    busyPorts: busyPorts(folders, request.ports, listeners),
     gpus,
     ...(problem === undefined ? {} : { gpuProblem: problem }),
     weightsMiB:
@@ -133,8 +135,11 @@ export function placeFacts(
   };
 }
 
-export function busyPorts(folders: StateFolders, wanted: readonly number[]): Map<number, string> {
-  const listening = listeningPorts();
+export function busyPorts(
+  folders: StateFolders,
+  wanted: readonly number[],
+  listening: Listeners = listeningPorts(),
+): Map<number, string> {
   const busy = new Map([...listening].map(([port]): [number, string] => [port, 'another process']));
   for (const port of wanted) {
     const inodes = listening.get(port);

@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
-import { lookAtEtcd } from '../infra/external-etcd.ts';
 import { findBinary } from '../infra/find-binaries.ts';
 import {
   accessPlaces,
@@ -100,16 +99,14 @@ async function lookAt(
 ): Promise<ExternalInfra | undefined> {
   const { ETCD_ENDPOINTS, NATS_SERVER } = environment;
   const profileKey = inProfile?.[name] === undefined ? undefined : placeKeys[name];
-  if (name === 'etcd')
-    return ETCD_ENDPOINTS
-      ? {
-          ...(await lookAtEtcd(ETCD_ENDPOINTS, environment, profileKey)),
-          profileKey,
-          access: accessPlaces(inProfile?.etcd, environment),
-        }
-      : undefined;
+  // Both are loaded on demand, because most hosts have no external etcd or NATS.
+  if (name === 'etcd') {
+    if (!ETCD_ENDPOINTS) return undefined;
+    const { lookAtEtcd } = await import('../infra/external-etcd.ts');
+    const access = accessPlaces(inProfile?.etcd, environment);
+    return { ...(await lookAtEtcd(ETCD_ENDPOINTS, environment, profileKey)), profileKey, access };
+  }
   if (!NATS_SERVER) return undefined;
-  // Loaded on demand, because most hosts have no external NATS.
   const { lookAtNats } = await import('../infra/external-nats.ts');
   return { ...(await lookAtNats(NATS_SERVER, environment)), profileKey };
 }

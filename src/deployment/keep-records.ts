@@ -27,6 +27,8 @@ export interface RecordsKeeper {
   readonly keptBy: (keeper: Identity) => void;
   /** Returns which files it had to restore, and why one could not be restored. Never throws. */
   readonly restore: () => readonly string[];
+  /** Restores what commands read of a run that has ended. Its claims are about to be released. Never throws. */
+  readonly restoreLast: () => void;
   /** The run has this plan from now on, with other claims. */
   readonly follow: (plan: Plan) => void;
 }
@@ -34,7 +36,8 @@ export interface RecordsKeeper {
 /** Call this while the records are still unchanged. */
 export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKeeper {
   const { plan, files, folders } = run;
-  const record: RunRecord = readRecordIn(files.folder) ?? {
+  const stored = readRecordIn(files.folder);
+  const record: RunRecord = stored ?? {
     runId: plan.runId,
     name: plan.name,
     startedAt: Date.now(),
@@ -47,64 +50,73 @@ export function recordsKeeper(run: PreparedRun, supervisor: Identity): RecordsKe
   // From here on, a missing run folder means that it was removed, not that the run is being prepared.
   quietly(() => adopt(nameFile, mine));
   let keeper: Identity | undefined;
+  const about = { ...record, supervisor };
+  const ofKeeper = keptFile(
+    files.keeper,
+    () => keeper === undefined || readKeeper(files) !== undefined,
+    () => {
+      if (keeper !== undefined) writeKeeper(files, keeper, about);
+    },
+  );
   const kept = [
     keptFile(
       files.run,
       () => readRecordIn(files.folder) !== undefined,
       () => writeRecord(files, record),
     ),
-    keptFile(
-      files.keeper,
-      () => keeper === undefined || readKeeper(files) !== undefined,
-      () => {
-        if (keeper !== undefined) writeKeeper(files, keeper, supervisor);
-      },
-    ),
+    ofKeeper,
   ];
-  const ofPlan = (now: Plan): KeptFile[] => [
+  const planOf = (now: Plan): KeptFile =>
     keptFile(
       files.plan,
       () => sameProcesses(readPlan(files), now),
       () => writePlan(files, now),
-    ),
-    ...claimFiles(folders, now).map((file) =>
+    );
+  const claimsOf = (now: Plan): KeptFile[] =>
+    claimFiles(folders, now).map((file) =>
       keptFile(
         file,
         () => storedClaim(file).kind === 'good',
         () => reclaim(file, mine),
       ),
-    ),
-  ];
-  let planned = ofPlan(plan);
+    );
+  let ofPlan = planOf(plan);
+  let claims = claimsOf(plan);
+  // Written a moment ago: a run that ends within the first seconds need not read them.
+  if (stored !== undefined) for (const each of [...kept, ofPlan, ...claims]) each.isGood();
+  const restore = (wanted: readonly KeptFile[]): string[] => {
+    const problems: string[] = [];
+    const attempt = (file: string, write: () => boolean): string[] => {
+      try {
+        return write() ? [basename(file)] : [];
+      } catch (error) {
+        problems.push(`${basename(file)} could not be restored: ${messageOf(error)}`);
+        return [];
+      }
+    };
+    const folder = attempt(
+      files.folder,
+      () => mkdirSync(files.logs, { recursive: true, mode: 0o700 }) === files.folder,
+    );
+    const written = [
+      ...attempt(files.ledger, () => restoreLedger(files.ledger)),
+      ...wanted.flatMap((each) => attempt(each.file, each.restore)),
+    ];
+    return [...folder, ...written, ...problems];
+  };
   return {
     record,
     follow: (now) => {
-      planned = ofPlan(now);
+      ofPlan = planOf(now);
+      claims = claimsOf(now);
     },
     keptBy: (identity) => {
       keeper = identity;
-      quietly(() => writeKeeper(files, identity, supervisor));
+      quietly(() => writeKeeper(files, identity, about));
+      ofKeeper.isGood();
     },
-    restore: () => {
-      const problems: string[] = [];
-      const attempt = (file: string, write: () => boolean): string[] => {
-        try {
-          return write() ? [basename(file)] : [];
-        } catch (error) {
-          problems.push(`${basename(file)} could not be restored: ${messageOf(error)}`);
-          return [];
-        }
-      };
-      const folder = attempt(
-        files.folder,
-        () => mkdirSync(files.logs, { recursive: true, mode: 0o700 }) === files.folder,
-      );
-      const written = [
-        ...attempt(files.ledger, () => restoreLedger(files.ledger)),
-        ...[...kept, ...planned].flatMap(({ file, restore }) => attempt(file, restore)),
-      ];
-      return [...folder, ...written, ...problems];
-    },
+    restore: () => restore([...kept, ofPlan, ...claims]),
+    restoreLast: () => void restore([...kept, ofPlan]),
   };
 }
 
@@ -121,6 +133,8 @@ function reclaim(file: string, mine: Claim): void {
 
 interface KeptFile {
   readonly file: string;
+  /** Call this when it has just been written. */
+  readonly isGood: () => void;
   /** Returns whether it had to be written. */
   readonly restore: () => boolean;
 }
@@ -132,6 +146,7 @@ function sameProcesses(stored: Plan | undefined, { processes }: Plan): boolean {
 
 /** Reads a file again only if it has changed: a periodic check costs one system call per file. */
 function keptFile(file: string, isGood: () => boolean, write: () => void): KeptFile {
+  const look = (): Stats | undefined => statSync(file, { throwIfNoEntry: false });
   let seen: Stats | undefined;
   const isUnchanged = (now: Stats | undefined): boolean =>
     now !== undefined &&
@@ -141,12 +156,13 @@ function keptFile(file: string, isGood: () => boolean, write: () => void): KeptF
     now.mtimeMs === seen.mtimeMs;
   return {
     file,
+    isGood: () => quietly(() => void (seen = look())),
     restore: (): boolean => {
-      const now = statSync(file, { throwIfNoEntry: false });
+      const now = look();
       if (isUnchanged(now)) return false;
       const good = isGood();
       if (!good) write();
-      seen = statSync(file, { throwIfNoEntry: false });
+      seen = look();
       return !good;
     },
   };

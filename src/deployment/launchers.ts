@@ -28,6 +28,7 @@ export async function createLaunchers(run: PreparedRun, deps: LauncherDependenci
     tracker,
     environment,
     clock: systemClock,
+    expected: plan.processes.filter((spec) => !isContained(spec)).map(({ name }) => name),
   });
   const contained = await containerLauncher(run, deps);
   const both: Launcher = {

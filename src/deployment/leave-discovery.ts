@@ -72,7 +72,8 @@ function instanceIn(page: string): string | undefined {
   return /^dynamo_component_\w+\{[^}]*worker_id="([0-9a-f]{1,16})"/m.exec(page)?.[1];
 }
 
-async function removeKeys(
+/** Every key of the instance in one bucket: that of each endpoint of its process. Rejects if they cannot be read. */
+export async function removeKeys(
   discovery: Discovery,
   bucket: 'mdc' | 'instances',
   id: string,

@@ -22,11 +22,10 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
-import { checkEtcd } from '../infra/external-etcd.ts';
 import { isOwn } from '../plan/infra.ts';
 import type { Secrets } from '../plan/plan-secrets.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
-import { holdPorts, releasePortHolds } from '../process/ports.ts';
+import { holdPorts, listeningPorts, type Listeners, releasePortHolds } from '../process/ports.ts';
 import { type Lack, lackOfRoom, lackOfRoomFor } from '../process/room.ts';
 import { type Claim, claim, unclaim, unknownHolder } from '../run/claim.ts';
 import {
@@ -168,6 +167,7 @@ interface RunRequest<P extends Plan> {
 /** Throws DynamoError; then nothing is held and no folder is left. */
 export async function prepareFromRequest<P extends Plan>(request: RunRequest<P>): Promise<PreparedRun<P>> {
   requireOwnState(request.environment);
+  const seen = { beganAt: performance.now(), listeners: listeningPorts() };
   const workspace = workspaceOf(request.environment);
   const { folders } = workspace;
   await requireRoom(folders);
@@ -178,7 +178,7 @@ export async function prepareFromRequest<P extends Plan>(request: RunRequest<P>)
   claimName(folders, request.name, mine);
   let held: PreparedRun<P> | undefined;
   try {
-    const { plan, environment } = await planAndLease(request, workspace, mine);
+    const { plan, environment } = await planAndLease(request, workspace, mine, seen);
     held = { plan, environment, files: runFiles(folders, runId), folders };
     claimData(held, mine);
     if (runsModel(plan)) await checkBorrowed(plan, environment.variables);
@@ -232,6 +232,8 @@ async function checkBorrowed(plan: ServingPlan | WorkersPlan, variables: Environ
   const etcd = infra?.etcd;
   if (etcd === undefined || isOwn(etcd)) return;
   const [environment, profileKey] = etcd.from === 'external' ? [variables, etcd.profileKey] : [{}, undefined];
+  // Loaded on demand, because most runs have no external etcd.
+  const { checkEtcd } = await import('../infra/external-etcd.ts');
   await checkEtcd(etcd.addresses, namespace, environment, profileKey);
   if (plan.share === undefined) return;
   const { requireAgreement } = await import('./presence.ts');
@@ -242,10 +244,10 @@ async function planAndLease<P extends Plan>(
   { facts: asked, plan }: RunRequest<P>,
   workspace: Workspace,
   mine: Claim,
+  { beganAt, listeners }: { readonly beganAt: number; readonly listeners: Listeners },
 ): Promise<Pick<PreparedRun<P>, 'plan' | 'environment'>> {
   const { folders } = workspace;
-  const beganAt = performance.now();
-  const facts = await gatherFacts(workspace, { ...asked, runId: mine.runId });
+  const facts = await gatherFacts(workspace, { ...asked, runId: mine.runId, listeners });
   const busyPorts = new Map(facts.busyPorts);
   let { gpus } = facts;
   while (performance.now() - beganAt < planMs) {

@@ -1,25 +1,19 @@
 /** Stops what a dead supervisor left: the same verified stop, from the ledger alone. */
+import { existsSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
 import type { FoundContainer } from '../container/in-ledger.ts';
 import { appendOwn } from '../host/own-file.ts';
 import type { Plan } from '../plan/plan.ts';
+import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
 import { releaseAllPorts } from '../run/leases.ts';
 import { childrenInLedger } from '../process/launch.ts';
 import { type Ledger, readContainers, readWholeLedger } from '../process/ledger.ts';
-import { takeLook } from '../process/proc.ts';
+import type { ProcessStat } from '../process/proc.ts';
 import { createTracker, type Tracker } from '../process/tracker.ts';
-import {
-  appendEvent,
-  deadRuns,
-  hasKnownSupervisor,
-  markSwept,
-  readKeeper,
-  readPlan,
-  type StoredRun,
-} from '../run/record.ts';
+import { appendEvent, markSwept, readKeeper, readPlan, type StoredRun } from '../run/record.ts';
 import type { RunFiles, Workspace } from '../run/folders.ts';
 import type { Child } from '../supervisor/contracts.ts';
 import { stoppedText, type StopReport } from '../supervisor/events.ts';
@@ -37,6 +31,8 @@ const unknownGraceMs = 10_000;
 /** What was stopped, and the result of removing its keys from an external etcd, in words. */
 export interface ReapReport extends StopReport {
   readonly keys?: string;
+  /** Another process that was doing the same used up its time, in words. */
+  readonly overdue?: string;
 }
 
 /** The running processes of a run, as its ledger proves. */
@@ -57,21 +53,41 @@ export async function reapRun(
   first: readonly string[] = [],
 ): Promise<ReapReport> {
   const report = await reapAlone(workspace, run, { now, first });
-  if (report.left.length === 0) await untilKeeperGone(run);
-  return report;
+  return report.left.length > 0 ? report : { ...report, left: await untilKeeperGone(run) };
 }
 
 /**
  * The keeper wakes up for the same work and cleans up last; wait for it, so that it is gone too. Call this when nothing of the
- * run is left: a keeper that takes long or is suspended has nothing left to do, and is killed.
+ * run is left: a keeper that takes long or is suspended has nothing left to do, and is killed. Returns those that survive that.
+ * It is in /proc whatever its record says. `living`: of a look at /proc since the supervisor died.
  */
-export async function untilKeeperGone({ files }: StoredRun): Promise<void> {
+export async function untilKeeperGone(
+  { files }: StoredRun,
+  living?: readonly ProcessStat[],
+): Promise<string[]> {
+  const { keepersAtWork } = await import('./kept-runs.ts');
+  const left = [];
+  for (const keeper of await keepersAtWork(files, living))
+    if ((await outwait(keeper, keeperMs)) === 'stuck') left.push(`${keeper.pid} (keeper)`);
+  await untilRecordedKeeperGone(files);
+  return left;
+}
+
+/** The keeper that its record names: it may have been replaced since. */
+export async function untilRecordedKeeperGone(files: RunFiles): Promise<void> {
   const keeper = readKeeper(files);
   if (keeper !== undefined && keeper.pid !== process.pid) await outwait(keeper, keeperMs);
 }
 
+/** Its keeper has the ledger open, if only that was removed. */
+async function findLedger({ files }: StoredRun): Promise<void> {
+  if (existsSync(files.ledger)) return;
+  const { readRemovedLedger } = await import('./kept-runs.ts');
+  await readRemovedLedger(files);
+}
+
 /** How a dead run is ended. */
-interface Reaping {
+export interface Reaping {
   readonly now: boolean;
   readonly first: readonly string[];
   /** Two looks at /proc found none of its processes, and it has had no container. */
@@ -97,7 +113,8 @@ async function stopOwned(
   });
 }
 
-async function reapAlone(
+/** Like `reapRun`, but does not wait for the keeper. */
+export async function reapAlone(
   { folders, environment }: Workspace,
   run: StoredRun,
   how: Reaping,
@@ -105,13 +122,15 @@ async function reapAlone(
   const { files, record } = run;
   const { now } = how;
   const plan = readPlan(files);
+  await findLedger(run);
   const sole = await soleReaper(files, record.runId, now ? immediateLimitMs : stopLimitMs(plan));
+  const { overdue } = sole;
   try {
     const ledger = readWholeLedger(files.ledger);
     const report =
       how.isEmpty === true
         ? nothingStopped
-        : await stopOwned(files, ledger, plan, { ...how, now: now || sole.overdue });
+        : await stopOwned(files, ledger, plan, { ...how, now: now || overdue !== undefined });
     const unknown = whatIsUnknown(run, ledger);
     const left = [...report.left, ...unknown];
     quietly(() => appendEvent(files, { at: systemClock.now(), type: 'stopped', ...report, left }));
@@ -120,11 +139,16 @@ async function reapAlone(
     const keys = await sweepAgain(run, environment);
     if (unknown.length > 0) throw unknownError(run, ledger, unknown);
     if (report.left.length === 0) {
+      for (const cgroup of ledger.cgroups) removeCgroup(cgroup);
       tidyUp({ plan, files, folders, record });
       // A change that was interrupted may have leased ports that are in no plan.
       quietly(() => releaseAllPorts(folders, { runId: record.runId, holder: ownIdentity() }, isAlive));
     }
-    return { ...report, ...(keys === undefined ? {} : { keys }) };
+    return {
+      ...report,
+      ...(keys === undefined ? {} : { keys }),
+      ...(overdue === undefined ? {} : { overdue }),
+    };
   } finally {
     sole.release();
   }
@@ -187,94 +211,26 @@ export async function foundContainers({ files }: StoredRun): Promise<FoundContai
   return await findContainers(entries);
 }
 
-/**
- * Before a new start: stops and reports what dead runs left behind, and waits for their GPU memory, so that the next run can
- * use it.
- */
-export async function reapDeadRuns(workspace: Workspace, say: (line: string) => void): Promise<void> {
-  // The user did not ask for this: a run whose supervisor is unknown may be up, and is left to `down` and `clean`.
-  const dead = deadRuns(workspace.folders, isAlive).filter(hasKnownSupervisor);
-  const empty = new Set(await emptyRuns(dead));
-  for (const run of dead) {
-    if (empty.has(run)) {
-      await telling(run, say, async () => await reapAlone(workspace, run, reapEmpty));
-      await untilKeeperGone(run);
-      continue;
-    }
-    const containers = await foundContainers(run);
-    const alive = await trackerOf(run).scan();
-    const isEmpty = alive.length === 0 && containers.length === 0;
-    const found = [
-      ...(alive.length > 0 ? [`${alive.length} processes`] : []),
-      ...(containers.length > 0 ? [`${containers.length} containers`] : []),
-    ];
-    if (!isEmpty)
-      say(`run ${run.record.runId} lost its supervisor and left ${found.join(' and ')}: stopping them`);
-    const freed = isEmpty ? undefined : await watchMemoryOf(alive, containers, workspace.environment);
-    await telling(run, say, async () => {
-      const report = await reapRun(workspace, run, false);
-      if (!isEmpty) say(`${run.record.runId}: ${stoppedText(report)}`);
-      return report;
-    });
-    const returned = await freed?.();
-    if (returned !== undefined) say(returned);
-  }
-}
-
-/** Runs with no container and no process, seen twice. Two looks at /proc serve all of them. */
-async function emptyRuns(dead: readonly StoredRun[]): Promise<StoredRun[]> {
-  if (dead.length === 0) return [];
-  const seen = dead.map((run) => ({ run, ledger: readWholeLedger(run.files.ledger) }));
-  const seenEmpty = (among: typeof seen): typeof seen => {
-    const look = takeLook();
-    return among.filter(({ run: { files }, ledger: { entries, descendants, containers } }) => {
-      const tracker = createTracker(files.ledger, entries, descendants);
-      return containers.length === 0 && tracker.search(look).length === 0;
-    });
-  };
-  const once = seenEmpty(seen);
-  // A process that was being started during the first look is running by now, or has ended.
-  await systemClock.sleep(betweenLooksMs);
-  return seenEmpty(once).map(({ run }) => run);
-}
-
-const betweenLooksMs = 2;
-
-const reapEmpty: Reaping = { now: false, first: [], isEmpty: true };
-
-async function telling(
-  { record: { runId } }: StoredRun,
-  say: (line: string) => void,
-  reap: () => Promise<ReapReport>,
-): Promise<void> {
-  try {
-    const { keys } = await reap();
-    if (keys !== undefined) say(`${runId}: ${keys}`);
-  } catch (error) {
-    // An incomplete ledger must not prevent other runs from starting.
-    if (!(error instanceof DynamoError)) throw error;
-    say(`${runId}: ${error.message}`);
-  }
-}
-
-/** The same for one run that the user asked to stop; reports its GPU memory. */
+/** The same for a run that the user asked to stop; waits until its GPU memory is free, and says how much that was. */
 export async function reapAndWait(
   workspace: Workspace,
   run: StoredRun,
   now: boolean,
   say: (line: string) => void,
 ): Promise<StopReport> {
+  await findLedger(run);
   const alive = await trackerOf(run).scan();
   const freed = await watchMemoryOf(alive, await foundContainers(run), workspace.environment);
   const report = await reapRun(workspace, run, now);
-  if (report.keys !== undefined) say(`${run.record.runId}: ${report.keys}`);
+  for (const text of [report.overdue, report.keys])
+    if (text !== undefined) say(`${run.record.runId}: ${text}`);
   const returned = await freed();
   if (returned !== undefined) say(returned);
   return report;
 }
 
 /** What it returns waits until their GPU memory is free, and says how much that was. */
-async function watchMemoryOf(
+export async function watchMemoryOf(
   alive: readonly { readonly pid: number }[],
   containers: readonly FoundContainer[],
   environment: Environment,

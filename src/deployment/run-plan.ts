@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { appendOwn } from '../host/own-file.ts';
 import { isServing, type Plan, runsModel } from '../plan/plan.ts';
 import { childEnvironment } from '../plan/run-environment.ts';
-import { cgroupOfRun, removeCgroupsIn } from '../process/cgroup.ts';
+import { cgroupOfRun, removeCgroup } from '../process/cgroup.ts';
 import { ownIdentity } from '../process/identity.ts';
 import { keptLedger, startKeeper } from '../process/keeper.ts';
 import { foreignListeners } from '../process/ports.ts';
@@ -13,7 +13,7 @@ import { appendCgroup, readContainers } from '../process/ledger.ts';
 import { openLedger } from '../process/ledger-writer.ts';
 import { createTracker } from '../process/tracker.ts';
 import { createProbes } from '../probe/prober.ts';
-import { openControlServer } from '../run/control-server.ts';
+import { type ControlServer, openControlServer } from '../run/control-server.ts';
 import type { RunFiles } from '../run/folders.ts';
 import { appendEvent, markSwept, socketIn } from '../run/record.ts';
 import type { RunEvent } from '../supervisor/events.ts';
@@ -36,6 +36,21 @@ import type { Identity } from '../base/identity.ts';
 
 /** Supervises the run in this process. `done` settles when everything has ended and is cleaned up. */
 export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => void): Promise<Supervision> {
+  const opened: { control?: ControlServer } = {};
+  try {
+    return await begin(given, onEvent, opened);
+  } catch (error) {
+    // Its socket may be where no later command looks.
+    await opened.control?.close();
+    throw error;
+  }
+}
+
+async function begin(
+  given: PreparedRun,
+  onEvent: (event: RunEvent) => void,
+  opened: { control?: ControlServer },
+): Promise<Supervision> {
   const { plan, files, folders } = given;
   let planNow = plan;
   const secrets: Record<string, string> = { ...given.environment.secrets };
@@ -73,6 +88,7 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
       return await replaceHere(liveRun(), replacement);
     },
   });
+  opened.control = control;
   const scale = async (replicas: Readonly<Record<string, number>>) => {
     const { scaleHere } = await import('./scale-here.ts');
     return await scaleHere(liveRun(), replicas);
@@ -82,6 +98,14 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     const spec = planNow.processes.find(({ name }) => name === process);
     if (spec !== undefined) releaseProbe(spec.probe);
   };
+  const forget = async (process: string): Promise<void> => {
+    try {
+      const { forgetDead } = await import('./forget-dead.ts');
+      await forgetDead(planNow, process, variables);
+    } catch {
+      // The package was replaced meanwhile.
+    }
+  };
   const write = eventWriter(files);
   const hear = (event: RunEvent): void => {
     diagnostician.hear(event);
@@ -89,8 +113,10 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     write(event);
     onEvent(event);
     if (event.type === 'process') upkeep?.stir(event.state);
+    // Not before what follows in this turn: fifty processes that stop get their signals first.
+    if (event.type === 'process' && event.state === 'failed') setImmediate(() => void forget(event.process));
     if (event.type === 'unhealthy' || (event.type === 'process' && event.state !== 'ready'))
-      release(event.process);
+      setImmediate(release, event.process);
     presence?.hear(event, journal.status());
     follower?.hear(event);
   };
@@ -116,6 +142,9 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
       if (written.length > 0) note(restoredText(written, files.folder));
     },
   });
+  // Creates control groups while the keeper starts.
+  const launcher = createLaunchers(prepared, { cgroup, tracker, environment, note });
+  launcher.catch(() => {});
   const keeper = startKeeper({
     program: reapProgram(),
     words: reapWords(plan.runId, supervisor, keptLedger),
@@ -141,7 +170,7 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
     });
   }
   const deps: Dependencies = {
-    launcher: await createLaunchers(prepared, { cgroup, tracker, environment, note }),
+    launcher: await launcher,
     prober,
     proving,
     clock: systemClock,
@@ -173,16 +202,16 @@ export async function runPlan(given: PreparedRun, onEvent: (event: RunEvent) => 
       upkeep?.end();
       await presence?.end();
       await follower?.end();
-      // The kernel takes a tenth of a millisecond for each: meanwhile, the keeper ends.
-      const groupsGone = cgroup === undefined ? undefined : removeCgroupsIn(cgroup);
       const swept = await sweepRun(plan, variables);
       if (swept !== undefined) note(swept.text);
       quietly(() => markSwept(files, swept?.unswept));
-      await keeper.release();
+      const released = keeper.release();
+      // Meanwhile, the keeper ends. Synchronous: the thread pool takes longer to be asked than the kernel for each.
+      if (cgroup !== undefined) removeCgroup(cgroup);
       await control.close();
-      await groupsGone;
       // The command that stopped the run reads its record afterwards, even if the folder was removed.
-      keepRecords.restore();
+      keepRecords.restoreLast();
+      await released;
       // Keep the records of what could not be stopped, so that the next command can try again.
       if (outcome.left.length === 0) tidyUp({ ...prepared, record: keepRecords.record });
       return outcome;

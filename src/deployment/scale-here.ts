@@ -46,7 +46,10 @@ export async function scaleHere(
  * One worker after the other. Throws DynamoError or StartFailure at the first one that fails, and says which were replaced; the
  * old one stays, or is started again where the new one had to take its GPUs.
  */
-export async function replaceHere(live: LiveRun, { names, templates }: Replacement): Promise<ChangeReport> {
+export async function replaceHere(
+  live: LiveRun,
+  { names, templates, startWithinMs }: Replacement,
+): Promise<ChangeReport> {
   const beganAt = performance.now();
   const added: AddedProcess[] = [];
   const removed: string[] = [];
@@ -55,7 +58,10 @@ export async function replaceHere(live: LiveRun, { names, templates }: Replaceme
     const template = templates[old?.component ?? ''];
     if (old === undefined || template === undefined) continue;
     try {
-      const report = await changeHere(live, (plan, facts) => replacementOf(plan, name, template, facts));
+      const report = await changeHere(live, (plan, facts) => ({
+        ...replacementOf(plan, name, template, facts),
+        startWithinMs,
+      }));
       added.push(...report.added);
       removed.push(...report.removed);
     } catch (error) {

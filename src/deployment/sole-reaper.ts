@@ -7,37 +7,53 @@ import type { Identity } from '../base/identity.ts';
 import type { Plan } from '../plan/plan.ts';
 
 interface SoleReaper {
-  /** Another process has used up the time: what it left is killed without a grace period. */
-  readonly overdue: boolean;
+  /** Another process has used up the time, in words: what it left is killed without a grace period. */
+  readonly overdue: string | undefined;
   release(): void;
 }
 
 /**
  * Waits for another process that is stopping this run: it has `limitMs`, is resumed if it is suspended, and killed if it takes
- * longer. Stopping matters more than exclusion: does not wait if the claim can be neither written nor read, or if the other
- * process survives SIGKILL. Never throws.
+ * longer. If the claim can be neither written nor read, only the keeper of the run is waited for, as /proc shows it. Stopping
+ * matters more than exclusion: does not wait for a process that survives SIGKILL.
  */
 export async function soleReaper(files: RunFiles, runId: string, limitMs: number): Promise<SoleReaper> {
   const mine: Claim = { runId, holder: ownIdentity() };
   const release = (): void => quietly(() => unclaim(files.reaper, mine, isAlive));
-  for (let overdue = false; ;) {
+  for (let overdue: string | undefined; ;) {
     const other = claimed(files.reaper, mine);
-    if (other === undefined || other.kind === 'unknown') return { overdue, release };
+    if (other === 'impossible' || other?.kind === 'unknown')
+      return { overdue: (await outwaitKeepers(files, limitMs)) ?? overdue, release };
+    if (other === undefined || other.claim.holder.pid === mine.holder.pid) return { overdue, release };
     const { holder } = other.claim;
-    if (holder.pid === mine.holder.pid) return { overdue, release };
     const outcome = await outwait(holder, limitMs);
-    if (outcome === 'stuck') return { overdue: true, release: () => {} };
-    overdue ||= outcome === 'ended';
+    if (outcome !== 'gone') overdue = overdueText('another command or its keeper', holder, outcome, limitMs);
+    if (outcome === 'stuck') return { overdue, release: () => {} };
   }
 }
 
-function claimed(file: string, mine: Claim): ReturnType<typeof claim> {
+function claimed(file: string, mine: Claim): ReturnType<typeof claim> | 'impossible' {
   try {
     return claim(file, mine, isAlive);
   } catch {
     // The folder is gone, or the disk is full or read-only.
-    return undefined;
+    return 'impossible';
   }
+}
+
+async function outwaitKeepers(files: RunFiles, limitMs: number): Promise<string | undefined> {
+  const { keepersAtWork } = await import('./kept-runs.ts');
+  let overdue: string | undefined;
+  for (const keeper of await keepersAtWork(files)) {
+    const outcome = await outwait(keeper, limitMs);
+    if (outcome !== 'gone') overdue = overdueText('its keeper', keeper, outcome, limitMs);
+  }
+  return overdue;
+}
+
+function overdueText(who: string, { pid }: Identity, outcome: Outwaited, limitMs: number): string {
+  const end = outcome === 'ended' ? 'was killed' : 'does not end after SIGKILL';
+  return `${who} (pid ${pid}) had not ended the run after ${limitMs / 1000} s and ${end}`;
 }
 
 /** For writes that only serve as information for people. */

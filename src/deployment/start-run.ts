@@ -3,7 +3,7 @@ import type { Environment } from '../base/environment.ts';
 import type { ServingPlan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Profile } from '../profile/profile.ts';
-import type { Failure, Proof, RunEvent } from '../supervisor/events.ts';
+import type { Failure, Proof, RunEvent, StopReport } from '../supervisor/events.ts';
 import type { Outcome, Supervision } from '../supervisor/supervise.ts';
 import { failureError, failureSoFar, leftBehindError } from './failure-error.ts';
 import { prepareWholeRun } from './prepare-run.ts';
@@ -12,9 +12,14 @@ import { type PreparedRun, releaseRun } from './tidy-up.ts';
 import { deferred } from '../base/deferred.ts';
 import { releasePortHolds } from '../process/ports.ts';
 import { askStop } from '../run/control-client.ts';
-import { socketIn } from '../run/record.ts';
+import type { Workspace } from '../run/folders.ts';
+import { isDead, socketIn, type StoredRun } from '../run/record.ts';
 import { portsOf } from '../run/leases.ts';
 import { connect, startSupervisor, untilGone } from './background-supervisor.ts';
+import { messageOf } from '../base/error-code.ts';
+import { version } from '../package/version.ts';
+import { runAsItIs } from './find-run.ts';
+import { reapRun } from './reap-run.ts';
 
 export interface StartedRun {
   readonly held: PreparedRun<ServingPlan>;
@@ -78,12 +83,28 @@ export const startDetachedRun: StartRun = async (profile, options, onEvent, envi
     ready.resolve(undefined);
     // It cleans up after its last event.
     await untilGone(supervisor);
-    const { killed, left } = stopped ?? { killed: [], left: [] };
+    const { plan, files, folders } = held;
+    const about = { runId: plan.runId, name: plan.name, startedAt: Date.now(), detached: true, version };
+    const run = { record: { ...about, supervisor }, files, supervised: true };
+    const { killed, left } = stopped ?? (await endedUntold({ folders, environment }, run));
     return { killed, left, ...(failure === undefined ? {} : { failure }) };
   };
   const ask = (now: boolean) => (): void => void askStop(socket, now).catch(() => {});
   return { held, supervision: { ready: ready.promise, done: follow(), stop: ask(false), kill: ask(true) } };
 };
+
+/**
+ * For a run whose supervisor has not told how it ended: if it died, waits for the keeper, and ends what that left. Never
+ * rejects.
+ */
+export async function endedUntold(workspace: Workspace, run: StoredRun): Promise<StopReport> {
+  try {
+    const now = runAsItIs(workspace.folders, run);
+    return isDead(now) ? await reapRun(workspace, now, false) : { killed: [], left: [] };
+  } catch (error) {
+    return { killed: [], left: [messageOf(error)] };
+  }
+}
 
 /** The variables for a client, with `exec` and the library. Without DYNAMO_RUN_ID, which marks processes that we may stop. */
 export function clientEnvironment(plan: ServingPlan): Record<string, string> {

@@ -30,9 +30,10 @@ import {
   type StaleFile,
   staleSockets,
 } from '../run/stale.ts';
-import { deadRuns, readRecordIn, type StoredRun, storedRuns } from '../run/record.ts';
+import { isDead, readRecordIn, type StoredRun } from '../run/record.ts';
 import { claimNeeds } from './claims.ts';
 import { type HeldGpus, type Owner, ownersIn, runOf, surveyGpus } from './gpu-survey.ts';
+import { type KnownRun, knownRuns } from './kept-runs.ts';
 import { foundContainers } from './reap-run.ts';
 
 export interface DeadRun {
@@ -44,12 +45,14 @@ export interface DeadRun {
 
 export interface CleanFindings {
   readonly deadRuns: readonly DeadRun[];
+  /** Runs whose keeper is at work or about to exit. */
+  readonly kept: readonly KnownRun[];
   /** Ended runs whose keys could not be removed from an external etcd. */
   readonly unswept: readonly StoredRun[];
   readonly segments: readonly SegmentProof[];
   readonly stale: readonly StaleFile[];
   /** Claims that are kept although their holder is dead or unknown. */
-  readonly kept: readonly KeptClaim[];
+  readonly keptClaims: readonly KeptClaim[];
   readonly prunable: readonly PrunableRun[];
   readonly gpus: HeldGpus;
   /** Processes with marks of a run, or in a session of a run, that no ledger here proves. */
@@ -65,8 +68,8 @@ export async function surveyAll(
   { folders, environment }: Workspace,
   prunedAfterMs: number,
 ): Promise<CleanFindings> {
-  const runs = storedRuns(folders, isAlive);
-  const owners = ownersIn(folders);
+  const runs = await knownRuns(folders);
+  const owners = ownersIn(runs);
   const inContainers = await containersOf(runs);
   const contained = runsByContainer(inContainers);
   const gpus = await surveyGpus(owners, contained, environment);
@@ -76,11 +79,12 @@ export async function surveyAll(
   const staying = [...owners.values()].filter(({ run }) => run.supervised);
   const claims = checkClaims(folders, isAlive, claimNeeds(folders, { runs, owners: staying, marked }));
   return {
-    deadRuns: deadRuns(folders, isAlive).map((run) => deadRun(run, owners, inContainers, gpus)),
+    deadRuns: runs.filter(isDead).map((run) => deadRun(run, owners, inContainers, gpus)),
+    kept: runs.filter(({ supervised, keeper }) => !supervised && keeper !== undefined),
     unswept: runs.filter(({ record }) => record.endedAt !== undefined && record.unswept !== undefined),
     ...segmentFindings(runs, owners),
     stale: [...claims.stale, ...sockets],
-    kept: claims.kept,
+    keptClaims: claims.kept,
     prunable: prunableRuns(folders, runs, prunedAfterMs, systemClock.now()),
     gpus,
     containers: await unknownContainers(runs, environment),

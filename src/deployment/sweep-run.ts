@@ -2,7 +2,6 @@
 import type { Environment } from '../base/environment.ts';
 import { messageOf } from '../base/error-code.ts';
 import { isSilence, type Reach, reachOf } from '../infra/reach.ts';
-import { sweepEtcd } from '../infra/external-etcd.ts';
 import { type InfraUse, isOwn } from '../plan/infra.ts';
 import { runsModel, type Plan } from '../plan/plan.ts';
 import { readPlan, type StoredRun } from '../run/record.ts';
@@ -27,6 +26,7 @@ export async function sweepRun(plan: Plan, environment: Environment): Promise<Sw
   });
   if (reach.missing.length > 0) return refused(reach.missing.join(', '));
   try {
+    const { sweepEtcd } = await import('../infra/external-etcd.ts');
     const { before, after } = await sweepEtcd(etcd.addresses, namespace, reach.environment);
     if (before === 0) return { text: `${place}: no key of namespace ${namespace} is left` };
     const counts = `(keys before: ${before}, after: ${after})`;

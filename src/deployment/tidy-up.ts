@@ -3,9 +3,7 @@ import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { ephemeralFolders, type Plan, runsModel } from '../plan/plan.ts';
 import type { RunEnvironment } from '../plan/run-environment.ts';
-import { removeCgroup } from '../process/cgroup.ts';
 import { isAlive, ownIdentity } from '../process/identity.ts';
-import { readCgroups } from '../process/ledger.ts';
 import { releasePortHolds } from '../process/ports.ts';
 import { removeUsedSegments } from '../process/shared-memory.ts';
 import { claimsIn, unclaim } from '../run/claim.ts';
@@ -44,7 +42,6 @@ export function tidyUp({ plan, files, folders, record }: EndedRun): void {
   if (plan !== undefined) quietly(() => releaseRun({ plan, folders }));
   else if (runId !== undefined) quietly(() => releaseAll(folders, runId));
   quietly(() => removeUsedSegments(files.ledger));
-  for (const cgroup of readCgroups(files.ledger)) quietly(() => removeCgroup(cgroup));
   if (runId !== undefined) quietly(() => removeSocket(socketIn(folders, files)));
   quietly(() => markEnded(files, record));
 }

@@ -10,7 +10,10 @@ import { createSegmentWatch } from '../process/shared-memory.ts';
 import type { ProcessState } from '../supervisor/events.ts';
 
 const beatMs = 5_000;
-/** While states change, new processes appear that may hide later; afterwards, scanning /proc at every third beat is enough. */
+/**
+ * While states change, new processes appear that may hide later; afterwards, scanning /proc at every third beat is enough. So it
+ * is once all are ready in control groups of their own, where nothing can hide.
+ */
 const activeMs = 60_000;
 /** A process that has just started hides nothing yet, and needs the CPU more than we do. */
 const settleMs = 250;
@@ -48,6 +51,7 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
       .then(watchOnce)
       .catch(() => {});
   let changedAt = performance.now();
+  let changedTo: ProcessState | undefined;
   let soon: NodeJS.Timeout | undefined;
   const scanLater = (): void => {
     soon = undefined;
@@ -56,13 +60,15 @@ export function startUpkeep(settings: UpkeepSettings): Upkeep {
   let beats = 0;
   const timer = setInterval(() => {
     beats++;
-    if (performance.now() - changedAt < activeMs || beats % 3 === 0) scan();
+    const isSettled = changedTo === 'ready' && tracker.allContained();
+    if ((performance.now() - changedAt < activeMs && !isSettled) || beats % 3 === 0) scan();
     restore();
     void rotate();
   }, beatMs);
   return {
     stir: (state) => {
       changedAt = performance.now();
+      changedTo = state;
       // There is nothing to find before the start; and a stop scans by itself where it must.
       if (state === 'starting' || state === 'stopping' || state === 'stopped') return;
       // After a failure either the run or what is left of the process is stopped: that scans, and must not wait for us.

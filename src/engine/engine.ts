@@ -142,6 +142,8 @@ interface EngineFacts {
     readonly backend: string;
     /** Flags with which a worker publishes what the planner reads. */
     readonly workerFlags: readonly string[];
+    /** Why workers cannot publish it without a GPU; absent if they can. */
+    readonly lackOnCpu?: string;
   };
   /** The first one names the folder of all; absent if it compiles nothing. */
   readonly kernelCaches?: readonly KernelCache[];

@@ -23,7 +23,12 @@ export const sglang: UpstreamKind = {
     modes: ['aggregated', 'prefill', 'decode', 'diffusion-lm'],
     loaded: 'dynamo_component_model_load_time_seconds',
   },
-  planner: { backend: 'sglang', workerFlags: ['--enable-forward-pass-metrics'] },
+  planner: {
+    backend: 'sglang',
+    workerFlags: ['--enable-forward-pass-metrics'],
+    // The scheduler dies of its first request. Source: docs/upstream/planner.md#what-it-reads.
+    lackOnCpu: 'SGLang times each step for the planner with CUDA, which is not there with device: cpu',
+  },
   kernelCaches,
   backendFramework: 'sglang',
   python: pythonNeed,

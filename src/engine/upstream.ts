@@ -109,6 +109,9 @@ export function tracingVariables(home: Pick<PythonHome, 'caller'>, process: stri
   };
 }
 
+export const exportsTraces = (env: Readonly<Record<string, string>>): boolean =>
+  Boolean(env.OTEL_EXPORT_ENABLED);
+
 /**
  * Upstream's switch for traces always exports logs as well. If the collector accepts no logs, or is down, each batch
  * causes an ERROR line in the log, which becomes the next batch a second later. So logs are sent only if the caller

@@ -130,14 +130,36 @@ export async function deleteKeys(
     await session.call('kv/deleterange', { key: base64(key) });
 }
 
-async function keysBelow(prefix: string, { call }: EtcdSession): Promise<string[]> {
+/** What is below `prefix`, by key. Rejects if etcd does not answer or denies access. */
+export async function valuesBelow(
+  addresses: readonly string[],
+  prefix: string,
+  environment: Environment,
+): Promise<Map<string, string>> {
+  const { session } = await firstAnswering(addresses, environment);
+  return await range(prefix, { keysOnly: false }, session);
+}
+
+async function keysBelow(prefix: string, session: EtcdSession): Promise<string[]> {
+  return [...(await range(prefix, { keysOnly: true }, session)).keys()];
+}
+
+const decoded = (value: unknown): string =>
+  typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : '';
+
+async function range(
+  prefix: string,
+  { keysOnly }: { readonly keysOnly: boolean },
+  { call }: EtcdSession,
+): Promise<Map<string, string>> {
   const { kvs } = await call('kv/range', {
     key: base64(prefix),
     range_end: base64(after(prefix)),
-    keys_only: true,
+    keys_only: keysOnly,
   });
-  return (Array.isArray(kvs) ? (kvs as { key?: unknown }[]) : []).flatMap(({ key }) =>
-    typeof key === 'string' ? [Buffer.from(key, 'base64').toString('utf8')] : [],
+  const all = Array.isArray(kvs) ? (kvs as { key?: unknown; value?: unknown }[]) : [];
+  return new Map(
+    all.flatMap(({ key, value }) => (typeof key === 'string' ? [[decoded(key), decoded(value)]] : [])),
   );
 }
 

@@ -279,6 +279,7 @@ function resolve(decided: Decided, options: PlanOptions, host: HostFacts) {
     pool,
     placement,
     edges,
+    isPrivate: decided.share === undefined && (infra.etcd === undefined || isOwn(infra.etcd)),
     cwd,
     passes: access,
     modelTarget: linkTo,

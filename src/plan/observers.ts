@@ -119,7 +119,12 @@ function traced<P extends Plan>(plan: P, caller: HostFacts['environment']): P {
     processes: plan.processes.map((spec) =>
       spec.kind === 'infra'
         ? spec
-        : { ...spec, env: { ...tracingVariables({ caller }, spec.name), ...spec.env } },
+        : {
+            ...spec,
+            // The last spans are sent when it ends.
+            unusedStopGraceMs: undefined,
+            env: { ...tracingVariables({ caller }, spec.name), ...spec.env },
+          },
     ),
   };
 }

@@ -30,6 +30,8 @@ export interface RestartRule {
   readonly windowMs: number;
   /** Doubles with each restart in the window, up to `maxDelayMs`. */
   readonly firstDelayMs: number;
+  /** The first restart in the window waits for nothing. */
+  readonly firstAtOnce?: true;
   readonly maxDelayMs: number;
 }
 
@@ -91,6 +93,8 @@ export interface ProcessSpec {
   readonly loadingStopGraceMs?: number | undefined;
   /** The same for a degraded process, which lost one of `vitalChildren`; absent if equal to `stopGraceMs`. */
   readonly degradedStopGraceMs?: number | undefined;
+  /** The same when the whole run stops and its frontend has no client left; absent if equal to `stopGraceMs`. */
+  readonly unusedStopGraceMs?: number | undefined;
   readonly restart: RestartRule;
   /** Overrides the rule of the plan. */
   readonly liveness?: LivenessRule | undefined;

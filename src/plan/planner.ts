@@ -34,6 +34,7 @@ export function withPlanner<P extends Plan>(plan: P, request: PlannerRequest, ho
   const { profile, options } = request;
   const serving = requireWhole(plan);
   const support = requirePlanner(serving.engine);
+  if (profile.device === 'cpu' && support.lackOnCpu !== undefined) throw onlyOnGpus(support.lackOnCpu);
   const python = requirePython(request, serving.engine, host);
   const spec: PlannerSpec = profile.planner ?? { target: 'throughput', replicas: {}, intervalSeconds: 5 };
   const target = options.planner === undefined || options.planner === true ? spec.target : options.planner;
@@ -87,6 +88,14 @@ export function requirePlanner(engine: string): NonNullable<EngineKind['planner'
     hint: "--engine mocker   # simulated answers with Dynamo's own frontend; --engine sglang on GPUs",
     impossible: true,
     fields: { option: '--planner', engine },
+  });
+}
+
+function onlyOnGpus(why: string): DynamoError {
+  return new DynamoError('usage', `--planner: ${why}.`, {
+    hint: "--engine mocker   # simulated answers with Dynamo's own frontend; or device: gpu",
+    impossible: true,
+    fields: { option: '--planner' },
   });
 }
 

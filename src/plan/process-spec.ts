@@ -1,6 +1,7 @@
 /** One process of an engine, fully resolved: argv, environment, ports, GPUs, probe, stop budget. */
 import type { Engine, Launch, LocalDeployment, PortName, Ports } from '../engine/engine.ts';
 import type { Profile, WorkerMode, WorkerSpec } from '../profile/profile.ts';
+import { exportsTraces } from '../engine/upstream.ts';
 import { spansHosts } from '../engine/targets.ts';
 import type { Placement } from './gpus.ts';
 import { type KernelPlace, kernelFolderOf } from './kernel-cache.ts';
@@ -18,6 +19,8 @@ export interface ProcessContext {
   readonly pool: PortPool;
   readonly placement: Placement | undefined;
   readonly edges: ReturnType<typeof edgesOf>;
+  /** No frontend but those of this plan can find its workers. */
+  readonly isPrivate: boolean;
   /** Working directory of all processes. */
   readonly cwd: string;
   /** Names of inherited variables that an external etcd or NATS may need. */
@@ -95,7 +98,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
     probe: probeOf(replica, registersAs?.endpoint, ports, context),
     ...(registersAs === undefined ? {} : { registersAs }),
     startupTimeoutMs: Math.max(replica.spec.startupTimeoutSeconds * 1000, options.timeoutMs ?? 0),
-    ...stopGraces(replica, launch, engine, options),
+    ...stopGraces(replica, launch, context),
     restart: restartRule(replica.spec, options),
     ...(replica.spec.liveness === undefined ? {} : { liveness: livenessRule(replica.spec.liveness) }),
     ...standstillRule(replica, registersAs !== undefined),
@@ -130,14 +133,24 @@ const loadingGraceMs = 5_000;
 /** For a worker that can no longer serve: time to leave discovery, which real workers do first on SIGTERM. */
 const degradedGraceMs = 2_000;
 
+/**
+ * Without a client of the only frontends that know it, nobody waits for a worker of SGLang. Its own end takes 5 s and the time of
+ * the GPU to give its memory back, and a prefill worker whose decode worker died waits a minute for requests that never end. It
+ * ends its children by SIGKILL itself.
+ * Source: docs/upstream/processes.md#stopping-an-sglang-worker.
+ */
+const unusedGraceMs = 1_000;
+
 /** `stopTimeoutSeconds` of a component also applies while it loads: an explicit value overrides our defaults. */
 function stopGraces(
   replica: Replica,
-  { vitalChildren }: Launch,
-  engine: Engine,
-  { stopTimeoutMs = Infinity }: PlanOptions,
-): Pick<ProcessSpec, 'stopGraceMs' | 'loadingStopGraceMs' | 'degradedStopGraceMs'> {
+  { vitalChildren, env }: Launch,
+  { engine, deployment, options, isPrivate }: ProcessContext,
+): Pick<ProcessSpec, 'stopGraceMs' | 'loadingStopGraceMs' | 'degradedStopGraceMs' | 'unusedStopGraceMs'> {
   const { stopTimeoutSeconds } = replica.spec;
+  const { stopTimeoutMs = Infinity } = options;
+  // They are sent when it ends.
+  const hasTraces = exportsTraces({ ...deployment.profile.env, ...replica.spec.env, ...env, ...options.env });
   const asked = stopTimeoutSeconds === undefined ? undefined : stopTimeoutSeconds * 1000;
   const grace = asked ?? engine.stopGraceMs(replica.kind === 'frontend' ? replica.kind : replica.spec.mode);
   const atMost = (ms: number): number => Math.min(ms, grace, stopTimeoutMs);
@@ -145,6 +158,9 @@ function stopGraces(
     stopGraceMs: atMost(grace),
     ...(asked === undefined ? { loadingStopGraceMs: atMost(loadingGraceMs) } : {}),
     ...(vitalChildren === undefined ? {} : { degradedStopGraceMs: atMost(degradedGraceMs) }),
+    ...(vitalChildren !== undefined && asked === undefined && isPrivate && !hasTraces
+      ? { unusedStopGraceMs: atMost(unusedGraceMs) }
+      : {}),
   };
 }
 
@@ -164,14 +180,15 @@ function restartRule(spec: Replica['spec'], { detached }: PlanOptions): RestartR
     restart: policy = detached ? 'on-failure' : 'no',
     maxRestarts = 5,
     restartWindowSeconds = 600,
-    backoffSeconds = 1,
-    maxBackoffSeconds = Math.max(30, backoffSeconds),
+    maxBackoffSeconds = Math.max(30, spec.backoffSeconds ?? 0),
   } = spec;
+  const { backoffSeconds = 1 } = spec;
   return {
     policy,
     ...(policy === 'always' ? {} : { maxRestarts }),
     windowMs: restartWindowSeconds * 1000,
     firstDelayMs: Math.min(backoffSeconds, maxBackoffSeconds) * 1000,
+    ...(spec.backoffSeconds === undefined ? { firstAtOnce: true } : {}),
     maxDelayMs: maxBackoffSeconds * 1000,
   };
 }

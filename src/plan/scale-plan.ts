@@ -21,6 +21,8 @@ export interface PlanChange {
   readonly removed: readonly ProcessSpec[];
   /** `remove-first` where what is added gets the GPUs of what is removed. */
   readonly order: 'add-first' | 'remove-first';
+  /** How long what is added may take to become ready; without it, as long as the `--timeout` of the run. */
+  readonly startWithinMs?: number | undefined;
 }
 
 /**

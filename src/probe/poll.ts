@@ -1,4 +1,4 @@
-/** Repeats a check until it succeeds, frequently at first and rarely later. */
+/** Repeats a check until it succeeds, frequently at first and rarely later, and frequently again when it is about to succeed. */
 import { errorCode, messageOf } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError, type ErrorFields } from '../base/error.ts';
@@ -20,19 +20,26 @@ export interface Asking {
   readonly saw: (what: Sight) => void;
   /** The shortest pause now, if many wait at the same time. */
   readonly leastPauseMs?: () => number;
+  /** Aborts when there is reason to believe that the next attempt succeeds. */
+  readonly soon?: AbortSignal | undefined;
 }
 
 const fastMs = 20;
 const slowMs = 500;
-/** How long to poll fast; every request to a loading upstream worker writes an ERROR line to its log. */
-const youngMs = 10_000;
+/**
+ * How long to poll fast: mockers and frontends are ready by then. What loads longer says when it is about to be ready, and must
+ * not share its processor with a thousand requests until then.
+ */
+const youngMs = 3_000;
 
 /** Rejects with the reason of `signal` when that aborts, and immediately with a DynamoError of an attempt. `saw` receives what each failed attempt saw. */
 export async function poll<T>(
   attempt: Attempt<T>,
-  { clock, signal, saw, leastPauseMs = () => 0 }: Asking,
+  { clock, signal, saw, leastPauseMs = () => 0, soon }: Asking,
 ): Promise<T> {
-  const begin = clock.now();
+  let youngSince = clock.now();
+  soon?.addEventListener('abort', () => (youngSince = clock.now()), { once: true });
+  const signalOrSoon = soon === undefined ? signal : AbortSignal.any([signal, soon]);
   for (;;) {
     signal.throwIfAborted();
     const result = await attempt(signal).catch((error: unknown): Seen => {
@@ -44,9 +51,10 @@ export async function poll<T>(
     if ('done' in result) return result.done;
     const { seen, fields } = result;
     saw({ text: seen, ...(fields === undefined ? {} : { fields }) });
-    const age = clock.now() - begin;
+    const age = clock.now() - youngSince;
     const pause = age < youngMs ? fastMs : Math.min(slowMs, fastMs + (age - youngMs) / 100);
-    await clock.sleep(Math.max(pause, leastPauseMs()), signal).catch(() => signal.throwIfAborted());
+    const wake = soon?.aborted === true ? signal : signalOrSoon;
+    await clock.sleep(Math.max(pause, leastPauseMs()), wake).catch(() => signal.throwIfAborted());
   }
 }
 

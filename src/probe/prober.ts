@@ -15,6 +15,8 @@ import { proveServing } from './serving.ts';
 const startTimeoutMs = 2_000;
 /** A probe takes 0.3 ms of processor time: however many processes start, asking them takes a third of one core at most. */
 const pauseEachMs = 1;
+/** Nothing listens that soon after its start; meanwhile, the processes that start with it are started. */
+const firstPauseMs = 10;
 
 /** Given ports and the session that should listen on each: the ports on which another process listens, with its name. */
 export type ForeignListeners = (owners: ReadonlyMap<number, number>) => ReadonlyMap<number, string>;
@@ -44,11 +46,12 @@ export function createProbes(clock: Clock, foreignListeners: ForeignListeners): 
     };
   const prober: Prober = {
     lastSeen: (probe) => (probe === undefined ? last : seenAt.get(probe.url)),
-    ready: async (probe, signal) => {
+    ready: async (probe, signal, soon) => {
       waiting++;
       try {
+        await clock.sleep(firstPauseMs, signal).catch(() => signal.throwIfAborted());
         const leastPauseMs = (): number => waiting * pauseEachMs;
-        await poll(probeOnce(probe), { clock, signal, saw: sawAt(probe.url), leastPauseMs });
+        await poll(probeOnce(probe), { clock, signal, saw: sawAt(probe.url), leastPauseMs, soon });
       } finally {
         waiting--;
       }

@@ -6,9 +6,10 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -32,7 +33,7 @@ export async function cgroupFor(run: string | undefined, process: string): Promi
   if (run === undefined) return undefined;
   const folder = join(run, process);
   try {
-    // The kernel takes milliseconds per group; other processes start meanwhile.
+    // The kernel may take milliseconds; other processes start meanwhile.
     await mkdir(folder, { recursive: true });
     if (existsSync(join(folder, 'cgroup.kill'))) return folder;
     removeCgroup(run);
@@ -69,17 +70,6 @@ export function killCgroup(folder: string): void {
   }
 }
 
-/** Removes the empty groups below that of a run, without blocking; those with members stay. Never rejects. */
-export async function removeCgroupsIn(run: string): Promise<void> {
-  try {
-    const inside = await readdir(run, { withFileTypes: true });
-    const groups = inside.filter((each) => each.isDirectory()).map(({ name }) => join(run, name));
-    await Promise.all(groups.map(async (group) => await rmdir(group).catch(() => {})));
-  } catch {
-    // It was never created.
-  }
-}
-
 /** Removes the group of a run and those of its processes; groups with members stay. */
 export function removeCgroup(run: string): void {
   try {
@@ -88,6 +78,28 @@ export function removeCgroup(run: string): void {
     rmdirSync(run);
   } catch {
     // It was never created, or is in use.
+  }
+}
+
+/** A group that was just created is still empty, and its supervisor may run where we cannot see its pid. */
+const abandonedMs = 60_000;
+
+/**
+ * Removes the empty groups of runs whose records are gone, so that no ledger names them: below our own group, with the pid
+ * of a supervisor that has died, and older than a minute. Never throws.
+ */
+export function removeAbandonedCgroups(): void {
+  try {
+    const own = ownCgroup();
+    if (own === undefined) return;
+    for (const name of readdirSync(own)) {
+      const pid = /^dynamo-.+-(\d+)$/.exec(name)?.[1];
+      const folder = join(own, name);
+      if (pid === undefined || existsSync(`/proc/${pid}`) || isPopulated(folder)) continue;
+      if (Date.now() - statSync(folder).mtimeMs > abandonedMs) removeCgroup(folder);
+    }
+  } catch {
+    // Another process was faster.
   }
 }
 

@@ -1,6 +1,7 @@
 /** Starts processes so that they can be stopped reliably: own session, own log file, recorded in the ledger before they run. */
-import { closeSync, mkdirSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '../base/clock.ts';
 import { DynamoError } from '../base/error.ts';
@@ -14,7 +15,7 @@ import { hangupIsIgnored } from './hangup.ts';
 import { gatedCommand, openGate, spawnError, spawnSession } from './spawn.ts';
 import { identify } from './identity.ts';
 import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
-import { fileOf, readStat } from './proc.ts';
+import { fileIdentity, readStat } from './proc.ts';
 import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
 import { watchVitalChildren } from './vital-children.ts';
@@ -28,6 +29,8 @@ export interface LauncherSettings {
   /** What every process inherits; `spec.env` overrides it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
+  /** Of this plan: their control groups are created at once, before the first of them is launched. */
+  readonly expected?: readonly string[];
 }
 
 /** A Child whose pid is known. */
@@ -40,14 +43,28 @@ export interface ProcessLauncher {
 }
 
 export function createLauncher(settings: LauncherSettings): ProcessLauncher {
-  return { launch: (spec) => launch(spec, settings) };
+  const { cgroup, expected = [] } = settings;
+  const groups = new Map(expected.map((process) => [process, cgroupFor(cgroup, process)]));
+  const groupOf = async (process: string): Promise<string | undefined> => {
+    // A process that joins its group holds up, for 10 ms, whoever makes another one or starts a process.
+    await Promise.all(groups.values());
+    const group = groups.get(process) ?? cgroupFor(cgroup, process);
+    // It may be removed between two lives of a process.
+    groups.delete(process);
+    return await group;
+  };
+  return { launch: async (spec) => await launch(spec, settings, await groupOf(spec.name)) };
 }
 
-async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<ProcessChild> {
+async function launch(
+  spec: ProcessSpec,
+  settings: LauncherSettings,
+  cgroup: string | undefined,
+): Promise<ProcessChild> {
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openToAppend(spec.logFile);
   try {
-    const cgroup = await cgroupFor(settings.cgroup, spec.name);
+    const about = { ...settings, cgroup, logFile: fileIdentity(fstatSync(log)) };
     const argv = gatedCommand(spec.argv, { cgroup, ignoresHangup: hangupIsIgnored(settings.environment) });
     const inheritance = { cwd: spec.cwd, env: { ...settings.environment, ...spec.env } };
     const { child, ended, failure } = spawnSession(argv, {
@@ -58,9 +75,11 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
       await ended;
       throw spawnError({ who: spec.name, argv, ...inheritance }, failure());
     }
-    const entry = recorded(child, spec, { ...settings, cgroup });
+    const entry = recorded(child, spec, about);
     settings.tracker.add(entry);
     child.once('exit', () => settings.tracker.ended(entry));
+    // What is started with it comes first: before what we do about this one, and before this one joins its control group.
+    await setImmediate();
     openGate(child);
     const vital = watchVitalChildren(spec, ended, settings);
     return {
@@ -74,8 +93,13 @@ async function launch(spec: ProcessSpec, settings: LauncherSettings): Promise<Pr
   }
 }
 
+interface EntrySettings extends LauncherSettings {
+  /** `device:inode` of the file that it writes to. */
+  readonly logFile: string;
+}
+
 /** A process that cannot be recorded must not run: it is still waiting at the gate. */
-function recorded(child: ChildProcess, spec: ProcessSpec, settings: LauncherSettings): LedgerEntry {
+function recorded(child: ChildProcess, spec: ProcessSpec, settings: EntrySettings): LedgerEntry {
   try {
     const entry = entryOf(child.pid, spec, settings);
     appendToLedger(settings.ledgerFile, entry);
@@ -90,7 +114,7 @@ function recorded(child: ChildProcess, spec: ProcessSpec, settings: LauncherSett
 function entryOf(
   pid: number | undefined,
   spec: ProcessSpec,
-  { runId, cgroup }: LauncherSettings,
+  { runId, cgroup, logFile }: EntrySettings,
 ): LedgerEntry {
   const identity = pid === undefined ? undefined : identify(pid);
   const stat = pid === undefined ? undefined : readStat(pid);
@@ -106,7 +130,7 @@ function entryOf(
     // setsid was called or is about to be called: both ids will be the pid.
     pgrp: identity.pid,
     session: identity.pid,
-    logFile: fileOf(identity.pid, 1) ?? '',
+    logFile,
     ...(cgroup === undefined ? {} : { cgroup }),
     command: commandDigest(spec.argv),
   };
@@ -117,7 +141,7 @@ function childOf(
   exited: Promise<Exit>,
   { tracker, clock }: Pick<LauncherSettings, 'tracker' | 'clock'>,
 ): ProcessChild {
-  const force = new AbortController();
+  let forced = false;
   return {
     pid: entry.pid,
     exited,
@@ -131,10 +155,10 @@ function childOf(
         tracker,
         graceMs,
         clock,
-        forceSignal: force.signal,
+        isForced: () => forced,
         leaderEnded: exited,
       }),
-    kill: () => force.abort(),
+    kill: () => void (forced = true),
   };
 }
 

@@ -115,10 +115,6 @@ export function readContainers(file: string): readonly ContainerEntry[] {
   return readWholeLedger(file).containers;
 }
 
-export function readCgroups(file: string): readonly string[] {
-  return readWholeLedger(file).cgroups;
-}
-
 export function readLedger(file: string): readonly LedgerEntry[] {
   return readWholeLedger(file).entries;
 }

@@ -69,13 +69,22 @@ interface End {
 
 let lastReader: End | undefined;
 
+/** Whether this descriptor of ours is a pipe, whose reader may go away unnoticed. */
+export function isPipe(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Whether any process still reads a pipe that we write to; Node only notices when it writes. False only if it is certain:
  * the descriptor is a pipe, and no process that we can inspect has its other end open.
  */
 export function hasReader(descriptor: number): boolean {
   try {
-    if (!fstatSync(descriptor).isFIFO()) return true;
+    if (!isPipe(descriptor)) return true;
     const pipe = readlinkSync(`/proc/self/fd/${descriptor}`);
     // The last known reader is nearly always still there: /proc is searched only when it has gone.
     if (lastReader !== undefined && reads(lastReader, pipe)) return true;

@@ -12,6 +12,8 @@ export interface OwnedProcess extends ProcessStat {
   /** Name in the plan of the process that it descends from. */
   readonly process: string;
   readonly evidence: Evidence;
+  /** It is a member of a control group of the run, whatever else proves it. */
+  readonly inGroup: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export function findOwned(
       (group === undefined ? undefined : { process: group, evidence: 'control group' as const }) ??
       bySession(stat, sessions) ??
       byMarks(stat.pid, look, mine);
-    if (found !== undefined) owned.set(stat.pid, { ...stat, ...found });
+    if (found !== undefined) owned.set(stat.pid, { ...stat, ...found, inGroup: group !== undefined });
   }
   addDescendants(young, owned);
   return [...owned.values()];
@@ -110,7 +112,7 @@ function addDescendants(living: readonly ProcessStat[], owned: Map<number, Owned
     for (const stat of living) {
       const parent = owned.get(stat.ppid);
       if (parent === undefined || owned.has(stat.pid)) continue;
-      owned.set(stat.pid, { ...stat, process: parent.process, evidence: 'parent' });
+      owned.set(stat.pid, { ...stat, process: parent.process, evidence: 'parent', inGroup: false });
       grown = true;
     }
   }

@@ -2,7 +2,7 @@
  * TCP ports of this host: which process listens, when a server has no client left, and planned ports held until
  * somebody listens.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { commandLine, livingProcesses, openFiles, socketsOf } from './proc.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCode } from '../base/error-code.ts';
@@ -13,13 +13,17 @@ import { createServer, type Server } from 'node:net';
 const listenState = '0A';
 
 /** Ports with a listener on any address, each with the inodes of its sockets. */
-export function listeningPorts(): Map<number, readonly string[]> {
+export type Listeners = ReadonlyMap<number, readonly string[]>;
+
+const tables = ['/proc/net/tcp', '/proc/net/tcp6'];
+const listenRow = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A (?:\S+ +){5}(\d+)/gm;
+
+/** Takes milliseconds if the host has thousands of connections. */
+export function listeningPorts(): Listeners {
   const ports = new Map<number, string[]>();
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of tableLines(table)) {
-      const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
-      if (state !== listenState) continue;
-      const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16);
+  for (const table of tables) {
+    for (const [, local = '', inode = ''] of tableText(table).matchAll(listenRow)) {
+      const port = Number.parseInt(local, 16);
       ports.set(port, [...(ports.get(port) ?? []), inode]);
     }
   }
@@ -70,11 +74,32 @@ function listensInSession(inodes: readonly string[], session: number): boolean {
     .some(({ pid }) => holds(pid));
 }
 
-function tableLines(path: string): string[] {
+/** Empty if there is none, as on a host without IPv6, or if it cannot be read. */
+function tableText(path: string): string {
   try {
-    return readFileSync(path, 'utf8').split('\n').slice(1);
+    return readTable(path);
   } catch {
-    return []; // No IPv6 on this host.
+    return '';
+  }
+}
+
+/**
+ * The kernel gives 4 KiB a read, whatever is asked for. Node's own functions take a new buffer of 64 KiB for each of them, and
+ * the asynchronous ones wait for another thread each time.
+ */
+function readTable(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    let buffer = Buffer.allocUnsafe(65_536);
+    let length = 0;
+    for (;;) {
+      if (length === buffer.length) buffer = Buffer.concat([buffer], length * 2);
+      const read = readSync(file, buffer, length, buffer.length - length, null);
+      if (read === 0) return buffer.toString('latin1', 0, length);
+      length += read;
+    }
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -117,8 +142,8 @@ function statesOf(port: number): string[] | undefined {
   const own = port.toString(16).toUpperCase().padStart(4, '0');
   const row = new RegExp(`^ *\\d+: [0-9A-F]+:${own} [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) `, 'gm');
   try {
-    const tables = [readFileSync('/proc/net/tcp', 'latin1'), readIfPresent('/proc/net/tcp6')];
-    return tables.flatMap((table) => [...table.matchAll(row)].map(([, state = '']) => state));
+    const texts = [readTable('/proc/net/tcp'), readIfPresent('/proc/net/tcp6')];
+    return texts.flatMap((table) => [...table.matchAll(row)].map(([, state = '']) => state));
   } catch {
     return undefined;
   }
@@ -127,7 +152,7 @@ function statesOf(port: number): string[] | undefined {
 /** A host without IPv6 has no such table. */
 function readIfPresent(file: string): string {
   try {
-    return readFileSync(file, 'latin1');
+    return readTable(file);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return '';
     throw error;
@@ -198,7 +223,7 @@ function nameOf(port: number): string {
 
 /** Inodes of the sockets with this name. */
 function socketsNamed(name: string): string[] {
-  return readFileSync('/proc/net/unix', 'utf8')
+  return readTable('/proc/net/unix')
     .split('\n')
     .flatMap((line) => {
       const [, , , , , , inode = '', path] = line.trim().split(/\s+/);

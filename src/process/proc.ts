@@ -7,6 +7,7 @@ import {
   readFileSync,
   readlinkSync,
   readSync,
+  type Stats,
   statSync,
 } from 'node:fs';
 import { withoutControls } from '../base/terminal-text.ts';
@@ -117,11 +118,14 @@ export function commandLine(pid: number, length = 80): string {
 /** `device:inode` of an open file descriptor of a process. */
 export function fileOf(pid: number, descriptor: number): string | undefined {
   try {
-    const { dev, ino } = statSync(`/proc/${pid}/fd/${descriptor}`);
-    return `${dev}:${ino}`;
+    return fileIdentity(statSync(`/proc/${pid}/fd/${descriptor}`));
   } catch {
     return undefined;
   }
+}
+
+export function fileIdentity({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
 }
 
 /** How many; 0 for a process that is ending, or of another user. */

@@ -16,10 +16,11 @@ function tickNow(): number {
 }
 
 /**
- * Sessions and groups of these entries, by id. All members belong to the run while the leader is alive, or while a member
- * remains that is `known` by other evidence, because an id in use is not reused. After that, only members that started
- * before the leader was found dead belong to it: a session is inherited at birth only. If the leader was dead before it
- * was first checked, nothing is proven: an unrelated process with its pid may have led another session since.
+ * Sessions and groups of these entries, by id; only those with `living` members. All members belong to the run while the
+ * leader is alive, or while a member remains that is `known` by other evidence, because an id in use is not reused. After
+ * that, only members that started before the leader was found dead belong to it: a session is inherited at birth only. If
+ * the leader was dead before it was first checked, nothing is proven: an unrelated process with its pid may have led
+ * another session since.
  */
 export function provenSessions(
   entries: readonly LedgerEntry[],
@@ -29,9 +30,11 @@ export function provenSessions(
 ): Map<number, SessionProof> {
   const startOf = new Map(living.map(({ pid, startTime }) => [pid, startTime]));
   const inUse = new Set(known.flatMap(({ session, pgrp }) => [session, pgrp]));
+  const withMembers = new Set(living.flatMap(({ session, pgrp }) => [session, pgrp]));
   return new Map(
     entries.flatMap((entry): [number, SessionProof][] => {
       const { session, process, startTime } = entry;
+      if (!withMembers.has(session)) return [];
       // A zombie is dead, but still holds its pid.
       const leader = startOf.get(session) ?? readStat(session)?.startTime;
       // An unrelated process has the pid.

@@ -108,9 +108,10 @@ export function createSegmentWatch(
 
 /** Removes segments in the ledger that no process uses any more. Call it when no process of the run is left. */
 export function removeUsedSegments(ledgerFile: string): void {
+  const here = segmentsIn();
+  if (here.length === 0) return;
   const used = new Set(readSegments(ledgerFile).map(keyOfEntry));
-  if (used.size === 0) return;
-  const left = segmentsIn().filter((segment) => used.has(keyOf(segment)));
+  const left = here.filter((segment) => used.has(keyOf(segment)));
   const users = usersOf(left);
   for (const { path } of left) if (!users.has(path)) rmSync(path, { force: true });
 }

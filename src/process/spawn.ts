@@ -63,11 +63,12 @@ export function spawnSession(argv: readonly string[], inheritance: Inheritance):
 }
 
 /**
- * The gate: a shell waits for a byte on descriptor 3, joins the control group in its first argument, if any, and then
- * becomes the command. So the ledger lists a process before it can start others.
+ * The gate: a shell joins the control group in its first argument, if any, waits for a byte on descriptor 3, and then
+ * becomes the command. So the ledger lists a process before it can start others. The first to join a group waits for the
+ * kernel for ten milliseconds (Linux 6.18): meanwhile, we start the others.
  */
 const script =
-  'read -r _ <&3 || exit 125; exec 3<&-; [ -z "$1" ] || echo $$ 2>/dev/null >"$1/cgroup.procs"; shift; exec "$@"';
+  '[ -z "$1" ] || echo $$ 2>/dev/null >"$1/cgroup.procs"; read -r _ <&3 || exit 125; exec 3<&-; shift; exec "$@"';
 
 /** Node resets every signal to its default at start-up, for itself and its children. */
 const nohupScript = `trap '' HUP; ${script}`;

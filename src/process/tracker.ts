@@ -1,5 +1,6 @@
 /** Tracks everything that a run started, and records descendants while their origin can still be proved. */
 import { appendDescendant, type DescendantEntry, type LedgerEntry } from './ledger.ts';
+import { isPopulated } from './cgroup.ts';
 import { isAlive } from './identity.ts';
 import { leaderEnds } from './session-proof.ts';
 import { findOwned, type OwnedProcess } from './owned.ts';
@@ -14,6 +15,15 @@ export interface Tracker {
   ending(entry: LedgerEntry): void;
   /** The parent of the process calls this as soon as it learns that the process has ended. */
   ended(entry: LedgerEntry): void;
+  /**
+   * It is our child, not known to have ended, and scans have seen it and all that belongs to it in control groups of the run,
+   * which a process cannot leave: what is left of it can be read there.
+   */
+  isContained(entry: LedgerEntry): boolean;
+  /** Whether that is so for every process that runs: then none can hide from us. */
+  allContained(): boolean;
+  /** Whether scans have seen all that belongs to this process in its control groups, and no process is in them now. */
+  isEmptied(process: string): boolean;
   /** Whether a main process of this name is alive. Reads one small file per process; a scan reads all of /proc. */
   leaderLives(process: string): boolean;
   /** The processes that are running now. Concurrent calls share one scan of /proc. */
@@ -43,6 +53,10 @@ export function createTracker(
   /** Our children: their ends are told. */
   const children = new Set<LedgerEntry>();
   const leaving = new Set<LedgerEntry>();
+  /** `pid@startTime` of what was seen in a control group of the run. */
+  const grouped = new Set<string>();
+  /** Names of processes of which something was seen outside: a control group is no proof then. */
+  const strayed = new Set<string>();
   let allLeft: (() => void) | undefined;
 
   const record = (owned: OwnedProcess): void => {
@@ -64,13 +78,29 @@ export function createTracker(
     for (const entry of known) ends.saw(entry, alive.has(`${entry.pid}@${entry.startTime}`));
     const owned = findOwned(known, [...seen.values()], ends.ticks, look);
     for (const each of owned) record(each);
+    for (const each of owned) {
+      if (each.inGroup) grouped.add(`${each.pid}@${each.startTime}`);
+      // A main process joins its group before it does anything else.
+      else if (each.evidence !== 'ledger') strayed.add(each.process);
+    }
     for (const listener of listeners) listener(owned);
     return owned;
   };
 
+  const wasGrouped = ({ pid, startTime, process }: LedgerEntry): boolean =>
+    grouped.has(`${pid}@${startTime}`) && !strayed.has(process);
+
   return {
     entries: known,
     search,
+    isContained: (entry) => children.has(entry) && wasGrouped(entry),
+    allContained: () => [...children].every(wasGrouped),
+    isEmptied: (process) => {
+      const lives = known.filter((entry) => entry.process === process);
+      return lives.every(
+        (entry) => wasGrouped(entry) && entry.cgroup !== undefined && !isPopulated(entry.cgroup),
+      );
+    },
     onScan: (listener) => void listeners.add(listener),
     offScan: (listener) => void listeners.delete(listener),
     add: (entry) => {
@@ -89,6 +119,8 @@ export function createTracker(
         .filter((entry) => entry.process === process)
         .map((entry) => {
           if (ends.ticks.has(entry)) return false;
+          // We would have been told.
+          if (children.has(entry)) return true;
           const alive = isAlive(entry);
           ends.saw(entry, alive);
           return alive;

@@ -92,7 +92,9 @@ const shared = {
   restartWindowSeconds: seconds.optional().describe('Default: 600'),
   backoffSeconds: seconds
     .optional()
-    .describe('Pause before the first restart, doubled with each restart in the window; default: 1'),
+    .describe(
+      'Pause before the first restart, doubled with each restart in the window; default: none before the first, then 2, 4, 8 …',
+    ),
   maxBackoffSeconds: seconds.optional().describe('The longest pause before a restart; default: 30'),
 };
 

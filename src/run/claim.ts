@@ -3,7 +3,16 @@
  * Not proper-lockfile: it relies on the age of a folder, so a process that is suspended for a while loses its lock.
  */
 import { createHash } from 'node:crypto';
-import { linkSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  lstatSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DynamoError } from '../base/error.ts';
@@ -42,31 +51,50 @@ const maxAttempts = 1_000;
  * user may not write there, and errors of the file system.
  */
 export function claim(file: string, mine: Claim, isAlive: IsAlive): Obstacle | undefined {
-  const draft = `${file}.${process.pid}.draft`;
+  return claimEach([file], mine, isAlive)?.obstacle;
+}
+
+/** The same for several files of one folder, one after the other; stops at the first that another process holds. */
+export function claimEach(
+  files: readonly string[],
+  mine: Claim,
+  isAlive: IsAlive,
+): { readonly index: number; readonly obstacle: Obstacle } | undefined {
+  const [first] = files;
+  if (first === undefined) return undefined;
+  const draft = `${first}.${process.pid}.draft`;
   try {
     write(draft, mine);
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      try {
-        linkSync(draft, file);
-        return undefined;
-      } catch (error) {
-        if (errorCode(error) !== 'EEXIST') throw error;
-      }
-      const read = readOwnFile(file);
-      if (read.kind === 'missing') continue;
-      if (read.kind === 'unreadable') return { kind: 'unknown', file, why: read.why };
-      const standing = storedIn<Claim>(read, claimShape);
-      if (standing.kind === 'good' && livingHolder(standing.value, isAlive) !== undefined)
-        return { kind: 'held', claim: standing.value };
-      if (standing.kind === 'damaged' && !isOfEarlierBoot(file))
-        return { kind: 'unknown', file, why: standing.why };
-      const rival = removeDead(file, read.text, mine, isAlive);
-      if (rival !== undefined) return rival;
+    for (const [index, file] of files.entries()) {
+      const obstacle = linkTo(draft, file, mine, isAlive);
+      if (obstacle !== undefined) return { index, obstacle };
     }
-    return { kind: 'unknown', file, why: 'it is a dangling link' };
+    return undefined;
   } finally {
-    rmSync(draft, { force: true });
+    remove(draft);
   }
+}
+
+function linkTo(draft: string, file: string, mine: Claim, isAlive: IsAlive): Obstacle | undefined {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    try {
+      linkSync(draft, file);
+      return undefined;
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+    const read = readOwnFile(file);
+    if (read.kind === 'missing') continue;
+    if (read.kind === 'unreadable') return { kind: 'unknown', file, why: read.why };
+    const standing = storedIn<Claim>(read, claimShape);
+    if (standing.kind === 'good' && livingHolder(standing.value, isAlive) !== undefined)
+      return { kind: 'held', claim: standing.value };
+    if (standing.kind === 'damaged' && !isOfEarlierBoot(file))
+      return { kind: 'unknown', file, why: standing.why };
+    const rival = removeDead(file, read.text, mine, isAlive);
+    if (rival !== undefined) return rival;
+  }
+  return { kind: 'unknown', file, why: 'it is a dangling link' };
 }
 
 /** For people: the holder, if known. */
@@ -120,13 +148,31 @@ export function isOfEarlierBoot(file: string): boolean {
  * be taken over between reading and removing it, so it is removed like a take-over: by one process at a time.
  */
 export function unclaim(file: string, mine: Claim, isAlive: IsAlive): void {
-  const read = readOwnFile(file);
-  const standing = storedIn<Claim>(read, claimShape);
-  if (read.kind !== 'text' || standing.kind !== 'good' || standing.value.runId !== mine.runId) return;
-  // The claim of a running process is never taken over.
-  if (isSame(standing.value.holder, mine.holder)) remove(file);
-  // If another process is taking it over, that one removes it.
-  else removeDead(file, read.text, mine, isAlive);
+  unclaimEach([file], mine, isAlive);
+}
+
+/** The same for several files. Those that were claimed together are one file with several names, which is read once. */
+export function unclaimEach(files: readonly string[], mine: Claim, isAlive: IsAlive): void {
+  const held = new Set<string>();
+  for (const file of files) {
+    const stats = files.length === 1 ? undefined : lstatSync(file, { throwIfNoEntry: false });
+    // A number that became free is given to the next file, so that alone is not enough.
+    const identity = stats === undefined ? undefined : `${stats.dev}:${stats.ino}:${stats.mtimeMs}`;
+    if (identity !== undefined && held.has(identity)) {
+      remove(file);
+      continue;
+    }
+    const read = readOwnFile(file);
+    const standing = storedIn<Claim>(read, claimShape);
+    if (read.kind !== 'text' || standing.kind !== 'good' || standing.value.runId !== mine.runId) continue;
+    // If another process is taking it over, that one removes it.
+    if (!isSame(standing.value.holder, mine.holder)) removeDead(file, read.text, mine, isAlive);
+    else {
+      // The claim of a running process is never taken over.
+      remove(file);
+      if (identity !== undefined) held.add(identity);
+    }
+  }
 }
 
 /** Removes the claim of a dead holder, even on a full disk. A valid claim, or one that was taken over, stays. */

@@ -187,5 +187,10 @@ export function isSilence(error: unknown): boolean {
 
 /** Whether an error of these functions means that no process listens, or that the supervisor ended meanwhile. */
 export function isUnreachable(error: unknown): boolean {
-  return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
+  return isBroken(error) || ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '');
+}
+
+/** Whether it means the latter: the connection broke. */
+export function isBroken(error: unknown): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
 }

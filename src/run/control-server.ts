@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { DynamoError } from '../base/error.ts';
 import { messageOf } from '../base/error-code.ts';
-import { list, map, object, text } from '../base/shape.ts';
+import { list, map, number, object, optional, text } from '../base/shape.ts';
 import type { Failure, RunEvent } from '../supervisor/events.ts';
 import type { RunStatus } from '../supervisor/status.ts';
 import type { AnyAction } from '../supervisor/process-action.ts';
@@ -191,7 +191,12 @@ function parse(line: string): ControlRequest | { error: string } {
 }
 
 const actions: ReadonlySet<unknown> = new Set(['start', 'stop', 'restart', 'kill'] satisfies AnyAction[]);
-const replaceShape = object({ names: list(text), templates: map(processShape), secrets: map(text) });
+const replaceShape = object({
+  names: list(text),
+  templates: map(processShape),
+  secrets: map(text),
+  startWithinMs: optional(number),
+});
 
 function isCounts(replicas: unknown): boolean {
   if (typeof replicas !== 'object' || replicas === null) return false;

@@ -145,15 +145,17 @@ export function makePrivate(folder: string): void {
 }
 
 /** Not `recursive`: Node 20 never returns from that below /proc. */
-function makeFolder(folder: string): void {
+function makeFolder(folder: string, isLastAttempt = false): void {
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     const code = errorCode(error);
     if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
-    if (code !== 'ENOENT' || dirname(folder) === folder || existsSync(dirname(folder))) throw error;
-    makeFolder(dirname(folder));
-    makeFolder(folder);
+    const parent = dirname(folder);
+    if (code !== 'ENOENT' || isLastAttempt || parent === folder) throw error;
+    // Another process may have made the parent since. Below /proc it exists as well, but nothing can be made in it.
+    if (!existsSync(parent)) makeFolder(parent);
+    makeFolder(folder, true);
   }
 }
 

@@ -7,11 +7,13 @@ import {
   adopt,
   type Claim,
   claim,
+  claimEach,
   holderText,
   type Obstacle,
   obstacleIn,
   readClaim,
   unclaim,
+  unclaimEach,
 } from './claim.ts';
 import type { StateFolders } from './folders.ts';
 
@@ -45,12 +47,11 @@ export function leasePorts(
   mine: Claim,
   isAlive: IsAlive,
 ): number | undefined {
-  for (const [i, port] of ports.entries()) {
-    if (claim(portLease(folders, port), mine, isAlive) === undefined) continue;
-    releasePorts(folders, ports.slice(0, i), mine, isAlive);
-    return port;
-  }
-  return undefined;
+  const files = ports.map((port) => portLease(folders, port));
+  const lost = claimEach(files, mine, isAlive);
+  if (lost === undefined) return undefined;
+  releasePorts(folders, ports.slice(0, lost.index), mine, isAlive);
+  return ports[lost.index];
 }
 
 /** `mine.holder` is the process that releases them, whichever process holds the leases. */
@@ -60,7 +61,8 @@ export function releasePorts(
   mine: Claim,
   isAlive: IsAlive,
 ): void {
-  for (const port of ports) unclaim(portLease(folders, port), mine, isAlive);
+  const files = ports.map((port) => portLease(folders, port));
+  unclaimEach(files, mine, isAlive);
 }
 
 /** All ports of a run, even if its plan cannot be read any more. */

@@ -133,8 +133,11 @@ function beginOfTail(log: LogFile, count: number): number {
   return begin;
 }
 
-/** The lines from byte `from` on, including an incomplete last one, but at most the last `longest` bytes. */
-export function linesSince(file: string, from: number, longest: number): string[] {
+/**
+ * The lines from byte `from` to byte `until`, including an incomplete last one, but at most the last `longest` bytes. By default, to
+ * the end.
+ */
+export function linesSince(file: string, from: number, longest: number, until = Infinity): string[] {
   let descriptor: number;
   try {
     descriptor = openToRead(file);
@@ -142,7 +145,7 @@ export function linesSince(file: string, from: number, longest: number): string[
     return [];
   }
   try {
-    const { size } = fstatSync(descriptor);
+    const size = Math.min(fstatSync(descriptor).size, until);
     const begin = Math.max(from <= size ? from : 0, size - longest);
     const bytes = Buffer.alloc(size - begin);
     const read = readSync(descriptor, bytes, 0, bytes.length, begin);

@@ -38,11 +38,14 @@ export interface LogView {
   readonly look?: Look;
 }
 
-const pieceBytes = 256 * 1024;
+const pieceBytes = 48 * 1024;
 /** Yields after this many pieces: a process that writes without pause must not keep its supervisor busy. */
 const piecesATurn = 4;
-/** A fallback for file systems that do not report changes. */
+/** A fallback for file systems that do not report changes: a poll that finds nothing doubles the pause up to the longest. */
 const pollMs = 1_000;
+const longestPollMs = 4_000;
+/** After this time without room, notifications are switched off: a process that writes fast causes thousands a second. */
+const stalledMs = 20;
 /** At the end, how long to wait for a reader that accepts nothing. */
 const lastReadMs = 1_000;
 
@@ -60,11 +63,15 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
   const followed = logs.map(opened);
   let over = false;
   let full: Promise<void> | undefined;
+  let stalled: NodeJS.Timeout | undefined;
+  /** Pieces shown so far. */
+  let shown = 0;
 
   /** False if there is nothing new. */
   const showPiece = ({ process, reader }: Followed): boolean => {
     const texts = reader.next();
     for (const text of texts ?? []) onText(process, text);
+    if (texts !== undefined) shown++;
     return texts !== undefined;
   };
 
@@ -85,11 +92,14 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
 
   const waitForRoom = (): void => {
     full = room?.();
-    if (full !== undefined) void continueAfter(full);
+    if (full === undefined) return;
+    stalled = setTimeout(unwatch, stalledMs);
+    void continueAfter(full);
   };
 
   const continueAfter = async (wait: Promise<void>): Promise<void> => {
     await wait;
+    clearTimeout(stalled);
     full = undefined;
     if (over) return;
     if (watchers.length === 0) watchers = watchAll();
@@ -109,8 +119,15 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
     for (const watcher of watchers) watcher.close();
     watchers = [];
   };
-  // While the reader accepts nothing, notifications of writes are useless.
-  const poll = setInterval(() => (full === undefined ? drainAll() : unwatch()), pollMs);
+  let poll: NodeJS.Timeout | undefined;
+  const pollAfter = (ms: number): void => {
+    poll = setTimeout(() => {
+      const before = shown;
+      if (full === undefined) drainAll();
+      pollAfter(full !== undefined || shown > before ? pollMs : Math.min(ms * 2, longestPollMs));
+    }, ms);
+  };
+  pollAfter(pollMs);
   drainAll();
   return {
     add: (log) => {
@@ -122,7 +139,8 @@ export function followLogs(logs: readonly FollowedLog[], view: LogView): LogFoll
     end: async () => {
       if (over) return;
       over = true;
-      clearInterval(poll);
+      clearTimeout(poll);
+      clearTimeout(stalled);
       unwatch();
       if (full !== undefined && !(await taken(full))) return;
       for (const one of followed) {

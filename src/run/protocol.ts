@@ -34,6 +34,8 @@ export interface Replacement {
   readonly templates: Readonly<Record<string, ProcessSpec>>;
   /** What the templates hide. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** How long each new worker may take to become ready, if that is not as for the run. */
+  readonly startWithinMs?: number;
 }
 
 /** What a change of a run has done. */

@@ -61,9 +61,14 @@ export function markSwept(files: RunFiles, unswept: string | undefined): void {
   writeRecord(files, unswept === undefined ? rest : { ...rest, unswept });
 }
 
-/** Path of the control socket of a run that has been prepared. */
-export function socketIn(folders: StateFolders, { folder }: RunFiles): string {
-  return socketOf(folders, goodRecord(folder) ?? { runId: basename(folder) });
+/** Path of the control socket of a run that has been prepared. The keeper's record has it too: a login may look elsewhere. */
+export function socketIn(folders: StateFolders, { folder, keeper }: RunFiles): string {
+  const other = (): { socket?: string } => {
+    const stored = readStored<KeeperRecord>(keeper, keeperShape);
+    return stored.kind === 'good' ? stored.value : {};
+  };
+  const { socket } = goodRecord(folder) ?? other();
+  return socketOf(folders, { runId: basename(folder), ...(socket === undefined ? {} : { socket }) });
 }
 
 export function writePlan(files: RunFiles, plan: Plan): void {
@@ -71,12 +76,17 @@ export function writePlan(files: RunFiles, plan: Plan): void {
 }
 
 interface KeeperRecord extends Identity {
-  /** The supervisor that it watches; absent in records of older versions. */
+  /** The supervisor that it watches, and the path of its socket; absent in records of older versions. */
   readonly supervisor?: Identity;
+  readonly socket?: string;
 }
 
-export function writeKeeper(files: RunFiles, keeper: Identity, supervisor: Identity): void {
-  writeWhole(files.keeper, { format: recordFormat, ...keeper, supervisor });
+export function writeKeeper(
+  files: RunFiles,
+  keeper: Identity,
+  { supervisor, socket }: Pick<RunRecord, 'supervisor' | 'socket'>,
+): void {
+  writeWhole(files.keeper, { format: recordFormat, ...keeper, supervisor, socket });
 }
 
 /** `undefined` if it is missing or damaged: then there is no keeper to wait for. */
@@ -115,8 +125,18 @@ function recordIn(runFolder: string): Stored<RunRecord> {
 
 /** Runs whose supervisor died before they ended. */
 export function deadRuns(folders: StateFolders, isAlive: IsAlive): StoredRun[] {
-  return storedRuns(folders, isAlive).filter(
-    ({ record, supervised }) => !supervised && record.endedAt === undefined,
+  return storedRuns(folders, isAlive).filter(isDead);
+}
+
+export function isDead({ record, supervised }: StoredRun): boolean {
+  return !supervised && record.endedAt === undefined;
+}
+
+/** Whether a dead supervisor holds a name for a run that has no ledger: `storedRuns` may lack that run. */
+export function mayLackRuns(folders: StateFolders, isAlive: IsAlive): boolean {
+  return claimsIn(folders.names).some(
+    ({ claim: { runId, holder, supervises } }) =>
+      supervises === true && !isAlive(holder) && !existsSync(runFiles(folders, runId).ledger),
   );
 }
 
@@ -187,7 +207,8 @@ function damagedRun(
   const name = named?.name ?? runId.replace(/-[^-]+$/, '');
   reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, obstacle, runId) });
   const startedAt = statSync(files.folder, { throwIfNoEntry: false })?.birthtimeMs ?? Date.now();
-  const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor };
+  const socket = keeper?.socket === undefined ? {} : { socket: keeper.socket };
+  const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor, ...socket };
   return { record, files, supervised, damage: `${file}: ${why}` };
 }
 

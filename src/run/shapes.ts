@@ -29,7 +29,7 @@ export const recordShape = object({
   unswept: optional(text),
 });
 
-const keeperFields = object({ supervisor: optional(identityShape) });
+const keeperFields = object({ supervisor: optional(identityShape), socket: optional(text) });
 
 export const keeperShape: Shape = (value, at) => identityShape(value, at) ?? keeperFields(value, at);
 
@@ -46,9 +46,10 @@ export const processShape = object({
   probe: object({ kind: oneOf('http', 'endpoint', 'metric'), url: text }),
   startupTimeoutMs: number,
   stopGraceMs: number,
-  // Plans of older versions have neither.
+  // Plans of older versions have none of these.
   loadingStopGraceMs: optional(number),
   degradedStopGraceMs: optional(number),
+  unusedStopGraceMs: optional(number),
   restart: object({ policy: text }),
   logFile: text,
 });

@@ -124,7 +124,10 @@ function checkedTokens(team: Team, work: TextWork): number[] {
 
 async function encodeImages(exchange: Exchange, team: Team, { images }: TextWork) {
   const dedicated = [...team.entry, ...team.prefill].some(({ card }) => card.dedicated_encoder);
-  if (!dedicated || images.length === 0) return null;
+  if (!dedicated) return null;
+  // As upstream's encode worker answers it, seen with 1.4.2.
+  if (images.length === 0)
+    throw new ApiError(400, 'ValueError: multi_modal_data is required for the encode worker.');
   const frame = await last(run(exchange, exchange.router.byLoad(team.encode), { kind: 'encode', images }));
   return frame.type === 'images' ? frame.images : null;
 }

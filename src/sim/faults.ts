@@ -30,13 +30,20 @@ export interface Standstill {
   over(signal: AbortSignal): Promise<void>;
   begin(): void;
   end(): void;
+  /** Called before each step of the engine too: `look` begins or ends it. */
+  watch(look: () => void): void;
 }
 
 export function standstill(): Standstill {
   let held: AbortController | undefined;
+  let look: (() => void) | undefined;
   return {
-    holds: () => held !== undefined,
+    holds: () => {
+      look?.();
+      return held !== undefined;
+    },
     over: async (signal) => {
+      look?.();
       const until = held === undefined ? undefined : AbortSignal.any([held.signal, signal]);
       if (until?.aborted === false) await once(until, 'abort');
     },
@@ -45,6 +52,7 @@ export function standstill(): Standstill {
       held?.abort();
       held = undefined;
     },
+    watch: (given) => void (look = given),
   };
 }
 
@@ -86,16 +94,18 @@ export async function injectFaults(
 
 const lookMs = 100;
 
-/** A scheduler that is suspended computes nothing, and the engine with it. */
+/** A scheduler that is suspended computes nothing from then on, and the engine with it. */
 function standStillWith(schedulers: readonly ChildProcess[], engine: Standstill): void {
   let held = false;
-  setInterval(() => {
+  const look = (): void => {
     const holds = schedulers.some(suspended);
     if (holds === held) return;
     held = holds;
     if (holds) engine.begin();
     else engine.end();
-  }, lookMs).unref();
+  };
+  engine.watch(look);
+  setInterval(look, lookMs).unref();
 }
 
 /**

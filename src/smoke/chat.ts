@@ -1,4 +1,5 @@
 /** Chat requests of cases, and the parts of an answer that they check. */
+import { tinyImage } from '../plan/proof.ts';
 import type { Client } from './client.ts';
 import { type Json, listOf, numberOf, objectOf, textOf } from './answers.ts';
 import type { Target } from './target.ts';
@@ -16,9 +17,19 @@ export interface ChatAnswer {
   readonly cachedTokens: number;
 }
 
-/** Temperature 0, so that a repeated question can get the same answer. */
-export function chatBody({ model }: Target, content: unknown, maxTokens: number): Json {
-  return { model, messages: [{ role: 'user', content }], max_tokens: maxTokens, temperature: 0 };
+/** Temperature 0, so that a repeated question can get the same answer. `content`: text, or parts. */
+export function chatBody(target: Target, content: unknown, maxTokens: number): Json {
+  const messages = [userMessage(target, content)];
+  return { model: target.model, messages, max_tokens: maxTokens, temperature: 0 };
+}
+
+/** With an image where the deployment needs one. */
+export function userMessage({ needsImage }: Target, content: unknown): Json {
+  const parts = [
+    { type: 'text', text: content },
+    { type: 'image_url', image_url: { url: tinyImage } },
+  ];
+  return { role: 'user', content: needsImage && typeof content === 'string' ? parts : content };
 }
 
 export async function chat(client: Client, target: Target, content: unknown, maxTokens = 16) {

@@ -16,6 +16,8 @@ export interface Target {
   readonly model: string;
   readonly proof: ProofSpec;
   readonly kvRouter: boolean;
+  /** Requests go to an encode worker, which refuses those without an image. Seen with 1.4.2 on a GPU. */
+  readonly needsImage: boolean;
   /** Workers whose counters can be read; empty for a deployment that dynamo did not start. */
   readonly workers: readonly TargetWorker[];
   /** Only this command sends requests, so counters can be compared exactly. */
@@ -34,6 +36,7 @@ export function ownTarget(plan: ServingPlan, profile: Profile): Target {
     model: plan.model.servedName,
     proof: profile.proof,
     kvRouter: routesByCache(profile),
+    needsImage: encodesApart(profile),
     workers,
     ours: true,
   };
@@ -46,6 +49,7 @@ export function foreignTarget(url: string, model: string, profile: Profile | und
     model,
     proof: profile?.proof ?? { request: 'chat', maxTokens: 16 },
     kvRouter: profile !== undefined && routesByCache(profile),
+    needsImage: profile !== undefined && encodesApart(profile),
     workers: [],
     ours: false,
   };
@@ -53,6 +57,10 @@ export function foreignTarget(url: string, model: string, profile: Profile | und
 
 function routesByCache({ components }: Profile): boolean {
   return Object.values(components).some((spec) => spec.kind === 'frontend' && spec.router.mode === 'kv');
+}
+
+function encodesApart({ components }: Profile): boolean {
+  return Object.values(components).some((spec) => spec.kind === 'worker' && spec.mode === 'encode');
 }
 
 export function answersText({ proof }: Target): boolean {

@@ -3,9 +3,9 @@ import type { LostChild } from '../base/error.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Launcher } from './contracts.ts';
-import type { Failure, ProcessState, StepFacts, StopReport, Waited } from './events.ts';
+import type { Exit, Failure, ProcessState, StepFacts, StopReport } from './events.ts';
 import { exitedTooEarly, StartFailure } from './failure.ts';
-import { type StartDependencies, untilReady } from './readiness.ts';
+import { type StartDependencies, type StartTerms, untilReady } from './readiness.ts';
 
 export interface ActorDependencies extends StartDependencies {
   readonly launcher: Launcher;
@@ -27,7 +27,7 @@ export interface Actor {
   /** False once a stop was requested: its end is then no failure, and it is not restarted. */
   wanted(): boolean;
   /** Settles when it is ready. Rejects with StartFailure when it is not ready in time or ends first. */
-  start(waited?: Waited): Promise<void>;
+  start(terms?: StartTerms): Promise<void>;
   stop(graceMs: number): Promise<StopReport>;
   /** Stops a process that does not work; what follows is the same as if it had exited. */
   discard(reason: Failure, graceMs?: number): Promise<void>;
@@ -54,15 +54,15 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     }
   };
 
-  const watch = async (life: Child, gone: AbortController): Promise<void> => {
+  const watch = async (life: Child, onGone: (exit: Exit) => void): Promise<void> => {
     const exit = await life.exited;
     if (!deps.shutdown.aborted && wanted) deps.enter('failed', { exit });
-    gone.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit, life.pid)));
+    onGone(exit);
   };
 
-  const watchChildren = async (life: Child, gone: AbortSignal): Promise<void> => {
+  const watchChildren = async (life: Child, isGone: () => boolean): Promise<void> => {
     const seen = await life.degraded;
-    if (wanted && !gone.aborted && !deps.shutdown.aborted) deps.onDegraded(seen);
+    if (wanted && !isGone() && !deps.shutdown.aborted) deps.onDegraded(seen);
   };
 
   return {
@@ -71,10 +71,10 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     ready: ready.promise,
     child: () => child,
     wanted: () => wanted,
-    start: async (waited) => {
+    start: async (terms = {}) => {
       wanted = true;
       failureReason = undefined;
-      deps.enter('starting', waited === undefined ? {} : { waited });
+      deps.enter('starting', terms.waited === undefined ? {} : { waited: terms.waited });
       launching = launch();
       const life = await launching.catch((error: unknown) => {
         deps.enter('failed');
@@ -82,15 +82,21 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
       });
       deps.enter('started', life.pid === undefined ? {} : { pid: life.pid });
       started.resolve();
-      const gone = new AbortController();
-      void watch(life, gone);
-      void watchChildren(life, gone.signal);
-      await untilReady(spec, waited, deps, AbortSignal.any([deps.shutdown, gone.signal]));
+      let [gone, serves] = [false, false];
+      // Only of the start: an abort makes an error with a stack, which fifty that are stopped need not pay for.
+      const ended = new AbortController();
+      void watch(life, (exit) => {
+        gone = true;
+        if (serves) lost(life);
+        else ended.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit, life.pid)));
+      });
+      void watchChildren(life, () => gone);
+      await untilReady(spec, terms, deps, AbortSignal.any([deps.shutdown, ended.signal]));
       await life.trackChildren();
       deps.enter('ready');
       ready.resolve();
-      gone.signal.addEventListener('abort', () => lost(life));
-      if (gone.signal.aborted) lost(life);
+      serves = true;
+      if (gone) lost(life);
     },
     stop: async (graceMs) => {
       wanted = false;

@@ -27,11 +27,11 @@ const knownWithinMs = 30_000;
 export async function carryOut(
   run: RunContext,
   set: ActorSet,
-  { added, removed, order, during, after }: PlanChange,
+  { added, removed, order, during, after, startWithinMs = run.plan.startupCapMs }: PlanChange,
   keeper: PlanKeeper,
 ): Promise<void> {
   if (run.shutdown.signal.aborted) throw ended(run, undefined);
-  const trial = openTrial(run, set, added);
+  const trial = openTrial(run, set, added, startWithinMs);
   try {
     if (order === 'add-first') {
       await add(run, set, { added, plan: during, trial }, keeper);
@@ -78,7 +78,7 @@ async function add(
   const actors = added.map((spec) => set.add(spec));
   const until = AbortSignal.any([shutdown.signal, trial.lost]);
   try {
-    await allStarted(actors);
+    await allStarted(actors, trial.startWithinMs);
     until.throwIfAborted();
     await prove(run, set, added, until);
     until.throwIfAborted();
@@ -101,8 +101,8 @@ async function takeBack(
 }
 
 /** All of them have started or failed before one failure counts: nothing may start after it was taken back. */
-async function allStarted(actors: readonly Actor[]): Promise<void> {
-  const starts = await Promise.allSettled(actors.map(async (actor) => await actor.start()));
+async function allStarted(actors: readonly Actor[], withinMs: number): Promise<void> {
+  const starts = await Promise.allSettled(actors.map(async (actor) => await actor.start({ withinMs })));
   const failed = starts.find((start) => start.status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;
 }
@@ -121,6 +121,8 @@ async function remove(
 
 /** What is added must not end the run before the change is complete, whatever its restart policy. */
 interface Trial {
+  /** How long each of them may take to become ready, whenever it is started. */
+  readonly startWithinMs: number;
   /** Aborts with StartFailure when one of them ends before `keep`. */
   readonly lost: AbortSignal;
   /** From now on, what they replace is leaving: one that ends is restarted. */
@@ -139,14 +141,21 @@ const whileChanging: RestartRule = {
   maxDelayMs: 10_000,
 };
 
-function openTrial(run: RunContext, set: ActorSet, added: readonly ProcessSpec[]): Trial {
+function openTrial(
+  run: RunContext,
+  set: ActorSet,
+  added: readonly ProcessSpec[],
+  startWithinMs: number,
+): Trial {
   const lost = new AbortController();
   const restarts: Promise<void>[] = [];
   const givenUp = new Map<ProcessSpec, Failure>();
   let open = true;
   let restarted = false;
+  let proof = new AbortController();
   for (const { name } of added) run.onTrial.set(name, (reason) => lost.abort(new StartFailure(reason)));
   return {
+    startWithinMs,
     lost: lost.signal,
     keep: () => {
       for (const spec of added) {
@@ -157,7 +166,8 @@ function openTrial(run: RunContext, set: ActorSet, added: readonly ProcessSpec[]
         };
         run.onTrial.set(spec.name, (reason) => {
           restarted = true;
-          restarts.push(set.restart(spec, reason, { rule, giveUp }));
+          proof.abort(new StartFailure(reason));
+          restarts.push(set.restart(spec, reason, { rule, giveUp, withinMs: startWithinMs }));
         });
       }
     },
@@ -174,8 +184,9 @@ function openTrial(run: RunContext, set: ActorSet, added: readonly ProcessSpec[]
         }
         if (!restarted) return;
         restarted = false;
+        proof = new AbortController();
         try {
-          await prove(run, set, added, signal);
+          await prove(run, set, added, AbortSignal.any([signal, proof.signal]));
         } catch (error) {
           // One that ends meanwhile is restarted once more.
           if (!restarted) throw signal.aborted ? ended(run, error) : error;

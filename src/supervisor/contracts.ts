@@ -45,8 +45,11 @@ export interface Launcher {
 
 /** Whether single processes work. */
 export interface Prober {
-  /** Settles when the process is ready. Rejects with the reason of `signal` when that aborts. */
-  ready(probe: Probe, signal: AbortSignal): Promise<void>;
+  /**
+   * Settles when the process is ready. Rejects with the reason of `signal` when that aborts. `soon` aborts when the process says
+   * that it is about to be ready: then it is asked often, as at first.
+   */
+  ready(probe: Probe, signal: AbortSignal, soon?: AbortSignal): Promise<void>;
   /** One liveness check of a process: what is wrong with it in words, or `undefined`. Never rejects. */
   check(probe: Probe, timeoutMs: number): Promise<string | undefined>;
   /** Components of which the frontend knows fewer than planned; none when it does not answer. Never rejects. */

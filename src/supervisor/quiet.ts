@@ -59,10 +59,10 @@ export function boundMs(
   return Math.min(longest, Math.max(shortestMs, margin * quiet.longestMs, margin * expectedMs));
 }
 
-/** Whether it is time to send it a request, or to send it another. */
-export function isSuspect(quiet: Quiet, signs: WorkSigns, now: number, shortestMs: number): boolean {
+/** Whether it is time to send it a request, or to send it another. `limitMs`: its bound. */
+export function isSuspect(quiet: Quiet, now: number, limitMs: number): boolean {
   const from = Math.max(quiet.since, quiet.askedAt ?? 0);
-  return quiet.hasRequests && now - from >= boundMs(quiet, signs, shortestMs);
+  return quiet.hasRequests && now - from >= limitMs;
 }
 
 /** With the shortest default, a standstill is found 40 s after it began and a few looks. */

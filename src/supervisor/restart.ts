@@ -43,6 +43,8 @@ export interface RecoveryTerms {
   readonly rule: RestartRule;
   /** Called in place of the end of the run. */
   readonly giveUp: (reason: Failure) => void;
+  /** For each start, beside the limit of its component. */
+  readonly withinMs: number;
 }
 
 /** Returns a function that settles when the process is ready again or has been given up. It never rejects. */
@@ -77,7 +79,7 @@ export function recovery(
       await clock.sleep(verdict.delayMs, shutdown).catch(() => {});
       if (abandoned(actor)) return;
       try {
-        return await actor.start();
+        return await actor.start(terms === undefined ? {} : { withinMs: terms.withinMs });
       } catch (error) {
         if (abandoned(actor)) return;
         reason = failureOf(error);
@@ -122,6 +124,7 @@ export function afterExit(
   const recent = restartsAt.filter((at) => now - at < rule.windowMs).length;
   if (rule.maxRestarts !== undefined && recent >= rule.maxRestarts)
     return { restart: false, because: 'crash loop' };
+  if (recent === 0 && rule.firstAtOnce === true) return { restart: true, delayMs: 0 };
   const delay = Math.min(rule.maxDelayMs, rule.firstDelayMs * 2 ** recent);
   return { restart: true, delayMs: Math.round(delay * (0.8 + 0.4 * random)) };
 }

@@ -68,7 +68,10 @@ export interface StopOrder extends Pick<Plan, 'stopOrder' | 'stopTimeoutMs'> {
   readonly processes: readonly StopSpec[];
 }
 
-type StopSpec = Pick<ProcessSpec, 'name' | 'kind' | 'stopGraceMs' | 'loadingStopGraceMs' | 'ports'>;
+type StopSpec = Pick<
+  ProcessSpec,
+  'name' | 'kind' | 'stopGraceMs' | 'loadingStopGraceMs' | 'unusedStopGraceMs' | 'ports'
+>;
 
 /** A stop in progress. Neither promise ever rejects. */
 interface Stop {
@@ -84,11 +87,14 @@ interface Stop {
 export async function stopInWaves(plan: StopOrder, stopping: Stopping): Promise<StopReport> {
   const deadline = plan.stopTimeoutMs === undefined ? Infinity : stopping.clock.now() + plan.stopTimeoutMs;
   const begun: Stop[] = [];
+  // Without a frontend here, those of other hosts may use them.
+  let unused = false;
   for (const wave of plan.stopOrder) {
     const specs = plan.processes.filter(({ name }) => wave.includes(name));
     const needsEnd = specs.some(({ kind }) => kind !== 'worker');
     await Promise.all(begun.map(({ gone, idle }) => (needsEnd ? gone : idle)));
-    begun.push(...specs.map((spec) => beginStop(spec, deadline, stopping)));
+    begun.push(...specs.map((spec) => beginStop(spec, { deadline, unused }, stopping)));
+    unused ||= specs.some(({ kind }) => kind === 'frontend');
   }
   const reports = await Promise.all(begun.map(async ({ gone }) => await gone));
   return {
@@ -97,7 +103,13 @@ export async function stopInWaves(plan: StopOrder, stopping: Stopping): Promise<
   };
 }
 
-function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
+interface StopTime {
+  readonly deadline: number;
+  /** A frontend has stopped before, or has no client left. */
+  readonly unused: boolean;
+}
+
+function beginStop(spec: StopSpec, { deadline, unused }: StopTime, stopping: Stopping): Stop {
   const { children, clock, enter, isLoading, isImmediate } = stopping;
   const child = children.get(spec.name);
   if (child === undefined) {
@@ -105,16 +117,25 @@ function beginStop(spec: StopSpec, deadline: number, stopping: Stopping): Stop {
     const gone = Promise.resolve<StopReport>({ killed: [], left: [] });
     return { gone, idle: gone };
   }
-  const grace = (isLoading(spec.name) ? spec.loadingStopGraceMs : undefined) ?? spec.stopGraceMs;
+  const needed = (isLoading(spec.name) ? spec.loadingStopGraceMs : undefined) ?? spec.stopGraceMs;
+  const grace = Math.min(needed, unused ? (spec.unusedStopGraceMs ?? Infinity) : Infinity);
   enter(spec.name, 'stopping');
   const budget = isImmediate() ? 0 : Math.max(0, Math.min(grace, deadline - clock.now()));
-  const ended = new AbortController();
   const { http } = spec.ports;
   // Reads the port before the signal is sent: only a port that was open can be seen to close.
-  const drained =
-    spec.kind === 'frontend' && http !== undefined && budget > 0 ? [child.drained(http, ended.signal)] : [];
-  const gone = stopChild(spec.name, child, budget, enter);
-  return { gone: gone.finally(() => ended.abort()), idle: Promise.race([gone, ...drained]) };
+  const draining =
+    spec.kind === 'frontend' && http !== undefined && budget > 0 ? drainingOf(child, http) : undefined;
+  const stopped = stopChild(spec.name, child, budget, enter);
+  // That is how such a stop ends, and no reason to look into it.
+  const asPlanned = (): boolean => grace < needed && budget === grace && !isImmediate();
+  const gone = stopped.then((report) => (asPlanned() ? { killed: [], left: report.left } : report));
+  if (draining === undefined) return { gone, idle: gone };
+  return { gone: gone.finally(draining.end), idle: Promise.race([gone, draining.drained]) };
+}
+
+function drainingOf(child: Child, port: number): { drained: Promise<void>; end: () => void } {
+  const ended = new AbortController();
+  return { drained: child.drained(port, ended.signal), end: () => ended.abort() };
 }
 
 async function stopChild(

@@ -98,11 +98,20 @@ function noted({ run, workers }: Watch, spec: ProcessSpec, child: Child, signs: 
 
 function mayStandStill(watch: Watch, worker: Watched): boolean {
   const { run, prober } = watch;
-  const { spec, quiet, signs } = worker;
+  const { spec, quiet } = worker;
   const now = run.deps.clock.now();
-  if (!isSuspect(quiet, signs, now, spec.standstillMs ?? Infinity)) return false;
-  if (stoppedPart(worker) === undefined && waitsForOthers(watch, worker, now)) return false;
+  if (!isSuspect(quiet, now, limitOf(worker))) return false;
+  const stopped = stoppedPart(worker);
+  if (stopped?.how === 'suspended') return true;
+  if (stopped === undefined && waitsForOthers(watch, worker, now)) return false;
   return now - quiet.since >= longestBoundMs || !prober.compiles(spec);
+}
+
+/** A suspended process does nothing, however long its requests may take: a first answer that compiled would raise the bound to minutes. */
+function limitOf(worker: Watched): number {
+  const { quiet, signs, spec } = worker;
+  const shortest = spec.standstillMs ?? Infinity;
+  return stoppedPart(worker)?.how === 'suspended' ? shortest : boundMs(quiet, signs, shortest);
 }
 
 /** A worker that says that it waits may have said so just before it stopped: it is believed this much longer. */
@@ -113,12 +122,10 @@ function waitsForOthers(watch: Watch, worker: Watched, now: number): boolean {
   const { inFlight, waiting } = worker.signs;
   if (waiting < inFlight) return false;
   const others = partnersOf(watch, worker);
-  const limit = ({ quiet, signs, spec }: Watched): number =>
-    boundMs(quiet, signs, spec.standstillMs ?? Infinity);
   const busy = others.filter(({ quiet }) => quiet.hasRequests);
-  if (busy.some((other) => now - other.quiet.since < limit(other))) return true;
+  if (busy.some((other) => now - other.quiet.since < limitOf(other))) return true;
   // Those on other hosts cannot be seen.
-  return (busy.length > 0 || others.length === 0) && now - worker.quiet.since < beliefs * limit(worker);
+  return (busy.length > 0 || others.length === 0) && now - worker.quiet.since < beliefs * limitOf(worker);
 }
 
 const pair: readonly (string | undefined)[] = ['prefill', 'decode'];
@@ -134,8 +141,7 @@ async function ask(watch: Watch, worker: Watched): Promise<void> {
   const { clock } = run.deps;
   const { spec, signs } = worker;
   worker.asking = true;
-  const bound = boundMs(worker.quiet, worker.signs, spec.standstillMs ?? Infinity);
-  const asked = await prober.ask(spec, askWithinMs(bound), run.shutdown.signal);
+  const asked = await prober.ask(spec, askWithinMs(limitOf(worker)), run.shutdown.signal);
   worker.asking = false;
   worker.quiet = { ...worker.quiet, askedAt: clock.now() };
   const isCurrent = workers.get(spec.name) === worker && isHealthy(run, spec.name);

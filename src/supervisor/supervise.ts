@@ -135,7 +135,7 @@ async function bringUp(run: RunContext, actors: Actors, limit: StartupLimit): Pr
   const starts = [...actors.values()].map(async (actor) => {
     const waited = await untilUnblocked(run, actor.spec, actors);
     if (waited !== undefined) limit.unblocked();
-    await actor.start(waited);
+    await actor.start(waited === undefined ? {} : { waited });
   });
   await Promise.all(starts.map(run.pendingWork.track));
   const proof = await prove(run, actors);

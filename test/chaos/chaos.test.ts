@@ -30,7 +30,7 @@ describe.concurrent(`chaos, first seed ${first}`, () => {
   for (let seed = first; seed < first + count; seed++) {
     test(
       `nothing is left running and no other process is harmed: CHAOS_SEED=${seed}`,
-      { timeout: 180_000 },
+      { timeout: 300_000 },
       async ({ world }) => {
         const { says, unknown } = await play(world, seed);
         expect(unknown, `leaders that no ledger knows after: ${says.join('; ')}`).toEqual([]);

@@ -36,6 +36,8 @@ const faults: readonly (readonly string[])[] = [
 interface Command {
   readonly words: readonly string[];
   readonly session: Session;
+  /** How many replacements were asked for before it: changes of a run wait for each other. */
+  readonly after?: number;
 }
 
 interface Stage {
@@ -59,10 +61,12 @@ const slackMs = 15_000;
 const limitsMs: Readonly<Record<string, number>> = { ps: 3_000, logs: 5_000, wait: 6_000 };
 /** Stops, whose processes get 1 s; starts, which get 5 s. */
 const longestMs = 45_000;
+/** A replacement whose worker ends again and again is given up after five restarts, after 0, 2, 4, 8 and 16 s. */
+const replacementMs = 40_000;
 
 /** Fails with the output of a command that has not exited in time. */
-async function endInTime({ words: [verb = '', ...more], session }: Command): Promise<void> {
-  const limitMs = (limitsMs[verb] ?? longestMs) + slackMs;
+async function endInTime({ words: [verb = '', ...more], session, after = 0 }: Command): Promise<void> {
+  const limitMs = (limitsMs[verb] ?? longestMs + after * replacementMs) + slackMs;
   const late = delay(limitMs, 'late', { ref: false });
   if ((await Promise.race([session.ended, late])) === 'late') {
     session.child.kill('SIGKILL');
@@ -264,5 +268,6 @@ async function replaceWorkers(stage: Stage): Promise<string> {
 }
 
 function command({ world, commands, env }: Stage, words: readonly string[]): void {
-  commands.push({ words, session: start(world, words, { env }) });
+  const after = commands.filter((each) => each.words.includes('--replace')).length;
+  commands.push({ words, session: start(world, words, { env }), after });
 }

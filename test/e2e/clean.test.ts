@@ -199,6 +199,8 @@ test('processes with our marks but no ledger are listed with the evidence and le
   expect(pids.filter((pid) => !isLiving(pid))).toEqual([]);
   for (const pid of pids) {
     const [line] = told(leftAlone, [pid]);
+    // The program, not what follows the last slash of its arguments.
+    expect(line?.what).toMatch(/^\d+ \(\S+, node /);
     expect(line?.because).toContain(`DYNAMO_RUN_ID=${runId} in its environment`);
     expect(line?.because).toMatch(/its output goes to .*\.log \(deleted\)/);
     await succeed(world, (line?.command ?? '').split(' ').slice(1));

@@ -1,5 +1,5 @@
 /** Truncated, replaced or removed records of a run: commands return, name them, end the run, and harm no other. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { killSupervision, leaders, processesOfRuns } from '../chaos/scene.ts';
@@ -125,3 +125,13 @@ async function endAsTold(world: World, down: Ended, damage: string): Promise<voi
   expect(commands.length, down.stderr).toBe(living.length);
   for (const words of commands) await succeed(world, words.split(' '));
 }
+
+test('a cut off run.json and another login: down still finds and removes the socket', async ({ world }) => {
+  const { runId } = await up(world, 'agg');
+  const socket = join(world.runtime, 'dynamo', `${runId}.sock`);
+  expect(existsSync(socket)).toBe(true);
+  truncateSync(join(world.state, 'dynamo', 'runs', runId, 'run.json'), 20);
+  await killSupervision(world);
+  await succeed(world, ['down', '--all'], { env: { XDG_RUNTIME_DIR: '/does/not/exist' } });
+  expect(existsSync(socket)).toBe(false);
+});

@@ -1,6 +1,6 @@
 /** `up` in the foreground stops in order on every signal, at every moment, with the right exit code. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { leftovers } from '../oracle/leftovers.ts';
@@ -104,6 +104,25 @@ test('SIGINT to `up --detach` at any moment stops everything, unless it was read
     if (/is ready after/.test(ended.stdout)) await succeed(world, ['down']);
     else expect(shellCode(ended), `after ${moment} ms: ${ended.stderr}`).toBe(130);
     expect(leftovers(world), `after ${moment} ms`).toEqual([]);
+  }
+});
+
+/** Polls without a pause: the child leaves the group within a millisecond. */
+function awaitFirstChild(pid: number): void {
+  for (const end = performance.now() + 10_000; performance.now() < end;) {
+    if (readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') !== '') return;
+  }
+  throw new Error('it started no child');
+}
+
+test('Ctrl-C that kills the supervisor before it has its own session is no failure', async ({ world }) => {
+  for (let round = 0; round < 5; round++) {
+    const session = await foreground(world, 'agg', '--detach');
+    awaitFirstChild(session.pid);
+    process.kill(-session.pid, 'SIGINT');
+    const ended = await session.ended;
+    expect(shellCode(ended), ended.stderr).toBe(130);
+    expect(leftovers(world)).toEqual([]);
   }
 });
 

@@ -28,7 +28,7 @@ test('`up` loads few and small files', () => {
   // Node needs half a millisecond per file, and 4 ms per 100 KB. A YAML parser and a schema would be 300 KB.
   expect(files.length).toBeLessThan(12);
   expect(files.reduce((sum, file) => sum + statSync(join(packageFolder, 'dist', file)).size, 0)).toBeLessThan(
-    460_000,
+    400_000,
   );
 });
 

@@ -266,6 +266,19 @@ test('a replacement that does not start leaves the old worker', async ({ world }
   await succeed(world, ['down']);
 });
 
+test('--timeout is the time for a replacement to become ready', async ({ world }) => {
+  const running = await up(world, 'agg');
+  const before = planOf(world, running);
+  const slow = ['--set', 'components.worker.engineArgs.sim=["--startup-time","600"]', '--timeout', '3'];
+  const words = ['up', 'agg', '--engine', 'sim', '--detach', '--replace', ...slow];
+  const { code, stderr } = await dynamo(world, words);
+  expect(code).toBe(69);
+  expect(stderr).toMatch(/^error: Worker-2 was not ready within 3 s; last seen: /m);
+  expect(await processNames(world)).toEqual(['frontend ready', 'worker ready']);
+  expect(planOf(world, running)).toEqual(before);
+  await succeed(world, ['down']);
+});
+
 test('a new worker that dies while the old one finishes its requests does not end the run', async ({
   world,
 }) => {

@@ -1,6 +1,6 @@
 /** Proves that a test left nothing behind: no process, listener, socket, temporary file or lock. */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { environmentOf, isLiving, listeners, livingProcesses, openedBy } from './proc.ts';
 
 /** The folders of a test, and the mark in the environment of everything it starts. */
@@ -101,18 +101,25 @@ function filesLeft({ state, runtime, temporary }: Scene): Leftover[] {
   ];
 }
 
-/** Control groups with the id of a run of this test, in every cgroup2 mount of this host. */
+/** Below our own group, in every cgroup2 mount of this host. */
+function cgroupsHere(): string[] {
+  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  return readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .flatMap((line) => (line.split(' ')[2] === 'cgroup2' ? [join(line.split(' ')[1] ?? '', own)] : []))
+    .flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
+}
+
+/** Ids of runs are random: a group that is older than all tests of this file may have the id of one of their runs. */
+const olderCgroups = new Set(cgroupsHere());
+
+/** Control groups with the id of a run of this test. */
 function cgroupsLeft({ state }: Scene): Leftover[] {
   const runs = namesIn(join(state, 'dynamo', 'runs'));
-  const roots = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .flatMap((line) => (line.split(' ')[2] === 'cgroup2' ? [line.split(' ')[1] ?? ''] : []));
-  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
-  return roots
-    .map((root) => join(root, own))
-    .flatMap((folder) => namesIn(folder).map((name) => ({ folder, name })))
-    .filter(({ name }) => runs.some((run) => name.startsWith(`dynamo-${run}-`)))
-    .map(({ folder, name }) => ({ text: `a control group: ${join(folder, name)}` }));
+  return cgroupsHere()
+    .filter((group) => !olderCgroups.has(group))
+    .filter((group) => runs.some((run) => basename(group).startsWith(`dynamo-${run}-`)))
+    .map((group) => ({ text: `a control group: ${group}` }));
 }
 
 function namesIn(folder: string): string[] {

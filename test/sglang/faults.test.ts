@@ -12,12 +12,10 @@ import { untilSaid } from '../real/support/session.ts';
 import {
   onCpu,
   onCpuVariables,
-  outlivesEtcd,
   outlivesStandstill,
   sglangTimeout as timeout,
   untilAnswered,
   upOnCpu,
-  withInfra,
 } from '../real/support/sglang.ts';
 
 /** The pid of the worker, or of its child with this title. */
@@ -48,16 +46,6 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
       const { code, stderr } = await session.ended;
       expect(code).toBe(1);
       expect(stderr).toContain('the rest of the run was stopped');
-    },
-  );
-
-  test(
-    'etcd is killed under a detached run: it returns, and so do processes that exited',
-    { timeout },
-    async ({ world }) => {
-      const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'), withInfra(world));
-      await outlivesEtcd(world, running);
-      await succeed(world, ['down']);
     },
   );
 

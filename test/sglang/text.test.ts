@@ -18,7 +18,7 @@ import {
 } from '../real/support/sglang.ts';
 
 describe.each(pythons('sglang'))('$name', ({ python }) => {
-  test('agg answers and stops without SIGKILL', { timeout }, async ({ world }) => {
+  test('agg answers, and its stop leaves no shared memory', { timeout }, async ({ world }) => {
     const running = await upOnCpu(world, 'agg', python, model('tiny-gpt2'));
     expect(running).toMatchObject({ engine: 'sglang', model: 'tiny' });
     const { usage } = await running.client.chat.completions.create(

@@ -88,6 +88,8 @@ export function fakePlan(profile: Profile = disaggregated, change: Partial<Servi
   const processes = plan.processes.map((spec) => ({
     ...spec,
     probe: { kind: 'http' as const, url: `http://${spec.name}/` },
+    // See test/unit/supervisor/shutdown.test.ts: with it, most stops of other tests would be short.
+    unusedStopGraceMs: undefined,
   }));
   return { ...plan, processes, ...change };
 }

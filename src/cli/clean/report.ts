@@ -1,6 +1,5 @@
 /** Describes what was found: every item with its proof, every unowned process with the command that ends it. */
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
 import type { Environment } from '../../base/environment.ts';
 import { gibText, memoryText } from '../../base/units.ts';
 import { ephemeralFolders } from '../../plan/plan.ts';
@@ -11,6 +10,7 @@ import type { CleanItem, CleanReport, LeftAlone } from '../../view/clean-report.
 import { durationText } from '../../base/duration.ts';
 import { homePath } from '../../view/style.ts';
 import { keysReport } from '../../deployment/sweep-run.ts';
+import type { KnownRun } from '../../deployment/kept-runs.ts';
 import type { CleanFindings, DeadRun } from '../../deployment/survey.ts';
 import type { UnownedProcess } from '../../deployment/unowned-processes.ts';
 
@@ -36,6 +36,7 @@ export function reportOf({ findings, unowned, chosen, dryRun, environment }: Cle
     dryRun,
     items: [
       ...findings.deadRuns.flatMap(itemsOf),
+      ...findings.kept.flatMap(keeperItem),
       ...keys.flatMap(({ items }) => items),
       ...chosen.map((each) => unownedItem(each, findings)),
       ...findings.segments.map(({ segment, proof }): CleanItem => {
@@ -54,7 +55,11 @@ export function reportOf({ findings, unowned, chosen, dryRun, environment }: Cle
         because: `has our label for run ${runId}, but no ledger here knows that run`,
         command: `docker rm -f ${name}`,
       })),
-      ...findings.kept.map(({ file, because, command }) => ({ what: homePath(file), because, command })),
+      ...findings.keptClaims.map(({ file, because, command }) => ({
+        what: homePath(file),
+        because,
+        command,
+      })),
       ...kept.map(({ folder }) => ({
         what: homePath(folder),
         because: 'an ended run that holds images or videos',
@@ -97,6 +102,13 @@ function itemsOf({ run, processes, containers }: DeadRun): CleanItem[] {
   ];
 }
 
+/** `clean` waits for it first: it is doing the same. */
+function keeperItem({ record: { runId, endedAt }, keeper }: KnownRun): CleanItem[] {
+  if (keeper === undefined) return [];
+  const proof = `the keeper of run ${runId}, which ${endedAt === undefined ? 'is ending it now' : 'has ended'}`;
+  return [{ kind: 'process', what: `${keeper.pid} (${commandLine(keeper.pid, 40)})`, proof }];
+}
+
 function deathOf({ record: { runId, supervisor } }: StoredRun): string {
   return `of run ${runId}, whose supervisor (pid ${supervisor.pid}) is dead`;
 }
@@ -129,6 +141,7 @@ function describe({ facts, name, memory }: UnownedProcess, { gpus }: CleanFindin
     return `, ${gibText(usedMiB)} on GPU ${gpu?.index ?? gpuUuid}`;
   });
   const place = facts.container === undefined ? '' : `, in container ${facts.container.id}`;
-  const what = name.startsWith('/') ? basename(name) : name;
+  // A command line may have more slashes.
+  const what = name.replace(/^\/\S*\//, '');
   return `${facts.pid} (${facts.user}, ${what}, for ${durationText(facts.ageMs)}${held.join('')}${place})`;
 }

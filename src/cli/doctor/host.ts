@@ -20,6 +20,7 @@ import { readPlan, storedRuns, type StoredRun } from '../../run/record.ts';
 import { removeStale, staleClaims, staleSockets, type StaleFile } from '../../run/stale.ts';
 import { segmentFindings } from '../../deployment/survey.ts';
 import { type Owner, ownersIn } from '../../deployment/gpu-survey.ts';
+import { knownRuns } from '../../deployment/kept-runs.ts';
 import { reapRun } from '../../deployment/reap-run.ts';
 
 /** Below the time limit of a check, so that the check can name the program that hung. */
@@ -95,8 +96,8 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 /** Reading it writes nothing. Throws what `stateFolders` throws. */
 async function stateFacts(environment: Environment): Promise<StateFacts> {
   const folders = stateFolders(environment);
-  const stored = storedRuns(folders, isAlive);
-  const owners = [...ownersIn(folders).values()];
+  const stored = await knownRuns(folders);
+  const owners = [...ownersIn(stored).values()];
   return {
     runs: stored.map((run) => runFacts(run, owners)),
     stale: await staleIn(folders),
@@ -138,7 +139,8 @@ async function dropStale(folders: StateFolders): Promise<string[]> {
 /** As `dynamo clean` sees them. Throws what `stateFolders` throws. */
 function lostSegments(environment: Environment): Segment[] {
   const folders = stateFolders(environment);
-  const found = segmentFindings(storedRuns(folders, isAlive), ownersIn(folders));
+  const runs = storedRuns(folders, isAlive);
+  const found = segmentFindings(runs, ownersIn(runs));
   return [
     ...found.segments.map(({ segment, proof }) => ({ path: segment.path, bytes: segment.bytes, proof })),
     ...found.unproven

@@ -62,29 +62,46 @@ export async function stopBySupervisor(
         request.say(`${runId}: its supervisor (pid ${supervisor.pid}) was suspended and has been resumed`);
       resumed = true;
     }
+    const shown = showStopping(socket, request.progress);
     try {
       await askStop(socket, request.now);
       beginsToStop();
-      await showStopping(socket, request.progress, until);
+      await shown.end(until);
     } catch (error) {
       const isNotListening = !isSilence(error) && systemClock.now() - begunAt > notListeningMs;
       if (isNotListening && !began && !request.now && signalProven(supervisor, 'SIGTERM')) beginsToStop();
+    } finally {
+      shown.leave();
     }
   }
 }
 
-async function showStopping(socket: string, progress: Progress, until: number): Promise<void> {
+interface Showing {
+  /** Settles when the supervisor is gone, or at this time. Rejects if it could not be asked for its events. */
+  end(at: number): Promise<void>;
+  leave(): void;
+}
+
+/** Call this before the stop is asked for: that may take less time than to connect once more. */
+function showStopping(socket: string, progress: Progress): Showing {
   const leave = new AbortController();
-  const timer = setTimeout(() => leave.abort(), Math.max(0, until - systemClock.now()));
-  try {
+  const show = async (): Promise<void> => {
     let stopping = false;
     for await (const event of followEvents(socket, leave.signal)) {
       stopping ||= event.type === 'run' && event.phase === 'stopping';
       if (stopping) progress.show(event);
     }
-  } finally {
-    clearTimeout(timer);
-  }
+  };
+  const shown = show();
+  // Not unhandled if the stop cannot be asked for either.
+  shown.catch(() => {});
+  return {
+    end: async (at) => {
+      const timer = setTimeout(() => leave.abort(), Math.max(0, at - systemClock.now()));
+      await shown.finally(() => clearTimeout(timer));
+    },
+    leave: () => leave.abort(),
+  };
 }
 
 /** When it dies, its keeper would end the run with full grace periods: so we claim that task first. */

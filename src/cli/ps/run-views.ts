@@ -7,13 +7,14 @@ import { takeLook } from '../../process/proc.ts';
 import type { OwnedProcess } from '../../process/owned.ts';
 import { type Usage, usageByProcess } from '../../process/usage.ts';
 import { readClaim, livingHolder } from '../../run/claim.ts';
-import { readEvents, readPlan, type StoredRun, storedRuns } from '../../run/record.ts';
+import { readEvents, readPlan, type StoredRun } from '../../run/record.ts';
 import { type StateFolders, stateFolders } from '../../run/folders.ts';
 import { doingText } from '../../supervisor/progress.ts';
 import { initialStatus, type ProcessStatus, reduce, type RunStatus } from '../../supervisor/status.ts';
 import type { ProcessView, RunView } from '../../view/run-table.ts';
 import { findRun } from '../../deployment/find-run.ts';
 import { hasEnded } from '../../view/run-history.ts';
+import { knownRuns } from '../../deployment/kept-runs.ts';
 import { trackerOf } from '../../deployment/reap-run.ts';
 import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
 
@@ -75,13 +76,12 @@ async function runViews(folders: StateFolders, wanted: Wanted, before?: UsageSam
   const byRun = new Map<string, ReadonlyMap<string, Usage>>();
   const plans = new Map<string, Plan>();
   const at = Date.now();
-  const stored = storedRuns(folders, isAlive);
+  const look = takeLook();
+  const stored = await knownRuns(folders, look.living);
   const runs = wantedOf(stored, wanted);
-  const look = runs.some(({ record }) => record.endedAt === undefined) ? takeLook() : undefined;
   const views = await Promise.all(
     runs.map(async (run) => {
-      const isOver = look === undefined || run.record.endedAt !== undefined;
-      const living = isOver ? [] : trackerOf(run).search(look);
+      const living = run.record.endedAt !== undefined ? [] : trackerOf(run).search(look);
       const usage = usageByProcess(living);
       byRun.set(run.record.runId, usage);
       const rate = (name: string): number | undefined => {

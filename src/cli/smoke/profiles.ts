@@ -13,7 +13,7 @@ import { projectProfile } from '../operands.ts';
 import { planOptionsOf, settingsOf, type DeploymentFlags } from '../up/deployment-options.ts';
 import type { Reported } from '../../deployment/from-report.ts';
 import { openProfile, profileNames } from '../../deployment/load-profile.ts';
-import { reapDeadRuns } from '../../deployment/reap-run.ts';
+import { reapDeadRuns } from '../../deployment/reap-dead-runs.ts';
 import { signalExitCode, watchSignals } from '../signals.ts';
 import { type SmokeJob, smokeSuite } from './suite.ts';
 import { startDetachedRun, type StartedRun, startRun } from '../../deployment/start-run.ts';

@@ -1,4 +1,5 @@
 /** A run in the background: hands the plan to its own supervisor and follows it until it serves or has failed. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { silenceError } from '../../deployment/ask-supervisor.ts';
 import {
   connect,
@@ -11,14 +12,14 @@ import { findRun } from '../../deployment/find-run.ts';
 import type { PreparedRun } from '../../deployment/tidy-up.ts';
 import type { InfraPlan } from '../../plan/infra.ts';
 import { clientUrl, runsModel } from '../../plan/plan.ts';
-import { askStop, isSilence } from '../../run/control-client.ts';
+import { askStop, isBroken, isSilence } from '../../run/control-client.ts';
 import { lastLineOf } from '../../run/log-file.ts';
 import { socketIn } from '../../run/record.ts';
 import type { Failure, RunEvent } from '../../supervisor/events.ts';
 import { fitLines, terminalWidth } from '../../view/wrap.ts';
 import { readyPanel } from '../../view/panel.ts';
 import { styleFor } from '../../view/style.ts';
-import { signalExitCode, watchSignals } from '../signals.ts';
+import { signalExitCode, type SignalWatch, watchSignals } from '../signals.ts';
 import { chooseProgress } from '../../view/progress.ts';
 
 export interface DetachFlags {
@@ -41,11 +42,9 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
     lastLineOf(plan.processes),
   );
   try {
-    const supervisor = await startSupervisor(prepared);
-    const events = await connect(prepared, socket, supervisor).catch((error: unknown) => {
-      // Ctrl-C may reach the supervisor before it has its own session: that is not a failure.
-      if (signals.first() === undefined) throw error;
-    });
+    const supervisor = await unlessSignalled(startSupervisor(prepared), signals);
+    if (supervisor === undefined) return signalExitCode(signals.first() ?? 'SIGTERM');
+    const events = await unlessSignalled(connect(prepared, socket, supervisor), signals);
     if (events === undefined) return signalExitCode(signals.first() ?? 'SIGTERM');
     // A signal that came before the supervisor listened.
     if (signals.first() !== undefined) void askStop(socket, false).catch(() => {});
@@ -71,10 +70,28 @@ export async function detach(prepared: PreparedRun, flags: DetachFlags): Promise
     }
     throw supervisorDied(prepared);
   } catch (error) {
-    throw isSilence(error) ? silenceError(findRun(folders, plan.runId), error) : error;
+    if (isSilence(error)) throw silenceError(findRun(folders, plan.runId), error);
+    throw isBroken(error) ? supervisorDied(prepared) : error;
   } finally {
     await view.end();
     signals.end();
+  }
+}
+
+/** A signal that came with the death of a child is heard in one of the next turns, in milliseconds. */
+const heardWithinMs = 20;
+
+/**
+ * `undefined` if it failed after a signal: Ctrl-C may reach the supervisor before it has its own session, and that is not
+ * a failure.
+ */
+async function unlessSignalled<T>(attempt: Promise<T>, signals: SignalWatch): Promise<T | undefined> {
+  try {
+    return await attempt;
+  } catch (error) {
+    await delay(heardWithinMs);
+    if (signals.first() === undefined) throw error;
+    return undefined;
   }
 }
 

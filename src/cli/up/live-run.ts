@@ -35,6 +35,7 @@ export async function upAgain(error: unknown, asked: UpAgain, environment: Envir
   if (run === undefined || plan === undefined || !isServing(plan)) throw error;
   const comparison = await compareWithLive({ run, plan }, asked.profile, asked.options, environment);
   const { names, templates, secrets, fixed, host } = comparison;
+  const { timeoutMs } = asked.options;
   if (!asked.replace) throw alreadyUp(error, name, comparison);
   if (fixed.length > 0) throw notWhileUp(name, runId, fixed);
   const say = (line: string): void => void (asked.quiet || process.stderr.write(`${line}\n`));
@@ -53,7 +54,13 @@ export async function upAgain(error: unknown, asked: UpAgain, environment: Envir
     const report = await changeRun(
       folders,
       run,
-      { ask: 'replace', names, templates, secrets },
+      {
+        ask: 'replace',
+        names,
+        templates,
+        secrets,
+        ...(timeoutMs === undefined ? {} : { startWithinMs: timeoutMs }),
+      },
       { onEvent: view.show, signal: over.signal },
     );
     rewriteRequest(plan, { ...asked, host });

@@ -1,6 +1,6 @@
 /** Cases about routing: where requests go, and that the counters show it. */
 import { systemClock } from '../../base/clock.ts';
-import { proofRequest, tinyImage } from '../../plan/proof.ts';
+import { proofRequest } from '../../plan/proof.ts';
 import { answersText, rolesOf, type Target } from '../target.ts';
 import { type Client, ofFrontend, requestsByRole, type SmokeCase } from '../client.ts';
 import { chat, chatBody, chatPath, chatStream, readChat } from '../chat.ts';
@@ -99,8 +99,8 @@ export const roles: SmokeCase = {
   fits: (target) => answersText(target) && rolesOf(target).length > 1,
   run: async (client, target) => {
     const before = await requestsByRole(client, target);
-    await chat(client, target, contentFor(target, 'In one piece.'));
-    await chatStream(client, target, contentFor(target, 'Piece by piece.'));
+    await chat(client, target, 'In one piece.');
+    await chatStream(client, target, 'Piece by piece.');
     const rises = async () => {
       const after = await requestsByRole(client, target);
       return rolesOf(target).map((role) => ({
@@ -119,15 +119,6 @@ export const roles: SmokeCase = {
     return `requests counted: ${text}`;
   },
 };
-
-/** An encode worker takes part only in requests with an image. */
-function contentFor(target: Target, text: string): unknown {
-  if (!rolesOf(target).includes('encode')) return text;
-  return [
-    { type: 'text', text },
-    { type: 'image_url', image_url: { url: tinyImage } },
-  ];
-}
 
 const whole = 3;
 

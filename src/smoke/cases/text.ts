@@ -1,6 +1,6 @@
 /** Cases about text: models, completions, embeddings, chat answers and streams. */
 import { type Json, listOf, numberOf, objectOf, shown, textOf } from '../answers.ts';
-import { chat, chatBody, chatPath, chatStream, readChat } from '../chat.ts';
+import { chat, chatBody, chatPath, chatStream, readChat, userMessage } from '../chat.ts';
 import { wrong } from '../result.ts';
 import { answersText } from '../target.ts';
 import type { SmokeCase } from '../client.ts';
@@ -8,7 +8,8 @@ import type { SmokeCase } from '../client.ts';
 /** The completions route, without chat templates, also answers. */
 export const completions: SmokeCase = {
   name: 'completions',
-  fits: answersText,
+  // Its prompts have no images.
+  fits: (target) => answersText(target) && !target.needsImage,
   run: async (client, { model }) => {
     const body = await client.ask('/v1/completions', {
       model,
@@ -95,7 +96,7 @@ export const twoTurns: SmokeCase = {
   run: async (client, target) => {
     const first = await chat(client, target, question);
     const history = [
-      { role: 'user', content: question },
+      userMessage(target, question),
       { role: 'assistant', content: first.text || 'You are Ada.' },
       { role: 'user', content: 'How many?' },
     ];

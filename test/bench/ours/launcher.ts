@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { prepareFromRequest } from '../../../src/deployment/prepare-run.ts';
 import { watchReader } from '../../../src/cli/reader.ts';
-import { reapDeadRuns } from '../../../src/deployment/reap-run.ts';
+import { reapDeadRuns } from '../../../src/deployment/reap-dead-runs.ts';
 import { stayInForeground } from '../../../src/cli/up/foreground.ts';
 import { type Plan, planVersion, type ProcessSpec } from '../../../src/plan/plan.ts';
 import type { HostFacts } from '../../../src/plan/request.ts';

@@ -1,5 +1,4 @@
 /** A stop continues as soon as it is notified of the exit, without waiting for its next scan. */
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -11,19 +10,13 @@ import { startShell } from '../../support/tree.ts';
 test('a stop continues as soon as the parent hears of the exit, without waiting for the next scan', async () => {
   const tree = await startShell('exec sleep 60');
   // No time passes: only a notification ends a pause.
-  const clock = {
-    now: () => 0,
-    sleep: async (_: number, told?: AbortSignal) => {
-      if (told === undefined) throw new Error('nobody would wake it');
-      if (!told.aborted) await once(told, 'abort');
-    },
-  };
+  const clock = { now: () => 0, sleep: async () => await new Promise<never>(() => {}) };
   const report = await stopTree({
     process: (readLedger(tree.ledgerFile)[0] as LedgerEntry).process,
     tracker: createTracker(tree.ledgerFile, readLedger(tree.ledgerFile)),
     graceMs: 1_000,
     clock,
-    forceSignal: new AbortController().signal,
+    isForced: () => false,
     leaderEnded: tree.child.exited,
   });
   expect(report).toEqual({ killed: [], left: [] });

@@ -288,7 +288,7 @@ test('similar processes in the session of an unowned process with a reused pid a
       tracker: createTracker(ledgerFile, [entry]),
       graceMs: grace,
       clock: systemClock,
-      forceSignal: new AbortController().signal,
+      isForced: () => false,
       leaderEnded: new Promise(() => {}),
     });
     expect(report).toEqual({ killed: [], left: [] });
@@ -341,7 +341,6 @@ test.each<[string, Partial<LedgerEntry>]>([
     runId: 'nobody',
   };
   expect(findOwned([entry])).toEqual([]);
-  const forceSignal = new AbortController().signal;
   for (const grace of [200, 0]) {
     expect(
       await stopTree({
@@ -349,7 +348,7 @@ test.each<[string, Partial<LedgerEntry>]>([
         tracker: createTracker(tree.ledgerFile, [entry]),
         graceMs: grace,
         clock: systemClock,
-        forceSignal,
+        isForced: () => false,
         leaderEnded: new Promise(() => {}),
       }),
     ).toEqual({
@@ -387,7 +386,7 @@ test('a process that may not be signalled is reported as left, and the stop cont
     tracker: createTracker(tree.ledgerFile, [entry]),
     graceMs: 1_000,
     clock,
-    forceSignal: new AbortController().signal,
+    isForced: () => false,
     leaderEnded: new Promise(() => {}),
   }).finally(() => (process.kill = real));
   expect(report.left).toEqual([expect.stringContaining(`${tree.child.pid} (`)]);

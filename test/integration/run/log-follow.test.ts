@@ -149,6 +149,30 @@ test('nothing more is read while output is blocked; then everything arrives in o
   expect(lines).toEqual([...expected, 'more']);
 });
 
+const watches = (): number =>
+  process.getActiveResourcesInfo().filter((resource) => resource === 'FSEventWrap').length;
+
+test('while output is blocked, writes are not watched; afterwards they are', async () => {
+  const file = join(tempFolder(), 'w.log');
+  writeFileSync(file, 'first\n');
+  // A watch is counted until its handle has closed, which is after the test that closed it.
+  await until('the watches of earlier tests are closed', () => watches() === 0);
+  const lines: string[] = [];
+  let open: (() => void) | undefined;
+  const follower = followLogs([{ process: 'w', file, from: 0 }], {
+    onText: (_, text) => void lines.push(...linesOf(text)),
+    room: () => (open === undefined ? new Promise((resolve) => void (open = resolve)) : undefined),
+  });
+  onTestFinished(async () => await follower.end());
+  expect(watches()).toBe(1);
+  await until('the log is not watched', () => watches() === 0);
+  open?.();
+  await until('the log is watched again', () => watches() === 1);
+  appendFileSync(file, 'second\n');
+  await until('the second line', () => lines.length === 2);
+  expect(lines).toEqual(['first', 'second']);
+});
+
 test('at the end, blocked output is not waited for', async () => {
   const file = join(tempFolder(), 'w.log');
   writeFileSync(file, `${'x'.repeat(99)}\n`.repeat(10_000));

@@ -1,13 +1,16 @@
 /** Real processes of upstream that die, or are stopped before they are ready for it. */
 import { describe, expect } from 'vitest';
-import { type Session, start } from '../../e2e/harness/cli.ts';
+import { type Session, start, succeed } from '../../e2e/harness/cli.ts';
 import { pidOf, up } from '../../e2e/harness/deployment.ts';
 import { freePort } from '../../e2e/harness/ports.ts';
 import { test } from '../../e2e/harness/world.ts';
+import { until } from '../../support/until.ts';
+import { install, versions } from '../support/installed.ts';
 import { pythons } from '../support/python.ts';
 import { untilSaid } from '../support/session.ts';
 
 const timeout = 240_000;
+const [binaries] = versions();
 
 describe.each(pythons('mocker'))('$name', ({ python }) => {
   const mocker = ['--engine', 'mocker', '--python', python];
@@ -57,6 +60,25 @@ describe.each(pythons('mocker'))('$name', ({ python }) => {
     expect(ended).toMatchObject({ code: 0 });
     expect(ended?.stderr).not.toContain('SIGKILL');
   });
+
+  test.for(['file', 'etcd'] as const)(
+    'frontends know nothing of a killed worker long before its lease ends: %s',
+    { timeout },
+    async (discovery, { world }) => {
+      if (binaries !== undefined) install(world, binaries);
+      const away = ['--set', 'components.worker.backoffSeconds=60', '--discovery', discovery];
+      const { url } = await up(world, 'agg_router', [...mocker, ...away]);
+      const known = async (): Promise<number> => {
+        const body = await (await fetch(`${url}/health`)).text();
+        return new Set(body.match(/"instance_id":\s*\d+/g)).size;
+      };
+      const before = await known();
+      process.kill(await pidOf(world, 'worker-1'), 'SIGKILL');
+      // Leases last 10 s and more.
+      await until('the frontend to know one less', async () => (await known()) < before, 5_000);
+      await succeed(world, ['down']);
+    },
+  );
 
   test('a missing model folder is refused before anything starts', { timeout }, async ({ world }) => {
     const args = [

@@ -80,6 +80,7 @@ test('each prefill worker has its own bootstrap port and waits for transfers', a
       stopGraceMs: 70_000,
       loadingStopGraceMs: 5_000,
       degradedStopGraceMs: 2_000,
+      unusedStopGraceMs: 1_000,
     });
     expect(spec?.registersAs?.component).toBe('prefill');
   }
@@ -87,6 +88,16 @@ test('each prefill worker has its own bootstrap port and waits for transfers', a
   expect(line(decode)).toContain('--disaggregation-mode decode --disaggregation-transfer-backend nixl');
   expect(line(decode)).not.toContain('bootstrap');
   expect(decode?.stopGraceMs).toBe(35_000);
+});
+
+test.each<[string, readonly string[], Partial<PlanOptions>, number | undefined]>([
+  ['by default', [], {}, 1_000],
+  ['with traces', ['tracing=true'], {}, undefined],
+  ['with traces of the user', [], { env: { OTEL_EXPORT_ENABLED: '1' } }, undefined],
+  ['with a time of its own', ['components.worker.stopTimeoutSeconds=20'], {}, undefined],
+])('time to stop for a worker that nobody uses any more, %s', async (_, settings, more, expected) => {
+  const { worker } = await planned('agg', '1.4.2', settings, more);
+  expect(worker?.unusedStopGraceMs).toBe(expected);
 });
 
 test.each([

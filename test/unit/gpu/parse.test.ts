@@ -38,6 +38,14 @@ test('an orphaned scheduler of SGLang and an unowned process, from a real host',
   ]);
 });
 
+test('a worker of images: its scheduler, and the main process, which has a context of its own', () => {
+  const recording = new URL('../../fixtures/gpu/h200/compute-apps-diffusion.csv', import.meta.url);
+  expect(parseComputeApps(readFileSync(recording, 'utf8'))).toMatchObject([
+    { pid: 4241, name: '/opt/dynamo/bin/python3', usedMiB: 518 },
+    { pid: 4379, name: 'sgl_diffusion::scheduler', usedMiB: 5948 },
+  ]);
+});
+
 test('two GPUs of a real host, with units and a heading', () => {
   expect(gpus(recorded('query-gpu-agg.csv'))).toEqual([
     {

@@ -159,6 +159,15 @@ test('--persist keeps the data elsewhere, and is refused if there is none', () =
   }
 });
 
+test.each<[string, Partial<InfraFacts>, number | undefined]>([
+  ['its own etcd', { binaries }, 1_000],
+  ['a shared etcd', { binaries, shared }, undefined],
+  ['an external etcd', { external }, undefined],
+])('time to stop for a worker that the frontend no longer uses, with %s', (_, facts, expected) => {
+  const { processes } = makePlan(router, etcdAndNats, knowing(facts));
+  expect(processes.find(({ kind }) => kind === 'worker')?.unusedStopGraceMs).toBe(expected);
+});
+
 test('auto tries external, then shared, then processes, with reasons', () => {
   const all = makePlan(plain, etcdAndNats, knowing({ binaries, shared, external }));
   expect(all.choices.filter(({ what }) => what === 'etcd' || what === 'nats')).toEqual([

@@ -104,9 +104,16 @@ test('every worker is expected once', () => {
 
 test('--stop-timeout caps every grace', () => {
   holds((plan, { options: { stopTimeoutMs } }) => {
-    for (const { stopGraceMs, loadingStopGraceMs = 0, degradedStopGraceMs = 0 } of plan.processes) {
+    for (const {
+      stopGraceMs,
+      loadingStopGraceMs = 0,
+      degradedStopGraceMs = 0,
+      unusedStopGraceMs = 0,
+    } of plan.processes) {
       expect(stopGraceMs).toBeLessThanOrEqual(stopTimeoutMs ?? Infinity);
-      expect(Math.max(loadingStopGraceMs, degradedStopGraceMs)).toBeLessThanOrEqual(stopGraceMs);
+      expect(Math.max(loadingStopGraceMs, degradedStopGraceMs, unusedStopGraceMs)).toBeLessThanOrEqual(
+        stopGraceMs,
+      );
     }
   });
 });

@@ -198,7 +198,14 @@ test('restarts and liveness follow the component, with defaults otherwise', () =
     ],
     [
       'b',
-      { policy: 'on-failure', maxRestarts: 5, windowMs: 600_000, firstDelayMs: 1_000, maxDelayMs: 30_000 },
+      {
+        policy: 'on-failure',
+        maxRestarts: 5,
+        windowMs: 600_000,
+        firstDelayMs: 1_000,
+        firstAtOnce: true,
+        maxDelayMs: 30_000,
+      },
       undefined,
     ],
   ]);

@@ -179,6 +179,9 @@ test('it is refused where it could not work: sim, file discovery, other hosts, o
   expect(() => choosePlanes(disaggregated, options({ planner: true, infra: 'none' }), {})).toThrow(
     /--planner needs etcd/,
   );
+  const onCpu: Profile = { ...disaggregated, device: 'cpu' };
+  expect(() => planned(onCpu, { engine: 'sglang' })).toThrow(/times each step for the planner with CUDA/);
+  expect(planned(onCpu).planner).toBeDefined();
   const encoders = profileOf({
     components: { frontend, encode: worker('encode'), worker: worker('aggregated') },
     proof: { request: 'chat' },

@@ -7,6 +7,7 @@ import { virtualClock } from '../../support/clocks.ts';
 function asking(attempt: Attempt<string>) {
   const clock = virtualClock();
   const stop = new AbortController();
+  const soon = new AbortController();
   const saw: string[] = [];
   const askedAt: number[] = [];
   const result = poll(
@@ -14,10 +15,10 @@ function asking(attempt: Attempt<string>) {
       askedAt.push(clock.now());
       return await attempt(signal);
     },
-    { clock, signal: stop.signal, saw: ({ text }) => void saw.push(text) },
+    { clock, signal: stop.signal, saw: ({ text }) => void saw.push(text), soon: soon.signal },
   );
   result.catch(() => {});
-  return { clock, stop, saw, askedAt, result };
+  return { clock, stop, soon, saw, askedAt, result };
 }
 
 const no: Attempt<string> = async () => ({ seen: 'no' });
@@ -27,11 +28,26 @@ test('polls every 20 ms at first, later every half second', async () => {
   await clock.advance(120_000);
   stop.abort();
   const gaps = askedAt.slice(1).map((at, i) => at - (askedAt[i] ?? 0));
-  expect(new Set(gaps.slice(0, 499))).toEqual(new Set([20]));
+  expect(new Set(gaps.slice(0, 149))).toEqual(new Set([20]));
   expect(Math.max(...gaps)).toBe(500);
   expect(gaps.at(-1)).toBe(500);
   expect(gaps.toSorted((a, b) => a - b)).toEqual(gaps);
-  expect(askedAt.length).toBeLessThan(1_000);
+  expect(askedAt.length).toBeLessThan(650);
+});
+
+test('once it is told that success is near, it asks at once, and often for a while', async () => {
+  const { clock, askedAt, soon, stop } = asking(no);
+  await clock.advance(120_000);
+  const before = askedAt.length;
+  soon.abort();
+  await clock.advance(60_000);
+  stop.abort();
+  const after = askedAt.slice(before);
+  expect(after[0]).toBe(120_000);
+  const gaps = after.slice(1).map((at, i) => at - (after[i] ?? 0));
+  expect(new Set(gaps.slice(0, 149))).toEqual(new Set([20]));
+  expect(gaps.at(-1)).toBe(500);
+  expect(clock.pending()).toBe(0);
 });
 
 test('the first success ends it at once', async () => {

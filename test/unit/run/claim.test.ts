@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -110,6 +111,20 @@ test('only the run that holds it can release it', () => {
   unclaim(path, of('a', 1), alive(1, 2));
   expect(existsSync(path)).toBe(false);
   unclaim(path, of('a', 1), alive(1, 2));
+});
+
+test('of several ports, those that another run holds by now stay', () => {
+  const here = folders();
+  const mine = of('a', 1);
+  expect(leasePorts(here, [8000, 8001, 8002, 8003], mine, alive(1, 2))).toBeUndefined();
+  adopt(join(here.ports, '8001'), of('b', 2));
+  // Not through the file: all four are one.
+  rmSync(join(here.ports, '8002'));
+  writeFileSync(join(here.ports, '8002'), 'damaged');
+  adopt(join(here.ports, '8003'), mine);
+  releasePorts(here, [8000, 8001, 8002, 8003, 8004], mine, alive(1, 2));
+  expect(readdirSync(here.ports)).toEqual(['8001', '8002']);
+  expect(readClaim(join(here.ports, '8001'))).toEqual(of('b', 2));
 });
 
 test('claims of a dead process are released when its run is ended', () => {

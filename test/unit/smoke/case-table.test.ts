@@ -39,14 +39,22 @@ const more: Readonly<Record<string, readonly string[]>> = {
   disagg_same_gpu: ['disagg-roles'],
   disagg_router: ['disagg-roles', 'kv-reuse'],
   vision: ['vision'],
-  multimodal_epd: ['disagg-roles', 'vision'],
-  multimodal_disagg: ['disagg-roles', 'vision'],
 };
+
+/** Their encode workers refuse requests without an image, so chat requests have one, and completions cannot. */
+const withImages = ['multimodal_epd', 'multimodal_disagg'];
 
 describe('cases that apply', () => {
   for (const [name, own] of Object.entries(more)) {
     it(`${name}: text${own.map((each) => `, ${each}`).join('')}`, async () => {
       expect((await casesOf(name)).toSorted()).toEqual([...text, ...own].toSorted());
+    });
+  }
+
+  for (const name of withImages) {
+    it(`${name}: chats, vision, disagg-roles`, async () => {
+      const own = [...text.filter((each) => each !== 'completions'), 'disagg-roles', 'vision'];
+      expect((await casesOf(name)).toSorted()).toEqual(own.toSorted());
     });
   }
 

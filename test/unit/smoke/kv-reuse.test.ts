@@ -9,6 +9,7 @@ const target: Target = {
   model: 'm',
   proof: { request: 'chat', maxTokens: 4 },
   kvRouter: true,
+  needsImage: false,
   workers: [],
   ours: true,
 };

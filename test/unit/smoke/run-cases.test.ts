@@ -10,6 +10,7 @@ const target: Target = {
   model: 'm',
   proof: { request: 'chat', maxTokens: 16 },
   kvRouter: false,
+  needsImage: false,
   workers: [],
   ours: true,
 };

@@ -29,10 +29,21 @@ function replacement(plan: ServingPlan): PlanChange {
   return { during, after, added, removed, order: 'add-first' };
 }
 
-const planned = async (now: Plan): Promise<PlanChange> => replacement(now as ServingPlan);
+/** `startupCapMs`: as `--timeout` of the run sets it. */
+interface Limits extends Pick<PlanChange, 'startWithinMs'> {
+  readonly startupCapMs?: number;
+}
 
-async function replaced(scripts: Readonly<Record<string, ProcessScript>>, more: WorldScript = {}) {
-  const plan = fakePlan();
+async function replaced(
+  scripts: Readonly<Record<string, ProcessScript>>,
+  more: WorldScript = {},
+  { startWithinMs, ...limits }: Limits = {},
+) {
+  const plan = fakePlan(undefined, limits);
+  const planned = async (now: Plan): Promise<PlanChange> => ({
+    ...replacement(now as ServingPlan),
+    startWithinMs,
+  });
   const ready = plan.processes.map(({ name }): [string, ProcessScript] => [name, { readyMs: 5 }]);
   const world = fakeWorld({ ...more, processes: { ...Object.fromEntries(ready), ...scripts } });
   const supervision = supervised(
@@ -98,6 +109,46 @@ test('a new worker that ends again and again is taken back, and the run goes on'
   supervision.stop();
   await world.clock.advance(100);
   expect(await supervision.done).toEqual({ killed: [], left: [] });
+});
+
+test('no proof waits for a new worker that has ended', async () => {
+  const { world, result, namesOf } = await replaced(
+    { [fresh]: { readyMs: 5, laterReadyMs: 12, exitMs: 20 } },
+    { leaveMs: 100 },
+  );
+  let asked = 0;
+  const instances: typeof world.proving.instances = async (_plan, _expected, signal) => {
+    // At first at once; from then on, the frontend waits for a worker that is gone.
+    if (asked++ > 0) await world.clock.sleep(25_000, signal);
+  };
+  Object.assign(world.proving, { instances });
+  // Three restarts, after 1, 2 and 4 s.
+  await world.clock.advance(10_000);
+  expect(namesOf()).toEqual(['frontend', 'prefill', 'decode-1']);
+  expect(await result).toContain('crash loop: it was restarted 3 times');
+});
+
+test.each([
+  ['that of the run', { startupCapMs: 7_000 }],
+  ['that of the change', { startupCapMs: 60_000, startWithinMs: 7_000 }],
+])('a new worker has the time of --timeout to become ready: %s', async (_, limits) => {
+  const { world, result, namesOf } = await replaced({ [fresh]: {} }, {}, limits);
+  await world.clock.advance(6_900);
+  expect(namesOf()).toContain(fresh);
+  await world.clock.advance(200);
+  expect(await result).toContain('decode-3 was not ready within 7 s');
+  expect(namesOf()).toEqual(['frontend', 'prefill', 'decode-1', old]);
+});
+
+test('so has one that is restarted while the old one leaves', async () => {
+  const { world, result } = await replaced(
+    { [fresh]: { readyMs: 5, laterReadyMs: 600_000, exitMs: 20, exits: 1 } },
+    { leaveMs: 100 },
+    { startWithinMs: 7_000 },
+  );
+  // Three restarts, after 1, 2 and 4 s.
+  await world.clock.advance(29_000);
+  expect(await result).toContain('crash loop: it was restarted 3 times');
 });
 
 test('an old worker that ends before it is told to does not end the run', async () => {

@@ -24,7 +24,7 @@ function suspectedAt(workAt: readonly number[], untilMs: number, more: Partial<W
     const work = String(workAt.filter((at) => at <= now).length);
     const signs = { ...busy, ...more, work };
     quiet = look(quiet, signs, { now, periodMs });
-    if (isSuspect(quiet, signs, now, shortestMs)) {
+    if (isSuspect(quiet, now, boundMs(quiet, signs, shortestMs))) {
       times.push(now);
       // It is asked, and the answer does not count as its own work here.
       quiet = { ...quiet, askedAt: now };
@@ -49,10 +49,10 @@ test('an idle worker is never suspected, and a request after a long rest starts 
   const idle = { ...busy, inFlight: 0 };
   let quiet = look(undefined, idle, { now: 0, periodMs });
   quiet = look(quiet, idle, { now: 3_600_000, periodMs });
-  expect(isSuspect(quiet, idle, 3_600_000, shortestMs)).toBe(false);
+  expect(isSuspect(quiet, 3_600_000, boundMs(quiet, idle, shortestMs))).toBe(false);
   quiet = look(quiet, busy, { now: 3_605_000, periodMs });
-  expect(isSuspect(quiet, busy, 3_610_000, shortestMs)).toBe(false);
-  expect(isSuspect(quiet, busy, 3_625_000, shortestMs)).toBe(true);
+  expect(isSuspect(quiet, 3_610_000, boundMs(quiet, busy, shortestMs))).toBe(false);
+  expect(isSuspect(quiet, 3_625_000, boundMs(quiet, busy, shortestMs))).toBe(true);
 });
 
 test('a worker that has never answered is given as long as its first request may take', () => {

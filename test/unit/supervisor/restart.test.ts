@@ -30,6 +30,12 @@ test('always restarts forever, with backoff up to the maximum', () => {
   ]);
 });
 
+test('where nothing else is wanted, only the first restart in the window is at once', () => {
+  const rule = { policy: 'on-failure', maxRestarts: 4, firstAtOnce: true, ...numbers } as const;
+  expect(delays(rule, 5)).toEqual([0, 200, 400, 800, 'crash loop']);
+  expect(afterExit(rule, [1_000], 61_000, 0.5)).toEqual({ restart: true, delayMs: 0 });
+});
+
 test('restarts before the window do not count', () => {
   const rule = { policy: 'on-failure', maxRestarts: 1, ...numbers } as const;
   expect(afterExit(rule, [1_000], 60_999, 0.5)).toEqual({ restart: false, because: 'crash loop' });
@@ -60,6 +66,26 @@ test('a worker with always never ends the run, one with on-failure does', async 
   worlds[0]?.supervision.stop();
   await worlds[0]?.world.clock.advance(5_000);
   expect((await worlds[0]?.supervision.done)?.failure).toBeUndefined();
+});
+
+test('--timeout is no limit for a restart, which may take longer than the start', async () => {
+  const slow = { readyMs: 0, laterReadyMs: 9_000, exitMs: 500, exits: 1 };
+  const world = fakeWorld({ processes: { frontend: { readyMs: 0 }, worker: slow } });
+  const plan = { ...planWith({ restart: 'on-failure' }), readyTimeoutMs: 2_000, startupCapMs: 2_000 };
+  const supervision = supervised(plan, world);
+  await world.clock.advance(12_000);
+  const states = world.events.flatMap((event) =>
+    event.type === 'process' && event.process === 'worker' ? [event.state] : [],
+  );
+  expect(states.filter((state) => state !== 'starting' && state !== 'started')).toEqual([
+    'ready',
+    'failed',
+    'backoff',
+    'ready',
+  ]);
+  supervision.stop();
+  await world.clock.advance(5_000);
+  expect((await supervision.done).failure).toBeUndefined();
 });
 
 test('each component is checked at its own period and fails after its own threshold', async () => {

@@ -143,6 +143,13 @@ test('a scheduler without processor time is named; one that computes is not', as
   expect(spinning.unhealthy[0]?.seen).not.toContain('sglang::scheduler');
 });
 
+test('a suspended scheduler is found within a minute, also after a first answer that compiled for long', async () => {
+  const cold: Script = { signs: () => ({ ...busy, expectedMs: 50_000 }) };
+  expect((await run(alone, cold, 61_000)).unhealthy).toEqual([]);
+  const suspended = await run(alone, { ...cold, vital: () => [scheduler({ suspended: true })] }, 61_000);
+  expect(suspended.unhealthy[0]?.seen).toMatch(/; its sglang::scheduler \(pid 7\) is suspended$/);
+});
+
 test('a decode worker that waits for a suspended prefill worker is not to blame', async () => {
   const { unhealthy } = await run(
     disaggregated,
