@@ -11,7 +11,7 @@ export const crashTeardown = {
   rounds: 5,
   needs: 'teardown',
   metrics: {
-    seen: { title: 'end to SIGTERM at the others', unit: 'ms', goal: '≤ 20 ms' },
+    seen: { title: 'end to SIGTERM at the others', unit: 'ms', goal: '≤ 4 ms' },
     gone: { title: 'end to launcher and children gone', unit: 'ms' },
   },
   measure: async (target) => {

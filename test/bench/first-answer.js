@@ -39,9 +39,17 @@ async function dynamo(...args) {
   return output;
 }
 
+/** What `up` asks to prove that it serves, so that both wait for the same work. */
+const asked = async () => {
+  const { model, proof } = JSON.parse(await dynamo('plan', '--json', ...positionals));
+  if (proof.request !== 'chat')
+    throw new Error(`${positionals[0]} is proved by ${proof.request}; only chat is measured`);
+  const messages = [{ role: 'user', content: proof.prompt }];
+  return JSON.stringify({ model: model.servedName, messages, max_tokens: proof.maxTokens });
+};
+
 /** Resolves when a chat is answered with 200. */
-async function answered(url, model) {
-  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 4 });
+async function answered(url, body) {
   const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline) {
     const answer = await fetch(`${url}/v1/chat/completions`, {
@@ -67,24 +75,22 @@ function tell(what, begin, more = {}) {
   return seconds;
 }
 
-async function ours(shouldRestart) {
+async function ours(body, shouldRestart) {
   const begin = performance.now();
-  const { url, model, timings, processes } = JSON.parse(
-    await dynamo('up', '--detach', '--json', ...positionals),
-  );
+  const { url, timings, processes } = JSON.parse(await dynamo('up', '--detach', '--json', ...positionals));
   const taken = { start: tell('up', begin, { timings }) };
   try {
     if (shouldRestart) {
       const restart = performance.now();
       await dynamo('restart', values.worker);
-      await answered(url, model);
+      await answered(url, body);
       taken.restart = tell('restart', restart);
       const before = JSON.parse(await dynamo('ps', '--json')).runs[0];
       const { pid } = before.processes.find(({ name }) => name === values.worker);
       const crash = performance.now();
       process.kill(pid, 'SIGKILL');
       // The frontend may answer 503 or 500 until the worker is back; 200 means that it serves again.
-      await answered(url, model);
+      await answered(url, body);
       taken.crash = tell('crash', crash, { processes: processes.length });
     }
   } finally {
@@ -99,7 +105,7 @@ function gone(child) {
   );
 }
 
-async function byHand(shouldRestart) {
+async function byHand(body, shouldRestart) {
   const plan = JSON.parse(await dynamo('plan', '--json', ...positionals));
   const logs = mkdtempSync(join(folder, 'hand-'));
   for (const { cwd, env: own } of plan.processes)
@@ -122,7 +128,7 @@ async function byHand(shouldRestart) {
   const running = new Map(plan.processes.map((spec) => [spec.name, start(spec)]));
   const taken = {};
   try {
-    await answered(url, plan.model.servedName);
+    await answered(url, body);
     taken.start = tell('by hand', begin);
     const spec = plan.processes.find(({ name }) => name === values.worker);
     for (const [what, signal] of shouldRestart
@@ -136,7 +142,7 @@ async function byHand(shouldRestart) {
       process.kill(old.pid, signal);
       await gone(old);
       running.set(values.worker, start(spec));
-      await answered(url, plan.model.servedName);
+      await answered(url, body);
       taken[what] = tell(`${what} by hand`, restart);
     }
   } finally {
@@ -163,9 +169,10 @@ const text = (list) => `${middle(list).toFixed(1)} s (${list.map((each) => each.
 
 const taken = { ours: [], 'by hand': [] };
 try {
+  const body = await asked();
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? ['ours', 'by hand'] : ['by hand', 'ours'];
-    for (const who of order) taken[who].push(await (who === 'ours' ? ours : byHand)(round < restarts));
+    for (const who of order) taken[who].push(await (who === 'ours' ? ours : byHand)(body, round < restarts));
   }
   for (const what of ['start', 'restart', 'crash']) {
     const of = (who) => taken[who].flatMap((each) => each[what] ?? []);

@@ -8,8 +8,8 @@ export const start = {
   title: 'Start and clean stop of 8 children',
   rounds: 5,
   metrics: {
-    started: { title: 'command to last child started', unit: 'ms' },
-    stopped: { title: 'SIGTERM to launcher and children gone', unit: 'ms' },
+    started: { title: 'command to last child started', unit: 'ms', goal: '≤ Node floor + 40 ms' },
+    stopped: { title: 'SIGTERM to launcher and children gone', unit: 'ms', goal: '≤ 1.5 × Node floor' },
     left: { title: 'children left', unit: '' },
   },
   measure: async (target) => {
