@@ -1,111 +1,44 @@
 // `dynamo clean` on real GPUs: creates realistic orphans, and checks that they are ended and an unowned process is
 // not.
 //
-//   node test/gpu/clean.js [--engine sim|sglang] [--profile NAME] [--package FOLDER] [--holder COMMAND] [-- arguments of `up`]
+//   node test/gpu/clean.js [--engine sim|sglang] [--profile NAME] [--only SCENARIO] [--package FOLDER] [--holder COMMAND] [-- arguments of `up`]
 //
 // Needs nvidia-smi, Python 3 and libcuda; no Node modules. FOLDER holds bin/, dist/ and launch-profiles/ (default: this
 // repository, built). With --engine sim the worker is the embedded engine with CUDA processes as its children, so it
 // takes seconds and no SGLang; with sglang it is SGLang itself, killed 0.2 s and 3 s after its children were spawned.
 // COMMAND takes MIB and DELAY_S in place of `python3 holder.py`. Recordings go to $OUT/clean, or ./clean-recordings.
 // Ends with 0 when every check holds. Only processes that it started, or `dynamo` proves, are ever ended.
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { argumentsOf, listedMiB, open, processes, smi, waitFor } from './harness.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const { values, positionals: upArguments } = parseArgs({
-  allowPositionals: true,
-  options: {
-    engine: { type: 'string', default: 'sim' },
-    // One with a process named worker.
-    profile: { type: 'string', default: 'agg' },
-    package: { type: 'string', default: resolve(here, '../..') },
-    holder: { type: 'string', default: `python3 ${join(here, 'holder.py')}` },
-  },
+const { values, positionals: upArguments } = argumentsOf({
+  engine: { type: 'string', default: 'sim' },
+  // One with a process named worker.
+  profile: { type: 'string', default: 'agg' },
+  holder: { type: 'string', default: `python3 ${join(here, 'holder.py')}` },
 });
-const dynamoJs = join(values.package, 'bin', 'dynamo.js');
-const recordings = join(process.env.OUT ?? '.', process.env.OUT ? 'clean' : 'clean-recordings');
-mkdirSync(recordings, { recursive: true });
-const root = mkdtempSync(join(tmpdir(), 'clean-'));
-const environment = {
-  ...process.env,
-  XDG_STATE_HOME: join(root, 's'),
-  XDG_RUNTIME_DIR: join(root, 'r'),
-};
-mkdirSync(environment.XDG_RUNTIME_DIR, { mode: 0o700 });
+const lab = open('clean', values);
+const { check, dynamo, environment, record, say, usedMiB } = lab;
 
 const started = [];
-const failures = [];
-const begun = performance.now();
-const say = (text) => console.log(`${((performance.now() - begun) / 1000).toFixed(2).padStart(8)} ${text}`);
-const check = (holds, what) => {
-  say(`${holds ? 'ok    ' : 'FAILED'} ${what}`);
-  if (!holds) failures.push(what);
-};
-const record = (name, text) => writeFileSync(join(recordings, name), text);
-
-/** Living processes: pid, session and command. Zombies do not count. */
-function processes() {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-        const [state, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        if (state === 'Z' || state === 'X') return [];
-        return [{ pid: Number(pid), parent: Number(parent), session: Number(session), command }];
-      } catch {
-        return [];
-      }
-    });
-}
+const isMedia = ['diffusion', 'video'].includes(values.profile);
+const childrenOfWorker = isMedia ? 2 : 3;
+process.on('exit', () => started.forEach(end));
 
 const isLiving = (pid) => processes().some((each) => each.pid === pid);
 
 async function until(what, look, seconds = 60) {
-  const deadline = performance.now() + seconds * 1000;
-  for (;;) {
-    const seen = await look();
-    if (seen) return seen;
-    if (performance.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`);
-    await delay(20);
-  }
+  const seen = await waitFor(look, seconds, 20);
+  if (!seen) throw new Error(`waited ${seconds} s for ${what}`);
+  return seen;
 }
 
-function smi(query) {
-  return execFileSync('nvidia-smi', [query, '--format=csv,noheader,nounits'], { encoding: 'utf8' });
-}
-
-/** MiB that nvidia-smi lists for these pids. */
-function memoryOf(pids) {
-  const rows = smi('--query-compute-apps=pid,used_gpu_memory').trim().split('\n');
-  return rows
-    .map((row) => row.split(',').map(Number))
-    .filter(([pid]) => pids.includes(pid))
-    .reduce((sum, [, mib]) => sum + mib, 0);
-}
-
-const usedMiB = () =>
-  smi('--query-gpu=memory.used')
-    .trim()
-    .split('\n')
-    .reduce((sum, row) => sum + Number(row), 0);
-
-/** Runs the command line to its end. */
-async function dynamo(...words) {
-  const child = spawn(process.execPath, [dynamoJs, ...words], { env: environment });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const began = performance.now();
-  const code = await new Promise((done) => child.on('close', done));
-  return { code, stdout, stderr, tookMs: Math.round(performance.now() - began) };
-}
+const memoryOf = (pids) => listedMiB((pid) => pids.includes(pid));
 
 function holdGpu(mib, seconds) {
   const child = spawn('/bin/sh', ['-c', `exec ${values.holder} ${mib} ${seconds}`], {
@@ -159,10 +92,10 @@ function upWords(childrenDelay) {
 }
 
 /**
- * Kills supervisor, keeper and the worker's main process `afterS` seconds after its children were spawned. Returns
- * the pids of surviving processes.
+ * Kills supervisor, keeper and the worker's main process `afterS` seconds after its children were spawned, or once they hold
+ * memory: a scheduler of a diffusion model goes on loading only with its main process. Returns the pids of surviving processes.
  */
-async function makeOrphans(afterS, childrenDelay) {
+async function makeOrphans({ afterS, childrenDelay, whenLoaded = false }) {
   const up = dynamo(...upWords(childrenDelay));
   const { supervisor, keeper, worker, runId } = await until('a worker', () => {
     try {
@@ -173,8 +106,13 @@ async function makeOrphans(afterS, childrenDelay) {
   });
   const inSession = () =>
     processes().filter(({ session, pid }) => session === worker.session && pid !== worker.pid);
-  // SGLang spawns its scheduler and detokenizer with multiprocessing, after all imports of the main process.
-  await until('children of the worker', () => inSession().length >= 3, 120);
+  // SGLang spawns them with multiprocessing, after all imports of the main process: its scheduler, its resource tracker, and for a
+  // text model its detokenizer.
+  await until('children of the worker', () => inSession().length >= childrenOfWorker, 120);
+  if (whenLoaded) {
+    const holdMemory = () => memoryOf(inSession().map(({ pid }) => pid)) > 1024;
+    await until('a child of the worker to take memory', holdMemory, 180);
+  }
   await delay(afterS * 1000);
   // Suspended first: it would start another keeper or worker.
   process.kill(supervisor.pid, 'SIGSTOP');
@@ -188,11 +126,12 @@ async function makeOrphans(afterS, childrenDelay) {
   return { runId, pids: left.map(({ pid }) => pid) };
 }
 
-async function scenario(name, { afterS, childrenDelay, waitForMemory }) {
+async function scenario(name, { waitForMemory, ...how }) {
+  if (values.only !== undefined && values.only !== name) return;
   say(`--- ${name}`);
-  const { runId, pids } = await makeOrphans(afterS, childrenDelay);
+  const { runId, pids } = await makeOrphans(how);
   say(`${runId} left ${pids.length} orphans: ${pids.join(', ')}`);
-  check(pids.length >= 2, 'there are orphans');
+  check(pids.length >= childrenOfWorker - 1, 'there are orphans');
   if (waitForMemory) await until('an orphan to take memory', () => memoryOf(pids) > 1024, 90);
   const [before, held] = [usedMiB(), memoryOf(pids)];
   record(`${name}.compute-apps.csv`, smi('--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory'));
@@ -218,7 +157,7 @@ async function scenario(name, { afterS, childrenDelay, waitForMemory }) {
     'the unowned process is listed with its command',
   );
   const freed = before - usedMiB();
-  check(freed >= held - 64, `${freed} MiB came back of ${held} MiB`);
+  check(freed >= held - 64, `${freed} MiB came back; nvidia-smi listed ${held} MiB of the orphans`);
   if (waitForMemory) check(/GPU memory: .* freed/.test(cleaned.stdout), 'clean says how much came back');
   const again = await dynamo('clean', '--json');
   check(JSON.parse(again.stdout).items.length === 0, 'nothing is left for another clean');
@@ -245,9 +184,9 @@ try {
   } else {
     await scenario('after-0.2-s', { afterS: 0.2, waitForMemory: false });
     await scenario('after-3-s', { afterS: 3, waitForMemory: false });
-    await scenario('with-memory', { afterS: 0.2, waitForMemory: true });
+    await scenario('with-memory', { afterS: 0.2, waitForMemory: true, whenLoaded: isMedia });
   }
-  const orphaned = await makeOrphans(0.2, 1);
+  const orphaned = await makeOrphans({ afterS: 0.2, childrenDelay: 1 });
   const up = await dynamo('up', values.profile, '--detach', '--engine', values.engine, ...upArguments);
   record('up-after-orphans.txt', up.stdout + up.stderr);
   check(up.code === 0, `up after that works: ${up.code === 0 ? `${up.tookMs} ms` : up.stderr.trim()}`);
@@ -265,11 +204,8 @@ try {
 } catch (error) {
   check(false, error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {
-  await dynamo('down', '--all', '--now');
   await dynamo('clean');
   for (const pid of started) end(pid);
+  await lab.close();
   record('query-gpu.end.csv', smi('--query-gpu=index,memory.used'));
-  rmSync(root, { recursive: true, force: true });
 }
-say(failures.length === 0 ? 'all checks hold' : `${failures.length} checks failed`);
-process.exitCode = failures.length === 0 ? 0 : 1;

@@ -82,6 +82,12 @@ async function decoy(world: World, gpus: FakeGpus, title: string, words = ''): P
   return pid;
 }
 
+/** What follows looks for processes that are left. */
+async function endDecoy(pid: number): Promise<void> {
+  send(pid, 'SIGKILL');
+  await until('the decoy to be gone', () => !isLiving(pid));
+}
+
 /** Shared memory that is removed after the test. */
 function segment(name: string): string {
   const path = `/dev/shm/${name}${process.pid}`;
@@ -100,7 +106,7 @@ test('renamed orphans outside their session are ended before they use GPU memory
   expect(isLiving(other)).toBe(true);
   expect(stdout).toMatch(new RegExp(`${other} \\(\\w+, sglang::scheduler_TP0, .*2\\.6 GiB on GPU 0\\)`));
   expect(stdout).not.toContain('came back');
-  send(other, 'SIGKILL');
+  await endDecoy(other);
 });
 
 test('and after that, and their memory is freed', async ({ world }) => {
@@ -112,7 +118,7 @@ test('and after that, and their memory is freed', async ({ world }) => {
   expect(hidden.filter(isLiving)).toEqual([]);
   expect(isLiving(other)).toBe(true);
   expect(stdout).toContain('GPU memory: 8.0 GiB freed');
-  send(other, 'SIGKILL');
+  await endDecoy(other);
 });
 
 test('shared memory with a random name is removed with the orphan that uses it; other segments stay', async ({
@@ -133,7 +139,7 @@ test('shared memory with a random name is removed with the orphan that uses it; 
   );
   expect([ours, theirs].map((path) => existsSync(path))).toEqual([false, true]);
   expect([mine, other].map(isLiving)).toEqual([false, true]);
-  send(other, 'SIGKILL');
+  await endDecoy(other);
 });
 
 asRoot(
