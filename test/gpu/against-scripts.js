@@ -1,7 +1,7 @@
 // A pattern started by `dynamo up` and by a script such as upstream's, in turns on the same GPUs: time to the first answer, and from
 // Ctrl-C until every process is gone and the memory of the GPUs is free again.
 //
-//   node test/gpu/against-scripts.js [--rounds 3] [--minutes 9] [--package FOLDER] PROFILE [-- options of `up`]
+//   node test/gpu/against-scripts.js [--rounds 3] [--minutes 9] [--shared] -- PROFILE [options of `up`]
 //
 // The script does what upstream's launch scripts do (docs/upstream, launch_utils.sh of 1.4): all commands at once in the
 // background, the frontend first, `kill 0` on exit, and an end as soon as one child ends. Its commands are those of
@@ -41,9 +41,10 @@ const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 
 /** As launch_utils.sh of 1.4 does it: `wait_any_exit`, and `kill 0` in the trap of each script. */
 function scriptOf({ processes, scrubbed = [] }) {
-  const commands = processes.map(({ env, argv }) => {
+  const commands = processes.map(({ cwd, env, argv }) => {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`);
-    return `env ${variables.join(' ')} ${argv.map(quote).join(' ')} &`;
+    const command = `exec env ${variables.join(' ')} ${argv.map(quote).join(' ')}`;
+    return `(${cwd === undefined ? '' : `cd ${quote(cwd)}; `}${command}) &`;
   });
   return [
     '#!/bin/bash',

@@ -19,7 +19,7 @@ const { say, check, dynamo, record, usedMiB } = lab;
 async function up(profile, options, worker = []) {
   const chosen = ['--engine', 'sglang', '--python', values.python, '--model', values.model];
   const all = [...chosen, '--set', 'servedModelName=tiny', ...options, ...more];
-  const rest = ['--', ...light, '--mem-fraction-static=0.1', ...worker];
+  const rest = ['--', ...light, '--mem-fraction-static=0.3', ...worker];
   const { code, stdout, stderr, seconds } = await dynamo(
     'up',
     profile,

@@ -1,7 +1,7 @@
 // Every pattern with images, videos or a diffusion model, those with several roles on one GPU, and `disagg_router`, on real GPUs:
 // `up`, the requests of `smoke`, SIGKILL of workers under load and of the supervisor, and GPU memory after each end.
 //
-//   node test/gpu/patterns.js [--only NAME,NAME] [--package FOLDER] --python FOLDER --models FOLDER [-- options of `up`]
+//   node test/gpu/patterns.js [--only NAME,NAME] [--kill NAME,NAME] [--shared] --python FOLDER --models FOLDER [-- options of `up`]
 //
 // MODELS holds tiny-qwen2-vl, tiny-sdar (test/real/models), tiny-sd and tiny-wan (made by its scripts), and tiny-llama-config, a
 // configuration and tokenizer of a Llama. Random weights, so the answers mean nothing; what counts is that every role serves.
@@ -22,6 +22,8 @@ import {
 const { values, positionals: more } = argumentsOf({
   python: { type: 'string' },
   models: { type: 'string' },
+  // Names of processes that are killed, instead of those below: with other replicas they are called otherwise.
+  kill: { type: 'string' },
 });
 
 const named = ['--set', 'servedModelName=tiny'];
@@ -34,21 +36,21 @@ const patterns = [
     name: 'vision',
     model: 'tiny-qwen2-vl',
     args: named,
-    worker: [...lightImages, '--mem-fraction-static=0.1'],
+    worker: [...lightImages, '--mem-fraction-static=0.3'],
     kill: ['worker'],
   },
   {
     name: 'multimodal_epd',
     model: 'tiny-qwen2-vl',
     args: [...named, ...oneGpu],
-    worker: [...lightImages, '--mem-fraction-static=0.2'],
+    worker: [...lightImages, '--mem-fraction-static=0.25'],
     kill: ['encode'],
   },
   {
     name: 'multimodal_disagg',
     model: 'tiny-qwen2-vl',
     args: [...named, ...oneGpu],
-    worker: [...lightImages, '--mem-fraction-static=0.2'],
+    worker: [...lightImages, '--mem-fraction-static=0.25'],
     kill: ['decode'],
   },
   {
@@ -69,14 +71,14 @@ const patterns = [
     name: 'diffusion_lm',
     model: 'tiny-sdar',
     args: named,
-    worker: [...light, '--mem-fraction-static=0.1'],
+    worker: [...light, '--mem-fraction-static=0.3'],
     kill: ['worker'],
   },
   {
     name: 'disagg_router',
     model: 'tiny-llama-config',
     args: named,
-    worker: [...light, '--mem-fraction-static=0.1'],
+    worker: [...light, '--mem-fraction-static=0.3'],
     kill: ['prefill-1', 'decode-2'],
   },
 ];
@@ -120,7 +122,7 @@ async function play(pattern) {
   record(`${name}.compute-apps.csv`, smi('--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory'));
   say(`${usedMiB() - before} MiB of GPU memory used`);
   await smoke(name, run, '');
-  for (const victim of kill) await killUnderLoad(name, victim, run);
+  for (const victim of values.kill?.split(',') ?? kill) await killUnderLoad(name, victim, run);
   await killSupervisor(before);
 }
 
