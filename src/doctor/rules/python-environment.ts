@@ -67,7 +67,7 @@ export const packageMissing = lineRule(
     check: 'D28',
     sees: "`ModuleNotFoundError: No module named 'sglang'`, or any other module in the last line of a process",
     fixes:
-      '`dynamo setup remove NAME` and `dynamo setup` again for one that it made, `uv pip install` for your own',
+      '`dynamo setup remove NAME` and `dynamo setup` again if one that it made lacks Dynamo or its engine, else `uv pip install`',
   },
   noPackage,
   ({ groups: [name = ''] }, situation) => {
@@ -88,10 +88,11 @@ function installFix(name: string, { subject, plan }: Situation) {
   }
   const need = findEngine(plan.engine)?.python ?? autoEngines.real.python;
   const [, folder, made, engine, version] = madeBySetup.exec(python) ?? [];
-  const fix =
-    made === undefined
-      ? `uv pip install --python ${python} ${need.byHand}`
-      : `dynamo setup remove ${made} && dynamo setup --engine ${engine} --version ${version}`;
+  // Made again, it would lack what upstream does not require: an extra of SGLang, or what a model's own code imports.
+  const ofSetup = vitalPackage.test(name)
+    ? `dynamo setup remove ${made} && dynamo setup --engine ${engine} --version ${version}`
+    : `uv pip install --python ${python} ${name}`;
+  const fix = made === undefined ? `uv pip install --python ${python} ${need.byHand}` : ofSetup;
   const where = folder ?? python.replace(/\/bin\/[^/]+$/, '');
   return { cause: `the Python package ${name} is not installed in ${where}`, fix };
 }

@@ -197,6 +197,24 @@ for (const { log, rule, cause, fix, told } of rows) {
   });
 }
 
+test.each([
+  [
+    'package-missing',
+    /^dynamo setup remove mocker-1\.6\.1 && dynamo setup --engine mocker --version 1\.6\.1$/,
+  ],
+  [
+    'package-missing-uvloop',
+    /^uv pip install --python \/h\/dynamo\/envs\/mocker-1\.6\.1\/bin\/python3 uvloop$/,
+  ],
+])('%s, in an environment of `dynamo setup`', (log, fix) => {
+  const plan = planOf();
+  const python = '/h/dynamo/envs/mocker-1.6.1/bin/python3';
+  const processes = plan.processes.map((spec) => ({ ...spec, argv: [python, ...spec.argv.slice(1)] }));
+  const { diagnosis } = opinionOn({ plan: { ...plan, processes }, logs: { decode: log } });
+  expect(diagnosis?.cause).toMatch(/is not installed in \/h\/dynamo\/envs\/mocker-1\.6\.1$/);
+  expect(diagnosis?.fix).toMatch(fix);
+});
+
 test('no rule matches logs of successful deployments', () => {
   const healthy = [
     'healthy-worker',
