@@ -4,7 +4,7 @@ import { cpuOf, memoryOf } from './processes.js';
 
 const count = 8;
 const settleMs = 1_500;
-const watchMs = 20_000;
+const watchMs = 60_000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const idle = {
