@@ -9,7 +9,7 @@ import type { RunStatus } from '../supervisor/status.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import { findRun } from './find-run.ts';
 
-type SupervisorState =
+export type SupervisorState =
   | { readonly kind: 'answering'; readonly status: RunStatus }
   /** Started less than a minute ago, and does not listen yet. */
   | { readonly kind: 'starting' }

@@ -7,7 +7,7 @@ import { keepers, leaders, processesOfRuns, send, supervisors } from '../chaos/s
 import { isLiving } from '../oracle/proc.ts';
 import { until } from '../support/until.ts';
 import { dynamo, packageFolder, startCommand, succeed } from './harness/cli.ts';
-import { faulty, onSim, up } from './harness/deployment.ts';
+import { faulty, onSim, ps, up } from './harness/deployment.ts';
 import { test, type World } from './harness/world.ts';
 
 type Loss = (world: World, runId: string) => void;
@@ -75,6 +75,20 @@ test.for(Object.keys(losses))('ps lists a run without %s, and its processes', as
   await succeed(world, ['down', '--all']);
   await succeed(world, ['clean']);
 });
+
+test.for(['its folder', 'folder and claims', 'run.json', 'records and claims'])(
+  'ps lists the processes of a run that serves without %s',
+  async (lost, { world }) => {
+    const { runId } = await up(world, 'agg');
+    const [before] = await ps(world);
+    (losses[lost] ?? removeFolder)(world, runId);
+    const runs = await ps(world);
+    expect(runs.map((run) => run.runId)).toEqual([runId]);
+    const seen = runs[0]?.processes.map(({ name, pid, state }) => ({ name, pid, state }));
+    expect(seen).toEqual(before?.processes.map(({ name, pid }) => ({ name, pid, state: 'ready' })));
+    await succeed(world, ['down', '--all']);
+  },
+);
 
 test('down finds such a run by its name and by its id', async ({ world }) => {
   for (const byId of [true, false]) {

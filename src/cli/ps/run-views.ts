@@ -16,7 +16,7 @@ import { findRun } from '../../deployment/find-run.ts';
 import { hasEnded } from '../../view/run-history.ts';
 import { knownRuns } from '../../deployment/kept-runs.ts';
 import { trackerOf } from '../../deployment/reap-run.ts';
-import { supervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
+import { supervisorState, type SupervisorState, troubleOf } from '../../deployment/ask-supervisor.ts';
 
 /** CPU time and memory of all processes at one moment; the next sample is compared with it. */
 export interface UsageSample {
@@ -124,7 +124,7 @@ async function viewOf(
   const { record, files } = run;
   if (plan === undefined && record.endedAt !== undefined) return undefined;
   const supervisor = await supervisorState(folders, run);
-  if (plan === undefined) return damagedView({ run, living, usage }, supervisor.kind);
+  if (plan === undefined) return damagedView({ run, living, usage }, supervisor);
   const stored = (): RunStatus => readEvents(files).reduce(reduce, initialStatus(plan, record.startedAt));
   const status = supervisor.kind === 'answering' ? supervisor.status : stored();
   const trouble = troubleOf(run, supervisor) ?? reaperTrouble(run);
@@ -184,25 +184,27 @@ function healthOf(known: ProcessStatus | undefined): string {
   return progress === undefined ? 'starting' : `starting: ${doingText(progress)}`;
 }
 
-/** One whose plan cannot be read: what the ledger and the claims say, so that it can be ended. */
+/** One whose plan cannot be read: what the supervisor, the ledger and the claims say, so that it can be ended. */
 function damagedView(
   { run: { record, files }, living, usage }: Omit<Seen, 'rate' | 'plan'>,
-  supervisor: RunView['supervisor'],
+  supervisor: SupervisorState,
 ): RunView {
+  const told = supervisor.kind === 'answering' ? supervisor.status.processes : {};
   const since = new Date(record.startedAt).toISOString();
-  const processes = [...usage].map(([name, { memoryBytes, cpuMs, ageMs }]): ProcessView => {
-    const pid = living.find(({ process, evidence }) => process === name && evidence === 'ledger')?.pid;
+  const processes = [...new Set([...Object.keys(told), ...usage.keys()])].map((name): ProcessView => {
+    const [known, used] = [told[name], usage.get(name)];
     return {
       name,
-      state: 'unknown',
-      pid,
-      health: '-',
-      restarts: 0,
-      cpuPercent: (100 * cpuMs) / Math.max(1, ageMs),
-      memoryBytes,
+      state: known?.state ?? 'unknown',
+      pid:
+        known?.pid ?? living.find(({ process, evidence }) => process === name && evidence === 'ledger')?.pid,
+      health: healthOf(known),
+      restarts: known?.restarts ?? 0,
+      cpuPercent: used === undefined ? undefined : (100 * used.cpuMs) / Math.max(1, used.ageMs),
+      memoryBytes: used?.memoryBytes,
       gpus: [],
       ports: {},
-      since,
+      since: known?.since === undefined ? since : new Date(known.since).toISOString(),
     };
   });
   return {
@@ -215,7 +217,7 @@ function damagedView(
     startedAt: since,
     detached: record.detached,
     supervisorPid: record.supervisor.pid,
-    supervisor,
+    supervisor: supervisor.kind,
     logs: files.logs,
     processes,
   };
