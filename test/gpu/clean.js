@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url';
 import { argumentsOf, listedMiB, open, processes, smi, waitFor } from './harness.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
-// As below `systemd --user` or a container's shim, orphans are adopted by this process. A child of SGLang that finds PID 1 for its
-// parent ends itself, and a diffusion scheduler's child finds nothing else without this.
+// Orphans are adopted by this process, as by `systemd --user` or a container's shim. A diffusion scheduler that finds PID 1 for its
+// parent ends itself.
 const adopt =
   'import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])';
 if (process.env.ADOPTS_ORPHANS === undefined) {
