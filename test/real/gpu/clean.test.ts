@@ -199,5 +199,6 @@ asRoot(
     expect(refused.stderr).toContain('not allowed; use sudo');
     expect(isLiving(pid)).toBe(true);
     send(pid, 'SIGKILL');
+    await until('it to be gone', () => !isLiving(pid));
   },
 );
