@@ -206,10 +206,15 @@ function damagedRun(
     isAlive(supervisor) || (supervisor === nobody && keeper !== undefined && isAlive(keeper));
   const name = named?.name ?? runId.replace(/-[^-]+$/, '');
   reportDamage({ file, why, fix: supervised ? `dynamo down ${runId}` : fixFor(file, obstacle, runId) });
-  const startedAt = statSync(files.folder, { throwIfNoEntry: false })?.birthtimeMs ?? Date.now();
+  const made = [files.folder, ...claims.map((claim) => claim.file)].map(madeAtMs);
+  const startedAt = made.find((at) => at !== undefined) ?? Date.now();
   const socket = keeper?.socket === undefined ? {} : { socket: keeper.socket };
   const record = { runId, name, startedAt, detached: true, version: 'unknown', supervisor, ...socket };
   return { record, files, supervised, damage: `${file}: ${why}` };
+}
+
+function madeAtMs(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.birthtimeMs;
 }
 
 function fixFor(file: string, obstacle: Obstacle | undefined, runId: string): string {

@@ -84,7 +84,9 @@ test.for(['its folder', 'folder and claims', 'run.json', 'records and claims'])(
     (losses[lost] ?? removeFolder)(world, runId);
     const runs = await ps(world);
     expect(runs.map((run) => run.runId)).toEqual([runId]);
-    const seen = runs[0]?.processes.map(({ name, pid, state }) => ({ name, pid, state }));
+    const [run] = runs;
+    for (const { since } of run?.processes ?? []) expect(since >= (run?.startedAt ?? since)).toBe(true);
+    const seen = run?.processes.map(({ name, pid, state }) => ({ name, pid, state }));
     expect(seen).toEqual(before?.processes.map(({ name, pid }) => ({ name, pid, state: 'ready' })));
     await succeed(world, ['down', '--all']);
   },

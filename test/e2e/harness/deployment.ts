@@ -54,10 +54,12 @@ export interface RunRow {
   readonly profile: string;
   readonly state: string;
   readonly url: string;
+  readonly startedAt: string;
   readonly supervisorPid: number;
   readonly logs: string;
   readonly processes: readonly {
     readonly name: string;
+    readonly since: string;
     readonly state: string;
     readonly gpus: readonly string[];
     readonly pid?: number;
