@@ -1,5 +1,5 @@
 /** Starts deployments for tests, and reads what `dynamo` reports about them. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { type Options, succeed } from './cli.ts';
@@ -98,12 +98,21 @@ export function faulty(
   return './faulty.yaml';
 }
 
-/** The contents of all files below a folder. */
+/** The contents of all files below a folder. Upstream's file discovery replaces some of its files at any time. */
 export function textBelow(folder: string): string {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
+    .map((entry) => textIfThere(join(entry.parentPath, entry.name)))
     .join('\n');
+}
+
+function textIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (existsSync(file)) throw error;
+    return '';
+  }
 }
 
 /** The sum of `dynamo_component_requests_total` over the generate endpoint of one process. */
