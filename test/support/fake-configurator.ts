@@ -8,7 +8,7 @@ export const recorded = fileURLToPath(new URL('../fixtures/aiconfigurator', impo
 /** Searches that it knows by a word of the command, the rest is answered as an unknown model or a GPU without data. */
 const script = `#!/bin/sh
 echo "$*" >> "\${FAKE_CONFIGURATOR_CALLS:-/dev/null}"
-case "$*" in *l4*|*' l4 '*) kind=no-data ;; *1ms*|*'--ttft 1 '*) kind=slo ;; *foo/bar*) kind=unknown-model ;; *) kind= ;; esac
+case "$* " in *' l4 '*) kind=no-data ;; *1ms*|*'--ttft 1 '*) kind=slo ;; *foo/bar*) kind=unknown-model ;; *) kind= ;; esac
 if [ "$2" = support ]; then
   case "$kind" in slo) kind=supported ;; esac
   exec cat "RECORDED/support-$kind.txt"
