@@ -104,6 +104,8 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   /** Regular expression for the command lines of child processes that it cannot serve without. */
   readonly vitalChildren?: string | undefined;
+  /** Local workers with the same value load one after the other: upstream would give them the same port. */
+  readonly loadsInTurn?: string | undefined;
 }
 
 /** Parts of a host that an engine may use; the doctor skips checks of the others. The mocker uses a model without `weights`. */

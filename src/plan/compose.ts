@@ -3,7 +3,7 @@ import { DynamoError } from '../base/error.ts';
 import { findEngine } from '../engine/engines.ts';
 import { merged, yamlText } from '../profile/yaml-text.ts';
 import type { ContainerSpec } from './container.ts';
-import type { ProcessSpec, ServingPlan } from './plan.ts';
+import { type ProcessSpec, type ServingPlan, startsAfter } from './plan.ts';
 import { withSecrets } from './plan-secrets.ts';
 import type { HostFacts } from './request.ts';
 
@@ -137,11 +137,11 @@ function without(all: Service, shared: Service): Service {
 
 function service(planned: ProcessSpec, plan: ServingPlan): Record<string, unknown> {
   const spec = withReferences(planned);
-  const { container, argv, dependsOn, restart } = spec;
+  const { container, argv, restart } = spec;
   if (container === undefined)
     throw new DynamoError('internal', `${spec.name} has no container.`, { fields: { process: spec.name } });
   const infra = new Set(plan.processes.flatMap(({ kind, name }) => (kind === 'infra' ? [name] : [])));
-  const conditions = dependsOn.map(({ process, condition }) => [
+  const conditions = startsAfter(spec, plan).map(({ process, condition }) => [
     process,
     { condition: condition === 'ready' && !infra.has(process) ? 'service_healthy' : 'service_started' },
   ]);

@@ -11,7 +11,23 @@ import type { InfraPlan } from './infra.ts';
 export const planVersion = 1;
 
 /** A condition that a process reaches; others may wait for it. */
-export type Condition = 'started' | 'ready';
+type Condition = 'started' | 'ready';
+
+export interface Edge {
+  readonly process: string;
+  readonly condition: Condition;
+}
+
+/** What it waits for when a run starts: what it depends on, and the process whose turn to load is before its own. */
+export function startsAfter(
+  { name, dependsOn, loadsInTurn }: Pick<ProcessSpec, 'name' | 'dependsOn' | 'loadsInTurn'>,
+  { processes }: Pick<Plan, 'processes'>,
+): readonly Edge[] {
+  if (loadsInTurn === undefined) return dependsOn;
+  const turns = processes.filter((other) => other.loadsInTurn === loadsInTurn);
+  const before = turns[turns.findIndex((other) => other.name === name) - 1];
+  return before === undefined ? dependsOn : [...dependsOn, { process: before.name, condition: 'ready' }];
+}
 
 /** How to tell that a process is ready. */
 export type Probe =
@@ -80,7 +96,9 @@ export interface ProcessSpec {
   readonly cwd: string;
   readonly ports: Ports & { readonly http?: number };
   readonly gpus: readonly string[];
-  readonly dependsOn: readonly { readonly process: string; readonly condition: Condition }[];
+  readonly dependsOn: readonly Edge[];
+  /** Processes with the same value load one after the other, also when they are restarted or added. */
+  readonly loadsInTurn?: string | undefined;
   readonly probe: Probe;
   /** How it appears in discovery; absent for processes that do not register. */
   readonly registersAs?:

@@ -90,6 +90,7 @@ export function processSpec(replica: Replica, context: ProcessContext): ProcessS
       DYNAMO_PROCESS: replica.name,
     },
     ...(launch.vitalChildren === undefined ? {} : { vitalChildren: launch.vitalChildren }),
+    ...(launch.loadsInTurn === undefined ? {} : { loadsInTurn: launch.loadsInTurn }),
     ...(kernels?.folder === undefined ? {} : { kernelFolder: kernels.folder }),
     cwd: context.cwd,
     ports: replica.kind === 'frontend' ? { http: deployment.http.port, ...ports } : ports,

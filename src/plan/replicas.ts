@@ -4,7 +4,7 @@ import { nearest } from '../base/nearest.ts';
 import type { Rank } from '../engine/engine.ts';
 import { mostOnOneMachine } from '../profile/planner-bounds.ts';
 import type { FrontendSpec, Profile, WorkerSpec } from '../profile/profile.ts';
-import type { Condition, ProcessSpec } from './plan.ts';
+import type { Edge, ProcessSpec } from './plan.ts';
 
 interface ReplicaName {
   readonly name: string;
@@ -108,11 +108,6 @@ export function requireOneHost(replicas: readonly Replica[], { name }: Pick<Prof
     impossible: true,
     fields: { key: `components.${component}.nodes`, asked: String(spec.nodes) },
   });
-}
-
-export interface Edge {
-  readonly process: string;
-  readonly condition: Condition;
 }
 
 /** Dependencies of each process: depending on a component means depending on all its replicas. */

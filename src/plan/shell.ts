@@ -9,6 +9,7 @@ import {
   type Probe,
   type ProcessSpec,
   type ServingPlan,
+  startsAfter,
 } from './plan.ts';
 import { proofRequest } from './proof.ts';
 
@@ -100,7 +101,7 @@ function startLines(planned: ProcessSpec, plan: ServingPlan): string[] {
   const variables = own.map(([name, value]) => `  ${name}=${shellWord(value)} \\`);
   return [
     `# ${spec.name}`,
-    ...spec.dependsOn
+    ...startsAfter(spec, plan)
       .filter(({ condition }) => condition === 'ready')
       .map(({ process }) => `wait_${shellName(process)}`),
     `env -C ${quote(spec.cwd)} \\`,

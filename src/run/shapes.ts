@@ -43,6 +43,7 @@ export const processShape = object({
   ports: map(number),
   gpus: list(text),
   dependsOn: list(object({ process: text, condition: text })),
+  loadsInTurn: optional(text),
   probe: object({ kind: oneOf('http', 'endpoint', 'metric'), url: text }),
   startupTimeoutMs: number,
   stopGraceMs: number,

@@ -3,12 +3,14 @@ import type { LostChild } from '../base/error.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { ProcessSpec } from '../plan/plan.ts';
 import type { Child, Launcher } from './contracts.ts';
-import type { Exit, Failure, ProcessState, StepFacts, StopReport } from './events.ts';
-import { exitedTooEarly, StartFailure } from './failure.ts';
+import type { Exit, Failure, ProcessState, StepFacts, StopReport, Waited } from './events.ts';
+import { exitedTooEarly, StartFailure, stoppedBeforeStart } from './failure.ts';
 import { type StartDependencies, type StartTerms, untilReady } from './readiness.ts';
 
 export interface ActorDependencies extends StartDependencies {
   readonly launcher: Launcher;
+  /** Settles when it may load. Rejects when the whole run shuts down. */
+  readonly turn: (spec: ProcessSpec) => Promise<Turn>;
   /** Aborts when the whole run shuts down. */
   readonly shutdown: AbortSignal;
   readonly enter: (state: ProcessState, about?: StepFacts) => void;
@@ -16,6 +18,13 @@ export interface ActorDependencies extends StartDependencies {
   readonly onLost: (reason: Failure) => void;
   /** It is running, but lost a child process that it cannot serve without. */
   readonly onDegraded: (lost: LostChild) => void;
+}
+
+export interface Turn {
+  /** Set if another process was loading. */
+  readonly waited?: Waited;
+  /** Call this when it has loaded or failed. */
+  over(): void;
 }
 
 export interface Actor {
@@ -65,6 +74,32 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     if (wanted && !isGone() && !deps.shutdown.aborted) deps.onDegraded(seen);
   };
 
+  const load = async (terms: StartTerms): Promise<void> => {
+    deps.enter('starting', terms.waited === undefined ? {} : { waited: terms.waited });
+    launching = launch();
+    const life = await launching.catch((error: unknown) => {
+      deps.enter('failed');
+      throw error;
+    });
+    deps.enter('started', life.pid === undefined ? {} : { pid: life.pid });
+    started.resolve();
+    let [gone, serves] = [false, false];
+    // Only of the start: an abort makes an error with a stack, which fifty that are stopped need not pay for.
+    const ended = new AbortController();
+    void watch(life, (exit) => {
+      gone = true;
+      if (serves) lost(life);
+      else ended.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit, life.pid)));
+    });
+    void watchChildren(life, () => gone);
+    await untilReady(spec, terms, deps, AbortSignal.any([deps.shutdown, ended.signal]));
+    await life.trackChildren();
+    deps.enter('ready');
+    ready.resolve();
+    serves = true;
+    if (gone) lost(life);
+  };
+
   return {
     spec,
     started: started.promise,
@@ -74,29 +109,13 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     start: async (terms = {}) => {
       wanted = true;
       failureReason = undefined;
-      deps.enter('starting', terms.waited === undefined ? {} : { waited: terms.waited });
-      launching = launch();
-      const life = await launching.catch((error: unknown) => {
-        deps.enter('failed');
-        throw error;
-      });
-      deps.enter('started', life.pid === undefined ? {} : { pid: life.pid });
-      started.resolve();
-      let [gone, serves] = [false, false];
-      // Only of the start: an abort makes an error with a stack, which fifty that are stopped need not pay for.
-      const ended = new AbortController();
-      void watch(life, (exit) => {
-        gone = true;
-        if (serves) lost(life);
-        else ended.abort(new StartFailure(failureReason ?? exitedTooEarly(spec, exit, life.pid)));
-      });
-      void watchChildren(life, () => gone);
-      await untilReady(spec, terms, deps, AbortSignal.any([deps.shutdown, ended.signal]));
-      await life.trackChildren();
-      deps.enter('ready');
-      ready.resolve();
-      serves = true;
-      if (gone) lost(life);
+      const turn = await deps.turn(spec);
+      try {
+        if (!wanted) throw new StartFailure(stoppedBeforeStart(spec));
+        await load(turn.waited === undefined ? terms : { ...terms, waited: turn.waited });
+      } finally {
+        turn.over();
+      }
     },
     stop: async (graceMs) => {
       wanted = false;

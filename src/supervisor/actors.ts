@@ -1,6 +1,7 @@
 /** The actors of a run, one per process, and how the run reacts when one of them fails. */
 import type { ProcessSpec } from '../plan/plan.ts';
-import { type Actor, type Actors, createActor } from './actor.ts';
+import { deferred } from '../base/deferred.ts';
+import { type Actor, type Actors, createActor, type Turn } from './actor.ts';
 import type { Failure } from './events.ts';
 import type { RunContext } from './run-context.ts';
 import { giveUpDegraded } from './liveness.ts';
@@ -16,7 +17,7 @@ export interface ActorSet {
   restart({ name }: ProcessSpec, reason: Failure, terms: RecoveryTerms): Promise<void>;
 }
 
-export function createActors(run: RunContext, { progressed }: StartupLimit): ActorSet {
+export function createActors(run: RunContext, { progressed, unblocked }: StartupLimit): ActorSet {
   const { plan, deps, journal, shutdown, pendingWork } = run;
   const recover = recovery({
     clock: deps.clock,
@@ -33,6 +34,7 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
     if (follows === 'recovery') void pendingWork.track(recover(actor, reason));
     else shutdown.fail(reason);
   };
+  const turns = createTurns(run, unblocked);
   const actorOf = (spec: ProcessSpec): Actor => {
     const actor = createActor(spec, {
       launcher: deps.launcher,
@@ -40,6 +42,7 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
       clock: deps.clock,
       loads: deps.loads,
       startupCapMs: plan.startupCapMs,
+      turn: turns,
       shutdown: shutdown.signal,
       enter: (state, about) => journal.enter(spec.name, state, about),
       onProgress: (progress) => progressed(spec.name, progress),
@@ -61,5 +64,30 @@ export function createActors(run: RunContext, { progressed }: StartupLimit): Act
       const actor = all.get(name);
       if (actor !== undefined) await pendingWork.track(recover(actor, reason, terms));
     },
+  };
+}
+
+/** Lets processes with the same `loadsInTurn` load one after the other. `unblocked`: called when one has waited. */
+function createTurns({ deps: { clock }, shutdown }: RunContext, unblocked: () => void) {
+  const last = new Map<string, { name: string; loaded: Promise<void>; isOver: () => boolean }>();
+  return async ({ name, loadsInTurn }: ProcessSpec): Promise<Turn> => {
+    if (loadsInTurn === undefined) return { over: () => {} };
+    const loaded = deferred<void>();
+    let isOver = false;
+    const turn = {
+      over: () => {
+        isOver = true;
+        loaded.resolve();
+      },
+    };
+    const before = last.get(loadsInTurn);
+    last.set(loadsInTurn, { name, loaded: loaded.promise, isOver: () => isOver });
+    if (before === undefined || before.isOver()) return turn;
+    const begin = clock.now();
+    await Promise.race([before.loaded, shutdown.begun]);
+    if (shutdown.signal.aborted) turn.over();
+    shutdown.signal.throwIfAborted();
+    unblocked();
+    return { ...turn, waited: { for: `${before.name} to be ready`, ms: clock.now() - begin } };
   };
 }

@@ -58,6 +58,11 @@ export interface Trouble {
   readonly standstill?: Standstill;
 }
 
+/** It was stopped while it waited for its turn to load. */
+export function stoppedBeforeStart({ name }: ProcessSpec): Failure {
+  return { code: 'process-failed', message: `${name} was stopped before it was started`, process: name };
+}
+
 export function unhealthy(spec: ProcessSpec, { seen, lostChild, standstill }: Trouble): Failure {
   return {
     code: 'process-failed',

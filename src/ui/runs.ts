@@ -4,7 +4,15 @@ import { quote } from '../base/terminal-text.ts';
 import { supervisorState, troubleOf } from '../deployment/ask-supervisor.ts';
 import { trackerOf } from '../deployment/reap-run.ts';
 import type { ProcessDetail, RunDetail, RunState, RunSummary } from '../page/messages.ts';
-import { clientUrl, isServing, type Plan, type ProcessSpec, runsModel, spansFile } from '../plan/plan.ts';
+import {
+  clientUrl,
+  isServing,
+  type Plan,
+  type ProcessSpec,
+  runsModel,
+  spansFile,
+  startsAfter,
+} from '../plan/plan.ts';
 import { isAlive } from '../process/identity.ts';
 import type { StateFolders } from '../run/folders.ts';
 import { readEvents, readPlan, type StoredRun, storedRuns } from '../run/record.ts';
@@ -115,12 +123,12 @@ export function detailOf(run: StoredRun): RunDetail | undefined {
       plan.processes.some(({ argv }) => argv.includes(spansFile(plan))),
     version: record.version,
     folder: files.folder,
-    processes: plan.processes.map(processOf),
+    processes: plan.processes.map((spec) => processOf(spec, plan)),
     choices,
   };
 }
 
-function processOf(spec: ProcessSpec): ProcessDetail {
+function processOf(spec: ProcessSpec, plan: Plan): ProcessDetail {
   const { policy, maxRestarts } = spec.restart;
   return {
     name: spec.name,
@@ -129,7 +137,7 @@ function processOf(spec: ProcessSpec): ProcessDetail {
     ...(spec.mode === undefined ? {} : { mode: spec.mode }),
     ports: { ...spec.ports },
     gpus: spec.gpus,
-    dependsOn: spec.dependsOn,
+    dependsOn: startsAfter(spec, plan),
     restarts: maxRestarts === undefined ? policy : `${policy}, at most ${maxRestarts} times`,
     ...(spec.ifLost === undefined ? {} : { ifLost: spec.ifLost }),
     logFile: spec.logFile,

@@ -3,7 +3,7 @@ import { DefaultRenderer, Listr, type ListrTask, ListrLogger, PRESET_TIMER, Proc
 import { withoutControls } from '../base/terminal-text.ts';
 import { indexAt } from './wrap.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
-import type { Plan } from '../plan/plan.ts';
+import { type Plan, startsAfter } from '../plan/plan.ts';
 import { exitText } from '../supervisor/failure.ts';
 import type { RunEvent } from '../supervisor/events.ts';
 import { doingText } from '../supervisor/progress.ts';
@@ -83,8 +83,9 @@ export function progressTasks(plan: Plan, lastLine: (process: string) => string 
 }
 
 /** Its time counts from the beginning, also while it waits for others. */
-function titleOf(name: string, { processes }: Plan): string {
-  const edges = processes.find((spec) => spec.name === name)?.dependsOn ?? [];
+function titleOf(name: string, plan: Plan): string {
+  const spec = plan.processes.find((each) => each.name === name);
+  const edges = spec === undefined ? [] : startsAfter(spec, plan);
   if (edges.length === 0) return name;
   return `${name} waits for ${edges.map(({ process, condition }) => `${process} to be ${condition}`).join(', ')}`;
 }

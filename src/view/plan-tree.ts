@@ -6,8 +6,10 @@ import { openPorts } from '../plan/hosts-plan.ts';
 import {
   type HostShare,
   isServing,
+  type Plan,
   type ProcessSpec,
   type ServingPlan,
+  startsAfter,
   type WorkersPlan,
 } from '../plan/plan.ts';
 import { durationText } from '../base/duration.ts';
@@ -15,7 +17,7 @@ import { choiceLines } from './choice-lines.ts';
 
 /** Ends without a newline. */
 export function planTree(plan: ServingPlan | WorkersPlan, style: ChalkInstance): string {
-  const blocks = plan.processes.map((spec, i) => branch(spec, i === plan.processes.length - 1, style));
+  const blocks = plan.processes.map((spec, i) => branch(spec, plan, i === plan.processes.length - 1, style));
   return [
     `${style.bold(plan.name)}  ${plan.profile.description}`,
     style.dim(plan.profile.file),
@@ -56,10 +58,15 @@ function shareLines(share: HostShare, processes: readonly ProcessSpec[], style: 
   ];
 }
 
-function branch(spec: ProcessSpec, last: boolean, style: ChalkInstance): string[] {
+function branch(
+  spec: ProcessSpec,
+  plan: Pick<Plan, 'processes'>,
+  last: boolean,
+  style: ChalkInstance,
+): string[] {
   const [corner, bar] = last ? ['└─', '  '] : ['├─', '│ '];
   const ports = Object.entries(spec.ports).map(([name, port]) => `${name} ${port}`);
-  const after = spec.dependsOn.map(({ process, condition }) => `${process} ${condition}`);
+  const after = startsAfter(spec, plan).map(({ process, condition }) => `${process} ${condition}`);
   const facts = [
     named(spec),
     spec.container === undefined ? '' : `in ${spec.container.image}`,

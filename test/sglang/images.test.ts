@@ -27,14 +27,19 @@ describe.each(pythons('sglang'))('$name', ({ python }) => {
     await killThenDown(world, 'decode');
   });
 
-  test('diffusion creates an image in the folder of the run', { timeout }, async ({ world }) => {
-    const made = await pipeline('sd', python, world.root);
-    const small = ['--set', 'proof.size=64x64'];
-    const { proof } = await upOnCpu(world, 'diffusion', python, made, small, 'own');
-    expect(existsSync(new URL(proof.answer))).toBe(true);
-    expect(proof.answer).toContain('/media/');
-    await killThenDown(world, 'worker');
-  });
+  // Two that start together choose the same port for PyTorch's rank store.
+  test(
+    'diffusion creates an image in the folder of the run, with two workers',
+    { timeout },
+    async ({ world }) => {
+      const made = await pipeline('sd', python, world.root);
+      const two = ['--set', 'proof.size=64x64', '--replicas', 'worker=2'];
+      const { proof } = await upOnCpu(world, 'diffusion', python, made, two, 'own');
+      expect(existsSync(new URL(proof.answer))).toBe(true);
+      expect(proof.answer).toContain('/media/');
+      await killThenDown(world, 'worker-2');
+    },
+  );
 
   test('video creates a video', { timeout }, async ({ world }) => {
     const made = await pipeline('wan', python, world.root);

@@ -48,6 +48,12 @@ export interface WorkerParts {
 /** The titles that SGLang gives its processes once they have loaded. Source: docs/upstream/processes.md#process-tree. */
 const vitalChildren = '^(sglang::|sgl_diffusion::)';
 
+/**
+ * They look for free ports from 30005 and 5555 up as they begin to load, and bind them when they have loaded.
+ * Source: docs/upstream/launch-scripts.md#ports-picked-early.
+ */
+const mediaTurn = 'sgl_diffusion';
+
 /** Throws `usage` for raw arguments that only the plan may set, `environment` for features that this version lacks. */
 export function sglangWorker(parts: WorkerParts): Launch {
   const { home, versionFlags, device, replica, deployment } = parts;
@@ -77,6 +83,7 @@ export function sglangWorker(parts: WorkerParts): Launch {
       ...(device === 'cpu' ? cpuVariables(spec) : {}),
     },
     vitalChildren,
+    ...(isMedia(spec.mode) && deployment.target === 'local' ? { loadsInTurn: mediaTurn } : {}),
   };
 }
 

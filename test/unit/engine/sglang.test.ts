@@ -135,6 +135,20 @@ test('media workers get no flags of language models', async () => {
   expect(line((await planned('video', '1.4.2', ['wanSize=14b'])).worker)).toContain('--tp-size 2');
 });
 
+test('media workers load in turn, with the others at once', async () => {
+  for (const [profile, turn] of [
+    ['diffusion', 'sgl_diffusion'],
+    ['video', 'sgl_diffusion'],
+    ['diffusion_lm', undefined],
+    ['agg', undefined],
+  ] as const) {
+    const processes = await planned(profile, '1.6.1', [], { replicas: { worker: 2 } });
+    expect(processes['worker-1']?.loadsInTurn).toBe(turn);
+    expect(processes['worker-2']?.loadsInTurn).toBe(turn);
+    expect(processes['worker-2']?.dependsOn).toEqual([]);
+  }
+});
+
 test('on a CPU: the necessary flags, mooncake, and no GPU', async () => {
   const { prefill, decode } = await planned('disagg', '1.4.2', ['device=cpu']);
   for (const spec of [prefill, decode]) {
