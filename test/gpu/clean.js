@@ -1,11 +1,12 @@
 // `dynamo clean` on real GPUs: creates realistic orphans, and checks that they are ended and an unowned process is
 // not.
 //
-//   node test/gpu/clean.js [--engine sim|sglang] [--profile NAME] [--only SCENARIO] [--package FOLDER] [--holder COMMAND] [-- arguments of `up`]
+//   node test/gpu/clean.js [--engine sim|sglang] [--profile NAME] [--only SCENARIO] [--suspend] [--package FOLDER] [--holder COMMAND] [-- arguments of `up`]
 //
 // Needs nvidia-smi, Python 3 and libcuda; no Node modules. FOLDER holds bin/, dist/ and launch-profiles/ (default: this
 // repository, built). With --engine sim the worker is the embedded engine with CUDA processes as its children, so it
 // takes seconds and no SGLang; with sglang it is SGLang itself, killed 0.2 s and 3 s after its children were spawned.
+// --suspend stops orphans (SIGSTOP) once they hold memory, because a small model is loaded before `doctor` can look.
 // COMMAND takes MIB and DELAY_S in place of `python3 holder.py`. Recordings go to $OUT/clean, or ./clean-recordings.
 // Ends with 0 when every check holds. Only processes that it started, or `dynamo` proves, are ever ended.
 import { spawn, spawnSync } from 'node:child_process';
@@ -29,6 +30,7 @@ const { values, positionals: upArguments } = argumentsOf({
   engine: { type: 'string', default: 'sim' },
   // One with a process named worker.
   profile: { type: 'string', default: 'agg' },
+  suspend: { type: 'boolean', default: false },
   holder: { type: 'string', default: `python3 ${join(here, 'holder.py')}` },
 });
 const lab = open('clean', values);
@@ -99,6 +101,10 @@ function upWords(childrenDelay) {
   ];
 }
 
+// SGLang spawns them with multiprocessing, after all imports of the main process: its scheduler, its resource tracker, and for a
+// text model its detokenizer. During the imports, Triton may run a compiler.
+const isChild = ({ command }) => values.engine === 'sim' || command.includes('multiprocessing');
+
 /**
  * Kills supervisor, keeper and the worker's main process `afterS` seconds after its children were spawned: later, SGLang's children
  * end with their parent. Returns the pids of surviving processes.
@@ -114,9 +120,7 @@ async function makeOrphans({ afterS, childrenDelay }) {
   });
   const inSession = () =>
     processes().filter(({ session, pid }) => session === worker.session && pid !== worker.pid);
-  // SGLang spawns them with multiprocessing, after all imports of the main process: its scheduler, its resource tracker, and for a
-  // text model its detokenizer.
-  await until('children of the worker', () => inSession().length >= childrenOfWorker, 120);
+  await until('children of the worker', () => inSession().filter(isChild).length >= childrenOfWorker, 120);
   await delay(afterS * 1000);
   // Suspended first: it would start another keeper or worker.
   process.kill(supervisor.pid, 'SIGSTOP');
@@ -125,7 +129,7 @@ async function makeOrphans({ afterS, childrenDelay }) {
   end(worker.pid);
   await until('the three to be dead', () => ![supervisor.pid, worker.pid].some(isLiving));
   await up;
-  const left = inSession();
+  const left = inSession().filter(isChild);
   record(`${runId}.orphans.json`, JSON.stringify(left, undefined, 2));
   return { runId, pids: left.map(({ pid }) => pid) };
 }
@@ -136,9 +140,21 @@ async function scenario(name, { waitForMemory, ...how }) {
   const { runId, pids } = await makeOrphans(how);
   say(`${runId} left ${pids.length} orphans: ${pids.join(', ')}`);
   check(pids.length >= childrenOfWorker - 1, 'there are orphans');
-  if (waitForMemory) await until('an orphan to take memory', () => memoryOf(pids) > 1024, 90);
-  const [before, held] = [usedMiB(), memoryOf(pids)];
+  if (waitForMemory) {
+    await until('an orphan to take memory', () => memoryOf(pids) > (values.suspend ? 256 : 1024), 90);
+    if (values.suspend) for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  }
+  // In this order: an orphan that is still loading takes more meanwhile.
+  const held = memoryOf(pids);
+  const before = usedMiB();
   record(`${name}.compute-apps.csv`, smi('--query-compute-apps=gpu_uuid,pid,process_name,used_gpu_memory'));
+  const seen = await dynamo('doctor', '--only', 'orphans-ours');
+  record(`${name}.doctor.txt`, `${seen.stdout}${seen.stderr}code ${seen.code}, ${seen.tookMs} ms\n`);
+  check(
+    pids.some((pid) => seen.stdout.includes(` ${pid}`)) &&
+      (!waitForMemory || seen.stdout.includes('of GPU memory')),
+    `doctor finds them after ${seen.tookMs} ms`,
+  );
   const dry = await dynamo('clean', '--dry-run');
   record(`${name}.dry-run.txt`, `${dry.stdout}${dry.stderr}code ${dry.code}, ${dry.tookMs} ms\n`);
   check(pids.filter(isLiving).length >= Math.min(2, pids.length), '--dry-run ended nothing');
@@ -207,7 +223,9 @@ try {
   check(!isLiving(unowned), 'and is gone');
 } catch (error) {
   check(false, error instanceof Error ? (error.stack ?? error.message) : String(error));
+  record('processes.json', JSON.stringify(processes(), undefined, 2));
 } finally {
+  lab.keepLogs('');
   await dynamo('clean');
   for (const pid of started) end(pid);
   await lab.close();
