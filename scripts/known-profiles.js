@@ -1,4 +1,4 @@
-// Writes dist/profiles: the shipped profiles with default settings, already resolved, named by the hash of their content.
+// Writes dist/profiles: the shipped profiles with default settings, already resolved, named by their content.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -17,7 +17,14 @@ export async function writeKnownProfiles(folder) {
     },
   });
   await mkdir(folder, { recursive: true });
-  const files = new Map(worked.map(({ content, known }) => [fileOfContent(content), JSON.stringify(known)]));
+  const files = new Map(
+    worked.map(({ content, known }) => [
+      fileOfContent(content),
+      JSON.stringify({ content: Buffer.from(content).toString(), known }),
+    ]),
+  );
+  if (files.size < new Set(worked.map(({ content }) => Buffer.from(content).toString())).size)
+    throw new Error('Two shipped profiles have one name in dist/profiles: add a comment to one of them.');
   for (const [name, text] of files) await writeFile(join(folder, name), text);
   const stale = (await readdir(folder)).filter((name) => !files.has(name));
   await Promise.all(stale.map(async (name) => await rm(join(folder, name))));

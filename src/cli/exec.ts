@@ -22,7 +22,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/request.ts';
 import type { Identity } from '../base/identity.ts';
-import { appendToLedger, commandDigest } from '../process/ledger.ts';
+import { appendToLedger } from '../process/ledger.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Exit, RunEvent } from '../supervisor/events.ts';
 import { progressLines, silentProgress } from '../view/progress.ts';
@@ -160,7 +160,7 @@ async function execRun(execution: Execution): Promise<number> {
         say(`${held.plan.name} is up at ${held.plan.http.url} (engine ${held.plan.engine})`);
         const environment = { ...execution.environment, ...clientEnvironment(held.plan) };
         command = await startCommand(execution.argv, environment, (identity) =>
-          recordCommand(held, identity, execution.argv),
+          recordCommand(held, identity),
         );
         exit = await untilEnded(command, lost.signal, say);
         failedMeanwhile = lost.signal.aborted && !killed;
@@ -183,11 +183,7 @@ async function execRun(execution: Execution): Promise<number> {
  * So that the keeper ends it when we are killed. Its own pid is recorded as group and session: on a terminal, the real ones
  * are those of the user's shell.
  */
-function recordCommand(
-  { plan, files }: StartedRun['held'],
-  identity: Identity,
-  argv: readonly string[],
-): void {
+function recordCommand({ plan, files }: StartedRun['held'], identity: Identity): void {
   appendToLedger(files.ledger, {
     ...identity,
     runId: plan.runId,
@@ -195,7 +191,6 @@ function recordCommand(
     pgrp: identity.pid,
     session: identity.pid,
     logFile: '',
-    command: commandDigest(argv),
   });
 }
 

@@ -14,7 +14,7 @@ import { untilDrained } from './ports.ts';
 import { hangupIsIgnored } from './hangup.ts';
 import { gatedCommand, openGate, spawnError, spawnSession } from './spawn.ts';
 import { identify } from './identity.ts';
-import { appendToLedger, commandDigest, type LedgerEntry } from './ledger.ts';
+import { appendToLedger, type LedgerEntry } from './ledger.ts';
 import { fileIdentity, readStat } from './proc.ts';
 import { stopTree } from './stop-tree.ts';
 import type { Tracker } from './tracker.ts';
@@ -132,7 +132,6 @@ function entryOf(
     session: identity.pid,
     logFile,
     ...(cgroup === undefined ? {} : { cgroup }),
-    command: commandDigest(spec.argv),
   };
 }
 

@@ -1,5 +1,4 @@
 /** The append-only record of every process that a run started. After a crash, it proves which processes belong to the run. */
-import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { type ContainerEntry, type Identity, identityShape } from '../base/identity.ts';
 import { number, object, optional, pid, type Shape, text } from '../base/shape.ts';
@@ -17,8 +16,6 @@ export interface LedgerEntry extends Identity {
   readonly logFile: string;
   /** Folder of its own control group, if it has one. */
   readonly cgroup?: string | undefined;
-  /** A digest of the command, which shows that two entries are the same without storing it. */
-  readonly command: string;
 }
 
 /** A descendant of a process of the run, found while its origin could still be proved. */
@@ -119,10 +116,6 @@ export function readLedger(file: string): readonly LedgerEntry[] {
   return readWholeLedger(file).entries;
 }
 
-export function commandDigest(argv: readonly string[]): string {
-  return createHash('sha256').update(argv.join('\0')).digest('hex').slice(0, 16);
-}
-
 const ofProcess = { runId: text, process: text };
 
 /** Signals are sent to these pids, so a number that means "all processes" to the kernel must not get in. */
@@ -134,7 +127,7 @@ const both =
 const shapes = {
   entry: both(
     identityShape,
-    object({ ...ofProcess, pgrp: pid, session: pid, logFile: text, cgroup: optional(text), command: text }),
+    object({ ...ofProcess, pgrp: pid, session: pid, logFile: text, cgroup: optional(text) }),
   ),
   descendant: both(identityShape, object(ofProcess)),
   container: object({

@@ -1,6 +1,6 @@
 /** Where runs are stored on disk, and whose state folder it is. */
 import type { Environment } from '../base/environment.ts';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -205,6 +205,8 @@ export function requireOwnState(environment: Environment): void {
 const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789';
 
 export function newRunId(name: string): string {
-  const suffix = [...randomBytes(4)].map((byte) => alphabet[byte % alphabet.length]).join('');
+  const suffix = Array.from({ length: 4 }, () => alphabet[Math.floor(Math.random() * alphabet.length)]).join(
+    '',
+  );
   return `${name}-${suffix}`;
 }

@@ -1,6 +1,5 @@
 /** The package that users install: complete, without any other package, in an empty prefix without a network. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
@@ -186,7 +185,7 @@ test(
     for (const name of shipped) expect(paths).toContain(`launch-profiles/${name}`);
     for (const name of shipped) {
       const text = readFileSync(join(packageFolder, 'launch-profiles', name));
-      const known = `dist/profiles/${createHash('sha256').update(text).digest('hex')}.json`;
+      const known = `dist/profiles/${text.length}-${text.reduce((sum, byte) => sum + byte, 0)}.json`;
       expect(paths.includes(known), name).toBe(!/^extends:/m.test(text.toString()));
     }
 

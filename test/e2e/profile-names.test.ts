@@ -1,5 +1,5 @@
 /** Names of profiles: a name, an alias, an upstream script, a file. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { dynamo, packageFolder, succeed } from './harness/cli.ts';
@@ -64,6 +64,21 @@ test('a project profile overrides a user profile, which overrides the shipped on
   expect(third.stderr).toContain('using the project profile agg');
   const list = await succeed(world, ['profiles', 'list']);
   expect(list.stdout).toMatch(/agg .*project/);
+});
+
+test('a copy of a shipped profile with two letters exchanged is read as it is', async ({ world }) => {
+  const shipped = readFileSync(join(packageFolder, 'launch-profiles', 'agg.yaml'), 'utf8');
+  const text = shipped.replace('default: Qwen/Qwen3-0.6B', 'default: Qwne/Qwen3-0.6B');
+  expect(text).not.toBe(shipped);
+  writeFileSync(join(world.root, 'mine.yaml'), text);
+  const { stdout } = await succeed(world, [
+    'plan',
+    join(world.root, 'mine.yaml'),
+    '--engine',
+    'sim',
+    '--json',
+  ]);
+  expect((JSON.parse(stdout) as { model: { servedName: string } }).model.servedName).toBe('Qwne/Qwen3-0.6B');
 });
 
 test('an unknown profile exits with 66 and the nearest name', async ({ world }) => {

@@ -10,7 +10,7 @@ import { figuresOf } from '../../bench/figures.ts';
 import { plannedRequests } from '../../bench/workload.ts';
 import { shippedFolder } from '../../package/self.ts';
 import type { Identity } from '../../base/identity.ts';
-import { appendToLedger, commandDigest } from '../../process/ledger.ts';
+import { appendToLedger } from '../../process/ledger.ts';
 import { runCommand } from '../../process/run-command.ts';
 import { findTool } from '../../python/find-tool.ts';
 import type { Deployed } from './deployed.ts';
@@ -57,7 +57,7 @@ export function aiperfLoader(environment: Environment): Loader {
           cwd: folder,
           environment: ownEnvironment(environment),
           onLine: (line) => lines.push(line),
-          onStart: (identity) => record(deployed, identity, argv),
+          onStart: (identity) => record(deployed, identity),
           clock: systemClock,
           stop: AbortSignal.any([signal, gone, limit.signal]),
           kill: limit.signal,
@@ -83,7 +83,7 @@ function ownEnvironment(environment: Environment): Record<string, string> {
 }
 
 /** So that the keeper of the run ends it when we are killed. */
-function record({ ledger, plan }: Deployed, identity: Identity, argv: readonly string[]): void {
+function record({ ledger, plan }: Deployed, identity: Identity): void {
   if (ledger === undefined || plan === undefined) return;
   appendToLedger(ledger, {
     ...identity,
@@ -92,7 +92,6 @@ function record({ ledger, plan }: Deployed, identity: Identity, argv: readonly s
     pgrp: identity.pid,
     session: identity.pid,
     logFile: '',
-    command: commandDigest(argv),
   });
 }
 
