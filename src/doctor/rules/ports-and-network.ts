@@ -47,18 +47,24 @@ export const portTaken: Rule = {
     const port = Number(found.groups[0]);
     const known = host.portHolders?.has(port) === true;
     const holder = host.portHolders?.get(port);
-    const name = portName(subject.spec, port);
+    const { spec } = subject;
+    const name = portName(spec, port);
     return {
       cause: `${name === undefined ? '' : `the ${name} `}port ${port} is in use${holder === undefined ? '' : ` by ${holder}`}${known && holder === undefined ? ', though no process listens there any more' : ''}`,
       evidence: [found.line],
-      fix:
-        name === 'http'
-          ? 'omit --http-port to get a free one, or stop that process'
-          : 'stop that process, or start again: other ports will be planned',
+      fix: portFix(name, spec),
       asks: known ? undefined : [{ about: 'port-holder', port }],
     };
   },
 };
+
+function portFix(name: string | undefined, { loadsInTurn }: ProcessSpec): string {
+  if (name === 'http') return 'omit --http-port to get a free one, or stop that process';
+  // Those of the run load one after the other; this is one of another run.
+  if (name === undefined && loadsInTurn !== undefined)
+    return 'start again: SGLang chose this port while it was free, and will choose another';
+  return 'stop that process, or start again: other ports will be planned';
+}
 
 function portName({ ports }: ProcessSpec, port: number): string | undefined {
   return Object.entries(ports).find(([, planned]) => planned === port)?.[0];

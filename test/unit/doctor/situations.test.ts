@@ -87,6 +87,17 @@ test('a port in use is named with its process, if known', () => {
   expect(gone.asks).toEqual([]);
 });
 
+test('an image worker chooses its ports itself, and another run may be faster', () => {
+  const plan = planOf(withProcess('decode', { loadsInTurn: 'sgl_diffusion' }));
+  const known = new Map([[30_005, 'pid 1504 (sgl_diffusion::scheduler)']]);
+  const told: Told = { plan, logs: { decode: 'port-taken-rank-store' }, host: { portHolders: known } };
+  const { diagnosis } = opinionOn(told);
+  expect(diagnosis?.cause).toBe('port 30005 is in use by pid 1504 (sgl_diffusion::scheduler)');
+  expect(diagnosis?.fix).toBe(
+    'start again: SGLang chose this port while it was free, and will choose another',
+  );
+});
+
 test('after a lost etcd, checks if it is full; the fix depends on whose it is', () => {
   const told: Told = { logs: { decode: 'etcd-full-1.1.1' } };
   expect(opinionOn(told).asks).toEqual([{ about: 'etcd-full' }]);
