@@ -24,7 +24,7 @@ export interface Session {
   readonly stderr: () => string;
   readonly ended: Promise<Ended>;
   /** Waits until the output matches; throws with the output if the command exits first. */
-  until(pattern: RegExp): Promise<void>;
+  until(pattern: RegExp, deadlineMs?: number): Promise<void>;
 }
 
 export interface Options {
@@ -66,8 +66,11 @@ export function startCommand(world: World, argv: readonly string[], options: Opt
     stdout: () => stdout,
     stderr: () => stderr,
     ended,
-    until: async (pattern) => {
-      await until(`${pattern} from ${args.join(' ')}; it said:\n${all()}`, () => over || pattern.test(all()));
+    until: async (pattern, deadlineMs) => {
+      const what = `${pattern} from ${args.join(' ')}`;
+      await until(what, () => over || pattern.test(all()), deadlineMs).catch((error: unknown) => {
+        throw new Error(`${String(error)}; it said:\n${all()}`, { cause: error });
+      });
       if (!pattern.test(all()))
         throw new Error(`${args.join(' ')} ended without ${pattern}; it said:\n${all()}`);
     },

@@ -102,7 +102,8 @@ describe.each(engines)('$name', ({ name, flags }) => {
     const { supervisorPid } = await rowOf(second);
     process.kill(supervisorPid, 'SIGKILL');
     const events = first.run([process.execPath, executable, 'events', up.runId]);
-    await events.until(/does not know \w+, on another host, any more/);
+    // Its lease in etcd ends after 10 s.
+    await events.until(/does not know \w+, on another host, any more/, 40_000);
     await startDecode(hosts, flags);
     await events.until(/\w+, on another host, is back/);
     await asksUntilAnswered(first, up);
