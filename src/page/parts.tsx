@@ -215,11 +215,11 @@ export function useWidth<E extends HTMLElement>() {
 }
 
 /** Now, once a second: ages and bars that last move on. */
-export function useNow(everyMs = 1_000): number {
+export function useNow(): number {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
     return () => clearInterval(timer);
-  }, [everyMs]);
+  }, []);
   return now;
 }

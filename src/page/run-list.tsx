@@ -59,7 +59,7 @@ interface GroupProps {
 }
 
 function Group({ title, runs, runId, view }: GroupProps) {
-  const now = useNow(10_000);
+  const now = useNow();
   if (runs.length === 0) return null;
   return (
     <section>
