@@ -35,6 +35,8 @@ export interface Actor {
   child(): Child | undefined;
   /** False once a stop was requested: its end is then no failure, and it is not restarted. */
   wanted(): boolean;
+  /** How often it was started or stopped: what waits to start it gives up if this has changed. */
+  requests(): number;
   /** Settles when it is ready. Rejects with StartFailure when it is not ready in time or ends first. */
   start(terms?: StartTerms): Promise<void>;
   stop(graceMs: number): Promise<StopReport>;
@@ -50,6 +52,7 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
   let child: Child | undefined;
   let launching: Promise<Child> | undefined;
   let wanted = true;
+  let requests = 0;
   let failureReason: Failure | undefined;
 
   const launch = async (): Promise<Child> => {
@@ -106,12 +109,15 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     ready: ready.promise,
     child: () => child,
     wanted: () => wanted,
+    requests: () => requests,
     start: async (terms = {}) => {
       wanted = true;
       failureReason = undefined;
+      requests += 1;
+      const request = requests;
       const turn = await deps.turn(spec);
       try {
-        if (!wanted) throw new StartFailure(stoppedBeforeStart(spec));
+        if (requests !== request) throw new StartFailure(stoppedBeforeStart(spec));
         await load(turn.waited === undefined ? terms : { ...terms, waited: turn.waited });
       } finally {
         turn.over();
@@ -119,6 +125,7 @@ export function createActor(spec: ProcessSpec, deps: ActorDependencies): Actor {
     },
     stop: async (graceMs) => {
       wanted = false;
+      requests += 1;
       // A restart may be about to launch it.
       await launching?.catch(() => {});
       if (child === undefined) return nothing;

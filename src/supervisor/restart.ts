@@ -53,14 +53,15 @@ export function recovery(
 ): (actor: Actor, lost: Failure, terms?: RecoveryTerms) => Promise<void> {
   const restartsAt = new Map<string, number[]>();
   const { clock, shutdown } = deps;
-  const abandoned = (actor: Actor): boolean => shutdown.aborted || !actor.wanted();
-
   return async (actor, lost, terms) => {
     const { name, restart, ifLost } = actor.spec;
     const { rule, giveUp } = terms ?? { rule: restart, giveUp: deps.fail };
     const times = restartsAt.get(name) ?? [];
     restartsAt.set(name, times);
     let reason = lost;
+    let request = actor.requests();
+    // Stopped, or started by somebody else.
+    const abandoned = (): boolean => shutdown.aborted || !actor.wanted() || actor.requests() !== request;
     for (;;) {
       const verdict = afterExit(rule, times, clock.now(), deps.random());
       if (!verdict.restart) {
@@ -71,17 +72,19 @@ export function recovery(
       deps.enter(name, 'backoff');
       // Children of a dead worker may still hold its GPU and its ports.
       const { left } = await endRest(actor);
-      if (abandoned(actor)) return;
+      if (abandoned()) return;
       if (left.length > 0) {
         const message = `${reason.message}; still running: ${left.join(', ')}`;
         return giveUp(withFields({ ...reason, message }, { left }));
       }
       await clock.sleep(verdict.delayMs, shutdown).catch(() => {});
-      if (abandoned(actor)) return;
+      if (abandoned()) return;
       try {
-        return await actor.start(terms === undefined ? {} : { withinMs: terms.withinMs });
+        const started = actor.start(terms === undefined ? {} : { withinMs: terms.withinMs });
+        request = actor.requests();
+        return await started;
       } catch (error) {
-        if (abandoned(actor)) return;
+        if (abandoned()) return;
         reason = failureOf(error);
         // It may have started without becoming ready.
         deps.enter(name, 'failed');

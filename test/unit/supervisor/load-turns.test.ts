@@ -68,14 +68,15 @@ test('a stop ends the wait for a turn', async () => {
 /** Lost once, so long after it was launched. */
 const lost = (exitMs: number): ProcessScript => ({ readyMs: 50, exitMs, exits: 1 });
 
+const restart = {
+  policy: 'on-failure',
+  maxRestarts: 3,
+  windowMs: 60_000,
+  firstDelayMs: 0,
+  maxDelayMs: 0,
+} as const;
+
 test('those that are lost together are restarted in turn', async () => {
-  const restart = {
-    policy: 'on-failure',
-    maxRestarts: 3,
-    windowMs: 60_000,
-    firstDelayMs: 0,
-    maxDelayMs: 0,
-  } as const;
   // Each 300 ms after the start of the run.
   const { world, launched } = inTurn(
     lost(300),
@@ -93,4 +94,29 @@ test('those that are lost together are restarted in turn', async () => {
   await world.clock.advance(100);
   expect(launched().slice(4)).toEqual(['prefill', 'decode-1', 'decode-2']);
   expect(world.events.at(-1)).toMatchObject({ process: 'decode-2', state: 'ready' });
+});
+
+test.each([
+  ['its turn', { loadsInTurn: 'media', restart }],
+  ['its restart', { loadsInTurn: undefined, restart: { ...restart, firstDelayMs: 500, maxDelayMs: 500 } }],
+])('stopped and started again while it waits for %s, a process is launched once', async (_, change) => {
+  const plan = fakePlan();
+  const processes = plan.processes.map((spec) => (spec.kind === 'worker' ? { ...spec, ...change } : spec));
+  const script = {
+    frontend: { readyMs: 0 },
+    prefill: lost(300),
+    'decode-1': lost(250),
+    'decode-2': lost(200),
+  };
+  const world = fakeWorld({ processes: script });
+  const supervision = supervised({ ...plan, processes }, world);
+  await world.clock.advance(320);
+  const stopped = supervision.act('stop', 'decode-2');
+  await world.clock.advance(1);
+  await stopped;
+  const started = supervision.act('start', 'decode-2');
+  await world.clock.advance(1_000);
+  await started;
+  const launches = world.notes.filter((note) => note.what === 'launch' && note.process === 'decode-2');
+  expect(launches).toHaveLength(2);
 });
